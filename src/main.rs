@@ -1,0 +1,2 @@
+//! The binary `klamm`: everything it does is in [`klamm::cli`].
+fn main() {}

@@ -1,0 +1,3 @@
+//! Record batches (magic 2) as views over bytes: nothing is copied or parsed per record unless somebody asks.
+
+pub mod header;

@@ -1,0 +1,1 @@
+//! What the standard library lacks. Names nothing of ours.
