@@ -4,6 +4,7 @@
 //! test that keeps it so.
 
 pub mod codec;
+pub mod config;
 pub mod io;
 pub mod model;
 pub mod record;
