@@ -21,7 +21,10 @@ fn logical_lines(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n");
     for natural in text.split(['\n', '\r']) {
         let natural = natural.trim_start_matches(is_blank);
-        if open.is_none() && (natural.is_empty() || natural.starts_with(['#', '!'])) {
+        // Java takes a line of nothing but a backslash for no line at all: what follows may be empty or a comment.
+        let fresh = open.as_ref().is_none_or(String::is_empty);
+        if fresh && (natural.is_empty() || natural.starts_with(['#', '!'])) {
+            open = None;
             continue;
         }
         let backslashes = natural.chars().rev().take_while(|c| *c == '\\').count();
@@ -33,7 +36,7 @@ fn logical_lines(text: &str) -> Vec<String> {
             false => lines.push(line),
         }
     }
-    lines.extend(open);
+    lines.extend(open.filter(|line| !line.is_empty()));
     lines
 }
 
@@ -134,6 +137,7 @@ mod tests {
             ("a=b\\", "a", "b"),
             ("! comment \\\na=b", "a", "b"),
             ("\n# comment\n\n a=b\n", "a", "b"),
+            ("\\\n# comment\na=b", "a", "b"),
         ];
         for (text, key, value) in table {
             let (k, v) = parse(text).remove(0);
