@@ -52,8 +52,7 @@ const IGNORED_INDEX: u32 = u32::MAX - 1;
 
 impl Tag {
     fn pack(self) -> u64 {
-        let key =
-            |kind: u64, key: Key| kind << 62 | Key { generation: key.generation & GENERATION_MASK, ..key }.to_u64();
+        let key = |kind: u64, key: Key| kind << 62 | key.to_u64();
         match self {
             Tag::Connection(k) => key(0, k),
             Tag::Disk(k) => key(1, k),
