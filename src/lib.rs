@@ -7,6 +7,8 @@ pub mod codec;
 pub mod io;
 pub mod model;
 pub mod record;
+pub mod replication;
+pub mod shard;
 pub mod stdx;
 
 #[cfg(test)]

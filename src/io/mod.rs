@@ -9,6 +9,7 @@ pub mod driver;
 pub mod machine;
 mod pool;
 mod readiness;
+pub mod simulated;
 mod sockets;
 #[cfg(target_os = "linux")]
 mod uring;
