@@ -8,6 +8,8 @@ pub mod config;
 pub mod io;
 pub mod model;
 pub mod record;
+pub mod replication;
+pub mod shard;
 pub mod stdx;
 
 #[cfg(test)]
