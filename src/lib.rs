@@ -4,10 +4,13 @@
 //! test that keeps it so.
 
 pub mod codec;
+pub mod coordinator;
 pub mod io;
+pub mod metadata;
 pub mod model;
 pub mod record;
 pub mod stdx;
+pub mod wire;
 
 #[cfg(test)]
 mod tidy;

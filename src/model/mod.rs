@@ -1,8 +1,10 @@
 //! The domain's words as types. No behaviour beyond conversion and display; no input or output.
 
+mod api;
 mod error;
 mod uuid;
 
+pub use api::ApiKey;
 pub use error::ErrorCode;
 pub use uuid::Uuid;
 
