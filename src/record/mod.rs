@@ -4,5 +4,6 @@ pub mod batches;
 pub mod builder;
 pub mod compression;
 pub mod control;
+pub mod control_messages;
 pub mod header;
 pub mod records;
