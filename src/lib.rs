@@ -3,6 +3,8 @@
 //! The modules stand in levels (see `ARCHITECTURE.md`): a module names only modules of lower levels. `tidy.rs` is the
 //! test that keeps it so.
 
+pub mod cli;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod coordinator;
