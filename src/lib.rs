@@ -4,7 +4,6 @@
 //! test that keeps it so.
 
 pub mod cli;
-pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod coordinator;
