@@ -6,3 +6,7 @@ pub mod compression;
 pub mod control;
 pub mod header;
 pub mod records;
+pub mod validate;
+
+#[cfg(test)]
+mod answers;
