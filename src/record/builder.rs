@@ -255,15 +255,35 @@ mod tests {
         }
     }
 
+    /// Batches that the Java client wrote.
+    fn java_batches() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+        let lines = include_str!("testdata/java_batches.txt").lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| {
+            let (name, hex) = line.split_once(' ').unwrap();
+            let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+            (name, (0..hex.len()).step_by(2).map(byte).collect())
+        })
+    }
+
     #[test]
-    fn the_bytes_are_those_of_the_java_client() {
-        // MemoryRecords.withRecords(Compression.NONE, new SimpleRecord(1000, "k", "v")) of Kafka 4.3.1.
-        let bytes = build(Options::default(), &[(1000, Some(b"k".to_vec()), Some(b"v".to_vec()), vec![])]);
-        let header = Header::parse(&bytes).unwrap();
-        assert_eq!(bytes[HEADER_SIZE..], [16, 0, 0, 0, 2, b'k', 2, b'v', 0]);
-        assert_eq!((header.base_timestamp, header.max_timestamp), (1000, 1000));
-        assert_eq!((header.producer_id, header.producer_epoch, header.base_sequence), (-1, -1, -1));
-        assert_eq!(header.size_bytes(), bytes.len());
+    fn batches_are_those_of_the_java_client() {
+        let bytes = |text: &str| Some(text.as_bytes().to_vec());
+        let records = [
+            (1000, bytes("k"), bytes("v"), vec![]),
+            (999, None, bytes("a longer value, a longer value, a longer value"), vec![]),
+            (1005, bytes(""), None, vec![(b"h".to_vec(), bytes("1")), (b"g".to_vec(), None)]),
+        ];
+        let ours = build(Options::default(), &records);
+        let mut names = Vec::new();
+        for (name, theirs) in java_batches() {
+            let batch = Batches::new(&theirs).next().unwrap().unwrap();
+            assert!(batch.is_intact());
+            assert_eq!(batch.header.compression().unwrap().name(), name);
+            assert_eq!(batch.unpack(1 << 20).unwrap(), &ours[HEADER_SIZE..], "{name}");
+            assert!(name != "none" || theirs == ours);
+            names.push(name);
+        }
+        assert_eq!(names, ["none", "gzip", "snappy", "lz4", "zstd"]);
     }
 
     #[test]

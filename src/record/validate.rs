@@ -30,6 +30,10 @@ const MAX_RECORD_ERRORS: usize = 10_000;
 /// Default of [`Rules::max_unpacked_bytes`]; Kafka, which unpacks as a stream, has no such limit.
 pub const DEFAULT_MAX_UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 
+/// No payload longer than this is packed anew: whatever packing or renumbering adds, the length of the result fits into
+/// the header's 32 bits. Requests are far smaller unless somebody raises every limit.
+const MAX_REPACKED_BYTES: usize = 512 * 1024 * 1024;
+
 /// What a topic's configuration says about batches.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -186,7 +190,7 @@ fn check_intact(rules: &Rules, batch: &Batch<'_>) -> Result<CompressionType, Ref
 }
 
 fn too_large(size: usize, limit: usize) -> String {
-    format!("the batch has {size} bytes, max.message.bytes is {limit}")
+    format!("the batch has {size} bytes, the limit is {limit}")
 }
 
 fn check_header(header: &Header) -> Result<(), Refused> {
@@ -273,6 +277,8 @@ fn look_inside<'a>(
     let mut header = batch.header;
     let bytes = if found.is_sequential && target.kind == codec {
         Cow::Borrowed(batch.bytes)
+    } else if unpacked.len() > MAX_REPACKED_BYTES {
+        return refuse(ErrorCode::MessageTooLarge, too_large(unpacked.len(), MAX_REPACKED_BYTES));
     } else {
         let unpacked = if found.is_sequential { unpacked } else { Cow::Owned(renumber(batch, &unpacked)) };
         header.clear_other_attributes();
