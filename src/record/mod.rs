@@ -4,6 +4,7 @@ pub mod batches;
 pub mod builder;
 pub mod compression;
 pub mod control;
+pub mod control_messages;
 pub mod header;
 pub mod records;
 pub mod validate;
