@@ -253,9 +253,9 @@ mod tests {
 
         #[test]
         fn cut_bytes_never_pass_for_the_whole(kind in any_kind(), at: prop::sample::Index) {
-            let packed = compress(kind, None, &text(200_000));
+            let packed = compress(kind, None, &text(70_000));
             let cut = &packed[..at.index(packed.len())];
-            let all = decompress(kind, cut, LIMIT).is_ok_and(|out| out.len() == 200_000);
+            let all = decompress(kind, cut, LIMIT).is_ok_and(|out| out.len() == 70_000);
             prop_assert!(!all);
             // Snappy's framing has no end of its own: a cut between two blocks is a shorter stream.
             if !matches!(kind, CompressionType::Snappy | CompressionType::None) {
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn bombs_stop_at_the_limit() {
-        let zeros = vec![0; 32 << 20];
+        let zeros = vec![0; 8 << 20];
         for kind in ALL {
             let bomb = compress(kind, None, &zeros);
             assert_eq!(decompress(kind, &bomb, LIMIT), Err(Error::TooLarge), "{kind:?}");

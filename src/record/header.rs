@@ -166,6 +166,12 @@ impl Header {
         self.set_bit(CONTROL_BIT, is_control);
     }
 
+    /// Clears every attribute that says nothing about the records themselves: bits without a meaning, and the delete
+    /// horizon. Kafka does so whenever it builds a batch anew.
+    pub fn clear_other_attributes(&mut self) {
+        self.attributes &= COMPRESSION_MASK | TIMESTAMP_TYPE_BIT | TRANSACTIONAL_BIT | CONTROL_BIT;
+    }
+
     fn set_bit(&mut self, bit: i16, on: bool) {
         self.attributes = if on { self.attributes | bit } else { self.attributes & !bit };
     }

@@ -7,3 +7,7 @@ pub mod control;
 pub mod control_messages;
 pub mod header;
 pub mod records;
+pub mod validate;
+
+#[cfg(test)]
+mod answers;

@@ -9,6 +9,9 @@ use crate::codec::varint;
 use crate::model::TimestampType;
 use crate::record::header::Header;
 
+/// Bytes of the smallest record: size, attributes, two deltas, null key, null value, no headers.
+pub const MIN_SIZE: usize = 7;
+
 /// What is wrong inside a batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Error {
@@ -199,7 +202,7 @@ mod tests {
     }
 
     /// Size 6, attributes, timestamp 0, offset 0, null key, empty value, no headers.
-    const SMALLEST: [u8; 7] = [12, 0, 0, 0, 1, 0, 0];
+    const SMALLEST: [u8; MIN_SIZE] = [12, 0, 0, 0, 1, 0, 0];
 
     #[test]
     fn counts_and_bytes_must_agree() {
@@ -248,7 +251,7 @@ mod tests {
         #[test]
         fn any_bytes_end_the_walk(count: i32, bytes: Vec<u8>) {
             let read = read(count, &bytes);
-            prop_assert!(read.len() <= bytes.len() / SMALLEST.len() + 1);
+            prop_assert!(read.len() <= bytes.len() / MIN_SIZE + 1);
             for record in read.into_iter().flatten() {
                 prop_assert_eq!(record.headers.iter().count(), record.headers.len());
             }
