@@ -91,6 +91,11 @@ impl Accepted<'_> {
         &self.bytes
     }
 
+    /// Whether [`Accepted::stamp`] has anything to write.
+    pub fn is_stamped(&self) -> bool {
+        self.is_stamped
+    }
+
     /// Writes the timestamps that differ from what the producer sent into a copy of [`Accepted::bytes`].
     pub fn stamp(&self, copy: &mut [u8]) {
         if self.is_stamped {

@@ -1,3 +1,7 @@
 //! Partitions as their leader sees them, and the metadata log of a quorum of one.
 
+pub mod controller;
+pub mod partition;
+pub mod topic_settings;
+pub mod view;
 pub mod watch;
