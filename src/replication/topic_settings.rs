@@ -28,6 +28,18 @@ pub fn rules(topic: &TopicConfig) -> Rules {
         timestamp_after_max_ms: topic.message_timestamp_after_max_ms,
         compacted: topic.cleanup_compact,
         codec: codec(topic),
+        max_decompressed_message_bytes: topic.max_decompressed_message_bytes as usize,
         ..Rules::default()
     }
+}
+
+fn codec(topic: &TopicConfig) -> Option<Codec> {
+    let CompressionConfig::Fixed(kind) = topic.compression else { return None };
+    let level = match kind {
+        CompressionType::Gzip => Some(topic.compression_gzip_level),
+        CompressionType::Lz4 => Some(topic.compression_lz4_level),
+        CompressionType::Zstd => Some(topic.compression_zstd_level),
+        CompressionType::None | CompressionType::Snappy => None,
+    };
+    Some(Codec { kind, level })
 }
