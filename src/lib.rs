@@ -6,12 +6,15 @@
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod coordinator;
 pub mod io;
+pub mod metadata;
 pub mod model;
 pub mod record;
 pub mod replication;
 pub mod shard;
 pub mod stdx;
+pub mod wire;
 
 #[cfg(test)]
 mod tidy;

@@ -1,0 +1,3 @@
+//! Cluster metadata as a log of Kafka's own KRaft records.
+
+pub mod record;
