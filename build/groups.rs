@@ -188,7 +188,7 @@ fn every_message(table: &Table) -> String {
                 Some(_) => format!("wire::api::{}", snake(message.name.trim_end_matches(&root))),
                 None => match file.as_str() {
                     "metadata" => "metadata::record".to_string(),
-                    "control" => "record::control".to_string(),
+                    "control" => "record::control_messages".to_string(),
                     "header" | "consumer_protocol" => format!("wire::{file}"),
                     _ => format!("coordinator::record::{file}"),
                 },

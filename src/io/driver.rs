@@ -49,7 +49,11 @@ pub enum Event {
 pub enum Done {
     Synced,
     Read(Vec<u8>),
+    Ran,
 }
+
+/// Work that blocks and is nobody's hot path.
+pub type Blocking = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 /// An operation that may wait for the platter.
 pub enum Operation {
@@ -57,6 +61,8 @@ pub enum Operation {
     Sync(Arc<dyn File>),
     /// Reads up to `length` bytes; fewer only at the end of the file.
     Read { file: Arc<dyn File>, position: u64, length: usize },
+    /// Runs something on a thread that may block.
+    Run(Blocking),
 }
 
 /// Wakes a driver out of its wait, from any thread. Waking twice is waking once.

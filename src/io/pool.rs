@@ -80,5 +80,6 @@ pub(super) fn perform(operation: Operation) -> io::Result<Done> {
             buffer.truncate(read);
             Ok(Done::Read(buffer))
         }
+        Operation::Run(work) => work().map(|()| Done::Ran),
     }
 }

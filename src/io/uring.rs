@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use crate::io::clock;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Operation, Waker};
-use crate::io::pool;
+use crate::io::pool::Pool;
 use crate::io::sockets::{self, Streams};
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{Key, Slab};
@@ -98,7 +98,8 @@ pub(super) struct Uring {
     listeners: Vec<TcpListener>,
     streams: Streams,
     pending: Slab<Pending>,
-    /// Ended without the ring: operations on files that have no descriptor, and refused submissions.
+    /// For what no ring can do.
+    pool: Pool,
     finished: Vec<(u64, io::Result<Done>)>,
     accept_again: Option<(Instant, u32)>,
 }
@@ -162,6 +163,7 @@ impl Uring {
         let (ring, set_up) = open_ring()?;
         let eventfd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let waker = Arc::new(EventWaker(eventfd.map_err(|error| format!("eventfd: {error}"))?));
+        let pool = Pool::new(waker.clone());
         let mut enter_flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
         if ring.params().is_feature_no_iowait() {
             enter_flags |= EnterFlags::NO_IOWAIT;
@@ -173,6 +175,7 @@ impl Uring {
             listeners: Vec::new(),
             streams: Streams::default(),
             pending: Slab::default(),
+            pool,
             finished: Vec::new(),
             accept_again: None,
         };
@@ -339,6 +342,7 @@ impl Uring {
             let Some(entry) = next else { break };
             self.handle_completion(&entry, out);
         }
+        self.finished.append(&mut self.pool.take_finished());
         out.extend(self.finished.drain(..).map(|(token, result)| Event::Done { token, result }));
     }
 
@@ -422,13 +426,11 @@ impl Driver for Uring {
     fn submit(&mut self, token: u64, operation: Operation) {
         let file = match &operation {
             Operation::Sync(file) | Operation::Read { file, .. } => file.clone(),
+            Operation::Run(_) => return self.pool.submit(token, operation),
         };
-        let Some(descriptor) = file.descriptor() else {
-            self.finished.push((token, pool::perform(operation)));
-            return;
-        };
+        let Some(descriptor) = file.descriptor() else { return self.pool.submit(token, operation) };
         let entry = match operation {
-            Operation::Sync(_) => {
+            Operation::Sync(_) | Operation::Run(_) => {
                 let key = self.pending.insert(Pending { token, file, buffer: None });
                 opcode::Fsync::new(Fd(descriptor)).flags(FsyncFlags::DATASYNC).build().user_data(Tag::Disk(key).pack())
             }
