@@ -6,8 +6,8 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
@@ -93,7 +93,10 @@ impl Broker {
         published.store(Arc::new(view.clone()));
         let _ = shared.endpoints.set(endpoints);
 
-        let announce = { let shared = shared.clone(); Box::new(move || shared.tell_all()) };
+        let announce = {
+            let shared = shared.clone();
+            Box::new(move || shared.tell_all())
+        };
         let controller = Controller::new(log, hosting, view, published, SURROUNDINGS, announce);
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {

@@ -53,9 +53,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if waiting.acks == 0 {
         return waiting.silent();
     }
-    let appended: Vec<_> = waiting.partitions().filter_map(|p| p.result.as_ref().ok()).map(|(p, _)| p.clone()).collect();
+    let appended: Vec<_> =
+        waiting.partitions().filter_map(|p| p.result.as_ref().ok()).map(|(p, _)| p.clone()).collect();
     if appended.is_empty() {
-        return request.head.answer(&waiting.response(context));
+        return request.head.answer(&waiting.response());
     }
     let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
     Outcome::Wait { watched: numbers(appended.iter()), parked: Parked::Produce(waiting), deadline }
@@ -92,7 +93,10 @@ fn append(
         _ => context.view.partition_by_name(topic.name, index),
     };
     let partition = found?.clone();
-    if partition.topic.starts_with("__") && context.view.is_internal(&partition.topic) && request.client_id != ADMIN_CLIENT_ID {
+    if partition.topic.starts_with("__")
+        && context.view.is_internal(&partition.topic)
+        && request.client_id != ADMIN_CLIENT_ID
+    {
         return Err(ErrorCode::InvalidTopicException.into());
     }
     let records = records.unwrap_or_default();
@@ -130,17 +134,19 @@ impl Waiting {
                 Err(error) => partition.result = Err(error.into()),
             }
         }
-        if all_decided { self.head.looked(&self.response(context)) } else { Looked::Wait }
+        if all_decided { self.head.looked(&self.response()) } else { Looked::Wait }
     }
 
-    fn response(&self, context: &Context<'_>) -> Response<'_> {
-        let topic = |topic: &'_ TopicResult| TopicProduceResponse {
-            name: topic.name.clone().into(),
-            topic_id: topic.topic_id,
-            partition_responses: topic.partitions.iter().map(answer_partition).collect(),
-        };
-        let _ = context;
-        Response { responses: self.topics.iter().map(topic).collect(), ..Default::default() }
+    fn response(&self) -> Response<'_> {
+        Response { responses: self.topics.iter().map(answer_topic).collect(), ..Default::default() }
+    }
+}
+
+fn answer_topic(topic: &TopicResult) -> TopicProduceResponse<'_> {
+    TopicProduceResponse {
+        name: topic.name.as_str().into(),
+        topic_id: topic.topic_id,
+        partition_responses: topic.partitions.iter().map(answer_partition).collect(),
     }
 }
 

