@@ -8,6 +8,7 @@ pub mod io;
 pub mod model;
 pub mod record;
 pub mod stdx;
+pub mod storage;
 
 #[cfg(test)]
 mod tidy;

@@ -4,3 +4,5 @@
 //! network, timers, wake-ups and whatever may block. Both exist on the real machine and simulated.
 
 pub mod disk;
+pub mod real_disk;
+pub mod simulated_disk;

@@ -1,1 +1,3 @@
 //! What the standard library lacks. Names nothing of ours.
+
+pub mod append_list;
