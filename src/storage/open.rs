@@ -182,7 +182,8 @@ impl<'a> Opening<'a> {
         let mut end_offset = last.base_offset;
         let path = names::file(self.directory, last.base_offset, Kind::Log);
         while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
-            if placed.header.base_offset < end_offset.0 {
+            let reaches = placed.header.last_offset().0 - last.base_offset.0;
+            if placed.header.base_offset < end_offset.0 || reaches > i64::from(i32::MAX) {
                 return Ok(None);
             }
             end_offset = placed.header.last_offset().next();

@@ -451,7 +451,7 @@ proptest! {
         }
         let checkpointed = at(0, recovery_point, clean);
         let Ok(log) = Log::open(disk.clone(), directory(), small(), identity(), checkpointed, NOW) else { return Ok(()) };
-        for offset in 0..log.log_end_offset().0 {
+        for offset in 0..log.log_end_offset().0.min(20) {
             let _ = log.read(Offset(offset), log.log_end_offset(), 100, true);
         }
         if all_sound {
