@@ -18,7 +18,7 @@ use table::{Random, schema};
 /// there and 24 here. Measured: 59 (StreamsGroupTopologyDescriptionUpdate); of the APIs that any client uses, 49
 /// (OffsetFetch), most below 30.
 const MAX_FACTOR: usize = 64;
-const SMALL: usize = 4096;
+const SMALL: usize = 1024;
 /// Hostile bodies of each kind for a message in a version.
 const ROUNDS: usize = 6;
 
@@ -79,14 +79,14 @@ fn decoders() -> Vec<(&'static str, Decode)> {
 fn bodies(message: &schema::Message, version: i16, random: &mut Random) -> Vec<Vec<u8>> {
     let mut bodies = Vec::new();
     for fill in [0, 1, 2, 0x7f, 0x80, 0xff] {
-        bodies.push(vec![fill; 3000]);
+        bodies.push(vec![fill; 2000]);
     }
     bodies.push([0x7f, 0xff, 0xff, 0xff].repeat(500));
     bodies.push([0xff, 0xff, 0xff, 0xff, 0x0f].repeat(500));
     bodies.push((0..500).map(|_| random.next() as u8).collect());
     for _ in 0..ROUNDS {
-        bodies.push(table::greedy(message, version, 20_000, true, random));
-        bodies.push(table::greedy(message, version, 20_000, false, random));
+        bodies.push(table::greedy(message, version, 8000, true, random));
+        bodies.push(table::greedy(message, version, 8000, false, random));
         let valid = table::draw(message, version, random);
         for _ in 0..4 {
             let mut damaged = valid.clone();

@@ -9,9 +9,11 @@ mod table;
 use klamm::codec::{Message, Reader};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use table::Random;
 
 const DRAWS: u64 = 30;
+const DRAWS_FOR_JAVA: u64 = 10;
 
 /// What a codec does with a message: decodes it and encodes it again; encodes its default. Errors as text.
 struct Codec {
@@ -209,15 +211,32 @@ fn defaults_agree() {
 fn every_message_in_every_version_comes_back_as_it_was() {
     let (messages, ours) = (table::messages(), ours());
     assert_eq!(messages.len(), ours.len());
+    let mut file = String::new();
     for message in &messages {
+        let codec = &ours[message.name.as_str()];
         for version in message.valid.min..=message.valid.max {
+            let mut note = |what: &str, bytes: &[u8]| {
+                let _ = writeln!(file, "{what} {} {} {version} {}", message.kind, message.name, hex(bytes));
+            };
+            if let Ok(bytes) = (codec.default)(version) {
+                note("default", &bytes);
+            }
             for seed in 0..DRAWS {
                 let bytes = table::draw(message, version, &mut Random(seed ^ 0xfeed));
-                let again = (ours[message.name.as_str()].again)(&bytes, version);
+                let again = (codec.again)(&bytes, version);
                 assert_eq!(again.as_deref(), Ok(bytes.as_slice()), "{} {version}, seed {seed}", message.name);
+                if seed < DRAWS_FOR_JAVA {
+                    note("again", &bytes);
+                }
             }
         }
     }
+    // For scripts/check-codec.sh, which puts the same messages before Kafka's own classes.
+    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/messages.txt"), file).unwrap();
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold("x".to_string(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 proptest! {
