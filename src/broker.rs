@@ -10,7 +10,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use arc_swap::ArcSwap;
 use log::{error, info};
 
 use crate::config::{Config, IoChoice, Listener};
@@ -18,12 +17,9 @@ use crate::io::driver::Waker;
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
-use crate::metadata::{self, Registration};
-use crate::model::{NodeId, Uuid};
+use crate::metadata;
+use crate::model::Uuid;
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
-use crate::replication::hosting::Hosting;
-use crate::replication::metadata_log::MetadataLog;
-use crate::replication::view::View;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Shared};
@@ -61,43 +57,21 @@ impl Broker {
     pub fn start(config: Config, cluster_id: Option<Uuid>) -> Result<Broker, String> {
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
-        let disk = Arc::new(RealDisk);
-        let now = clock::wall();
         let cluster_id = cluster_id.unwrap_or_else(|| Uuid::from_random_bytes(random::bytes()));
-        let hosting = Hosting::open(disk.clone(), &config, &cluster_id.to_string(), random::bytes);
-        let mut hosting = hosting.map_err(|failure| failure.to_string())?;
-        let node = NodeId(config.node_id);
-        let opened = MetadataLog::open(disk, hosting.metadata_directory(), node, now);
-        let (log, image) = opened.map_err(|failure| failure.to_string())?;
-        let mut view = View::new(hosting.cluster_id());
-        view.image = image;
-        if view.image.offset() < 0 {
-            let fresh = metadata::fresh_cluster(config.topic_defaults.min_insync_replicas);
-            log.append(&fresh, &mut view.image, now).map_err(|failure| failure.to_string())?;
-        }
+        let opened = Controller::open(Arc::new(RealDisk), &config, cluster_id, SURROUNDINGS);
+        let mut controller = opened.map_err(|failure| failure.to_string())?;
 
-        let published = Arc::new(ArcSwap::from_pointee(view.clone()));
         let (queue, work) = Queue::new();
-        let shared = Arc::new(Shared::new(config, published.clone(), shard_count, queue.clone()));
+        let shared = Arc::new(Shared::new(config, controller.published(), shard_count, queue.clone()));
         let starting = start_shards(shard_count, backend)?;
-        let mailboxes = starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect();
-        shared.set_mailboxes(mailboxes);
+        shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
         let (addresses, endpoints) = bind(&shared, &starting)?;
-
-        let registration = registration(&shared, &hosting, &endpoints);
-        let records =
-            metadata::register_broker(&view.image, &registration, log.end_offset().0, hosting.was_clean_shutdown());
-        log.append(&records, &mut view.image, now).map_err(|failure| failure.to_string())?;
-        log.sync(now).map_err(|failure| failure.to_string())?;
-        hosting.host_all(&mut view, now).map_err(|failure| failure.to_string())?;
-        published.store(Arc::new(view.clone()));
+        let registered = controller.register(&shared.config, registered_endpoints(&shared, &endpoints));
+        registered.map_err(|failure| failure.to_string())?;
         let _ = shared.endpoints.set(endpoints);
+        let announce = shared.clone();
+        controller.announce_to(Box::new(move || announce.tell_all()));
 
-        let announce = {
-            let shared = shared.clone();
-            Box::new(move || shared.tell_all())
-        };
-        let controller = Controller::new(log, hosting, view, published, SURROUNDINGS, announce);
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
@@ -227,22 +201,16 @@ fn endpoint(listener: &Listener, bound: SocketAddr) -> Endpoint {
     Endpoint { listener: listener.name.clone(), host: host.unwrap_or_else(threads::host_name), port }
 }
 
-fn registration(shared: &Shared, hosting: &Hosting, endpoints: &[Endpoint]) -> Registration {
-    let config = &shared.config;
-    let told = config.listeners.iter().zip(endpoints).filter(|(listener, _)| listener.advertised.is_some());
-    let endpoints = told.map(|(listener, endpoint)| metadata::Endpoint {
+/// The endpoints that the cluster's metadata tells of.
+fn registered_endpoints(shared: &Shared, endpoints: &[Endpoint]) -> Vec<metadata::Endpoint> {
+    let told = shared.config.listeners.iter().zip(endpoints).filter(|(listener, _)| listener.advertised.is_some());
+    let registered = told.map(|(listener, endpoint)| metadata::Endpoint {
         name: endpoint.listener.clone(),
         host: endpoint.host.clone(),
         port: endpoint.port,
         security_protocol: listener.security_protocol.id(),
     });
-    Registration {
-        id: config.node_id,
-        incarnation_id: Uuid::from_random_bytes(random::bytes()),
-        endpoints: endpoints.collect(),
-        rack: config.broker_rack.clone(),
-        log_dirs: hosting.directory_ids(),
-    }
+    registered.collect()
 }
 
 fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Result<JoinHandle<()>, String> {

@@ -12,12 +12,14 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use log::{error, info};
 
-use crate::metadata::{Image, Record, ResourceType};
-use crate::model::{ErrorCode, TimestampMs, TopicId, Uuid};
+use crate::config::Config;
+use crate::io::disk::Disk;
+use crate::metadata::{self, Image, Record, Registration, ResourceType};
+use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::Hosting;
 use crate::replication::metadata_log::MetadataLog;
 use crate::replication::view::View;
-use crate::storage::AppendError;
+use crate::storage::{AppendError, Error};
 
 /// How often the checkpoints of the log directories are looked at (`replica.high.watermark.checkpoint.interval.ms`).
 const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(5);
@@ -88,15 +90,53 @@ pub struct Controller {
 }
 
 impl Controller {
-    pub fn new(
-        log: MetadataLog,
-        hosting: Hosting,
-        view: View,
-        published: Arc<ArcSwap<View>>,
+    /// Opens the log directories and replays the metadata log; a fresh cluster gets its first records. Blocks.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        config: &Config,
+        cluster_id: Uuid,
         surroundings: Surroundings,
-        announce: Box<dyn Fn() + Send>,
-    ) -> Controller {
-        Controller { log, hosting, view, published, surroundings, announce }
+    ) -> Result<Controller, Error> {
+        let now = (surroundings.wall)();
+        let hosting = Hosting::open(disk.clone(), config, &cluster_id.to_string(), surroundings.random)?;
+        let (log, image) = MetadataLog::open(disk, hosting.metadata_directory(), NodeId(config.node_id), now)?;
+        let mut view = View::new(hosting.cluster_id());
+        view.image = image;
+        if view.image.offset() < 0 {
+            let fresh = metadata::fresh_cluster(config.topic_defaults.min_insync_replicas);
+            log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
+        }
+        let published = Arc::new(ArcSwap::from_pointee(view.clone()));
+        Ok(Controller { log, hosting, view, published, surroundings, announce: Box::new(|| ()) })
+    }
+
+    /// What it publishes to: empty of partitions until [`Controller::register`].
+    pub fn published(&self) -> Arc<ArcSwap<View>> {
+        self.published.clone()
+    }
+
+    /// Registers this broker under the addresses that it got, and opens its partitions. Blocks.
+    pub fn register(&mut self, config: &Config, endpoints: Vec<metadata::Endpoint>) -> Result<(), Error> {
+        let now = (self.surroundings.wall)();
+        let registration = Registration {
+            id: config.node_id,
+            incarnation_id: Uuid::from_random_bytes((self.surroundings.random)()),
+            endpoints,
+            rack: config.broker_rack.clone(),
+            log_dirs: self.hosting.directory_ids(),
+        };
+        let (offset, was_clean) = (self.log.end_offset().0, self.hosting.was_clean_shutdown());
+        let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
+        self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
+        self.log.sync(now)?;
+        self.hosting.host_all(&mut self.view, now)?;
+        self.published.store(Arc::new(self.view.clone()));
+        Ok(())
+    }
+
+    /// Whom to tell when partitions came or went.
+    pub fn announce_to(&mut self, announce: Box<dyn Fn() + Send>) {
+        self.announce = announce;
     }
 
     /// Works until it is told to stop.

@@ -3,7 +3,6 @@
 //! What is committed is what is synced. Each start is a new raft epoch, told in `quorum-state` before the first record
 //! of it is written, and begins with a LeaderChange control record, as Kafka's own quorum does.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,7 +53,7 @@ impl MetadataLog {
         let epoch = LeaderEpoch(known.0 + 1);
         write_quorum_state(&*disk, &directory, node_id, epoch)?;
         let metadata_log = MetadataLog { log, epoch };
-        metadata_log.append_leader_change(node_id, now).map_err(storage_error)?;
+        metadata_log.append_leader_change(node_id, now).map_err(AppendError::into_error)?;
         Ok((metadata_log, image))
     }
 
@@ -108,13 +107,6 @@ impl MetadataLog {
     /// Ends the log in order. Blocks.
     pub fn close(&self, now: TimestampMs) -> Result<(), Error> {
         self.log.close(now).map(|_| ())
-    }
-}
-
-fn storage_error(error: AppendError) -> Error {
-    match error {
-        AppendError::Storage(error) => error,
-        other => Error::Io { doing: "append to", path: DIRECTORY.into(), cause: io::Error::other(other.to_string()) },
     }
 }
 

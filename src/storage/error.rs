@@ -71,6 +71,18 @@ impl AppendError {
     }
 }
 
+impl AppendError {
+    /// For an append of the broker's own, which nobody but it could have got wrong.
+    pub fn into_error(self) -> Error {
+        match self {
+            AppendError::Storage(error) => error,
+            other => {
+                Error::Io { doing: "append to", path: "the log".into(), cause: io::Error::other(other.to_string()) }
+            }
+        }
+    }
+}
+
 impl fmt::Display for AppendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
