@@ -11,6 +11,7 @@ mod configs;
 mod decision;
 mod features;
 mod image;
+mod log;
 mod placement;
 mod producer_ids;
 pub mod record;
@@ -20,12 +21,16 @@ mod snapshot;
 pub mod topic_name;
 mod topics;
 
+#[cfg(test)]
+mod tests;
+
 pub use apply::{Ignored, NO_LEADER};
 pub use bootstrap::{Registration, fresh_cluster, register_broker};
 pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
 pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
+pub use log::Error as LogError;
 pub use placement::DIRECTORY_UNASSIGNED;
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
 pub use record::Record;
