@@ -7,10 +7,12 @@ use crate::records::{self, Blob, Header, Record};
 use crate::{Context, Result, bail, cache};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header as KafkaHeader, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::process::Command;
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -246,25 +248,39 @@ pub fn librdkafka_each(
     Ok(())
 }
 
-/// Collects what librdkafka reports about each message: its delivery opaque is its number in the order of sending.
+/// Collects what librdkafka reports about each message.
 #[derive(Default)]
 pub struct Acks {
-    delivered: std::sync::Mutex<Vec<(i64, String)>>,
-    failed: std::sync::Mutex<Vec<String>>,
+    state: Mutex<AckState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct AckState {
+    delivered: Vec<(i64, String)>,
+    failed: Vec<String>,
 }
 
 impl Acks {
     /// Offset and payload of every acknowledged message, in the order of the acknowledgements.
     pub fn delivered(&self) -> Vec<(i64, String)> {
-        self.delivered.lock().unwrap().clone()
-    }
-
-    pub fn count(&self) -> usize {
-        self.delivered.lock().unwrap().len()
+        self.state.lock().unwrap().delivered.clone()
     }
 
     pub fn failed(&self) -> Vec<String> {
-        self.failed.lock().unwrap().clone()
+        self.state.lock().unwrap().failed.clone()
+    }
+
+    /// Waits until so many messages were acknowledged.
+    pub fn wait_for(&self, count: usize) -> Result<()> {
+        let state = self.state.lock().unwrap();
+        let lacking = |state: &mut AckState| state.delivered.len() < count && state.failed.is_empty();
+        let (state, _) = self.changed.wait_timeout_while(state, program::DEADLINE, lacking).unwrap();
+        match state.failed.first() {
+            Some(error) => bail!("a message was not delivered: {error}"),
+            None if state.delivered.len() < count => bail!("only {} of {count} acknowledged", state.delivered.len()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -274,12 +290,29 @@ impl rdkafka::producer::ProducerContext for Acks {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &rdkafka::message::DeliveryResult<'_>, _: ()) {
+        let mut state = self.state.lock().unwrap();
         match result {
             Ok(message) => {
                 let payload = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
-                self.delivered.lock().unwrap().push((message.offset(), payload));
+                state.delivered.push((message.offset(), payload));
             }
-            Err((error, _)) => self.failed.lock().unwrap().push(error.to_string()),
+            Err((error, _)) => state.failed.push(error.to_string()),
+        }
+        self.changed.notify_all();
+    }
+}
+
+/// Sends one message to partition 0; waits while librdkafka's queue is full.
+pub fn librdkafka_send(producer: &ThreadedProducer<Acks>, topic: &str, payload: &[u8]) -> Result<()> {
+    let mut record = BaseRecord::<(), [u8]>::to(topic).partition(0).payload(payload);
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                record = again;
+                producer.poll(Duration::from_millis(100));
+            }
+            Err((error, _)) => return Err(error.into()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Context, Result, bail};
 use std::io::{Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -40,22 +40,37 @@ pub enum Input {
     File(PathBuf),
 }
 
+/// Runs `command` with its output going to a file, for outputs too large to hold; expects exit code 0.
+pub fn run_to_file(command: Command, path: &Path, deadline: Duration) -> Result<Output> {
+    let name = shown(&command);
+    let output = launch(command, Input::Nothing, Stdio::from(std::fs::File::create(path)?), deadline)?;
+    if output.code != Some(0) {
+        bail!("{name} ended with {:?}\n{}", output.code, output.tail());
+    }
+    Ok(output)
+}
+
 /// Runs `command` to its end; fails only if it cannot be started or outlives `deadline`.
-pub fn output(mut command: Command, input: Input, deadline: Duration) -> Result<Output> {
+pub fn output(command: Command, input: Input, deadline: Duration) -> Result<Output> {
+    launch(command, input, Stdio::piped(), deadline)
+}
+
+fn launch(mut command: Command, input: Input, stdout: Stdio, deadline: Duration) -> Result<Output> {
     let name = shown(&command);
     let (stdin, bytes) = match input {
         Input::Nothing => (Stdio::null(), None),
         Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
         Input::File(path) => (Stdio::from(std::fs::File::open(path)?), None),
     };
-    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
     if let (Some(bytes), Some(mut pipe)) = (bytes, child.stdin.take()) {
         // A program that ends before it has read everything makes this fail; its exit code tells the story.
         thread::spawn(move || drop(pipe.write_all(&bytes)));
     }
-    let stdout = drain(child.stdout.take().expect("piped"));
-    let stderr = drain(child.stderr.take().expect("piped"));
+    drop(command); // it holds the file's or the pipes' other ends
+    let stdout = child.stdout.take().map(drain);
+    let stderr = child.stderr.take().map(drain);
     let pid = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait()));
@@ -63,7 +78,7 @@ pub fn output(mut command: Command, input: Input, deadline: Duration) -> Result<
     if ended.is_err() {
         crate::broker::signal(pid, libc::SIGKILL);
     }
-    let collect = |stream: thread::JoinHandle<Vec<u8>>| stream.join().unwrap_or_default();
+    let collect = |stream: Option<thread::JoinHandle<Vec<u8>>>| stream.and_then(|s| s.join().ok()).unwrap_or_default();
     let mut output = Output { code: None, stdout: collect(stdout), stderr: collect(stderr) };
     match ended {
         Ok(status) => output.code = status?.code(),
