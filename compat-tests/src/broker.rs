@@ -252,6 +252,11 @@ impl Broker {
         status_bytes(self.pid(), "VmRSS:")
     }
 
+    /// The largest address space so far: it shows memory that was asked for and never touched.
+    pub fn peak_address_space_bytes(&self) -> Result<u64> {
+        status_bytes(self.pid(), "VmPeak:")
+    }
+
     /// Processor time that the process has used, user and system.
     pub fn processor_time(&self) -> Result<Duration> {
         processor_time(self.pid())

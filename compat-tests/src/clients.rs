@@ -25,7 +25,7 @@ pub enum Client {
     KafkaPython,
 }
 
-use Client::{FranzGo, Java, Kafkajs, Kcat, KafkaPython, Librdkafka};
+use Client::{FranzGo, Java, KafkaPython, Kafkajs, Kcat, Librdkafka};
 
 pub const CLIENTS: &[Client] = &[Kcat, Librdkafka, Java, FranzGo, Kafkajs, KafkaPython];
 
@@ -57,7 +57,8 @@ impl Client {
         }
         let plain = |i: usize, record: Record| {
             let key = Blob(record.key.0.map(|_| format!("key-{i}").into_bytes()));
-            let value = Blob(record.value.0.filter(|value| !value.is_empty()).map(|_| format!("value {i} ü").into_bytes()));
+            let value =
+                Blob(record.value.0.filter(|value| !value.is_empty()).map(|_| format!("value {i} ü").into_bytes()));
             Record { timestamp: None, key, value, headers: kcat_headers() }
         };
         samples.into_iter().enumerate().map(|(i, record)| plain(i, record)).collect()
@@ -204,10 +205,11 @@ fn librdkafka_produce(broker: &Broker, topic: &str, codec: &str, records: &[Reco
 fn librdkafka_consume(broker: &Broker, topic: &str, count: usize) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     librdkafka_each(broker, topic, count, |message| {
-        let headers = message.headers().into_iter().flat_map(|h| h.iter()).map(|header| Header {
-            name: header.key.to_string(),
-            value: Blob(header.value.map(<[u8]>::to_vec)),
-        });
+        let headers = message
+            .headers()
+            .into_iter()
+            .flat_map(|h| h.iter())
+            .map(|header| Header { name: header.key.to_string(), value: Blob(header.value.map(<[u8]>::to_vec)) });
         records.push(Record {
             timestamp: message.timestamp().to_millis(),
             key: Blob(message.key().map(<[u8]>::to_vec)),

@@ -12,7 +12,8 @@ fn main() -> ExitCode {
 }
 
 fn scenarios(broker: &mut Broker) -> Result<()> {
-    let output = program::output(program::java("Scenarios", &[&broker.bootstrap()]), Input::Nothing, program::DEADLINE)?;
+    let output =
+        program::output(program::java("Scenarios", &[&broker.bootstrap()]), Input::Nothing, program::DEADLINE)?;
     ensure!(output.code == Some(0), "{}", output.tail());
     ensure!(output.text().lines().filter(|line| line.starts_with("ok ")).count() >= 10, "{}", output.tail());
     Ok(())

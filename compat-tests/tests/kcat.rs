@@ -58,7 +58,10 @@ fn offsets(broker: &mut Broker) -> Result<()> {
     let lines = numbered(1000);
     kcat(broker, &["-P", "-t", "offsets", "-p", "0"], &lines)?;
     same(&lines, &read(broker, "offsets", "beginning", "%s\n")?)?;
-    same("990 line 990\n", &kcat(broker, &["-C", "-q", "-t", "offsets", "-o", "990", "-c", "1", "-f", "%o %s\n"], "")?)?;
+    same(
+        "990 line 990\n",
+        &kcat(broker, &["-C", "-q", "-t", "offsets", "-o", "990", "-c", "1", "-f", "%o %s\n"], "")?,
+    )?;
     same("998\n999\n", &read(broker, "offsets", "-2", "%o\n")?)?;
     same("", &read(broker, "offsets", "end", "%o\n")?)?;
     same("offsets [0] offset 1000\n", &kcat(broker, &["-Q", "-t", "offsets:0:-1"], "")?)?;
@@ -75,7 +78,8 @@ fn timestamps(broker: &mut Broker) -> Result<()> {
         ensure!(raw.produce("times", batch.encode())?.error_code == 0, "batch {i} was refused");
     }
     let at = format!("s@{}", FIRST_TIMESTAMP + 7500);
-    let expected = format!("16 {0} a8\n17 {0} b8\n18 {1} a9\n19 {1} b9\n", FIRST_TIMESTAMP + 8000, FIRST_TIMESTAMP + 9000);
+    let expected =
+        format!("16 {0} a8\n17 {0} b8\n18 {1} a9\n19 {1} b9\n", FIRST_TIMESTAMP + 8000, FIRST_TIMESTAMP + 9000);
     same(&expected, &read(broker, "times", &at, "%o %T %s\n")?)?;
     let query = format!("times:0:{}", FIRST_TIMESTAMP + 3000);
     same("times [0] offset 6\n", &kcat(broker, &["-Q", "-t", &query], "")?)

@@ -60,8 +60,7 @@ fn numbered(count: usize) -> String {
 
 fn console_produce(broker: &Broker, topic: &str, lines: &str) -> Result<()> {
     let class = "org.apache.kafka.tools.ConsoleProducer";
-    let arguments =
-        ["--topic", topic, "--reader-property", "parse.key=true", "--reader-property", "key.separator=:"];
+    let arguments = ["--topic", topic, "--reader-property", "parse.key=true", "--reader-property", "key.separator=:"];
     tool_with_input(broker, class, &arguments, lines).map(drop)
 }
 
@@ -70,7 +69,8 @@ fn console(broker: &mut Broker) -> Result<()> {
     tool(broker, TOPICS, &["--create", "--topic", "console", "--partitions", "1"])?;
     console_produce(broker, "console", &lines)?;
     let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
-    let mut arguments = vec!["--topic", "console", "--partition", "0", "--offset", "earliest", "--max-messages", "1000"];
+    let mut arguments =
+        vec!["--topic", "console", "--partition", "0", "--offset", "earliest", "--max-messages", "1000"];
     arguments.extend(["--formatter-property", "print.key=true", "--formatter-property", "key.separator=:"]);
     ensure!(tool(broker, class, &arguments)? == lines, "the lines came back changed");
     let tail = ["--topic", "console", "--partition", "0", "--offset", "998", "--max-messages", "2"];
@@ -82,7 +82,8 @@ fn get_offsets(broker: &mut Broker) -> Result<()> {
     tool(broker, TOPICS, &["--create", "--topic", "counted", "--partitions", "2"])?;
     console_produce(broker, "counted", &numbered(100))?;
     let class = "org.apache.kafka.tools.GetOffsetShell";
-    let sum = |text: &str| -> i64 { text.lines().filter_map(|line| line.rsplit(':').next()?.parse::<i64>().ok()).sum() };
+    let sum =
+        |text: &str| -> i64 { text.lines().filter_map(|line| line.rsplit(':').next()?.parse::<i64>().ok()).sum() };
     let latest = tool(broker, class, &["--topic", "counted"])?;
     ensure!(latest.lines().count() == 2 && sum(&latest) == 100, "latest: {latest}");
     let earliest = tool(broker, class, &["--topic", "counted", "--time", "earliest"])?;
@@ -100,7 +101,8 @@ fn delete_records(broker: &mut Broker) -> Result<()> {
     let class = "org.apache.kafka.tools.DeleteRecordsCommand";
     let text = tool(broker, class, &["--offset-json-file", &file.display().to_string()])?;
     ensure!(text.contains("low_watermark: 30"), "{text}");
-    let earliest = tool(broker, "org.apache.kafka.tools.GetOffsetShell", &["--topic", "trimmed", "--time", "earliest"])?;
+    let earliest =
+        tool(broker, "org.apache.kafka.tools.GetOffsetShell", &["--topic", "trimmed", "--time", "earliest"])?;
     ensure!(earliest == "trimmed:0:30\n", "{earliest}");
     Ok(())
 }
