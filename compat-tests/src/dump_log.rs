@@ -12,6 +12,8 @@ use std::time::Duration;
 
 const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
 const DEADLINE: Duration = Duration::from_secs(600);
+/// A topic of this name holds what a broker may accept although the tool dislikes it.
+pub const UNJUDGED: &str = "unjudged";
 /// What the tool prints about a batch whose checksum does not fit.
 const INVALID: &str = "isvalid: false";
 /// What it prints about bytes after the last whole batch.
@@ -42,7 +44,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         // A deleted topic's directory waits for its removal under this name; nobody promises what it holds.
-        if path.to_string_lossy().ends_with("-delete") {
+        let name = entry_name(&path);
+        if name.ends_with("-delete") || name.starts_with(UNJUDGED) {
             continue;
         }
         if path.is_dir() {
@@ -52,6 +55,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn entry_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn judge(files: &[PathBuf], flags: &[&str]) -> Result<()> {

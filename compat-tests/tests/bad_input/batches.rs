@@ -2,14 +2,17 @@
 
 use crate::guard::Guard;
 use compat_tests::broker::Broker;
+use compat_tests::dump_log::UNJUDGED;
 use compat_tests::raw::{self, Batch, PATIENCE, Raw};
-use compat_tests::{Result, bail, ensure};
+use compat_tests::{Context, Result, bail, ensure};
 use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const NONE: i16 = 0;
 const CORRUPT_MESSAGE: i16 = 2;
 const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const MESSAGE_TOO_LARGE: i16 = 10;
+const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 const INVALID_REQUIRED_ACKS: i16 = 21;
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 const INVALID_PRODUCER_EPOCH: i16 = 47;
@@ -85,23 +88,27 @@ fn compressed_garbage() -> Vec<Vec<u8>> {
 pub fn batches(broker: &mut Broker) -> Result<()> {
     let mut guard = Guard::new(broker)?;
     let mut raw = Raw::connect(broker.port())?;
-    raw.create_topic("batches", 1, &[])?;
-    await_leader(&mut raw, "batches")?;
+    // What is taken although it is odd goes to a topic that `kafka-dump-log` is not asked about.
+    for topic in ["batches", UNJUDGED] {
+        raw.create_topic(topic, 1, &[])?;
+        await_leader(&mut raw, topic)?;
+    }
     let mut wrong = Vec::new();
     for (what, bytes, expected) in cases() {
-        let end = raw.end_offset("batches", 0)?;
-        let found = raw.produce("batches", bytes)?.error_code;
-        let refused = found != NONE && MAY_BE_REFUSED.contains(&what);
-        if found != expected && !refused {
+        let odd = MAY_BE_REFUSED.contains(&what);
+        let topic = if odd { UNJUDGED } else { "batches" };
+        let end = raw.end_offset(topic, 0)?;
+        let found = raw.produce(topic, bytes)?.error_code;
+        if found != expected && (found == NONE || !odd) {
             wrong.push(format!("{what}: expected error {expected}, found {found}"));
         }
-        let added = raw.end_offset("batches", 0)? - end;
+        let added = raw.end_offset(topic, 0)? - end;
         if (added == 0) == (found == NONE) {
             wrong.push(format!("{what}: error {found}, but {added} records were added"));
         }
     }
     for bytes in compressed_garbage() {
-        raw.produce("batches", bytes)?;
+        raw.produce(UNJUDGED, bytes)?;
     }
     no_such_partition(&mut raw)?;
     guard.check(broker)?;
@@ -135,14 +142,22 @@ fn await_leader(raw: &mut Raw, topic: &str) -> Result<()> {
     Ok(())
 }
 
+/// Apache Kafka says COORDINATOR_LOAD_IN_PROGRESS until it has its first block of ids.
 fn producer_id(raw: &mut Raw) -> Result<(i64, i16)> {
+    let deadline = std::time::Instant::now() + PATIENCE;
     let request = InitProducerIdRequest::default()
         .with_transactional_id(None)
         .with_producer_id(ProducerId(-1))
         .with_producer_epoch(-1);
-    let response = raw.call(&request.with_transaction_timeout_ms(60_000), 4)?;
-    ensure!(response.error_code == 0, "InitProducerId: error {}", response.error_code);
-    Ok((response.producer_id.0, response.producer_epoch))
+    let request = request.with_transaction_timeout_ms(60_000);
+    loop {
+        let response = raw.call(&request, 4)?;
+        match response.error_code {
+            NONE => return Ok((response.producer_id.0, response.producer_epoch)),
+            COORDINATOR_LOAD_IN_PROGRESS if std::time::Instant::now() < deadline => {}
+            error => bail!("InitProducerId: error {error}"),
+        }
+    }
 }
 
 /// Sequences and epochs of an idempotent producer.
@@ -153,7 +168,6 @@ pub fn producer_ids(broker: &mut Broker) -> Result<()> {
     await_leader(&mut raw, "sequences")?;
     let (id, epoch) = producer_id(&mut raw)?;
     ensure!(producer_id(&mut raw)?.0 != id, "the same producer id twice");
-    // Epoch, base sequence, error, base offset in the answer.
     let steps = [
         (epoch, 0, NONE, 0),
         (epoch, 3, NONE, 3),
@@ -166,23 +180,36 @@ pub fn producer_ids(broker: &mut Broker) -> Result<()> {
         (epoch + 1, 0, NONE, 9),
         (epoch, 9, INVALID_PRODUCER_EPOCH, -1), // the old epoch is over
     ];
-    for round in ["before", "after"] {
-        for (i, (epoch, base_sequence, error, offset)) in steps.iter().enumerate() {
-            if round == "after" && (*error == NONE && i != 8) {
-                continue; // the refusals hold after a restart, too, and so does the last batch of the new epoch
-            }
-            let batch = Batch { producer_id: id, producer_epoch: *epoch, base_sequence: *base_sequence, ..good() };
-            let found = raw.produce("sequences", batch.encode())?;
-            let same = found.error_code == *error && found.base_offset == *offset;
-            ensure!(same, "{round}, step {i}: error {} offset {}", found.error_code, found.base_offset);
-        }
-        ensure!(raw.end_offset("sequences", 0)? == 12, "the log ends at {}", raw.end_offset("sequences", 0)?);
-        if round == "before" {
-            guard.check(broker)?;
-            broker.kill9()?;
-            broker.restart()?;
-            raw = Raw::connect(broker.port())?;
-        }
+    take(&mut raw, id, &steps)?;
+    guard.check(broker)?;
+    broker.kill9()?;
+    broker.restart()?;
+    // What the broker knows of a producer survives a crash.
+    let steps = [
+        (epoch, 9, INVALID_PRODUCER_EPOCH, -1),
+        (epoch + 1, 7, OUT_OF_ORDER_SEQUENCE_NUMBER, -1),
+        (epoch + 1, 0, NONE, 9),
+        (epoch + 1, 3, NONE, 12),
+    ];
+    let mut raw = Raw::connect(broker.port())?;
+    await_leader(&mut raw, "sequences")?;
+    take(&mut raw, id, &steps).context("after the restart")?;
+    let end = raw.end_offset("sequences", 0)?;
+    ensure!(end == 15, "the log ends at {end}");
+    Ok(())
+}
+
+/// Epoch, base sequence, expected error, base offset in the answer.
+type Step = (i16, i32, i16, i64);
+
+fn take(raw: &mut Raw, producer_id: i64, steps: &[Step]) -> Result<()> {
+    // A broker forgets producers whose newest record is older than a day.
+    let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+    for (i, &(producer_epoch, base_sequence, error, offset)) in steps.iter().enumerate() {
+        let batch = Batch { producer_id, producer_epoch, base_sequence, timestamp, ..good() };
+        let found = raw.produce("sequences", batch.encode())?;
+        let same = found.error_code == error && found.base_offset == offset;
+        ensure!(same, "step {i}: error {} offset {}", found.error_code, found.base_offset);
     }
     Ok(())
 }
