@@ -90,6 +90,8 @@ pub struct Broker {
     log: Log,
     reader: Option<thread::JoinHandle<()>>,
     port: u16,
+    /// When the process was started last.
+    launched: Instant,
     good: bool,
 }
 
@@ -104,6 +106,7 @@ impl Broker {
             log: Log::default(),
             reader: None,
             port: 0,
+            launched: Instant::now(),
             good: false,
         };
         if setup.peer == Peer::Kafka {
@@ -128,6 +131,7 @@ impl Broker {
                 Ok(())
             })
         };
+        self.launched = Instant::now();
         self.child = Some(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
         drop(command); // it holds the pipe's other end
         let (sender, lines) = mpsc::channel();
@@ -194,6 +198,11 @@ impl Broker {
         command.args(kafka_flags()).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
         command.args(["-cp", &cache::kafka_class_path(), "kafka.Kafka"]).arg(file);
         Ok(command)
+    }
+
+    /// How long ago the process was started.
+    pub fn age(&self) -> Duration {
+        self.launched.elapsed()
     }
 
     pub fn setup(&self) -> &Setup {

@@ -65,7 +65,7 @@ impl Bytes {
         Bytes(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -73,7 +73,7 @@ impl Bytes {
     }
 
     pub fn take(&mut self, size: usize) -> Vec<u8> {
-        (0..size).map(|_| (self.next() >> 32) as u8).collect()
+        (0..size).map(|_| (self.draw() >> 32) as u8).collect()
     }
 }
 

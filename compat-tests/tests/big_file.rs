@@ -100,7 +100,7 @@ fn killed_while_loading(broker: &mut Broker, codec: &str) -> Result<()> {
     let mut random = Bytes::new(lines as u64);
     for quarter in 0..3 {
         let step = lines / 4;
-        wait_for_end(broker, (quarter * step) as i64 + 1 + (random.next() % step as u64) as i64)?;
+        wait_for_end(broker, (quarter * step) as i64 + 1 + (random.draw() % step as u64) as i64)?;
         ensure!(
             !loading.is_finished(),
             "the load ended before kill {quarter}: {:?}",

@@ -41,7 +41,7 @@ fn load_and_kill(broker: &mut Broker, idempotent: bool) -> Result<()> {
     let mut random = Bytes::new(broker.pid() as u64);
     for kill in 0..KILLS {
         let step = MESSAGES / (KILLS + 1);
-        producer.context().wait_for(kill * step + 1 + (random.next() % step as u64) as usize)?;
+        producer.context().wait_for(kill * step + 1 + (random.draw() % step as u64) as usize)?;
         broker.kill9()?;
         broker.restart()?;
     }
