@@ -33,6 +33,7 @@ logs=$KLAMM_CACHE/logs
 mkdir -p "$logs"
 passed=0
 failed=0
+times=
 
 # Runs a command with its output in the suite's log, shown if it fails.
 logged() {
@@ -52,7 +53,8 @@ count() {
     local suite=$1
     passed=$((passed + $2))
     failed=$((failed + $3))
-    echo "$suite: $2 passed, $3 failed ($((SECONDS - suite_began)) s)"
+    echo "$suite: $2 passed, $3 failed"
+    times="$times $suite $((SECONDS - suite_began)) s,"
 }
 
 # A suite that is one check.
@@ -146,5 +148,6 @@ for suite in ${*:-$ALL}; do
     run "$suite"
 done
 
+echo "time:${times%,}; in all $SECONDS s"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
