@@ -2,7 +2,7 @@
 # that a clean clone builds warm; everything in there can be deleted at any time.
 KLAMM_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export KLAMM_ROOT
-export KLAMM_CACHE=${KLAMM_CACHE:-$HOME/.cache/klamm}
+export KLAMM_CACHE=${KLAMM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/klamm}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$KLAMM_CACHE/target}
-export KAFKA_VERSION=4.3.1 # src/cache.rs and clients/java/pom.xml of compat-tests name it, too
+PEER_VERSION=4.3.1 # src/cache.rs and clients/java/pom.xml of compat-tests name it, too
 mkdir -p "$KLAMM_CACHE"

@@ -12,7 +12,7 @@ export TMPDIR=$scratch
 
 echo "machine: $(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), Linux $(uname -r)"
 echo "TCP congestion control: $(cat /proc/sys/net/ipv4/tcp_congestion_control)"
-echo "klamm $(git rev-parse --short HEAD 2>/dev/null || echo '?'), Apache Kafka $KAFKA_VERSION, $(java -version 2>&1 | head -n 1)"
+echo "klamm $(git rev-parse --short HEAD 2>/dev/null || echo '?'), Apache Kafka $PEER_VERSION, $(java -version 2>&1 | head -n 1)"
 echo
 python3 -B scripts/lines.py
 echo

@@ -35,9 +35,9 @@ made() {
 }
 
 kafka_jars() {
-    local libs=$KLAMM_CACHE/kafka-$KAFKA_VERSION/libs pom=$clients/java/pom.xml
+    local libs=$KLAMM_CACHE/kafka-$PEER_VERSION/libs pom=$clients/java/pom.xml
     stale kafka "$pom" || [ ! -d "$libs" ] || return 0
-    echo "fetching the jars of Apache Kafka $KAFKA_VERSION"
+    echo "fetching the jars of Apache Kafka $PEER_VERSION"
     rm -rf "$libs"
     mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
     made kafka "$pom"
@@ -48,7 +48,7 @@ java_programs() {
     stale java "${inputs[@]}" || [ ! -d "$out" ] || return 0
     echo "compiling the Java programs"
     rm -rf "$out"
-    javac -nowarn -d "$out" -cp "$KLAMM_CACHE/kafka-$KAFKA_VERSION/libs/*" "$clients"/java/*.java
+    javac -nowarn -d "$out" -cp "$KLAMM_CACHE/kafka-$PEER_VERSION/libs/*" "$clients"/java/*.java
     made java "${inputs[@]}"
 }
 

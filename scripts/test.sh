@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The full test command: `scripts/test.sh` runs every suite, `scripts/test.sh SUITE…` the named ones.
 #
-#   static   fmt clippy licences schemas
+#   static   fmt clippy licences
+#   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes)
 #   own      unit (cargo test of klamm), harness (the tests' own tests)
 #   clients  kcat librdkafka java tools clients ring big_file crash bad_input (see compat-tests/README.md)
 #   extra    big (100 MB through every codec), only when named
@@ -12,7 +13,7 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-ALL="fmt clippy licences schemas unit harness kcat librdkafka java tools clients ring big_file crash bad_input"
+ALL="fmt clippy licences schemas codec unit harness kcat librdkafka java tools clients ring big_file crash bad_input"
 CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash bad_input big "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
@@ -77,16 +78,21 @@ cargo_tests() {
     count "$suite" "$ok" "$bad"
 }
 
-# A suite of compat-tests: its last line has the counts.
-client_suite() {
-    local suite=$1 target=$2 code line ok bad
-    logged "$suite" cargo test --locked --manifest-path compat-tests/Cargo.toml --test "$target"
+# A suite whose last such line has the counts: "N passed, N failed", perhaps behind a name.
+counted() {
+    local suite=$1 code line ok bad
+    shift
+    logged "$suite" "$@"
     code=$?
-    line=$(grep -E "^$target: [0-9]+ passed, [0-9]+ failed$" "$logs/$suite.log" | tail -n 1)
-    ok=$(echo "$line" | awk '{ print $2 + 0 }')
-    bad=$(echo "$line" | awk '{ print $4 + 0 }')
-    if [ "${bad:-0}" -eq 0 ] && { [ $code -ne 0 ] || [ "${ok:-0}" -eq 0 ]; }; then bad=1; fi
-    count "$suite" "${ok:-0}" "${bad:-0}"
+    line=$(grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' "$logs/$suite.log" | tail -n 1)
+    ok=$(echo "${line#: }" | awk '{ print $1 + 0 }')
+    bad=$(echo "${line#: }" | awk '{ print $3 + 0 }')
+    if [ "$bad" -eq 0 ] && { [ $code -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
+    count "$suite" "$ok" "$bad"
+}
+
+client_suite() {
+    counted "$1" cargo test --locked --manifest-path compat-tests/Cargo.toml --test "$2"
 }
 
 build_broker() {
@@ -109,7 +115,8 @@ run() {
     fmt) check fmt bash -c format ;;
     clippy) check clippy bash -c compat_clippy ;;
     licences) check licences python3 -B scripts/check-licences.py Cargo.toml compat-tests/Cargo.toml ;;
-    schemas) check schemas bash scripts/check-schemas.sh ;;
+    schemas) counted schemas bash scripts/check-schemas.sh ;;
+    codec) counted codec bash scripts/check-codec.sh ;;
     unit) cargo_tests unit --locked ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib ;;
     big) KLAMM_BIG=1 client_suite big big_file ;;
@@ -127,7 +134,7 @@ done
 suite_began=$SECONDS
 scope=build
 for suite in ${*:-$ALL}; do
-    case "$CLIENT_SUITES schemas" in *" $suite "* | *" $suite") scope=all ;; esac
+    case "$CLIENT_SUITES schemas codec " in *" $suite "*) scope=all ;; esac
 done
 if ! logged prepare bash scripts/prepare.sh $scope; then
     count prepare 0 1

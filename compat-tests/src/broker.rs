@@ -165,6 +165,11 @@ impl Broker {
 
     fn klamm_command(&self) -> Result<Command> {
         let mut command = Command::new(klamm_binary()?);
+        // Such variables configure the broker; what the caller's environment holds is not part of a test.
+        let configures = |name: &str| name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+        std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };

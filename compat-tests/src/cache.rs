@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 /// Apache Kafka's release that the tests compare with; `scripts/prepare.sh` and `clients/java/pom.xml` name it too.
 pub const KAFKA_VERSION: &str = "4.3.1";
 
-/// `$KLAMM_CACHE`, by default `~/.cache/klamm`.
+/// `$KLAMM_CACHE`, by default `~/.cache/klamm`; the same rule as in `scripts/cache.sh`.
 pub fn root() -> PathBuf {
-    let home = || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/klamm");
-    std::env::var_os("KLAMM_CACHE").map(PathBuf::from).unwrap_or_else(home)
+    let from = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let user = || from("XDG_CACHE_HOME").unwrap_or_else(|| from("HOME").unwrap_or_default().join(".cache"));
+    from("KLAMM_CACHE").unwrap_or_else(|| user().join("klamm"))
 }
 
 /// The class path with every jar of Apache Kafka: broker, tools and clients.

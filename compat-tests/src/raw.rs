@@ -1,6 +1,7 @@
 //! A small Kafka client over a plain socket, for saying what no real client says. Encoding and decoding of whole messages is
 //! the crate `kafka-protocol`'s: a codec that knows nothing of Klamm's. Where bytes have to be wrong, they are ours.
 
+use crate::broker::{self, Peer};
 use crate::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
@@ -14,7 +15,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an answer may take before a test calls it missing.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,6 +132,21 @@ impl Raw {
     pub fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Result<()> {
         let error = self.try_create_topic(name, partitions, configs)?;
         ensure!(error == 0, "CreateTopics {name}: error {error}");
+        self.await_leaders(name, partitions)
+    }
+
+    /// Apache Kafka answers a creation, and serves after a start, before the partitions have their leaders. Klamm does not:
+    /// no test may wait for it.
+    pub fn await_leaders(&mut self, topic: &str, partitions: i32) -> Result<()> {
+        if broker::peer() == Peer::Klamm {
+            return Ok(());
+        }
+        let deadline = Instant::now() + PATIENCE;
+        for partition in 0..partitions {
+            while self.offset(topic, partition, -1)?.0 != 0 || self.topic_id(topic).is_err() {
+                ensure!(Instant::now() < deadline, "{topic}-{partition} gets no leader");
+            }
+        }
         Ok(())
     }
 

@@ -52,7 +52,9 @@ fn load_and_kill(broker: &mut Broker, idempotent: bool) -> Result<()> {
 
 /// Every acknowledged message is where its acknowledgement says; with idempotence the log holds nothing else, in order.
 fn check(broker: &Broker, acknowledged: &[(i64, String)], idempotent: bool) -> Result<()> {
-    let end = Raw::connect(broker.port())?.end_offset("crash", 0)? as usize;
+    let mut raw = Raw::connect(broker.port())?;
+    raw.await_leaders("crash", 1)?;
+    let end = raw.end_offset("crash", 0)? as usize;
     let mut log: HashMap<i64, String> = HashMap::new();
     let mut next = 0;
     clients::librdkafka_each(broker, "crash", end, |message| {
@@ -85,25 +87,15 @@ fn metadata(broker: &mut Broker) -> Result<()> {
         for i in 0..20 {
             let topic = format!("topic-{round}-{i}");
             raw.create_topic(&topic, 1 + i % 3, &[("retention.ms", "86400001")])?;
-            ids.push((topic.clone(), await_topic_id(&mut raw, &topic)?));
+            ids.push((topic.clone(), raw.topic_id(&topic)?));
         }
         broker.kill9()?;
         broker.restart()?;
         let mut raw = Raw::connect(broker.port())?;
         for (topic, id) in &ids {
-            ensure!(await_topic_id(&mut raw, topic)? == *id, "{topic} has another id after the crash");
+            raw.await_leaders(topic, 1)?;
+            ensure!(raw.topic_id(topic)? == *id, "{topic} has another id after the crash");
         }
     }
     Ok(())
-}
-
-/// Apache Kafka answers a creation before its metadata cache knows of it.
-fn await_topic_id(raw: &mut Raw, topic: &str) -> Result<[u8; 16]> {
-    let deadline = std::time::Instant::now() + program::DEADLINE;
-    loop {
-        match raw.topic_id(topic) {
-            Err(_) if std::time::Instant::now() < deadline => continue,
-            found => return found,
-        }
-    }
 }

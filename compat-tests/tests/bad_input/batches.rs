@@ -91,7 +91,6 @@ pub fn batches(broker: &mut Broker) -> Result<()> {
     // What is taken although it is odd goes to a topic that `kafka-dump-log` is not asked about.
     for topic in ["batches", UNJUDGED] {
         raw.create_topic(topic, 1, &[])?;
-        await_leader(&mut raw, topic)?;
     }
     let mut wrong = Vec::new();
     for (what, bytes, expected) in cases() {
@@ -133,15 +132,6 @@ fn no_such_partition(raw: &mut Raw) -> Result<()> {
     Ok(())
 }
 
-/// Apache Kafka answers a creation before the partition has its leader.
-fn await_leader(raw: &mut Raw, topic: &str) -> Result<()> {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while raw.end_offset(topic, 0).is_err() {
-        ensure!(std::time::Instant::now() < deadline, "{topic} gets no leader");
-    }
-    Ok(())
-}
-
 /// Apache Kafka says COORDINATOR_LOAD_IN_PROGRESS until it has its first block of ids.
 fn producer_id(raw: &mut Raw) -> Result<(i64, i16)> {
     let deadline = std::time::Instant::now() + PATIENCE;
@@ -165,7 +155,6 @@ pub fn producer_ids(broker: &mut Broker) -> Result<()> {
     let mut guard = Guard::new(broker)?;
     let mut raw = Raw::connect(broker.port())?;
     raw.create_topic("sequences", 1, &[])?;
-    await_leader(&mut raw, "sequences")?;
     let (id, epoch) = producer_id(&mut raw)?;
     ensure!(producer_id(&mut raw)?.0 != id, "the same producer id twice");
     let steps = [
@@ -192,7 +181,7 @@ pub fn producer_ids(broker: &mut Broker) -> Result<()> {
         (epoch + 1, 3, NONE, 12),
     ];
     let mut raw = Raw::connect(broker.port())?;
-    await_leader(&mut raw, "sequences")?;
+    raw.await_leaders("sequences", 1)?;
     take(&mut raw, id, &steps).context("after the restart")?;
     let end = raw.end_offset("sequences", 0)?;
     ensure!(end == 15, "the log ends at {end}");
@@ -220,8 +209,6 @@ pub fn too_large(broker: &mut Broker) -> Result<()> {
     let mut raw = Raw::connect(broker.port())?;
     raw.create_topic("default", 1, &[])?;
     raw.create_topic("small", 1, &[("max.message.bytes", "1000")])?;
-    await_leader(&mut raw, "default")?;
-    await_leader(&mut raw, "small")?;
     for (topic, size, expected) in [
         ("default", 90_000, NONE),
         ("default", 100_001, MESSAGE_TOO_LARGE),
