@@ -1,2 +1,4 @@
 //! The binary `klamm`: everything it does is in [`klamm::cli`].
-fn main() {}
+fn main() -> std::process::ExitCode {
+    klamm::cli::run()
+}

@@ -1,8 +1,22 @@
 //! Input and output: the only module with system calls.
 //!
-//! [`disk`] is files (direct calls: appends into the page cache are cheapest so), [`Driver`](driver::Driver) is the
-//! network, timers, wake-ups and whatever may block. Both exist on the real machine and simulated.
+//! [`disk`] is files (direct calls: appends into the page cache are cheapest so); [`driver::Driver`] is the network,
+//! timers, wake-ups and whatever may block. Both exist on the real machine and simulated.
 
+pub mod clock;
 pub mod disk;
+pub mod driver;
+pub mod machine;
+mod pool;
+pub mod random;
+mod readiness;
 pub mod real_disk;
+pub mod simulated;
 pub mod simulated_disk;
+mod sockets;
+pub mod threads;
+#[cfg(target_os = "linux")]
+mod uring;
+
+#[cfg(test)]
+mod conformance;

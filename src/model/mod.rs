@@ -1,9 +1,13 @@
 //! The domain's words as types. No behaviour beyond conversion and display; no input or output.
 
+mod api;
 mod error;
+mod time;
 mod uuid;
 
+pub use api::ApiKey;
 pub use error::ErrorCode;
+pub use time::Instant;
 pub use uuid::Uuid;
 
 macro_rules! number {

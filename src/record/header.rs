@@ -149,6 +149,32 @@ impl Header {
     pub fn has_producer_id(&self) -> bool {
         self.producer_id >= 0
     }
+
+    pub fn set_compression(&mut self, kind: CompressionType) {
+        self.attributes = (self.attributes & !COMPRESSION_MASK) | kind as i16;
+    }
+
+    pub fn set_timestamp_type(&mut self, kind: TimestampType) {
+        self.set_bit(TIMESTAMP_TYPE_BIT, kind == TimestampType::LogAppendTime);
+    }
+
+    pub fn set_transactional(&mut self, is_transactional: bool) {
+        self.set_bit(TRANSACTIONAL_BIT, is_transactional);
+    }
+
+    pub fn set_control(&mut self, is_control: bool) {
+        self.set_bit(CONTROL_BIT, is_control);
+    }
+
+    /// Clears every attribute that says nothing about the records themselves: bits without a meaning, and the delete
+    /// horizon. Kafka does so whenever it builds a batch anew.
+    pub fn clear_other_attributes(&mut self) {
+        self.attributes &= COMPRESSION_MASK | TIMESTAMP_TYPE_BIT | TRANSACTIONAL_BIT | CONTROL_BIT;
+    }
+
+    fn set_bit(&mut self, bit: i16, on: bool) {
+        self.attributes = if on { self.attributes | bit } else { self.attributes & !bit };
+    }
 }
 
 /// The checksum that belongs into the `crc` field of this whole batch: over everything from `attributes` to its end.
@@ -166,9 +192,20 @@ pub fn assign(batch: &mut [u8], base_offset: Offset, epoch: LeaderEpoch) {
 /// Stamps a batch with the broker's clock (`message.timestamp.type=LogAppendTime`): sets the attribute bit and
 /// `maxTimestamp`, then the checksum anew.
 pub fn stamp_log_append_time(batch: &mut [u8], now: TimestampMs) {
-    let attributes = i16::from_be_bytes([batch[ATTRIBUTES], batch[ATTRIBUTES + 1]]) | TIMESTAMP_TYPE_BIT;
+    stamp(batch, TimestampType::LogAppendTime, now);
+}
+
+/// Sets the kind of timestamp and `maxTimestamp`, then the checksum anew.
+pub fn stamp(batch: &mut [u8], kind: TimestampType, max_timestamp: TimestampMs) {
+    let attributes = i16::from_be_bytes([batch[ATTRIBUTES], batch[ATTRIBUTES + 1]]) & !TIMESTAMP_TYPE_BIT;
+    let attributes = if kind == TimestampType::LogAppendTime { attributes | TIMESTAMP_TYPE_BIT } else { attributes };
     batch[ATTRIBUTES..LAST_OFFSET_DELTA].copy_from_slice(&attributes.to_be_bytes());
-    batch[MAX_TIMESTAMP..PRODUCER_ID].copy_from_slice(&now.0.to_be_bytes());
+    batch[MAX_TIMESTAMP..PRODUCER_ID].copy_from_slice(&max_timestamp.0.to_be_bytes());
+    write_checksum(batch);
+}
+
+/// Computes the checksum of this whole batch and writes it into its header.
+pub fn write_checksum(batch: &mut [u8]) {
     let crc = checksum(batch);
     batch[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
 }

@@ -1,0 +1,132 @@
+//! The command line: which command, which file, which overrides.
+//!
+//! Knows no configuration key; `--override` texts are passed on as pairs.
+
+use lexopt::prelude::*;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What the user asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    Start(Sources),
+    /// Write identity files into the log directories, and nothing else.
+    Format {
+        sources: Sources,
+        /// `None`: a random one.
+        cluster_id: Option<String>,
+        /// Directories that have an identity already are left as they are instead of being an error.
+        ignore_formatted: bool,
+    },
+    Help,
+    Version,
+}
+
+/// Where the configuration comes from, beside the environment.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Sources {
+    pub file: Option<PathBuf>,
+    pub overrides: Vec<(String, String)>,
+}
+
+pub const HELP: &str = "\
+Klamm, a Kafka broker in one small binary
+
+Usage:
+  klamm [server.properties] [--override key=value]...
+  klamm format [--cluster-id ID] [server.properties] [--override key=value]...
+
+Without a file and without options a broker listens on 127.0.0.1:9092 and keeps
+its data in ./klamm-data.
+
+Options:
+      --override key=value   set one configuration; wins over environment and file
+  -c, --config FILE          the same as naming the file
+  -h, --help                 print this and exit
+  -V, --version              print the version and exit
+
+Options of `format`:
+  -t, --cluster-id ID        22 characters as `kafka-storage random-uuid` makes them
+  -g, --ignore-formatted     leave directories that are formatted already as they are
+
+Environment:
+  KAFKA_<KEY>                a configuration: KAFKA_NUM_PARTITIONS is num.partitions
+                             (`__` is an underscore, `___` a dash)
+  CLUSTER_ID                 the cluster id with which a fresh directory is formatted
+";
+
+/// Reads the arguments after the program's name. The error is one sentence.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    read(&mut parser).map_err(|error| format!("{error}; see klamm --help"))
+}
+
+fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut sources = Sources::default();
+    let mut cluster_id = None;
+    let mut ignore_formatted = false;
+    let mut format = false;
+    let mut first = true;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Short('V') | Long("version") => return Ok(Command::Version),
+            Value(word) if first && word == "format" => format = true,
+            Value(path) if sources.file.is_none() => sources.file = Some(path.into()),
+            Short('c') | Long("config") if sources.file.is_none() => sources.file = Some(parser.value()?.into()),
+            Long("override") => sources.overrides.push(pair(parser.value()?.string()?)?),
+            Short('t') | Long("cluster-id") if format => cluster_id = Some(parser.value()?.string()?),
+            Short('g') | Long("ignore-formatted") if format => ignore_formatted = true,
+            other => return Err(other.unexpected()),
+        }
+        first = false;
+    }
+    Ok(if format { Command::Format { sources, cluster_id, ignore_formatted } } else { Command::Start(sources) })
+}
+
+fn pair(text: String) -> Result<(String, String), lexopt::Error> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_string(), value.to_string())),
+        _ => Err(lexopt::Error::Custom(format!("--override wants key=value, not {text:?}").into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn commands_are_read() {
+        let sources = |file: Option<&str>, overrides: &[(&str, &str)]| Sources {
+            file: file.map(PathBuf::from),
+            overrides: overrides.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        };
+        assert_eq!(of(""), Ok(Command::Start(Sources::default())));
+        assert_eq!(
+            of("a.properties --override node.id=2 --override x=a=b"),
+            Ok(Command::Start(sources(Some("a.properties"), &[("node.id", "2"), ("x", "a=b")])))
+        );
+        assert_eq!(of("--override=k="), Ok(Command::Start(sources(None, &[("k", "")]))));
+        assert_eq!(
+            of("format -t ABC -c f.properties -g"),
+            Ok(Command::Format {
+                sources: sources(Some("f.properties"), &[]),
+                cluster_id: Some("ABC".into()),
+                ignore_formatted: true
+            })
+        );
+        assert_eq!(of("x.properties --help"), Ok(Command::Help));
+        assert_eq!(of("-V"), Ok(Command::Version));
+    }
+
+    #[test]
+    fn wrong_lines_are_refused_in_a_sentence() {
+        for line in ["--nope", "a b", "--override", "--override x", "--override =v", "--cluster-id X", "a format"] {
+            assert!(of(line).is_err_and(|e| e.ends_with("; see klamm --help")), "{line}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The start: command line, configuration, log lines; then the broker runs until it is told to stop.
+//!
+//! Everything that a user reads before the first request is written here. The only place that reads the environment
+//! and the configuration file.
+
+mod args;
+mod log;
+
+use crate::config::{Config, Layers, properties};
+use crate::model::Uuid;
+use args::{Command, Sources};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A `server.properties` has a few kilobytes; what is larger than this is another kind of file.
+const MAX_FILE_SIZE_BYTES: u64 = 16 << 20;
+
+/// Runs the command that this process was started with.
+pub fn run() -> ExitCode {
+    let outcome = args::parse(std::env::args_os().skip(1)).and_then(execute);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(sentence) => {
+            eprintln!("klamm: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<(), String> {
+    match command {
+        Command::Help => print!("{}", args::HELP),
+        Command::Version => println!("klamm {}", env!("CARGO_PKG_VERSION")),
+        Command::Start(sources) => {
+            let config = load(&sources)?;
+            let cluster_id = std::env::var("CLUSTER_ID").ok().map(checked_cluster_id).transpose()?;
+            serve(config, cluster_id)?;
+        }
+        Command::Format { sources, cluster_id, ignore_formatted } => {
+            let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;
+            format(load(&sources)?, cluster_id, ignore_formatted)?;
+        }
+    }
+    Ok(())
+}
+
+/// The configuration of this process; says what is worth saying about it.
+fn load(sources: &Sources) -> Result<Config, String> {
+    let file = sources.file.as_deref().map(read).transpose()?.unwrap_or_default();
+    let environment: Vec<_> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
+    log::start(level.as_deref());
+    let layers = Layers { file, environment, overrides: sources.overrides.clone() };
+    let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
+    for notice in notices {
+        let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
+        ::log::log!(level, "{notice}");
+    }
+    Ok(config)
+}
+
+fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let refused = |reason: String| format!("cannot read the configuration {}: {reason}", path.display());
+    let size_bytes = std::fs::metadata(path).map_err(|e| refused(e.to_string()))?.len();
+    if size_bytes > MAX_FILE_SIZE_BYTES {
+        return Err(refused(format!("it is larger than {MAX_FILE_SIZE_BYTES} bytes")));
+    }
+    let bytes = std::fs::read(path).map_err(|e| refused(e.to_string()))?;
+    Ok(properties::parse(&decode(bytes)))
+}
+
+/// Java reads property files as ISO 8859-1; editors write UTF-8. What is UTF-8 is read as that.
+fn decode(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|not_utf8| not_utf8.into_bytes().into_iter().map(char::from).collect())
+}
+
+fn checked_cluster_id(text: String) -> Result<String, String> {
+    match Uuid::parse(&text) {
+        Some(_) => Ok(text),
+        None => Err(format!("the cluster id {text:?} is not an identifier of 22 characters")),
+    }
+}
+
+// ---- the broker: filled in when `broker.rs` stands --------------------------------------------------------------
+
+/// Serves clients until the process is told to stop.
+fn serve(_config: Config, _cluster_id: Option<String>) -> Result<(), String> {
+    Err("this build has no broker".into())
+}
+
+/// Gives the log directories their identity.
+fn format(_config: Config, _cluster_id: Option<String>, _ignore_formatted: bool) -> Result<(), String> {
+    Err("this build has no broker".into())
+}
+
+// -----------------------------------------------------------------------------------------------------------------
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_utf8_or_latin_1() {
+        assert_eq!(decode("é".as_bytes().to_vec()), "é");
+        assert_eq!(decode(vec![0xe9]), "é");
+    }
+
+    #[test]
+    fn cluster_ids_are_checked() {
+        assert!(checked_cluster_id("MkU3OEVBNTcwNTJENDM2Qg".into()).is_ok());
+        assert!(checked_cluster_id("my-cluster".into()).is_err());
+    }
+}

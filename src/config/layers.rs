@@ -1,0 +1,216 @@
+//! Where settings come from, laid over each other: file < `KAFKA_*` environment < `--override`.
+//!
+//! Also says what is worth telling the user about the keys: unknown ones with the nearest known name, known ones that
+//! nothing acts on yet. Does not judge values.
+
+use super::definitions::{self, Effect};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Key and value pairs by source, each in the order of its source.
+#[derive(Clone, Default, Debug)]
+pub struct Layers {
+    /// From `properties::parse`.
+    pub file: Vec<(String, String)>,
+    /// The process's environment, whole: [`Layers::merge`] picks what is meant.
+    pub environment: Vec<(String, String)>,
+    /// `--override key=value`
+    pub overrides: Vec<(String, String)>,
+}
+
+/// Something about the configuration that the user should read; nothing that stops the start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Notice {
+    Unknown {
+        key: String,
+        nearest: Option<&'static str>,
+    },
+    /// Known to Kafka before 4.0.
+    Removed {
+        key: String,
+    },
+    NotYet {
+        keys: Vec<String>,
+    },
+    NoEffect {
+        keys: Vec<String>,
+    },
+    ControllerListeners {
+        names: Vec<String>,
+    },
+}
+
+impl Notice {
+    pub fn is_warning(&self) -> bool {
+        matches!(self, Notice::Unknown { .. } | Notice::Removed { .. } | Notice::NotYet { .. })
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Unknown { key, nearest: Some(nearest) } => {
+                write!(f, "unknown configuration {key} is ignored; did you mean {nearest}?")
+            }
+            Notice::Unknown { key, nearest: None } => write!(f, "unknown configuration {key} is ignored"),
+            Notice::Removed { key } => {
+                write!(f, "configuration {key} is ignored: Apache Kafka removed it with release 4.0")
+            }
+            Notice::NotYet { keys } => write!(f, "not supported yet, so without effect: {}", keys.join(", ")),
+            Notice::NoEffect { keys } => write!(f, "accepted, of no meaning in Klamm: {}", keys.join(", ")),
+            Notice::ControllerListeners { names } => {
+                write!(f, "controller listeners are not opened, Klamm keeps its metadata itself: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// `KAFKA_` variables of the official images that are not configurations (`KafkaDockerWrapper` of Kafka 4), and
+/// those that its shell scripts read.
+const NOT_CONFIGURATIONS: &[&str] = &[
+    "KAFKA_VERSION",
+    "KAFKA_HEAP_OPTS",
+    "KAFKA_LOG4J_OPTS",
+    "KAFKA_OPTS",
+    "KAFKA_JMX_OPTS",
+    "KAFKA_JVM_PERFORMANCE_OPTS",
+    "KAFKA_GC_LOG_OPTS",
+    "KAFKA_LOG4J_ROOT_LOGLEVEL",
+    "KAFKA_LOG4J_LOGGERS",
+    "KAFKA_TOOLS_LOG4J_LOGLEVEL",
+    "KAFKA_JMX_HOSTNAME",
+    "KAFKA_JMX_PORT",
+    "KAFKA_HOME",
+    "KAFKA_CLUSTER_ID",
+    "KAFKA_DEBUG",
+];
+
+/// The configuration key that an environment variable of the official images stands for: `_` is a dot, `__` an
+/// underscore, `___` a dash.
+pub fn environment_key(variable: &str) -> Option<String> {
+    let rest = variable.strip_prefix("KAFKA_").filter(|rest| !rest.is_empty())?;
+    let shaped = rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-' || b == b'.');
+    if !shaped || NOT_CONFIGURATIONS.contains(&variable) || is_service_link(rest) {
+        return None;
+    }
+    Some(rest.to_lowercase().replace('_', ".").replace("...", "-").replace("..", "_"))
+}
+
+/// Variables that Kubernetes and Docker links set for a service named `kafka`: `KAFKA_PORT`, `KAFKA_SERVICE_HOST`,
+/// `KAFKA_PORT_9092_TCP_ADDR`, …
+fn is_service_link(rest: &str) -> bool {
+    let after_port = rest.strip_prefix("PORT_").is_some_and(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+    rest == "PORT" || rest.starts_with("SERVICE_HOST") || rest.starts_with("SERVICE_PORT") || after_port
+}
+
+impl Layers {
+    /// The settings that hold, one per key.
+    pub fn merge(&self) -> BTreeMap<String, String> {
+        let environment = self.environment.iter().filter_map(|(k, v)| Some((environment_key(k)?, v.clone())));
+        let mut merged: BTreeMap<String, String> = self.file.iter().cloned().collect();
+        merged.extend(environment);
+        merged.extend(self.overrides.iter().cloned());
+        mirror_node_id(&mut merged);
+        merged
+    }
+}
+
+/// `node.id` and `broker.id` are one setting under two names (`KafkaConfig.populateSynonyms`); a contradiction stays
+/// visible as two values.
+fn mirror_node_id(merged: &mut BTreeMap<String, String>) {
+    let node = merged.get("node.id").cloned();
+    let broker = merged.get("broker.id").cloned();
+    if let Some(id) = node.as_ref().or(broker.as_ref()) {
+        merged.entry("node.id".into()).or_insert_with(|| id.clone());
+        merged.entry("broker.id".into()).or_insert_with(|| id.clone());
+    }
+}
+
+/// Everything to say about the keys of these settings, warnings first.
+pub(super) fn notices(settings: &BTreeMap<String, String>) -> Vec<Notice> {
+    let (mut notices, mut not_yet, mut no_effect) = (Vec::new(), Vec::new(), Vec::new());
+    for key in settings.keys() {
+        match effect(key) {
+            Some(Effect::Effective) => {}
+            Some(Effect::NotYet) => not_yet.push(key.clone()),
+            Some(Effect::NoEffect) => no_effect.push(key.clone()),
+            None if was_removed(key) => notices.push(Notice::Removed { key: key.clone() }),
+            None => notices.push(Notice::Unknown { key: key.clone(), nearest: definitions::nearest(key) }),
+        }
+    }
+    if !not_yet.is_empty() {
+        notices.push(Notice::NotYet { keys: not_yet });
+    }
+    if !no_effect.is_empty() {
+        notices.push(Notice::NoEffect { keys: no_effect });
+    }
+    notices
+}
+
+fn effect(key: &str) -> Option<Effect> {
+    /// Settings of plug-ins: the names after the prefix are theirs.
+    const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "confluent.", "principal."];
+    if let Some(found) = definitions::broker(key) {
+        return Some(found.effect);
+    }
+    let plug_in = PLUG_IN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
+    (plug_in || definitions::listener_override(key).is_some()).then_some(Effect::NotYet)
+}
+
+fn was_removed(key: &str) -> bool {
+    const REMOVED: &[&str] = &[
+        "inter.broker.protocol.version",
+        "log.message.format.version",
+        "log.message.timestamp.difference.max.ms",
+        "log.message.downconversion.enable",
+        "broker.id.generation.enable",
+        "reserved.broker.max.id",
+        "control.plane.listener.name",
+        "group.coordinator.new.enable",
+        "delegation.token.master.key",
+        "auto.include.jmx.reporter",
+    ];
+    let prefixed = key.starts_with("zookeeper.") || key.starts_with("password.encoder.");
+    prefixed || REMOVED.contains(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_names_map_as_in_the_official_images() {
+        let table = [
+            ("KAFKA_NODE_ID", Some("node.id")),
+            ("KAFKA_ADVERTISED_LISTENERS", Some("advertised.listeners")),
+            ("KAFKA_A__B", Some("a_b")),
+            ("KAFKA_A___B", Some("a-b")),
+            ("KAFKA_KLAMM_IO", Some("klamm.io")),
+            ("KAFKA_KAFKA_METRICS_REPORTERS", Some("kafka.metrics.reporters")),
+            ("KAFKA_HEAP_OPTS", None),
+            ("KAFKA_VERSION", None),
+            ("KAFKA_PORT", None),
+            ("KAFKA_PORT_9092_TCP_ADDR", None),
+            ("KAFKA_SERVICE_HOST", None),
+            ("KAFKA_", None),
+            ("KAFKA_a b", None),
+            ("PATH", None),
+        ];
+        for (variable, key) in table {
+            assert_eq!(environment_key(variable).as_deref(), key, "{variable}");
+        }
+    }
+
+    #[test]
+    fn later_layers_win() {
+        let pairs = |all: &[(&str, &str)]| all.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let layers = Layers {
+            file: pairs(&[("a", "file"), ("b", "file"), ("c", "file"), ("c", "file again")]),
+            environment: pairs(&[("KAFKA_A", "env"), ("KAFKA_B", "env"), ("HOME", "/")]),
+            overrides: pairs(&[("a", "override"), ("broker.id", "7")]),
+        };
+        let merged = layers.merge();
+        let expected = [("a", "override"), ("b", "env"), ("broker.id", "7"), ("c", "file again"), ("node.id", "7")];
+        assert!(merged.iter().map(|(k, v)| (k.as_str(), v.as_str())).eq(expected));
+    }
+}

@@ -1,0 +1,266 @@
+//! `listeners`, `advertised.listeners` and their security protocols, as one list of sockets to open.
+//!
+//! Names are upper case, as Kafka normalises them. Resolves nothing: an empty host stays `None` and a port 0 stays 0
+//! until the broker knows better. Controller listeners of a combined `server.properties` are recognised and left out.
+
+use super::Invalid;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// One socket to open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listener {
+    pub name: String,
+    pub security_protocol: SecurityProtocol,
+    /// `None` means all interfaces.
+    pub host: Option<String>,
+    /// 0 lets the kernel choose.
+    pub port: u16,
+    /// What clients are told; `None` for a listener that `advertised.listeners` leaves out.
+    pub advertised: Option<Advertised>,
+}
+
+/// The address that clients are told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Advertised {
+    /// `None` means the machine's canonical host name.
+    pub host: Option<String>,
+    /// `None` means the port that is really bound.
+    pub port: Option<u16>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SecurityProtocol {
+    Plaintext = 0,
+    Ssl = 1,
+    SaslPlaintext = 2,
+    SaslSsl = 3,
+}
+
+impl SecurityProtocol {
+    /// The number in broker registrations.
+    pub fn id(self) -> i16 {
+        self as i16
+    }
+
+    fn parse(name: &str) -> Option<SecurityProtocol> {
+        use SecurityProtocol::*;
+        let all = [("PLAINTEXT", Plaintext), ("SSL", Ssl), ("SASL_PLAINTEXT", SaslPlaintext), ("SASL_SSL", SaslSsl)];
+        all.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, protocol)| protocol)
+    }
+}
+
+/// The texts of the settings that speak about listeners.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings<'a> {
+    pub listeners: &'a str,
+    pub advertised: Option<&'a str>,
+    pub protocol_map: &'a str,
+    pub controller_names: &'a str,
+    pub inter_broker_name: Option<&'a str>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Endpoint {
+    name: String,
+    host: Option<String>,
+    port: u16,
+}
+
+/// The broker's listeners, and the names of controller listeners that are not opened.
+pub fn resolve(settings: &Settings<'_>) -> Result<(Vec<Listener>, Vec<String>), Invalid> {
+    let endpoints = endpoints("listeners", settings.listeners)?;
+    distinct_names("listeners", &endpoints)?;
+    distinct_ports(&endpoints)?;
+    let protocols = protocol_map(settings.protocol_map)?;
+    let controllers: Vec<String> = items(settings.controller_names).map(|n| n.to_uppercase()).collect();
+    let (skipped, opened): (Vec<_>, Vec<_>) = endpoints.into_iter().partition(|e| controllers.contains(&e.name));
+    if opened.is_empty() {
+        return Err(Invalid::new("listeners", settings.listeners, "it names no listener for clients"));
+    }
+    let advertised = advertised(settings, &controllers, &opened)?;
+    let mut listeners = Vec::new();
+    for Endpoint { name, host, port } in opened {
+        let security_protocol = protocol_of(&name, &protocols)?;
+        let told = advertised.as_ref().map_or(Some((host.clone(), port)), |all| {
+            all.iter().find(|e| e.name == name).map(|e| (e.host.clone(), e.port))
+        });
+        let advertised = told.map(|(host, port)| Advertised { host, port: (port != 0).then_some(port) });
+        listeners.push(Listener { name, security_protocol, host, port, advertised });
+    }
+    routable(&listeners)?;
+    inter_broker(settings.inter_broker_name, &listeners)?;
+    Ok((listeners, skipped.into_iter().map(|e| e.name).collect()))
+}
+
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn endpoints(key: &'static str, text: &str) -> Result<Vec<Endpoint>, Invalid> {
+    let read = |item: &str| {
+        endpoint(item)
+            .ok_or_else(|| Invalid::new(key, item, "a listener is written NAME://host:port, the host may be empty"))
+    };
+    items(text).map(read).collect()
+}
+
+fn endpoint(item: &str) -> Option<Endpoint> {
+    let (name, address) = item.split_once("://")?;
+    let (host, port) = address.rsplit_once(':')?;
+    let host = host.strip_prefix('[').map_or(Some(host), |h| h.strip_suffix(']'))?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-%._:".contains(c);
+    if name.is_empty() || !host.chars().all(allowed) {
+        return None;
+    }
+    let host = (!host.is_empty()).then(|| host.to_string());
+    Some(Endpoint { name: name.to_uppercase(), host, port: port.parse().ok()? })
+}
+
+fn distinct_names(key: &'static str, endpoints: &[Endpoint]) -> Result<(), Invalid> {
+    for (at, e) in endpoints.iter().enumerate() {
+        if endpoints[..at].iter().any(|earlier| earlier.name == e.name) {
+            return Err(Invalid::new(key, &e.name, "each listener must have a name of its own"));
+        }
+    }
+    Ok(())
+}
+
+/// A port may be shared only by one IPv4 and one IPv6 address (KIP-797).
+fn distinct_ports(endpoints: &[Endpoint]) -> Result<(), Invalid> {
+    let is_v4 = |e: &Endpoint| e.host.as_ref().is_some_and(|h| h.parse::<Ipv4Addr>().is_ok());
+    let is_v6 = |e: &Endpoint| e.host.as_ref().is_some_and(|h| h.parse::<Ipv6Addr>().is_ok());
+    for (at, e) in endpoints.iter().enumerate().filter(|(_, e)| e.port != 0) {
+        let mut sharing = endpoints[..at].iter().filter(|earlier| earlier.port == e.port);
+        let families = |a: &Endpoint| (is_v4(a) && is_v6(e)) || (is_v6(a) && is_v4(e));
+        if sharing.next().is_some_and(|a| !families(a)) || sharing.next().is_some() {
+            let reason = "each listener must have a port of its own, but for one IPv4 and one IPv6 address";
+            return Err(Invalid::new("listeners", e.port.to_string(), reason));
+        }
+    }
+    Ok(())
+}
+
+fn protocol_map(text: &str) -> Result<Vec<(String, SecurityProtocol)>, Invalid> {
+    let read = |item: &str| {
+        let (name, protocol) = item.split_once(':')?;
+        Some((name.trim().to_uppercase(), SecurityProtocol::parse(protocol.trim())?))
+    };
+    let reason = "entries are written NAME:PROTOCOL with one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL";
+    items(text)
+        .map(|item| read(item).ok_or_else(|| Invalid::new("listener.security.protocol.map", item, reason)))
+        .collect()
+}
+
+fn protocol_of(name: &str, protocols: &[(String, SecurityProtocol)]) -> Result<SecurityProtocol, Invalid> {
+    let found = protocols.iter().find(|(n, _)| n == name).map(|(_, protocol)| *protocol);
+    match found {
+        Some(SecurityProtocol::Plaintext) => Ok(SecurityProtocol::Plaintext),
+        // Serving such a listener without encryption or authentication would be worse than not starting.
+        Some(_) => Err(Invalid::new("listeners", name, "only the security protocol PLAINTEXT is supported yet")),
+        None => {
+            let reason = "listener.security.protocol.map names no security protocol for this listener";
+            Err(Invalid::new("listeners", name, reason))
+        }
+    }
+}
+
+/// The endpoints of `advertised.listeners` less the controllers', or `None` where it is not set.
+fn advertised(
+    settings: &Settings<'_>,
+    controllers: &[String],
+    opened: &[Endpoint],
+) -> Result<Option<Vec<Endpoint>>, Invalid> {
+    const KEY: &str = "advertised.listeners";
+    let Some(text) = settings.advertised.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    let mut told = endpoints(KEY, text)?;
+    distinct_names(KEY, &told)?;
+    told.retain(|e| !controllers.contains(&e.name));
+    if let Some(stranger) = told.iter().find(|e| !opened.iter().any(|o| o.name == e.name)) {
+        return Err(Invalid::new(KEY, &stranger.name, "it is not the name of one of the listeners"));
+    }
+    if told.is_empty() {
+        return Err(Invalid::new(KEY, text, "it names no listener for clients"));
+    }
+    Ok(Some(told))
+}
+
+fn routable(listeners: &[Listener]) -> Result<(), Invalid> {
+    let hosts = listeners.iter().filter_map(|l| l.advertised.as_ref()?.host.as_deref());
+    match hosts.into_iter().find(|host| *host == "0.0.0.0") {
+        Some(host) => {
+            let reason = "clients cannot connect to the address of all interfaces; name a host that they can reach";
+            Err(Invalid::new("advertised.listeners", host, reason))
+        }
+        None => Ok(()),
+    }
+}
+
+fn inter_broker(name: Option<&str>, listeners: &[Listener]) -> Result<(), Invalid> {
+    let Some(name) = name else { return Ok(()) };
+    let known = listeners.iter().any(|l| l.name == name.to_uppercase() && l.advertised.is_some());
+    let reason = "it is not the name of an advertised listener";
+    if known { Ok(()) } else { Err(Invalid::new("inter.broker.listener.name", name, reason)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAP: &str = "PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT,INSIDE:PLAINTEXT";
+
+    fn settings<'a>(listeners: &'a str, advertised: Option<&'a str>) -> Settings<'a> {
+        Settings { listeners, advertised, protocol_map: MAP, controller_names: "CONTROLLER", inter_broker_name: None }
+    }
+
+    fn advertised_of(listeners: &str, advertised: Option<&str>) -> Vec<Option<(Option<String>, Option<u16>)>> {
+        let (all, _) = resolve(&settings(listeners, advertised)).unwrap();
+        all.into_iter().map(|l| l.advertised.map(|a| (a.host, a.port))).collect()
+    }
+
+    #[test]
+    fn stock_combined_mode_opens_the_client_listener_only() {
+        let told = "PLAINTEXT://localhost:9092,CONTROLLER://localhost:9093";
+        let (listeners, skipped) = resolve(&settings("PLAINTEXT://:9092,CONTROLLER://:9093", Some(told))).unwrap();
+        assert_eq!(skipped, ["CONTROLLER"]);
+        assert_eq!(listeners.len(), 1);
+        assert_eq!((listeners[0].host.as_deref(), listeners[0].port), (None, 9092));
+        let advertised = listeners[0].advertised.clone().unwrap();
+        assert_eq!((advertised.host.as_deref(), advertised.port), (Some("localhost"), Some(9092)));
+    }
+
+    #[test]
+    fn advertised_falls_back_to_the_listener_itself() {
+        let own = |host: Option<&str>, port| Some((host.map(str::to_string), port));
+        assert_eq!(advertised_of("PLAINTEXT://:9092", None), [own(None, Some(9092))]);
+        assert_eq!(advertised_of("PLAINTEXT://127.0.0.1:0", None), [own(Some("127.0.0.1"), None)]);
+        assert_eq!(
+            advertised_of("PLAINTEXT://:0,inside://[::1]:19092", Some("INSIDE://db-1:1")),
+            [None, own(Some("db-1"), Some(1))]
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_key_and_the_reason() {
+        let table = [
+            ("PLAINTEXT://:9092,PLAINTEXT://:9093", None, "listeners"),
+            ("PLAINTEXT://:9092,INSIDE://:9092", None, "listeners"),
+            ("PLAINTEXT//:9092", None, "listeners"),
+            ("PLAINTEXT://:70000", None, "listeners"),
+            ("PLAINTEXT://a b:9092", None, "listeners"),
+            ("SSL://:9092", None, "listeners"),
+            ("STRANGE://:9092", None, "listeners"),
+            ("CONTROLLER://:9093", None, "listeners"),
+            ("", None, "listeners"),
+            ("PLAINTEXT://0.0.0.0:9092", None, "advertised.listeners"),
+            ("PLAINTEXT://:9092", Some("OTHER://h:1"), "advertised.listeners"),
+            ("PLAINTEXT://:9092", Some("CONTROLLER://h:1"), "advertised.listeners"),
+        ];
+        for (listeners, advertised, key) in table {
+            let refused = resolve(&settings(listeners, advertised)).unwrap_err();
+            assert_eq!(refused.key, key, "{listeners}: {refused}");
+        }
+        assert!(resolve(&settings("PLAINTEXT://127.0.0.1:9092,INSIDE://[::1]:9092", None)).is_ok());
+        let wrong = Settings { inter_broker_name: Some("NOWHERE"), ..settings("PLAINTEXT://:1", None) };
+        assert_eq!(resolve(&wrong).unwrap_err().key, "inter.broker.listener.name");
+    }
+}

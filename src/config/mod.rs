@@ -1,0 +1,240 @@
+//! Configuration under Kafka's names: what the broker was told, checked, typed.
+//!
+//! Pure: texts come in, typed values and notices go out; files and the environment are read by `cli/`. A [`Config`]
+//! that exists is valid. Values that a running broker may change (dynamic configs) live in the metadata image and are
+//! laid over the static ones by [`Settings`].
+
+mod broker_table;
+pub mod definitions;
+mod describe;
+mod layers;
+pub mod listeners;
+pub mod properties;
+mod settings;
+mod topic;
+mod topic_table;
+mod value;
+
+pub use definitions::MAX_SHARDS;
+pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_topic};
+pub use layers::{Layers, Notice, environment_key};
+pub use listeners::Listener;
+pub use settings::Settings;
+pub use topic::{CompressionConfig, TopicConfig, validate_topic};
+pub use value::{Type, Value};
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A value that was refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Invalid {
+    pub key: String,
+    pub value: String,
+    pub reason: String,
+}
+
+impl Invalid {
+    pub fn new(key: impl Into<String>, value: impl Into<String>, reason: impl Into<String>) -> Invalid {
+        Invalid { key: key.into(), value: value.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Invalid value {} for configuration {}: {}", self.value, self.key, self.reason)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// `klamm.io`: which driver the loops run on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IoChoice {
+    Auto,
+    Uring,
+    Epoll,
+}
+
+/// The static configuration of this process.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub node_id: i32,
+    pub broker_rack: Option<String>,
+    pub listeners: Vec<Listener>,
+    /// Name of the listener that other brokers use.
+    pub inter_broker_listener_name: String,
+    /// At least one; the first also holds the metadata log.
+    pub log_dirs: Vec<String>,
+    pub num_partitions: i32,
+    pub default_replication_factor: i16,
+    pub auto_create_topics_enable: bool,
+    pub delete_topic_enable: bool,
+    pub socket_request_max_bytes: u32,
+    /// -1 leaves the kernel's size.
+    pub socket_send_buffer_bytes: i32,
+    /// -1 leaves the kernel's size.
+    pub socket_receive_buffer_bytes: i32,
+    pub socket_listen_backlog_size: i32,
+    /// Negative: never.
+    pub connections_max_idle_ms: i64,
+    pub fetch_max_bytes: u32,
+    pub max_incremental_fetch_session_cache_slots: u32,
+    pub max_request_partition_size_limit: u32,
+    pub producer_id_expiration_ms: i64,
+    pub io: IoChoice,
+    /// `None`: one per core.
+    pub shards: Option<usize>,
+    /// What topics without overrides get, before dynamic configs.
+    pub topic_defaults: TopicConfig,
+    /// Every key that was set, as it was set; the static layer of [`Settings`].
+    pub statics: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Checks and types the settings. The first bad value stops it; everything else worth saying is a notice.
+    pub fn load(layers: &Layers) -> Result<(Config, Vec<Notice>), Invalid> {
+        let statics = layers.merge();
+        check_values(&statics)?;
+        let mut notices = layers::notices(&statics);
+        let settings = Settings::of_static(&statics);
+        check_roles(&settings)?;
+        check_log_times(&settings)?;
+        let (listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
+        if !skipped.is_empty() {
+            notices.push(Notice::ControllerListeners { names: skipped });
+        }
+        let config = Config::typed(&settings, listeners)?;
+        Ok((Config { statics, ..config }, notices))
+    }
+
+    /// The typed fields; `statics` is left empty for the caller.
+    fn typed(s: &Settings<'_>, listeners: Vec<Listener>) -> Result<Config, Invalid> {
+        let io = match s.text("klamm.io").as_deref() {
+            Some("uring") => IoChoice::Uring,
+            Some("epoll") => IoChoice::Epoll,
+            _ => IoChoice::Auto,
+        };
+        Ok(Config {
+            node_id: node_id(s)?,
+            broker_rack: s.text("broker.rack"),
+            inter_broker_listener_name: inter_broker_listener_name(s, &listeners),
+            listeners,
+            log_dirs: log_dirs(s)?,
+            num_partitions: s.int("num.partitions"),
+            default_replication_factor: default_replication_factor(s)?,
+            auto_create_topics_enable: s.boolean("auto.create.topics.enable"),
+            delete_topic_enable: s.boolean("delete.topic.enable"),
+            socket_request_max_bytes: s.size("socket.request.max.bytes"),
+            socket_send_buffer_bytes: s.int("socket.send.buffer.bytes"),
+            socket_receive_buffer_bytes: s.int("socket.receive.buffer.bytes"),
+            socket_listen_backlog_size: s.int("socket.listen.backlog.size"),
+            connections_max_idle_ms: s.long("connections.max.idle.ms"),
+            fetch_max_bytes: s.size("fetch.max.bytes"),
+            max_incremental_fetch_session_cache_slots: s.size("max.incremental.fetch.session.cache.slots"),
+            max_request_partition_size_limit: s.size("max.request.partition.size.limit"),
+            producer_id_expiration_ms: s.long("producer.id.expiration.ms"),
+            io,
+            shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
+            topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
+            statics: BTreeMap::new(),
+        })
+    }
+
+    /// The settings of this broker with the dynamic ones of the metadata image laid over them.
+    pub fn settings<'a>(
+        &'a self,
+        dynamic_default: &'a BTreeMap<String, String>,
+        dynamic_broker: &'a BTreeMap<String, String>,
+    ) -> Settings<'a> {
+        Settings::new(&self.statics, dynamic_default, dynamic_broker)
+    }
+
+    /// The configuration of a broker that was told nothing.
+    pub fn defaults() -> Config {
+        let loaded = Config::load(&Layers::default());
+        loaded.map(|(config, _)| config).expect("the defaults are valid: a test says so")
+    }
+}
+
+fn check_values(statics: &BTreeMap<String, String>) -> Result<(), Invalid> {
+    for (key, text) in statics {
+        let definition = definitions::broker(key).or_else(|| definitions::listener_override(key));
+        if let Some(definition) = definition {
+            let shown = if definition.is_sensitive() { "[hidden]" } else { text };
+            definition.parse(text).map_err(|reason| Invalid::new(key, shown, reason))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_roles(s: &Settings<'_>) -> Result<(), Invalid> {
+    let roles = s.list("process.roles");
+    if roles.iter().any(|role| role == "broker") {
+        return Ok(());
+    }
+    Err(Invalid::new("process.roles", roles.join(","), "Klamm is a broker: the roles must contain broker"))
+}
+
+/// Bounds that Kafka checks outside its definitions (`KafkaConfig.validateValues`).
+fn check_log_times(s: &Settings<'_>) -> Result<(), Invalid> {
+    let table = [("log.roll.ms", 1), ("log.roll.jitter.ms", 0)];
+    for (key, min) in table {
+        if let Some(value) = s.value(key).filter(|value| matches!(value, Value::Int(n) if *n < min)) {
+            return Err(Invalid::new(key, value.to_string(), format!("Value must be at least {min}")));
+        }
+    }
+    for key in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
+        if s.value(key) == Some(Value::Int(0)) {
+            return Err(Invalid::new(key, "0", "Value must be at least 1, or -1 for no limit"));
+        }
+    }
+    topic::check_compaction_lags(&TopicConfig::resolve(s, &BTreeMap::new()))
+}
+
+fn node_id(s: &Settings<'_>) -> Result<i32, Invalid> {
+    let id = s.int("node.id");
+    let broker_id = s.value("broker.id");
+    if s.is_set("broker.id") && broker_id != Some(Value::Int(id.into())) {
+        let value = broker_id.map(|v| v.to_string()).unwrap_or_default();
+        return Err(Invalid::new("broker.id", value, format!("it must equal node.id, which is {id}")));
+    }
+    Ok(id)
+}
+
+fn default_replication_factor(s: &Settings<'_>) -> Result<i16, Invalid> {
+    let factor = s.int("default.replication.factor");
+    let fits = i16::try_from(factor).ok().filter(|f| *f >= 1);
+    fits.ok_or_else(|| {
+        let reason = format!("Value must be between 1 and {}", i16::MAX);
+        Invalid::new("default.replication.factor", factor.to_string(), reason)
+    })
+}
+
+fn log_dirs(s: &Settings<'_>) -> Result<Vec<String>, Invalid> {
+    let key = if s.value("log.dirs").is_some() { "log.dirs" } else { "log.dir" };
+    let dirs: Vec<String> = s.list(key).into_iter().filter(|dir| !dir.is_empty()).collect();
+    if dirs.is_empty() {
+        return Err(Invalid::new(key, "", "at least one log directory is needed"));
+    }
+    Ok(dirs)
+}
+
+fn listener_settings<'a>(s: &'a Settings<'a>) -> listeners::Settings<'a> {
+    listeners::Settings {
+        listeners: s.raw_or_default("listeners").unwrap_or_default(),
+        advertised: s.raw_or_default("advertised.listeners"),
+        protocol_map: s.raw_or_default("listener.security.protocol.map").unwrap_or_default(),
+        controller_names: s.raw_or_default("controller.listener.names").unwrap_or_default(),
+        inter_broker_name: s.raw_or_default("inter.broker.listener.name"),
+    }
+}
+
+fn inter_broker_listener_name(s: &Settings<'_>, listeners: &[Listener]) -> String {
+    let named = s.text("inter.broker.listener.name").map(|name| name.to_uppercase());
+    let first = || listeners.iter().find(|l| l.advertised.is_some()).map(|l| l.name.clone());
+    named.or_else(first).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,309 @@
+//! Incremental fetch sessions (KIP-227): what a client asked for last time, so that it need not say it again, and what
+//! it was told last time, so that only changes are answered.
+//!
+//! A pure machine: it decides which partitions a fetch covers and which of the results are worth telling. Sessions
+//! belong to the shard of the connection that made them; a client that comes back on another shard is told that its
+//! session is unknown and starts over, as Kafka's clients do after any broker's restart. Follows `FetchSession.scala`.
+
+use std::collections::{BTreeSet, HashMap};
+
+use indexmap::IndexMap;
+
+use crate::model::{ErrorCode, Instant, TopicId};
+
+/// A session that has not been used for so long may make room for a new one (Kafka's
+/// `min.incremental.fetch.session.eviction.ms`).
+const EVICTION_MS: u64 = 120_000;
+/// `session_epoch` of a request that wants no session, or ends the one it names.
+const FINAL_EPOCH: i32 = -1;
+/// `session_epoch` of a request that wants a new session.
+const INITIAL_EPOCH: i32 = 0;
+/// `session_id` of an answer without a session.
+pub const NO_SESSION: i32 = 0;
+
+/// A partition as the client names it: by id from version 13 on (the name is empty then), by name before (the id is
+/// zero then).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Name {
+    pub topic_id: TopicId,
+    pub topic: String,
+    pub partition: i32,
+}
+
+/// What a client wants of one partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    pub current_leader_epoch: i32,
+    pub fetch_offset: i64,
+    pub last_fetched_epoch: i32,
+    pub log_start_offset: i64,
+    pub partition_max_bytes: i32,
+}
+
+/// What a client was told of one partition. Before the first answer nothing is equal to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    pub high_watermark: i64,
+    pub log_start_offset: i64,
+    pub is_error: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Cached {
+    wanted: Wanted,
+    told: Option<Told>,
+}
+
+struct Session {
+    epoch: i32,
+    uses_topic_ids: bool,
+    partitions: IndexMap<Name, Cached>,
+    /// Where the next answer begins, so that each partition comes first in its turn.
+    start: usize,
+    used: Instant,
+}
+
+/// What a request's fields say about sessions.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    pub session_id: i32,
+    pub session_epoch: i32,
+    pub uses_topic_ids: bool,
+}
+
+/// How a fetch is to be answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answering {
+    /// All partitions of the request; the session may be new or none.
+    Full { session_id: i32 },
+    /// Only what changed since the last answer of the session.
+    Incremental { session_id: i32 },
+}
+
+impl Answering {
+    pub fn session_id(self) -> i32 {
+        match self {
+            Answering::Full { session_id } | Answering::Incremental { session_id } => session_id,
+        }
+    }
+}
+
+/// The sessions of one shard.
+pub struct Cache {
+    sessions: HashMap<i32, Session>,
+    by_use: BTreeSet<(Instant, i32)>,
+    slots: usize,
+    next_id: i32,
+    stride: i32,
+}
+
+impl Cache {
+    /// Room for `slots` sessions. The ids of different `shard`s out of `shards` never meet.
+    pub fn new(slots: usize, shard: usize, shards: usize) -> Cache {
+        let stride = shards as i32;
+        Cache { sessions: HashMap::new(), by_use: BTreeSet::new(), slots, next_id: shard as i32 + stride, stride }
+    }
+
+    /// Decides about a request: which partitions it covers and how it is answered.
+    pub fn begin(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        partitions: Vec<(Name, Wanted)>,
+        forgotten: &[Name],
+    ) -> Result<(Answering, Vec<(Name, Wanted)>), ErrorCode> {
+        match asked.session_epoch {
+            FINAL_EPOCH | INITIAL_EPOCH => {
+                self.remove(asked.session_id);
+                let wants_session = asked.session_epoch == INITIAL_EPOCH && !partitions.is_empty();
+                let session_id =
+                    if wants_session { self.create(now, asked.uses_topic_ids, &partitions) } else { NO_SESSION };
+                Ok((Answering::Full { session_id }, partitions))
+            }
+            _ => self.go_on(now, asked, partitions, forgotten),
+        }
+    }
+
+    fn go_on(
+        &mut self,
+        now: Instant,
+        asked: Asked,
+        partitions: Vec<(Name, Wanted)>,
+        forgotten: &[Name],
+    ) -> Result<(Answering, Vec<(Name, Wanted)>), ErrorCode> {
+        let session_id = asked.session_id;
+        let session = self.sessions.get_mut(&session_id).ok_or(ErrorCode::FetchSessionIdNotFound)?;
+        if session.epoch != asked.session_epoch {
+            return Err(ErrorCode::InvalidFetchSessionEpoch);
+        }
+        if session.uses_topic_ids != asked.uses_topic_ids {
+            return Err(ErrorCode::FetchSessionTopicIdError);
+        }
+        session.update(partitions, forgotten);
+        if session.partitions.is_empty() {
+            self.remove(session_id);
+            return Ok((Answering::Full { session_id: NO_SESSION }, Vec::new()));
+        }
+        // After the largest epoch comes 1: 0 and -1 have their meanings.
+        session.epoch = if session.epoch == i32::MAX { 1 } else { session.epoch + 1 };
+        let covered = session.covered();
+        self.by_use.remove(&(session.used, session_id));
+        session.used = now;
+        self.by_use.insert((now, session_id));
+        Ok((Answering::Incremental { session_id }, covered))
+    }
+
+    fn create(&mut self, now: Instant, uses_topic_ids: bool, partitions: &[(Name, Wanted)]) -> i32 {
+        if self.sessions.len() >= self.slots && !self.evict(now) {
+            return NO_SESSION;
+        }
+        let session_id = self.next_id;
+        self.next_id = self.next_id.checked_add(self.stride).unwrap_or(self.next_id % self.stride + self.stride);
+        let cached = |(name, wanted): &(Name, Wanted)| (name.clone(), Cached { wanted: wanted.clone(), told: None });
+        let partitions = partitions.iter().map(cached).collect();
+        self.remove(session_id);
+        self.sessions.insert(session_id, Session { epoch: 1, uses_topic_ids, partitions, start: 0, used: now });
+        self.by_use.insert((now, session_id));
+        session_id
+    }
+
+    /// Drops the session that was not used longest, if that is long enough.
+    fn evict(&mut self, now: Instant) -> bool {
+        match self.by_use.first() {
+            Some(&(used, session_id)) if now.since(used).as_millis() as u64 >= EVICTION_MS => {
+                self.remove(session_id);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn remove(&mut self, session_id: i32) {
+        if let Some(session) = self.sessions.remove(&session_id) {
+            self.by_use.remove(&(session.used, session_id));
+        }
+    }
+
+    /// Whether a result belongs into the answer; remembers it as told if so. Everything belongs into a full answer.
+    pub fn is_news(&mut self, answering: Answering, name: &Name, told: Told, records_bytes: usize) -> bool {
+        let Some(session) = self.sessions.get_mut(&answering.session_id()) else { return true };
+        let Some((at, _, cached)) = session.partitions.get_full_mut(name) else { return true };
+        let is_news = records_bytes > 0 || told.is_error || cached.told != Some(told);
+        cached.told = Some(told);
+        if records_bytes > 0 {
+            session.start = at + 1;
+        }
+        is_news || matches!(answering, Answering::Full { .. })
+    }
+}
+
+impl Session {
+    fn update(&mut self, partitions: Vec<(Name, Wanted)>, forgotten: &[Name]) {
+        for (name, wanted) in partitions {
+            match self.partitions.get_mut(&name) {
+                Some(cached) => cached.wanted = wanted,
+                None => {
+                    self.partitions.insert(name, Cached { wanted, told: None });
+                }
+            }
+        }
+        for name in forgotten {
+            self.partitions.swap_remove(name);
+        }
+    }
+
+    /// All partitions, beginning behind the one that had records last.
+    fn covered(&self) -> Vec<(Name, Wanted)> {
+        let count = self.partitions.len();
+        let rotated = (0..count).map(|at| (self.start + at) % count);
+        let one = |at| self.partitions.get_index(at).map(|(name, cached)| (name.clone(), cached.wanted.clone()));
+        rotated.filter_map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn partition(number: i32, fetch_offset: i64) -> (Name, Wanted) {
+        let name = Name { topic_id: TopicId::ZERO, topic: "t".into(), partition: number };
+        let wanted = Wanted {
+            current_leader_epoch: -1,
+            fetch_offset,
+            last_fetched_epoch: -1,
+            log_start_offset: -1,
+            partition_max_bytes: 1,
+        };
+        (name, wanted)
+    }
+
+    fn asked(session_id: i32, session_epoch: i32) -> Asked {
+        Asked { session_id, session_epoch, uses_topic_ids: false }
+    }
+
+    const SAME: Told = Told { high_watermark: 5, log_start_offset: 0, is_error: false };
+
+    #[test]
+    fn a_session_covers_what_was_asked_before_and_tells_only_news() {
+        let mut cache = Cache::new(2, 0, 1);
+        let now = Instant(0);
+        let (full, covered) = cache.begin(now, asked(0, 0), vec![partition(0, 1), partition(1, 1)], &[]).unwrap();
+        assert!(matches!(full, Answering::Full { session_id } if session_id != NO_SESSION));
+        assert_eq!(covered.len(), 2);
+        let id = full.session_id();
+        for (name, _) in &covered {
+            assert!(cache.is_news(full, name, SAME, 0));
+        }
+        let (next, covered) = cache.begin(now, asked(id, 1), vec![partition(1, 7)], &[]).unwrap();
+        assert_eq!(next, Answering::Incremental { session_id: id });
+        assert_eq!(covered, [partition(0, 1), partition(1, 7)]);
+        let first = &covered[0].0;
+        assert!(!cache.is_news(next, first, SAME, 0));
+        assert!(cache.is_news(next, first, SAME, 10));
+        assert!(cache.is_news(next, first, Told { high_watermark: 6, ..SAME }, 0));
+        assert!(cache.is_news(next, first, Told { is_error: true, ..SAME }, 0));
+        assert!(cache.is_news(next, first, Told { is_error: true, ..SAME }, 0));
+        let forgotten = [partition(0, 0).0];
+        let (_, covered) = cache.begin(now, asked(id, 2), vec![], &forgotten).unwrap();
+        assert_eq!(covered, [partition(1, 7)]);
+    }
+
+    #[test]
+    fn the_partition_that_had_records_comes_last_next_time() {
+        let mut cache = Cache::new(2, 0, 1);
+        let all = vec![partition(0, 0), partition(1, 0), partition(2, 0)];
+        let (full, _) = cache.begin(Instant(0), asked(0, 0), all, &[]).unwrap();
+        cache.is_news(full, &partition(1, 0).0, SAME, 10);
+        let (_, covered) = cache.begin(Instant(0), asked(full.session_id(), 1), vec![], &[]).unwrap();
+        let order: Vec<_> = covered.iter().map(|(name, _)| name.partition).collect();
+        assert_eq!(order, [2, 0, 1]);
+    }
+
+    #[test]
+    fn wrong_epochs_and_ids_are_refused() {
+        let mut cache = Cache::new(2, 0, 1);
+        let now = Instant(0);
+        assert_eq!(cache.begin(now, asked(9, 1), vec![], &[]), Err(ErrorCode::FetchSessionIdNotFound));
+        let (full, _) = cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap();
+        let id = full.session_id();
+        assert_eq!(cache.begin(now, asked(id, 2), vec![], &[]), Err(ErrorCode::InvalidFetchSessionEpoch));
+        let by_id = Asked { uses_topic_ids: true, ..asked(id, 1) };
+        assert_eq!(cache.begin(now, by_id, vec![], &[]), Err(ErrorCode::FetchSessionTopicIdError));
+        assert_eq!(cache.begin(now, asked(id, FINAL_EPOCH), vec![], &[]).unwrap().0.session_id(), NO_SESSION);
+        assert_eq!(cache.begin(now, asked(id, 1), vec![], &[]), Err(ErrorCode::FetchSessionIdNotFound));
+    }
+
+    #[test]
+    fn a_full_cache_makes_room_only_for_the_long_unused() {
+        let mut cache = Cache::new(1, 1, 2);
+        let begin =
+            |cache: &mut Cache, now| cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap().0.session_id();
+        let first = begin(&mut cache, Instant(0));
+        assert_eq!(first % 2, 1);
+        assert_eq!(begin(&mut cache, Instant(1)), NO_SESSION);
+        let later = Instant(0) + Duration::from_millis(EVICTION_MS);
+        let second = begin(&mut cache, later);
+        assert!(second != NO_SESSION && second != first && cache.sessions.len() == 1);
+    }
+}

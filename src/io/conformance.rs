@@ -1,0 +1,155 @@
+//! What every real driver must do alike: the same tests on each back end.
+
+use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use crate::io::driver::{ConnectionKey, Driver, Event};
+use crate::io::machine::{self, Backend};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+
+/// Runs a test on every back end that this machine has; the ring must be there where the kernel allows it.
+fn on_each(test: impl Fn(&mut dyn Driver)) {
+    test(&mut *machine::open(Backend::Readiness).unwrap());
+    if cfg!(target_os = "linux") && machine::choose(machine::Preference::Uring).is_ok() {
+        test(&mut *machine::open(Backend::Uring).unwrap());
+    }
+}
+
+fn wait_for<T>(driver: &mut dyn Driver, mut find: impl FnMut(&Event) -> Option<T>) -> T {
+    let until = driver.now() + PATIENCE;
+    loop {
+        let mut events = Vec::new();
+        driver.wait(Some(until), &mut events).unwrap();
+        if let Some(found) = events.iter().find_map(&mut find) {
+            return found;
+        }
+        assert!(driver.now() < until, "{}: nothing came", driver.name());
+    }
+}
+
+fn connect(driver: &mut dyn Driver) -> (TcpStream, ConnectionKey) {
+    let (_, address) = driver.listen(SocketAddr::from(LOCAL), false).unwrap();
+    let client = TcpStream::connect(address).unwrap();
+    let key = wait_for(driver, |event| match event {
+        Event::Accepted { connection, .. } => Some(*connection),
+        _ => None,
+    });
+    (client, key)
+}
+
+fn wait_readable(driver: &mut dyn Driver, key: ConnectionKey) {
+    wait_for(driver, |event| matches!(event, Event::Readable(k) if *k == key).then_some(()));
+}
+
+#[test]
+fn bytes_go_both_ways_and_the_end_is_told() {
+    on_each(|driver| {
+        let (mut client, key) = connect(driver);
+        let mut buffer = [0; 64];
+        assert_eq!(driver.receive(key, &mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+        client.write_all(b"one").unwrap();
+        wait_readable(driver, key);
+        assert_eq!(driver.receive(key, &mut buffer).unwrap(), 3);
+        assert_eq!(driver.receive(key, &mut buffer).unwrap_err().kind(), ErrorKind::WouldBlock);
+        // A second edge comes although the first was consumed.
+        client.write_all(b"two!").unwrap();
+        wait_readable(driver, key);
+        assert_eq!(driver.receive(key, &mut buffer).unwrap(), 4);
+        assert_eq!(driver.send(key, &[IoSlice::new(b"a"), IoSlice::new(b"bc")], false).unwrap(), 3);
+        client.read_exact(&mut buffer[..3]).unwrap();
+        assert_eq!(&buffer[..3], b"abc");
+        drop(client);
+        wait_readable(driver, key);
+        assert_eq!(driver.receive(key, &mut buffer).unwrap(), 0);
+        driver.close(key);
+        assert_eq!(driver.receive(key, &mut buffer).unwrap_err().kind(), ErrorKind::NotConnected);
+    });
+}
+
+#[test]
+fn closing_reaches_the_client_and_later_events_do_not_name_the_dead() {
+    on_each(|driver| {
+        let (mut client, key) = connect(driver);
+        driver.close(key);
+        let until = driver.now() + Duration::from_millis(20);
+        let mut events = Vec::new();
+        while driver.now() < until {
+            driver.wait(Some(until), &mut events).unwrap();
+        }
+        assert!(events.iter().all(|e| !matches!(e, Event::Readable(_) | Event::Accepted { .. })), "{events:?}");
+        assert_eq!(client.read(&mut [0; 1]).unwrap(), 0);
+    });
+}
+
+#[test]
+fn a_full_socket_says_when_there_is_room_again() {
+    on_each(|driver| {
+        let (mut client, key) = connect(driver);
+        let chunk = vec![7u8; 1 << 20];
+        let mut sent = 0usize;
+        loop {
+            match driver.send(key, &[IoSlice::new(&chunk)], false) {
+                Ok(more) => sent += more,
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+        let reader = std::thread::spawn(move || {
+            let mut taken = vec![0; sent];
+            client.read_exact(&mut taken).unwrap();
+            client
+        });
+        // The first edge may be the one of the accepted socket, from before it was full.
+        while driver.send(key, &[IoSlice::new(b"x")], false).is_err() {
+            wait_for(driver, |event| matches!(event, Event::Writable(k) if *k == key).then_some(()));
+        }
+        drop(reader.join().unwrap());
+    });
+}
+
+#[test]
+fn a_waker_ends_a_wait_from_another_thread() {
+    on_each(|driver| {
+        let waker = driver.waker();
+        let other = std::thread::spawn(move || waker.wake());
+        wait_for(driver, |event| matches!(event, Event::Woken).then_some(()));
+        other.join().unwrap();
+        driver.waker().wake();
+        wait_for(driver, |event| matches!(event, Event::Woken).then_some(()));
+    });
+}
+
+#[test]
+fn a_wait_ends_at_its_time() {
+    on_each(|driver| {
+        let until = driver.now() + Duration::from_millis(5);
+        let mut events = Vec::new();
+        while driver.now() < until {
+            driver.wait(Some(until), &mut events).unwrap();
+        }
+        driver.wait(Some(driver.now()), &mut events).unwrap();
+        assert!(events.is_empty());
+    });
+}
+
+#[test]
+fn an_address_in_use_is_refused_unless_it_is_shared() {
+    on_each(|driver| {
+        let (_, address) = driver.listen(SocketAddr::from(LOCAL), false).unwrap();
+        assert_eq!(driver.listen(address, false).unwrap_err().kind(), ErrorKind::AddrInUse);
+        driver.listen(address, true).unwrap();
+        driver.stop_listening();
+        assert!(
+            TcpStream::connect_timeout(&address, PATIENCE).is_err() || {
+                // A ring closes its sockets when the cancelled requests have ended.
+                driver.wait(Some(driver.now()), &mut Vec::new()).unwrap();
+                TcpStream::connect_timeout(&address, PATIENCE).is_err()
+            }
+        );
+    });
+}

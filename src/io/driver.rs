@@ -1,0 +1,115 @@
+//! What a shard's loop asks of the machine: one small interface, several machines behind it.
+//!
+//! The network is *readiness*: the driver says that a connection can be read or written, once per change (edge
+//! triggered), and the shard calls `receive` or `send` until they answer `WouldBlock`. Measured, this beats handing
+//! bulk data to a ring, and it lets one hot buffer per core serve every connection. What may wait for the platter is
+//! *completion*: `submit` now, an [`Event::Done`] later.
+//!
+//! A driver belongs to one thread. Only its [`Waker`] may be used by others.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use crate::io::disk::File;
+use crate::model::{Instant, TimestampMs};
+use crate::stdx::slab::Key;
+
+/// A connection of one driver, never mistaken for a later one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ConnectionKey(pub Key);
+
+/// A listening socket, numbered in the order of the calls of [`Driver::listen`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ListenerKey(pub u32);
+
+/// What happened since the last wait.
+#[derive(Debug)]
+pub enum Event {
+    Accepted {
+        listener: ListenerKey,
+        connection: ConnectionKey,
+        peer: SocketAddr,
+    },
+    /// There may be something to receive, the end of the stream included.
+    Readable(ConnectionKey),
+    /// There may be room to send.
+    Writable(ConnectionKey),
+    /// Somebody used the [`Waker`].
+    Woken,
+    /// What was submitted under this token has ended.
+    Done {
+        token: u64,
+        result: io::Result<Done>,
+    },
+}
+
+/// What a submitted operation brought.
+#[derive(Debug)]
+pub enum Done {
+    Synced,
+    Read(Vec<u8>),
+    Ran,
+}
+
+/// Work that blocks and is nobody's hot path.
+pub type Blocking = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
+/// An operation that may wait for the platter.
+pub enum Operation {
+    /// Makes a file's content durable.
+    Sync(Arc<dyn File>),
+    /// Reads up to `length` bytes; fewer only at the end of the file.
+    Read { file: Arc<dyn File>, position: u64, length: usize },
+    /// Runs something on a thread that may block.
+    Run(Blocking),
+}
+
+/// Wakes a driver out of its wait, from any thread. Waking twice is waking once.
+pub trait Waker: Send + Sync {
+    fn wake(&self);
+}
+
+/// The machine as one shard sees it.
+pub trait Driver {
+    /// A word for the log: which machine this is.
+    fn name(&self) -> &'static str;
+
+    /// The clock that never goes back.
+    fn now(&self) -> Instant;
+
+    /// The wall clock.
+    fn wall(&self) -> TimestampMs;
+
+    /// Listens on an address; answers the address that it got (port 0 takes a free one). `shared` says that another
+    /// shard of this process listens there already: without it, an address in use is refused.
+    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)>;
+
+    /// Accepts nothing any more; connections stay.
+    fn stop_listening(&mut self);
+
+    /// Waits until something happened or `until` is reached (`None`: as long as it takes), and appends what happened.
+    fn wait(&mut self, until: Option<Instant>, events: &mut Vec<Event>) -> io::Result<()>;
+
+    /// Receives what is there; 0 is the end of the stream, `WouldBlock` means wait for [`Event::Readable`].
+    fn receive(&mut self, connection: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Sends what fits now. `more` says that something follows at once, so that no packet needs to leave yet.
+    fn send(&mut self, connection: ConnectionKey, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize>;
+
+    /// Sends bytes of a file that are in the page cache, without a copy in user space.
+    fn send_file(
+        &mut self,
+        connection: ConnectionKey,
+        file: &dyn File,
+        position: u64,
+        length: usize,
+    ) -> io::Result<usize>;
+
+    /// Ends a connection; no event names it afterwards.
+    fn close(&mut self, connection: ConnectionKey);
+
+    fn submit(&mut self, token: u64, operation: Operation);
+
+    fn waker(&self) -> Arc<dyn Waker>;
+}

@@ -1,0 +1,76 @@
+//! Which driver this machine gets: asked once at start, opened once per shard on the shard's own thread.
+
+use std::fmt;
+use std::io;
+
+use crate::io::driver::Driver;
+use crate::io::readiness::Readiness;
+#[cfg(target_os = "linux")]
+use crate::io::uring::Uring;
+
+/// What the user wants, `klamm.io`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Preference {
+    #[default]
+    Auto,
+    Uring,
+    Epoll,
+}
+
+/// The driver that will run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Backend {
+    Uring,
+    Readiness,
+}
+
+/// The decision with its reason, for the one line of the log that tells of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    pub backend: Backend,
+    pub reason: String,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.backend {
+            Backend::Uring => "io_uring",
+            Backend::Readiness if cfg!(target_os = "linux") => "epoll",
+            Backend::Readiness => "kqueue",
+        };
+        write!(f, "{name} ({})", self.reason)
+    }
+}
+
+/// Chooses by trying. `Err` says why the ring that the user asked for cannot be had.
+pub fn choose(preference: Preference) -> Result<Choice, String> {
+    if preference == Preference::Epoll {
+        return Ok(Choice { backend: Backend::Readiness, reason: "klamm.io=epoll".into() });
+    }
+    match (try_uring(), preference) {
+        (Ok(set_up), _) => Ok(Choice { backend: Backend::Uring, reason: set_up }),
+        (Err(reason), Preference::Uring) => Err(reason),
+        (Err(reason), _) => Ok(Choice { backend: Backend::Readiness, reason }),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn try_uring() -> Result<String, String> {
+    Uring::new().map(|(_, set_up)| format!("set-up {set_up:?}"))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn try_uring() -> Result<String, String> {
+    Err("io_uring is Linux only".into())
+}
+
+/// Opens the chosen driver for the calling thread, which then owns it.
+pub fn open(backend: Backend) -> io::Result<Box<dyn Driver>> {
+    match backend {
+        #[cfg(target_os = "linux")]
+        Backend::Uring => Ok(Box::new(Uring::new().map_err(io::Error::other)?.0)),
+        #[cfg(not(target_os = "linux"))]
+        Backend::Uring => Err(io::Error::other("io_uring is Linux only")),
+        Backend::Readiness => Ok(Box::new(Readiness::new()?)),
+    }
+}

@@ -1,0 +1,85 @@
+//! Threads for what may wait for the platter, where there is no ring to do it.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use crate::io::driver::{Done, Operation, Waker};
+
+/// Parallel operations per shard; more `fdatasync`s in flight than this gain little on one device.
+const THREADS: usize = 4;
+
+type Job = (u64, Operation);
+type Finished = (u64, io::Result<Done>);
+
+/// A pool that starts its threads at the first job. It ends with its owner: the threads leave when the queue closes.
+pub(super) struct Pool {
+    queue: Option<Sender<Job>>,
+    finished: Arc<Mutex<Vec<Finished>>>,
+    waker: Arc<dyn Waker>,
+}
+
+impl Pool {
+    pub(super) fn new(waker: Arc<dyn Waker>) -> Pool {
+        Pool { queue: None, finished: Arc::default(), waker }
+    }
+
+    pub(super) fn submit(&mut self, token: u64, operation: Operation) {
+        let started = match self.queue.take() {
+            Some(queue) => Ok(queue),
+            None => self.start(),
+        };
+        let refused = match started {
+            Ok(queue) => {
+                let sent = queue.send((token, operation));
+                self.queue = Some(queue);
+                sent.is_err().then(|| io::Error::other("the threads for disk operations have ended"))
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = refused {
+            self.finished.lock().unwrap_or_else(PoisonError::into_inner).push((token, Err(error)));
+            self.waker.wake();
+        }
+    }
+
+    /// What has ended since the last call.
+    pub(super) fn take_finished(&mut self) -> Vec<Finished> {
+        std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn start(&self) -> io::Result<Sender<Job>> {
+        let (queue, jobs) = channel::<Job>();
+        let jobs = Arc::new(Mutex::new(jobs));
+        for _ in 0..THREADS {
+            let (jobs, finished, waker) = (jobs.clone(), self.finished.clone(), self.waker.clone());
+            thread::Builder::new().name("klamm-disk".into()).spawn(move || work(&jobs, &finished, &*waker))?;
+        }
+        Ok(queue)
+    }
+}
+
+fn work(jobs: &Mutex<Receiver<Job>>, finished: &Mutex<Vec<Finished>>, waker: &dyn Waker) {
+    loop {
+        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((token, operation)) = next else { return };
+        let result = perform(operation);
+        finished.lock().unwrap_or_else(PoisonError::into_inner).push((token, result));
+        waker.wake();
+    }
+}
+
+/// Does one operation on this thread.
+pub(super) fn perform(operation: Operation) -> io::Result<Done> {
+    match operation {
+        Operation::Sync(file) => file.sync_data().map(|()| Done::Synced),
+        Operation::Read { file, position, length } => {
+            let mut buffer = vec![0; length];
+            let read = file.read_at(&mut buffer, position)?;
+            buffer.truncate(read);
+            Ok(Done::Read(buffer))
+        }
+        Operation::Run(work) => work().map(|()| Done::Ran),
+    }
+}

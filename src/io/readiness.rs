@@ -1,0 +1,197 @@
+//! The driver for machines without a usable ring: epoll or kqueue through `mio`, edge-triggered, and a small pool of
+//! threads for what may block.
+
+use std::io::{self, IoSlice};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::io::clock;
+use crate::io::disk::File;
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Waker};
+use crate::io::pool::Pool;
+use crate::io::sockets::{self, Streams};
+use crate::model::{Instant, TimestampMs};
+use crate::stdx::slab::Key;
+
+/// Events taken from the kernel at once.
+const EVENTS_PER_WAIT: usize = 1024;
+const WAKER: Token = Token(usize::MAX);
+/// Tokens at or above this are listeners. Below it they are connection keys, whose generation is cut to fit.
+const FIRST_LISTENER: usize = usize::MAX - 1024;
+/// How long accepting rests after the process ran out of descriptors.
+const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+struct MioWaker(mio::Waker);
+
+impl Waker for MioWaker {
+    fn wake(&self) {
+        // Fails only when the poll it belongs to is gone, and with it whoever could be woken.
+        let _ = self.0.wake();
+    }
+}
+
+/// See the module.
+pub(super) struct Readiness {
+    poll: Poll,
+    events: Events,
+    waker: Arc<MioWaker>,
+    listeners: Vec<TcpListener>,
+    streams: Streams,
+    pool: Pool,
+    /// When accepting goes on after it failed for a want of descriptors.
+    accept_again: Option<Instant>,
+}
+
+impl Readiness {
+    pub(super) fn new() -> io::Result<Readiness> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(MioWaker(mio::Waker::new(poll.registry(), WAKER)?));
+        let pool = Pool::new(waker.clone());
+        Ok(Readiness {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_WAIT),
+            waker,
+            listeners: Vec::new(),
+            streams: Streams::default(),
+            pool,
+            accept_again: None,
+        })
+    }
+
+    /// Accepts all that waits: an edge is told once.
+    fn accept(&mut self, listener: usize, out: &mut Vec<Event>) {
+        loop {
+            match self.listeners[listener].accept().and_then(|(stream, _)| self.register(stream)) {
+                Ok((connection, peer)) => {
+                    out.push(Event::Accepted { listener: ListenerKey(listener as u32), connection, peer });
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if sockets::is_exhaustion(&error) => {
+                    self.accept_again = Some(self.now() + ACCEPT_REST);
+                    return;
+                }
+                // That connection went away while it waited; the next one may be well.
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn register(&mut self, stream: std::net::TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
+        let peer = sockets::adopt(&stream)?;
+        let descriptor = stream.as_raw_fd();
+        let key = self.streams.insert(stream);
+        let token = Token(key.0.to_u64() as usize);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut SourceFd(&descriptor), token, interest) {
+            self.streams.remove(key);
+            return Err(error);
+        }
+        Ok((key, peer))
+    }
+
+    fn timeout(&self, until: Option<Instant>) -> Option<Duration> {
+        let until = match (until, self.accept_again) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        until.map(|until| until.since(self.now()))
+    }
+}
+
+impl Driver for Readiness {
+    fn name(&self) -> &'static str {
+        if cfg!(target_os = "linux") { "epoll" } else { "kqueue" }
+    }
+
+    fn now(&self) -> Instant {
+        clock::now()
+    }
+
+    fn wall(&self) -> TimestampMs {
+        clock::wall()
+    }
+
+    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)> {
+        let listener = sockets::listen(address, shared)?;
+        let bound = listener.local_addr()?;
+        let number = self.listeners.len();
+        let token = Token(FIRST_LISTENER + number);
+        self.poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
+        self.listeners.push(listener);
+        Ok((ListenerKey(number as u32), bound))
+    }
+
+    fn stop_listening(&mut self) {
+        self.listeners.clear();
+        self.accept_again = None;
+    }
+
+    fn wait(&mut self, until: Option<Instant>, out: &mut Vec<Event>) -> io::Result<()> {
+        let timeout = self.timeout(until);
+        match self.poll.poll(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            other => other?,
+        }
+        let mut ready = Vec::new();
+        for event in self.events.iter() {
+            match event.token() {
+                WAKER => out.push(Event::Woken),
+                Token(token) if token >= FIRST_LISTENER => ready.push(token - FIRST_LISTENER),
+                Token(token) => {
+                    let key = ConnectionKey(Key::from_u64(token as u64));
+                    if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        out.push(Event::Readable(key));
+                    }
+                    if event.is_writable() {
+                        out.push(Event::Writable(key));
+                    }
+                }
+            }
+        }
+        if self.accept_again.is_some_and(|again| again <= self.now()) {
+            self.accept_again = None;
+            ready = (0..self.listeners.len()).collect();
+        }
+        for listener in ready.into_iter().filter(|l| *l < self.listeners.len()).collect::<Vec<_>>() {
+            self.accept(listener, out);
+        }
+        out.extend(self.pool.take_finished().into_iter().map(|(token, result)| Event::Done { token, result }));
+        Ok(())
+    }
+
+    fn receive(&mut self, connection: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
+        self.streams.receive(connection, buffer)
+    }
+
+    fn send(&mut self, connection: ConnectionKey, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        self.streams.send(connection, slices, more)
+    }
+
+    fn send_file(
+        &mut self,
+        connection: ConnectionKey,
+        file: &dyn File,
+        position: u64,
+        length: usize,
+    ) -> io::Result<usize> {
+        self.streams.send_file(connection, file, position, length)
+    }
+
+    fn close(&mut self, connection: ConnectionKey) {
+        // Closing the last descriptor takes it out of epoll too.
+        self.streams.remove(connection);
+    }
+
+    fn submit(&mut self, token: u64, operation: Operation) {
+        self.pool.submit(token, operation);
+    }
+
+    fn waker(&self) -> Arc<dyn Waker> {
+        self.waker.clone()
+    }
+}

@@ -1,0 +1,406 @@
+//! A simulated machine: a clock that moves when told, a network that splits and delays as its seed decides, and disk
+//! operations that end later than they begin. One thread drives everything, so a seed gives the same run again.
+//!
+//! A driver of it never sleeps: a wait takes what has happened by now. The test moves the clock with
+//! [`World::advance`] and gives each shard its turn.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::io::disk::File;
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Waker};
+use crate::io::pool;
+use crate::model::{Instant, TimestampMs};
+use crate::stdx::random::Random;
+use crate::stdx::slab::Slab;
+
+/// Bytes that a simulated socket takes before it is full: small, so that it is full often.
+const SOCKET_BYTES: usize = 64 * 1024;
+/// The longest that bytes or a disk operation are under way.
+const MAX_DELAY: Duration = Duration::from_millis(2);
+/// Where the simulated wall clock begins: 2026-01-01.
+const WALL_START_MS: i64 = 1_767_225_600_000;
+
+/// One direction of a connection.
+#[derive(Default)]
+struct Pipe {
+    /// What is under way or has arrived, with its time of arrival; times never go down.
+    chunks: VecDeque<(Instant, Vec<u8>)>,
+    size_bytes: usize,
+    closed: bool,
+    /// The reader was told of everything that has arrived up to here.
+    told: Instant,
+    /// The writer found the pipe full and wants to hear of room.
+    wants_room: bool,
+}
+
+struct Link {
+    driver: usize,
+    to_broker: Pipe,
+    to_client: Pipe,
+    closed_by_broker: bool,
+}
+
+struct State {
+    now: Instant,
+    random: Random,
+    links: Slab<Link>,
+    drivers: Vec<DriverState>,
+    listeners: Vec<(SocketAddr, Vec<usize>)>,
+}
+
+#[derive(Default)]
+struct DriverState {
+    events: Vec<(Instant, Event)>,
+    woken: bool,
+}
+
+/// The machine; clones are the same one.
+#[derive(Clone)]
+pub struct World(Arc<Mutex<State>>);
+
+impl World {
+    pub fn new(seed: u64) -> World {
+        let state = State {
+            now: Instant::default() + Duration::from_secs(1),
+            random: Random::new(seed),
+            links: Slab::default(),
+            drivers: Vec::new(),
+            listeners: Vec::new(),
+        };
+        World(Arc::new(Mutex::new(state)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A driver for one more shard.
+    pub fn driver(&self) -> Simulated {
+        let mut state = self.state();
+        state.drivers.push(DriverState::default());
+        Simulated { world: self.clone(), number: state.drivers.len() - 1 }
+    }
+
+    pub fn now(&self) -> Instant {
+        self.state().now
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        let mut state = self.state();
+        state.now = state.now + by;
+    }
+
+    /// A client's connection to a listening address, accepted by one of the shards there.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<Client> {
+        let mut state = self.state();
+        let found = state.listeners.iter().position(|(a, drivers)| *a == address && !drivers.is_empty());
+        let listener = found.ok_or(ErrorKind::ConnectionRefused)?;
+        let shards = state.listeners[listener].1.len() as u64;
+        let chosen = state.random.below(shards) as usize;
+        let driver = state.listeners[listener].1[chosen];
+        let link = Link { driver, to_broker: Pipe::default(), to_client: Pipe::default(), closed_by_broker: false };
+        let connection = ConnectionKey(state.links.insert(link));
+        let at = state.now + state.delay();
+        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let accepted = Event::Accepted { listener: ListenerKey(listener as u32), connection, peer };
+        state.drivers[driver].events.push((at, accepted));
+        Ok(Client { world: self.clone(), connection })
+    }
+}
+
+impl State {
+    fn delay(&mut self) -> Duration {
+        let nanos = self.random.below(MAX_DELAY.as_nanos() as u64);
+        Duration::from_nanos(nanos)
+    }
+}
+
+impl Pipe {
+    /// Takes what fits, to arrive at `at`.
+    fn write(&mut self, slices: &[IoSlice<'_>], at: Instant) -> io::Result<usize> {
+        if self.closed {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let room = SOCKET_BYTES - self.size_bytes;
+        let mut chunk: Vec<u8> = Vec::new();
+        for slice in slices {
+            chunk.extend_from_slice(&slice[..slice.len().min(room - chunk.len())]);
+        }
+        if chunk.is_empty() {
+            self.wants_room = true;
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let length = chunk.len();
+        let at = self.chunks.back().map_or(at, |(last, _)| at.max(*last));
+        self.size_bytes += length;
+        self.chunks.push_back((at, chunk));
+        Ok(length)
+    }
+
+    /// Takes what has arrived, at most `limit` bytes of it.
+    fn read(&mut self, buffer: &mut [u8], limit: usize, now: Instant) -> io::Result<usize> {
+        let Some((at, chunk)) = self.chunks.front_mut() else {
+            return if self.closed { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        };
+        if *at > now {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let length = chunk.len().min(buffer.len()).min(limit.max(1));
+        buffer[..length].copy_from_slice(&chunk[..length]);
+        chunk.drain(..length);
+        if chunk.is_empty() {
+            self.chunks.pop_front();
+        }
+        self.size_bytes -= length;
+        Ok(length)
+    }
+
+    /// Whether something arrived since the reader was told last.
+    fn tell(&mut self, now: Instant) -> bool {
+        let arrived = self.chunks.iter().any(|(at, _)| *at > self.told && *at <= now);
+        let ended = self.closed && self.told != Instant::NEVER && self.chunks.iter().all(|(at, _)| *at <= now);
+        self.told = if ended { Instant::NEVER } else { now.max(self.told) };
+        arrived || ended
+    }
+}
+
+/// The client's end of a connection.
+pub struct Client {
+    world: World,
+    connection: ConnectionKey,
+}
+
+impl Client {
+    /// Sends what fits; `WouldBlock` if nothing does.
+    pub fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.world.state();
+        let at = state.now + state.delay();
+        let link = state.links.get_mut(self.connection.0).ok_or(ErrorKind::BrokenPipe)?;
+        link.to_broker.write(&[IoSlice::new(bytes)], at)
+    }
+
+    /// Receives what has arrived; 0 is the end, `WouldBlock` nothing yet.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.world.state();
+        let now = state.now;
+        let Some(link) = state.links.get_mut(self.connection.0) else { return Ok(0) };
+        let read = link.to_client.read(buffer, usize::MAX, now);
+        if read.is_ok() && std::mem::take(&mut link.to_client.wants_room) {
+            let driver = link.driver;
+            state.drivers[driver].events.push((now, Event::Writable(self.connection)));
+        }
+        read
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut state = self.world.state();
+        if let Some(link) = state.links.get_mut(self.connection.0) {
+            link.to_broker.closed = true;
+            link.to_client.closed = true;
+            if link.closed_by_broker {
+                state.links.remove(self.connection.0);
+            }
+        }
+    }
+}
+
+struct WorldWaker {
+    world: World,
+    number: usize,
+}
+
+impl Waker for WorldWaker {
+    fn wake(&self) {
+        self.world.state().drivers[self.number].woken = true;
+    }
+}
+
+/// One shard's driver.
+pub struct Simulated {
+    world: World,
+    number: usize,
+}
+
+impl Driver for Simulated {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    fn wall(&self) -> TimestampMs {
+        TimestampMs(WALL_START_MS + (self.world.now().0 / 1_000_000) as i64)
+    }
+
+    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)> {
+        let mut state = self.world.state();
+        let at = state.listeners.iter().position(|(a, drivers)| *a == address && !drivers.is_empty());
+        match at {
+            Some(_) if !shared => Err(ErrorKind::AddrInUse.into()),
+            Some(at) => {
+                state.listeners[at].1.push(self.number);
+                Ok((ListenerKey(at as u32), address))
+            }
+            None => {
+                state.listeners.push((address, vec![self.number]));
+                Ok((ListenerKey(state.listeners.len() as u32 - 1), address))
+            }
+        }
+    }
+
+    fn stop_listening(&mut self) {
+        let number = self.number;
+        for (_, drivers) in &mut self.world.state().listeners {
+            drivers.retain(|driver| *driver != number);
+        }
+    }
+
+    fn wait(&mut self, _until: Option<Instant>, out: &mut Vec<Event>) -> io::Result<()> {
+        let mut state = self.world.state();
+        let (now, number) = (state.now, self.number);
+        if std::mem::take(&mut state.drivers[number].woken) {
+            out.push(Event::Woken);
+        }
+        let events = std::mem::take(&mut state.drivers[number].events);
+        let (due, later) = events.into_iter().partition(|(at, _)| *at <= now);
+        state.drivers[number].events = later;
+        let due: Vec<(Instant, Event)> = due;
+        out.extend(due.into_iter().map(|(_, event)| event));
+        let mine: Vec<_> =
+            state.links.iter().filter(|(_, l)| l.driver == number && !l.closed_by_broker).map(|(k, _)| k).collect();
+        for key in mine {
+            if state.links.get_mut(key).is_some_and(|link| link.to_broker.tell(now)) {
+                out.push(Event::Readable(ConnectionKey(key)));
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, connection: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.world.state();
+        let now = state.now;
+        // Now and then the bytes come in pieces, as from a real network.
+        let limit = if state.random.chance(2) { usize::MAX } else { state.random.below(64) as usize };
+        let link = state.links.get_mut(connection.0).ok_or(ErrorKind::NotConnected)?;
+        link.to_broker.read(buffer, limit, now)
+    }
+
+    fn send(&mut self, connection: ConnectionKey, slices: &[IoSlice<'_>], _more: bool) -> io::Result<usize> {
+        let mut state = self.world.state();
+        let at = state.now + state.delay();
+        let link = state.links.get_mut(connection.0).ok_or(ErrorKind::NotConnected)?;
+        link.to_client.write(slices, at)
+    }
+
+    fn send_file(
+        &mut self,
+        connection: ConnectionKey,
+        file: &dyn File,
+        position: u64,
+        length: usize,
+    ) -> io::Result<usize> {
+        let mut bytes = vec![0; length.min(SOCKET_BYTES)];
+        let read = file.read_at(&mut bytes, position)?;
+        self.send(connection, &[IoSlice::new(&bytes[..read])], false)
+    }
+
+    fn close(&mut self, connection: ConnectionKey) {
+        let mut state = self.world.state();
+        if let Some(link) = state.links.get_mut(connection.0) {
+            link.closed_by_broker = true;
+            let gone = link.to_broker.closed;
+            link.to_client.closed = true;
+            link.to_broker.closed = true;
+            if gone {
+                state.links.remove(connection.0);
+            }
+        }
+    }
+
+    fn submit(&mut self, token: u64, operation: Operation) {
+        let result = pool::perform(operation);
+        let mut state = self.world.state();
+        let at = state.now + state.delay();
+        state.drivers[self.number].events.push((at, Event::Done { token, result }));
+    }
+
+    fn waker(&self) -> Arc<dyn Waker> {
+        Arc::new(WorldWaker { world: self.world.clone(), number: self.number })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
+
+    /// Sends 200 kB through a full and splitting network; answers what arrived and the steps that it took.
+    fn transfer(seed: u64) -> (Vec<u8>, usize) {
+        let world = World::new(seed);
+        let mut driver = world.driver();
+        let address = SocketAddr::from(ADDRESS);
+        driver.listen(address, false).unwrap();
+        let client = world.connect(address).unwrap();
+        let content: Vec<u8> = (0..200_000u32).map(|i| i as u8).collect();
+        let (mut sent, mut received, mut steps) = (0, Vec::new(), 0);
+        while received.len() < content.len() {
+            steps += 1;
+            assert!(steps < 100_000, "the network stands still");
+            sent += client.send(&content[sent..]).unwrap_or(0);
+            world.advance(Duration::from_micros(100));
+            let mut events = Vec::new();
+            driver.wait(None, &mut events).unwrap();
+            for event in events {
+                let Event::Readable(key) = event else { continue };
+                let mut buffer = [0; 1000];
+                while let Ok(length) = driver.receive(key, &mut buffer) {
+                    received.extend_from_slice(&buffer[..length]);
+                }
+            }
+        }
+        assert_eq!(received, content);
+        (received, steps)
+    }
+
+    #[test]
+    fn everything_arrives_in_order_and_a_seed_repeats_it() {
+        assert_eq!(transfer(1), transfer(1));
+        assert_ne!(transfer(1).1, transfer(2).1);
+    }
+
+    #[test]
+    fn the_end_is_told_to_both_sides() {
+        let world = World::new(3);
+        let mut driver = world.driver();
+        let address = SocketAddr::from(ADDRESS);
+        assert!(world.connect(address).is_err());
+        driver.listen(address, false).unwrap();
+        let (first, second) = (world.connect(address).unwrap(), world.connect(address).unwrap());
+        world.advance(MAX_DELAY);
+        let mut events = Vec::new();
+        driver.wait(None, &mut events).unwrap();
+        let keys: Vec<_> = events
+            .iter()
+            .filter_map(|e| if let Event::Accepted { connection, .. } = e { Some(*connection) } else { None })
+            .collect();
+        let of = |client: &Client| *keys.iter().find(|key| **key == client.connection).unwrap();
+        driver.close(of(&first));
+        assert_eq!(first.receive(&mut [0; 1]).unwrap(), 0);
+        let second_key = of(&second);
+        drop(second);
+        events.clear();
+        driver.wait(None, &mut events).unwrap();
+        assert!(matches!(events[..], [Event::Readable(key)] if key == second_key));
+        assert_eq!(driver.receive(second_key, &mut [0; 1]).unwrap(), 0);
+    }
+}

@@ -1,0 +1,145 @@
+//! Sockets as both real drivers use them: made, accepted and used the same way, so that the drivers differ only in how
+//! they wait.
+
+use std::io::{self, IoSlice, Read};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::BorrowedFd;
+
+use rustix::net::SendFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::io::disk::File;
+use crate::io::driver::ConnectionKey;
+use crate::stdx::slab::Slab;
+
+/// Connections that the kernel has accepted and we have not; Kafka's `socket.listen.backlog.size` is 50, but there one
+/// thread accepts all day.
+const BACKLOG: i32 = 1024;
+
+/// The connections of one driver.
+#[derive(Default)]
+pub(super) struct Streams {
+    streams: Slab<TcpStream>,
+}
+
+impl Streams {
+    pub(super) fn insert(&mut self, stream: TcpStream) -> ConnectionKey {
+        ConnectionKey(self.streams.insert(stream))
+    }
+
+    pub(super) fn get(&self, key: ConnectionKey) -> io::Result<&TcpStream> {
+        self.streams.get(key.0).ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<TcpStream> {
+        self.streams.remove(key.0)
+    }
+
+    pub(super) fn receive(&self, key: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
+        retry(|| self.get(key)?.read(buffer))
+    }
+
+    pub(super) fn send(&self, key: ConnectionKey, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let flags = if more { SendFlags::NOSIGNAL | more_flag() } else { SendFlags::NOSIGNAL };
+        let stream = self.get(key)?;
+        retry(|| Ok(rustix::net::sendmsg(stream, slices, &mut Default::default(), flags)?))
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn send_file(
+        &self,
+        key: ConnectionKey,
+        file: &dyn File,
+        position: u64,
+        length: usize,
+    ) -> io::Result<usize> {
+        let Some(descriptor) = file.descriptor() else { return self.send_copied(key, file, position, length) };
+        // SAFETY: `file` is borrowed for the whole call and keeps its descriptor open.
+        #[allow(unsafe_code)]
+        let source = unsafe { BorrowedFd::borrow_raw(descriptor) };
+        let stream = self.get(key)?;
+        retry(|| {
+            let mut offset = position;
+            Ok(rustix::fs::sendfile(stream, source, Some(&mut offset), length)?)
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn send_file(
+        &self,
+        key: ConnectionKey,
+        file: &dyn File,
+        position: u64,
+        length: usize,
+    ) -> io::Result<usize> {
+        self.send_copied(key, file, position, length)
+    }
+
+    /// Where the kernel cannot send from a file itself.
+    fn send_copied(&self, key: ConnectionKey, file: &dyn File, position: u64, length: usize) -> io::Result<usize> {
+        const COPY_STEP_BYTES: usize = 64 * 1024;
+        let mut buffer = vec![0; length.min(COPY_STEP_BYTES)];
+        let read = file.read_at(&mut buffer, position)?;
+        self.send(key, &[IoSlice::new(&buffer[..read])], false)
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn more_flag() -> SendFlags {
+    SendFlags::MORE
+}
+
+#[cfg(not(target_os = "linux"))]
+fn more_flag() -> SendFlags {
+    SendFlags::empty()
+}
+
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+/// A listening socket that other sockets of this process may share the port with. Sharing a port works between any
+/// processes of one user, so an address that somebody listens on already is refused first, as Kafka would.
+pub(super) fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    if !shared && address.port() != 0 {
+        let probe = open(address)?;
+        probe.set_reuse_address(true)?;
+        probe.bind(&address.into())?;
+    }
+    let socket = open(address)?;
+    socket.set_reuse_address(true)?;
+    #[cfg(unix)]
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn open(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    Ok(socket)
+}
+
+/// Makes an accepted socket ours: it never blocks, and small answers leave at once.
+pub(super) fn adopt(stream: &TcpStream) -> io::Result<SocketAddr> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    stream.peer_addr()
+}
+
+/// Whether accepting failed for a want of descriptors or memory, which passes, rather than for that one connection.
+pub(super) fn is_exhaustion(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|e| error.raw_os_error() == Some(e.raw_os_error()))
+}

@@ -1,0 +1,294 @@
+//! Decisions about dynamic configs of topics and brokers (`ConfigurationControlManager`, `ConfigAdminManager`).
+//!
+//! A resource is changed as a whole or not at all. Values of topics are judged by `config::validate_topic`, those of
+//! brokers by their definitions and by whether they may change while the broker runs.
+
+use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
+use super::image::{Configs, Image, ResourceType};
+use super::record::{ConfigRecord, Record};
+use super::topic_name;
+use crate::config::definitions::{self, Mode};
+use crate::config::{self, Invalid, Settings, Type};
+use crate::model::ErrorCode;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    Set,
+    Delete,
+    /// Adds items to a list.
+    Append,
+    /// Takes items from a list.
+    Subtract,
+}
+
+impl Operation {
+    /// `AlterConfigOp.OpType`
+    pub fn from_id(id: i8) -> Option<Operation> {
+        use Operation::*;
+        [Set, Delete, Append, Subtract].get(usize::try_from(id).ok()?).copied()
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    pub name: String,
+    /// `None`: a number that is no operation.
+    pub operation: Option<Operation>,
+    pub value: Option<String>,
+}
+
+/// Changes to one resource.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResourceChanges {
+    pub resource_type: i8,
+    pub resource_name: String,
+    pub changes: Vec<Change>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ResourceResult {
+    pub resource_type: i8,
+    pub resource_name: String,
+    pub result: Result<(), Refusal>,
+}
+
+/// IncrementalAlterConfigs.
+pub fn incremental_alter_configs(
+    image: &Image,
+    settings: &Settings<'_>,
+    node_id: i32,
+    resources: &[ResourceChanges],
+    validate_only: bool,
+) -> Decision<ResourceResult> {
+    decide(image, settings, node_id, resources, validate_only, |_, _| Vec::new())
+}
+
+/// AlterConfigs, the old API: what is not named is deleted.
+pub fn alter_configs(
+    image: &Image,
+    settings: &Settings<'_>,
+    node_id: i32,
+    resources: &[ResourceChanges],
+    validate_only: bool,
+) -> Decision<ResourceResult> {
+    decide(image, settings, node_id, resources, validate_only, |current, resource| {
+        let named = |name: &String| resource.changes.iter().any(|change| change.name == *name);
+        current.keys().filter(|name| !named(name)).cloned().collect()
+    })
+}
+
+fn decide(
+    image: &Image,
+    settings: &Settings<'_>,
+    node_id: i32,
+    resources: &[ResourceChanges],
+    validate_only: bool,
+    implicitly_deleted: impl Fn(&Configs, &ResourceChanges) -> Vec<String>,
+) -> Decision<ResourceResult> {
+    let mut decision = Decision::default();
+    for resource in resources {
+        let same = |r: &&ResourceChanges| {
+            r.resource_type == resource.resource_type && r.resource_name == resource.resource_name
+        };
+        let result = if resources.iter().filter(same).count() > 1 {
+            Err(Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."))
+        } else {
+            let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
+            let deleted =
+                implicitly_deleted(image.configs_of(resource.resource_type, &resource.resource_name), resource);
+            change_resource(image, settings, node_id, resource, &deleted, room)
+        };
+        let result = result.map(|records| decision.records.extend(records));
+        let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
+        decision.results.push(ResourceResult { resource_type, resource_name, result });
+    }
+    if validate_only {
+        decision.records.clear();
+    }
+    decision
+}
+
+fn change_resource(
+    image: &Image,
+    settings: &Settings<'_>,
+    node_id: i32,
+    resource: &ResourceChanges,
+    deleted: &[String],
+    room: usize,
+) -> Result<Vec<Record<'static>>, Refusal> {
+    let kind = check_shape(resource)?;
+    let current = image.configs_of(resource.resource_type, &resource.resource_name);
+    let mut changes = Vec::new();
+    for change in &resource.changes {
+        let value = new_value(kind, change, current.get(&change.name).map(String::as_str))?;
+        // A broker's setting is written again even if it is the same: it makes brokers read files anew (KAFKA-14136).
+        if kind == ResourceType::Broker || current.get(&change.name) != value.as_ref() {
+            changes.push((change.name.clone(), value));
+        }
+    }
+    changes.extend(deleted.iter().map(|name| (name.clone(), None)));
+    if changes.len() > room {
+        let message = format!("A request may cause at most {MAX_RECORDS_PER_REQUEST} records.");
+        return Err(Refusal::new(ErrorCode::PolicyViolation, message));
+    }
+    match kind {
+        ResourceType::Topic => check_topic(image, settings, &resource.resource_name, current, &changes)?,
+        _ => check_broker(image, node_id, &resource.resource_name, &changes)?,
+    }
+    let record = |(name, value): (String, Option<String>)| {
+        Record::Config(ConfigRecord {
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name.clone().into(),
+            name: name.into(),
+            value: value.map(Into::into),
+        })
+    };
+    Ok(changes.into_iter().map(record).collect())
+}
+
+fn refuse<T>(error: ErrorCode, message: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal::new(error, message))
+}
+
+/// What is wrong with a request whatever it is about.
+fn check_shape(resource: &ResourceChanges) -> Result<ResourceType, Refusal> {
+    let mut seen = BTreeSet::new();
+    if !resource.changes.iter().all(|change| seen.insert(change.name.as_str())) {
+        return refuse(ErrorCode::InvalidRequest, "Error due to duplicate config keys");
+    }
+    let without = |change: &&Change| change.operation != Some(Operation::Delete) && change.value.is_none();
+    let nulls: Vec<&str> = resource.changes.iter().filter(without).map(|change| change.name.as_str()).collect();
+    if !nulls.is_empty() {
+        return refuse(ErrorCode::InvalidRequest, format!("Null value not supported for : {}", nulls.join(", ")));
+    }
+    match ResourceType::from_id(resource.resource_type) {
+        Some(kind @ (ResourceType::Topic | ResourceType::Broker)) => Ok(kind),
+        Some(kind) => {
+            refuse(ErrorCode::InvalidRequest, format!("Configs of {kind:?} resources are not supported yet."))
+        }
+        None => refuse(ErrorCode::InvalidRequest, format!("Unknown resource type {}", resource.resource_type)),
+    }
+}
+
+fn new_value(kind: ResourceType, change: &Change, current: Option<&str>) -> Result<Option<String>, Refusal> {
+    let value = change.value.as_deref().unwrap_or_default();
+    match change.operation {
+        None => refuse(ErrorCode::InvalidRequest, format!("Unknown operation for config {}.", change.name)),
+        Some(Operation::Set) => Ok(Some(value.to_string())),
+        Some(Operation::Delete) => Ok(None),
+        Some(operation) => {
+            let Some(default) = list_default(kind, &change.name) else {
+                let message = format!("Can't {operation:?} to key {} because its type is not LIST.", change.name);
+                return refuse(ErrorCode::InvalidConfig, message);
+            };
+            Ok(Some(edited_list(current.unwrap_or(default), operation, value)))
+        }
+    }
+}
+
+/// The default of a config that is a list; `None` for every other one.
+fn list_default(kind: ResourceType, name: &str) -> Option<&'static str> {
+    let (kind, default) = match kind {
+        ResourceType::Topic => definitions::topic_named(name).map(|d| (d.kind, d.default))?,
+        _ => definitions::broker(name).map(|d| (d.kind, d.default))?,
+    };
+    (kind == Type::List).then_some(default.unwrap_or_default())
+}
+
+fn edited_list(current: &str, operation: Operation, items: &str) -> String {
+    let mut list: Vec<&str> = current.split(',').filter(|item| !item.is_empty()).collect();
+    for item in items.split(',') {
+        match operation {
+            Operation::Append if !list.contains(&item) => list.push(item),
+            Operation::Subtract => list.retain(|kept| *kept != item),
+            _ => {}
+        }
+    }
+    list.join(",")
+}
+
+fn check_topic(
+    image: &Image,
+    settings: &Settings<'_>,
+    name: &str,
+    current: &Configs,
+    changes: &[(String, Option<String>)],
+) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return refuse(ErrorCode::InvalidRequest, "Default topic resources are not allowed.");
+    }
+    topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
+    let mut configs = current.clone();
+    for (key, value) in changes {
+        match value {
+            Some(value) => configs.insert(key.clone(), value.clone()),
+            None => configs.remove(key),
+        };
+    }
+    let refused = |message| Refusal::new(ErrorCode::InvalidConfig, message);
+    config::validate_topic(settings, &configs).map_err(refused)?;
+    match image.topic(name) {
+        Some(_) => Ok(()),
+        None => refuse(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist.")),
+    }
+}
+
+/// `name` is empty for the defaults of all brokers, else this broker's id.
+fn check_broker(image: &Image, node_id: i32, name: &str, changes: &[(String, Option<String>)]) -> Result<(), Refusal> {
+    if !name.is_empty() && name.parse() != Ok(node_id) {
+        let message = format!("Unexpected broker id, expected {node_id} or empty string, but received {name}");
+        return refuse(ErrorCode::InvalidRequest, message);
+    }
+    for (key, value) in changes {
+        check_broker_key(key, name.is_empty())?;
+        let definition = definitions::broker(key).or_else(|| definitions::listener_override(key));
+        if let (Some(definition), Some(text)) = (definition, value) {
+            let shown = if definition.is_sensitive() { "[hidden]" } else { text };
+            let refused =
+                |reason| Refusal::new(ErrorCode::InvalidRequest, Invalid::new(key, shown, reason).to_string());
+            definition.parse(text).map_err(refused)?;
+        }
+        if key == "min.insync.replicas" && image.feature(ELIGIBLE_LEADER_REPLICAS_VERSION) > 0 {
+            check_min_insync(name, value.is_some())?;
+        }
+    }
+    Ok(())
+}
+
+fn check_broker_key(key: &str, for_all_brokers: bool) -> Result<(), Refusal> {
+    let of_listener = definitions::broker(key).is_none() && definitions::listener_override(key).is_some();
+    let mode = match definitions::broker(key) {
+        Some(definition) => definition.mode,
+        None if of_listener => Mode::PerBroker,
+        None => Mode::ClusterWide, // somebody's plug-in: allowed, as in Kafka
+    };
+    match mode {
+        Mode::ReadOnly => refuse(ErrorCode::InvalidRequest, format!("Cannot update these configs dynamically: {key}")),
+        Mode::PerBroker if for_all_brokers => {
+            let message = format!("These configs need a broker id, they cannot be set for all brokers: {key}");
+            refuse(ErrorCode::InvalidRequest, message)
+        }
+        Mode::PerBroker if key.starts_with("ssl.") => {
+            let message = format!("Security configs can be updated only with a listener prefix: {key}");
+            refuse(ErrorCode::InvalidRequest, message)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Eligible leader replicas are counted against one value for the whole cluster (KIP-966).
+fn check_min_insync(broker: &str, is_set: bool) -> Result<(), Refusal> {
+    match (broker.is_empty(), is_set) {
+        (false, _) => {
+            let message = "Broker-level min.insync.replicas cannot be altered while ELR is enabled.";
+            refuse(ErrorCode::InvalidConfig, message)
+        }
+        (true, false) => {
+            let message = "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.";
+            refuse(ErrorCode::InvalidConfig, message)
+        }
+        _ => Ok(()),
+    }
+}

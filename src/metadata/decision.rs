@@ -1,0 +1,39 @@
+//! What decisions give back: records to append to the metadata log, and an answer for each thing that was asked.
+
+use super::record::Record;
+use crate::model::ErrorCode;
+
+/// A request's item that is not done: the code and message for its answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    pub error: ErrorCode,
+    /// `None`: the code says it all.
+    pub message: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(error: ErrorCode, message: impl Into<String>) -> Refusal {
+        Refusal { error, message: Some(message.into()) }
+    }
+
+    pub fn of(error: ErrorCode) -> Refusal {
+        Refusal { error, message: None }
+    }
+}
+
+/// Records to append as one batch, atomically, and one answer per item. The answers hold once the records are
+/// committed and applied; nothing happened before.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision<T> {
+    pub records: Vec<Record<'static>>,
+    pub results: Vec<T>,
+}
+
+impl<T> Default for Decision<T> {
+    fn default() -> Decision<T> {
+        Decision { records: Vec::new(), results: Vec::new() }
+    }
+}
+
+/// The most records that one request of a user may cause (`QuorumController.MAX_RECORDS_PER_USER_OP`).
+pub const MAX_RECORDS_PER_REQUEST: usize = 10_000;

@@ -1,0 +1,62 @@
+//! Features: the levels that we speak, those that a fresh cluster starts with, and the record versions they imply.
+
+use super::record::Record;
+use super::registration::FeatureRange;
+
+/// 4.3-IV0: the newest that Apache Kafka 4.3 reads, so that a directory can move both ways; 4.4 reads it as well.
+pub const METADATA_VERSION_LEVEL: i16 = 30;
+/// 3.3-IV3, the oldest of KRaft.
+const METADATA_VERSION_MIN: i16 = 7;
+/// Eligible leader replicas (KIP-966).
+pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
+
+/// What `kafka-storage format` of 4.3.1 finalizes, in its order.
+pub const FRESH_FEATURES: &[(&str, i16)] = &[
+    (super::METADATA_VERSION, METADATA_VERSION_LEVEL),
+    (ELIGIBLE_LEADER_REPLICAS_VERSION, 1),
+    ("group.version", 1),
+    ("share.version", 1),
+    ("streams.version", 1),
+    ("transaction.version", 2),
+];
+
+/// What a broker of 4.3.1 registers as supported: name, lowest and highest level.
+pub const SUPPORTED_FEATURES: &[(&str, i16, i16)] = &[
+    ("group.version", 0, 1),
+    ("kraft.version", 0, 1),
+    ("share.version", 0, 1),
+    (super::METADATA_VERSION, METADATA_VERSION_MIN, METADATA_VERSION_LEVEL),
+    (ELIGIBLE_LEADER_REPLICAS_VERSION, 0, 1),
+    ("transaction.version", 0, 2),
+    ("streams.version", 0, 1),
+];
+
+pub fn supported_features() -> Vec<FeatureRange> {
+    let range = |(name, min, max): &(&str, i16, i16)| FeatureRange { name: name.to_string(), min: *min, max: *max };
+    SUPPORTED_FEATURES.iter().map(range).collect()
+}
+
+/// The version in which a record is written at a level of `metadata.version` (`MetadataVersion`'s `*RecordVersion`).
+/// An older reader of the same cluster must be able to read it.
+pub fn record_version(record: &Record<'_>, metadata_version: i16) -> i16 {
+    /// Cordoned log directories.
+    const IBP_4_3_IV0: i16 = 30;
+    /// Eligible leader replicas.
+    const IBP_4_0_IV1: i16 = 23;
+    /// Directories of replicas.
+    const IBP_3_7_IV2: i16 = 17;
+    /// ZooKeeper migration.
+    const IBP_3_4_IV0: i16 = 8;
+    match record {
+        Record::RegisterBroker(_) if metadata_version >= IBP_4_3_IV0 => 4,
+        Record::RegisterBroker(_) if metadata_version >= IBP_3_7_IV2 => 3,
+        Record::RegisterBroker(_) if metadata_version >= IBP_3_4_IV0 => 2,
+        Record::RegisterBroker(_) => 1,
+        Record::BrokerRegistrationChange(_) if metadata_version >= IBP_4_3_IV0 => 3,
+        Record::BrokerRegistrationChange(_) if metadata_version >= IBP_3_7_IV2 => 2,
+        Record::BrokerRegistrationChange(_) => 1,
+        Record::Partition(_) | Record::PartitionChange(_) if metadata_version >= IBP_4_0_IV1 => 2,
+        Record::Partition(_) | Record::PartitionChange(_) if metadata_version >= IBP_3_7_IV2 => 1,
+        _ => 0,
+    }
+}

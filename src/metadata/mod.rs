@@ -1,0 +1,37 @@
+//! Cluster metadata as a log of Kafka's own KRaft records: the image that they make, and the decisions that make them.
+//!
+//! `image.apply(record, offset)` replays, never fails; the functions beside it read an image and give records and
+//! answers. The caller appends the records to `__cluster_metadata-0`, waits until they are committed, applies them and
+//! publishes the new image. There is no other way to change metadata. Ids and offsets come in as arguments; nothing
+//! here knows of files, sockets or the clock.
+
+mod apply;
+mod bootstrap;
+mod configs;
+mod decision;
+mod features;
+mod image;
+mod placement;
+mod producer_ids;
+pub mod record;
+mod registration;
+mod security;
+mod snapshot;
+pub mod topic_name;
+mod topics;
+
+pub use apply::{Ignored, NO_LEADER};
+pub use bootstrap::{Registration, fresh_cluster, register_broker};
+pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
+pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};
+pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
+pub use placement::DIRECTORY_UNASSIGNED;
+pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
+pub use record::Record;
+pub use registration::{Broker, Controller, Endpoint, FeatureRange};
+pub use security::{Acl, DelegationToken, QuotaEntity, ScramCredential};
+pub use topics::{
+    CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult, create_partitions,
+    create_topics, delete_topics,
+};

@@ -1,0 +1,123 @@
+//! Where new partitions go: brokers for their replicas, a log directory for each.
+//!
+//! Deterministic for an image and a start. Replicas are dealt round the brokers, active ones first, so that leaders
+//! spread evenly; directories by the fewest partitions.
+
+use super::decision::Refusal;
+use super::image::{Image, Partition};
+use super::registration::Broker;
+use crate::model::{ErrorCode, Uuid};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// `DirectoryId.UNASSIGNED`: the broker has not said yet where the replica lies.
+pub const DIRECTORY_UNASSIGNED: Uuid = Uuid::ONE;
+
+/// Chooses brokers and directories within one decision.
+pub(super) struct Placer<'a> {
+    image: &'a Image,
+    /// Partitions per directory, once somebody has had to choose between directories.
+    load: Option<BTreeMap<Uuid, usize>>,
+}
+
+impl<'a> Placer<'a> {
+    pub(super) fn new(image: &'a Image) -> Placer<'a> {
+        Placer { image, load: None }
+    }
+
+    /// The brokers of each of `count` partitions; the first of each is active and is to lead.
+    pub(super) fn place(&self, count: usize, factor: usize, start: usize) -> Result<Vec<Vec<i32>>, Refusal> {
+        let refuse = |reason: String| {
+            let message = format!("Unable to replicate the partition {factor} time(s): {reason}");
+            Err(Refusal::new(ErrorCode::InvalidReplicationFactor, message))
+        };
+        let (mut ring, fenced): (Vec<&Arc<Broker>>, Vec<_>) = self.image.brokers().partition(|b| b.is_active());
+        let active = ring.len();
+        ring.extend(fenced);
+        if factor > ring.len() {
+            return refuse(format!("only {} broker(s) are registered", ring.len()));
+        }
+        if active == 0 {
+            return refuse("all brokers are fenced or shutting down".into());
+        }
+        let replicas = |p: usize| {
+            let leader = (start % active + p) % active;
+            (0..factor).map(|k| ring[(leader + k) % ring.len()].id).collect()
+        };
+        Ok((0..count).map(replicas).collect())
+    }
+
+    /// A new partition on these brokers, which are all registered. The error is that none of them is active.
+    pub(super) fn partition(&mut self, index: i32, replicas: &[i32]) -> Option<Partition> {
+        let isr: Vec<i32> = replicas.iter().copied().filter(|id| self.is_active(*id)).collect();
+        let leader = *isr.first()?;
+        let directories = replicas.iter().map(|id| self.directory(*id)).collect();
+        Some(Partition {
+            index,
+            replicas: replicas.into(),
+            directories,
+            isr: isr.into(),
+            removing_replicas: Box::default(),
+            adding_replicas: Box::default(),
+            eligible_leader_replicas: Box::default(),
+            last_known_elr: Box::default(),
+            leader,
+            leader_epoch: 0,
+            partition_epoch: 0,
+            leader_recovery_state: 0,
+        })
+    }
+
+    fn is_active(&self, id: i32) -> bool {
+        self.image.broker(id).is_some_and(|broker| broker.is_active())
+    }
+
+    fn directory(&mut self, id: i32) -> Uuid {
+        let image = self.image;
+        let Some(broker) = image.broker(id) else { return DIRECTORY_UNASSIGNED };
+        let open: Vec<Uuid> =
+            broker.log_dirs.iter().copied().filter(|dir| !broker.cordoned_log_dirs.contains(dir)).collect();
+        match open.as_slice() {
+            [] => DIRECTORY_UNASSIGNED,
+            [only] => *only,
+            several => {
+                let load = self.load.get_or_insert_with(|| count_by_directory(image));
+                let of = |dir: &Uuid| load.get(dir).copied().unwrap_or(0);
+                let chosen = several.iter().copied().min_by_key(of).unwrap_or(DIRECTORY_UNASSIGNED);
+                *load.entry(chosen).or_default() += 1;
+                chosen
+            }
+        }
+    }
+}
+
+fn count_by_directory(image: &Image) -> BTreeMap<Uuid, usize> {
+    let mut load = BTreeMap::new();
+    for directory in image.topics().flat_map(|t| t.partitions.iter()).flat_map(|p| p.directories.iter()) {
+        *load.entry(*directory).or_default() += 1;
+    }
+    load
+}
+
+/// Checks the brokers that a user chose for one partition (`ReplicationControlManager`).
+pub(super) fn check_assignment(image: &Image, brokers: &[i32], factor: Option<usize>) -> Result<(), Refusal> {
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
+    if brokers.is_empty() {
+        return refuse("The manual partition assignment includes an empty replica list.".into());
+    }
+    for (at, id) in brokers.iter().enumerate() {
+        if image.broker(*id).is_none() {
+            return refuse(format!("The manual partition assignment includes broker {id}, which is not registered."));
+        }
+        if brokers[..at].contains(id) {
+            return refuse(format!("The manual partition assignment includes broker {id} more than once."));
+        }
+    }
+    match factor {
+        Some(factor) if factor != brokers.len() => refuse(format!(
+            "The manual partition assignment includes a partition with {} replica(s), but others have {factor}.",
+            brokers.len()
+        )),
+        _ => Ok(()),
+    }
+}

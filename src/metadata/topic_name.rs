@@ -1,0 +1,53 @@
+//! Which names a topic may have (`org.apache.kafka.common.internals.Topic`).
+
+/// Directory names are a topic's name, a dash and a number; file systems allow 255 bytes.
+pub const MAX_NAME_LENGTH: usize = 249;
+
+/// Topics that the broker itself writes.
+pub const INTERNAL_TOPICS: &[&str] = &["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// The log of the metadata itself; not a topic that users may create.
+pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";
+
+pub fn is_internal(name: &str) -> bool {
+    INTERNAL_TOPICS.contains(&name)
+}
+
+/// The error is the message that goes with INVALID_TOPIC_EXCEPTION.
+pub fn validate(name: &str) -> Result<(), String> {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let reason = if name.is_empty() {
+        "the empty string is not allowed".to_string()
+    } else if name == "." || name == ".." {
+        format!("'{name}' is not allowed")
+    } else if name.len() > MAX_NAME_LENGTH {
+        format!("it has {} characters, at most {MAX_NAME_LENGTH} are allowed", name.len())
+    } else if !name.bytes().all(legal) {
+        format!("'{}' has other characters than ASCII letters, digits, '.', '_' and '-'", name.escape_debug())
+    } else {
+        return Ok(());
+    };
+    Err(format!("Topic name is invalid: {reason}"))
+}
+
+/// Whether two different names become one where metrics write '.' as '_'.
+pub fn collide(a: &str, b: &str) -> bool {
+    let unified = |c: u8| if c == b'.' { b'_' } else { c };
+    a.len() == b.len() && a.bytes().map(unified).eq(b.bytes().map(unified))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_as_kafka_judges_them() {
+        for good in ["a", "A.b_c-9", "...", &"x".repeat(249)] {
+            assert_eq!(validate(good), Ok(()), "{good}");
+        }
+        for bad in ["", ".", "..", "a b", "a/b", "é", "a\0", &"x".repeat(250)] {
+            assert!(validate(bad).is_err(), "{bad}");
+        }
+        assert!(collide("a.b", "a_b") && !collide("a.b", "a-b") && !collide("a", "aa"));
+    }
+}

@@ -1,0 +1,380 @@
+//! Decisions about topics: create, delete, more partitions (Kafka's `ReplicationControlManager` and `ControllerApis`).
+//!
+//! Reads the image and writes nothing. Ids come in as an argument, so the same call gives the same records. Whether a
+//! user may do it at all (authorization, `delete.topic.enable`) has been asked before.
+
+use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+use super::image::{Configs, Image, Partition, ResourceType, Topic};
+use super::placement::{Placer, check_assignment};
+use super::record::{ConfigRecord, Record, RemoveTopicRecord, TopicRecord};
+use super::topic_name::{self, CLUSTER_METADATA_TOPIC};
+use crate::config::{self, Settings};
+use crate::model::{ErrorCode, Uuid};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A topic that somebody wants. -1 asks for the broker's default.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewTopic {
+    pub name: String,
+    pub num_partitions: i32,
+    pub replication_factor: i16,
+    /// Partition and its brokers; empty lets the broker choose.
+    pub assignments: Vec<(i32, Vec<i32>)>,
+    pub configs: Vec<(String, Option<String>)>,
+}
+
+/// What a topic gets where the request leaves it open.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicDefaults<'a> {
+    pub num_partitions: i32,
+    pub replication_factor: i16,
+    /// For judging the topic's configs.
+    pub settings: Settings<'a>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CreatedTopic {
+    pub id: Uuid,
+    pub num_partitions: i32,
+    pub replication_factor: i16,
+    /// Its overrides, for `config::describe_topic`.
+    pub configs: Configs,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TopicResult<T> {
+    pub name: String,
+    pub result: Result<T, Refusal>,
+}
+
+/// Creates those of the topics that may be created. With `validate_only` the answers are the same and no records come.
+pub fn create_topics(
+    image: &Image,
+    defaults: &TopicDefaults<'_>,
+    topics: &[NewTopic],
+    mut new_id: impl FnMut() -> Uuid,
+    validate_only: bool,
+) -> Decision<TopicResult<CreatedTopic>> {
+    let mut decision = Decision::default();
+    let mut placer = Placer::new(image);
+    let twice = names_twice(topics.iter().map(|t| t.name.as_str()));
+    for topic in topics.iter().filter(|t| !twice.contains(t.name.as_str())) {
+        let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
+        let result = create_topic(image, defaults, topic, &mut placer, new_id(), room);
+        let result = result.map(|(records, created)| {
+            decision.records.extend(records);
+            created
+        });
+        decision.results.push(TopicResult { name: topic.name.clone(), result });
+    }
+    decision.results.extend(twice.into_iter().map(duplicate_name));
+    if validate_only {
+        decision.records.clear();
+    }
+    decision
+}
+
+fn names_twice<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| !seen.insert(*name)).collect()
+}
+
+fn duplicate_name<T>(name: &str) -> TopicResult<T> {
+    let refusal = Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name.");
+    TopicResult { name: name.to_string(), result: Err(refusal) }
+}
+
+fn create_topic(
+    image: &Image,
+    defaults: &TopicDefaults<'_>,
+    topic: &NewTopic,
+    placer: &mut Placer<'_>,
+    id: Uuid,
+    room: usize,
+) -> Result<(Vec<Record<'static>>, CreatedTopic), Refusal> {
+    check_new_name(image, &topic.name)?;
+    let configs = check_configs(&defaults.settings, &topic.configs)?;
+    let other_records = 1 + configs.len();
+    let partitions = new_partitions(image, defaults, topic, placer, room.saturating_sub(other_records), id)?;
+    let mut records = vec![Record::Topic(TopicRecord { name: topic.name.clone().into(), topic_id: id })];
+    records.extend(configs.iter().map(|(name, value)| config_record(&topic.name, name, value)));
+    records.extend(partitions.iter().map(|p| Record::Partition(p.to_record(id))));
+    let replication_factor = partitions.first().map_or(0, |p| p.replicas.len() as i16);
+    let num_partitions = partitions.len() as i32;
+    Ok((records, CreatedTopic { id, num_partitions, replication_factor, configs }))
+}
+
+fn check_new_name(image: &Image, name: &str) -> Result<(), Refusal> {
+    if name == CLUSTER_METADATA_TOPIC {
+        let message = format!("Creation of internal topic {CLUSTER_METADATA_TOPIC} is prohibited.");
+        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    }
+    if image.topic(name).is_some() {
+        return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
+    }
+    topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
+    let may_collide = name.contains(['.', '_']);
+    match image.topics().find(|existing| may_collide && topic_name::collide(&existing.name, name)) {
+        Some(existing) => {
+            let message = format!("Topic '{name}' collides with existing topic: {}", existing.name);
+            Err(Refusal::new(ErrorCode::InvalidTopicException, message))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_configs(settings: &Settings<'_>, configs: &[(String, Option<String>)]) -> Result<Configs, Refusal> {
+    let nulls: Vec<&str> = configs.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
+    if !nulls.is_empty() {
+        let message = format!("Null value not supported for topic configs: {}", nulls.join(","));
+        return Err(Refusal::new(ErrorCode::InvalidConfig, message));
+    }
+    let configs: Configs = configs.iter().filter_map(|(name, value)| Some((name.clone(), value.clone()?))).collect();
+    let refused = |message| Refusal::new(ErrorCode::InvalidConfig, message);
+    config::validate_topic(settings, &configs).map_err(refused)?;
+    Ok(configs)
+}
+
+fn config_record(topic: &str, name: &str, value: &str) -> Record<'static> {
+    Record::Config(ConfigRecord {
+        resource_type: ResourceType::Topic as i8,
+        resource_name: topic.to_string().into(),
+        name: name.to_string().into(),
+        value: Some(value.to_string().into()),
+    })
+}
+
+fn new_partitions(
+    image: &Image,
+    defaults: &TopicDefaults<'_>,
+    topic: &NewTopic,
+    placer: &mut Placer<'_>,
+    room: usize,
+    id: Uuid,
+) -> Result<Vec<Partition>, Refusal> {
+    if !topic.assignments.is_empty() {
+        check_room(topic.assignments.len(), room)?;
+        return assigned_partitions(image, topic, placer);
+    }
+    let factor = match topic.replication_factor {
+        -1 => defaults.replication_factor,
+        factor => factor,
+    };
+    let count = match topic.num_partitions {
+        -1 => defaults.num_partitions,
+        count => count,
+    };
+    if factor <= 0 {
+        let message = "Replication factor must be larger than 0, or -1 to use the default value.";
+        return Err(Refusal::new(ErrorCode::InvalidReplicationFactor, message));
+    }
+    if count <= 0 {
+        let message = "Number of partitions was set to an invalid non-positive value.";
+        return Err(Refusal::new(ErrorCode::InvalidPartitions, message));
+    }
+    check_room(count as usize, room)?;
+    let brokers = placer.place(count as usize, factor as usize, start_of(id))?;
+    build(placer, 0, &brokers, ErrorCode::InvalidReplicationFactor)
+}
+
+/// Topics begin at different brokers; the id is as good as a throw of dice.
+fn start_of(id: Uuid) -> usize {
+    usize::from(u16::from_be_bytes([id.0[0], id.0[1]]))
+}
+
+fn check_room(count: usize, room: usize) -> Result<(), Refusal> {
+    if count <= room {
+        return Ok(());
+    }
+    let message = format!("A request may cause at most {MAX_RECORDS_PER_REQUEST} records.");
+    Err(Refusal::new(ErrorCode::PolicyViolation, message))
+}
+
+/// The partitions of a topic whose brokers the user chose.
+fn assigned_partitions(image: &Image, topic: &NewTopic, placer: &mut Placer<'_>) -> Result<Vec<Partition>, Refusal> {
+    for (given, what) in
+        [(i32::from(topic.replication_factor), "replication factor"), (topic.num_partitions, "numPartitions")]
+    {
+        if given != -1 {
+            let message = format!("A manual partition assignment was specified, but {what} was not set to -1.");
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        }
+    }
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
+    let mut by_index = BTreeMap::new();
+    let mut factor = None;
+    for (index, brokers) in &topic.assignments {
+        if by_index.insert(*index, brokers.clone()).is_some() {
+            return refuse(format!("Found multiple manual partition assignments for partition {index}"));
+        }
+        check_assignment(image, brokers, factor)?;
+        factor = Some(brokers.len());
+    }
+    if !by_index.keys().copied().eq(0..by_index.len() as i32) {
+        return refuse("partitions should be a consecutive 0-based integer sequence".into());
+    }
+    let brokers: Vec<Vec<i32>> = by_index.into_values().collect();
+    build(placer, 0, &brokers, ErrorCode::InvalidReplicaAssignment)
+}
+
+fn build(
+    placer: &mut Placer<'_>,
+    first: i32,
+    brokers: &[Vec<i32>],
+    none_active: ErrorCode,
+) -> Result<Vec<Partition>, Refusal> {
+    let mut partitions = Vec::with_capacity(brokers.len());
+    for (index, replicas) in (first..).zip(brokers) {
+        let Some(partition) = placer.partition(index, replicas) else {
+            let message = format!("All brokers of partition {index} are fenced or in controlled shutdown.");
+            return Err(Refusal::new(none_active, message));
+        };
+        partitions.push(partition);
+    }
+    Ok(partitions)
+}
+
+/// A topic to delete: by its name or by its id, not both.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeleteTopic {
+    pub name: Option<String>,
+    /// Zero: by name.
+    pub id: Uuid,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeletionResult {
+    pub name: Option<String>,
+    pub id: Uuid,
+    pub result: Result<(), Refusal>,
+}
+
+/// Deletes those of the topics that exist. Bad ways of naming one are answered before the others, as in Kafka.
+pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decision<DeletionResult> {
+    let mut decision = Decision::default();
+    let by_name = || topics.iter().filter(|t| t.id.is_zero()).filter_map(|t| t.name.as_deref());
+    let names_twice = names_twice(by_name());
+    let mut seen = BTreeSet::new();
+    let by_id = topics.iter().filter(|t| t.name.is_none() && !t.id.is_zero()).map(|t| t.id);
+    let ids_twice: BTreeSet<Uuid> = by_id.clone().filter(|id| !seen.insert(*id)).collect();
+    let refuse = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    for topic in topics {
+        let message = match (&topic.name, topic.id.is_zero()) {
+            (None, true) => "Neither topic name nor id were specified.",
+            (Some(_), false) => "You may not specify both topic name and topic id.",
+            _ => continue,
+        };
+        decision.results.push(DeletionResult { name: topic.name.clone(), id: topic.id, result: refuse(message) });
+    }
+    for name in &names_twice {
+        let result = refuse("Duplicate topic name.");
+        decision.results.push(DeletionResult { name: Some(name.to_string()), id: Uuid::ZERO, result });
+    }
+    for id in &ids_twice {
+        decision.results.push(DeletionResult { name: None, id: *id, result: refuse("Duplicate topic id.") });
+    }
+    let mut deleted = BTreeSet::new();
+    for id in by_id.filter(|id| !ids_twice.contains(id)) {
+        let topic = image.topic_by_id(id).ok_or(Refusal::of(ErrorCode::UnknownTopicId));
+        delete(topic.map(|t| &**t), None, id, &mut deleted, &mut decision);
+    }
+    for name in by_name().filter(|name| !names_twice.contains(name)) {
+        let topic = image.topic(name).ok_or(Refusal::of(ErrorCode::UnknownTopicOrPartition));
+        delete(topic.map(|t| &**t), Some(name), Uuid::ZERO, &mut deleted, &mut decision);
+    }
+    decision
+}
+
+fn delete(
+    topic: Result<&Topic, Refusal>,
+    name: Option<&str>,
+    id: Uuid,
+    deleted: &mut BTreeSet<Uuid>,
+    decision: &mut Decision<DeletionResult>,
+) {
+    let topic = match topic {
+        Ok(topic) => topic,
+        Err(refusal) => {
+            decision.results.push(DeletionResult { name: name.map(str::to_string), id, result: Err(refusal) });
+            return;
+        }
+    };
+    let result = if deleted.insert(topic.id) {
+        decision.records.push(Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id }));
+        Ok(())
+    } else {
+        let message = "The provided topic name maps to an ID that was already supplied.";
+        Err(Refusal::new(ErrorCode::InvalidRequest, message))
+    };
+    decision.results.push(DeletionResult { name: Some(topic.name.to_string()), id: topic.id, result });
+}
+
+/// More partitions for a topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewPartitions {
+    pub name: String,
+    /// How many the topic shall have in all.
+    pub count: i32,
+    /// The brokers of each new partition; `None` lets the broker choose.
+    pub assignments: Option<Vec<Vec<i32>>>,
+}
+
+/// Adds those of the partitions that may be added. With `validate_only` the answers are the same and no records come.
+pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only: bool) -> Decision<TopicResult<()>> {
+    let mut decision = Decision::default();
+    let mut placer = Placer::new(image);
+    let twice = names_twice(topics.iter().map(|t| t.name.as_str()));
+    decision.results.extend(twice.iter().copied().map(duplicate_name));
+    for topic in topics.iter().filter(|t| !twice.contains(t.name.as_str())) {
+        let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
+        let result = additional_partitions(image, topic, &mut placer, room);
+        let result = result.map(|(id, partitions)| {
+            decision.records.extend(partitions.iter().map(|p| Record::Partition(p.to_record(id))));
+        });
+        decision.results.push(TopicResult { name: topic.name.clone(), result });
+    }
+    if validate_only {
+        decision.records.clear();
+    }
+    decision
+}
+
+fn additional_partitions(
+    image: &Image,
+    wanted: &NewPartitions,
+    placer: &mut Placer<'_>,
+    room: usize,
+) -> Result<(Uuid, Vec<Partition>), Refusal> {
+    let topic = image.topic(&wanted.name).ok_or(Refusal::of(ErrorCode::UnknownTopicOrPartition))?;
+    let current = topic.partitions.len();
+    let additional = check_increase(&wanted.name, current, wanted.count)?;
+    let factor = topic.partitions.first().map_or(1, |p| p.replicas.len());
+    if let Some(given) = wanted.assignments.as_ref().filter(|given| given.len() != additional) {
+        let message = format!("{additional} partition(s) are to be added, but {} were assigned.", given.len());
+        return Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
+    }
+    check_room(additional, room)?;
+    let first = current as i32;
+    let partitions = match &wanted.assignments {
+        Some(assignments) => {
+            for brokers in assignments {
+                check_assignment(image, brokers, Some(factor))?;
+            }
+            build(placer, first, assignments, ErrorCode::InvalidReplicaAssignment)?
+        }
+        None => {
+            let brokers = placer.place(additional, factor, start_of(topic.id) + current)?;
+            build(placer, first, &brokers, ErrorCode::InvalidReplicationFactor)?
+        }
+    };
+    Ok((topic.id, partitions))
+}
+
+fn check_increase(name: &str, current: usize, count: i32) -> Result<usize, Refusal> {
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidPartitions, message));
+    match usize::try_from(count).ok().and_then(|count| count.checked_sub(current)) {
+        Some(0) => refuse(format!("Topic already has {current} partition(s).")),
+        Some(additional) => Ok(additional),
+        None => refuse(format!("The topic {name} has {current} partition(s); {count} would not be an increase.")),
+    }
+}

@@ -1,0 +1,71 @@
+//! Which shards want to hear of progress of a partition: one bit each, set before looking and cleared by telling.
+//!
+//! A shard that wants to wait sets its bit *first* and looks at the partition's state *second*; whoever makes progress
+//! publishes it first and takes the bits second. Whatever the order of the two, the progress is seen or told.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Shards that one process can have: a bit each.
+pub const MAX_SHARDS: usize = 64;
+
+/// A shard of this process, numbered from 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ShardId(pub u8);
+
+impl ShardId {
+    fn bit(self) -> u64 {
+        1 << self.0
+    }
+}
+
+/// A set of shards.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Shards(u64);
+
+impl Shards {
+    pub fn iter(self) -> impl Iterator<Item = ShardId> {
+        (0..MAX_SHARDS as u8).map(ShardId).filter(move |shard| self.0 & shard.bit() != 0)
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A set of shards that all shards change.
+#[derive(Default, Debug)]
+pub struct SharedShards(AtomicU64);
+
+impl SharedShards {
+    /// Adds a shard; `true` if it was not in.
+    pub fn add(&self, shard: ShardId) -> bool {
+        self.0.fetch_or(shard.bit(), Ordering::SeqCst) & shard.bit() == 0
+    }
+
+    pub fn remove(&self, shard: ShardId) {
+        self.0.fetch_and(!shard.bit(), Ordering::SeqCst);
+    }
+
+    /// Empties the set and answers what was in it.
+    pub fn take(&self) -> Shards {
+        // Reading first keeps the common case, nobody waits, free of a locked instruction.
+        if self.0.load(Ordering::SeqCst) == 0 {
+            return Shards::default();
+        }
+        Shards(self.0.swap(0, Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taking_empties() {
+        let shards = SharedShards::default();
+        assert!(shards.add(ShardId(3)) && !shards.add(ShardId(3)) && shards.add(ShardId(63)));
+        shards.remove(ShardId(63));
+        assert_eq!(shards.take().iter().collect::<Vec<_>>(), [ShardId(3)]);
+        assert!(shards.take().is_empty());
+    }
+}

@@ -1,0 +1,85 @@
+//! One connection: what came and was not handled, what is answered and was not sent. Knows no socket and no handler.
+
+use std::net::SocketAddr;
+
+use crate::handlers::Answer;
+use crate::model::Instant;
+use crate::server::inbound::Inbound;
+use crate::server::outbound::Outbound;
+use crate::server::slots::{Sequence, Slots};
+
+/// Unsent bytes beyond which nothing more of a connection is handled: a client that does not read its answers holds at
+/// most these and the answer that crossed the line.
+const MAX_UNSENT_BYTES: usize = 1024 * 1024;
+
+pub(super) struct Connection {
+    pub(super) peer: SocketAddr,
+    /// Index of the listener that it came in by.
+    pub(super) listener: usize,
+    pub(super) inbound: Inbound,
+    pub(super) outbound: Outbound,
+    slots: Slots<Answer>,
+    /// There may be bytes to receive: no `WouldBlock` since the last edge.
+    pub(super) readable: bool,
+    /// There may be room to send.
+    pub(super) writable: bool,
+    /// A range of a file on its way into memory holds up the sending.
+    pub(super) reading_cold: bool,
+    /// Queued for handling in this turn or the next.
+    pub(super) queued: bool,
+    /// Queued for sending at the end of this turn.
+    pub(super) touched: bool,
+    pub(super) last_active: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(peer: SocketAddr, listener: usize, now: Instant) -> Connection {
+        Connection {
+            peer,
+            listener,
+            inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            slots: Slots::default(),
+            readable: true,
+            writable: true,
+            reading_cold: false,
+            queued: false,
+            touched: false,
+            last_active: now,
+        }
+    }
+
+    pub(super) fn may_handle(&self, is_produce: bool) -> bool {
+        self.outbound.size_bytes() < MAX_UNSENT_BYTES && self.slots.may_handle(is_produce)
+    }
+
+    /// Whether any frame could be handled; if not, there is no use in receiving more.
+    pub(super) fn is_blocked(&self) -> bool {
+        !self.may_handle(true)
+    }
+
+    pub(super) fn answer_now(&mut self, answer: Option<Answer>) {
+        self.slots.push_ready(answer);
+        self.move_ready();
+    }
+
+    pub(super) fn answer_later(&mut self, is_produce: bool) -> Sequence {
+        self.slots.push_waiting(is_produce)
+    }
+
+    pub(super) fn fill(&mut self, sequence: Sequence, answer: Option<Answer>) {
+        self.slots.fill(sequence, answer);
+        self.move_ready();
+    }
+
+    fn move_ready(&mut self) {
+        while let Some(answer) = self.slots.pop_ready() {
+            self.outbound.push_answer(answer);
+        }
+    }
+
+    /// Nothing is asked and nothing is owed.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.slots.is_empty() && self.outbound.is_empty()
+    }
+}

@@ -1,0 +1,114 @@
+//! Requests that wait: values with a deadline and the partitions whose progress may end their wait.
+//!
+//! A request stays in its place until it is taken; looking at it and leaving it costs nothing. Numbers of partitions
+//! are those of [`Partition`](crate::replication), unique within the process. Belongs to one shard.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::model::Instant;
+use crate::stdx::slab::{Key, Slab};
+
+struct Parked<P> {
+    value: P,
+    deadline: Instant,
+    watched: Vec<u64>,
+}
+
+/// See the module.
+pub struct Lot<P> {
+    parked: Slab<Parked<P>>,
+    deadlines: BTreeSet<(Instant, Key)>,
+    watchers: HashMap<u64, Vec<Key>>,
+}
+
+impl<P> Default for Lot<P> {
+    fn default() -> Lot<P> {
+        Lot { parked: Slab::default(), deadlines: BTreeSet::new(), watchers: HashMap::new() }
+    }
+}
+
+impl<P> Lot<P> {
+    pub fn len(&self) -> usize {
+        self.parked.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.parked.is_empty()
+    }
+
+    /// Parks a value until `deadline` at the latest.
+    pub fn park(&mut self, value: P, deadline: Instant, mut watched: Vec<u64>) -> Key {
+        watched.sort_unstable();
+        watched.dedup();
+        let watching = watched.clone();
+        let key = self.parked.insert(Parked { value, deadline, watched });
+        if deadline != Instant::NEVER {
+            self.deadlines.insert((deadline, key));
+        }
+        for partition in watching {
+            self.watchers.entry(partition).or_default().push(key);
+        }
+        key
+    }
+
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut P> {
+        self.parked.get_mut(key).map(|parked| &mut parked.value)
+    }
+
+    /// Takes a value out; nothing names it any more.
+    pub fn take(&mut self, key: Key) -> Option<P> {
+        let parked = self.parked.remove(key)?;
+        self.deadlines.remove(&(parked.deadline, key));
+        for partition in &parked.watched {
+            if let Some(keys) = self.watchers.get_mut(partition) {
+                keys.retain(|other| *other != key);
+                if keys.is_empty() {
+                    self.watchers.remove(partition);
+                }
+            }
+        }
+        Some(parked.value)
+    }
+
+    /// Who waits for progress of a partition.
+    pub fn watching(&self, partition: u64) -> Vec<Key> {
+        self.watchers.get(&partition).cloned().unwrap_or_default()
+    }
+
+    /// Everyone who waits.
+    pub fn all(&self) -> Vec<Key> {
+        self.parked.iter().map(|(key, _)| key).collect()
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// The next one whose time has come; it stays parked until it is taken, so take it before asking again.
+    pub fn expired(&self, now: Instant) -> Option<Key> {
+        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, key)| *key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_taken_request_stays() {
+        let mut lot = Lot::default();
+        let first = lot.park("first", Instant(10), vec![1, 2, 2]);
+        let second = lot.park("second", Instant(5), vec![2]);
+        let third = lot.park("third", Instant::NEVER, vec![]);
+        assert_eq!(lot.watching(2), [first, second]);
+        assert_eq!(lot.next_deadline(), Some(Instant(5)));
+        assert_eq!(lot.expired(Instant(4)), None);
+        assert_eq!(lot.expired(Instant(5)), Some(second));
+        assert_eq!(lot.take(second), Some("second"));
+        assert_eq!(lot.take(second), None);
+        assert_eq!(lot.watching(2), [first]);
+        assert_eq!(lot.take(first), Some("first"));
+        assert!(lot.watchers.is_empty() && lot.deadlines.is_empty());
+        assert_eq!(lot.all(), [third]);
+    }
+}

@@ -1,0 +1,8 @@
+//! One shard per core: its mailbox, its parked requests, the partitions that it has appended to in this turn.
+//!
+//! This is the only level that waits. What waits is a value in the [`lot::Lot`]; no thread, no task.
+
+pub mod context;
+pub mod dirty;
+pub mod lot;
+pub mod mailbox;

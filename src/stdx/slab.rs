@@ -1,0 +1,106 @@
+//! Values in numbered places whose numbers are never mistaken for those of an earlier tenant.
+
+/// Names one tenant of a [`Slab`] for ever: the place is used again, the generation is not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Key {
+    pub index: u32,
+    pub generation: u32,
+}
+
+impl Key {
+    /// As one number, for interfaces that carry 64 bits of the caller's.
+    pub fn to_u64(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    pub fn from_u64(bits: u64) -> Key {
+        Key { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// Generations stay below this, so that a key and two bits of somebody else's fit into 64 bits.
+pub const GENERATIONS: u32 = 1 << 30;
+
+struct Place<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+/// A growing table of values, with constant-time insertion, look-up and removal.
+pub struct Slab<T> {
+    places: Vec<Place<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Slab<T> {
+        Slab { places: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slab<T> {
+    pub fn len(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn insert(&mut self, value: T) -> Key {
+        if let Some(index) = self.free.pop() {
+            let place = &mut self.places[index as usize];
+            place.value = Some(value);
+            return Key { index, generation: place.generation };
+        }
+        let index = u32::try_from(self.places.len()).expect("fewer than 2^32 tenants");
+        self.places.push(Place { generation: 0, value: Some(value) });
+        Key { index, generation: 0 }
+    }
+
+    pub fn get(&self, key: Key) -> Option<&T> {
+        let place = self.places.get(key.index as usize)?;
+        place.value.as_ref().filter(|_| place.generation == key.generation)
+    }
+
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let place = self.places.get_mut(key.index as usize)?;
+        place.value.as_mut().filter(|_| place.generation == key.generation)
+    }
+
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        let place = self.places.get_mut(key.index as usize)?;
+        if place.generation != key.generation {
+            return None;
+        }
+        let value = place.value.take()?;
+        place.generation = (place.generation + 1) % GENERATIONS;
+        self.free.push(key.index);
+        Some(value)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.places.iter().enumerate().filter_map(|(index, place)| {
+            let key = Key { index: index as u32, generation: place.generation };
+            place.value.as_ref().map(|value| (key, value))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_used_again_has_another_key() {
+        let mut slab = Slab::default();
+        let first = slab.insert("a");
+        assert_eq!(slab.remove(first), Some("a"));
+        let second = slab.insert("b");
+        assert_eq!(first.index, second.index);
+        assert_eq!((slab.get(first), slab.get(second)), (None, Some(&"b")));
+        assert_eq!(slab.remove(first), None);
+        assert_eq!(slab.iter().collect::<Vec<_>>(), [(second, &"b")]);
+        assert_eq!(Key::from_u64(second.to_u64()), second);
+    }
+}

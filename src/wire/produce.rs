@@ -1,0 +1,199 @@
+//! A Produce request read in place: topics, partitions and record bytes as views into the frame.
+//!
+//! Invariant: [`RequestView::parse`] has walked over everything once, so that the iterators cannot meet an error; they
+//! allocate nothing and never look at record bytes. Knows nothing of batches. Versions as `ProduceRequest` has them.
+
+use super::api::produce::{Request, request};
+use crate::codec::{DecodeError, Message, Reader};
+use crate::model::Uuid;
+
+/// The versions whose form is known here; a test compares them with the table.
+const MIN_VERSION: i16 = 3;
+const MAX_VERSION: i16 = 13;
+const FLEXIBLE_SINCE: i16 = 9;
+/// From this version on topics come by id instead of name (KIP-516).
+const TOPIC_ID_SINCE: i16 = 13;
+
+/// A whole Produce request.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    form: Form,
+    pub transactional_id: Option<&'a str>,
+    pub acks: i16,
+    pub timeout_ms: i32,
+    topic_count: usize,
+    /// Partitions over all topics: how much a response has to say.
+    pub partition_count: usize,
+    /// What follows the count of topics.
+    topics: &'a [u8],
+}
+
+/// One topic of the request: by name before version 13, by id from then on; the other one is empty.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicView<'a> {
+    form: Form,
+    pub name: &'a str,
+    pub topic_id: Uuid,
+    pub partition_count: usize,
+    /// What follows the count of partitions.
+    partitions: &'a [u8],
+}
+
+/// One partition's share of the request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PartitionView<'a> {
+    pub index: i32,
+    pub records: Option<&'a [u8]>,
+}
+
+/// How the version writes things.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    flexible: bool,
+    by_id: bool,
+}
+
+impl<'a> RequestView<'a> {
+    /// Reads the body of a Produce request.
+    pub fn parse(body: &'a [u8], version: i16) -> Result<RequestView<'a>, DecodeError> {
+        let mut reader = Reader::new(body);
+        reader.check_version(version, MIN_VERSION, MAX_VERSION, Request::NAME)?;
+        let flexible = version >= FLEXIBLE_SINCE;
+        let form = Form { flexible, by_id: version >= TOPIC_ID_SINCE };
+        let transactional_id = reader.nullable_str(flexible, true, "ProduceRequest.TransactionalId")?;
+        let acks = reader.i16("ProduceRequest.Acks")?;
+        let timeout_ms = reader.i32("ProduceRequest.TimeoutMs")?;
+        let topic_count = count(&mut reader, form, request::TopicProduceData::MIN_SIZE, "ProduceRequest.TopicData")?;
+        let topics = reader.rest();
+        let mut partition_count = 0;
+        for _ in 0..topic_count {
+            partition_count += form.topic(&mut reader)?.partition_count;
+        }
+        form.tags(&mut reader, "ProduceRequest.tags")?;
+        Ok(RequestView { form, transactional_id, acks, timeout_ms, topic_count, partition_count, topics })
+    }
+
+    pub fn topic_count(&self) -> usize {
+        self.topic_count
+    }
+
+    /// The topics in the order of the request.
+    pub fn topics(&self) -> impl Iterator<Item = TopicView<'a>> + use<'a> {
+        let (form, mut reader) = (self.form, Reader::new(self.topics));
+        (0..self.topic_count).map_while(move |_| form.topic(&mut reader).ok())
+    }
+}
+
+impl<'a> TopicView<'a> {
+    /// The partitions in the order of the request.
+    pub fn partitions(&self) -> impl Iterator<Item = PartitionView<'a>> + use<'a> {
+        let (form, mut reader) = (self.form, Reader::new(self.partitions));
+        (0..self.partition_count).map_while(move |_| form.partition(&mut reader).ok())
+    }
+}
+
+impl Form {
+    /// Reads a topic and over its partitions.
+    fn topic<'a>(self, reader: &mut Reader<'a>) -> Result<TopicView<'a>, DecodeError> {
+        let (name, topic_id) = match self.by_id {
+            true => ("", reader.uuid("TopicProduceData.TopicId")?),
+            false => (reader.str(self.flexible, "TopicProduceData.Name")?, Uuid::ZERO),
+        };
+        let least = request::PartitionProduceData::MIN_SIZE;
+        let partition_count = count(reader, self, least, "TopicProduceData.PartitionData")?;
+        let partitions = reader.rest();
+        for _ in 0..partition_count {
+            self.partition(reader)?;
+        }
+        self.tags(reader, "TopicProduceData.tags")?;
+        Ok(TopicView { form: self, name, topic_id, partition_count, partitions })
+    }
+
+    fn partition<'a>(self, reader: &mut Reader<'a>) -> Result<PartitionView<'a>, DecodeError> {
+        let index = reader.i32("PartitionProduceData.Index")?;
+        let records = reader.nullable_bytes(self.flexible, true, "PartitionProduceData.Records")?;
+        self.tags(reader, "PartitionProduceData.tags")?;
+        Ok(PartitionView { index, records })
+    }
+
+    fn tags(self, reader: &mut Reader<'_>, field: &'static str) -> Result<(), DecodeError> {
+        if self.flexible { reader.skip_tags(field) } else { Ok(()) }
+    }
+}
+
+fn count(reader: &mut Reader<'_>, form: Form, least: usize, field: &'static str) -> Result<usize, DecodeError> {
+    use crate::codec::DecodeErrorKind::Null;
+    reader.count(form.flexible, least, field)?.ok_or_else(|| reader.error(Null, field))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::api::produce::{PartitionProduceData, TopicProduceData};
+    use proptest::prelude::*;
+
+    prop_compose! {
+        fn partition()(index: i32, records in prop::option::of(prop::collection::vec(any::<u8>(), 0..300)))
+            -> PartitionProduceData<'static> {
+            PartitionProduceData { index, records: records.map(Into::into) }
+        }
+    }
+
+    prop_compose! {
+        fn topic()(name in "[a-z]{0,200}", id: [u8; 16], partition_data in prop::collection::vec(partition(), 0..4))
+            -> TopicProduceData<'static> {
+            TopicProduceData { name: name.into(), topic_id: Uuid(id), partition_data }
+        }
+    }
+
+    /// The view turned into the generated struct.
+    fn rebuilt<'a>(view: &RequestView<'a>) -> Request<'a> {
+        let partition =
+            |p: PartitionView<'a>| PartitionProduceData { index: p.index, records: p.records.map(Into::into) };
+        let topic = |t: TopicView<'a>| TopicProduceData {
+            name: t.name.into(),
+            topic_id: t.topic_id,
+            partition_data: t.partitions().map(partition).collect(),
+        };
+        Request {
+            transactional_id: view.transactional_id.map(Into::into),
+            acks: view.acks,
+            timeout_ms: view.timeout_ms,
+            topic_data: view.topics().map(topic).collect(),
+        }
+    }
+
+    #[test]
+    fn the_versions_are_those_of_the_table() {
+        let produce = crate::wire::api::describe(crate::model::ApiKey::Produce).unwrap();
+        assert_eq!((produce.min_version, produce.max_version), (MIN_VERSION, MAX_VERSION));
+        assert_eq!(produce.flexible_since, Some(FLEXIBLE_SINCE));
+    }
+
+    proptest! {
+        #[test]
+        fn the_view_sees_what_the_generated_decoder_sees(
+            transactional_id in prop::option::of("[a-z]{0,9}"), acks: i16, timeout_ms: i32,
+            topic_data in prop::collection::vec(topic(), 0..4), version in 3..=13i16,
+        ) {
+            let request =
+                Request { transactional_id: transactional_id.map(Into::into), acks, timeout_ms, topic_data };
+            let mut bytes = Vec::new();
+            request.encode(&mut bytes, version).unwrap();
+            let view = RequestView::parse(&bytes, version).unwrap();
+            prop_assert_eq!(Ok(rebuilt(&view)), Request::decode(&mut Reader::new(&bytes), version));
+            prop_assert_eq!(view.topic_count(), request.topic_data.len());
+            prop_assert_eq!(view.partition_count, view.topics().map(|t| t.partition_count).sum::<usize>());
+            for cut in 0..bytes.len() {
+                prop_assert!(RequestView::parse(&bytes[..cut], version).is_err());
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_judged_as_by_the_generated_decoder(bytes: Vec<u8>, version in 2..=14i16) {
+            let view = RequestView::parse(&bytes, version);
+            let decoded = Request::decode(&mut Reader::new(&bytes), version);
+            prop_assert_eq!(view.map(|view| rebuilt(&view)), decoded);
+        }
+    }
+}
