@@ -173,6 +173,10 @@ pub struct Removal {
 }
 
 impl Removal {
+    pub(super) fn of_directory(disk: Arc<dyn Disk>, directory: PathBuf) -> Removal {
+        Removal { disk, files: Vec::new(), directory: Some(directory) }
+    }
+
     /// Unlinks them. What is gone already is fine. Blocks.
     pub fn run(&self) -> Result<(), Error> {
         for path in &self.files {
@@ -577,7 +581,7 @@ impl Log {
         let name = names::deleted_directory(&self.identity.topic, self.identity.partition, unique);
         let aside = self.directory.with_file_name(name);
         self.disk.rename(&self.directory, &aside).map_err(Error::io("rename", &self.directory))?;
-        Ok(Removal { disk: self.disk.clone(), files: Vec::new(), directory: Some(aside) })
+        Ok(Removal::of_directory(self.disk.clone(), aside))
     }
 
     fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {

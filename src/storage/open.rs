@@ -192,7 +192,7 @@ impl<'a> Opening<'a> {
             return Ok(None);
         }
         if let super::index::Index::Memory(index) = segment.index {
-            last.index = Some(index);
+            last.index = Some(*index);
         }
         Ok(Some(end_offset))
     }
