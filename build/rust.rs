@@ -187,10 +187,24 @@ impl Writer<'_> {
         let lifetime = if self.struct_borrows(of) { "<'a>" } else { "" };
         let _ = writeln!(out, "impl<'a> Message<'a> for {name}{lifetime} {{");
         let _ = writeln!(out, "    const NAME: &'static str = \"{}\";", of.name);
-        let _ = writeln!(out, "    const MIN_SIZE: usize = {};", self.message.min_size(of));
+        self.min_size(of, out);
         self.decode(of, out);
         self.write(of, out);
         out.push_str("}\n");
+    }
+
+    fn min_size(&self, of: &Struct, out: &mut String) {
+        let Versions { min, max } = self.message.valid;
+        let mut runs: Vec<(i16, usize)> =
+            (min..=max).map(|version| (version, self.message.min_size(of, version))).collect();
+        runs.dedup_by_key(|(_, size)| *size);
+        let mut expression = String::new();
+        for (version, size) in runs[1..].iter().rev() {
+            let _ = write!(expression, "if version >= {version} {{ {size} }} else ");
+        }
+        let first = runs[0].1;
+        let first = if runs.len() > 1 { format!("{{ {first} }}") } else { first.to_string() };
+        let _ = writeln!(out, "    fn min_size(version: i16) -> usize {{\n        {expression}{first}\n    }}");
     }
 
     fn is_root(&self, of: &Struct) -> bool {
@@ -307,7 +321,7 @@ impl Writer<'_> {
     fn read_element(&self, element: &Type, label: &str, flexible: &str) -> (String, String) {
         let least = |kind| primitive_min_size(kind, flexible != "false").to_string();
         match element {
-            Type::Struct(name) => (format!("{name}::MIN_SIZE"), format!("|r| {name}::decode(r, version)")),
+            Type::Struct(name) => (format!("{name}::min_size(version)"), format!("|r| {name}::decode(r, version)")),
             Type::String => (least(element), format!("|r| Ok(Str::Borrowed(r.str({flexible}, {label})?))")),
             Type::Bytes => (least(element), format!("|r| Ok(Bytes::Borrowed(r.bytes({flexible}, {label})?))")),
             other => (least(element), format!("|r| r.{}({label})", primitive(other))),

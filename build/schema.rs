@@ -133,18 +133,13 @@ impl Message {
         found.unwrap_or_else(|| panic!("{}: no struct `{name}`", self.name))
     }
 
-    /// The fewest bytes that a struct takes in any version.
-    pub fn min_size(&self, wanted: &Struct) -> usize {
-        let sizes = (self.valid.min..=self.valid.max).map(|version| self.min_size_in(wanted, version));
-        sizes.min().unwrap_or(0)
-    }
-
-    fn min_size_in(&self, wanted: &Struct, version: i16) -> usize {
+    /// The fewest bytes that a struct takes in this version.
+    pub fn min_size(&self, wanted: &Struct, version: i16) -> usize {
         let flexible = self.flexible.has(version);
         let present = wanted.fields.iter().filter(|f| f.versions.has(version) && !f.tagged.has(version));
         let sizes = present.map(|field| match &field.kind {
             Type::Struct(_) if field.nullable.has(version) => 1,
-            Type::Struct(name) => self.min_size_in(self.find(name), version),
+            Type::Struct(name) => self.min_size(self.find(name), version),
             kind => primitive_min_size(kind, flexible && !field.never_flexible),
         });
         sizes.sum::<usize>() + usize::from(flexible)

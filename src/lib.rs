@@ -3,17 +3,21 @@
 //! The modules stand in levels (see `ARCHITECTURE.md`): a module names only modules of lower levels. `tidy.rs` is the
 //! test that keeps it so.
 
+pub mod broker;
 pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod coordinator;
+pub mod handlers;
 pub mod io;
 pub mod metadata;
 pub mod model;
 pub mod record;
 pub mod replication;
+pub mod server;
 pub mod shard;
 pub mod stdx;
+pub mod storage;
 pub mod wire;
 
 #[cfg(test)]

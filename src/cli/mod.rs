@@ -6,9 +6,13 @@
 mod args;
 mod log;
 
+use crate::broker::Broker;
 use crate::config::{Config, Layers, properties};
 use crate::model::Uuid;
+use ::log::info;
 use args::{Command, Sources};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -83,19 +87,24 @@ fn checked_cluster_id(text: String) -> Result<String, String> {
     }
 }
 
-// ---- the broker: filled in when `broker.rs` stands --------------------------------------------------------------
-
 /// Serves clients until the process is told to stop.
-fn serve(_config: Config, _cluster_id: Option<String>) -> Result<(), String> {
-    Err("this build has no broker".into())
+fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let node_id = config.node_id;
+    let broker = Broker::start(config, cluster_id.and_then(|id| Uuid::parse(&id)))?;
+    let addresses: Vec<_> = broker.addresses().iter().map(|address| format!("address={address}")).collect();
+    info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
+    let signal = signals.forever().next();
+    info!("stopping: signal={}", signal.unwrap_or_default());
+    broker.stop()?;
+    info!("stopped");
+    Ok(())
 }
 
 /// Gives the log directories their identity.
 fn format(_config: Config, _cluster_id: Option<String>, _ignore_formatted: bool) -> Result<(), String> {
     Err("this build has no broker".into())
 }
-
-// -----------------------------------------------------------------------------------------------------------------
 
 #[cfg(test)]
 mod tests {

@@ -29,8 +29,8 @@ pub(crate) mod generated {
 pub trait Message<'a>: Sized + Default {
     /// `Struct` as error messages name it.
     const NAME: &'static str;
-    /// The fewest bytes that one takes in any version: what bounds an array's count before anything is reserved.
-    const MIN_SIZE: usize;
+    /// The fewest bytes that one takes in this version: what bounds an array's count before anything is reserved.
+    fn min_size(version: i16) -> usize;
 
     fn decode(reader: &mut Reader<'a>, version: i16) -> Result<Self, DecodeError>;
 

@@ -21,7 +21,7 @@ pub enum DecodeErrorKind {
     Truncated,
     /// A variable-length number is too long.
     Varint,
-    /// A length below -1, or above what the type allows.
+    /// A length above what the type allows.
     Length,
     /// More elements than the remaining bytes could hold, or than [`MAX_ARRAY_LENGTH`].
     ArrayTooLong,
@@ -204,7 +204,8 @@ impl<'a> Reader<'a> {
         Ok(value)
     }
 
-    /// A length or count in front of something; `None` is null. `short`: strings have two bytes for it.
+    /// A length or count in front of something; `None` is null, for which Kafka takes every negative number. `short`:
+    /// strings have two bytes for it.
     #[inline]
     fn length(&mut self, flexible: bool, short: bool, field: Field) -> Result<Option<usize>> {
         let length = match (flexible, short) {
@@ -213,7 +214,7 @@ impl<'a> Reader<'a> {
             (false, false) => i64::from(self.i32(field)?),
         };
         match length {
-            -1 => Ok(None),
+            ..0 => Ok(None),
             0..=0x7fff_ffff => Ok(Some(length as usize)),
             _ => Err(self.error(DecodeErrorKind::Length, field)),
         }
@@ -370,7 +371,7 @@ mod tests {
         assert_eq!(Reader::new(b"\0").nullable_str(true, true, "f"), Ok(None));
         assert_eq!(kind(Reader::new(b"\0").nullable_str(true, false, "f")), Kind::Null);
         assert_eq!(kind(Reader::new(b"\xff\xff").str(false, "f")), Kind::Null);
-        assert_eq!(kind(Reader::new(b"\xff\xfe").str(false, "f")), Kind::Length);
+        assert_eq!(Reader::new(b"\x80\0").nullable_str(false, true, "f"), Ok(None));
         assert_eq!(kind(Reader::new(b"\x02\xff").str(true, "f")), Kind::Utf8);
         assert_eq!(kind(Reader::new(b"\0\x03ab").str(false, "f")), Kind::Truncated);
         let long = [b"\x81\x80\x02".as_slice(), &[b'a'; 40_000]].concat();
@@ -382,7 +383,7 @@ mod tests {
         assert_eq!(Reader::new(b"\0\0\0\x02\0\0\0\0").count(false, 2, "f"), Ok(Some(2)));
         assert_eq!(kind(Reader::new(b"\0\0\0\x03\0\0\0\0").count(false, 2, "f")), Kind::ArrayTooLong);
         assert_eq!(kind(Reader::new(b"\x7f\xff\xff\xff").count(false, 1, "f")), Kind::ArrayTooLong);
-        assert_eq!(kind(Reader::new(b"\x80\0\0\0").count(false, 1, "f")), Kind::Length);
+        assert_eq!(Reader::new(b"\x80\0\0\0").count(false, 1, "f"), Ok(None));
         assert_eq!(kind(Reader::new(b"\xff\xff\xff\xff\x0f").count(true, 1, "f")), Kind::Length);
         let zeros = [b"\0\x0f\x42\x41".as_slice(), &vec![0; 2_000_000]].concat();
         assert_eq!(kind(Reader::new(&zeros).count(false, 1, "f")), Kind::ArrayTooLong);

@@ -68,3 +68,35 @@ pub mod transaction {
 pub mod share {
     key_and_value!("/share.rs", Value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::offsets::{Key, OffsetCommitKey, OffsetCommitValue, Value};
+    use super::{share, transaction};
+    use crate::codec::DecodeErrorKind;
+
+    #[test]
+    fn keys_and_values_come_back() {
+        let key = Key::OffsetCommit(OffsetCommitKey { group: "g".into(), topic: "t".into(), partition: 3 });
+        let mut bytes = Vec::new();
+        key.encode(&mut bytes).unwrap();
+        assert_eq!(bytes, b"\0\x01\0\x01g\0\x01t\0\0\0\x03");
+        assert_eq!(Key::decode(&bytes), Ok(Some(key)));
+        for version in 0..=4 {
+            let value = Value::OffsetCommit(OffsetCommitValue { offset: 5, ..Default::default() });
+            bytes.clear();
+            value.encode(&mut bytes, version).unwrap();
+            assert_eq!(bytes[..2], version.to_be_bytes());
+            assert_eq!(Value::decode(1, &bytes), Ok(Some((value, version))));
+        }
+    }
+
+    #[test]
+    fn unknown_types_are_not_errors_but_unknown_versions_are() {
+        assert_eq!(Key::decode(b"\0\x63whatever"), Ok(None));
+        assert_eq!(Value::decode(99, b"\0\0whatever"), Ok(None));
+        assert_eq!(Value::decode(1, b"\0\x09whatever").unwrap_err().kind, DecodeErrorKind::Version);
+        assert_eq!(transaction::Key::decode(b"\0").unwrap_err().kind, DecodeErrorKind::Truncated);
+        assert_eq!(share::Value::decode(0, b"\0\0\0").unwrap_err().kind, DecodeErrorKind::Truncated);
+    }
+}

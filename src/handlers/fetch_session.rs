@@ -116,7 +116,8 @@ impl Cache {
             FINAL_EPOCH | INITIAL_EPOCH => {
                 self.remove(asked.session_id);
                 let wants_session = asked.session_epoch == INITIAL_EPOCH && !partitions.is_empty();
-                let session_id = if wants_session { self.create(now, asked.uses_topic_ids, &partitions) } else { NO_SESSION };
+                let session_id =
+                    if wants_session { self.create(now, asked.uses_topic_ids, &partitions) } else { NO_SESSION };
                 Ok((Answering::Full { session_id }, partitions))
             }
             _ => self.go_on(now, asked, partitions, forgotten),
@@ -296,9 +297,8 @@ mod tests {
     #[test]
     fn a_full_cache_makes_room_only_for_the_long_unused() {
         let mut cache = Cache::new(1, 1, 2);
-        let begin = |cache: &mut Cache, now| {
-            cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap().0.session_id()
-        };
+        let begin =
+            |cache: &mut Cache, now| cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap().0.session_id();
         let first = begin(&mut cache, Instant(0));
         assert_eq!(first % 2, 1);
         assert_eq!(begin(&mut cache, Instant(1)), NO_SESSION);

@@ -8,9 +8,13 @@ pub mod disk;
 pub mod driver;
 pub mod machine;
 mod pool;
+pub mod random;
 mod readiness;
+pub mod real_disk;
 pub mod simulated;
+pub mod simulated_disk;
 mod sockets;
+pub mod threads;
 #[cfg(target_os = "linux")]
 mod uring;
 

@@ -33,6 +33,7 @@ pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic
 pub use log::Error as LogError;
 pub use placement::DIRECTORY_UNASSIGNED;
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
+pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange};
 pub use security::{Acl, DelegationToken, QuotaEntity, ScramCredential};
 pub use topics::{

@@ -49,3 +49,38 @@ impl<'a> Record<'a> {
         self.write(sink, version);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic() -> Record<'static> {
+        Record::Topic(TopicRecord { name: "stream".into(), topic_id: Uuid::ONE })
+    }
+
+    #[test]
+    fn a_record_comes_back_out_of_its_frame() {
+        let mut frame = Vec::new();
+        topic().encode(&mut frame, 0).unwrap();
+        assert_eq!(frame[..3], [FRAME_VERSION as u8, 2, 0]);
+        assert_eq!(Record::decode(&frame), Ok((topic(), 0)));
+        assert_eq!((topic().type_id(), topic().max_version()), (2, 0));
+    }
+
+    #[test]
+    fn wrong_frames_say_why() {
+        let mut frame = Vec::new();
+        topic().encode(&mut frame, 0).unwrap();
+        let kind = |frame: &[u8]| Record::decode(frame).unwrap_err().kind;
+        assert_eq!(kind(&[0, 2, 0]), DecodeErrorKind::Version, "the preview's frame");
+        assert_eq!(kind(&[1, 6, 0]), DecodeErrorKind::Type, "a number without a record");
+        assert_eq!(kind(&[1, 2, 1]), DecodeErrorKind::Version);
+        assert_eq!(kind(&[1, 0x80, 0x80, 0x04, 0]), DecodeErrorKind::Type, "beyond 16 bits");
+        assert_eq!(kind(&[&frame[..], &[0]].concat()), DecodeErrorKind::Trailing);
+        for cut in 0..frame.len() {
+            assert_eq!(kind(&frame[..cut]), DecodeErrorKind::Truncated);
+        }
+        let error = topic().encode(&mut frame, 1).unwrap_err();
+        assert_eq!((error.kind, error.field), (EncodeErrorKind::Version, "TopicRecord"));
+    }
+}

@@ -26,6 +26,12 @@ macro_rules! error_codes {
     };
 }
 
+impl std::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl ErrorCode {
     /// The number on the wire.
     pub fn code(self) -> i16 {

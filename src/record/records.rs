@@ -48,6 +48,8 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub headers: Headers<'a>,
+    /// Bytes of all of it, but for the size that stands in front.
+    pub body_bytes: usize,
 }
 
 /// The headers of a record, checked when the record was read, so that the walk over them cannot fail.
@@ -148,7 +150,7 @@ impl<'a> Reader<'a> {
         let key = body.nullable()?;
         let value = body.nullable()?;
         let headers = body.headers()?;
-        Ok(Record { attributes, timestamp_delta, offset_delta, key, value, headers })
+        Ok(Record { attributes, timestamp_delta, offset_delta, key, value, headers, body_bytes: size })
     }
 
     /// The rest of a record's body: a count and exactly as many headers.

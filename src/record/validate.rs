@@ -30,6 +30,8 @@ const MAX_RECORD_ERRORS: usize = 10_000;
 /// Default of [`Rules::max_unpacked_bytes`]; Kafka, which unpacks as a stream, has no such limit.
 pub const DEFAULT_MAX_UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 
+/// Default of [`Rules::max_decompressed_message_bytes`], as in Kafka: no limit.
+pub const NO_DECOMPRESSED_LIMIT: usize = 2_147_483_639;
 /// No payload longer than this is packed anew: whatever packing or renumbering adds, the length of the result fits into
 /// the header's 32 bits. Requests are far smaller unless somebody raises every limit.
 const MAX_REPACKED_BYTES: usize = 512 * 1024 * 1024;
@@ -51,6 +53,8 @@ pub struct Rules {
     pub compacted: bool,
     /// `compression.type` and its level; `None` is `producer`: keep what was sent.
     pub codec: Option<Codec>,
+    /// `max.decompressed.message.bytes` (Kafka 4.4): for one record of a compressed batch.
+    pub max_decompressed_message_bytes: usize,
     /// How far a batch is unpacked when it is looked into.
     pub max_unpacked_bytes: usize,
     /// Look into every batch.
@@ -68,6 +72,7 @@ impl Default for Rules {
             timestamp_after_max_ms: 3_600_000,
             compacted: false,
             codec: None,
+            max_decompressed_message_bytes: NO_DECOMPRESSED_LIMIT,
             max_unpacked_bytes: DEFAULT_MAX_UNPACKED_BYTES,
             deep: false,
         }
@@ -89,6 +94,11 @@ impl Accepted<'_> {
     /// The batch, packed anew if the topic asks for another codec; without what followed it in the request.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Whether [`Accepted::stamp`] has anything to write.
+    pub fn is_stamped(&self) -> bool {
+        self.is_stamped
     }
 
     /// Writes the timestamps that differ from what the producer sent into a copy of [`Accepted::bytes`].
@@ -231,9 +241,11 @@ fn must_look_inside(rules: &Rules, codec: CompressionType, now: TimestampMs, bat
     let by_create_time =
         rules.timestamp_type == TimestampType::CreateTime && (rules.timestamp_before_max_ms != i64::MAX || doubtful);
     let repacked = rules.codec.is_some_and(|target| target.kind != codec);
+    let limited = codec != CompressionType::None && rules.max_decompressed_message_bytes < NO_DECOMPRESSED_LIMIT;
     rules.deep
         || rules.compacted
         || repacked
+        || limited
         || stamped_by_producer
         || by_create_time
         || is_count_doubtful(codec, batch)
@@ -298,6 +310,8 @@ fn stamped(mut header: Header, bytes: Cow<'_, [u8]>, kind: TimestampType, max_ti
 }
 
 fn check_records(rules: &Rules, now: TimestampMs, batch: &Batch<'_>, unpacked: &[u8]) -> Result<Findings, Refused> {
+    let is_packed = batch.header.compression() != Some(CompressionType::None);
+    let max_body = if is_packed { rules.max_decompressed_message_bytes } else { usize::MAX };
     let walk = batch.records(unpacked);
     let mut found = Findings { max_timestamp: NO_TIMESTAMP, is_sequential: true };
     let mut errors = RecordErrors::default();
@@ -306,6 +320,11 @@ fn check_records(rules: &Rules, now: TimestampMs, batch: &Batch<'_>, unpacked: &
             Ok(record) => record,
             Err(error) => return refuse(ErrorCode::InvalidRecord, error.to_string()),
         };
+        if record.body_bytes > max_body {
+            let message =
+                format!("a record has {} bytes, max.decompressed.message.bytes is {max_body}", record.body_bytes);
+            return refuse(ErrorCode::InvalidRecord, message);
+        }
         let timestamp = walk.timestamp(&record);
         found.max_timestamp = found.max_timestamp.max(timestamp);
         found.is_sequential &= record.offset_delta == index;
@@ -491,6 +510,10 @@ mod tests {
         );
         let to_none = Rules { codec: Some(Codec::NONE), max_message_bytes: 99_999, ..Rules::default() };
         assert_eq!(ask(to_none), Err(ErrorCode::MessageTooLarge));
+        let record = Rules { max_decompressed_message_bytes: 99_999, ..Rules::default() };
+        assert_eq!(ask(record), Err(ErrorCode::InvalidRecord));
+        let record = Rules { max_decompressed_message_bytes: 100_100, ..Rules::default() };
+        assert_eq!(ask(record), Ok(sent.len()));
         let limited = Rules { deep: true, max_unpacked_bytes: 99_999, ..Rules::default() };
         assert_eq!(ask(limited), Err(ErrorCode::MessageTooLarge));
     }

@@ -1,3 +1,9 @@
 //! Partitions as their leader sees them, and the metadata log of a quorum of one.
 
+pub mod controller;
+pub mod hosting;
+pub mod metadata_log;
+pub mod partition;
+pub mod topic_settings;
+pub mod view;
 pub mod watch;

@@ -212,7 +212,7 @@ impl Partition {
         &self,
         from: Offset,
         isolation: IsolationLevel,
-        max_bytes: usize,
+        max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ErrorCode> {
         let read = self.log.read(from, self.readable_end(isolation), max_bytes, at_least_one);

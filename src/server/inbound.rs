@@ -2,7 +2,7 @@
 //!
 //! Memory grows with the bytes that have really come, never with the length that a frame announces.
 
-use crate::wire::frame::{self, Step};
+use crate::wire::frame::{self, Split};
 
 /// A buffer grows by what it holds already, but at least by this.
 const MIN_GROWTH_BYTES: usize = 256 * 1024;
@@ -12,56 +12,57 @@ const MIN_GROWTH_BYTES: usize = 256 * 1024;
 pub(super) struct Inbound {
     kept: Vec<u8>,
     at: usize,
+    held: bool,
 }
 
 impl Inbound {
-    /// Keeps what could not be handled now.
-    pub(super) fn keep(&mut self, bytes: &[u8]) {
-        debug_assert_eq!(self.at, self.kept.len(), "what was kept first is handled first");
-        self.kept.clear();
-        self.at = 0;
+    /// Keeps what could not be handled now; `held` says that a whole frame is there and must wait for its turn.
+    pub(super) fn keep(&mut self, bytes: &[u8], held: bool) {
+        debug_assert!(self.kept.is_empty(), "what was kept first is handled first");
         self.kept.extend_from_slice(bytes);
+        self.at = 0;
+        self.held = held;
     }
 
     pub(super) fn len(&self) -> usize {
         self.kept.len() - self.at
     }
 
-    /// Takes everything out, for handling: give what is left back with [`Inbound::restore`].
-    pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
-        let at = std::mem::take(&mut self.at);
-        (std::mem::take(&mut self.kept), at)
+    /// A whole frame waits: nothing more needs to be received before it.
+    pub(super) fn is_held(&self) -> bool {
+        self.held
     }
 
-    pub(super) fn restore(&mut self, kept: Vec<u8>, at: usize) {
-        // An empty buffer is given back to the allocator: an idle connection holds none.
+    /// Takes everything out, for handling: the bytes from the index on. Give it back with [`Inbound::restore`].
+    pub(super) fn take(&mut self) -> (Vec<u8>, usize) {
+        self.held = false;
+        (std::mem::take(&mut self.kept), std::mem::take(&mut self.at))
+    }
+
+    pub(super) fn restore(&mut self, kept: Vec<u8>, at: usize, held: bool) {
+        // An empty buffer goes back to the allocator: an idle connection holds none.
         if at < kept.len() {
-            self.kept = kept;
-            self.at = at;
+            (self.kept, self.at, self.held) = (kept, at, held);
         }
     }
 
     /// Moves the kept bytes to the front of a buffer that has room for them and for more; answers their number.
     pub(super) fn move_into(&mut self, buffer: &mut [u8]) -> usize {
-        let kept = &self.kept[self.at..];
-        let length = kept.len();
-        buffer[..length].copy_from_slice(kept);
-        self.kept = Vec::new();
-        self.at = 0;
-        length
+        let (kept, at) = self.take();
+        let kept = &kept[at..];
+        buffer[..kept.len()].copy_from_slice(kept);
+        kept.len()
     }
 
-    /// Room for the next bytes of a frame that is larger than `buffer_bytes`, if it is such a frame that is kept. The
-    /// room is cut to what the frame lacks; tell what came with [`Inbound::received`].
+    /// Room for the next bytes of the frame that is kept, if it will not fit into a buffer of `buffer_bytes`. The room is
+    /// cut to what the frame lacks; tell what came with [`Inbound::received`].
     pub(super) fn large_frame_room(&mut self, buffer_bytes: usize, limit_bytes: usize) -> Option<&mut [u8]> {
         let missing = match frame::split(&self.kept[self.at..], limit_bytes) {
-            Ok(Step::Need(missing)) if self.len() + missing > buffer_bytes => missing,
+            Split::Need(missing) if self.len() + missing > buffer_bytes => missing,
             _ => return None,
         };
-        if self.at > 0 {
-            self.kept.drain(..self.at);
-            self.at = 0;
-        }
+        self.kept.drain(..self.at);
+        self.at = 0;
         let length = self.kept.len();
         let growth = missing.min(length.max(MIN_GROWTH_BYTES));
         self.kept.resize(length + growth, 0);
@@ -71,5 +72,53 @@ impl Inbound {
     /// Of the room given last, `unused` bytes at its end were not filled.
     pub(super) fn received(&mut self, unused: usize) {
         self.kept.truncate(self.kept.len() - unused);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 100 << 20;
+
+    #[test]
+    fn memory_follows_what_came_and_not_what_is_announced() {
+        let mut inbound = Inbound::default();
+        let announced = (LIMIT as i32).to_be_bytes();
+        inbound.keep(&announced, false);
+        let room = inbound.large_frame_room(1024, LIMIT).unwrap().len();
+        assert_eq!(room, MIN_GROWTH_BYTES);
+        inbound.received(room - 10);
+        assert_eq!(inbound.len(), 14);
+    }
+
+    #[test]
+    fn a_large_frame_is_collected_to_its_last_byte() {
+        let frame: Vec<u8> = 700_000i32.to_be_bytes().into_iter().chain((0..700_000u32).map(|i| i as u8)).collect();
+        let mut inbound = Inbound::default();
+        inbound.keep(&frame[..5], false);
+        let mut sent = 5;
+        while let Some(room) = inbound.large_frame_room(1024, LIMIT) {
+            let size = room.len();
+            let length = size.min(100_000);
+            room[..length].copy_from_slice(&frame[sent..sent + length]);
+            inbound.received(size - length);
+            sent += length;
+        }
+        assert_eq!(sent, frame.len());
+        let (kept, at) = inbound.take();
+        assert_eq!(kept[at..], frame);
+    }
+
+    #[test]
+    fn small_rests_move_into_the_buffer() {
+        let mut inbound = Inbound::default();
+        inbound.keep(&[0, 0, 0, 9, 1], false);
+        assert!(inbound.large_frame_room(1024, LIMIT).is_none());
+        let mut buffer = [7; 16];
+        assert_eq!(inbound.move_into(&mut buffer), 5);
+        assert_eq!((buffer[3], buffer[4], buffer[5], inbound.len()), (9, 1, 7, 0));
+        inbound.restore(vec![1, 2, 3], 3, false);
+        assert_eq!(inbound.len(), 0);
     }
 }

@@ -9,29 +9,32 @@ mod inbound;
 mod outbound;
 mod slots;
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::{info, warn};
+use log::{info, warn};
 
 use crate::handlers::{self, Answer, Looked, Outcome, Parked};
 use crate::io::driver::{ConnectionKey, Done, Driver, Event, Operation};
 use crate::model::{Instant, TimestampMs};
-use crate::replication::partition::{Partition, Written};
+use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::server::connection::Connection;
 use crate::server::outbound::Next;
 use crate::server::slots::Sequence;
-use crate::shard::context::{Context, Shared};
+use crate::shard::context::{Context, Reply, Shared};
 use crate::shard::dirty::Dirty;
 use crate::shard::lot::Lot;
 use crate::shard::mailbox::Mail;
 use crate::stdx::slab::{Key, Slab};
-use crate::wire::frame::{self, Step};
+use crate::storage::log::Flush;
+use crate::wire::frame::{self, Split};
 
 /// The hot buffer: what a core receives into. Larger falls out of the cache.
 const HOT_BUFFER_BYTES: usize = 256 * 1024;
@@ -55,10 +58,18 @@ struct Waiting {
 
 /// What an operation of the disk was started for.
 enum DiskJob {
-    /// The sync of a partition up to where it was written then.
-    Sync(Arc<Partition>),
+    /// One file of a partition's sync.
+    Sync(Rc<Sync>),
     /// Cold bytes that a connection will send.
     ColdRead(ConnectionKey),
+}
+
+/// A partition's sync: over when all of its files are synced.
+struct Sync {
+    partition: Arc<Partition>,
+    flush: Flush,
+    left: Cell<usize>,
+    failure: RefCell<Option<String>>,
 }
 
 /// One shard. Make it on the thread that runs it.
@@ -200,14 +211,14 @@ impl Server {
         if let Some(connection) = self.connections.remove(&key) {
             self.driver.close(key);
             if let Some(reason) = reason {
-                warn!(peer = %connection.peer, shard = self.shard.0, "connection closed: {reason}");
+                warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.shard.0);
             }
         }
     }
 
     // What others tell.
 
-    fn handle_mail(&mut self, mail: Mail<handlers::Reply>) {
+    fn handle_mail(&mut self, mail: Mail<Reply>) {
         if mail.progress_anywhere {
             for key in self.lot.all() {
                 self.look(key, false);
@@ -226,7 +237,7 @@ impl Server {
         }
     }
 
-    fn handle_reply(&mut self, reply: handlers::Reply) {
+    fn handle_reply(&mut self, reply: Reply) {
         if let Some(waiting) = self.lot.get_mut(reply.parked) {
             waiting.parked.receive(reply.result);
             self.look(reply.parked, false);
@@ -292,7 +303,7 @@ impl Server {
                 }
             }
             let wrote = self.write_dirty();
-            if !wrote && (queue.is_empty() || self.queue.is_empty()) {
+            if !wrote && self.queue.is_empty() {
                 return;
             }
         }
@@ -378,15 +389,15 @@ impl Server {
         let mut at = 0;
         loop {
             let frame = match frame::split(&bytes[at..], limit) {
-                Ok(Step::Frame(frame)) => frame,
-                Ok(Step::Need(_)) => return Ok((at, false)),
-                Err(error) => return Err(Some(error.to_string())),
+                Split::Complete(frame) => frame,
+                Split::Need(_) => return Ok((at, false)),
+                Split::Bad(error) => return Err(Some(error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(&key) else { return Ok((bytes.len(), false)) };
             if !connection.may_handle(handlers::is_produce(frame)) {
                 return Ok((at, true));
             }
-            at += frame::LENGTH_BYTES + frame.len();
+            at += frame::SIZE_BYTES + frame.len();
             self.handle_frame(key, frame)?;
         }
     }
@@ -407,33 +418,36 @@ impl Server {
             Outcome::Close(reason) => return Err(Some(reason)),
             Outcome::Wait { parked, deadline, watched } => {
                 let sequence = connection.answer_later(parked.is_produce());
-                let parked = self.lot.park(Waiting { connection: key, sequence, parked }, deadline, watched);
-                // What it waits for may be there already, or must be asked for under the key that it has just got.
-                let waiting = self.lot.get_mut(parked).map(|waiting| waiting.parked.start(&self.shared, self.shard, parked));
-                if waiting == Some(true) {
-                    self.look(parked, false);
-                }
+                self.park(Waiting { connection: key, sequence, parked }, deadline, watched);
             }
         }
         self.touch(key);
         Ok(())
     }
 
+    fn park(&mut self, waiting: Waiting, deadline: Instant, watched: Vec<u64>) {
+        let key = self.lot.park(waiting, deadline, watched);
+        let (shared, shard) = (&self.shared, self.shard);
+        let look_now = self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(shared, shard, key));
+        if look_now {
+            self.look(key, false);
+        }
+    }
+
     /// Writes every partition that this turn appended to, once; `true` if there was one.
     fn write_dirty(&mut self) -> bool {
         let partitions = self.dirty.take();
         for partition in &partitions {
-            let written = partition.write_pending();
-            self.follow_up(partition, written);
+            let flush = partition.write_pending(self.wall);
+            self.follow_up(partition, flush);
         }
         !partitions.is_empty()
     }
 
-    /// Starts the sync that a write asks for, and tells whoever waits for the partition.
-    fn follow_up(&mut self, partition: &Arc<Partition>, written: Written) {
-        for file in written.to_sync {
-            let token = self.jobs.insert(DiskJob::Sync(partition.clone())).to_u64();
-            self.driver.submit(token, Operation::Sync(file));
+    /// Starts the sync that is asked for, and tells whoever waits for the partition.
+    fn follow_up(&mut self, partition: &Arc<Partition>, flush: Option<Flush>) {
+        if let Some(flush) = flush {
+            self.start_sync(partition.clone(), flush);
         }
         for shard in partition.waiting.take().iter().filter(|shard| *shard != self.shard) {
             self.shared.mailbox(shard).tell_progress(partition.number);
@@ -443,12 +457,35 @@ impl Server {
 
     fn handle_done(&mut self, token: u64, result: io::Result<Done>) {
         match self.jobs.remove(Key::from_u64(token)) {
-            Some(DiskJob::Sync(partition)) => {
-                let written = partition.handle_synced(result.map(|_| ()));
-                self.follow_up(&partition, written);
-            }
+            Some(DiskJob::Sync(sync)) => self.handle_synced(&sync, result),
             Some(DiskJob::ColdRead(key)) => self.handle_cold_read(key, result),
             None => {}
+        }
+    }
+
+    /// Syncs every file at once. New names are rare; their directories are synced on a thread that may block.
+    fn start_sync(&mut self, partition: Arc<Partition>, flush: Flush) {
+        let mut operations: Vec<_> = flush.files.iter().cloned().map(Operation::Sync).collect();
+        if let Some(directories) = flush.directories_sync() {
+            operations.push(Operation::Run(directories));
+        }
+        let sync = Sync { partition, flush, left: Cell::new(operations.len()), failure: RefCell::default() };
+        let sync = Rc::new(sync);
+        for operation in operations {
+            let token = self.jobs.insert(DiskJob::Sync(sync.clone())).to_u64();
+            self.driver.submit(token, operation);
+        }
+    }
+
+    fn handle_synced(&mut self, sync: &Sync, result: io::Result<Done>) {
+        sync.left.set(sync.left.get() - 1);
+        if let Err(error) = result {
+            sync.failure.replace(Some(error.to_string()));
+        }
+        if sync.left.get() == 0 {
+            let result = sync.failure.take().map_or(Ok(()), Err);
+            let next = sync.partition.handle_synced(&sync.flush, result, self.wall);
+            self.follow_up(&sync.partition, next);
         }
     }
 
@@ -475,19 +512,21 @@ impl Server {
                 Next::Nothing => break,
                 Next::Memory { slices, more } => self.driver.send(key, &slices, more),
                 Next::File(slice) => {
-                    let step = slice.length.min(FILE_STEP_BYTES);
-                    if !slice.file.is_resident(slice.position, step as u64) {
-                        let (file, position) = (slice.file.clone(), slice.position);
+                    let step = (slice.length as usize).min(FILE_STEP_BYTES);
+                    if !slice.file.is_resident(slice.position.0, step as u64) {
+                        let (file, position) = (slice.file.clone(), slice.position.0);
                         let token = self.jobs.insert(DiskJob::ColdRead(key)).to_u64();
                         self.driver.submit(token, Operation::Read { file, position, length: step });
                         connection.reading_cold = true;
                         break;
                     }
-                    self.driver.send_file(key, &*slice.file, slice.position, step)
+                    self.driver.send_file(key, &*slice.file, slice.position.0, step)
                 }
             };
             match sent {
-                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "a segment is shorter than its index says")),
+                Ok(0) => {
+                    return Err(io::Error::new(ErrorKind::UnexpectedEof, "a segment is shorter than its index says"));
+                }
                 Ok(length) => connection.outbound.sent(length),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => connection.writable = false,
                 Err(error) => return Err(error),
@@ -526,7 +565,8 @@ impl Server {
         }
         self.next_idle_check = self.now + self.idle_interval();
         let limit = Duration::from_millis(idle_ms as u64);
-        let is_idle = |connection: &Connection| connection.is_at_rest() && self.now.since(connection.last_active) > limit;
+        let is_idle =
+            |connection: &Connection| connection.is_at_rest() && self.now.since(connection.last_active) > limit;
         let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| *key).collect();
         for key in idle {
             self.close(key, None);
@@ -535,11 +575,12 @@ impl Server {
 
     fn has_stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
-        let at_rest = self.lot.is_empty() && self.jobs.is_empty() && self.connections.values().all(Connection::is_at_rest);
+        let at_rest =
+            self.lot.is_empty() && self.jobs.is_empty() && self.connections.values().all(Connection::is_at_rest);
         if !at_rest && self.now < until {
             return false;
         }
-        info!(shard = self.shard.0, connections = self.connections.len(), "shard stopped");
+        info!("shard {} stopped with {} connections", self.shard.0, self.connections.len());
         for key in self.connections.keys().copied().collect::<Vec<_>>() {
             self.close(key, None);
         }
@@ -548,7 +589,11 @@ impl Server {
 }
 
 /// What a receive brought: `None` if nothing is there yet, `Err` if the connection has ended.
-fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instant) -> Result<Option<usize>, Option<Reason>> {
+fn arrived(
+    connection: &mut Connection,
+    received: io::Result<usize>,
+    now: Instant,
+) -> Result<Option<usize>, Option<Reason>> {
     match received {
         Ok(0) => Err(None),
         Ok(length) => {

@@ -21,7 +21,7 @@ impl Piece {
     fn len(&self) -> usize {
         match self {
             Piece::Memory { bytes, at } => bytes.len() - at,
-            Piece::File(slice) => slice.length,
+            Piece::File(slice) => slice.length as usize,
         }
     }
 }
@@ -100,8 +100,8 @@ impl Outbound {
             match piece {
                 Piece::Memory { at, .. } => *at += length,
                 Piece::File(slice) => {
-                    slice.position += length as u64;
-                    slice.length -= length;
+                    slice.position.0 += length as u64;
+                    slice.length -= length as u64;
                 }
             }
             return;

@@ -1,4 +1,5 @@
 //! What the standard library lacks. Names nothing of ours.
 
+pub mod append_list;
 pub mod random;
 pub mod slab;

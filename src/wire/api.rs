@@ -52,3 +52,82 @@ pub fn describe(key: ApiKey) -> Option<&'static Description> {
 }
 
 include!(concat!(env!("OUT_DIR"), "/api.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{EncodeErrorKind, Message, Reader};
+
+    #[test]
+    fn all_live_keys_are_described() {
+        for key in ApiKey::ALL {
+            use ApiKey::*;
+            let is_retired = matches!(key, LeaderAndIsr | StopReplica | UpdateMetadata | ControlledShutdown);
+            assert_eq!(describe(*key).map(|d| d.key), (!is_retired).then_some(*key));
+        }
+        assert_eq!(DESCRIPTIONS.len(), ApiKey::ALL.len());
+        let unstable = DESCRIPTIONS.iter().flatten().filter(|d| d.is_latest_unstable);
+        assert_eq!(
+            unstable.map(|d| (d.key, d.max_stable_version())).collect::<Vec<_>>(),
+            [(ApiKey::InitProducerId, 5)]
+        );
+    }
+
+    #[test]
+    fn headers_follow_flexibility_but_for_api_versions() {
+        let headers = |key, version| {
+            let description = describe(key).unwrap();
+            (description.request_header_version(version), description.response_header_version(version))
+        };
+        assert_eq!(headers(ApiKey::Metadata, 8), (1, 0));
+        assert_eq!(headers(ApiKey::Metadata, 9), (2, 1));
+        assert_eq!(headers(ApiKey::ApiVersions, 2), (1, 0));
+        assert_eq!(headers(ApiKey::ApiVersions, 99), (2, 0));
+        assert_eq!(headers(ApiKey::SaslHandshake, 1), (1, 0));
+    }
+
+    #[test]
+    fn what_a_version_cannot_carry() {
+        // Ignorable: dropped.
+        let response = heartbeat::Response { throttle_time_ms: 9, error_code: 1 };
+        let mut bytes = Vec::new();
+        response.encode(&mut bytes, 0).unwrap();
+        assert_eq!(bytes, [0, 1]);
+        // Not ignorable: refused, and nothing is written.
+        let request =
+            fetch::Request { session_epoch: 5, forgotten_topics_data: vec![Default::default()], ..Default::default() };
+        let error = request.encode(&mut bytes, 4).unwrap_err();
+        assert_eq!((error.kind, error.field), (EncodeErrorKind::FieldNotInVersion, "FetchRequest.ForgottenTopicsData"));
+        assert_eq!(bytes.len(), 2);
+        // Null where the version has none.
+        let error = metadata::Request { topics: None, ..Default::default() }.encode(&mut bytes, 0).unwrap_err();
+        assert_eq!((error.kind, error.field), (EncodeErrorKind::Null, "MetadataRequest.Topics"));
+    }
+
+    #[test]
+    fn errors_say_what_and_where() {
+        let error = create_topics::Request::decode(&mut Reader::new(b"\0\0\0\x01\0\x09ab"), 2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "more elements than there are bytes for, in CreateTopicsRequest.Topics at byte 4"
+        );
+        let error = find_coordinator::Request::decode(&mut Reader::new(b"\0\x09ab"), 0).unwrap_err();
+        assert_eq!(error.to_string(), "the frame ends too early, in FindCoordinatorRequest.Key at byte 2");
+    }
+
+    #[test]
+    fn unknown_tags_are_skipped_and_known_ones_must_fit() {
+        // A Metadata request of version 9, all topics, with tag 77.
+        let plain = b"\0\x01\0\0";
+        let tagged = [&plain[..], b"\x01\x4d\x02ab"].concat();
+        let request = metadata::Request::decode(&mut Reader::new(&tagged), 9).unwrap();
+        assert_eq!((request.topics, request.allow_auto_topic_creation), (None, true));
+        // FetchRequest's tag 1 exists from version 15 on; its content here is too long.
+        let mut bytes = Vec::new();
+        fetch::Request::default().encode(&mut bytes, 15).unwrap();
+        assert_eq!(bytes.pop(), Some(0));
+        bytes.extend([1, 1, 14, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 9]);
+        let error = fetch::Request::decode(&mut Reader::new(&bytes), 15).unwrap_err();
+        assert_eq!(error.field, "FetchRequest.ReplicaState");
+    }
+}

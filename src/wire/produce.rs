@@ -49,8 +49,8 @@ pub struct PartitionView<'a> {
 /// How the version writes things.
 #[derive(Clone, Copy, Debug)]
 struct Form {
+    version: i16,
     flexible: bool,
-    by_id: bool,
 }
 
 impl<'a> RequestView<'a> {
@@ -59,11 +59,12 @@ impl<'a> RequestView<'a> {
         let mut reader = Reader::new(body);
         reader.check_version(version, MIN_VERSION, MAX_VERSION, Request::NAME)?;
         let flexible = version >= FLEXIBLE_SINCE;
-        let form = Form { flexible, by_id: version >= TOPIC_ID_SINCE };
+        let form = Form { version, flexible };
         let transactional_id = reader.nullable_str(flexible, true, "ProduceRequest.TransactionalId")?;
         let acks = reader.i16("ProduceRequest.Acks")?;
         let timeout_ms = reader.i32("ProduceRequest.TimeoutMs")?;
-        let topic_count = count(&mut reader, form, request::TopicProduceData::MIN_SIZE, "ProduceRequest.TopicData")?;
+        let topic_count =
+            count(&mut reader, form, request::TopicProduceData::min_size(version), "ProduceRequest.TopicData")?;
         let topics = reader.rest();
         let mut partition_count = 0;
         for _ in 0..topic_count {
@@ -95,11 +96,11 @@ impl<'a> TopicView<'a> {
 impl Form {
     /// Reads a topic and over its partitions.
     fn topic<'a>(self, reader: &mut Reader<'a>) -> Result<TopicView<'a>, DecodeError> {
-        let (name, topic_id) = match self.by_id {
+        let (name, topic_id) = match self.version >= TOPIC_ID_SINCE {
             true => ("", reader.uuid("TopicProduceData.TopicId")?),
             false => (reader.str(self.flexible, "TopicProduceData.Name")?, Uuid::ZERO),
         };
-        let least = request::PartitionProduceData::MIN_SIZE;
+        let least = request::PartitionProduceData::min_size(self.version);
         let partition_count = count(reader, self, least, "TopicProduceData.PartitionData")?;
         let partitions = reader.rest();
         for _ in 0..partition_count {

@@ -1,0 +1,222 @@
+//! Puts the pieces together: directories, image, partitions, shards, the metadata thread; starts them in order and
+//! stops them in order.
+//!
+//! The order of a start: directories are locked, the metadata log is replayed, partitions are recovered, sockets are
+//! bound, the broker registers itself under the ports that it got, and only then the shards turn.
+
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use log::{error, info};
+
+use crate::config::{Config, IoChoice, Listener};
+use crate::io::driver::Waker;
+use crate::io::machine::{self, Backend, Preference};
+use crate::io::real_disk::RealDisk;
+use crate::io::{clock, random, threads};
+use crate::metadata;
+use crate::model::Uuid;
+use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::watch::{MAX_SHARDS, ShardId};
+use crate::server::Server;
+use crate::shard::context::{Endpoint, Shared};
+use crate::shard::mailbox::Mailbox;
+
+const SURROUNDINGS: Surroundings = Surroundings { wall: clock::wall, random: random::bytes };
+
+/// A running broker. Dropping it does not stop it: call [`Broker::stop`].
+pub struct Broker {
+    shared: Arc<Shared>,
+    queue: Queue,
+    shards: Vec<JoinHandle<()>>,
+    metadata_thread: JoinHandle<()>,
+    addresses: Vec<SocketAddr>,
+}
+
+/// What a shard's thread is told while the broker starts.
+enum Order {
+    /// Listen, as the first shard to do so or beside others.
+    Listen(Vec<SocketAddr>, bool),
+    Turn,
+}
+
+/// A shard's thread before it turns.
+struct Starting {
+    thread: JoinHandle<()>,
+    waker: Arc<dyn Waker>,
+    share: Sender<Arc<Shared>>,
+    orders: Sender<Order>,
+    bound: Receiver<io::Result<Vec<SocketAddr>>>,
+}
+
+impl Broker {
+    /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
+    pub fn start(config: Config, cluster_id: Option<Uuid>) -> Result<Broker, String> {
+        let backend = choose_backend(config.io)?;
+        let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
+        let cluster_id = cluster_id.unwrap_or_else(|| Uuid::from_random_bytes(random::bytes()));
+        let opened = Controller::open(Arc::new(RealDisk), &config, cluster_id, SURROUNDINGS);
+        let mut controller = opened.map_err(|failure| failure.to_string())?;
+
+        let (queue, work) = Queue::new();
+        let shared = Arc::new(Shared::new(config, controller.published(), shard_count, queue.clone()));
+        let starting = start_shards(shard_count, backend)?;
+        shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
+        let (addresses, endpoints) = bind(&shared, &starting)?;
+        let registered = controller.register(&shared.config, registered_endpoints(&shared, &endpoints));
+        registered.map_err(|failure| failure.to_string())?;
+        let _ = shared.endpoints.set(endpoints);
+        let announce = shared.clone();
+        controller.announce_to(Box::new(move || announce.tell_all()));
+
+        let metadata_thread = start_metadata_thread(controller, work)?;
+        for shard in &starting {
+            let _ = shard.orders.send(Order::Turn);
+        }
+        let shards = starting.into_iter().map(|shard| shard.thread).collect();
+        Ok(Broker { shared, queue, shards, metadata_thread, addresses })
+    }
+
+    /// The addresses that it listens on, in the order of the listeners.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.
+    pub fn stop(self) -> Result<(), String> {
+        for shard in 0..self.shards.len() {
+            self.shared.mailbox(ShardId(shard as u8)).stop();
+        }
+        let mut panicked = false;
+        for shard in self.shards {
+            panicked |= shard.join().is_err();
+        }
+        self.queue.send(Work::Stop);
+        panicked |= self.metadata_thread.join().is_err();
+        if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
+    }
+}
+
+fn choose_backend(choice: IoChoice) -> Result<Backend, String> {
+    let preference = match choice {
+        IoChoice::Auto => Preference::Auto,
+        IoChoice::Uring => Preference::Uring,
+        IoChoice::Epoll => Preference::Epoll,
+    };
+    let chosen = machine::choose(preference);
+    let chosen = chosen.map_err(|reason| format!("klamm.io=uring, but io_uring cannot be used here: {reason}"))?;
+    info!("io={chosen}");
+    Ok(chosen.backend)
+}
+
+fn start_shards(count: usize, backend: Backend) -> Result<Vec<Starting>, String> {
+    let pin = count > 1 && count == threads::available();
+    (0..count).map(|number| start_shard(ShardId(number as u8), backend, pin)).collect()
+}
+
+fn start_shard(shard: ShardId, backend: Backend, pin: bool) -> Result<Starting, String> {
+    let (share, shared) = channel::<Arc<Shared>>();
+    let (orders, ordered) = channel();
+    let (tell_bound, bound) = channel();
+    let (tell_waker, waker) = channel();
+    let body = move || {
+        if pin {
+            threads::pin(shard.0.into());
+        }
+        let driver = match machine::open(backend) {
+            Ok(driver) => driver,
+            Err(error) => return drop(tell_waker.send(Err(error))),
+        };
+        let _ = tell_waker.send(Ok(driver.waker()));
+        let Ok(shared) = shared.recv() else { return };
+        let mut server = Server::new(shard, shared, driver);
+        while let Ok(order) = ordered.recv() {
+            match order {
+                Order::Listen(addresses, is_shared) => {
+                    let bound = addresses.into_iter().map(|address| server.listen(address, is_shared)).collect();
+                    let _ = tell_bound.send(bound);
+                }
+                Order::Turn => return turn(shard, &mut server),
+            }
+        }
+    };
+    let thread = thread::Builder::new().name(format!("klamm-shard-{}", shard.0)).spawn(body);
+    let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+    match waker.recv() {
+        Ok(Ok(waker)) => Ok(Starting { thread, waker, share, orders, bound }),
+        Ok(Err(error)) => Err(format!("cannot open the driver of shard {}: {error}", shard.0)),
+        Err(_) => Err(format!("shard {} ended while it started", shard.0)),
+    }
+}
+
+fn turn(shard: ShardId, server: &mut Server) {
+    if let Err(error) = server.run() {
+        error!("shard {} cannot go on: {error}", shard.0);
+        // Half a broker would hang its clients; a restart recovers everything that was acknowledged.
+        std::process::abort();
+    }
+}
+
+/// Binds every listener on every shard: the first shard finds out the port, the others share it.
+fn bind(shared: &Arc<Shared>, starting: &[Starting]) -> Result<(Vec<SocketAddr>, Vec<Endpoint>), String> {
+    let listeners = &shared.config.listeners;
+    let mut wanted = listeners.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    for (number, shard) in starting.iter().enumerate() {
+        let _ = shard.share.send(shared.clone());
+        let _ = shard.orders.send(Order::Listen(wanted.clone(), number > 0));
+        let bound = shard.bound.recv().map_err(|_| "a shard ended while it started".to_string())?;
+        wanted = bound.map_err(|error| format!("cannot listen on {}: {error}", list(&wanted)))?;
+    }
+    let endpoints = listeners.iter().zip(&wanted).map(|(listener, bound)| endpoint(listener, *bound)).collect();
+    for (listener, address) in listeners.iter().zip(&wanted) {
+        info!("listener={} address={address}", listener.name);
+    }
+    Ok((wanted, endpoints))
+}
+
+fn list(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn resolve(listener: &Listener) -> Result<SocketAddr, String> {
+    let Some(host) = &listener.host else {
+        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), listener.port));
+    };
+    let found = (host.as_str(), listener.port).to_socket_addrs();
+    let found = found.map_err(|error| format!("listener {}: cannot resolve {host}: {error}", listener.name))?;
+    // IPv4 first, as the JVM does: most clients are told a name and try IPv4.
+    let mut found: Vec<_> = found.collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied().ok_or_else(|| format!("listener {}: {host} has no address", listener.name))
+}
+
+/// What clients of a listener are told.
+fn endpoint(listener: &Listener, bound: SocketAddr) -> Endpoint {
+    let advertised = listener.advertised.as_ref();
+    let host = advertised.and_then(|a| a.host.clone()).or_else(|| listener.host.clone());
+    let port = advertised.and_then(|a| a.port).unwrap_or(bound.port());
+    Endpoint { listener: listener.name.clone(), host: host.unwrap_or_else(threads::host_name), port }
+}
+
+/// The endpoints that the cluster's metadata tells of.
+fn registered_endpoints(shared: &Shared, endpoints: &[Endpoint]) -> Vec<metadata::Endpoint> {
+    let told = shared.config.listeners.iter().zip(endpoints).filter(|(listener, _)| listener.advertised.is_some());
+    let registered = told.map(|(listener, endpoint)| metadata::Endpoint {
+        name: endpoint.listener.clone(),
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        security_protocol: listener.security_protocol.id(),
+    });
+    registered.collect()
+}
+
+fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Result<JoinHandle<()>, String> {
+    let body = move || {
+        controller.run(&work);
+        controller.close();
+    };
+    thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))
+}

@@ -1,0 +1,286 @@
+//! Fetch (key 1), versions 4–18.
+//!
+//! Without a lock: the session says which partitions are covered, each gives a range of a segment file, and the answer
+//! is the head with holes that the ranges fill on their way out. Too few bytes yet: the request waits for its
+//! partitions' progress or its time (`DelayedFetch`).
+//!
+//! Versions: 7 sessions (KIP-227), 12 flexible and diverging epochs (KIP-595), 13 topic ids (KIP-516), 15 replica state,
+//! 16 node endpoints, 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::fetch_session::{Answering, Asked, Name, Told, Wanted};
+use super::{Answer, Head, Looked, Outcome, Parked, Request, State, numbers};
+use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
+use crate::replication::partition::Partition;
+use crate::shard::context::Context;
+use crate::storage::log::Slice;
+use crate::wire::api::fetch::{self as message, EpochEndOffset, PartitionData};
+use crate::wire::fetch::{Hole, Opening, ResponseWriter};
+
+/// The first version that names topics by id.
+const TOPIC_ID_SINCE: i16 = 13;
+/// The first version that can be told of a diverging epoch.
+const DIVERGING_SINCE: i16 = 12;
+
+/// A fetch that waits for more bytes.
+pub struct Waiting {
+    head: Head,
+    isolation: IsolationLevel,
+    min_bytes: u64,
+    max_bytes: u64,
+    answering: Answering,
+    partitions: Vec<(Name, Wanted)>,
+}
+
+/// What one partition has for the client.
+struct Found {
+    partition: Option<Arc<Partition>>,
+    error: ErrorCode,
+    diverging: Option<(LeaderEpoch, Offset)>,
+    slice: Option<Slice>,
+}
+
+/// What all partitions of a fetch have.
+struct Gathered {
+    found: Vec<Found>,
+    size_bytes: u64,
+    /// Something must be said now, however few bytes there are.
+    is_urgent: bool,
+}
+
+pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let replica_id = if request.head.version >= 15 { body.replica_state.replica_id } else { body.replica_id };
+    if replica_id >= 0 {
+        return whole_error(request.head, ErrorCode::ClusterAuthorizationFailed);
+    }
+    let asked = Asked {
+        session_id: body.session_id,
+        session_epoch: body.session_epoch,
+        uses_topic_ids: request.head.version >= TOPIC_ID_SINCE,
+    };
+    let begun = state.sessions.begin(context.now, asked, wanted(&body), &forgotten(&body));
+    let (answering, partitions) = match begun {
+        Ok(begun) => begun,
+        Err(error) => return whole_error(request.head, error),
+    };
+    let fetch_max_bytes = u64::from(context.shared.config.fetch_max_bytes);
+    let waiting = Waiting {
+        head: request.head,
+        isolation: if body.isolation_level == 1 {
+            IsolationLevel::ReadCommitted
+        } else {
+            IsolationLevel::ReadUncommitted
+        },
+        min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(fetch_max_bytes),
+        max_bytes: u64::try_from(body.max_bytes).unwrap_or(0).min(fetch_max_bytes),
+        answering,
+        partitions,
+    };
+    let gathered = waiting.gather(context, false);
+    if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
+        return match waiting.answer(state, gathered) {
+            Ok(answer) => Outcome::Answer(answer),
+            Err(error) => Outcome::Close(error),
+        };
+    }
+    let deadline = context.now + Duration::from_millis(body.max_wait_ms as u64);
+    let watched = numbers(gathered.found.iter().filter_map(|found| found.partition.as_ref()));
+    Outcome::Wait { parked: Parked::Fetch(waiting), deadline, watched }
+}
+
+fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
+    let partition = |topic: &message::FetchTopic<'_>, partition: &message::FetchPartition| {
+        let name = Name { topic_id: topic.topic_id, topic: topic.topic.to_string(), partition: partition.partition };
+        let wanted = Wanted {
+            current_leader_epoch: partition.current_leader_epoch,
+            fetch_offset: partition.fetch_offset,
+            last_fetched_epoch: partition.last_fetched_epoch,
+            log_start_offset: partition.log_start_offset,
+            partition_max_bytes: partition.partition_max_bytes,
+        };
+        (name, wanted)
+    };
+    body.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| partition(t, p))).collect()
+}
+
+fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
+    let name = |topic: &message::ForgottenTopic<'_>, partition: i32| Name {
+        topic_id: topic.topic_id,
+        topic: topic.topic.to_string(),
+        partition,
+    };
+    body.forgotten_topics_data.iter().flat_map(|t| t.partitions.iter().map(move |p| name(t, *p))).collect()
+}
+
+/// An answer that only says what is wrong with the whole request.
+fn whole_error(head: Head, error: ErrorCode) -> Outcome {
+    head.answer(&message::Response { error_code: error.code(), ..Default::default() })
+}
+
+impl Waiting {
+    /// Looks again; with the shard's bit set first, so that no progress is missed.
+    pub(super) fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Looked {
+        let gathered = self.gather(context, true);
+        if !expired && !self.is_enough(&gathered) {
+            return Looked::Wait;
+        }
+        match self.answer(state, gathered) {
+            Ok(answer) => Looked::Answer(answer),
+            Err(error) => {
+                log::error!("{error}");
+                Looked::Silent
+            }
+        }
+    }
+
+    fn is_enough(&self, gathered: &Gathered) -> bool {
+        gathered.is_urgent || self.partitions.is_empty() || gathered.size_bytes >= self.min_bytes
+    }
+
+    fn gather(&self, context: &Context<'_>, watch: bool) -> Gathered {
+        let mut gathered =
+            Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
+        for (name, wanted) in &self.partitions {
+            let left = self.max_bytes.saturating_sub(gathered.size_bytes);
+            let found = self.find(context, name, wanted, left, gathered.size_bytes == 0, watch);
+            gathered.is_urgent |= found.error.is_error() || found.diverging.is_some();
+            gathered.size_bytes += found.slice.as_ref().map_or(0, |slice| slice.length);
+            gathered.found.push(found);
+        }
+        gathered
+    }
+
+    fn find(
+        &self,
+        context: &Context<'_>,
+        name: &Name,
+        wanted: &Wanted,
+        left: u64,
+        is_first: bool,
+        watch: bool,
+    ) -> Found {
+        let partition = match self.head.version {
+            TOPIC_ID_SINCE.. => context.view.partition_by_id(name.topic_id, name.partition),
+            _ => context.view.partition_by_name(&name.topic, name.partition),
+        };
+        let mut found = Found { partition: None, error: ErrorCode::None, diverging: None, slice: None };
+        let partition = match partition {
+            Ok(partition) => partition,
+            Err(error) => return Found { error, ..found },
+        };
+        if watch {
+            partition.waiting.add(context.shard);
+        }
+        found.partition = Some(partition.clone());
+        match self.read(partition, wanted, left, is_first) {
+            Ok((slice, diverging)) => Found { slice, diverging, ..found },
+            Err(error) => Found { error, ..found },
+        }
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn read(
+        &self,
+        partition: &Partition,
+        wanted: &Wanted,
+        left: u64,
+        is_first: bool,
+    ) -> Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode> {
+        partition.check_leader_epoch(wanted.current_leader_epoch)?;
+        if self.head.version >= DIVERGING_SINCE && wanted.last_fetched_epoch >= 0 {
+            let diverging = diverging(partition, wanted)?;
+            if diverging.is_some() {
+                return Ok((None, diverging));
+            }
+        }
+        let limit = left.min(u64::try_from(wanted.partition_max_bytes).unwrap_or(0));
+        let slice = partition.read(Offset(wanted.fetch_offset), self.isolation, limit, is_first)?;
+        Ok((slice, None))
+    }
+
+    /// Encodes what was gathered and is worth telling.
+    fn answer(&self, state: &mut State, gathered: Gathered) -> Result<Answer, String> {
+        let all = self.partitions.iter().zip(gathered.found);
+        let told: Vec<_> = all.filter(|((name, _), found)| self.is_news(state, name, found)).collect();
+        let topics: Vec<_> =
+            told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
+        let mut answer = Answer::default();
+        let mut holes = Vec::new();
+        let opening = Opening {
+            correlation_id: self.head.correlation_id,
+            session_id: self.answering.session_id(),
+            topic_count: topics.len(),
+            ..Default::default()
+        };
+        let mut writer = ResponseWriter::new(&mut answer.bytes, &mut holes, self.head.version, &opening);
+        for topic in topics {
+            let name = &topic[0].0.0;
+            writer.topic(&name.topic, name.topic_id, topic.len());
+            for ((name, _), found) in topic {
+                writer.partition(&self.data(name, found), Some(found.records_bytes()));
+            }
+        }
+        writer.finish(&[]).map_err(|error| format!("cannot encode a Fetch answer: {error}"))?;
+        let slices = told.into_iter().filter_map(|(_, found)| found.slice).filter(|slice| slice.length > 0);
+        let filled = holes.iter().filter(|hole: &&Hole| hole.size_bytes > 0);
+        answer.holes = filled.map(|hole| hole.position).zip(slices).collect();
+        Ok(answer)
+    }
+
+    fn is_news(&self, state: &mut State, name: &Name, found: &Found) -> bool {
+        let told = Told {
+            high_watermark: found.high_watermark(),
+            log_start_offset: found.log_start_offset(),
+            is_error: found.error.is_error() || found.diverging.is_some(),
+        };
+        state.sessions.is_news(self.answering, name, told, found.records_bytes())
+    }
+
+    fn data(&self, name: &Name, found: &Found) -> PartitionData<'static> {
+        let is_committed = self.isolation == IsolationLevel::ReadCommitted && !found.error.is_error();
+        let diverging = found.diverging.map(|(epoch, end)| EpochEndOffset { epoch: epoch.0, end_offset: end.0 });
+        PartitionData {
+            partition_index: name.partition,
+            error_code: found.error.code(),
+            high_watermark: found.high_watermark(),
+            last_stable_offset: found.readable().map_or(-1, |partition| partition.last_stable_offset().0),
+            log_start_offset: found.log_start_offset(),
+            diverging_epoch: diverging.unwrap_or_default(),
+            aborted_transactions: is_committed.then(Vec::new),
+            ..Default::default()
+        }
+    }
+}
+
+impl Found {
+    fn records_bytes(&self) -> usize {
+        self.slice.as_ref().map_or(0, |slice| slice.length as usize)
+    }
+
+    /// The partition, where there is no error that hides its offsets.
+    fn readable(&self) -> Option<&Arc<Partition>> {
+        self.partition.as_ref().filter(|_| !self.error.is_error())
+    }
+
+    fn high_watermark(&self) -> i64 {
+        self.readable().map_or(-1, |partition| partition.high_watermark().0)
+    }
+
+    fn log_start_offset(&self) -> i64 {
+        self.readable().map_or(-1, |partition| partition.log.log_start_offset().0)
+    }
+}
+
+/// Where the client's log and ours part, if they do (KIP-595): the client's last epoch ends before its fetch offset.
+fn diverging(partition: &Partition, wanted: &Wanted) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
+    let last_epoch = LeaderEpoch(wanted.last_fetched_epoch);
+    let (epoch, end) = partition.log.end_offset_for_epoch(last_epoch).ok_or(ErrorCode::OffsetOutOfRange)?;
+    let parts = epoch < last_epoch || end < Offset(wanted.fetch_offset);
+    Ok(parts.then_some((epoch, end)))
+}

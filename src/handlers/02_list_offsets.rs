@@ -1,0 +1,121 @@
+//! ListOffsets (key 2), versions 1–11.
+//!
+//! Special timestamps (`ListOffsetsRequest`): -1 the end that the isolation level may read to, -2 the log start, -3 the
+//! record with the largest timestamp (version 7, KIP-734), -4 the first offset that is on this broker (8, KIP-405), -5
+//! the last one that is tiered (9, KIP-1005) and -6 the first that is not uploaded yet (11, KIP-1023). Without tiered
+//! storage -4 is the log start, -5 and -6 have no answer (offset -1). A partition named twice is INVALID_REQUEST.
+
+use std::collections::HashSet;
+
+use super::{Outcome, Request, State};
+use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, TimestampMs};
+use crate::replication::partition::Partition;
+use crate::shard::context::Context;
+use crate::wire::api::list_offsets::{
+    self as message, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, ListOffsetsTopicResponse,
+};
+
+const LATEST: i64 = -1;
+const EARLIEST: i64 = -2;
+const MAX_TIMESTAMP: i64 = -3;
+const EARLIEST_LOCAL: i64 = -4;
+const LATEST_TIERED: i64 = -5;
+const EARLIEST_PENDING_UPLOAD: i64 = -6;
+
+/// The first version that may ask for a special timestamp below -2.
+const SPECIAL_SINCE: [(i64, i16); 4] =
+    [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING_UPLOAD, 11)];
+
+struct Answered {
+    timestamp: TimestampMs,
+    offset: Offset,
+    epoch: Option<LeaderEpoch>,
+}
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let version = request.head.version;
+    let isolation =
+        if body.isolation_level == 1 { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted };
+    let repeated = repeated(&body);
+    let partition = |topic: &ListOffsetsTopic<'_>, asked: &ListOffsetsPartition| {
+        let result = if repeated.contains(&(topic.name.to_string(), asked.partition_index)) {
+            Err(ErrorCode::InvalidRequest)
+        } else {
+            answer(context, version, isolation, topic, asked)
+        };
+        respond(asked.partition_index, result)
+    };
+    let topics = body.topics.iter().map(|topic| ListOffsetsTopicResponse {
+        name: topic.name.clone(),
+        partitions: topic.partitions.iter().map(|asked| partition(topic, asked)).collect(),
+    });
+    request.head.answer(&message::Response { topics: topics.collect(), ..Default::default() })
+}
+
+fn repeated(body: &message::Request<'_>) -> HashSet<(String, i32)> {
+    let mut seen = HashSet::new();
+    let all = body.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (t.name.to_string(), p.partition_index)));
+    all.filter(|key| !seen.insert(key.clone())).collect()
+}
+
+fn answer(
+    context: &Context<'_>,
+    version: i16,
+    isolation: IsolationLevel,
+    topic: &ListOffsetsTopic<'_>,
+    asked: &ListOffsetsPartition,
+) -> Result<Answered, ErrorCode> {
+    let known = SPECIAL_SINCE.iter().find(|(special, _)| *special == asked.timestamp);
+    let is_refused = match known {
+        Some((_, since)) => version < *since,
+        None => asked.timestamp < EARLIEST,
+    };
+    if is_refused {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    let partition = context.view.partition_by_name(&topic.name, asked.partition_index)?;
+    partition.check_leader_epoch(asked.current_leader_epoch)?;
+    look_up(partition, isolation, asked.timestamp)
+}
+
+fn look_up(partition: &Partition, isolation: IsolationLevel, timestamp: i64) -> Result<Answered, ErrorCode> {
+    const NONE: Answered = Answered { timestamp: TimestampMs(-1), offset: Offset(-1), epoch: None };
+    let log = &partition.log;
+    let end = partition.readable_end(isolation);
+    match timestamp {
+        LATEST => Ok(Answered { offset: end, epoch: Some(partition.leader_epoch()), ..NONE }),
+        EARLIEST | EARLIEST_LOCAL => {
+            Ok(Answered { offset: log.log_start_offset(), epoch: log.earliest_epoch(), ..NONE })
+        }
+        LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(NONE),
+        _ => {
+            let found: Result<Option<Answered>, ErrorCode> = Ok(None);
+            let found = found.map_err(|failure| {
+                log::error!("cannot search {}-{} by time: {failure}", partition.topic, partition.index);
+                ErrorCode::KafkaStorageError
+            })?;
+            Ok(found.filter(|found| found.offset < end).map_or(NONE, |found| Answered {
+                timestamp: found.timestamp,
+                offset: found.offset,
+                epoch: log.epoch_at(found.offset),
+            }))
+        }
+    }
+}
+
+fn respond(partition_index: i32, result: Result<Answered, ErrorCode>) -> ListOffsetsPartitionResponse {
+    match result {
+        Ok(answered) => ListOffsetsPartitionResponse {
+            partition_index,
+            timestamp: answered.timestamp.0,
+            offset: answered.offset.0,
+            leader_epoch: answered.epoch.map_or(-1, |epoch| epoch.0),
+            ..Default::default()
+        },
+        Err(error) => ListOffsetsPartitionResponse { partition_index, error_code: error.code(), ..Default::default() },
+    }
+}

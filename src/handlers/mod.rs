@@ -1,0 +1,255 @@
+//! One file per API key: `ls` is the table of what the protocol offers here.
+//!
+//! [`HANDLERS`] is the only list: dispatch and the answer to ApiVersions both come from it, so what is not implemented
+//! is not advertised. A handler decides at once or answers [`Outcome::Wait`] with a value that knows what it waits for.
+
+#[path = "18_api_versions.rs"]
+mod api_versions;
+#[path = "01_fetch.rs"]
+mod fetch;
+mod fetch_session;
+#[path = "02_list_offsets.rs"]
+mod list_offsets;
+mod metadata_job;
+#[path = "23_offset_for_leader_epoch.rs"]
+mod offset_for_leader_epoch;
+#[path = "00_produce.rs"]
+mod produce;
+
+use std::sync::Arc;
+
+use crate::codec::{DecodeError, Message, Reader};
+use crate::model::{ApiKey, ErrorCode, Instant};
+use crate::replication::partition::Partition;
+use crate::replication::watch::ShardId;
+use crate::shard::context::{Context, Shared};
+use crate::stdx::slab::Key;
+use crate::storage::log::Slice;
+use crate::wire::api::{self, Description};
+use crate::wire::frame;
+use crate::wire::header::RequestHeader;
+
+/// An answer ready to be sent: a whole frame, with the ranges of files that belong into it and where.
+#[derive(Default)]
+pub struct Answer {
+    pub bytes: Vec<u8>,
+    pub holes: Vec<(usize, Slice)>,
+}
+
+/// What became of a request.
+pub enum Outcome {
+    Answer(Answer),
+    /// No answer, as for a produce with `acks=0`.
+    Silent,
+    Wait {
+        parked: Parked,
+        deadline: Instant,
+        /// Numbers of the partitions whose progress may end the wait.
+        watched: Vec<u64>,
+    },
+    /// The connection cannot go on; the reason is for the log.
+    Close(String),
+}
+
+/// What a look at a parked request found.
+pub enum Looked {
+    Wait,
+    Answer(Answer),
+    Silent,
+}
+
+/// A request that waits.
+pub enum Parked {
+    Produce(produce::Waiting),
+    Fetch(fetch::Waiting),
+    Metadata(metadata_job::Waiting),
+}
+
+impl Parked {
+    pub fn is_produce(&self) -> bool {
+        matches!(self, Parked::Produce(_))
+    }
+
+    /// Once, when it is known under which key the request waits; `true` if it should be looked at now.
+    pub fn start(&mut self, shared: &Arc<Shared>, shard: ShardId, key: Key) -> bool {
+        match self {
+            // What it waits for may have come between the first look and the parking.
+            Parked::Fetch(_) => true,
+            // Nothing is written before the end of the turn, which looks at it.
+            Parked::Produce(_) => false,
+            Parked::Metadata(waiting) => {
+                waiting.start(shared, shard, key);
+                false
+            }
+        }
+    }
+
+    /// The metadata thread's answer.
+    pub fn receive(&mut self, result: Result<(), ErrorCode>) {
+        if let Parked::Metadata(waiting) = self {
+            waiting.receive(result);
+        }
+    }
+
+    /// Decides whether the wait is over. An expired request is answered in any case.
+    pub fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Looked {
+        match self {
+            Parked::Produce(waiting) => waiting.look(context, expired),
+            Parked::Fetch(waiting) => waiting.look(state, context, expired),
+            Parked::Metadata(waiting) => waiting.look(context, expired),
+        }
+    }
+}
+
+/// What handlers remember between requests; each shard has its own.
+pub struct State {
+    sessions: fetch_session::Cache,
+}
+
+impl State {
+    pub fn new(shared: &Shared, shard: ShardId) -> State {
+        let shards = shared.shards();
+        let slots = (shared.config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shards);
+        State { sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards) }
+    }
+}
+
+/// The parts of a request that its answer needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Head {
+    pub description: &'static Description,
+    pub version: i16,
+    pub correlation_id: i32,
+}
+
+impl Head {
+    /// Encodes an answer.
+    fn encode<'m>(self, body: &impl Message<'m>) -> Result<Answer, String> {
+        let mut bytes = Vec::new();
+        let encoded = frame::append_response(&mut bytes, self.description, self.correlation_id, body, self.version);
+        match encoded {
+            Ok(()) => Ok(Answer { bytes, holes: Vec::new() }),
+            Err(error) => Err(format!("cannot encode the {} answer: {error}", self.description.key)),
+        }
+    }
+
+    fn answer<'m>(self, body: &impl Message<'m>) -> Outcome {
+        self.encode(body).map_or_else(Outcome::Close, Outcome::Answer)
+    }
+
+    /// The answer of a request that was parked. What cannot be encoded is a bug; the client's connection is not left
+    /// hanging for it.
+    fn looked<'m>(self, body: &impl Message<'m>) -> Looked {
+        match self.encode(body) {
+            Ok(answer) => Looked::Answer(answer),
+            Err(error) => {
+                log::error!("{error}");
+                Looked::Silent
+            }
+        }
+    }
+}
+
+/// A request as a handler gets it.
+pub struct Request<'a> {
+    pub head: Head,
+    pub client_id: &'a str,
+    pub body: &'a [u8],
+    /// Index of the listener that it came in by.
+    pub listener: usize,
+}
+
+impl<'a> Request<'a> {
+    /// Decodes the body. Bytes behind it are ignored, as Kafka does.
+    fn decode<M: Message<'a>>(&self) -> Result<M, Outcome> {
+        M::decode(&mut Reader::new(self.body), self.head.version).map_err(|error| self.bad(error))
+    }
+
+    /// Kafka closes the connection of a client that sends what cannot be read.
+    fn bad(&self, error: DecodeError) -> Outcome {
+        Outcome::Close(format!("bad {} request of version {}: {error}", self.head.description.key, self.head.version))
+    }
+}
+
+type Handle = fn(&mut State, &mut Context<'_>, &Request<'_>) -> Outcome;
+
+/// One line of the table of what is implemented.
+pub struct Handler {
+    pub key: ApiKey,
+    pub min_version: i16,
+    pub max_version: i16,
+    /// What ApiVersions says instead of `min_version`.
+    pub advertised_min_version: i16,
+    handle: Handle,
+}
+
+impl Handler {
+    const fn new(key: ApiKey, (min_version, max_version): (i16, i16), handle: Handle) -> Handler {
+        Handler { key, min_version, max_version, advertised_min_version: min_version, handle }
+    }
+}
+
+/// Everything that is implemented, in the order of the keys.
+pub const HANDLERS: &[Handler] = &[
+    // Advertised from 0: librdkafka up to 2.x takes a higher minimum for a broker without the features of 0 to 2
+    // (KAFKA-18659). Kafka refuses those versions just as we do.
+    Handler { advertised_min_version: 0, ..Handler::new(ApiKey::Produce, (3, 13), produce::handle) },
+    Handler::new(ApiKey::Fetch, (4, 18), fetch::handle),
+    Handler::new(ApiKey::ListOffsets, (1, 11), list_offsets::handle),
+    Handler::new(ApiKey::ApiVersions, (0, 5), api_versions::handle),
+    Handler::new(ApiKey::OffsetForLeaderEpoch, (2, 4), offset_for_leader_epoch::handle),
+];
+
+fn find(key: i16) -> Option<&'static Handler> {
+    HANDLERS.iter().find(|handler| handler.key.id() == key)
+}
+
+/// Whether a frame is a Produce request, from its first two bytes.
+pub fn is_produce(frame: &[u8]) -> bool {
+    frame.starts_with(&ApiKey::Produce.id().to_be_bytes())
+}
+
+/// Handles one frame.
+pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], listener: usize) -> Outcome {
+    let Some((key, version)) = key_and_version(frame) else {
+        return Outcome::Close("a frame too short for a request".into());
+    };
+    let Some((handler, description)) = find(key).and_then(|h| Some((h, api::describe(h.key)?))) else {
+        return Outcome::Close(format!("request of an API that is not offered: key {key}, version {version}"));
+    };
+    let mut reader = Reader::new(frame);
+    let header = match RequestHeader::decode(&mut reader, description.request_header_version(version)) {
+        Ok(header) => header,
+        Err(error) => return Outcome::Close(format!("bad header of a {} request: {error}", handler.key)),
+    };
+    let head = Head { description, version, correlation_id: header.correlation_id };
+    if !(handler.min_version..=handler.max_version).contains(&version) {
+        return match handler.key {
+            ApiKey::ApiVersions => api_versions::unsupported(head),
+            _ => Outcome::Close(format!("{} request of version {version}, which is not offered", handler.key)),
+        };
+    }
+    let client_id = header.client_id.as_deref().unwrap_or_default();
+    let body = &frame[frame.len() - reader.remaining()..];
+    (handler.handle)(state, context, &Request { head, client_id, body, listener })
+}
+
+fn key_and_version(frame: &[u8]) -> Option<(i16, i16)> {
+    let &[a, b, c, d, ..] = frame else { return None };
+    Some((i16::from_be_bytes([a, b]), i16::from_be_bytes([c, d])))
+}
+
+/// Runs a handler's body that uses `?` for requests that end early.
+fn outcome(result: Result<Outcome, Outcome>) -> Outcome {
+    result.unwrap_or_else(|early| early)
+}
+
+/// The error code of a result, 0 for none.
+fn code<T>(result: &Result<T, ErrorCode>) -> i16 {
+    result.as_ref().err().map_or(0, |error| error.code())
+}
+
+/// Partitions to be watched.
+fn numbers<'a>(partitions: impl Iterator<Item = &'a Arc<Partition>>) -> Vec<u64> {
+    partitions.map(|partition| partition.number).collect()
+}

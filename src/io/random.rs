@@ -1,0 +1,8 @@
+//! Randomness that cannot be guessed, from the operating system: identifiers are made of it.
+
+/// Sixteen random bytes.
+pub fn bytes() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the operating system has randomness once it runs programs");
+    bytes
+}

@@ -1,0 +1,426 @@
+//! A disk in memory that forgets what was not synced, for tests of what survives.
+//!
+//! Each file has two images: what a running program sees, and what is on the platter. A directory has two lists of names
+//! likewise. `sync_data` and `sync_directory` bring the second up to the first; [`SimulatedDisk::crash`] brings the
+//! first back to the second, which is the harshest reading of POSIX: a new file whose directory was not synced is gone.
+
+use super::disk::{Disk, Entry, File, Lock, Open};
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a disk writes as a whole or not at all.
+pub const SECTOR_BYTES: usize = 512;
+
+/// How a crash treats what was written and not synced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crash {
+    /// The process died: the kernel still has everything.
+    Process,
+    /// The power failed: all that was not synced is lost.
+    Power,
+    /// The power failed while the disk was writing: of the sectors not synced, some arrived, as the seed decides.
+    Torn { seed: u64 },
+}
+
+/// The disk; clones are the same disk.
+#[derive(Clone, Default)]
+pub struct SimulatedDisk {
+    root: Arc<Directory>,
+    faults: Arc<Mutex<Faults>>,
+    locks: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+#[derive(Default)]
+struct Faults {
+    /// Bytes that may still be written before the disk is full.
+    space_left: Option<u64>,
+    fail_writes: bool,
+    fail_syncs: bool,
+    writes: u64,
+    syncs: u64,
+}
+
+#[derive(Clone)]
+enum Node {
+    File(Arc<Content>),
+    Directory(Arc<Directory>),
+}
+
+#[derive(Default)]
+struct Directory(Mutex<Names>);
+
+#[derive(Default)]
+struct Names {
+    live: BTreeMap<String, Node>,
+    durable: BTreeMap<String, Node>,
+}
+
+#[derive(Default)]
+struct Content(Mutex<Images>);
+
+#[derive(Default)]
+struct Images {
+    live: Vec<u8>,
+    durable: Vec<u8>,
+}
+
+struct SimulatedFile {
+    content: Arc<Content>,
+    faults: Arc<Mutex<Faults>>,
+    writable: bool,
+}
+
+struct SimulatedLock {
+    path: PathBuf,
+    locks: Arc<Mutex<HashSet<PathBuf>>>,
+}
+
+impl SimulatedDisk {
+    /// Loses what the crash loses, all locks included. Files still open stay readable but lead nowhere.
+    pub fn crash(&self, how: Crash) {
+        held(&self.locks).clear();
+        let mut random = match how {
+            Crash::Process => return,
+            Crash::Power => None,
+            Crash::Torn { seed } => Some(seed | 1),
+        };
+        self.root.crash(&mut random);
+    }
+
+    /// From now on only so many bytes can be added; `None` lifts the limit.
+    pub fn limit_space(&self, bytes_left: Option<u64>) {
+        held(&self.faults).space_left = bytes_left;
+    }
+
+    pub fn fail_writes(&self, fail: bool) {
+        held(&self.faults).fail_writes = fail;
+    }
+
+    pub fn fail_syncs(&self, fail: bool) {
+        held(&self.faults).fail_syncs = fail;
+    }
+
+    /// How many writes and how many syncs of files there were.
+    pub fn writes_and_syncs(&self) -> (u64, u64) {
+        let faults = held(&self.faults);
+        (faults.writes, faults.syncs)
+    }
+
+    /// The directory that holds the last name of a path, and that name.
+    fn parent(&self, path: &Path) -> io::Result<(Arc<Directory>, String)> {
+        let name = path.file_name().and_then(|n| n.to_str()).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((self.directory(path.parent().unwrap_or(Path::new("")))?, name.to_string()))
+    }
+
+    fn directory(&self, path: &Path) -> io::Result<Arc<Directory>> {
+        let mut at = self.root.clone();
+        for name in names(path) {
+            let next = held(&at.0).live.get(name).cloned();
+            at = match next.ok_or(io::ErrorKind::NotFound)? {
+                Node::Directory(directory) => directory,
+                Node::File(_) => return Err(io::ErrorKind::NotADirectory.into()),
+            };
+        }
+        Ok(at)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn names(path: &Path) -> impl Iterator<Item = &str> {
+    path.components().filter_map(|part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    })
+}
+
+/// xorshift64: the same seed gives the same crash.
+fn next_random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+impl Directory {
+    fn crash(&self, random: &mut Option<u64>) {
+        let mut names = held(&self.0);
+        names.live = names.durable.clone();
+        for node in names.live.values() {
+            match node {
+                Node::File(content) => content.crash(random),
+                Node::Directory(directory) => directory.crash(random),
+            }
+        }
+    }
+}
+
+impl Content {
+    fn crash(&self, random: &mut Option<u64>) {
+        let images = &mut *held(&self.0);
+        if let Some(state) = random {
+            let size = match next_random(state) % 3 {
+                0 => images.durable.len(),
+                1 => images.live.len(),
+                _ => usize::midpoint(images.durable.len(), images.live.len()),
+            };
+            let mut torn = images.durable.clone();
+            torn.resize(size, 0);
+            for (at, sector) in torn.chunks_mut(SECTOR_BYTES).enumerate() {
+                let written = images.live.get(at * SECTOR_BYTES..at * SECTOR_BYTES + sector.len());
+                if let Some(written) = written.filter(|_| next_random(state) % 2 == 0) {
+                    sector.copy_from_slice(written);
+                }
+            }
+            images.durable = torn;
+        }
+        images.live = images.durable.clone();
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        let (directory, name) = self.parent(path)?;
+        let mut names = held(&directory.0);
+        let content = match names.live.get(&name) {
+            Some(Node::File(content)) => content.clone(),
+            Some(Node::Directory(_)) => return Err(io::ErrorKind::IsADirectory.into()),
+            None if how == Open::Create => {
+                let content = Arc::new(Content::default());
+                names.live.insert(name, Node::File(content.clone()));
+                content
+            }
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        Ok(Arc::new(SimulatedFile { content, faults: self.faults.clone(), writable: how != Open::Read }))
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+        let directory = self.directory(directory)?;
+        let names = held(&directory.0);
+        let describe = |(name, node): (&String, &Node)| {
+            let (is_directory, size_bytes) = match node {
+                Node::File(content) => (false, held(&content.0).live.len() as u64),
+                Node::Directory(_) => (true, 0),
+            };
+            Entry { name: name.clone(), is_directory, size_bytes }
+        };
+        Ok(names.live.iter().map(describe).collect())
+    }
+
+    fn create_directories(&self, path: &Path) -> io::Result<()> {
+        let mut at = self.root.clone();
+        for name in names(path) {
+            let next =
+                held(&at.0).live.entry(name.to_string()).or_insert_with(|| Node::Directory(Arc::default())).clone();
+            at = match next {
+                Node::Directory(directory) => directory,
+                Node::File(_) => return Err(io::ErrorKind::AlreadyExists.into()),
+            };
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let (source, old) = self.parent(from)?;
+        let (target, new) = self.parent(to)?;
+        let node = held(&source.0).live.remove(&old).ok_or(io::ErrorKind::NotFound)?;
+        held(&target.0).live.insert(new, node);
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let (directory, name) = self.parent(path)?;
+        let mut names = held(&directory.0);
+        match names.live.get(&name) {
+            Some(Node::File(_)) => names.live.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into()),
+            Some(Node::Directory(_)) => Err(io::ErrorKind::IsADirectory.into()),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn remove_directory_tree(&self, path: &Path) -> io::Result<()> {
+        self.directory(path)?;
+        let (directory, name) = self.parent(path)?;
+        held(&directory.0).live.remove(&name);
+        Ok(())
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        if held(&self.faults).fail_syncs {
+            return Err(io::Error::other("the simulated disk fails to sync"));
+        }
+        let directory = self.directory(path)?;
+        let mut names = held(&directory.0);
+        names.durable = names.live.clone();
+        Ok(())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.open(path, Open::Create)?;
+        if !held(&self.locks).insert(path.to_path_buf()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(SimulatedLock { path: path.to_path_buf(), locks: self.locks.clone() }))
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.directory(path).is_ok() || self.open(path, Open::Read).is_ok()
+    }
+}
+
+impl Lock for SimulatedLock {}
+
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        held(&self.locks).remove(&self.path);
+    }
+}
+
+impl SimulatedFile {
+    fn check_writable(&self) -> io::Result<()> {
+        if self.writable { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    }
+}
+
+impl File for SimulatedFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let images = held(&self.content.0);
+        let rest = usize::try_from(position).ok().and_then(|at| images.live.get(at..)).unwrap_or_default();
+        let read = rest.len().min(buffer.len());
+        buffer[..read].copy_from_slice(&rest[..read]);
+        Ok(read)
+    }
+
+    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.check_writable()?;
+        let mut at = usize::try_from(position).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        let mut images = held(&self.content.0);
+        for slice in slices {
+            let mut faults = held(&self.faults);
+            faults.writes += 1;
+            if faults.fail_writes {
+                return Err(io::Error::other("the simulated disk fails to write"));
+            }
+            let grown = (at + slice.len()).saturating_sub(images.live.len()) as u64;
+            // A full disk takes what fits, as a real one may.
+            let fits = faults.space_left.map_or(slice.len(), |left| slice.len().min(left as usize));
+            let fits = if grown == 0 { slice.len() } else { fits };
+            if images.live.len() < at + fits {
+                images.live.resize(at + fits, 0);
+            }
+            images.live[at..at + fits].copy_from_slice(&slice[..fits]);
+            if let Some(left) = &mut faults.space_left {
+                *left = left.saturating_sub(grown);
+            }
+            if fits < slice.len() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            at += slice.len();
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(held(&self.content.0).live.len() as u64)
+    }
+
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        self.check_writable()?;
+        let size = usize::try_from(size).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        held(&self.content.0).live.resize(size, 0);
+        Ok(())
+    }
+
+    fn allocate(&self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let fail = {
+            let mut faults = held(&self.faults);
+            faults.syncs += 1;
+            faults.fail_syncs
+        };
+        if fail {
+            return Err(io::Error::other("the simulated disk fails to sync"));
+        }
+        let images = &mut *held(&self.content.0);
+        images.durable.clone_from(&images.live);
+        Ok(())
+    }
+
+    fn is_resident(&self, _: u64, _: u64) -> bool {
+        true
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(disk: &SimulatedDisk, path: &str, content: &[u8]) -> Arc<dyn File> {
+        let file = disk.open(Path::new(path), Open::Create).unwrap();
+        file.write_at(&[IoSlice::new(content)], 0).unwrap();
+        file
+    }
+
+    fn read(disk: &SimulatedDisk, path: &str) -> Option<Vec<u8>> {
+        disk.read_small(Path::new(path), 1 << 20).ok()
+    }
+
+    #[test]
+    fn a_power_failure_keeps_what_was_synced() {
+        let disk = SimulatedDisk::default();
+        disk.create_directories(Path::new("/d")).unwrap();
+        disk.sync_directory(Path::new("/")).unwrap();
+        let file = write(&disk, "/d/named", b"one");
+        file.sync_data().unwrap();
+        write(&disk, "/d/unsynced", b"x");
+        disk.sync_directory(Path::new("/d")).unwrap();
+        write(&disk, "/d/unnamed", b"x").sync_data().unwrap();
+        file.write_at(&[IoSlice::new(b"two")], 0).unwrap();
+        disk.rename(Path::new("/d/named"), Path::new("/d/renamed")).unwrap();
+        disk.crash(Crash::Process);
+        assert_eq!(read(&disk, "/d/renamed").unwrap(), b"two");
+        disk.crash(Crash::Power);
+        assert_eq!(read(&disk, "/d/named").unwrap(), b"one");
+        assert_eq!(read(&disk, "/d/unsynced").unwrap(), b"");
+        assert_eq!(read(&disk, "/d/unnamed"), None);
+        assert_eq!(read(&disk, "/d/renamed"), None);
+    }
+
+    #[test]
+    fn a_torn_write_arrives_by_sectors() {
+        let disk = SimulatedDisk::default();
+        let file = write(&disk, "/f", &[1; 8 * SECTOR_BYTES]);
+        file.sync_data().unwrap();
+        disk.sync_directory(Path::new("/")).unwrap();
+        file.write_at(&[IoSlice::new(&[2; 8 * SECTOR_BYTES])], 0).unwrap();
+        disk.crash(Crash::Torn { seed: 7 });
+        let found = read(&disk, "/f").unwrap();
+        for sector in found.chunks(SECTOR_BYTES) {
+            assert!(sector.iter().all(|b| *b == sector[0]));
+        }
+        assert!(found.contains(&1) && found.contains(&2));
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_fits() {
+        let disk = SimulatedDisk::default();
+        disk.limit_space(Some(3));
+        let file = disk.open(Path::new("/f"), Open::Create).unwrap();
+        let error = file.write_at(&[IoSlice::new(b"abcdef")], 0).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert_eq!(read(&disk, "/f").unwrap(), b"abc");
+    }
+}

@@ -1,0 +1,45 @@
+//! What a topic's configuration means for its log and for what is accepted into it.
+
+use crate::config::{CompressionConfig, TopicConfig};
+use crate::model::CompressionType;
+use crate::record::builder::Codec;
+use crate::record::validate::Rules;
+use crate::storage::log::LogConfig;
+
+pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+    LogConfig {
+        segment_bytes: topic.segment_bytes.into(),
+        segment_ms: topic.segment_ms,
+        segment_jitter_ms: topic.segment_jitter_ms,
+        segment_index_bytes: topic.segment_index_bytes.into(),
+        index_interval_bytes: topic.index_interval_bytes.into(),
+        flush_messages: topic.flush_messages,
+        flush_ms: topic.flush_ms,
+        producer_id_expiration_ms,
+    }
+}
+
+pub fn rules(topic: &TopicConfig) -> Rules {
+    Rules {
+        max_message_bytes: topic.max_message_bytes as usize,
+        segment_bytes: topic.segment_bytes as usize,
+        timestamp_type: topic.message_timestamp_type,
+        timestamp_before_max_ms: topic.message_timestamp_before_max_ms,
+        timestamp_after_max_ms: topic.message_timestamp_after_max_ms,
+        compacted: topic.cleanup_compact,
+        codec: codec(topic),
+        max_decompressed_message_bytes: topic.max_decompressed_message_bytes as usize,
+        ..Rules::default()
+    }
+}
+
+fn codec(topic: &TopicConfig) -> Option<Codec> {
+    let CompressionConfig::Fixed(kind) = topic.compression else { return None };
+    let level = match kind {
+        CompressionType::Gzip => Some(topic.compression_gzip_level),
+        CompressionType::Lz4 => Some(topic.compression_lz4_level),
+        CompressionType::Zstd => Some(topic.compression_zstd_level),
+        CompressionType::None | CompressionType::Snappy => None,
+    };
+    Some(Codec { kind, level })
+}

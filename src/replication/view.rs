@@ -1,0 +1,109 @@
+//! What every shard reads without a lock: the cluster's image and the partitions that this broker has, as one value.
+//!
+//! Only the metadata thread makes a new one; whoever holds an old one goes on seeing the old world.
+
+use std::sync::Arc;
+
+use rpds::RedBlackTreeMapSync as Map;
+
+use crate::metadata::{Image, Topic};
+use crate::model::{ErrorCode, Offset, TopicId};
+use crate::replication::partition::Partition;
+
+/// Topics that are the broker's own (`org.apache.kafka.common.internals.Topic`).
+const INTERNAL_TOPICS: &[&str] = &["__consumer_offsets", "__transaction_state", "__share_group_state"];
+
+/// A feature (KIP-584) that this broker speaks: the levels that it could, and the one that the cluster has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Feature {
+    pub name: &'static str,
+    pub min_level: i16,
+    pub max_level: i16,
+    pub level: i16,
+}
+
+/// The levels of the features whose APIs are built. The image holds more: what a cluster of Kafka 4.3 begins with.
+const SPOKEN: &[(&str, i16, i16)] = &[("metadata.version", 7, 30)];
+
+/// The partitions of one topic that are on this broker; `None` where one is not, or could not be opened.
+pub type Hosted = Arc<[Option<Arc<Partition>>]>;
+
+/// See the module.
+#[derive(Clone)]
+pub struct View {
+    pub image: Image,
+    cluster_id: Arc<str>,
+    hosted: Map<TopicId, Hosted>,
+}
+
+impl View {
+    pub fn new(cluster_id: &str) -> View {
+        View { image: Image::default(), cluster_id: cluster_id.into(), hosted: Map::new_sync() }
+    }
+
+    pub fn cluster_id(&self) -> &str {
+        &self.cluster_id
+    }
+
+    /// The offset of the last metadata record that this view shows.
+    pub fn applied_offset(&self) -> Offset {
+        Offset(self.image.offset())
+    }
+
+    /// The features that ApiVersions tells of.
+    pub fn features(&self) -> Vec<Feature> {
+        let feature = |&(name, min_level, max_level): &(&'static str, i16, i16)| {
+            let level = self.image.feature(name).min(max_level);
+            Feature { name, min_level, max_level, level }
+        };
+        SPOKEN.iter().map(feature).collect()
+    }
+
+    pub fn is_internal(&self, topic: &str) -> bool {
+        INTERNAL_TOPICS.contains(&topic)
+    }
+
+    pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
+        self.image.topic(name)
+    }
+
+    pub fn partition_by_name(&self, topic: &str, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        let topic = self.image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        self.partition(topic, index)
+    }
+
+    pub fn partition_by_id(&self, topic_id: TopicId, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        let topic = self.image.topic_by_id(topic_id).ok_or(ErrorCode::UnknownTopicId)?;
+        self.partition(topic, index)
+    }
+
+    fn partition(&self, topic: &Topic, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
+        topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let hosted = self.hosted.get(&topic.id).and_then(|hosted| hosted.get(usize::try_from(index).ok()?));
+        match hosted {
+            Some(Some(partition)) if partition.log.is_offline() => Err(ErrorCode::KafkaStorageError),
+            Some(Some(partition)) => Ok(partition),
+            // It is in the image with us as its replica, and its log could not be opened.
+            _ => Err(ErrorCode::KafkaStorageError),
+        }
+    }
+
+    /// All partitions on this broker.
+    pub fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.hosted.values().flat_map(|hosted| hosted.iter().flatten())
+    }
+
+    pub fn hosted(&self, topic_id: TopicId) -> Option<&Hosted> {
+        self.hosted.get(&topic_id)
+    }
+
+    pub(super) fn set_hosted(&mut self, topic_id: TopicId, hosted: Hosted) {
+        self.hosted.insert_mut(topic_id, hosted);
+    }
+
+    pub(super) fn remove_hosted(&mut self, topic_id: TopicId) -> Option<Hosted> {
+        let removed = self.hosted.get(&topic_id).cloned();
+        self.hosted.remove_mut(&topic_id);
+        removed
+    }
+}

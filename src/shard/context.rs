@@ -1,0 +1,84 @@
+//! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+
+use crate::config::Config;
+use crate::model::{ErrorCode, Instant, TimestampMs};
+use crate::replication::controller::{self, Work};
+use crate::replication::view::View;
+use crate::replication::watch::ShardId;
+use crate::shard::dirty::Dirty;
+use crate::shard::mailbox::Mailbox;
+use crate::stdx::slab::Key;
+
+/// What the metadata thread tells a parked request: whether its records are committed.
+pub struct Reply {
+    pub parked: Key,
+    pub result: Result<(), ErrorCode>,
+}
+
+/// An address that clients are told, by the listener that they came in by.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Endpoint {
+    pub listener: String,
+    pub host: String,
+    pub port: u16,
+}
+
+/// What all shards share. Nothing here is locked by a reader.
+pub struct Shared {
+    pub config: Config,
+    pub view: Arc<ArcSwap<View>>,
+    /// In the order of the listeners.
+    pub endpoints: OnceLock<Vec<Endpoint>>,
+    shards: usize,
+    mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
+    controller: controller::Queue,
+}
+
+impl Shared {
+    pub fn new(config: Config, view: Arc<ArcSwap<View>>, shards: usize, controller: controller::Queue) -> Shared {
+        Shared { config, view, endpoints: OnceLock::new(), shards, mailboxes: OnceLock::new(), controller }
+    }
+
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
+    /// Once, before any shard turns.
+    pub fn set_mailboxes(&self, mailboxes: Vec<Arc<Mailbox<Reply>>>) {
+        assert!(mailboxes.len() == self.shards && self.mailboxes.set(mailboxes).is_ok(), "set once, one per shard");
+    }
+
+    pub fn mailbox(&self, shard: ShardId) -> &Arc<Mailbox<Reply>> {
+        &self.mailboxes.get().expect("mailboxes are set before shards turn")[shard.0 as usize]
+    }
+
+    /// Tells every shard that partitions came or went.
+    pub fn tell_all(&self) {
+        for mailbox in self.mailboxes.get().into_iter().flatten() {
+            mailbox.tell_progress_anywhere();
+        }
+    }
+
+    /// The address that clients of a listener are told.
+    pub fn endpoint(&self, listener: usize) -> Option<&Endpoint> {
+        self.endpoints.get()?.get(listener)
+    }
+
+    pub fn send_to_controller(&self, work: Work) {
+        self.controller.send(work);
+    }
+}
+
+/// See the module.
+pub struct Context<'a> {
+    pub shared: &'a Arc<Shared>,
+    pub view: &'a Arc<View>,
+    pub shard: ShardId,
+    pub now: Instant,
+    pub wall: TimestampMs,
+    pub dirty: &'a mut Dirty,
+}

@@ -1,0 +1,26 @@
+//! Logs of partitions in Kafka's own layout on disk.
+//!
+//! [`log::Log`] is one partition's log: one writer at a time under a short lock, readers without any. Nothing here
+//! knows of topics' configuration, replicas or requests; time and randomness are arguments; no thread is started and no
+//! sync is waited for except where a function says "Blocks".
+
+mod batches;
+mod checkpoint;
+mod epochs;
+mod error;
+mod index;
+pub mod log;
+mod names;
+mod open;
+mod producers;
+mod read;
+mod segment;
+mod snapshot;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod view;
+mod writer;
+
+pub use error::{AppendError, Error};

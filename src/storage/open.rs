@@ -1,0 +1,513 @@
+//! Opening a log: finishing what was interrupted, loading what is sound, recovering what may be torn (`LogLoader`).
+//!
+//! After a clean stop the files are believed as far as they agree with each other. Otherwise every segment from the
+//! recovery point on is read batch by batch; at the first one that is torn or corrupt the log ends, and segments
+//! behind it go. Nothing below the recovery point is ever cut.
+
+use super::batches::{Batches, Placed, SCAN_BUFFER_BYTES};
+use super::checkpoint;
+use super::epochs::{EpochStart, Epochs};
+use super::error::Error;
+use super::index::{IndexBuilder, MemoryIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES};
+use super::log::{
+    self, Checkpointed, Identity, Log, LogConfig, ignore_missing, marker_coordinator_epoch, write_index_files,
+};
+use super::names::{self, Kind, Transient};
+use super::producers::Producers;
+use super::segment::Segment;
+use super::snapshot;
+use super::view::View;
+use super::writer::{Active, Pending, Writer};
+use crate::io::disk::{Disk, File, Open};
+use crate::model::{Offset, TimestampMs};
+use crate::record::header::HEADER_SIZE;
+use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::{Arc, Mutex};
+
+/// No index file of Kafka's is larger (`segment.index.bytes` is a 32-bit number).
+const MAX_INDEX_FILE_BYTES: u64 = i32::MAX as u64;
+/// Enough of a transaction marker's record to find the coordinator's epoch in it.
+const MARKER_BYTES: usize = 128;
+
+/// A segment as it was found, then as it was made.
+struct Found {
+    base_offset: Offset,
+    log: Arc<dyn File>,
+    size_bytes: u64,
+    offset_index_bytes: Option<u64>,
+    time_index_bytes: Option<u64>,
+    /// In memory if it was rebuilt or belongs to the active segment.
+    index: Option<MemoryIndex>,
+}
+
+struct Opening<'a> {
+    disk: &'a Arc<dyn Disk>,
+    directory: &'a Path,
+    config: &'a LogConfig,
+    now: TimestampMs,
+    segments: Vec<Found>,
+    /// Offsets of the producer snapshots on disk.
+    snapshots: Vec<Offset>,
+    epochs: Epochs,
+    producers: Producers,
+    snapshot_offset: Offset,
+    unsynced: Vec<Arc<dyn File>>,
+}
+
+impl Log {
+    /// Opens a partition's log, or makes it. Reads all that is not known to be on the platter. Blocks.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        directory: PathBuf,
+        config: LogConfig,
+        identity: Identity,
+        checkpointed: Checkpointed,
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        disk.create_directories(&directory).map_err(Error::io("create", &directory))?;
+        let metadata = claim(&*disk, &directory, &identity)?;
+        let mut opening = Opening::find(&disk, &directory, &config, now)?;
+        opening.unsynced.extend(metadata);
+        let end_offset = opening.load(&checkpointed)?;
+        let end_offset = opening.settle(end_offset, &checkpointed)?;
+        opening.into_log(identity, &checkpointed, end_offset)
+    }
+}
+
+/// Checks or writes `partition.metadata`; the file if it was written.
+fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<Arc<dyn File>>, Error> {
+    let path = directory.join(names::PARTITION_METADATA);
+    match checkpoint::read_partition_metadata(disk, &path)? {
+        Some(found) if found != identity.topic_id && !identity.topic_id.is_zero() => {
+            let why = format!("holds the topic id {found}, but the topic's is {}", identity.topic_id);
+            Err(Error::NotOurs { path, why })
+        }
+        Some(_) => Ok(None),
+        None if identity.topic_id.is_zero() => Ok(None),
+        None => {
+            let content = checkpoint::encode_partition_metadata(identity.topic_id);
+            log::replace_unsynced(disk, &path, content.as_bytes()).map(Some)
+        }
+    }
+}
+
+impl<'a> Opening<'a> {
+    fn find(
+        disk: &'a Arc<dyn Disk>,
+        directory: &'a Path,
+        config: &'a LogConfig,
+        now: TimestampMs,
+    ) -> Result<Self, Error> {
+        finish_interrupted(&**disk, directory)?;
+        let mut files: BTreeMap<Offset, BTreeMap<Kind, u64>> = BTreeMap::new();
+        for entry in disk.list(directory).map_err(Error::io("list", directory))? {
+            if let Some((offset, kind)) = names::parse_file(&entry.name).filter(|_| !entry.is_directory) {
+                files.entry(offset).or_default().insert(kind, entry.size_bytes);
+            }
+        }
+        let mut segments = Vec::new();
+        let mut snapshots = Vec::new();
+        for (base_offset, kinds) in files {
+            snapshots.extend(kinds.get(&Kind::ProducerSnapshot).map(|_| base_offset));
+            let Some(size_bytes) = kinds.get(&Kind::Log) else { continue };
+            let path = names::file(directory, base_offset, Kind::Log);
+            let log = disk.open(&path, Open::ReadWrite).map_err(Error::io("open", &path))?;
+            segments.push(Found {
+                base_offset,
+                log,
+                size_bytes: *size_bytes,
+                offset_index_bytes: kinds.get(&Kind::OffsetIndex).copied(),
+                time_index_bytes: kinds.get(&Kind::TimeIndex).copied(),
+                index: None,
+            });
+        }
+        let (epochs, producers) = (Epochs::default(), Producers::default());
+        let (snapshot_offset, unsynced) = (Offset(-1), Vec::new());
+        Ok(Opening { disk, directory, config, now, segments, snapshots, epochs, producers, snapshot_offset, unsynced })
+    }
+
+    /// Brings segments, epochs and producers up to the end of the log, which is returned.
+    fn load(&mut self, checkpointed: &Checkpointed) -> Result<Offset, Error> {
+        let known = Epochs::read(&**self.disk, &self.directory.join(names::LEADER_EPOCH_CHECKPOINT));
+        let known = match known {
+            Err(Error::Unusable { .. }) => Epochs::default(),
+            other => other?,
+        };
+        let behind = |segment: &Found| segment.base_offset <= checkpointed.recovery_point;
+        let mut sound = self.segments.partition_point(behind).saturating_sub(1);
+        if checkpointed.clean {
+            sound = self.segments.len();
+        }
+        for at in 0..sound.min(self.segments.len().saturating_sub(1)) {
+            if !self.segments[at].has_plausible_indexes() {
+                self.rebuild_index(at)?;
+            }
+        }
+        let mut end_offset = None;
+        if sound > 0 && sound == self.segments.len() {
+            end_offset = self.load_active()?;
+            sound -= usize::from(end_offset.is_none());
+        }
+        let scan_from = self.segments.get(sound).map(|segment| segment.base_offset);
+        let state_at = end_offset.or(scan_from).unwrap_or(checkpointed.log_start_offset);
+        self.epochs = if known.entries().is_empty() { self.epochs_from_batches(sound)? } else { known };
+        self.load_producers(state_at, sound, checkpointed.log_start_offset)?;
+        match end_offset {
+            Some(end_offset) => Ok(end_offset),
+            None => self.recover(sound, state_at),
+        }
+    }
+
+    /// Believes the files of the last segment after a clean stop; the end offset, or `None` if they contradict each
+    /// other and the segment must be recovered.
+    fn load_active(&mut self) -> Result<Option<Offset>, Error> {
+        let Some(last) = self.segments.last_mut() else { return Ok(None) };
+        let small = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
+        let read = |kind| {
+            let path = names::file(self.directory, last.base_offset, kind);
+            self.disk.read_small(&path, MAX_INDEX_FILE_BYTES).map_err(Error::io("read", &path))
+        };
+        if !small {
+            return Ok(None);
+        }
+        let index = MemoryIndex::decode(&read(Kind::OffsetIndex)?, &read(Kind::TimeIndex)?, last.size_bytes);
+        let Some(index) = index else { return Ok(None) };
+        let segment = Segment::active(last.base_offset, last.log.clone(), index);
+        let from = segment.index.floor_position(&**self.disk, last.base_offset, Offset(i64::MAX));
+        let mut batches = Batches::new(last.log.clone(), from, last.size_bytes, SCAN_BUFFER_BYTES.min(64 << 10));
+        let mut end_offset = last.base_offset;
+        let path = names::file(self.directory, last.base_offset, Kind::Log);
+        while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
+            let reaches = placed.header.last_offset().0 - last.base_offset.0;
+            if placed.header.base_offset < end_offset.0 || reaches > i64::from(i32::MAX) {
+                return Ok(None);
+            }
+            end_offset = placed.header.last_offset().next();
+        }
+        if batches.position() != last.size_bytes {
+            return Ok(None);
+        }
+        if let super::index::Index::Memory(index) = segment.index {
+            last.index = Some(index);
+        }
+        Ok(Some(end_offset))
+    }
+
+    /// Makes the indexes of a sealed segment anew from its batches, which are on the platter and not questioned.
+    fn rebuild_index(&mut self, at: usize) -> Result<(), Error> {
+        let found = &self.segments[at];
+        let path = names::file(self.directory, found.base_offset, Kind::Log);
+        let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(found.base_offset));
+        while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
+            let last = placed.header.last_offset();
+            if last.0 - found.base_offset.0 > i64::from(i32::MAX) || last < found.base_offset {
+                break;
+            }
+            let entry = builder.add(placed.position, &placed.header, last, self.config.index_interval_bytes);
+            entry.into_iter().for_each(|entry| index.push(found.base_offset, entry));
+        }
+        index.push_time(found.base_offset, builder.max_timestamp);
+        self.unsynced.extend(write_index_files(&**self.disk, self.directory, found.base_offset, &index)?);
+        Ok(())
+    }
+
+    /// The leader epochs as the batches of the first segments tell them.
+    fn epochs_from_batches(&self, segments: usize) -> Result<Epochs, Error> {
+        let mut epochs = Epochs::default();
+        for found in &self.segments[..segments] {
+            let path = names::file(self.directory, found.base_offset, Kind::Log);
+            let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
+                note_epoch(&mut epochs, &placed);
+            }
+        }
+        Ok(epochs)
+    }
+
+    /// The producers as of `offset`: from the newest sound snapshot, and the batches behind it.
+    fn load_producers(&mut self, offset: Offset, segments: usize, log_start_offset: Offset) -> Result<(), Error> {
+        let mut from = log_start_offset;
+        self.snapshot_offset = from;
+        let usable: Vec<_> =
+            self.snapshots.iter().filter(|s| **s <= offset && **s > log_start_offset).copied().collect();
+        for candidate in usable.into_iter().rev() {
+            let path = names::file(self.directory, candidate, Kind::ProducerSnapshot);
+            let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
+            if let Some(producers) = snapshot::decode(&content) {
+                (self.producers, self.snapshot_offset, from) = (producers, candidate, candidate);
+                self.producers.expire(self.now, self.config.producer_id_expiration_ms);
+                break;
+            }
+            self.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+            self.snapshots.retain(|s| *s != candidate);
+        }
+        let first = self.segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
+        for at in first..segments.max(first) {
+            if from >= offset {
+                break;
+            }
+            let found = &self.segments[at];
+            let path = names::file(self.directory, found.base_offset, Kind::Log);
+            let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
+                if placed.header.base_offset >= from.0 && placed.header.base_offset < offset.0 {
+                    note_producer(&mut self.producers, &*self.segments[at].log, &placed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the segments from `first` on, batch by batch with checksums; cuts the log where it is torn.
+    fn recover(&mut self, first: usize, mut end_offset: Offset) -> Result<Offset, Error> {
+        let mut at = first;
+        while at < self.segments.len() {
+            end_offset = end_offset.max(self.segments[at].base_offset);
+            let (next, torn) = self.recover_segment(at, end_offset)?;
+            end_offset = next;
+            if torn {
+                for gone in self.segments.drain(at + 1..) {
+                    remove_segment(&**self.disk, self.directory, gone.base_offset)?;
+                }
+            }
+            at += 1;
+        }
+        Ok(end_offset)
+    }
+
+    fn recover_segment(&mut self, at: usize, mut end_offset: Offset) -> Result<(Offset, bool), Error> {
+        self.write_snapshot(end_offset)?;
+        let found = &self.segments[at];
+        let (base, log, size_bytes) = (found.base_offset, found.log.clone(), found.size_bytes);
+        let path = names::file(self.directory, base, Kind::Log);
+        let mut batches = Batches::new(log.clone(), 0, size_bytes, SCAN_BUFFER_BYTES);
+        let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(base));
+        let mut sound_bytes = 0;
+        while let Some(placed) = batches.next_checked().map_err(Error::io("read", &path))? {
+            let last = placed.header.last_offset();
+            if placed.header.base_offset < end_offset.0 || last.0 - base.0 > i64::from(i32::MAX) {
+                break;
+            }
+            let entry = builder.add(placed.position, &placed.header, last, self.config.index_interval_bytes);
+            entry.into_iter().for_each(|entry| index.push(base, entry));
+            note_epoch(&mut self.epochs, &placed);
+            note_producer(&mut self.producers, &*log, &placed);
+            end_offset = last.next();
+            sound_bytes = placed.end();
+        }
+        if batches.is_at_legacy_message().map_err(Error::io("read", &path))? {
+            let why = "holds messages of a format before Kafka 0.11, which Klamm does not read".to_string();
+            return Err(Error::Unusable { path, why });
+        }
+        // Also where nothing is cut: it gives back the space that was reserved ahead.
+        log.set_size(sound_bytes).map_err(Error::io("cut", &path))?;
+        index.push_time(base, builder.max_timestamp);
+        self.unsynced.extend(write_index_files(&**self.disk, self.directory, base, &index)?);
+        let found = &mut self.segments[at];
+        (found.size_bytes, found.index) = (sound_bytes, Some(index));
+        Ok((end_offset, sound_bytes < size_bytes))
+    }
+
+    fn write_snapshot(&mut self, offset: Offset) -> Result<(), Error> {
+        if self.snapshot_offset >= offset {
+            return Ok(());
+        }
+        let path = names::file(self.directory, offset, Kind::ProducerSnapshot);
+        let content = snapshot::encode(&self.producers);
+        let file = super::index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        self.unsynced.push(file);
+        self.snapshots.push(offset);
+        self.snapshot_offset = offset;
+        Ok(())
+    }
+
+    /// Makes the start of the log, the files on disk and what is in memory agree; the end offset.
+    fn settle(&mut self, end_offset: Offset, checkpointed: &Checkpointed) -> Result<Offset, Error> {
+        let start = checkpointed.log_start_offset;
+        let mut end_offset = end_offset;
+        if end_offset < start {
+            // The segments were lost or removed behind our back: nothing that is left is part of the log any more.
+            for gone in self.segments.drain(..) {
+                remove_segment(&**self.disk, self.directory, gone.base_offset)?;
+            }
+            (self.producers, self.epochs, end_offset) = (Producers::default(), Epochs::default(), start);
+        }
+        let below = self.segments.partition_point(|segment| segment.base_offset <= start).saturating_sub(1);
+        for gone in self.segments.drain(..below) {
+            remove_segment(&**self.disk, self.directory, gone.base_offset)?;
+        }
+        if self.segments.is_empty() {
+            let path = names::file(self.directory, end_offset, Kind::Log);
+            let log = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+            let index = Some(MemoryIndex::default());
+            let (offset_index_bytes, time_index_bytes) = (None, None);
+            let base_offset = end_offset;
+            self.segments.push(Found { base_offset, log, size_bytes: 0, offset_index_bytes, time_index_bytes, index });
+        }
+        let last_base = self.segments.last().map_or(start, |segment| segment.base_offset);
+        let newest = self.snapshots.iter().filter(|s| **s > last_base && **s <= end_offset).max().copied();
+        for snapshot in std::mem::take(&mut self.snapshots) {
+            let wanted = newest == Some(snapshot) || self.segments.iter().any(|s| s.base_offset == snapshot);
+            if !wanted {
+                let path = names::file(self.directory, snapshot, Kind::ProducerSnapshot);
+                ignore_missing(self.disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
+            }
+        }
+        self.settle_epochs(start, end_offset)?;
+        Ok(end_offset)
+    }
+
+    fn settle_epochs(&mut self, start: Offset, end_offset: Offset) -> Result<(), Error> {
+        self.epochs = self.epochs.cut_from_end(end_offset).cut_from_start(start);
+        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
+        let on_disk = Epochs::read(&**self.disk, &path);
+        if on_disk.is_ok_and(|on_disk| on_disk == self.epochs) {
+            return Ok(());
+        }
+        self.unsynced.push(log::replace_unsynced(&**self.disk, &path, self.epochs.encode().as_bytes())?);
+        Ok(())
+    }
+
+    fn into_log(mut self, identity: Identity, checkpointed: &Checkpointed, end_offset: Offset) -> Result<Log, Error> {
+        let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
+        let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
+        let index = last.index.unwrap_or_default();
+        let mut active = Active::new(base_offset, self.now);
+        active.size_bytes = size_bytes;
+        active.allocated_bytes = size_bytes;
+        active.builder = IndexBuilder::resume(&index, base_offset);
+        active.index_lengths = index.lengths();
+        let path = names::file(self.directory, base_offset, Kind::Log);
+        let mut first = Batches::new(last.log.clone(), 0, size_bytes, HEADER_SIZE);
+        let first = first.next_header().map_err(Error::io("read", &path))?;
+        active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
+        let sealed = |s: Found| Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes));
+        let mut segments: Vec<_> = self.segments.drain(..).map(sealed).collect();
+        segments.push(Arc::new(Segment::active(base_offset, last.log, index)));
+        let view = View {
+            log_start_offset: checkpointed.log_start_offset.max(segments[0].base_offset),
+            segments: segments.into(),
+            end_offset,
+            active_size_bytes: size_bytes,
+            active_max_timestamp: active.builder.max_timestamp,
+        };
+        let recovery_point = if checkpointed.clean { end_offset } else { checkpointed.recovery_point.min(end_offset) };
+        let writer = Writer {
+            next_offset: end_offset,
+            producers: self.producers,
+            snapshot_offset: self.snapshot_offset,
+            pending: Pending::default(),
+            active,
+            unsynced: self.unsynced,
+            names_version: 1,
+        };
+        Ok(Log {
+            disk: self.disk.clone(),
+            directory: self.directory.to_path_buf(),
+            identity,
+            view: ArcSwap::from_pointee(view),
+            epochs: ArcSwap::from_pointee(self.epochs),
+            config: ArcSwap::from_pointee(self.config.clone()),
+            recovery_point: AtomicI64::new(recovery_point.0),
+            last_flush_ms: AtomicI64::new(self.now.0),
+            names_synced: AtomicU64::new(0),
+            offline: AtomicBool::new(false),
+            writer: Mutex::new(writer),
+        })
+    }
+}
+
+impl Found {
+    fn has_plausible_indexes(&self) -> bool {
+        let whole = |size: Option<u64>, width: usize| size.is_some_and(|size| size % width as u64 == 0);
+        whole(self.offset_index_bytes, OFFSET_ENTRY_BYTES) && whole(self.time_index_bytes, TIME_ENTRY_BYTES)
+    }
+}
+
+fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
+    let epoch = placed.header.leader_epoch();
+    if epochs.latest().is_none_or(|latest| latest.epoch < epoch) {
+        let start_offset = Offset(placed.header.base_offset);
+        *epochs = epochs.with(EpochStart { epoch, start_offset }).unwrap_or_else(|| epochs.clone());
+    }
+}
+
+fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) {
+    if !placed.header.has_producer_id() {
+        return;
+    }
+    if !placed.header.is_control() {
+        return producers.apply(&placed.header, Offset(placed.header.base_offset));
+    }
+    let mut record = [0; MARKER_BYTES];
+    let read = file.read_at(&mut record, placed.position + HEADER_SIZE as u64).unwrap_or(0);
+    producers.apply_marker(&placed.header, marker_coordinator_epoch(&record[..read]));
+}
+
+fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Result<(), Error> {
+    for kind in Kind::ALL {
+        let path = names::file(directory, base_offset, kind);
+        ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
+    }
+    Ok(())
+}
+
+/// Deals with what compaction or deletion left unfinished, as Kafka does: `.deleted` and `.cleaned` go; a `.swap` is
+/// complete and replaces what it covers, unless a `.cleaned` at or below it shows that its set was not complete.
+fn finish_interrupted(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+    let entries = disk.list(directory).map_err(Error::io("list", directory))?;
+    let names: Vec<&str> = entries.iter().filter(|e| !e.is_directory).map(|e| e.name.as_str()).collect();
+    let transient: Vec<_> = names.iter().filter_map(|name| Some((*name, names::parse_transient(name)?))).collect();
+    let first_cleaned = transient.iter().filter_map(|(_, t)| match t {
+        Transient::Cleaned(offset) => Some(*offset),
+        _ => None,
+    });
+    let first_cleaned = first_cleaned.min().unwrap_or(Offset(i64::MAX));
+    let mut swaps = Vec::new();
+    for (name, what) in transient {
+        match what {
+            Transient::Swap(offset, kind) if offset < first_cleaned => swaps.push((name, offset, kind)),
+            _ => {
+                let path = directory.join(name);
+                ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
+            }
+        }
+    }
+    if swaps.is_empty() { Ok(()) } else { swap_in(disk, directory, &names, &swaps) }
+}
+
+fn swap_in(disk: &dyn Disk, directory: &Path, names: &[&str], swaps: &[(&str, Offset, Kind)]) -> Result<(), Error> {
+    let (mut from, mut to) = (Offset(i64::MAX), Offset(i64::MIN));
+    for (name, base_offset, _) in swaps.iter().filter(|(_, _, kind)| *kind == Kind::Log) {
+        let path = directory.join(name);
+        let end = end_of_file(disk, &path, *base_offset).map_err(Error::io("read", &path))?;
+        (from, to) = (from.min(*base_offset), to.max(end));
+    }
+    let covered = |name: &&&str| names::parse_file(name).is_some_and(|(offset, _)| from <= offset && offset < to);
+    for name in names.iter().filter(covered) {
+        let path = directory.join(name);
+        ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
+    }
+    for (name, base_offset, kind) in swaps {
+        let path = directory.join(name);
+        disk.rename(&path, &names::file(directory, *base_offset, *kind)).map_err(Error::io("rename", &path))?;
+    }
+    disk.sync_directory(directory).map_err(Error::io("sync", directory))
+}
+
+/// The offset behind the last batch of a segment's file.
+fn end_of_file(disk: &dyn Disk, path: &Path, base_offset: Offset) -> io::Result<Offset> {
+    let file = disk.open(path, Open::Read)?;
+    let size_bytes = file.size()?;
+    let mut batches = Batches::new(file, 0, size_bytes, SCAN_BUFFER_BYTES);
+    let mut end = base_offset;
+    while let Some(placed) = batches.next_header()? {
+        end = placed.header.last_offset().next();
+    }
+    Ok(end)
+}

@@ -1,0 +1,156 @@
+//! Reading a log: ranges of segment files for Fetch, offsets for ListOffsets and OffsetForLeaderEpoch. No lock.
+
+use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
+use super::error::Error;
+use super::log::Log;
+use super::names::{self, Kind};
+use super::view::View;
+use crate::io::disk::File;
+use crate::model::{LeaderEpoch, Offset, Position};
+use std::fmt;
+use std::sync::Arc;
+
+/// A part of a segment file that begins with a whole batch's header. The file stays readable after its segment has left
+/// the log.
+#[derive(Clone)]
+pub struct Slice {
+    pub file: Arc<dyn File>,
+    pub position: Position,
+    /// The last batch may be cut, as in Kafka. Zero only if not even the first batch fits and was not asked for whole.
+    pub length: u64,
+    /// Of the first batch, which may begin below the offset asked for.
+    pub base_offset: Offset,
+    /// Bytes from the position on that could be read with no limit on bytes, within this segment.
+    pub available_bytes: u64,
+}
+
+impl fmt::Debug for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes at {} from offset {}", self.length, self.position, self.base_offset)
+    }
+}
+
+/// The offset asked for is not in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfRange {
+    pub log_start_offset: Offset,
+    pub log_end_offset: Offset,
+}
+
+/// Why nothing was read.
+#[derive(Debug)]
+pub enum ReadError {
+    OutOfRange(OutOfRange),
+    Storage(Error),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadError::OutOfRange(range) => {
+                write!(f, "the log has the offsets from {} to {}", range.log_start_offset, range.log_end_offset)
+            }
+            ReadError::Storage(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl Log {
+    /// Where the batches from `from` on lie, up to but not including `up_to` (which must stand between two batches) and
+    /// at most to the end of one segment. `None` if there are none (yet).
+    pub fn read(
+        &self,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Option<Slice>, ReadError> {
+        let view = self.view.load();
+        if from < view.log_start_offset || from > view.end_offset {
+            let (log_start_offset, log_end_offset) = (view.log_start_offset, view.end_offset);
+            return Err(ReadError::OutOfRange(OutOfRange { log_start_offset, log_end_offset }));
+        }
+        let up_to = up_to.min(view.end_offset);
+        if from >= up_to {
+            return Ok(None);
+        }
+        // The batches between a segment's last one and the next segment's first may have been compacted away: then the
+        // search goes on in the next segment.
+        for at in view.floor(from)..view.segments.len() {
+            let slice = self.read_segment(&view, at, from, up_to, max_bytes, at_least_one);
+            if let Some(slice) = slice.map_err(|cause| self.cannot_read(&view, at, cause))? {
+                return Ok(Some(slice));
+            }
+        }
+        Ok(None)
+    }
+
+    fn read_segment(
+        &self,
+        view: &View,
+        at: usize,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> std::io::Result<Option<Slice>> {
+        let segment = &view.segments[at];
+        let size_bytes = view.segment_size_bytes(at);
+        let Some(first) = segment.locate(&*self.disk, from, size_bytes)? else { return Ok(None) };
+        if first.header.base_offset >= up_to.0 {
+            return Ok(None);
+        }
+        let limit = if up_to >= view.segment_end_offset(at) {
+            size_bytes
+        } else {
+            segment.locate(&*self.disk, up_to, size_bytes)?.map_or(size_bytes, |behind| behind.position)
+        };
+        let available_bytes = limit.saturating_sub(first.position);
+        let wanted = match (max_bytes, at_least_one) {
+            (max, true) => max.max(first.size_bytes),
+            (max, false) if max < first.size_bytes => 0,
+            (max, false) => max,
+        };
+        Ok(Some(Slice {
+            file: segment.log.clone(),
+            position: Position(first.position),
+            length: wanted.min(available_bytes),
+            base_offset: Offset(first.header.base_offset),
+            available_bytes,
+        }))
+    }
+
+    fn cannot_read(&self, view: &View, at: usize, cause: std::io::Error) -> ReadError {
+        let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
+        ReadError::Storage(Error::Io { doing: "read", path, cause })
+    }
+
+    /// The epoch of the last leader that wrote, or took over.
+    pub fn latest_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.load().latest().map(|latest| latest.epoch)
+    }
+
+    /// The epoch of the first record, which goes with the log start offset in an answer.
+    pub fn earliest_epoch(&self) -> Option<LeaderEpoch> {
+        let start = self.log_start_offset();
+        self.epochs.load().earliest().filter(|earliest| earliest.start_offset <= start).map(|earliest| earliest.epoch)
+    }
+
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.load().epoch_at(offset)
+    }
+
+    /// The largest epoch not above the asked one, and the offset behind its last record; `None` if it is unknown.
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let end_offset = self.log_end_offset();
+        self.epochs.load().end_offset_for(epoch, end_offset)
+    }
+
+    /// A walk over the batches from a position of a segment on.
+    #[allow(dead_code)] // Until the search by timestamp.
+    pub(super) fn batches_from(&self, view: &View, at: usize, position: u64) -> Batches {
+        Batches::new(view.segments[at].log.clone(), position, view.segment_size_bytes(at), LOOKUP_BUFFER_BYTES)
+    }
+}

@@ -1,0 +1,98 @@
+//! One segment: a `.log` file with its indexes, and how to find a batch in it.
+//!
+//! A segment does not know how long it is while it is written: that is part of the [`View`](super::view::View), so that
+//! a reader has one consistent picture.
+
+use super::batches::{Batches, LOOKUP_BUFFER_BYTES, Placed};
+use super::index::{Index, IndexFile, MemoryIndex, TimestampOffset};
+use super::names::{self, Kind};
+use crate::io::disk::{Disk, File};
+use crate::model::Offset;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+pub struct Segment {
+    pub base_offset: Offset,
+    pub log: Arc<dyn File>,
+    pub index: Index,
+    /// The length of a sealed segment; of the active one what is published counts.
+    pub sealed_size_bytes: u64,
+    /// The largest timestamp of a sealed segment, once somebody wanted it.
+    max_timestamp: OnceLock<TimestampOffset>,
+}
+
+impl Segment {
+    pub fn active(base_offset: Offset, log: Arc<dyn File>, index: MemoryIndex) -> Segment {
+        Segment { base_offset, log, index: Index::Memory(index), sealed_size_bytes: 0, max_timestamp: OnceLock::new() }
+    }
+
+    pub fn sealed(directory: &Path, base_offset: Offset, log: Arc<dyn File>, size_bytes: u64) -> Segment {
+        let file = |kind| IndexFile::new(names::file(directory, base_offset, kind));
+        let index = Index::Files { offsets: file(Kind::OffsetIndex), times: file(Kind::TimeIndex) };
+        Segment { base_offset, log, index, sealed_size_bytes: size_bytes, max_timestamp: OnceLock::new() }
+    }
+
+    /// The index in memory, which the active segment has.
+    pub fn memory(&self) -> Option<&MemoryIndex> {
+        match &self.index {
+            Index::Memory(memory) => Some(memory),
+            Index::Files { .. } => None,
+        }
+    }
+
+    /// The first batch, below `size_bytes`, that ends at or after the offset.
+    pub fn locate(&self, disk: &dyn Disk, offset: Offset, size_bytes: u64) -> io::Result<Option<Placed>> {
+        let hint = self.index.floor_position(disk, self.base_offset, offset);
+        if hint > 0 {
+            let mut batches = Batches::new(self.log.clone(), hint, size_bytes, LOOKUP_BUFFER_BYTES);
+            let first = batches.next_header()?;
+            // An entry names the last offset of its batch. Where a batch above the wanted one, or none, stands instead,
+            // the index is damaged: then the file is searched from its beginning.
+            if let Some(first) = first.filter(|f| f.header.base_offset <= offset.0) {
+                return find(&mut batches, Some(first), offset);
+            }
+        }
+        let mut batches = Batches::new(self.log.clone(), 0, size_bytes, LOOKUP_BUFFER_BYTES);
+        find(&mut batches, None, offset)
+    }
+
+    /// The largest timestamp of a sealed segment.
+    pub fn sealed_max_timestamp(&self, disk: &dyn Disk) -> io::Result<TimestampOffset> {
+        if let Some(known) = self.max_timestamp.get() {
+            return Ok(*known);
+        }
+        let found = match self.index.last_time(disk, self.base_offset) {
+            Ok(Some(found)) => found,
+            // No entry: no batch has a timestamp, or the file is gone; only the batches can tell.
+            Ok(None) | Err(_) => self.scan_max_timestamp()?,
+        };
+        Ok(*self.max_timestamp.get_or_init(|| found))
+    }
+
+    fn scan_max_timestamp(&self) -> io::Result<TimestampOffset> {
+        let mut largest = TimestampOffset::none(self.base_offset);
+        let mut batches = Batches::new(self.log.clone(), 0, self.sealed_size_bytes, LOOKUP_BUFFER_BYTES);
+        while let Some(placed) = batches.next_header()? {
+            if placed.header.max_timestamp > largest.timestamp.0 {
+                largest.timestamp = crate::model::TimestampMs(placed.header.max_timestamp);
+                largest.offset = placed.header.last_offset();
+            }
+        }
+        Ok(largest)
+    }
+}
+
+fn find(batches: &mut Batches, first: Option<Placed>, offset: Offset) -> io::Result<Option<Placed>> {
+    let mut next = match first {
+        Some(first) => Some(first),
+        None => batches.next_header()?,
+    };
+    while let Some(placed) = next {
+        if placed.header.last_offset() >= offset {
+            return Ok(Some(placed));
+        }
+        next = batches.next_header()?;
+    }
+    Ok(None)
+}

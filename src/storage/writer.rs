@@ -1,0 +1,157 @@
+//! What only the one writer of a log touches: the place of the next batch, what was appended and not written yet, the
+//! producers, the active segment's bookkeeping. The lock of [`Log`](super::log::Log) guards it.
+
+use super::epochs::{EpochStart, Epochs};
+use super::index::{IndexBuilder, IndexEntry};
+use super::log::LogConfig;
+use super::producers::Producers;
+use crate::io::disk::File;
+use crate::model::{LeaderEpoch, Offset, TimestampMs};
+use crate::record::header::{self, Header};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
+/// little, a large one seldom.
+const LEAST_STEP_BYTES: u64 = 256 << 10;
+const MOST_STEP_BYTES: u64 = 16 << 20;
+/// How many spare buffers a thread keeps, and how large one may be to be kept.
+const SPARE_BUFFERS: usize = 16;
+const SPARE_BUFFER_BYTES: usize = 1 << 20;
+
+thread_local! {
+    /// Buffers for pending batches: a partition has one only while something is pending, so that idle ones cost nothing.
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+pub struct Writer {
+    /// Of the next batch to be appended, so behind what is pending.
+    pub next_offset: Offset,
+    pub producers: Producers,
+    /// There is a snapshot of the producers at this offset.
+    pub snapshot_offset: Offset,
+    pub pending: Pending,
+    pub active: Active,
+    /// Small files that were written and go to the platter with the next flush.
+    pub unsynced: Vec<Arc<dyn File>>,
+    /// Counts the changes of names in the directory.
+    pub names_version: u64,
+}
+
+/// Batches that have their offsets and are not in the file yet.
+#[derive(Default)]
+pub struct Pending {
+    pub bytes: Vec<u8>,
+    pub entries: Vec<IndexEntry>,
+    pub epochs: Vec<EpochStart>,
+}
+
+/// The active segment, as the writer knows it.
+pub struct Active {
+    pub base_offset: Offset,
+    /// The end of what is written.
+    pub size_bytes: u64,
+    /// The end of the space reserved.
+    pub allocated_bytes: u64,
+    pub builder: IndexBuilder,
+    /// Entries of both indexes, those pending included.
+    pub index_lengths: (usize, usize),
+    /// The largest timestamp of the first batch.
+    pub first_timestamp: Option<TimestampMs>,
+    pub created: TimestampMs,
+}
+
+impl Pending {
+    /// Copies a batch behind the others and gives it its offset and epoch.
+    pub fn place(&mut self, batch: &[u8], base_offset: Offset, epoch: LeaderEpoch) {
+        if self.bytes.capacity() == 0 {
+            self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+        }
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(batch);
+        header::assign(&mut self.bytes[at..], base_offset, epoch);
+    }
+
+    pub fn note_epoch(&mut self, epoch: LeaderEpoch, start_offset: Offset, published: &Epochs) {
+        let latest = self.epochs.last().copied().or(published.latest());
+        if epoch.0 >= 0 && latest.is_none_or(|latest| latest.epoch != epoch) {
+            self.epochs.push(EpochStart { epoch, start_offset });
+        }
+    }
+
+    /// Empties it and hands the buffer to whoever needs the next one.
+    pub fn clear(&mut self) {
+        let mut bytes = std::mem::take(&mut self.bytes);
+        self.entries.clear();
+        self.epochs.clear();
+        if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BUFFER_BYTES {
+            bytes.clear();
+            SPARE.with_borrow_mut(|spare| {
+                if spare.len() < SPARE_BUFFERS {
+                    spare.push(bytes)
+                }
+            });
+        }
+    }
+}
+
+impl Active {
+    pub fn new(base_offset: Offset, created: TimestampMs) -> Active {
+        Active {
+            base_offset,
+            size_bytes: 0,
+            allocated_bytes: 0,
+            builder: IndexBuilder::new(base_offset),
+            index_lengths: (0, 0),
+            first_timestamp: None,
+            created,
+        }
+    }
+
+    /// Whether a new segment must begin before this batch (`LogSegment.shouldRoll`); `size_bytes` counts what is pending.
+    pub fn should_roll(
+        &self,
+        config: &LogConfig,
+        size_bytes: u64,
+        batch: &Header,
+        last: Offset,
+        now: TimestampMs,
+    ) -> bool {
+        // Rolling an empty segment would make one of the same name.
+        if size_bytes == 0 {
+            return false;
+        }
+        let waited_ms = match self.first_timestamp {
+            Some(first) if first.0 >= 0 => batch.max_timestamp.saturating_sub(first.0),
+            _ => now.0.saturating_sub(self.created.0),
+        };
+        let (offset_entries, time_entries) = self.index_lengths;
+        size_bytes + batch.size_bytes() as u64 > config.segment_bytes()
+            || waited_ms > config.segment_ms.saturating_sub(config.jitter_ms(self.base_offset))
+            || offset_entries >= config.max_offset_entries()
+            || time_entries >= config.max_time_entries()
+            || last.0 - self.base_offset.0 > i64::from(i32::MAX)
+    }
+
+    /// Takes note of a batch that begins at `position`; its index entry, if it gets one.
+    pub fn note(&mut self, position: u64, batch: &Header, last: Offset, config: &LogConfig) -> Option<IndexEntry> {
+        self.first_timestamp.get_or_insert(TimestampMs(batch.max_timestamp));
+        let entry = self.builder.add(position, batch, last, config.index_interval_bytes)?;
+        self.index_lengths.0 += 1;
+        self.index_lengths.1 += 1;
+        Some(entry)
+    }
+
+    /// The range to reserve before so many bytes are written, if any.
+    pub fn reserve(&self, more_bytes: u64, config: &LogConfig) -> Option<(u64, u64)> {
+        let end = self.size_bytes + more_bytes;
+        // A file that is synced at every write is faster without (extents must be converted at each sync), and a small
+        // one does not pay for the call.
+        if end <= self.allocated_bytes || end < LEAST_STEP_BYTES || config.flush_messages <= 1 {
+            return None;
+        }
+        let step = end.next_power_of_two().clamp(LEAST_STEP_BYTES, MOST_STEP_BYTES);
+        let to = (end + step).min(config.segment_bytes()).max(end);
+        Some((self.size_bytes, to - self.size_bytes))
+    }
+}
