@@ -15,6 +15,8 @@ mod metadata_job;
 mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 mod produce;
+#[cfg(test)]
+mod readme;
 
 use std::sync::Arc;
 

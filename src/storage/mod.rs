@@ -14,6 +14,7 @@ mod names;
 mod open;
 mod producers;
 mod read;
+mod search;
 mod segment;
 mod snapshot;
 #[cfg(test)]
