@@ -11,7 +11,6 @@ mod configs;
 mod decision;
 mod features;
 mod image;
-mod log;
 mod placement;
 mod producer_ids;
 pub mod record;
@@ -22,6 +21,8 @@ pub mod topic_name;
 mod topics;
 
 #[cfg(test)]
+mod test_log;
+#[cfg(test)]
 mod tests;
 
 pub use apply::{Ignored, NO_LEADER};
@@ -30,7 +31,6 @@ pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_conf
 pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
-pub use log::Error as LogError;
 pub use placement::DIRECTORY_UNASSIGNED;
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
 pub use record::Record;

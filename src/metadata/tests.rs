@@ -15,7 +15,7 @@ const RECORDED: &[u8] = include_bytes!("testdata/cluster-metadata-4.3.1.log");
 fn replay(log: &[u8]) -> (Image, Vec<(i64, Ignored)>) {
     let (mut image, mut ignored) = (Image::default(), Vec::new());
     for batch in Batches::new(log) {
-        ignored.extend(image.apply_batch(&batch.unwrap()).unwrap());
+        ignored.extend(image.apply_batch(&batch.unwrap()));
     }
     (image, ignored)
 }
@@ -74,8 +74,8 @@ fn commit(image: &mut Image, records: &[Record<'_>]) {
         return;
     }
     let next = Offset(image.offset() + 1);
-    let bytes = image.encode_batch(records, next, LeaderEpoch(1), TimestampMs(1)).unwrap();
-    let ignored = image.apply_batch(&Batch::first(&bytes).unwrap()).unwrap();
+    let bytes = image.encode_batch(records, next, LeaderEpoch(1), TimestampMs(1));
+    let ignored = image.apply_batch(&Batch::first(&bytes).unwrap());
     assert_eq!(ignored, []);
 }
 
@@ -524,7 +524,7 @@ proptest! {
         let mut append = |image: &mut Image, records: Vec<Record<'static>>| {
             if !records.is_empty() {
                 let next = Offset(image.offset() + 1);
-                log.extend(image.encode_batch(&records, next, LeaderEpoch(1), TimestampMs(1)).unwrap());
+                log.extend(image.encode_batch(&records, next, LeaderEpoch(1), TimestampMs(1)));
             }
             commit(image, &records);
         };
