@@ -129,7 +129,7 @@ impl Controller {
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
-        self.hosting.host_all(&mut self.view, now)?;
+        self.hosting.host_all(&mut self.view, now, self.surroundings.random)?;
         self.published.store(Arc::new(self.view.clone()));
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Controller {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.hosting.checkpoint(&self.view),
+                Err(RecvTimeoutError::Timeout) => drop(self.hosting.checkpoint(&self.view)),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
