@@ -282,10 +282,11 @@ impl Hosting {
         };
         let share = partitions.len().div_ceil(threads).max(1);
         let closed = std::thread::scope(|scope| {
-            let close_all = |part: &[&Arc<Partition>]| part.iter().fold(true, |all, partition| close(partition) && all);
-            let running: Vec<_> = partitions.chunks(share).map(|part| scope.spawn(move || close_all(part))).collect();
+            // Every log is closed, whatever became of the one before it.
+            let failures = |part: &[&Arc<Partition>]| part.iter().filter(|partition| !close(partition)).count();
+            let running: Vec<_> = partitions.chunks(share).map(|part| scope.spawn(move || failures(part))).collect();
             // A panic there is a bug of ours: nothing is marked as clean.
-            running.into_iter().fold(true, |all, thread| thread.join().unwrap_or(false) && all)
+            running.into_iter().map(|thread| thread.join().unwrap_or(1)).sum::<usize>() == 0
         });
         self.checkpoint(view) && closed
     }
