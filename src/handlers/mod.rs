@@ -296,6 +296,17 @@ fn key_and_version(frame: &[u8]) -> Option<(i16, i16)> {
     Some((i16::from_be_bytes([a, b]), i16::from_be_bytes([c, d])))
 }
 
+/// What an item of an answer says of its result; the code alone where it says it all.
+fn code_and_message<T>(result: &Result<T, Refusal>) -> (i16, Option<Str<'static>>) {
+    match result {
+        Ok(_) => (0, None),
+        Err(refusal) => (refusal.error.code(), refusal.message.clone().map(Into::into)),
+    }
+}
+
+/// Why a transactional id is refused.
+const NO_TRANSACTIONS: &str = "Transactions are not supported by this version of Klamm.";
+
 /// Partitions to be watched.
 fn numbers<'a>(partitions: impl Iterator<Item = &'a Arc<Partition>>) -> Vec<u64> {
     partitions.map(|partition| partition.number).collect()
