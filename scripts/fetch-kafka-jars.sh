@@ -4,7 +4,7 @@
 set -euo pipefail
 
 version=4.4.0
-cache="${XDG_CACHE_HOME:-$HOME/.cache}/klamm/kafka-$version"
+cache="${KLAMM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/klamm}/kafka-$version"
 artifacts=(kafka-clients kafka-metadata kafka-group-coordinator kafka-transaction-coordinator kafka-share-coordinator)
 
 for artifact in "${artifacts[@]}"; do

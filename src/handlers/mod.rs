@@ -47,6 +47,8 @@ mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 mod produce;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -53,7 +53,7 @@ impl Broker {
         let (config, _) = Config::load(&layers).unwrap();
         let surroundings = Surroundings { wall: || NOW, random: counted };
         let disk = Arc::new(SimulatedDisk::default());
-        let mut controller = Controller::open(disk, &config, Uuid::ONE, surroundings).unwrap();
+        let mut controller = Controller::open(disk, &config, "test", surroundings).unwrap();
         controller.register(&config, Vec::new()).unwrap();
         let (queue, work) = Queue::new();
         let shared = Arc::new(Shared::new(config, controller.published(), 1, queue));

@@ -1,0 +1,477 @@
+//! A broker process of a test's own: its directory, its port, its log, its end.
+//!
+//! Invariant: whatever happens to the test, no process and no directory outlives its `Broker`. The same interface starts
+//! the klamm binary and, with `KLAMM_PEER=kafka`, Apache Kafka.
+
+use crate::{Context, Result, bail, cache, ensure, program};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Both brokers say this when clients can be served.
+const STARTED: &str = "Kafka Server started";
+/// How klamm's log names a bound address.
+const ADDRESS: &str = "address=127.0.0.1:";
+/// A start may have to recover a log; beyond this it hangs.
+const START_WITHIN: Duration = Duration::from_secs(60);
+/// Klamm's promise for SIGTERM.
+const KLAMM_STOPS_WITHIN: Duration = Duration::from_secs(1);
+const KAFKA_STOPS_WITHIN: Duration = Duration::from_secs(60);
+/// As many lines of a broker's log as a failure shows.
+const LOG_TAIL: usize = 60;
+
+/// Which broker the tests run against.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Peer {
+    Klamm,
+    Kafka,
+}
+
+/// `KLAMM_PEER`: `klamm` (the default) or `kafka`.
+pub fn peer() -> Peer {
+    match std::env::var("KLAMM_PEER").as_deref() {
+        Ok("kafka") => Peer::Kafka,
+        Ok("klamm") | Ok("") | Err(_) => Peer::Klamm,
+        Ok(other) => panic!("KLAMM_PEER={other}: expected klamm or kafka"),
+    }
+}
+
+/// One cell of the matrix, with the configuration that the test asks for.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub peer: Peer,
+    pub io: &'static str,
+    pub shards: u32,
+    pub overrides: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub fn klamm(io: &'static str, shards: u32) -> Setup {
+        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new() }
+    }
+
+    pub fn kafka() -> Setup {
+        Setup { peer: Peer::Kafka, io: "jvm", shards: 0, overrides: Vec::new() }
+    }
+
+    pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
+        self.overrides.extend(overrides.iter().map(|(k, v)| (k.to_string(), v.to_string())));
+        self
+    }
+
+    pub fn name(&self) -> String {
+        match self.peer {
+            Peer::Klamm => format!("{}-{}", self.io, self.shards),
+            Peer::Kafka => "kafka".into(),
+        }
+    }
+}
+
+/// Every line that the broker has written, in order.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// A running (or killed) broker.
+pub struct Broker {
+    setup: Setup,
+    directory: tempfile::TempDir,
+    child: Option<Child>,
+    log: Log,
+    reader: Option<thread::JoinHandle<()>>,
+    port: u16,
+    /// When the process was started last.
+    launched: Instant,
+    good: bool,
+}
+
+impl Broker {
+    /// Starts a broker on a directory of its own and waits until it serves.
+    pub fn start(setup: &Setup) -> Result<Broker> {
+        let directory = tempfile::Builder::new().prefix("klamm-compat-").tempdir()?;
+        let mut broker = Broker {
+            setup: setup.clone(),
+            directory,
+            child: None,
+            log: Log::default(),
+            reader: None,
+            port: 0,
+            launched: Instant::now(),
+            good: false,
+        };
+        if setup.peer == Peer::Kafka {
+            fs::create_dir_all(broker.data())?;
+            fs::copy(kafka_template()?, broker.data().join("meta.properties"))?;
+        }
+        broker.launch()?;
+        Ok(broker)
+    }
+
+    fn launch(&mut self) -> Result<()> {
+        let mut command = match self.setup.peer {
+            Peer::Klamm => self.klamm_command()?,
+            Peer::Kafka => self.kafka_command()?,
+        };
+        let (output, writer) = std::io::pipe()?;
+        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(self.directory.path());
+        // SAFETY: prctl with these arguments is async-signal-safe and touches no memory.
+        unsafe {
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                Ok(())
+            })
+        };
+        self.launched = Instant::now();
+        self.child = Some(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
+        drop(command); // it holds the pipe's other end
+        let (sender, lines) = mpsc::channel();
+        let log = self.log.clone();
+        self.reader = Some(thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(std::result::Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                log.0.lock().unwrap().push(line.clone());
+                let _ = sender.send(line); // nobody listens any more once the broker serves
+            }
+        }));
+        self.wait_until_started(lines)
+    }
+
+    fn wait_until_started(&mut self, lines: mpsc::Receiver<String>) -> Result<()> {
+        let deadline = Instant::now() + START_WITHIN;
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.port = bound_port(&line).unwrap_or(self.port);
+                    if line.contains(STARTED) {
+                        ensure!(self.port != 0, "no line of the log named `{ADDRESS}PORT`");
+                        return Ok(());
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => bail!("no line `{STARTED}` within {START_WITHIN:?}"),
+                Err(mpsc::RecvTimeoutError::Disconnected) => bail!("the broker ended before it served"),
+            }
+        }
+    }
+
+    fn klamm_command(&self) -> Result<Command> {
+        let mut command = Command::new(klamm_binary()?);
+        // Such variables configure the broker; what the caller's environment holds is not part of a test.
+        let configures = |name: &str| name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+        std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        let mut set = |key: &str, value: &str| {
+            command.arg("--override").arg(format!("{key}={value}"));
+        };
+        // A restart keeps the port, so that clients find the broker again.
+        set("listeners", &format!("PLAINTEXT://127.0.0.1:{}", self.port));
+        set("log.dirs", &self.data().display().to_string());
+        set("klamm.io", self.setup.io);
+        set("klamm.shards", &self.setup.shards.to_string());
+        self.setup.overrides.iter().for_each(|(key, value)| set(key, value));
+        Ok(command)
+    }
+
+    fn kafka_command(&mut self) -> Result<Command> {
+        if self.port == 0 {
+            self.port = free_port()?;
+        }
+        let controller = free_port()?;
+        let mut properties = format!(
+            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\n\
+             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
+             share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
+            self.port,
+            self.data().display()
+        );
+        self.setup.overrides.iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
+        let file = self.directory.path().join("server.properties");
+        fs::write(&file, properties)?;
+        let mut command = Command::new("java");
+        command.args(kafka_flags()).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
+        command.args(["-cp", &cache::kafka_class_path(), "kafka.Kafka"]).arg(file);
+        Ok(command)
+    }
+
+    /// How long ago the process was started.
+    pub fn age(&self) -> Duration {
+        self.launched.elapsed()
+    }
+
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The directory with the broker's logs.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A place for a test's own files that vanishes with the broker.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the broker runs").id()
+    }
+
+    pub fn log_text(&self) -> String {
+        self.log.lines().join("\n")
+    }
+
+    /// Fails unless the process lives and has not complained about itself.
+    pub fn assert_alive(&mut self) -> Result<()> {
+        let child = self.child.as_mut().context("the broker was stopped")?;
+        if let Some(status) = child.try_wait()? {
+            bail!("the broker died: {status}");
+        }
+        self.assert_no_panic()
+    }
+
+    fn assert_no_panic(&self) -> Result<()> {
+        match self.log.lines().iter().find(|line| line.contains("panicked")) {
+            Some(line) => bail!("the broker panicked: {line}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Resident memory now, without the pages of files that it maps.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        status_bytes(self.pid(), "RssAnon:")
+    }
+
+    /// All resident memory now, as `ps` shows it.
+    pub fn rss_bytes(&self) -> Result<u64> {
+        status_bytes(self.pid(), "VmRSS:")
+    }
+
+    /// The largest address space so far: it shows memory that was asked for and never touched.
+    pub fn peak_address_space_bytes(&self) -> Result<u64> {
+        status_bytes(self.pid(), "VmPeak:")
+    }
+
+    /// Processor time that the process has used, user and system.
+    pub fn processor_time(&self) -> Result<Duration> {
+        processor_time(self.pid())
+    }
+
+    pub fn kill9(&mut self) -> Result<()> {
+        let mut child = self.child.take().context("the broker was stopped")?;
+        signal(child.id(), libc::SIGKILL);
+        child.wait()?;
+        self.join_reader();
+        Ok(())
+    }
+
+    /// Starts again on the same directory and port.
+    pub fn restart(&mut self) -> Result<()> {
+        ensure!(self.child.is_none(), "the broker still runs");
+        self.launch()
+    }
+
+    /// SIGTERM, then a clean end within the time that the broker promises.
+    pub fn stop(&mut self) -> Result<()> {
+        self.assert_alive()?;
+        let child = self.child.take().expect("alive");
+        let pid = child.id();
+        let limit = if self.setup.peer == Peer::Klamm { KLAMM_STOPS_WITHIN } else { KAFKA_STOPS_WITHIN };
+        let asked = Instant::now();
+        signal(pid, libc::SIGTERM);
+        let status = wait_within(child, KAFKA_STOPS_WITHIN)?;
+        let took = asked.elapsed();
+        self.join_reader();
+        // The JVM reports the signal as 128 + 15 although it ran its shutdown hooks.
+        let clean = status.code() == Some(0) || (self.setup.peer == Peer::Kafka && status.code() == Some(143));
+        ensure!(clean, "SIGTERM ended the broker with {status}");
+        ensure!(took <= limit, "SIGTERM took {took:?}, promised is {limit:?}");
+        self.assert_no_panic()
+    }
+
+    /// The end of a test that went well: a clean stop; the directory goes to `keep` for the final look at all files.
+    pub fn finish(mut self, keep: Option<&Path>) -> Result<()> {
+        if self.child.is_some() {
+            self.stop()?;
+        }
+        if let Some(keep) = keep {
+            fs::rename(self.data(), keep).or_else(|_| copy_tree(&self.data(), keep))?;
+        }
+        self.good = true;
+        Ok(())
+    }
+
+    fn join_reader(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            signal(child.id(), libc::SIGKILL);
+            let _ = child.wait();
+        }
+        self.join_reader();
+        if !self.good {
+            let lines = self.log.lines();
+            let tail = &lines[lines.len().saturating_sub(LOG_TAIL)..];
+            eprintln!("---- log of the broker {}, last {} of {} lines", self.setup.name(), tail.len(), lines.len());
+            tail.iter().for_each(|line| eprintln!("    {line}"));
+        }
+    }
+}
+
+/// The port in a line with `address=127.0.0.1:PORT`.
+fn bound_port(line: &str) -> Option<u16> {
+    let rest = &line[line.find(ADDRESS)? + ADDRESS.len()..];
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
+    digits.parse().ok()
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+/// Apache Kafka's own start script gives it a gigabyte and G1; tests are content with less.
+fn kafka_flags() -> Vec<String> {
+    match std::env::var("KLAMM_KAFKA_FLAGS") {
+        Ok(flags) => flags.split_whitespace().map(str::to_string).collect(),
+        Err(_) => ["-Xmx768m", "-XX:+UseSerialGC", "-Xshare:auto"].map(str::to_string).to_vec(),
+    }
+}
+
+/// `meta.properties` as Apache Kafka's own storage tool writes it, made once for all brokers of this process.
+fn kafka_template() -> Result<PathBuf> {
+    static TEMPLATE: OnceLock<std::result::Result<(tempfile::TempDir, PathBuf), String>> = OnceLock::new();
+    let made = TEMPLATE.get_or_init(|| format_kafka().map_err(|error| format!("{error:#}")));
+    match made {
+        Ok((_, file)) => Ok(file.clone()),
+        Err(error) => bail!("cannot format a directory for Apache Kafka: {error}"),
+    }
+}
+
+fn format_kafka() -> Result<(tempfile::TempDir, PathBuf)> {
+    let directory = tempfile::tempdir()?;
+    let data = directory.path().join("data");
+    let properties = directory.path().join("server.properties");
+    let text = "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:19093\n\
+                listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093\ncontroller.listener.names=CONTROLLER\n";
+    fs::write(&properties, format!("{text}log.dirs={}\n", data.display()))?;
+    let file = properties.display().to_string();
+    let arguments = ["format", "--cluster-id", "S2xhbW1Db21wYXRUZXN0cw", "--config", &file];
+    program::run(program::java("kafka.tools.StorageTool", &arguments), program::Input::Nothing)?;
+    Ok((directory, data.join("meta.properties")))
+}
+
+/// The binary to test: `KLAMM_BIN`, else a release build of the package beside this one.
+pub fn klamm_binary() -> Result<PathBuf> {
+    static BUILT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    if let Some(path) = std::env::var_os("KLAMM_BIN") {
+        return Ok(PathBuf::from(path));
+    }
+    match BUILT.get_or_init(|| build_klamm().map_err(|error| format!("{error:#}"))) {
+        Ok(path) => Ok(path.clone()),
+        Err(error) => bail!("cannot build klamm: {error}"),
+    }
+}
+
+fn build_klamm() -> Result<PathBuf> {
+    let manifest = cache::package().parent().context("no parent folder")?.join("Cargo.toml");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--bin", "klamm", "--message-format=json", "--manifest-path"]).arg(manifest);
+    let built = program::run_within(command, program::Input::Nothing, Duration::from_secs(1800))?;
+    let executable = |line: &str| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        (message["target"]["name"] == "klamm").then(|| message["executable"].as_str().map(PathBuf::from))?
+    };
+    built.text().lines().filter_map(executable).next_back().context("cargo named no executable")
+}
+
+/// Sends a signal to a process that this test started.
+pub fn signal(pid: u32, signal: libc::c_int) {
+    // SAFETY: kill takes two integers and touches no memory of ours.
+    unsafe { libc::kill(pid as libc::pid_t, signal) };
+}
+
+fn wait_within(mut child: Child, limit: Duration) -> Result<ExitStatus> {
+    let pid = child.id();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait()));
+    match receiver.recv_timeout(limit) {
+        Ok(status) => Ok(status?),
+        Err(_) => {
+            signal(pid, libc::SIGKILL);
+            bail!("the broker did not end within {limit:?}")
+        }
+    }
+}
+
+fn status_bytes(pid: u32, field: &str) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with(field)).context("no such field in /proc/PID/status")?;
+    let kib: u64 = line[field.len()..].trim().trim_end_matches(" kB").parse()?;
+    Ok(kib * 1024)
+}
+
+/// utime + stime of a process, from `/proc/PID/stat`.
+pub fn processor_time(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The second field is the name in parentheses and may hold anything; count from its end.
+    let rest = &stat[stat.rfind(')').context("no name in /proc/PID/stat")? + 2..];
+    let fields: Vec<&str> = rest.split(' ').collect();
+    let ticks: u64 = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
+    // SAFETY: sysconf takes an integer and touches no memory of ours.
+    let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) } as u64;
+    Ok(Duration::from_millis(ticks * 1000 / per_second))
+}
+
+/// For when the place to keep is on another file system than the directory.
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_is_found_in_a_log_line() {
+        assert_eq!(bound_port("INFO listener=PLAINTEXT address=127.0.0.1:34567"), Some(34567));
+        assert_eq!(bound_port("Kafka Server started address=127.0.0.1:80 more"), Some(80));
+        assert_eq!(bound_port("Kafka Server started"), None);
+        assert_eq!(bound_port("address=127.0.0.1:x"), None);
+    }
+}

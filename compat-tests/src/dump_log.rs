@@ -1,0 +1,121 @@
+//! Apache Kafka's own `kafka-dump-log` as a judge of the files that a broker wrote.
+//!
+//! Only directories of brokers that were stopped cleanly belong here. The tool ends with 0 whatever it finds; what counts
+//! is what it prints.
+
+use crate::program;
+use crate::{Result, bail, ensure};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
+const DEADLINE: Duration = Duration::from_secs(600);
+/// A topic of this name holds what a broker may accept although the tool dislikes it.
+pub const UNJUDGED: &str = "unjudged";
+/// What the tool prints about a batch whose checksum does not fit.
+const INVALID: &str = "isvalid: false";
+/// What it prints about bytes after the last whole batch.
+const TRAILING: &str = "invalid bytes at the end";
+
+/// Every `.log`, `.index` and `.timeindex` below `root` must be accepted; returns how many files that were.
+pub fn check_all(root: &Path) -> Result<usize> {
+    let mut files = Vec::new();
+    collect(root, &mut files)?;
+    files.sort();
+    let of = |ending: &str| -> Vec<PathBuf> {
+        files.iter().filter(|f| f.extension().is_some_and(|e| e == ending)).cloned().collect()
+    };
+    let (logs, indexes, times) = (of("log"), of("index"), of("timeindex"));
+    ensure!(!logs.is_empty(), "no log below {}", root.display());
+    let mut all = logs.clone();
+    all.extend(indexes.iter().chain(&times).cloned());
+    judge(&all, &["--deep-iteration", "--index-sanity-check"])?;
+    let indexes: Vec<PathBuf> = indexes.iter().chain(&times).cloned().collect();
+    judge(&indexes, &["--verify-index-only"])?;
+    let metadata: Vec<PathBuf> =
+        logs.iter().filter(|log| log.to_string_lossy().contains("__cluster_metadata-0")).cloned().collect();
+    judge(&metadata, &["--deep-iteration", "--cluster-metadata-decoder"])?;
+    Ok(all.len())
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        // A deleted topic's directory waits for its removal under this name; nobody promises what it holds.
+        let name = entry_name(&path);
+        if name.ends_with("-delete") || name.starts_with(UNJUDGED) {
+            continue;
+        }
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn entry_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn judge(files: &[PathBuf], flags: &[&str]) -> Result<()> {
+    let printed = tempfile::NamedTempFile::new()?;
+    // One virtual machine for as many files as fit on a command line.
+    for some in files.chunks(400) {
+        let list = some.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(",");
+        let mut command = program::java(CLASS, &["--files", &list]);
+        command.args(flags);
+        let output = program::run_to_file(command, printed.path(), DEADLINE)?;
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        let mut problems: Vec<String> = findings(&complaints).into_iter().map(str::to_string).collect();
+        for line in BufReader::new(fs::File::open(printed.path())?).split(b'\n') {
+            let line = String::from_utf8_lossy(&line?).into_owned();
+            if line.contains(INVALID) || line.contains(TRAILING) {
+                problems.push(line);
+            }
+        }
+        if !problems.is_empty() {
+            problems.truncate(40);
+            bail!("kafka-dump-log {} complains:\n    {}", flags.join(" "), problems.join("\n    "));
+        }
+    }
+    Ok(())
+}
+
+/// The lines of stderr that are findings. Release 4.3.1 itself calls the first record of every segment that does not begin
+/// at 0 non-consecutive ("-1 is followed by"), in Apache Kafka's own segments too.
+fn findings(complaints: &str) -> Vec<&str> {
+    let first_of_segment = |line: &&str| line.trim_start().starts_with("-1 is followed by");
+    let mut lines: Vec<&str> =
+        complaints.lines().filter(|line| !is_noise(line)).filter(|line| !first_of_segment(line)).collect();
+    let is_head = |line: &str| line.starts_with("Non-consecutive offsets in");
+    // A head with nothing left below it says nothing.
+    let bare: Vec<bool> = (0..lines.len())
+        .map(|i| is_head(lines[i]) && lines.get(i + 1).is_none_or(|next| !next.starts_with(' ')))
+        .collect();
+    let mut bare = bare.into_iter();
+    lines.retain(|_| !bare.next().unwrap_or(false));
+    lines
+}
+
+/// Lines on stderr that are no finding: the logging library talking about itself.
+fn is_noise(line: &str) -> bool {
+    line.trim().is_empty() || line.contains("SLF4J") || line.starts_with("WARNING: ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_record_of_a_segment_is_no_finding() {
+        let head = "Non-consecutive offsets in /a/1.log";
+        assert!(findings(&format!("{head}\n  -1 is followed by 140\n")).is_empty());
+        let real = format!("{head}\n  -1 is followed by 140\n  141 is followed by 143\n");
+        assert_eq!(findings(&real), [head, "  141 is followed by 143"]);
+        assert_eq!(findings("Mismatches in :/a/1.index\n"), ["Mismatches in :/a/1.index"]);
+    }
+}

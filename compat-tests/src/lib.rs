@@ -1,0 +1,17 @@
+//! The harness of the compatibility tests: real clients and the official tools against a real broker process.
+//!
+//! A test is a function that gets a running [`broker::Broker`]; [`suite::Suite`] runs it once for each back end and number
+//! of shards. With `KLAMM_PEER=kafka` the same tests run against Apache Kafka: that is how a test proves that it asks for
+//! what Kafka does, before it judges Klamm.
+
+pub mod broker;
+pub mod cache;
+pub mod clients;
+pub mod corpus;
+pub mod dump_log;
+pub mod program;
+pub mod raw;
+pub mod records;
+pub mod suite;
+
+pub use anyhow::{Context, Result, bail, ensure};

@@ -1,0 +1,139 @@
+//! Running a program to its end, with input, output and a deadline; a program that outlives its deadline is killed.
+
+use crate::{Context, Result, bail};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// More than any client of these tests needs, even on a machine that is busy with other work.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What a program left behind.
+pub struct Output {
+    pub code: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// The last lines of both streams, for a failure's message.
+    pub fn tail(&self) -> String {
+        let tail = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(4000)..]).into_owned();
+            text.lines().map(|l| format!("    {l}\n")).collect::<String>()
+        };
+        format!("stdout:\n{}stderr:\n{}", tail(&self.stdout), tail(&self.stderr))
+    }
+}
+
+/// What a program reads as its input.
+pub enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(PathBuf),
+}
+
+/// Runs `command` with its output going to a file, for outputs too large to hold; expects exit code 0.
+pub fn run_to_file(command: Command, path: &Path, deadline: Duration) -> Result<Output> {
+    let name = shown(&command);
+    let output = launch(command, Input::Nothing, Stdio::from(std::fs::File::create(path)?), deadline)?;
+    if output.code != Some(0) {
+        bail!("{name} ended with {:?}\n{}", output.code, output.tail());
+    }
+    Ok(output)
+}
+
+/// Runs `command` to its end; fails only if it cannot be started or outlives `deadline`.
+pub fn output(command: Command, input: Input, deadline: Duration) -> Result<Output> {
+    launch(command, input, Stdio::piped(), deadline)
+}
+
+fn launch(mut command: Command, input: Input, stdout: Stdio, deadline: Duration) -> Result<Output> {
+    let name = shown(&command);
+    let (stdin, bytes) = match input {
+        Input::Nothing => (Stdio::null(), None),
+        Input::Bytes(bytes) => (Stdio::piped(), Some(bytes)),
+        Input::File(path) => (Stdio::from(std::fs::File::open(path)?), None),
+    };
+    command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+    if let (Some(bytes), Some(mut pipe)) = (bytes, child.stdin.take()) {
+        // A program that ends before it has read everything makes this fail; its exit code tells the story.
+        thread::spawn(move || drop(pipe.write_all(&bytes)));
+    }
+    drop(command); // it holds the file's or the pipes' other ends
+    let stdout = child.stdout.take().map(drain);
+    let stderr = child.stderr.take().map(drain);
+    let pid = child.id();
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait()));
+    let ended = receiver.recv_timeout(deadline);
+    if ended.is_err() {
+        crate::broker::signal(pid, libc::SIGKILL);
+    }
+    let collect = |stream: Option<thread::JoinHandle<Vec<u8>>>| stream.and_then(|s| s.join().ok()).unwrap_or_default();
+    let mut output = Output { code: None, stdout: collect(stdout), stderr: collect(stderr) };
+    match ended {
+        Ok(status) => output.code = status?.code(),
+        Err(_) => bail!("{name} did not end within {deadline:?}\n{}", output.tail()),
+    }
+    Ok(output)
+}
+
+/// Runs `command` and expects exit code 0.
+pub fn run(command: Command, input: Input) -> Result<Output> {
+    run_within(command, input, DEADLINE)
+}
+
+pub fn run_within(command: Command, input: Input, deadline: Duration) -> Result<Output> {
+    let name = shown(&command);
+    let output = output(command, input, deadline)?;
+    if output.code != Some(0) {
+        bail!("{name} ended with {:?}\n{}", output.code, output.tail());
+    }
+    Ok(output)
+}
+
+/// A command line short enough for a message.
+fn shown(command: &Command) -> String {
+    let mut text = format!("{command:?}");
+    if let Some((end, _)) = text.char_indices().nth(600) {
+        text.truncate(end);
+        text += "…";
+    }
+    text
+}
+
+fn drain(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before a read error is still worth showing.
+        let _ = stream.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// `command("kcat", &["-L"])`: a command with its arguments.
+pub fn command<S: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[S]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+/// Flags that make a short-lived JVM start fast and stay small.
+pub const JAVA_FLAGS: &[&str] = &["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m", "-Xshare:auto"];
+
+/// A Java program with the official jars on its class path.
+pub fn java(class: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("java");
+    command.args(JAVA_FLAGS).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
+    command.args(["-cp", &crate::cache::java_class_path(), class]).args(arguments);
+    command
+}

@@ -1,0 +1,106 @@
+//! A suite: tests with the matrix of back ends and shards that each runs on, and the last look at what they wrote.
+//!
+//! Every test has a broker of its own. When all have run, `kafka-dump-log` must accept every file that the brokers left
+//! behind. The last line says `SUITE: N passed, N failed`; `scripts/test.sh` adds those lines up.
+
+use crate::broker::{self, Broker, Peer, Setup};
+use crate::{Result, dump_log};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+type Body = fn(&mut Broker) -> Result<()>;
+
+pub struct Suite {
+    name: &'static str,
+    trials: Vec<Trial>,
+    /// Where the directories of the brokers wait for the last look.
+    written: Arc<tempfile::TempDir>,
+}
+
+/// Both back ends with one and with two shards.
+pub const ALL: &[(&str, u32)] = &[("uring", 1), ("uring", 2), ("epoll", 1), ("epoll", 2)];
+/// Each back end once and each number of shards once.
+pub const BOTH: &[(&str, u32)] = &[("uring", 2), ("epoll", 1)];
+/// For what is slow and does not depend on the back end.
+pub const ONE: &[(&str, u32)] = &[("uring", 2)];
+
+impl Suite {
+    pub fn new(name: &'static str) -> Suite {
+        let written = tempfile::Builder::new().prefix("klamm-written-").tempdir().expect("a temporary directory");
+        Suite { name, trials: Vec::new(), written: Arc::new(written) }
+    }
+
+    /// Adds a test that runs on each cell of `matrix`, with `overrides` in the broker's configuration.
+    pub fn test(mut self, name: &str, matrix: &[(&'static str, u32)], overrides: &[(&str, &str)], body: Body) -> Suite {
+        for setup in setups(matrix) {
+            let setup = setup.with(overrides);
+            let title = format!("{name}::{}", setup.name());
+            let keep = self.written.path().join(format!("{name}.{}", setup.name()));
+            let written = Arc::clone(&self.written);
+            self.trials.push(Trial::test(title, move || {
+                let _alive = written;
+                run(&setup, keep, body).map_err(|error| Failed::from(format!("{error:#}")))
+            }));
+        }
+        self
+    }
+
+    /// Runs everything; the exit code is 0 only if something ran and nothing failed.
+    pub fn run(self) -> ExitCode {
+        let mut arguments = Arguments::from_args();
+        // Two at a time: the machines that run this have two cores, and a broker and a client share them.
+        arguments.test_threads.get_or_insert(2);
+        let listing = arguments.list;
+        let conclusion = libtest_mimic::run(&arguments, self.trials);
+        if listing {
+            return ExitCode::SUCCESS;
+        }
+        let (mut passed, mut failed) = (conclusion.num_passed, conclusion.num_failed);
+        if passed > 0 {
+            match dump_log::check_all(self.written.path()) {
+                Ok(files) => {
+                    println!("kafka-dump-log accepts the {files} files that these brokers wrote");
+                    passed += 1;
+                }
+                Err(error) => {
+                    println!("kafka-dump-log: {error:#}");
+                    failed += 1;
+                }
+            }
+        }
+        println!("{}: {passed} passed, {failed} failed", self.name);
+        if passed > 0 && failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn run(setup: &Setup, keep: PathBuf, body: Body) -> Result<()> {
+    let mut broker = Broker::start(setup)?;
+    body(&mut broker)?;
+    broker.finish(Some(&keep))
+}
+
+/// The cells to run: the matrix for Klamm, one for Apache Kafka.
+fn setups(matrix: &[(&'static str, u32)]) -> Vec<Setup> {
+    if broker::peer() == Peer::Kafka {
+        return vec![Setup::kafka()];
+    }
+    let possible = |io: &str| io != "uring" || uring_allowed();
+    matrix.iter().filter(|(io, _)| possible(io)).map(|&(io, shards)| Setup::klamm(io, shards)).collect()
+}
+
+/// Whether this kernel lets us use io_uring at all. Where it does not, only epoll can be tested, and one line says so.
+fn uring_allowed() -> bool {
+    static ALLOWED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *ALLOWED.get_or_init(|| {
+        // SAFETY: a null pointer where the kernel wants parameters: it answers EFAULT and touches nothing.
+        unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, std::ptr::null_mut::<u8>()) };
+        let errno = std::io::Error::last_os_error().raw_os_error();
+        let allowed = !matches!(errno, Some(libc::ENOSYS) | Some(libc::EPERM));
+        if !allowed {
+            println!("NOTE: this kernel forbids io_uring (errno {errno:?}); only the epoll back end is tested");
+        }
+        allowed
+    })
+}

@@ -1,0 +1,116 @@
+//! The official command line tools of Apache Kafka 4.3.1. `kafka-dump-log` runs at the end of every suite over all files.
+
+use compat_tests::broker::Broker;
+use compat_tests::program::{self, Input, Output};
+use compat_tests::suite::{BOTH, Suite};
+use compat_tests::{Result, ensure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    Suite::new("tools")
+        .test("topics", BOTH, &[], topics)
+        .test("console", BOTH, &[], console)
+        .test("get_offsets", BOTH, &[], get_offsets)
+        .test("delete_records", BOTH, &[], delete_records)
+        .test("api_versions", BOTH, &[], api_versions)
+        .run()
+}
+
+const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
+
+fn tool_with_input(broker: &Broker, class: &str, arguments: &[&str], input: &str) -> Result<Output> {
+    let mut command = program::java(class, &["--bootstrap-server", &broker.bootstrap()]);
+    command.args(arguments);
+    program::run(command, Input::Bytes(input.as_bytes().to_vec()))
+}
+
+fn tool(broker: &Broker, class: &str, arguments: &[&str]) -> Result<String> {
+    Ok(tool_with_input(broker, class, arguments, "")?.text())
+}
+
+fn refused(broker: &Broker, class: &str, arguments: &[&str], why: &str) -> Result<()> {
+    let mut command = program::java(class, &["--bootstrap-server", &broker.bootstrap()]);
+    command.args(arguments);
+    let output = program::output(command, Input::Nothing, program::DEADLINE)?;
+    ensure!(output.code == Some(1), "{arguments:?} was accepted\n{}", output.tail());
+    let said = format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr));
+    ensure!(said.contains(why), "{arguments:?}: expected `{why}`\n{}", output.tail());
+    Ok(())
+}
+
+fn topics(broker: &mut Broker) -> Result<()> {
+    let create = ["--create", "--topic", "tools", "--partitions", "2", "--config", "retention.ms=86400001"];
+    ensure!(tool(broker, TOPICS, &create)?.contains("Created topic tools."), "not created");
+    refused(broker, TOPICS, &create, "Topic 'tools' already exists")?;
+    refused(broker, TOPICS, &["--create", "--topic", "too/ls"], "contains one or more characters other than ASCII")?;
+    ensure!(tool(broker, TOPICS, &["--list"])?.lines().any(|line| line == "tools"), "not listed");
+    tool(broker, TOPICS, &["--alter", "--topic", "tools", "--partitions", "3"])?;
+    let text = tool(broker, TOPICS, &["--describe", "--topic", "tools"])?;
+    let head = "PartitionCount: 3\tReplicationFactor: 1\tConfigs: ";
+    ensure!(text.contains(head) && text.contains("retention.ms=86400001"), "{text}");
+    ensure!(text.contains("Partition: 2\tLeader: ") && text.contains("Isr: "), "{text}");
+    tool(broker, TOPICS, &["--delete", "--topic", "tools"])?;
+    ensure!(!tool(broker, TOPICS, &["--list"])?.lines().any(|line| line == "tools"), "still listed");
+    Ok(())
+}
+
+fn numbered(count: usize) -> String {
+    (0..count).map(|i| format!("key{i}:value {i}\n")).collect()
+}
+
+fn console_produce(broker: &Broker, topic: &str, lines: &str) -> Result<()> {
+    let class = "org.apache.kafka.tools.ConsoleProducer";
+    let arguments = ["--topic", topic, "--reader-property", "parse.key=true", "--reader-property", "key.separator=:"];
+    tool_with_input(broker, class, &arguments, lines).map(drop)
+}
+
+fn console(broker: &mut Broker) -> Result<()> {
+    let lines = numbered(1000);
+    tool(broker, TOPICS, &["--create", "--topic", "console", "--partitions", "1"])?;
+    console_produce(broker, "console", &lines)?;
+    let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+    let mut arguments =
+        vec!["--topic", "console", "--partition", "0", "--offset", "earliest", "--max-messages", "1000"];
+    arguments.extend(["--formatter-property", "print.key=true", "--formatter-property", "key.separator=:"]);
+    ensure!(tool(broker, class, &arguments)? == lines, "the lines came back changed");
+    let tail = ["--topic", "console", "--partition", "0", "--offset", "998", "--max-messages", "2"];
+    ensure!(tool(broker, class, &tail)? == "value 998\nvalue 999\n", "the tail came back changed");
+    Ok(())
+}
+
+fn get_offsets(broker: &mut Broker) -> Result<()> {
+    tool(broker, TOPICS, &["--create", "--topic", "counted", "--partitions", "2"])?;
+    console_produce(broker, "counted", &numbered(100))?;
+    let class = "org.apache.kafka.tools.GetOffsetShell";
+    let sum =
+        |text: &str| -> i64 { text.lines().filter_map(|line| line.rsplit(':').next()?.parse::<i64>().ok()).sum() };
+    let latest = tool(broker, class, &["--topic", "counted"])?;
+    ensure!(latest.lines().count() == 2 && sum(&latest) == 100, "latest: {latest}");
+    let earliest = tool(broker, class, &["--topic", "counted", "--time", "earliest"])?;
+    ensure!(earliest == "counted:0:0\ncounted:1:0\n", "earliest: {earliest}");
+    let newest = tool(broker, class, &["--topic", "counted", "--time", "max-timestamp"])?;
+    ensure!(newest.lines().count() == 2, "max-timestamp: {newest}");
+    Ok(())
+}
+
+fn delete_records(broker: &mut Broker) -> Result<()> {
+    tool(broker, TOPICS, &["--create", "--topic", "trimmed", "--partitions", "1"])?;
+    console_produce(broker, "trimmed", &numbered(100))?;
+    let file = broker.scratch("offsets.json");
+    std::fs::write(&file, r#"{"partitions":[{"topic":"trimmed","partition":0,"offset":30}],"version":1}"#)?;
+    let class = "org.apache.kafka.tools.DeleteRecordsCommand";
+    let text = tool(broker, class, &["--offset-json-file", &file.display().to_string()])?;
+    ensure!(text.contains("low_watermark: 30"), "{text}");
+    let earliest =
+        tool(broker, "org.apache.kafka.tools.GetOffsetShell", &["--topic", "trimmed", "--time", "earliest"])?;
+    ensure!(earliest == "trimmed:0:30\n", "{earliest}");
+    Ok(())
+}
+
+fn api_versions(broker: &mut Broker) -> Result<()> {
+    let text = tool(broker, "org.apache.kafka.tools.BrokerApiVersionsCommand", &[])?;
+    ensure!(text.contains(&format!("{} (id: ", broker.bootstrap())), "{text}");
+    ensure!(text.contains("Produce(0): 0 to 13") || text.contains("Produce(0): 3 to 13"), "{text}");
+    ensure!(text.contains("Fetch(1): 4 to 18"), "{text}");
+    Ok(())
+}

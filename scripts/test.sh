@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# The full test command: `scripts/test.sh` runs every suite, `scripts/test.sh SUITE…` the named ones.
+#
+#   static   fmt clippy licences
+#   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes)
+#   own      unit (cargo test of klamm), harness (the tests' own tests)
+#   clients  kcat librdkafka java tools clients ring big_file crash bad_input (see compat-tests/README.md)
+#   extra    big (100 MB through every codec), only when named
+#
+# Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
+# nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
+set -uo pipefail
+exec </dev/null
+source "$(dirname "$0")/cache.sh"
+cd "$KLAMM_ROOT" || exit 1
+ALL="fmt clippy licences schemas codec unit harness kcat librdkafka java tools clients ring big_file crash bad_input"
+CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash bad_input big "
+# No suite of these takes a tenth of it on an idle machine.
+SUITE_LIMIT=1800
+
+scratch=$(mktemp -d)
+export TMPDIR=$scratch
+# Ends what still runs and removes what the tests left; a broker dies with the test that started it.
+cleanup() {
+    local running
+    running=$(jobs -p)
+    [ -z "$running" ] || kill $running 2>/dev/null
+    rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+
+logs=$KLAMM_CACHE/logs
+mkdir -p "$logs"
+passed=0
+failed=0
+times=
+
+# Runs a command with its output in the suite's log, shown if it fails.
+logged() {
+    local suite=$1 code
+    shift
+    timeout --foreground "$SUITE_LIMIT" "$@" >"$logs/$suite.log" 2>&1
+    code=$?
+    if [ $code -ne 0 ]; then
+        echo "---- $suite failed with code $code: $* (the end of $logs/$suite.log)"
+        tail -n 300 "$logs/$suite.log"
+        echo "----"
+    fi
+    return $code
+}
+
+count() {
+    local suite=$1
+    passed=$((passed + $2))
+    failed=$((failed + $3))
+    echo "$suite: $2 passed, $3 failed"
+    times="$times $suite $((SECONDS - suite_began)) s,"
+}
+
+# A suite that is one check.
+check() {
+    local suite=$1
+    shift
+    if logged "$suite" "$@"; then count "$suite" 1 0; else count "$suite" 0 1; fi
+}
+
+# A suite of Rust's own test harness, which may print several results.
+cargo_tests() {
+    local suite=$1 code ok bad
+    shift
+    logged "$suite" cargo test "$@"
+    code=$?
+    ok=$(grep -oE '^test result: .* [0-9]+ passed' "$logs/$suite.log" | awk '{ n += $(NF-1) } END { print n + 0 }')
+    bad=$(grep -oE '^test result: .* [0-9]+ failed' "$logs/$suite.log" | awk '{ n += $(NF-1) } END { print n + 0 }')
+    # It may fail without a test that failed: it does not compile, or nothing ran.
+    if [ "$bad" -eq 0 ] && { [ $code -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
+    count "$suite" "$ok" "$bad"
+}
+
+# A suite whose last such line has the counts: "N passed, N failed", perhaps behind a name.
+counted() {
+    local suite=$1 code line ok bad
+    shift
+    logged "$suite" "$@"
+    code=$?
+    line=$(grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' "$logs/$suite.log" | tail -n 1)
+    ok=$(echo "${line#: }" | awk '{ print $1 + 0 }')
+    bad=$(echo "${line#: }" | awk '{ print $3 + 0 }')
+    if [ "$bad" -eq 0 ] && { [ $code -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
+    count "$suite" "$ok" "$bad"
+}
+
+client_suite() {
+    counted "$1" cargo test --locked --manifest-path compat-tests/Cargo.toml --test "$2"
+}
+
+build_broker() {
+    logged build cargo build --locked --release --bin klamm || return 1
+    export KLAMM_BIN=${KLAMM_BIN:-$CARGO_TARGET_DIR/release/klamm}
+}
+
+compat_clippy() {
+    cargo clippy --locked --all-targets -- -D warnings &&
+        cargo clippy --locked --manifest-path compat-tests/Cargo.toml --all-targets -- -D warnings
+}
+
+format() {
+    cargo fmt --check && cargo fmt --check --manifest-path compat-tests/Cargo.toml
+}
+export -f compat_clippy format
+
+run() {
+    case $1 in
+    fmt) check fmt bash -c format ;;
+    clippy) check clippy bash -c compat_clippy ;;
+    licences) check licences python3 -B scripts/check-licences.py Cargo.toml compat-tests/Cargo.toml ;;
+    schemas) counted schemas bash scripts/check-schemas.sh ;;
+    codec) counted codec bash scripts/check-codec.sh ;;
+    unit) cargo_tests unit --locked ;;
+    harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib ;;
+    big) KLAMM_BIG=1 client_suite big big_file ;;
+    *) client_suite "$1" "$1" ;;
+    esac
+}
+
+for suite in ${*:-$ALL}; do
+    case " $ALL big " in
+    *" $suite "*) ;;
+    *) echo "no suite is called $suite; there are: $ALL big" >&2 && exit 2 ;;
+    esac
+done
+
+suite_began=$SECONDS
+scope=build
+for suite in ${*:-$ALL}; do
+    case "$CLIENT_SUITES schemas codec " in *" $suite "*) scope=all ;; esac
+done
+if ! logged prepare bash scripts/prepare.sh $scope; then
+    count prepare 0 1
+    echo "$passed passed, $failed failed"
+    exit 1
+fi
+
+built=no
+for suite in ${*:-$ALL}; do
+    suite_began=$SECONDS
+    if [[ $CLIENT_SUITES == *" $suite "* && $built == no ]]; then
+        built=yes
+        if [ "${KLAMM_PEER:-klamm}" = klamm ] && ! build_broker; then
+            count build 0 1
+            break
+        fi
+    fi
+    run "$suite"
+done
+
+echo "time:${times%,}; in all $SECONDS s"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
