@@ -42,6 +42,18 @@ struct Checkpoints {
     recovery_points: Offsets,
     log_start_offsets: Offsets,
     high_watermarks: Offsets,
+    /// The files may name partitions that are gone.
+    has_forgotten: bool,
+}
+
+impl Checkpoints {
+    fn retain(&mut self, keep: impl Fn(&Name) -> bool) {
+        for offsets in [&mut self.recovery_points, &mut self.log_start_offsets, &mut self.high_watermarks] {
+            let before = offsets.len();
+            offsets.retain(|name, _| keep(name));
+            self.has_forgotten |= offsets.len() < before;
+        }
+    }
 }
 
 /// An open log directory, ours as long as this lives.
@@ -76,6 +88,7 @@ impl LogDirectory {
                 recovery_points: read_offsets(&*disk, &path.join(RECOVERY_POINTS)).unwrap_or_default(),
                 log_start_offsets: read_offsets(&*disk, &path.join(LOG_START_OFFSETS)).unwrap_or_default(),
                 high_watermarks: read_offsets(&*disk, &path.join(HIGH_WATERMARKS)).unwrap_or_default(),
+                has_forgotten: false,
             }),
             disk,
             path,
@@ -104,6 +117,10 @@ impl LogDirectory {
             }
         }
         self.partitions.sort_unstable();
+        // What is written of a deleted partition must not be believed of a later one of the same name.
+        let present = &self.partitions;
+        let checkpoints = self.checkpoints.get_mut().unwrap_or_else(PoisonError::into_inner);
+        checkpoints.retain(|name| present.binary_search(name).is_ok());
         Ok(())
     }
 
@@ -179,6 +196,10 @@ impl LogDirectory {
 
     /// Opens or makes one partition's log. Blocks.
     pub fn open_log(&self, identity: Identity, config: LogConfig, now: TimestampMs) -> Result<Log, Error> {
+        if self.checkpoints().has_forgotten {
+            // The new log may bear the name of one that is gone but still stands in the files.
+            self.checkpoint([])?;
+        }
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = self.checkpointed(&identity);
         Log::open(self.disk.clone(), directory, config, identity, checkpointed, now)
@@ -227,39 +248,36 @@ impl LogDirectory {
         Ok(to)
     }
 
-    /// Drops a deleted partition from the checkpoints.
+    /// Drops a deleted partition from the checkpoints; they are written before the next log is made.
     pub fn forget(&self, topic: &str, partition: PartitionIndex) {
-        let name = (topic.to_string(), partition);
-        let mut checkpoints = self.checkpoints();
-        let Checkpoints { recovery_points, log_start_offsets, high_watermarks } = &mut *checkpoints;
-        for offsets in [recovery_points, log_start_offsets, high_watermarks] {
-            offsets.remove(&name);
-        }
+        self.checkpoints().retain(|(t, p)| (t.as_str(), *p) != (topic, partition));
     }
 
     /// Writes the three checkpoints. Partitions that are not named keep what was known of them. Blocks.
     pub fn checkpoint(&self, states: impl IntoIterator<Item = PartitionState>) -> Result<(), Error> {
-        let mut checkpoints = self.checkpoints();
+        let checkpoints = &mut *self.checkpoints();
         for state in states {
             let name = (state.topic, state.partition);
             checkpoints.recovery_points.insert(name.clone(), state.recovery_point);
             checkpoints.log_start_offsets.insert(name.clone(), state.log_start_offset);
             checkpoints.high_watermarks.insert(name, state.high_watermark);
         }
-        let Checkpoints { recovery_points, log_start_offsets, high_watermarks } = &*checkpoints;
+        let Checkpoints { recovery_points, log_start_offsets, high_watermarks, has_forgotten } = checkpoints;
         // The start offsets come first: a recovery point without its start offset would bring deleted records back.
         let files = [
-            (LOG_START_OFFSETS, log_start_offsets),
-            (RECOVERY_POINTS, recovery_points),
-            (HIGH_WATERMARKS, high_watermarks),
+            (LOG_START_OFFSETS, &*log_start_offsets),
+            (RECOVERY_POINTS, &*recovery_points),
+            (HIGH_WATERMARKS, &*high_watermarks),
         ];
-        files.into_iter().try_for_each(|(name, offsets)| {
+        for (name, offsets) in files {
             let lines = offsets.iter().filter(|(_, offset)| name != LOG_START_OFFSETS || offset.0 > 0);
             let lines: Vec<_> = lines.map(|((topic, n), offset)| format!("{topic} {n} {offset}")).collect();
             let path = self.path.join(name);
             let text = checkpoint::encode(lines.into_iter());
-            self.disk.replace(&path, text.as_bytes()).map_err(Error::io("write", &path))
-        })
+            self.disk.replace(&path, text.as_bytes()).map_err(Error::io("write", &path))?;
+        }
+        *has_forgotten = false;
+        Ok(())
     }
 
     /// Says that all logs were closed and checkpointed. The last thing to be written. Blocks.
@@ -425,6 +443,32 @@ mod tests {
         assert_eq!(leftovers.len(), 1);
         leftovers.iter().for_each(|leftover| leftover.run().unwrap());
         assert_eq!(disk.list(Path::new("/data")).unwrap().iter().filter(|e| e.is_directory).count(), 2);
+    }
+
+    #[test]
+    fn nothing_of_a_deleted_partition_is_believed_of_its_successor() {
+        for restart in [false, true] {
+            let disk = SimulatedDisk::default();
+            let mut ours = directory(&disk);
+            let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
+            for _ in 0..9 {
+                testing::put(&log, &testing::batch(&[1], 10, None));
+            }
+            drop(log.delete_records_before(Offset(5)).unwrap());
+            ours.checkpoint([state(&log)]).unwrap();
+            drop(log.delete([3; 16]).unwrap());
+            if restart {
+                drop(ours);
+                ours = directory(&disk);
+            } else {
+                ours.forget("t", PartitionIndex(0));
+            }
+            let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
+            testing::put(&log, &testing::batch(&[1], 10, None));
+            drop((log, ours));
+            let log = directory(&disk).open_log(identity(0), LogConfig::default(), NOW).unwrap();
+            assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(0), Offset(1)));
+        }
     }
 
     #[test]
