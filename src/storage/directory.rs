@@ -5,7 +5,7 @@
 
 use super::checkpoint;
 use super::error::Error;
-use super::log::{Checkpointed, Identity, Log, LogConfig, Removal};
+use super::log::{Checkpointed, Flush, Identity, Log, LogConfig, Removal};
 use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
 use crate::io::disk::{Disk, Lock, Open};
@@ -22,6 +22,8 @@ const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
 const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 const MAX_MARKER_BYTES: u64 = 4096;
+/// From so many logs on that have something to be synced, the whole file system is: each log takes some seven syncs.
+const SYNC_AT_ONCE_FROM: usize = 4;
 
 /// A partition by name, as checkpoints and directories call it.
 type Name = (String, PartitionIndex);
@@ -239,6 +241,22 @@ impl LogDirectory {
         all.into_iter().map(|(_, result)| result).collect()
     }
 
+    /// Closes logs of this directory, for a stop: many are synced with one call. The answers in the same order. Blocks.
+    pub fn close_logs(&self, logs: &[&Log], now: TimestampMs) -> Vec<Result<Offset, Error>> {
+        let closed: Vec<_> = logs.iter().map(|log| log.close_unsynced()).collect();
+        let unsynced = closed.iter().flatten().filter(|flush| !flush.is_empty()).count();
+        let at_once = unsynced >= SYNC_AT_ONCE_FROM && self.disk.sync_file_system(&self.path).is_ok();
+        let finish = |(log, closed): (&&Log, Result<Flush, Error>)| {
+            let flush = closed?;
+            if !at_once {
+                flush.run()?;
+            }
+            log.flushed(&flush, now);
+            Ok(flush.up_to)
+        };
+        logs.iter().zip(closed).map(finish).collect()
+    }
+
     /// Renames the directory of a partition that no topic claims, as Kafka does; its content stays for the operator.
     pub fn set_aside_stray(&self, topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> Result<PathBuf, Error> {
         let from = self.path.join(names::partition_directory(topic, partition));
@@ -394,8 +412,9 @@ mod tests {
                 testing::put(log, &testing::batch(&[1, 2], 10, None));
             }
             drop(log.delete_records_before(Offset(n as i64 / 2)).unwrap());
-            log.close(NOW).unwrap();
         }
+        let ends = ours.close_logs(&logs.iter().collect::<Vec<_>>(), NOW);
+        assert!(ends.iter().enumerate().all(|(n, end)| end.as_ref().is_ok_and(|end| end.0 == 2 * n as i64)));
         ours.checkpoint(logs.iter().map(state)).unwrap();
         ours.mark_clean(77).unwrap();
         drop((ours, logs));

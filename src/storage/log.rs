@@ -155,6 +155,10 @@ impl Flush {
         self.sync_directories()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.directories.is_empty()
+    }
+
     /// The sync of the directories, for a caller that syncs the files itself; `None` if no name is new. It blocks.
     pub fn directories_sync(&self) -> Option<Box<dyn FnOnce() -> std::io::Result<()> + Send>> {
         if self.directories.is_empty() {
@@ -581,16 +585,21 @@ impl Log {
     /// Writes and syncs everything, so that the log can be opened as clean at the end offset returned. Takes nothing more
     /// afterwards. Blocks.
     pub fn close(&self, now: TimestampMs) -> Result<Offset, Error> {
+        let flush = self.close_unsynced()?;
+        flush.run()?;
+        self.flushed(&flush, now);
+        Ok(flush.up_to)
+    }
+
+    /// As [`Log::close`], but what must be synced is left to the caller, who may do it for many logs at once.
+    pub fn close_unsynced(&self) -> Result<Flush, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
         let finished = self.finish(&mut writer, &config);
         finished.map_err(|error| self.fail(&mut writer, error))?;
         let flush = self.flush_locked(&mut writer, true);
         self.set_offline();
-        drop(writer);
-        flush.run()?;
-        self.flushed(&flush, now);
-        Ok(flush.up_to)
+        Ok(flush)
     }
 
     fn finish(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
