@@ -32,6 +32,8 @@ pub struct Hosting {
     directories: Vec<LogDirectory>,
     directory_ids: Vec<Uuid>,
     next_number: u64,
+    /// What the checkpoints hold, so that an idle broker writes nothing.
+    checkpointed: Vec<Vec<PartitionState>>,
 }
 
 impl Hosting {
@@ -57,7 +59,8 @@ impl Hosting {
                 removal.run()?;
             }
         }
-        Ok(Hosting { config: config.clone(), cluster_id, directories, directory_ids, next_number: 0 })
+        let checkpointed = vec![Vec::new(); directories.len()];
+        Ok(Hosting { config: config.clone(), cluster_id, directories, directory_ids, next_number: 0, checkpointed })
     }
 
     /// Where the metadata log is.
@@ -242,7 +245,7 @@ impl Hosting {
     }
 
     /// Writes down recovery points, log start offsets and high watermarks; `true` if all directories took them. Blocks.
-    pub fn checkpoint(&self, view: &View) -> bool {
+    pub fn checkpoint(&mut self, view: &View) -> bool {
         let mut states: Vec<Vec<PartitionState>> = self.directories.iter().map(|_| Vec::new()).collect();
         for partition in view.partitions() {
             if let Some(at) = self.at(partition) {
@@ -250,10 +253,16 @@ impl Hosting {
             }
         }
         let mut all = true;
-        for (directory, states) in self.directories.iter().zip(states) {
-            if let Err(failure) = directory.checkpoint(states) {
-                error!("{failure}");
-                all = false;
+        for ((directory, states), known) in self.directories.iter().zip(states).zip(&mut self.checkpointed) {
+            if states == *known {
+                continue;
+            }
+            match directory.checkpoint(states.iter().cloned()) {
+                Ok(()) => *known = states,
+                Err(failure) => {
+                    error!("{failure}");
+                    all = false;
+                }
             }
         }
         all
@@ -261,7 +270,7 @@ impl Hosting {
 
     /// Closes every log, several at once; `true` if all were closed and checkpointed, so that the directories may be
     /// marked as clean. Blocks.
-    pub fn close(&self, view: &View, now: TimestampMs) -> bool {
+    pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
         let partitions: Vec<_> = view.partitions().collect();
         let threads = self.config.num_recovery_threads_per_data_dir.max(1);
         let close = |partition: &Partition| match partition.log.close(now) {
@@ -273,10 +282,11 @@ impl Hosting {
         };
         let share = partitions.len().div_ceil(threads).max(1);
         let closed = std::thread::scope(|scope| {
-            let close_all = |part: &[&Arc<Partition>]| part.iter().fold(true, |all, partition| close(partition) && all);
-            let running: Vec<_> = partitions.chunks(share).map(|part| scope.spawn(move || close_all(part))).collect();
+            // Every log is closed, whatever became of the one before it.
+            let failures = |part: &[&Arc<Partition>]| part.iter().filter(|partition| !close(partition)).count();
+            let running: Vec<_> = partitions.chunks(share).map(|part| scope.spawn(move || failures(part))).collect();
             // A panic there is a bug of ours: nothing is marked as clean.
-            running.into_iter().fold(true, |all, thread| thread.join().unwrap_or(false) && all)
+            running.into_iter().map(|thread| thread.join().unwrap_or(1)).sum::<usize>() == 0
         });
         self.checkpoint(view) && closed
     }

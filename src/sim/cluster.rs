@@ -11,7 +11,7 @@ use crate::config::{Config, Layers};
 use crate::io::driver::Driver;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
-use crate::model::{TimestampMs, Uuid};
+use crate::model::TimestampMs;
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::watch::ShardId;
 use crate::server::Server;
@@ -69,7 +69,7 @@ impl Cluster {
 
     fn boot(&mut self) {
         let disk = Arc::new(self.disk.clone());
-        let mut controller = Controller::open(disk, &self.config, Uuid::ONE, SURROUNDINGS).unwrap();
+        let mut controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).unwrap();
         let (queue, work) = Queue::new();
         let shards = self.config.shards.unwrap_or(1);
         let shared = Arc::new(Shared::new(self.config.clone(), controller.published(), shards, queue));
