@@ -13,7 +13,7 @@ use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const LOCK_FILE: &str = ".lock";
@@ -69,6 +69,8 @@ pub struct LogDirectory {
     partitions: Vec<Name>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
+    /// A log could not be opened, so nobody knows whether it is in order.
+    has_unopened: AtomicBool,
     _lock: Box<dyn Lock>,
 }
 
@@ -100,6 +102,7 @@ impl LogDirectory {
             partitions: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
+            has_unopened: AtomicBool::new(false),
             _lock: lock,
         };
         directory.list()?;
@@ -204,7 +207,8 @@ impl LogDirectory {
         }
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = self.checkpointed(&identity);
-        Log::open(self.disk.clone(), directory, config, identity, checkpointed, now)
+        let opened = Log::open(self.disk.clone(), directory, config, identity, checkpointed, now);
+        opened.inspect_err(|_| self.has_unopened.store(true, Ordering::Release))
     }
 
     /// Opens many logs on so many threads at once; the answers in the same order, each for itself. Blocks.
@@ -301,6 +305,10 @@ impl LogDirectory {
     /// Says that all logs were closed and checkpointed. The last thing to be written. Blocks.
     pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), Error> {
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
+        if self.has_unopened.load(Ordering::Acquire) {
+            let why = "is not marked as clean, because a log in it could not be opened".to_string();
+            return Err(Error::Unusable { path: self.path.clone(), why });
+        }
         let content = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
         let write = || {
             let file = self.disk.open(&path, Open::Create)?;
@@ -441,6 +449,7 @@ mod tests {
         wanted[1].0.topic_id = Uuid([1; 16]);
         let opened: Vec<_> = ours.open_logs(&wanted, 2, NOW).iter().map(Result::is_ok).collect();
         assert_eq!(opened, [true, false, true]);
+        assert!(ours.mark_clean(1).is_err(), "the next start must look at what this one could not");
     }
 
     #[test]

@@ -129,7 +129,7 @@ pub struct Written {
     pub bytes: u64,
     /// `flush.messages` or `flush.ms` asks for a flush now.
     pub wants_sync: bool,
-    /// A segment was sealed and is not on the platter yet: [`Log::flush_sealed`] is due.
+    /// A segment was sealed. A flush is due that nobody waits for: it keeps recovery short where nobody asks for syncs.
     pub rolled: bool,
 }
 
@@ -143,7 +143,6 @@ pub struct Flush {
     disk: Arc<dyn Disk>,
     /// Of the log, for messages.
     directory: PathBuf,
-    has_active: bool,
 }
 
 impl Flush {
@@ -502,26 +501,14 @@ impl Log {
     /// What must be synced so that everything published so far survives.
     pub fn flush(&self) -> Result<Flush, Error> {
         let mut writer = self.lock_writer()?;
-        Ok(self.flush_locked(&mut writer, true))
+        Ok(self.flush_locked(&mut writer))
     }
 
-    /// The same for the sealed segments only; `None` if they are on the platter. Without `flush.messages` this is what
-    /// keeps recovery short: it is due after a roll ([`Written::rolled`]), off the shard's thread.
-    pub fn flush_sealed(&self) -> Result<Option<Flush>, Error> {
-        if self.recovery_point() >= self.view.load().active().base_offset {
-            return Ok(None);
-        }
-        let mut writer = self.lock_writer()?;
-        Ok(Some(self.flush_locked(&mut writer, false)))
-    }
-
-    fn flush_locked(&self, writer: &mut Writer, has_active: bool) -> Flush {
+    fn flush_locked(&self, writer: &mut Writer) -> Flush {
         let view = self.view.load();
-        let up_to = if has_active { view.end_offset } else { view.active().base_offset };
-        let wanted = |s: &&Arc<Segment>| s.base_offset < up_to && (has_active || !Arc::ptr_eq(s, view.active()));
-        let unsynced =
-            if up_to > self.recovery_point() { view.floor(self.recovery_point()).. } else { view.segments.len().. };
-        let mut files: Vec<_> = view.segments[unsynced].iter().filter(wanted).map(|s| s.log.clone()).collect();
+        let up_to = view.end_offset;
+        let first = if up_to > self.recovery_point() { view.floor(self.recovery_point()) } else { view.segments.len() };
+        let mut files: Vec<_> = view.segments[first..].iter().map(|segment| segment.log.clone()).collect();
         files.append(&mut writer.unsynced);
         let mut directories = Vec::new();
         if writer.names_version > self.names_synced.load(Ordering::Acquire) {
@@ -530,7 +517,7 @@ impl Log {
             directories.extend(self.directory.parent().map(Path::to_path_buf));
         }
         let (names_version, disk, directory) = (writer.names_version, self.disk.clone(), self.directory.clone());
-        Flush { up_to, files, directories, names_version, disk, directory, has_active }
+        Flush { up_to, files, directories, names_version, disk, directory }
     }
 
     /// Notes that a flush has succeeded. One that failed is told to [`Log::set_offline`] instead: after a failed sync
@@ -538,9 +525,7 @@ impl Log {
     pub fn flushed(&self, flush: &Flush, now: TimestampMs) {
         self.recovery_point.fetch_max(flush.up_to.0, Ordering::AcqRel);
         self.names_synced.fetch_max(flush.names_version, Ordering::AcqRel);
-        if flush.has_active {
-            self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);
-        }
+        self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);
     }
 
     /// Takes nothing more from now on. What was published stays readable as far as the disk lets it.
@@ -597,7 +582,7 @@ impl Log {
         let mut writer = self.lock_writer()?;
         let finished = self.finish(&mut writer, &config);
         finished.map_err(|error| self.fail(&mut writer, error))?;
-        let flush = self.flush_locked(&mut writer, true);
+        let flush = self.flush_locked(&mut writer);
         self.set_offline();
         Ok(flush)
     }
