@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -20,10 +21,12 @@ use crate::io::{clock, random, threads};
 use crate::metadata;
 use crate::model::Uuid;
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::hosting::Hosting;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Shared};
 use crate::shard::mailbox::Mailbox;
+use crate::storage::directory::LogDirectory;
 
 const SURROUNDINGS: Surroundings = Surroundings { wall: clock::wall, random: random::bytes };
 
@@ -34,6 +37,27 @@ pub struct Broker {
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
     addresses: Vec<SocketAddr>,
+}
+
+fn random_id() -> String {
+    Uuid::from_random_bytes(random::bytes()).to_string()
+}
+
+/// Gives the log directories an identity without starting anything, as `kafka-storage format` does; answers the cluster
+/// id. Directories that have one are refused, or left as they are with `ignore_formatted`.
+pub fn format(config: &Config, cluster_id: Option<String>, ignore_formatted: bool) -> Result<String, String> {
+    let cluster_id = cluster_id.unwrap_or_else(random_id);
+    for path in config.log_dirs.iter().map(PathBuf::from) {
+        let directory = LogDirectory::open(Arc::new(RealDisk), path).map_err(|failure| failure.to_string())?;
+        if directory.meta().is_some() && !ignore_formatted {
+            return Err(format!(
+                "{} is formatted already; --ignore-formatted leaves it so",
+                directory.path().display()
+            ));
+        }
+    }
+    let hosting = Hosting::open(Arc::new(RealDisk), config, &cluster_id, random::bytes);
+    Ok(hosting.map_err(|failure| failure.to_string())?.cluster_id().to_string())
 }
 
 /// What a shard's thread is told while the broker starts.
@@ -54,11 +78,10 @@ struct Starting {
 
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
-    pub fn start(config: Config, cluster_id: Option<Uuid>) -> Result<Broker, String> {
+    pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
-        let cluster_id = cluster_id.unwrap_or_else(|| Uuid::from_random_bytes(random::bytes()));
-        let opened = Controller::open(Arc::new(RealDisk), &config, cluster_id, SURROUNDINGS);
+        let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
         let mut controller = opened.map_err(|failure| failure.to_string())?;
 
         let (queue, work) = Queue::new();

@@ -21,4 +21,6 @@ pub mod storage;
 pub mod wire;
 
 #[cfg(test)]
+mod sim;
+#[cfg(test)]
 mod tidy;

@@ -6,7 +6,7 @@
 mod args;
 mod log;
 
-use crate::broker::Broker;
+use crate::broker::{self, Broker};
 use crate::config::{Config, Layers, properties};
 use crate::model::Uuid;
 use ::log::info;
@@ -91,7 +91,7 @@ fn checked_cluster_id(text: String) -> Result<String, String> {
 fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot watch for signals: {error}"))?;
     let node_id = config.node_id;
-    let broker = Broker::start(config, cluster_id.and_then(|id| Uuid::parse(&id)))?;
+    let broker = Broker::start(config, cluster_id)?;
     let addresses: Vec<_> = broker.addresses().iter().map(|address| format!("address={address}")).collect();
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     let signal = signals.forever().next();
@@ -102,8 +102,10 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
 }
 
 /// Gives the log directories their identity.
-fn format(_config: Config, _cluster_id: Option<String>, _ignore_formatted: bool) -> Result<(), String> {
-    Err("this build has no broker".into())
+fn format(config: Config, cluster_id: Option<String>, ignore_formatted: bool) -> Result<(), String> {
+    let cluster_id = broker::format(&config, cluster_id, ignore_formatted)?;
+    println!("Formatted {} with cluster id {cluster_id}", config.log_dirs.join(", "));
+    Ok(())
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ impl Layers {
         merged.extend(environment);
         merged.extend(self.overrides.iter().cloned());
         mirror_node_id(&mut merged);
+        open_advertised(&mut merged);
         merged
     }
 }
@@ -123,6 +124,14 @@ fn mirror_node_id(merged: &mut BTreeMap<String, String>) {
     if let Some(id) = node.as_ref().or(broker.as_ref()) {
         merged.entry("node.id".into()).or_insert_with(|| id.clone());
         merged.entry("broker.id".into()).or_insert_with(|| id.clone());
+    }
+}
+
+/// Whoever advertises an address wants to be reached: then Kafka's own default for `listeners` holds, all interfaces,
+/// instead of our loopback address. Compose files lean on it.
+fn open_advertised(merged: &mut BTreeMap<String, String>) {
+    if merged.contains_key("advertised.listeners") {
+        merged.entry("listeners".into()).or_insert_with(|| "PLAINTEXT://:9092".into());
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Config {
     pub max_incremental_fetch_session_cache_slots: u32,
     pub max_request_partition_size_limit: u32,
     pub producer_id_expiration_ms: i64,
+    /// Threads for opening and closing logs, for each log directory.
+    pub num_recovery_threads_per_data_dir: usize,
     pub io: IoChoice,
     /// `None`: one per core.
     pub shards: Option<usize>,
@@ -134,6 +136,7 @@ impl Config {
             max_incremental_fetch_session_cache_slots: s.size("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: s.size("max.request.partition.size.limit"),
             producer_id_expiration_ms: s.long("producer.id.expiration.ms"),
+            num_recovery_threads_per_data_dir: s.size("num.recovery.threads.per.data.dir") as usize,
             io,
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),

@@ -29,6 +29,12 @@ fn nothing_said_is_a_valid_configuration_on_loopback() {
     assert!(topic.cleanup_delete && !topic.cleanup_compact);
 }
 
+#[test]
+fn an_advertised_address_opens_all_interfaces() {
+    let (config, _) = load(&[("advertised.listeners", "PLAINTEXT://broker:9092")]).unwrap();
+    assert_eq!((config.listeners[0].host.as_deref(), config.listeners[0].port), (None, 9092));
+}
+
 /// The keys of the `server.properties` that Apache Kafka 4 ships.
 const STOCK: &str = "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers=localhost:9093
 listeners=PLAINTEXT://:9092,CONTROLLER://:9093\ninter.broker.listener.name=PLAINTEXT

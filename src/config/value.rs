@@ -57,9 +57,8 @@ pub enum Valid {
     Fraction(f64, f64),
     OneOf(&'static [&'static str]),
     OneOfIgnoringCase(&'static [&'static str]),
-    /// A list of these, none twice.
+    /// A list of these.
     ListOf(&'static [&'static str]),
-    NoDuplicates,
     NotEmpty,
     /// `*`, or `partition:broker` pairs.
     ThrottledReplicas,
@@ -99,8 +98,22 @@ fn parse_type(text: &str, kind: Type) -> Result<Value, String> {
         }
         Type::Text | Type::Class | Type::Password => Ok(Value::Text(text.to_string())),
         Type::List if text.is_empty() => Ok(Value::List(Vec::new())),
-        Type::List => Ok(Value::List(text.split(',').map(|item| item.trim().to_string()).collect())),
+        Type::List => list(text),
     }
+}
+
+/// An item that stands there twice counts once (KIP-1161).
+fn list(text: &str) -> Result<Value, String> {
+    let mut items: Vec<String> = Vec::new();
+    for item in text.split(',').map(str::trim) {
+        if item.is_empty() {
+            return Err("The items of a list must not be empty".into());
+        }
+        if !items.iter().any(|i| i == item) {
+            items.push(item.to_string());
+        }
+    }
+    Ok(Value::List(items))
 }
 
 fn check(value: &Value, valid: Valid) -> Result<(), String> {
@@ -117,8 +130,7 @@ fn check(value: &Value, valid: Valid) -> Result<(), String> {
             (!all.iter().any(|a| a.eq_ignore_ascii_case(t))).then(|| one_of(all))
         }
         (Value::Text(t), Valid::NotEmpty) => t.is_empty().then(|| "String must be non-empty".to_string()),
-        (Value::List(items), Valid::ListOf(all)) => list_of(items, all).or_else(|| duplicate(items)),
-        (Value::List(items), Valid::NoDuplicates) => duplicate(items),
+        (Value::List(items), Valid::ListOf(all)) => list_of(items, all),
         (Value::List(items), Valid::ThrottledReplicas) => throttled(items),
         _ => None,
     };
@@ -139,11 +151,6 @@ fn one_of(all: &[&str]) -> String {
 
 fn list_of(items: &[String], all: &[&str]) -> Option<String> {
     (!items.iter().all(|item| all.contains(&item.as_str()))).then(|| one_of(all))
-}
-
-fn duplicate(items: &[String]) -> Option<String> {
-    let twice = items.iter().enumerate().find(|(at, item)| items[..*at].contains(item))?;
-    Some(format!("The value {} stands there twice", twice.1))
 }
 
 fn throttled(items: &[String]) -> Option<String> {
@@ -194,6 +201,7 @@ mod tests {
             ("1.7976931348623157E308", Type::Double, "1.7976931348623157E308"),
             ("10000000", Type::Double, "1.0E7"),
             ("", Type::List, ""),
+            ("a,b,a", Type::List, "a,b"),
         ];
         for (text, kind, printed) in table {
             assert_eq!(parse(text, kind, Valid::Any).unwrap().to_string(), printed, "{text:?}");
@@ -214,7 +222,7 @@ mod tests {
             ("NaN", Type::Double, Valid::Fraction(0.0, 1.0), "Value must be between 0 and 1"),
             ("x", Type::Text, Valid::OneOf(&["a", "b"]), "String must be one of: a, b"),
             ("a,x", Type::List, Valid::ListOf(&["a", "b"]), "String must be one of: a, b"),
-            ("a,a", Type::List, Valid::ListOf(&["a", "b"]), "The value a stands there twice"),
+            ("a,", Type::List, Valid::ListOf(&["a", "b"]), "The items of a list must not be empty"),
             ("0-1", Type::List, Valid::ThrottledReplicas, "Value must be '*' or a list of [partitionId]:[brokerId]"),
         ];
         for (text, kind, valid, reason) in table {

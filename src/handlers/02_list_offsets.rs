@@ -93,7 +93,10 @@ fn look_up(partition: &Partition, isolation: IsolationLevel, timestamp: i64) -> 
         }
         LATEST_TIERED | EARLIEST_PENDING_UPLOAD => Ok(NONE),
         _ => {
-            let found: Result<Option<Answered>, ErrorCode> = Ok(None);
+            let found = match timestamp {
+                MAX_TIMESTAMP => log.max_timestamp(),
+                _ => log.offset_for_timestamp(TimestampMs(timestamp)),
+            };
             let found = found.map_err(|failure| {
                 log::error!("cannot search {}-{} by time: {failure}", partition.topic, partition.index);
                 ErrorCode::KafkaStorageError
@@ -101,7 +104,7 @@ fn look_up(partition: &Partition, isolation: IsolationLevel, timestamp: i64) -> 
             Ok(found.filter(|found| found.offset < end).map_or(NONE, |found| Answered {
                 timestamp: found.timestamp,
                 offset: found.offset,
-                epoch: log.epoch_at(found.offset),
+                epoch: found.leader_epoch,
             }))
         }
     }

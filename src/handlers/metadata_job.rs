@@ -7,19 +7,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Answer, Looked, Outcome, Parked};
+use super::{Answer, Looked, Outcome, Parked, State};
 use crate::metadata::{Image, Record};
 use crate::model::ErrorCode;
-use crate::replication::controller::{Inputs, Job, Work};
+pub(super) use crate::replication::controller::Inputs;
+use crate::replication::controller::{Decide, Job, Work};
 use crate::replication::watch::ShardId;
 use crate::shard::context::{Context, Reply, Shared};
 use crate::stdx::slab::Key;
 
-type Finish = Box<dyn FnOnce(&Context<'_>, Result<(), ErrorCode>) -> Result<Answer, String>>;
+/// What a finished request gets: what its decision has left, or why there is none.
+pub(super) type Decided<T> = Result<T, ErrorCode>;
+
+type Finish = Box<dyn FnOnce(&mut State, &Context<'_>, Decided<()>) -> Result<Answer, String>>;
 
 /// A request on its way through the metadata thread.
 pub struct Waiting {
-    decide: Option<crate::replication::controller::Decide>,
+    decide: Option<Decide>,
     result: Option<Result<(), ErrorCode>>,
     finish: Option<Finish>,
 }
@@ -30,7 +34,7 @@ pub(super) fn submit<T: Send + 'static>(
     context: &Context<'_>,
     timeout_ms: i32,
     decide: impl FnOnce(&Image, &mut Inputs) -> (Vec<Record<'static>>, T) + Send + 'static,
-    finish: impl FnOnce(&Context<'_>, Result<T, ErrorCode>) -> Result<Answer, String> + 'static,
+    finish: impl FnOnce(&mut State, &Context<'_>, Decided<T>) -> Result<Answer, String> + 'static,
 ) -> Outcome {
     let results = Arc::new(Mutex::new(None));
     let left = results.clone();
@@ -39,10 +43,10 @@ pub(super) fn submit<T: Send + 'static>(
         *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(decided);
         records
     };
-    let finish = move |context: &Context<'_>, committed: Result<(), ErrorCode>| {
+    let finish = move |state: &mut State, context: &Context<'_>, committed: Decided<()>| {
         let decided = results.lock().unwrap_or_else(PoisonError::into_inner).take();
         let result = committed.and_then(|()| decided.ok_or(ErrorCode::UnknownServerError));
-        finish(context, result)
+        finish(state, context, result)
     };
     let waiting = Waiting { decide: Some(Box::new(decide)), result: None, finish: Some(Box::new(finish)) };
     let deadline = context.now + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
@@ -62,14 +66,14 @@ impl Waiting {
         self.result = Some(result);
     }
 
-    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool) -> Looked {
+    pub(super) fn look(&mut self, state: &mut State, context: &Context<'_>, expired: bool) -> Looked {
         let result = match self.result.take() {
             Some(result) => result,
             None if expired => Err(ErrorCode::RequestTimedOut),
             None => return Looked::Wait,
         };
         let Some(finish) = self.finish.take() else { return Looked::Silent };
-        match finish(context, result) {
+        match finish(state, context, result) {
             Ok(answer) => Looked::Answer(answer),
             Err(error) => {
                 log::error!("{error}");

@@ -3,22 +3,60 @@
 //! [`HANDLERS`] is the only list: dispatch and the answer to ApiVersions both come from it, so what is not implemented
 //! is not advertised. A handler decides at once or answers [`Outcome::Wait`] with a value that knows what it waits for.
 
+#[path = "33_alter_configs.rs"]
+mod alter_configs;
 #[path = "18_api_versions.rs"]
 mod api_versions;
+mod cluster_state;
+mod config_changes;
+#[path = "37_create_partitions.rs"]
+mod create_partitions;
+#[path = "19_create_topics.rs"]
+mod create_topics;
+#[path = "21_delete_records.rs"]
+mod delete_records;
+#[path = "20_delete_topics.rs"]
+mod delete_topics;
+#[path = "60_describe_cluster.rs"]
+mod describe_cluster;
+#[path = "32_describe_configs.rs"]
+mod describe_configs;
+#[path = "75_describe_topic_partitions.rs"]
+mod describe_topic_partitions;
+mod effective;
 #[path = "01_fetch.rs"]
 mod fetch;
 mod fetch_session;
+#[path = "10_find_coordinator.rs"]
+mod find_coordinator;
+#[path = "44_incremental_alter_configs.rs"]
+mod incremental_alter_configs;
+#[path = "22_init_producer_id.rs"]
+mod init_producer_id;
+#[path = "74_list_config_resources.rs"]
+mod list_config_resources;
 #[path = "02_list_offsets.rs"]
 mod list_offsets;
+#[path = "46_list_partition_reassignments.rs"]
+mod list_partition_reassignments;
+#[path = "03_metadata.rs"]
+mod metadata;
 mod metadata_job;
 #[path = "23_offset_for_leader_epoch.rs"]
 mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 mod produce;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use crate::codec::{DecodeError, Message, Reader};
+use crate::codec::{DecodeError, Message, Reader, Str};
+use crate::metadata::Refusal;
 use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::replication::partition::Partition;
 use crate::replication::watch::ShardId;
@@ -96,7 +134,7 @@ impl Parked {
         match self {
             Parked::Produce(waiting) => waiting.look(context, expired),
             Parked::Fetch(waiting) => waiting.look(state, context, expired),
-            Parked::Metadata(waiting) => waiting.look(context, expired),
+            Parked::Metadata(waiting) => waiting.look(state, context, expired),
         }
     }
 }
@@ -104,13 +142,17 @@ impl Parked {
 /// What handlers remember between requests; each shard has its own.
 pub struct State {
     sessions: fetch_session::Cache,
+    producer_ids: init_producer_id::Block,
 }
 
 impl State {
     pub fn new(shared: &Shared, shard: ShardId) -> State {
         let shards = shared.shards();
         let slots = (shared.config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shards);
-        State { sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards) }
+        State {
+            sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards),
+            producer_ids: init_producer_id::Block::default(),
+        }
     }
 }
 
@@ -196,8 +238,23 @@ pub const HANDLERS: &[Handler] = &[
     Handler { advertised_min_version: 0, ..Handler::new(ApiKey::Produce, (3, 13), produce::handle) },
     Handler::new(ApiKey::Fetch, (4, 18), fetch::handle),
     Handler::new(ApiKey::ListOffsets, (1, 11), list_offsets::handle),
+    Handler::new(ApiKey::Metadata, (0, 13), metadata::handle),
+    Handler::new(ApiKey::FindCoordinator, (0, 6), find_coordinator::handle),
     Handler::new(ApiKey::ApiVersions, (0, 5), api_versions::handle),
+    Handler::new(ApiKey::CreateTopics, (2, 7), create_topics::handle),
+    Handler::new(ApiKey::DeleteTopics, (1, 6), delete_topics::handle),
+    Handler::new(ApiKey::DeleteRecords, (0, 2), delete_records::handle),
+    // 6 is not for clients yet (KIP-939).
+    Handler::new(ApiKey::InitProducerId, (0, 5), init_producer_id::handle),
     Handler::new(ApiKey::OffsetForLeaderEpoch, (2, 4), offset_for_leader_epoch::handle),
+    Handler::new(ApiKey::DescribeConfigs, (1, 4), describe_configs::handle),
+    Handler::new(ApiKey::AlterConfigs, (0, 2), alter_configs::handle),
+    Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
+    Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
+    Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
+    Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
+    Handler::new(ApiKey::ListConfigResources, (0, 1), list_config_resources::handle),
+    Handler::new(ApiKey::DescribeTopicPartitions, (0, 0), describe_topic_partitions::handle),
 ];
 
 fn find(key: i16) -> Option<&'static Handler> {
@@ -248,6 +305,17 @@ fn outcome(result: Result<Outcome, Outcome>) -> Outcome {
 fn code<T>(result: &Result<T, ErrorCode>) -> i16 {
     result.as_ref().err().map_or(0, |error| error.code())
 }
+
+/// What an item of an answer says of its result; the code alone where it says it all.
+fn code_and_message<T>(result: &Result<T, Refusal>) -> (i16, Option<Str<'static>>) {
+    match result {
+        Ok(_) => (0, None),
+        Err(refusal) => (refusal.error.code(), refusal.message.clone().map(Into::into)),
+    }
+}
+
+/// Why a transactional id is refused.
+const NO_TRANSACTIONS: &str = "Transactions are not supported by this version of Klamm.";
 
 /// Partitions to be watched.
 fn numbers<'a>(partitions: impl Iterator<Item = &'a Arc<Partition>>) -> Vec<u64> {

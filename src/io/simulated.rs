@@ -95,6 +95,20 @@ impl World {
         state.now = state.now + by;
     }
 
+    /// The machine that the drivers ran on is gone: nobody listens, every connection has ended.
+    pub fn cut_all(&self) {
+        let mut state = self.state();
+        state.listeners.clear();
+        let keys: Vec<_> = state.links.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(link) = state.links.get_mut(key) {
+                link.closed_by_broker = true;
+                link.to_client.closed = true;
+                link.to_broker.closed = true;
+            }
+        }
+    }
+
     /// A client's connection to a listening address, accepted by one of the shards there.
     pub fn connect(&self, address: SocketAddr) -> io::Result<Client> {
         let mut state = self.state();

@@ -173,7 +173,7 @@ impl Content {
             torn.resize(size, 0);
             for (at, sector) in torn.chunks_mut(SECTOR_BYTES).enumerate() {
                 let written = images.live.get(at * SECTOR_BYTES..at * SECTOR_BYTES + sector.len());
-                if let Some(written) = written.filter(|_| next_random(state) % 2 == 0) {
+                if let Some(written) = written.filter(|_| next_random(state) & 1 == 0) {
                     sector.copy_from_slice(written);
                 }
             }

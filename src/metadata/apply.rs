@@ -244,8 +244,8 @@ fn apply_broker_change(broker: &mut Broker, r: &BrokerRegistrationChangeRecord) 
     if !r.log_dirs.is_empty() {
         broker.log_dirs.clone_from(&r.log_dirs);
     }
-    if let Some(cordoned) = &r.cordoned_log_dirs {
-        broker.cordoned_log_dirs.clone_from(cordoned);
+    if r.cordoned_log_dirs.is_some() {
+        broker.cordoned_log_dirs.clone_from(&r.cordoned_log_dirs);
     }
 }
 

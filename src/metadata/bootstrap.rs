@@ -62,7 +62,7 @@ pub fn register_broker(
         fenced: true,
         in_controlled_shutdown: false,
         log_dirs: broker.log_dirs.clone(),
-        cordoned_log_dirs: Vec::new(),
+        cordoned_log_dirs: Some(Vec::new()),
         is_migrating_zk_broker: false,
     };
     let unfence = BrokerRegistrationChangeRecord {

@@ -130,8 +130,7 @@ fn change_resource(
     }
     changes.extend(deleted.iter().map(|name| (name.clone(), None)));
     if changes.len() > room {
-        let message = format!("A request may cause at most {MAX_RECORDS_PER_REQUEST} records.");
-        return Err(Refusal::new(ErrorCode::PolicyViolation, message));
+        return refuse(ErrorCode::PolicyViolation, "Unable to perform excessively large batch operation.");
     }
     match kind {
         ResourceType::Topic => check_topic(image, settings, &resource.resource_name, current, &changes)?,
@@ -266,12 +265,12 @@ fn check_broker_key(key: &str, for_all_brokers: bool) -> Result<(), Refusal> {
     };
     match mode {
         Mode::ReadOnly => refuse(ErrorCode::InvalidRequest, format!("Cannot update these configs dynamically: {key}")),
-        Mode::PerBroker if for_all_brokers => {
-            let message = format!("These configs need a broker id, they cannot be set for all brokers: {key}");
-            refuse(ErrorCode::InvalidRequest, message)
-        }
         Mode::PerBroker if key.starts_with("ssl.") => {
             let message = format!("Security configs can be updated only with a listener prefix: {key}");
+            refuse(ErrorCode::InvalidRequest, message)
+        }
+        Mode::PerBroker if for_all_brokers => {
+            let message = format!("These configs need a broker id, they cannot be set for all brokers: {key}");
             refuse(ErrorCode::InvalidRequest, message)
         }
         _ => Ok(()),

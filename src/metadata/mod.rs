@@ -20,6 +20,11 @@ mod snapshot;
 pub mod topic_name;
 mod topics;
 
+#[cfg(test)]
+mod test_log;
+#[cfg(test)]
+mod tests;
+
 pub use apply::{Ignored, NO_LEADER};
 pub use bootstrap::{Registration, fresh_cluster, register_broker};
 pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};

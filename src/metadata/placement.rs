@@ -75,8 +75,7 @@ impl<'a> Placer<'a> {
     fn directory(&mut self, id: i32) -> Uuid {
         let image = self.image;
         let Some(broker) = image.broker(id) else { return DIRECTORY_UNASSIGNED };
-        let open: Vec<Uuid> =
-            broker.log_dirs.iter().copied().filter(|dir| !broker.cordoned_log_dirs.contains(dir)).collect();
+        let open: Vec<Uuid> = broker.open_log_dirs().collect();
         match open.as_slice() {
             [] => DIRECTORY_UNASSIGNED,
             [only] => *only,

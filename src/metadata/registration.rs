@@ -34,7 +34,8 @@ pub struct Broker {
     pub fenced: bool,
     pub in_controlled_shutdown: bool,
     pub log_dirs: Vec<Uuid>,
-    pub cordoned_log_dirs: Vec<Uuid>,
+    /// Directories that get no new partitions; `None` from brokers older than that.
+    pub cordoned_log_dirs: Option<Vec<Uuid>>,
     pub is_migrating_zk_broker: bool,
 }
 
@@ -51,6 +52,12 @@ impl Broker {
     /// Leaders may be put here.
     pub fn is_active(&self) -> bool {
         !self.fenced && !self.in_controlled_shutdown
+    }
+
+    /// The log directories that may get new partitions.
+    pub fn open_log_dirs(&self) -> impl Iterator<Item = Uuid> {
+        let cordoned = self.cordoned_log_dirs.as_deref().unwrap_or_default();
+        self.log_dirs.iter().copied().filter(|dir| !cordoned.contains(dir))
     }
 
     pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {
@@ -79,7 +86,7 @@ impl Broker {
             fenced: r.fenced,
             in_controlled_shutdown: r.in_controlled_shutdown,
             log_dirs: r.log_dirs.clone(),
-            cordoned_log_dirs: r.cordoned_log_dirs.clone().unwrap_or_default(),
+            cordoned_log_dirs: r.cordoned_log_dirs.clone(),
             is_migrating_zk_broker: r.is_migrating_zk_broker,
         }
     }
@@ -107,7 +114,7 @@ impl Broker {
             fenced: self.fenced,
             in_controlled_shutdown: self.in_controlled_shutdown,
             log_dirs: self.log_dirs.clone(),
-            cordoned_log_dirs: (!self.cordoned_log_dirs.is_empty()).then(|| self.cordoned_log_dirs.clone()),
+            cordoned_log_dirs: self.cordoned_log_dirs.clone(),
         }
     }
 }

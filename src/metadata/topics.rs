@@ -58,9 +58,17 @@ pub fn create_topics(
     let mut decision = Decision::default();
     let mut placer = Placer::new(image);
     let twice = names_twice(topics.iter().map(|t| t.name.as_str()));
+    let too_many = total_partitions(defaults, topics) > MAX_PARTITIONS_PER_REQUEST;
     for topic in topics.iter().filter(|t| !twice.contains(t.name.as_str())) {
-        let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
-        let result = create_topic(image, defaults, topic, &mut placer, new_id(), room);
+        let result = if too_many {
+            let message = "Excessively large number of partitions per request.";
+            Err(Refusal::new(ErrorCode::PolicyViolation, message))
+        } else {
+            check_new_name(image, &decision.results, &topic.name).and_then(|()| {
+                let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
+                create_topic(image, defaults, topic, &mut placer, new_id(), room)
+            })
+        };
         let result = result.map(|(records, created)| {
             decision.records.extend(records);
             created
@@ -72,6 +80,18 @@ pub fn create_topics(
         decision.records.clear();
     }
     decision
+}
+
+/// The most partitions that one request may create (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH`).
+const MAX_PARTITIONS_PER_REQUEST: u64 = 10_000;
+
+fn total_partitions(defaults: &TopicDefaults<'_>, topics: &[NewTopic]) -> u64 {
+    let of = |topic: &NewTopic| match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => defaults.num_partitions.max(0) as u64,
+        (0, count) => count.max(0) as u64,
+        (assigned, _) => assigned as u64,
+    };
+    topics.iter().map(of).sum()
 }
 
 fn names_twice<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
@@ -92,7 +112,6 @@ fn create_topic(
     id: Uuid,
     room: usize,
 ) -> Result<(Vec<Record<'static>>, CreatedTopic), Refusal> {
-    check_new_name(image, &topic.name)?;
     let configs = check_configs(&defaults.settings, &topic.configs)?;
     let other_records = 1 + configs.len();
     let partitions = new_partitions(image, defaults, topic, placer, room.saturating_sub(other_records), id)?;
@@ -104,7 +123,9 @@ fn create_topic(
     Ok((records, CreatedTopic { id, num_partitions, replication_factor, configs }))
 }
 
-fn check_new_name(image: &Image, name: &str) -> Result<(), Refusal> {
+/// `earlier` are the topics of the same request: unlike Kafka, which compares with existing ones only, two colliding
+/// names are not created together either.
+fn check_new_name(image: &Image, earlier: &[TopicResult<CreatedTopic>], name: &str) -> Result<(), Refusal> {
     if name == CLUSTER_METADATA_TOPIC {
         let message = format!("Creation of internal topic {CLUSTER_METADATA_TOPIC} is prohibited.");
         return Err(Refusal::new(ErrorCode::InvalidRequest, message));
@@ -113,10 +134,14 @@ fn check_new_name(image: &Image, name: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
     }
     topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
-    let may_collide = name.contains(['.', '_']);
-    match image.topics().find(|existing| may_collide && topic_name::collide(&existing.name, name)) {
+    if !name.contains(['.', '_']) {
+        return Ok(());
+    }
+    let created = earlier.iter().filter(|r| r.result.is_ok()).map(|r| r.name.as_str());
+    let mut existing = image.topics().map(|t| &*t.name).chain(created);
+    match existing.find(|existing| topic_name::collide(existing, name)) {
         Some(existing) => {
-            let message = format!("Topic '{name}' collides with existing topic: {}", existing.name);
+            let message = format!("Topic '{name}' collides with existing topic: {existing}");
             Err(Refusal::new(ErrorCode::InvalidTopicException, message))
         }
         None => Ok(()),
@@ -186,8 +211,7 @@ fn check_room(count: usize, room: usize) -> Result<(), Refusal> {
     if count <= room {
         return Ok(());
     }
-    let message = format!("A request may cause at most {MAX_RECORDS_PER_REQUEST} records.");
-    Err(Refusal::new(ErrorCode::PolicyViolation, message))
+    Err(Refusal::new(ErrorCode::PolicyViolation, "Unable to perform excessively large batch operation."))
 }
 
 /// The partitions of a topic whose brokers the user chose.

@@ -90,15 +90,16 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Opens the log directories and replays the metadata log; a fresh cluster gets its first records. Blocks.
+    /// Opens the log directories and replays the metadata log; a fresh cluster gets its first records. `cluster_id`
+    /// is for directories that have none. Blocks.
     pub fn open(
         disk: Arc<dyn Disk>,
         config: &Config,
-        cluster_id: Uuid,
+        cluster_id: &str,
         surroundings: Surroundings,
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
-        let hosting = Hosting::open(disk.clone(), config, &cluster_id.to_string(), surroundings.random)?;
+        let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
         let (log, image) = MetadataLog::open(disk, hosting.metadata_directory(), NodeId(config.node_id), now)?;
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
@@ -129,7 +130,7 @@ impl Controller {
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
-        self.hosting.host_all(&mut self.view, now)?;
+        self.hosting.host_all(&mut self.view, now, self.surroundings.random)?;
         self.published.store(Arc::new(self.view.clone()));
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Controller {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.hosting.checkpoint(&self.view),
+                Err(RecvTimeoutError::Timeout) => drop(self.hosting.checkpoint(&self.view)),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }

@@ -1,52 +1,71 @@
-//! The partitions of this broker on its log directories: opened at the start, made and removed as the image says.
+//! The partitions of this broker on its log directories: opened at the start, made and removed as the image says,
+//! checkpointed while it runs, closed at the end.
+//!
+//! Belongs to the metadata thread. A partition that cannot be opened is left out with a log line: it answers
+//! KAFKA_STORAGE_ERROR, and the others serve.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use log::error;
+use log::{error, info, warn};
 
 use crate::config::{Config, TopicConfig};
 use crate::io::disk::Disk;
-use crate::metadata::{Image, Topic};
-use crate::model::{LeaderEpoch, PartitionIndex, TimestampMs, TopicId, Uuid};
+use crate::metadata::{self, Image, Topic};
+use crate::model::{LeaderEpoch, NodeId, PartitionIndex, TimestampMs, TopicId, Uuid};
+use crate::replication::metadata_log;
 use crate::replication::partition::Partition;
 use crate::replication::topic_settings;
 use crate::replication::view::{Hosted, View};
 use crate::storage::Error;
-use crate::storage::log::{Checkpointed, Identity, Log, Removal};
+use crate::storage::directory::{LogDirectory, PartitionState};
+use crate::storage::log::{Identity, Log, LogConfig, Removal};
+
+/// A partition of a topic, by number.
+type Slot = (TopicId, i32);
 
 /// See the module.
 pub struct Hosting {
-    disk: Arc<dyn Disk>,
     config: Config,
-    directory: PathBuf,
     cluster_id: String,
-    id: Uuid,
+    directories: Vec<LogDirectory>,
+    directory_ids: Vec<Uuid>,
     next_number: u64,
+    /// What the checkpoints hold, so that an idle broker writes nothing.
+    checkpointed: Vec<Vec<PartitionState>>,
 }
 
 impl Hosting {
+    /// Locks the log directories and makes them this node's. `cluster_id` is for directories that have none. Blocks.
     pub fn open(
         disk: Arc<dyn Disk>,
         config: &Config,
         cluster_id: &str,
         random: fn() -> [u8; 16],
     ) -> Result<Hosting, Error> {
-        let directory = PathBuf::from(&config.log_dirs[0]);
-        disk.create_directories(&directory).map_err(Error::io("create", &directory))?;
-        Ok(Hosting {
-            disk,
-            config: config.clone(),
-            directory,
-            cluster_id: cluster_id.into(),
-            id: Uuid::from_random_bytes(random()),
-            next_number: 0,
-        })
+        let open = |path: &String| LogDirectory::open(disk.clone(), PathBuf::from(path));
+        let mut directories = config.log_dirs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let known = directories.iter().find_map(|directory| directory.meta());
+        let cluster_id = known.map_or_else(|| cluster_id.to_string(), |meta| meta.cluster_id.clone());
+        let node_id = NodeId(config.node_id);
+        let claim = |d: &mut LogDirectory| d.claim(&cluster_id, node_id, Uuid::from_random_bytes(random()));
+        let directory_ids = directories.iter_mut().map(claim).collect::<Result<Vec<_>, _>>()?;
+        for directory in &mut directories {
+            for name in directory.unknown_directories() {
+                warn!("{}: {name} is no partition and is left alone", directory.path().display());
+            }
+            for removal in directory.take_leftovers() {
+                removal.run()?;
+            }
+        }
+        let checkpointed = vec![Vec::new(); directories.len()];
+        Ok(Hosting { config: config.clone(), cluster_id, directories, directory_ids, next_number: 0, checkpointed })
     }
 
+    /// Where the metadata log is.
     pub fn metadata_directory(&self) -> &Path {
-        &self.directory
+        self.directories[0].path()
     }
 
     pub fn cluster_id(&self) -> &str {
@@ -54,20 +73,74 @@ impl Hosting {
     }
 
     pub fn directory_ids(&self) -> Vec<Uuid> {
-        vec![self.id]
+        self.directory_ids.clone()
     }
 
     pub fn was_clean_shutdown(&self) -> bool {
-        false
+        self.directories.iter().all(LogDirectory::was_clean_shutdown)
     }
 
-    pub fn host_all(&mut self, view: &mut View, now: TimestampMs) -> Result<(), Error> {
-        let all: BTreeSet<TopicId> = view.image.topics().map(|topic| topic.id).collect();
-        self.follow(view, &all, now, || [0; 16]);
+    /// Opens every partition that the image puts here, several at once, and sets aside what it does not know. Blocks.
+    pub fn host_all(&mut self, view: &mut View, now: TimestampMs, random: fn() -> [u8; 16]) -> Result<(), Error> {
+        self.set_aside_strays(&view.image, random)?;
+        let mut opened = self.open_all(&view.image, now);
+        let topics: Vec<_> = view.image.topics().cloned().collect();
+        for topic in topics {
+            let config = self.topic_config(&view.image, &topic.name);
+            let hosted = topic.partitions.iter().map(|described| {
+                let log = opened.remove(&(topic.id, described.index))?;
+                self.lead(&topic, described, log, &config)
+            });
+            let hosted: Vec<_> = hosted.collect();
+            view.set_hosted(topic.id, Hosted::from(hosted));
+        }
         Ok(())
     }
 
-    /// Opens, changes and removes what the changed topics ask for. The answer is what is left to be unlinked.
+    fn set_aside_strays(&self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
+        for directory in &self.directories {
+            for (topic, index) in directory.partitions() {
+                let is_known = image.topic(topic).is_some_and(|topic| topic.partition(index.0).is_some());
+                if !is_known && !is_metadata(topic, *index) {
+                    let aside = directory.set_aside_stray(topic, *index, random())?;
+                    warn!("{topic}-{index} belongs to no topic and is set aside as {}", aside.display());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open_all(&self, image: &Image, now: TimestampMs) -> BTreeMap<Slot, Result<Log, Error>> {
+        let mut wanted: Vec<Vec<(Slot, (Identity, LogConfig))>> = self.directories.iter().map(|_| Vec::new()).collect();
+        let mut counts: Vec<usize> = self.directories.iter().map(|directory| directory.partitions().len()).collect();
+        for topic in image.topics() {
+            let config = self.log_config(&self.topic_config(image, &topic.name));
+            for described in &topic.partitions {
+                let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
+                wanted[at].push(((topic.id, described.index), (identity(topic, described), config.clone())));
+            }
+        }
+        let threads = self.config.num_recovery_threads_per_data_dir;
+        let total: usize = wanted.iter().map(Vec::len).sum();
+        let mut opened = BTreeMap::new();
+        for (directory, wanted) in self.directories.iter().zip(wanted) {
+            let (slots, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+            opened.extend(slots.into_iter().zip(directory.open_logs(&wanted, threads, now)));
+        }
+        if total > 0 {
+            let how = if self.was_clean_shutdown() { "after a clean stop" } else { "and recovered" };
+            info!("{total} partitions opened {how}");
+        }
+        opened
+    }
+
+    /// The directory that has the partition already.
+    fn directory_of(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
+        let name = (topic.name.to_string(), PartitionIndex(described.index));
+        self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
+    }
+
+    /// Makes, changes and removes what the changed topics ask for. The answer is what is left to be unlinked.
     pub fn follow(
         &mut self,
         view: &mut View,
@@ -88,6 +161,7 @@ impl Hosting {
     fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs) {
         let config = self.topic_config(&view.image, &topic.name);
         let before = view.hosted(topic.id).cloned();
+        let mut counts = self.partition_counts(view);
         let mut hosted = Vec::with_capacity(topic.partitions.len());
         for described in &topic.partitions {
             let existing = before.as_ref().and_then(|before| before.get(described.index as usize)?.clone());
@@ -97,11 +171,67 @@ impl Hosting {
                     partition.set_rules(topic_settings::rules(&config));
                     Some(partition)
                 }
-                None => self.open_partition(topic, described, &config, now),
+                None => {
+                    let directory = &self.directories[emptiest(&mut counts)];
+                    let log = directory.open_log(identity(topic, described), self.log_config(&config), now);
+                    self.lead(topic, described, log, &config)
+                }
             };
             hosted.push(partition);
         }
         view.set_hosted(topic.id, Hosted::from(hosted));
+    }
+
+    fn partition_counts(&self, view: &View) -> Vec<usize> {
+        let mut counts = vec![0; self.directories.len()];
+        // With one directory there is nothing to choose.
+        if self.directories.len() > 1 {
+            for partition in view.partitions() {
+                if let Some(at) = self.at(partition) {
+                    counts[at] += 1;
+                }
+            }
+        }
+        counts
+    }
+
+    /// Which directory a partition's log is in.
+    fn at(&self, partition: &Partition) -> Option<usize> {
+        self.directories.iter().position(|directory| partition.log.directory().parent() == Some(directory.path()))
+    }
+
+    /// Takes the leadership of a partition whose log is open.
+    fn lead(
+        &mut self,
+        topic: &Topic,
+        described: &metadata::Partition,
+        log: Result<Log, Error>,
+        config: &TopicConfig,
+    ) -> Option<Arc<Partition>> {
+        let epoch = LeaderEpoch(described.leader_epoch);
+        match log.and_then(|log| log.assign_epoch(epoch).map(|()| log)) {
+            Ok(log) => {
+                self.next_number += 1;
+                Some(Arc::new(Partition::new(self.next_number, log, epoch, topic_settings::rules(config))))
+            }
+            Err(failure) => {
+                error!("partition {}-{} cannot be opened: {failure}", topic.name, described.index);
+                None
+            }
+        }
+    }
+
+    fn remove(&mut self, view: &mut View, topic_id: TopicId, random: fn() -> [u8; 16]) -> Vec<Removal> {
+        let Some(hosted) = view.remove_hosted(topic_id) else { return Vec::new() };
+        let mut removals = Vec::new();
+        for partition in hosted.iter().flatten() {
+            self.directories.iter().for_each(|directory| directory.forget(&partition.topic, partition.index));
+            match partition.log.delete(random()) {
+                Ok(removal) => removals.push(removal),
+                Err(failure) => error!("{failure}"),
+            }
+        }
+        removals
     }
 
     fn topic_config(&self, image: &Image, topic: &str) -> TopicConfig {
@@ -110,47 +240,88 @@ impl Hosting {
         TopicConfig::resolve(&settings, image.topic_configs(topic))
     }
 
-    fn log_config(&self, topic: &TopicConfig) -> crate::storage::log::LogConfig {
+    fn log_config(&self, topic: &TopicConfig) -> LogConfig {
         topic_settings::log_config(topic, self.config.producer_id_expiration_ms)
     }
 
-    fn open_partition(
-        &mut self,
-        topic: &Topic,
-        described: &crate::metadata::Partition,
-        config: &TopicConfig,
-        now: TimestampMs,
-    ) -> Option<Arc<Partition>> {
-        let index = PartitionIndex(described.index);
-        let identity = Identity { topic: topic.name.to_string(), partition: index, topic_id: topic.id };
-        let directory = self.directory.join(format!("{}-{index}", topic.name));
-        let log_config = self.log_config(config);
-        let epoch = LeaderEpoch(described.leader_epoch);
-        let opened = Log::open(self.disk.clone(), directory, log_config, identity, Checkpointed::default(), now);
-        let log = opened.and_then(|log| log.assign_epoch(epoch).map(|()| log));
-        match log {
-            Ok(log) => {
-                self.next_number += 1;
-                Some(Arc::new(Partition::new(self.next_number, log, epoch, topic_settings::rules(config))))
+    /// Writes down recovery points, log start offsets and high watermarks; `true` if all directories took them. Blocks.
+    pub fn checkpoint(&mut self, view: &View) -> bool {
+        let mut states: Vec<Vec<PartitionState>> = self.directories.iter().map(|_| Vec::new()).collect();
+        for partition in view.partitions() {
+            if let Some(at) = self.at(partition) {
+                states[at].push(state(partition));
             }
+        }
+        let mut all = true;
+        for ((directory, states), known) in self.directories.iter().zip(states).zip(&mut self.checkpointed) {
+            if states == *known {
+                continue;
+            }
+            match directory.checkpoint(states.iter().cloned()) {
+                Ok(()) => *known = states,
+                Err(failure) => {
+                    error!("{failure}");
+                    all = false;
+                }
+            }
+        }
+        all
+    }
+
+    /// Closes every log, several at once; `true` if all were closed and checkpointed, so that the directories may be
+    /// marked as clean. Blocks.
+    pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
+        let partitions: Vec<_> = view.partitions().collect();
+        let threads = self.config.num_recovery_threads_per_data_dir.max(1);
+        let close = |partition: &Partition| match partition.log.close(now) {
+            Ok(_) => true,
             Err(failure) => {
-                error!("partition {}-{index} cannot be opened: {failure}", topic.name);
-                None
+                error!("{}-{} was not closed in order: {failure}", partition.topic, partition.index);
+                false
+            }
+        };
+        let share = partitions.len().div_ceil(threads).max(1);
+        let closed = std::thread::scope(|scope| {
+            let close_all = |part: &[&Arc<Partition>]| part.iter().fold(true, |all, partition| close(partition) && all);
+            let running: Vec<_> = partitions.chunks(share).map(|part| scope.spawn(move || close_all(part))).collect();
+            // A panic there is a bug of ours: nothing is marked as clean.
+            running.into_iter().fold(true, |all, thread| thread.join().unwrap_or(false) && all)
+        });
+        self.checkpoint(view) && closed
+    }
+
+    /// Says that everything was closed in order. The last thing to be written. Blocks.
+    pub fn mark_clean(&self, view: &View) {
+        let epoch = view.image.broker(self.config.node_id).map_or(-1, |broker| broker.epoch);
+        for directory in &self.directories {
+            if let Err(failure) = directory.mark_clean(epoch) {
+                error!("{failure}");
             }
         }
     }
+}
 
-    fn remove(&mut self, view: &mut View, topic_id: TopicId, random: fn() -> [u8; 16]) -> Vec<Removal> {
-        let Some(hosted) = view.remove_hosted(topic_id) else { return Vec::new() };
-        let removed = hosted.iter().flatten().map(|partition| partition.log.delete(random()));
-        removed.filter_map(|result| result.inspect_err(|failure| error!("{failure}")).ok()).collect()
+fn is_metadata(topic: &str, index: PartitionIndex) -> bool {
+    format!("{topic}-{index}") == metadata_log::DIRECTORY
+}
+
+fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
+    Identity { topic: topic.name.to_string(), partition: PartitionIndex(described.index), topic_id: topic.id }
+}
+
+/// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more.
+fn emptiest(counts: &mut [usize]) -> usize {
+    let at = (0..counts.len()).min_by_key(|at| counts[*at]).unwrap_or(0);
+    counts[at] += 1;
+    at
+}
+
+fn state(partition: &Partition) -> PartitionState {
+    PartitionState {
+        topic: partition.topic.to_string(),
+        partition: partition.index,
+        recovery_point: partition.log.recovery_point(),
+        log_start_offset: partition.log.log_start_offset(),
+        high_watermark: partition.high_watermark(),
     }
-
-    pub fn checkpoint(&mut self, _view: &View) {}
-
-    pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
-        view.partitions().all(|partition| partition.log.close(now).is_ok())
-    }
-
-    pub fn mark_clean(&mut self, _view: &View) {}
 }

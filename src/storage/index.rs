@@ -236,7 +236,7 @@ impl IndexFile {
 
 /// A segment's indexes, wherever they are.
 pub enum Index {
-    Memory(MemoryIndex),
+    Memory(Box<MemoryIndex>),
     Files { offsets: IndexFile, times: IndexFile },
 }
 
@@ -336,7 +336,7 @@ mod tests {
             prop_assert_eq!(again.lengths(), (positions.len(), times.len()));
             let files =
                 Index::Files { offsets: IndexFile::new("/o".into()), times: IndexFile::new("/t".into()) };
-            for index in [Index::Memory(memory), Index::Memory(again), files] {
+            for index in [Index::Memory(Box::new(memory)), Index::Memory(Box::new(again)), files] {
                 prop_assert_eq!(index.floor_position(&disk, base, wanted), expected);
                 prop_assert_eq!(index.floor_time(&disk, base, TimestampMs(time)), expected_time);
                 let last = times.iter().next_back().map(|(t, o)| max(*t, *o));

@@ -11,13 +11,16 @@ use super::index;
 use super::names::{self, Kind};
 pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::search::TimedOffset;
 use super::segment::Segment;
 use super::snapshot;
 use super::view::View;
 use super::writer::{Active, Writer};
 use crate::io::disk::{Disk, File, Open};
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
+use crate::record::control::EndTxnMarker;
 use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
+use crate::record::records::Records;
 use arc_swap::ArcSwap;
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
@@ -170,6 +173,10 @@ pub struct Removal {
 }
 
 impl Removal {
+    pub(super) fn of_directory(disk: Arc<dyn Disk>, directory: PathBuf) -> Removal {
+        Removal { disk, files: Vec::new(), directory: Some(directory) }
+    }
+
     /// Unlinks them. What is gone already is fine. Blocks.
     pub fn run(&self) -> Result<(), Error> {
         for path in &self.files {
@@ -339,7 +346,7 @@ impl Log {
         if batch.has_producer_id() && !batch.is_control() {
             writer.producers.apply(batch, base_offset);
         } else if batch.has_producer_id() {
-            let marker = marker_coordinator_epoch(bytes.get(HEADER_SIZE..).unwrap_or_default());
+            let marker = marker_coordinator_epoch(batch, bytes.get(HEADER_SIZE..).unwrap_or_default());
             writer.producers.apply_marker(batch, marker);
         }
         writer.next_offset = last_offset.next();
@@ -574,7 +581,7 @@ impl Log {
         let name = names::deleted_directory(&self.identity.topic, self.identity.partition, unique);
         let aside = self.directory.with_file_name(name);
         self.disk.rename(&self.directory, &aside).map_err(Error::io("rename", &self.directory))?;
-        Ok(Removal { disk: self.disk.clone(), files: Vec::new(), directory: Some(aside) })
+        Ok(Removal::of_directory(self.disk.clone(), aside))
     }
 
     fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {
@@ -639,17 +646,8 @@ pub(super) fn write_index_files(
     Ok([write(Kind::OffsetIndex, memory.encode_offsets())?, write(Kind::TimeIndex, memory.encode_times())?])
 }
 
-/// The coordinator's epoch in the one record of a transaction marker: value `{version: i16, coordinatorEpoch: i32}`.
-pub(super) fn marker_coordinator_epoch(records: &[u8]) -> Option<i32> {
-    use crate::codec::varint::{read_i32, read_i64};
-    let (_, at) = read_i32(records)?;
-    // One byte of attributes stands between the length and the deltas.
-    let mut rest = records.get(at + 1..)?;
-    rest = rest.get(read_i64(rest)?.1..)?;
-    rest = rest.get(read_i32(rest)?.1..)?;
-    let (key_bytes, at) = read_i32(rest)?;
-    rest = rest.get(at..)?.get(usize::try_from(key_bytes).ok()?..)?;
-    let (_, at) = read_i32(rest)?;
-    let value = rest.get(at..)?;
-    Some(i32::from_be_bytes(*value.get(2..)?.first_chunk()?))
+/// The coordinator's epoch in the one record of a transaction marker.
+pub(super) fn marker_coordinator_epoch(batch: &Header, records: &[u8]) -> Option<i32> {
+    let record = Records::new(batch, records).next()?.ok()?;
+    EndTxnMarker::parse(record.key?, record.value?).map(|marker| marker.coordinator_epoch)
 }

@@ -1,19 +1,22 @@
 //! Logs of partitions in Kafka's own layout on disk.
 //!
 //! [`log::Log`] is one partition's log: one writer at a time under a short lock, readers without any. Nothing here
-//! knows of topics' configuration, replicas or requests; time and randomness are arguments; no thread is started and no
-//! sync is waited for except where a function says "Blocks".
+//! knows of topics' configuration, replicas or requests; time and randomness are arguments; no sync is waited for except
+//! where a function says "Blocks". [`directory::LogDirectory`] is the directory around them.
 
 mod batches;
 mod checkpoint;
+pub mod directory;
 mod epochs;
 mod error;
 mod index;
 pub mod log;
+pub mod meta_properties;
 mod names;
 mod open;
 mod producers;
 mod read;
+mod search;
 mod segment;
 mod snapshot;
 #[cfg(test)]

@@ -93,7 +93,16 @@ pub fn partition_directory(topic: &str, partition: PartitionIndex) -> String {
 
 /// The name that a deleted partition's directory takes until it is gone; `unique` keeps two deletions apart.
 pub fn deleted_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> String {
-    let tail = format!("-{partition}.{:032x}{DELETE_DIRECTORY_SUFFIX}", u128::from_be_bytes(unique));
+    transient_directory(topic, partition, unique, DELETE_DIRECTORY_SUFFIX)
+}
+
+/// The name under which a partition's directory waits that no topic claims.
+pub fn stray_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> String {
+    transient_directory(topic, partition, unique, STRAY_DIRECTORY_SUFFIX)
+}
+
+fn transient_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16], suffix: &str) -> String {
+    let tail = format!("-{partition}.{:032x}{suffix}", u128::from_be_bytes(unique));
     let room = MAX_NAME_BYTES.saturating_sub(tail.len());
     // Topic names are ASCII; for any other the cut moves back to a character's start.
     let cut = (0..=room.min(topic.len())).rev().find(|at| topic.is_char_boundary(*at)).unwrap_or(0);

@@ -192,7 +192,7 @@ impl<'a> Opening<'a> {
             return Ok(None);
         }
         if let super::index::Index::Memory(index) = segment.index {
-            last.index = Some(index);
+            last.index = Some(*index);
         }
         Ok(Some(end_offset))
     }
@@ -446,7 +446,7 @@ fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) {
     }
     let mut record = [0; MARKER_BYTES];
     let read = file.read_at(&mut record, placed.position + HEADER_SIZE as u64).unwrap_or(0);
-    producers.apply_marker(&placed.header, marker_coordinator_epoch(&record[..read]));
+    producers.apply_marker(&placed.header, marker_coordinator_epoch(&placed.header, &record[..read]));
 }
 
 fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Result<(), Error> {

@@ -106,6 +106,7 @@ impl Producers {
         self.by_id.iter().map(|(id, producer)| (*id, producer))
     }
 
+    #[cfg(test)]
     pub fn get(&self, producer_id: i64) -> Option<&Producer> {
         self.by_id.get(&producer_id)
     }

@@ -1,6 +1,5 @@
 //! Reading a log: ranges of segment files for Fetch, offsets for ListOffsets and OffsetForLeaderEpoch. No lock.
 
-use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
 use super::log::Log;
 use super::names::{self, Kind};
@@ -146,11 +145,5 @@ impl Log {
     pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
         let end_offset = self.log_end_offset();
         self.epochs.load().end_offset_for(epoch, end_offset)
-    }
-
-    /// A walk over the batches from a position of a segment on.
-    #[allow(dead_code)] // Until the search by timestamp.
-    pub(super) fn batches_from(&self, view: &View, at: usize, position: u64) -> Batches {
-        Batches::new(view.segments[at].log.clone(), position, view.segment_size_bytes(at), LOOKUP_BUFFER_BYTES)
     }
 }

@@ -24,7 +24,13 @@ pub struct Segment {
 
 impl Segment {
     pub fn active(base_offset: Offset, log: Arc<dyn File>, index: MemoryIndex) -> Segment {
-        Segment { base_offset, log, index: Index::Memory(index), sealed_size_bytes: 0, max_timestamp: OnceLock::new() }
+        Segment {
+            base_offset,
+            log,
+            index: Index::Memory(Box::new(index)),
+            sealed_size_bytes: 0,
+            max_timestamp: OnceLock::new(),
+        }
     }
 
     pub fn sealed(directory: &Path, base_offset: Offset, log: Arc<dyn File>, size_bytes: u64) -> Segment {

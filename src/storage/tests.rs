@@ -463,3 +463,42 @@ proptest! {
         let _ = log.close(NOW);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    /// Searching by time is looking through all records from the start on.
+    #[test]
+    fn times_are_found_as_by_looking_through_all(
+        times in proptest::collection::vec(proptest::collection::vec(-1i64..60, 1..5), 1..25),
+        start in 0i64..20,
+        wanted in 0i64..62,
+        reopen: Option<bool>,
+    ) {
+        let (_, disk) = simulated();
+        let mut log = open(&disk, &small(), at(0, 0, false));
+        let mut records = Vec::new();
+        for batch_times in &times {
+            put(&log, &batch(batch_times, 30, None));
+            records.extend(batch_times.iter().copied());
+        }
+        let start = start.min(records.len() as i64);
+        log.delete_records_before(Offset(start)).unwrap().run().unwrap();
+        if let Some(clean) = reopen {
+            let end = log.log_end_offset().0;
+            if clean {
+                log.close(NOW).unwrap();
+            }
+            log = open(&disk, &small(), at(start, if clean { end } else { start }, clean));
+        }
+        let expected = (start as usize..records.len()).find(|o| records[*o] >= wanted).map(|o| (records[o], o as i64));
+        let found = log.offset_for_timestamp(TimestampMs(wanted)).unwrap();
+        prop_assert_eq!(found.map(|f| (f.timestamp.0, f.offset.0)), expected);
+        // The largest timestamp may lie in a segment's part below the start, as in Kafka.
+        let largest = log.max_timestamp().unwrap();
+        if start == 0 {
+            let max = records.iter().copied().max().filter(|max| *max >= 0);
+            let first = records.iter().position(|time| Some(*time) == max).map(|at| at as i64);
+            prop_assert_eq!(largest.map(|f| (f.timestamp.0, f.offset.0)), max.zip(first));
+        }
+    }
+}

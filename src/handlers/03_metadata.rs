@@ -1,0 +1,244 @@
+//! Metadata (key 3), versions 0–13: this broker's address, the topics and who leads their partitions.
+//!
+//! Topics are asked for all at once (null; in version 0 the empty list), by name or, from 12 on, by id; if one is named
+//! by id, names are not looked at, as in Kafka. Topics that are not there are created where the client (4) and
+//! `auto.create.topics.enable` allow it.
+//!
+//! Versions: 1 controller, rack, internal topics; 5 offline replicas; 7 leader epochs (KIP-320); 8–10 authorized
+//! operations (KIP-430), of the cluster until 10 (KIP-700); 9 flexible; 10 topic ids (KIP-516), asked for from 12 on; 13
+//! an error for the whole answer (KIP-1102), never used.
+//!
+//! Deviations: the answer to an automatic creation waits until it is done and tells of the real topic, or why there is
+//! none; Kafka answers at once that the topic is unknown. Internal topics are not created this way: they belong to the
+//! coordinators.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::cluster_state::{self, CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
+use super::{Head, Outcome, Request, State, effective, metadata_job};
+use crate::metadata::{self, CreatedTopic, Image, NO_LEADER, NewTopic, Partition, Topic, TopicResult, topic_name};
+use crate::model::{ErrorCode, TopicId};
+use crate::shard::context::Context;
+use crate::wire::api::metadata::{
+    self as message, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+
+/// The first version whose empty list of topics means none.
+const NULL_IS_ALL_SINCE: i16 = 1;
+/// The first version that may ask for topics by id. 10 and 11 have the field and may not use it.
+const TOPIC_ID_SINCE: i16 = 12;
+/// The versions that can ask what may be done with the cluster.
+const CLUSTER_OPERATIONS_IN: std::ops::RangeInclusive<i16> = 8..=10;
+/// The first version that can ask what may be done with a topic.
+const TOPIC_OPERATIONS_SINCE: i16 = 8;
+/// How long an answer waits for topics that are being created: Kafka's `request.timeout.ms`.
+const AUTO_CREATE_TIMEOUT_MS: i32 = 30_000;
+
+/// What the client wants to hear about, each once.
+enum Topics {
+    All,
+    Named(Vec<String>),
+    ById(Vec<TopicId>),
+}
+
+struct Wanted {
+    head: Head,
+    listener: usize,
+    topics: Topics,
+    cluster_operations: bool,
+    topic_operations: bool,
+}
+
+/// Why topics could not be created.
+type Refused = BTreeMap<String, ErrorCode>;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let version = request.head.version;
+    let asked = body.topics.as_deref().unwrap_or_default();
+    if version < TOPIC_ID_SINCE && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero()) {
+        return invalid(request.head, &body);
+    }
+    let wanted = Wanted {
+        head: request.head,
+        listener: request.listener,
+        topics: Topics::of(&body, version),
+        cluster_operations: body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version),
+        topic_operations: body.include_topic_authorized_operations && version >= TOPIC_OPERATIONS_SINCE,
+    };
+    let may_create = context.shared.config.auto_create_topics_enable && body.allow_auto_topic_creation;
+    let missing = if may_create { wanted.missing(context) } else { Vec::new() };
+    if missing.is_empty() {
+        return request.head.answer(&wanted.response(context, &Refused::new()));
+    }
+    create(context, wanted, missing)
+}
+
+fn invalid(head: Head, body: &message::Request<'_>) -> Outcome {
+    let error_code = ErrorCode::InvalidRequest.code();
+    let topic = |topic: &message::MetadataRequestTopic<'_>| MetadataResponseTopic {
+        error_code,
+        name: Some(topic.name.clone().unwrap_or_default().into_owned().into()),
+        topic_id: topic.topic_id,
+        ..Default::default()
+    };
+    let topics = body.topics.iter().flatten().map(topic).collect();
+    head.answer(&message::Response { topics, error_code, ..Default::default() })
+}
+
+fn create(context: &Context<'_>, wanted: Wanted, names: Vec<String>) -> Outcome {
+    let shared = context.shared.clone();
+    let new_topic = |name: &String| NewTopic {
+        name: name.clone(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    };
+    let topics: Vec<NewTopic> = names.iter().map(new_topic).collect();
+    let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
+        let defaults = effective::topic_defaults(&shared, image);
+        let decision = metadata::create_topics(image, &defaults, &topics, || inputs.new_id(), false);
+        (decision.records, decision.results)
+    };
+    let finish =
+        move |_: &mut State, context: &Context<'_>, decided: metadata_job::Decided<Vec<TopicResult<CreatedTopic>>>| {
+            let refused: Refused = match decided {
+                Ok(results) => results.into_iter().filter_map(refusal).collect(),
+                Err(ErrorCode::RequestTimedOut) => {
+                    names.into_iter().map(|name| (name, ErrorCode::LeaderNotAvailable)).collect()
+                }
+                Err(error) => names.into_iter().map(|name| (name, error)).collect(),
+            };
+            wanted.head.encode(&wanted.response(context, &refused))
+        };
+    metadata_job::submit(context, AUTO_CREATE_TIMEOUT_MS, decide, finish)
+}
+
+fn refusal<T>(topic: TopicResult<T>) -> Option<(String, ErrorCode)> {
+    match topic.result.err()?.error {
+        // Somebody else was faster. If it is gone again, that is the answer.
+        ErrorCode::TopicAlreadyExists => None,
+        error => Some((topic.name, error)),
+    }
+}
+
+impl Topics {
+    fn of(body: &message::Request<'_>, version: i16) -> Topics {
+        let Some(asked) = &body.topics else { return Topics::All };
+        if version < NULL_IS_ALL_SINCE && asked.is_empty() {
+            return Topics::All;
+        }
+        let mut ids_seen = HashSet::new();
+        let ids = asked.iter().map(|topic| topic.topic_id).filter(|id| !id.is_zero() && ids_seen.insert(*id));
+        let ids: Vec<TopicId> = ids.collect();
+        if !ids.is_empty() {
+            return Topics::ById(ids);
+        }
+        let mut seen = HashSet::new();
+        let names = asked.iter().filter_map(|topic| topic.name.as_deref()).filter(|name| seen.insert(*name));
+        Topics::Named(names.map(str::to_string).collect())
+    }
+}
+
+impl Wanted {
+    /// Topics that could be created.
+    fn missing(&self, context: &Context<'_>) -> Vec<String> {
+        let Topics::Named(names) = &self.topics else { return Vec::new() };
+        let may_be_created = |name: &&String| {
+            context.view.topic(name).is_none() && topic_name::validate(name).is_ok() && !topic_name::is_internal(name)
+        };
+        names.iter().filter(may_be_created).cloned().collect()
+    }
+
+    fn response<'r>(&'r self, context: &'r Context<'_>, refused: &Refused) -> message::Response<'r> {
+        let node = cluster_state::this_node(context, self.listener);
+        let brokers = node.iter().map(|node| MetadataResponseBroker {
+            node_id: node.id,
+            host: node.host.into(),
+            port: node.port,
+            rack: node.rack.map(Into::into),
+        });
+        let mut response = message::Response {
+            brokers: brokers.collect(),
+            cluster_id: Some(context.view.cluster_id().into()),
+            controller_id: context.shared.config.node_id,
+            topics: self.topics(context, refused),
+            ..Default::default()
+        };
+        if self.cluster_operations {
+            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        }
+        response
+    }
+
+    fn topics<'r>(&'r self, context: &'r Context<'_>, refused: &Refused) -> Vec<MetadataResponseTopic<'r>> {
+        match &self.topics {
+            Topics::All => context.view.image.topics().map(|topic| self.topic(context, topic)).collect(),
+            Topics::Named(names) => names.iter().map(|name| self.named(context, name, refused)).collect(),
+            Topics::ById(ids) => ids.iter().map(|id| self.by_id(context, *id)).collect(),
+        }
+    }
+
+    fn named<'r>(&'r self, context: &'r Context<'_>, name: &'r str, refused: &Refused) -> MetadataResponseTopic<'r> {
+        if let Some(topic) = context.view.topic(name) {
+            return self.topic(context, topic);
+        }
+        let error = refused.get(name).copied().unwrap_or_else(|| cluster_state::unknown_topic(name));
+        let mut answer = MetadataResponseTopic {
+            error_code: error.code(),
+            name: Some(name.into()),
+            is_internal: topic_name::is_internal(name),
+            ..Default::default()
+        };
+        self.set_operations(&mut answer);
+        answer
+    }
+
+    fn by_id<'r>(&'r self, context: &'r Context<'_>, topic_id: TopicId) -> MetadataResponseTopic<'r> {
+        match context.view.image.topic_by_id(topic_id) {
+            Some(topic) => self.topic(context, topic),
+            None => MetadataResponseTopic {
+                error_code: ErrorCode::UnknownTopicId.code(),
+                name: None,
+                topic_id,
+                ..Default::default()
+            },
+        }
+    }
+
+    fn topic<'r>(&self, context: &'r Context<'_>, topic: &'r Topic) -> MetadataResponseTopic<'r> {
+        let mut answer = MetadataResponseTopic {
+            name: Some((&*topic.name).into()),
+            topic_id: topic.id,
+            is_internal: topic_name::is_internal(&topic.name),
+            partitions: topic.partitions.iter().map(|p| partition(context, topic, p)).collect(),
+            ..Default::default()
+        };
+        self.set_operations(&mut answer);
+        answer
+    }
+
+    fn set_operations(&self, answer: &mut MetadataResponseTopic<'_>) {
+        if self.topic_operations {
+            answer.topic_authorized_operations = TOPIC_OPERATIONS;
+        }
+    }
+}
+
+fn partition(context: &Context<'_>, topic: &Topic, partition: &Partition) -> MetadataResponsePartition {
+    let state = cluster_state::partition_state(context, topic, partition);
+    let error = if state.leader == NO_LEADER { ErrorCode::LeaderNotAvailable } else { ErrorCode::None };
+    MetadataResponsePartition {
+        error_code: error.code(),
+        partition_index: partition.index,
+        leader_id: state.leader,
+        leader_epoch: partition.leader_epoch,
+        replica_nodes: partition.replicas.to_vec(),
+        isr_nodes: partition.isr.to_vec(),
+        offline_replicas: state.offline_replicas,
+    }
+}

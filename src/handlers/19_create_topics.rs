@@ -1,0 +1,78 @@
+//! CreateTopics (key 19), versions 2–7.
+//!
+//! Decided by `metadata::create_topics`; the answer is sent when the topics are committed and their logs are open.
+//! Versions: 4 -1 for the defaults of partitions and replication factor (KIP-464); 5 flexible, the answer tells of the
+//! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used; 7 topic ids (KIP-516).
+//! Deviation: results come in the order of the request, duplicates last.
+
+use super::{Outcome, Request, State, code_and_message, effective, metadata_job};
+use crate::config;
+use crate::metadata::{self, CreatedTopic, Image, NewTopic, Refusal, TopicResult};
+use crate::shard::context::Context;
+use crate::wire::api::create_topics::{self as message, CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
+
+/// The first version whose answer tells of configs.
+const CONFIGS_SINCE: i16 = 5;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let (head, shared, validate_only) = (request.head, context.shared.clone(), body.validate_only);
+    let topics: Vec<NewTopic> = body.topics.iter().map(new_topic).collect();
+    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
+    let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
+        let defaults = effective::topic_defaults(&shared, image);
+        let decision = metadata::create_topics(image, &defaults, &topics, || inputs.new_id(), validate_only);
+        (decision.records, decision.results)
+    };
+    let finish = move |_: &mut State, context: &Context<'_>, decided: metadata_job::Decided<_>| {
+        let results = decided.unwrap_or_else(|error| {
+            let failed = |name| TopicResult { name, result: Err(Refusal::of(error)) };
+            names.into_iter().map(failed).collect::<Vec<TopicResult<CreatedTopic>>>()
+        });
+        let topics = results.into_iter().map(|topic| respond(context, head.version, topic)).collect();
+        head.encode(&message::Response { topics, ..Default::default() })
+    };
+    metadata_job::submit(context, body.timeout_ms, decide, finish)
+}
+
+fn new_topic(topic: &CreatableTopic<'_>) -> NewTopic {
+    let configs = topic.configs.iter().map(|c| (c.name.to_string(), c.value.as_ref().map(|value| value.to_string())));
+    NewTopic {
+        name: topic.name.to_string(),
+        num_partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        assignments: topic.assignments.iter().map(|a| (a.partition_index, a.broker_ids.clone())).collect(),
+        configs: configs.collect(),
+    }
+}
+
+fn respond(context: &Context<'_>, version: i16, topic: TopicResult<CreatedTopic>) -> CreatableTopicResult<'static> {
+    let (error_code, error_message) = code_and_message(&topic.result);
+    let failed = CreatableTopicResult { name: topic.name.into(), error_code, error_message, ..Default::default() };
+    match topic.result {
+        Err(_) => failed,
+        Ok(created) => CreatableTopicResult {
+            topic_id: created.id,
+            num_partitions: created.num_partitions,
+            replication_factor: created.replication_factor,
+            configs: Some(if version >= CONFIGS_SINCE { configs(context, &created) } else { Vec::new() }),
+            ..failed
+        },
+    }
+}
+
+fn configs(context: &Context<'_>, created: &CreatedTopic) -> Vec<CreatableTopicConfigs<'static>> {
+    let settings = effective::settings(context.shared, &context.view.image);
+    let entries = config::describe_topic(&settings, &created.configs).into_iter();
+    let entry = |entry: config::Entry| CreatableTopicConfigs {
+        name: entry.name.into(),
+        value: entry.value.map(Into::into),
+        read_only: entry.read_only,
+        config_source: entry.source as i8,
+        is_sensitive: entry.is_sensitive,
+    };
+    entries.map(entry).collect()
+}

@@ -1,0 +1,98 @@
+//! InitProducerId (key 22), versions 0–5: an identity for an idempotent producer (KIP-98).
+//!
+//! Ids come from blocks of 1000 that the metadata log gives out; each shard has its own block, so that no id is given
+//! twice and most requests are answered at once. Versions: 2 flexible; 3 the producer's former id (KIP-360), which
+//! without a transactional id has no meaning: there is always a new id with epoch 0, as in Kafka
+//! (`TransactionCoordinator.handleInitProducerId`); 4 PRODUCER_FENCED; 5 TRANSACTION_ABORTABLE (KIP-890). 6 (KIP-939) is
+//! not for clients yet and not offered.
+//!
+//! Not built yet: transactions. A transactional id is refused as FindCoordinator refuses it, and for the same reason.
+
+use std::ops::Range;
+
+use super::{Head, Outcome, Request, State, metadata_job};
+use crate::metadata::{self, Image};
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+use crate::wire::api::init_producer_id as message;
+
+/// "None" as an id and as an epoch.
+const NO_PRODUCER_ID: i64 = -1;
+const NO_PRODUCER_EPOCH: i16 = -1;
+/// How long a request waits for a new block; then the client shall ask again.
+const BLOCK_TIMEOUT_MS: i32 = 5_000;
+
+/// The ids that one shard may give out.
+#[derive(Default)]
+pub(super) struct Block(Range<i64>);
+
+impl Block {
+    fn take(&mut self) -> Option<i64> {
+        self.0.next()
+    }
+
+    /// Two requests may have asked for a block each: what is left of the first is used up before the second is; if
+    /// there is something left, the second block is given up.
+    fn refill(&mut self, block: Range<i64>) {
+        if self.0.is_empty() {
+            self.0 = block;
+        }
+    }
+}
+
+pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let head = request.head;
+    if (body.producer_id == NO_PRODUCER_ID) != (body.producer_epoch == NO_PRODUCER_EPOCH) {
+        return head.answer(&response(Err(ErrorCode::InvalidRequest)));
+    }
+    match body.transactional_id.as_deref() {
+        Some("") => head.answer(&response(Err(ErrorCode::InvalidRequest))),
+        Some(id) => {
+            log::warn!(
+                "client {:?} with transactional id {id:?} was refused: {}",
+                request.client_id,
+                super::NO_TRANSACTIONS
+            );
+            head.answer(&response(Err(ErrorCode::TransactionalIdAuthorizationFailed)))
+        }
+        None => match state.producer_ids.take() {
+            Some(id) => head.answer(&response(Ok(id))),
+            None => ask_for_block(context, head),
+        },
+    }
+}
+
+fn ask_for_block(context: &Context<'_>, head: Head) -> Outcome {
+    let node_id = context.shared.config.node_id;
+    let decide =
+        move |image: &Image, _: &mut metadata_job::Inputs| match metadata::allocate_producer_ids(image, node_id) {
+            Ok((record, block)) => (vec![record], Ok(block)),
+            Err(refusal) => (Vec::new(), Err(refusal.error)),
+        };
+    let finish =
+        move |state: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Result<Range<i64>, ErrorCode>>| {
+            let id = match decided {
+                Ok(Ok(block)) => {
+                    state.producer_ids.refill(block);
+                    state.producer_ids.take().ok_or(ErrorCode::CoordinatorLoadInProgress)
+                }
+                // What all clients try again.
+                Err(ErrorCode::RequestTimedOut) => Err(ErrorCode::CoordinatorLoadInProgress),
+                Ok(Err(error)) | Err(error) => Err(error),
+            };
+            head.encode(&response(id))
+        };
+    metadata_job::submit(context, BLOCK_TIMEOUT_MS, decide, finish)
+}
+
+fn response(id: Result<i64, ErrorCode>) -> message::Response {
+    let (error_code, producer_id, producer_epoch) = match id {
+        Ok(id) => (0, id, 0),
+        Err(error) => (error.code(), NO_PRODUCER_ID, NO_PRODUCER_EPOCH),
+    };
+    message::Response { error_code, producer_id, producer_epoch, ..Default::default() }
+}

@@ -1,0 +1,131 @@
+//! DescribeConfigs (key 32), versions 1–4: configurations of topics and of this broker, and where each value comes from.
+//!
+//! Follows `ConfigHelper`: the broker resource without a name is the dynamic defaults of all brokers; another id than
+//! our own is INVALID_REQUEST; an empty list of keys means all, like null. Versions: 1 sources and synonyms (KIP-226); 3
+//! types and documentation (KIP-569); 4 flexible.
+//!
+//! Deviations: documentation is always null; a resource that is named twice is answered once, because a small request
+//! must not cause an answer without bounds; loggers and groups are refused until they are built.
+
+use std::collections::HashSet;
+
+use super::{Outcome, Request, State, code_and_message, effective};
+use crate::config::{self, Entry};
+use crate::metadata::{Refusal, ResourceType, topic_name};
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+use crate::wire::api::describe_configs::{
+    self as message, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult,
+    DescribeConfigsSynonym,
+};
+
+/// `ConfigSource.CLIENT_METRICS_CONFIG`
+const CLIENT_METRICS_CONFIG: i8 = 7;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let mut seen = HashSet::new();
+    let once = body.resources.iter().filter(|r| seen.insert((r.resource_type, &*r.resource_name)));
+    let results = once.map(|resource| respond(context, resource, body.include_synonyms)).collect();
+    request.head.answer(&message::Response { results, ..Default::default() })
+}
+
+fn respond<'r>(
+    context: &Context<'_>,
+    resource: &'r DescribeConfigsResource<'_>,
+    include_synonyms: bool,
+) -> DescribeConfigsResult<'r> {
+    let described = describe(context, resource);
+    let (error_code, error_message) = code_and_message(&described);
+    let keys: HashSet<&str> = resource.configuration_keys.iter().flatten().map(|key| &**key).collect();
+    let mut configs = described.unwrap_or_default();
+    configs.retain(|config| keys.is_empty() || keys.contains(&*config.name));
+    if !include_synonyms {
+        configs.iter_mut().for_each(|config| config.synonyms.clear());
+    }
+    DescribeConfigsResult {
+        error_code,
+        error_message,
+        resource_type: resource.resource_type,
+        resource_name: (&*resource.resource_name).into(),
+        configs,
+    }
+}
+
+type Described = Result<Vec<DescribeConfigsResourceResult<'static>>, Refusal>;
+
+fn describe(context: &Context<'_>, resource: &DescribeConfigsResource<'_>) -> Described {
+    let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidRequest, message));
+    let name = &*resource.resource_name;
+    match ResourceType::from_id(resource.resource_type) {
+        Some(ResourceType::Topic) => describe_topic(context, name),
+        Some(ResourceType::Broker) => describe_broker(context, name),
+        Some(ResourceType::ClientMetrics) if name.is_empty() => {
+            refuse("Client metrics subscription name must not be empty".into())
+        }
+        Some(ResourceType::ClientMetrics) => Ok(describe_client_metrics(context, name)),
+        Some(kind @ (ResourceType::BrokerLogger | ResourceType::Group)) => {
+            refuse(format!("Configs of {kind:?} resources are not supported yet."))
+        }
+        None => refuse(format!("Unexpected resource type {} for resource {name}", resource.resource_type)),
+    }
+}
+
+fn describe_topic(context: &Context<'_>, name: &str) -> Described {
+    topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
+    let image = &context.view.image;
+    image.topic(name).ok_or(Refusal::of(ErrorCode::UnknownTopicOrPartition))?;
+    let entries = config::describe_topic(&effective::settings(context.shared, image), image.topic_configs(name));
+    Ok(entries.into_iter().map(entry).collect())
+}
+
+fn describe_broker(context: &Context<'_>, name: &str) -> Described {
+    let settings = effective::settings(context.shared, &context.view.image);
+    let node_id = context.shared.config.node_id;
+    let entries = match name.parse::<i32>() {
+        _ if name.is_empty() => config::describe_broker_defaults(&settings),
+        Ok(id) if id == node_id => config::describe_broker(&settings),
+        Ok(_) => {
+            let message = format!("Unexpected broker id, expected {node_id} or empty string, but received {name}");
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        }
+        Err(_) => {
+            let message = format!("Broker id must be an integer, but it is: {name}");
+            return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        }
+    };
+    Ok(entries.into_iter().map(entry).collect())
+}
+
+fn describe_client_metrics(context: &Context<'_>, name: &str) -> Vec<DescribeConfigsResourceResult<'static>> {
+    let configs = context.view.image.configs(ResourceType::ClientMetrics, name);
+    let entry = |(name, value): (&String, &String)| DescribeConfigsResourceResult {
+        name: name.clone().into(),
+        value: Some(value.clone().into()),
+        config_source: CLIENT_METRICS_CONFIG,
+        documentation: None,
+        ..Default::default()
+    };
+    configs.iter().map(entry).collect()
+}
+
+fn entry(entry: Entry) -> DescribeConfigsResourceResult<'static> {
+    let synonyms = entry.synonyms.into_iter().map(|synonym| DescribeConfigsSynonym {
+        name: synonym.name.into(),
+        value: synonym.value.map(Into::into),
+        source: synonym.source as i8,
+    });
+    DescribeConfigsResourceResult {
+        name: entry.name.into(),
+        value: entry.value.map(Into::into),
+        read_only: entry.read_only,
+        config_source: entry.source as i8,
+        is_sensitive: entry.is_sensitive,
+        synonyms: synonyms.collect(),
+        config_type: entry.kind.map_or(0, config::Type::id),
+        documentation: None,
+    }
+}

@@ -1,0 +1,75 @@
+//! DescribeCluster (key 60), versions 0–2: the cluster's id, its controller and its brokers (KIP-700).
+//!
+//! Versions: 1 says whether brokers or controllers are meant (KIP-919), here it is always the brokers; 2 may ask for
+//! fenced brokers, too (KIP-1073): those that are in the metadata log and do not run. The controller is this broker.
+
+use super::cluster_state::CLUSTER_OPERATIONS;
+use super::{Outcome, Request, State};
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+use crate::wire::api::describe_cluster::{self as message, DescribeClusterBroker};
+
+/// `EndpointType`
+const BROKER: i8 = 1;
+const CONTROLLER: i8 = 2;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let (error, message) = match body.endpoint_type {
+        BROKER => return request.head.answer(&describe(context, request, &body)),
+        CONTROLLER => {
+            (ErrorCode::MismatchedEndpointType, "Controllers were asked for on a listener for brokers".to_string())
+        }
+        other => (ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}")),
+    };
+    request.head.answer(&message::Response {
+        error_code: error.code(),
+        error_message: Some(message.into()),
+        ..Default::default()
+    })
+}
+
+fn describe<'r>(context: &'r Context<'_>, request: &Request<'_>, body: &message::Request) -> message::Response<'r> {
+    let this = request.this_node(context);
+    let mut brokers: Vec<_> = this
+        .iter()
+        .map(|node| DescribeClusterBroker {
+            broker_id: node.id,
+            host: node.host.into(),
+            port: node.port,
+            rack: node.rack.map(Into::into),
+            is_fenced: false,
+        })
+        .collect();
+    if body.include_fenced_brokers {
+        brokers.extend(fenced(context, request.listener));
+    }
+    let mut response = message::Response {
+        cluster_id: context.view.cluster_id().into(),
+        controller_id: context.shared.config.node_id,
+        brokers,
+        ..Default::default()
+    };
+    if body.include_cluster_authorized_operations {
+        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+    }
+    response
+}
+
+fn fenced<'r>(context: &'r Context<'_>, listener: usize) -> impl Iterator<Item = DescribeClusterBroker<'r>> {
+    let listener = context.shared.endpoint(listener).map_or("", |endpoint| &endpoint.listener);
+    let others = context.view.image.brokers().filter(|b| b.fenced && b.id != context.shared.config.node_id);
+    others.filter_map(move |broker| {
+        let endpoint = broker.endpoint(listener)?;
+        Some(DescribeClusterBroker {
+            broker_id: broker.id,
+            host: endpoint.host.as_str().into(),
+            port: endpoint.port.into(),
+            rack: broker.rack.as_deref().map(Into::into),
+            is_fenced: true,
+        })
+    })
+}

@@ -1,0 +1,89 @@
+//! What several answers tell alike about the cluster: this node, the state of a partition, what a user may do.
+//!
+//! One node: it is the only broker that serves, and the controller.
+
+use super::Request;
+use crate::metadata::{self, NO_LEADER, Topic, topic_name};
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+
+/// Bits of `AclOperation`, as authorized operations are told (KIP-430).
+const READ: i32 = 1 << 3;
+const WRITE: i32 = 1 << 4;
+const CREATE: i32 = 1 << 5;
+const DELETE: i32 = 1 << 6;
+const ALTER: i32 = 1 << 7;
+const DESCRIBE: i32 = 1 << 8;
+const CLUSTER_ACTION: i32 = 1 << 9;
+const DESCRIBE_CONFIGS: i32 = 1 << 10;
+const ALTER_CONFIGS: i32 = 1 << 11;
+const IDEMPOTENT_WRITE: i32 = 1 << 12;
+
+/// Without an authorizer everything that can be done with a topic (`AclEntry.supportedOperations`).
+pub(super) const TOPIC_OPERATIONS: i32 =
+    READ | WRITE | CREATE | DELETE | ALTER | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
+/// The same of the cluster.
+pub(super) const CLUSTER_OPERATIONS: i32 =
+    CREATE | ALTER | DESCRIBE | CLUSTER_ACTION | DESCRIBE_CONFIGS | ALTER_CONFIGS | IDEMPOTENT_WRITE;
+
+/// A broker's address on the listener that the client came in by.
+pub(super) struct Node<'a> {
+    pub(super) id: i32,
+    pub(super) host: &'a str,
+    pub(super) port: i32,
+    pub(super) rack: Option<&'a str>,
+}
+
+pub(super) fn this_node<'a>(context: &'a Context<'_>, listener: usize) -> Option<Node<'a>> {
+    let config = &context.shared.config;
+    let endpoint = context.shared.endpoint(listener)?;
+    Some(Node {
+        id: config.node_id,
+        host: &endpoint.host,
+        port: endpoint.port.into(),
+        rack: config.broker_rack.as_deref(),
+    })
+}
+
+/// Who leads a partition, and which of its replicas cannot be reached.
+pub(super) struct PartitionState {
+    /// -1: nobody.
+    pub(super) leader: i32,
+    pub(super) offline_replicas: Vec<i32>,
+}
+
+/// Looks whether the partition's log is in order here.
+pub(super) fn partition_state(context: &Context<'_>, topic: &Topic, partition: &metadata::Partition) -> PartitionState {
+    let is_here = context.view.partition_by_id(topic.id, partition.index).is_ok();
+    let serves = |node: i32| is_here && node == context.shared.config.node_id;
+    PartitionState {
+        leader: if serves(partition.leader) { partition.leader } else { NO_LEADER },
+        offline_replicas: partition.replicas.iter().copied().filter(|replica| !serves(*replica)).collect(),
+    }
+}
+
+/// The error for a topic that is not there: the name may be one that no topic can have.
+pub(super) fn unknown_topic(name: &str) -> ErrorCode {
+    match topic_name::validate(name) {
+        Ok(()) => ErrorCode::UnknownTopicOrPartition,
+        Err(_) => ErrorCode::InvalidTopicException,
+    }
+}
+
+impl Request<'_> {
+    /// This broker as the client of this request can reach it.
+    pub(super) fn this_node<'c>(&self, context: &'c Context<'_>) -> Option<Node<'c>> {
+        this_node(context, self.listener)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Apache Kafka answers without an authorizer.
+    #[test]
+    fn operations_are_kafkas() {
+        assert_eq!((TOPIC_OPERATIONS, CLUSTER_OPERATIONS), (3576, 8096));
+    }
+}

@@ -1,0 +1,119 @@
+//! A broker without sockets and threads, for tests of handlers: real handlers, a real controller, a simulated disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+
+use super::{Looked, Outcome, Parked, State, handle};
+use crate::codec::{Message, Reader};
+use crate::config::{Config, Layers};
+use crate::io::driver::Waker;
+use crate::io::simulated_disk::SimulatedDisk;
+use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
+use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::view::View;
+use crate::replication::watch::ShardId;
+use crate::shard::context::{Context, Endpoint, Shared};
+use crate::shard::dirty::Dirty;
+use crate::shard::mailbox::Mailbox;
+use crate::stdx::slab::Key;
+use crate::wire::api;
+use crate::wire::header::{RequestHeader, ResponseHeader};
+
+const SHARD: ShardId = ShardId(0);
+const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
+
+struct NobodySleeps;
+
+impl Waker for NobodySleeps {
+    fn wake(&self) {}
+}
+
+/// Never the same twice, which is all that ids need.
+fn counted() -> [u8; 16] {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    u128::from(NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
+}
+
+pub(super) struct Broker {
+    controller: Controller,
+    work: Receiver<Work>,
+    pub(super) shared: Arc<Shared>,
+    state: State,
+    dirty: Dirty,
+}
+
+impl Broker {
+    pub(super) fn start(overrides: &[(&str, &str)]) -> Broker {
+        let given = overrides.iter().chain(&[("log.dirs", "/data")]);
+        let layers = Layers {
+            overrides: given.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+            ..Layers::default()
+        };
+        let (config, _) = Config::load(&layers).unwrap();
+        let surroundings = Surroundings { wall: || NOW, random: counted };
+        let disk = Arc::new(SimulatedDisk::default());
+        let mut controller = Controller::open(disk, &config, Uuid::ONE, surroundings).unwrap();
+        controller.register(&config, Vec::new()).unwrap();
+        let (queue, work) = Queue::new();
+        let shared = Arc::new(Shared::new(config, controller.published(), 1, queue));
+        shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
+        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
+        shared.endpoints.set(vec![endpoint]).unwrap();
+        let state = State::new(&shared, SHARD);
+        Broker { controller, work, shared, state, dirty: Dirty::new(SHARD) }
+    }
+
+    pub(super) fn view(&self) -> Arc<View> {
+        self.shared.view.load_full()
+    }
+
+    /// Sends a request and reads the answer, letting the metadata thread work where the request waits for it.
+    pub(super) fn ask<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
+        let description = api::describe(key).unwrap();
+        let header = RequestHeader {
+            request_api_key: key.id(),
+            request_api_version: version,
+            correlation_id: 7,
+            client_id: Some("test".into()),
+        };
+        let mut frame = Vec::new();
+        header.encode(&mut frame, description.request_header_version(version)).unwrap();
+        body.encode(&mut frame, version).unwrap();
+        let answer: &'static [u8] = self.handle(&frame).leak();
+        let mut reader = Reader::new(&answer[4..]);
+        let header = ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
+        assert_eq!(header.correlation_id, 7);
+        let response = R::decode(&mut reader, version).unwrap();
+        assert_eq!(reader.remaining(), 0, "bytes behind the answer of {key} version {version}");
+        response
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
+        let (shared, view) = (self.shared.clone(), self.view());
+        let mut context = context(&shared, &view, &mut self.dirty);
+        match handle(&mut self.state, &mut context, frame, 0) {
+            Outcome::Answer(answer) => answer.bytes,
+            Outcome::Wait { parked, .. } => self.wait(parked),
+            Outcome::Close(reason) => panic!("the connection was closed: {reason}"),
+            Outcome::Silent => panic!("no answer"),
+        }
+    }
+
+    fn wait(&mut self, mut parked: Parked) -> Vec<u8> {
+        parked.start(&self.shared, SHARD, Key { index: 0, generation: 0 });
+        self.controller.step(self.work.try_iter().collect());
+        for reply in self.shared.mailbox(SHARD).take().replies {
+            parked.receive(reply.result);
+        }
+        let (shared, view) = (self.shared.clone(), self.view());
+        match parked.look(&mut self.state, &mut context(&shared, &view, &mut self.dirty), false) {
+            Looked::Answer(answer) => answer.bytes,
+            Looked::Wait | Looked::Silent => panic!("no answer"),
+        }
+    }
+}
+
+fn context<'a>(shared: &'a Arc<Shared>, view: &'a Arc<View>, dirty: &'a mut Dirty) -> Context<'a> {
+    Context { shared, view, shard: SHARD, now: Instant(0), wall: NOW, dirty }
+}

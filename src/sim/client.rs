@@ -1,0 +1,104 @@
+//! A client of the simulated broker: frames over a simulated connection, any number under way.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+
+use super::cluster::{ADDRESS, Cluster, SharedCluster};
+use crate::codec::{Message, Reader};
+use crate::io::simulated;
+use crate::model::ApiKey;
+use crate::wire::api;
+use crate::wire::frame::{self, Split};
+use crate::wire::header::{RequestHeader, ResponseHeader};
+
+const MAX_FRAME_BYTES: usize = 100 << 20;
+/// Steps that an answer may take before the run counts as hung.
+const PATIENCE_STEPS: u64 = 200_000;
+
+pub(super) struct Client {
+    connection: simulated::Client,
+    unsent: Vec<u8>,
+    received: Vec<u8>,
+    answers: VecDeque<Vec<u8>>,
+    sent: i32,
+    answered: i32,
+}
+
+impl Client {
+    pub(super) fn connect(cluster: &Cluster) -> Client {
+        let connection = cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap();
+        Client { connection, unsent: Vec::new(), received: Vec::new(), answers: VecDeque::new(), sent: 0, answered: 0 }
+    }
+
+    /// Queues a request.
+    pub(super) fn send<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) {
+        let description = api::describe(key).unwrap();
+        self.sent += 1;
+        let header = RequestHeader {
+            request_api_key: key.id(),
+            request_api_version: version,
+            correlation_id: self.sent,
+            client_id: Some("sim".into()),
+        };
+        let header_version = description.request_header_version(version);
+        frame::append(&mut self.unsent, (&header, header_version), (body, version)).unwrap();
+    }
+
+    /// Moves what can be moved; `false` when the connection has ended.
+    pub(super) fn pump(&mut self) -> bool {
+        while !self.unsent.is_empty() {
+            match self.connection.send(&self.unsent) {
+                Ok(length) => drop(self.unsent.drain(..length)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+        }
+        let mut buffer = [0; 4096];
+        loop {
+            match self.connection.receive(&mut buffer) {
+                Ok(0) => return false,
+                Ok(length) => self.received.extend_from_slice(&buffer[..length]),
+                Err(_) => break,
+            }
+        }
+        while let Split::Complete(answer) = frame::split(&self.received, MAX_FRAME_BYTES) {
+            let size = frame::SIZE_BYTES + answer.len();
+            self.answers.push_back(answer.to_vec());
+            self.received.drain(..size);
+        }
+        true
+    }
+
+    /// The next answer, if it is there: they come in the order of the requests.
+    pub(super) fn take_answer(&mut self, key: ApiKey, version: i16) -> Option<Vec<u8>> {
+        let answer = self.answers.pop_front()?;
+        self.answered += 1;
+        let mut reader = Reader::new(&answer);
+        let header_version = api::describe(key).unwrap().response_header_version(version);
+        let header = ResponseHeader::decode(&mut reader, header_version).unwrap();
+        assert_eq!(header.correlation_id, self.answered, "answers in the order of the requests");
+        let body = answer.len() - reader.remaining();
+        Some(answer[body..].to_vec())
+    }
+
+    /// Sends a request and steps the cluster until its answer is there.
+    pub(super) fn call<'m>(
+        &mut self,
+        cluster: &SharedCluster,
+        key: ApiKey,
+        version: i16,
+        body: &impl Message<'m>,
+    ) -> Vec<u8> {
+        self.send(key, version, body);
+        let until = cluster.borrow().steps + PATIENCE_STEPS;
+        loop {
+            assert!(self.pump(), "the broker closed the connection");
+            if let Some(answer) = self.take_answer(key, version) {
+                return answer;
+            }
+            cluster.borrow_mut().step();
+            assert!(cluster.borrow().steps < until, "no answer to {key}");
+        }
+    }
+}

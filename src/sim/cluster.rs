@@ -1,0 +1,119 @@
+//! One simulated broker: its shards, its metadata thread turned by hand, its disk that survives it.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use crate::config::{Config, Layers};
+use crate::io::driver::Driver;
+use crate::io::simulated::World;
+use crate::io::simulated_disk::{Crash, SimulatedDisk};
+use crate::model::TimestampMs;
+use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::watch::ShardId;
+use crate::server::Server;
+use crate::shard::context::{Endpoint, Shared};
+use crate::shard::mailbox::Mailbox;
+
+/// Where the simulated broker listens.
+pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
+/// How far the clock moves in a step.
+const STEP: Duration = Duration::from_micros(200);
+
+fn wall() -> TimestampMs {
+    TimestampMs(1_767_225_600_000)
+}
+
+/// Identifiers need not be unguessable here, only different from each other: every thread counts its own.
+fn counted() -> [u8; 16] {
+    thread_local!(static COUNT: RefCell<u128> = const { RefCell::new(0) });
+    COUNT.with_borrow_mut(|count| {
+        *count += 0x0101_0101_0101_0101_0101_0101_0101_0101;
+        count.to_be_bytes()
+    })
+}
+
+const SURROUNDINGS: Surroundings = Surroundings { wall, random: counted };
+
+/// A running broker.
+struct Running {
+    servers: Vec<Server>,
+    controller: Controller,
+    work: Receiver<Work>,
+}
+
+/// The broker with its world; it can crash and come back.
+pub(super) struct Cluster {
+    pub(super) world: World,
+    disk: SimulatedDisk,
+    config: Config,
+    running: Option<Running>,
+    pub(super) steps: u64,
+}
+
+impl Cluster {
+    pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
+        let mut settings =
+            vec![("log.dirs".to_string(), "data".to_string()), ("klamm.shards".to_string(), shards.to_string())];
+        settings.extend(overrides.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+        let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: settings };
+        let (config, _) = Config::load(&layers).unwrap();
+        let mut cluster =
+            Cluster { world: World::new(seed), disk: SimulatedDisk::default(), config, running: None, steps: 0 };
+        cluster.boot();
+        cluster
+    }
+
+    fn boot(&mut self) {
+        let disk = Arc::new(self.disk.clone());
+        let mut controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).unwrap();
+        let (queue, work) = Queue::new();
+        let shards = self.config.shards.unwrap_or(1);
+        let shared = Arc::new(Shared::new(self.config.clone(), controller.published(), shards, queue));
+        let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
+        shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
+        controller.register(&self.config, Vec::new()).unwrap();
+        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
+        let _ = shared.endpoints.set(vec![endpoint]);
+        let announce = shared.clone();
+        controller.announce_to(Box::new(move || announce.tell_all()));
+        let mut servers = Vec::new();
+        for (number, driver) in drivers.into_iter().enumerate() {
+            let mut server = Server::new(ShardId(number as u8), shared.clone(), Box::new(driver));
+            server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
+            servers.push(server);
+        }
+        self.running = Some(Running { servers, controller, work });
+    }
+
+    /// Time passes, every shard has a turn, the metadata thread does what it was asked.
+    pub(super) fn step(&mut self) {
+        self.steps += 1;
+        self.world.advance(STEP);
+        let Some(running) = &mut self.running else { return };
+        for server in &mut running.servers {
+            server.turn().unwrap();
+        }
+        let work: Vec<_> = running.work.try_iter().collect();
+        if !work.is_empty() {
+            running.controller.step(work);
+        }
+    }
+
+    /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
+    pub(super) fn crash(&mut self, crash: Crash) {
+        self.running = None;
+        self.world.cut_all();
+        self.disk.crash(crash);
+    }
+
+    pub(super) fn restart(&mut self) {
+        self.boot();
+    }
+}
+
+/// A cluster that several clients step.
+pub(super) type SharedCluster = Rc<RefCell<Cluster>>;

@@ -1,0 +1,262 @@
+//! Runs of the whole broker on the simulated machine.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::client::Client;
+use super::cluster::{Cluster, SharedCluster};
+use crate::codec::{Message, Reader};
+use crate::io::simulated_disk::Crash;
+use crate::model::{ApiKey, ErrorCode, TimestampMs};
+use crate::record::batches::Batches;
+use crate::record::builder::{Builder, Options, Record};
+use crate::stdx::random::Random;
+use crate::wire::api::{create_topics, fetch, list_offsets, produce};
+
+const CREATE_TOPICS: i16 = 7;
+const PRODUCE: i16 = 9;
+const FETCH: i16 = 12;
+const LIST_OFFSETS: i16 = 7;
+const TOPIC: &str = "stream";
+
+fn cluster(seed: u64, overrides: &[(&str, &str)]) -> SharedCluster {
+    Rc::new(RefCell::new(Cluster::start(seed, 2, overrides)))
+}
+
+fn create_topic(cluster: &SharedCluster, partitions: i32) {
+    let mut client = Client::connect(&cluster.borrow());
+    let topic = create_topics::CreatableTopic {
+        name: TOPIC.into(),
+        num_partitions: partitions,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let request = create_topics::Request { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+    let answer = client.call(cluster, ApiKey::CreateTopics, CREATE_TOPICS, &request);
+    let response = create_topics::Response::decode(&mut Reader::new(&answer), CREATE_TOPICS).unwrap();
+    assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
+}
+
+/// A batch whose records say who wrote them: producer and count.
+fn batch(producer: i64, sequence: i32, records: i32, padding: usize) -> Vec<u8> {
+    let options = Options { producer_id: producer, producer_epoch: 0, base_sequence: sequence, ..Options::default() };
+    let mut builder = Builder::new(options);
+    for record in 0..records {
+        let value = format!("{producer}:{}:{}", sequence + record, "x".repeat(padding));
+        let timestamp = TimestampMs(1_767_225_600_000);
+        builder.append(&Record { timestamp, key: None, value: Some(value.as_bytes()), headers: &[] });
+    }
+    builder.build()
+}
+
+fn produce_request(partition: i32, records: &[u8], acks: i16) -> produce::Request<'_> {
+    let partition = produce::PartitionProduceData { index: partition, records: Some(records.into()) };
+    let topic = produce::TopicProduceData { name: TOPIC.into(), partition_data: vec![partition], ..Default::default() };
+    produce::Request { acks, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() }
+}
+
+fn produce_answer(answer: &[u8]) -> (i16, i64) {
+    let response = produce::Response::decode(&mut Reader::new(answer), PRODUCE).unwrap();
+    let partition = &response.responses[0].partition_responses[0];
+    (partition.error_code, partition.base_offset)
+}
+
+fn fetch_request(partition: i32, offset: i64, max_wait_ms: i32) -> fetch::Request<'static> {
+    let partition =
+        fetch::FetchPartition { partition, fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
+    let topic = fetch::FetchTopic { topic: TOPIC.into(), partitions: vec![partition], ..Default::default() };
+    fetch::Request {
+        max_wait_ms,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        session_epoch: -1,
+        topics: vec![topic],
+        ..Default::default()
+    }
+}
+
+/// The records of a fetch's answer: offset and value.
+fn fetched(answer: &[u8]) -> Vec<(i64, String)> {
+    let response = fetch::Response::decode(&mut Reader::new(answer), FETCH).unwrap();
+    let partition = &response.responses[0].partitions[0];
+    assert_eq!(partition.error_code, 0);
+    let mut found = Vec::new();
+    for batch in Batches::new(partition.records.as_deref().unwrap_or_default()).map_while(Result::ok) {
+        assert!(batch.is_intact());
+        let unpacked = batch.unpack(1 << 30).unwrap();
+        let mut records = batch.records(&unpacked);
+        while let Some(record) = records.next() {
+            let record = record.unwrap();
+            let value = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
+            found.push((records.offset(&record), value));
+        }
+    }
+    found
+}
+
+fn read_all(cluster: &SharedCluster, partition: i32) -> Vec<(i64, String)> {
+    let mut client = Client::connect(&cluster.borrow());
+    let mut all: Vec<(i64, String)> = Vec::new();
+    loop {
+        let from = all.last().map_or(0, |(offset, _)| offset + 1);
+        let found = fetched(&client.call(cluster, ApiKey::Fetch, FETCH, &fetch_request(partition, from, 0)));
+        if found.is_empty() {
+            return all;
+        }
+        // A fetch begins at the start of the batch that holds its offset.
+        all.extend(found.into_iter().filter(|(offset, _)| *offset >= from));
+    }
+}
+
+/// Several producers with requests under way on both shards, and one consumer that waits for each record.
+fn produce_and_tail(seed: u64) -> u64 {
+    const PRODUCERS: i64 = 3;
+    const BATCHES: i32 = 20;
+    let cluster = cluster(seed, &[]);
+    create_topic(&cluster, 1);
+    let mut random = Random::new(seed);
+    let mut producers: Vec<_> = (0..PRODUCERS).map(|_| Client::connect(&cluster.borrow())).collect();
+    for (number, client) in producers.iter_mut().enumerate() {
+        for sequence in 0..BATCHES {
+            let padding = random.below(3000) as usize;
+            let records = batch(number as i64, sequence * 2, 2, padding);
+            client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+        }
+    }
+    let mut consumer = Client::connect(&cluster.borrow());
+    consumer.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, 60_000));
+    let (mut seen, mut acknowledged) = (Vec::new(), Vec::new());
+    let expected = (PRODUCERS as usize) * BATCHES as usize * 2;
+    while seen.len() < expected || acknowledged.len() < expected / 2 {
+        assert!(cluster.borrow().steps < 500_000, "the run stands still at {} records", seen.len());
+        cluster.borrow_mut().step();
+        for client in &mut producers {
+            assert!(client.pump());
+            while let Some(answer) = client.take_answer(ApiKey::Produce, PRODUCE) {
+                acknowledged.push(produce_answer(&answer));
+            }
+        }
+        assert!(consumer.pump());
+        if let Some(answer) = consumer.take_answer(ApiKey::Fetch, FETCH) {
+            let from = seen.len() as i64;
+            seen.extend(fetched(&answer).into_iter().filter(|(offset, _)| *offset >= from));
+            consumer.send(ApiKey::Fetch, FETCH, &fetch_request(0, seen.len() as i64, 60_000));
+        }
+    }
+    assert!(acknowledged.iter().all(|(error, _)| *error == 0), "{acknowledged:?}");
+    check_order(&seen, PRODUCERS, BATCHES * 2);
+    assert_eq!(read_all(&cluster, 0), seen);
+    let steps = cluster.borrow().steps;
+    steps
+}
+
+/// Offsets without gaps, and each producer's records in its order, each once.
+fn check_order(seen: &[(i64, String)], producers: i64, per_producer: i32) {
+    let mut next: BTreeMap<i64, i32> = (0..producers).map(|producer| (producer, 0)).collect();
+    for (at, (offset, value)) in seen.iter().enumerate() {
+        assert_eq!(*offset, at as i64);
+        let mut parts = value.split(':');
+        let mut number = || parts.next().unwrap().parse::<i64>().unwrap();
+        let (producer, count) = (number(), number() as i32);
+        assert_eq!(next.insert(producer, count + 1), Some(count), "records of producer {producer}");
+    }
+    assert!(next.values().all(|count| *count == per_producer));
+}
+
+#[test]
+fn records_arrive_once_in_order_and_wake_who_waits() {
+    for seed in 0..8 {
+        produce_and_tail(seed);
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run() {
+    assert_eq!(produce_and_tail(42), produce_and_tail(42));
+}
+
+/// Produces until the crash, then looks for everything that was acknowledged.
+fn crash_and_look(seed: u64, crash: Crash, overrides: &[(&str, &str)]) {
+    let cluster = cluster(seed, overrides);
+    create_topic(&cluster, 1);
+    let mut random = Random::new(seed);
+    let mut client = Client::connect(&cluster.borrow());
+    let mut acknowledged = 0;
+    for sequence in 0..200 {
+        let records = batch(0, sequence, 1, random.below(2000) as usize);
+        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+    }
+    let crash_after = random.below(400) + 20;
+    for _ in 0..crash_after {
+        client.pump();
+        cluster.borrow_mut().step();
+        while let Some(answer) = client.take_answer(ApiKey::Produce, PRODUCE) {
+            let (error, base_offset) = produce_answer(&answer);
+            assert_eq!((error, base_offset), (0, acknowledged), "acknowledged in order");
+            acknowledged += 1;
+        }
+    }
+    cluster.borrow_mut().crash(crash);
+    cluster.borrow_mut().restart();
+    let found = read_all(&cluster, 0);
+    assert!(found.len() as i64 >= acknowledged, "seed {seed}: {acknowledged} acknowledged, {} found", found.len());
+    for (at, (offset, value)) in found.iter().enumerate() {
+        assert!(*offset == at as i64 && value.starts_with(&format!("0:{at}:")));
+    }
+    // The producer goes on where it was: what arrived before the crash is known as a repetition, what did not is new.
+    let mut client = Client::connect(&cluster.borrow());
+    for sequence in acknowledged..found.len() as i64 + 5 {
+        let records = batch(0, sequence as i32, 1, 0);
+        let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+        assert_eq!(produce_answer(&answer), (0, sequence), "seed {seed}");
+    }
+    assert_eq!(read_all(&cluster, 0).len(), found.len() + 5);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_with_the_process() {
+    for seed in 0..12 {
+        crash_and_look(seed, Crash::Process, &[]);
+    }
+}
+
+#[test]
+fn with_a_sync_per_message_nothing_acknowledged_is_lost_with_the_power() {
+    for seed in 0..12 {
+        let crash = if seed % 2 == 0 { Crash::Power } else { Crash::Torn { seed } };
+        crash_and_look(seed, crash, &[("log.flush.interval.messages", "1")]);
+    }
+}
+
+#[test]
+fn a_waiting_fetch_is_answered_at_its_time() {
+    let cluster = cluster(5, &[]);
+    create_topic(&cluster, 1);
+    let mut client = Client::connect(&cluster.borrow());
+    let before = cluster.borrow().world.now();
+    let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &fetch_request(0, 0, 500));
+    let waited = cluster.borrow().world.now().since(before).as_millis();
+    assert!(fetched(&answer).is_empty());
+    assert!((500..520).contains(&waited), "waited {waited} ms");
+}
+
+#[test]
+fn offsets_are_listed_from_every_special_timestamp() {
+    let cluster = cluster(6, &[]);
+    create_topic(&cluster, 1);
+    let mut client = Client::connect(&cluster.borrow());
+    let records = batch(0, 0, 5, 0);
+    client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, 1));
+    for (timestamp, expected) in [(-1, Ok(5)), (-2, Ok(0)), (-4, Err(ErrorCode::UnsupportedVersion))] {
+        let partition = list_offsets::ListOffsetsPartition { partition_index: 0, timestamp, ..Default::default() };
+        let topic = list_offsets::ListOffsetsTopic { name: TOPIC.into(), partitions: vec![partition] };
+        let request = list_offsets::Request { replica_id: -1, topics: vec![topic], ..Default::default() };
+        let answer = client.call(&cluster, ApiKey::ListOffsets, LIST_OFFSETS, &request);
+        let response = list_offsets::Response::decode(&mut Reader::new(&answer), LIST_OFFSETS).unwrap();
+        let partition = &response.topics[0].partitions[0];
+        let found =
+            ErrorCode::from_code(partition.error_code).filter(|e| e.is_error()).map_or(Ok(partition.offset), Err);
+        assert_eq!(found, expected, "timestamp {timestamp}");
+    }
+}

@@ -1,0 +1,437 @@
+//! A log directory (`log.dirs`): its lock, its identity, its checkpoints, and the logs in it.
+//!
+//! The order at the start matters: lock, identity, then the clean-shutdown marker is read and removed for good before
+//! anything is written, so that it never vouches for what came after it. At the end: logs closed, checkpoints, marker.
+
+use super::checkpoint;
+use super::error::Error;
+use super::log::{Checkpointed, Identity, Log, LogConfig, Removal};
+use super::meta_properties::MetaProperties;
+use super::names::{self, DirectoryName};
+use crate::io::disk::{Disk, Lock, Open};
+use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
+use std::collections::BTreeMap;
+use std::io::IoSlice;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const LOCK_FILE: &str = ".lock";
+const CLEAN_SHUTDOWN_FILE: &str = ".kafka_cleanshutdown";
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
+const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+const MAX_MARKER_BYTES: u64 = 4096;
+
+/// A partition by name, as checkpoints and directories call it.
+type Name = (String, PartitionIndex);
+type Offsets = BTreeMap<Name, Offset>;
+
+/// What the checkpoints keep of one partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PartitionState {
+    pub topic: String,
+    pub partition: PartitionIndex,
+    pub recovery_point: Offset,
+    pub log_start_offset: Offset,
+    pub high_watermark: Offset,
+}
+
+#[derive(Default)]
+struct Checkpoints {
+    recovery_points: Offsets,
+    log_start_offsets: Offsets,
+    high_watermarks: Offsets,
+}
+
+/// An open log directory, ours as long as this lives.
+pub struct LogDirectory {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    meta: Option<MetaProperties>,
+    clean: bool,
+    clean_broker_epoch: Option<i64>,
+    checkpoints: Mutex<Checkpoints>,
+    partitions: Vec<Name>,
+    unknown: Vec<String>,
+    leftovers: Vec<Removal>,
+    _lock: Box<dyn Lock>,
+}
+
+impl LogDirectory {
+    /// Makes the directory if it is missing, takes its lock, and reads what is in it; opens no log yet. Blocks.
+    pub fn open(disk: Arc<dyn Disk>, path: PathBuf) -> Result<LogDirectory, Error> {
+        create_durably(&*disk, &path)?;
+        let lock = disk.lock(&path.join(LOCK_FILE)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => {
+                Error::NotOurs { path: path.clone(), why: "another process uses this log directory".into() }
+            }
+            _ => Error::io("lock", &path.join(LOCK_FILE))(error),
+        })?;
+        let meta = MetaProperties::read(&*disk, &path)?;
+        let (clean, clean_broker_epoch) = take_clean_marker(&*disk, &path)?;
+        let mut directory = LogDirectory {
+            checkpoints: Mutex::new(Checkpoints {
+                // A damaged checkpoint is no reason to stop: recovery then reads more than it would have to.
+                recovery_points: read_offsets(&*disk, &path.join(RECOVERY_POINTS)).unwrap_or_default(),
+                log_start_offsets: read_offsets(&*disk, &path.join(LOG_START_OFFSETS)).unwrap_or_default(),
+                high_watermarks: read_offsets(&*disk, &path.join(HIGH_WATERMARKS)).unwrap_or_default(),
+            }),
+            disk,
+            path,
+            meta,
+            clean,
+            clean_broker_epoch,
+            partitions: Vec::new(),
+            unknown: Vec::new(),
+            leftovers: Vec::new(),
+            _lock: lock,
+        };
+        directory.list()?;
+        Ok(directory)
+    }
+
+    fn list(&mut self) -> Result<(), Error> {
+        let entries = self.disk.list(&self.path).map_err(Error::io("list", &self.path))?;
+        for entry in entries.into_iter().filter(|entry| entry.is_directory) {
+            match names::parse_directory(&entry.name) {
+                DirectoryName::Partition { topic, partition } => self.partitions.push((topic, partition)),
+                DirectoryName::Deleted => {
+                    self.leftovers.push(Removal::of_directory(self.disk.clone(), self.path.join(entry.name)));
+                }
+                DirectoryName::Aside => {}
+                DirectoryName::Unknown => self.unknown.push(entry.name),
+            }
+        }
+        self.partitions.sort_unstable();
+        Ok(())
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whose directory it is; `None` if nobody has formatted it.
+    pub fn meta(&self) -> Option<&MetaProperties> {
+        self.meta.as_ref()
+    }
+
+    /// Makes the directory this node's, or checks that it is: the same cluster, the same node. A directory that has no
+    /// identifier yet gets `new_id`. Blocks.
+    pub fn claim(&mut self, cluster_id: &str, node_id: NodeId, new_id: Uuid) -> Result<Uuid, Error> {
+        let refuse = |why: String| Err(Error::NotOurs { path: self.path.clone(), why });
+        if let Some(meta) = &self.meta {
+            if meta.cluster_id != cluster_id {
+                return refuse(format!("belongs to the cluster {}, not to {cluster_id}", meta.cluster_id));
+            }
+            if meta.node_id != node_id {
+                return refuse(format!("belongs to the node {}, but node.id is {node_id}", meta.node_id));
+            }
+            if let Some(id) = meta.directory_id {
+                return Ok(id);
+            }
+        }
+        let meta = MetaProperties { cluster_id: cluster_id.into(), node_id, directory_id: Some(new_id) };
+        meta.write(&*self.disk, &self.path)?;
+        self.meta = Some(meta);
+        Ok(new_id)
+    }
+
+    /// Whether the broker that had the directory before stopped in order.
+    pub fn was_clean_shutdown(&self) -> bool {
+        self.clean
+    }
+
+    /// The broker epoch that it had then, for the next registration (KIP-966).
+    pub fn clean_broker_epoch(&self) -> Option<i64> {
+        self.clean_broker_epoch
+    }
+
+    /// The partitions that have a directory here, in order.
+    pub fn partitions(&self) -> &[(String, PartitionIndex)] {
+        &self.partitions
+    }
+
+    /// Directories that belong to no partition. They do no harm here, but Apache Kafka would not start with them.
+    pub fn unknown_directories(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// What deletions left behind that the last process did not finish. To be run by somebody who may block.
+    pub fn take_leftovers(&mut self) -> Vec<Removal> {
+        std::mem::take(&mut self.leftovers)
+    }
+
+    /// What the checkpoints say of a partition. One that was not here at the start has nothing to be recovered.
+    fn checkpointed(&self, identity: &Identity) -> Checkpointed {
+        let name = (identity.topic.clone(), identity.partition);
+        let clean = self.clean && self.partitions.binary_search(&name).is_ok();
+        let checkpoints = self.checkpoints();
+        let of = |offsets: &Offsets| offsets.get(&name).copied().unwrap_or_default();
+        let (log_start_offset, recovery_point) = (of(&checkpoints.log_start_offsets), of(&checkpoints.recovery_points));
+        Checkpointed { log_start_offset, recovery_point, clean }
+    }
+
+    /// The high watermark as it was last written down.
+    pub fn high_watermark(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
+        self.checkpoints().high_watermarks.get(&(topic.to_string(), partition)).copied()
+    }
+
+    /// Opens or makes one partition's log. Blocks.
+    pub fn open_log(&self, identity: Identity, config: LogConfig, now: TimestampMs) -> Result<Log, Error> {
+        let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
+        let checkpointed = self.checkpointed(&identity);
+        Log::open(self.disk.clone(), directory, config, identity, checkpointed, now)
+    }
+
+    /// Opens many logs on so many threads at once; the answers in the same order, each for itself. Blocks.
+    pub fn open_logs(
+        &self,
+        wanted: &[(Identity, LogConfig)],
+        threads: usize,
+        now: TimestampMs,
+    ) -> Vec<Result<Log, Error>> {
+        let open = |at: usize| self.open_log(wanted[at].0.clone(), wanted[at].1.clone(), now);
+        if threads <= 1 || wanted.len() <= 1 {
+            return (0..wanted.len()).map(open).collect();
+        }
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut opened = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                if at >= wanted.len() {
+                    return opened;
+                }
+                opened.push((at, open(at)));
+            }
+        };
+        let mut all: Vec<_> = std::thread::scope(|scope| {
+            let running: Vec<_> = (0..threads.min(wanted.len())).map(|_| scope.spawn(work)).collect();
+            // A panic there is a bug of ours and goes on here.
+            running
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
+                .collect()
+        });
+        all.sort_unstable_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Renames the directory of a partition that no topic claims, as Kafka does; its content stays for the operator.
+    pub fn set_aside_stray(&self, topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> Result<PathBuf, Error> {
+        let from = self.path.join(names::partition_directory(topic, partition));
+        let to = self.path.join(names::stray_directory(topic, partition, unique));
+        self.disk.rename(&from, &to).map_err(Error::io("rename", &from))?;
+        self.forget(topic, partition);
+        Ok(to)
+    }
+
+    /// Drops a deleted partition from the checkpoints.
+    pub fn forget(&self, topic: &str, partition: PartitionIndex) {
+        let name = (topic.to_string(), partition);
+        let mut checkpoints = self.checkpoints();
+        let Checkpoints { recovery_points, log_start_offsets, high_watermarks } = &mut *checkpoints;
+        for offsets in [recovery_points, log_start_offsets, high_watermarks] {
+            offsets.remove(&name);
+        }
+    }
+
+    /// Writes the three checkpoints. Partitions that are not named keep what was known of them. Blocks.
+    pub fn checkpoint(&self, states: impl IntoIterator<Item = PartitionState>) -> Result<(), Error> {
+        let mut checkpoints = self.checkpoints();
+        for state in states {
+            let name = (state.topic, state.partition);
+            checkpoints.recovery_points.insert(name.clone(), state.recovery_point);
+            checkpoints.log_start_offsets.insert(name.clone(), state.log_start_offset);
+            checkpoints.high_watermarks.insert(name, state.high_watermark);
+        }
+        let Checkpoints { recovery_points, log_start_offsets, high_watermarks } = &*checkpoints;
+        // The start offsets come first: a recovery point without its start offset would bring deleted records back.
+        let files = [
+            (LOG_START_OFFSETS, log_start_offsets),
+            (RECOVERY_POINTS, recovery_points),
+            (HIGH_WATERMARKS, high_watermarks),
+        ];
+        files.into_iter().try_for_each(|(name, offsets)| {
+            let lines = offsets.iter().filter(|(_, offset)| name != LOG_START_OFFSETS || offset.0 > 0);
+            let lines: Vec<_> = lines.map(|((topic, n), offset)| format!("{topic} {n} {offset}")).collect();
+            let path = self.path.join(name);
+            let text = checkpoint::encode(lines.into_iter());
+            self.disk.replace(&path, text.as_bytes()).map_err(Error::io("write", &path))
+        })
+    }
+
+    /// Says that all logs were closed and checkpointed. The last thing to be written. Blocks.
+    pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), Error> {
+        let path = self.path.join(CLEAN_SHUTDOWN_FILE);
+        let content = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        let write = || {
+            let file = self.disk.open(&path, Open::Create)?;
+            file.set_size(0)?;
+            file.write_at(&[IoSlice::new(content.as_bytes())], 0)?;
+            file.sync_data()?;
+            self.disk.sync_directory(&self.path)
+        };
+        write().map_err(Error::io("write", &path))
+    }
+
+    fn checkpoints(&self) -> MutexGuard<'_, Checkpoints> {
+        // A map of offsets is whole at every step: poisoned or not, it can be used.
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a directory so that its name, and those of the directories above it that are new, survive a loss of power.
+fn create_durably(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+    let missing: Vec<_> = path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !disk.exists(p)).collect();
+    disk.create_directories(path).map_err(Error::io("create", path))?;
+    missing.iter().try_for_each(|new| {
+        let parent = new.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        disk.sync_directory(parent).map_err(Error::io("sync", parent))
+    })
+}
+
+/// Reads and removes the marker: whether it was there, and the broker epoch in it.
+fn take_clean_marker(disk: &dyn Disk, directory: &Path) -> Result<(bool, Option<i64>), Error> {
+    let path = directory.join(CLEAN_SHUTDOWN_FILE);
+    let content = match disk.read_small(&path, MAX_MARKER_BYTES) {
+        Ok(content) => content,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((false, None)),
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    };
+    disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+    disk.sync_directory(directory).map_err(Error::io("sync", directory))?;
+    Ok((true, broker_epoch(&String::from_utf8_lossy(&content))))
+}
+
+/// The one number wanted out of `{"version":0,"brokerEpoch":N}`; older brokers wrote an empty file.
+fn broker_epoch(json: &str) -> Option<i64> {
+    let (_, rest) = json.split_once("\"brokerEpoch\"")?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start();
+    let end = value.find(|c: char| c != '-' && !c.is_ascii_digit()).unwrap_or(value.len());
+    value[..end].parse().ok()
+}
+
+fn read_offsets(disk: &dyn Disk, path: &Path) -> Result<Offsets, Error> {
+    let entry = |words: &[&str]| match words {
+        [topic, partition, offset] => {
+            let name = (topic.to_string(), PartitionIndex(partition.parse().ok()?));
+            Some((name, Offset(offset.parse().ok().filter(|offset| *offset >= 0)?)))
+        }
+        _ => None,
+    };
+    Ok(checkpoint::read(disk, path, entry)?.unwrap_or_default().into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::simulated_disk::{Crash, SimulatedDisk};
+    use crate::storage::testing::{self, NOW};
+
+    const CLUSTER: &str = "MkU3OEVBNTcwNTJENDM2Qg";
+
+    fn directory(disk: &SimulatedDisk) -> LogDirectory {
+        LogDirectory::open(Arc::new(disk.clone()), "/data".into()).unwrap()
+    }
+
+    fn identity(partition: i32) -> Identity {
+        Identity { partition: PartitionIndex(partition), ..testing::identity() }
+    }
+
+    fn state(log: &Log) -> PartitionState {
+        PartitionState {
+            topic: log.identity().topic.clone(),
+            partition: log.identity().partition,
+            recovery_point: log.recovery_point(),
+            log_start_offset: log.log_start_offset(),
+            high_watermark: log.log_end_offset(),
+        }
+    }
+
+    #[test]
+    fn one_process_one_cluster_one_node() {
+        let disk = SimulatedDisk::default();
+        let mut ours = directory(&disk);
+        let again = LogDirectory::open(Arc::new(disk.clone()), "/data".into());
+        assert!(matches!(again, Err(Error::NotOurs { .. })));
+        assert_eq!(ours.meta(), None);
+        let id = ours.claim(CLUSTER, NodeId(1), Uuid([5; 16])).unwrap();
+        drop(ours);
+        let mut ours = directory(&disk);
+        assert_eq!(ours.claim(CLUSTER, NodeId(1), Uuid([6; 16])).unwrap(), id);
+        assert!(matches!(ours.claim("other", NodeId(1), id), Err(Error::NotOurs { .. })));
+        assert!(matches!(ours.claim(CLUSTER, NodeId(2), id), Err(Error::NotOurs { .. })));
+    }
+
+    #[test]
+    fn logs_come_back_as_they_were_left() {
+        let disk = SimulatedDisk::default();
+        let ours = directory(&disk);
+        let wanted: Vec<_> = (0..20).map(|n| (identity(n), LogConfig::default())).collect();
+        let logs: Vec<_> = ours.open_logs(&wanted, 4, NOW).into_iter().map(Result::unwrap).collect();
+        for (n, log) in logs.iter().enumerate() {
+            for _ in 0..n {
+                testing::put(log, &testing::batch(&[1, 2], 10, None));
+            }
+            drop(log.delete_records_before(Offset(n as i64 / 2)).unwrap());
+            log.close(NOW).unwrap();
+        }
+        ours.checkpoint(logs.iter().map(state)).unwrap();
+        ours.mark_clean(77).unwrap();
+        drop((ours, logs));
+        disk.crash(Crash::Power);
+        let ours = directory(&disk);
+        assert_eq!((ours.was_clean_shutdown(), ours.clean_broker_epoch()), (true, Some(77)));
+        assert_eq!(ours.partitions().len(), 20);
+        for (n, log) in ours.open_logs(&wanted, 3, NOW).into_iter().map(Result::unwrap).enumerate() {
+            assert_eq!(log.identity().partition.0, n as i32);
+            let expected = (Offset(n as i64 / 2), Offset(2 * n as i64));
+            assert_eq!((log.log_start_offset(), log.log_end_offset()), expected);
+            assert_eq!(ours.high_watermark("t", PartitionIndex(n as i32)), Some(expected.1));
+        }
+        drop(ours);
+        assert!(!directory(&disk).was_clean_shutdown(), "the marker counts once");
+    }
+
+    #[test]
+    fn one_bad_log_does_not_keep_the_others_closed() {
+        let disk = SimulatedDisk::default();
+        let ours = directory(&disk);
+        drop(ours.open_log(identity(1), LogConfig::default(), NOW).unwrap());
+        let mut wanted: Vec<_> = (0..3).map(|n| (identity(n), LogConfig::default())).collect();
+        wanted[1].0.topic_id = Uuid([1; 16]);
+        let opened: Vec<_> = ours.open_logs(&wanted, 2, NOW).iter().map(Result::is_ok).collect();
+        assert_eq!(opened, [true, false, true]);
+    }
+
+    #[test]
+    fn leftovers_strays_and_damaged_checkpoints() {
+        let disk = SimulatedDisk::default();
+        let ours = directory(&disk);
+        let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
+        drop(ours.open_log(identity(1), LogConfig::default(), NOW).unwrap());
+        ours.checkpoint([state(&log)]).unwrap();
+        drop(log.delete([3; 16]).unwrap());
+        disk.create_directories(Path::new("/data/remote")).unwrap();
+        ours.set_aside_stray("t", PartitionIndex(1), [4; 16]).unwrap();
+        disk.replace(Path::new("/data/recovery-point-offset-checkpoint"), b"7\n").unwrap();
+        drop(ours);
+        let mut ours = directory(&disk);
+        assert!(ours.partitions().is_empty());
+        assert_eq!(ours.unknown_directories(), ["remote"]);
+        let leftovers = ours.take_leftovers();
+        assert_eq!(leftovers.len(), 1);
+        leftovers.iter().for_each(|leftover| leftover.run().unwrap());
+        assert_eq!(disk.list(Path::new("/data")).unwrap().iter().filter(|e| e.is_directory).count(), 2);
+    }
+
+    #[test]
+    fn the_markers_epoch_is_found() {
+        assert_eq!(broker_epoch("{\"version\":0,\"brokerEpoch\":12}"), Some(12));
+        assert_eq!(broker_epoch("{ \"brokerEpoch\" : -1 }"), Some(-1));
+        assert_eq!(broker_epoch(""), None);
+        assert_eq!(broker_epoch("{\"brokerEpoch\":null}"), None);
+    }
+}
