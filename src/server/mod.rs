@@ -124,6 +124,11 @@ impl Server {
         self.driver.listen(address, shared).map(|(_, bound)| bound)
     }
 
+    /// Requests that wait.
+    pub fn parked(&self) -> usize {
+        self.lot.len()
+    }
+
     /// Turns until it is told to stop.
     pub fn run(&mut self) -> io::Result<()> {
         while self.turn()? {}
@@ -169,6 +174,7 @@ impl Server {
                     self.enqueue(key);
                 }
             }
+            Event::Ended(key) => self.handle_ended(key),
             Event::Writable(key) => {
                 if let Some(connection) = self.connections.get_mut(&key) {
                     connection.writable = true;
@@ -177,6 +183,21 @@ impl Server {
             }
             Event::Woken => {}
             Event::Done { token, result } => self.handle_done(token, result),
+        }
+    }
+
+    /// A client that has gone is not kept waiting: its fetch would hold memory until its time, which it has chosen.
+    fn handle_ended(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.has_ended = true;
+        if let Some(parked) = connection.parked {
+            self.give_up_waiting(parked);
+        }
+    }
+
+    fn give_up_waiting(&mut self, key: Key) {
+        if self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.waits_for_more()) {
+            self.look(key, true);
         }
     }
 
@@ -210,6 +231,8 @@ impl Server {
     fn close(&mut self, key: ConnectionKey, reason: Option<Reason>) {
         if let Some(connection) = self.connections.remove(&key) {
             self.driver.close(key);
+            // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
+            connection.parked.and_then(|parked| self.lot.take(parked));
             if let Some(reason) = reason {
                 warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.shard.0);
             }
@@ -251,9 +274,7 @@ impl Server {
         if self.stopping.is_some() {
             // Whoever merely waits for more is answered with what there is.
             for key in self.lot.all() {
-                if self.lot.get_mut(key).is_some_and(|waiting| !waiting.parked.is_produce()) {
-                    self.look(key, true);
-                }
+                self.give_up_waiting(key);
             }
         }
     }
@@ -286,6 +307,9 @@ impl Server {
         let Some(waiting) = self.lot.take(key) else { return };
         if let Some(connection) = self.connections.get_mut(&waiting.connection) {
             connection.fill(waiting.sequence, answer);
+            if !waiting.parked.is_produce() {
+                connection.parked = None;
+            }
             self.enqueue(waiting.connection);
             self.touch(waiting.connection);
         }
@@ -426,11 +450,20 @@ impl Server {
     }
 
     fn park(&mut self, waiting: Waiting, deadline: Instant, watched: Vec<u64>) {
+        let (owner, is_produce) = (waiting.connection, waiting.parked.is_produce());
         let key = self.lot.park(waiting, deadline, watched);
+        let mut has_ended = false;
+        if let Some(connection) = self.connections.get_mut(&owner).filter(|_| !is_produce) {
+            connection.parked = Some(key);
+            has_ended = connection.has_ended;
+        }
         let (shared, shard) = (&self.shared, self.shard);
         let look_now = self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(shared, shard, key));
         if look_now {
             self.look(key, false);
+        }
+        if has_ended {
+            self.give_up_waiting(key);
         }
     }
 
