@@ -4,7 +4,7 @@
 //! is what it prints.
 
 use crate::program;
-use crate::{Result, bail, ensure};
+use crate::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ pub fn check_all(root: &Path) -> Result<usize> {
     all.extend(indexes.iter().chain(&times).cloned());
     judge(&all, &["--deep-iteration", "--index-sanity-check"])?;
     let indexes: Vec<PathBuf> = indexes.iter().chain(&times).cloned().collect();
-    judge(&indexes, &["--verify-index-only"])?;
+    judge(&indexes, &["--verify-index-only", "--max-message-size", "100000000"])?;
     let metadata: Vec<PathBuf> =
         logs.iter().filter(|log| log.to_string_lossy().contains("__cluster_metadata-0")).cloned().collect();
     judge(&metadata, &["--deep-iteration", "--cluster-metadata-decoder"])?;
@@ -57,6 +57,13 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// Where the tool was when it gave up.
+fn last_lines(printed: &Path) -> String {
+    let text = fs::read(printed).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(1000)..]).into_owned();
+    format!("kafka-dump-log gave up after printing\n{text}")
+}
+
 fn entry_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -68,7 +75,8 @@ fn judge(files: &[PathBuf], flags: &[&str]) -> Result<()> {
         let list = some.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(",");
         let mut command = program::java(CLASS, &["--files", &list]);
         command.args(flags);
-        let output = program::run_to_file(command, printed.path(), DEADLINE)?;
+        let output =
+            program::run_to_file(command, printed.path(), DEADLINE).with_context(|| last_lines(printed.path()))?;
         let complaints = String::from_utf8_lossy(&output.stderr);
         let mut problems: Vec<String> = findings(&complaints).into_iter().map(str::to_string).collect();
         for line in BufReader::new(fs::File::open(printed.path())?).split(b'\n') {

@@ -52,6 +52,8 @@ mod readme;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_versions;
 
 use std::sync::Arc;
 

@@ -1,69 +1,17 @@
 //! Handlers as a client sees them: requests through the dispatch, answers decoded, on a broker without sockets.
 
-use super::HANDLERS;
 use super::cluster_state::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
-use super::testing::Broker;
+use super::testing::{Broker, NOW, batch};
 use crate::config::Type;
-use crate::model::{ApiKey, ErrorCode, TimestampMs, Uuid};
-use crate::record::builder::{Builder, Options, Record};
-use crate::wire::api;
+use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::wire::api::{
     alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
     describe_topic_partitions, find_coordinator, incremental_alter_configs, init_producer_id, list_config_resources,
-    list_partition_reassignments, metadata,
+    metadata,
 };
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
-
-#[test]
-fn handlers_are_sorted_and_their_versions_known() {
-    assert!(HANDLERS.is_sorted_by(|a, b| a.key < b.key));
-    for handler in HANDLERS {
-        let description = api::describe(handler.key).unwrap();
-        assert!(description.on_broker, "{}", handler.key);
-        assert!(description.has_version(handler.min_version), "{}", handler.key);
-        assert!(handler.max_version <= description.max_stable_version(), "{}", handler.key);
-        assert!(handler.advertised_min_version <= handler.min_version, "{}", handler.key);
-        assert!(handler.min_version <= handler.max_version, "{}", handler.key);
-    }
-}
-
-/// Every version of these APIs answers the default request, and the answer can be read.
-#[test]
-fn every_version_can_be_answered() {
-    let mut broker = Broker::start(&[]);
-    create(&mut broker, "t", 1);
-    macro_rules! ask_all {
-        ($($key:ident $module:ident),* $(,)?) => {$({
-            let handler = HANDLERS.iter().find(|handler| handler.key == ApiKey::$key).unwrap();
-            for version in handler.min_version..=handler.max_version {
-                let _: $module::Response = broker.ask(ApiKey::$key, version, &$module::Request::default());
-            }
-        })*};
-    }
-    ask_all!(
-        Metadata metadata,
-        FindCoordinator find_coordinator,
-        CreateTopics create_topics,
-        DeleteTopics delete_topics,
-        DeleteRecords delete_records,
-        InitProducerId init_producer_id,
-        DescribeConfigs describe_configs,
-        AlterConfigs alter_configs,
-        CreatePartitions create_partitions,
-        IncrementalAlterConfigs incremental_alter_configs,
-        ListPartitionReassignments list_partition_reassignments,
-        DescribeCluster describe_cluster,
-        ListConfigResources list_config_resources,
-        DescribeTopicPartitions describe_topic_partitions,
-    );
-    for version in 0..=13 {
-        let request = metadata::Request { topics: (version == 0).then(Vec::new), ..Default::default() };
-        let all: metadata::Response = broker.ask(ApiKey::Metadata, version, &request);
-        assert_eq!(all.topics.len(), 1, "version {version}");
-    }
-}
 
 fn new_topic(name: &str, num_partitions: i32) -> create_topics::CreatableTopic<'_> {
     let replication_factor = -1;
@@ -206,12 +154,9 @@ fn records_are_deleted_up_to_the_high_watermark() {
     create(&mut broker, "t", 1);
     let view = broker.view();
     let partition = view.partition_by_name("t", 0).unwrap();
-    let now = TimestampMs(1_700_000_000_000);
     for value in [b"a", b"b", b"c"] {
-        let mut builder = Builder::new(Options::default());
-        builder.append(&Record { timestamp: now, key: None, value: Some(value), headers: &[] });
-        partition.append(9, &builder.build(), now).unwrap();
-        partition.write_pending(now);
+        partition.append(9, &batch(value), NOW).unwrap();
+        partition.write_pending(NOW);
     }
     assert_eq!(partition.high_watermark().0, 3);
     let mut delete = |offset| {

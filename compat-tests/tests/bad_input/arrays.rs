@@ -111,6 +111,10 @@ fn key_of(template: &Kind) -> i16 {
         Kind::CreatePartitions(_) => ApiKey::CreatePartitions,
         Kind::DescribeCluster(_) => ApiKey::DescribeCluster,
         Kind::DescribeTopicPartitions(_) => ApiKey::DescribeTopicPartitions,
+        Kind::AlterConfigs(_) => ApiKey::AlterConfigs,
+        Kind::IncrementalAlterConfigs(_) => ApiKey::IncrementalAlterConfigs,
+        Kind::ListPartitionReassignments(_) => ApiKey::ListPartitionReassignments,
+        Kind::ListConfigResources(_) => ApiKey::ListConfigResources,
         _ => unreachable!("no template of this kind"),
     }) as i16
 }
@@ -119,6 +123,7 @@ fn key_of(template: &Kind) -> i16 {
 fn templates() -> Vec<Kind> {
     let mut all = data_templates();
     all.extend(topic_templates());
+    all.extend(config_templates());
     all.extend([
         Kind::FindCoordinator(FindCoordinatorRequest::default().with_key(raw::text("group"))),
         Kind::FindCoordinator(FindCoordinatorRequest::default().with_coordinator_keys(vec![raw::text("group")])),
@@ -201,6 +206,27 @@ fn topic_templates() -> Vec<Kind> {
         Kind::Metadata(
             MetadataRequest::default().with_topics(Some(vec![metadata])).with_allow_auto_topic_creation(false),
         ),
+    ]
+}
+
+fn config_templates() -> Vec<Kind> {
+    let (name, key, value) = (raw::text("absent"), raw::text("retention.ms"), Some(raw::text("1")));
+    let config = alter_configs_request::AlterableConfig::default().with_name(key.clone()).with_value(value.clone());
+    let resource = alter_configs_request::AlterConfigsResource::default().with_resource_type(2);
+    let alter = resource.with_resource_name(name.clone()).with_configs(vec![config]);
+    let config = incremental_alter_configs_request::AlterableConfig::default().with_name(key).with_value(value);
+    let resource = incremental_alter_configs_request::AlterConfigsResource::default().with_resource_type(2);
+    let change = resource.with_resource_name(name).with_configs(vec![config]);
+    let moved = list_partition_reassignments_request::ListPartitionReassignmentsTopics::default()
+        .with_name(raw::topic_name("absent"))
+        .with_partition_indexes(vec![0]);
+    vec![
+        Kind::AlterConfigs(AlterConfigsRequest::default().with_resources(vec![alter]).with_validate_only(true)),
+        Kind::IncrementalAlterConfigs(
+            IncrementalAlterConfigsRequest::default().with_resources(vec![change]).with_validate_only(true),
+        ),
+        Kind::ListPartitionReassignments(ListPartitionReassignmentsRequest::default().with_topics(Some(vec![moved]))),
+        Kind::ListConfigResources(ListConfigResourcesRequest::default().with_resource_types(vec![2])),
     ]
 }
 
