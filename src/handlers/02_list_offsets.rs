@@ -22,6 +22,8 @@ const EARLIEST_LOCAL: i64 = -4;
 const LATEST_TIERED: i64 = -5;
 const EARLIEST_PENDING_UPLOAD: i64 = -6;
 
+/// The first version whose answer has room for an epoch; in an older one it could not be encoded.
+const EPOCH_SINCE: i16 = 4;
 /// The first version that may ask for a special timestamp below -2.
 const SPECIAL_SINCE: [(i64, i16); 4] =
     [(MAX_TIMESTAMP, 7), (EARLIEST_LOCAL, 8), (LATEST_TIERED, 9), (EARLIEST_PENDING_UPLOAD, 11)];
@@ -47,7 +49,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         } else {
             answer(context, version, isolation, topic, asked)
         };
-        respond(asked.partition_index, result)
+        respond(version, asked.partition_index, result)
     };
     let topics = body.topics.iter().map(|topic| ListOffsetsTopicResponse {
         name: topic.name.clone(),
@@ -110,13 +112,13 @@ fn look_up(partition: &Partition, isolation: IsolationLevel, timestamp: i64) -> 
     }
 }
 
-fn respond(partition_index: i32, result: Result<Answered, ErrorCode>) -> ListOffsetsPartitionResponse {
+fn respond(version: i16, partition_index: i32, result: Result<Answered, ErrorCode>) -> ListOffsetsPartitionResponse {
     match result {
         Ok(answered) => ListOffsetsPartitionResponse {
             partition_index,
             timestamp: answered.timestamp.0,
             offset: answered.offset.0,
-            leader_epoch: answered.epoch.map_or(-1, |epoch| epoch.0),
+            leader_epoch: answered.epoch.filter(|_| version >= EPOCH_SINCE).map_or(-1, |epoch| epoch.0),
             ..Default::default()
         },
         Err(error) => ListOffsetsPartitionResponse { partition_index, error_code: error.code(), ..Default::default() },

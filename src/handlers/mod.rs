@@ -52,6 +52,8 @@ mod readme;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_versions;
 
 use std::sync::Arc;
 
@@ -294,16 +296,6 @@ pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], listen
 fn key_and_version(frame: &[u8]) -> Option<(i16, i16)> {
     let &[a, b, c, d, ..] = frame else { return None };
     Some((i16::from_be_bytes([a, b]), i16::from_be_bytes([c, d])))
-}
-
-/// Runs a handler's body that uses `?` for requests that end early.
-fn outcome(result: Result<Outcome, Outcome>) -> Outcome {
-    result.unwrap_or_else(|early| early)
-}
-
-/// The error code of a result, 0 for none.
-fn code<T>(result: &Result<T, ErrorCode>) -> i16 {
-    result.as_ref().err().map_or(0, |error| error.code())
 }
 
 /// What an item of an answer says of its result; the code alone where it says it all.

@@ -10,6 +10,7 @@ use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
+use crate::record::builder::{Builder, Options, Record};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
@@ -18,10 +19,11 @@ use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
 use crate::wire::api;
+use crate::wire::api::create_topics::{self, CreatableTopic};
 use crate::wire::header::{RequestHeader, ResponseHeader};
 
 const SHARD: ShardId = ShardId(0);
-const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
+pub(super) const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 
 struct NobodySleeps;
 
@@ -53,7 +55,7 @@ impl Broker {
         let (config, _) = Config::load(&layers).unwrap();
         let surroundings = Surroundings { wall: || NOW, random: counted };
         let disk = Arc::new(SimulatedDisk::default());
-        let mut controller = Controller::open(disk, &config, Uuid::ONE, surroundings).unwrap();
+        let mut controller = Controller::open(disk, &config, "test", surroundings).unwrap();
         controller.register(&config, Vec::new()).unwrap();
         let (queue, work) = Queue::new();
         let shared = Arc::new(Shared::new(config, controller.published(), 1, queue));
@@ -62,6 +64,15 @@ impl Broker {
         shared.endpoints.set(vec![endpoint]).unwrap();
         let state = State::new(&shared, SHARD);
         Broker { controller, work, shared, state, dirty: Dirty::new(SHARD) }
+    }
+
+    /// A topic with this many partitions; its id.
+    pub(super) fn create_topic(&mut self, name: &str, num_partitions: i32) -> Uuid {
+        let topic = CreatableTopic { name: name.into(), num_partitions, replication_factor: -1, ..Default::default() };
+        let request = create_topics::Request { topics: vec![topic], ..Default::default() };
+        let response: create_topics::Response = self.ask(ApiKey::CreateTopics, 7, &request);
+        assert_eq!(response.topics[0].error_code, 0);
+        response.topics[0].topic_id
     }
 
     pub(super) fn view(&self) -> Arc<View> {
@@ -101,6 +112,9 @@ impl Broker {
     }
 
     fn wait(&mut self, mut parked: Parked) -> Vec<u8> {
+        for partition in self.dirty.take() {
+            assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
+        }
         parked.start(&self.shared, SHARD, Key { index: 0, generation: 0 });
         self.controller.step(self.work.try_iter().collect());
         for reply in self.shared.mailbox(SHARD).take().replies {
@@ -116,4 +130,11 @@ impl Broker {
 
 fn context<'a>(shared: &'a Arc<Shared>, view: &'a Arc<View>, dirty: &'a mut Dirty) -> Context<'a> {
     Context { shared, view, shard: SHARD, now: Instant(0), wall: NOW, dirty }
+}
+
+/// A batch of one record.
+pub(super) fn batch(value: &[u8]) -> Vec<u8> {
+    let mut builder = Builder::new(Options::default());
+    builder.append(&Record { timestamp: NOW, key: None, value: Some(value), headers: &[] });
+    builder.build()
 }

@@ -1,1 +1,378 @@
-//! Tests.
+//! Handlers as a client sees them: requests through the dispatch, answers decoded, on a broker without sockets.
+
+use super::cluster_state::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
+use super::testing::{Broker, NOW, batch};
+use crate::config::Type;
+use crate::model::{ApiKey, ErrorCode, Uuid};
+use crate::wire::api::{
+    alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
+    describe_topic_partitions, find_coordinator, incremental_alter_configs, init_producer_id, list_config_resources,
+    metadata,
+};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+fn new_topic(name: &str, num_partitions: i32) -> create_topics::CreatableTopic<'_> {
+    let replication_factor = -1;
+    create_topics::CreatableTopic { name: name.into(), num_partitions, replication_factor, ..Default::default() }
+}
+
+fn create(broker: &mut Broker, name: &str, num_partitions: i32) -> create_topics::CreatableTopicResult<'static> {
+    let request = create_topics::Request { topics: vec![new_topic(name, num_partitions)], ..Default::default() };
+    let mut response: create_topics::Response = broker.ask(ApiKey::CreateTopics, 7, &request);
+    assert_eq!(response.topics.len(), 1);
+    response.topics.remove(0)
+}
+
+fn named(names: &[&'static str], allow_auto_topic_creation: bool) -> metadata::Request<'static> {
+    let topic =
+        |name: &&'static str| metadata::MetadataRequestTopic { name: Some((*name).into()), topic_id: Uuid::ZERO };
+    let topics = Some(names.iter().map(topic).collect());
+    metadata::Request { topics, allow_auto_topic_creation, ..Default::default() }
+}
+
+fn errors_of(response: &metadata::Response<'_>) -> Vec<(String, ErrorCode)> {
+    let topic = |t: &metadata::MetadataResponseTopic<'_>| {
+        (t.name.clone().unwrap_or_default().into_owned(), ErrorCode::from_code(t.error_code).unwrap())
+    };
+    response.topics.iter().map(topic).collect()
+}
+
+#[test]
+fn metadata_tells_of_this_broker_and_its_topics() {
+    let mut broker = Broker::start(&[("broker.rack", "r1"), ("node.id", "5")]);
+    let id = create(&mut broker, "t", 2).topic_id;
+    let request = metadata::Request {
+        include_topic_authorized_operations: true,
+        include_cluster_authorized_operations: true,
+        ..named(&["t", "t"], false)
+    };
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 9, &request);
+    assert_eq!(response.cluster_authorized_operations, CLUSTER_OPERATIONS);
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 10, &request);
+    let node = &response.brokers[0];
+    assert_eq!((node.node_id, &*node.host, node.port, node.rack.as_deref()), (5, "broker.test", 9092, Some("r1")));
+    assert_eq!((response.controller_id, response.cluster_id.as_deref()), (5, Some(broker.view().cluster_id())));
+    let [topic] = &response.topics[..] else { panic!("a topic that is named twice is told once") };
+    assert_eq!((topic.error_code, topic.topic_id, topic.topic_authorized_operations), (0, id, TOPIC_OPERATIONS));
+    let partition = &topic.partitions[1];
+    assert_eq!((partition.error_code, partition.partition_index, partition.leader_id), (0, 1, 5));
+    assert_eq!((&partition.replica_nodes[..], &partition.offline_replicas[..]), (&[5][..], &[][..]));
+}
+
+#[test]
+fn metadata_by_id() {
+    let mut broker = Broker::start(&[]);
+    let id = create(&mut broker, "t", 1).topic_id;
+    let by_id = |topic_id| metadata::MetadataRequestTopic { name: None, topic_id };
+    let request = metadata::Request { topics: Some(vec![by_id(id), by_id(Uuid::ONE)]), ..Default::default() };
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &request);
+    assert_eq!(errors_of(&response), [("t".into(), ErrorCode::None), ("".into(), ErrorCode::UnknownTopicId)]);
+    assert_eq!(response.topics[1].name, None);
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 11, &request);
+    assert!(errors_of(&response).iter().all(|(_, error)| *error == ErrorCode::InvalidRequest));
+}
+
+#[test]
+fn metadata_creates_topics_where_it_may() {
+    let mut broker = Broker::start(&[("num.partitions", "3")]);
+    let names = ["new", "bad name", "__consumer_offsets"];
+    let unknown = |name: &str| (name.to_string(), ErrorCode::UnknownTopicOrPartition);
+    let bad = ("bad name".to_string(), ErrorCode::InvalidTopicException);
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&names, false));
+    assert_eq!(errors_of(&response), [unknown("new"), bad.clone(), unknown("__consumer_offsets")]);
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&names, true));
+    assert_eq!(errors_of(&response), [("new".into(), ErrorCode::None), bad, unknown("__consumer_offsets")]);
+    assert_eq!(response.topics[0].partitions.len(), 3);
+    assert!(response.topics[0].partitions.iter().all(|partition| partition.error_code == 0));
+    create(&mut broker, "a.b", 1);
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&["new", "a_b"], true));
+    let collides = ("a_b".to_string(), ErrorCode::InvalidTopicException);
+    assert_eq!(errors_of(&response), [("new".into(), ErrorCode::None), collides]);
+
+    let mut broker = Broker::start(&[("auto.create.topics.enable", "false")]);
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&["new"], true));
+    assert_eq!(errors_of(&response), [unknown("new")]);
+}
+
+#[test]
+fn topics_come_and_go() {
+    let mut broker = Broker::start(&[]);
+    let created = create(&mut broker, "t", 2);
+    assert_eq!((created.error_code, created.num_partitions, created.replication_factor), (0, 2, 1));
+    assert!(created.configs.unwrap().iter().any(|config| config.name == "retention.ms"));
+    assert_eq!(create(&mut broker, "t", 2).error_code, ErrorCode::TopicAlreadyExists.code());
+    assert!(broker.view().partition_by_name("t", 1).is_ok());
+
+    let partition = |count| {
+        let topic = create_partitions::CreatePartitionsTopic { name: "t".into(), count, assignments: None };
+        create_partitions::Request { topics: vec![topic], ..Default::default() }
+    };
+    let more: create_partitions::Response = broker.ask(ApiKey::CreatePartitions, 3, &partition(3));
+    assert_eq!((more.results[0].error_code, &more.results[0].error_message), (0, &None));
+    let fewer: create_partitions::Response = broker.ask(ApiKey::CreatePartitions, 3, &partition(1));
+    assert_eq!(fewer.results[0].error_code, ErrorCode::InvalidPartitions.code());
+    assert!(broker.view().partition_by_name("t", 2).is_ok());
+
+    let state = delete_topics::DeleteTopicState { name: None, topic_id: created.topic_id };
+    let request = delete_topics::Request { topics: vec![state], ..Default::default() };
+    let deleted: delete_topics::Response = broker.ask(ApiKey::DeleteTopics, 6, &request);
+    assert_eq!((deleted.responses[0].error_code, deleted.responses[0].name.as_deref()), (0, Some("t")));
+    assert!(broker.view().topic("t").is_none());
+    let request = delete_topics::Request { topic_names: vec!["t".into()], ..Default::default() };
+    let gone: delete_topics::Response = broker.ask(ApiKey::DeleteTopics, 5, &request);
+    assert_eq!(gone.responses[0].error_code, ErrorCode::UnknownTopicOrPartition.code());
+}
+
+#[test]
+fn a_validated_creation_leaves_nothing() {
+    let mut broker = Broker::start(&[]);
+    let topics = vec![new_topic("t", 1), new_topic("twice", 1), new_topic("twice", 1)];
+    let request = create_topics::Request { topics, validate_only: true, ..Default::default() };
+    let response: create_topics::Response = broker.ask(ApiKey::CreateTopics, 4, &request);
+    let errors: Vec<_> = response.topics.iter().map(|topic| (&*topic.name, topic.error_code)).collect();
+    assert_eq!(errors, [("t", 0), ("twice", ErrorCode::InvalidRequest.code())]);
+    assert_eq!(broker.view().image.topic_count(), 0);
+}
+
+#[test]
+fn deletion_can_be_turned_off() {
+    let mut broker = Broker::start(&[("delete.topic.enable", "false")]);
+    create(&mut broker, "t", 1);
+    let request = delete_topics::Request { topic_names: vec!["t".into()], ..Default::default() };
+    for (version, error) in [(2, ErrorCode::InvalidRequest), (3, ErrorCode::TopicDeletionDisabled)] {
+        let response: delete_topics::Response = broker.ask(ApiKey::DeleteTopics, version, &request);
+        assert_eq!(response.responses[0].error_code, error.code());
+    }
+    assert!(broker.view().topic("t").is_some());
+}
+
+#[test]
+fn records_are_deleted_up_to_the_high_watermark() {
+    let mut broker = Broker::start(&[]);
+    create(&mut broker, "t", 1);
+    let view = broker.view();
+    let partition = view.partition_by_name("t", 0).unwrap();
+    for value in [b"a", b"b", b"c"] {
+        partition.append(9, &batch(value), NOW).unwrap();
+        partition.write_pending(NOW);
+    }
+    assert_eq!(partition.high_watermark().0, 3);
+    let mut delete = |offset| {
+        let partition = |partition_index| delete_records::DeleteRecordsPartition { partition_index, offset };
+        let partitions = vec![partition(0), partition(0), partition(1)];
+        let topic = delete_records::DeleteRecordsTopic { name: "t".into(), partitions };
+        let request = delete_records::Request { topics: vec![topic], ..Default::default() };
+        let response: delete_records::Response = broker.ask(ApiKey::DeleteRecords, 2, &request);
+        let [asked, unknown] = &response.topics[0].partitions[..] else { panic!("each partition once") };
+        assert_eq!(unknown.error_code, ErrorCode::UnknownTopicOrPartition.code());
+        (asked.low_watermark, ErrorCode::from_code(asked.error_code).unwrap())
+    };
+    assert_eq!(delete(4), (-1, ErrorCode::OffsetOutOfRange));
+    assert_eq!(delete(-2), (-1, ErrorCode::OffsetOutOfRange));
+    assert_eq!(delete(2), (2, ErrorCode::None));
+    assert_eq!(delete(1), (2, ErrorCode::None), "the start never goes back");
+    assert_eq!(delete(-1), (3, ErrorCode::None));
+}
+
+#[test]
+fn producer_ids_are_never_given_twice() {
+    let mut broker = Broker::start(&[]);
+    let plain = init_producer_id::Request { transactional_id: None, ..Default::default() };
+    let mut last = -1;
+    for _ in 0..2500 {
+        let response: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 5, &plain);
+        assert_eq!((response.error_code, response.producer_epoch), (0, 0));
+        assert!(response.producer_id > last);
+        last = response.producer_id;
+    }
+    assert_eq!((last, broker.view().image.next_producer_id()), (2499, 3000), "a block at a time");
+
+    let half = init_producer_id::Request { producer_id: 5, ..plain.clone() };
+    let response: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 5, &half);
+    assert_eq!((response.error_code, response.producer_id), (ErrorCode::InvalidRequest.code(), -1));
+    let transactional = init_producer_id::Request { transactional_id: Some("x".into()), ..plain };
+    let response: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 5, &transactional);
+    assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
+}
+
+#[test]
+fn groups_belong_to_this_broker() {
+    let mut broker = Broker::start(&[]);
+    let keys = vec!["g".into(), "".into()];
+    let mut request = find_coordinator::Request { key_type: 0, coordinator_keys: keys, ..Default::default() };
+    let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 6, &request);
+    let found: Vec<_> = response.coordinators.iter().map(|c| (&*c.key, c.error_code, c.node_id, c.port)).collect();
+    assert_eq!(found, [("g", 0, 1, 9092), ("", 0, 1, 9092)]);
+    for (key_type, error) in [
+        (1, ErrorCode::TransactionalIdAuthorizationFailed),
+        (2, ErrorCode::InvalidRequest),
+        (3, ErrorCode::InvalidRequest),
+    ] {
+        request.key_type = key_type;
+        let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 6, &request);
+        let refused = &response.coordinators[0];
+        assert_eq!((refused.error_code, refused.node_id, refused.port), (error.code(), -1, -1));
+        assert!(refused.error_message.is_some());
+    }
+    let request = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
+    let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &request);
+    assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
+    assert_eq!(response.error_message.as_deref(), Some(super::NO_TRANSACTIONS));
+}
+
+fn describe(broker: &mut Broker, kind: i8, name: &'static str) -> describe_configs::DescribeConfigsResult<'static> {
+    let resource = describe_configs::DescribeConfigsResource {
+        resource_type: kind,
+        resource_name: name.into(),
+        configuration_keys: None,
+    };
+    let resources = vec![resource.clone(), resource];
+    let request = describe_configs::Request { resources, include_synonyms: true, ..Default::default() };
+    let mut response: describe_configs::Response = broker.ask(ApiKey::DescribeConfigs, 4, &request);
+    assert_eq!(response.results.len(), 1, "each resource once");
+    response.results.remove(0)
+}
+
+#[test]
+fn configs_are_changed_and_described() {
+    let mut broker = Broker::start(&[]);
+    create(&mut broker, "t", 1);
+    let set = |resource_type, name: &'static str, key: &'static str, value: &'static str| {
+        use incremental_alter_configs::{AlterConfigsResource, AlterableConfig, Request};
+        let config = AlterableConfig { name: key.into(), config_operation: 0, value: Some(value.into()) };
+        let configs = vec![config];
+        let resource = AlterConfigsResource { resource_type, resource_name: name.into(), configs };
+        Request { resources: vec![resource], validate_only: false }
+    };
+    let change = |broker: &mut Broker, request| {
+        let response: incremental_alter_configs::Response = broker.ask(ApiKey::IncrementalAlterConfigs, 1, &request);
+        ErrorCode::from_code(response.responses[0].error_code).unwrap()
+    };
+    assert_eq!(change(&mut broker, set(TOPIC, "t", "retention.ms", "5")), ErrorCode::None);
+    assert_eq!(change(&mut broker, set(TOPIC, "t", "retention.ms", "x")), ErrorCode::InvalidConfig);
+    assert_eq!(change(&mut broker, set(TOPIC, "u", "retention.ms", "5")), ErrorCode::UnknownTopicOrPartition);
+    assert_eq!(change(&mut broker, set(BROKER, "", "log.retention.ms", "7")), ErrorCode::None);
+    assert_eq!(change(&mut broker, set(BROKER, "99", "log.retention.ms", "7")), ErrorCode::InvalidRequest);
+    assert_eq!(change(&mut broker, set(8, "1", "root", "DEBUG")), ErrorCode::InvalidRequest);
+
+    let topic = describe(&mut broker, TOPIC, "t");
+    let retention = topic.configs.iter().find(|config| config.name == "retention.ms").unwrap();
+    assert_eq!((retention.value.as_deref(), retention.config_source), (Some("5"), 1));
+    assert_eq!(retention.config_type, Type::Long.id());
+    let sources: Vec<_> = retention.synonyms.iter().map(|s| (&*s.name, s.value.as_deref(), s.source)).collect();
+    assert_eq!(sources[..2], [("retention.ms", Some("5"), 1), ("log.retention.ms", Some("7"), 3)]);
+
+    let defaults = describe(&mut broker, BROKER, "");
+    assert!(defaults.configs.iter().any(|config| config.name == "log.retention.ms" && config.config_source == 3));
+    assert!(describe(&mut broker, BROKER, "1").configs.iter().any(|config| config.name == "num.partitions"));
+    for (kind, name, error) in [
+        (TOPIC, "u", ErrorCode::UnknownTopicOrPartition),
+        (TOPIC, "bad name", ErrorCode::InvalidTopicException),
+        (BROKER, "2", ErrorCode::InvalidRequest),
+        (BROKER, "x", ErrorCode::InvalidRequest),
+        (3, "x", ErrorCode::InvalidRequest),
+    ] {
+        assert_eq!(describe(&mut broker, kind, name).error_code, error.code(), "{name}");
+    }
+
+    let replaced = alter_configs::AlterConfigsResource {
+        resource_type: TOPIC,
+        resource_name: "t".into(),
+        configs: vec![alter_configs::AlterableConfig { name: "segment.ms".into(), value: Some("9".into()) }],
+    };
+    let request = alter_configs::Request { resources: vec![replaced], validate_only: false };
+    let response: alter_configs::Response = broker.ask(ApiKey::AlterConfigs, 2, &request);
+    assert_eq!(response.responses[0].error_code, 0);
+    let configs = broker.view().image.topic_configs("t").clone();
+    assert_eq!(configs.into_iter().collect::<Vec<_>>(), [("segment.ms".to_string(), "9".to_string())]);
+}
+
+#[test]
+fn only_the_keys_that_are_asked_for_are_described() {
+    let mut broker = Broker::start(&[]);
+    let resource = describe_configs::DescribeConfigsResource {
+        resource_type: BROKER,
+        resource_name: "1".into(),
+        configuration_keys: Some(vec!["num.partitions".into(), "no.such.key".into()]),
+    };
+    let request = describe_configs::Request { resources: vec![resource], ..Default::default() };
+    let response: describe_configs::Response = broker.ask(ApiKey::DescribeConfigs, 1, &request);
+    let configs = &response.results[0].configs;
+    assert_eq!(configs.iter().map(|config| &*config.name).collect::<Vec<_>>(), ["num.partitions"]);
+    assert!(configs[0].synonyms.is_empty());
+}
+
+#[test]
+fn the_cluster_is_one_broker() {
+    let mut broker = Broker::start(&[]);
+    let request = describe_cluster::Request { include_cluster_authorized_operations: true, ..Default::default() };
+    let response: describe_cluster::Response = broker.ask(ApiKey::DescribeCluster, 2, &request);
+    assert_eq!((response.error_code, response.controller_id, response.brokers.len()), (0, 1, 1));
+    assert_eq!(response.cluster_authorized_operations, CLUSTER_OPERATIONS);
+    for (endpoint_type, error) in [(2, ErrorCode::MismatchedEndpointType), (3, ErrorCode::UnsupportedEndpointType)] {
+        let request = describe_cluster::Request { endpoint_type, ..Default::default() };
+        let response: describe_cluster::Response = broker.ask(ApiKey::DescribeCluster, 1, &request);
+        assert_eq!(response.error_code, error.code());
+    }
+}
+
+#[test]
+fn partitions_come_page_by_page() {
+    use describe_topic_partitions::request::Cursor;
+    let mut broker = Broker::start(&[("max.request.partition.size.limit", "4")]);
+    for (name, partitions) in [("a", 3), ("b", 2), ("c", 1)] {
+        create(&mut broker, name, partitions);
+    }
+    let mut cursor = None;
+    let mut pages = Vec::new();
+    for _ in 0..4 {
+        let request = describe_topic_partitions::Request { cursor: cursor.take(), ..Default::default() };
+        let response: describe_topic_partitions::Response = broker.ask(ApiKey::DescribeTopicPartitions, 0, &request);
+        for topic in &response.topics {
+            let indexes: Vec<i32> = topic.partitions.iter().map(|partition| partition.partition_index).collect();
+            pages.push(format!("{}{indexes:?}", topic.name.as_deref().unwrap_or_default()));
+        }
+        let Some(next) = response.next_cursor else { break };
+        pages.push("|".into());
+        cursor = Some(Cursor { topic_name: next.topic_name, partition_index: next.partition_index });
+    }
+    assert_eq!(pages.join(" "), "a[0, 1, 2] b[0] | b[1] c[0]");
+
+    let topic = |name: &'static str| describe_topic_partitions::TopicRequest { name: name.into() };
+    let ask = |names: &[&'static str], limit, cursor: Option<(&'static str, i32)>| describe_topic_partitions::Request {
+        topics: names.iter().map(|name| topic(name)).collect(),
+        response_partition_limit: limit,
+        cursor: cursor.map(|(name, partition_index)| Cursor { topic_name: name.into(), partition_index }),
+    };
+    let api = ApiKey::DescribeTopicPartitions;
+    let full: describe_topic_partitions::Response = broker.ask(api, 0, &ask(&["c", "a", "no", "a"], -5, None));
+    let next = full.next_cursor.unwrap();
+    assert_eq!((full.topics.len(), &*next.topic_name, next.partition_index), (1, "a", 1), "one partition at least");
+    let end: describe_topic_partitions::Response = broker.ask(api, 0, &ask(&["c", "no", "x y"], 9, Some(("c", 1))));
+    let told: Vec<_> =
+        end.topics.iter().map(|t| (t.name.as_deref().unwrap(), t.partitions.len(), t.error_code)).collect();
+    assert_eq!(told, [("c", 0, 0), ("no", 0, 3), ("x y", 0, 17)]);
+    for bad in [ask(&["a"], 9, Some(("b", 0))), ask(&["a"], 9, Some(("a", -1)))] {
+        let refused: describe_topic_partitions::Response = broker.ask(api, 0, &bad);
+        assert_eq!(refused.topics[0].error_code, ErrorCode::InvalidRequest.code());
+    }
+}
+
+#[test]
+fn resources_with_configs_are_listed() {
+    let mut broker = Broker::start(&[]);
+    create(&mut broker, "t", 1);
+    let mut list = |version, resource_types: &[i8]| {
+        let request = list_config_resources::Request { resource_types: resource_types.to_vec() };
+        let response: list_config_resources::Response = broker.ask(ApiKey::ListConfigResources, version, &request);
+        let resources = response.config_resources.iter();
+        let names: Vec<_> = resources.map(|r| (r.resource_type, r.resource_name.to_string())).collect();
+        (response.error_code, names)
+    };
+    assert_eq!(list(0, &[]), (0, vec![]));
+    assert_eq!(list(1, &[]), (0, vec![(2, "t".into()), (4, "1".into()), (8, "1".into())]));
+    assert_eq!(list(1, &[2]), (0, vec![(2, "t".into())]));
+    assert_eq!(list(1, &[3]), (ErrorCode::UnsupportedVersion.code(), vec![]));
+}

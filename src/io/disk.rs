@@ -60,6 +60,9 @@ pub trait Disk: Send + Sync {
     fn remove_directory_tree(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable. Blocks.
     fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Makes everything on the path's file system durable with one call, where the system has such a call; else
+    /// `Unsupported`. For a stop, when syncing thousands of small files one by one would take seconds. Blocks.
+    fn sync_file_system(&self, path: &Path) -> io::Result<()>;
     /// Takes an exclusive lock on a file (made if missing), as Kafka's `.lock`; `WouldBlock` if another has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 

@@ -61,6 +61,16 @@ impl Disk for RealDisk {
         fs::File::open(path)?.sync_all()
     }
 
+    #[cfg(target_os = "linux")]
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        Ok(rustix::fs::syncfs(fs::File::open(path)?)?)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync_file_system(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         HeldLock::take(path).map(|lock| Box::new(lock) as Box<dyn Lock>)
     }

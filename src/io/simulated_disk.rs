@@ -148,6 +148,20 @@ fn next_random(state: &mut u64) -> u64 {
 }
 
 impl Directory {
+    fn sync(&self) {
+        let mut names = held(&self.0);
+        names.durable = names.live.clone();
+        for node in names.live.values() {
+            match node {
+                Node::File(content) => {
+                    let images = &mut *held(&content.0);
+                    images.durable.clone_from(&images.live);
+                }
+                Node::Directory(directory) => directory.sync(),
+            }
+        }
+    }
+
     fn crash(&self, random: &mut Option<u64>) {
         let mut names = held(&self.0);
         names.live = names.durable.clone();
@@ -258,6 +272,14 @@ impl Disk for SimulatedDisk {
         let directory = self.directory(path)?;
         let mut names = held(&directory.0);
         names.durable = names.live.clone();
+        Ok(())
+    }
+
+    fn sync_file_system(&self, _: &Path) -> io::Result<()> {
+        if held(&self.faults).fail_syncs {
+            return Err(io::Error::other("the simulated disk fails to sync"));
+        }
+        self.root.sync();
         Ok(())
     }
 

@@ -268,26 +268,22 @@ impl Hosting {
         all
     }
 
-    /// Closes every log, several at once; `true` if all were closed and checkpointed, so that the directories may be
-    /// marked as clean. Blocks.
+    /// Closes every log; `true` if all were closed and checkpointed, so that the directories may be marked as clean.
+    /// Blocks.
     pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
-        let partitions: Vec<_> = view.partitions().collect();
-        let threads = self.config.num_recovery_threads_per_data_dir.max(1);
-        let close = |partition: &Partition| match partition.log.close(now) {
-            Ok(_) => true,
-            Err(failure) => {
-                error!("{}-{} was not closed in order: {failure}", partition.topic, partition.index);
-                false
+        let mut all = true;
+        for directory in &self.directories {
+            let here = |partition: &&Arc<Partition>| partition.log.directory().parent() == Some(directory.path());
+            let partitions: Vec<_> = view.partitions().filter(here).collect();
+            let logs: Vec<_> = partitions.iter().map(|partition| &partition.log).collect();
+            for (partition, closed) in partitions.iter().zip(directory.close_logs(&logs, now)) {
+                if let Err(failure) = closed {
+                    error!("{}-{} was not closed in order: {failure}", partition.topic, partition.index);
+                    all = false;
+                }
             }
-        };
-        let share = partitions.len().div_ceil(threads).max(1);
-        let closed = std::thread::scope(|scope| {
-            let close_all = |part: &[&Arc<Partition>]| part.iter().fold(true, |all, partition| close(partition) && all);
-            let running: Vec<_> = partitions.chunks(share).map(|part| scope.spawn(move || close_all(part))).collect();
-            // A panic there is a bug of ours: nothing is marked as clean.
-            running.into_iter().fold(true, |all, thread| thread.join().unwrap_or(false) && all)
-        });
-        self.checkpoint(view) && closed
+        }
+        self.checkpoint(view) && all
     }
 
     /// Says that everything was closed in order. The last thing to be written. Blocks.

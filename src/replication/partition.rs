@@ -144,7 +144,8 @@ impl Partition {
             Ok(Some(written)) if written.wants_sync => self.begin_sync(),
             Ok(Some(written)) => {
                 self.high_watermark.fetch_max(written.end_offset.0, Ordering::AcqRel);
-                None
+                // Nobody waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
+                if written.rolled { self.begin_sync() } else { None }
             }
             Err(failure) => {
                 self.go_offline(&failure.to_string());

@@ -5,7 +5,7 @@
 
 use super::checkpoint;
 use super::error::Error;
-use super::log::{Checkpointed, Identity, Log, LogConfig, Removal};
+use super::log::{Checkpointed, Flush, Identity, Log, LogConfig, Removal};
 use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
 use crate::io::disk::{Disk, Lock, Open};
@@ -13,7 +13,7 @@ use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const LOCK_FILE: &str = ".lock";
@@ -22,6 +22,8 @@ const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 const LOG_START_OFFSETS: &str = "log-start-offset-checkpoint";
 const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
 const MAX_MARKER_BYTES: u64 = 4096;
+/// From so many logs on that have something to be synced, the whole file system is: each log takes some seven syncs.
+const SYNC_AT_ONCE_FROM: usize = 4;
 
 /// A partition by name, as checkpoints and directories call it.
 type Name = (String, PartitionIndex);
@@ -42,6 +44,18 @@ struct Checkpoints {
     recovery_points: Offsets,
     log_start_offsets: Offsets,
     high_watermarks: Offsets,
+    /// The files may name partitions that are gone.
+    has_forgotten: bool,
+}
+
+impl Checkpoints {
+    fn retain(&mut self, keep: impl Fn(&Name) -> bool) {
+        for offsets in [&mut self.recovery_points, &mut self.log_start_offsets, &mut self.high_watermarks] {
+            let before = offsets.len();
+            offsets.retain(|name, _| keep(name));
+            self.has_forgotten |= offsets.len() < before;
+        }
+    }
 }
 
 /// An open log directory, ours as long as this lives.
@@ -55,6 +69,8 @@ pub struct LogDirectory {
     partitions: Vec<Name>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
+    /// A log could not be opened, so nobody knows whether it is in order.
+    has_unopened: AtomicBool,
     _lock: Box<dyn Lock>,
 }
 
@@ -76,6 +92,7 @@ impl LogDirectory {
                 recovery_points: read_offsets(&*disk, &path.join(RECOVERY_POINTS)).unwrap_or_default(),
                 log_start_offsets: read_offsets(&*disk, &path.join(LOG_START_OFFSETS)).unwrap_or_default(),
                 high_watermarks: read_offsets(&*disk, &path.join(HIGH_WATERMARKS)).unwrap_or_default(),
+                has_forgotten: false,
             }),
             disk,
             path,
@@ -85,6 +102,7 @@ impl LogDirectory {
             partitions: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
+            has_unopened: AtomicBool::new(false),
             _lock: lock,
         };
         directory.list()?;
@@ -104,6 +122,10 @@ impl LogDirectory {
             }
         }
         self.partitions.sort_unstable();
+        // What is written of a deleted partition must not be believed of a later one of the same name.
+        let present = &self.partitions;
+        let checkpoints = self.checkpoints.get_mut().unwrap_or_else(PoisonError::into_inner);
+        checkpoints.retain(|name| present.binary_search(name).is_ok());
         Ok(())
     }
 
@@ -179,9 +201,14 @@ impl LogDirectory {
 
     /// Opens or makes one partition's log. Blocks.
     pub fn open_log(&self, identity: Identity, config: LogConfig, now: TimestampMs) -> Result<Log, Error> {
+        if self.checkpoints().has_forgotten {
+            // The new log may bear the name of one that is gone but still stands in the files.
+            self.checkpoint([])?;
+        }
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = self.checkpointed(&identity);
-        Log::open(self.disk.clone(), directory, config, identity, checkpointed, now)
+        let opened = Log::open(self.disk.clone(), directory, config, identity, checkpointed, now);
+        opened.inspect_err(|_| self.has_unopened.store(true, Ordering::Release))
     }
 
     /// Opens many logs on so many threads at once; the answers in the same order, each for itself. Blocks.
@@ -218,6 +245,22 @@ impl LogDirectory {
         all.into_iter().map(|(_, result)| result).collect()
     }
 
+    /// Closes logs of this directory, for a stop: many are synced with one call. The answers in the same order. Blocks.
+    pub fn close_logs(&self, logs: &[&Log], now: TimestampMs) -> Vec<Result<Offset, Error>> {
+        let closed: Vec<_> = logs.iter().map(|log| log.close_unsynced()).collect();
+        let unsynced = closed.iter().flatten().filter(|flush| !flush.is_empty()).count();
+        let at_once = unsynced >= SYNC_AT_ONCE_FROM && self.disk.sync_file_system(&self.path).is_ok();
+        let finish = |(log, closed): (&&Log, Result<Flush, Error>)| {
+            let flush = closed?;
+            if !at_once {
+                flush.run()?;
+            }
+            log.flushed(&flush, now);
+            Ok(flush.up_to)
+        };
+        logs.iter().zip(closed).map(finish).collect()
+    }
+
     /// Renames the directory of a partition that no topic claims, as Kafka does; its content stays for the operator.
     pub fn set_aside_stray(&self, topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> Result<PathBuf, Error> {
         let from = self.path.join(names::partition_directory(topic, partition));
@@ -227,44 +270,45 @@ impl LogDirectory {
         Ok(to)
     }
 
-    /// Drops a deleted partition from the checkpoints.
+    /// Drops a deleted partition from the checkpoints; they are written before the next log is made.
     pub fn forget(&self, topic: &str, partition: PartitionIndex) {
-        let name = (topic.to_string(), partition);
-        let mut checkpoints = self.checkpoints();
-        let Checkpoints { recovery_points, log_start_offsets, high_watermarks } = &mut *checkpoints;
-        for offsets in [recovery_points, log_start_offsets, high_watermarks] {
-            offsets.remove(&name);
-        }
+        self.checkpoints().retain(|(t, p)| (t.as_str(), *p) != (topic, partition));
     }
 
     /// Writes the three checkpoints. Partitions that are not named keep what was known of them. Blocks.
     pub fn checkpoint(&self, states: impl IntoIterator<Item = PartitionState>) -> Result<(), Error> {
-        let mut checkpoints = self.checkpoints();
+        let checkpoints = &mut *self.checkpoints();
         for state in states {
             let name = (state.topic, state.partition);
             checkpoints.recovery_points.insert(name.clone(), state.recovery_point);
             checkpoints.log_start_offsets.insert(name.clone(), state.log_start_offset);
             checkpoints.high_watermarks.insert(name, state.high_watermark);
         }
-        let Checkpoints { recovery_points, log_start_offsets, high_watermarks } = &*checkpoints;
+        let Checkpoints { recovery_points, log_start_offsets, high_watermarks, has_forgotten } = checkpoints;
         // The start offsets come first: a recovery point without its start offset would bring deleted records back.
         let files = [
-            (LOG_START_OFFSETS, log_start_offsets),
-            (RECOVERY_POINTS, recovery_points),
-            (HIGH_WATERMARKS, high_watermarks),
+            (LOG_START_OFFSETS, &*log_start_offsets),
+            (RECOVERY_POINTS, &*recovery_points),
+            (HIGH_WATERMARKS, &*high_watermarks),
         ];
-        files.into_iter().try_for_each(|(name, offsets)| {
+        for (name, offsets) in files {
             let lines = offsets.iter().filter(|(_, offset)| name != LOG_START_OFFSETS || offset.0 > 0);
             let lines: Vec<_> = lines.map(|((topic, n), offset)| format!("{topic} {n} {offset}")).collect();
             let path = self.path.join(name);
             let text = checkpoint::encode(lines.into_iter());
-            self.disk.replace(&path, text.as_bytes()).map_err(Error::io("write", &path))
-        })
+            self.disk.replace(&path, text.as_bytes()).map_err(Error::io("write", &path))?;
+        }
+        *has_forgotten = false;
+        Ok(())
     }
 
     /// Says that all logs were closed and checkpointed. The last thing to be written. Blocks.
     pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), Error> {
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
+        if self.has_unopened.load(Ordering::Acquire) {
+            let why = "is not marked as clean, because a log in it could not be opened".to_string();
+            return Err(Error::Unusable { path: self.path.clone(), why });
+        }
         let content = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
         let write = || {
             let file = self.disk.open(&path, Open::Create)?;
@@ -376,8 +420,9 @@ mod tests {
                 testing::put(log, &testing::batch(&[1, 2], 10, None));
             }
             drop(log.delete_records_before(Offset(n as i64 / 2)).unwrap());
-            log.close(NOW).unwrap();
         }
+        let ends = ours.close_logs(&logs.iter().collect::<Vec<_>>(), NOW);
+        assert!(ends.iter().enumerate().all(|(n, end)| end.as_ref().is_ok_and(|end| end.0 == 2 * n as i64)));
         ours.checkpoint(logs.iter().map(state)).unwrap();
         ours.mark_clean(77).unwrap();
         drop((ours, logs));
@@ -404,6 +449,7 @@ mod tests {
         wanted[1].0.topic_id = Uuid([1; 16]);
         let opened: Vec<_> = ours.open_logs(&wanted, 2, NOW).iter().map(Result::is_ok).collect();
         assert_eq!(opened, [true, false, true]);
+        assert!(ours.mark_clean(1).is_err(), "the next start must look at what this one could not");
     }
 
     #[test]
@@ -425,6 +471,32 @@ mod tests {
         assert_eq!(leftovers.len(), 1);
         leftovers.iter().for_each(|leftover| leftover.run().unwrap());
         assert_eq!(disk.list(Path::new("/data")).unwrap().iter().filter(|e| e.is_directory).count(), 2);
+    }
+
+    #[test]
+    fn nothing_of_a_deleted_partition_is_believed_of_its_successor() {
+        for restart in [false, true] {
+            let disk = SimulatedDisk::default();
+            let mut ours = directory(&disk);
+            let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
+            for _ in 0..9 {
+                testing::put(&log, &testing::batch(&[1], 10, None));
+            }
+            drop(log.delete_records_before(Offset(5)).unwrap());
+            ours.checkpoint([state(&log)]).unwrap();
+            drop(log.delete([3; 16]).unwrap());
+            if restart {
+                drop(ours);
+                ours = directory(&disk);
+            } else {
+                ours.forget("t", PartitionIndex(0));
+            }
+            let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
+            testing::put(&log, &testing::batch(&[1], 10, None));
+            drop((log, ours));
+            let log = directory(&disk).open_log(identity(0), LogConfig::default(), NOW).unwrap();
+            assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(0), Offset(1)));
+        }
     }
 
     #[test]

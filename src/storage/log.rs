@@ -129,6 +129,8 @@ pub struct Written {
     pub bytes: u64,
     /// `flush.messages` or `flush.ms` asks for a flush now.
     pub wants_sync: bool,
+    /// A segment was sealed. A flush is due that nobody waits for: it keeps recovery short where nobody asks for syncs.
+    pub rolled: bool,
 }
 
 /// What must be synced so that everything below `up_to` survives a loss of power.
@@ -139,15 +141,21 @@ pub struct Flush {
     pub directories: Vec<PathBuf>,
     names_version: u64,
     disk: Arc<dyn Disk>,
+    /// Of the log, for messages.
+    directory: PathBuf,
 }
 
 impl Flush {
     /// Syncs all of it. Blocks.
     pub fn run(&self) -> Result<(), Error> {
         for file in &self.files {
-            file.sync_data().map_err(Error::io("sync a file of", &PathBuf::new()))?;
+            file.sync_data().map_err(Error::io("sync a file in", &self.directory))?;
         }
         self.sync_directories()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.directories.is_empty()
     }
 
     /// The sync of the directories, for a caller that syncs the files itself; `None` if no name is new. It blocks.
@@ -273,50 +281,55 @@ impl Log {
         now: TimestampMs,
     ) -> Result<Appended, AppendError> {
         let config = self.config.load();
-        let batches = split(bytes, config.segment_bytes())?;
+        let batches = || Split { rest: bytes, segment_bytes: config.segment_bytes() };
+        let (mut count, mut added, mut log_append_time) = (0, 0, NO_APPEND_TIME);
+        for batch in batches() {
+            let (header, _) = batch?;
+            added += i64::from(header.last_offset_delta) + 1;
+            (count, log_append_time) = (count + 1, append_time(&header));
+        }
+        if count == 0 {
+            return Err(AppendError::NotBatches("no batch at all"));
+        }
         let mut writer = self.lock_writer()?;
-        if let Some(repeated) = self.check_producers(&writer, &batches, origin)? {
-            return Ok(repeated);
+        for batch in batches() {
+            if let Some(repeated) = self.check_producer(&writer, &batch?.0, count, origin)? {
+                return Ok(repeated);
+            }
         }
         let base_offset = writer.next_offset;
-        let added = batches.iter().map(|(header, _)| i64::from(header.last_offset_delta) + 1).sum::<i64>();
         let end = base_offset.0.checked_add(added).filter(|end| *end < i64::MAX);
         let end = end.ok_or_else(|| AppendError::InvalidRecord("the partition has no offsets left".into()))?;
-        for (header, batch) in &batches {
-            let placed = self.place(&mut writer, header, batch, epoch, now, &config);
+        for batch in batches() {
+            let (header, batch) = batch?;
+            let placed = self.place(&mut writer, &header, batch, epoch, now, &config);
             placed.map_err(|error| self.fail(&mut writer, error))?;
         }
-        let last = batches.last().map_or(NO_APPEND_TIME, |(header, _)| append_time(header));
-        Ok(Appended {
-            base_offset,
-            last_offset: Offset(end - 1),
-            log_append_time: last,
-            log_start_offset: self.log_start_offset(),
-            duplicate: false,
-        })
+        let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
+        Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false })
     }
 
-    fn check_producers(
+    fn check_producer(
         &self,
         writer: &Writer,
-        batches: &[(Header, &[u8])],
+        batch: &Header,
+        batches: usize,
         origin: Origin,
     ) -> Result<Option<Appended>, AppendError> {
-        for (header, _) in batches.iter().filter(|(header, _)| header.has_producer_id()) {
-            if origin == Origin::Client && batches.len() > 1 {
-                return Err(AppendError::InvalidRecord("a producer sends one batch per partition".into()));
-            }
-            if let Some(known) = writer.producers.check(header, origin)? {
-                return Ok(Some(Appended {
-                    base_offset: known.first_offset(),
-                    last_offset: known.last_offset,
-                    log_append_time: known.timestamp,
-                    log_start_offset: self.log_start_offset(),
-                    duplicate: true,
-                }));
-            }
+        if !batch.has_producer_id() {
+            return Ok(None);
         }
-        Ok(None)
+        if origin == Origin::Client && batches > 1 {
+            return Err(AppendError::InvalidRecord("a producer sends one batch per partition".into()));
+        }
+        let known = writer.producers.check(batch, origin)?;
+        Ok(known.map(|known| Appended {
+            base_offset: known.first_offset(),
+            last_offset: known.last_offset,
+            log_append_time: known.timestamp,
+            log_start_offset: self.log_start_offset(),
+            duplicate: true,
+        }))
     }
 
     /// Puts one batch behind what is pending, in a new segment if it must be.
@@ -363,8 +376,9 @@ impl Log {
         }
         let done = self.write_locked(&mut writer, &config);
         done.map_err(|error| self.fail(&mut writer, error))?;
+        let rolled = std::mem::take(&mut writer.rolled);
         let end_offset = self.log_end_offset();
-        Ok(Some(Written { end_offset, bytes, wants_sync: self.wants_sync(now) }))
+        Ok(Some(Written { end_offset, bytes, wants_sync: self.wants_sync(now), rolled }))
     }
 
     /// Whether `flush.messages` or `flush.ms` asks for a flush.
@@ -446,6 +460,7 @@ impl Log {
         segments.push(Arc::new(Segment::active(base_offset, log, index::MemoryIndex::default())));
         writer.active = Active::new(base_offset, now);
         writer.names_version += 1;
+        writer.rolled = true;
         self.view.store(Arc::new(View {
             segments: segments.into(),
             active_size_bytes: 0,
@@ -491,17 +506,18 @@ impl Log {
 
     fn flush_locked(&self, writer: &mut Writer) -> Flush {
         let view = self.view.load();
-        let first = view.floor(self.recovery_point());
+        let up_to = view.end_offset;
+        let first = if up_to > self.recovery_point() { view.floor(self.recovery_point()) } else { view.segments.len() };
         let mut files: Vec<_> = view.segments[first..].iter().map(|segment| segment.log.clone()).collect();
         files.append(&mut writer.unsynced);
         let mut directories = Vec::new();
         if writer.names_version > self.names_synced.load(Ordering::Acquire) {
             directories.push(self.directory.clone());
-            // The first time the directory itself is new.
+            // The directory itself may be new.
             directories.extend(self.directory.parent().map(Path::to_path_buf));
         }
-        let names_version = writer.names_version;
-        Flush { up_to: view.end_offset, files, directories, names_version, disk: self.disk.clone() }
+        let (names_version, disk, directory) = (writer.names_version, self.disk.clone(), self.directory.clone());
+        Flush { up_to, files, directories, names_version, disk, directory }
     }
 
     /// Notes that a flush has succeeded. One that failed is told to [`Log::set_offline`] instead: after a failed sync
@@ -554,22 +570,30 @@ impl Log {
     /// Writes and syncs everything, so that the log can be opened as clean at the end offset returned. Takes nothing more
     /// afterwards. Blocks.
     pub fn close(&self, now: TimestampMs) -> Result<Offset, Error> {
+        let flush = self.close_unsynced()?;
+        flush.run()?;
+        self.flushed(&flush, now);
+        Ok(flush.up_to)
+    }
+
+    /// As [`Log::close`], but what must be synced is left to the caller, who may do it for many logs at once.
+    pub fn close_unsynced(&self) -> Result<Flush, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
         let finished = self.finish(&mut writer, &config);
         finished.map_err(|error| self.fail(&mut writer, error))?;
         let flush = self.flush_locked(&mut writer);
         self.set_offline();
-        drop(writer);
-        flush.run()?;
-        self.flushed(&flush, now);
-        Ok(flush.up_to)
+        Ok(flush)
     }
 
     fn finish(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
         self.write_locked(writer, config)?;
-        let view = self.view.load_full();
-        self.finish_active(writer, &view)?;
+        // Where nothing was appended the files are as opening found or made them.
+        if writer.indexes_on_disk_to != Some(writer.next_offset) {
+            let view = self.view.load_full();
+            self.finish_active(writer, &view)?;
+        }
         self.take_snapshot(writer)
     }
 
@@ -608,20 +632,33 @@ fn append_time(batch: &Header) -> TimestampMs {
 }
 
 /// The batches that stand one behind the other in `bytes`.
-fn split(mut bytes: &[u8], segment_bytes: u64) -> Result<Vec<(Header, &[u8])>, AppendError> {
-    let mut batches = Vec::with_capacity(1);
-    while !bytes.is_empty() {
-        let header = Header::parse(bytes).filter(|h| h.magic == MAGIC_V2 && h.last_offset_delta >= 0);
+struct Split<'a> {
+    rest: &'a [u8],
+    segment_bytes: u64,
+}
+
+impl<'a> Split<'a> {
+    fn cut(&mut self) -> Result<(Header, &'a [u8]), AppendError> {
+        let segment_bytes = self.segment_bytes;
+        let header = Header::parse(self.rest).filter(|h| h.magic == MAGIC_V2 && h.last_offset_delta >= 0);
         let header = header.ok_or(AppendError::NotBatches("not a record batch of format 2"))?;
-        let size_bytes = header::announced_size(bytes).ok_or(AppendError::NotBatches("an impossible batch length"))?;
+        let size_bytes =
+            header::announced_size(self.rest).ok_or(AppendError::NotBatches("an impossible batch length"))?;
         if size_bytes as u64 > segment_bytes {
             return Err(AppendError::LargerThanSegment { size_bytes, segment_bytes });
         }
-        let cut = bytes.split_at_checked(size_bytes).ok_or(AppendError::NotBatches("a batch is cut short"))?;
-        batches.push((header, cut.0));
-        bytes = cut.1;
+        let cut = self.rest.split_at_checked(size_bytes).ok_or(AppendError::NotBatches("a batch is cut short"))?;
+        self.rest = cut.1;
+        Ok((header, cut.0))
     }
-    if batches.is_empty() { Err(AppendError::NotBatches("no batch at all")) } else { Ok(batches) }
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = Result<(Header, &'a [u8]), AppendError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.is_empty()).then(|| self.cut())
+    }
 }
 
 /// Replaces a small file as a whole without waiting for the platter: the file is given back for the next flush.

@@ -310,6 +310,7 @@ impl<'a> Opening<'a> {
         self.unsynced.extend(write_index_files(&**self.disk, self.directory, base, &index)?);
         let found = &mut self.segments[at];
         (found.size_bytes, found.index) = (sound_bytes, Some(index));
+        (found.offset_index_bytes, found.time_index_bytes) = (Some(0), Some(0));
         Ok((end_offset, sound_bytes < size_bytes))
     }
 
@@ -376,6 +377,7 @@ impl<'a> Opening<'a> {
     fn into_log(mut self, identity: Identity, checkpointed: &Checkpointed, end_offset: Offset) -> Result<Log, Error> {
         let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
+        let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
         let index = last.index.unwrap_or_default();
         let mut active = Active::new(base_offset, self.now);
         active.size_bytes = size_bytes;
@@ -403,8 +405,11 @@ impl<'a> Opening<'a> {
             snapshot_offset: self.snapshot_offset,
             pending: Pending::default(),
             active,
+            // After a clean stop with nothing to mend, all names are on the platter already.
+            names_version: u64::from(!checkpointed.clean || !self.unsynced.is_empty() || !has_index_files),
+            indexes_on_disk_to: has_index_files.then_some(end_offset),
+            rolled: false,
             unsynced: self.unsynced,
-            names_version: 1,
         };
         Ok(Log {
             disk: self.disk.clone(),

@@ -502,3 +502,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_log_lives_on_a_real_disk() {
+    let home = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(crate::io::real_disk::RealDisk);
+    let config = LogConfig { segment_bytes: 1 << 20, ..LogConfig::default() };
+    let directory = home.path().join("t-0");
+    let reopen = |checkpointed| {
+        Log::open(disk.clone(), directory.clone(), config.clone(), identity(), checkpointed, NOW).unwrap()
+    };
+    let log = reopen(at(0, 0, false));
+    for n in 0..300 {
+        put(&log, &batch(&[n], 10_000, Some((1, 0, n as i32))));
+    }
+    assert!(log.segment_count() > 2);
+    flush(&log);
+    assert_eq!(log.recovery_point(), Offset(300));
+    put(&log, &batch(&[300], 10_000, Some((1, 0, 300))));
+    // What a killed process leaves: space reserved behind the end, no index of the active segment.
+    let recovery_point = log.recovery_point().0;
+    drop(log);
+    let log = reopen(at(0, recovery_point, false));
+    assert_eq!(read_all(&log).len(), 301);
+    let end = log.close(NOW).unwrap();
+    let log = reopen(at(0, end.0, true));
+    assert_eq!(read_all(&log).len(), 301);
+    log.delete([2; 16]).unwrap().run().unwrap();
+    assert!(!directory.exists());
+}

@@ -36,6 +36,10 @@ pub struct Writer {
     pub unsynced: Vec<Arc<dyn File>>,
     /// Counts the changes of names in the directory.
     pub names_version: u64,
+    /// The index files of the active segment are those of the log's end at this offset.
+    pub indexes_on_disk_to: Option<Offset>,
+    /// A segment was sealed since the last write was answered.
+    pub rolled: bool,
 }
 
 /// Batches that have their offsets and are not in the file yet.
