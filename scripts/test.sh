@@ -40,7 +40,9 @@ times=
 logged() {
     local suite=$1 code
     shift
-    timeout --foreground "$SUITE_LIMIT" "$@" >"$logs/$suite.log" 2>&1
+    # In the background, so that a signal to this script ends it, with all that it started, at once.
+    timeout -k 10 "$SUITE_LIMIT" "$@" >"$logs/$suite.log" 2>&1 &
+    wait $!
     code=$?
     if [ $code -ne 0 ]; then
         echo "---- $suite failed with code $code: $* (the end of $logs/$suite.log)"
