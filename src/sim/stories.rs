@@ -147,8 +147,7 @@ fn produce_and_tail(seed: u64) -> u64 {
     assert!(acknowledged.iter().all(|(error, _)| *error == 0), "{acknowledged:?}");
     check_order(&seen, PRODUCERS, BATCHES * 2);
     assert_eq!(read_all(&cluster, 0), seen);
-    let steps = cluster.borrow().steps;
-    steps
+    cluster.borrow().steps
 }
 
 /// Offsets without gaps, and each producer's records in its order, each once.
