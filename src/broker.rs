@@ -79,6 +79,7 @@ struct Starting {
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
     pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
+        threads::raise_descriptor_limit();
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
