@@ -67,13 +67,14 @@ impl Server {
         let limit = self.shared.config.socket_request_max_bytes as usize;
         let now = self.now;
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(0) };
-        if let Some(room) = connection.inbound.large_frame_room(hot.len(), limit) {
-            let size = room.len();
-            let received = self.driver.receive(key, room);
-            let length = *received.as_ref().unwrap_or(&0);
-            connection.inbound.received(size - length);
+        if let Some(lacks) = connection.inbound.large_frame_lacks(hot.len(), limit) {
+            let wanted = lacks.min(hot.len());
+            let received = self.driver.receive(key, &mut hot[..wanted]);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
-            self.handle_kept(key)?;
+            connection.inbound.append(&hot[..length]);
+            if length == lacks {
+                self.handle_kept(key)?;
+            }
             return Ok(length);
         }
         let kept = connection.inbound.move_into(hot);
