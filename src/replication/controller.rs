@@ -142,15 +142,21 @@ impl Controller {
 
     /// Works until it is told to stop.
     pub fn run(&mut self, queue: &Receiver<Work>) {
+        let mut next = std::time::Instant::now() + HOUSEKEEPING_INTERVAL;
         loop {
-            match queue.recv_timeout(HOUSEKEEPING_INTERVAL) {
+            // Also while there is always something to do.
+            if std::time::Instant::now() >= next {
+                self.hosting.checkpoint(&self.view);
+                next = std::time::Instant::now() + HOUSEKEEPING_INTERVAL;
+            }
+            match queue.recv_timeout(next.saturating_duration_since(std::time::Instant::now())) {
                 Ok(first) => {
                     let work = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
                     if !self.step(work.collect()) {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => drop(self.hosting.checkpoint(&self.view)),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }

@@ -137,7 +137,7 @@ impl Hosting {
     /// The directory that has the partition already.
     fn directory_of(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
         let name = (topic.name.to_string(), PartitionIndex(described.index));
-        self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
+        self.directories.iter().position(|directory| directory.has_partition(&name.0, name.1))
     }
 
     /// Makes, changes and removes what the changed topics ask for. The answer is what is left to be unlinked.
@@ -151,14 +151,14 @@ impl Hosting {
         let mut removals = Vec::new();
         for topic_id in changed {
             match view.image.topic_by_id(*topic_id).cloned() {
-                Some(topic) => self.host(view, &topic, now),
+                Some(topic) => self.host(view, &topic, now, random),
                 None => removals.extend(self.remove(view, *topic_id, random)),
             }
         }
         removals
     }
 
-    fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs) {
+    fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs, random: fn() -> [u8; 16]) {
         let config = self.topic_config(&view.image, &topic.name);
         let before = view.hosted(topic.id).cloned();
         let mut counts = self.partition_counts(view);
@@ -172,8 +172,9 @@ impl Hosting {
                     Some(partition)
                 }
                 None => {
-                    let directory = &self.directories[emptiest(&mut counts)];
-                    let log = directory.open_log(identity(topic, described), self.log_config(&config), now);
+                    // One that could not be opened before must not begin anew in another directory.
+                    let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
+                    let log = open_new(&self.directories[at], topic, described, self.log_config(&config), now, random);
                     self.lead(topic, described, log, &config)
                 }
             };
@@ -303,6 +304,26 @@ fn is_metadata(topic: &str, index: PartitionIndex) -> bool {
 
 fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
     Identity { topic: topic.name.to_string(), partition: PartitionIndex(described.index), topic_id: topic.id }
+}
+
+/// Opens the log of a partition that is new here. What lies there of an earlier topic of that name, which could not be
+/// opened when the topic was deleted, is set aside.
+fn open_new(
+    directory: &LogDirectory,
+    topic: &Topic,
+    described: &metadata::Partition,
+    config: LogConfig,
+    now: TimestampMs,
+    random: fn() -> [u8; 16],
+) -> Result<Log, Error> {
+    match directory.open_log(identity(topic, described), config.clone(), now) {
+        Err(Error::NotOurs { .. }) => {
+            let aside = directory.set_aside_stray(&topic.name, PartitionIndex(described.index), random())?;
+            warn!("{}-{} of an earlier topic is set aside as {}", topic.name, described.index, aside.display());
+            directory.open_log(identity(topic, described), config, now)
+        }
+        opened => opened,
+    }
 }
 
 /// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more.

@@ -31,6 +31,8 @@ pub struct Endpoint {
 pub struct Shared {
     pub config: Config,
     pub view: Arc<ArcSwap<View>>,
+    /// Not to be guessed from outside; the same in every run of a simulation.
+    pub seed: u64,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     shards: usize,
@@ -39,8 +41,14 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(config: Config, view: Arc<ArcSwap<View>>, shards: usize, controller: controller::Queue) -> Shared {
-        Shared { config, view, endpoints: OnceLock::new(), shards, mailboxes: OnceLock::new(), controller }
+    pub fn new(
+        config: Config,
+        view: Arc<ArcSwap<View>>,
+        shards: usize,
+        controller: controller::Queue,
+        seed: u64,
+    ) -> Shared {
+        Shared { config, view, seed, endpoints: OnceLock::new(), shards, mailboxes: OnceLock::new(), controller }
     }
 
     pub fn shards(&self) -> usize {

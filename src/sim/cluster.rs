@@ -72,7 +72,7 @@ impl Cluster {
         let mut controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).unwrap();
         let (queue, work) = Queue::new();
         let shards = self.config.shards.unwrap_or(1);
-        let shared = Arc::new(Shared::new(self.config.clone(), controller.published(), shards, queue));
+        let shared = Arc::new(Shared::new(self.config.clone(), controller.published(), shards, queue, 7));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
         shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
         controller.register(&self.config, Vec::new()).unwrap();
