@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use log::{error, info};
 
@@ -29,6 +30,10 @@ use crate::shard::mailbox::Mailbox;
 use crate::storage::directory::LogDirectory;
 
 const SURROUNDINGS: Surroundings = Surroundings { wall: clock::wall, random: random::bytes };
+
+/// How long an address may be in use before the start fails, and how often it is tried.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(1);
+const LISTEN_RETRY: Duration = Duration::from_millis(5);
 
 /// A running broker. Dropping it does not stop it: call [`Broker::stop`].
 pub struct Broker {
@@ -79,6 +84,7 @@ struct Starting {
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
     pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
+        threads::raise_descriptor_limit();
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
@@ -159,7 +165,7 @@ fn start_shard(shard: ShardId, backend: Backend, pin: bool) -> Result<Starting, 
         while let Ok(order) = ordered.recv() {
             match order {
                 Order::Listen(addresses, is_shared) => {
-                    let bound = addresses.into_iter().map(|address| server.listen(address, is_shared)).collect();
+                    let bound = addresses.into_iter().map(|address| listen(&mut server, address, is_shared)).collect();
                     let _ = tell_bound.send(bound);
                 }
                 Order::Turn => return turn(shard, &mut server),
@@ -172,6 +178,20 @@ fn start_shard(shard: ShardId, backend: Backend, pin: bool) -> Result<Starting, 
         Ok(Ok(waker)) => Ok(Starting { thread, waker, share, orders, bound }),
         Ok(Err(error)) => Err(format!("cannot open the driver of shard {}: {error}", shard.0)),
         Err(_) => Err(format!("shard {} ended while it started", shard.0)),
+    }
+}
+
+/// Listens, giving a process that was killed a moment ago the time to let go of the address: the kernel ends a ring, and
+/// with it the sockets that it watched, a little after its process is gone.
+fn listen(server: &mut Server, address: SocketAddr, is_shared: bool) -> io::Result<SocketAddr> {
+    let began = clock::now();
+    loop {
+        match server.listen(address, is_shared) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && clock::now().since(began) < LISTEN_PATIENCE => {
+                thread::sleep(LISTEN_RETRY);
+            }
+            result => return result,
+        }
     }
 }
 

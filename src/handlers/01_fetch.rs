@@ -69,7 +69,8 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Ok(begun) => begun,
         Err(error) => return whole_error(request.head, error),
     };
-    let fetch_max_bytes = u64::from(context.shared.config.fetch_max_bytes);
+    let limit = u64::from(context.shared.config.fetch_max_bytes);
+    let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(limit);
     let waiting = Waiting {
         head: request.head,
         isolation: if body.isolation_level == 1 {
@@ -77,8 +78,9 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         } else {
             IsolationLevel::ReadUncommitted
         },
-        min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(fetch_max_bytes),
-        max_bytes: u64::try_from(body.max_bytes).unwrap_or(0).min(fetch_max_bytes),
+        // Waiting for more than may be answered would be waiting for nothing.
+        min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
+        max_bytes,
         answering,
         partitions,
     };

@@ -110,6 +110,11 @@ impl Parked {
         matches!(self, Parked::Produce(_))
     }
 
+    /// Whether it could be answered now with what there is.
+    pub fn waits_for_more(&self) -> bool {
+        matches!(self, Parked::Fetch(_))
+    }
+
     /// Once, when it is known under which key the request waits; `true` if it should be looked at now.
     pub fn start(&mut self, shared: &Arc<Shared>, shard: ShardId, key: Key) -> bool {
         match self {

@@ -62,7 +62,7 @@ fn bytes_go_both_ways_and_the_end_is_told() {
         client.read_exact(&mut buffer[..3]).unwrap();
         assert_eq!(&buffer[..3], b"abc");
         drop(client);
-        wait_readable(driver, key);
+        wait_for(driver, |event| matches!(event, Event::Ended(k) if *k == key).then_some(()));
         assert_eq!(driver.receive(key, &mut buffer).unwrap(), 0);
         driver.close(key);
         assert_eq!(driver.receive(key, &mut buffer).unwrap_err().kind(), ErrorKind::NotConnected);

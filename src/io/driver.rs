@@ -33,6 +33,8 @@ pub enum Event {
     },
     /// There may be something to receive, the end of the stream included.
     Readable(ConnectionKey),
+    /// The client will send nothing more; what it sent before may still be there to receive.
+    Ended(ConnectionKey),
     /// There may be room to send.
     Writable(ConnectionKey),
     /// Somebody used the [`Waker`].

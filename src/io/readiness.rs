@@ -147,6 +147,9 @@ impl Driver for Readiness {
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
                         out.push(Event::Readable(key));
                     }
+                    if event.is_read_closed() || event.is_error() {
+                        out.push(Event::Ended(key));
+                    }
                     if event.is_writable() {
                         out.push(Event::Writable(key));
                     }

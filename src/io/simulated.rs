@@ -292,8 +292,12 @@ impl Driver for Simulated {
         let mine: Vec<_> =
             state.links.iter().filter(|(_, l)| l.driver == number && !l.closed_by_broker).map(|(k, _)| k).collect();
         for key in mine {
-            if state.links.get_mut(key).is_some_and(|link| link.to_broker.tell(now)) {
+            let Some(link) = state.links.get_mut(key) else { continue };
+            if link.to_broker.tell(now) {
                 out.push(Event::Readable(ConnectionKey(key)));
+                if link.to_broker.closed {
+                    out.push(Event::Ended(ConnectionKey(key)));
+                }
             }
         }
         Ok(())
@@ -414,7 +418,7 @@ mod tests {
         drop(second);
         events.clear();
         driver.wait(None, &mut events).unwrap();
-        assert!(matches!(events[..], [Event::Readable(key)] if key == second_key));
+        assert!(matches!(events[..], [Event::Readable(key), Event::Ended(_)] if key == second_key));
         assert_eq!(driver.receive(second_key, &mut [0; 1]).unwrap(), 0);
     }
 }

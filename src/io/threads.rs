@@ -1,4 +1,4 @@
-//! Processors, and which of them a thread runs on.
+//! What the process may use of its machine: processors, and which of them a thread runs on; open files; its name.
 
 use std::thread;
 
@@ -26,4 +26,16 @@ pub fn pin(_: usize) {}
 pub fn host_name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if name.is_empty() { "localhost".into() } else { name }
+}
+
+/// Raises the soft limit of open descriptors to the hard one: segments and connections take one each, and the usual soft
+/// limit of 1024 is meant for programs that use `select`. Answers what holds now; `None` is no limit.
+pub fn raise_descriptor_limit() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    }
 }

@@ -36,6 +36,8 @@ const READABLE: u32 =
     (PollFlags::IN.bits() | PollFlags::RDHUP.bits() | PollFlags::HUP.bits() | PollFlags::ERR.bits()) as u32;
 const WRITABLE: u32 = (PollFlags::OUT.bits() | PollFlags::HUP.bits() | PollFlags::ERR.bits()) as u32;
 
+const ENDED: u32 = (PollFlags::RDHUP.bits() | PollFlags::HUP.bits() | PollFlags::ERR.bits()) as u32;
+
 /// What a completion belongs to, as it is packed into its 64 bits: two bits of kind, 30 of generation, 32 of index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Tag {
@@ -287,9 +289,12 @@ impl Uring {
             return;
         }
         // A failed poll is told as both: the shard's next call finds out what is wrong.
-        let ready = u32::try_from(result).unwrap_or(READABLE | WRITABLE);
+        let ready = u32::try_from(result).unwrap_or(READABLE | WRITABLE | ENDED);
         if ready & READABLE != 0 {
             out.push(Event::Readable(key));
+        }
+        if ready & ENDED != 0 {
+            out.push(Event::Ended(key));
         }
         if ready & WRITABLE != 0 {
             out.push(Event::Writable(key));

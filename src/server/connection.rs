@@ -7,6 +7,7 @@ use crate::model::Instant;
 use crate::server::inbound::Inbound;
 use crate::server::outbound::Outbound;
 use crate::server::slots::{Sequence, Slots};
+use crate::stdx::slab::Key;
 
 /// Unsent bytes beyond which nothing more of a connection is handled: a client that does not read its answers holds at
 /// most these and the answer that crossed the line.
@@ -21,10 +22,14 @@ pub(super) struct Connection {
     slots: Slots<Answer>,
     /// There may be bytes to receive: no `WouldBlock` since the last edge.
     pub(super) readable: bool,
+    /// The client will send nothing more.
+    pub(super) has_ended: bool,
     /// There may be room to send.
     pub(super) writable: bool,
     /// A range of a file on its way into memory holds up the sending.
     pub(super) reading_cold: bool,
+    /// The one request that may wait for long: it goes with its connection.
+    pub(super) parked: Option<Key>,
     /// Queued for handling in this turn or the next.
     pub(super) queued: bool,
     /// Queued for sending at the end of this turn.
@@ -41,8 +46,10 @@ impl Connection {
             outbound: Outbound::default(),
             slots: Slots::default(),
             readable: true,
+            has_ended: false,
             writable: true,
             reading_cold: false,
+            parked: None,
             queued: false,
             touched: false,
             last_active: now,

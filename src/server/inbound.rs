@@ -4,9 +4,6 @@
 
 use crate::wire::frame::{self, Split};
 
-/// A buffer grows by what it holds already, but at least by this.
-const MIN_GROWTH_BYTES: usize = 256 * 1024;
-
 /// See the module. The bytes before `at` have been handled.
 #[derive(Default)]
 pub(super) struct Inbound {
@@ -54,24 +51,17 @@ impl Inbound {
         kept.len()
     }
 
-    /// Room for the next bytes of the frame that is kept, if it will not fit into a buffer of `buffer_bytes`. The room is
-    /// cut to what the frame lacks; tell what came with [`Inbound::received`].
-    pub(super) fn large_frame_room(&mut self, buffer_bytes: usize, limit_bytes: usize) -> Option<&mut [u8]> {
-        let missing = match frame::split(&self.kept[self.at..], limit_bytes) {
-            Split::Need(missing) if self.len() + missing > buffer_bytes => missing,
-            _ => return None,
-        };
-        self.kept.drain(..self.at);
-        self.at = 0;
-        let length = self.kept.len();
-        let growth = missing.min(length.max(MIN_GROWTH_BYTES));
-        self.kept.resize(length + growth, 0);
-        Some(&mut self.kept[length..])
+    /// What the frame that is kept still lacks, if it is one that will not fit into a buffer of `buffer_bytes`.
+    pub(super) fn large_frame_lacks(&self, buffer_bytes: usize, limit_bytes: usize) -> Option<usize> {
+        match frame::split(&self.kept[self.at..], limit_bytes) {
+            Split::Need(missing) if self.len() + missing > buffer_bytes => Some(missing),
+            _ => None,
+        }
     }
 
-    /// Of the room given last, `unused` bytes at its end were not filled.
-    pub(super) fn received(&mut self, unused: usize) {
-        self.kept.truncate(self.kept.len() - unused);
+    /// Appends what came of a large frame. The room doubles as it fills, so it is never more than twice what came.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.kept.extend_from_slice(bytes);
     }
 }
 
@@ -84,12 +74,13 @@ mod tests {
     #[test]
     fn memory_follows_what_came_and_not_what_is_announced() {
         let mut inbound = Inbound::default();
-        let announced = (LIMIT as i32).to_be_bytes();
-        inbound.keep(&announced, false);
-        let room = inbound.large_frame_room(1024, LIMIT).unwrap().len();
-        assert_eq!(room, MIN_GROWTH_BYTES);
-        inbound.received(room - 10);
-        assert_eq!(inbound.len(), 14);
+        inbound.keep(&(LIMIT as i32).to_be_bytes(), false);
+        assert_eq!(inbound.large_frame_lacks(1024, LIMIT), Some(LIMIT));
+        for _ in 0..1000 {
+            inbound.append(&[7; 100]);
+        }
+        assert_eq!(inbound.large_frame_lacks(1024, LIMIT), Some(LIMIT - 100_000));
+        assert!(inbound.kept.capacity() <= 2 * inbound.len());
     }
 
     #[test]
@@ -98,11 +89,9 @@ mod tests {
         let mut inbound = Inbound::default();
         inbound.keep(&frame[..5], false);
         let mut sent = 5;
-        while let Some(room) = inbound.large_frame_room(1024, LIMIT) {
-            let size = room.len();
-            let length = size.min(100_000);
-            room[..length].copy_from_slice(&frame[sent..sent + length]);
-            inbound.received(size - length);
+        while let Some(lacks) = inbound.large_frame_lacks(1024, LIMIT) {
+            let length = lacks.min(100_000);
+            inbound.append(&frame[sent..sent + length]);
             sent += length;
         }
         assert_eq!(sent, frame.len());
@@ -114,7 +103,7 @@ mod tests {
     fn small_rests_move_into_the_buffer() {
         let mut inbound = Inbound::default();
         inbound.keep(&[0, 0, 0, 9, 1], false);
-        assert!(inbound.large_frame_room(1024, LIMIT).is_none());
+        assert_eq!(inbound.large_frame_lacks(1024, LIMIT), None);
         let mut buffer = [7; 16];
         assert_eq!(inbound.move_into(&mut buffer), 5);
         assert_eq!((buffer[3], buffer[4], buffer[5], inbound.len()), (9, 1, 7, 0));

@@ -103,6 +103,11 @@ impl Cluster {
         }
     }
 
+    /// Requests that wait on all shards.
+    pub(super) fn parked(&self) -> usize {
+        self.running.iter().flat_map(|running| &running.servers).map(Server::parked).sum()
+    }
+
     /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
     pub(super) fn crash(&mut self, crash: Crash) {
         self.running = None;

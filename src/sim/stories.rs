@@ -147,8 +147,7 @@ fn produce_and_tail(seed: u64) -> u64 {
     assert!(acknowledged.iter().all(|(error, _)| *error == 0), "{acknowledged:?}");
     check_order(&seen, PRODUCERS, BATCHES * 2);
     assert_eq!(read_all(&cluster, 0), seen);
-    let steps = cluster.borrow().steps;
-    steps
+    cluster.borrow().steps
 }
 
 /// Offsets without gaps, and each producer's records in its order, each once.
@@ -259,4 +258,26 @@ fn offsets_are_listed_from_every_special_timestamp() {
             ErrorCode::from_code(partition.error_code).filter(|e| e.is_error()).map_or(Ok(partition.offset), Err);
         assert_eq!(found, expected, "timestamp {timestamp}");
     }
+}
+
+#[test]
+fn a_request_that_waits_goes_with_its_connection() {
+    let cluster = cluster(7, &[]);
+    create_topic(&cluster, 1);
+    let mut client = Client::connect(&cluster.borrow());
+    client.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, i32::MAX));
+    let step_until = |parked: usize, client: Option<&mut Client>| {
+        let mut client = client;
+        for _ in 0..1000 {
+            client.as_mut().map(|client| client.pump());
+            cluster.borrow_mut().step();
+            if cluster.borrow().parked() == parked {
+                return;
+            }
+        }
+        panic!("{} requests are parked instead of {parked}", cluster.borrow().parked());
+    };
+    step_until(1, Some(&mut client));
+    drop(client);
+    step_until(0, None);
 }

@@ -5,6 +5,8 @@
 //! on where to begin reading: whoever uses one checks what it finds there, so that a damaged index costs time and
 //! nothing else. Files are written once, when the segment is sealed or the log closed.
 
+use super::error::Error;
+use super::names::{self, Kind};
 use crate::io::disk::{Disk, File, Open};
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::Header;
@@ -290,6 +292,28 @@ pub fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<Ar
     file.set_size(0)?;
     file.write_at(&[IoSlice::new(content)], 0)?;
     Ok(file)
+}
+
+/// Replaces a small file as a whole without waiting for the platter: the file is given back for the next flush.
+pub(super) fn replace_unsynced(disk: &dyn Disk, path: &Path, content: &[u8]) -> Result<Arc<dyn File>, Error> {
+    let temporary = names::with_suffix(path, ".tmp");
+    let file = write_file(disk, &temporary, content).map_err(Error::io("write", &temporary))?;
+    disk.rename(&temporary, path).map_err(Error::io("replace", path))?;
+    Ok(file)
+}
+
+/// Writes `.index` and `.timeindex`.
+pub(super) fn write_index_files(
+    disk: &dyn Disk,
+    directory: &Path,
+    base_offset: Offset,
+    memory: &MemoryIndex,
+) -> Result<[Arc<dyn File>; 2], Error> {
+    let write = |kind, content: Vec<u8>| {
+        let path = names::file(directory, base_offset, kind);
+        write_file(disk, &path, &content).map_err(Error::io("write", &path))
+    };
+    Ok([write(Kind::OffsetIndex, memory.encode_offsets())?, write(Kind::TimeIndex, memory.encode_times())?])
 }
 
 #[cfg(test)]

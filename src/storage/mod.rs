@@ -4,11 +4,13 @@
 //! knows of topics' configuration, replicas or requests; time and randomness are arguments; no sync is waited for except
 //! where a function says "Blocks". [`directory::LogDirectory`] is the directory around them.
 
+mod append;
 mod batches;
 mod checkpoint;
 pub mod directory;
 mod epochs;
 mod error;
+mod flush;
 mod index;
 pub mod log;
 pub mod meta_properties;

@@ -4,14 +4,16 @@
 //! recovery point on is read batch by batch; at the first one that is torn or corrupt the log ends, and segments
 //! behind it go. Nothing below the recovery point is ever cut.
 
+use super::append::marker_coordinator_epoch;
 use super::batches::{Batches, Placed, SCAN_BUFFER_BYTES};
 use super::checkpoint;
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
-use super::index::{IndexBuilder, MemoryIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES};
-use super::log::{
-    self, Checkpointed, Identity, Log, LogConfig, ignore_missing, marker_coordinator_epoch, write_index_files,
+use super::flush::ignore_missing;
+use super::index::{
+    self, IndexBuilder, MemoryIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, replace_unsynced, write_index_files,
 };
+use super::log::{Checkpointed, Identity, Log, LogConfig};
 use super::names::{self, Kind, Transient};
 use super::producers::Producers;
 use super::segment::Segment;
@@ -90,7 +92,7 @@ fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Optio
         None if identity.topic_id.is_zero() => Ok(None),
         None => {
             let content = checkpoint::encode_partition_metadata(identity.topic_id);
-            log::replace_unsynced(disk, &path, content.as_bytes()).map(Some)
+            replace_unsynced(disk, &path, content.as_bytes()).map(Some)
         }
     }
 }
@@ -191,7 +193,7 @@ impl<'a> Opening<'a> {
         if batches.position() != last.size_bytes {
             return Ok(None);
         }
-        if let super::index::Index::Memory(index) = segment.index {
+        if let index::Index::Memory(index) = segment.index {
             last.index = Some(*index);
         }
         Ok(Some(end_offset))
@@ -274,6 +276,11 @@ impl<'a> Opening<'a> {
                 for gone in self.segments.drain(at + 1..) {
                     remove_segment(&**self.disk, self.directory, gone.base_offset)?;
                 }
+                // At once: where the cut is at the recovery point, no later flush would come past these files, and a
+                // loss of power would bring back what was cut below what is then the recovery point.
+                let path = names::file(self.directory, self.segments[at].base_offset, Kind::Log);
+                self.segments[at].log.sync_data().map_err(Error::io("sync", &path))?;
+                self.disk.sync_directory(self.directory).map_err(Error::io("sync", self.directory))?;
             }
             at += 1;
         }
@@ -320,7 +327,7 @@ impl<'a> Opening<'a> {
         }
         let path = names::file(self.directory, offset, Kind::ProducerSnapshot);
         let content = snapshot::encode(&self.producers);
-        let file = super::index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        let file = index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
         self.unsynced.push(file);
         self.snapshots.push(offset);
         self.snapshot_offset = offset;
@@ -370,7 +377,7 @@ impl<'a> Opening<'a> {
         if on_disk.is_ok_and(|on_disk| on_disk == self.epochs) {
             return Ok(());
         }
-        self.unsynced.push(log::replace_unsynced(&**self.disk, &path, self.epochs.encode().as_bytes())?);
+        self.unsynced.push(replace_unsynced(&**self.disk, &path, self.epochs.encode().as_bytes())?);
         Ok(())
     }
 

@@ -1,0 +1,126 @@
+//! Requests that wait: parked, looked at when something happened that may end their wait, answered.
+
+use crate::handlers::{Answer, Looked, Parked};
+use crate::io::driver::ConnectionKey;
+use crate::model::Instant;
+use crate::server::slots::Sequence;
+use crate::server::{STOP_PATIENCE, Server};
+use crate::shard::context::{Context, Reply};
+use crate::shard::mailbox::Mail;
+use crate::stdx::slab::Key;
+
+/// Who waits for an answer, and for what.
+pub(super) struct Waiting {
+    pub(super) connection: ConnectionKey,
+    pub(super) sequence: Sequence,
+    pub(super) parked: Parked,
+}
+
+impl Server {
+    pub(super) fn handle_mail(&mut self, mail: Mail<Reply>) {
+        if mail.progress_anywhere {
+            for key in self.lot.all() {
+                self.look(key, false);
+            }
+        } else {
+            for partition in mail.progress {
+                self.look_at_watchers(partition);
+            }
+        }
+        for reply in mail.replies {
+            self.handle_reply(reply);
+        }
+        if mail.stop && self.stopping.is_none() {
+            self.stopping = Some(self.now + STOP_PATIENCE);
+            self.driver.stop_listening();
+        }
+    }
+
+    fn handle_reply(&mut self, reply: Reply) {
+        if let Some(waiting) = self.lot.get_mut(reply.parked) {
+            waiting.parked.receive(reply.result);
+            self.look(reply.parked, false);
+        }
+    }
+
+    pub(super) fn handle_expired(&mut self) {
+        while let Some(key) = self.lot.expired(self.now) {
+            self.look(key, true);
+        }
+        if self.stopping.is_some() {
+            // Whoever merely waits for more is answered with what there is.
+            for key in self.lot.all() {
+                self.give_up_waiting(key);
+            }
+        }
+    }
+
+    pub(super) fn look_at_watchers(&mut self, partition: u64) {
+        for key in self.lot.watching(partition) {
+            self.look(key, false);
+        }
+    }
+
+    /// Looks whether a parked request can be answered; an expired one is answered in any case.
+    fn look(&mut self, key: Key, expired: bool) {
+        let Some(waiting) = self.lot.get_mut(key) else { return };
+        let mut context = Context {
+            shared: &self.shared,
+            view: &self.view,
+            shard: self.shard,
+            now: self.now,
+            wall: self.wall,
+            dirty: &mut self.dirty,
+        };
+        match waiting.parked.look(&mut self.handlers, &mut context, expired) {
+            Looked::Wait => debug_assert!(!expired, "an expired request is answered"),
+            Looked::Answer(answer) => self.resume(key, Some(answer)),
+            Looked::Silent => self.resume(key, None),
+        }
+    }
+
+    fn resume(&mut self, key: Key, answer: Option<Answer>) {
+        let Some(waiting) = self.lot.take(key) else { return };
+        if let Some(connection) = self.connections.get_mut(&waiting.connection) {
+            connection.fill(waiting.sequence, answer);
+            if !waiting.parked.is_produce() {
+                connection.parked = None;
+            }
+            self.enqueue(waiting.connection);
+            self.touch(waiting.connection);
+        }
+    }
+
+    pub(super) fn park(&mut self, waiting: Waiting, deadline: Instant, watched: Vec<u64>) {
+        let (owner, is_produce) = (waiting.connection, waiting.parked.is_produce());
+        let key = self.lot.park(waiting, deadline, watched);
+        let mut has_ended = false;
+        if let Some(connection) = self.connections.get_mut(&owner).filter(|_| !is_produce) {
+            connection.parked = Some(key);
+            has_ended = connection.has_ended;
+        }
+        let (shared, shard) = (&self.shared, self.shard);
+        let look_now = self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(shared, shard, key));
+        if look_now {
+            self.look(key, false);
+        }
+        if has_ended {
+            self.give_up_waiting(key);
+        }
+    }
+
+    /// A client that has gone is not kept waiting: its fetch would hold memory until its time, which it has chosen.
+    pub(super) fn handle_ended(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.has_ended = true;
+        if let Some(parked) = connection.parked {
+            self.give_up_waiting(parked);
+        }
+    }
+
+    fn give_up_waiting(&mut self, key: Key) {
+        if self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.waits_for_more()) {
+            self.look(key, true);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! From received bytes to handled frames.
+//!
+//! Small frames pass through the shard's hot buffer; one that does not fit is collected in the connection's own. Frames
+//! that may not be handled yet are kept, and nothing more is received before they are.
+
+use std::io::{self, ErrorKind};
+
+use crate::handlers::{self, Outcome};
+use crate::io::driver::ConnectionKey;
+use crate::model::Instant;
+use crate::server::connection::Connection;
+use crate::server::parking::Waiting;
+use crate::server::{HOT_BUFFER_BYTES, Reason, Server};
+use crate::shard::context::Context;
+use crate::wire::frame::{self, Split};
+
+/// What one connection may have handled in one turn before the others get theirs.
+const BYTES_PER_TURN: usize = 4 * HOT_BUFFER_BYTES;
+
+impl Server {
+    /// Receives from a connection and handles its frames as far as it may go now. `Err(None)` is the quiet end.
+    pub(super) fn advance(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
+        match self.connections.get_mut(&key) {
+            Some(connection) => connection.queued = false,
+            None => return Ok(()),
+        }
+        let mut hot = std::mem::take(&mut self.hot);
+        let result = self.advance_with(key, &mut hot);
+        self.hot = hot;
+        result
+    }
+
+    fn advance_with(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<(), Option<Reason>> {
+        let mut budget = BYTES_PER_TURN;
+        self.handle_kept(key)?;
+        loop {
+            let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+            if connection.is_blocked() || connection.inbound.is_held() || !connection.readable {
+                return Ok(());
+            }
+            if budget == 0 {
+                self.enqueue(key);
+                return Ok(());
+            }
+            let received = self.receive(key, hot)?;
+            budget = budget.saturating_sub(received);
+        }
+    }
+
+    /// Handles the frames that were kept when the connection could not go on.
+    fn handle_kept(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        if connection.inbound.len() == 0 || connection.is_blocked() {
+            return Ok(());
+        }
+        let (kept, mut at) = connection.inbound.take();
+        let (handled, held) = self.handle_frames(key, &kept[at..])?;
+        at += handled;
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.inbound.restore(kept, at, held);
+        }
+        Ok(())
+    }
+
+    /// One receive, and the frames that it completed; answers the bytes that came.
+    fn receive(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<usize, Option<Reason>> {
+        let limit = self.shared.config.socket_request_max_bytes as usize;
+        let now = self.now;
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(0) };
+        if let Some(lacks) = connection.inbound.large_frame_lacks(hot.len(), limit) {
+            let wanted = lacks.min(hot.len());
+            let received = self.driver.receive(key, &mut hot[..wanted]);
+            let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
+            connection.inbound.append(&hot[..length]);
+            if length == lacks {
+                self.handle_kept(key)?;
+            }
+            return Ok(length);
+        }
+        let kept = connection.inbound.move_into(hot);
+        let received = self.driver.receive(key, &mut hot[kept..]);
+        let length = *received.as_ref().unwrap_or(&0);
+        let filled = &hot[..kept + length];
+        let arrived = arrived(connection, received, now)?;
+        if arrived.is_none() {
+            connection.inbound.keep(filled, false);
+            return Ok(0);
+        }
+        let (handled, held) = self.handle_frames(key, filled)?;
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.inbound.keep(&filled[handled..], held);
+        }
+        Ok(length)
+    }
+
+    /// Handles whole frames from the front; answers the bytes handled, and whether a whole frame was left.
+    fn handle_frames(&mut self, key: ConnectionKey, bytes: &[u8]) -> Result<(usize, bool), Option<Reason>> {
+        let limit = self.shared.config.socket_request_max_bytes as usize;
+        let mut at = 0;
+        loop {
+            let frame = match frame::split(&bytes[at..], limit) {
+                Split::Complete(frame) => frame,
+                Split::Need(_) => return Ok((at, false)),
+                Split::Bad(error) => return Err(Some(error.to_string())),
+            };
+            let Some(connection) = self.connections.get_mut(&key) else { return Ok((bytes.len(), false)) };
+            if !connection.may_handle(handlers::is_produce(frame)) {
+                return Ok((at, true));
+            }
+            at += frame::SIZE_BYTES + frame.len();
+            self.handle_frame(key, frame)?;
+        }
+    }
+
+    fn handle_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), Option<Reason>> {
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let mut context = Context {
+            shared: &self.shared,
+            view: &self.view,
+            shard: self.shard,
+            now: self.now,
+            wall: self.wall,
+            dirty: &mut self.dirty,
+        };
+        match handlers::handle(&mut self.handlers, &mut context, frame, connection.listener) {
+            Outcome::Answer(answer) => connection.answer_now(Some(answer)),
+            Outcome::Silent => connection.answer_now(None),
+            Outcome::Close(reason) => return Err(Some(reason)),
+            Outcome::Wait { parked, deadline, watched } => {
+                let sequence = connection.answer_later(parked.is_produce());
+                self.park(Waiting { connection: key, sequence, parked }, deadline, watched);
+            }
+        }
+        self.touch(key);
+        Ok(())
+    }
+}
+
+/// What a receive brought: `None` if nothing is there yet, `Err` if the connection has ended.
+fn arrived(
+    connection: &mut Connection,
+    received: io::Result<usize>,
+    now: Instant,
+) -> Result<Option<usize>, Option<Reason>> {
+    match received {
+        Ok(0) => Err(None),
+        Ok(length) => {
+            connection.last_active = now;
+            Ok(Some(length))
+        }
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {
+            connection.readable = false;
+            Ok(None)
+        }
+        Err(_) => Err(None),
+    }
+}

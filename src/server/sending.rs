@@ -1,0 +1,74 @@
+//! Answers on their way out: memory in as few sends as can be, ranges of files without a copy, cold ones read first where
+//! that blocks nobody.
+
+use std::io::{self, ErrorKind};
+
+use crate::io::driver::{ConnectionKey, Done, Operation};
+use crate::server::Server;
+use crate::server::outbound::Next;
+use crate::server::writing::DiskJob;
+
+/// Bytes of a file sent, or read into memory where they are cold, in one step.
+const FILE_STEP_BYTES: usize = 1024 * 1024;
+
+impl Server {
+    pub(super) fn send_touched(&mut self) {
+        for key in std::mem::take(&mut self.touched) {
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.touched = false;
+            }
+            if let Err(error) = self.send(key) {
+                // The client is gone, which is its right; anything else is worth a line.
+                let is_gone = matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
+                self.close(key, (!is_gone).then(|| error.to_string()));
+            }
+        }
+    }
+
+    fn send(&mut self, key: ConnectionKey) -> io::Result<()> {
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let was_full = connection.is_blocked();
+        while connection.writable && !connection.reading_cold {
+            let sent = match connection.outbound.next() {
+                Next::Nothing => break,
+                Next::Memory { slices, more } => self.driver.send(key, &slices, more),
+                Next::File(slice) => {
+                    let step = (slice.length as usize).min(FILE_STEP_BYTES);
+                    if !slice.file.is_resident(slice.position.0, step as u64) {
+                        let (file, position) = (slice.file.clone(), slice.position.0);
+                        let token = self.jobs.insert(DiskJob::ColdRead(key)).to_u64();
+                        self.driver.submit(token, Operation::Read { file, position, length: step });
+                        connection.reading_cold = true;
+                        break;
+                    }
+                    self.driver.send_file(key, &*slice.file, slice.position.0, step)
+                }
+            };
+            match sent {
+                Ok(0) => {
+                    return Err(io::Error::new(ErrorKind::UnexpectedEof, "a segment is shorter than its index says"));
+                }
+                Ok(length) => connection.outbound.sent(length),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => connection.writable = false,
+                Err(error) => return Err(error),
+            }
+        }
+        if was_full && !connection.is_blocked() {
+            self.enqueue(key);
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle_cold_read(&mut self, key: ConnectionKey, result: io::Result<Done>) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.reading_cold = false;
+        match result {
+            Ok(Done::Read(bytes)) if !bytes.is_empty() => {
+                connection.outbound.replace_file_front(bytes);
+                self.touch(key);
+            }
+            Ok(_) => self.close(key, Some("a segment is shorter than its index says".into())),
+            Err(error) => self.close(key, Some(format!("cannot read a segment: {error}"))),
+        }
+    }
+}

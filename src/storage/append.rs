@@ -1,0 +1,284 @@
+//! The way of a batch into a log: order, write, publish; and the roll from one segment to the next.
+
+use super::error::{AppendError, Error};
+use super::index::{self, MemoryIndex};
+use super::log::{Log, LogConfig};
+use super::names::{self, Kind};
+use super::producers::Origin;
+use super::segment::Segment;
+use super::snapshot;
+use super::view::View;
+use super::writer::{Active, Writer};
+use crate::io::disk::Open;
+use crate::model::{LeaderEpoch, Offset, TimestampMs, TimestampType};
+use crate::record::control::EndTxnMarker;
+use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
+use crate::record::records::Records;
+use std::io::IoSlice;
+use std::sync::Arc;
+
+/// What is pending beyond this is written at once instead of at the end of the turn.
+const MAX_PENDING_BYTES: usize = 8 << 20;
+
+/// The answer to an append.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Appended {
+    pub base_offset: Offset,
+    pub last_offset: Offset,
+    /// -1 unless the batches carry the broker's time, or were appended before.
+    pub log_append_time: TimestampMs,
+    pub log_start_offset: Offset,
+    /// The batch is a repetition: the offsets are those of the first time, nothing was appended.
+    pub duplicate: bool,
+}
+
+/// What a write made visible.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Written {
+    pub end_offset: Offset,
+    pub bytes: u64,
+    /// `flush.messages` or `flush.ms` asks for a flush now.
+    pub wants_sync: bool,
+    /// A segment was sealed. A flush is due that nobody waits for: it keeps recovery short where nobody asks for syncs.
+    pub rolled: bool,
+}
+
+impl Log {
+    /// Takes batches into the log's order. `bytes` are whole batches that `record::validate` has accepted; they are read
+    /// by nobody before [`Log::write_pending`].
+    pub fn append(
+        &self,
+        bytes: &[u8],
+        origin: Origin,
+        epoch: LeaderEpoch,
+        now: TimestampMs,
+    ) -> Result<Appended, AppendError> {
+        let config = self.config.load();
+        let batches = || Split { rest: bytes, segment_bytes: config.segment_bytes() };
+        let (mut count, mut added, mut log_append_time) = (0, 0, NO_APPEND_TIME);
+        for batch in batches() {
+            let (header, _) = batch?;
+            added += i64::from(header.last_offset_delta) + 1;
+            (count, log_append_time) = (count + 1, append_time(&header));
+        }
+        if count == 0 {
+            return Err(AppendError::NotBatches("no batch at all"));
+        }
+        let mut writer = self.lock_writer()?;
+        for batch in batches() {
+            if let Some(repeated) = self.check_producer(&writer, &batch?.0, count, origin)? {
+                return Ok(repeated);
+            }
+        }
+        let base_offset = writer.next_offset;
+        let end = base_offset.0.checked_add(added).filter(|end| *end < i64::MAX);
+        let end = end.ok_or_else(|| AppendError::InvalidRecord("the partition has no offsets left".into()))?;
+        for batch in batches() {
+            let (header, batch) = batch?;
+            let placed = self.place(&mut writer, &header, batch, epoch, now, &config);
+            placed.map_err(|error| self.fail(&mut writer, error))?;
+        }
+        let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
+        Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false })
+    }
+
+    fn check_producer(
+        &self,
+        writer: &Writer,
+        batch: &Header,
+        batches: usize,
+        origin: Origin,
+    ) -> Result<Option<Appended>, AppendError> {
+        if !batch.has_producer_id() {
+            return Ok(None);
+        }
+        if origin == Origin::Client && batches > 1 {
+            return Err(AppendError::InvalidRecord("a producer sends one batch per partition".into()));
+        }
+        let known = writer.producers.check(batch, origin)?;
+        Ok(known.map(|known| Appended {
+            base_offset: known.first_offset(),
+            last_offset: known.last_offset,
+            log_append_time: known.timestamp,
+            log_start_offset: self.log_start_offset(),
+            duplicate: true,
+        }))
+    }
+
+    /// Puts one batch behind what is pending, in a new segment if it must be.
+    fn place(
+        &self,
+        writer: &mut Writer,
+        batch: &Header,
+        bytes: &[u8],
+        epoch: LeaderEpoch,
+        now: TimestampMs,
+        config: &LogConfig,
+    ) -> Result<(), Error> {
+        let base_offset = writer.next_offset;
+        let last_offset = Offset(base_offset.0 + i64::from(batch.last_offset_delta));
+        let size = writer.active.size_bytes + writer.pending.bytes.len() as u64;
+        if writer.active.should_roll(config, size, batch, last_offset, now) {
+            self.write_locked(writer, config)?;
+            self.roll(writer, now)?;
+        } else if writer.pending.bytes.len() + bytes.len() > MAX_PENDING_BYTES {
+            self.write_locked(writer, config)?;
+        }
+        let position = writer.active.size_bytes + writer.pending.bytes.len() as u64;
+        let entry = writer.active.note(position, batch, last_offset, config);
+        writer.pending.entries.extend(entry);
+        writer.pending.note_epoch(epoch, base_offset, &self.epochs.load());
+        writer.pending.place(bytes, base_offset, epoch);
+        if batch.has_producer_id() && !batch.is_control() {
+            writer.producers.apply(batch, base_offset);
+        } else if batch.has_producer_id() {
+            let marker = marker_coordinator_epoch(batch, bytes.get(HEADER_SIZE..).unwrap_or_default());
+            writer.producers.apply_marker(batch, marker);
+        }
+        writer.next_offset = last_offset.next();
+        Ok(())
+    }
+
+    /// Writes all that is pending with one call and makes it visible; `None` if nothing is pending.
+    pub fn write_pending(&self, now: TimestampMs) -> Result<Option<Written>, Error> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        let bytes = writer.pending.bytes.len() as u64;
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let done = self.write_locked(&mut writer, &config);
+        done.map_err(|error| self.fail(&mut writer, error))?;
+        let rolled = std::mem::take(&mut writer.rolled);
+        let end_offset = self.log_end_offset();
+        Ok(Some(Written { end_offset, bytes, wants_sync: self.wants_sync(now), rolled }))
+    }
+
+    pub(super) fn write_locked(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
+        let length = writer.pending.bytes.len() as u64;
+        if length == 0 {
+            return Ok(());
+        }
+        let view = self.view.load_full();
+        let segment = view.active();
+        let active = &mut writer.active;
+        let path = names::file(&self.directory, active.base_offset, Kind::Log);
+        if let Some((position, bytes)) = active.reserve(length, config) {
+            segment.log.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
+            active.allocated_bytes = position + bytes;
+        }
+        let slices = [IoSlice::new(&writer.pending.bytes)];
+        segment.log.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        active.size_bytes += length;
+        if let Some(memory) = segment.memory() {
+            writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
+        }
+        let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.builder.max_timestamp);
+        let epochs = std::mem::take(&mut writer.pending.epochs);
+        self.add_epochs(writer, &epochs)?;
+        writer.pending.clear();
+        let end_offset = writer.next_offset;
+        self.view.store(Arc::new(View { end_offset, active_size_bytes, active_max_timestamp, ..(*view).clone() }));
+        Ok(())
+    }
+
+    /// Seals the active segment and begins a new one at the next offset. Nothing may be pending.
+    fn roll(&self, writer: &mut Writer, now: TimestampMs) -> Result<(), Error> {
+        let view = self.view.load_full();
+        self.finish_active(writer, &view)?;
+        self.take_snapshot(writer)?;
+        let base_offset = writer.next_offset;
+        let path = names::file(&self.directory, base_offset, Kind::Log);
+        let log = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+        log.set_size(0).map_err(Error::io("empty", &path))?;
+        let sealed = view.active();
+        let sealed = Segment::sealed(&self.directory, sealed.base_offset, sealed.log.clone(), writer.active.size_bytes);
+        let mut segments = view.segments.to_vec();
+        segments.pop();
+        segments.push(Arc::new(sealed));
+        segments.push(Arc::new(Segment::active(base_offset, log, MemoryIndex::default())));
+        writer.active = Active::new(base_offset, now);
+        writer.names_version += 1;
+        writer.rolled = true;
+        self.view.store(Arc::new(View {
+            segments: segments.into(),
+            active_size_bytes: 0,
+            active_max_timestamp: writer.active.builder.max_timestamp,
+            ..(*view).clone()
+        }));
+        Ok(())
+    }
+
+    /// Gives back the space reserved ahead and writes the index files of the active segment.
+    pub(super) fn finish_active(&self, writer: &mut Writer, view: &View) -> Result<(), Error> {
+        let segment = view.active();
+        let path = names::file(&self.directory, segment.base_offset, Kind::Log);
+        segment.log.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
+        if let Some(memory) = segment.memory() {
+            memory.push_time(segment.base_offset, writer.active.builder.max_timestamp);
+            let files = index::write_index_files(&*self.disk, &self.directory, segment.base_offset, memory)?;
+            writer.unsynced.extend(files);
+            writer.names_version += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes the producers as of the next offset, if they were not written at it before. Nothing may be pending.
+    pub(super) fn take_snapshot(&self, writer: &mut Writer) -> Result<(), Error> {
+        if writer.next_offset <= writer.snapshot_offset {
+            return Ok(());
+        }
+        let path = names::file(&self.directory, writer.next_offset, Kind::ProducerSnapshot);
+        let content = snapshot::encode(&writer.producers);
+        let file = index::write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        writer.unsynced.push(file);
+        writer.names_version += 1;
+        writer.snapshot_offset = writer.next_offset;
+        Ok(())
+    }
+}
+
+const NO_APPEND_TIME: TimestampMs = TimestampMs(-1);
+
+fn append_time(batch: &Header) -> TimestampMs {
+    match batch.timestamp_type() {
+        TimestampType::LogAppendTime => TimestampMs(batch.max_timestamp),
+        TimestampType::CreateTime => NO_APPEND_TIME,
+    }
+}
+
+/// The batches that stand one behind the other in `bytes`.
+struct Split<'a> {
+    rest: &'a [u8],
+    segment_bytes: u64,
+}
+
+impl<'a> Split<'a> {
+    fn cut(&mut self) -> Result<(Header, &'a [u8]), AppendError> {
+        let segment_bytes = self.segment_bytes;
+        let header = Header::parse(self.rest).filter(|h| h.magic == MAGIC_V2 && h.last_offset_delta >= 0);
+        let header = header.ok_or(AppendError::NotBatches("not a record batch of format 2"))?;
+        let size_bytes =
+            header::announced_size(self.rest).ok_or(AppendError::NotBatches("an impossible batch length"))?;
+        if size_bytes as u64 > segment_bytes {
+            return Err(AppendError::LargerThanSegment { size_bytes, segment_bytes });
+        }
+        let cut = self.rest.split_at_checked(size_bytes).ok_or(AppendError::NotBatches("a batch is cut short"))?;
+        self.rest = cut.1;
+        Ok((header, cut.0))
+    }
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = Result<(Header, &'a [u8]), AppendError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.rest.is_empty()).then(|| self.cut())
+    }
+}
+
+/// The coordinator's epoch in the one record of a transaction marker.
+pub(super) fn marker_coordinator_epoch(batch: &Header, records: &[u8]) -> Option<i32> {
+    let record = Records::new(batch, records).next()?.ok()?;
+    EndTxnMarker::parse(record.key?, record.value?).map(|marker| marker.coordinator_epoch)
+}

@@ -1,0 +1,195 @@
+//! What outlives the process: flushes, the orderly close, and what is removed for good.
+
+use super::error::Error;
+use super::log::{Log, LogConfig};
+use super::names::{self, Kind};
+use super::view::View;
+use super::writer::Writer;
+use crate::io::disk::{Disk, File};
+use crate::model::{Offset, TimestampMs};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What must be synced so that everything below `up_to` survives a loss of power.
+pub struct Flush {
+    pub up_to: Offset,
+    pub files: Vec<Arc<dyn File>>,
+    /// Directories in which names are new.
+    pub directories: Vec<PathBuf>,
+    names_version: u64,
+    disk: Arc<dyn Disk>,
+    /// Of the log, for messages.
+    directory: PathBuf,
+}
+
+impl Flush {
+    /// Syncs all of it. Blocks.
+    pub fn run(&self) -> Result<(), Error> {
+        for file in &self.files {
+            file.sync_data().map_err(Error::io("sync a file in", &self.directory))?;
+        }
+        self.sync_directories()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.directories.is_empty()
+    }
+
+    /// The sync of the directories, for a caller that syncs the files itself; `None` if no name is new. It blocks.
+    pub fn directories_sync(&self) -> Option<Box<dyn FnOnce() -> std::io::Result<()> + Send>> {
+        if self.directories.is_empty() {
+            return None;
+        }
+        let (disk, directories) = (self.disk.clone(), self.directories.clone());
+        Some(Box::new(move || directories.iter().try_for_each(|path| disk.sync_directory(path))))
+    }
+
+    /// For a caller that has synced the files itself. Blocks.
+    pub fn sync_directories(&self) -> Result<(), Error> {
+        self.directories.iter().try_for_each(|path| self.disk.sync_directory(path).map_err(Error::io("sync", path)))
+    }
+}
+
+/// Files that nobody needs any more; unlinking large ones takes time.
+pub struct Removal {
+    disk: Arc<dyn Disk>,
+    files: Vec<PathBuf>,
+    directory: Option<PathBuf>,
+}
+
+impl Removal {
+    pub(super) fn of_directory(disk: Arc<dyn Disk>, directory: PathBuf) -> Removal {
+        Removal { disk, files: Vec::new(), directory: Some(directory) }
+    }
+
+    /// Unlinks them. What is gone already is fine. Blocks.
+    pub fn run(&self) -> Result<(), Error> {
+        for path in &self.files {
+            ignore_missing(self.disk.remove_file(path)).map_err(Error::io("remove", path))?;
+        }
+        match &self.directory {
+            Some(path) => ignore_missing(self.disk.remove_directory_tree(path)).map_err(Error::io("remove", path)),
+            None => Ok(()),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty() && self.directory.is_none()
+    }
+}
+
+pub(super) fn ignore_missing(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+impl Log {
+    /// Whether `flush.messages` or `flush.ms` asks for a flush.
+    pub fn wants_sync(&self, now: TimestampMs) -> bool {
+        let config = self.config.load();
+        let unflushed = self.unflushed_messages();
+        let waited_ms = now.0.saturating_sub(self.last_flush_ms.load(Ordering::Relaxed));
+        unflushed > 0 && (unflushed >= config.flush_messages || waited_ms >= config.flush_ms)
+    }
+
+    /// What must be synced so that everything published so far survives.
+    pub fn flush(&self) -> Result<Flush, Error> {
+        let mut writer = self.lock_writer()?;
+        Ok(self.flush_locked(&mut writer))
+    }
+
+    fn flush_locked(&self, writer: &mut Writer) -> Flush {
+        let view = self.view.load();
+        let up_to = view.end_offset;
+        let first = if up_to > self.recovery_point() { view.floor(self.recovery_point()) } else { view.segments.len() };
+        let mut files: Vec<_> = view.segments[first..].iter().map(|segment| segment.log.clone()).collect();
+        files.append(&mut writer.unsynced);
+        let mut directories = Vec::new();
+        if writer.names_version > self.names_synced.load(Ordering::Acquire) {
+            directories.push(self.directory.clone());
+            // The directory itself may be new.
+            directories.extend(self.directory.parent().map(Path::to_path_buf));
+        }
+        let (names_version, disk, directory) = (writer.names_version, self.disk.clone(), self.directory.clone());
+        Flush { up_to, files, directories, names_version, disk, directory }
+    }
+
+    /// Notes that a flush has succeeded. One that failed is told to [`Log::set_offline`] instead: after a failed sync
+    /// nobody knows what is on the platter, and trying again would not find out.
+    pub fn flushed(&self, flush: &Flush, now: TimestampMs) {
+        self.recovery_point.fetch_max(flush.up_to.0, Ordering::AcqRel);
+        self.names_synced.fetch_max(flush.names_version, Ordering::AcqRel);
+        self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);
+    }
+
+    /// Moves the start of the log up, never down, and never behind its end; whole segments below it leave the log. The
+    /// caller keeps it below the high watermark.
+    pub fn delete_records_before(&self, offset: Offset) -> Result<Removal, Error> {
+        let mut writer = self.lock_writer()?;
+        let view = self.view.load_full();
+        let offset = offset.min(view.end_offset);
+        let mut removal = Removal { disk: self.disk.clone(), files: Vec::new(), directory: None };
+        if offset <= view.log_start_offset {
+            return Ok(removal);
+        }
+        let keep_from = view.floor(offset);
+        let (gone, kept) = view.segments.split_at(keep_from);
+        self.view.store(Arc::new(View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() }));
+        for (segment, kind) in gone.iter().flat_map(|s| Kind::ALL.map(|kind| (s, kind))) {
+            let path = names::file(&self.directory, segment.base_offset, kind);
+            let aside = names::with_suffix(&path, names::DELETED_SUFFIX);
+            ignore_missing(self.disk.rename(&path, &aside)).map_err(Error::io("rename", &path))?;
+            removal.files.push(aside);
+        }
+        let epochs = self.epochs.load().cut_from_start(offset);
+        if epochs != **self.epochs.load() {
+            let stored = self.store_epochs(&mut writer, epochs);
+            stored.map_err(|error| self.fail(&mut writer, error))?;
+        }
+        Ok(removal)
+    }
+
+    /// Writes and syncs everything, so that the log can be opened as clean at the end offset returned. Takes nothing more
+    /// afterwards. Blocks.
+    pub fn close(&self, now: TimestampMs) -> Result<Offset, Error> {
+        let flush = self.close_unsynced()?;
+        flush.run()?;
+        self.flushed(&flush, now);
+        Ok(flush.up_to)
+    }
+
+    /// As [`Log::close`], but what must be synced is left to the caller, who may do it for many logs at once.
+    pub fn close_unsynced(&self) -> Result<Flush, Error> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        let finished = self.finish(&mut writer, &config);
+        finished.map_err(|error| self.fail(&mut writer, error))?;
+        let flush = self.flush_locked(&mut writer);
+        self.set_offline();
+        Ok(flush)
+    }
+
+    fn finish(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
+        self.write_locked(writer, config)?;
+        // Where nothing was appended the files are as opening found or made them.
+        if writer.indexes_on_disk_to != Some(writer.next_offset) {
+            let view = self.view.load_full();
+            self.finish_active(writer, &view)?;
+        }
+        self.take_snapshot(writer)
+    }
+
+    /// Takes the log's directory out of sight; the removal does the rest. `unique` distinguishes two deletions of the
+    /// same name. Whoever reads at the moment still can.
+    pub fn delete(&self, unique: [u8; 16]) -> Result<Removal, Error> {
+        let _writer = self.writer.lock().map_err(|_| Error::Offline)?;
+        self.set_offline();
+        let name = names::deleted_directory(&self.identity.topic, self.identity.partition, unique);
+        let aside = self.directory.with_file_name(name);
+        self.disk.rename(&self.directory, &aside).map_err(Error::io("rename", &self.directory))?;
+        Ok(Removal::of_directory(self.disk.clone(), aside))
+    }
+}
