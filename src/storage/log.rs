@@ -13,6 +13,7 @@ use super::index;
 use super::names;
 pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
 use super::view::View;
 use super::writer::Writer;
