@@ -194,6 +194,7 @@ impl Log {
     pub fn delete(&self, unique: [u8; 16]) -> Result<Removal, Error> {
         let _writer = self.writer.lock().map_err(|_| Error::Offline)?;
         self.set_offline();
+        self.deleted.store(true, Ordering::Release);
         let name = names::deleted_directory(&self.identity.topic, self.identity.partition, unique);
         let aside = self.directory.with_file_name(name);
         self.disk.rename(&self.directory, &aside).map_err(Error::io("rename", &self.directory))?;
