@@ -3,7 +3,7 @@
 //! The offset -1 means the high watermark. An offset beyond the high watermark or below 0 is OFFSET_OUT_OF_RANGE; one
 //! below the log's start changes nothing and is answered with the start that is. Internal topics and topics that are
 //! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the files
-//! behind it are unlinked by the metadata thread. Version 2 is flexible. The timeout has no meaning with one replica.
+//! behind it are unlinked by the housekeeping thread. Version 2 is flexible. The timeout has no meaning with one replica.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,10 +11,10 @@ use super::{Outcome, Request, State, effective};
 use crate::config::TopicConfig;
 use crate::metadata::topic_name;
 use crate::model::{ErrorCode, Offset};
-use crate::replication::controller::Work;
+use crate::replication::hosting;
+use crate::replication::housekeeping::Chore;
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
-use crate::storage::log::Removal;
 use crate::wire::api::delete_records::{
     self as message, DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsTopic, DeleteRecordsTopicResult,
 };
@@ -77,21 +77,10 @@ fn delete(context: &Context<'_>, topic: &str, asked: &DeleteRecordsPartition) ->
         log::error!("cannot delete records of {}-{}: {failure}", partition.topic, partition.index);
         ErrorCode::KafkaStorageError
     })?;
-    unlink(context, removal);
-    Ok(low_watermark(partition))
-}
-
-/// Leaves it to a thread that may block.
-fn unlink(context: &Context<'_>, removal: Removal) {
-    if removal.is_empty() {
-        return;
+    if !removal.is_empty() {
+        context.shared.send_to_housekeeping(Chore::Unlink(removal, hosting::delete_delay(&config)));
     }
-    let errand = move || {
-        if let Err(failure) = removal.run() {
-            log::error!("{failure}");
-        }
-    };
-    context.shared.send_to_controller(Work::Run(Box::new(errand)));
+    Ok(low_watermark(partition))
 }
 
 /// The smallest start of all replicas' logs: with one replica, its own.

@@ -3,6 +3,7 @@
 //! Everything here acts at once and may be called on any thread. What can wait for the platter (`sync_data`, cold
 //! reads) must not be called on a shard's thread: the shard hands it to its driver.
 
+use crate::model::TimestampMs;
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub trait File: Send + Sync {
     /// Writes all the slices one behind the other, extending the file where needed.
     fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
     fn size(&self) -> io::Result<u64>;
+    /// When the content changed last.
+    fn modified(&self) -> io::Result<TimestampMs>;
     /// Cuts or extends (with zeros) the file, and gives back what was allocated behind its end.
     fn set_size(&self, size: u64) -> io::Result<()>;
     /// Reserves disk space for the range without changing the file's size. A file system that cannot is no error.

@@ -3,7 +3,9 @@
 //! Every call here is a plain system call on the calling thread. What a platform lacks (reserving space, knowing what
 //! is cached) is left out silently, because nothing depends on it but speed.
 
+use super::clock;
 use super::disk::{Disk, Entry, File, Lock, Open};
+use crate::model::TimestampMs;
 use rustix::fs::FlockOperation;
 use std::collections::HashSet;
 use std::fs;
@@ -103,6 +105,10 @@ impl File for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn modified(&self) -> io::Result<TimestampMs> {
+        Ok(clock::timestamp(self.0.metadata()?.modified()?))
     }
 
     fn set_size(&self, size: u64) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! first back to the second, which is the harshest reading of POSIX: a new file whose directory was not synced is gone.
 
 use super::disk::{Disk, Entry, File, Lock, Open};
+use crate::model::TimestampMs;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -41,6 +42,7 @@ struct Faults {
     fail_syncs: bool,
     writes: u64,
     syncs: u64,
+    time: TimestampMs,
 }
 
 #[derive(Clone)]
@@ -65,6 +67,7 @@ struct Content(Mutex<Images>);
 struct Images {
     live: Vec<u8>,
     durable: Vec<u8>,
+    modified: TimestampMs,
 }
 
 struct SimulatedFile {
@@ -93,6 +96,11 @@ impl SimulatedDisk {
     /// From now on only so many bytes can be added; `None` lifts the limit.
     pub fn limit_space(&self, bytes_left: Option<u64>) {
         held(&self.faults).space_left = bytes_left;
+    }
+
+    /// What files that are written from now on bear as the time of their last change.
+    pub fn set_time(&self, time: TimestampMs) {
+        held(&self.faults).time = time;
     }
 
     pub fn fail_writes(&self, fail: bool) {
@@ -326,6 +334,7 @@ impl File for SimulatedFile {
         for slice in slices {
             let mut faults = held(&self.faults);
             faults.writes += 1;
+            images.modified = faults.time;
             if faults.fail_writes {
                 return Err(io::Error::other("the simulated disk fails to write"));
             }
@@ -350,6 +359,10 @@ impl File for SimulatedFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(held(&self.content.0).live.len() as u64)
+    }
+
+    fn modified(&self) -> io::Result<TimestampMs> {
+        Ok(held(&self.content.0).modified)
     }
 
     fn set_size(&self, size: u64) -> io::Result<()> {

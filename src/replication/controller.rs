@@ -6,8 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use arc_swap::ArcSwap;
 use log::{error, info};
@@ -17,12 +16,13 @@ use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
 use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::Hosting;
+use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
 use crate::replication::view::View;
+use crate::storage::directory::LogDirectory;
+use crate::storage::log::Removal;
 use crate::storage::{AppendError, Error};
 
-/// How often the checkpoints of the log directories are looked at (`replica.high.watermark.checkpoint.interval.ms`).
-const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(5);
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
 
@@ -87,6 +87,8 @@ pub struct Controller {
     surroundings: Surroundings,
     /// Called when partitions came or went: whoever waits for them must look again.
     announce: Box<dyn Fn() + Send>,
+    /// Whoever unlinks files and flushes logs by the clock.
+    housekeeping: Option<Chores>,
 }
 
 impl Controller {
@@ -108,7 +110,7 @@ impl Controller {
             log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
         }
         let published = Arc::new(ArcSwap::from_pointee(view.clone()));
-        Ok(Controller { log, hosting, view, published, surroundings, announce: Box::new(|| ()) })
+        Ok(Controller { log, hosting, view, published, surroundings, announce: Box::new(|| ()), housekeeping: None })
     }
 
     /// What it publishes to: empty of partitions until [`Controller::register`].
@@ -140,24 +142,22 @@ impl Controller {
         self.announce = announce;
     }
 
+    /// To whom the unlinking of deleted topics is left; without it they are unlinked here.
+    pub fn leave_to(&mut self, housekeeping: Chores) {
+        self.housekeeping = Some(housekeeping);
+    }
+
+    pub fn directories(&self) -> Arc<[LogDirectory]> {
+        self.hosting.directories().clone()
+    }
+
     /// Works until it is told to stop.
     pub fn run(&mut self, queue: &Receiver<Work>) {
-        let mut next = std::time::Instant::now() + HOUSEKEEPING_INTERVAL;
         loop {
-            // Also while there is always something to do.
-            if std::time::Instant::now() >= next {
-                self.hosting.checkpoint(&self.view);
-                next = std::time::Instant::now() + HOUSEKEEPING_INTERVAL;
-            }
-            match queue.recv_timeout(next.saturating_duration_since(std::time::Instant::now())) {
-                Ok(first) => {
-                    let work = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
-                    if !self.step(work.collect()) {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            let Ok(first) = queue.recv() else { return };
+            let work = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
+            if !self.step(work.collect()) {
+                return;
             }
         }
     }
@@ -197,8 +197,15 @@ impl Controller {
         for (reply, result) in replies {
             reply(committed.and(result));
         }
+        self.unlink(removals);
+    }
+
+    fn unlink(&self, removals: Vec<Removal>) {
+        let delay = self.hosting.delete_delay(&self.view.image);
         for removal in removals {
-            if let Err(failure) = removal.run() {
+            if let Some(housekeeping) = &self.housekeeping {
+                housekeeping.send(Chore::Unlink(removal, delay));
+            } else if let Err(failure) = removal.run() {
                 error!("{failure}");
             }
         }
@@ -222,12 +229,13 @@ impl Controller {
     }
 
     /// Makes the partitions on this broker what the image says, then shows both.
-    fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<crate::storage::log::Removal> {
+    fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<Removal> {
         let now = (self.surroundings.wall)();
         let removals = self.hosting.follow(&mut self.view, &changed, now, self.surroundings.random);
         self.published.store(Arc::new(self.view.clone()));
         if !changed.is_empty() {
             (self.announce)();
+            self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(Chore::Look));
         }
         removals
     }

@@ -14,7 +14,8 @@ use log::error;
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replication::watch::SharedShards;
-use crate::storage::log::{Appended, Flush, Log, Origin, ReadError, Slice};
+use crate::storage::Error;
+use crate::storage::log::{Appended, Deletion, Flush, Log, Origin, ReadError, Removal, RetentionConfig, Slice};
 
 /// Why an append was refused: an answer of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,6 +161,10 @@ impl Partition {
             syncing.again = true;
             return None;
         }
+        self.start_sync(&mut syncing)
+    }
+
+    fn start_sync(&self, syncing: &mut Syncing) -> Option<Flush> {
         match self.log.flush() {
             // The sync that has just ended had covered everything: it saw a write whose writer was not here yet.
             Ok(flush) if flush.is_empty() => {
@@ -194,6 +199,45 @@ impl Partition {
                 self.log.flushed(flush, now);
                 self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);
                 if again { self.begin_sync() } else { None }
+            }
+        }
+    }
+
+    /// Syncs what was written, here and now; `false` if a sync is under way elsewhere. Blocks.
+    pub fn flush(&self, now: TimestampMs) -> bool {
+        let mut next = {
+            let mut syncing = self.syncing();
+            if syncing.under_way {
+                return false;
+            }
+            self.start_sync(&mut syncing)
+        };
+        while let Some(flush) = next {
+            let result = flush.run().map_err(|failure| failure.to_string());
+            next = self.handle_synced(&flush, result, now);
+        }
+        true
+    }
+
+    /// Lets go of the segments that are older, or more, than retention allows; what is left is to unlink them. Blocks.
+    pub fn delete_old_segments(&self, now: TimestampMs, retention: &RetentionConfig) -> Option<Removal> {
+        if self.log.is_offline() {
+            return None;
+        }
+        let delete = || self.log.delete_old_segments(now, self.high_watermark(), retention);
+        let deleted = match delete() {
+            // Where somebody else syncs at the moment, the next look finds it done.
+            Ok(Deletion::SyncFirst) if self.flush(now) => delete(),
+            first => first,
+        };
+        match deleted {
+            Ok(Deletion::Removed(removal)) => Some(removal),
+            Ok(Deletion::Nothing | Deletion::SyncFirst) => None,
+            // It was closed or deleted meanwhile, or has told why it went offline.
+            Err(Error::Offline) => None,
+            Err(failure) => {
+                error!("cannot delete old segments of {}-{}: {failure}", self.topic, self.index);
+                None
             }
         }
     }

@@ -7,6 +7,8 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::model::{ErrorCode, Instant, TimestampMs};
 use crate::replication::controller::{self, Work};
+use crate::replication::housekeeping::{Chore, Chores};
+use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::shard::dirty::Dirty;
@@ -38,6 +40,7 @@ pub struct Shared {
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     controller: controller::Queue,
+    housekeeping: Chores,
 }
 
 impl Shared {
@@ -46,9 +49,11 @@ impl Shared {
         view: Arc<ArcSwap<View>>,
         shards: usize,
         controller: controller::Queue,
+        housekeeping: Chores,
         seed: u64,
     ) -> Shared {
-        Shared { config, view, seed, endpoints: OnceLock::new(), shards, mailboxes: OnceLock::new(), controller }
+        let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
+        Shared { config, view, seed, endpoints, shards, mailboxes, controller, housekeeping }
     }
 
     pub fn shards(&self) -> usize {
@@ -71,6 +76,13 @@ impl Shared {
         }
     }
 
+    /// Tells the shards that wait for a partition that it may have moved.
+    pub fn tell_progress(&self, partition: &Partition) {
+        for shard in partition.waiting.take().iter() {
+            self.mailbox(shard).tell_progress(partition.number);
+        }
+    }
+
     /// The address that clients of a listener are told.
     pub fn endpoint(&self, listener: usize) -> Option<&Endpoint> {
         self.endpoints.get()?.get(listener)
@@ -78,6 +90,10 @@ impl Shared {
 
     pub fn send_to_controller(&self, work: Work) {
         self.controller.send(work);
+    }
+
+    pub fn send_to_housekeeping(&self, chore: Chore) {
+        self.housekeeping.send(chore);
     }
 }
 

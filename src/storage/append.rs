@@ -183,7 +183,7 @@ impl Log {
     }
 
     /// Seals the active segment and begins a new one at the next offset. Nothing may be pending.
-    fn roll(&self, writer: &mut Writer, now: TimestampMs) -> Result<(), Error> {
+    pub(super) fn roll(&self, writer: &mut Writer, now: TimestampMs) -> Result<(), Error> {
         let view = self.view.load_full();
         self.finish_active(writer, &view)?;
         self.take_snapshot(writer)?;

@@ -13,6 +13,7 @@ use super::index;
 use super::names;
 pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
 use super::view::View;
 use super::writer::Writer;
@@ -117,6 +118,7 @@ pub struct Log {
     /// The version of the directory's names that is on the platter.
     pub(super) names_synced: AtomicU64,
     pub(super) offline: AtomicBool,
+    pub(super) deleted: AtomicBool,
     pub(super) writer: Mutex<Writer>,
 }
 
@@ -157,6 +159,11 @@ impl Log {
 
     pub fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
+    }
+
+    /// Its directory is on the way out, and its name may be another log's.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
     }
 
     pub fn config(&self) -> Arc<LogConfig> {

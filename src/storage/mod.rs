@@ -18,6 +18,7 @@ mod names;
 mod open;
 mod producers;
 mod read;
+mod retention;
 mod search;
 mod segment;
 mod snapshot;
