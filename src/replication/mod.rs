@@ -4,6 +4,8 @@ pub mod controller;
 pub mod hosting;
 pub mod metadata_log;
 pub mod partition;
+mod quorum_state;
+mod replay;
 pub mod topic_settings;
 pub mod view;
 pub mod watch;
