@@ -14,6 +14,7 @@ use crate::replication::watch::ShardId;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
+use crate::storage::directory::LogDirectory;
 
 /// What the metadata thread tells a parked request: whether its records are committed.
 pub struct Reply {
@@ -33,6 +34,8 @@ pub struct Endpoint {
 pub struct Shared {
     pub config: Config,
     pub view: Arc<ArcSwap<View>>,
+    /// In the order of the configuration.
+    pub directories: Arc<[LogDirectory]>,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     shards: usize,
@@ -48,9 +51,10 @@ impl Shared {
         shards: usize,
         controller: controller::Queue,
         housekeeping: Chores,
+        directories: Arc<[LogDirectory]>,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, endpoints, shards, mailboxes, controller, housekeeping }
+        Shared { config, view, directories, endpoints, shards, mailboxes, controller, housekeeping }
     }
 
     pub fn shards(&self) -> usize {
