@@ -96,8 +96,15 @@ impl Broker {
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
-        let shared =
-            Arc::new(Shared::new(config, controller.published(), shard_count, queue.clone(), chores, random::seed()));
+        let shared = Arc::new(Shared::new(
+            config,
+            controller.published(),
+            shard_count,
+            queue.clone(),
+            chores,
+            controller.directories(),
+            random::seed(),
+        ));
         let starting = start_shards(shard_count, backend)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
         let (addresses, endpoints) = bind(&shared, &starting)?;
@@ -107,7 +114,7 @@ impl Broker {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || announce.tell_all()));
 
-        let housekeeping_thread = start_housekeeping_thread(&shared, controller.directories(), housework)?;
+        let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
@@ -278,15 +285,12 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
     thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))
 }
 
-fn start_housekeeping_thread(
-    shared: &Arc<Shared>,
-    directories: Arc<[LogDirectory]>,
-    chores: Receiver<Chore>,
-) -> Result<JoinHandle<()>, String> {
+fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
     let clocks = (clock::now(), SURROUNDINGS.wall);
-    let mut housekeeper = Housekeeper::new(shared.config.clone(), shared.view.clone(), directories, clocks, announce);
+    let mut housekeeper =
+        Housekeeper::new(shared.config.clone(), shared.view.clone(), shared.directories.clone(), clocks, announce);
     let body = move || housekeeper.run(&chores, clock::now);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))

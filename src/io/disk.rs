@@ -49,6 +49,14 @@ pub struct Entry {
     pub size_bytes: u64,
 }
 
+/// The space on a file system, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    pub total_bytes: u64,
+    /// What a process without privileges may still use.
+    pub usable_bytes: u64,
+}
+
 /// Held as long as the directory is ours; dropping it gives the lock back.
 pub trait Lock: Send + Sync {}
 
@@ -68,6 +76,14 @@ pub trait Disk: Send + Sync {
     fn sync_file_system(&self, path: &Path) -> io::Result<()>;
     /// Takes an exclusive lock on a file (made if missing), as Kafka's `.lock`; `WouldBlock` if another has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+
+    /// The space on the file system that the path is on.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+
+    /// The path from the root on, for people who look for it.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
 
     fn exists(&self, path: &Path) -> bool {
         self.open(path, Open::Read).is_ok()

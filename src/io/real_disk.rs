@@ -4,7 +4,7 @@
 //! is cached) is left out silently, because nothing depends on it but speed.
 
 use super::clock;
-use super::disk::{Disk, Entry, File, Lock, Open};
+use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use crate::model::TimestampMs;
 use rustix::fs::FlockOperation;
 use std::collections::HashSet;
@@ -75,6 +75,16 @@ impl Disk for RealDisk {
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         HeldLock::take(path).map(|lock| Box::new(lock) as Box<dyn Lock>)
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total_bytes: bytes(found.f_blocks), usable_bytes: bytes(found.f_bavail) })
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
     }
 
     fn exists(&self, path: &Path) -> bool {

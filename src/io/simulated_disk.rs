@@ -4,7 +4,7 @@
 //! likewise. `sync_data` and `sync_directory` bring the second up to the first; [`SimulatedDisk::crash`] brings the
 //! first back to the second, which is the harshest reading of POSIX: a new file whose directory was not synced is gone.
 
-use super::disk::{Disk, Entry, File, Lock, Open};
+use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use crate::model::TimestampMs;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a disk writes as a whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
+
+/// How large the disk says that it is.
+const SPACE_BYTES: u64 = 1 << 40;
 
 /// How a crash treats what was written and not synced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -297,6 +300,12 @@ impl Disk for SimulatedDisk {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Ok(Box::new(SimulatedLock { path: path.to_path_buf(), locks: self.locks.clone() }))
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.directory(path)?;
+        let usable_bytes = held(&self.faults).space_left.unwrap_or(SPACE_BYTES);
+        Ok(Space { total_bytes: SPACE_BYTES, usable_bytes: usable_bytes.min(SPACE_BYTES) })
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -221,9 +221,9 @@ impl Controller {
         let mut inputs = Inputs { now, random: self.surroundings.random };
         let records = decide(&self.view.image, &mut inputs);
         // A deleted topic is named by its records only while it is in the image.
-        changed.extend(records.iter().filter_map(|record| changed_topic(record, &self.view.image)));
+        note_changed(&records, &self.view.image, changed);
         let appended = self.log.append(&records, &mut self.view.image, now);
-        changed.extend(records.iter().filter_map(|record| changed_topic(record, &self.view.image)));
+        note_changed(&records, &self.view.image, changed);
         appended.map_err(|failure| {
             error!("cannot write metadata: {failure}");
             match failure {
@@ -265,16 +265,22 @@ impl Controller {
     }
 }
 
-/// The topic that a record changes something of, if it is one that this broker must act on.
-fn changed_topic(record: &Record<'_>, image: &Image) -> Option<TopicId> {
-    match record {
-        Record::Topic(record) => Some(record.topic_id),
-        Record::Partition(record) => Some(record.topic_id),
-        Record::PartitionChange(record) => Some(record.topic_id),
-        Record::RemoveTopic(record) => Some(record.topic_id),
-        Record::Config(record) if record.resource_type == ResourceType::Topic as i8 => {
-            image.topic(&record.resource_name).map(|topic| topic.id)
+/// The topics that records change something of, if it is something that this broker must act on.
+fn note_changed(records: &[Record<'_>], image: &Image, changed: &mut BTreeSet<TopicId>) {
+    for record in records {
+        match record {
+            Record::Topic(record) => changed.extend([record.topic_id]),
+            Record::Partition(record) => changed.extend([record.topic_id]),
+            Record::PartitionChange(record) => changed.extend([record.topic_id]),
+            Record::RemoveTopic(record) => changed.extend([record.topic_id]),
+            Record::Config(record) if record.resource_type == ResourceType::Topic as i8 => {
+                changed.extend(image.topic(&record.resource_name).map(|topic| topic.id));
+            }
+            // What a topic does not say itself, the broker's settings say for it.
+            Record::Config(record) if record.resource_type == ResourceType::Broker as i8 => {
+                changed.extend(image.topics().map(|topic| topic.id));
+            }
+            _ => {}
         }
-        _ => None,
     }
 }

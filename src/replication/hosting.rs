@@ -219,7 +219,7 @@ impl Hosting {
 
     /// Which directory a partition's log is in.
     fn at(&self, partition: &Partition) -> Option<usize> {
-        self.directories.iter().position(|directory| partition.log.directory().parent() == Some(directory.path()))
+        self.directories.iter().position(|directory| directory.holds(&partition.log))
     }
 
     /// Takes the leadership of a partition whose log is open.
@@ -279,7 +279,7 @@ impl Hosting {
     pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
         let mut all = true;
         for directory in self.directories.iter() {
-            let here = |partition: &&Arc<Partition>| partition.log.directory().parent() == Some(directory.path());
+            let here = |partition: &&Arc<Partition>| directory.holds(&partition.log);
             let partitions: Vec<_> = view.partitions().filter(here).collect();
             let logs: Vec<_> = partitions.iter().map(|partition| &partition.log).collect();
             for (partition, closed) in partitions.iter().zip(directory.close_logs(&logs, now)) {
@@ -307,7 +307,7 @@ impl Hosting {
 pub fn checkpoint(directories: &[LogDirectory], which: &[Checkpoint], view: &View) -> bool {
     let mut all = true;
     for directory in directories {
-        let is_here = |log: &Log| log.directory().parent() == Some(directory.path()) && !log.is_deleted();
+        let is_here = |log: &Log| directory.holds(log) && !log.is_deleted();
         let here = view.partitions().filter(|partition| is_here(&partition.log));
         if let Err(failure) = directory.checkpoint(which, here.map(|partition| state(partition))) {
             error!("{failure}");

@@ -14,6 +14,7 @@ use crate::replication::watch::ShardId;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
+use crate::storage::directory::LogDirectory;
 
 /// What the metadata thread tells a parked request: whether its records are committed.
 pub struct Reply {
@@ -35,6 +36,8 @@ pub struct Shared {
     pub view: Arc<ArcSwap<View>>,
     /// Not to be guessed from outside; the same in every run of a simulation.
     pub seed: u64,
+    /// In the order of the configuration.
+    pub directories: Arc<[LogDirectory]>,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     shards: usize,
@@ -50,10 +53,11 @@ impl Shared {
         shards: usize,
         controller: controller::Queue,
         housekeeping: Chores,
+        directories: Arc<[LogDirectory]>,
         seed: u64,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, seed, endpoints, shards, mailboxes, controller, housekeeping }
+        Shared { config, view, seed, directories, endpoints, shards, mailboxes, controller, housekeeping }
     }
 
     pub fn shards(&self) -> usize {

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::log::{Checkpointed, Flush, Identity, Log, LogConfig, Removal};
 use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
-use crate::io::disk::{Disk, Lock, Open};
+use crate::io::disk::{Disk, Lock, Open, Space};
 use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use std::collections::BTreeMap;
 use std::io::IoSlice;
@@ -196,6 +196,19 @@ impl LogDirectory {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub fn absolute_path(&self) -> PathBuf {
+        self.disk.absolute(&self.path)
+    }
+
+    /// Of the file system that the directory is on.
+    pub fn space(&self) -> Result<Space, Error> {
+        self.disk.space(&self.path).map_err(Error::io("ask for the space of", &self.path))
+    }
+
+    pub fn holds(&self, log: &Log) -> bool {
+        log.directory().parent() == Some(&self.path)
     }
 
     /// Whose directory it is; `None` if nobody has formatted it.

@@ -26,6 +26,8 @@ mod snapshot;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_rolling;
 mod view;
 mod writer;
 
