@@ -15,12 +15,14 @@ use std::time::Duration;
 use log::{error, info};
 
 use crate::config::{Config, IoChoice, Listener};
+use crate::io::disk::Disk;
 use crate::io::driver::Waker;
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
 use crate::metadata;
 use crate::model::Uuid;
+use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::hosting::Hosting;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
@@ -41,7 +43,14 @@ pub struct Broker {
     queue: Queue,
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
+    /// `None` without `log.cleaner.enable`.
+    cleaner: Option<CleanerThread>,
     addresses: Vec<SocketAddr>,
+}
+
+struct CleanerThread {
+    thread: JoinHandle<()>,
+    stop: Sender<()>,
 }
 
 fn random_id() -> String {
@@ -101,12 +110,13 @@ impl Broker {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || announce.tell_all()));
 
+        let cleaner = start_cleaner(&shared)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
         }
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, queue, shards, metadata_thread, addresses })
+        Ok(Broker { shared, queue, shards, metadata_thread, cleaner, addresses })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -122,6 +132,11 @@ impl Broker {
         let mut panicked = false;
         for shard in self.shards {
             panicked |= shard.join().is_err();
+        }
+        // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
+        if let Some(cleaner) = self.cleaner {
+            let _ = cleaner.stop.send(());
+            panicked |= cleaner.thread.join().is_err();
         }
         self.queue.send(Work::Stop);
         panicked |= self.metadata_thread.join().is_err();
@@ -262,4 +277,16 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
         controller.close();
     };
     thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))
+}
+
+fn start_cleaner(shared: &Arc<Shared>) -> Result<Option<CleanerThread>, String> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let surroundings = cleaning::Surroundings { now: clock::now, wall: clock::wall, random: random::bytes };
+    let Some(mut cleaner) = Cleaner::open(&disk, &shared.config, shared.view.clone(), surroundings) else {
+        return Ok(None);
+    };
+    let (stop, stopped) = channel();
+    let thread = thread::Builder::new().name("klamm-cleaner".into()).spawn(move || cleaner.run(&stopped));
+    let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+    Ok(Some(CleanerThread { thread, stop }))
 }

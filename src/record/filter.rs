@@ -96,7 +96,8 @@ mod tests {
 
     type Plain = (i64, Option<Vec<u8>>, Option<Vec<u8>>);
 
-    fn read(bytes: &[u8]) -> Vec<(i64, i64, Option<Vec<u8>>, Option<Vec<u8>>)> {
+    /// Offset, then the record.
+    fn read(bytes: &[u8]) -> Vec<(i64, Plain)> {
         let batch = Batch::first(bytes).unwrap();
         assert!(batch.is_intact() && batch.bytes.len() == bytes.len());
         let unpacked = batch.unpack(1 << 20).unwrap();
@@ -105,7 +106,8 @@ mod tests {
         while let Some(record) = records.next() {
             let record = record.unwrap();
             let bytes = |b: Option<&[u8]>| b.map(<[u8]>::to_vec);
-            out.push((records.offset(&record), records.timestamp(&record), bytes(record.key), bytes(record.value)));
+            let plain = (records.timestamp(&record), bytes(record.key), bytes(record.value));
+            out.push((records.offset(&record), plain));
         }
         out
     }
@@ -145,7 +147,7 @@ mod tests {
             prop_assert_eq!((old.producer_id, old.producer_epoch), (new.producer_id, new.producer_epoch));
             prop_assert_eq!((old.base_sequence, old.last_sequence()), (new.base_sequence, new.last_sequence()));
             prop_assert_eq!(old.timestamp_type(), new.timestamp_type());
-            let has_tombstone = expected.iter().any(|r| r.3.is_none());
+            let has_tombstone = expected.iter().any(|(_, r)| r.2.is_none());
             prop_assert_eq!(new.delete_horizon(), has_tombstone.then_some(TimestampMs(123_456)));
             if !expected.is_empty() {
                 prop_assert_eq!(old.compression(), new.compression());
