@@ -15,12 +15,14 @@ use std::time::Duration;
 use log::{error, info};
 
 use crate::config::{Config, IoChoice, Listener};
+use crate::io::disk::Disk;
 use crate::io::driver::Waker;
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
 use crate::metadata;
 use crate::model::Uuid;
+use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::hosting::Hosting;
 use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
@@ -44,7 +46,14 @@ pub struct Broker {
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
     housekeeping_thread: JoinHandle<()>,
+    /// `None` without `log.cleaner.enable`.
+    cleaner: Option<CleanerThread>,
     addresses: Vec<SocketAddr>,
+}
+
+struct CleanerThread {
+    thread: JoinHandle<()>,
+    stop: Sender<()>,
 }
 
 fn random_id() -> String {
@@ -115,12 +124,13 @@ impl Broker {
         controller.announce_to(Box::new(move || announce.tell_all()));
 
         let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
+        let cleaner = start_cleaner(&shared)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
         }
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, addresses })
+        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, cleaner, addresses })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -139,6 +149,11 @@ impl Broker {
         }
         self.shared.send_to_housekeeping(Chore::Stop);
         panicked |= self.housekeeping_thread.join().is_err();
+        // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
+        if let Some(cleaner) = self.cleaner {
+            let _ = cleaner.stop.send(());
+            panicked |= cleaner.thread.join().is_err();
+        }
         self.queue.send(Work::Stop);
         panicked |= self.metadata_thread.join().is_err();
         if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
@@ -294,4 +309,16 @@ fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> R
     let body = move || housekeeper.run(&chores, clock::now);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+fn start_cleaner(shared: &Arc<Shared>) -> Result<Option<CleanerThread>, String> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let surroundings = cleaning::Surroundings { now: clock::now, wall: clock::wall, random: random::bytes };
+    let Some(mut cleaner) = Cleaner::open(&disk, &shared.config, shared.view.clone(), surroundings) else {
+        return Ok(None);
+    };
+    let (stop, stopped) = channel();
+    let thread = thread::Builder::new().name("klamm-cleaner".into()).spawn(move || cleaner.run(&stopped));
+    let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
+    Ok(Some(CleanerThread { thread, stop }))
 }

@@ -172,6 +172,11 @@ impl Header {
         self.attributes &= COMPRESSION_MASK | TIMESTAMP_TYPE_BIT | TRANSACTIONAL_BIT | CONTROL_BIT;
     }
 
+    /// Says whether `baseTimestamp` is the delete horizon.
+    pub fn set_delete_horizon(&mut self, is_horizon: bool) {
+        self.set_bit(DELETE_HORIZON_BIT, is_horizon);
+    }
+
     fn set_bit(&mut self, bit: i16, on: bool) {
         self.attributes = if on { self.attributes | bit } else { self.attributes & !bit };
     }

@@ -5,6 +5,7 @@ pub mod builder;
 pub mod compression;
 pub mod control;
 pub mod control_messages;
+pub mod filter;
 pub mod header;
 pub mod records;
 pub mod validate;

@@ -1,5 +1,6 @@
 //! Partitions as their leader sees them, and the metadata log of a quorum of one.
 
+pub mod cleaning;
 pub mod controller;
 pub mod hosting;
 pub mod housekeeping;

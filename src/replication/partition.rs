@@ -107,6 +107,11 @@ impl Partition {
         self.rules.store(Arc::new(rules));
     }
 
+    /// Whether `cleanup.policy` contains `compact`.
+    pub fn is_compacted(&self) -> bool {
+        self.rules.load().compacted
+    }
+
     /// Compares the epoch that a client believes in with ours (KIP-320); -1 is no belief.
     pub fn check_leader_epoch(&self, epoch: i32) -> Result<(), ErrorCode> {
         let ours = self.leader_epoch().0;

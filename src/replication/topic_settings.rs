@@ -4,6 +4,7 @@ use crate::config::{CompressionConfig, TopicConfig};
 use crate::model::CompressionType;
 use crate::record::builder::Codec;
 use crate::record::validate::Rules;
+use crate::storage::cleaner::Policy;
 use crate::storage::log::{LogConfig, RetentionConfig};
 
 pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
@@ -24,6 +25,15 @@ pub fn retention(topic: &TopicConfig) -> RetentionConfig {
         delete: topic.cleanup_delete,
         retention_ms: topic.retention_ms,
         retention_bytes: topic.retention_bytes,
+    }
+}
+
+pub fn compaction(topic: &TopicConfig) -> Policy {
+    Policy {
+        delete_retention_ms: topic.delete_retention_ms,
+        min_compaction_lag_ms: topic.min_compaction_lag_ms,
+        max_compaction_lag_ms: topic.max_compaction_lag_ms,
+        min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
     }
 }
 

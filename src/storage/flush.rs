@@ -63,6 +63,10 @@ impl Removal {
         Removal { disk, files: Vec::new(), directory: Some(directory) }
     }
 
+    pub(super) fn of_files(disk: Arc<dyn Disk>, files: Vec<PathBuf>) -> Removal {
+        Removal { disk, files, directory: None }
+    }
+
     /// Unlinks them. What is gone already is fine. Blocks.
     pub fn run(&self) -> Result<(), Error> {
         for path in &self.files {

@@ -196,6 +196,11 @@ impl IndexFile {
         IndexFile { path, file: OnceLock::new() }
     }
 
+    /// One that is open and will have this path.
+    pub fn opened(path: PathBuf, file: Arc<dyn File>) -> IndexFile {
+        IndexFile { path, file: OnceLock::from(file) }
+    }
+
     fn file(&self, disk: &dyn Disk) -> io::Result<&Arc<dyn File>> {
         match self.file.get() {
             Some(file) => Ok(file),
@@ -243,6 +248,25 @@ pub enum Index {
 }
 
 impl Index {
+    /// Bytes of the offset index and of the time index.
+    pub fn sizes_bytes(&self, disk: &dyn Disk) -> io::Result<(u64, u64)> {
+        match self {
+            Index::Memory(memory) => {
+                let (offsets, times) = memory.lengths();
+                Ok(((offsets * OFFSET_ENTRY_BYTES) as u64, (times * TIME_ENTRY_BYTES) as u64))
+            }
+            // A file that is missing weighs nothing: the copy gets a new one.
+            Index::Files { offsets, times } => {
+                let size = |index: &IndexFile| match index.file(disk) {
+                    Ok(file) => file.size(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+                    Err(error) => Err(error),
+                };
+                Ok((size(offsets)?, size(times)?))
+            }
+        }
+    }
+
     /// Where to begin looking for an offset: the position of a batch that ends at or below it, or the beginning. What
     /// cannot be read is no obstacle: then too the search begins at the beginning.
     pub fn floor_position(&self, disk: &dyn Disk, base_offset: Offset, offset: Offset) -> u64 {

@@ -7,6 +7,7 @@
 mod append;
 mod batches;
 mod checkpoint;
+pub mod cleaner;
 pub mod directory;
 mod epochs;
 mod error;

@@ -39,6 +39,18 @@ impl Segment {
         Segment { base_offset, log, index, sealed_size_bytes: size_bytes, max_timestamp: OnceLock::new() }
     }
 
+    /// A sealed segment whose index files are open already, under whatever name.
+    pub fn sealed_with(
+        base_offset: Offset,
+        log: Arc<dyn File>,
+        size_bytes: u64,
+        offsets: IndexFile,
+        times: IndexFile,
+    ) -> Segment {
+        let index = Index::Files { offsets, times };
+        Segment { base_offset, log, index, sealed_size_bytes: size_bytes, max_timestamp: OnceLock::new() }
+    }
+
     /// The index in memory, which the active segment has.
     pub fn memory(&self) -> Option<&MemoryIndex> {
         match &self.index {

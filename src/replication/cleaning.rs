@@ -1,0 +1,363 @@
+//! Which log is compacted next, on a thread of its own: the filthiest first, at the pace that the settings allow
+//! (`LogCleaner`, `LogCleanerManager`).
+//!
+//! It reads the published view and the logs, and is the only writer of `cleaner-offset-checkpoint`. A log that cannot be
+//! compacted is left alone until the next start; it serves as before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use log::{error, info, warn};
+
+use crate::config::{Config, Settings, TopicConfig, Value};
+use crate::io::disk::Disk;
+use crate::model::{Instant, Offset, PartitionIndex, TimestampMs};
+use crate::replication::partition::Partition;
+use crate::replication::topic_settings;
+use crate::replication::view::View;
+use crate::storage::cleaner::checkpoint::{CleanedTo, CleanerCheckpoint};
+use crate::storage::cleaner::{Cleaned, Dirtiness, Means, Pace, Policy, Stopped};
+
+/// Speed is held over so long: nobody saves up a burst.
+const PACE_WINDOW: Duration = Duration::from_secs(1);
+
+/// The clocks and the dice, which a test replaces.
+#[derive(Clone, Copy)]
+pub struct Surroundings {
+    pub now: fn() -> Instant,
+    pub wall: fn() -> TimestampMs,
+    pub random: fn() -> [u8; 16],
+}
+
+/// Up to where the logs of one log directory were cleaned.
+struct Directory {
+    path: PathBuf,
+    checkpoint: CleanerCheckpoint,
+    cleaned_to: CleanedTo,
+    /// Which partition bears the name: after a deletion another one may.
+    numbers: BTreeMap<(String, PartitionIndex), u64>,
+}
+
+/// See the module.
+pub struct Cleaner {
+    config: Config,
+    view: Arc<ArcSwap<View>>,
+    directories: Vec<Directory>,
+    uncleanable: BTreeSet<u64>,
+    surroundings: Surroundings,
+}
+
+/// A log that wants a round.
+struct Candidate {
+    partition: Arc<Partition>,
+    directory: usize,
+    dirtiness: Dirtiness,
+    policy: Policy,
+}
+
+impl Cleaner {
+    /// `None` where `log.cleaner.enable` says no. Reads the checkpoints. Blocks.
+    pub fn open(
+        disk: &Arc<dyn Disk>,
+        config: &Config,
+        view: Arc<ArcSwap<View>>,
+        surroundings: Surroundings,
+    ) -> Option<Cleaner> {
+        let nothing = BTreeMap::new();
+        if !config.settings(&nothing, &nothing).boolean("log.cleaner.enable") {
+            return None;
+        }
+        let open = |path: &String| {
+            let path = PathBuf::from(path);
+            let checkpoint = CleanerCheckpoint::of(disk.clone(), &path);
+            // Without it everything counts as dirty, which costs time and nothing else.
+            let cleaned_to = checkpoint.read().inspect_err(|failure| warn!("{failure}")).unwrap_or_default();
+            Directory { path, checkpoint, cleaned_to, numbers: BTreeMap::new() }
+        };
+        let directories = config.log_dirs.iter().map(open).collect();
+        let config = config.clone();
+        Some(Cleaner { config, view, directories, uncleanable: BTreeSet::new(), surroundings })
+    }
+
+    /// Works until it is told to stop, or nobody is left to tell it.
+    pub fn run(&mut self, stop: &Receiver<()>) {
+        loop {
+            let mut pace = Throttle::new(stop, self.surroundings.now);
+            if self.step(&mut pace) {
+                continue;
+            }
+            let backoff_ms = self.with_settings(&self.view.load(), |s| s.long("log.cleaner.backoff.ms"));
+            match stop.recv_timeout(Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0))) {
+                Err(RecvTimeoutError::Timeout) if !pace.is_stopped => {}
+                _ => return,
+            }
+        }
+    }
+
+    /// Cleans the filthiest log; `false` if none wants it, or it could not be done now.
+    pub fn step(&mut self, pace: &mut dyn Speed) -> bool {
+        let view = self.view.load_full();
+        self.forget_gone(&view);
+        let Some(next) = self.filthiest(&view) else { return false };
+        let means = self.with_settings(&view, |settings| {
+            pace.set_bytes_per_second(double(settings, "log.cleaner.io.max.bytes.per.second"));
+            Means {
+                dedupe_buffer_bytes: u64::try_from(settings.long("log.cleaner.dedupe.buffer.size")).unwrap_or(0),
+                load_factor: double(settings, "log.cleaner.io.buffer.load.factor"),
+                io_buffer_bytes: settings.size("log.cleaner.io.buffer.size") as usize,
+                random: (self.surroundings.random)(),
+            }
+        });
+        let now = (self.surroundings.wall)();
+        let name = format!("{}-{}", next.partition.topic, next.partition.index);
+        match next.partition.log.clean(&next.dirtiness, &next.policy, &means, now, pace) {
+            Ok(cleaned) => {
+                self.note(&next, &cleaned);
+                report(&name, &next.dirtiness, &cleaned);
+                true
+            }
+            Err(Stopped::Asked | Stopped::Overtaken) => false,
+            Err(Stopped::Failed(failure)) => {
+                error!("{name} is not compacted until the next start: {failure}");
+                self.uncleanable.insert(next.partition.number);
+                true
+            }
+        }
+    }
+
+    fn note(&mut self, cleaned: &Candidate, what: &Cleaned) {
+        for removal in &what.removals {
+            if let Err(failure) = removal.run() {
+                error!("{failure}");
+            }
+        }
+        let directory = &mut self.directories[cleaned.directory];
+        directory.cleaned_to.insert(name(&cleaned.partition), what.end_offset);
+        directory.write();
+    }
+
+    fn with_settings<T>(&self, view: &View, ask: impl FnOnce(&Settings<'_>) -> T) -> T {
+        let image = &view.image;
+        let settings = self.config.settings(image.default_broker_configs(), image.broker_configs(self.config.node_id));
+        ask(&settings)
+    }
+
+    /// Drops what is known of partitions that are no more, so that it is not believed of others of their name.
+    fn forget_gone(&mut self, view: &View) {
+        let live: BTreeMap<_, _> =
+            view.partitions().filter(|p| p.is_compacted()).map(|p| (name(p), p.number)).collect();
+        for directory in &mut self.directories {
+            let before = directory.cleaned_to.len();
+            let numbers = &directory.numbers;
+            directory.cleaned_to.retain(|name, _| match (live.get(name), numbers.get(name)) {
+                (Some(live), Some(known)) => live == known,
+                (live, _) => live.is_some(),
+            });
+            directory.numbers.clone_from(&live);
+            if directory.cleaned_to.len() < before {
+                directory.write();
+            }
+        }
+        self.uncleanable.retain(|number| live.values().any(|live| live == number));
+    }
+
+    fn filthiest(&self, view: &View) -> Option<Candidate> {
+        let now = (self.surroundings.wall)();
+        let all = view.partitions().filter(|p| p.is_compacted() && !self.uncleanable.contains(&p.number));
+        let candidates = all.filter_map(|partition| self.candidate(view, partition, now));
+        candidates.max_by(|a, b| a.dirtiness.ratio().total_cmp(&b.dirtiness.ratio()))
+    }
+
+    fn candidate(&self, view: &View, partition: &Arc<Partition>, now: TimestampMs) -> Option<Candidate> {
+        if partition.log.is_offline() {
+            return None;
+        }
+        let in_it = |d: &Directory| partition.log.directory().parent() == Some(&*d.path);
+        let directory = self.directories.iter().position(in_it)?;
+        let overrides = view.image.topic_configs(&partition.topic);
+        let policy = self.with_settings(view, |s| topic_settings::compaction(&TopicConfig::resolve(s, overrides)));
+        let cleaned_to = self.directories[directory].cleaned_to.get(&name(partition)).copied();
+        let found = partition.log.dirtiness(cleaned_to, partition.last_stable_offset(), &policy, now);
+        let dirtiness = found.inspect_err(|failure| error!("{failure}")).ok()?;
+        let partition = partition.clone();
+        dirtiness.wants_cleaning(&policy).then_some(Candidate { partition, directory, dirtiness, policy })
+    }
+
+    /// Up to where a partition was cleaned.
+    pub fn cleaned_to(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
+        self.directories.iter().find_map(|d| d.cleaned_to.get(&(topic.to_string(), partition)).copied())
+    }
+}
+
+impl Directory {
+    fn write(&self) {
+        if let Err(failure) = self.checkpoint.write(&self.cleaned_to) {
+            error!("{failure}");
+        }
+    }
+}
+
+fn name(partition: &Partition) -> (String, PartitionIndex) {
+    (partition.topic.to_string(), partition.index)
+}
+
+fn double(settings: &Settings<'_>, key: &str) -> f64 {
+    match settings.value(key) {
+        Some(Value::Double(number)) => number,
+        _ => f64::MAX,
+    }
+}
+
+fn report(name: &str, dirtiness: &Dirtiness, cleaned: &Cleaned) {
+    let (from, to) = (dirtiness.first_dirty_offset, cleaned.end_offset);
+    let (read, written) = (cleaned.records_read, cleaned.records_written);
+    let (keys, before, after) = (cleaned.map_records, cleaned.bytes_read, cleaned.bytes_written);
+    info!(
+        "{name} compacted: offsets {from} to {to} with {keys} keys, {read} records ({before} bytes) became {written} ({after} bytes)"
+    );
+}
+
+/// A pace whose speed is set before each round.
+pub trait Speed: Pace {
+    fn set_bytes_per_second(&mut self, bytes_per_second: f64);
+}
+
+/// Keeps below a speed by waiting on the channel that brings the word to stop.
+struct Throttle<'s> {
+    stop: &'s Receiver<()>,
+    now: fn() -> Instant,
+    bytes_per_second: f64,
+    began: Instant,
+    spent_bytes: u64,
+    is_stopped: bool,
+}
+
+impl<'s> Throttle<'s> {
+    fn new(stop: &'s Receiver<()>, now: fn() -> Instant) -> Throttle<'s> {
+        Throttle { stop, now, bytes_per_second: f64::MAX, began: now(), spent_bytes: 0, is_stopped: false }
+    }
+}
+
+impl Pace for Throttle<'_> {
+    fn spend(&mut self, bytes: u64) -> bool {
+        self.spent_bytes += bytes;
+        let elapsed = (self.now)().since(self.began);
+        let due = Duration::try_from_secs_f64(self.spent_bytes as f64 / self.bytes_per_second.max(1.0));
+        let ahead = due.unwrap_or(Duration::MAX).saturating_sub(elapsed);
+        self.is_stopped = if ahead.is_zero() {
+            !matches!(self.stop.try_recv(), Err(TryRecvError::Empty))
+        } else {
+            self.stop.recv_timeout(ahead) != Err(RecvTimeoutError::Timeout)
+        };
+        if elapsed >= PACE_WINDOW && ahead.is_zero() {
+            (self.began, self.spent_bytes) = ((self.now)(), 0);
+        }
+        !self.is_stopped
+    }
+}
+
+impl Speed for Throttle<'_> {
+    fn set_bytes_per_second(&mut self, bytes_per_second: f64) {
+        self.bytes_per_second = bytes_per_second;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::simulated_disk::SimulatedDisk;
+    use crate::model::{LeaderEpoch, Uuid};
+    use crate::record::builder::{Builder, Options, Record};
+    use crate::record::validate::Rules;
+    use crate::replication::view::Hosted;
+    use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
+
+    const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
+    const SURROUNDINGS: Surroundings = Surroundings { now: || Instant(5), wall: || NOW, random: || [4; 16] };
+
+    struct Unhurried;
+
+    impl Pace for Unhurried {
+        fn spend(&mut self, _: u64) -> bool {
+            true
+        }
+    }
+
+    impl Speed for Unhurried {
+        fn set_bytes_per_second(&mut self, _: f64) {}
+    }
+
+    fn partition(disk: &Arc<dyn Disk>, number: u64, topic: &str, batches: u8) -> Arc<Partition> {
+        let identity =
+            Identity { topic: topic.into(), partition: PartitionIndex(0), topic_id: Uuid([number as u8; 16]) };
+        let config = LogConfig { segment_bytes: 500, ..LogConfig::default() };
+        let directory = PathBuf::from(format!("/data/{topic}-0"));
+        let log = Log::open(disk.clone(), directory, config, identity, Checkpointed::default(), NOW).unwrap();
+        let rules = Rules { compacted: true, ..Rules::default() };
+        let partition = Arc::new(Partition::new(number, log, LeaderEpoch(0), rules));
+        for n in 0..batches {
+            let mut builder = Builder::new(Options::default());
+            let (key, value) = (Some(&[n % 2][..]), Some(&[n; 100][..]));
+            builder.append(&Record { timestamp: NOW, key, value, headers: &[] });
+            partition.append(9, &builder.build(), NOW).unwrap();
+            partition.write_pending(NOW);
+        }
+        partition
+    }
+
+    fn config() -> Config {
+        let overrides = vec![("log.dirs".to_string(), "/data".to_string())];
+        let layers = crate::config::Layers { file: Vec::new(), environment: Vec::new(), overrides };
+        Config::load(&layers).unwrap().0
+    }
+
+    fn publish(view: &ArcSwap<View>, partitions: &[&Arc<Partition>]) {
+        let mut next = View::new("c");
+        for partition in partitions {
+            next.set_hosted(partition.topic_id, Hosted::from([Some((*partition).clone())]));
+        }
+        view.store(Arc::new(next));
+    }
+
+    #[test]
+    fn the_filthiest_log_comes_first_and_what_was_done_is_written_down() {
+        let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::default());
+        let (small, large) = (partition(&disk, 1, "small", 9), partition(&disk, 2, "large", 40));
+        let view = Arc::new(ArcSwap::from_pointee(View::new("c")));
+        publish(&view, &[&small, &large]);
+        let mut cleaner = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS).unwrap();
+        let bytes = large.log.size_bytes();
+        assert!(cleaner.step(&mut Unhurried) && cleaner.step(&mut Unhurried));
+        assert!(!cleaner.step(&mut Unhurried), "nothing is dirty any more");
+        assert!(large.log.size_bytes() < bytes / 3);
+        let cleaned_to = cleaner.cleaned_to("large", PartitionIndex(0)).unwrap();
+        let again = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS).unwrap();
+        assert_eq!(again.cleaned_to("large", PartitionIndex(0)), Some(cleaned_to));
+        // Another topic of the same name begins at its beginning.
+        large.log.delete([1; 16]).unwrap();
+        let successor = partition(&disk, 3, "large", 40);
+        publish(&view, &[&small, &successor]);
+        assert!(cleaner.step(&mut Unhurried));
+        assert!(successor.log.size_bytes() < bytes / 3);
+        publish(&view, &[&small]);
+        assert!(!cleaner.step(&mut Unhurried));
+        assert_eq!(cleaner.cleaned_to("large", PartitionIndex(0)), None);
+    }
+
+    #[test]
+    fn a_throttle_waits_and_can_be_stopped() {
+        let (sender, stop) = std::sync::mpsc::channel();
+        let mut throttle = Throttle::new(&stop, || Instant(7));
+        assert!(throttle.spend(1 << 40));
+        throttle.set_bytes_per_second(1.0);
+        sender.send(()).unwrap();
+        assert!(!throttle.spend(1), "the word to stop ends the wait");
+        drop(sender);
+        throttle.set_bytes_per_second(f64::MAX);
+        assert!(!throttle.spend(1));
+    }
+}
