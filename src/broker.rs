@@ -5,7 +5,7 @@
 //! bound, the broker registers itself under the ports that it got, and only then the shards turn.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -96,14 +96,10 @@ impl Broker {
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
-        let shared = Arc::new(Shared::new(
-            config,
-            controller.published(),
-            shard_count,
-            queue.clone(),
-            chores,
-            controller.directories(),
-        ));
+        let directories = controller.directories();
+        let published = controller.published();
+        let shared = Shared::new(config, published, shard_count, queue.clone(), chores, directories, random::seed());
+        let shared = Arc::new(shared);
         let starting = start_shards(shard_count, backend)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
         let (addresses, endpoints) = bind(&shared, &starting)?;
@@ -239,9 +235,14 @@ fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// All interfaces: of both families where the machine has IPv6, as the JVM does.
+fn every_address() -> IpAddr {
+    if machine::has_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
+}
+
 fn resolve(listener: &Listener) -> Result<SocketAddr, String> {
     let Some(host) = &listener.host else {
-        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), listener.port));
+        return Ok(SocketAddr::new(every_address(), listener.port));
     };
     let found = (host.as_str(), listener.port).to_socket_addrs();
     let found = found.map_err(|error| format!("listener {}: cannot resolve {host}: {error}", listener.name))?;

@@ -248,7 +248,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("max.incremental.fetch.session.cache.slots", Int, Some("1000"), AtLeast(0), ReadOnly, Effective),
     key("max.request.partition.size.limit", Int, Some("2000"), AtLeast(1), ReadOnly, Effective),
     key("message.max.bytes", Int, Some("1048588"), AtLeast(0), ClusterWide, Effective),
-    key("metadata.log.dir", Text, None, Any, ReadOnly, NotYet),
+    key("metadata.log.dir", Text, None, Any, ReadOnly, Effective),
     key("metadata.log.max.record.bytes.between.snapshots", Long, Some("20971520"), AtLeast(1), ReadOnly, NotYet),
     key("metadata.log.max.snapshot.interval.ms", Long, Some("3600000"), AtLeast(0), ReadOnly, NotYet),
     key("metadata.log.segment.bytes", Int, Some("1073741824"), AtLeast(8388608), ReadOnly, NotYet),

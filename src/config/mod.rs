@@ -64,8 +64,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Name of the listener that other brokers use.
     pub inter_broker_listener_name: String,
-    /// At least one; the first also holds the metadata log.
+    /// At least one.
     pub log_dirs: Vec<String>,
+    /// Where the metadata log is: one of the log directories, the first if nobody says otherwise, or one of its own.
+    pub metadata_log_dir: String,
     pub num_partitions: i32,
     pub default_replication_factor: i16,
     pub auto_create_topics_enable: bool,
@@ -123,12 +125,14 @@ impl Config {
             Some("epoll") => IoChoice::Epoll,
             _ => IoChoice::Auto,
         };
+        let log_dirs = log_dirs(s)?;
         Ok(Config {
             node_id: node_id(s)?,
             broker_rack: s.text("broker.rack"),
             inter_broker_listener_name: inter_broker_listener_name(s, &listeners),
             listeners,
-            log_dirs: log_dirs(s)?,
+            metadata_log_dir: s.text("metadata.log.dir").unwrap_or_else(|| log_dirs[0].clone()),
+            log_dirs,
             num_partitions: s.int("num.partitions"),
             default_replication_factor: default_replication_factor(s)?,
             auto_create_topics_enable: s.boolean("auto.create.topics.enable"),

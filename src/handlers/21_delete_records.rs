@@ -5,7 +5,7 @@
 //! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the files
 //! behind it are unlinked by the housekeeping thread. Version 2 is flexible. The timeout has no meaning with one replica.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Outcome, Request, State, effective};
 use crate::config::TopicConfig;
@@ -29,20 +29,21 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let mut seen = HashSet::new();
-    let topics = body.topics.iter().map(|topic| delete_of(context, topic, &mut seen)).collect();
+    let mut seen: HashMap<&str, HashSet<i32>> = HashMap::new();
+    let topics =
+        body.topics.iter().map(|topic| delete_of(context, topic, seen.entry(&topic.name).or_default())).collect();
     request.head.answer(&message::Response { topics, ..Default::default() })
 }
 
 fn delete_of<'r>(
     context: &Context<'_>,
     topic: &'r DeleteRecordsTopic<'_>,
-    seen: &mut HashSet<(&'r str, i32)>,
+    seen: &mut HashSet<i32>,
 ) -> DeleteRecordsTopicResult<'r> {
     let result = |asked: &DeleteRecordsPartition| {
         let partition_index = asked.partition_index;
         // Kafka's answer has one place for each partition, too.
-        if !seen.insert((&topic.name, partition_index)) {
+        if !seen.insert(partition_index) {
             return None;
         }
         let (low_watermark, error) = match delete(context, &topic.name, asked) {

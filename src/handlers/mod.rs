@@ -159,7 +159,7 @@ impl State {
         let shards = shared.shards();
         let slots = (shared.config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shards);
         State {
-            sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards),
+            sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
             producer_ids: init_producer_id::Block::default(),
         }
     }

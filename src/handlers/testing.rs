@@ -59,8 +59,8 @@ impl Broker {
         let mut controller = Controller::open(disk, &config, "test", surroundings).unwrap();
         controller.register(&config, Vec::new()).unwrap();
         let (queue, work) = Queue::new();
-        let shared =
-            Arc::new(Shared::new(config, controller.published(), 1, queue, Chores::new().0, controller.directories()));
+        let (published, directories) = (controller.published(), controller.directories());
+        let shared = Arc::new(Shared::new(config, published, 1, queue, Chores::new().0, directories, 7));
         shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
         shared.endpoints.set(vec![endpoint]).unwrap();

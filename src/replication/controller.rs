@@ -14,10 +14,11 @@ use log::{error, info};
 use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
-use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
+use crate::model::{ErrorCode, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::Hosting;
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
+use crate::replication::replay;
 use crate::replication::view::View;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::Removal;
@@ -80,6 +81,7 @@ pub struct Surroundings {
 
 /// See the module.
 pub struct Controller {
+    node_id: i32,
     log: MetadataLog,
     hosting: Hosting,
     view: View,
@@ -102,15 +104,18 @@ impl Controller {
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
-        let (log, image) = MetadataLog::open(disk, hosting.metadata_directory(), NodeId(config.node_id), now)?;
+        let (log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), hosting.voter(), now)?;
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         if view.image.offset() < 0 {
-            let fresh = metadata::fresh_cluster(config.topic_defaults.min_insync_replicas);
+            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory())?;
+            let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
             log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
         }
         let published = Arc::new(ArcSwap::from_pointee(view.clone()));
-        Ok(Controller { log, hosting, view, published, surroundings, announce: Box::new(|| ()), housekeeping: None })
+        let node_id = config.node_id;
+        let announce = Box::new(|| ());
+        Ok(Controller { node_id, log, hosting, view, published, surroundings, announce, housekeeping: None })
     }
 
     /// What it publishes to: empty of partitions until [`Controller::register`].
@@ -244,6 +249,11 @@ impl Controller {
     pub fn close(&mut self) {
         let now = (self.surroundings.wall)();
         let clean = self.hosting.close(&self.view, now);
+        // A registration that looks alive would make Apache Kafka wait for the end of its session.
+        let fenced = metadata::fence_broker(&self.view.image, self.node_id);
+        if let Err(failure) = self.log.append(&fenced, &mut self.view.image, now) {
+            error!("{failure}");
+        }
         if let Err(failure) = self.log.close(now) {
             error!("{failure}");
             return;

@@ -32,6 +32,8 @@ pub struct Hosting {
     cluster_id: String,
     directories: Arc<[LogDirectory]>,
     directory_ids: Vec<Uuid>,
+    /// The directory of the metadata log, where it is none of the log directories (`metadata.log.dir`).
+    metadata_apart: Option<LogDirectory>,
     next_number: u64,
 }
 
@@ -45,11 +47,14 @@ impl Hosting {
     ) -> Result<Hosting, Error> {
         let open = |path: &String| LogDirectory::open(disk.clone(), PathBuf::from(path));
         let mut directories = config.log_dirs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        let known = directories.iter().find_map(|directory| directory.meta());
+        let apart = Some(&config.metadata_log_dir).filter(|path| !config.log_dirs.contains(path));
+        let mut metadata_apart = apart.map(open).transpose()?;
+        let known = metadata_apart.iter().chain(&directories).find_map(|directory| directory.meta());
         let cluster_id = known.map_or_else(|| cluster_id.to_string(), |meta| meta.cluster_id.clone());
         let node_id = NodeId(config.node_id);
         let claim = |d: &mut LogDirectory| d.claim(&cluster_id, node_id, Uuid::from_random_bytes(random()));
         let directory_ids = directories.iter_mut().map(claim).collect::<Result<Vec<_>, _>>()?;
+        metadata_apart.iter_mut().try_for_each(|directory| claim(directory).map(|_| ()))?;
         for directory in &mut directories {
             for name in directory.unknown_directories() {
                 warn!("{}: {name} is no partition and is left alone", directory.path().display());
@@ -59,7 +64,8 @@ impl Hosting {
             }
         }
         let directories = directories.into();
-        Ok(Hosting { config: config.clone(), cluster_id, directories, directory_ids, next_number: 0 })
+        let (config, next_number) = (config.clone(), 0);
+        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, next_number })
     }
 
     pub fn directories(&self) -> &Arc<[LogDirectory]> {
@@ -68,7 +74,18 @@ impl Hosting {
 
     /// Where the metadata log is.
     pub fn metadata_directory(&self) -> &Path {
-        self.directories[0].path()
+        self.holds_metadata().path()
+    }
+
+    fn holds_metadata(&self) -> &LogDirectory {
+        let here = self.config.log_dirs.iter().position(|path| *path == self.config.metadata_log_dir);
+        self.metadata_apart.as_ref().unwrap_or(&self.directories[here.unwrap_or(0)])
+    }
+
+    /// This node as the only voter of the metadata quorum.
+    pub fn voter(&self) -> metadata_log::Voter {
+        let directory_id = self.holds_metadata().meta().and_then(|meta| meta.directory_id);
+        metadata_log::Voter { voter_id: self.config.node_id, voter_directory_id: directory_id.unwrap_or_default() }
     }
 
     pub fn cluster_id(&self) -> &str {
@@ -140,7 +157,7 @@ impl Hosting {
     /// The directory that has the partition already.
     fn directory_of(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
         let name = (topic.name.to_string(), PartitionIndex(described.index));
-        self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
+        self.directories.iter().position(|directory| directory.has_partition(&name.0, name.1))
     }
 
     /// Makes, changes and removes what the changed topics ask for. The answer is what is left to be unlinked.
@@ -154,14 +171,14 @@ impl Hosting {
         let mut removals = Vec::new();
         for topic_id in changed {
             match view.image.topic_by_id(*topic_id).cloned() {
-                Some(topic) => self.host(view, &topic, now),
+                Some(topic) => self.host(view, &topic, now, random),
                 None => removals.extend(self.remove(view, *topic_id, random)),
             }
         }
         removals
     }
 
-    fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs) {
+    fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs, random: fn() -> [u8; 16]) {
         let config = self.topic_config(&view.image, &topic.name);
         let before = view.hosted(topic.id).cloned();
         let mut counts = self.partition_counts(view);
@@ -175,9 +192,10 @@ impl Hosting {
                     Some(partition)
                 }
                 None => {
-                    let directory = &self.directories[emptiest(&mut counts)];
-                    let log =
-                        directory.open_log(identity(topic, described), self.log_config(&view.image, &config), now);
+                    // One that could not be opened before must not begin anew in another directory.
+                    let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
+                    let log_config = self.log_config(&view.image, &config);
+                    let log = open_new(&self.directories[at], topic, described, log_config, now, random);
                     self.lead(topic, described, log, &config)
                 }
             };
@@ -314,6 +332,26 @@ fn is_metadata(topic: &str, index: PartitionIndex) -> bool {
 
 fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
     Identity { topic: topic.name.to_string(), partition: PartitionIndex(described.index), topic_id: topic.id }
+}
+
+/// Opens the log of a partition that is new here. What lies there of an earlier topic of that name, which could not be
+/// opened when the topic was deleted, is set aside.
+fn open_new(
+    directory: &LogDirectory,
+    topic: &Topic,
+    described: &metadata::Partition,
+    config: LogConfig,
+    now: TimestampMs,
+    random: fn() -> [u8; 16],
+) -> Result<Log, Error> {
+    match directory.open_log(identity(topic, described), config.clone(), now) {
+        Err(Error::NotOurs { .. }) => {
+            let aside = directory.set_aside_stray(&topic.name, PartitionIndex(described.index), random())?;
+            warn!("{}-{} of an earlier topic is set aside as {}", topic.name, described.index, aside.display());
+            directory.open_log(identity(topic, described), config, now)
+        }
+        opened => opened,
+    }
 }
 
 /// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more.

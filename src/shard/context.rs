@@ -36,6 +36,8 @@ pub struct Shared {
     pub view: Arc<ArcSwap<View>>,
     /// In the order of the configuration.
     pub directories: Arc<[LogDirectory]>,
+    /// Not to be guessed from outside; the same in every run of a simulation.
+    pub seed: u64,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     shards: usize,
@@ -52,9 +54,10 @@ impl Shared {
         controller: controller::Queue,
         housekeeping: Chores,
         directories: Arc<[LogDirectory]>,
+        seed: u64,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, directories, endpoints, shards, mailboxes, controller, housekeeping }
+        Shared { config, view, directories, seed, endpoints, shards, mailboxes, controller, housekeeping }
     }
 
     pub fn shards(&self) -> usize {

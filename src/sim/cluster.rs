@@ -86,14 +86,9 @@ impl Cluster {
         let shards = self.config.shards.unwrap_or(1);
         let (leave_chores, chores) = Chores::new();
         controller.leave_to(leave_chores.clone());
-        let shared = Arc::new(Shared::new(
-            self.config.clone(),
-            controller.published(),
-            shards,
-            queue,
-            leave_chores,
-            controller.directories(),
-        ));
+        let (published, directories) = (controller.published(), controller.directories());
+        let config = self.config.clone();
+        let shared = Arc::new(Shared::new(config, published, shards, queue, leave_chores, directories, 7));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
         shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
         controller.register(&self.config, Vec::new()).unwrap();

@@ -252,6 +252,11 @@ impl LogDirectory {
         &self.partitions
     }
 
+    /// Whether a partition has a directory here now.
+    pub fn has_partition(&self, topic: &str, partition: PartitionIndex) -> bool {
+        self.disk.exists(&self.path.join(names::partition_directory(topic, partition)))
+    }
+
     /// Directories that belong to no partition. They do no harm here, but Apache Kafka would not start with them.
     pub fn unknown_directories(&self) -> &[String] {
         &self.unknown
