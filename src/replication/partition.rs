@@ -356,6 +356,42 @@ mod tests {
     }
 
     #[test]
+    fn a_flush_by_the_clock_leaves_the_way_to_one_under_way() {
+        let partition = partition(1);
+        let end = append(&partition);
+        let flush = partition.write_pending(NOW).unwrap();
+        assert!(!partition.flush(NOW));
+        flush.run().unwrap();
+        assert!(partition.handle_synced(&flush, Ok(()), NOW).is_none(), "it asks for no second one");
+        assert_eq!(partition.is_committed(end), Ok(true));
+        assert!(partition.flush(NOW), "nothing is left to sync");
+    }
+
+    #[test]
+    fn a_flush_by_the_clock_commits_what_waits_for_a_sync() {
+        let partition = partition(i64::MAX);
+        append(&partition);
+        partition.write_pending(NOW);
+        assert_eq!(partition.log.recovery_point(), Offset(0));
+        assert!(partition.flush(NOW));
+        assert_eq!(partition.log.recovery_point(), partition.high_watermark());
+    }
+
+    #[test]
+    fn old_segments_go_though_their_successor_was_not_synced() {
+        let partition = partition(i64::MAX);
+        let end = append(&partition);
+        partition.write_pending(NOW);
+        let retention = RetentionConfig { delete: true, retention_ms: 10, retention_bytes: -1 };
+        assert!(partition.delete_old_segments(NOW, &retention).is_none());
+        let removal = partition.delete_old_segments(TimestampMs(NOW.0 + 11), &retention).unwrap();
+        assert!(!removal.is_empty());
+        assert_eq!((partition.log.log_start_offset(), partition.log.recovery_point()), (end, end));
+        partition.log.set_offline();
+        assert!(partition.delete_old_segments(TimestampMs(NOW.0 + 11), &retention).is_none());
+    }
+
+    #[test]
     fn epochs_are_compared_as_in_kip_320() {
         let partition = partition(1);
         assert_eq!(partition.check_leader_epoch(-1), Ok(()));
