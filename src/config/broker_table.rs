@@ -202,7 +202,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("log.cleaner.min.cleanable.ratio", Double, Some("0.5"), Fraction(0.0, 1.0), ClusterWide, Effective),
     key("log.cleaner.min.compaction.lag.ms", Long, Some("0"), AtLeast(0), ClusterWide, Effective),
     key("log.cleaner.threads", Int, Some("1"), AtLeast(0), ClusterWide, NotYet),
-    key("log.cleanup.policy", List, Some("delete"), ListOf(&["compact", "delete"]), ClusterWide, NotYet),
+    key("log.cleanup.policy", List, Some("delete"), ListOf(&["compact", "delete"]), ClusterWide, Effective),
     key("log.dir", List, Some("./klamm-data"), Any, ReadOnly, Effective),
     key("log.dir.failure.timeout.ms", Long, Some("30000"), AtLeast(1), ReadOnly, NotYet),
     key("log.dirs", List, None, Any, ReadOnly, Effective),
