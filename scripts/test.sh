@@ -3,7 +3,7 @@
 #
 #   static   fmt clippy licences
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes)
-#   own      unit (cargo test of klamm), harness (the tests' own tests)
+#   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
 #   clients  kcat librdkafka java tools clients ring big_file crash bad_input (see compat-tests/README.md)
 #   extra    big (100 MB through every codec), only when named
 #
@@ -13,7 +13,7 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-ALL="fmt clippy licences schemas codec unit harness kcat librdkafka java tools clients ring big_file crash bad_input"
+ALL="fmt clippy licences schemas codec unit benches harness kcat librdkafka java tools clients ring big_file crash bad_input"
 CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash bad_input big "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
@@ -86,7 +86,8 @@ counted() {
     shift
     logged "$suite" "$@"
     code=$?
-    line=$(grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' "$logs/$suite.log" | tail -n 1)
+    # Some tools colour even what nobody sees.
+    line=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$suite.log" | grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
     ok=$(echo "${line#: }" | awk '{ print $1 + 0 }')
     bad=$(echo "${line#: }" | awk '{ print $3 + 0 }')
     if [ "$bad" -eq 0 ] && { [ $code -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi
@@ -120,6 +121,8 @@ run() {
     schemas) counted schemas bash scripts/check-schemas.sh ;;
     codec) counted codec bash scripts/check-codec.sh ;;
     unit) cargo_tests unit --locked ;;
+    # With the test profile: what counts here is that they run, and a release build takes minutes.
+    benches) check benches cargo bench --locked --profile dev --bench data_path -- --test ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib ;;
     big) KLAMM_BIG=1 client_suite big big_file ;;
     *) client_suite "$1" "$1" ;;

@@ -22,6 +22,7 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 /// Klamm's promise for SIGTERM.
 const KLAMM_STOPS_WITHIN: Duration = Duration::from_secs(1);
 const KAFKA_STOPS_WITHIN: Duration = Duration::from_secs(60);
+const CLUSTER_ID: &str = "S2xhbW1Db21wYXRUZXN0cw";
 /// As many lines of a broker's log as a failure shows.
 const LOG_TAIL: usize = 60;
 
@@ -90,6 +91,8 @@ pub struct Broker {
     log: Log,
     reader: Option<thread::JoinHandle<()>>,
     port: u16,
+    /// The one server.properties of a directory that moves between brokers.
+    properties: Option<PathBuf>,
     /// When the process was started last.
     launched: Instant,
     good: bool,
@@ -106,6 +109,7 @@ impl Broker {
             log: Log::default(),
             reader: None,
             port: 0,
+            properties: None,
             launched: Instant::now(),
             good: false,
         };
@@ -117,10 +121,59 @@ impl Broker {
         Ok(broker)
     }
 
+    /// Starts a broker on a directory that other brokers will get, too: they all read the same server.properties, which is
+    /// that of Apache Kafka's download. A directory for Apache Kafka is formatted by its own tool first.
+    pub fn start_shared(setup: &Setup, quorum: Quorum) -> Result<Broker> {
+        Broker::start_on_shared(setup, quorum, setup.peer == Peer::Kafka)
+    }
+
+    /// The same, on a directory that Apache Kafka's tool has formatted, whoever starts on it.
+    pub fn start_formatted(setup: &Setup, quorum: Quorum) -> Result<Broker> {
+        Broker::start_on_shared(setup, quorum, true)
+    }
+
+    fn start_on_shared(setup: &Setup, quorum: Quorum, formatted: bool) -> Result<Broker> {
+        let directory = tempfile::Builder::new().prefix("klamm-compat-").tempdir()?;
+        let mut broker = Broker {
+            setup: setup.clone(),
+            directory,
+            child: None,
+            log: Log::default(),
+            reader: None,
+            port: free_port()?,
+            properties: None,
+            launched: Instant::now(),
+            good: false,
+        };
+        let file = broker.scratch("server.properties");
+        let mut text = stock_properties(broker.port, free_port()?, &broker.data(), quorum);
+        setup.overrides.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
+        fs::write(&file, text)?;
+        if formatted {
+            let path = file.display().to_string();
+            let mut arguments = vec!["format", "--cluster-id", CLUSTER_ID, "--config", &path];
+            arguments.extend((quorum == Quorum::Dynamic).then_some("--standalone"));
+            program::run(program::java("kafka.tools.StorageTool", &arguments), program::Input::Nothing)?;
+        }
+        broker.properties = Some(file);
+        broker.launch()?;
+        Ok(broker)
+    }
+
+    /// Starts another broker on the directory of the one that has ended.
+    pub fn hand_over(&mut self, to: &Setup) -> Result<()> {
+        ensure!(self.child.is_none(), "the broker still runs");
+        ensure!(self.properties.is_some(), "the directory has no configuration that both understand");
+        self.setup = to.clone();
+        self.launch()
+    }
+
     fn launch(&mut self) -> Result<()> {
-        let mut command = match self.setup.peer {
-            Peer::Klamm => self.klamm_command()?,
-            Peer::Kafka => self.kafka_command()?,
+        let mut command = match (self.setup.peer, &self.properties) {
+            (Peer::Klamm, None) => self.klamm_command()?,
+            (Peer::Klamm, Some(file)) => self.klamm_command_with(file)?,
+            (Peer::Kafka, None) => self.kafka_command()?,
+            (Peer::Kafka, Some(file)) => kafka_command_with(file),
         };
         let (output, writer) = std::io::pipe()?;
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(self.directory.path());
@@ -163,13 +216,16 @@ impl Broker {
         }
     }
 
+    fn klamm_command_with(&self, properties: &Path) -> Result<Command> {
+        let mut command = bare_klamm_command()?;
+        command.arg(properties);
+        command.arg("--override").arg(format!("klamm.io={}", self.setup.io));
+        command.arg("--override").arg(format!("klamm.shards={}", self.setup.shards));
+        Ok(command)
+    }
+
     fn klamm_command(&self) -> Result<Command> {
-        let mut command = Command::new(klamm_binary()?);
-        // Such variables configure the broker; what the caller's environment holds is not part of a test.
-        let configures = |name: &str| name.starts_with("KAFKA_") || name == "CLUSTER_ID";
-        std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
-            command.env_remove(name);
-        });
+        let mut command = bare_klamm_command()?;
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };
@@ -199,10 +255,7 @@ impl Broker {
         self.setup.overrides.iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
         let file = self.directory.path().join("server.properties");
         fs::write(&file, properties)?;
-        let mut command = Command::new("java");
-        command.args(kafka_flags()).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
-        command.args(["-cp", &cache::kafka_class_path(), "kafka.Kafka"]).arg(file);
-        Ok(command)
+        Ok(kafka_command_with(&file))
     }
 
     /// How long ago the process was started.
@@ -343,6 +396,56 @@ impl Drop for Broker {
     }
 }
 
+/// How a directory's metadata quorum knows its voters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Quorum {
+    /// `controller.quorum.voters`; kraft.version 0.
+    Static,
+    /// Voters in the log (`kafka-storage format --standalone`); kraft.version 1.
+    Dynamic,
+}
+
+/// The server.properties of Apache Kafka's download for a single node, on ports and a directory of the test's own.
+fn stock_properties(port: u16, controller: u16, data: &Path, quorum: Quorum) -> String {
+    let voters = match quorum {
+        Quorum::Static => format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
+        Quorum::Dynamic => format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}"),
+    };
+    format!(
+        "process.roles=broker,controller\nnode.id=1\n{voters}\n\
+         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         inter.broker.listener.name=PLAINTEXT\n\
+         advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         controller.listener.names=CONTROLLER\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,\
+         SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
+         num.network.threads=3\nnum.io.threads=8\nsocket.send.buffer.bytes=102400\n\
+         socket.receive.buffer.bytes=102400\nsocket.request.max.bytes=104857600\nlog.dirs={}\nnum.partitions=1\n\
+         num.recovery.threads.per.data.dir=1\noffsets.topic.replication.factor=1\n\
+         share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
+         transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nlog.retention.hours=168\n\
+         log.segment.bytes=1073741824\nlog.retention.check.interval.ms=300000\n",
+        data.display()
+    )
+}
+
+fn bare_klamm_command() -> Result<Command> {
+    let mut command = Command::new(klamm_binary()?);
+    // Such variables configure the broker; what the caller's environment holds is not part of a test.
+    let configures = |name: &str| name.starts_with("KAFKA_") || name == "CLUSTER_ID";
+    std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
+        command.env_remove(name);
+    });
+    Ok(command)
+}
+
+fn kafka_command_with(properties: &Path) -> Command {
+    let mut command = Command::new("java");
+    command.args(kafka_flags()).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
+    command.args(["-cp", &cache::kafka_class_path(), "kafka.Kafka"]).arg(properties);
+    command
+}
+
 /// The port in a line with `address=127.0.0.1:PORT`.
 fn bound_port(line: &str) -> Option<u16> {
     let rest = &line[line.find(ADDRESS)? + ADDRESS.len()..];
@@ -380,7 +483,7 @@ fn format_kafka() -> Result<(tempfile::TempDir, PathBuf)> {
                 listeners=PLAINTEXT://127.0.0.1:19092,CONTROLLER://127.0.0.1:19093\ncontroller.listener.names=CONTROLLER\n";
     fs::write(&properties, format!("{text}log.dirs={}\n", data.display()))?;
     let file = properties.display().to_string();
-    let arguments = ["format", "--cluster-id", "S2xhbW1Db21wYXRUZXN0cw", "--config", &file];
+    let arguments = ["format", "--cluster-id", CLUSTER_ID, "--config", &file];
     program::run(program::java("kafka.tools.StorageTool", &arguments), program::Input::Nothing)?;
     Ok((directory, data.join("meta.properties")))
 }

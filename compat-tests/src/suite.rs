@@ -6,7 +6,6 @@
 use crate::broker::{self, Broker, Peer, Setup};
 use crate::{Result, dump_log};
 use libtest_mimic::{Arguments, Failed, Trial};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -33,15 +32,34 @@ impl Suite {
     }
 
     /// Adds a test that runs on each cell of `matrix`, with `overrides` in the broker's configuration.
-    pub fn test(mut self, name: &str, matrix: &[(&'static str, u32)], overrides: &[(&str, &str)], body: Body) -> Suite {
+    pub fn test(self, name: &str, matrix: &[(&'static str, u32)], overrides: &[(&str, &str)], body: Body) -> Suite {
+        self.own_start(name, matrix, overrides, move |setup| {
+            let mut broker = Broker::start(setup)?;
+            body(&mut broker)?;
+            Ok(broker)
+        })
+    }
+
+    /// Adds a test that starts its broker itself and gives it back at the end.
+    pub fn own_start<F>(
+        mut self,
+        name: &str,
+        matrix: &[(&'static str, u32)],
+        overrides: &[(&str, &str)],
+        body: F,
+    ) -> Suite
+    where
+        F: Fn(&Setup) -> Result<Broker> + Clone + Send + 'static,
+    {
         for setup in setups(matrix) {
             let setup = setup.with(overrides);
             let title = format!("{name}::{}", setup.name());
             let keep = self.written.path().join(format!("{name}.{}", setup.name()));
-            let written = Arc::clone(&self.written);
+            let (written, body) = (Arc::clone(&self.written), body.clone());
             self.trials.push(Trial::test(title, move || {
                 let _alive = written;
-                run(&setup, keep, body).map_err(|error| Failed::from(format!("{error:#}")))
+                let ended = body(&setup).and_then(|broker| broker.finish(Some(&keep)));
+                ended.map_err(|error| Failed::from(format!("{error:#}")))
             }));
         }
         self
@@ -73,12 +91,6 @@ impl Suite {
         println!("{}: {passed} passed, {failed} failed", self.name);
         if passed > 0 && failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
-}
-
-fn run(setup: &Setup, keep: PathBuf, body: Body) -> Result<()> {
-    let mut broker = Broker::start(setup)?;
-    body(&mut broker)?;
-    broker.finish(Some(&keep))
 }
 
 /// The cells to run: the matrix for Klamm, one for Apache Kafka.

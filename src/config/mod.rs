@@ -64,8 +64,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Name of the listener that other brokers use.
     pub inter_broker_listener_name: String,
-    /// At least one; the first also holds the metadata log.
+    /// At least one.
     pub log_dirs: Vec<String>,
+    /// Where the metadata log is: one of the log directories, the first if nobody says otherwise, or one of its own.
+    pub metadata_log_dir: String,
     pub num_partitions: i32,
     pub default_replication_factor: i16,
     pub auto_create_topics_enable: bool,
@@ -81,7 +83,13 @@ pub struct Config {
     pub fetch_max_bytes: u32,
     pub max_incremental_fetch_session_cache_slots: u32,
     pub max_request_partition_size_limit: u32,
-    pub producer_id_expiration_ms: i64,
+    pub producer_id_expiration_check_interval_ms: i64,
+    pub log_initial_task_delay_ms: i64,
+    pub log_retention_check_interval_ms: i64,
+    pub log_flush_offset_checkpoint_interval_ms: i64,
+    pub log_flush_start_offset_checkpoint_interval_ms: i64,
+    /// `replica.high.watermark.checkpoint.interval.ms`
+    pub high_watermark_checkpoint_interval_ms: i64,
     /// Threads for opening and closing logs, for each log directory.
     pub num_recovery_threads_per_data_dir: usize,
     pub io: IoChoice,
@@ -117,12 +125,14 @@ impl Config {
             Some("epoll") => IoChoice::Epoll,
             _ => IoChoice::Auto,
         };
+        let log_dirs = log_dirs(s)?;
         Ok(Config {
             node_id: node_id(s)?,
             broker_rack: s.text("broker.rack"),
             inter_broker_listener_name: inter_broker_listener_name(s, &listeners),
             listeners,
-            log_dirs: log_dirs(s)?,
+            metadata_log_dir: s.text("metadata.log.dir").unwrap_or_else(|| log_dirs[0].clone()),
+            log_dirs,
             num_partitions: s.int("num.partitions"),
             default_replication_factor: default_replication_factor(s)?,
             auto_create_topics_enable: s.boolean("auto.create.topics.enable"),
@@ -135,7 +145,12 @@ impl Config {
             fetch_max_bytes: s.size("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: s.size("max.incremental.fetch.session.cache.slots"),
             max_request_partition_size_limit: s.size("max.request.partition.size.limit"),
-            producer_id_expiration_ms: s.long("producer.id.expiration.ms"),
+            producer_id_expiration_check_interval_ms: s.long("producer.id.expiration.check.interval.ms"),
+            log_initial_task_delay_ms: s.long("log.initial.task.delay.ms"),
+            log_retention_check_interval_ms: s.long("log.retention.check.interval.ms"),
+            log_flush_offset_checkpoint_interval_ms: s.long("log.flush.offset.checkpoint.interval.ms"),
+            log_flush_start_offset_checkpoint_interval_ms: s.long("log.flush.start.offset.checkpoint.interval.ms"),
+            high_watermark_checkpoint_interval_ms: s.long("replica.high.watermark.checkpoint.interval.ms"),
             num_recovery_threads_per_data_dir: s.size("num.recovery.threads.per.data.dir") as usize,
             io,
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),

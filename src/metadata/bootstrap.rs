@@ -9,25 +9,48 @@ use super::record::{
 };
 use super::registration::{Broker, Endpoint};
 use crate::model::Uuid;
+use std::sync::Arc;
+
+/// `LeaderRecoveryState.RECOVERED`
+const RECOVERED: i8 = 0;
 
 /// The records that a fresh cluster begins with, as Kafka 4.3.1 writes them: the features in one metadata transaction.
+/// `formatted` is what `kafka-storage format` has left for it (features, SCRAM credentials), if it was formatted so.
 /// With eligible leader replicas the cluster-wide `min.insync.replicas` becomes a dynamic config (KIP-966), so its
 /// value is taken from the broker's configuration.
-pub fn fresh_cluster(min_insync_replicas: i32) -> Vec<Record<'static>> {
+pub fn fresh_cluster(formatted: Option<Vec<Record<'static>>>, min_insync_replicas: i32) -> Vec<Record<'static>> {
+    let feature = |(name, level): &(&'static str, i16)| {
+        Record::FeatureLevel(FeatureLevelRecord { name: (*name).into(), feature_level: *level })
+    };
+    let first = formatted.unwrap_or_else(|| FRESH_FEATURES.iter().map(feature).collect());
+    let elects_eligible = first.iter().any(|record| {
+        matches!(record, Record::FeatureLevel(f) if f.name == ELIGIBLE_LEADER_REPLICAS_VERSION && f.feature_level > 0)
+    });
     let name = Some("Bootstrap records".into());
     let mut records = vec![Record::BeginTransaction(BeginTransactionRecord { name })];
-    for (name, level) in FRESH_FEATURES {
-        records.push(Record::FeatureLevel(FeatureLevelRecord { name: (*name).into(), feature_level: *level }));
+    records.extend(first);
+    if elects_eligible {
+        records.push(Record::Config(ConfigRecord {
+            resource_type: ResourceType::Broker as i8,
+            resource_name: "".into(),
+            name: "min.insync.replicas".into(),
+            value: Some(min_insync_replicas.to_string().into()),
+        }));
     }
-    debug_assert!(FRESH_FEATURES.iter().any(|(name, _)| *name == ELIGIBLE_LEADER_REPLICAS_VERSION));
-    records.push(Record::Config(ConfigRecord {
-        resource_type: ResourceType::Broker as i8,
-        resource_name: "".into(),
-        name: "min.insync.replicas".into(),
-        value: Some(min_insync_replicas.to_string().into()),
-    }));
     records.push(Record::EndTransaction(EndTransactionRecord {}));
     records
+}
+
+/// The last record of a broker that stops: nobody must wait for the end of its session.
+pub fn fence_broker(image: &Image, id: i32) -> Vec<Record<'static>> {
+    let unfenced = image.broker(id).filter(|broker| !broker.fenced);
+    let fence = |broker: &Arc<Broker>| BrokerRegistrationChangeRecord {
+        broker_id: id,
+        broker_epoch: broker.epoch,
+        fenced: 1,
+        ..Default::default()
+    };
+    unfenced.map(|broker| Record::BrokerRegistrationChange(fence(broker))).into_iter().collect()
 }
 
 /// What a broker says about itself at a start.
@@ -81,9 +104,12 @@ pub fn register_broker(
 
 /// The change that makes this broker the leader, where it may be one and is not, or is one after a crash.
 fn lead(topic_id: Uuid, partition: &Partition, id: i32, was_clean_shutdown: bool) -> Option<PartitionChangeRecord> {
-    let eligible = partition.isr.contains(&id) || partition.eligible_leader_replicas.contains(&id);
+    // After a crash Apache Kafka trusts no replica; the last leader is then the one to begin with (KIP-966).
+    let nobody = partition.isr.is_empty() && partition.eligible_leader_replicas.is_empty();
+    let last_known = nobody && *partition.last_known_elr == [id];
+    let eligible = partition.isr.contains(&id) || partition.eligible_leader_replicas.contains(&id) || last_known;
     let vacant = partition.leader == NO_LEADER;
-    let shaken = partition.leader == id && !was_clean_shutdown;
+    let shaken = partition.leader == id && (!was_clean_shutdown || partition.leader_recovery_state != RECOVERED);
     if !eligible || !(vacant || shaken) {
         return None;
     }
@@ -93,6 +119,13 @@ fn lead(topic_id: Uuid, partition: &Partition, id: i32, was_clean_shutdown: bool
         change.isr = Some(vec![id]);
         let others = partition.eligible_leader_replicas.iter().copied().filter(|other| *other != id);
         change.eligible_leader_replicas = Some(others.collect());
+    }
+    if !partition.last_known_elr.is_empty() {
+        change.last_known_elr = Some(Vec::new());
+    }
+    if partition.leader_recovery_state != RECOVERED {
+        // The log is recovered when its partition is opened; there is no other replica to wait for.
+        change.leader_recovery_state = RECOVERED;
     }
     Some(change)
 }

@@ -95,7 +95,7 @@ fn start(image: &mut Image, was_clean_shutdown: bool) {
 
 fn fresh() -> Image {
     let mut image = Image::default();
-    commit(&mut image, &fresh_cluster(1));
+    commit(&mut image, &fresh_cluster(None, 1));
     start(&mut image, true);
     image
 }
@@ -528,7 +528,7 @@ proptest! {
             }
             commit(image, &records);
         };
-        append(&mut image, fresh_cluster(1));
+        append(&mut image, fresh_cluster(None, 1));
         append(&mut image, register_broker(&Image::default(), &registration(1, &DIRECTORIES[..1]), 9, true));
         for step in &steps {
             let before = image.clone();

@@ -3,8 +3,11 @@
 pub mod cleaning;
 pub mod controller;
 pub mod hosting;
+pub mod housekeeping;
 pub mod metadata_log;
 pub mod partition;
+mod quorum_state;
+mod replay;
 pub mod topic_settings;
 pub mod view;
 pub mod watch;

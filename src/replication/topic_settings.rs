@@ -5,7 +5,7 @@ use crate::model::CompressionType;
 use crate::record::builder::Codec;
 use crate::record::validate::Rules;
 use crate::storage::cleaner::Policy;
-use crate::storage::log::LogConfig;
+use crate::storage::log::{LogConfig, RetentionConfig};
 
 pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
     LogConfig {
@@ -26,6 +26,14 @@ pub fn compaction(topic: &TopicConfig) -> Policy {
         min_compaction_lag_ms: topic.min_compaction_lag_ms,
         max_compaction_lag_ms: topic.max_compaction_lag_ms,
         min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
+    }
+}
+
+pub fn retention(topic: &TopicConfig) -> RetentionConfig {
+    RetentionConfig {
+        delete: topic.cleanup_delete,
+        retention_ms: topic.retention_ms,
+        retention_bytes: topic.retention_bytes,
     }
 }
 

@@ -19,6 +19,7 @@ mod names;
 mod open;
 mod producers;
 mod read;
+mod retention;
 mod search;
 mod segment;
 mod snapshot;
@@ -26,6 +27,8 @@ mod snapshot;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_rolling;
 mod view;
 mod writer;
 

@@ -4,7 +4,7 @@ use super::super::error::Error;
 use super::super::log::{Log, LogConfig, Origin};
 use super::super::testing::{self, EPOCH, NOW, at, open};
 use super::{Dirtiness, Means, Pace, Policy, Stopped};
-use crate::io::disk::{Disk, Entry, File, Lock, Open};
+use crate::io::disk::{Disk, Entry, File, Lock, Open, Space};
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{CompressionType, Offset, TimestampMs};
 use crate::record::batches::Batches;
@@ -381,6 +381,9 @@ impl File for FailingFile {
     fn descriptor(&self) -> Option<RawFd> {
         None
     }
+    fn modified(&self) -> io::Result<TimestampMs> {
+        self.0.modified()
+    }
 }
 
 impl Disk for Failing {
@@ -416,5 +419,8 @@ impl Disk for Failing {
     }
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         self.disk.lock(path)
+    }
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.disk.space(path)
     }
 }

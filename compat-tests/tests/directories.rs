@@ -1,0 +1,225 @@
+//! A data directory moves between Klamm and Apache Kafka and back, under one server.properties: no record, offset, topic id
+//! or sequence of an idempotent producer is lost, whether a broker stopped or was killed.
+//!
+//! With `KLAMM_PEER=kafka` the directory moves from Apache Kafka to Apache Kafka: what the test asks then is what any
+//! restart must give.
+
+use compat_tests::broker::{Broker, Peer, Quorum, Setup};
+use compat_tests::clients::Client;
+use compat_tests::raw::{Batch, PATIENCE, Raw};
+use compat_tests::records::{self, Record};
+use compat_tests::suite::{BOTH, ONE, Suite};
+use compat_tests::{Context, Result, ensure};
+use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
+use std::process::ExitCode;
+use std::time::Instant;
+
+const CODECS: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
+const RECORDS: usize = 50;
+/// Apache Kafka lets nobody register while it takes the last one for alive: not longer than it must be.
+const SHORT_SESSION: &[(&str, &str)] =
+    &[("broker.session.timeout.ms", "2000"), ("broker.heartbeat.interval.ms", "500")];
+/// A snapshot after every few changes.
+const SNAPSHOTS: &[(&str, &str)] = &[
+    ("broker.session.timeout.ms", "2000"),
+    ("broker.heartbeat.interval.ms", "500"),
+    ("metadata.log.max.record.bytes.between.snapshots", "1000"),
+];
+const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
+/// The times that a broker waits to be led again: not leader, not available yet.
+const PASSING: &[i16] = &[3, 5, 6];
+
+#[derive(Clone, Copy)]
+enum End {
+    Stop,
+    Kill,
+}
+
+fn main() -> ExitCode {
+    let kafka_first = |quorum, end| move |setup: &Setup| there_and_back(setup, &Setup::kafka(), quorum, end);
+    let klamm_first = |end| move |setup: &Setup| there_and_back(setup, setup, Quorum::Static, end);
+    Suite::new("directories")
+        .own_start("kafka_first_static", ONE, SHORT_SESSION, kafka_first(Quorum::Static, End::Stop))
+        .own_start("kafka_first_static_killed", ONE, SHORT_SESSION, kafka_first(Quorum::Static, End::Kill))
+        .own_start("kafka_first_dynamic", BOTH, SNAPSHOTS, kafka_first(Quorum::Dynamic, End::Stop))
+        .own_start("kafka_first_dynamic_killed", ONE, SNAPSHOTS, kafka_first(Quorum::Dynamic, End::Kill))
+        .own_start("klamm_first", ONE, SNAPSHOTS, klamm_first(End::Stop))
+        .own_start("klamm_first_killed", ONE, SHORT_SESSION, klamm_first(End::Kill))
+        .own_start("only_formatted", ONE, SHORT_SESSION, only_formatted)
+        .run()
+}
+
+/// Four brokers one after the other; each finds what the earlier ones left and adds to it.
+fn there_and_back(setup: &Setup, first: &Setup, quorum: Quorum, end: End) -> Result<Broker> {
+    let with_overrides = |peer: Setup| Setup { overrides: setup.overrides.clone(), ..peer };
+    let (subject, kafka) = (with_overrides(setup.clone()), with_overrides(Setup::kafka()));
+    let starts_with_kafka = first.peer == Peer::Kafka;
+    let mut broker = Broker::start_shared(&with_overrides(first.clone()), quorum)?;
+    let mut story = Story::begin(&broker)?;
+    for at in 0..4 {
+        story.check(&broker).with_context(|| format!("broker {at}, {}", broker.setup().name()))?;
+        story.go_on(&broker).with_context(|| format!("broker {at}, {}", broker.setup().name()))?;
+        if at == 3 {
+            break;
+        }
+        match end {
+            End::Stop => broker.stop()?,
+            End::Kill => broker.kill9()?,
+        }
+        let kafka_is_next = (at % 2 == 0) != starts_with_kafka;
+        broker.hand_over(if kafka_is_next { &kafka } else { &subject })?;
+    }
+    story.check(&broker)?;
+    Ok(broker)
+}
+
+/// A directory that `kafka-storage` has formatted and nobody has used.
+fn only_formatted(setup: &Setup) -> Result<Broker> {
+    let kafka = Setup { overrides: setup.overrides.clone(), ..Setup::kafka() };
+    let mut broker = Broker::start_formatted(setup, Quorum::Dynamic)?;
+    let mut story = Story::begin(&broker)?;
+    story.go_on(&broker)?;
+    broker.stop()?;
+    broker.hand_over(&kafka)?;
+    story.check(&broker)?;
+    story.go_on(&broker)?;
+    story.check(&broker)?;
+    Ok(broker)
+}
+
+/// What must be there: everything that was ever acknowledged.
+struct Story {
+    /// Topic, codec, id, records.
+    topics: Vec<(String, &'static str, [u8; 16], Vec<Record>)>,
+    /// Topics whose records are not looked at.
+    created: Vec<(String, [u8; 16])>,
+    sequence: Sequence,
+    producer_ids: Vec<i64>,
+}
+
+/// An idempotent producer that outlives every broker, with batches of one record.
+struct Sequence {
+    producer_id: i64,
+    next: i32,
+}
+
+const SEQUENCE: &str = "sequence";
+
+impl Story {
+    fn begin(broker: &Broker) -> Result<Story> {
+        let mut raw = Raw::connect(broker.port())?;
+        let mut topics = Vec::new();
+        for codec in CODECS {
+            let topic = format!("records-{codec}");
+            topics.push((topic.clone(), *codec, create(&mut raw, &topic)?, Vec::new()));
+        }
+        create(&mut raw, SEQUENCE)?;
+        let producer_id = new_producer_id(&mut raw)?;
+        let sequence = Sequence { producer_id, next: 0 };
+        Ok(Story { topics, created: Vec::new(), sequence, producer_ids: vec![producer_id] })
+    }
+
+    /// Adds to everything that is there.
+    fn go_on(&mut self, broker: &Broker) -> Result<()> {
+        let mut raw = Raw::connect(broker.port())?;
+        for (topic, codec, _, records) in &mut self.topics {
+            let more = records::samples(records.len() as u64, RECORDS);
+            Client::Librdkafka.produce(broker, topic, codec, &more)?;
+            records.extend(more);
+        }
+        (0..7).try_for_each(|_| self.sequence.append(&mut raw))?;
+        let topic = format!("created-{}", self.created.len());
+        let id = create(&mut raw, &topic)?;
+        self.created.push((topic, id));
+        let id = new_producer_id(&mut raw)?;
+        ensure!(!self.producer_ids.contains(&id), "the producer id {id} was given to two");
+        self.producer_ids.push(id);
+        Ok(())
+    }
+
+    fn check(&self, broker: &Broker) -> Result<()> {
+        let mut raw = Raw::connect(broker.port())?;
+        let known = self.topics.iter().map(|(topic, _, id, _)| (topic, id));
+        for (topic, id) in known.chain(self.created.iter().map(|(topic, id)| (topic, id))) {
+            await_leader(&mut raw, topic)?;
+            ensure!(raw.topic_id(topic)? == *id, "{topic} has another id");
+        }
+        for (topic, _, _, records) in &self.topics {
+            let end = raw.end_offset(topic, 0)?;
+            ensure!(end == records.len() as i64, "{topic} ends at {end}, expected {}", records.len());
+            ensure!(raw.offset(topic, 0, -2)? == (0, 0), "{topic} does not begin at 0");
+            let found = Client::Librdkafka.consume(broker, topic, records.len())?;
+            let difference = records::difference(records, &found);
+            ensure!(difference.is_none(), "{topic}: {}", difference.unwrap_or_default());
+        }
+        await_leader(&mut raw, SEQUENCE)?;
+        self.sequence.check(&mut raw)
+    }
+}
+
+impl Sequence {
+    fn batch(&self, sequence: i32) -> Vec<u8> {
+        let value = format!("record {sequence}");
+        let batch = Batch { producer_id: self.producer_id, producer_epoch: 0, ..Batch::of(&[value.as_bytes()]) };
+        Batch { base_sequence: sequence, ..batch }.encode()
+    }
+
+    fn append(&mut self, raw: &mut Raw) -> Result<()> {
+        let answer = raw.produce(SEQUENCE, self.batch(self.next))?;
+        let found = (answer.error_code, answer.base_offset);
+        ensure!(found == (0, i64::from(self.next)), "sequence {} was answered with {found:?}", self.next);
+        self.next += 1;
+        Ok(())
+    }
+
+    /// The last five batches are known again, and no sequence may be left out.
+    fn check(&self, raw: &mut Raw) -> Result<()> {
+        for sequence in (self.next - 5).max(0)..self.next {
+            let answer = raw.produce(SEQUENCE, self.batch(sequence))?;
+            let found = (answer.error_code, answer.base_offset);
+            ensure!(found == (0, i64::from(sequence)), "the repeated sequence {sequence} was answered with {found:?}");
+        }
+        let end = raw.end_offset(SEQUENCE, 0)?;
+        ensure!(end == i64::from(self.next), "{SEQUENCE} ends at {end}, expected {}", self.next);
+        if self.next > 0 {
+            let error = raw.produce(SEQUENCE, self.batch(self.next + 1))?.error_code;
+            ensure!(error == OUT_OF_ORDER_SEQUENCE_NUMBER, "a gap in the sequence was answered with {error}");
+        }
+        Ok(())
+    }
+}
+
+/// Creates a topic that keeps everything, whatever its records' timestamps say.
+fn create(raw: &mut Raw, topic: &str) -> Result<[u8; 16]> {
+    raw.create_topic(topic, 1, &[("retention.ms", "-1")])?;
+    await_leader(raw, topic)?;
+    raw.topic_id(topic)
+}
+
+/// Any of the brokers may be Apache Kafka, which serves before its partitions have leaders.
+fn await_leader(raw: &mut Raw, topic: &str) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match raw.offset(topic, 0, -1)?.0 {
+            0 if raw.topic_id(topic).is_ok() => return Ok(()),
+            error => ensure!(PASSING.contains(&error) || error == 0, "{topic}: error {error}"),
+        }
+        ensure!(Instant::now() < deadline, "{topic} gets no leader");
+    }
+}
+
+fn new_producer_id(raw: &mut Raw) -> Result<i64> {
+    let request = InitProducerIdRequest::default()
+        .with_transactional_id(None)
+        .with_transaction_timeout_ms(60_000)
+        .with_producer_id(ProducerId(-1))
+        .with_producer_epoch(-1);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let response = raw.call(&request, 4)?;
+        if response.error_code == 0 {
+            return Ok(response.producer_id.0);
+        }
+        ensure!(Instant::now() < deadline, "InitProducerId: error {}", response.error_code);
+    }
+}

@@ -1,0 +1,177 @@
+//! From bytes of metadata to the image: batches of the metadata log, and the snapshots (`*.checkpoint`) that stand for
+//! its beginning.
+//!
+//! Control records are none of the image's business; what they say of the quorum is kept beside it. Reads only: files
+//! that Apache Kafka wrote stay as they are.
+
+use std::path::{Path, PathBuf};
+
+use log::warn;
+
+use crate::codec::{Message, Reader};
+use crate::io::disk::Disk;
+use crate::metadata::{Image, Record};
+use crate::model::{LeaderEpoch, Offset};
+use crate::record::batches::{Batch, Batches};
+use crate::record::control::ControlType;
+use crate::record::control_messages::kraft_version_record::KRaftVersionRecord;
+use crate::record::control_messages::voters_record::VotersRecord;
+use crate::storage::Error;
+use crate::storage::log::Log;
+
+/// `KafkaRaftClient.MAX_BATCH_SIZE_BYTES`
+pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Read at once when the log is replayed; a batch that is larger is read whole.
+const REPLAY_BYTES: u64 = 1024 * 1024;
+/// A snapshot holds a line or two per partition: this is a cluster of millions.
+const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
+/// The records that `kafka-storage format` leaves in a log directory for the first leader (`BootstrapDirectory`).
+const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
+const SNAPSHOT_SUFFIX: &str = ".checkpoint";
+const OFFSET_DIGITS: usize = 20;
+const EPOCH_DIGITS: usize = 10;
+
+/// What the metadata says: the cluster, and the quorum that keeps it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Replayed {
+    pub image: Image,
+    /// The finalized level of `kraft.version`, which stands in control records.
+    pub kraft_version: i16,
+    /// The voters of the newest VotersRecord; `None` where they are configured instead.
+    pub voters: Option<Vec<i32>>,
+    /// The epoch of the snapshot that the replay began with.
+    pub snapshot_epoch: LeaderEpoch,
+    has_footer: bool,
+}
+
+/// A snapshot's place: everything below the offset is in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct SnapshotId {
+    end_offset: Offset,
+    epoch: LeaderEpoch,
+}
+
+/// What the newest snapshot and the log behind it say. Blocks.
+pub fn replay(disk: &dyn Disk, log: &Log) -> Result<Replayed, Error> {
+    let (mut replayed, from) = newest_snapshot(disk, log.directory())?;
+    let (start, end) = (log.log_start_offset(), log.log_end_offset());
+    let unusable = |why: String| Error::Unusable { path: log.directory().to_path_buf(), why };
+    if from < start {
+        return Err(unusable(format!("the log begins at {start}, but no snapshot covers what came before")));
+    }
+    if from > end {
+        return Err(unusable(format!("the log ends at {end}, before its newest snapshot at {from}")));
+    }
+    replay_log(log, from, end, &mut replayed)?;
+    Ok(replayed)
+}
+
+fn replay_log(log: &Log, mut from: Offset, end: Offset, replayed: &mut Replayed) -> Result<(), Error> {
+    let unreadable = |why: String| Error::Unusable { path: log.directory().to_path_buf(), why };
+    while from < end {
+        let slice = log.read(from, end, REPLAY_BYTES, true).map_err(|error| unreadable(error.to_string()))?;
+        let Some(slice) = slice else { break };
+        let mut bytes = vec![0; slice.length as usize];
+        let read = slice.file.read_at(&mut bytes, slice.position.0).map_err(Error::io("read", log.directory()))?;
+        let mut next = Offset(-1);
+        // What is no batch may be one that was cut by the reading.
+        for batch in Batches::new(&bytes[..read]).map_while(Result::ok) {
+            replayed.apply(&batch, |offset| Some(offset).filter(|offset| *offset >= from.0)).map_err(unreadable)?;
+            next = batch.header.last_offset().next();
+        }
+        if next <= from {
+            return Err(unreadable(format!("no batch can be read at offset {from}")));
+        }
+        from = next;
+    }
+    Ok(())
+}
+
+/// The records for the first leader of a fresh cluster, if `kafka-storage format` has left some.
+pub fn bootstrap_records(disk: &dyn Disk, log_directory: &Path) -> Result<Option<Vec<Record<'static>>>, Error> {
+    let path = log_directory.join(BOOTSTRAP_FILE);
+    if !disk.exists(&path) {
+        return Ok(None);
+    }
+    let replayed = read_snapshot(disk, &path, -1).map_err(|why| Error::Unusable { path, why })?;
+    Ok(Some(replayed.image.to_records()))
+}
+
+/// The newest snapshot that is whole, and the offset where the log goes on.
+fn newest_snapshot(disk: &dyn Disk, directory: &Path) -> Result<(Replayed, Offset), Error> {
+    let entries = disk.list(directory).map_err(Error::io("list", directory))?;
+    let mut found: Vec<(SnapshotId, PathBuf)> =
+        entries.iter().filter_map(|entry| Some((parse_name(&entry.name)?, directory.join(&entry.name)))).collect();
+    found.sort();
+    for (id, path) in found.into_iter().rev() {
+        match read_snapshot(disk, &path, id.end_offset.0 - 1) {
+            Ok(replayed) => return Ok((Replayed { snapshot_epoch: id.epoch, ..replayed }, id.end_offset)),
+            Err(why) => warn!("{} cannot be used: {why}", path.display()),
+        }
+    }
+    Ok((Replayed::default(), Offset(0)))
+}
+
+/// `<end offset>-<epoch>.checkpoint`, with leading zeros; anything else is no finished snapshot.
+fn parse_name(name: &str) -> Option<SnapshotId> {
+    let (offset, epoch) = name.strip_suffix(SNAPSHOT_SUFFIX)?.split_once('-')?;
+    let is_number = |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(offset, OFFSET_DIGITS) || !is_number(epoch, EPOCH_DIGITS) {
+        return None;
+    }
+    Some(SnapshotId { end_offset: Offset(offset.parse().ok()?), epoch: LeaderEpoch(epoch.parse().ok()?) })
+}
+
+/// Reads a snapshot whose last record stands for this offset. It must be whole: its last record is a footer.
+fn read_snapshot(disk: &dyn Disk, path: &Path, offset: i64) -> Result<Replayed, String> {
+    let bytes = disk.read_small(path, MAX_SNAPSHOT_BYTES).map_err(|error| error.to_string())?;
+    let mut replayed = Replayed::default();
+    for batch in Batches::new(&bytes) {
+        let batch = batch.map_err(|error| format!("{error:?}"))?;
+        if !batch.is_intact() {
+            return Err("a batch is damaged".into());
+        }
+        // The offsets inside a snapshot count its own records.
+        replayed.apply(&batch, |_| Some(offset))?;
+    }
+    if replayed.has_footer { Ok(replayed) } else { Err("it has no end".into()) }
+}
+
+impl Replayed {
+    /// Applies a batch; `place` gives the offset that a record counts for, or `None` if it is known already.
+    fn apply(&mut self, batch: &Batch<'_>, place: impl Fn(i64) -> Option<i64>) -> Result<(), String> {
+        let unpacked = batch.unpack(MAX_BATCH_BYTES).map_err(|error| error.to_string())?;
+        let mut records = batch.records(&unpacked);
+        while let Some(record) = records.next() {
+            let record = record.map_err(|error| error.to_string())?;
+            let Some(offset) = place(records.offset(&record)) else { continue };
+            let value = record.value.unwrap_or_default();
+            if batch.header.is_control() {
+                self.apply_control(record.key.unwrap_or_default(), value)?;
+                continue;
+            }
+            let (decoded, _) = Record::decode(value).map_err(|error| error.to_string())?;
+            if let Some(ignored) = self.image.apply(&decoded, offset) {
+                warn!("metadata record at offset {offset} has no effect: {ignored:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_control(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let mut reader = Reader::new(value);
+        match ControlType::from_key(key) {
+            Some(ControlType::KRaftVersion) => {
+                let record = KRaftVersionRecord::decode(&mut reader, 0).map_err(|error| error.to_string())?;
+                self.kraft_version = record.kraft_version;
+            }
+            Some(ControlType::KRaftVoters) => {
+                let record = VotersRecord::decode(&mut reader, 0).map_err(|error| error.to_string())?;
+                self.voters = Some(record.voters.iter().map(|voter| voter.voter_id).collect());
+            }
+            Some(ControlType::SnapshotFooter) => self.has_footer = true,
+            _ => {}
+        }
+        Ok(())
+    }
+}
