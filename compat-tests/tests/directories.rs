@@ -70,7 +70,19 @@ fn there_and_back(setup: &Setup, first: &Setup, quorum: Quorum, end: End) -> Res
         broker.hand_over(if kafka_is_next { &kafka } else { &subject })?;
     }
     story.check(&broker)?;
+    let asked = setup.overrides.iter().any(|(key, _)| key == "metadata.log.max.record.bytes.between.snapshots");
+    ensure!(!asked || has_snapshot(&broker)?, "no broker made a snapshot: the test does not test what it says");
     Ok(broker)
+}
+
+/// Whether a snapshot stands for a part of the metadata log.
+fn has_snapshot(broker: &Broker) -> Result<bool> {
+    let mut found = false;
+    for entry in std::fs::read_dir(broker.data().join("__cluster_metadata-0"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        found |= name.ends_with(".checkpoint") && !name.starts_with("00000000000000000000-");
+    }
+    Ok(found)
 }
 
 /// A directory that `kafka-storage` has formatted and nobody has used.
