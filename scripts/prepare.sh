@@ -39,7 +39,7 @@ kafka_jars() {
     stale kafka "$pom" || [ ! -d "$libs" ] || return 0
     echo "fetching the jars of Apache Kafka $PEER_VERSION"
     rm -rf "$libs"
-    mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
+    mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$libs"
     made kafka "$pom"
 }
 

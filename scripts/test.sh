@@ -86,7 +86,8 @@ counted() {
     shift
     logged "$suite" "$@"
     code=$?
-    line=$(grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' "$logs/$suite.log" | tail -n 1)
+    # Some tools colour even what nobody sees.
+    line=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$suite.log" | grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
     ok=$(echo "${line#: }" | awk '{ print $1 + 0 }')
     bad=$(echo "${line#: }" | awk '{ print $3 + 0 }')
     if [ "$bad" -eq 0 ] && { [ $code -ne 0 ] || [ "$ok" -eq 0 ]; }; then bad=1; fi

@@ -1,11 +1,11 @@
-//! Puts the pieces together: directories, image, partitions, shards, the metadata thread; starts them in order and
+//! Puts the pieces together: directories, image, partitions, shards, the threads of metadata and housekeeping; starts them in order and
 //! stops them in order.
 //!
 //! The order of a start: directories are locked, the metadata log is replayed, partitions are recovered, sockets are
 //! bound, the broker registers itself under the ports that it got, and only then the shards turn.
 
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,6 +23,8 @@ use crate::metadata;
 use crate::model::Uuid;
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::hosting::Hosting;
+use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
+use crate::replication::partition::Partition;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Shared};
@@ -41,6 +43,7 @@ pub struct Broker {
     queue: Queue,
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
+    housekeeping_thread: JoinHandle<()>,
     addresses: Vec<SocketAddr>,
 }
 
@@ -91,7 +94,17 @@ impl Broker {
         let mut controller = opened.map_err(|failure| failure.to_string())?;
 
         let (queue, work) = Queue::new();
-        let shared = Arc::new(Shared::new(config, controller.published(), shard_count, queue.clone()));
+        let (chores, housework) = Chores::new();
+        controller.leave_to(chores.clone());
+        let shared = Arc::new(Shared::new(
+            config,
+            controller.published(),
+            shard_count,
+            queue.clone(),
+            chores,
+            controller.directories(),
+            random::seed(),
+        ));
         let starting = start_shards(shard_count, backend)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
         let (addresses, endpoints) = bind(&shared, &starting)?;
@@ -101,12 +114,13 @@ impl Broker {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || announce.tell_all()));
 
+        let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
         }
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, queue, shards, metadata_thread, addresses })
+        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, addresses })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -123,6 +137,8 @@ impl Broker {
         for shard in self.shards {
             panicked |= shard.join().is_err();
         }
+        self.shared.send_to_housekeeping(Chore::Stop);
+        panicked |= self.housekeeping_thread.join().is_err();
         self.queue.send(Work::Stop);
         panicked |= self.metadata_thread.join().is_err();
         if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
@@ -224,9 +240,14 @@ fn list(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// All interfaces: of both families where the machine has IPv6, as the JVM does.
+fn every_address() -> IpAddr {
+    if machine::has_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
+}
+
 fn resolve(listener: &Listener) -> Result<SocketAddr, String> {
     let Some(host) = &listener.host else {
-        return Ok(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), listener.port));
+        return Ok(SocketAddr::new(every_address(), listener.port));
     };
     let found = (host.as_str(), listener.port).to_socket_addrs();
     let found = found.map_err(|error| format!("listener {}: cannot resolve {host}: {error}", listener.name))?;
@@ -262,4 +283,15 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
         controller.close();
     };
     thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))
+}
+
+fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> Result<JoinHandle<()>, String> {
+    let teller = shared.clone();
+    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let clocks = (clock::now(), SURROUNDINGS.wall);
+    let mut housekeeper =
+        Housekeeper::new(shared.config.clone(), shared.view.clone(), shared.directories.clone(), clocks, announce);
+    let body = move || housekeeper.run(&chores, clock::now);
+    let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
+    thread.map_err(|error| format!("cannot start a thread: {error}"))
 }

@@ -97,8 +97,8 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
 }
 
 fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
-    let partition = |topic: &message::FetchTopic<'_>, partition: &message::FetchPartition| {
-        let name = Name { topic_id: topic.topic_id, topic: topic.topic.to_string(), partition: partition.partition };
+    let partition = |topic: &Arc<str>, topic_id, partition: &message::FetchPartition| {
+        let name = Name { topic_id, topic: topic.clone(), partition: partition.partition };
         let wanted = Wanted {
             current_leader_epoch: partition.current_leader_epoch,
             fetch_offset: partition.fetch_offset,
@@ -108,16 +108,20 @@ fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
         };
         (name, wanted)
     };
-    body.topics.iter().flat_map(|t| t.partitions.iter().map(move |p| partition(t, p))).collect()
+    let topic = |t: &message::FetchTopic<'_>| -> Vec<_> {
+        let name: Arc<str> = (*t.topic).into();
+        t.partitions.iter().map(|p| partition(&name, t.topic_id, p)).collect()
+    };
+    body.topics.iter().flat_map(topic).collect()
 }
 
 fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
-    let name = |topic: &message::ForgottenTopic<'_>, partition: i32| Name {
-        topic_id: topic.topic_id,
-        topic: topic.topic.to_string(),
-        partition,
+    let topic = |t: &message::ForgottenTopic<'_>| -> Vec<Name> {
+        let name: Arc<str> = (*t.topic).into();
+        let one = |p: &i32| Name { topic_id: t.topic_id, topic: name.clone(), partition: *p };
+        t.partitions.iter().map(one).collect()
     };
-    body.forgotten_topics_data.iter().flat_map(|t| t.partitions.iter().map(move |p| name(t, *p))).collect()
+    body.forgotten_topics_data.iter().flat_map(topic).collect()
 }
 
 /// An answer that only says what is wrong with the whole request.
@@ -152,6 +156,8 @@ impl Waiting {
             let left = self.max_bytes.saturating_sub(gathered.size_bytes);
             let found = self.find(context, name, wanted, left, gathered.size_bytes == 0, watch);
             gathered.is_urgent |= found.error.is_error() || found.diverging.is_some();
+            // What lies in the next segment cannot be part of this answer, so waiting would bring nothing.
+            gathered.is_urgent |= found.slice.as_ref().is_some_and(|slice| slice.is_followed);
             gathered.size_bytes += found.slice.as_ref().map_or(0, |slice| slice.length);
             gathered.found.push(found);
         }

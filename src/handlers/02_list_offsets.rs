@@ -5,7 +5,7 @@
 //! the last one that is tiered (9, KIP-1005) and -6 the first that is not uploaded yet (11, KIP-1023). Without tiered
 //! storage -4 is the log start, -5 and -6 have no answer (offset -1). A partition named twice is INVALID_REQUEST.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Outcome, Request, State};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, TimestampMs};
@@ -44,7 +44,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         if body.isolation_level == 1 { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted };
     let repeated = repeated(&body);
     let partition = |topic: &ListOffsetsTopic<'_>, asked: &ListOffsetsPartition| {
-        let result = if repeated.contains(&(topic.name.to_string(), asked.partition_index)) {
+        let result = if repeated[&*topic.name].contains(&asked.partition_index) {
             Err(ErrorCode::InvalidRequest)
         } else {
             answer(context, version, isolation, topic, asked)
@@ -58,10 +58,16 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     request.head.answer(&message::Response { topics: topics.collect(), ..Default::default() })
 }
 
-fn repeated(body: &message::Request<'_>) -> HashSet<(String, i32)> {
-    let mut seen = HashSet::new();
-    let all = body.topics.iter().flat_map(|t| t.partitions.iter().map(|p| (t.name.to_string(), p.partition_index)));
-    all.filter(|key| !seen.insert(key.clone())).collect()
+/// The partitions of each topic that are named more than once.
+fn repeated<'r>(body: &'r message::Request<'_>) -> HashMap<&'r str, HashSet<i32>> {
+    let mut seen: HashMap<&str, HashSet<i32>> = HashMap::new();
+    let mut repeated: HashMap<&str, HashSet<i32>> = HashMap::new();
+    for topic in &body.topics {
+        let (seen, repeated) = (seen.entry(&topic.name).or_default(), repeated.entry(&topic.name).or_default());
+        let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        repeated.extend(indexes.filter(|index| !seen.insert(*index)));
+    }
+    repeated
 }
 
 fn answer(

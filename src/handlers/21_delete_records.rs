@@ -3,18 +3,18 @@
 //! The offset -1 means the high watermark. An offset beyond the high watermark or below 0 is OFFSET_OUT_OF_RANGE; one
 //! below the log's start changes nothing and is answered with the start that is. Internal topics and topics that are
 //! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the files
-//! behind it are unlinked by the metadata thread. Version 2 is flexible. The timeout has no meaning with one replica.
+//! behind it are unlinked by the housekeeping thread. Version 2 is flexible. The timeout has no meaning with one replica.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Outcome, Request, State, effective};
 use crate::config::TopicConfig;
 use crate::metadata::topic_name;
 use crate::model::{ErrorCode, Offset};
-use crate::replication::controller::Work;
+use crate::replication::hosting;
+use crate::replication::housekeeping::Chore;
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
-use crate::storage::log::Removal;
 use crate::wire::api::delete_records::{
     self as message, DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsTopic, DeleteRecordsTopicResult,
 };
@@ -29,20 +29,21 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let mut seen = HashSet::new();
-    let topics = body.topics.iter().map(|topic| delete_of(context, topic, &mut seen)).collect();
+    let mut seen: HashMap<&str, HashSet<i32>> = HashMap::new();
+    let topics =
+        body.topics.iter().map(|topic| delete_of(context, topic, seen.entry(&topic.name).or_default())).collect();
     request.head.answer(&message::Response { topics, ..Default::default() })
 }
 
 fn delete_of<'r>(
     context: &Context<'_>,
     topic: &'r DeleteRecordsTopic<'_>,
-    seen: &mut HashSet<(&'r str, i32)>,
+    seen: &mut HashSet<i32>,
 ) -> DeleteRecordsTopicResult<'r> {
     let result = |asked: &DeleteRecordsPartition| {
         let partition_index = asked.partition_index;
         // Kafka's answer has one place for each partition, too.
-        if !seen.insert((&topic.name, partition_index)) {
+        if !seen.insert(partition_index) {
             return None;
         }
         let (low_watermark, error) = match delete(context, &topic.name, asked) {
@@ -76,21 +77,10 @@ fn delete(context: &Context<'_>, topic: &str, asked: &DeleteRecordsPartition) ->
         log::error!("cannot delete records of {}-{}: {failure}", partition.topic, partition.index);
         ErrorCode::KafkaStorageError
     })?;
-    unlink(context, removal);
-    Ok(low_watermark(partition))
-}
-
-/// Leaves it to a thread that may block.
-fn unlink(context: &Context<'_>, removal: Removal) {
-    if removal.is_empty() {
-        return;
+    if !removal.is_empty() {
+        context.shared.send_to_housekeeping(Chore::Unlink(removal, hosting::delete_delay(&config)));
     }
-    let errand = move || {
-        if let Err(failure) = removal.run() {
-            log::error!("{failure}");
-        }
-    };
-    context.shared.send_to_controller(Work::Run(Box::new(errand)));
+    Ok(low_watermark(partition))
 }
 
 /// The smallest start of all replicas' logs: with one replica, its own.

@@ -6,10 +6,13 @@
 //! session is unknown and starts over, as Kafka's clients do after any broker's restart. Follows `FetchSession.scala`.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
 use crate::model::{ErrorCode, Instant, TopicId};
+use crate::stdx::random::Random;
 
 /// A session that has not been used for so long may make room for a new one (Kafka's
 /// `min.incremental.fetch.session.eviction.ms`).
@@ -23,11 +26,22 @@ pub const NO_SESSION: i32 = 0;
 
 /// A partition as the client names it: by id from version 13 on (the name is empty then), by name before (the id is
 /// zero then).
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Name {
     pub topic_id: TopicId,
-    pub topic: String,
+    /// Shared by all partitions of a request's topic: a long name with many partitions must cost its length once.
+    pub topic: Arc<str>,
     pub partition: i32,
+}
+
+/// Bytes of a name that its hash looks at, for the same reason.
+const HASHED_NAME_BYTES: usize = 64;
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let name = self.topic.as_bytes();
+        (self.topic_id, name.len(), &name[..name.len().min(HASHED_NAME_BYTES)], self.partition).hash(state);
+    }
 }
 
 /// What a client wants of one partition.
@@ -93,15 +107,28 @@ pub struct Cache {
     sessions: HashMap<i32, Session>,
     by_use: BTreeSet<(Instant, i32)>,
     slots: usize,
-    next_id: i32,
-    stride: i32,
+    /// Ids are drawn, not counted: nobody should guess another's, and after a restart the old ones mean nothing.
+    random: Random,
+    shard: u32,
+    shards: u32,
 }
 
 impl Cache {
     /// Room for `slots` sessions. The ids of different `shard`s out of `shards` never meet.
-    pub fn new(slots: usize, shard: usize, shards: usize) -> Cache {
-        let stride = shards as i32;
-        Cache { sessions: HashMap::new(), by_use: BTreeSet::new(), slots, next_id: shard as i32 + stride, stride }
+    pub fn new(slots: usize, shard: usize, shards: usize, seed: u64) -> Cache {
+        let random = Random::new(seed.wrapping_add(shard as u64));
+        let (shard, shards) = (shard as u32, shards as u32);
+        Cache { sessions: HashMap::new(), by_use: BTreeSet::new(), slots, random, shard, shards }
+    }
+
+    fn draw_id(&mut self) -> i32 {
+        loop {
+            let drawn = self.random.below(u64::from(i32::MAX as u32 / self.shards)) as u32;
+            let id = (drawn * self.shards + self.shard) as i32;
+            if id != NO_SESSION && !self.sessions.contains_key(&id) {
+                return id;
+            }
+        }
     }
 
     /// Decides about a request: which partitions it covers and how it is answered.
@@ -157,11 +184,9 @@ impl Cache {
         if self.sessions.len() >= self.slots && !self.evict(now) {
             return NO_SESSION;
         }
-        let session_id = self.next_id;
-        self.next_id = self.next_id.checked_add(self.stride).unwrap_or(self.next_id % self.stride + self.stride);
+        let session_id = self.draw_id();
         let cached = |(name, wanted): &(Name, Wanted)| (name.clone(), Cached { wanted: wanted.clone(), told: None });
         let partitions = partitions.iter().map(cached).collect();
-        self.remove(session_id);
         self.sessions.insert(session_id, Session { epoch: 1, uses_topic_ids, partitions, start: 0, used: now });
         self.by_use.insert((now, session_id));
         session_id
@@ -246,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_session_covers_what_was_asked_before_and_tells_only_news() {
-        let mut cache = Cache::new(2, 0, 1);
+        let mut cache = Cache::new(2, 0, 1, 7);
         let now = Instant(0);
         let (full, covered) = cache.begin(now, asked(0, 0), vec![partition(0, 1), partition(1, 1)], &[]).unwrap();
         assert!(matches!(full, Answering::Full { session_id } if session_id != NO_SESSION));
@@ -271,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_partition_that_had_records_comes_last_next_time() {
-        let mut cache = Cache::new(2, 0, 1);
+        let mut cache = Cache::new(2, 0, 1, 7);
         let all = vec![partition(0, 0), partition(1, 0), partition(2, 0)];
         let (full, _) = cache.begin(Instant(0), asked(0, 0), all, &[]).unwrap();
         cache.is_news(full, &partition(1, 0).0, SAME, 10);
@@ -282,7 +307,7 @@ mod tests {
 
     #[test]
     fn wrong_epochs_and_ids_are_refused() {
-        let mut cache = Cache::new(2, 0, 1);
+        let mut cache = Cache::new(2, 0, 1, 7);
         let now = Instant(0);
         assert_eq!(cache.begin(now, asked(9, 1), vec![], &[]), Err(ErrorCode::FetchSessionIdNotFound));
         let (full, _) = cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap();
@@ -296,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_full_cache_makes_room_only_for_the_long_unused() {
-        let mut cache = Cache::new(1, 1, 2);
+        let mut cache = Cache::new(1, 1, 2, 7);
         let begin =
             |cache: &mut Cache, now| cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap().0.session_id();
         let first = begin(&mut cache, Instant(0));

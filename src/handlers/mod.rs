@@ -21,6 +21,8 @@ mod delete_topics;
 mod describe_cluster;
 #[path = "32_describe_configs.rs"]
 mod describe_configs;
+#[path = "35_describe_log_dirs.rs"]
+mod describe_log_dirs;
 #[path = "75_describe_topic_partitions.rs"]
 mod describe_topic_partitions;
 mod effective;
@@ -157,7 +159,7 @@ impl State {
         let shards = shared.shards();
         let slots = (shared.config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shards);
         State {
-            sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards),
+            sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
             producer_ids: init_producer_id::Block::default(),
         }
     }
@@ -256,6 +258,7 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::OffsetForLeaderEpoch, (2, 4), offset_for_leader_epoch::handle),
     Handler::new(ApiKey::DescribeConfigs, (1, 4), describe_configs::handle),
     Handler::new(ApiKey::AlterConfigs, (0, 2), alter_configs::handle),
+    Handler::new(ApiKey::DescribeLogDirs, (1, 5), describe_log_dirs::handle),
     Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
     Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
     Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),

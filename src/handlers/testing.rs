@@ -12,6 +12,7 @@ use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::housekeeping::Chores;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::shard::context::{Context, Endpoint, Shared};
@@ -58,7 +59,9 @@ impl Broker {
         let mut controller = Controller::open(disk, &config, "test", surroundings).unwrap();
         controller.register(&config, Vec::new()).unwrap();
         let (queue, work) = Queue::new();
-        let shared = Arc::new(Shared::new(config, controller.published(), 1, queue));
+        let (config, directories) = (config, controller.directories());
+        let shared = Shared::new(config, controller.published(), 1, queue, Chores::new().0, directories, 7);
+        let shared = Arc::new(shared);
         shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
         shared.endpoints.set(vec![endpoint]).unwrap();

@@ -6,8 +6,8 @@ use crate::config::Type;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::wire::api::{
     alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_topic_partitions, find_coordinator, incremental_alter_configs, init_producer_id, list_config_resources,
-    metadata,
+    describe_log_dirs, describe_topic_partitions, find_coordinator, incremental_alter_configs, init_producer_id,
+    list_config_resources, metadata,
 };
 
 const TOPIC: i8 = 2;
@@ -375,4 +375,87 @@ fn resources_with_configs_are_listed() {
     assert_eq!(list(1, &[]), (0, vec![(2, "t".into()), (4, "1".into()), (8, "1".into())]));
     assert_eq!(list(1, &[2]), (0, vec![(2, "t".into())]));
     assert_eq!(list(1, &[3]), (ErrorCode::UnsupportedVersion.code(), vec![]));
+}
+
+/// Kafka's dynamic broker configs: for all brokers, for one, and gone again; partitions that are open follow.
+#[test]
+fn broker_configs_reach_open_partitions() {
+    let mut broker = Broker::start(&[("node.id", "5")]);
+    broker.create_topic("t", 1);
+    broker.create_topic("own", 1);
+    let alter =
+        |broker: &mut Broker, resource_type, resource_name: &'static str, name: &'static str, value: &'static str| {
+            let operation = if value.is_empty() { 1 } else { 0 };
+            let value = Some(value).filter(|value| !value.is_empty()).map(Into::into);
+            let config =
+                incremental_alter_configs::AlterableConfig { name: name.into(), config_operation: operation, value };
+            let resource = incremental_alter_configs::AlterConfigsResource {
+                resource_type,
+                resource_name: resource_name.into(),
+                configs: vec![config],
+            };
+            let request = incremental_alter_configs::Request { resources: vec![resource], ..Default::default() };
+            let response: incremental_alter_configs::Response =
+                broker.ask(ApiKey::IncrementalAlterConfigs, 1, &request);
+            assert_eq!(response.responses[0].error_code, 0, "{:?}", response.responses[0].error_message);
+        };
+    let segment_bytes = |broker: &Broker, topic: &str| {
+        let view = broker.view();
+        view.partition_by_name(topic, 0).unwrap().log.config().segment_bytes
+    };
+    let takes = |broker: &Broker, size: usize| {
+        let view = broker.view();
+        view.partition_by_name("t", 0).unwrap().append(9, &batch(&vec![b'x'; size]), NOW).map_err(|r| r.error)
+    };
+    alter(&mut broker, TOPIC, "own", "segment.bytes", "3000000");
+    alter(&mut broker, BROKER, "", "log.segment.bytes", "2000000");
+    assert_eq!((segment_bytes(&broker, "t"), segment_bytes(&broker, "own")), (2_000_000, 3_000_000));
+    alter(&mut broker, BROKER, "5", "log.segment.bytes", "1500000");
+    assert_eq!((segment_bytes(&broker, "t"), segment_bytes(&broker, "own")), (1_500_000, 3_000_000));
+    alter(&mut broker, BROKER, "5", "log.segment.bytes", "");
+    assert_eq!(segment_bytes(&broker, "t"), 2_000_000);
+
+    assert!(takes(&broker, 500).is_ok());
+    alter(&mut broker, BROKER, "", "message.max.bytes", "300");
+    assert_eq!(takes(&broker, 500).unwrap_err(), ErrorCode::MessageTooLarge);
+    alter(&mut broker, BROKER, "", "message.max.bytes", "");
+    assert!(takes(&broker, 500).is_ok());
+
+    alter(&mut broker, BROKER, "", "producer.id.expiration.ms", "1234");
+    let view = broker.view();
+    assert_eq!(view.partition_by_name("t", 0).unwrap().log.config().producer_id_expiration_ms, 1234);
+}
+
+#[test]
+fn log_directories_are_described() {
+    let mut broker = Broker::start(&[]);
+    broker.create_topic("a", 2);
+    broker.create_topic("b", 1);
+    let view = broker.view();
+    let partition = view.partition_by_name("a", 1).unwrap();
+    partition.append(9, &batch(b"12345"), NOW).unwrap();
+    partition.write_pending(NOW);
+    let mut describe = |topics: Option<Vec<(&'static str, Vec<i32>)>>| {
+        let topic = |(topic, partitions): (&'static str, Vec<i32>)| describe_log_dirs::DescribableLogDirTopic {
+            topic: topic.into(),
+            partitions,
+        };
+        let topics = topics.map(|topics| topics.into_iter().map(topic).collect());
+        let request = describe_log_dirs::Request { topics };
+        let response: describe_log_dirs::Response = broker.ask(ApiKey::DescribeLogDirs, 5, &request);
+        let [directory] = &response.results[..] else { panic!("one directory") };
+        assert_eq!((response.error_code, directory.error_code, &*directory.log_dir), (0, 0, "/data"));
+        assert!(directory.usable_bytes > 0 && directory.usable_bytes <= directory.total_bytes);
+        assert!(!directory.is_cordoned);
+        let told = directory.topics.iter().flat_map(|topic| {
+            let told = |p: &describe_log_dirs::DescribeLogDirsPartition| (p.partition_index, p.partition_size);
+            topic.partitions.iter().map(move |partition| (topic.name.to_string(), told(partition)))
+        });
+        told.collect::<Vec<_>>()
+    };
+    let size = partition.log.size_bytes() as i64;
+    let told = |name: &str, index, size| (name.to_string(), (index, size));
+    assert_eq!(describe(None), [told("a", 0, 0), told("a", 1, size), told("b", 0, 0)]);
+    assert_eq!(describe(Some(vec![("a", vec![1, 7]), ("missing", vec![0])])), [told("a", 1, size)]);
+    assert_eq!(describe(Some(vec![])), []);
 }

@@ -15,6 +15,11 @@ pub fn now() -> Instant {
 
 /// Reads the wall clock; before 1970 it answers 0.
 pub fn wall() -> TimestampMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    timestamp(SystemTime::now())
+}
+
+/// The system's time as the protocol's; 0 before 1970.
+pub fn timestamp(time: SystemTime) -> TimestampMs {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     TimestampMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

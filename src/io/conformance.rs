@@ -70,6 +70,25 @@ fn bytes_go_both_ways_and_the_end_is_told() {
 }
 
 #[test]
+fn what_was_sent_before_a_half_close_is_there_and_the_answer_goes_out() {
+    on_each(|driver| {
+        let (mut client, key) = connect(driver);
+        client.write_all(b"last").unwrap();
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+        wait_for(driver, |event| matches!(event, Event::Ended(k) if *k == key).then_some(()));
+        let mut buffer = [0; 64];
+        assert_eq!(driver.receive(key, &mut buffer).unwrap(), 4);
+        assert_eq!(driver.receive(key, &mut buffer).unwrap(), 0);
+        assert_eq!(driver.send(key, &[IoSlice::new(b"answer")], false).unwrap(), 6);
+        driver.close(key);
+        driver.wait(Some(driver.now()), &mut Vec::new()).unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, b"answer");
+    });
+}
+
+#[test]
 fn closing_reaches_the_client_and_later_events_do_not_name_the_dead() {
     on_each(|driver| {
         let (mut client, key) = connect(driver);

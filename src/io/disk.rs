@@ -3,6 +3,7 @@
 //! Everything here acts at once and may be called on any thread. What can wait for the platter (`sync_data`, cold
 //! reads) must not be called on a shard's thread: the shard hands it to its driver.
 
+use crate::model::TimestampMs;
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub trait File: Send + Sync {
     /// Writes all the slices one behind the other, extending the file where needed.
     fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
     fn size(&self) -> io::Result<u64>;
+    /// When the content changed last.
+    fn modified(&self) -> io::Result<TimestampMs>;
     /// Cuts or extends (with zeros) the file, and gives back what was allocated behind its end.
     fn set_size(&self, size: u64) -> io::Result<()>;
     /// Reserves disk space for the range without changing the file's size. A file system that cannot is no error.
@@ -46,6 +49,14 @@ pub struct Entry {
     pub size_bytes: u64,
 }
 
+/// The space on a file system, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Space {
+    pub total_bytes: u64,
+    /// What a process without privileges may still use.
+    pub usable_bytes: u64,
+}
+
 /// Held as long as the directory is ours; dropping it gives the lock back.
 pub trait Lock: Send + Sync {}
 
@@ -65,6 +76,14 @@ pub trait Disk: Send + Sync {
     fn sync_file_system(&self, path: &Path) -> io::Result<()>;
     /// Takes an exclusive lock on a file (made if missing), as Kafka's `.lock`; `WouldBlock` if another has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+
+    /// The space on the file system that the path is on.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+
+    /// The path from the root on, for people who look for it.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        path.to_path_buf()
+    }
 
     fn exists(&self, path: &Path) -> bool {
         self.open(path, Open::Read).is_ok()

@@ -64,6 +64,12 @@ fn try_uring() -> Result<String, String> {
     Err("io_uring is Linux only".into())
 }
 
+/// Whether a socket of IPv6 can be had.
+pub fn has_ipv6() -> bool {
+    use rustix::net::{AddressFamily, SocketType, socket};
+    socket(AddressFamily::INET6, SocketType::STREAM, None).is_ok()
+}
+
 /// Opens the chosen driver for the calling thread, which then owns it.
 pub fn open(backend: Backend) -> io::Result<Box<dyn Driver>> {
     match backend {

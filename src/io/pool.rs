@@ -30,16 +30,18 @@ impl Pool {
             Some(queue) => Ok(queue),
             None => self.start(),
         };
-        let refused = match started {
+        let left = match started {
             Ok(queue) => {
                 let sent = queue.send((token, operation));
                 self.queue = Some(queue);
-                sent.is_err().then(|| io::Error::other("the threads for disk operations have ended"))
+                sent.err().map(|unsent| unsent.0)
             }
-            Err(error) => Some(error),
+            // No thread can be had: slow, but nothing is lost by it.
+            Err(_) => Some((token, operation)),
         };
-        if let Some(error) = refused {
-            self.finished.lock().unwrap_or_else(PoisonError::into_inner).push((token, Err(error)));
+        if let Some((token, operation)) = left {
+            let result = perform(operation);
+            self.finished.lock().unwrap_or_else(PoisonError::into_inner).push((token, result));
             self.waker.wake();
         }
     }
@@ -52,11 +54,15 @@ impl Pool {
     fn start(&self) -> io::Result<Sender<Job>> {
         let (queue, jobs) = channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..THREADS {
+        let start = |_| {
             let (jobs, finished, waker) = (jobs.clone(), self.finished.clone(), self.waker.clone());
-            thread::Builder::new().name("klamm-disk".into()).spawn(move || work(&jobs, &finished, &*waker))?;
+            thread::Builder::new().name("klamm-disk".into()).spawn(move || work(&jobs, &finished, &*waker))
+        };
+        let mut started: Vec<io::Result<_>> = (0..THREADS).map(start).collect();
+        match started.iter().position(Result::is_ok) {
+            Some(_) => Ok(queue),
+            None => Err(started.swap_remove(0).err().unwrap_or_else(|| io::ErrorKind::Other.into())),
         }
-        Ok(queue)
     }
 }
 

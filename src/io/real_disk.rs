@@ -3,7 +3,9 @@
 //! Every call here is a plain system call on the calling thread. What a platform lacks (reserving space, knowing what
 //! is cached) is left out silently, because nothing depends on it but speed.
 
-use super::disk::{Disk, Entry, File, Lock, Open};
+use super::clock;
+use super::disk::{Disk, Entry, File, Lock, Open, Space};
+use crate::model::TimestampMs;
 use rustix::fs::FlockOperation;
 use std::collections::HashSet;
 use std::fs;
@@ -75,6 +77,16 @@ impl Disk for RealDisk {
         HeldLock::take(path).map(|lock| Box::new(lock) as Box<dyn Lock>)
     }
 
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total_bytes: bytes(found.f_blocks), usable_bytes: bytes(found.f_bavail) })
+    }
+
+    fn absolute(&self, path: &Path) -> PathBuf {
+        std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+    }
+
     fn exists(&self, path: &Path) -> bool {
         path.exists()
     }
@@ -103,6 +115,10 @@ impl File for RealFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
+    }
+
+    fn modified(&self) -> io::Result<TimestampMs> {
+        Ok(clock::timestamp(self.0.metadata()?.modified()?))
     }
 
     fn set_size(&self, size: u64) -> io::Result<()> {

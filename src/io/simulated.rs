@@ -89,6 +89,10 @@ impl World {
         self.state().now
     }
 
+    pub fn wall(&self) -> TimestampMs {
+        TimestampMs(WALL_START_MS + (self.now().0 / 1_000_000) as i64)
+    }
+
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         let mut state = self.state();
@@ -252,7 +256,7 @@ impl Driver for Simulated {
     }
 
     fn wall(&self) -> TimestampMs {
-        TimestampMs(WALL_START_MS + (self.world.now().0 / 1_000_000) as i64)
+        self.world.wall()
     }
 
     fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)> {

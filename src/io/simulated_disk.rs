@@ -4,7 +4,8 @@
 //! likewise. `sync_data` and `sync_directory` bring the second up to the first; [`SimulatedDisk::crash`] brings the
 //! first back to the second, which is the harshest reading of POSIX: a new file whose directory was not synced is gone.
 
-use super::disk::{Disk, Entry, File, Lock, Open};
+use super::disk::{Disk, Entry, File, Lock, Open, Space};
+use crate::model::TimestampMs;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -13,6 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a disk writes as a whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
+
+/// How large the disk says that it is.
+const SPACE_BYTES: u64 = 1 << 40;
 
 /// How a crash treats what was written and not synced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,6 +45,7 @@ struct Faults {
     fail_syncs: bool,
     writes: u64,
     syncs: u64,
+    time: TimestampMs,
 }
 
 #[derive(Clone)]
@@ -65,6 +70,7 @@ struct Content(Mutex<Images>);
 struct Images {
     live: Vec<u8>,
     durable: Vec<u8>,
+    modified: TimestampMs,
 }
 
 struct SimulatedFile {
@@ -93,6 +99,11 @@ impl SimulatedDisk {
     /// From now on only so many bytes can be added; `None` lifts the limit.
     pub fn limit_space(&self, bytes_left: Option<u64>) {
         held(&self.faults).space_left = bytes_left;
+    }
+
+    /// What files that are written from now on bear as the time of their last change.
+    pub fn set_time(&self, time: TimestampMs) {
+        held(&self.faults).time = time;
     }
 
     pub fn fail_writes(&self, fail: bool) {
@@ -291,6 +302,12 @@ impl Disk for SimulatedDisk {
         Ok(Box::new(SimulatedLock { path: path.to_path_buf(), locks: self.locks.clone() }))
     }
 
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        self.directory(path)?;
+        let usable_bytes = held(&self.faults).space_left.unwrap_or(SPACE_BYTES);
+        Ok(Space { total_bytes: SPACE_BYTES, usable_bytes: usable_bytes.min(SPACE_BYTES) })
+    }
+
     fn exists(&self, path: &Path) -> bool {
         self.directory(path).is_ok() || self.open(path, Open::Read).is_ok()
     }
@@ -326,6 +343,7 @@ impl File for SimulatedFile {
         for slice in slices {
             let mut faults = held(&self.faults);
             faults.writes += 1;
+            images.modified = faults.time;
             if faults.fail_writes {
                 return Err(io::Error::other("the simulated disk fails to write"));
             }
@@ -350,6 +368,10 @@ impl File for SimulatedFile {
 
     fn size(&self) -> io::Result<u64> {
         Ok(held(&self.content.0).live.len() as u64)
+    }
+
+    fn modified(&self) -> io::Result<TimestampMs> {
+        Ok(held(&self.content.0).modified)
     }
 
     fn set_size(&self, size: u64) -> io::Result<()> {

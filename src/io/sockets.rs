@@ -133,6 +133,8 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
 pub(super) fn adopt(stream: &TcpStream) -> io::Result<SocketAddr> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
+    // As Kafka: a peer that vanished without a word is found out in the end.
+    socket2::SockRef::from(stream).set_keepalive(true)?;
     stream.peer_addr()
 }
 

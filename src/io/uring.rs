@@ -103,7 +103,9 @@ pub(super) struct Uring {
     /// For what no ring can do.
     pool: Pool,
     finished: Vec<(u64, io::Result<Done>)>,
-    accept_again: Option<(Instant, u32)>,
+    /// Listeners that rest after the process ran out of descriptors, and until when.
+    resting: Vec<u32>,
+    accept_again: Option<Instant>,
 }
 
 /// Which set-up the kernel took, best first.
@@ -179,6 +181,7 @@ impl Uring {
             pending: Slab::default(),
             pool,
             finished: Vec::new(),
+            resting: Vec::new(),
             accept_again: None,
         };
         uring.arm_waker();
@@ -285,10 +288,11 @@ impl Uring {
     }
 
     fn handle_ready(&mut self, key: ConnectionKey, result: i32, more: bool, out: &mut Vec<Event>) {
-        if self.streams.get(key).is_err() {
-            return;
+        let Ok(stream) = self.streams.get(key) else { return };
+        if result < 0 {
+            // Nothing would tell of this connection any more: the shard's next call finds it ended.
+            let _ = stream.shutdown(Shutdown::Both);
         }
-        // A failed poll is told as both: the shard's next call finds out what is wrong.
         let ready = u32::try_from(result).unwrap_or(READABLE | WRITABLE | ENDED);
         if ready & READABLE != 0 {
             out.push(Event::Readable(key));
@@ -321,7 +325,8 @@ impl Uring {
             return;
         }
         if result < 0 && sockets::is_exhaustion(&io::Error::from_raw_os_error(-result)) {
-            self.accept_again = Some((self.now() + ACCEPT_REST, number));
+            self.resting.push(number);
+            self.accept_again = Some(self.now() + ACCEPT_REST);
         } else if result != -Errno::CANCELED.raw_os_error() {
             self.arm_listener(number);
         }
@@ -352,11 +357,11 @@ impl Uring {
     }
 
     fn accept_after_rest(&mut self) {
-        if let Some((again, number)) = self.accept_again
-            && again <= self.now()
-        {
+        if self.accept_again.is_some_and(|again| again <= self.now()) {
             self.accept_again = None;
-            self.arm_listener(number);
+            for number in std::mem::take(&mut self.resting) {
+                self.arm_listener(number);
+            }
         }
     }
 }
@@ -388,14 +393,15 @@ impl Driver for Uring {
             self.cancel(Tag::Listener(number));
         }
         self.listeners.clear();
+        self.resting.clear();
         self.accept_again = None;
     }
 
     fn wait(&mut self, until: Option<Instant>, out: &mut Vec<Event>) -> io::Result<()> {
         self.accept_after_rest();
         let until = match (until, self.accept_again) {
-            (Some(a), Some((b, _))) => Some(a.min(b)),
-            (a, b) => a.or(b.map(|(again, _)| again)),
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
         };
         self.enter(until)?;
         self.reap(out);

@@ -328,6 +328,7 @@ fn the_last_known_leader_leads_again() {
     commit(&mut image, &decision.records);
     let topic_id = image.topic("a").unwrap().id;
     let abandoned = record::PartitionChangeRecord {
+        partition_id: 0,
         topic_id,
         leader: NO_LEADER,
         isr: Some(vec![]),

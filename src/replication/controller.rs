@@ -6,8 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use arc_swap::ArcSwap;
 use log::{error, info};
@@ -17,13 +16,14 @@ use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
 use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::Hosting;
+use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
 use crate::replication::replay;
 use crate::replication::view::View;
+use crate::storage::directory::LogDirectory;
+use crate::storage::log::Removal;
 use crate::storage::{AppendError, Error};
 
-/// How often the checkpoints of the log directories are looked at (`replica.high.watermark.checkpoint.interval.ms`).
-const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(5);
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
 
@@ -89,6 +89,8 @@ pub struct Controller {
     surroundings: Surroundings,
     /// Called when partitions came or went: whoever waits for them must look again.
     announce: Box<dyn Fn() + Send>,
+    /// Whoever unlinks files and flushes logs by the clock.
+    housekeeping: Option<Chores>,
 }
 
 impl Controller {
@@ -112,7 +114,8 @@ impl Controller {
         }
         let published = Arc::new(ArcSwap::from_pointee(view.clone()));
         let node_id = config.node_id;
-        Ok(Controller { node_id, log, hosting, view, published, surroundings, announce: Box::new(|| ()) })
+        let announce = Box::new(|| ());
+        Ok(Controller { node_id, log, hosting, view, published, surroundings, announce, housekeeping: None })
     }
 
     /// What it publishes to: empty of partitions until [`Controller::register`].
@@ -144,18 +147,22 @@ impl Controller {
         self.announce = announce;
     }
 
+    /// To whom the unlinking of deleted topics is left; without it they are unlinked here.
+    pub fn leave_to(&mut self, housekeeping: Chores) {
+        self.housekeeping = Some(housekeeping);
+    }
+
+    pub fn directories(&self) -> Arc<[LogDirectory]> {
+        self.hosting.directories().clone()
+    }
+
     /// Works until it is told to stop.
     pub fn run(&mut self, queue: &Receiver<Work>) {
         loop {
-            match queue.recv_timeout(HOUSEKEEPING_INTERVAL) {
-                Ok(first) => {
-                    let work = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
-                    if !self.step(work.collect()) {
-                        return;
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => drop(self.hosting.checkpoint(&self.view)),
-                Err(RecvTimeoutError::Disconnected) => return,
+            let Ok(first) = queue.recv() else { return };
+            let work = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
+            if !self.step(work.collect()) {
+                return;
             }
         }
     }
@@ -195,8 +202,15 @@ impl Controller {
         for (reply, result) in replies {
             reply(committed.and(result));
         }
+        self.unlink(removals);
+    }
+
+    fn unlink(&self, removals: Vec<Removal>) {
+        let delay = self.hosting.delete_delay(&self.view.image);
         for removal in removals {
-            if let Err(failure) = removal.run() {
+            if let Some(housekeeping) = &self.housekeeping {
+                housekeeping.send(Chore::Unlink(removal, delay));
+            } else if let Err(failure) = removal.run() {
                 error!("{failure}");
             }
         }
@@ -207,9 +221,9 @@ impl Controller {
         let mut inputs = Inputs { now, random: self.surroundings.random };
         let records = decide(&self.view.image, &mut inputs);
         // A deleted topic is named by its records only while it is in the image.
-        changed.extend(records.iter().filter_map(|record| changed_topic(record, &self.view.image)));
+        note_changed(&records, &self.view.image, changed);
         let appended = self.log.append(&records, &mut self.view.image, now);
-        changed.extend(records.iter().filter_map(|record| changed_topic(record, &self.view.image)));
+        note_changed(&records, &self.view.image, changed);
         appended.map_err(|failure| {
             error!("cannot write metadata: {failure}");
             match failure {
@@ -220,12 +234,13 @@ impl Controller {
     }
 
     /// Makes the partitions on this broker what the image says, then shows both.
-    fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<crate::storage::log::Removal> {
+    fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<Removal> {
         let now = (self.surroundings.wall)();
         let removals = self.hosting.follow(&mut self.view, &changed, now, self.surroundings.random);
         self.published.store(Arc::new(self.view.clone()));
         if !changed.is_empty() {
             (self.announce)();
+            self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(Chore::Look));
         }
         removals
     }
@@ -250,16 +265,22 @@ impl Controller {
     }
 }
 
-/// The topic that a record changes something of, if it is one that this broker must act on.
-fn changed_topic(record: &Record<'_>, image: &Image) -> Option<TopicId> {
-    match record {
-        Record::Topic(record) => Some(record.topic_id),
-        Record::Partition(record) => Some(record.topic_id),
-        Record::PartitionChange(record) => Some(record.topic_id),
-        Record::RemoveTopic(record) => Some(record.topic_id),
-        Record::Config(record) if record.resource_type == ResourceType::Topic as i8 => {
-            image.topic(&record.resource_name).map(|topic| topic.id)
+/// The topics that records change something of, if it is something that this broker must act on.
+fn note_changed(records: &[Record<'_>], image: &Image, changed: &mut BTreeSet<TopicId>) {
+    for record in records {
+        match record {
+            Record::Topic(record) => changed.extend([record.topic_id]),
+            Record::Partition(record) => changed.extend([record.topic_id]),
+            Record::PartitionChange(record) => changed.extend([record.topic_id]),
+            Record::RemoveTopic(record) => changed.extend([record.topic_id]),
+            Record::Config(record) if record.resource_type == ResourceType::Topic as i8 => {
+                changed.extend(image.topic(&record.resource_name).map(|topic| topic.id));
+            }
+            // What a topic does not say itself, the broker's settings say for it.
+            Record::Config(record) if record.resource_type == ResourceType::Broker as i8 => {
+                changed.extend(image.topics().map(|topic| topic.id));
+            }
+            _ => {}
         }
-        _ => None,
     }
 }

@@ -1,16 +1,17 @@
 //! The partitions of this broker on its log directories: opened at the start, made and removed as the image says,
-//! checkpointed while it runs, closed at the end.
+//! closed at the end.
 //!
-//! Belongs to the metadata thread. A partition that cannot be opened is left out with a log line: it answers
+//! Belongs to the metadata thread; the checkpoints of its directories are also written by the housekeeping thread. A partition that cannot be opened is left out with a log line: it answers
 //! KAFKA_STORAGE_ERROR, and the others serve.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use log::{error, info, warn};
 
-use crate::config::{Config, TopicConfig};
+use crate::config::{Config, Settings, TopicConfig};
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Topic};
 use crate::model::{LeaderEpoch, NodeId, PartitionIndex, TimestampMs, TopicId, Uuid};
@@ -19,7 +20,7 @@ use crate::replication::partition::Partition;
 use crate::replication::topic_settings;
 use crate::replication::view::{Hosted, View};
 use crate::storage::Error;
-use crate::storage::directory::{LogDirectory, PartitionState};
+use crate::storage::directory::{Checkpoint, LogDirectory, PartitionState};
 use crate::storage::log::{Identity, Log, LogConfig, Removal};
 
 /// A partition of a topic, by number.
@@ -29,13 +30,11 @@ type Slot = (TopicId, i32);
 pub struct Hosting {
     config: Config,
     cluster_id: String,
-    directories: Vec<LogDirectory>,
+    directories: Arc<[LogDirectory]>,
     directory_ids: Vec<Uuid>,
     /// The directory of the metadata log, where it is none of the log directories (`metadata.log.dir`).
     metadata_apart: Option<LogDirectory>,
     next_number: u64,
-    /// What the checkpoints hold, so that an idle broker writes nothing.
-    checkpointed: Vec<Vec<PartitionState>>,
 }
 
 impl Hosting {
@@ -64,9 +63,13 @@ impl Hosting {
                 removal.run()?;
             }
         }
-        let checkpointed = vec![Vec::new(); directories.len()];
+        let directories = directories.into();
         let (config, next_number) = (config.clone(), 0);
-        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, next_number, checkpointed })
+        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, next_number })
+    }
+
+    pub fn directories(&self) -> &Arc<[LogDirectory]> {
+        &self.directories
     }
 
     /// Where the metadata log is.
@@ -105,7 +108,7 @@ impl Hosting {
     }
 
     fn set_aside_strays(&self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
-        for directory in &self.directories {
+        for directory in self.directories.iter() {
             for (topic, index) in directory.partitions() {
                 let is_known = image.topic(topic).is_some_and(|topic| topic.partition(index.0).is_some());
                 if !is_known && !is_metadata(topic, *index) {
@@ -121,7 +124,7 @@ impl Hosting {
         let mut wanted: Vec<Vec<(Slot, (Identity, LogConfig))>> = self.directories.iter().map(|_| Vec::new()).collect();
         let mut counts: Vec<usize> = self.directories.iter().map(|directory| directory.partitions().len()).collect();
         for topic in image.topics() {
-            let config = self.log_config(&self.topic_config(image, &topic.name));
+            let config = self.log_config(image, &self.topic_config(image, &topic.name));
             for described in &topic.partitions {
                 let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
                 wanted[at].push(((topic.id, described.index), (identity(topic, described), config.clone())));
@@ -144,7 +147,7 @@ impl Hosting {
     /// The directory that has the partition already.
     fn directory_of(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
         let name = (topic.name.to_string(), PartitionIndex(described.index));
-        self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
+        self.directories.iter().position(|directory| directory.has_partition(&name.0, name.1))
     }
 
     /// Makes, changes and removes what the changed topics ask for. The answer is what is left to be unlinked.
@@ -158,14 +161,14 @@ impl Hosting {
         let mut removals = Vec::new();
         for topic_id in changed {
             match view.image.topic_by_id(*topic_id).cloned() {
-                Some(topic) => self.host(view, &topic, now),
+                Some(topic) => self.host(view, &topic, now, random),
                 None => removals.extend(self.remove(view, *topic_id, random)),
             }
         }
         removals
     }
 
-    fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs) {
+    fn host(&mut self, view: &mut View, topic: &Topic, now: TimestampMs, random: fn() -> [u8; 16]) {
         let config = self.topic_config(&view.image, &topic.name);
         let before = view.hosted(topic.id).cloned();
         let mut counts = self.partition_counts(view);
@@ -174,13 +177,15 @@ impl Hosting {
             let existing = before.as_ref().and_then(|before| before.get(described.index as usize)?.clone());
             let partition = match existing {
                 Some(partition) => {
-                    partition.log.set_config(self.log_config(&config));
+                    partition.log.set_config(self.log_config(&view.image, &config));
                     partition.set_rules(topic_settings::rules(&config));
                     Some(partition)
                 }
                 None => {
-                    let directory = &self.directories[emptiest(&mut counts)];
-                    let log = directory.open_log(identity(topic, described), self.log_config(&config), now);
+                    // One that could not be opened before must not begin anew in another directory.
+                    let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
+                    let log_config = self.log_config(&view.image, &config);
+                    let log = open_new(&self.directories[at], topic, described, log_config, now, random);
                     self.lead(topic, described, log, &config)
                 }
             };
@@ -204,7 +209,7 @@ impl Hosting {
 
     /// Which directory a partition's log is in.
     fn at(&self, partition: &Partition) -> Option<usize> {
-        self.directories.iter().position(|directory| partition.log.directory().parent() == Some(directory.path()))
+        self.directories.iter().position(|directory| directory.holds(&partition.log))
     }
 
     /// Takes the leadership of a partition whose log is open.
@@ -232,55 +237,39 @@ impl Hosting {
         let Some(hosted) = view.remove_hosted(topic_id) else { return Vec::new() };
         let mut removals = Vec::new();
         for partition in hosted.iter().flatten() {
-            self.directories.iter().for_each(|directory| directory.forget(&partition.topic, partition.index));
             match partition.log.delete(random()) {
                 Ok(removal) => removals.push(removal),
                 Err(failure) => error!("{failure}"),
             }
+            // Behind the deletion: whoever writes checkpoints at the moment leaves deleted logs out.
+            self.directories.iter().for_each(|directory| directory.forget(&partition.topic, partition.index));
         }
         removals
     }
 
+    fn settings<'a>(&'a self, image: &'a Image) -> Settings<'a> {
+        self.config.settings(image.default_broker_configs(), image.broker_configs(self.config.node_id))
+    }
+
+    /// How long the files of a deleted topic stay.
+    pub fn delete_delay(&self, image: &Image) -> Duration {
+        delete_delay(&TopicConfig::resolve(&self.settings(image), &BTreeMap::new()))
+    }
+
     fn topic_config(&self, image: &Image, topic: &str) -> TopicConfig {
-        let node = self.config.node_id;
-        let settings = self.config.settings(image.default_broker_configs(), image.broker_configs(node));
-        TopicConfig::resolve(&settings, image.topic_configs(topic))
+        TopicConfig::resolve(&self.settings(image), image.topic_configs(topic))
     }
 
-    fn log_config(&self, topic: &TopicConfig) -> LogConfig {
-        topic_settings::log_config(topic, self.config.producer_id_expiration_ms)
-    }
-
-    /// Writes down recovery points, log start offsets and high watermarks; `true` if all directories took them. Blocks.
-    pub fn checkpoint(&mut self, view: &View) -> bool {
-        let mut states: Vec<Vec<PartitionState>> = self.directories.iter().map(|_| Vec::new()).collect();
-        for partition in view.partitions() {
-            if let Some(at) = self.at(partition) {
-                states[at].push(state(partition));
-            }
-        }
-        let mut all = true;
-        for ((directory, states), known) in self.directories.iter().zip(states).zip(&mut self.checkpointed) {
-            if states == *known {
-                continue;
-            }
-            match directory.checkpoint(states.iter().cloned()) {
-                Ok(()) => *known = states,
-                Err(failure) => {
-                    error!("{failure}");
-                    all = false;
-                }
-            }
-        }
-        all
+    fn log_config(&self, image: &Image, topic: &TopicConfig) -> LogConfig {
+        topic_settings::log_config(topic, self.settings(image).long("producer.id.expiration.ms"))
     }
 
     /// Closes every log; `true` if all were closed and checkpointed, so that the directories may be marked as clean.
     /// Blocks.
     pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
         let mut all = true;
-        for directory in &self.directories {
-            let here = |partition: &&Arc<Partition>| partition.log.directory().parent() == Some(directory.path());
+        for directory in self.directories.iter() {
+            let here = |partition: &&Arc<Partition>| directory.holds(&partition.log);
             let partitions: Vec<_> = view.partitions().filter(here).collect();
             let logs: Vec<_> = partitions.iter().map(|partition| &partition.log).collect();
             for (partition, closed) in partitions.iter().zip(directory.close_logs(&logs, now)) {
@@ -290,18 +279,41 @@ impl Hosting {
                 }
             }
         }
-        self.checkpoint(view) && all
+        checkpoint(&self.directories, &Checkpoint::ALL, view) && all
     }
 
     /// Says that everything was closed in order. The last thing to be written. Blocks.
     pub fn mark_clean(&self, view: &View) {
         let epoch = view.image.broker(self.config.node_id).map_or(-1, |broker| broker.epoch);
-        for directory in &self.directories {
+        for directory in self.directories.iter() {
             if let Err(failure) = directory.mark_clean(epoch) {
                 error!("{failure}");
             }
         }
     }
+}
+
+/// Writes these checkpoints of all directories, where they say something new; `true` if all took them. Blocks.
+pub fn checkpoint(directories: &[LogDirectory], which: &[Checkpoint], view: &View) -> bool {
+    let mut all = true;
+    for directory in directories {
+        let is_here = |log: &Log| directory.holds(log) && !log.is_deleted();
+        let here = view.partitions().filter(|partition| is_here(&partition.log));
+        if let Err(failure) = directory.checkpoint(which, here.map(|partition| state(partition))) {
+            error!("{failure}");
+            all = false;
+        }
+    }
+    all
+}
+
+/// `file.delete.delay.ms` as a time to wait.
+pub fn delete_delay(config: &TopicConfig) -> Duration {
+    duration(config.file_delete_delay_ms)
+}
+
+pub fn duration(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }
 
 fn is_metadata(topic: &str, index: PartitionIndex) -> bool {
@@ -310,6 +322,26 @@ fn is_metadata(topic: &str, index: PartitionIndex) -> bool {
 
 fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
     Identity { topic: topic.name.to_string(), partition: PartitionIndex(described.index), topic_id: topic.id }
+}
+
+/// Opens the log of a partition that is new here. What lies there of an earlier topic of that name, which could not be
+/// opened when the topic was deleted, is set aside.
+fn open_new(
+    directory: &LogDirectory,
+    topic: &Topic,
+    described: &metadata::Partition,
+    config: LogConfig,
+    now: TimestampMs,
+    random: fn() -> [u8; 16],
+) -> Result<Log, Error> {
+    match directory.open_log(identity(topic, described), config.clone(), now) {
+        Err(Error::NotOurs { .. }) => {
+            let aside = directory.set_aside_stray(&topic.name, PartitionIndex(described.index), random())?;
+            warn!("{}-{} of an earlier topic is set aside as {}", topic.name, described.index, aside.display());
+            directory.open_log(identity(topic, described), config, now)
+        }
+        opened => opened,
+    }
 }
 
 /// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more.

@@ -2,6 +2,7 @@
 
 pub mod controller;
 pub mod hosting;
+pub mod housekeeping;
 pub mod metadata_log;
 pub mod partition;
 mod quorum_state;

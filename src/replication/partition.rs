@@ -14,7 +14,8 @@ use log::error;
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replication::watch::SharedShards;
-use crate::storage::log::{Appended, Flush, Log, Origin, ReadError, Slice};
+use crate::storage::Error;
+use crate::storage::log::{Appended, Deletion, Flush, Log, Origin, ReadError, Removal, RetentionConfig, Slice};
 
 /// Why an append was refused: an answer of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -160,7 +161,16 @@ impl Partition {
             syncing.again = true;
             return None;
         }
+        self.start_sync(&mut syncing)
+    }
+
+    fn start_sync(&self, syncing: &mut Syncing) -> Option<Flush> {
         match self.log.flush() {
+            // The sync that has just ended had covered everything: it saw a write whose writer was not here yet.
+            Ok(flush) if flush.is_empty() => {
+                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);
+                None
+            }
             Ok(flush) => {
                 syncing.under_way = true;
                 Some(flush)
@@ -189,6 +199,45 @@ impl Partition {
                 self.log.flushed(flush, now);
                 self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);
                 if again { self.begin_sync() } else { None }
+            }
+        }
+    }
+
+    /// Syncs what was written, here and now; `false` if a sync is under way elsewhere. Blocks.
+    pub fn flush(&self, now: TimestampMs) -> bool {
+        let mut next = {
+            let mut syncing = self.syncing();
+            if syncing.under_way {
+                return false;
+            }
+            self.start_sync(&mut syncing)
+        };
+        while let Some(flush) = next {
+            let result = flush.run().map_err(|failure| failure.to_string());
+            next = self.handle_synced(&flush, result, now);
+        }
+        true
+    }
+
+    /// Lets go of the segments that are older, or more, than retention allows; what is left is to unlink them. Blocks.
+    pub fn delete_old_segments(&self, now: TimestampMs, retention: &RetentionConfig) -> Option<Removal> {
+        if self.log.is_offline() {
+            return None;
+        }
+        let delete = || self.log.delete_old_segments(now, self.high_watermark(), retention);
+        let deleted = match delete() {
+            // Where somebody else syncs at the moment, the next look finds it done.
+            Ok(Deletion::SyncFirst) if self.flush(now) => delete(),
+            first => first,
+        };
+        match deleted {
+            Ok(Deletion::Removed(removal)) => Some(removal),
+            Ok(Deletion::Nothing | Deletion::SyncFirst) => None,
+            // It was closed or deleted meanwhile, or has told why it went offline.
+            Err(Error::Offline) => None,
+            Err(failure) => {
+                error!("cannot delete old segments of {}-{}: {failure}", self.topic, self.index);
+                None
             }
         }
     }
@@ -224,5 +273,88 @@ impl Partition {
                 ErrorCode::KafkaStorageError
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::simulated_disk::SimulatedDisk;
+    use crate::model::Uuid;
+    use crate::record::builder::{Builder, Options, Record};
+    use crate::storage::log::{Checkpointed, Identity, LogConfig};
+
+    const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
+
+    fn partition(flush_messages: i64) -> Partition {
+        let identity = Identity { topic: "t".into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
+        let config = LogConfig { flush_messages, ..LogConfig::default() };
+        let disk = Arc::new(SimulatedDisk::default());
+        let log = Log::open(disk, "t-0".into(), config, identity, Checkpointed::default(), NOW).unwrap();
+        Partition::new(1, log, LeaderEpoch(0), Rules::default())
+    }
+
+    fn append(partition: &Partition) -> Offset {
+        let mut builder = Builder::new(Options::default());
+        builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
+        partition.append(9, &builder.build(), NOW).unwrap().last_offset.next()
+    }
+
+    #[test]
+    fn what_is_written_is_committed_where_no_sync_is_asked_for() {
+        let partition = partition(i64::MAX);
+        let end = append(&partition);
+        assert_eq!(partition.is_committed(end), Ok(false));
+        assert!(partition.write_pending(NOW).is_none());
+        assert_eq!(partition.is_committed(end), Ok(true));
+    }
+
+    #[test]
+    fn a_sync_commits_and_the_next_covers_what_came_meanwhile() {
+        let partition = partition(1);
+        let first = append(&partition);
+        let flush = partition.write_pending(NOW).unwrap();
+        let second = append(&partition);
+        assert!(partition.write_pending(NOW).is_none(), "one sync at a time");
+        assert_eq!(partition.is_committed(first), Ok(false));
+        flush.run().unwrap();
+        let next = partition.handle_synced(&flush, Ok(()), NOW).unwrap();
+        assert_eq!((partition.is_committed(first), partition.is_committed(second)), (Ok(true), Ok(false)));
+        assert!(partition.handle_synced(&next, Ok(()), NOW).is_none());
+        assert_eq!(partition.is_committed(second), Ok(true));
+    }
+
+    #[test]
+    fn nothing_is_left_to_sync_when_the_last_one_saw_everything() {
+        let partition = partition(1);
+        append(&partition);
+        let flush = partition.write_pending(NOW).unwrap();
+        let second = append(&partition);
+        assert!(partition.write_pending(NOW).is_none());
+        let covering = partition.log.flush().unwrap();
+        partition.log.flushed(&covering, NOW);
+        assert!(partition.handle_synced(&flush, Ok(()), NOW).is_none());
+        assert_eq!(partition.is_committed(second), Ok(true));
+        append(&partition);
+        assert!(partition.write_pending(NOW).is_some(), "the next write is synced again");
+    }
+
+    #[test]
+    fn a_failed_sync_is_never_tried_again() {
+        let partition = partition(1);
+        let end = append(&partition);
+        let flush = partition.write_pending(NOW).unwrap();
+        append(&partition);
+        assert!(partition.write_pending(NOW).is_none());
+        assert!(partition.handle_synced(&flush, Err("input/output error".into()), NOW).is_none());
+        assert_eq!(partition.is_committed(end), Err(ErrorCode::KafkaStorageError));
+    }
+
+    #[test]
+    fn epochs_are_compared_as_in_kip_320() {
+        let partition = partition(1);
+        assert_eq!(partition.check_leader_epoch(-1), Ok(()));
+        assert_eq!(partition.check_leader_epoch(0), Ok(()));
+        assert_eq!(partition.check_leader_epoch(1), Err(ErrorCode::UnknownLeaderEpoch));
     }
 }

@@ -4,7 +4,7 @@ use crate::config::{CompressionConfig, TopicConfig};
 use crate::model::CompressionType;
 use crate::record::builder::Codec;
 use crate::record::validate::Rules;
-use crate::storage::log::LogConfig;
+use crate::storage::log::{LogConfig, RetentionConfig};
 
 pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
     LogConfig {
@@ -16,6 +16,14 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         flush_messages: topic.flush_messages,
         flush_ms: topic.flush_ms,
         producer_id_expiration_ms,
+    }
+}
+
+pub fn retention(topic: &TopicConfig) -> RetentionConfig {
+    RetentionConfig {
+        delete: topic.cleanup_delete,
+        retention_ms: topic.retention_ms,
+        retention_bytes: topic.retention_bytes,
     }
 }
 

@@ -3,7 +3,7 @@
 //! A shard that wants to wait sets its bit *first* and looks at the partition's state *second*; whoever makes progress
 //! publishes it first and takes the bits second. Whatever the order of the two, the progress is seen or told.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Shards that one process can have: a bit each.
 pub const MAX_SHARDS: usize = 64;
@@ -39,7 +39,10 @@ pub struct SharedShards(AtomicU64);
 impl SharedShards {
     /// Adds a shard; `true` if it was not in.
     pub fn add(&self, shard: ShardId) -> bool {
-        self.0.fetch_or(shard.bit(), Ordering::SeqCst) & shard.bit() == 0
+        let is_new = self.0.fetch_or(shard.bit(), Ordering::SeqCst) & shard.bit() == 0;
+        // What the caller looks at next must not have been read before the bit was set.
+        fence(Ordering::SeqCst);
+        is_new
     }
 
     pub fn remove(&self, shard: ShardId) {
@@ -48,6 +51,8 @@ impl SharedShards {
 
     /// Empties the set and answers what was in it.
     pub fn take(&self) -> Shards {
+        // What the caller has published must be visible before the bits are looked at.
+        fence(Ordering::SeqCst);
         // Reading first keeps the common case, nobody waits, free of a locked instruction.
         if self.0.load(Ordering::SeqCst) == 0 {
             return Shards::default();

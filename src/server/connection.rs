@@ -24,6 +24,8 @@ pub(super) struct Connection {
     pub(super) readable: bool,
     /// The client will send nothing more.
     pub(super) has_ended: bool,
+    /// Everything that it has sent was received: the connection ends when all is answered.
+    pub(super) is_finished: bool,
     /// There may be room to send.
     pub(super) writable: bool,
     /// A range of a file on its way into memory holds up the sending.
@@ -47,6 +49,7 @@ impl Connection {
             slots: Slots::default(),
             readable: true,
             has_ended: false,
+            is_finished: false,
             writable: true,
             reading_cold: false,
             parked: None,
@@ -83,6 +86,11 @@ impl Connection {
         while let Some(answer) = self.slots.pop_ready() {
             self.outbound.push_answer(answer);
         }
+    }
+
+    /// Nothing is asked, or what is owed cannot be sent: a client that does not read is as idle as one that does not ask.
+    pub(super) fn owes_nothing_now(&self) -> bool {
+        self.is_at_rest() || !self.outbound.is_empty()
     }
 
     /// Nothing is asked and nothing is owed.

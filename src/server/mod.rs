@@ -162,7 +162,8 @@ impl Server {
             return self.driver.close(key);
         }
         if self.connections.is_empty() {
-            self.next_idle_check = self.now + self.idle_interval();
+            let never_closes = self.shared.config.connections_max_idle_ms < 0;
+            self.next_idle_check = if never_closes { Instant::NEVER } else { self.now + self.idle_interval() };
         }
         self.connections.insert(key, Connection::new(peer, listener, self.now));
         self.enqueue(key);
@@ -223,8 +224,7 @@ impl Server {
         }
         self.next_idle_check = self.now + self.idle_interval();
         let limit = Duration::from_millis(idle_ms as u64);
-        let is_idle =
-            |connection: &Connection| connection.is_at_rest() && self.now.since(connection.last_active) > limit;
+        let is_idle = |c: &Connection| c.owes_nothing_now() && self.now.since(c.last_active) > limit;
         let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| *key).collect();
         for key in idle {
             self.close(key, None);

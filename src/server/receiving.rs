@@ -143,7 +143,12 @@ fn arrived(
     now: Instant,
 ) -> Result<Option<usize>, Option<Reason>> {
     match received {
-        Ok(0) => Err(None),
+        Ok(0) => {
+            connection.readable = false;
+            connection.is_finished = true;
+            // What was asked before the end is still answered: the client may have closed only its own direction.
+            if connection.is_at_rest() { Err(None) } else { Ok(None) }
+        }
         Ok(length) => {
             connection.last_active = now;
             Ok(Some(length))

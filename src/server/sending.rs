@@ -48,12 +48,17 @@ impl Server {
                 Ok(0) => {
                     return Err(io::Error::new(ErrorKind::UnexpectedEof, "a segment is shorter than its index says"));
                 }
-                Ok(length) => connection.outbound.sent(length),
+                Ok(length) => {
+                    connection.outbound.sent(length);
+                    connection.last_active = self.now;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => connection.writable = false,
                 Err(error) => return Err(error),
             }
         }
-        if was_full && !connection.is_blocked() {
+        if connection.is_finished && connection.is_at_rest() {
+            self.close(key, None);
+        } else if was_full && !connection.is_blocked() {
             self.enqueue(key);
         }
         Ok(())

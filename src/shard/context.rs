@@ -7,11 +7,14 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::model::{ErrorCode, Instant, TimestampMs};
 use crate::replication::controller::{self, Work};
+use crate::replication::housekeeping::{Chore, Chores};
+use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
+use crate::storage::directory::LogDirectory;
 
 /// What the metadata thread tells a parked request: whether its records are committed.
 pub struct Reply {
@@ -31,16 +34,30 @@ pub struct Endpoint {
 pub struct Shared {
     pub config: Config,
     pub view: Arc<ArcSwap<View>>,
+    /// Not to be guessed from outside; the same in every run of a simulation.
+    pub seed: u64,
+    /// In the order of the configuration.
+    pub directories: Arc<[LogDirectory]>,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     controller: controller::Queue,
+    housekeeping: Chores,
 }
 
 impl Shared {
-    pub fn new(config: Config, view: Arc<ArcSwap<View>>, shards: usize, controller: controller::Queue) -> Shared {
-        Shared { config, view, endpoints: OnceLock::new(), shards, mailboxes: OnceLock::new(), controller }
+    pub fn new(
+        config: Config,
+        view: Arc<ArcSwap<View>>,
+        shards: usize,
+        controller: controller::Queue,
+        housekeeping: Chores,
+        directories: Arc<[LogDirectory]>,
+        seed: u64,
+    ) -> Shared {
+        let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
+        Shared { config, view, seed, directories, endpoints, shards, mailboxes, controller, housekeeping }
     }
 
     pub fn shards(&self) -> usize {
@@ -63,6 +80,13 @@ impl Shared {
         }
     }
 
+    /// Tells the shards that wait for a partition that it may have moved.
+    pub fn tell_progress(&self, partition: &Partition) {
+        for shard in partition.waiting.take().iter() {
+            self.mailbox(shard).tell_progress(partition.number);
+        }
+    }
+
     /// The address that clients of a listener are told.
     pub fn endpoint(&self, listener: usize) -> Option<&Endpoint> {
         self.endpoints.get()?.get(listener)
@@ -70,6 +94,10 @@ impl Shared {
 
     pub fn send_to_controller(&self, work: Work) {
         self.controller.send(work);
+    }
+
+    pub fn send_to_housekeeping(&self, chore: Chore) {
+        self.housekeeping.send(chore);
     }
 }
 

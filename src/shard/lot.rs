@@ -3,7 +3,7 @@
 //! A request stays in its place until it is taken; looking at it and leaving it costs nothing. Numbers of partitions
 //! are those of [`Partition`](crate::replication), unique within the process. Belongs to one shard.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::model::Instant;
 use crate::stdx::slab::{Key, Slab};
@@ -18,12 +18,13 @@ struct Parked<P> {
 pub struct Lot<P> {
     parked: Slab<Parked<P>>,
     deadlines: BTreeSet<(Instant, Key)>,
-    watchers: HashMap<u64, Vec<Key>>,
+    /// Partition and who watches it.
+    watchers: BTreeSet<(u64, Key)>,
 }
 
 impl<P> Default for Lot<P> {
     fn default() -> Lot<P> {
-        Lot { parked: Slab::default(), deadlines: BTreeSet::new(), watchers: HashMap::new() }
+        Lot { parked: Slab::default(), deadlines: BTreeSet::new(), watchers: BTreeSet::new() }
     }
 }
 
@@ -46,7 +47,7 @@ impl<P> Lot<P> {
             self.deadlines.insert((deadline, key));
         }
         for partition in watching {
-            self.watchers.entry(partition).or_default().push(key);
+            self.watchers.insert((partition, key));
         }
         key
     }
@@ -60,19 +61,15 @@ impl<P> Lot<P> {
         let parked = self.parked.remove(key)?;
         self.deadlines.remove(&(parked.deadline, key));
         for partition in &parked.watched {
-            if let Some(keys) = self.watchers.get_mut(partition) {
-                keys.retain(|other| *other != key);
-                if keys.is_empty() {
-                    self.watchers.remove(partition);
-                }
-            }
+            self.watchers.remove(&(*partition, key));
         }
         Some(parked.value)
     }
 
     /// Who waits for progress of a partition.
     pub fn watching(&self, partition: u64) -> Vec<Key> {
-        self.watchers.get(&partition).cloned().unwrap_or_default()
+        let all = (partition, Key::FIRST)..=(partition, Key::LAST);
+        self.watchers.range(all).map(|(_, key)| *key).collect()
     }
 
     /// Everyone who waits.

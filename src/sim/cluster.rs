@@ -1,6 +1,6 @@
-//! One simulated broker: its shards, its metadata thread turned by hand, its disk that survives it.
+//! One simulated broker: its shards, its threads of metadata and housekeeping turned by hand, its disk that survives it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,8 +11,10 @@ use crate::config::{Config, Layers};
 use crate::io::driver::Driver;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
-use crate::model::TimestampMs;
+use crate::model::{Instant, Offset, TimestampMs};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
+use crate::replication::partition::Partition;
 use crate::replication::watch::ShardId;
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Shared};
@@ -23,8 +25,13 @@ pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
 /// How far the clock moves in a step.
 const STEP: Duration = Duration::from_micros(200);
 
+thread_local! {
+    /// What the world's clock says, for those who are given a function to ask.
+    static WALL: Cell<TimestampMs> = const { Cell::new(TimestampMs(0)) };
+}
+
 fn wall() -> TimestampMs {
-    TimestampMs(1_767_225_600_000)
+    WALL.get()
 }
 
 /// Identifiers need not be unguessable here, only different from each other: every thread counts its own.
@@ -43,12 +50,16 @@ struct Running {
     servers: Vec<Server>,
     controller: Controller,
     work: Receiver<Work>,
+    housekeeper: Housekeeper,
+    chores: Receiver<Chore>,
+    /// When the housekeeper wants to come again.
+    due: Instant,
 }
 
 /// The broker with its world; it can crash and come back.
 pub(super) struct Cluster {
     pub(super) world: World,
-    disk: SimulatedDisk,
+    pub(super) disk: SimulatedDisk,
     config: Config,
     running: Option<Running>,
     pub(super) steps: u64,
@@ -68,11 +79,22 @@ impl Cluster {
     }
 
     fn boot(&mut self) {
+        self.show_time();
         let disk = Arc::new(self.disk.clone());
         let mut controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).unwrap();
         let (queue, work) = Queue::new();
         let shards = self.config.shards.unwrap_or(1);
-        let shared = Arc::new(Shared::new(self.config.clone(), controller.published(), shards, queue));
+        let (leave_chores, chores) = Chores::new();
+        controller.leave_to(leave_chores.clone());
+        let shared = Arc::new(Shared::new(
+            self.config.clone(),
+            controller.published(),
+            shards,
+            queue,
+            leave_chores,
+            controller.directories(),
+            7,
+        ));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
         shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
         controller.register(&self.config, Vec::new()).unwrap();
@@ -86,13 +108,33 @@ impl Cluster {
             server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
             servers.push(server);
         }
-        self.running = Some(Running { servers, controller, work });
+        let clocks = (self.world.now(), SURROUNDINGS.wall);
+        let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition));
+        let published = controller.published();
+        let housekeeper = Housekeeper::new(self.config.clone(), published, controller.directories(), clocks, announce);
+        let due = self.world.now();
+        self.running = Some(Running { servers, controller, work, housekeeper, chores, due });
     }
 
-    /// Time passes, every shard has a turn, the metadata thread does what it was asked.
+    fn show_time(&self) {
+        WALL.set(self.world.wall());
+        self.disk.set_time(self.world.wall());
+    }
+
+    /// Steps until it is so.
+    pub(super) fn step_until(&mut self, patience_steps: u64, mut is_so: impl FnMut(&Cluster) -> bool) {
+        let until = self.steps + patience_steps;
+        while !is_so(self) {
+            assert!(self.steps < until, "it is not so after {patience_steps} steps");
+            self.step();
+        }
+    }
+
+    /// Time passes, every shard has a turn, the metadata thread does what it was asked, the housekeeper what is due.
     pub(super) fn step(&mut self) {
         self.steps += 1;
         self.world.advance(STEP);
+        self.show_time();
         let Some(running) = &mut self.running else { return };
         for server in &mut running.servers {
             server.turn().unwrap();
@@ -101,6 +143,17 @@ impl Cluster {
         if !work.is_empty() {
             running.controller.step(work);
         }
+        let chores: Vec<_> = running.chores.try_iter().collect();
+        let now = self.world.now();
+        if !chores.is_empty() || running.due <= now {
+            running.due = running.housekeeper.step(chores, now).unwrap_or(Instant::NEVER);
+        }
+    }
+
+    pub(super) fn recovery_point(&self, topic: &str, index: i32) -> Offset {
+        let running = self.running.as_ref().expect("it runs");
+        let view = running.controller.published().load_full();
+        view.partition_by_name(topic, index).expect("it is here").log.recovery_point()
     }
 
     /// Requests that wait on all shards.

@@ -3,4 +3,5 @@
 
 mod client;
 mod cluster;
+mod housekeeping;
 mod stories;

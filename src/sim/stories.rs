@@ -15,16 +15,16 @@ use crate::stdx::random::Random;
 use crate::wire::api::{create_topics, fetch, list_offsets, produce};
 
 const CREATE_TOPICS: i16 = 7;
-const PRODUCE: i16 = 9;
+pub(super) const PRODUCE: i16 = 9;
 const FETCH: i16 = 12;
-const LIST_OFFSETS: i16 = 7;
-const TOPIC: &str = "stream";
+pub(super) const LIST_OFFSETS: i16 = 7;
+pub(super) const TOPIC: &str = "stream";
 
-fn cluster(seed: u64, overrides: &[(&str, &str)]) -> SharedCluster {
+pub(super) fn cluster(seed: u64, overrides: &[(&str, &str)]) -> SharedCluster {
     Rc::new(RefCell::new(Cluster::start(seed, 2, overrides)))
 }
 
-fn create_topic(cluster: &SharedCluster, partitions: i32) {
+pub(super) fn create_topic(cluster: &SharedCluster, partitions: i32) {
     let mut client = Client::connect(&cluster.borrow());
     let topic = create_topics::CreatableTopic {
         name: TOPIC.into(),
@@ -40,23 +40,26 @@ fn create_topic(cluster: &SharedCluster, partitions: i32) {
 
 /// A batch whose records say who wrote them: producer and count.
 fn batch(producer: i64, sequence: i32, records: i32, padding: usize) -> Vec<u8> {
+    batch_at(TimestampMs(1_767_225_600_000), producer, sequence, records, padding)
+}
+
+pub(super) fn batch_at(timestamp: TimestampMs, producer: i64, sequence: i32, records: i32, padding: usize) -> Vec<u8> {
     let options = Options { producer_id: producer, producer_epoch: 0, base_sequence: sequence, ..Options::default() };
     let mut builder = Builder::new(options);
     for record in 0..records {
         let value = format!("{producer}:{}:{}", sequence + record, "x".repeat(padding));
-        let timestamp = TimestampMs(1_767_225_600_000);
         builder.append(&Record { timestamp, key: None, value: Some(value.as_bytes()), headers: &[] });
     }
     builder.build()
 }
 
-fn produce_request(partition: i32, records: &[u8], acks: i16) -> produce::Request<'_> {
+pub(super) fn produce_request(partition: i32, records: &[u8], acks: i16) -> produce::Request<'_> {
     let partition = produce::PartitionProduceData { index: partition, records: Some(records.into()) };
     let topic = produce::TopicProduceData { name: TOPIC.into(), partition_data: vec![partition], ..Default::default() };
     produce::Request { acks, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() }
 }
 
-fn produce_answer(answer: &[u8]) -> (i16, i64) {
+pub(super) fn produce_answer(answer: &[u8]) -> (i16, i64) {
     let response = produce::Response::decode(&mut Reader::new(answer), PRODUCE).unwrap();
     let partition = &response.responses[0].partition_responses[0];
     (partition.error_code, partition.base_offset)
@@ -95,11 +98,15 @@ fn fetched(answer: &[u8]) -> Vec<(i64, String)> {
     found
 }
 
-fn read_all(cluster: &SharedCluster, partition: i32) -> Vec<(i64, String)> {
+pub(super) fn read_all(cluster: &SharedCluster, partition: i32) -> Vec<(i64, String)> {
+    read_from(cluster, partition, 0)
+}
+
+pub(super) fn read_from(cluster: &SharedCluster, partition: i32, start: i64) -> Vec<(i64, String)> {
     let mut client = Client::connect(&cluster.borrow());
     let mut all: Vec<(i64, String)> = Vec::new();
     loop {
-        let from = all.last().map_or(0, |(offset, _)| offset + 1);
+        let from = all.last().map_or(start, |(offset, _)| offset + 1);
         let found = fetched(&client.call(cluster, ApiKey::Fetch, FETCH, &fetch_request(partition, from, 0)));
         if found.is_empty() {
             return all;

@@ -8,6 +8,10 @@ pub struct Key {
 }
 
 impl Key {
+    /// Bounds of all keys in their order.
+    pub const FIRST: Key = Key { index: 0, generation: 0 };
+    pub const LAST: Key = Key { index: u32::MAX, generation: u32::MAX };
+
     /// As one number, for interfaces that carry 64 bits of the caller's.
     pub fn to_u64(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)

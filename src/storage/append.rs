@@ -118,7 +118,7 @@ impl Log {
         let base_offset = writer.next_offset;
         let last_offset = Offset(base_offset.0 + i64::from(batch.last_offset_delta));
         let size = writer.active.size_bytes + writer.pending.bytes.len() as u64;
-        if writer.active.should_roll(config, size, batch, last_offset, now) {
+        if writer.active.should_roll(config, size, batch, last_offset, now, &self.identity) {
             self.write_locked(writer, config)?;
             self.roll(writer, now)?;
         } else if writer.pending.bytes.len() + bytes.len() > MAX_PENDING_BYTES {
@@ -183,7 +183,7 @@ impl Log {
     }
 
     /// Seals the active segment and begins a new one at the next offset. Nothing may be pending.
-    fn roll(&self, writer: &mut Writer, now: TimestampMs) -> Result<(), Error> {
+    pub(super) fn roll(&self, writer: &mut Writer, now: TimestampMs) -> Result<(), Error> {
         let view = self.view.load_full();
         self.finish_active(writer, &view)?;
         self.take_snapshot(writer)?;

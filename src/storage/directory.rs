@@ -8,7 +8,7 @@ use super::error::Error;
 use super::log::{Checkpointed, Flush, Identity, Log, LogConfig, Removal};
 use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
-use crate::io::disk::{Disk, Lock, Open};
+use crate::io::disk::{Disk, Lock, Open, Space};
 use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use std::collections::BTreeMap;
 use std::io::IoSlice;
@@ -39,22 +39,85 @@ pub struct PartitionState {
     pub high_watermark: Offset,
 }
 
+/// The files that keep an offset of each partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Checkpoint {
+    LogStartOffsets,
+    RecoveryPoints,
+    HighWatermarks,
+}
+
+impl Checkpoint {
+    /// In the order in which they are written: a recovery point without its start offset would bring deleted records
+    /// back.
+    pub const ALL: [Checkpoint; 3] =
+        [Checkpoint::LogStartOffsets, Checkpoint::RecoveryPoints, Checkpoint::HighWatermarks];
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Checkpoint::LogStartOffsets => LOG_START_OFFSETS,
+            Checkpoint::RecoveryPoints => RECOVERY_POINTS,
+            Checkpoint::HighWatermarks => HIGH_WATERMARKS,
+        }
+    }
+
+    fn offset_of(self, state: &PartitionState) -> Offset {
+        match self {
+            Checkpoint::LogStartOffsets => state.log_start_offset,
+            Checkpoint::RecoveryPoints => state.recovery_point,
+            Checkpoint::HighWatermarks => state.high_watermark,
+        }
+    }
+}
+
+/// What one checkpoint file should say.
+#[derive(Default)]
+struct Kept {
+    offsets: Offsets,
+    /// The file says something else, so that an idle broker writes nothing.
+    is_changed: bool,
+}
+
 #[derive(Default)]
 struct Checkpoints {
-    recovery_points: Offsets,
-    log_start_offsets: Offsets,
-    high_watermarks: Offsets,
+    kept: [Kept; Checkpoint::ALL.len()],
     /// The files may name partitions that are gone.
     has_forgotten: bool,
 }
 
 impl Checkpoints {
+    fn of(&self, which: Checkpoint) -> &Kept {
+        &self.kept[which as usize]
+    }
+
     fn retain(&mut self, keep: impl Fn(&Name) -> bool) {
-        for offsets in [&mut self.recovery_points, &mut self.log_start_offsets, &mut self.high_watermarks] {
-            let before = offsets.len();
-            offsets.retain(|name, _| keep(name));
-            self.has_forgotten |= offsets.len() < before;
+        for kept in &mut self.kept {
+            let before = kept.offsets.len();
+            kept.offsets.retain(|name, _| keep(name));
+            if kept.offsets.len() < before {
+                kept.is_changed = true;
+                self.has_forgotten = true;
+            }
         }
+    }
+
+    fn note(&mut self, which: Checkpoint, state: &PartitionState) {
+        let kept = &mut self.kept[which as usize];
+        let offset = which.offset_of(state);
+        let name = (state.topic.clone(), state.partition);
+        kept.is_changed |= kept.offsets.insert(name, offset) != Some(offset);
+    }
+
+    /// The new content of the file, if it is another than before.
+    fn take_changed(&mut self, which: Checkpoint) -> Option<String> {
+        let kept = &mut self.kept[which as usize];
+        if !std::mem::take(&mut kept.is_changed) {
+            return None;
+        }
+        let is_told = |offset: Offset| which != Checkpoint::LogStartOffsets || offset.0 > 0;
+        let lines = kept.offsets.iter().filter(|(_, offset)| is_told(**offset));
+        let lines: Vec<_> = lines.map(|((topic, n), offset)| format!("{topic} {n} {offset}")).collect();
+        Some(checkpoint::encode(lines.into_iter()))
     }
 }
 
@@ -66,6 +129,8 @@ pub struct LogDirectory {
     clean: bool,
     clean_broker_epoch: Option<i64>,
     checkpoints: Mutex<Checkpoints>,
+    /// Held while checkpoint files are written, so that an older content never replaces a newer one.
+    writing: Mutex<()>,
     partitions: Vec<Name>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
@@ -86,14 +151,14 @@ impl LogDirectory {
         })?;
         let meta = MetaProperties::read(&*disk, &path)?;
         let (clean, clean_broker_epoch) = take_clean_marker(&*disk, &path)?;
+        // A damaged checkpoint is no reason to stop: recovery then reads more than it would have to.
+        let read = |which: Checkpoint| match read_offsets(&*disk, &path.join(which.file_name())) {
+            Ok(offsets) => Kept { offsets, is_changed: false },
+            Err(_) => Kept { is_changed: true, ..Kept::default() },
+        };
         let mut directory = LogDirectory {
-            checkpoints: Mutex::new(Checkpoints {
-                // A damaged checkpoint is no reason to stop: recovery then reads more than it would have to.
-                recovery_points: read_offsets(&*disk, &path.join(RECOVERY_POINTS)).unwrap_or_default(),
-                log_start_offsets: read_offsets(&*disk, &path.join(LOG_START_OFFSETS)).unwrap_or_default(),
-                high_watermarks: read_offsets(&*disk, &path.join(HIGH_WATERMARKS)).unwrap_or_default(),
-                has_forgotten: false,
-            }),
+            checkpoints: Mutex::new(Checkpoints { kept: Checkpoint::ALL.map(read), has_forgotten: false }),
+            writing: Mutex::default(),
             disk,
             path,
             meta,
@@ -131,6 +196,19 @@ impl LogDirectory {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub fn absolute_path(&self) -> PathBuf {
+        self.disk.absolute(&self.path)
+    }
+
+    /// Of the file system that the directory is on.
+    pub fn space(&self) -> Result<Space, Error> {
+        self.disk.space(&self.path).map_err(Error::io("ask for the space of", &self.path))
+    }
+
+    pub fn holds(&self, log: &Log) -> bool {
+        log.directory().parent() == Some(&self.path)
     }
 
     /// Whose directory it is; `None` if nobody has formatted it.
@@ -174,6 +252,11 @@ impl LogDirectory {
         &self.partitions
     }
 
+    /// Whether a partition has a directory here now.
+    pub fn has_partition(&self, topic: &str, partition: PartitionIndex) -> bool {
+        self.disk.exists(&self.path.join(names::partition_directory(topic, partition)))
+    }
+
     /// Directories that belong to no partition. They do no harm here, but Apache Kafka would not start with them.
     pub fn unknown_directories(&self) -> &[String] {
         &self.unknown
@@ -189,21 +272,22 @@ impl LogDirectory {
         let name = (identity.topic.clone(), identity.partition);
         let clean = self.clean && self.partitions.binary_search(&name).is_ok();
         let checkpoints = self.checkpoints();
-        let of = |offsets: &Offsets| offsets.get(&name).copied().unwrap_or_default();
-        let (log_start_offset, recovery_point) = (of(&checkpoints.log_start_offsets), of(&checkpoints.recovery_points));
+        let of = |which| checkpoints.of(which).offsets.get(&name).copied().unwrap_or_default();
+        let (log_start_offset, recovery_point) = (of(Checkpoint::LogStartOffsets), of(Checkpoint::RecoveryPoints));
         Checkpointed { log_start_offset, recovery_point, clean }
     }
 
     /// The high watermark as it was last written down.
     pub fn high_watermark(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
-        self.checkpoints().high_watermarks.get(&(topic.to_string(), partition)).copied()
+        let name = (topic.to_string(), partition);
+        self.checkpoints().of(Checkpoint::HighWatermarks).offsets.get(&name).copied()
     }
 
     /// Opens or makes one partition's log. Blocks.
     pub fn open_log(&self, identity: Identity, config: LogConfig, now: TimestampMs) -> Result<Log, Error> {
         if self.checkpoints().has_forgotten {
             // The new log may bear the name of one that is gone but still stands in the files.
-            self.checkpoint([])?;
+            self.checkpoint(&Checkpoint::ALL, [])?;
         }
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = self.checkpointed(&identity);
@@ -275,30 +359,31 @@ impl LogDirectory {
         self.checkpoints().retain(|(t, p)| (t.as_str(), *p) != (topic, partition));
     }
 
-    /// Writes the three checkpoints. Partitions that are not named keep what was known of them. Blocks.
-    pub fn checkpoint(&self, states: impl IntoIterator<Item = PartitionState>) -> Result<(), Error> {
-        let checkpoints = &mut *self.checkpoints();
+    /// Writes these checkpoints, where they say something new. Partitions that are not named keep what was known of them;
+    /// `states` is looked at when no partition can be forgotten at the same time. Blocks.
+    pub fn checkpoint(
+        &self,
+        which: &[Checkpoint],
+        states: impl IntoIterator<Item = PartitionState>,
+    ) -> Result<(), Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut checkpoints = self.checkpoints();
         for state in states {
-            let name = (state.topic, state.partition);
-            checkpoints.recovery_points.insert(name.clone(), state.recovery_point);
-            checkpoints.log_start_offsets.insert(name.clone(), state.log_start_offset);
-            checkpoints.high_watermarks.insert(name, state.high_watermark);
+            which.iter().for_each(|which| checkpoints.note(*which, &state));
         }
-        let Checkpoints { recovery_points, log_start_offsets, high_watermarks, has_forgotten } = checkpoints;
-        // The start offsets come first: a recovery point without its start offset would bring deleted records back.
-        let files = [
-            (LOG_START_OFFSETS, &*log_start_offsets),
-            (RECOVERY_POINTS, &*recovery_points),
-            (HIGH_WATERMARKS, &*high_watermarks),
-        ];
-        for (name, offsets) in files {
-            let lines = offsets.iter().filter(|(_, offset)| name != LOG_START_OFFSETS || offset.0 > 0);
-            let lines: Vec<_> = lines.map(|((topic, n), offset)| format!("{topic} {n} {offset}")).collect();
-            let path = self.path.join(name);
-            let text = checkpoint::encode(lines.into_iter());
-            self.disk.replace(&path, text.as_bytes()).map_err(Error::io("write", &path))?;
+        let has_forgotten = std::mem::take(&mut checkpoints.has_forgotten);
+        drop(checkpoints);
+        // A partition that is gone leaves all the files.
+        for which in Checkpoint::ALL.iter().filter(|some| has_forgotten || which.contains(some)) {
+            let Some(text) = self.checkpoints().take_changed(*which) else { continue };
+            let path = self.path.join(which.file_name());
+            self.disk.replace(&path, text.as_bytes()).map_err(|failure| {
+                let mut checkpoints = self.checkpoints();
+                checkpoints.kept[*which as usize].is_changed = true;
+                checkpoints.has_forgotten |= has_forgotten;
+                Error::io("write", &path)(failure)
+            })?;
         }
-        *has_forgotten = false;
         Ok(())
     }
 
@@ -423,7 +508,7 @@ mod tests {
         }
         let ends = ours.close_logs(&logs.iter().collect::<Vec<_>>(), NOW);
         assert!(ends.iter().enumerate().all(|(n, end)| end.as_ref().is_ok_and(|end| end.0 == 2 * n as i64)));
-        ours.checkpoint(logs.iter().map(state)).unwrap();
+        ours.checkpoint(&Checkpoint::ALL, logs.iter().map(state)).unwrap();
         ours.mark_clean(77).unwrap();
         drop((ours, logs));
         disk.crash(Crash::Power);
@@ -458,7 +543,7 @@ mod tests {
         let ours = directory(&disk);
         let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
         drop(ours.open_log(identity(1), LogConfig::default(), NOW).unwrap());
-        ours.checkpoint([state(&log)]).unwrap();
+        ours.checkpoint(&Checkpoint::ALL, [state(&log)]).unwrap();
         drop(log.delete([3; 16]).unwrap());
         disk.create_directories(Path::new("/data/remote")).unwrap();
         ours.set_aside_stray("t", PartitionIndex(1), [4; 16]).unwrap();
@@ -483,7 +568,7 @@ mod tests {
                 testing::put(&log, &testing::batch(&[1], 10, None));
             }
             drop(log.delete_records_before(Offset(5)).unwrap());
-            ours.checkpoint([state(&log)]).unwrap();
+            ours.checkpoint(&Checkpoint::ALL, [state(&log)]).unwrap();
             drop(log.delete([3; 16]).unwrap());
             if restart {
                 drop(ours);
@@ -497,6 +582,32 @@ mod tests {
             let log = directory(&disk).open_log(identity(0), LogConfig::default(), NOW).unwrap();
             assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(0), Offset(1)));
         }
+    }
+
+    #[test]
+    fn checkpoints_are_written_where_they_say_something_new() {
+        let disk = SimulatedDisk::default();
+        let ours = directory(&disk);
+        let log = ours.open_log(identity(0), LogConfig::default(), NOW).unwrap();
+        testing::put(&log, &testing::batch(&[1], 10, None));
+        let syncs = || disk.writes_and_syncs().1;
+        ours.checkpoint(&[Checkpoint::HighWatermarks], [state(&log)]).unwrap();
+        assert!(disk.exists(Path::new("/data/replication-offset-checkpoint")));
+        assert!(!disk.exists(Path::new("/data/recovery-point-offset-checkpoint")));
+        let before = syncs();
+        ours.checkpoint(&[Checkpoint::HighWatermarks], [state(&log)]).unwrap();
+        assert_eq!(syncs(), before, "nothing is new");
+        disk.fail_syncs(true);
+        let moved = PartitionState { high_watermark: Offset(7), ..state(&log) };
+        assert!(ours.checkpoint(&[Checkpoint::HighWatermarks], [moved]).is_err());
+        disk.fail_syncs(false);
+        ours.checkpoint(&[Checkpoint::HighWatermarks], []).unwrap();
+        drop((log, ours));
+        assert_eq!(
+            directory(&disk).high_watermark("t", PartitionIndex(0)),
+            Some(Offset(7)),
+            "what failed is made up for"
+        );
     }
 
     #[test]

@@ -129,12 +129,19 @@ impl Log {
     /// caller keeps it below the high watermark.
     pub fn delete_records_before(&self, offset: Offset) -> Result<Removal, Error> {
         let mut writer = self.lock_writer()?;
-        let view = self.view.load_full();
+        let view = self.view.load();
         let offset = offset.min(view.end_offset);
-        let mut removal = Removal { disk: self.disk.clone(), files: Vec::new(), directory: None };
         if offset <= view.log_start_offset {
-            return Ok(removal);
+            return Ok(Removal { disk: self.disk.clone(), files: Vec::new(), directory: None });
         }
+        self.drop_segments_below(&mut writer, offset)
+    }
+
+    /// Moves the start of the log up to the offset, if it is below, and takes out the segments below it.
+    pub(super) fn drop_segments_below(&self, writer: &mut Writer, offset: Offset) -> Result<Removal, Error> {
+        let view = self.view.load_full();
+        let offset = offset.max(view.log_start_offset);
+        let mut removal = Removal { disk: self.disk.clone(), files: Vec::new(), directory: None };
         let keep_from = view.floor(offset);
         let (gone, kept) = view.segments.split_at(keep_from);
         self.view.store(Arc::new(View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() }));
@@ -146,8 +153,8 @@ impl Log {
         }
         let epochs = self.epochs.load().cut_from_start(offset);
         if epochs != **self.epochs.load() {
-            let stored = self.store_epochs(&mut writer, epochs);
-            stored.map_err(|error| self.fail(&mut writer, error))?;
+            let stored = self.store_epochs(writer, epochs);
+            stored.map_err(|error| self.fail(writer, error))?;
         }
         Ok(removal)
     }
@@ -187,6 +194,7 @@ impl Log {
     pub fn delete(&self, unique: [u8; 16]) -> Result<Removal, Error> {
         let _writer = self.writer.lock().map_err(|_| Error::Offline)?;
         self.set_offline();
+        self.deleted.store(true, Ordering::Release);
         let name = names::deleted_directory(&self.identity.topic, self.identity.partition, unique);
         let aside = self.directory.with_file_name(name);
         self.disk.rename(&self.directory, &aside).map_err(Error::io("rename", &self.directory))?;

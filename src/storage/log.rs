@@ -13,6 +13,7 @@ use super::index;
 use super::names;
 pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
 use super::view::View;
 use super::writer::Writer;
@@ -76,13 +77,12 @@ impl LogConfig {
         (self.segment_index_bytes as usize / index::TIME_ENTRY_BYTES).saturating_sub(1).max(1)
     }
 
-    /// Spreads the rolling of many partitions; the same for a segment whenever it is asked.
-    pub(super) fn jitter_ms(&self, base_offset: Offset) -> i64 {
-        /// A multiplier that mixes well (2^64 divided by the golden ratio).
-        const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
+    /// How long a segment may wait for its roll. The jitter spreads the rolling of many partitions that began together;
+    /// it is the same for a segment whenever it is asked, where Kafka draws it when it makes or opens the segment.
+    pub(super) fn roll_after_ms(&self, of: &Identity, base_offset: Offset) -> i64 {
         let bound = self.segment_jitter_ms.min(self.segment_ms).max(0) as u64;
-        let mixed = (base_offset.0 as u64 ^ 0x5bd1).wrapping_mul(MIX) >> 16;
-        if bound == 0 { 0 } else { (mixed % bound) as i64 }
+        let jitter_ms = if bound == 0 { 0 } else { (of.mixed_with(base_offset) % bound) as i64 };
+        self.segment_ms.saturating_sub(jitter_ms)
     }
 }
 
@@ -92,6 +92,18 @@ pub struct Identity {
     pub topic: String,
     pub partition: PartitionIndex,
     pub topic_id: TopicId,
+}
+
+impl Identity {
+    /// A number that looks like chance, another one for each partition and each of its offsets (FNV-1a).
+    fn mixed_with(&self, offset: Offset) -> u64 {
+        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+        const PRIME: u64 = 0x0000_0100_0000_01b3;
+        let (partition, offset) = (self.partition.0.to_be_bytes(), offset.0.to_be_bytes());
+        let bytes = self.topic.as_bytes().iter().chain(&partition).chain(&offset);
+        let mixed = bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME));
+        mixed ^ (mixed >> 32)
+    }
 }
 
 /// What the checkpoints of the log directory say about a log.
@@ -117,6 +129,7 @@ pub struct Log {
     /// The version of the directory's names that is on the platter.
     pub(super) names_synced: AtomicU64,
     pub(super) offline: AtomicBool,
+    pub(super) deleted: AtomicBool,
     pub(super) writer: Mutex<Writer>,
 }
 
@@ -157,6 +170,11 @@ impl Log {
 
     pub fn is_offline(&self) -> bool {
         self.offline.load(Ordering::Acquire)
+    }
+
+    /// Its directory is on the way out, and its name may be another log's.
+    pub fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::Acquire)
     }
 
     pub fn config(&self) -> Arc<LogConfig> {

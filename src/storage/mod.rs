@@ -18,6 +18,7 @@ mod names;
 mod open;
 mod producers;
 mod read;
+mod retention;
 mod search;
 mod segment;
 mod snapshot;
@@ -25,6 +26,8 @@ mod snapshot;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_rolling;
 mod view;
 mod writer;
 

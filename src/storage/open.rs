@@ -429,6 +429,7 @@ impl<'a> Opening<'a> {
             last_flush_ms: AtomicI64::new(self.now.0),
             names_synced: AtomicU64::new(0),
             offline: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
             writer: Mutex::new(writer),
         })
     }

@@ -21,6 +21,8 @@ pub struct Slice {
     pub base_offset: Offset,
     /// Bytes from the position on that could be read with no limit on bytes, within this segment.
     pub available_bytes: u64,
+    /// More that may be read lies in the next segment.
+    pub is_followed: bool,
 }
 
 impl fmt::Debug for Slice {
@@ -118,6 +120,7 @@ impl Log {
             length: wanted.min(available_bytes),
             base_offset: Offset(first.header.base_offset),
             available_bytes,
+            is_followed: up_to > view.segment_end_offset(at),
         }))
     }
 

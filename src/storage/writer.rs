@@ -3,7 +3,7 @@
 
 use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
-use super::log::LogConfig;
+use super::log::{Identity, LogConfig};
 use super::producers::Producers;
 use crate::io::disk::File;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
@@ -120,6 +120,7 @@ impl Active {
         batch: &Header,
         last: Offset,
         now: TimestampMs,
+        identity: &Identity,
     ) -> bool {
         // Rolling an empty segment would make one of the same name.
         if size_bytes == 0 {
@@ -131,7 +132,7 @@ impl Active {
         };
         let (offset_entries, time_entries) = self.index_lengths;
         size_bytes + batch.size_bytes() as u64 > config.segment_bytes()
-            || waited_ms > config.segment_ms.saturating_sub(config.jitter_ms(self.base_offset))
+            || waited_ms > config.roll_after_ms(identity, self.base_offset)
             || offset_entries >= config.max_offset_entries()
             || time_entries >= config.max_time_entries()
             || last.0 - self.base_offset.0 > i64::from(i32::MAX)

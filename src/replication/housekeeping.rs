@@ -1,0 +1,219 @@
+//! What a broker does by the clock and nobody waits for: retention, flushes by time, checkpoints, forgetting silent
+//! producers, unlinking what was deleted.
+//!
+//! On a thread of its own, because nearly all of it blocks, so that neither a shard nor a change of metadata ever waits
+//! for it. It sees what everyone sees, the published [`View`], and changes nothing in it. Driven by
+//! [`Housekeeper::step`], so that a simulation can turn it by hand. Each task begins after Kafka's
+//! `log.initial.task.delay.ms`.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use log::{error, info};
+
+use crate::config::{Config, TopicConfig};
+use crate::model::{Instant, TimestampMs};
+use crate::replication::hosting;
+use crate::replication::partition::Partition;
+use crate::replication::topic_settings;
+use crate::replication::view::View;
+use crate::storage::directory::{Checkpoint, LogDirectory};
+use crate::storage::log::Removal;
+
+/// However small a topic's `flush.ms` is, an idle log is looked at no more often.
+const LEAST_FLUSH_PERIOD: Duration = Duration::from_millis(50);
+
+/// What the housekeeping thread is told.
+pub enum Chore {
+    /// Files that nobody needs any more, to be unlinked after this time.
+    Unlink(Removal, Duration),
+    /// Partitions came or went, or their configuration changed.
+    Look,
+    Stop,
+}
+
+/// Where chores are left.
+#[derive(Clone)]
+pub struct Chores(Sender<Chore>);
+
+impl Chores {
+    pub fn new() -> (Chores, Receiver<Chore>) {
+        let (sender, receiver) = channel();
+        (Chores(sender), receiver)
+    }
+
+    pub fn send(&self, chore: Chore) {
+        // Fails only when the broker stops; the next start removes what is left over.
+        let _ = self.0.send(chore);
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Task {
+    Retention,
+    Flush,
+    ExpireProducers,
+    Checkpoint(&'static [Checkpoint]),
+}
+
+#[derive(Clone, Copy)]
+struct Scheduled {
+    task: Task,
+    /// `None`: not at the moment.
+    period: Option<Duration>,
+    due: Instant,
+}
+
+/// See the module.
+pub struct Housekeeper {
+    config: Config,
+    published: Arc<ArcSwap<View>>,
+    directories: Arc<[LogDirectory]>,
+    wall: fn() -> TimestampMs,
+    /// Called when a partition may have moved its high watermark.
+    announce: Box<dyn Fn(&Partition) + Send>,
+    tasks: Vec<Scheduled>,
+    removals: Vec<(Instant, Removal)>,
+}
+
+impl Housekeeper {
+    pub fn new(
+        config: Config,
+        published: Arc<ArcSwap<View>>,
+        directories: Arc<[LogDirectory]>,
+        (now, wall): (Instant, fn() -> TimestampMs),
+        announce: Box<dyn Fn(&Partition) + Send>,
+    ) -> Housekeeper {
+        let tasks = tasks(&config, now);
+        Housekeeper { config, published, directories, wall, announce, tasks, removals: Vec::new() }
+    }
+
+    /// Works until it is told to stop.
+    pub fn run(&mut self, chores: &Receiver<Chore>, clock: fn() -> Instant) {
+        let mut new = vec![Chore::Look];
+        while let Some(due) = self.step(new, clock()) {
+            new = match chores.recv_timeout(due.since(clock())) {
+                Ok(first) => std::iter::once(first).chain(chores.try_iter()).collect(),
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+        }
+    }
+
+    /// Takes the new chores and does what is due; when to come again, or `None` if it was told to stop. Blocks.
+    pub fn step(&mut self, chores: Vec<Chore>, now: Instant) -> Option<Instant> {
+        let mut looks = false;
+        for chore in chores {
+            match chore {
+                Chore::Unlink(removal, delay) => self.removals.push((now + delay, removal)),
+                Chore::Look => looks = true,
+                Chore::Stop => return None,
+            }
+        }
+        if looks {
+            self.schedule_flush(now);
+        }
+        for at in 0..self.tasks.len() {
+            let Scheduled { task, period, due } = self.tasks[at];
+            if let Some(period) = period.filter(|_| due <= now) {
+                self.tasks[at].due = now + period;
+                self.perform(task, now);
+            }
+        }
+        self.unlink(now);
+        let tasks = self.tasks.iter().filter(|task| task.period.is_some()).map(|task| task.due);
+        tasks.chain(self.removals.iter().map(|(due, _)| *due)).min().or(Some(Instant::NEVER))
+    }
+
+    fn perform(&mut self, task: Task, now: Instant) {
+        let view = self.published.load_full();
+        match task {
+            Task::Retention => self.delete_old_segments(&view, now),
+            Task::Flush => self.flush(&view),
+            Task::ExpireProducers => self.expire_producers(&view),
+            Task::Checkpoint(which) => drop(hosting::checkpoint(&self.directories, which, &view)),
+        }
+    }
+
+    /// `LogManager.cleanupLogs`; what it takes out is unlinked after the topic's `file.delete.delay.ms`.
+    fn delete_old_segments(&mut self, view: &View, now: Instant) {
+        let image = &view.image;
+        let dynamic = image.broker_configs(self.config.node_id);
+        let settings = self.config.settings(image.default_broker_configs(), dynamic);
+        for topic in image.topics() {
+            let Some(hosted) = view.hosted(topic.id) else { continue };
+            let config = TopicConfig::resolve(&settings, image.topic_configs(&topic.name));
+            let retention = topic_settings::retention(&config);
+            for partition in hosted.iter().flatten() {
+                let removal = partition.delete_old_segments((self.wall)(), &retention);
+                (self.announce)(partition);
+                let Some(removal) = removal.filter(|removal| !removal.is_empty()) else { continue };
+                let start = partition.log.log_start_offset();
+                info!("{}-{}: old segments were deleted, the log begins at {start}", topic.name, partition.index);
+                self.removals.push((now + hosting::delete_delay(&config), removal));
+            }
+        }
+    }
+
+    /// `flush.ms` of logs that nobody writes to at the moment; a write looks for itself.
+    fn flush(&self, view: &View) {
+        for partition in view.partitions() {
+            let now = (self.wall)();
+            if !partition.log.is_offline() && partition.log.wants_sync(now) {
+                partition.flush(now);
+                (self.announce)(partition);
+            }
+        }
+    }
+
+    fn expire_producers(&self, view: &View) {
+        for partition in view.partitions().filter(|partition| !partition.log.is_offline()) {
+            // Fails only if the log went offline, which was told where it happened.
+            let _ = partition.log.expire_producers((self.wall)());
+        }
+    }
+
+    /// As often as the smallest `flush.ms` on this broker asks for, not at all where no topic has one.
+    fn schedule_flush(&mut self, now: Instant) {
+        let view = self.published.load();
+        let flush_ms = view.partitions().map(|partition| partition.log.config().flush_ms).min();
+        let flush_ms = flush_ms.filter(|flush_ms| *flush_ms < i64::MAX);
+        let period = flush_ms.map(|ms| hosting::duration(ms).max(LEAST_FLUSH_PERIOD));
+        for scheduled in self.tasks.iter_mut().filter(|scheduled| scheduled.task == Task::Flush) {
+            if scheduled.period != period {
+                *scheduled = Scheduled { task: Task::Flush, period, due: now + period.unwrap_or_default() };
+            }
+        }
+    }
+
+    fn unlink(&mut self, now: Instant) {
+        let (due, waiting) = std::mem::take(&mut self.removals).into_iter().partition(|(due, _)| *due <= now);
+        self.removals = waiting;
+        let due: Vec<(Instant, Removal)> = due;
+        for (_, removal) in due {
+            if let Err(failure) = removal.run() {
+                error!("{failure}");
+            }
+        }
+    }
+}
+
+fn tasks(config: &Config, now: Instant) -> Vec<Scheduled> {
+    let first = now + hosting::duration(config.log_initial_task_delay_ms);
+    // 0 switches a checkpoint off; Kafka would write it once.
+    let every =
+        |task, ms: i64| Scheduled { task, period: Some(hosting::duration(ms)).filter(|p| !p.is_zero()), due: first };
+    const STARTS: &[Checkpoint] = &[Checkpoint::LogStartOffsets];
+    // A recovery point without its start offset would bring deleted records back.
+    const RECOVERY: &[Checkpoint] = &[Checkpoint::LogStartOffsets, Checkpoint::RecoveryPoints];
+    vec![
+        every(Task::Retention, config.log_retention_check_interval_ms),
+        Scheduled { task: Task::Flush, period: None, due: first },
+        every(Task::ExpireProducers, config.producer_id_expiration_check_interval_ms),
+        every(Task::Checkpoint(STARTS), config.log_flush_start_offset_checkpoint_interval_ms),
+        every(Task::Checkpoint(RECOVERY), config.log_flush_offset_checkpoint_interval_ms),
+        every(Task::Checkpoint(&[Checkpoint::HighWatermarks]), config.high_watermark_checkpoint_interval_ms),
+    ]
+}
