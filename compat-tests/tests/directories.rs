@@ -12,7 +12,7 @@ use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Context, Result, ensure};
 use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const CODECS: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
 const RECORDS: usize = 50;
@@ -70,7 +70,19 @@ fn there_and_back(setup: &Setup, first: &Setup, quorum: Quorum, end: End) -> Res
         broker.hand_over(if kafka_is_next { &kafka } else { &subject })?;
     }
     story.check(&broker)?;
+    let asked = setup.overrides.iter().any(|(key, _)| key == "metadata.log.max.record.bytes.between.snapshots");
+    ensure!(!asked || has_snapshot(&broker)?, "no broker made a snapshot: the test does not test what it says");
     Ok(broker)
+}
+
+/// Whether a snapshot stands for a part of the metadata log.
+fn has_snapshot(broker: &Broker) -> Result<bool> {
+    let mut found = false;
+    for entry in std::fs::read_dir(broker.data().join("__cluster_metadata-0"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        found |= name.ends_with(".checkpoint") && !name.starts_with("00000000000000000000-");
+    }
+    Ok(found)
 }
 
 /// A directory that `kafka-storage` has formatted and nobody has used.
@@ -100,6 +112,8 @@ struct Story {
 /// An idempotent producer that outlives every broker, with batches of one record.
 struct Sequence {
     producer_id: i64,
+    /// A producer whose records are older than a day is forgotten at a restart.
+    timestamp: i64,
     next: i32,
 }
 
@@ -115,7 +129,8 @@ impl Story {
         }
         create(&mut raw, SEQUENCE)?;
         let producer_id = new_producer_id(&mut raw)?;
-        let sequence = Sequence { producer_id, next: 0 };
+        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+        let sequence = Sequence { producer_id, timestamp, next: 0 };
         Ok(Story { topics, created: Vec::new(), sequence, producer_ids: vec![producer_id] })
     }
 
@@ -160,7 +175,8 @@ impl Story {
 impl Sequence {
     fn batch(&self, sequence: i32) -> Vec<u8> {
         let value = format!("record {sequence}");
-        let batch = Batch { producer_id: self.producer_id, producer_epoch: 0, ..Batch::of(&[value.as_bytes()]) };
+        let (producer_id, timestamp) = (self.producer_id, self.timestamp);
+        let batch = Batch { producer_id, producer_epoch: 0, timestamp, ..Batch::of(&[value.as_bytes()]) };
         Batch { base_sequence: sequence, ..batch }.encode()
     }
 
@@ -172,9 +188,9 @@ impl Sequence {
         Ok(())
     }
 
-    /// The last five batches are known again, and no sequence may be left out.
+    /// The last batch is known again, which is what a producer snapshot keeps, and no sequence may be left out.
     fn check(&self, raw: &mut Raw) -> Result<()> {
-        for sequence in (self.next - 5).max(0)..self.next {
+        for sequence in (self.next - 1).max(0)..self.next {
             let answer = raw.produce(SEQUENCE, self.batch(sequence))?;
             let found = (answer.error_code, answer.base_offset);
             ensure!(found == (0, i64::from(sequence)), "the repeated sequence {sequence} was answered with {found:?}");

@@ -320,6 +320,39 @@ fn leaders_and_directories_are_spread() {
     assert!(partitions.iter().all(|p| p.replicas[0] != p.replicas[1]));
 }
 
+/// What Apache Kafka leaves after a crash and a start that did not come far (KIP-966).
+#[test]
+fn the_last_known_leader_leads_again() {
+    let mut image = fresh();
+    let decision = create(&image, &[topic("a", 1, 1)], false);
+    commit(&mut image, &decision.records);
+    let topic_id = image.topic("a").unwrap().id;
+    let abandoned = record::PartitionChangeRecord {
+        partition_id: 0,
+        topic_id,
+        leader: NO_LEADER,
+        isr: Some(vec![]),
+        eligible_leader_replicas: Some(vec![]),
+        last_known_elr: Some(vec![1]),
+        leader_recovery_state: 1,
+        ..Default::default()
+    };
+    commit(&mut image, &[Record::PartitionChange(abandoned)]);
+    start(&mut image, false);
+    let partition = image.partition(topic_id, 0).unwrap();
+    assert_eq!((partition.leader, &*partition.isr, partition.leader_recovery_state), (1, &[1][..], 0));
+    assert!(partition.last_known_elr.is_empty() && partition.eligible_leader_replicas.is_empty());
+}
+
+#[test]
+fn a_broker_that_stops_is_fenced_once() {
+    let mut image = fresh();
+    let records = fence_broker(&image, 1);
+    commit(&mut image, &records);
+    assert!(image.broker(1).unwrap().fenced);
+    assert!(fence_broker(&image, 1).is_empty() && fence_broker(&image, 7).is_empty());
+}
+
 #[test]
 fn producer_ids_come_in_blocks_until_there_are_none() {
     let mut image = fresh();

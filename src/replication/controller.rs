@@ -14,7 +14,7 @@ use log::{error, info};
 use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
-use crate::model::{ErrorCode, TimestampMs, TopicId, Uuid};
+use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::Hosting;
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
@@ -104,7 +104,7 @@ impl Controller {
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
-        let (log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), hosting.voter(), now)?;
+        let (log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), NodeId(config.node_id), now)?;
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         if view.image.offset() < 0 {

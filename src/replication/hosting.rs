@@ -74,18 +74,8 @@ impl Hosting {
 
     /// Where the metadata log is.
     pub fn metadata_directory(&self) -> &Path {
-        self.holds_metadata().path()
-    }
-
-    fn holds_metadata(&self) -> &LogDirectory {
         let here = self.config.log_dirs.iter().position(|path| *path == self.config.metadata_log_dir);
-        self.metadata_apart.as_ref().unwrap_or(&self.directories[here.unwrap_or(0)])
-    }
-
-    /// This node as the only voter of the metadata quorum.
-    pub fn voter(&self) -> metadata_log::Voter {
-        let directory_id = self.holds_metadata().meta().and_then(|meta| meta.directory_id);
-        metadata_log::Voter { voter_id: self.config.node_id, voter_directory_id: directory_id.unwrap_or_default() }
+        self.metadata_apart.as_ref().unwrap_or(&self.directories[here.unwrap_or(0)]).path()
     }
 
     pub fn cluster_id(&self) -> &str {

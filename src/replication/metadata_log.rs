@@ -16,9 +16,8 @@ use crate::metadata::{Image, Record, record_version};
 use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use crate::record::builder::{self, Builder, Options};
 use crate::record::control::{self, ControlType};
-use crate::record::control_messages::leader_change_message::LeaderChangeMessage;
-pub use crate::record::control_messages::leader_change_message::Voter;
-use crate::replication::quorum_state::{self, KRAFT_VERSION_1, QuorumState};
+use crate::record::control_messages::leader_change_message::{LeaderChangeMessage, Voter};
+use crate::replication::quorum_state::{self, QuorumState};
 use crate::replication::replay::{self, MAX_BATCH_BYTES, Replayed};
 use crate::storage::log::{Checkpointed, Identity, Log, LogConfig, Origin};
 use crate::storage::{AppendError, Error};
@@ -39,7 +38,7 @@ impl MetadataLog {
     pub fn open(
         disk: Arc<dyn Disk>,
         log_directory: &Path,
-        voter: Voter,
+        node_id: NodeId,
         now: TimestampMs,
     ) -> Result<(MetadataLog, Image), Error> {
         let directory = log_directory.join(DIRECTORY);
@@ -48,13 +47,12 @@ impl MetadataLog {
         let log = Log::open(disk.clone(), directory.clone(), config, identity, Checkpointed::default(), now)?;
         let replayed = replay::replay(&*disk, &log)?;
         let found = quorum_state::read(&*disk, &directory);
-        let node_id = NodeId(voter.voter_id);
         check_voters(&directory, node_id, &found, &replayed)?;
         let known = log.latest_epoch().unwrap_or_default().max(found.epoch).max(replayed.snapshot_epoch);
         let epoch = LeaderEpoch(known.0 + 1);
         quorum_state::write(&*disk, &directory, node_id, epoch, replayed.kraft_version)?;
         let metadata_log = MetadataLog { log, epoch };
-        let written = metadata_log.append_leader_change(voter, replayed.kraft_version, now);
+        let written = metadata_log.append_leader_change(node_id, now);
         written.map_err(AppendError::into_error)?;
         let mut image = replayed.image;
         if image.in_transaction() {
@@ -71,18 +69,17 @@ impl MetadataLog {
         self.log.log_end_offset()
     }
 
-    fn append_leader_change(&self, voter: Voter, kraft_version: i16, now: TimestampMs) -> Result<(), AppendError> {
-        // Directories of voters came with the voters' own records (KIP-853).
-        let version = kraft_version.clamp(0, KRAFT_VERSION_1);
-        let voter = if version == 0 { Voter { voter_directory_id: Uuid::ZERO, ..voter } } else { voter };
+    /// In version 0 of the message, whatever the kraft.version: Apache Kafka 4.3 reads no other.
+    fn append_leader_change(&self, node_id: NodeId, now: TimestampMs) -> Result<(), AppendError> {
+        let voter = Voter { voter_id: node_id.0, ..Voter::default() };
         let message = LeaderChangeMessage {
-            version,
-            leader_id: voter.voter_id,
+            leader_id: node_id.0,
             voters: vec![voter.clone()],
             granting_voters: vec![voter],
+            ..LeaderChangeMessage::default()
         };
         let mut value = Vec::new();
-        message.encode(&mut value, version).map_err(|error| AppendError::InvalidRecord(error.to_string()))?;
+        message.encode(&mut value, 0).map_err(|error| AppendError::InvalidRecord(error.to_string()))?;
         let batch = control::control_batch(Options::default(), now, ControlType::LeaderChange, &value);
         self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
         self.log.write_pending(now)?;

@@ -13,7 +13,7 @@ const FILE_NAME: &str = "quorum-state";
 /// It has a few hundred bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 /// `KRaftVersion.KRAFT_VERSION_1`: voters stand in the log.
-pub const KRAFT_VERSION_1: i16 = 1;
+const KRAFT_VERSION_1: i16 = 1;
 
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

@@ -175,3 +175,156 @@ impl Replayed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::fresh_cluster;
+    use crate::metadata::record::TopicRecord;
+    use crate::model::{NodeId, TimestampMs, Uuid};
+    use crate::record::builder::{self, Builder, Options};
+    use crate::record::control::control_batch;
+    use crate::record::control_messages::snapshot_footer_record::SnapshotFooterRecord;
+    use crate::record::control_messages::snapshot_header_record::SnapshotHeaderRecord;
+    use crate::record::control_messages::voters_record::Voter;
+    use crate::replication::metadata_log::{self, MetadataLog};
+    use std::io::IoSlice;
+    use std::sync::Arc;
+
+    use crate::io::disk::Open;
+    use crate::io::simulated_disk::SimulatedDisk;
+
+    const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
+    const DATA: &str = "/data";
+
+    fn control(kind: ControlType, message: &impl for<'a> Message<'a>) -> Vec<u8> {
+        let mut value = Vec::new();
+        message.encode(&mut value, 0).unwrap();
+        control_batch(Options::default(), NOW, kind, &value)
+    }
+
+    fn data(records: &[Record<'_>]) -> Vec<u8> {
+        let mut builder = Builder::new(Options::default());
+        for record in records {
+            let mut value = Vec::new();
+            record.encode(&mut value, crate::metadata::record_version(record, 30)).unwrap();
+            builder.append(&builder::Record { timestamp: NOW, value: Some(&value), ..Default::default() });
+        }
+        builder.build()
+    }
+
+    fn topic(name: &'static str) -> Record<'static> {
+        Record::Topic(TopicRecord { name: name.into(), topic_id: Uuid([name.len() as u8; 16]) })
+    }
+
+    fn snapshot(voters: &[i32], records: &[Record<'_>]) -> Vec<u8> {
+        let voter = |id: &i32| Voter { voter_id: *id, ..Voter::default() };
+        let voters = VotersRecord { version: 0, voters: voters.iter().map(voter).collect() };
+        let mut value = Vec::new();
+        voters.encode(&mut value, 0).unwrap();
+        [
+            control(ControlType::SnapshotHeader, &SnapshotHeaderRecord::default()),
+            control(ControlType::KRaftVersion, &KRaftVersionRecord { version: 0, kraft_version: 1 }),
+            control_batch(Options::default(), NOW, ControlType::KRaftVoters, &value),
+            data(records),
+            control(ControlType::SnapshotFooter, &SnapshotFooterRecord::default()),
+        ]
+        .concat()
+    }
+
+    fn put(disk: &SimulatedDisk, name: &str, bytes: &[u8]) {
+        let directory = Path::new(DATA).join(metadata_log::DIRECTORY);
+        disk.create_directories(&directory).unwrap();
+        let file = disk.open(&directory.join(name), Open::Create).unwrap();
+        file.set_size(0).unwrap();
+        file.write_at(&[IoSlice::new(bytes)], 0).unwrap();
+    }
+
+    fn open(disk: &SimulatedDisk) -> Result<(MetadataLog, Image), Error> {
+        MetadataLog::open(Arc::new(disk.clone()), Path::new(DATA), NodeId(1), NOW)
+    }
+
+    fn state(disk: &SimulatedDisk) -> String {
+        let path = Path::new(DATA).join(metadata_log::DIRECTORY).join("quorum-state");
+        String::from_utf8(disk.read_small(&path, 1000).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_formatted_directory_keeps_its_kraft_version() {
+        let disk = SimulatedDisk::default();
+        put(&disk, "00000000000000000000-0000000000.checkpoint", &snapshot(&[1], &[]));
+        let (log, image) = open(&disk).unwrap();
+        assert_eq!((image.offset(), log.end_offset()), (-1, Offset(1)), "only the change of the leader");
+        assert!(state(&disk).contains("\"leaderEpoch\":1") && state(&disk).contains("\"data_version\":1"));
+    }
+
+    #[test]
+    fn the_log_goes_on_behind_the_newest_whole_snapshot() {
+        let disk = SimulatedDisk::default();
+        let (log, mut image) = open(&disk).unwrap();
+        log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+        log.append(&[topic("a")], &mut image, NOW).unwrap();
+        let covered = log.end_offset();
+        log.append(&[topic("bb")], &mut image, NOW).unwrap();
+        log.close(NOW).unwrap();
+        let name = |offset: Offset, epoch| format!("{:020}-{epoch:010}.checkpoint", offset.0);
+        // The snapshot calls the first topic by another name: what stands in the log below its end is not replayed.
+        put(&disk, &name(covered, 7), &snapshot(&[1], &[topic("from snapshot")]));
+        let damaged = snapshot(&[1], &[topic("damaged")]);
+        put(&disk, &name(log.end_offset(), 9), &damaged[..damaged.len() - 1]);
+        put(&disk, "00000000000000000999-0000000009.checkpoint.deleted", &damaged);
+        let (_, image) = open(&disk).unwrap();
+        let names: Vec<_> = image.topics().map(|topic| topic.name.to_string()).collect();
+        assert_eq!(names, ["bb", "from snapshot"]);
+        assert!(state(&disk).contains("\"leaderEpoch\":8"), "epochs do not go back behind the snapshot's");
+        assert!(!image.in_transaction());
+    }
+
+    #[test]
+    fn what_the_snapshot_leaves_open_is_refused() {
+        let disk = SimulatedDisk::default();
+        put(&disk, "00000000000000000005-0000000001.checkpoint", &snapshot(&[1], &[]));
+        assert!(open(&disk).is_err_and(|error| error.to_string().contains("before its newest snapshot")));
+    }
+
+    #[test]
+    fn other_voters_keep_their_log() {
+        let disk = SimulatedDisk::default();
+        put(&disk, "00000000000000000000-0000000000.checkpoint", &snapshot(&[1, 2], &[]));
+        assert!(open(&disk).is_err_and(|error| matches!(error, Error::NotOurs { .. })));
+        let static_voters = SimulatedDisk::default();
+        let text = b"{\"leaderEpoch\":4,\"currentVoters\":[{\"voterId\":1},{\"voterId\":2}],\"data_version\":0}";
+        put(&static_voters, "quorum-state", text);
+        assert!(open(&static_voters).is_err_and(|error| matches!(error, Error::NotOurs { .. })));
+    }
+
+    #[test]
+    fn an_open_transaction_is_aborted() {
+        let disk = SimulatedDisk::default();
+        let (log, mut image) = open(&disk).unwrap();
+        let open_transaction = &fresh_cluster(None, 1)[..3];
+        log.append(open_transaction, &mut image, NOW).unwrap();
+        assert!(image.in_transaction());
+        log.close(NOW).unwrap();
+        let (log, image) = open(&disk).unwrap();
+        assert!(!image.in_transaction());
+        log.close(NOW).unwrap();
+        assert_eq!(open(&disk).unwrap().1.features().count(), 0);
+    }
+
+    #[test]
+    fn names_of_snapshots_are_kafkas() {
+        let id = SnapshotId { end_offset: Offset(42), epoch: LeaderEpoch(3) };
+        assert_eq!(parse_name("00000000000000000042-0000000003.checkpoint"), Some(id));
+        for wrong in [
+            "00000000000000000042-0000000003.checkpoint.part",
+            "00000000000000000042-0000000003-123.checkpoint.part",
+            "00000000000000000042-0000000003.checkpoint.deleted",
+            "42-3.checkpoint",
+            "bootstrap.checkpoint",
+            "99999999999999999999-0000000003.checkpoint",
+        ] {
+            assert_eq!(parse_name(wrong), None, "{wrong}");
+        }
+    }
+}
