@@ -384,9 +384,6 @@ impl File for FailingFile {
     fn descriptor(&self) -> Option<RawFd> {
         None
     }
-    fn modified(&self) -> io::Result<TimestampMs> {
-        self.0.modified()
-    }
 }
 
 impl Disk for Failing {
@@ -425,8 +422,5 @@ impl Disk for Failing {
     }
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         self.disk.lock(path)
-    }
-    fn space(&self, path: &Path) -> io::Result<Space> {
-        self.disk.space(path)
     }
 }
