@@ -51,8 +51,6 @@ pub struct Job {
 /// What the metadata thread is asked.
 pub enum Work {
     Decide(Job),
-    /// Something that blocks and that nobody waits for.
-    Run(Box<dyn FnOnce() + Send>),
     Stop,
 }
 
@@ -169,18 +167,16 @@ impl Controller {
 
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, work: Vec<Work>) -> bool {
-        let (mut jobs, mut errands, mut goes_on) = (Vec::new(), Vec::new(), true);
+        let (mut jobs, mut goes_on) = (Vec::new(), true);
         for work in work {
             match work {
                 Work::Decide(job) => jobs.push(job),
-                Work::Run(errand) => errands.push(errand),
                 Work::Stop => goes_on = false,
             }
         }
         if !jobs.is_empty() {
             self.decide_all(jobs);
         }
-        errands.into_iter().for_each(|errand| errand());
         goes_on
     }
 

@@ -1,7 +1,8 @@
 //! The partitions of this broker on its log directories: opened at the start, made and removed as the image says,
 //! closed at the end.
 //!
-//! Belongs to the metadata thread; the checkpoints of its directories are also written by the housekeeping thread. A partition that cannot be opened is left out with a log line: it answers
+//! Belongs to the metadata thread; the checkpoints of its directories are also written by the housekeeping thread. A
+//! partition that cannot be opened is left out with a log line: it answers
 //! KAFKA_STORAGE_ERROR, and the others serve.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,12 +6,9 @@ use std::sync::Arc;
 
 use rpds::RedBlackTreeMapSync as Map;
 
-use crate::metadata::{Image, Topic};
+use crate::metadata::{Image, Topic, topic_name};
 use crate::model::{ErrorCode, Offset, TopicId};
 use crate::replication::partition::Partition;
-
-/// Topics that are the broker's own (`org.apache.kafka.common.internals.Topic`).
-const INTERNAL_TOPICS: &[&str] = &["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// A feature (KIP-584) that this broker speaks: the levels that it could, and the one that the cluster has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,7 +57,7 @@ impl View {
     }
 
     pub fn is_internal(&self, topic: &str) -> bool {
-        INTERNAL_TOPICS.contains(&topic)
+        topic_name::is_internal(topic)
     }
 
     pub fn topic(&self, name: &str) -> Option<&Arc<Topic>> {
