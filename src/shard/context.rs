@@ -5,8 +5,10 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 use crate::config::Config;
+use crate::coordinator::step;
 use crate::model::{ErrorCode, Instant, TimestampMs};
 use crate::replication::controller::{self, Work};
+use crate::replication::coordinators::{Barrier, Coordinators};
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
@@ -16,10 +18,17 @@ use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
 
-/// What the metadata thread tells a parked request: whether its records are committed.
+/// What a parked request is told.
 pub struct Reply {
     pub parked: Key,
-    pub result: Result<(), ErrorCode>,
+    pub news: News,
+}
+
+pub enum News {
+    /// By the metadata thread: whether its records are committed.
+    Metadata(Result<(), ErrorCode>),
+    /// By a group's coordinator; to be passed on when the barrier is passed.
+    Group { reply: step::Reply, barrier: Barrier },
 }
 
 /// An address that clients are told, by the listener that they came in by.
@@ -40,6 +49,7 @@ pub struct Shared {
     pub directories: Arc<[LogDirectory]>,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
+    pub coordinators: Arc<Coordinators>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     controller: controller::Queue,
@@ -54,10 +64,11 @@ impl Shared {
         controller: controller::Queue,
         housekeeping: Chores,
         directories: Arc<[LogDirectory]>,
+        coordinators: Arc<Coordinators>,
         seed: u64,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, seed, directories, endpoints, shards, mailboxes, controller, housekeeping }
+        Shared { config, view, seed, directories, endpoints, coordinators, shards, mailboxes, controller, housekeeping }
     }
 
     pub fn shards(&self) -> usize {
