@@ -3,6 +3,17 @@
 //! The member that the group elects as its leader computes the assignments; what subscriptions and assignments mean is
 //! not known here (KIP-62, KIP-345, KIP-394, KIP-429, KIP-800).
 
+mod group;
+mod heartbeat;
+mod join;
+mod leave;
+mod rebalance;
+mod records;
+mod sync;
+
+pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+pub(super) use self::rebalance::Live;
+pub(super) use self::records::key;
 use super::step::Client;
 use crate::model::ErrorCode;
 
@@ -111,15 +122,32 @@ pub struct DescribedMember {
 /// Timers of a group.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Timer {
-    /// A member's session.
+    /// A member's session, or how long a member may stay pending.
     Session(std::sync::Arc<str>),
+    /// How long the members have for joining the next generation.
+    Join,
+    /// How long the members of a new generation have for asking for their assignments.
+    Sync,
 }
 
-/// A group.
-pub struct Group {}
+impl JoinReply {
+    /// What Kafka sends with an error: its defaults.
+    pub fn refused(member_id: &str, error: ErrorCode) -> JoinReply {
+        JoinReply {
+            error,
+            generation_id: -1,
+            protocol_type: None,
+            protocol_name: Some(String::new()),
+            leader: String::new(),
+            skip_assignment: false,
+            member_id: member_id.to_string(),
+            members: Vec::new(),
+        }
+    }
+}
 
-impl super::groups::Groups {
-    pub(super) fn handle_classic_timer(&mut self, step: &mut super::step::Step<'_>, group_id: &str, timer: &Timer) {
-        let _ = (step, group_id, timer);
+impl SyncReply {
+    pub fn refused(error: ErrorCode) -> SyncReply {
+        SyncReply { error, protocol_type: None, protocol_name: None, assignment: Vec::new() }
     }
 }

@@ -1,5 +1,7 @@
 //! Groups of the consumer protocol (ConsumerGroupHeartbeat, KIP-848): requests and answers.
 
+mod bridge;
+
 use super::step::Client;
 use crate::model::TopicId;
 
