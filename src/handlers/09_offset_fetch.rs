@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::{Outcome, Request, State, group_job};
-use crate::coordinator::offsets::{Fetch, FetchReply, FetchedPartition, FetchedTopic};
+use crate::coordinator::offsets::{Fetch, FetchReply, FetchTopic, FetchedPartition, FetchedTopic};
 use crate::model::{ErrorCode, TopicId};
 use crate::replication::coordinators::Barrier;
 use crate::replication::view::View;
@@ -46,7 +46,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 fn handle_one(context: &Context<'_>, request: &Request<'_>, body: &message::Request<'_>) -> Outcome {
     let version = request.head.version;
     let asked = body.topics.as_ref();
-    let topics = asked.map(|topics| topics.iter().map(|t| (&*t.name, t.partition_indexes.clone())).collect());
+    let topics =
+        asked.map(|topics| topics.iter().map(|t| wanted(&t.name, TopicId::default(), &t.partition_indexes)).collect());
     let fetch = Fetch {
         group_id: &body.group_id,
         member_id: None,
@@ -68,6 +69,10 @@ fn handle_one(context: &Context<'_>, request: &Request<'_>, body: &message::Requ
         }
     }
     request.head.answer_behind(context, barriers, &response)
+}
+
+fn wanted<'a>(name: &'a str, topic_id: TopicId, partitions: &[i32]) -> FetchTopic<'a> {
+    FetchTopic { name, topic_id, partitions: partitions.to_vec() }
 }
 
 fn ask(context: &Context<'_>, fetch: &Fetch<'_>, barriers: &mut Vec<Barrier>) -> FetchReply {
@@ -110,10 +115,10 @@ fn fetch_group(
         let mut named = Vec::new();
         for topic in topics {
             if !by_id {
-                named.push((&*topic.name, topic.partition_indexes.clone()));
+                named.push(wanted(&topic.name, TopicId::default(), &topic.partition_indexes));
             } else if let Some(found) = view.image.topic_by_id(topic.topic_id) {
                 ids.insert(found.name.to_string(), found.id);
-                named.push((&*found.name, topic.partition_indexes.clone()));
+                named.push(wanted(&found.name, found.id, &topic.partition_indexes));
             } else {
                 let error = ErrorCode::UnknownTopicId;
                 let partitions = topic.partition_indexes.iter().map(|p| nothing(*p, error)).collect();

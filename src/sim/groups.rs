@@ -29,8 +29,7 @@ const HEARTBEAT_MS: u64 = 500;
 /// Steps within which a group settles: several session timeouts.
 const SETTLING_STEPS: u64 = 200_000;
 
-const OVERRIDES: &[(&str, &str)] =
-    &[("group.initial.rebalance.delay.ms", "100"), ("log.flush.interval.messages", "1")];
+const OVERRIDES: &[(&str, &str)] = &[("group.initial.rebalance.delay.ms", "100"), ("log.flush.interval.messages", "1")];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Asked {
@@ -335,8 +334,7 @@ impl Run {
             name: TOPIC.into(),
             partition_indexes: (0..PARTITIONS.into()).collect(),
         };
-        let request =
-            offset_fetch::Request { group_id: GROUP.into(), topics: Some(vec![topic]), ..Default::default() };
+        let request = offset_fetch::Request { group_id: GROUP.into(), topics: Some(vec![topic]), ..Default::default() };
         let answer = client.call(&self.cluster, ApiKey::OffsetFetch, FETCH, &request);
         let response = offset_fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
         assert_eq!(response.error_code, 0);
@@ -378,7 +376,7 @@ fn commits_and_groups_survive_crashes() {
         let mut run = Run::start(seed, 3);
         run.settle();
         for crash in [Crash::Process, Crash::Power, Crash::Torn { seed }] {
-            for _ in 0..run.random.below(20_000) {
+            for _ in 0..5_000 + run.random.below(20_000) {
                 run.step();
             }
             run.crash(crash);

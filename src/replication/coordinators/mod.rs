@@ -219,7 +219,10 @@ impl Coordinators {
     pub fn new(config: Config, random: fn() -> [u8; 16]) -> (Coordinators, Receiver<Errand>) {
         let (errands, errands_left) = channel();
         let (by_partition, changing, errands) = (ArcSwap::default(), Mutex::default(), Mutex::new(errands));
-        let settings = ArcSwap::from_pointee(Settings::default());
+        let initial = config.settings(&NO_CONFIGS, &NO_CONFIGS).int("group.initial.rebalance.delay.ms");
+        let settings =
+            Settings { initial_rebalance_delay: Duration::from_millis(initial.max(0) as u64), ..Settings::default() };
+        let settings = ArcSwap::from_pointee(settings);
         (Coordinators { config, random, by_partition, settings, changing, errands }, errands_left)
     }
 
