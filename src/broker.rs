@@ -31,7 +31,7 @@ use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
 use crate::replication::partition::Partition;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Shared};
+use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::storage::directory::LogDirectory;
 
@@ -109,16 +109,13 @@ impl Broker {
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
         let (coordinators, errands) = Coordinators::new(config.clone(), random::bytes);
-        let coordinators = Arc::new(coordinators);
         let shared = Arc::new(Shared::new(
             config,
             controller.published(),
             shard_count,
-            queue.clone(),
-            chores,
             controller.directories(),
-            coordinators,
             random::seed(),
+            Threads { controller: queue.clone(), housekeeping: chores, coordinators: Arc::new(coordinators) },
         ));
         let starting = start_shards(shard_count, backend)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
@@ -129,7 +126,7 @@ impl Broker {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || {
             announce.tell_all();
-            announce.coordinators.send(Errand::Look);
+            announce.coordinators().send(Errand::Look);
         }));
 
         let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
@@ -157,7 +154,7 @@ impl Broker {
         for shard in self.shards {
             panicked |= shard.join().is_err();
         }
-        self.shared.coordinators.send(Errand::Stop);
+        self.shared.coordinators().send(Errand::Stop);
         panicked |= self.groups_thread.join().is_err();
         self.shared.send_to_housekeeping(Chore::Stop);
         panicked |= self.housekeeping_thread.join().is_err();
@@ -327,7 +324,7 @@ fn start_groups_thread(shared: &Arc<Shared>, errands: Receiver<Errand>) -> Resul
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
     let clocks = (clock::now(), SURROUNDINGS.wall);
-    let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators.clone(), clocks, announce);
+    let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators().clone(), clocks, announce);
     let body = move || keeper.run(&errands, clock::now);
     let thread = thread::Builder::new().name("klamm-groups".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))

@@ -16,7 +16,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let strings = |filter: &[crate::codec::Str<'_>]| filter.iter().map(|word| word.to_string()).collect::<Vec<_>>();
     let (states, types) = (strings(&body.states_filter), strings(&body.types_filter));
     let (mut groups, mut barriers) = (Vec::new(), Vec::new());
-    for coordinator in context.shared.coordinators.all(context.view) {
+    for coordinator in context.shared.coordinators().all(context.view) {
         let looked = coordinator.and_then(|coordinator| coordinator.look(|groups| groups.list(&states, &types)));
         match looked {
             Ok((listed, barrier)) => {

@@ -35,7 +35,7 @@ pub(super) fn submit(head: Head, coordinator: Arc<Coordinator>, ask: Box<dyn Ask
     let watched = vec![coordinator.partition.number];
     let waiting = Waiting { head, coordinator, ask, answered: None, refused: None };
     // The coordinator's timers see to it that everybody is answered.
-    Outcome::Wait { parked: Parked::Rebalance(waiting), deadline: Instant::NEVER, watched }
+    Outcome::Wait { parked: Parked::Rebalance(Box::new(waiting)), deadline: Instant::NEVER, watched }
 }
 
 impl Waiting {

@@ -16,7 +16,7 @@ use crate::replication::coordinators::Coordinators;
 use crate::replication::housekeeping::Chores;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
-use crate::shard::context::{Context, Endpoint, Shared};
+use crate::shard::context::{Context, Endpoint, Shared, Threads};
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
@@ -64,7 +64,8 @@ impl Broker {
         let (coordinators, _) = Coordinators::new(config.clone(), counted);
         let coordinators = Arc::new(coordinators);
         let published = controller.published();
-        let shared = Shared::new(config, published, 1, queue, Chores::new().0, directories, coordinators, 7);
+        let threads = Threads { controller: queue, housekeeping: Chores::new().0, coordinators };
+        let shared = Shared::new(config, published, 1, directories, 7, threads);
         let shared = Arc::new(shared);
         shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };

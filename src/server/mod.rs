@@ -133,7 +133,7 @@ impl Server {
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
         let stop = self.stopping.unwrap_or(Instant::NEVER);
-        let rebalance = self.shared.coordinators.next_deadline(self.shard, self.shared.shards());
+        let rebalance = self.shared.coordinators().next_deadline(self.shard, self.shared.shards());
         let until = self.lot.next_deadline().unwrap_or(Instant::NEVER).min(idle_check).min(stop).min(rebalance);
         (until != Instant::NEVER).then_some(until)
     }

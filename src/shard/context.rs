@@ -49,11 +49,16 @@ pub struct Shared {
     pub directories: Arc<[LogDirectory]>,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
-    pub coordinators: Arc<Coordinators>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
-    controller: controller::Queue,
-    housekeeping: Chores,
+    threads: Threads,
+}
+
+/// Ways to the threads that do what may block.
+pub struct Threads {
+    pub controller: controller::Queue,
+    pub housekeeping: Chores,
+    pub coordinators: Arc<Coordinators>,
 }
 
 impl Shared {
@@ -61,14 +66,12 @@ impl Shared {
         config: Config,
         view: Arc<ArcSwap<View>>,
         shards: usize,
-        controller: controller::Queue,
-        housekeeping: Chores,
         directories: Arc<[LogDirectory]>,
-        coordinators: Arc<Coordinators>,
         seed: u64,
+        threads: Threads,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, seed, directories, endpoints, coordinators, shards, mailboxes, controller, housekeeping }
+        Shared { config, view, seed, directories, endpoints, shards, mailboxes, threads }
     }
 
     pub fn shards(&self) -> usize {
@@ -103,12 +106,16 @@ impl Shared {
         self.endpoints.get()?.get(listener)
     }
 
+    pub fn coordinators(&self) -> &Arc<Coordinators> {
+        &self.threads.coordinators
+    }
+
     pub fn send_to_controller(&self, work: Work) {
-        self.controller.send(work);
+        self.threads.controller.send(work);
     }
 
     pub fn send_to_housekeeping(&self, chore: Chore) {
-        self.housekeeping.send(chore);
+        self.threads.housekeeping.send(chore);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::stdx::slab::Key;
 impl Context<'_> {
     /// The coordinator of a group.
     pub fn coordinator(&self, group_id: &str) -> Result<Arc<Coordinator>, ErrorCode> {
-        self.shared.coordinators.of_group(self.view, group_id)
+        self.shared.coordinators().of_group(self.view, group_id)
     }
 
     /// Lets a coordinator do something. What it gives back may leave when the barrier is passed.
@@ -23,7 +23,7 @@ impl Context<'_> {
         coordinator: &Arc<Coordinator>,
         work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
     ) -> Result<(T, Barrier), ErrorCode> {
-        let world = self.shared.coordinators.world(self.view);
+        let world = self.shared.coordinators().world(self.view);
         let moment = Moment { now: self.now, wall: self.wall };
         let stepped = coordinator.step(&world, moment, work).inspect_err(|_| {
             // Whoever waits for a coordinator that has ended must hear of it.
@@ -47,7 +47,7 @@ impl Context<'_> {
 
     /// Does what is due of the coordinators that this shard minds.
     pub fn run_coordinator_timers(&mut self) {
-        for coordinator in self.shared.coordinators.due(self.shard, self.shared.shards(), self.now) {
+        for coordinator in self.shared.coordinators().due(self.shard, self.shared.shards(), self.now) {
             // A coordinator that cannot step has no timers any more.
             let _ = self.step(&coordinator, |groups, step| groups.handle_timers(step));
         }

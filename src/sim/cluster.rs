@@ -19,7 +19,7 @@ use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
 use crate::replication::partition::Partition;
 use crate::replication::watch::ShardId;
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Shared};
+use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 
 /// Where the simulated broker listens.
@@ -98,11 +98,9 @@ impl Cluster {
             self.config.clone(),
             controller.published(),
             shards,
-            queue,
-            leave_chores,
             controller.directories(),
-            coordinators.clone(),
             7,
+            Threads { controller: queue, housekeeping: leave_chores, coordinators: coordinators.clone() },
         ));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
         shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
@@ -112,7 +110,7 @@ impl Cluster {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || {
             announce.tell_all();
-            announce.coordinators.send(Errand::Look);
+            announce.coordinators().send(Errand::Look);
         }));
         let mut servers = Vec::new();
         for (number, driver) in drivers.into_iter().enumerate() {
@@ -125,7 +123,7 @@ impl Cluster {
         let teller = shared.clone();
         let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
         let keeper = Keeper::new(published.clone(), coordinators, clocks, announce);
-        shared.coordinators.send(Errand::Look);
+        shared.coordinators().send(Errand::Look);
         let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition));
         let housekeeper = Housekeeper::new(self.config.clone(), published, controller.directories(), clocks, announce);
         let due = self.world.now();
