@@ -12,6 +12,7 @@ fn main() -> ExitCode {
         .test("console", BOTH, &[], console)
         .test("get_offsets", BOTH, &[], get_offsets)
         .test("delete_records", BOTH, &[], delete_records)
+        .test("group_configs", BOTH, &[], group_configs)
         .test("api_versions", BOTH, &[], api_versions)
         .run()
 }
@@ -104,6 +105,29 @@ fn delete_records(broker: &mut Broker) -> Result<()> {
     let earliest =
         tool(broker, "org.apache.kafka.tools.GetOffsetShell", &["--topic", "trimmed", "--time", "earliest"])?;
     ensure!(earliest == "trimmed:0:30\n", "{earliest}");
+    Ok(())
+}
+
+fn group_configs(broker: &mut Broker) -> Result<()> {
+    let class = "kafka.admin.ConfigCommand";
+    let group = ["--entity-type", "groups", "--entity-name", "settled"];
+    let alter = |what: &'static str, value: &'static str| [&group[..], &["--alter", what, value]].concat();
+    let added = "consumer.session.timeout.ms=50000,share.auto.offset.reset=by_duration:PT1H";
+    let text = tool(broker, class, &alter("--add-config", added))?;
+    ensure!(text.contains("Completed updating config for group settled."), "{text}");
+    let below = "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms";
+    refused(broker, class, &alter("--add-config", "consumer.session.timeout.ms=1"), below)?;
+    let text = tool(broker, class, &["--entity-type", "groups", "--describe"])?;
+    ensure!(text.contains("Dynamic configs for group settled are:"), "{text}");
+    ensure!(text.contains("  share.auto.offset.reset=by_duration:PT1H sensitive=false synonyms={"), "{text}");
+    let text = tool(broker, class, &[&group[..], &["--describe", "--all"]].concat())?;
+    let synonyms = "{DYNAMIC_GROUP_CONFIG:consumer.session.timeout.ms=50000, \
+                    DEFAULT_CONFIG:group.consumer.session.timeout.ms=45000}";
+    ensure!(text.contains(&format!("consumer.session.timeout.ms=50000 sensitive=false synonyms={synonyms}")), "{text}");
+    ensure!(text.contains("  streams.num.standby.replicas=0 "), "{text}");
+    tool(broker, class, &alter("--delete-config", "consumer.session.timeout.ms,share.auto.offset.reset"))?;
+    let text = tool(broker, class, &["--entity-type", "groups", "--describe"])?;
+    ensure!(!text.contains("settled"), "{text}");
     Ok(())
 }
 

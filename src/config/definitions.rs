@@ -1,8 +1,9 @@
 //! The known configuration keys: looking one up, its synonyms, the nearest name to an unknown one.
 //!
-//! The two tables are constant and sorted by name; nothing is built at start. Knows no values that are set.
+//! The tables are constant; nothing is built at start. Those of brokers and topics are sorted by name. Knows no values that are set.
 
 use super::broker_table::BROKER;
+use super::group_table::GROUP;
 use super::topic_table::TOPIC;
 use super::value::{self, Type, Valid, Value};
 
@@ -54,6 +55,17 @@ pub struct Topic {
     pub synonyms: &'static [(&'static str, i64)],
 }
 
+/// One configuration of groups.
+#[derive(Debug)]
+pub struct Group {
+    pub name: &'static str,
+    pub kind: Type,
+    pub default: &'static str,
+    pub valid: Valid,
+    /// The broker key that stands in for it.
+    pub synonym: Option<&'static str>,
+}
+
 pub(super) const fn key(
     name: &'static str,
     kind: Type,
@@ -87,6 +99,16 @@ pub(super) const fn topic(
     Topic { name, kind, default, valid, internal, synonyms }
 }
 
+pub(super) const fn group(
+    name: &'static str,
+    kind: Type,
+    default: &'static str,
+    valid: Valid,
+    synonym: Option<&'static str>,
+) -> Group {
+    Group { name, kind, default, valid, synonym }
+}
+
 impl Broker {
     pub fn parse(&self, text: &str) -> Result<Value, String> {
         value::parse(text, self.kind, self.valid)
@@ -103,6 +125,12 @@ impl Topic {
     }
 }
 
+impl Group {
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        value::parse(text, self.kind, self.valid)
+    }
+}
+
 /// All broker configurations, sorted by name.
 pub fn broker_all() -> &'static [Broker] {
     BROKER
@@ -111,6 +139,24 @@ pub fn broker_all() -> &'static [Broker] {
 /// All topic configurations, sorted by name.
 pub fn topic_all() -> &'static [Topic] {
     TOPIC
+}
+
+/// All configurations of groups, in Kafka's order.
+pub fn group_all() -> &'static [Group] {
+    GROUP
+}
+
+pub fn group_named(name: &str) -> Option<&'static Group> {
+    GROUP.iter().find(|d| d.name == name)
+}
+
+/// The short name of a server-side assignor of consumer groups, which may be given as the name of Kafka's class.
+pub(super) fn consumer_assignor(name: &str) -> Option<&'static str> {
+    match name.strip_prefix("org.apache.kafka.coordinator.group.assignor.").unwrap_or(name) {
+        "uniform" | "UniformAssignor" => Some("uniform"),
+        "range" | "RangeAssignor" => Some("range"),
+        _ => None,
+    }
 }
 
 pub fn broker(name: &str) -> Option<&'static Broker> {
@@ -184,6 +230,7 @@ fn edit_distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::group_table::BOUNDS;
 
     #[test]
     fn tables_are_sorted_and_their_defaults_valid() {
@@ -199,6 +246,23 @@ mod tests {
             for (synonym, _) in d.synonyms {
                 assert!(broker(synonym).is_some(), "{synonym}");
             }
+        }
+    }
+
+    #[test]
+    fn groups_have_the_defaults_of_their_brokers() {
+        for d in GROUP {
+            assert_eq!(d.parse(d.default).map(|v| v.to_string()).as_deref(), Ok(d.default), "{}", d.name);
+            let synonym = d.synonym.map(|name| broker(name).expect(name));
+            assert!(synonym.is_none_or(|b| b.default == Some(d.default)), "{}", d.name);
+        }
+        for bounds in BOUNDS {
+            assert!(group_named(bounds.key).is_some(), "{}", bounds.key);
+            assert!(
+                [bounds.min, bounds.max].into_iter().flatten().all(|name| broker(name).is_some()),
+                "{}",
+                bounds.key
+            );
         }
     }
 

@@ -1,9 +1,10 @@
-//! What DescribeConfigs answers about a topic or the broker: value, source, type and synonyms by precedence.
+//! What DescribeConfigs answers about a topic, a group or the broker: value, source, type and synonyms by precedence.
 //!
 //! Follows Kafka's `ConfigHelper`: all keys that are not internal, plus everything that was set; passwords and values
 //! of unknown type are never shown. Documentation texts are not carried.
 
-use super::definitions::{self, Broker, Mode};
+use super::definitions::{self, Broker, Group, Mode};
+use super::group_rules;
 use super::settings::Settings;
 use super::topic;
 use super::value::{Type, Value};
@@ -17,6 +18,7 @@ pub enum Source {
     DynamicDefaultBroker = 3,
     StaticBroker = 4,
     Default = 5,
+    DynamicGroup = 8,
 }
 
 /// One line of the answer.
@@ -67,6 +69,44 @@ pub fn describe_topic(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
         });
     }
     entries
+}
+
+/// All configurations of a group with these overrides, sorted by name: also of one that does not exist. Values are shown
+/// as they were set, even where the broker's bounds have moved since.
+pub fn describe_group(settings: &Settings<'_>, overrides: &BTreeMap<String, String>) -> Vec<Entry> {
+    let known = definitions::group_all().iter().map(|d| group_entry(settings, overrides, d));
+    let is_unknown = |name: &&String| definitions::group_named(name).is_none();
+    let unknown = overrides.keys().filter(is_unknown).map(|name| Entry {
+        name: name.clone(),
+        value: None,
+        source: Source::DynamicGroup,
+        kind: None,
+        is_sensitive: true,
+        read_only: false,
+        synonyms: vec![Synonym { name: name.clone(), value: None, source: Source::DynamicGroup }],
+    });
+    let mut entries: Vec<Entry> = known.chain(unknown).collect();
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    entries
+}
+
+fn group_entry(settings: &Settings<'_>, overrides: &BTreeMap<String, String>, definition: &Group) -> Entry {
+    let name = definition.name.to_string();
+    let value = group_rules::effective(settings, overrides, definition.name).map(|value| value.to_string());
+    let mut synonyms = Vec::new();
+    if overrides.contains_key(definition.name) {
+        synonyms.push(Synonym { name: name.clone(), value: value.clone(), source: Source::DynamicGroup });
+    }
+    match definition.synonym {
+        Some(broker_name) => synonyms.extend(broker_synonyms(settings, broker_name, false)),
+        None => synonyms.push(Synonym {
+            name: name.clone(),
+            value: Some(definition.default.to_string()),
+            source: Source::Default,
+        }),
+    }
+    let (source, kind) = (source_of(&synonyms), Some(definition.kind));
+    Entry { name, value, source, kind, is_sensitive: false, read_only: false, synonyms }
 }
 
 /// All configurations of this broker, sorted by name.

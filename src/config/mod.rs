@@ -7,6 +7,10 @@
 mod broker_table;
 pub mod definitions;
 mod describe;
+mod duration;
+mod group_rules;
+mod group_table;
+mod groups;
 mod layers;
 pub mod listeners;
 pub mod properties;
@@ -16,7 +20,9 @@ mod topic_table;
 mod value;
 
 pub use definitions::MAX_SHARDS;
-pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_topic};
+pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
+pub use group_rules::{validate_group, validate_group_default};
+pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
 pub use layers::{Layers, Notice, environment_key};
 pub use listeners::Listener;
 pub use settings::Settings;
@@ -110,6 +116,7 @@ impl Config {
         let settings = Settings::of_static(&statics);
         check_roles(&settings)?;
         check_log_times(&settings)?;
+        group_rules::check_broker(&settings)?;
         let (listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
         if !skipped.is_empty() {
             notices.push(Notice::ControllerListeners { names: skipped });
@@ -256,3 +263,5 @@ fn inter_broker_listener_name(s: &Settings<'_>, listeners: &[Listener]) -> Strin
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_groups;

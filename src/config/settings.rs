@@ -29,6 +29,11 @@ impl<'a> Settings<'a> {
         Settings::new(statics, &NOTHING, &NOTHING)
     }
 
+    /// The settings of a broker that was told nothing.
+    pub(super) fn of_nothing() -> Settings<'static> {
+        Settings::new(&NOTHING, &NOTHING, &NOTHING)
+    }
+
     /// The text that was set. A dynamic setting hides static ones of the same thing in another unit
     /// (`DynamicBrokerConfig.overrideProps`).
     pub(super) fn raw(&self, name: &str) -> Option<&'a str> {

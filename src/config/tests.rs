@@ -6,11 +6,11 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
     all.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
 }
 
-fn map(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub(super) fn map(all: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs(all).into_iter().collect()
 }
 
-fn load(all: &[(&str, &str)]) -> Result<(Config, Vec<Notice>), Invalid> {
+pub(super) fn load(all: &[(&str, &str)]) -> Result<(Config, Vec<Notice>), Invalid> {
     Config::load(&Layers { file: pairs(all), ..Layers::default() })
 }
 
@@ -68,7 +68,7 @@ fn keys_that_nothing_acts_on_are_named() {
         ["unknown configuration my.plugin.setting.that.is.mine is ignored"]
     );
     assert!(said("zookeeper.connect")[0].contains("removed"));
-    assert!(said("group.max.size")[0].starts_with("not supported yet"));
+    assert!(said("quota.window.num")[0].starts_with("not supported yet"));
     assert!(said("num.io.threads")[0].starts_with("accepted"));
     assert!(said("num.partitions").is_empty());
 }
@@ -148,13 +148,14 @@ fn topic_overrides_are_checked() {
 }
 
 /// One line of `testdata/describe-4.3.1.tsv`: what Apache Kafka 4.3.1 answered.
-fn told(entry: &Entry) -> String {
+pub(super) fn told(entry: &Entry) -> String {
     let source = |source: Source| match source {
         Source::DynamicTopic => "DYNAMIC_TOPIC_CONFIG",
         Source::DynamicBroker => "DYNAMIC_BROKER_CONFIG",
         Source::DynamicDefaultBroker => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         Source::StaticBroker => "STATIC_BROKER_CONFIG",
         Source::Default => "DEFAULT_CONFIG",
+        Source::DynamicGroup => "DYNAMIC_GROUP_CONFIG",
     };
     let null = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".into());
     let kind = entry.kind.map_or("UNKNOWN".into(), |k| format!("{k:?}").to_uppercase().replace("TEXT", "STRING"));

@@ -3,6 +3,7 @@
 //! The rules are those of Kafka's `ConfigDef` (4.4): texts are trimmed, numbers are decimal, lists are separated by
 //! commas. A value that is refused gives one sentence that says why and what is allowed.
 
+use super::duration;
 use std::fmt;
 
 /// `ConfigDef.Type`.
@@ -62,6 +63,8 @@ pub enum Valid {
     NotEmpty,
     /// `*`, or `partition:broker` pairs.
     ThrottledReplicas,
+    /// `earliest`, `latest` or a duration before now.
+    ShareAutoOffsetReset,
 }
 
 /// A value that was read and found valid.
@@ -130,6 +133,7 @@ fn check(value: &Value, valid: Valid) -> Result<(), String> {
             (!all.iter().any(|a| a.eq_ignore_ascii_case(t))).then(|| one_of(all))
         }
         (Value::Text(t), Valid::NotEmpty) => t.is_empty().then(|| "String must be non-empty".to_string()),
+        (Value::Text(t), Valid::ShareAutoOffsetReset) => offset_reset(t),
         (Value::List(items), Valid::ListOf(all)) => list_of(items, all),
         (Value::List(items), Valid::ThrottledReplicas) => throttled(items),
         _ => None,
@@ -158,6 +162,17 @@ fn throttled(items: &[String]) -> Option<String> {
     let pair = |item: &String| item.split_once(':').is_some_and(|(p, b)| number(p) && number(b));
     let fine = items.is_empty() || items == ["*"] || items.iter().all(pair);
     (!fine).then(|| "Value must be '*' or a list of [partitionId]:[brokerId]".to_string())
+}
+
+fn offset_reset(text: &str) -> Option<String> {
+    let duration = |text: &str| text.strip_prefix("by_duration:").and_then(duration::parse_nanos);
+    let fine = matches!(text, "earliest" | "latest") || duration(text).is_some_and(|nanos| nanos >= 0);
+    (!fine).then(|| {
+        format!(
+            "Invalid value `{text}` for configuration share.auto.offset.reset. The value must be either 'earliest', \
+             'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'."
+        )
+    })
 }
 
 impl fmt::Display for Value {

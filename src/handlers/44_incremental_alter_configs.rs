@@ -1,7 +1,7 @@
 //! IncrementalAlterConfigs (key 44), versions 0–1: sets, deletes, appends to or subtracts from dynamic configs (KIP-339).
 //!
-//! For topics and for this broker (by its id, or without a name for all brokers). Version 1 is flexible. Groups,
-//! client metrics and loggers are refused until they are built.
+//! For topics, for groups and for this broker (by its id, or without a name for all brokers). Version 1 is flexible.
+//! Client metrics and loggers are refused until they are built.
 
 use super::{Outcome, Request, State, code_and_message, config_changes};
 use crate::metadata::{self, Change, Operation, ResourceChanges, ResourceResult};

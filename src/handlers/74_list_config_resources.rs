@@ -1,7 +1,7 @@
 //! ListConfigResources (key 74), versions 0–1: the names of everything that may have configurations.
 //!
-//! Version 0 lists subscriptions of client metrics (KIP-714); 1 any type (KIP-1142), all of them where none is named. A
-//! type that there is not is UNSUPPORTED_VERSION.
+//! Version 0 lists subscriptions of client metrics (KIP-714); 1 any type (KIP-1142), all of them where none is named: of
+//! groups those that have configs. A type that there is not is UNSUPPORTED_VERSION.
 
 use super::{Outcome, Request, State};
 use crate::metadata::ResourceType;

@@ -12,6 +12,7 @@ use crate::wire::api::{
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const GROUP: i8 = 32;
 
 fn new_topic(name: &str, num_partitions: i32) -> create_topics::CreatableTopic<'_> {
     let replication_factor = -1;
@@ -278,6 +279,17 @@ fn configs_are_changed_and_described() {
     ] {
         assert_eq!(describe(&mut broker, kind, name).error_code, error.code(), "{name}");
     }
+
+    assert_eq!(change(&mut broker, set(GROUP, "g", "consumer.session.timeout.ms", "50000")), ErrorCode::None);
+    assert_eq!(change(&mut broker, set(GROUP, "g", "consumer.session.timeout.ms", "1")), ErrorCode::InvalidConfig);
+    assert_eq!(change(&mut broker, set(GROUP, "", "consumer.session.timeout.ms", "50000")), ErrorCode::InvalidRequest);
+    assert_eq!(describe(&mut broker, GROUP, "").error_code, ErrorCode::InvalidRequest.code());
+    let group = describe(&mut broker, GROUP, "g");
+    let session = group.configs.iter().find(|config| config.name == "consumer.session.timeout.ms").unwrap();
+    assert_eq!((session.value.as_deref(), session.config_source, session.synonyms.len()), (Some("50000"), 8, 2));
+    let request = list_config_resources::Request { resource_types: vec![GROUP] };
+    let listed: list_config_resources::Response = broker.ask(ApiKey::ListConfigResources, 1, &request);
+    assert_eq!(listed.config_resources.iter().map(|r| &*r.resource_name).collect::<Vec<_>>(), ["g"]);
 
     let replaced = alter_configs::AlterConfigsResource {
         resource_type: TOPIC,

@@ -1,7 +1,7 @@
-//! Decisions about dynamic configs of topics and brokers (`ConfigurationControlManager`, `ConfigAdminManager`).
+//! Decisions about dynamic configs of topics, brokers and groups (`ConfigurationControlManager`, `ConfigAdminManager`).
 //!
-//! A resource is changed as a whole or not at all. Values of topics are judged by `config::validate_topic`, those of
-//! brokers by their definitions and by whether they may change while the broker runs.
+//! A resource is changed as a whole or not at all. Values of topics and groups are judged by `config`, those of brokers
+//! by their definitions and by whether they may change while the broker runs.
 
 use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
@@ -9,7 +9,7 @@ use super::image::{Configs, Image, ResourceType};
 use super::record::{ConfigRecord, Record};
 use super::topic_name;
 use crate::config::definitions::{self, Mode};
-use crate::config::{self, Invalid, Settings, Type};
+use crate::config::{self, Invalid, Settings, Type, Value};
 use crate::model::ErrorCode;
 use std::collections::BTreeSet;
 
@@ -134,7 +134,8 @@ fn change_resource(
     }
     match kind {
         ResourceType::Topic => check_topic(image, settings, &resource.resource_name, current, &changes)?,
-        _ => check_broker(image, node_id, &resource.resource_name, &changes)?,
+        ResourceType::Group => check_group(settings, &resource.resource_name, current, &changes)?,
+        _ => check_broker(image, settings, node_id, &resource.resource_name, &changes)?,
     }
     let record = |(name, value): (String, Option<String>)| {
         Record::Config(ConfigRecord {
@@ -163,7 +164,7 @@ fn check_shape(resource: &ResourceChanges) -> Result<ResourceType, Refusal> {
         return refuse(ErrorCode::InvalidRequest, format!("Null value not supported for : {}", nulls.join(", ")));
     }
     match ResourceType::from_id(resource.resource_type) {
-        Some(kind @ (ResourceType::Topic | ResourceType::Broker)) => Ok(kind),
+        Some(kind @ (ResourceType::Topic | ResourceType::Broker | ResourceType::Group)) => Ok(kind),
         Some(kind) => {
             refuse(ErrorCode::InvalidRequest, format!("Configs of {kind:?} resources are not supported yet."))
         }
@@ -179,7 +180,8 @@ fn new_value(kind: ResourceType, change: &Change, current: Option<&str>) -> Resu
         Some(Operation::Delete) => Ok(None),
         Some(operation) => {
             let Some(default) = list_default(kind, &change.name) else {
-                let message = format!("Can't {operation:?} to key {} because its type is not LIST.", change.name);
+                let operation = if operation == Operation::Append { "APPEND" } else { "SUBTRACT" };
+                let message = format!("Can't {operation} to key {} because its type is not LIST.", change.name);
                 return refuse(ErrorCode::InvalidConfig, message);
             };
             Ok(Some(edited_list(current.unwrap_or(default), operation, value)))
@@ -191,6 +193,7 @@ fn new_value(kind: ResourceType, change: &Change, current: Option<&str>) -> Resu
 fn list_default(kind: ResourceType, name: &str) -> Option<&'static str> {
     let (kind, default) = match kind {
         ResourceType::Topic => definitions::topic_named(name).map(|d| (d.kind, d.default))?,
+        ResourceType::Group => return None,
         _ => definitions::broker(name).map(|d| (d.kind, d.default))?,
     };
     (kind == Type::List).then_some(default.unwrap_or_default())
@@ -219,6 +222,29 @@ fn check_topic(
         return refuse(ErrorCode::InvalidRequest, "Default topic resources are not allowed.");
     }
     topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
+    let refused = |message| Refusal::new(ErrorCode::InvalidConfig, message);
+    config::validate_topic(settings, &changed(current, changes)).map_err(refused)?;
+    match image.topic(name) {
+        Some(_) => Ok(()),
+        None => refuse(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist.")),
+    }
+}
+
+/// A group need not exist.
+fn check_group(
+    settings: &Settings<'_>,
+    name: &str,
+    current: &Configs,
+    changes: &[(String, Option<String>)],
+) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return refuse(ErrorCode::InvalidRequest, "Default group resources are not allowed.");
+    }
+    let refused = |message| Refusal::new(ErrorCode::InvalidConfig, message);
+    config::validate_group(settings, &changed(current, changes)).map_err(refused)
+}
+
+fn changed(current: &Configs, changes: &[(String, Option<String>)]) -> Configs {
     let mut configs = current.clone();
     for (key, value) in changes {
         match value {
@@ -226,16 +252,17 @@ fn check_topic(
             None => configs.remove(key),
         };
     }
-    let refused = |message| Refusal::new(ErrorCode::InvalidConfig, message);
-    config::validate_topic(settings, &configs).map_err(refused)?;
-    match image.topic(name) {
-        Some(_) => Ok(()),
-        None => refuse(ErrorCode::UnknownTopicOrPartition, format!("The topic '{name}' does not exist.")),
-    }
+    configs
 }
 
 /// `name` is empty for the defaults of all brokers, else this broker's id.
-fn check_broker(image: &Image, node_id: i32, name: &str, changes: &[(String, Option<String>)]) -> Result<(), Refusal> {
+fn check_broker(
+    image: &Image,
+    settings: &Settings<'_>,
+    node_id: i32,
+    name: &str,
+    changes: &[(String, Option<String>)],
+) -> Result<(), Refusal> {
     if !name.is_empty() && name.parse() != Ok(node_id) {
         let message = format!("Unexpected broker id, expected {node_id} or empty string, but received {name}");
         return refuse(ErrorCode::InvalidRequest, message);
@@ -247,7 +274,11 @@ fn check_broker(image: &Image, node_id: i32, name: &str, changes: &[(String, Opt
             let shown = if definition.is_sensitive() { "[hidden]" } else { text };
             let refused =
                 |reason| Refusal::new(ErrorCode::InvalidRequest, Invalid::new(key, shown, reason).to_string());
-            definition.parse(text).map_err(refused)?;
+            let parsed = definition.parse(text).map_err(refused)?;
+            if let Value::Int(number) = parsed {
+                let refused = |message| Refusal::new(ErrorCode::InvalidRequest, message);
+                config::validate_group_default(settings, key, number).map_err(refused)?;
+            }
         }
         if key == "min.insync.replicas" && image.feature(ELIGIBLE_LEADER_REPLICAS_VERSION) > 0 {
             check_min_insync(name, value.is_some())?;
@@ -264,7 +295,9 @@ fn check_broker_key(key: &str, for_all_brokers: bool) -> Result<(), Refusal> {
         None => Mode::ClusterWide, // somebody's plug-in: allowed, as in Kafka
     };
     match mode {
-        Mode::ReadOnly => refuse(ErrorCode::InvalidRequest, format!("Cannot update these configs dynamically: {key}")),
+        Mode::ReadOnly => {
+            refuse(ErrorCode::InvalidRequest, format!("Cannot update these configs dynamically: [{key}]"))
+        }
         Mode::PerBroker if key.starts_with("ssl.") => {
             let message = format!("Security configs can be updated only with a listener prefix: {key}");
             refuse(ErrorCode::InvalidRequest, message)

@@ -24,6 +24,8 @@ mod topics;
 mod test_log;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_group_configs;
 
 pub use apply::{Ignored, NO_LEADER};
 pub use bootstrap::{Registration, fence_broker, fresh_cluster, register_broker};
