@@ -1,12 +1,13 @@
 //! One member of a group through every version of the requests that groups are made of, and what is refused before a
 //! coordinator hears of it.
 
-use super::testing::Broker;
+use super::testing::{Broker, batch};
 use super::tests_of_versions::versions;
 use crate::model::{ApiKey, ErrorCode, Uuid};
+use crate::replication::coordinators::lag::Lag;
 use crate::wire::api::{
     delete_groups, describe_groups, find_coordinator, heartbeat, join_group, leave_group, list_groups, offset_commit,
-    offset_delete, offset_fetch, sync_group,
+    offset_delete, offset_fetch, produce, sync_group,
 };
 
 const GROUP: &str = "group";
@@ -134,6 +135,24 @@ fn every_version_commits_what_every_version_fetches() {
             }
             assert_eq!(fetch(&mut broker, version, id, everything), [(1, 10, "note".to_string())], "version {version}");
         }
+    }
+}
+
+#[test]
+fn the_broker_knows_how_far_groups_are_behind() {
+    let (mut broker, id) = start();
+    let records = batch(b"value");
+    for _ in 0..5 {
+        let data = produce::PartitionProduceData { index: 1, records: Some(records.as_slice().into()) };
+        let topic = produce::TopicProduceData { name: "t".into(), partition_data: vec![data], ..Default::default() };
+        let request = produce::Request { acks: -1, timeout_ms: 1000, topic_data: vec![topic], ..Default::default() };
+        let _: produce::Response = broker.ask(ApiKey::Produce, 9, &request);
+    }
+    for (committed_offset, lag) in [(2, 3), (5, 0), (9, 0)] {
+        let _: offset_commit::Response = broker.ask(ApiKey::OffsetCommit, 9, &commit(9, id, committed_offset));
+        let lags = broker.shared.coordinators().lags(&broker.view());
+        let (group_id, topic) = (GROUP.to_string(), "t".to_string());
+        assert_eq!(lags, [Lag { group_id, topic, partition: 1, committed_offset, lag: Some(lag) }]);
     }
 }
 
