@@ -9,9 +9,12 @@ mod join;
 mod leave;
 mod rebalance;
 mod records;
+#[cfg(test)]
+pub(super) mod story;
 mod sync;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+pub(super) use self::join::uuid_text;
 pub(super) use self::rebalance::Live;
 pub(super) use self::records::key;
 use super::step::Client;
