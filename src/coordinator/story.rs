@@ -74,7 +74,7 @@ fn expand(text: &str) -> String {
 }
 
 /// The other way round.
-fn shorten(text: &str) -> String {
+pub fn shorten(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("-00000000-0000-0000-0000-") {
@@ -168,13 +168,18 @@ fn set(world: &mut World, command: &Command) {
     settings.offset_metadata_max_bytes = command.number("metadata_max", settings.offset_metadata_max_bytes);
 }
 
-/// Runs a command and tells what has changed.
-fn run(world: &mut World, line: &str) -> String {
+/// Runs a command and gives its answer, if it has one at once.
+pub fn execute(world: &mut World, line: &str) -> String {
     let command = Command::parse(line);
-    let (timers, written, replied) = (world.timers(), world.log.len(), world.replies.len());
     let runners = [run_any, classic::story::run, offsets::story::run];
     let answer = runners.iter().find_map(|run| run(world, &command));
-    let mut out = answer.unwrap_or_else(|| panic!("unknown command: {line}"));
+    answer.unwrap_or_else(|| panic!("unknown command: {line}"))
+}
+
+/// Runs a command and tells what has changed.
+fn run(world: &mut World, line: &str) -> String {
+    let (timers, written, replied) = (world.timers(), world.log.len(), world.replies.len());
+    let mut out = execute(world, line);
     for written in &world.log[written..] {
         writeln!(out, "{}", record(written)).unwrap();
     }
@@ -192,7 +197,7 @@ fn run(world: &mut World, line: &str) -> String {
 }
 
 /// Runs a story and gives it back as it should be.
-fn told(text: &str) -> String {
+pub fn told(text: &str) -> String {
     let mut world = World::default();
     let mut out = String::new();
     let mut lines = text.lines().peekable();
@@ -209,19 +214,26 @@ fn told(text: &str) -> String {
     out
 }
 
+/// A file says what is true, or `UPDATE=1` makes it so.
+pub fn check(path: &std::path::Path, truth: &str) {
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(path, truth).unwrap();
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!(text, truth, "{}: UPDATE=1 writes what is true", path.display());
+}
+
 #[test]
 fn stories_are_true() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/coordinator/testdata");
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let told = told(&text);
-        if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&path, &told).unwrap();
-        } else {
-            assert_eq!(text, told, "{}: UPDATE=1 writes what is true", path.display());
+        if path.extension().is_none_or(|extension| extension != "story") {
+            continue;
         }
+        let text = std::fs::read_to_string(&path).unwrap();
+        check(&path, &told(&text));
         count += 1;
     }
     assert!(count > 0, "there are stories");

@@ -12,6 +12,8 @@ mod records;
 #[cfg(test)]
 pub(super) mod story;
 mod sync;
+#[cfg(test)]
+mod table;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
 pub(super) use self::join::uuid_text;

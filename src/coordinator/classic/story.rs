@@ -169,12 +169,12 @@ fn heartbeat(world: &mut World, command: &Command) -> String {
     format!("{:?}\n", world.step(|groups, step| groups.heartbeat(step, &request)))
 }
 
-/// `members=c#1,/instance,c#2/instance`
+/// `members=c#1,/instance,c#2/instance,-`: one without a name is a dash.
 fn leave(world: &mut World, command: &Command) -> String {
     let members = command.list("members");
     let leaving = |member: &&'_ str| {
         let (id, instance) = member.split_once('/').map_or((*member, None), |(id, instance)| (id, Some(instance)));
-        (id.to_string(), instance.map(str::to_string))
+        (id.trim_matches('-').to_string(), instance.map(str::to_string))
     };
     let members: Vec<_> = members.iter().map(leaving).collect();
     let members: Vec<_> = members
