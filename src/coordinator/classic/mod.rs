@@ -7,6 +7,8 @@ mod group;
 mod heartbeat;
 mod join;
 mod leave;
+#[cfg(test)]
+mod random;
 mod rebalance;
 mod records;
 #[cfg(test)]
@@ -16,6 +18,7 @@ mod sync;
 mod table;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+#[cfg(test)]
 pub(super) use self::join::uuid_text;
 pub(super) use self::rebalance::Live;
 pub(super) use self::records::key;
