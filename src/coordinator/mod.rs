@@ -12,4 +12,8 @@ pub mod offsets;
 pub mod record;
 pub mod settings;
 pub mod step;
+#[cfg(test)]
+mod story;
 mod timers;
+#[cfg(test)]
+mod world;

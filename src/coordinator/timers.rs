@@ -48,6 +48,12 @@ impl<K: Ord + Hash + Clone> Timers<K> {
         Some(key)
     }
 
+    /// All of them, in no order.
+    #[cfg(test)]
+    pub fn iter(&self) -> impl Iterator<Item = (&K, Instant)> {
+        self.by_key.iter().map(|(key, at)| (key, *at))
+    }
+
     pub fn len(&self) -> usize {
         self.due.len()
     }
