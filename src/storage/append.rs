@@ -10,6 +10,7 @@ use super::snapshot;
 use super::view::View;
 use super::writer::{Active, Writer};
 use crate::io::disk::Open;
+use crate::io::open_files::LazyFile;
 use crate::model::{LeaderEpoch, Offset, TimestampMs, TimestampType};
 use crate::record::control::EndTxnMarker;
 use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
@@ -163,12 +164,13 @@ impl Log {
         let segment = view.active();
         let active = &mut writer.active;
         let path = names::file(&self.directory, active.base_offset, Kind::Log);
+        let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
         if let Some((position, bytes)) = active.reserve(length, config) {
-            segment.log.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
+            file.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
             active.allocated_bytes = position + bytes;
         }
         let slices = [IoSlice::new(&writer.pending.bytes)];
-        segment.log.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        file.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
         active.size_bytes += length;
         if let Some(memory) = segment.memory() {
             writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
@@ -189,8 +191,9 @@ impl Log {
         self.take_snapshot(writer)?;
         let base_offset = writer.next_offset;
         let path = names::file(&self.directory, base_offset, Kind::Log);
-        let log = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
-        log.set_size(0).map_err(Error::io("empty", &path))?;
+        let file = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+        file.set_size(0).map_err(Error::io("empty", &path))?;
+        let log = LazyFile::opened(path, file);
         let sealed = view.active();
         let sealed = Segment::sealed(&self.directory, sealed.base_offset, sealed.log.clone(), writer.active.size_bytes);
         let mut segments = view.segments.to_vec();
@@ -213,7 +216,8 @@ impl Log {
     pub(super) fn finish_active(&self, writer: &mut Writer, view: &View) -> Result<(), Error> {
         let segment = view.active();
         let path = names::file(&self.directory, segment.base_offset, Kind::Log);
-        segment.log.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
+        let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
+        file.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
         if let Some(memory) = segment.memory() {
             memory.push_time(segment.base_offset, writer.active.builder.max_timestamp);
             let files = index::write_index_files(&*self.disk, &self.directory, segment.base_offset, memory)?;
@@ -230,8 +234,8 @@ impl Log {
         }
         let path = names::file(&self.directory, writer.next_offset, Kind::ProducerSnapshot);
         let content = snapshot::encode(&writer.producers);
-        let file = index::write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
-        writer.unsynced.push(file);
+        index::write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        writer.unsynced.push(path);
         writer.names_version += 1;
         writer.snapshot_offset = writer.next_offset;
         Ok(())

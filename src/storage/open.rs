@@ -21,6 +21,7 @@ use super::snapshot;
 use super::view::View;
 use super::writer::{Active, Pending, Writer};
 use crate::io::disk::{Disk, File, Open};
+use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::HEADER_SIZE;
 use arc_swap::ArcSwap;
@@ -38,7 +39,7 @@ const MARKER_BYTES: usize = 128;
 /// A segment as it was found, then as it was made.
 struct Found {
     base_offset: Offset,
-    log: Arc<dyn File>,
+    log: LazyFile,
     size_bytes: u64,
     offset_index_bytes: Option<u64>,
     time_index_bytes: Option<u64>,
@@ -57,7 +58,7 @@ struct Opening<'a> {
     epochs: Epochs,
     producers: Producers,
     snapshot_offset: Offset,
-    unsynced: Vec<Arc<dyn File>>,
+    unsynced: Vec<PathBuf>,
 }
 
 impl Log {
@@ -80,8 +81,8 @@ impl Log {
     }
 }
 
-/// Checks or writes `partition.metadata`; the file if it was written.
-fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<Arc<dyn File>>, Error> {
+/// Checks or writes `partition.metadata`; its path if it was written.
+fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<PathBuf>, Error> {
     let path = directory.join(names::PARTITION_METADATA);
     match checkpoint::read_partition_metadata(disk, &path)? {
         Some(found) if found != identity.topic_id && !identity.topic_id.is_zero() => {
@@ -117,7 +118,7 @@ impl<'a> Opening<'a> {
             snapshots.extend(kinds.get(&Kind::ProducerSnapshot).map(|_| base_offset));
             let Some(size_bytes) = kinds.get(&Kind::Log) else { continue };
             let path = names::file(directory, base_offset, Kind::Log);
-            let log = disk.open(&path, Open::ReadWrite).map_err(Error::io("open", &path))?;
+            let log = LazyFile::new(path);
             segments.push(Found {
                 base_offset,
                 log,
@@ -180,7 +181,8 @@ impl<'a> Opening<'a> {
         let Some(index) = index else { return Ok(None) };
         let segment = Segment::active(last.base_offset, last.log.clone(), index);
         let from = segment.index.floor_position(&**self.disk, last.base_offset, Offset(i64::MAX));
-        let mut batches = Batches::new(last.log.clone(), from, last.size_bytes, SCAN_BUFFER_BYTES.min(64 << 10));
+        let mut batches =
+            Batches::new(last.file(&**self.disk)?, from, last.size_bytes, SCAN_BUFFER_BYTES.min(64 << 10));
         let mut end_offset = last.base_offset;
         let path = names::file(self.directory, last.base_offset, Kind::Log);
         while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
@@ -203,7 +205,7 @@ impl<'a> Opening<'a> {
     fn rebuild_index(&mut self, at: usize) -> Result<(), Error> {
         let found = &self.segments[at];
         let path = names::file(self.directory, found.base_offset, Kind::Log);
-        let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let mut batches = Batches::new(found.file(&**self.disk)?, 0, found.size_bytes, SCAN_BUFFER_BYTES);
         let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(found.base_offset));
         while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
             let last = placed.header.last_offset();
@@ -223,7 +225,7 @@ impl<'a> Opening<'a> {
         let mut epochs = Epochs::default();
         for found in &self.segments[..segments] {
             let path = names::file(self.directory, found.base_offset, Kind::Log);
-            let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            let mut batches = Batches::new(found.file(&**self.disk)?, 0, found.size_bytes, SCAN_BUFFER_BYTES);
             while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
                 note_epoch(&mut epochs, &placed);
             }
@@ -255,10 +257,11 @@ impl<'a> Opening<'a> {
             }
             let found = &self.segments[at];
             let path = names::file(self.directory, found.base_offset, Kind::Log);
-            let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            let file = found.file(&**self.disk)?;
+            let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
             while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
                 if placed.header.base_offset >= from.0 && placed.header.base_offset < offset.0 {
-                    note_producer(&mut self.producers, &*self.segments[at].log, &placed);
+                    note_producer(&mut self.producers, &*file, &placed);
                 }
             }
         }
@@ -279,7 +282,7 @@ impl<'a> Opening<'a> {
                 // At once: where the cut is at the recovery point, no later flush would come past these files, and a
                 // loss of power would bring back what was cut below what is then the recovery point.
                 let path = names::file(self.directory, self.segments[at].base_offset, Kind::Log);
-                self.segments[at].log.sync_data().map_err(Error::io("sync", &path))?;
+                self.segments[at].file(&**self.disk)?.sync_data().map_err(Error::io("sync", &path))?;
                 self.disk.sync_directory(self.directory).map_err(Error::io("sync", self.directory))?;
             }
             at += 1;
@@ -290,7 +293,7 @@ impl<'a> Opening<'a> {
     fn recover_segment(&mut self, at: usize, mut end_offset: Offset) -> Result<(Offset, bool), Error> {
         self.write_snapshot(end_offset)?;
         let found = &self.segments[at];
-        let (base, log, size_bytes) = (found.base_offset, found.log.clone(), found.size_bytes);
+        let (base, log, size_bytes) = (found.base_offset, found.file(&**self.disk)?, found.size_bytes);
         let path = names::file(self.directory, base, Kind::Log);
         let mut batches = Batches::new(log.clone(), 0, size_bytes, SCAN_BUFFER_BYTES);
         let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(base));
@@ -327,8 +330,8 @@ impl<'a> Opening<'a> {
         }
         let path = names::file(self.directory, offset, Kind::ProducerSnapshot);
         let content = snapshot::encode(&self.producers);
-        let file = index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
-        self.unsynced.push(file);
+        index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        self.unsynced.push(path);
         self.snapshots.push(offset);
         self.snapshot_offset = offset;
         Ok(())
@@ -351,7 +354,8 @@ impl<'a> Opening<'a> {
         }
         if self.segments.is_empty() {
             let path = names::file(self.directory, end_offset, Kind::Log);
-            let log = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+            let file = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+            let log = LazyFile::opened(path, file);
             let index = Some(MemoryIndex::default());
             let (offset_index_bytes, time_index_bytes) = (None, None);
             let base_offset = end_offset;
@@ -385,16 +389,18 @@ impl<'a> Opening<'a> {
         let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
-        let index = last.index.unwrap_or_default();
         let mut active = Active::new(base_offset, self.now);
         active.size_bytes = size_bytes;
         active.allocated_bytes = size_bytes;
+        let path = names::file(self.directory, base_offset, Kind::Log);
+        if size_bytes > 0 {
+            let mut first = Batches::new(last.file(&**self.disk)?, 0, size_bytes, HEADER_SIZE);
+            let first = first.next_header().map_err(Error::io("read", &path))?;
+            active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
+        }
+        let index = last.index.unwrap_or_default();
         active.builder = IndexBuilder::resume(&index, base_offset);
         active.index_lengths = index.lengths();
-        let path = names::file(self.directory, base_offset, Kind::Log);
-        let mut first = Batches::new(last.log.clone(), 0, size_bytes, HEADER_SIZE);
-        let first = first.next_header().map_err(Error::io("read", &path))?;
-        active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
         let sealed = |s: Found| Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes));
         let mut segments: Vec<_> = self.segments.drain(..).map(sealed).collect();
         segments.push(Arc::new(Segment::active(base_offset, last.log, index)));
@@ -436,6 +442,10 @@ impl<'a> Opening<'a> {
 }
 
 impl Found {
+    fn file(&self, disk: &dyn Disk) -> Result<Arc<dyn File>, Error> {
+        self.log.get(disk).map_err(Error::io("open", self.log.path()))
+    }
+
     fn has_plausible_indexes(&self) -> bool {
         let whole = |size: Option<u64>, width: usize| size.is_some_and(|size| size % width as u64 == 0);
         whole(self.offset_index_bytes, OFFSET_ENTRY_BYTES) && whole(self.time_index_bytes, TIME_ENTRY_BYTES)

@@ -68,7 +68,28 @@ impl Log {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadError> {
-        let view = self.view.load();
+        self.look(|view| self.read_in(view, from, up_to, max_bytes, at_least_one))
+    }
+
+    /// Looks at the log; again where segments have left it meanwhile, whose files may have been out of reach.
+    pub(super) fn look<T, E>(&self, look: impl Fn(&View) -> Result<T, E>) -> Result<T, E> {
+        loop {
+            let view = self.view.load();
+            let found = look(&view);
+            if found.is_ok() || Arc::ptr_eq(&view.segments, &self.view.load().segments) {
+                return found;
+            }
+        }
+    }
+
+    fn read_in(
+        &self,
+        view: &View,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Option<Slice>, ReadError> {
         if from < view.log_start_offset || from > view.end_offset {
             let (log_start_offset, log_end_offset) = (view.log_start_offset, view.end_offset);
             return Err(ReadError::OutOfRange(OutOfRange { log_start_offset, log_end_offset }));
@@ -80,8 +101,8 @@ impl Log {
         // The batches between a segment's last one and the next segment's first may have been compacted away: then the
         // search goes on in the next segment.
         for at in view.floor(from)..view.segments.len() {
-            let slice = self.read_segment(&view, at, from, up_to, max_bytes, at_least_one);
-            if let Some(slice) = slice.map_err(|cause| self.cannot_read(&view, at, cause))? {
+            let slice = self.read_segment(view, at, from, up_to, max_bytes, at_least_one);
+            if let Some(slice) = slice.map_err(|cause| self.cannot_read(view, at, cause))? {
                 return Ok(Some(slice));
             }
         }
@@ -115,7 +136,7 @@ impl Log {
             (max, false) => max,
         };
         Ok(Some(Slice {
-            file: segment.log.clone(),
+            file: segment.file(&*self.disk)?,
             position: Position(first.position),
             length: wanted.min(available_bytes),
             base_offset: Offset(first.header.base_offset),
@@ -125,6 +146,10 @@ impl Log {
     }
 
     fn cannot_read(&self, view: &View, at: usize, cause: std::io::Error) -> ReadError {
+        // The files of a deleted log have other names: that is no failure of the disk.
+        if self.is_deleted() {
+            return ReadError::Storage(Error::Offline);
+        }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
         ReadError::Storage(Error::Io { doing: "read", path, cause })
     }

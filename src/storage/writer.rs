@@ -5,11 +5,10 @@ use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
 use super::producers::Producers;
-use crate::io::disk::File;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
 /// little, a large one seldom.
@@ -33,7 +32,7 @@ pub struct Writer {
     pub pending: Pending,
     pub active: Active,
     /// Small files that were written and go to the platter with the next flush.
-    pub unsynced: Vec<Arc<dyn File>>,
+    pub unsynced: Vec<PathBuf>,
     /// Counts the changes of names in the directory.
     pub names_version: u64,
     /// The index files of the active segment are those of the log's end at this offset.

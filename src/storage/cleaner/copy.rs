@@ -11,6 +11,7 @@ use super::offset_map::OffsetMap;
 use super::reader::{self, Reader, Unpack};
 use super::{Policy, Stopped};
 use crate::io::disk::{File, Open};
+use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::batches::Batch;
 use crate::record::filter::{self, Filtered};
@@ -41,6 +42,8 @@ pub(super) struct Copy {
     pub kinds: Vec<Kind>,
     pub records_read: u64,
     pub records_written: u64,
+    /// Keeps its files open until they have their names.
+    _held: [Arc<dyn File>; 3],
 }
 
 impl Round<'_> {
@@ -129,8 +132,8 @@ impl Log {
             })?;
         }
         output.write()?;
-        let (segment, kinds) = self.finish_copy(group, output)?;
-        Ok(Copy { segment, kinds, records_read, records_written })
+        let copy = self.finish_copy(group, output)?;
+        Ok(Copy { records_read, records_written, ..copy })
     }
 
     /// The last offset of every producer that is still known. `None` in it: only a marker of it is left.
@@ -139,17 +142,17 @@ impl Log {
         Ok(writer.producers.iter().map(|(id, p)| (id, p.last_batch().map(|batch| batch.last_offset))).collect())
     }
 
-    fn finish_copy(&self, group: &[Arc<Segment>], output: Output) -> Result<(Arc<Segment>, Vec<Kind>), Error> {
+    fn finish_copy(&self, group: &[Arc<Segment>], output: Output) -> Result<Copy, Error> {
         let base_offset = output.base_offset;
         output.index.push_time(base_offset, output.builder.max_timestamp);
         let write = |kind, content: Vec<u8>| {
             let path = self.cleaned(base_offset, kind);
             let file = write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
             file.sync_data().map_err(Error::io("sync", &path))?;
-            Ok::<_, Error>(IndexFile::opened(names::file(&self.directory, base_offset, kind), file))
+            Ok::<_, Error>(IndexFile::held(names::file(&self.directory, base_offset, kind), file))
         };
-        let offsets = write(Kind::OffsetIndex, output.index.encode_offsets())?;
-        let times = write(Kind::TimeIndex, output.index.encode_times())?;
+        let (offsets, held_offsets) = write(Kind::OffsetIndex, output.index.encode_offsets())?;
+        let (times, held_times) = write(Kind::TimeIndex, output.index.encode_times())?;
         let mut kinds = vec![Kind::Log, Kind::OffsetIndex, Kind::TimeIndex];
         let transactions = self.transaction_indexes(group)?;
         if !transactions.is_empty() {
@@ -157,8 +160,10 @@ impl Log {
             kinds.push(Kind::TransactionIndex);
         }
         output.file.sync_data().map_err(Error::io("sync", &output.path))?;
-        let segment = Segment::sealed_with(base_offset, output.file, output.written, offsets, times);
-        Ok((Arc::new(segment), kinds))
+        let (log, held_log) = LazyFile::held(names::file(&self.directory, base_offset, Kind::Log), output.file);
+        let segment = Segment::sealed_with(base_offset, log, output.written, offsets, times);
+        let _held = [held_log, held_offsets, held_times];
+        Ok(Copy { segment: Arc::new(segment), kinds, records_read: 0, records_written: 0, _held })
     }
 
     /// The aborted transactions of the whole group: their records and markers stay, so do the entries.

@@ -157,7 +157,8 @@ impl Log {
             return Ok(false);
         };
         for segment in dirty {
-            let mut batches = Batches::new(segment.log.clone(), 0, segment.sealed_size_bytes, LOOKUP_BUFFER_BYTES);
+            let file = segment.file(&*self.disk).map_err(|error| self.unreadable(segment, error))?;
+            let mut batches = Batches::new(file, 0, segment.sealed_size_bytes, LOOKUP_BUFFER_BYTES);
             let first = batches.next_header().map_err(|error| self.unreadable(segment, error))?;
             if first.is_some_and(|first| first.header.max_timestamp > 0 && first.header.max_timestamp < before) {
                 return Ok(true);
@@ -192,7 +193,7 @@ impl Log {
         pace: &mut dyn Pace,
     ) -> Result<Cleaned, Stopped> {
         let view = self.view.load_full();
-        let mut reader = Reader::new(means.io_buffer_bytes, pace);
+        let mut reader = Reader::new(&*self.disk, means.io_buffer_bytes, pace);
         let map = self.build_map(&view, dirtiness, means, &mut reader)?;
         let mut cleaned = Cleaned {
             end_offset: map.latest_offset.next(),
