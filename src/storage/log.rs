@@ -203,10 +203,12 @@ impl Log {
     }
 
     pub(super) fn store_epochs(&self, writer: &mut Writer, epochs: Epochs) -> Result<(), Error> {
-        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
-        let file = index::replace_unsynced(&*self.disk, &path, epochs.encode().as_bytes())?;
-        writer.unsynced.push(file);
-        writer.names_version += 1;
+        if epochs != writer.epochs_on_disk {
+            let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
+            writer.unsynced.push(index::replace_unsynced(&*self.disk, &path, epochs.encode().as_bytes())?);
+            writer.names_version += 1;
+            writer.epochs_on_disk = epochs.clone();
+        }
         self.epochs.store(Arc::new(epochs));
         Ok(())
     }

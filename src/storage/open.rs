@@ -25,7 +25,7 @@ use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::HEADER_SIZE;
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -56,6 +56,8 @@ struct Opening<'a> {
     /// Offsets of the producer snapshots on disk.
     snapshots: Vec<Offset>,
     epochs: Epochs,
+    /// As the file has them, if there is a sound one.
+    epochs_on_disk: Option<Epochs>,
     producers: Producers,
     snapshot_offset: Offset,
     unsynced: Vec<PathBuf>,
@@ -71,7 +73,9 @@ impl Log {
         checkpointed: Checkpointed,
         now: TimestampMs,
     ) -> Result<Log, Error> {
-        disk.create_directories(&directory).map_err(Error::io("create", &directory))?;
+        if !disk.exists(&directory) {
+            disk.create_directories(&directory).map_err(Error::io("create", &directory))?;
+        }
         let metadata = claim(&*disk, &directory, &identity)?;
         let mut opening = Opening::find(&disk, &directory, &config, now)?;
         opening.unsynced.extend(metadata);
@@ -105,32 +109,48 @@ impl<'a> Opening<'a> {
         config: &'a LogConfig,
         now: TimestampMs,
     ) -> Result<Self, Error> {
-        finish_interrupted(&**disk, directory)?;
-        let mut files: BTreeMap<Offset, BTreeMap<Kind, u64>> = BTreeMap::new();
-        for entry in disk.list(directory).map_err(Error::io("list", directory))? {
-            if let Some((offset, kind)) = names::parse_file(&entry.name).filter(|_| !entry.is_directory) {
-                files.entry(offset).or_default().insert(kind, entry.size_bytes);
+        let mut files: BTreeMap<Offset, BTreeSet<Kind>> = BTreeMap::new();
+        for name in list_settled(&**disk, directory)? {
+            if let Some((offset, kind)) = names::parse_file(&name) {
+                files.entry(offset).or_default().insert(kind);
             }
         }
+        let size_of = |offset, kind| {
+            let path = names::file(directory, offset, kind);
+            disk.size_bytes(&path).map_err(Error::io("ask for the size of", &path))
+        };
         let mut segments = Vec::new();
         let mut snapshots = Vec::new();
         for (base_offset, kinds) in files {
             snapshots.extend(kinds.get(&Kind::ProducerSnapshot).map(|_| base_offset));
-            let Some(size_bytes) = kinds.get(&Kind::Log) else { continue };
+            if !kinds.contains(&Kind::Log) {
+                continue;
+            }
             let path = names::file(directory, base_offset, Kind::Log);
             let log = LazyFile::new(path);
+            let index_bytes = |kind| kinds.contains(&kind).then(|| size_of(base_offset, kind)).transpose();
             segments.push(Found {
                 base_offset,
                 log,
-                size_bytes: *size_bytes,
-                offset_index_bytes: kinds.get(&Kind::OffsetIndex).copied(),
-                time_index_bytes: kinds.get(&Kind::TimeIndex).copied(),
+                size_bytes: size_of(base_offset, Kind::Log)?,
+                offset_index_bytes: index_bytes(Kind::OffsetIndex)?,
+                time_index_bytes: index_bytes(Kind::TimeIndex)?,
                 index: None,
             });
         }
-        let (epochs, producers) = (Epochs::default(), Producers::default());
-        let (snapshot_offset, unsynced) = (Offset(-1), Vec::new());
-        Ok(Opening { disk, directory, config, now, segments, snapshots, epochs, producers, snapshot_offset, unsynced })
+        Ok(Opening {
+            disk,
+            directory,
+            config,
+            now,
+            segments,
+            snapshots,
+            epochs: Epochs::default(),
+            epochs_on_disk: None,
+            producers: Producers::default(),
+            snapshot_offset: Offset(-1),
+            unsynced: Vec::new(),
+        })
     }
 
     /// Brings segments, epochs and producers up to the end of the log, which is returned.
@@ -138,7 +158,11 @@ impl<'a> Opening<'a> {
         let known = Epochs::read(&**self.disk, &self.directory.join(names::LEADER_EPOCH_CHECKPOINT));
         let known = match known {
             Err(Error::Unusable { .. }) => Epochs::default(),
-            other => other?,
+            other => {
+                let known = other?;
+                self.epochs_on_disk = Some(known.clone());
+                known
+            }
         };
         let behind = |segment: &Found| segment.base_offset <= checkpointed.recovery_point;
         let mut sound = self.segments.partition_point(behind).saturating_sub(1);
@@ -176,6 +200,10 @@ impl<'a> Opening<'a> {
         };
         if !small {
             return Ok(None);
+        }
+        if last.is_empty() {
+            last.index = Some(MemoryIndex::default());
+            return Ok(Some(last.base_offset));
         }
         let index = MemoryIndex::decode(&read(Kind::OffsetIndex)?, &read(Kind::TimeIndex)?, last.size_bytes);
         let Some(index) = index else { return Ok(None) };
@@ -292,7 +320,11 @@ impl<'a> Opening<'a> {
 
     fn recover_segment(&mut self, at: usize, mut end_offset: Offset) -> Result<(Offset, bool), Error> {
         self.write_snapshot(end_offset)?;
-        let found = &self.segments[at];
+        let found = &mut self.segments[at];
+        if found.is_empty() {
+            found.index = Some(MemoryIndex::default());
+            return Ok((end_offset, false));
+        }
         let (base, log, size_bytes) = (found.base_offset, found.file(&**self.disk)?, found.size_bytes);
         let path = names::file(self.directory, base, Kind::Log);
         let mut batches = Batches::new(log.clone(), 0, size_bytes, SCAN_BUFFER_BYTES);
@@ -376,11 +408,13 @@ impl<'a> Opening<'a> {
 
     fn settle_epochs(&mut self, start: Offset, end_offset: Offset) -> Result<(), Error> {
         self.epochs = self.epochs.cut_from_end(end_offset).cut_from_start(start);
-        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
-        let on_disk = Epochs::read(&**self.disk, &path);
-        if on_disk.is_ok_and(|on_disk| on_disk == self.epochs) {
+        // What is cut off would be cut off at each start: an epoch without records needs no new file each time.
+        let is_told = |on_disk: &Epochs| on_disk.cut_from_end(end_offset).cut_from_start(start) == self.epochs;
+        if self.epochs_on_disk.as_ref().is_some_and(is_told) {
             return Ok(());
         }
+        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
+        self.epochs_on_disk = Some(self.epochs.clone());
         self.unsynced.push(replace_unsynced(&**self.disk, &path, self.epochs.encode().as_bytes())?);
         Ok(())
     }
@@ -415,6 +449,7 @@ impl<'a> Opening<'a> {
         let writer = Writer {
             next_offset: end_offset,
             producers: self.producers,
+            epochs_on_disk: self.epochs_on_disk.unwrap_or_default(),
             snapshot_offset: self.snapshot_offset,
             pending: Pending::default(),
             active,
@@ -442,6 +477,12 @@ impl<'a> Opening<'a> {
 }
 
 impl Found {
+    /// As most partitions of a broker with many: nothing in it to be read, mended or written.
+    fn is_empty(&self) -> bool {
+        let index_bytes = self.offset_index_bytes.unwrap_or(0) + self.time_index_bytes.unwrap_or(0);
+        self.size_bytes == 0 && index_bytes == 0
+    }
+
     fn file(&self, disk: &dyn Disk) -> Result<Arc<dyn File>, Error> {
         self.log.get(disk).map_err(Error::io("open", self.log.path()))
     }
@@ -482,9 +523,24 @@ fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Res
 
 /// Deals with what compaction or deletion left unfinished, as Kafka does: `.deleted` and `.cleaned` go; a `.swap` is
 /// complete and replaces what it covers, unless a `.cleaned` at or below it shows that its set was not complete.
-fn finish_interrupted(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+///
+/// The answer is the names of the files that are there then.
+fn list_settled(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, Error> {
+    let files = list_files(disk, directory)?;
+    if files.iter().all(|name| names::parse_transient(name).is_none()) {
+        return Ok(files);
+    }
+    finish_interrupted(disk, directory, &files)?;
+    list_files(disk, directory)
+}
+
+fn list_files(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, Error> {
     let entries = disk.list(directory).map_err(Error::io("list", directory))?;
-    let names: Vec<&str> = entries.iter().filter(|e| !e.is_directory).map(|e| e.name.as_str()).collect();
+    Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
+}
+
+fn finish_interrupted(disk: &dyn Disk, directory: &Path, files: &[String]) -> Result<(), Error> {
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
     let transient: Vec<_> = names.iter().filter_map(|name| Some((*name, names::parse_transient(name)?))).collect();
     let first_cleaned = transient.iter().filter_map(|(_, t)| match t {
         Transient::Cleaned(offset) => Some(*offset),

@@ -27,6 +27,8 @@ pub struct Writer {
     /// Of the next batch to be appended, so behind what is pending.
     pub next_offset: Offset,
     pub producers: Producers,
+    /// What `leader-epoch-checkpoint` says.
+    pub epochs_on_disk: Epochs,
     /// There is a snapshot of the producers at this offset.
     pub snapshot_offset: Offset,
     pub pending: Pending,
