@@ -275,6 +275,19 @@ impl Index {
         .unwrap_or(0)
     }
 
+    /// The last position below the given one at which a batch is known to begin, or the beginning.
+    pub fn floor_before(&self, disk: &dyn Disk, position: u64) -> u64 {
+        let place = |word: u64| word & u64::from(u32::MAX);
+        match self {
+            Index::Memory(memory) => memory.offsets.last_where(|[word]| place(word) < position).map(|[word]| word),
+            Index::Files { offsets, .. } => {
+                let below = |entry: &[u8; OFFSET_ENTRY_BYTES]| place(u64::from_be_bytes(*entry)) < position;
+                offsets.last_where(disk, below).ok().flatten().map(u64::from_be_bytes)
+            }
+        }
+        .map_or(0, place)
+    }
+
     /// The last offset of which is known that no batch up to it has a timestamp above the given one.
     pub fn floor_time(&self, disk: &dyn Disk, base_offset: Offset, timestamp: TimestampMs) -> Offset {
         let relative = match self {

@@ -15,6 +15,7 @@ pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
 pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
+pub use super::transactions::AbortedTxn;
 use super::view::View;
 use super::writer::Writer;
 use crate::io::disk::Disk;
@@ -149,6 +150,12 @@ impl Log {
     /// The offset behind the last record that can be read.
     pub fn log_end_offset(&self) -> Offset {
         self.view.load().end_offset
+    }
+
+    /// Where the first open transaction began that is still in the log: what `read_committed` may see ends below.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        let view = self.view.load();
+        view.first_unstable_offset.map(|first| first.max(view.log_start_offset))
     }
 
     pub fn size_bytes(&self) -> u64 {

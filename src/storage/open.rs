@@ -4,7 +4,7 @@
 //! recovery point on is read batch by batch; at the first one that is torn or corrupt the log ends, and segments
 //! behind it go. Nothing below the recovery point is ever cut.
 
-use super::append::marker_coordinator_epoch;
+use super::append::{marker_of, note_marker};
 use super::batches::{Batches, Placed, SCAN_BUFFER_BYTES};
 use super::checkpoint;
 use super::epochs::{EpochStart, Epochs};
@@ -18,6 +18,7 @@ use super::names::{self, Kind, Transient};
 use super::producers::Producers;
 use super::segment::Segment;
 use super::snapshot;
+use super::transactions::{self, Aborted, AbortedTxn};
 use super::view::View;
 use super::writer::{Active, Pending, Writer};
 use crate::io::disk::{Disk, File, Open};
@@ -33,8 +34,8 @@ use std::sync::{Arc, Mutex};
 
 /// No index file of Kafka's is larger (`segment.index.bytes` is a 32-bit number).
 const MAX_INDEX_FILE_BYTES: u64 = i32::MAX as u64;
-/// Enough of a transaction marker's record to find the coordinator's epoch in it.
-const MARKER_BYTES: usize = 128;
+/// Enough of a transaction marker's batch to find its one record.
+const MARKER_BYTES: usize = HEADER_SIZE + 128;
 
 /// A segment as it was found, then as it was made.
 struct Found {
@@ -43,6 +44,9 @@ struct Found {
     size_bytes: u64,
     offset_index_bytes: Option<u64>,
     time_index_bytes: Option<u64>,
+    /// The entries of its `.txnindex`; `None` if there is no such file, or one that is damaged.
+    aborted: Option<Vec<AbortedTxn>>,
+    has_transaction_index: bool,
     /// In memory if it was rebuilt or belongs to the active segment.
     index: Option<MemoryIndex>,
 }
@@ -135,6 +139,8 @@ impl<'a> Opening<'a> {
                 size_bytes: size_of(base_offset, Kind::Log)?,
                 offset_index_bytes: index_bytes(Kind::OffsetIndex)?,
                 time_index_bytes: index_bytes(Kind::TimeIndex)?,
+                aborted: None,
+                has_transaction_index: kinds.contains(&Kind::TransactionIndex),
                 index: None,
             });
         }
@@ -168,6 +174,9 @@ impl<'a> Opening<'a> {
         let mut sound = self.segments.partition_point(behind).saturating_sub(1);
         if checkpointed.clean {
             sound = self.segments.len();
+        }
+        for at in 0..sound {
+            self.load_aborted(at)?;
         }
         for at in 0..sound.min(self.segments.len().saturating_sub(1)) {
             if !self.segments[at].has_plausible_indexes() {
@@ -227,6 +236,42 @@ impl<'a> Opening<'a> {
             last.index = Some(*index);
         }
         Ok(Some(end_offset))
+    }
+
+    /// Reads a `.txnindex`, or makes it anew from the segment's batches where it is damaged.
+    fn load_aborted(&mut self, at: usize) -> Result<(), Error> {
+        let found = &self.segments[at];
+        if !found.has_transaction_index {
+            return Ok(());
+        }
+        let path = names::file(self.directory, found.base_offset, Kind::TransactionIndex);
+        let read = transactions::read(&**self.disk, self.directory, found.base_offset);
+        let aborted = match read.map_err(Error::io("read", &path))? {
+            Some(aborted) => aborted,
+            None => {
+                let aborted = self.aborted_from_batches(at)?;
+                let written = transactions::write(&**self.disk, self.directory, found.base_offset, &aborted);
+                self.unsynced.push(written.map_err(Error::io("write", &path))?);
+                aborted
+            }
+        };
+        self.segments[at].aborted = Some(aborted);
+        Ok(())
+    }
+
+    /// The transactions that end aborted in a segment, with those that were open before as the snapshot tells them.
+    fn aborted_from_batches(&self, at: usize) -> Result<Vec<AbortedTxn>, Error> {
+        let found = &self.segments[at];
+        let path = names::file(self.directory, found.base_offset, Kind::ProducerSnapshot);
+        let snapshot = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).ok();
+        let mut producers = snapshot.and_then(|content| snapshot::decode(&content)).unwrap_or_default();
+        let file = found.file(&**self.disk)?;
+        let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let mut aborted = Vec::new();
+        while let Some(placed) = batches.next_header().map_err(Error::io("read", found.log.path()))? {
+            aborted.extend(note_producer(&mut producers, &*file, &placed));
+        }
+        Ok(aborted)
     }
 
     /// Makes the indexes of a sealed segment anew from its batches, which are on the platter and not questioned.
@@ -329,7 +374,7 @@ impl<'a> Opening<'a> {
         let path = names::file(self.directory, base, Kind::Log);
         let mut batches = Batches::new(log.clone(), 0, size_bytes, SCAN_BUFFER_BYTES);
         let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(base));
-        let mut sound_bytes = 0;
+        let (mut sound_bytes, mut aborted) = (0, Vec::new());
         while let Some(placed) = batches.next_checked().map_err(Error::io("read", &path))? {
             let last = placed.header.last_offset();
             if placed.header.base_offset < end_offset.0 || last.0 - base.0 > i64::from(i32::MAX) {
@@ -338,7 +383,7 @@ impl<'a> Opening<'a> {
             let entry = builder.add(placed.position, &placed.header, last, self.config.index_interval_bytes);
             entry.into_iter().for_each(|entry| index.push(base, entry));
             note_epoch(&mut self.epochs, &placed);
-            note_producer(&mut self.producers, &*log, &placed);
+            aborted.extend(note_producer(&mut self.producers, &*log, &placed));
             end_offset = last.next();
             sound_bytes = placed.end();
         }
@@ -350,7 +395,12 @@ impl<'a> Opening<'a> {
         log.set_size(sound_bytes).map_err(Error::io("cut", &path))?;
         index.push_time(base, builder.max_timestamp);
         self.unsynced.extend(write_index_files(&**self.disk, self.directory, base, &index)?);
+        if !aborted.is_empty() || self.segments[at].has_transaction_index {
+            let written = transactions::write(&**self.disk, self.directory, base, &aborted);
+            self.unsynced.push(written.map_err(Error::io("write a transaction index in", self.directory))?);
+        }
         let found = &mut self.segments[at];
+        found.aborted = Some(aborted);
         (found.size_bytes, found.index) = (sound_bytes, Some(index));
         (found.offset_index_bytes, found.time_index_bytes) = (Some(0), Some(0));
         Ok((end_offset, sound_bytes < size_bytes))
@@ -391,7 +441,16 @@ impl<'a> Opening<'a> {
             let index = Some(MemoryIndex::default());
             let (offset_index_bytes, time_index_bytes) = (None, None);
             let base_offset = end_offset;
-            self.segments.push(Found { base_offset, log, size_bytes: 0, offset_index_bytes, time_index_bytes, index });
+            self.segments.push(Found {
+                base_offset,
+                log,
+                size_bytes: 0,
+                offset_index_bytes,
+                time_index_bytes,
+                aborted: None,
+                has_transaction_index: false,
+                index,
+            });
         }
         let last_base = self.segments.last().map_or(start, |segment| segment.base_offset);
         let newest = self.snapshots.iter().filter(|s| **s > last_base && **s <= end_offset).max().copied();
@@ -433,15 +492,20 @@ impl<'a> Opening<'a> {
             active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
         }
         let index = last.index.unwrap_or_default();
+        let last_aborted = Aborted::new(last.aborted.unwrap_or_default());
         active.builder = IndexBuilder::resume(&index, base_offset);
         active.index_lengths = index.lengths();
-        let sealed = |s: Found| Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes));
+        let sealed = |s: Found| {
+            let aborted = Aborted::new(s.aborted.unwrap_or_default());
+            Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes).with_aborted(aborted))
+        };
         let mut segments: Vec<_> = self.segments.drain(..).map(sealed).collect();
-        segments.push(Arc::new(Segment::active(base_offset, last.log, index)));
+        segments.push(Arc::new(Segment::active(base_offset, last.log, index).with_aborted(last_aborted)));
         let view = View {
             log_start_offset: checkpointed.log_start_offset.max(segments[0].base_offset),
             segments: segments.into(),
             end_offset,
+            first_unstable_offset: self.producers.first_unstable_offset(),
             active_size_bytes: size_bytes,
             active_max_timestamp: active.builder.max_timestamp,
         };
@@ -480,7 +544,7 @@ impl Found {
     /// As most partitions of a broker with many: nothing in it to be read, mended or written.
     fn is_empty(&self) -> bool {
         let index_bytes = self.offset_index_bytes.unwrap_or(0) + self.time_index_bytes.unwrap_or(0);
-        self.size_bytes == 0 && index_bytes == 0
+        self.size_bytes == 0 && index_bytes == 0 && !self.has_transaction_index
     }
 
     fn file(&self, disk: &dyn Disk) -> Result<Arc<dyn File>, Error> {
@@ -501,16 +565,19 @@ fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
     }
 }
 
-fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) {
+/// Takes note of a batch that is in the log; the transaction that it ends, if that is aborted.
+fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) -> Option<AbortedTxn> {
     if !placed.header.has_producer_id() {
-        return;
+        return None;
     }
     if !placed.header.is_control() {
-        return producers.apply(&placed.header, Offset(placed.header.base_offset));
+        producers.apply(&placed.header, Offset(placed.header.base_offset));
+        return None;
     }
-    let mut record = [0; MARKER_BYTES];
-    let read = file.read_at(&mut record, placed.position + HEADER_SIZE as u64).unwrap_or(0);
-    producers.apply_marker(&placed.header, marker_coordinator_epoch(&placed.header, &record[..read]));
+    let mut bytes = [0; MARKER_BYTES];
+    let read = file.read_at(&mut bytes, placed.position).unwrap_or(0);
+    let marker = marker_of(&placed.header, &bytes[..read]);
+    note_marker(producers, &placed.header, placed.header.last_offset(), marker)
 }
 
 fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Result<(), Error> {

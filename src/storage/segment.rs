@@ -6,6 +6,7 @@
 use super::batches::{Batches, LOOKUP_BUFFER_BYTES, Placed};
 use super::index::{Index, IndexFile, MemoryIndex, TimestampOffset};
 use super::names::{self, Kind};
+use super::transactions::Aborted;
 use crate::io::disk::{Disk, File};
 use crate::io::open_files::LazyFile;
 use crate::model::Offset;
@@ -19,6 +20,7 @@ pub struct Segment {
     pub index: Index,
     /// The length of a sealed segment; of the active one what is published counts.
     pub sealed_size_bytes: u64,
+    pub aborted: Aborted,
     /// The largest timestamp of a sealed segment, once somebody wanted it.
     max_timestamp: OnceLock<TimestampOffset>,
 }
@@ -30,6 +32,7 @@ impl Segment {
             log,
             index: Index::Memory(Box::new(index)),
             sealed_size_bytes: 0,
+            aborted: Aborted::default(),
             max_timestamp: OnceLock::new(),
         }
     }
@@ -37,7 +40,8 @@ impl Segment {
     pub fn sealed(directory: &Path, base_offset: Offset, log: LazyFile, size_bytes: u64) -> Segment {
         let file = |kind| IndexFile::new(names::file(directory, base_offset, kind));
         let index = Index::Files { offsets: file(Kind::OffsetIndex), times: file(Kind::TimeIndex) };
-        Segment { base_offset, log, index, sealed_size_bytes: size_bytes, max_timestamp: OnceLock::new() }
+        let (aborted, max_timestamp) = (Aborted::default(), OnceLock::new());
+        Segment { base_offset, log, index, sealed_size_bytes: size_bytes, aborted, max_timestamp }
     }
 
     /// A sealed segment whose index files are open already, under whatever name.
@@ -49,7 +53,12 @@ impl Segment {
         times: IndexFile,
     ) -> Segment {
         let index = Index::Files { offsets, times };
-        Segment { base_offset, log, index, sealed_size_bytes: size_bytes, max_timestamp: OnceLock::new() }
+        let (aborted, max_timestamp) = (Aborted::default(), OnceLock::new());
+        Segment { base_offset, log, index, sealed_size_bytes: size_bytes, aborted, max_timestamp }
+    }
+
+    pub fn with_aborted(self, aborted: Aborted) -> Segment {
+        Segment { aborted, ..self }
     }
 
     /// The `.log` file, opened if it is not.

@@ -5,6 +5,7 @@ use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
 use super::producers::Producers;
+use super::transactions::AbortedTxn;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
 use std::cell::RefCell;
@@ -49,6 +50,7 @@ pub struct Pending {
     pub bytes: Vec<u8>,
     pub entries: Vec<IndexEntry>,
     pub epochs: Vec<EpochStart>,
+    pub aborted: Vec<AbortedTxn>,
 }
 
 /// The active segment, as the writer knows it.
@@ -89,6 +91,7 @@ impl Pending {
         let mut bytes = std::mem::take(&mut self.bytes);
         self.entries.clear();
         self.epochs.clear();
+        self.aborted.clear();
         if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BUFFER_BYTES {
             bytes.clear();
             SPARE.with_borrow_mut(|spare| {
