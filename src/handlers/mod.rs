@@ -78,6 +78,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_groups;
+#[cfg(test)]
 mod tests_of_versions;
 
 use std::net::SocketAddr;
