@@ -121,8 +121,6 @@ fn reply((waiter, reply): &(Waiter, Reply)) -> String {
     let reply = match reply {
         Reply::Join(reply) => classic::story::join_reply(reply),
         Reply::Sync(reply) => classic::story::sync_reply(reply),
-        #[allow(unreachable_patterns)]
-        other => format!("{other:?}"),
     };
     format!("reply to {}: {reply}", waiter.key)
 }
