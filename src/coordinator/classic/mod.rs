@@ -16,6 +16,8 @@ mod sync;
 mod table;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+pub(super) use self::join::distinct;
+#[cfg(test)]
 pub(super) use self::join::uuid_text;
 pub(super) use self::rebalance::Live;
 pub(super) use self::records::key;
