@@ -78,8 +78,8 @@ pub fn shorten(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("-00000000-0000-0000-0000-") {
-        let id = &rest[at + 25..at + 37];
-        write!(out, "{}#{}", &rest[..at], id.trim_start_matches('0')).unwrap();
+        let id = u64::from_str_radix(&rest[at + 25..at + 37], 16).unwrap();
+        write!(out, "{}#{id}", &rest[..at]).unwrap();
         rest = &rest[at + 37..];
     }
     out + rest

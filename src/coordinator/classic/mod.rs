@@ -7,6 +7,8 @@ mod group;
 mod heartbeat;
 mod join;
 mod leave;
+#[cfg(test)]
+mod random;
 mod rebalance;
 mod records;
 #[cfg(test)]
@@ -14,6 +16,8 @@ pub(super) mod story;
 mod sync;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
 pub(super) use self::join::distinct;
