@@ -16,6 +16,8 @@ mod offsets;
 mod progress;
 mod reconcile;
 mod records;
+#[cfg(test)]
+pub(super) mod story;
 
 use std::sync::Arc;
 use std::time::Duration;
