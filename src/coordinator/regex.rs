@@ -24,7 +24,7 @@ use ::regex::bytes;
 use std::fmt;
 
 /// Longest expression. Kafka's limit is the size of a record in `__consumer_offsets`, about a megabyte.
-pub const MOST_PATTERN_BYTES: usize = 64 * 1024;
+pub const MOST_PATTERN_BYTES: usize = 128 * 1024;
 /// Largest compiled expression; nested repetitions could ask for any size.
 pub const MOST_COMPILED_BYTES: usize = 8 * 1024 * 1024;
 

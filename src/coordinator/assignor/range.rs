@@ -2,7 +2,7 @@
 //!
 //! Members stand in the order of their instance ids, those without one behind them by member id, so that topics of equal
 //! partition counts are co-partitioned and a static member finds its range again. Nothing is sticky beyond that.
-//! Costs: members × topics of each.
+//! Costs: the partitions; where subscriptions differ, members × topics of each.
 
 use super::{AssignError, Assignment, Member, TopicDescriber, java_order};
 use crate::model::TopicId;
@@ -18,13 +18,22 @@ struct Topic {
 }
 
 impl Topic {
-    /// The next range, one longer for the first `partitions % subscribers`.
-    fn cut(&mut self) -> std::ops::Range<i32> {
+    fn find(describer: &dyn TopicDescriber, id: TopicId, subscribers: usize) -> Result<Topic, AssignError> {
+        let partitions = describer.partitions(id);
+        let partitions =
+            partitions.ok_or_else(|| AssignError("Member is subscribed to a non-existent topic".into()))?;
+        Ok(Topic { partitions, subscribers: subscribers as i32, cut: 0, served: 0 })
+    }
+
+    /// Gives the next range to a member, one longer for the first `partitions % subscribers`.
+    fn cut_for(&mut self, id: TopicId, target: &mut Assignment) {
         let extra = i32::from(self.served < self.partitions % self.subscribers);
         let start = self.cut;
         self.cut = (start + self.partitions / self.subscribers + extra).min(self.partitions);
         self.served += 1;
-        start..self.cut
+        if start < self.cut {
+            target.insert(id, (start..self.cut).collect());
+        }
     }
 }
 
@@ -36,30 +45,42 @@ pub(super) fn assign(
 ) -> Result<Vec<Assignment>, AssignError> {
     let mut order: Vec<usize> = (0..members.len()).collect();
     order.sort_by(|a, b| compare(&members[*a], &members[*b]));
+    if homogeneous { assign_equal(members, &order, describer) } else { assign_different(members, &order, describer) }
+}
 
-    // With `homogeneous` the first member speaks for all, as in Kafka.
-    let spokesman = order[0];
-    let wants = |member: usize| &members[if homogeneous { spokesman } else { member }].spec.subscribed_topics;
-    let mut topics: HashMap<TopicId, Topic> = HashMap::new();
-    for member in &order {
-        for topic in wants(*member) {
-            if let Some(known) = topics.get_mut(topic) {
-                known.subscribers += 1;
-                continue;
-            }
-            let partitions = describer.partitions(*topic);
-            let partitions =
-                partitions.ok_or_else(|| AssignError("Member is subscribed to a non-existent topic".into()))?;
-            topics.insert(*topic, Topic { partitions, subscribers: 1, cut: 0, served: 0 });
+fn assign_equal(
+    members: &[Member],
+    order: &[usize],
+    describer: &dyn TopicDescriber,
+) -> Result<Vec<Assignment>, AssignError> {
+    let mut targets = vec![Assignment::new(); members.len()];
+    let subscribed = order.first().map(|first| &members[*first].spec.subscribed_topics);
+    for id in subscribed.into_iter().flatten() {
+        let mut topic = Topic::find(describer, *id, members.len())?;
+        for member in order.iter().take(usize::try_from(topic.partitions).unwrap_or(0)) {
+            topic.cut_for(*id, &mut targets[*member]);
         }
     }
+    Ok(targets)
+}
 
+fn assign_different(
+    members: &[Member],
+    order: &[usize],
+    describer: &dyn TopicDescriber,
+) -> Result<Vec<Assignment>, AssignError> {
+    let mut topics: HashMap<TopicId, Topic> = HashMap::new();
+    for id in order.iter().flat_map(|member| &members[*member].spec.subscribed_topics) {
+        match topics.get_mut(id) {
+            Some(topic) => topic.subscribers += 1,
+            None => _ = topics.insert(*id, Topic::find(describer, *id, 1)?),
+        }
+    }
     let mut targets = vec![Assignment::new(); members.len()];
     for member in order {
-        for id in wants(member) {
-            let range = topics.get_mut(id).map(Topic::cut).unwrap_or_default();
-            if !range.is_empty() {
-                targets[member].insert(*id, range.collect());
+        for id in &members[*member].spec.subscribed_topics {
+            if let Some(topic) = topics.get_mut(id) {
+                topic.cut_for(*id, &mut targets[*member]);
             }
         }
     }

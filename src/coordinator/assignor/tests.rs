@@ -150,3 +150,21 @@ proptest! {
         }
     }
 }
+
+/// Ten thousand members and partitions: a quadratic step would take minutes.
+#[test]
+fn a_huge_group_is_no_matter() {
+    let topics = topics(&[1000; 10]);
+    let wanted: Vec<u8> = (0..10).collect();
+    let id = |at: usize| format!("0b6c1f6e-4d4a-4b8e-9d0e-{at:012}");
+    let mut specs: BTreeMap<String, MemberSpec> = (0..10_000).map(|at| (id(at), member(&wanted))).collect();
+    for assignor in Assignor::ALL {
+        for homogeneous in [true, false] {
+            let targets = assign(assignor, &GroupSpec { members: &specs, homogeneous }, &topics).unwrap();
+            assert_eq!(sizes(&targets).iter().sum::<usize>(), 10_000);
+            for (id, spec) in &mut specs {
+                spec.current = targets[id].clone();
+            }
+        }
+    }
+}
