@@ -10,6 +10,7 @@
 
 mod append;
 pub mod keeper;
+pub mod lag;
 mod load;
 mod world;
 
