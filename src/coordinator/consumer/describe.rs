@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::member::Member;
 use super::{DescribedMember, DescribedPartitions, Description, Group};
+use crate::coordinator::assignor::Assignor;
 use crate::coordinator::groups::{self, Groups};
 use crate::coordinator::step::Topics;
 use crate::model::{ErrorCode, Refusal, TopicId};
@@ -69,7 +70,7 @@ impl Groups {
             state: group.state_name().to_string(),
             group_epoch: group.epoch,
             assignment_epoch: group.assignment_epoch,
-            assignor_name: assignor.map(|name| name.to_string()).unwrap_or_default(),
+            assignor_name: assignor.map_or(Assignor::Uniform.name(), |name| name.as_ref()).to_string(),
             members: group.members.values().map(|member| group.describe_member(member, topics)).collect(),
         })
     }

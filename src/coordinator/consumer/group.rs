@@ -56,14 +56,14 @@ pub struct Subscribers {
 }
 
 /// When the group's regular expressions were last looked at, beyond what is in the records.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Look {
     pub version: i64,
     pub wall_ms: i64,
 }
 
 /// A group.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Group {
     pub(super) id: Arc<str>,
     pub(super) epoch: i32,

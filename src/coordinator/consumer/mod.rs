@@ -14,10 +14,14 @@ mod member;
 mod migration;
 mod offsets;
 mod progress;
+#[cfg(test)]
+mod random;
 mod reconcile;
 mod records;
 #[cfg(test)]
 pub(super) mod story;
+#[cfg(test)]
+mod table;
 
 use std::sync::Arc;
 use std::time::Duration;
