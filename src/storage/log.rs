@@ -41,6 +41,9 @@ pub struct LogConfig {
     pub segment_index_bytes: u64,
     /// `index.interval.bytes`
     pub index_interval_bytes: u64,
+    /// `preallocate`: the space of a whole segment is reserved with its first write. Kafka makes the file as long at
+    /// once, which shows its size and reserves nothing.
+    pub preallocate: bool,
     /// `flush.messages`
     pub flush_messages: i64,
     /// `flush.ms`
@@ -57,6 +60,7 @@ impl Default for LogConfig {
             segment_jitter_ms: 0,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
+            preallocate: false,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             producer_id_expiration_ms: 24 * 3_600_000,
