@@ -25,12 +25,14 @@ use crate::metadata;
 use crate::model::Uuid;
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::coordinators::Coordinators;
+use crate::replication::coordinators::keeper::{Errand, Keeper};
 use crate::replication::hosting::Hosting;
 use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
 use crate::replication::partition::Partition;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Shared};
+use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::storage::directory::LogDirectory;
 
@@ -47,6 +49,7 @@ pub struct Broker {
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
     housekeeping_thread: JoinHandle<()>,
+    groups_thread: JoinHandle<()>,
     /// `None` without `log.cleaner.enable`.
     cleaner: Option<CleanerThread>,
     addresses: Vec<SocketAddr>,
@@ -106,14 +109,14 @@ impl Broker {
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
+        let (coordinators, errands) = Coordinators::new(config.clone(), random::bytes);
         let shared = Arc::new(Shared::new(
             config,
             controller.published(),
             shard_count,
-            queue.clone(),
-            chores,
             controller.directories(),
             random::seed(),
+            Threads { controller: queue.clone(), housekeeping: chores, coordinators: Arc::new(coordinators) },
         ));
         let starting = start_shards(shard_count, backend)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
@@ -122,16 +125,20 @@ impl Broker {
         registered.map_err(|failure| failure.to_string())?;
         let _ = shared.endpoints.set(endpoints);
         let announce = shared.clone();
-        controller.announce_to(Box::new(move || announce.tell_all()));
+        controller.announce_to(Box::new(move || {
+            announce.tell_all();
+            announce.coordinators().send(Errand::Look);
+        }));
 
         let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
+        let groups_thread = start_groups_thread(&shared, errands)?;
         let cleaner = start_cleaner(&shared)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
         }
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, cleaner, addresses })
+        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, groups_thread, cleaner, addresses })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -148,6 +155,8 @@ impl Broker {
         for shard in self.shards {
             panicked |= shard.join().is_err();
         }
+        self.shared.coordinators().send(Errand::Stop);
+        panicked |= self.groups_thread.join().is_err();
         self.shared.send_to_housekeeping(Chore::Stop);
         panicked |= self.housekeeping_thread.join().is_err();
         // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
@@ -309,6 +318,16 @@ fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> R
         Housekeeper::new(shared.config.clone(), shared.view.clone(), shared.directories.clone(), clocks, announce);
     let body = move || housekeeper.run(&chores, clock::now);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
+    thread.map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+fn start_groups_thread(shared: &Arc<Shared>, errands: Receiver<Errand>) -> Result<JoinHandle<()>, String> {
+    let teller = shared.clone();
+    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let clocks = (clock::now(), SURROUNDINGS.wall);
+    let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators().clone(), clocks, announce);
+    let body = move || keeper.run(&errands, clock::now);
+    let thread = thread::Builder::new().name("klamm-groups".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))
 }
 

@@ -11,8 +11,7 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, IncrementalAlterConfigsRequest,
-    ListOffsetsRequest,
-    MetadataRequest, ProduceRequest, RequestHeader, TopicName,
+    ListOffsetsRequest, MetadataRequest, ProduceRequest, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use std::io::{ErrorKind, Read, Write};
@@ -173,7 +172,8 @@ impl Raw {
         let config = AlterableConfig::default().with_name(text(key)).with_config_operation(SET);
         let config = config.with_value(Some(text(value)));
         let resource = AlterConfigsResource::default().with_resource_type(TOPIC).with_resource_name(text(topic));
-        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource.with_configs(vec![config])]);
+        let request =
+            IncrementalAlterConfigsRequest::default().with_resources(vec![resource.with_configs(vec![config])]);
         let response = self.call(&request, 1)?;
         let error = response.responses.first().context("no resource in the answer")?.error_code;
         ensure!(error == 0, "{topic}: {key}={value} is refused with {error}");

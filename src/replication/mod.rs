@@ -2,6 +2,7 @@
 
 pub mod cleaning;
 pub mod controller;
+pub mod coordinators;
 pub mod hosting;
 pub mod housekeeping;
 pub mod metadata_log;
@@ -13,4 +14,5 @@ mod replay;
 mod tests_of_snapshots;
 pub mod topic_settings;
 pub mod view;
+mod walk;
 pub mod watch;
