@@ -245,7 +245,9 @@ fn compaction(bytes: u64) -> Result<()> {
     raw.create_topic(TOPIC, 1, &[])?;
     let alone = produce_beside(&broker, 4, SYNC_FOR)?;
     println!("produce beside nothing: p50 {:.2} ms, p99 {:.2} ms", percentile(&alone, 0.5), percentile(&alone, 0.99));
-    let configs = [("cleanup.policy", "compact"), ("segment.bytes", "104857600"), ("min.cleanable.dirty.ratio", "0.9")];
+    let segment_bytes = (bytes / 10).clamp(2 << 20, 100 << 20).to_string();
+    let configs =
+        [("cleanup.policy", "compact"), ("segment.bytes", &*segment_bytes), ("min.cleanable.dirty.ratio", "0.9")];
     raw.create_topic("compacted", 1, &configs)?;
     let mut sent = 0;
     let mut key = 0;
