@@ -5,12 +5,13 @@ use crate::broker::{self, Peer};
 use crate::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, ListOffsetsRequest,
-    MetadataRequest, ProduceRequest, RequestHeader, TopicName,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, IncrementalAlterConfigsRequest,
+    ListOffsetsRequest, MetadataRequest, ProduceRequest, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use std::io::{ErrorKind, Read, Write};
@@ -164,6 +165,21 @@ impl Raw {
         Ok(response.topics.first().context("no topic in the answer")?.error_code)
     }
 
+    /// Sets one config of a topic.
+    pub fn alter_topic(&mut self, topic: &str, key: &str, value: &str) -> Result<()> {
+        const TOPIC: i8 = 2;
+        const SET: i8 = 0;
+        let config = AlterableConfig::default().with_name(text(key)).with_config_operation(SET);
+        let config = config.with_value(Some(text(value)));
+        let resource = AlterConfigsResource::default().with_resource_type(TOPIC).with_resource_name(text(topic));
+        let request =
+            IncrementalAlterConfigsRequest::default().with_resources(vec![resource.with_configs(vec![config])]);
+        let response = self.call(&request, 1)?;
+        let error = response.responses.first().context("no resource in the answer")?.error_code;
+        ensure!(error == 0, "{topic}: {key}={value} is refused with {error}");
+        Ok(())
+    }
+
     pub fn offset(&mut self, topic: &str, partition: i32, timestamp: i64) -> Result<(i16, i64)> {
         let asked = ListOffsetsPartition::default()
             .with_partition_index(partition)
@@ -294,11 +310,17 @@ impl Batch {
         }
     }
 
-    fn record(delta: i32, value: &[u8]) -> Vec<u8> {
+    fn record(delta: i32, key: Option<&[u8]>, value: &[u8]) -> Vec<u8> {
         let mut inner = vec![0]; // attributes
         varint(&mut inner, 0); // timestamp delta
         varint(&mut inner, delta);
-        varint(&mut inner, -1); // no key
+        match key {
+            Some(key) => {
+                varint(&mut inner, key.len() as i32);
+                inner.extend_from_slice(key);
+            }
+            None => varint(&mut inner, -1),
+        }
         varint(&mut inner, value.len() as i32);
         inner.extend_from_slice(value);
         varint(&mut inner, 0); // no headers
@@ -309,6 +331,11 @@ impl Batch {
     }
 
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_keyed(&[])
+    }
+
+    /// With a key for each of the first records.
+    pub fn encode_keyed(&self, keys: &[Vec<u8>]) -> Vec<u8> {
         let mut checked = self.attributes.to_be_bytes().to_vec();
         let last = self.last_offset_delta.unwrap_or(self.records.len() as i32 - 1);
         checked.extend_from_slice(&last.to_be_bytes());
@@ -318,7 +345,9 @@ impl Batch {
         checked.extend_from_slice(&self.producer_epoch.to_be_bytes());
         checked.extend_from_slice(&self.base_sequence.to_be_bytes());
         checked.extend_from_slice(&self.count.unwrap_or(self.records.len() as i32).to_be_bytes());
-        self.records.iter().for_each(|(delta, value)| checked.extend(Batch::record(*delta, value)));
+        for (at, (delta, value)) in self.records.iter().enumerate() {
+            checked.extend(Batch::record(*delta, keys.get(at).map(Vec::as_slice), value));
+        }
         let mut bytes = self.base_offset.to_be_bytes().to_vec();
         let length = 4 + 1 + 4 + checked.len() as i32 + self.length_error;
         bytes.extend_from_slice(&length.to_be_bytes());

@@ -6,11 +6,13 @@
 
 use compat_tests::broker::{Broker, Peer, Quorum, Setup};
 use compat_tests::clients::Client;
+use compat_tests::program::{self, Input};
 use compat_tests::raw::{Batch, PATIENCE, Raw};
 use compat_tests::records::{self, Record};
 use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Context, Result, ensure};
 use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,6 +27,15 @@ const SNAPSHOTS: &[(&str, &str)] = &[
     ("broker.heartbeat.interval.ms", "500"),
     ("metadata.log.max.record.bytes.between.snapshots", "1000"),
 ];
+/// Several segments, and a coordinator whose topic one broker can hold.
+const TRANSACTIONS: &[(&str, &str)] = &[
+    ("broker.session.timeout.ms", "2000"),
+    ("broker.heartbeat.interval.ms", "500"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("transaction.state.log.num.partitions", "1"),
+];
+const TRANSACTIONAL: &str = "transactional";
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
 /// The times that a broker waits to be led again: not leader, not available yet.
 const PASSING: &[i16] = &[3, 5, 6];
@@ -45,6 +56,8 @@ fn main() -> ExitCode {
         .own_start("kafka_first_dynamic_killed", ONE, SNAPSHOTS, kafka_first(Quorum::Dynamic, End::Kill))
         .own_start("klamm_first", ONE, SNAPSHOTS, klamm_first(End::Stop))
         .own_start("klamm_first_killed", ONE, SHORT_SESSION, klamm_first(End::Kill))
+        .own_start("transactions", ONE, TRANSACTIONS, |setup| transactions(setup, End::Stop))
+        .own_start("transactions_killed", ONE, TRANSACTIONS, |setup| transactions(setup, End::Kill))
         .own_start("only_formatted", ONE, SHORT_SESSION, only_formatted)
         .run()
 }
@@ -81,6 +94,52 @@ fn has_snapshot(broker: &Broker) -> Result<bool> {
     for entry in std::fs::read_dir(broker.data().join("__cluster_metadata-0"))? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         found |= name.ends_with(".checkpoint") && !name.starts_with("00000000000000000000-");
+    }
+    Ok(found)
+}
+
+/// Apache Kafka writes transactions: committed, aborted, one left open. The other broker shows consumers of both levels the
+/// same, and has the same transaction indexes after a recovery.
+fn transactions(setup: &Setup, end: End) -> Result<Broker> {
+    let kafka = Setup { overrides: setup.overrides.clone(), ..Setup::kafka() };
+    let mut broker = Broker::start_shared(&kafka, Quorum::Static)?;
+    let mut raw = Raw::connect(broker.port())?;
+    raw.create_topic(TRANSACTIONAL, 1, &[("segment.bytes", "1048576")])?;
+    await_leader(&mut raw, TRANSACTIONAL)?;
+    program::run(program::java("Transactions", &["write", &broker.bootstrap(), TRANSACTIONAL]), Input::Nothing)?;
+    let seen = |broker: &Broker| {
+        let read = |level| program::java("Transactions", &["read", &broker.bootstrap(), TRANSACTIONAL, level]);
+        ["read_committed", "read_uncommitted"].map(|level| program::run(read(level), Input::Nothing).map(|o| o.text()))
+    };
+    let [committed, uncommitted] = seen(&broker);
+    let (committed, uncommitted) = (committed?, uncommitted?);
+    ensure!(committed.lines().count() > 50 && committed.lines().count() < uncommitted.lines().count(), "{committed}");
+    match end {
+        End::Stop => broker.stop()?,
+        End::Kill => broker.kill9()?,
+    }
+    let indexes = transaction_indexes(&broker)?;
+    ensure!(!indexes.is_empty(), "Apache Kafka wrote no transaction index");
+    broker.hand_over(setup)?;
+    let mut raw = Raw::connect(broker.port())?;
+    await_leader(&mut raw, TRANSACTIONAL)?;
+    let [here, all_here] = seen(&broker);
+    let (here, all_here) = (here?, all_here?);
+    ensure!(here == committed, "read_committed saw\n{here}\ninstead of\n{committed}");
+    ensure!(all_here == uncommitted, "read_uncommitted saw\n{all_here}\ninstead of\n{uncommitted}");
+    ensure!(transaction_indexes(&broker)? == indexes, "the transaction indexes are not Kafka's");
+    Ok(broker)
+}
+
+/// The transaction indexes of the topic that hold something, by name.
+fn transaction_indexes(broker: &Broker) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(broker.data().join(format!("{TRANSACTIONAL}-0")))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".txnindex") {
+            found.extend(Some((name, std::fs::read(path)?)).filter(|(_, content)| !content.is_empty()));
+        }
     }
     Ok(found)
 }

@@ -14,6 +14,7 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         segment_jitter_ms: topic.segment_jitter_ms,
         segment_index_bytes: topic.segment_index_bytes.into(),
         index_interval_bytes: topic.index_interval_bytes.into(),
+        preallocate: topic.preallocate,
         flush_messages: topic.flush_messages,
         flush_ms: topic.flush_ms,
         producer_id_expiration_ms,

@@ -202,8 +202,10 @@ impl Log {
 
     fn finish(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
         self.write_locked(writer, config)?;
-        // Where nothing was appended the files are as opening found or made them.
-        if writer.indexes_on_disk_to != Some(writer.next_offset) {
+        // Where nothing was appended the files are as opening found or made them. An empty segment needs none: ten thousand
+        // idle partitions would take a stop seconds for them, and Kafka makes them anew where they are missing.
+        let is_empty = writer.active.size_bytes == 0;
+        if writer.indexes_on_disk_to != Some(writer.next_offset) && !is_empty {
             let view = self.view.load_full();
             self.finish_active(writer, &view)?;
         }

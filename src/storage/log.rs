@@ -41,6 +41,9 @@ pub struct LogConfig {
     pub segment_index_bytes: u64,
     /// `index.interval.bytes`
     pub index_interval_bytes: u64,
+    /// `preallocate`: the space of a whole segment is reserved with its first write. Kafka makes the file as long at
+    /// once, which shows its size and reserves nothing.
+    pub preallocate: bool,
     /// `flush.messages`
     pub flush_messages: i64,
     /// `flush.ms`
@@ -57,6 +60,7 @@ impl Default for LogConfig {
             segment_jitter_ms: 0,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
+            preallocate: false,
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             producer_id_expiration_ms: 24 * 3_600_000,
@@ -192,21 +196,25 @@ impl Log {
         self.config.store(Arc::new(config));
     }
 
-    /// Notes that this replica leads in the epoch from the end of its log on.
+    /// Notes that this replica leads in the epoch from the end of its log on. The file hears of it with the first batch of
+    /// the epoch: each start cuts off an epoch without records, as Kafka's does.
     pub fn assign_epoch(&self, epoch: LeaderEpoch) -> Result<(), Error> {
-        let mut writer = self.lock_writer()?;
+        let writer = self.lock_writer()?;
         let start_offset = writer.next_offset;
-        let added = self.add_epochs(&mut writer, &[EpochStart { epoch, start_offset }]);
-        added.map_err(|error| self.fail(&mut writer, error))
+        if let Some(epochs) = self.epochs.load().with(EpochStart { epoch, start_offset }) {
+            self.epochs.store(Arc::new(epochs));
+        }
+        Ok(())
     }
 
     pub(super) fn add_epochs(&self, writer: &mut Writer, added: &[EpochStart]) -> Result<(), Error> {
         for entry in added {
             if let Some(epochs) = self.epochs.load().with(*entry) {
-                self.store_epochs(writer, epochs)?;
+                self.epochs.store(Arc::new(epochs));
             }
         }
-        Ok(())
+        let epochs = self.epochs.load_full();
+        if *epochs != writer.epochs_on_disk { self.store_epochs(writer, (*epochs).clone()) } else { Ok(()) }
     }
 
     pub(super) fn store_epochs(&self, writer: &mut Writer, epochs: Epochs) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use super::log::{Checkpointed, Log, LogConfig, Origin, ReadError};
 use super::testing::*;
 use super::{AppendError, names};
 use crate::io::disk::{Disk, Open};
+use crate::io::real_disk::RealDisk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::Header;
@@ -65,6 +66,25 @@ fn segments_roll_by_size_age_index_and_offset() {
         put(&log, &batch(&[2000], 300, None));
     }
     assert!(log.segment_count() > 1);
+}
+
+#[test]
+fn a_segment_is_reserved_as_a_whole_where_the_topic_asks_for_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    for (preallocate, least_bytes) in [(true, 1 << 20), (false, 0)] {
+        let config = LogConfig { segment_bytes: 1 << 20, preallocate, ..LogConfig::default() };
+        let path = directory.path().join(format!("t-{}", u8::from(preallocate)));
+        let log = Log::open(disk.clone(), path.clone(), config, identity(), at(0, 0, false), NOW).unwrap();
+        put(&log, &batch(&[NOW.0], 10, None));
+        let reserved = || {
+            let file = std::fs::metadata(path.join("00000000000000000000.log")).unwrap();
+            (std::os::unix::fs::MetadataExt::blocks(&file) * 512, file.len())
+        };
+        assert!(reserved().0 >= least_bytes && reserved().1 < 200, "{:?}", reserved());
+        log.close(NOW).unwrap();
+        assert!(reserved().0 < 1 << 16, "what is left over is given back");
+    }
 }
 
 #[test]

@@ -154,6 +154,10 @@ impl Active {
     /// The range to reserve before so many bytes are written, if any.
     pub fn reserve(&self, more_bytes: u64, config: &LogConfig) -> Option<(u64, u64)> {
         let end = self.size_bytes + more_bytes;
+        if config.preallocate {
+            let to = config.segment_bytes().max(end);
+            return (to > self.allocated_bytes).then(|| (self.size_bytes, to - self.size_bytes));
+        }
         // A file that is synced at every write is faster without (extents must be converted at each sync), and a small
         // one does not pay for the call.
         if end <= self.allocated_bytes || end < LEAST_STEP_BYTES || config.flush_messages <= 1 {
