@@ -108,6 +108,7 @@ impl Broker {
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
+        controller.watch_directories(&queue);
         let (coordinators, errands) = Coordinators::new(config.clone(), random::bytes);
         let shared = Arc::new(Shared::new(
             config,
@@ -304,6 +305,11 @@ fn registered_endpoints(shared: &Shared, endpoints: &[Endpoint]) -> Vec<metadata
 fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Result<JoinHandle<()>, String> {
     let body = move || {
         controller.run(&work);
+        if let Some(why) = controller.fatal() {
+            // As Kafka's `Exit.halt(1)`: nothing that could still be done would be kept.
+            error!("{why}: the broker ends");
+            std::process::exit(1);
+        }
         controller.close();
     };
     thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))

@@ -35,7 +35,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 
 fn describe<'c>(context: &'c Context<'_>, directory: &LogDirectory, asked: &Asked<'_>) -> DescribeLogDirsResult<'c> {
     let log_dir = directory.absolute_path().to_string_lossy().into_owned().into();
-    match directory.space() {
+    match directory.space_if_online() {
         Ok(space) => DescribeLogDirsResult {
             log_dir,
             topics: topics_in(context, directory, asked),
@@ -45,7 +45,7 @@ fn describe<'c>(context: &'c Context<'_>, directory: &LogDirectory, asked: &Aske
             ..Default::default()
         },
         Err(failure) => {
-            log::warn!("{failure}");
+            log::debug!("{failure}");
             let error_code = ErrorCode::KafkaStorageError.code();
             DescribeLogDirsResult { log_dir, error_code, ..Default::default() }
         }

@@ -26,7 +26,7 @@ mod test_log;
 mod tests;
 
 pub use apply::{Ignored, NO_LEADER};
-pub use bootstrap::{Registration, fence_broker, fresh_cluster, register_broker};
+pub use bootstrap::{Registration, change_log_dirs, fence_broker, fresh_cluster, register_broker};
 pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
 pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};

@@ -51,6 +51,8 @@ pub struct Job {
 /// What the metadata thread is asked.
 pub enum Work {
     Decide(Job),
+    /// A log directory has failed.
+    DirectoryFailed,
     Stop,
 }
 
@@ -102,11 +104,15 @@ impl Controller {
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
-        let (log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), NodeId(config.node_id), now)?;
+        let (log, image) = {
+            let directory = hosting.metadata_directory();
+            let home = (directory.path(), directory.health());
+            MetadataLog::open(disk.clone(), home, NodeId(config.node_id), now)?
+        };
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         if view.image.offset() < 0 {
-            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory())?;
+            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
             let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
             log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
         }
@@ -135,7 +141,7 @@ impl Controller {
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
-        self.hosting.host_all(&mut self.view, now, self.surroundings.random)?;
+        self.hosting.host_all(&mut self.view, self.surroundings)?;
         self.published.store(Arc::new(self.view.clone()));
         Ok(())
     }
@@ -148,6 +154,15 @@ impl Controller {
     /// To whom the unlinking of deleted topics is left; without it they are unlinked here.
     pub fn leave_to(&mut self, housekeeping: Chores) {
         self.housekeeping = Some(housekeeping);
+    }
+
+    /// Whom to tell of a directory that fails, or has failed already: it leaves [`Work::DirectoryFailed`] here.
+    pub fn watch_directories(&self, queue: &Queue) {
+        let metadata = std::iter::once(self.hosting.metadata_directory());
+        for directory in self.hosting.directories().iter().chain(metadata) {
+            let queue = queue.clone();
+            directory.health().tell(Box::new(move || queue.send(Work::DirectoryFailed)));
+        }
     }
 
     pub fn directories(&self) -> Arc<[LogDirectory]> {
@@ -167,17 +182,42 @@ impl Controller {
 
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, work: Vec<Work>) -> bool {
-        let (mut jobs, mut goes_on) = (Vec::new(), true);
+        let (mut jobs, mut goes_on, mut has_failed) = (Vec::new(), true, false);
         for work in work {
             match work {
                 Work::Decide(job) => jobs.push(job),
+                Work::DirectoryFailed => has_failed = true,
                 Work::Stop => goes_on = false,
             }
         }
         if !jobs.is_empty() {
             self.decide_all(jobs);
         }
-        goes_on
+        if has_failed {
+            self.handle_failed_directory();
+        }
+        goes_on && self.fatal().is_none()
+    }
+
+    /// Why the broker must end at once, if it must.
+    pub fn fatal(&self) -> Option<String> {
+        self.hosting.why_all_is_lost()
+    }
+
+    /// Tells the cluster which directories are left, and whoever waits for a partition of the others to look again.
+    fn handle_failed_directory(&mut self) {
+        (self.announce)();
+        let left = self.hosting.directory_ids();
+        let records = metadata::change_log_dirs(&self.view.image, self.node_id, &left);
+        if self.fatal().is_some() || records.is_empty() {
+            return;
+        }
+        let now = (self.surroundings.wall)();
+        let written = self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error);
+        match written.and_then(|()| self.log.sync(now)) {
+            Ok(()) => self.published.store(Arc::new(self.view.clone())),
+            Err(failure) => error!("cannot write metadata: {failure}"),
+        }
     }
 
     fn decide_all(&mut self, jobs: Vec<Job>) {
@@ -220,11 +260,12 @@ impl Controller {
         note_changed(&records, &self.view.image, changed);
         let appended = self.log.append(&records, &mut self.view.image, now);
         note_changed(&records, &self.view.image, changed);
-        appended.map_err(|failure| {
-            error!("cannot write metadata: {failure}");
-            match failure {
-                AppendError::Storage(_) => ErrorCode::KafkaStorageError,
-                _ => ErrorCode::UnknownServerError,
+        appended.map_err(|failure| match failure {
+            // What the disk did was told once for the directory.
+            AppendError::Storage(_) => ErrorCode::KafkaStorageError,
+            failure => {
+                error!("cannot write metadata: {failure}");
+                ErrorCode::UnknownServerError
             }
         })
     }

@@ -92,6 +92,7 @@ impl Cluster {
         let shards = self.config.shards.unwrap_or(1);
         let (leave_chores, chores) = Chores::new();
         controller.leave_to(leave_chores.clone());
+        controller.watch_directories(&queue);
         let (coordinators, errands) = Coordinators::new(self.config.clone(), counted);
         let coordinators = Arc::new(coordinators);
         let shared = Arc::new(Shared::new(

@@ -16,6 +16,7 @@ use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
 use crate::record::records::Records;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What is pending beyond this is written at once instead of at the end of the turn.
 const MAX_PENDING_BYTES: usize = 8 << 20;
@@ -30,6 +31,22 @@ pub struct Appended {
     pub log_start_offset: Offset,
     /// The batch is a repetition: the offsets are those of the first time, nothing was appended.
     pub duplicate: bool,
+    generation: u32,
+}
+
+impl Appended {
+    /// What it promised, to be looked at again when the records should be committed.
+    pub fn mark(&self) -> Mark {
+        Mark { end: self.last_offset.next(), generation: self.generation }
+    }
+}
+
+/// The end of a log as somebody has seen it. A log that could not write takes back what was pending and gives its offsets
+/// anew, in another generation: an offset alone does not say whose record has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    pub end: Offset,
+    pub(super) generation: u32,
 }
 
 /// What a write made visible.
@@ -79,7 +96,8 @@ impl Log {
             placed.map_err(|error| self.fail(&mut writer, error))?;
         }
         let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
-        Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false })
+        let generation = self.generation.load(Ordering::Relaxed);
+        Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false, generation })
     }
 
     fn check_producer(
@@ -102,6 +120,7 @@ impl Log {
             log_append_time: known.timestamp,
             log_start_offset: self.log_start_offset(),
             duplicate: true,
+            generation: self.generation.load(Ordering::Relaxed),
         }))
     }
 
@@ -125,10 +144,15 @@ impl Log {
             self.write_locked(writer, config)?;
         }
         let position = writer.active.size_bytes + writer.pending.bytes.len() as u64;
+        writer.pending.before.get_or_insert_with(|| writer.active.book.clone());
         let entry = writer.active.note(position, batch, last_offset, config);
         writer.pending.entries.extend(entry);
         writer.pending.note_epoch(epoch, base_offset, &self.epochs.load());
         writer.pending.place(bytes, base_offset, epoch);
+        if batch.has_producer_id() {
+            let known = writer.producers.of(batch.producer_id);
+            writer.pending.producers_before.push((batch.producer_id, known));
+        }
         if batch.has_producer_id() && !batch.is_control() {
             writer.producers.apply(batch, base_offset);
         } else if batch.has_producer_id() {
@@ -169,14 +193,17 @@ impl Log {
         }
         let slices = [IoSlice::new(&writer.pending.bytes)];
         segment.log.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        let epochs = std::mem::take(&mut writer.pending.epochs);
+        self.add_epochs(writer, &epochs)?;
+        // From here on nothing can fail: what was written counts.
+        let active = &mut writer.active;
         active.size_bytes += length;
         if let Some(memory) = segment.memory() {
             writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
         }
-        let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.builder.max_timestamp);
-        let epochs = std::mem::take(&mut writer.pending.epochs);
-        self.add_epochs(writer, &epochs)?;
+        let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.book.builder.max_timestamp);
         writer.pending.clear();
+        self.health.note_written();
         let end_offset = writer.next_offset;
         self.view.store(Arc::new(View { end_offset, active_size_bytes, active_max_timestamp, ..(*view).clone() }));
         Ok(())
@@ -203,7 +230,7 @@ impl Log {
         self.view.store(Arc::new(View {
             segments: segments.into(),
             active_size_bytes: 0,
-            active_max_timestamp: writer.active.builder.max_timestamp,
+            active_max_timestamp: writer.active.book.builder.max_timestamp,
             ..(*view).clone()
         }));
         Ok(())
@@ -215,7 +242,7 @@ impl Log {
         let path = names::file(&self.directory, segment.base_offset, Kind::Log);
         segment.log.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
         if let Some(memory) = segment.memory() {
-            memory.push_time(segment.base_offset, writer.active.builder.max_timestamp);
+            memory.push_time(segment.base_offset, writer.active.book.builder.max_timestamp);
             let files = index::write_index_files(&*self.disk, &self.directory, segment.base_offset, memory)?;
             writer.unsynced.extend(files);
             writer.names_version += 1;

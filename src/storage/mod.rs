@@ -12,6 +12,7 @@ pub mod directory;
 mod epochs;
 mod error;
 mod flush;
+pub mod health;
 mod index;
 pub mod log;
 pub mod meta_properties;
@@ -27,6 +28,8 @@ mod snapshot;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_full_disk;
 #[cfg(test)]
 mod tests_of_rolling;
 mod view;

@@ -10,6 +10,7 @@ use super::checkpoint;
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
 use super::flush::ignore_missing;
+use super::health::Health;
 use super::index::{
     self, IndexBuilder, MemoryIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, replace_unsynced, write_index_files,
 };
@@ -27,7 +28,7 @@ use arc_swap::ArcSwap;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 /// No index file of Kafka's is larger (`segment.index.bytes` is a 32-bit number).
@@ -61,8 +62,23 @@ struct Opening<'a> {
 }
 
 impl Log {
-    /// Opens a partition's log, or makes it. Reads all that is not known to be on the platter. Blocks.
+    /// As [`Log::open_in`], for a log that shares its directory's state with no other.
+    #[cfg(test)]
     pub fn open(
+        disk: Arc<dyn Disk>,
+        directory: PathBuf,
+        config: LogConfig,
+        identity: Identity,
+        checkpointed: Checkpointed,
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        let health = Health::new(disk.clone(), directory.parent().unwrap_or(Path::new("/")));
+        Log::open_in(&Arc::new(health), disk, directory, config, identity, checkpointed, now)
+    }
+
+    /// Opens a partition's log, or makes it. Reads all that is not known to be on the platter. Blocks.
+    pub fn open_in(
+        health: &Arc<Health>,
         disk: Arc<dyn Disk>,
         directory: PathBuf,
         config: LogConfig,
@@ -76,7 +92,7 @@ impl Log {
         opening.unsynced.extend(metadata);
         let end_offset = opening.load(&checkpointed)?;
         let end_offset = opening.settle(end_offset, &checkpointed)?;
-        opening.into_log(identity, &checkpointed, end_offset)
+        opening.into_log(identity, &checkpointed, end_offset, health.clone())
     }
 }
 
@@ -381,7 +397,13 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    fn into_log(mut self, identity: Identity, checkpointed: &Checkpointed, end_offset: Offset) -> Result<Log, Error> {
+    fn into_log(
+        mut self,
+        identity: Identity,
+        checkpointed: &Checkpointed,
+        end_offset: Offset,
+        health: Arc<Health>,
+    ) -> Result<Log, Error> {
         let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
@@ -389,12 +411,12 @@ impl<'a> Opening<'a> {
         let mut active = Active::new(base_offset, self.now);
         active.size_bytes = size_bytes;
         active.allocated_bytes = size_bytes;
-        active.builder = IndexBuilder::resume(&index, base_offset);
-        active.index_lengths = index.lengths();
+        active.book.builder = IndexBuilder::resume(&index, base_offset);
+        active.book.index_lengths = index.lengths();
         let path = names::file(self.directory, base_offset, Kind::Log);
         let mut first = Batches::new(last.log.clone(), 0, size_bytes, HEADER_SIZE);
         let first = first.next_header().map_err(Error::io("read", &path))?;
-        active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
+        active.book.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
         let sealed = |s: Found| Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes));
         let mut segments: Vec<_> = self.segments.drain(..).map(sealed).collect();
         segments.push(Arc::new(Segment::active(base_offset, last.log, index)));
@@ -403,7 +425,7 @@ impl<'a> Opening<'a> {
             segments: segments.into(),
             end_offset,
             active_size_bytes: size_bytes,
-            active_max_timestamp: active.builder.max_timestamp,
+            active_max_timestamp: active.book.builder.max_timestamp,
         };
         let recovery_point = if checkpointed.clean { end_offset } else { checkpointed.recovery_point.min(end_offset) };
         let writer = Writer {
@@ -429,6 +451,9 @@ impl<'a> Opening<'a> {
             last_flush_ms: AtomicI64::new(self.now.0),
             names_synced: AtomicU64::new(0),
             offline: AtomicBool::new(false),
+            health,
+            generation: AtomicU32::new(0),
+            taken_back: Mutex::default(),
             deleted: AtomicBool::new(false),
             writer: Mutex::new(writer),
         })

@@ -111,6 +111,19 @@ impl Producers {
         self.by_id.get(&producer_id)
     }
 
+    /// What is known of one producer, to be given back to [`Producers::put_back`].
+    pub fn of(&self, producer_id: i64) -> Option<Producer> {
+        self.by_id.get(&producer_id).cloned()
+    }
+
+    /// As if the batches since then had never been.
+    pub fn put_back(&mut self, producer_id: i64, known: Option<Producer>) {
+        match known {
+            Some(producer) => drop(self.by_id.insert(producer_id, producer)),
+            None => drop(self.by_id.remove(&producer_id)),
+        }
+    }
+
     pub fn insert(&mut self, producer_id: i64, producer: Producer) {
         self.by_id.insert(producer_id, producer);
     }
