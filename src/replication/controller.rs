@@ -51,8 +51,8 @@ pub struct Job {
 /// What the metadata thread is asked.
 pub enum Work {
     Decide(Job),
-    /// A log directory has failed.
-    DirectoryFailed,
+    /// A log directory has failed, or has room again.
+    DirectoryChanged,
     Stop,
 }
 
@@ -156,12 +156,12 @@ impl Controller {
         self.housekeeping = Some(housekeeping);
     }
 
-    /// Whom to tell of a directory that fails, or has failed already: it leaves [`Work::DirectoryFailed`] here.
+    /// Whom to tell of a directory that fails, has failed already, or has room again: it leaves [`Work::DirectoryChanged`] here.
     pub fn watch_directories(&self, queue: &Queue) {
         let metadata = std::iter::once(self.hosting.metadata_directory());
         for directory in self.hosting.directories().iter().chain(metadata) {
             let queue = queue.clone();
-            directory.health().tell(Box::new(move || queue.send(Work::DirectoryFailed)));
+            directory.health().tell(Box::new(move || queue.send(Work::DirectoryChanged)));
         }
     }
 
@@ -182,19 +182,19 @@ impl Controller {
 
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, work: Vec<Work>) -> bool {
-        let (mut jobs, mut goes_on, mut has_failed) = (Vec::new(), true, false);
+        let (mut jobs, mut goes_on, mut has_changed) = (Vec::new(), true, false);
         for work in work {
             match work {
                 Work::Decide(job) => jobs.push(job),
-                Work::DirectoryFailed => has_failed = true,
+                Work::DirectoryChanged => has_changed = true,
                 Work::Stop => goes_on = false,
             }
         }
         if !jobs.is_empty() {
             self.decide_all(jobs);
         }
-        if has_failed {
-            self.handle_failed_directory();
+        if has_changed {
+            self.handle_changed_directories();
         }
         goes_on && self.fatal().is_none()
     }
@@ -204,9 +204,15 @@ impl Controller {
         self.hosting.why_all_is_lost()
     }
 
-    /// Tells the cluster which directories are left, and whoever waits for a partition of the others to look again.
-    fn handle_failed_directory(&mut self) {
+    /// Tells the cluster which directories are left, and whoever waits for a partition of the others to look again; opens
+    /// what had found no room.
+    fn handle_changed_directories(&mut self) {
         (self.announce)();
+        let lacking = self.hosting.take_lacking_room();
+        if !lacking.is_empty() {
+            let removals = self.publish(lacking);
+            self.unlink(removals);
+        }
         let left = self.hosting.directory_ids();
         let records = metadata::change_log_dirs(&self.view.image, self.node_id, &left);
         if self.fatal().is_some() || records.is_empty() {

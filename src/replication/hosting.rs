@@ -42,6 +42,8 @@ pub struct Hosting {
     directory_ids: Vec<Option<Uuid>>,
     /// The directory of the metadata log, where it is none of the log directories (`metadata.log.dir`).
     metadata_apart: Option<LogDirectory>,
+    /// Topics with partitions that could not be opened for want of room.
+    lacking_room: BTreeSet<TopicId>,
     next_number: u64,
 }
 
@@ -92,8 +94,8 @@ impl Hosting {
             }
         }
         let directories = directories.into();
-        let (config, next_number) = (config.clone(), 0);
-        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, next_number })
+        let (config, lacking_room, next_number) = (config.clone(), BTreeSet::new(), 0);
+        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, lacking_room, next_number })
     }
 
     pub fn directories(&self) -> &Arc<[LogDirectory]> {
@@ -114,6 +116,12 @@ impl Hosting {
     pub fn directory_ids(&self) -> Vec<Uuid> {
         let all = self.directories.iter().zip(&self.directory_ids);
         all.filter_map(|(directory, id)| id.filter(|_| !directory.is_offline())).collect()
+    }
+
+    /// The topics to look at again now that a directory may have room.
+    pub fn take_lacking_room(&mut self) -> BTreeSet<TopicId> {
+        let some_full = self.directories.iter().any(|directory| directory.health().is_full());
+        if some_full { BTreeSet::new() } else { std::mem::take(&mut self.lacking_room) }
     }
 
     /// Why the broker cannot go on, if it cannot (`ReplicaManager.handleLogDirFailure`).
@@ -314,6 +322,11 @@ impl Hosting {
             }
             // Its directory is away, which was told for all of its partitions at once.
             Err(Error::Offline) => None,
+            // Likewise; they are tried again when there is room.
+            Err(failure) if failure.is_full() => {
+                self.lacking_room.insert(topic.id);
+                None
+            }
             Err(failure) => {
                 error!("partition {}-{} cannot be opened: {failure}", topic.name, described.index);
                 None

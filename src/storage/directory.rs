@@ -12,10 +12,10 @@ use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
 use crate::io::disk::{Disk, Lock, Open, Space};
 use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const LOCK_FILE: &str = ".lock";
@@ -136,8 +136,8 @@ pub struct LogDirectory {
     partitions: Vec<Name>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
-    /// A log could not be opened, so nobody knows whether it is in order.
-    has_unopened: AtomicBool,
+    /// Logs that could not be opened, so nobody knows whether they are in order.
+    unopened: Mutex<BTreeSet<Name>>,
     health: Arc<Health>,
     /// `None` only of a directory that cannot be used.
     _lock: Option<Box<dyn Lock>>,
@@ -172,7 +172,7 @@ impl LogDirectory {
             partitions: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
-            has_unopened: AtomicBool::new(false),
+            unopened: Mutex::default(),
             health,
             _lock: Some(lock),
         };
@@ -195,7 +195,7 @@ impl LogDirectory {
             partitions: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
-            has_unopened: AtomicBool::new(false),
+            unopened: Mutex::default(),
             health,
             _lock: None,
         }
@@ -334,11 +334,17 @@ impl LogDirectory {
         }
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = self.checkpointed(&identity);
+        let name = (identity.topic.clone(), identity.partition);
         let opened = Log::open_in(&self.health, self.disk.clone(), directory, config, identity, checkpointed, now);
-        opened.inspect_err(|failure| {
-            self.has_unopened.store(true, Ordering::Release);
-            self.health.note(failure);
-        })
+        let mut unopened = self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
+        match &opened {
+            Ok(_) => drop(unopened.remove(&name)),
+            Err(failure) => {
+                unopened.insert(name);
+                self.health.note(failure);
+            }
+        }
+        opened
     }
 
     /// Opens many logs on so many threads at once; the answers in the same order, each for itself. `progress` is called
@@ -442,13 +448,14 @@ impl LogDirectory {
                 failure
             })?;
         }
+        self.health.note_written();
         Ok(())
     }
 
     /// Says that all logs were closed and checkpointed. The last thing to be written. Blocks.
     pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), Error> {
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
-        if self.has_unopened.load(Ordering::Acquire) {
+        if !self.unopened.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             let why = "is not marked as clean, because a log in it could not be opened".to_string();
             return Err(Error::Unusable { path: self.path.clone(), why });
         }

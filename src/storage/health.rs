@@ -10,7 +10,7 @@
 //! refused, and the next write may succeed. One line says that the directory has become full and one that it has room
 //! again, whatever comes between. Space that the file system has promised and then denies to the sync is a failed sync.
 //!
-//! Does not know what the broker does about it: whoever wants to hear of a failure leaves a function here.
+//! Does not know what the broker does about it: whoever wants to hear of a failure, or of room, leaves a function here.
 
 use super::error::Error;
 use crate::io::disk::Disk;
@@ -30,21 +30,25 @@ pub struct Health {
     path: PathBuf,
     offline: AtomicBool,
     full: AtomicBool,
-    on_failure: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    on_change: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl Health {
     pub fn new(disk: Arc<dyn Disk>, path: &Path) -> Health {
         let (offline, full) = (AtomicBool::new(false), AtomicBool::new(false));
-        Health { disk, path: path.to_path_buf(), offline, full, on_failure: OnceLock::new() }
+        Health { disk, path: path.to_path_buf(), offline, full, on_change: OnceLock::new() }
     }
 
-    /// Whom to tell of a failure; once. One that has happened already is told at once.
-    pub fn tell(&self, on_failure: Box<dyn Fn() + Send + Sync>) {
-        let _ = self.on_failure.set(on_failure);
+    /// Whom to tell of a failure and of room; once. A failure that has happened already is told at once.
+    pub fn tell(&self, on_change: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.on_change.set(on_change);
         if self.is_offline() {
-            self.on_failure.get().into_iter().for_each(|tell| tell());
+            self.tell_now();
         }
+    }
+
+    fn tell_now(&self) {
+        self.on_change.get().into_iter().for_each(|tell| tell());
     }
 
     pub fn is_offline(&self) -> bool {
@@ -59,7 +63,7 @@ impl Health {
     pub fn fail(&self, why: &dyn Display) {
         if !self.offline.swap(true, Ordering::AcqRel) {
             error!("log directory {} has failed and is offline until the next start: {why}", self.path.display());
-            self.on_failure.get().into_iter().for_each(|tell| tell());
+            self.tell_now();
         }
     }
 
@@ -75,7 +79,7 @@ impl Health {
         }
     }
 
-    /// Something was written.
+    /// Something was written, or somebody looks by the clock.
     pub fn note_written(&self) {
         if self.is_full() {
             self.look_for_room();
@@ -87,6 +91,7 @@ impl Health {
         let enough = (space.total_bytes / 100 * ROOM_PERCENT).min(ROOM_BYTES);
         if space.usable_bytes >= enough && self.full.swap(false, Ordering::Relaxed) {
             info!("log directory {} has room again", self.path.display());
+            self.tell_now();
         }
     }
 }

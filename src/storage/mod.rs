@@ -20,6 +20,7 @@ mod names;
 mod open;
 mod producers;
 mod read;
+mod recovery;
 mod retention;
 mod search;
 mod segment;
@@ -30,6 +31,8 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_of_full_disk;
+#[cfg(test)]
+mod tests_of_recovery;
 #[cfg(test)]
 mod tests_of_rolling;
 mod view;

@@ -1,8 +1,7 @@
 //! Opening a log: finishing what was interrupted, loading what is sound, recovering what may be torn (`LogLoader`).
 //!
-//! After a clean stop the files are believed as far as they agree with each other. Otherwise every segment from the
-//! recovery point on is read batch by batch; at the first one that is torn or corrupt the log ends, and segments
-//! behind it go. Nothing below the recovery point is ever cut.
+//! What is done about what is found is decided in [`recovery`](super::recovery); here it is looked at and done. Nothing
+//! below the recovery point is ever cut.
 
 use super::append::marker_coordinator_epoch;
 use super::batches::{Batches, Placed, SCAN_BUFFER_BYTES};
@@ -17,6 +16,7 @@ use super::index::{
 use super::log::{Checkpointed, Identity, Log, LogConfig};
 use super::names::{self, Kind, Transient};
 use super::producers::Producers;
+use super::recovery::{self, Indexes, MetadataPlan, Plan, SegmentFound, SnapshotPlan, TransientPlan};
 use super::segment::Segment;
 use super::snapshot;
 use super::view::View;
@@ -99,14 +99,15 @@ impl Log {
 /// Checks or writes `partition.metadata`; the file if it was written.
 fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<Arc<dyn File>>, Error> {
     let path = directory.join(names::PARTITION_METADATA);
-    match checkpoint::read_partition_metadata(disk, &path)? {
-        Some(found) if found != identity.topic_id && !identity.topic_id.is_zero() => {
+    let found = checkpoint::read_partition_metadata(disk, &path)?;
+    match recovery::metadata_plan(found, identity.topic_id) {
+        MetadataPlan::Refuse => {
+            let found = found.unwrap_or_default();
             let why = format!("holds the topic id {found}, but the topic's is {}", identity.topic_id);
             Err(Error::NotOurs { path, why })
         }
-        Some(_) => Ok(None),
-        None if identity.topic_id.is_zero() => Ok(None),
-        None => {
+        MetadataPlan::Keep => Ok(None),
+        MetadataPlan::Write => {
             let content = checkpoint::encode_partition_metadata(identity.topic_id);
             replace_unsynced(disk, &path, content.as_bytes()).map(Some)
         }
@@ -155,20 +156,17 @@ impl<'a> Opening<'a> {
             Err(Error::Unusable { .. }) => Epochs::default(),
             other => other?,
         };
-        let behind = |segment: &Found| segment.base_offset <= checkpointed.recovery_point;
-        let mut sound = self.segments.partition_point(behind).saturating_sub(1);
-        if checkpointed.clean {
-            sound = self.segments.len();
-        }
-        for at in 0..sound.min(self.segments.len().saturating_sub(1)) {
-            if !self.segments[at].has_plausible_indexes() {
-                self.rebuild_index(at)?;
+        let (mut sound, mut end_offset) = (self.segments.len(), None);
+        for (at, plan) in self.plans(checkpointed).into_iter().enumerate() {
+            match plan {
+                Plan::Trust => {}
+                Plan::RebuildIndexes => self.rebuild_index(at)?,
+                Plan::CheckThenTrust => {
+                    end_offset = self.load_active()?;
+                    sound -= usize::from(end_offset.is_none());
+                }
+                Plan::Recover => sound = sound.min(at),
             }
-        }
-        let mut end_offset = None;
-        if sound > 0 && sound == self.segments.len() {
-            end_offset = self.load_active()?;
-            sound -= usize::from(end_offset.is_none());
         }
         let scan_from = self.segments.get(sound).map(|segment| segment.base_offset);
         let state_at = end_offset.or(scan_from).unwrap_or(checkpointed.log_start_offset);
@@ -180,18 +178,29 @@ impl<'a> Opening<'a> {
         }
     }
 
+    fn plans(&self, checkpointed: &Checkpointed) -> Vec<Plan> {
+        let with_recovery_point =
+            self.segments.partition_point(|segment| segment.base_offset <= checkpointed.recovery_point);
+        let plan = |(at, segment): (usize, &Found)| {
+            let found = SegmentFound {
+                clean: checkpointed.clean,
+                is_below: at + 1 < with_recovery_point,
+                is_last: at + 1 == self.segments.len(),
+                indexes: segment.indexes(),
+            };
+            found.plan()
+        };
+        self.segments.iter().enumerate().map(plan).collect()
+    }
+
     /// Believes the files of the last segment after a clean stop; the end offset, or `None` if they contradict each
     /// other and the segment must be recovered.
     fn load_active(&mut self) -> Result<Option<Offset>, Error> {
         let Some(last) = self.segments.last_mut() else { return Ok(None) };
-        let small = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
         let read = |kind| {
             let path = names::file(self.directory, last.base_offset, kind);
             self.disk.read_small(&path, MAX_INDEX_FILE_BYTES).map_err(Error::io("read", &path))
         };
-        if !small {
-            return Ok(None);
-        }
         let index = MemoryIndex::decode(&read(Kind::OffsetIndex)?, &read(Kind::TimeIndex)?, last.size_bytes);
         let Some(index) = index else { return Ok(None) };
         let segment = Segment::active(last.base_offset, last.log.clone(), index);
@@ -251,8 +260,9 @@ impl<'a> Opening<'a> {
     fn load_producers(&mut self, offset: Offset, segments: usize, log_start_offset: Offset) -> Result<(), Error> {
         let mut from = log_start_offset;
         self.snapshot_offset = from;
+        let snapshot_plan = |snapshot| recovery::snapshot_plan(snapshot, offset, log_start_offset);
         let usable: Vec<_> =
-            self.snapshots.iter().filter(|s| **s <= offset && **s > log_start_offset).copied().collect();
+            self.snapshots.iter().filter(|s| snapshot_plan(**s) == SnapshotPlan::LoadOrRemove).copied().collect();
         for candidate in usable.into_iter().rev() {
             let path = names::file(self.directory, candidate, Kind::ProducerSnapshot);
             let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
@@ -461,9 +471,12 @@ impl<'a> Opening<'a> {
 }
 
 impl Found {
-    fn has_plausible_indexes(&self) -> bool {
-        let whole = |size: Option<u64>, width: usize| size.is_some_and(|size| size % width as u64 == 0);
-        whole(self.offset_index_bytes, OFFSET_ENTRY_BYTES) && whole(self.time_index_bytes, TIME_ENTRY_BYTES)
+    fn indexes(&self) -> Indexes {
+        let (Some(offsets), Some(times)) = (self.offset_index_bytes, self.time_index_bytes) else {
+            return Indexes::Missing;
+        };
+        let are_whole = offsets % OFFSET_ENTRY_BYTES as u64 == 0 && times % TIME_ENTRY_BYTES as u64 == 0;
+        if are_whole { Indexes::Plausible } else { Indexes::WrongSize }
     }
 }
 
@@ -505,11 +518,11 @@ fn finish_interrupted(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
         Transient::Cleaned(offset) => Some(*offset),
         _ => None,
     });
-    let first_cleaned = first_cleaned.min().unwrap_or(Offset(i64::MAX));
+    let first_cleaned = first_cleaned.min();
     let mut swaps = Vec::new();
     for (name, what) in transient {
-        match what {
-            Transient::Swap(offset, kind) if offset < first_cleaned => swaps.push((name, offset, kind)),
+        match (recovery::transient_plan(what, first_cleaned), what) {
+            (TransientPlan::SwapIn, Transient::Swap(offset, kind)) => swaps.push((name, offset, kind)),
             _ => {
                 let path = directory.join(name);
                 ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
