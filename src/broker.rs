@@ -318,9 +318,17 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
 fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let teller = shared.clone();
+    let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
     let clocks = (clock::now(), SURROUNDINGS.wall);
-    let mut housekeeper =
-        Housekeeper::new(shared.config.clone(), shared.view.clone(), shared.directories.clone(), clocks, announce);
+    let mut housekeeper = Housekeeper::new(
+        shared.config.clone(),
+        shared.view.clone(),
+        shared.directories.clone(),
+        clocks,
+        announce,
+        copied,
+    );
     let body = move || housekeeper.run(&chores, clock::now);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))

@@ -47,6 +47,9 @@ struct Faults {
     syncs: u64,
     /// Bytes read of each file, by the path that it was opened by.
     reads: BTreeMap<PathBuf, u64>,
+    /// Operations that succeed before all fail: the moment of a crash.
+    operations_left: Option<u64>,
+    operations: u64,
     /// Everything below fails so.
     broken: BTreeMap<PathBuf, io::ErrorKind>,
     time: TimestampMs,
@@ -128,6 +131,16 @@ impl SimulatedDisk {
         }
     }
 
+    /// From now on only so many operations succeed that are not reads of open files; `None` lifts the limit.
+    pub fn limit_operations(&self, left: Option<u64>) {
+        held(&self.faults).operations_left = left;
+    }
+
+    /// How many such operations there were.
+    pub fn operations(&self) -> u64 {
+        held(&self.faults).operations
+    }
+
     /// How many bytes of each file were read since the last time that this was asked.
     pub fn take_reads(&self) -> BTreeMap<PathBuf, u64> {
         std::mem::take(&mut held(&self.faults).reads)
@@ -159,7 +172,13 @@ impl SimulatedDisk {
 }
 
 impl Faults {
-    fn check(&self, path: &Path) -> io::Result<()> {
+    fn check(&mut self, path: &Path) -> io::Result<()> {
+        self.operations += 1;
+        match &mut self.operations_left {
+            Some(0) => return Err(io::Error::other("the simulated disk is gone")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
         match self.broken.iter().find(|(broken, _)| path.starts_with(broken)) {
             Some((_, how)) => Err((*how).into()),
             None => Ok(()),

@@ -9,21 +9,24 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use arc_swap::ArcSwap;
-use log::{error, info};
+use log::{error, info, warn};
 
 use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
 use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
-use crate::replication::hosting::Hosting;
+use crate::replication::hosting::{Hosting, Slot};
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
+use crate::replication::moving::{Completed, Move};
 use crate::replication::replay;
 use crate::replication::view::View;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::Removal;
 use crate::storage::{AppendError, Error};
 
+/// So many partitions are told of in one batch of records.
+const MAX_ASSIGNED: usize = 1000;
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
 
@@ -48,11 +51,22 @@ pub struct Job {
     pub reply: Box<dyn FnOnce(Result<(), ErrorCode>) + Send>,
 }
 
+/// Moves that somebody asks for, and whom to tell what came of each.
+pub struct MoveJob {
+    pub moves: Vec<Move>,
+    pub answer: Box<dyn FnOnce(Vec<ErrorCode>) + Send>,
+    pub reply: Box<dyn FnOnce(Result<(), ErrorCode>) + Send>,
+}
+
 /// What the metadata thread is asked.
 pub enum Work {
     Decide(Job),
     /// A log directory has failed, or has room again.
     DirectoryChanged,
+    /// Logs are to be moved to other directories.
+    Move(MoveJob),
+    /// The copy of a partition's log has caught up.
+    Copied(Slot),
     Stop,
 }
 
@@ -142,6 +156,8 @@ impl Controller {
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
         self.hosting.host_all(&mut self.view, self.surroundings)?;
+        let topics: Vec<_> = self.view.image.topics().map(|topic| topic.id).collect();
+        self.assign(&topics, now);
         self.published.store(Arc::new(self.view.clone()));
         Ok(())
     }
@@ -183,16 +199,21 @@ impl Controller {
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, work: Vec<Work>) -> bool {
         let (mut jobs, mut goes_on, mut has_changed) = (Vec::new(), true, false);
+        let (mut moves, mut copied) = (Vec::new(), Vec::new());
         for work in work {
             match work {
                 Work::Decide(job) => jobs.push(job),
                 Work::DirectoryChanged => has_changed = true,
+                Work::Move(job) => moves.push(job),
+                Work::Copied(slot) => copied.push(slot),
                 Work::Stop => goes_on = false,
             }
         }
         if !jobs.is_empty() {
             self.decide_all(jobs);
         }
+        moves.into_iter().for_each(|job| self.move_logs(job));
+        copied.into_iter().for_each(|slot| self.complete_move(slot));
         if has_changed {
             self.handle_changed_directories();
         }
@@ -208,6 +229,7 @@ impl Controller {
     /// what had found no room.
     fn handle_changed_directories(&mut self) {
         (self.announce)();
+        self.hosting.forget_failed_futures(&mut self.view);
         let lacking = self.hosting.take_lacking_room();
         if !lacking.is_empty() {
             let removals = self.publish(lacking);
@@ -219,8 +241,7 @@ impl Controller {
             return;
         }
         let now = (self.surroundings.wall)();
-        let written = self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error);
-        match written.and_then(|()| self.log.sync(now)) {
+        match self.commit(&records, now) {
             Ok(()) => self.published.store(Arc::new(self.view.clone())),
             Err(failure) => error!("cannot write metadata: {failure}"),
         }
@@ -245,6 +266,63 @@ impl Controller {
             reply(committed.and(result));
         }
         self.unlink(removals);
+    }
+
+    fn move_logs(&mut self, job: MoveJob) {
+        let (now, random) = ((self.surroundings.wall)(), self.surroundings.random);
+        let mut removals = Vec::new();
+        let begin = |wanted: &Move| {
+            let (code, removal) = self.hosting.move_log(&mut self.view, wanted, now, random);
+            removals.extend(removal);
+            code
+        };
+        let codes = job.moves.iter().map(begin).collect();
+        self.show(removals);
+        (job.answer)(codes);
+        (job.reply)(Ok(()));
+    }
+
+    fn complete_move(&mut self, slot: Slot) {
+        let (now, random) = ((self.surroundings.wall)(), self.surroundings.random);
+        let (completed, removal) = self.hosting.complete(&mut self.view, slot, now, random);
+        let mut removals: Vec<_> = removal.into_iter().collect();
+        if let Completed::Ready(record) = completed {
+            let committed = self.commit(&[record], now);
+            removals.extend(match committed {
+                Ok(()) => self.hosting.swap(&mut self.view, slot, now, random),
+                Err(_) => {
+                    let partition = self.view.partition_by_id(slot.0, slot.1);
+                    partition.into_iter().for_each(|partition| partition.log.unseal());
+                    self.hosting.drop_future(&mut self.view, slot, random)
+                }
+            });
+        }
+        self.show(removals);
+        (self.announce)();
+    }
+
+    fn commit(&mut self, records: &[Record<'static>], now: TimestampMs) -> Result<(), Error> {
+        self.log.append(records, &mut self.view.image, now).map_err(AppendError::into_error)?;
+        self.log.sync(now)
+    }
+
+    /// Publishes the view, and leaves the rest to the housekeeper.
+    fn show(&mut self, removals: Vec<Removal>) {
+        self.published.store(Arc::new(self.view.clone()));
+        self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(Chore::Look));
+        self.unlink(removals);
+    }
+
+    /// Tells in the metadata where logs are, where it says something else.
+    fn assign(&mut self, topics: &[TopicId], now: TimestampMs) {
+        let records = self.hosting.assignments(&self.view, topics);
+        for some in records.chunks(MAX_ASSIGNED) {
+            // Where it fails the next start tells it.
+            if let Err(failure) = self.commit(some, now) {
+                warn!("cannot tell where logs are: {failure}");
+                return;
+            }
+        }
     }
 
     fn unlink(&self, removals: Vec<Removal>) {
@@ -280,6 +358,7 @@ impl Controller {
     fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<Removal> {
         let now = (self.surroundings.wall)();
         let removals = self.hosting.follow(&mut self.view, &changed, now, self.surroundings.random);
+        self.assign(&changed.iter().copied().collect::<Vec<_>>(), now);
         self.published.store(Arc::new(self.view.clone()));
         if !changed.is_empty() {
             (self.announce)();

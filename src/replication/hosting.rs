@@ -20,6 +20,7 @@ use crate::metadata::{self, Image, Topic};
 use crate::model::{LeaderEpoch, NodeId, PartitionIndex, TimestampMs, TopicId, Uuid};
 use crate::replication::controller::Surroundings;
 use crate::replication::metadata_log;
+use crate::replication::moving::FoundFuture;
 use crate::replication::partition::Partition;
 use crate::replication::topic_settings;
 use crate::replication::view::{Hosted, View};
@@ -31,19 +32,23 @@ use crate::storage::log::{Identity, Log, LogConfig, Removal};
 const PROGRESS_MS: i64 = 5_000;
 
 /// A partition of a topic, by number.
-type Slot = (TopicId, i32);
+pub type Slot = (TopicId, i32);
 
 /// See the module.
 pub struct Hosting {
     config: Config,
     cluster_id: String,
-    directories: Arc<[LogDirectory]>,
+    pub(super) directories: Arc<[LogDirectory]>,
     /// `None` of those that cannot be used.
-    directory_ids: Vec<Option<Uuid>>,
+    pub(super) directory_ids: Vec<Option<Uuid>>,
     /// The directory of the metadata log, where it is none of the log directories (`metadata.log.dir`).
     metadata_apart: Option<LogDirectory>,
     /// Topics with partitions that could not be opened for want of room.
     lacking_room: BTreeSet<TopicId>,
+    /// Where partitions are to be made that are not there yet (`LogManager.preferredLogDirs`).
+    pub(super) preferred: BTreeMap<(String, i32), usize>,
+    /// Copies found at the start.
+    pub(super) futures: Vec<FoundFuture>,
     next_number: u64,
 }
 
@@ -83,9 +88,13 @@ impl Hosting {
             let why = "none of the log directories can be used".to_string();
             return Err(Error::Unusable { path: config.log_dirs.join(", ").into(), why });
         }
-        for directory in &mut directories {
+        let mut futures = Vec::new();
+        for (at, directory) in directories.iter_mut().enumerate() {
             for name in directory.unknown_directories() {
                 warn!("{}: {name} is no partition and is left alone", directory.path().display());
+            }
+            for ((topic, partition), path) in directory.take_futures() {
+                futures.push(FoundFuture { directory: at, topic, partition, path });
             }
             for removal in directory.take_leftovers() {
                 if let Err(failure) = removal.run() {
@@ -94,8 +103,17 @@ impl Hosting {
             }
         }
         let directories = directories.into();
-        let (config, lacking_room, next_number) = (config.clone(), BTreeSet::new(), 0);
-        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, lacking_room, next_number })
+        Ok(Hosting {
+            config: config.clone(),
+            cluster_id,
+            directories,
+            directory_ids,
+            metadata_apart,
+            lacking_room: BTreeSet::new(),
+            preferred: BTreeMap::new(),
+            futures,
+            next_number: 0,
+        })
     }
 
     pub fn directories(&self) -> &Arc<[LogDirectory]> {
@@ -141,6 +159,7 @@ impl Hosting {
     /// Opens every partition that the image puts here, several at once, and sets aside what it does not know. Blocks.
     pub fn host_all(&mut self, view: &mut View, surroundings: Surroundings) -> Result<(), Error> {
         let Surroundings { wall, random } = surroundings;
+        self.finish_moves(&view.image, random)?;
         self.set_aside_strays(&view.image, random)?;
         let mut opened = self.open_all(&view.image, wall);
         let topics: Vec<_> = view.image.topics().cloned().collect();
@@ -153,6 +172,7 @@ impl Hosting {
             let hosted: Vec<_> = hosted.collect();
             view.set_hosted(topic.id, Hosted::from(hosted));
         }
+        self.resume_moves(view, wall(), random);
         Ok(())
     }
 
@@ -217,6 +237,11 @@ impl Hosting {
         if let Some(at) = self.directory_of(topic, described) {
             return Some(at);
         }
+        let preferred = self.preferred.get(&(topic.name.to_string(), described.index));
+        if let Some(at) = preferred.filter(|at| !self.directories[**at].is_offline()) {
+            counts[*at] += 1;
+            return Some(*at);
+        }
         let assigned = self.assigned(described);
         let online = |at: &usize| !self.directories[*at].is_offline();
         let at = (0..self.directories.len()).find(|at| online(at) && self.directory_ids[*at] == assigned);
@@ -231,7 +256,7 @@ impl Hosting {
     }
 
     /// The directory in which the metadata puts this broker's replica.
-    fn assigned(&self, described: &metadata::Partition) -> Option<Uuid> {
+    pub(super) fn assigned(&self, described: &metadata::Partition) -> Option<Uuid> {
         let at = described.replicas.iter().position(|replica| *replica == self.config.node_id)?;
         described.directories.get(at).copied()
     }
@@ -280,6 +305,7 @@ impl Hosting {
                     let log = at
                         .ok_or(Error::Offline)
                         .and_then(|at| open_new(&self.directories[at], topic, described, log_config, now, random));
+                    self.preferred.remove(&(topic.name.to_string(), described.index));
                     self.lead(topic, described, log, &config)
                 }
             };
@@ -307,7 +333,7 @@ impl Hosting {
     }
 
     /// Takes the leadership of a partition whose log is open.
-    fn lead(
+    pub(super) fn lead(
         &mut self,
         topic: &Topic,
         described: &metadata::Partition,
@@ -335,8 +361,9 @@ impl Hosting {
     }
 
     fn remove(&mut self, view: &mut View, topic_id: TopicId, random: fn() -> [u8; 16]) -> Vec<Removal> {
-        let Some(hosted) = view.remove_hosted(topic_id) else { return Vec::new() };
-        let mut removals = Vec::new();
+        let moving: Vec<_> = view.futures().map(|(slot, _)| *slot).filter(|slot| slot.0 == topic_id).collect();
+        let mut removals: Vec<_> = moving.into_iter().filter_map(|slot| self.drop_future(view, slot, random)).collect();
+        let Some(hosted) = view.remove_hosted(topic_id) else { return removals };
         for partition in hosted.iter().flatten() {
             match partition.log.delete(random()) {
                 Ok(removal) => removals.push(removal),
@@ -357,7 +384,15 @@ impl Hosting {
         delete_delay(&TopicConfig::resolve(&self.settings(image), &BTreeMap::new()))
     }
 
-    fn topic_config(&self, image: &Image, topic: &str) -> TopicConfig {
+    pub(super) fn node_id(&self) -> i32 {
+        self.config.node_id
+    }
+
+    pub(super) fn log_config_of(&self, image: &Image, topic: &str) -> LogConfig {
+        self.log_config(image, &self.topic_config(image, topic))
+    }
+
+    pub(super) fn topic_config(&self, image: &Image, topic: &str) -> TopicConfig {
         TopicConfig::resolve(&self.settings(image), image.topic_configs(topic))
     }
 
@@ -369,6 +404,12 @@ impl Hosting {
     /// Blocks.
     pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
         let mut all = true;
+        for (_, future) in view.futures().filter(|(_, future)| !future.log.is_offline()) {
+            // Nobody believes it without reading it again; Apache Kafka would like its files to be whole.
+            if let Err(failure) = future.log.close(now) {
+                warn!("{failure}");
+            }
+        }
         for directory in self.directories.iter().filter(|directory| !directory.is_offline()) {
             let here = |partition: &&Arc<Partition>| directory.holds(&partition.log);
             let partitions: Vec<_> = view.partitions().filter(here).collect();
@@ -500,7 +541,7 @@ fn emptiest(counts: &mut [usize]) -> usize {
     at
 }
 
-fn state(partition: &Partition) -> PartitionState {
+pub(super) fn state(partition: &Partition) -> PartitionState {
     PartitionState {
         topic: partition.topic.to_string(),
         partition: partition.index,

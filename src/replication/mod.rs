@@ -6,6 +6,7 @@ pub mod coordinators;
 pub mod hosting;
 pub mod housekeeping;
 pub mod metadata_log;
+pub mod moving;
 pub mod partition;
 mod quorum_state;
 mod replay;

@@ -256,6 +256,11 @@ impl Partition {
         }
     }
 
+    /// All that the log holds is on the platter, in a copy.
+    pub fn note_durable(&self) {
+        self.high_watermark.fetch_max(self.log.log_end_offset().0, Ordering::AcqRel);
+    }
+
     /// Whether everything below a mark is committed; `Err` if that will never be.
     pub fn is_committed(&self, mark: Mark) -> Result<bool, ErrorCode> {
         // The high watermark first: it never passes what was taken back before that could be seen.

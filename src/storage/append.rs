@@ -82,6 +82,9 @@ impl Log {
             return Err(AppendError::NotBatches("no batch at all"));
         }
         let mut writer = self.lock_writer()?;
+        if self.sealed.load(Ordering::Acquire) {
+            return Err(Error::Moving.into());
+        }
         for batch in batches() {
             if let Some(repeated) = self.check_producer(&writer, &batch?.0, count, origin)? {
                 return Ok(repeated);
@@ -98,6 +101,36 @@ impl Log {
         let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
         let generation = self.generation.load(Ordering::Relaxed);
         Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false, generation })
+    }
+
+    /// Puts batches of another log of this partition behind what there is, with the offsets and epochs that they have,
+    /// and writes them. They may leave offsets out, as compacted logs do, but never go back.
+    pub fn append_copy(&self, bytes: &[u8], now: TimestampMs) -> Result<(), AppendError> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        for batch in (Split { rest: bytes, segment_bytes: u64::MAX }) {
+            let (header, batch) = batch?;
+            if header.base_offset < writer.next_offset.0 {
+                return Err(AppendError::NotBatches("a copy may not go back"));
+            }
+            writer.next_offset = Offset(header.base_offset);
+            let placed = self.place(&mut writer, &header, batch, header.leader_epoch(), now, &config);
+            placed.map_err(|error| self.fail(&mut writer, error))?;
+        }
+        let written = self.write_locked(&mut writer, &config);
+        Ok(written.map_err(|error| self.fail(&mut writer, error))?)
+    }
+
+    /// Lets the log end at an offset that it has not reached, which the name of a new segment keeps.
+    pub fn skip_to(&self, end: Offset, now: TimestampMs) -> Result<(), Error> {
+        let mut writer = self.lock_writer()?;
+        if writer.next_offset >= end {
+            return Ok(());
+        }
+        writer.next_offset = end;
+        self.roll(&mut writer, now).map_err(|error| self.fail(&mut writer, error))?;
+        self.view.store(Arc::new(View { end_offset: end, ..(**self.view.load()).clone() }));
+        Ok(())
     }
 
     fn check_producer(

@@ -134,6 +134,7 @@ pub struct LogDirectory {
     /// Held while checkpoint files are written, so that an older content never replaces a newer one.
     writing: Mutex<()>,
     partitions: Vec<Name>,
+    futures: Vec<(Name, PathBuf)>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
     /// Logs that could not be opened, so nobody knows whether they are in order.
@@ -170,6 +171,7 @@ impl LogDirectory {
             clean,
             clean_broker_epoch,
             partitions: Vec::new(),
+            futures: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
             unopened: Mutex::default(),
@@ -193,6 +195,7 @@ impl LogDirectory {
             clean: true,
             clean_broker_epoch: None,
             partitions: Vec::new(),
+            futures: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
             unopened: Mutex::default(),
@@ -216,6 +219,9 @@ impl LogDirectory {
                 DirectoryName::Partition { topic, partition } => self.partitions.push((topic, partition)),
                 DirectoryName::Deleted => {
                     self.leftovers.push(Removal::of_directory(self.disk.clone(), self.path.join(entry.name)));
+                }
+                DirectoryName::Future { topic, partition } => {
+                    self.futures.push(((topic, partition), self.path.join(entry.name)));
                 }
                 DirectoryName::Aside => {}
                 DirectoryName::Unknown => self.unknown.push(entry.name),
@@ -345,6 +351,89 @@ impl LogDirectory {
             }
         }
         opened
+    }
+
+    /// Copies that were not in their place yet when the last process ended. They are the caller's from now on.
+    pub fn take_futures(&mut self) -> Vec<((String, PartitionIndex), PathBuf)> {
+        std::mem::take(&mut self.futures)
+    }
+
+    /// Whether the name of a copy would be too long for a file system.
+    pub fn cannot_move(topic: &str, partition: PartitionIndex) -> bool {
+        names::is_too_long_to_move(topic, partition)
+    }
+
+    /// Opens a log that was closed in order a moment ago, with these offsets of its start and its end. Blocks.
+    pub fn open_closed_log(
+        &self,
+        identity: Identity,
+        config: LogConfig,
+        (log_start_offset, recovery_point): (Offset, Offset),
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
+        let checkpointed = Checkpointed { log_start_offset, recovery_point, clean: true };
+        let opened = Log::open_in(&self.health, self.disk.clone(), directory, config, identity, checkpointed, now);
+        opened.inspect_err(|failure| self.health.note(failure))
+    }
+
+    /// Where a new copy of a partition's log is to be made.
+    pub fn future_path(&self, topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> PathBuf {
+        self.path.join(names::future_directory(topic, partition, unique))
+    }
+
+    /// Opens or makes a copy that is to replace a partition's log. One that is new begins at `start`. Blocks.
+    pub fn open_future(
+        &self,
+        path: &Path,
+        identity: Identity,
+        config: LogConfig,
+        start: Offset,
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        if self.is_offline() {
+            return Err(Error::Offline);
+        }
+        // Whether its process ended in order is not known of it: what it has is read again.
+        let checkpointed = Checkpointed { log_start_offset: start, ..Checkpointed::default() };
+        let opened =
+            Log::open_in(&self.health, self.disk.clone(), path.to_path_buf(), config, identity, checkpointed, now);
+        opened.inspect_err(|failure| self.health.note(failure))
+    }
+
+    /// Gives a complete copy the partition's name, durably. Blocks.
+    pub fn promote(&self, future: &Path, topic: &str, partition: PartitionIndex) -> Result<(), Error> {
+        let path = self.path.join(names::partition_directory(topic, partition));
+        let renamed = self.disk.rename(future, &path).map_err(Error::io("rename", future));
+        renamed.inspect_err(|failure| self.health.note(failure))?;
+        self.sync_names()
+    }
+
+    /// Takes a partition's directory out of sight that nobody has open, durably. Blocks.
+    pub fn set_aside_deleted(
+        &self,
+        topic: &str,
+        partition: PartitionIndex,
+        unique: [u8; 16],
+    ) -> Result<Removal, Error> {
+        let from = self.path.join(names::partition_directory(topic, partition));
+        let to = self.path.join(names::deleted_directory(topic, partition, unique));
+        let renamed = self.disk.rename(&from, &to).map_err(Error::io("rename", &from));
+        renamed.inspect_err(|failure| self.health.note(failure))?;
+        self.forget(topic, partition);
+        self.sync_names()?;
+        Ok(Removal::of_directory(self.disk.clone(), to))
+    }
+
+    /// Makes the names in the directory durable. Blocks.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        let synced = self.disk.sync_directory(&self.path).map_err(Error::io("sync", &self.path));
+        synced.inspect_err(|failure| self.health.fail(failure))
+    }
+
+    /// What is left of a copy that nobody wants.
+    pub fn removal_of(&self, path: PathBuf) -> Removal {
+        Removal::of_directory(self.disk.clone(), path)
     }
 
     /// Opens many logs on so many threads at once; the answers in the same order, each for itself. `progress` is called

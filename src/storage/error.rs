@@ -17,6 +17,8 @@ pub enum Error {
     NotOurs { path: PathBuf, why: String },
     /// The disk failed earlier; since then the log takes nothing more.
     Offline,
+    /// The log is about to be replaced by its copy in another directory, which takes what comes in a moment.
+    Moving,
 }
 
 impl Error {
@@ -48,6 +50,7 @@ impl fmt::Display for Error {
             Error::Io { doing, path, cause } => write!(f, "cannot {doing} {}: {cause}", path.display()),
             Error::Unusable { path, why } | Error::NotOurs { path, why } => write!(f, "{}: {why}", path.display()),
             Error::Offline => write!(f, "the log is offline since an earlier failure of its disk"),
+            Error::Moving => write!(f, "the log is being moved to another directory"),
         }
     }
 }
@@ -83,6 +86,8 @@ impl AppendError {
             AppendError::OutOfOrderSequence(_) => ErrorCode::OutOfOrderSequenceNumber,
             AppendError::InvalidProducerEpoch(_) => ErrorCode::InvalidProducerEpoch,
             AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
+            // Clients ask again where the leader is, and find it here in a moment.
+            AppendError::Storage(Error::Moving) => ErrorCode::NotLeaderOrFollower,
             AppendError::Storage(_) => ErrorCode::KafkaStorageError,
         }
     }

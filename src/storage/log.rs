@@ -137,6 +137,8 @@ pub struct Log {
     /// The version of the directory's names that is on the platter.
     pub(super) names_synced: AtomicU64,
     pub(super) offline: AtomicBool,
+    /// Nothing is appended any more, because a copy is about to take its place.
+    pub(super) sealed: AtomicBool,
     pub(super) health: Arc<Health>,
     /// Counts the times that pending batches were taken back.
     pub(super) generation: AtomicU32,
@@ -248,6 +250,21 @@ impl Log {
     /// Takes nothing more from now on. What was published stays readable as far as the disk lets it.
     pub fn set_offline(&self) {
         self.offline.store(true, Ordering::Release);
+    }
+
+    /// Writes what is pending, and from now on refuses what comes with [`Error::Moving`]: a copy can be completed.
+    pub fn seal(&self) -> Result<(), Error> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        let written = self.write_locked(&mut writer, &config);
+        written.map_err(|error| self.fail(&mut writer, error))?;
+        self.sealed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The copy does not take its place after all.
+    pub fn unseal(&self) {
+        self.sealed.store(false, Ordering::Release);
     }
 
     /// Forgets producers that have been silent for `producer.id.expiration.ms`.

@@ -461,6 +461,7 @@ impl<'a> Opening<'a> {
             last_flush_ms: AtomicI64::new(self.now.0),
             names_synced: AtomicU64::new(0),
             offline: AtomicBool::new(false),
+            sealed: AtomicBool::new(false),
             health,
             generation: AtomicU32::new(0),
             taken_back: Mutex::default(),
