@@ -123,7 +123,9 @@ impl Broker {
     fn wait(&mut self, mut parked: Parked) -> Vec<u8> {
         let (shared, view) = (self.shared.clone(), self.view());
         let key = Key { index: 0, generation: 0 };
-        parked.start(&mut context(&shared, &view, &mut self.dirty), key);
+        let mut context_now = context(&shared, &view, &mut self.dirty);
+        parked.start(&mut context_now, key);
+        context_now.run_coordinator_timers();
         for partition in self.dirty.take() {
             assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
         }

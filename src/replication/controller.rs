@@ -4,7 +4,7 @@
 //! Runs on a thread of its own, because it syncs and opens files. Everyone else reads what it has published. Driven by
 //! [`Controller::step`], which takes what waits in the queue, so that a simulation can turn it by hand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -18,11 +18,12 @@ use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::{Hosting, Slot};
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
+use crate::replication::metadata_snapshot::Policy;
 use crate::replication::moving::{Completed, Move};
 use crate::replication::replay;
 use crate::replication::view::View;
 use crate::storage::directory::LogDirectory;
-use crate::storage::log::Removal;
+use crate::storage::log::{LogConfig, Removal};
 use crate::storage::{AppendError, Error};
 
 /// So many partitions are told of in one batch of records.
@@ -118,10 +119,10 @@ impl Controller {
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
-        let (log, image) = {
+        let (node, policy) = (NodeId(config.node_id), snapshot_policy(config));
+        let (mut log, image) = {
             let directory = hosting.metadata_directory();
-            let home = (directory.path(), directory.health());
-            MetadataLog::open(disk.clone(), home, NodeId(config.node_id), now)?
+            MetadataLog::open(disk.clone(), (directory.path(), directory.health()), node, policy, now)?
         };
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
@@ -266,6 +267,10 @@ impl Controller {
             reply(committed.and(result));
         }
         self.unlink(removals);
+        if committed.is_ok() {
+            let taken = self.log.snapshot_if_due(&self.view.image, (self.surroundings.wall)());
+            taken.unwrap_or_else(|failure| error!("no snapshot of the metadata: {failure}"));
+        }
     }
 
     fn move_logs(&mut self, job: MoveJob) {
@@ -384,6 +389,23 @@ impl Controller {
             self.hosting.mark_clean(&self.view);
             info!("all logs closed in order");
         }
+    }
+}
+
+fn snapshot_policy(config: &Config) -> Policy {
+    let nothing = BTreeMap::new();
+    let settings = config.settings(&nothing, &nothing);
+    let size = |name: &str| u64::try_from(settings.long(name)).unwrap_or(0);
+    Policy {
+        max_bytes_between: size("metadata.log.max.record.bytes.between.snapshots"),
+        max_interval_ms: settings.long("metadata.log.max.snapshot.interval.ms"),
+        retention_bytes: settings.long("metadata.max.retention.bytes"),
+        retention_ms: settings.long("metadata.max.retention.ms"),
+        log: LogConfig {
+            segment_bytes: size("metadata.log.segment.bytes"),
+            segment_ms: settings.long("metadata.log.segment.ms"),
+            ..LogConfig::default()
+        },
     }
 }
 

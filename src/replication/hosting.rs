@@ -49,6 +49,8 @@ pub struct Hosting {
     pub(super) preferred: BTreeMap<(String, i32), usize>,
     /// Copies found at the start.
     pub(super) futures: Vec<FoundFuture>,
+    /// Partitions that are not where they were listed at the start.
+    pub(super) finished_moves: BTreeSet<(String, PartitionIndex)>,
     next_number: u64,
 }
 
@@ -112,6 +114,7 @@ impl Hosting {
             lacking_room: BTreeSet::new(),
             preferred: BTreeMap::new(),
             futures,
+            finished_moves: BTreeSet::new(),
             next_number: 0,
         })
     }
@@ -201,7 +204,8 @@ impl Hosting {
             let config = self.log_config(image, &self.topic_config(image, &topic.name));
             for described in &topic.partitions {
                 let slot = (topic.id, described.index);
-                match self.place(topic, described, &mut counts) {
+                let found = self.directory_at_start(topic, described);
+                match found.or_else(|| self.place(topic, described, &mut counts)) {
                     Some(at) => wanted[at].push((slot, (identity(topic, described), config.clone()))),
                     None => drop(opened.insert(slot, Err(Error::Offline))),
                 }
@@ -259,6 +263,15 @@ impl Hosting {
     pub(super) fn assigned(&self, described: &metadata::Partition) -> Option<Uuid> {
         let at = described.replicas.iter().position(|replica| *replica == self.config.node_id)?;
         described.directories.get(at).copied()
+    }
+
+    /// The directory that had the partition when it was opened.
+    fn directory_at_start(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
+        let name = (topic.name.to_string(), PartitionIndex(described.index));
+        if self.finished_moves.contains(&name) {
+            return self.directory_of(topic, described);
+        }
+        self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
     }
 
     /// The directory that has the partition already.

@@ -369,6 +369,7 @@ impl Hosting {
                 self.directories[current].set_aside_deleted(name.0, name.1, random())?.run()?;
             }
             directory.promote(&found.path, name.0, name.1)?;
+            self.finished_moves.insert((found.topic.clone(), found.partition));
             info!("{}-{}: its move to {} is finished", name.0, name.1, directory.path().display());
         }
         Ok(())

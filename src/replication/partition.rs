@@ -92,7 +92,9 @@ impl Partition {
 
     /// The first offset of an open transaction, or the high watermark where there is none.
     pub fn last_stable_offset(&self) -> Offset {
-        self.high_watermark()
+        // The high watermark first: the log's picture is then at least as new, so that no transaction is overlooked.
+        let high_watermark = self.high_watermark();
+        self.log.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark))
     }
 
     /// How far a reader of this isolation level may see.
@@ -282,7 +284,11 @@ impl Partition {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ErrorCode> {
-        let read = self.log.read(from, self.readable_end(isolation), max_bytes, at_least_one);
+        let up_to = self.readable_end(isolation);
+        let read = match isolation {
+            IsolationLevel::ReadUncommitted => self.log.read(from, up_to, max_bytes, at_least_one),
+            IsolationLevel::ReadCommitted => self.log.read_committed(from, up_to, max_bytes, at_least_one),
+        };
         read.map_err(|error| match error {
             ReadError::OutOfRange(_) => ErrorCode::OffsetOutOfRange,
             ReadError::Storage(failure) => {

@@ -18,6 +18,7 @@ pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
 pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
+pub use super::transactions::AbortedTxn;
 use super::view::View;
 use super::writer::Writer;
 use crate::io::disk::Disk;
@@ -166,6 +167,12 @@ impl Log {
         self.view.load().end_offset
     }
 
+    /// Where the first open transaction began that is still in the log: what `read_committed` may see ends below.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        let view = self.view.load();
+        view.first_unstable_offset.map(|first| first.max(view.log_start_offset))
+    }
+
     pub fn size_bytes(&self) -> u64 {
         self.view.load().size_bytes()
     }
@@ -239,10 +246,12 @@ impl Log {
     }
 
     pub(super) fn store_epochs(&self, writer: &mut Writer, epochs: Epochs) -> Result<(), Error> {
-        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
-        let file = index::replace_unsynced(&*self.disk, &path, epochs.encode().as_bytes())?;
-        writer.unsynced.push(file);
-        writer.names_version += 1;
+        if epochs != writer.epochs_on_disk {
+            let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
+            writer.unsynced.push(index::replace_unsynced(&*self.disk, &path, epochs.encode().as_bytes())?);
+            writer.names_version += 1;
+            writer.epochs_on_disk = epochs.clone();
+        }
         self.epochs.store(Arc::new(epochs));
         Ok(())
     }
@@ -306,7 +315,8 @@ impl Log {
         let active = &mut writer.active;
         let path = names::file(&self.directory, active.base_offset, Kind::Log);
         // Also gives back what was reserved ahead: others need it now.
-        view.active().log.set_size(active.size_bytes).map_err(Error::io("cut", &path))?;
+        let file = view.active().file(&*self.disk).map_err(Error::io("open", &path))?;
+        file.set_size(active.size_bytes).map_err(Error::io("cut", &path))?;
         active.allocated_bytes = active.size_bytes;
         if writer.next_offset > view.end_offset {
             let mut taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);

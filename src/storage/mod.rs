@@ -35,6 +35,9 @@ mod tests_of_full_disk;
 mod tests_of_recovery;
 #[cfg(test)]
 mod tests_of_rolling;
+#[cfg(test)]
+mod tests_of_transactions;
+mod transactions;
 mod view;
 mod writer;
 

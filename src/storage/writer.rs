@@ -5,11 +5,11 @@ use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
 use super::producers::{Producer, Producers};
-use crate::io::disk::File;
+use super::transactions::AbortedTxn;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
 /// little, a large one seldom.
@@ -28,12 +28,14 @@ pub struct Writer {
     /// Of the next batch to be appended, so behind what is pending.
     pub next_offset: Offset,
     pub producers: Producers,
+    /// What `leader-epoch-checkpoint` says.
+    pub epochs_on_disk: Epochs,
     /// There is a snapshot of the producers at this offset.
     pub snapshot_offset: Offset,
     pub pending: Pending,
     pub active: Active,
     /// Small files that were written and go to the platter with the next flush.
-    pub unsynced: Vec<Arc<dyn File>>,
+    pub unsynced: Vec<PathBuf>,
     /// Counts the changes of names in the directory.
     pub names_version: u64,
     /// The index files of the active segment are those of the log's end at this offset.
@@ -52,6 +54,7 @@ pub struct Pending {
     pub before: Option<Bookkeeping>,
     /// What was known of each batch's producer before it, in their order.
     pub producers_before: Vec<(i64, Option<Producer>)>,
+    pub aborted: Vec<AbortedTxn>,
 }
 
 /// The active segment, as the writer knows it.
@@ -114,6 +117,7 @@ impl Pending {
         self.epochs.clear();
         self.before = None;
         self.producers_before = Vec::new();
+        self.aborted.clear();
         if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BUFFER_BYTES {
             bytes.clear();
             SPARE.with_borrow_mut(|spare| {

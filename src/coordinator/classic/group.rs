@@ -45,7 +45,6 @@ pub(super) struct Initial {
     pub delay: Duration,
     /// What may be waited for after that.
     pub remaining: Duration,
-    pub new_member_added: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -116,6 +115,9 @@ pub struct Group {
     pub(super) state_since: Option<TimestampMs>,
     /// Only while preparing a rebalance that began in `Empty`.
     pub(super) initial: Option<Initial>,
+    /// Somebody came while the first rebalance waited. If that was in the last moment that may be waited for, Kafka
+    /// remembers it for the next time that the group comes to life.
+    pub(super) new_member_added: bool,
     pub(super) generation: i32,
     pub(super) protocol_type: Option<String>,
     pub(super) protocol: Option<String>,
@@ -140,6 +142,7 @@ impl Group {
             state: State::Empty,
             state_since,
             initial: None,
+            new_member_added: false,
             generation: 0,
             protocol_type: None,
             protocol: None,
@@ -195,7 +198,7 @@ impl Group {
         self.members.values()
     }
 
-    pub(super) fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+    pub(in crate::coordinator) fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
         self.members.values_mut()
     }
 

@@ -62,7 +62,7 @@ fn validate(step: &Step<'_>, request: &Join<'_>) -> Result<(), ErrorCode> {
 }
 
 /// Each protocol once: a member has one vote for each.
-fn distinct<'a>(protocols: &[(&'a str, &'a [u8])]) -> Vec<(&'a str, &'a [u8])> {
+pub(in crate::coordinator) fn distinct<'a>(protocols: &[(&'a str, &'a [u8])]) -> Vec<(&'a str, &'a [u8])> {
     let mut seen = BTreeSet::new();
     protocols.iter().copied().filter(|(name, _)| seen.insert(*name)).collect()
 }
@@ -171,9 +171,7 @@ impl Live<'_, '_> {
         let mut member = Member::new(id.clone(), request.instance_id.map(Arc::from), client.id, client.host);
         joining.fill(&mut member);
         member.is_new = true;
-        if let Some(initial) = &mut self.group.initial {
-            initial.new_member_added = true;
-        }
+        self.group.new_member_added |= self.group.initial.is_some();
         self.group.add(member, request.protocol_type);
         self.set_session(&id, NEW_MEMBER_JOIN_TIMEOUT);
         self.prepare_rebalance_or_complete_join();

@@ -7,11 +7,22 @@ mod group;
 mod heartbeat;
 mod join;
 mod leave;
+#[cfg(test)]
+mod random;
 mod rebalance;
 mod records;
+#[cfg(test)]
+pub(super) mod story;
 mod sync;
+#[cfg(test)]
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+pub(super) use self::join::distinct;
+#[cfg(test)]
+pub(super) use self::join::uuid_text;
 pub(super) use self::rebalance::Live;
 pub(super) use self::records::key;
 use super::step::Client;

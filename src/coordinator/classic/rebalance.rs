@@ -65,11 +65,6 @@ impl Live<'_, '_> {
         }
     }
 
-    /// Nobody in this group is waited for any more.
-    pub fn cancel_all_timers(&mut self) {
-        cancel_timers(self.group, self.timers);
-    }
-
     /// Removes a member or a pending one. If it waits, it is told that it is unknown, so that one who is still there
     /// comes again.
     pub(super) fn remove(&mut self, member_id: &str) {
@@ -103,7 +98,7 @@ impl Live<'_, '_> {
         if initial {
             let delay = self.step.settings.initial_rebalance_delay;
             let remaining = self.group.rebalance_timeout().saturating_sub(delay);
-            self.group.initial = Some(Initial { delay, remaining, new_member_added: false });
+            self.group.initial = Some(Initial { delay, remaining });
             self.set(Timer::Join, delay);
         } else if self.group.has_all_members_joined() {
             self.complete_join();
@@ -244,10 +239,11 @@ impl Live<'_, '_> {
 
     fn handle_join_end(&mut self) {
         match self.group.initial {
-            Some(initial) if initial.new_member_added && !initial.remaining.is_zero() => {
+            Some(initial) if self.group.new_member_added && !initial.remaining.is_zero() => {
+                self.group.new_member_added = false;
                 let delay = self.step.settings.initial_rebalance_delay.min(initial.remaining);
                 let remaining = initial.remaining.saturating_sub(initial.delay);
-                self.group.initial = Some(Initial { delay, remaining, new_member_added: false });
+                self.group.initial = Some(Initial { delay, remaining });
                 self.set(Timer::Join, delay);
             }
             _ => self.complete_join(),

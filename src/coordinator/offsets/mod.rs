@@ -8,6 +8,8 @@ mod commit;
 mod delete;
 mod expire;
 mod fetch;
+#[cfg(test)]
+pub(super) mod story;
 
 use super::groups::Groups;
 use super::record::offsets::{OffsetCommitKey, OffsetCommitValue};

@@ -11,6 +11,7 @@
 
 mod append;
 pub mod keeper;
+pub mod lag;
 mod load;
 mod world;
 
