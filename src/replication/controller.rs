@@ -292,7 +292,7 @@ impl Controller {
         let (completed, removal) = self.hosting.complete(&mut self.view, slot, now, random);
         let mut removals: Vec<_> = removal.into_iter().collect();
         if let Completed::Ready(record) = completed {
-            let committed = self.commit(&[record], now);
+            let committed = self.commit(&[*record], now);
             removals.extend(match committed {
                 Ok(()) => self.hosting.swap(&mut self.view, slot, now, random),
                 Err(_) => {

@@ -81,7 +81,7 @@ pub fn copy(from: &Log, to: &Log, end: Offset, now: TimestampMs) -> Result<Copie
 /// What came of the attempt to complete a copy.
 pub enum Completed {
     /// It is to take the log's place.
-    Ready(Record<'static>),
+    Ready(Box<Record<'static>>),
     /// The housekeeping thread is to go on.
     NotYet,
     /// There is nothing to complete.
@@ -213,7 +213,7 @@ impl Hosting {
         };
         match self.complete_log(&partition, &future.log, now) {
             Ok(Copied::All) => match self.assignment(&view.image, slot, &future.log) {
-                Some(record) => return (Completed::Ready(record), None),
+                Some(record) => return (Completed::Ready(Box::new(record)), None),
                 None => partition.log.unseal(),
             },
             Ok(Copied::More) => {

@@ -70,7 +70,6 @@ struct Opening<'a> {
 
 impl Log {
     /// As [`Log::open_in`], for a log that shares its directory's state with no other.
-    #[cfg(test)]
     pub fn open(
         disk: Arc<dyn Disk>,
         directory: PathBuf,
