@@ -5,7 +5,7 @@
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
-#   clients  kcat librdkafka java tools clients ring big_file crash directories bad_input (see compat-tests/README.md)
+#   clients  kcat librdkafka java tools clients ring big_file crash disk_trouble directories bad_input (see compat-tests/README.md)
 #   extra    big (100 MB through every codec), only when named
 #
 # Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
@@ -14,8 +14,8 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-ALL="fmt clippy licences schemas codec assignors unit benches harness kcat librdkafka java tools clients ring big_file crash directories bad_input"
-CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash directories bad_input big "
+ALL="fmt clippy licences schemas codec assignors unit benches harness kcat librdkafka java tools clients ring big_file crash disk_trouble directories bad_input"
+CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash disk_trouble directories bad_input big "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 

@@ -109,6 +109,7 @@ impl Broker {
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
+        controller.watch_directories(&queue);
         let (coordinators, errands) = Coordinators::new(config.clone(), random::bytes);
         let shared = Arc::new(Shared::new(
             config,
@@ -305,6 +306,11 @@ fn registered_endpoints(shared: &Shared, endpoints: &[Endpoint]) -> Vec<metadata
 fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Result<JoinHandle<()>, String> {
     let body = move || {
         controller.run(&work);
+        if let Some(why) = controller.fatal() {
+            // As Kafka's `Exit.halt(1)`: nothing that could still be done would be kept.
+            error!("{why}: the broker ends");
+            std::process::exit(1);
+        }
         controller.close();
     };
     thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))
@@ -313,9 +319,17 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
 fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let teller = shared.clone();
+    let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
     let clocks = (clock::now(), SURROUNDINGS.wall);
-    let mut housekeeper =
-        Housekeeper::new(shared.config.clone(), shared.view.clone(), shared.directories.clone(), clocks, announce);
+    let mut housekeeper = Housekeeper::new(
+        shared.config.clone(),
+        shared.view.clone(),
+        shared.directories.clone(),
+        clocks,
+        announce,
+        copied,
+    );
     let body = move || housekeeper.run(&chores, clock::now);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))

@@ -9,6 +9,7 @@ pub mod cache;
 pub mod clients;
 pub mod corpus;
 pub mod dump_log;
+pub mod mount;
 pub mod program;
 pub mod raw;
 pub mod records;

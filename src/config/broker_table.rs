@@ -204,7 +204,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("log.cleaner.threads", Int, Some("1"), AtLeast(0), ClusterWide, NotYet),
     key("log.cleanup.policy", List, Some("delete"), ListOf(&["compact", "delete"]), ClusterWide, Effective),
     key("log.dir", List, Some("./klamm-data"), Any, ReadOnly, Effective),
-    key("log.dir.failure.timeout.ms", Long, Some("30000"), AtLeast(1), ReadOnly, NotYet),
+    key("log.dir.failure.timeout.ms", Long, Some("30000"), AtLeast(1), ReadOnly, NoEffect),
     key("log.dirs", List, None, Any, ReadOnly, Effective),
     key("log.flush.interval.messages", Long, Some("9223372036854775807"), AtLeast(1), ClusterWide, Effective),
     key("log.flush.interval.ms", Long, None, Any, ClusterWide, Effective),

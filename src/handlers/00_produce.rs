@@ -127,7 +127,7 @@ impl Waiting {
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             let Ok((log, appended)) = &partition.result else { continue };
             log.waiting.add(context.shard);
-            match log.is_committed(appended.last_offset.next()) {
+            match log.is_committed(appended.mark()) {
                 Ok(true) => {}
                 Ok(false) if expired => partition.result = Err(ErrorCode::RequestTimedOut.into()),
                 Ok(false) => all_decided = false,

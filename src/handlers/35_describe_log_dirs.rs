@@ -13,6 +13,7 @@ use crate::model::ErrorCode;
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
 use crate::storage::directory::LogDirectory;
+use crate::storage::log::Log;
 use crate::wire::api::describe_log_dirs::{
     self as message, DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
@@ -35,7 +36,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 
 fn describe<'c>(context: &'c Context<'_>, directory: &LogDirectory, asked: &Asked<'_>) -> DescribeLogDirsResult<'c> {
     let log_dir = directory.absolute_path().to_string_lossy().into_owned().into();
-    match directory.space() {
+    match directory.space_if_online() {
         Ok(space) => DescribeLogDirsResult {
             log_dir,
             topics: topics_in(context, directory, asked),
@@ -45,7 +46,7 @@ fn describe<'c>(context: &'c Context<'_>, directory: &LogDirectory, asked: &Aske
             ..Default::default()
         },
         Err(failure) => {
-            log::warn!("{failure}");
+            log::debug!("{failure}");
             let error_code = ErrorCode::KafkaStorageError.code();
             DescribeLogDirsResult { log_dir, error_code, ..Default::default() }
         }
@@ -70,6 +71,22 @@ fn topics_in<'c>(
             offset_lag: 0,
             is_future_key: false,
         });
+    }
+    let is_meant = |topic: &str, index: i32, log: &Log| {
+        directory.holds(log) && asked.as_ref().is_none_or(|asked| asked.contains(&(topic, index)))
+    };
+    for ((topic_id, index), future) in context.view.futures() {
+        let current = context.view.partition_by_id(*topic_id, *index);
+        if !future.log.is_offline() && is_meant(&future.topic, *index, &future.log) {
+            let end = future.log.log_end_offset().0;
+            topics.entry(&future.topic).or_default().push(DescribeLogDirsPartition {
+                partition_index: *index,
+                partition_size: i64::try_from(future.log.size_bytes()).unwrap_or(i64::MAX),
+                // -1: the log that it follows is offline.
+                offset_lag: current.map_or(-1, |current| current.log.log_end_offset().0 - end),
+                is_future_key: true,
+            });
+        }
     }
     let topic = |(name, partitions): (&'c str, _)| DescribeLogDirsTopic { name: name.into(), partitions };
     topics.into_iter().map(topic).collect()

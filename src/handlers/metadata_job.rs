@@ -20,9 +20,14 @@ pub(super) type Decided<T> = Result<T, ErrorCode>;
 
 type Finish = Box<dyn FnOnce(&mut State, &Context<'_>, Decided<()>) -> Result<Answer, String>>;
 
+/// Whom the metadata thread tells that it is done.
+type ReplyTo = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
+
+type MakeWork = Box<dyn FnOnce(ReplyTo) -> Work>;
+
 /// A request on its way through the metadata thread.
 pub struct Waiting {
-    decide: Option<Decide>,
+    work: Option<MakeWork>,
     result: Option<Result<(), ErrorCode>>,
     finish: Option<Finish>,
 }
@@ -47,7 +52,30 @@ pub(super) fn submit<T: Send + 'static>(
         let result = committed.and_then(|()| decided.ok_or(ErrorCode::UnknownServerError));
         finish(state, context, result)
     };
-    let waiting = Waiting { decide: Some(Box::new(decide)), result: None, finish: Some(Box::new(finish)) };
+    let decide: Decide = Box::new(decide);
+    wait_for(context, timeout_ms, Box::new(|reply| Work::Decide(Job { decide, reply })), Box::new(finish))
+}
+
+/// Hands the metadata thread work that is no change of metadata. `finish` gets what it has left with `answer`.
+pub(super) fn submit_work<T: Send + 'static>(
+    context: &Context<'_>,
+    timeout_ms: i32,
+    work: impl FnOnce(Box<dyn FnOnce(T) + Send>, ReplyTo) -> Work + 'static,
+    finish: impl FnOnce(&mut State, &Context<'_>, Decided<T>) -> Result<Answer, String> + 'static,
+) -> Outcome {
+    let results = Arc::new(Mutex::new(None));
+    let left = results.clone();
+    let answer = Box::new(move |answer| *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer));
+    let finish = move |state: &mut State, context: &Context<'_>, done: Decided<()>| {
+        let answer = results.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let result = done.and_then(|()| answer.ok_or(ErrorCode::UnknownServerError));
+        finish(state, context, result)
+    };
+    wait_for(context, timeout_ms, Box::new(|reply| work(answer, reply)), Box::new(finish))
+}
+
+fn wait_for(context: &Context<'_>, timeout_ms: i32, work: MakeWork, finish: Finish) -> Outcome {
+    let waiting = Waiting { work: Some(work), result: None, finish: Some(finish) };
     let deadline = context.now + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     Outcome::Wait { parked: Parked::Metadata(waiting), deadline, watched: Vec::new() }
 }
@@ -55,10 +83,10 @@ pub(super) fn submit<T: Send + 'static>(
 impl Waiting {
     /// Sends the job, now that it is known under which key the request waits.
     pub(super) fn start(&mut self, context: &Context<'_>, parked: Key) {
-        let Some(decide) = self.decide.take() else { return };
+        let Some(work) = self.work.take() else { return };
         let mailbox = context.shared.mailbox(context.shard).clone();
         let reply = Box::new(move |result| mailbox.reply(Reply { parked, news: News::Metadata(result) }));
-        context.shared.send_to_controller(Work::Decide(Job { decide, reply }));
+        context.shared.send_to_controller(work(reply));
     }
 
     pub(super) fn receive(&mut self, result: Result<(), ErrorCode>) {

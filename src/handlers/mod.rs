@@ -5,6 +5,8 @@
 
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
+#[path = "34_alter_replica_log_dirs.rs"]
+mod alter_replica_log_dirs;
 #[path = "18_api_versions.rs"]
 mod api_versions;
 mod cluster_state;
@@ -317,6 +319,7 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::OffsetForLeaderEpoch, (2, 4), offset_for_leader_epoch::handle),
     Handler::new(ApiKey::DescribeConfigs, (1, 4), describe_configs::handle),
     Handler::new(ApiKey::AlterConfigs, (0, 2), alter_configs::handle),
+    Handler::new(ApiKey::AlterReplicaLogDirs, (1, 2), alter_replica_log_dirs::handle),
     Handler::new(ApiKey::DescribeLogDirs, (1, 5), describe_log_dirs::handle),
     Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
     Handler::new(ApiKey::DeleteGroups, (0, 3), delete_groups::handle),

@@ -5,10 +5,10 @@ use super::HANDLERS;
 use super::testing::{Broker, batch};
 use crate::model::{ApiKey, Uuid};
 use crate::wire::api::{
-    alter_configs, api_versions, create_partitions, create_topics, delete_records, delete_topics, describe_cluster,
-    describe_configs, describe_log_dirs, describe_topic_partitions, fetch, find_coordinator, incremental_alter_configs,
-    init_producer_id, list_config_resources, list_offsets, list_partition_reassignments, metadata,
-    offset_for_leader_epoch, produce,
+    alter_configs, alter_replica_log_dirs, api_versions, create_partitions, create_topics, delete_records,
+    delete_topics, describe_cluster, describe_configs, describe_log_dirs, describe_topic_partitions, fetch,
+    find_coordinator, incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
+    list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
 };
 
 pub(super) fn versions(key: ApiKey) -> impl Iterator<Item = i16> {
@@ -38,6 +38,7 @@ fn every_version_answers_the_empty_request() {
         OffsetForLeaderEpoch offset_for_leader_epoch,
         DescribeConfigs describe_configs,
         AlterConfigs alter_configs,
+        AlterReplicaLogDirs alter_replica_log_dirs,
         DescribeLogDirs describe_log_dirs,
         CreatePartitions create_partitions,
         IncrementalAlterConfigs incremental_alter_configs,

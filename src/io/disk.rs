@@ -9,6 +9,11 @@ use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The device has failed (EIO), whatever was asked of it.
+pub fn is_device_failure(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EIO)
+}
+
 /// An open file. Positions and lengths in bytes.
 pub trait File: Send + Sync {
     /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.

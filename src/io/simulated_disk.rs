@@ -45,6 +45,13 @@ struct Faults {
     fail_syncs: bool,
     writes: u64,
     syncs: u64,
+    /// Bytes read of each file, by the path that it was opened by.
+    reads: BTreeMap<PathBuf, u64>,
+    /// Operations that succeed before all fail: the moment of a crash.
+    operations_left: Option<u64>,
+    operations: u64,
+    /// Everything below fails so.
+    broken: BTreeMap<PathBuf, io::ErrorKind>,
     time: TimestampMs,
 }
 
@@ -74,6 +81,7 @@ struct Images {
 }
 
 struct SimulatedFile {
+    path: PathBuf,
     content: Arc<Content>,
     faults: Arc<Mutex<Faults>>,
     writable: bool,
@@ -114,6 +122,30 @@ impl SimulatedDisk {
         held(&self.faults).fail_syncs = fail;
     }
 
+    /// Whatever is done below a path fails in this way from now on, but reading what is open; `None` mends it.
+    pub fn break_below(&self, path: &Path, how: Option<io::ErrorKind>) {
+        let mut faults = held(&self.faults);
+        match how {
+            Some(how) => drop(faults.broken.insert(path.to_path_buf(), how)),
+            None => drop(faults.broken.remove(path)),
+        }
+    }
+
+    /// From now on only so many operations succeed that are not reads of open files; `None` lifts the limit.
+    pub fn limit_operations(&self, left: Option<u64>) {
+        held(&self.faults).operations_left = left;
+    }
+
+    /// How many such operations there were.
+    pub fn operations(&self) -> u64 {
+        held(&self.faults).operations
+    }
+
+    /// How many bytes of each file were read since the last time that this was asked.
+    pub fn take_reads(&self) -> BTreeMap<PathBuf, u64> {
+        std::mem::take(&mut held(&self.faults).reads)
+    }
+
     /// How many writes and how many syncs of files there were.
     pub fn writes_and_syncs(&self) -> (u64, u64) {
         let faults = held(&self.faults);
@@ -136,6 +168,21 @@ impl SimulatedDisk {
             };
         }
         Ok(at)
+    }
+}
+
+impl Faults {
+    fn check(&mut self, path: &Path) -> io::Result<()> {
+        self.operations += 1;
+        match &mut self.operations_left {
+            Some(0) => return Err(io::Error::other("the simulated disk is gone")),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        match self.broken.iter().find(|(broken, _)| path.starts_with(broken)) {
+            Some((_, how)) => Err((*how).into()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -210,6 +257,7 @@ impl Content {
 
 impl Disk for SimulatedDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        held(&self.faults).check(path)?;
         let (directory, name) = self.parent(path)?;
         let mut names = held(&directory.0);
         let content = match names.live.get(&name) {
@@ -222,10 +270,12 @@ impl Disk for SimulatedDisk {
             }
             None => return Err(io::ErrorKind::NotFound.into()),
         };
-        Ok(Arc::new(SimulatedFile { content, faults: self.faults.clone(), writable: how != Open::Read }))
+        let (path, writable) = (path.to_path_buf(), how != Open::Read);
+        Ok(Arc::new(SimulatedFile { path, content, faults: self.faults.clone(), writable }))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+        held(&self.faults).check(directory)?;
         let directory = self.directory(directory)?;
         let names = held(&directory.0);
         let describe = |(name, node): (&String, &Node)| {
@@ -236,6 +286,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn create_directories(&self, path: &Path) -> io::Result<()> {
+        held(&self.faults).check(path)?;
         let mut at = self.root.clone();
         for name in names(path) {
             let next =
@@ -249,6 +300,8 @@ impl Disk for SimulatedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        held(&self.faults).check(from)?;
+        held(&self.faults).check(to)?;
         let (source, old) = self.parent(from)?;
         let (target, new) = self.parent(to)?;
         let node = held(&source.0).live.remove(&old).ok_or(io::ErrorKind::NotFound)?;
@@ -257,6 +310,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        held(&self.faults).check(path)?;
         let (directory, name) = self.parent(path)?;
         let mut names = held(&directory.0);
         match names.live.get(&name) {
@@ -267,6 +321,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn remove_directory_tree(&self, path: &Path) -> io::Result<()> {
+        held(&self.faults).check(path)?;
         self.directory(path)?;
         let (directory, name) = self.parent(path)?;
         held(&directory.0).live.remove(&name);
@@ -274,6 +329,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        held(&self.faults).check(path)?;
         if held(&self.faults).fail_syncs {
             return Err(io::Error::other("the simulated disk fails to sync"));
         }
@@ -306,7 +362,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn exists(&self, path: &Path) -> bool {
-        self.directory(path).is_ok() || self.open(path, Open::Read).is_ok()
+        held(&self.faults).check(path).is_ok() && (self.directory(path).is_ok() || self.open(path, Open::Read).is_ok())
     }
 }
 
@@ -320,6 +376,7 @@ impl Drop for SimulatedLock {
 
 impl SimulatedFile {
     fn check_writable(&self) -> io::Result<()> {
+        held(&self.faults).check(&self.path)?;
         if self.writable { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
     }
 }
@@ -330,6 +387,11 @@ impl File for SimulatedFile {
         let rest = usize::try_from(position).ok().and_then(|at| images.live.get(at..)).unwrap_or_default();
         let read = rest.len().min(buffer.len());
         buffer[..read].copy_from_slice(&rest[..read]);
+        let mut faults = held(&self.faults);
+        match faults.reads.get_mut(&self.path) {
+            Some(bytes) => *bytes += read as u64,
+            None => drop(faults.reads.insert(self.path.clone(), read as u64)),
+        }
         Ok(read)
     }
 
@@ -385,6 +447,7 @@ impl File for SimulatedFile {
     fn sync_data(&self) -> io::Result<()> {
         let fail = {
             let mut faults = held(&self.faults);
+            faults.check(&self.path)?;
             faults.syncs += 1;
             faults.fail_syncs
         };

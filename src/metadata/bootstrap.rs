@@ -102,6 +102,22 @@ pub fn register_broker(
     records
 }
 
+/// The change that tells which log directories a broker has left; nothing where that is known.
+pub fn change_log_dirs(image: &Image, broker_id: i32, left: &[Uuid]) -> Vec<Record<'static>> {
+    let Some(broker) = image.broker(broker_id).filter(|broker| broker.log_dirs != left) else { return Vec::new() };
+    // An empty list says that nothing has changed.
+    if left.is_empty() || !super::features::knows_directories(image.metadata_version()) {
+        return Vec::new();
+    }
+    let change = BrokerRegistrationChangeRecord {
+        broker_id,
+        broker_epoch: broker.epoch,
+        log_dirs: left.to_vec(),
+        ..Default::default()
+    };
+    vec![Record::BrokerRegistrationChange(change)]
+}
+
 /// The change that makes this broker the leader, where it may be one and is not, or is one after a crash.
 fn lead(topic_id: Uuid, partition: &Partition, id: i32, was_clean_shutdown: bool) -> Option<PartitionChangeRecord> {
     // After a crash Apache Kafka trusts no replica; the last leader is then the one to begin with (KIP-966).

@@ -36,6 +36,14 @@ pub fn supported_features() -> Vec<FeatureRange> {
     SUPPORTED_FEATURES.iter().map(range).collect()
 }
 
+/// 3.7-IV2: from here on records tell the directories of replicas (KIP-858).
+const IBP_3_7_IV2: i16 = 17;
+
+/// Whether records can tell in which directory a replica is.
+pub fn knows_directories(metadata_version: i16) -> bool {
+    metadata_version >= IBP_3_7_IV2
+}
+
 /// The version in which a record is written at a level of `metadata.version` (`MetadataVersion`'s `*RecordVersion`).
 /// An older reader of the same cluster must be able to read it.
 pub fn record_version(record: &Record<'_>, metadata_version: i16) -> i16 {
@@ -43,8 +51,6 @@ pub fn record_version(record: &Record<'_>, metadata_version: i16) -> i16 {
     const IBP_4_3_IV0: i16 = 30;
     /// Eligible leader replicas.
     const IBP_4_0_IV1: i16 = 23;
-    /// Directories of replicas.
-    const IBP_3_7_IV2: i16 = 17;
     /// ZooKeeper migration.
     const IBP_3_4_IV0: i16 = 8;
     match record {

@@ -28,9 +28,10 @@ mod tests;
 mod tests_of_group_configs;
 
 pub use apply::{Ignored, NO_LEADER};
-pub use bootstrap::{Registration, fence_broker, fresh_cluster, register_broker};
+pub use bootstrap::{Registration, change_log_dirs, fence_broker, fresh_cluster, register_broker};
 pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
 pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+pub use features::knows_directories;
 pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
 pub use placement::DIRECTORY_UNASSIGNED;

@@ -121,6 +121,11 @@ impl Cleaner {
                 true
             }
             Err(Stopped::Asked | Stopped::Overtaken) => false,
+            Err(Stopped::Failed(failure)) if failure.is_full() || failure.is_device_failure() => {
+                // Without room it is tried again after the back-off, when retention may have made some.
+                next.partition.log.health().note(&failure);
+                false
+            }
             Err(Stopped::Failed(failure)) => {
                 error!("{name} is not compacted until the next start: {failure}");
                 self.uncleanable.insert(next.partition.number);
@@ -195,8 +200,10 @@ impl Cleaner {
 
 impl Directory {
     fn write(&self) {
-        if let Err(failure) = self.checkpoint.write(&self.cleaned_to) {
-            error!("{failure}");
+        match self.checkpoint.write(&self.cleaned_to) {
+            // Not to know how far a log is cleaned costs time and nothing else.
+            Err(failure) if !failure.is_full() => error!("{failure}"),
+            _ => {}
         }
     }
 }

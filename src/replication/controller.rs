@@ -9,22 +9,25 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use arc_swap::ArcSwap;
-use log::{error, info};
+use log::{error, info, warn};
 
 use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
 use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
-use crate::replication::hosting::Hosting;
+use crate::replication::hosting::{Hosting, Slot};
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
 use crate::replication::metadata_snapshot::Policy;
+use crate::replication::moving::{Completed, Move};
 use crate::replication::replay;
 use crate::replication::view::View;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::{LogConfig, Removal};
 use crate::storage::{AppendError, Error};
 
+/// So many partitions are told of in one batch of records.
+const MAX_ASSIGNED: usize = 1000;
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
 
@@ -49,9 +52,22 @@ pub struct Job {
     pub reply: Box<dyn FnOnce(Result<(), ErrorCode>) + Send>,
 }
 
+/// Moves that somebody asks for, and whom to tell what came of each.
+pub struct MoveJob {
+    pub moves: Vec<Move>,
+    pub answer: Box<dyn FnOnce(Vec<ErrorCode>) + Send>,
+    pub reply: Box<dyn FnOnce(Result<(), ErrorCode>) + Send>,
+}
+
 /// What the metadata thread is asked.
 pub enum Work {
     Decide(Job),
+    /// A log directory has failed, or has room again.
+    DirectoryChanged,
+    /// Logs are to be moved to other directories.
+    Move(MoveJob),
+    /// The copy of a partition's log has caught up.
+    Copied(Slot),
     Stop,
 }
 
@@ -104,11 +120,14 @@ impl Controller {
         let now = (surroundings.wall)();
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
         let (node, policy) = (NodeId(config.node_id), snapshot_policy(config));
-        let (mut log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), node, policy, now)?;
+        let (mut log, image) = {
+            let directory = hosting.metadata_directory();
+            MetadataLog::open(disk.clone(), (directory.path(), directory.health()), node, policy, now)?
+        };
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         if view.image.offset() < 0 {
-            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory())?;
+            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
             let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
             log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
         }
@@ -137,7 +156,9 @@ impl Controller {
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
-        self.hosting.host_all(&mut self.view, now, self.surroundings.random)?;
+        self.hosting.host_all(&mut self.view, self.surroundings)?;
+        let topics: Vec<_> = self.view.image.topics().map(|topic| topic.id).collect();
+        self.assign(&topics, now);
         self.published.store(Arc::new(self.view.clone()));
         Ok(())
     }
@@ -150,6 +171,15 @@ impl Controller {
     /// To whom the unlinking of deleted topics is left; without it they are unlinked here.
     pub fn leave_to(&mut self, housekeeping: Chores) {
         self.housekeeping = Some(housekeeping);
+    }
+
+    /// Whom to tell of a directory that fails, has failed already, or has room again: it leaves [`Work::DirectoryChanged`] here.
+    pub fn watch_directories(&self, queue: &Queue) {
+        let metadata = std::iter::once(self.hosting.metadata_directory());
+        for directory in self.hosting.directories().iter().chain(metadata) {
+            let queue = queue.clone();
+            directory.health().tell(Box::new(move || queue.send(Work::DirectoryChanged)));
+        }
     }
 
     pub fn directories(&self) -> Arc<[LogDirectory]> {
@@ -169,17 +199,53 @@ impl Controller {
 
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, work: Vec<Work>) -> bool {
-        let (mut jobs, mut goes_on) = (Vec::new(), true);
+        let (mut jobs, mut goes_on, mut has_changed) = (Vec::new(), true, false);
+        let (mut moves, mut copied) = (Vec::new(), Vec::new());
         for work in work {
             match work {
                 Work::Decide(job) => jobs.push(job),
+                Work::DirectoryChanged => has_changed = true,
+                Work::Move(job) => moves.push(job),
+                Work::Copied(slot) => copied.push(slot),
                 Work::Stop => goes_on = false,
             }
         }
         if !jobs.is_empty() {
             self.decide_all(jobs);
         }
-        goes_on
+        moves.into_iter().for_each(|job| self.move_logs(job));
+        copied.into_iter().for_each(|slot| self.complete_move(slot));
+        if has_changed {
+            self.handle_changed_directories();
+        }
+        goes_on && self.fatal().is_none()
+    }
+
+    /// Why the broker must end at once, if it must.
+    pub fn fatal(&self) -> Option<String> {
+        self.hosting.why_all_is_lost()
+    }
+
+    /// Tells the cluster which directories are left, and whoever waits for a partition of the others to look again; opens
+    /// what had found no room.
+    fn handle_changed_directories(&mut self) {
+        (self.announce)();
+        self.hosting.forget_failed_futures(&mut self.view);
+        let lacking = self.hosting.take_lacking_room();
+        if !lacking.is_empty() {
+            let removals = self.publish(lacking);
+            self.unlink(removals);
+        }
+        let left = self.hosting.directory_ids();
+        let records = metadata::change_log_dirs(&self.view.image, self.node_id, &left);
+        if self.fatal().is_some() || records.is_empty() {
+            return;
+        }
+        let now = (self.surroundings.wall)();
+        match self.commit(&records, now) {
+            Ok(()) => self.published.store(Arc::new(self.view.clone())),
+            Err(failure) => error!("cannot write metadata: {failure}"),
+        }
     }
 
     fn decide_all(&mut self, jobs: Vec<Job>) {
@@ -207,6 +273,63 @@ impl Controller {
         }
     }
 
+    fn move_logs(&mut self, job: MoveJob) {
+        let (now, random) = ((self.surroundings.wall)(), self.surroundings.random);
+        let mut removals = Vec::new();
+        let begin = |wanted: &Move| {
+            let (code, removal) = self.hosting.move_log(&mut self.view, wanted, now, random);
+            removals.extend(removal);
+            code
+        };
+        let codes = job.moves.iter().map(begin).collect();
+        self.show(removals);
+        (job.answer)(codes);
+        (job.reply)(Ok(()));
+    }
+
+    fn complete_move(&mut self, slot: Slot) {
+        let (now, random) = ((self.surroundings.wall)(), self.surroundings.random);
+        let (completed, removal) = self.hosting.complete(&mut self.view, slot, now, random);
+        let mut removals: Vec<_> = removal.into_iter().collect();
+        if let Completed::Ready(record) = completed {
+            let committed = self.commit(&[*record], now);
+            removals.extend(match committed {
+                Ok(()) => self.hosting.swap(&mut self.view, slot, now, random),
+                Err(_) => {
+                    let partition = self.view.partition_by_id(slot.0, slot.1);
+                    partition.into_iter().for_each(|partition| partition.log.unseal());
+                    self.hosting.drop_future(&mut self.view, slot, random)
+                }
+            });
+        }
+        self.show(removals);
+        (self.announce)();
+    }
+
+    fn commit(&mut self, records: &[Record<'static>], now: TimestampMs) -> Result<(), Error> {
+        self.log.append(records, &mut self.view.image, now).map_err(AppendError::into_error)?;
+        self.log.sync(now)
+    }
+
+    /// Publishes the view, and leaves the rest to the housekeeper.
+    fn show(&mut self, removals: Vec<Removal>) {
+        self.published.store(Arc::new(self.view.clone()));
+        self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(Chore::Look));
+        self.unlink(removals);
+    }
+
+    /// Tells in the metadata where logs are, where it says something else.
+    fn assign(&mut self, topics: &[TopicId], now: TimestampMs) {
+        let records = self.hosting.assignments(&self.view, topics);
+        for some in records.chunks(MAX_ASSIGNED) {
+            // Where it fails the next start tells it.
+            if let Err(failure) = self.commit(some, now) {
+                warn!("cannot tell where logs are: {failure}");
+                return;
+            }
+        }
+    }
+
     fn unlink(&self, removals: Vec<Removal>) {
         let delay = self.hosting.delete_delay(&self.view.image);
         for removal in removals {
@@ -226,11 +349,12 @@ impl Controller {
         note_changed(&records, &self.view.image, changed);
         let appended = self.log.append(&records, &mut self.view.image, now);
         note_changed(&records, &self.view.image, changed);
-        appended.map_err(|failure| {
-            error!("cannot write metadata: {failure}");
-            match failure {
-                AppendError::Storage(_) => ErrorCode::KafkaStorageError,
-                _ => ErrorCode::UnknownServerError,
+        appended.map_err(|failure| match failure {
+            // What the disk did was told once for the directory.
+            AppendError::Storage(_) => ErrorCode::KafkaStorageError,
+            failure => {
+                error!("cannot write metadata: {failure}");
+                ErrorCode::UnknownServerError
             }
         })
     }
@@ -239,6 +363,7 @@ impl Controller {
     fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<Removal> {
         let now = (self.surroundings.wall)();
         let removals = self.hosting.follow(&mut self.view, &changed, now, self.surroundings.random);
+        self.assign(&changed.iter().copied().collect::<Vec<_>>(), now);
         self.published.store(Arc::new(self.view.clone()));
         if !changed.is_empty() {
             (self.announce)();

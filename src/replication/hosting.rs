@@ -3,11 +3,13 @@
 //!
 //! Belongs to the metadata thread; the checkpoints of its directories are also written by the housekeeping thread. A
 //! partition that cannot be opened is left out with a log line: it answers
-//! KAFKA_STORAGE_ERROR, and the others serve.
+//! KAFKA_STORAGE_ERROR, and the others serve. So do all partitions of a directory that cannot be used: as long as one
+//! is away, a partition whose log is nowhere to be found may be on it and is not begun anew elsewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use log::{error, info, warn};
@@ -16,7 +18,9 @@ use crate::config::{Config, Settings, TopicConfig};
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Topic};
 use crate::model::{LeaderEpoch, NodeId, PartitionIndex, TimestampMs, TopicId, Uuid};
+use crate::replication::controller::Surroundings;
 use crate::replication::metadata_log;
+use crate::replication::moving::FoundFuture;
 use crate::replication::partition::Partition;
 use crate::replication::topic_settings;
 use crate::replication::view::{Hosted, View};
@@ -24,17 +28,29 @@ use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory, PartitionState};
 use crate::storage::log::{Identity, Log, LogConfig, Removal};
 
+/// How often a long recovery says how far it is.
+const PROGRESS_MS: i64 = 5_000;
+
 /// A partition of a topic, by number.
-type Slot = (TopicId, i32);
+pub type Slot = (TopicId, i32);
 
 /// See the module.
 pub struct Hosting {
     config: Config,
     cluster_id: String,
-    directories: Arc<[LogDirectory]>,
-    directory_ids: Vec<Uuid>,
+    pub(super) directories: Arc<[LogDirectory]>,
+    /// `None` of those that cannot be used.
+    pub(super) directory_ids: Vec<Option<Uuid>>,
     /// The directory of the metadata log, where it is none of the log directories (`metadata.log.dir`).
     metadata_apart: Option<LogDirectory>,
+    /// Topics with partitions that could not be opened for want of room.
+    lacking_room: BTreeSet<TopicId>,
+    /// Where partitions are to be made that are not there yet (`LogManager.preferredLogDirs`).
+    pub(super) preferred: BTreeMap<(String, i32), usize>,
+    /// Copies found at the start.
+    pub(super) futures: Vec<FoundFuture>,
+    /// Partitions that are not where they were listed at the start.
+    pub(super) finished_moves: BTreeSet<(String, PartitionIndex)>,
     next_number: u64,
 }
 
@@ -47,26 +63,60 @@ impl Hosting {
         random: fn() -> [u8; 16],
     ) -> Result<Hosting, Error> {
         let open = |path: &String| LogDirectory::open(disk.clone(), PathBuf::from(path));
-        let mut directories = config.log_dirs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let open_if_usable = |path: &String| match open(path) {
+            Err(failure) if failure.is_io() && *path != config.metadata_log_dir => {
+                Ok(LogDirectory::unusable(disk.clone(), PathBuf::from(path), &failure))
+            }
+            opened => opened,
+        };
+        let mut directories = config.log_dirs.iter().map(open_if_usable).collect::<Result<Vec<_>, _>>()?;
         let apart = Some(&config.metadata_log_dir).filter(|path| !config.log_dirs.contains(path));
         let mut metadata_apart = apart.map(open).transpose()?;
         let known = metadata_apart.iter().chain(&directories).find_map(|directory| directory.meta());
         let cluster_id = known.map_or_else(|| cluster_id.to_string(), |meta| meta.cluster_id.clone());
         let node_id = NodeId(config.node_id);
         let claim = |d: &mut LogDirectory| d.claim(&cluster_id, node_id, Uuid::from_random_bytes(random()));
-        let directory_ids = directories.iter_mut().map(claim).collect::<Result<Vec<_>, _>>()?;
-        metadata_apart.iter_mut().try_for_each(|directory| claim(directory).map(|_| ()))?;
+        let mut directory_ids = Vec::new();
         for directory in &mut directories {
+            let id = if directory.is_offline() {
+                None
+            } else {
+                claim_if_usable(directory, &config.metadata_log_dir, claim)?
+            };
+            directory_ids.push(id);
+        }
+        metadata_apart.iter_mut().try_for_each(|directory| claim(directory).map(|_| ()))?;
+        if directories.iter().all(LogDirectory::is_offline) {
+            let why = "none of the log directories can be used".to_string();
+            return Err(Error::Unusable { path: config.log_dirs.join(", ").into(), why });
+        }
+        let mut futures = Vec::new();
+        for (at, directory) in directories.iter_mut().enumerate() {
             for name in directory.unknown_directories() {
                 warn!("{}: {name} is no partition and is left alone", directory.path().display());
             }
+            for ((topic, partition), path) in directory.take_futures() {
+                futures.push(FoundFuture { directory: at, topic, partition, path });
+            }
             for removal in directory.take_leftovers() {
-                removal.run()?;
+                if let Err(failure) = removal.run() {
+                    directory.health().note(&failure);
+                }
             }
         }
         let directories = directories.into();
-        let (config, next_number) = (config.clone(), 0);
-        Ok(Hosting { config, cluster_id, directories, directory_ids, metadata_apart, next_number })
+        Ok(Hosting {
+            config: config.clone(),
+            cluster_id,
+            directories,
+            directory_ids,
+            metadata_apart,
+            lacking_room: BTreeSet::new(),
+            preferred: BTreeMap::new(),
+            futures,
+            finished_moves: BTreeSet::new(),
+            next_number: 0,
+        })
     }
 
     pub fn directories(&self) -> &Arc<[LogDirectory]> {
@@ -74,17 +124,35 @@ impl Hosting {
     }
 
     /// Where the metadata log is.
-    pub fn metadata_directory(&self) -> &Path {
+    pub fn metadata_directory(&self) -> &LogDirectory {
         let here = self.config.log_dirs.iter().position(|path| *path == self.config.metadata_log_dir);
-        self.metadata_apart.as_ref().unwrap_or(&self.directories[here.unwrap_or(0)]).path()
+        self.metadata_apart.as_ref().unwrap_or(&self.directories[here.unwrap_or(0)])
     }
 
     pub fn cluster_id(&self) -> &str {
         &self.cluster_id
     }
 
+    /// Of the directories that can be used.
     pub fn directory_ids(&self) -> Vec<Uuid> {
-        self.directory_ids.clone()
+        let all = self.directories.iter().zip(&self.directory_ids);
+        all.filter_map(|(directory, id)| id.filter(|_| !directory.is_offline())).collect()
+    }
+
+    /// The topics to look at again now that a directory may have room.
+    pub fn take_lacking_room(&mut self) -> BTreeSet<TopicId> {
+        let some_full = self.directories.iter().any(|directory| directory.health().is_full());
+        if some_full { BTreeSet::new() } else { std::mem::take(&mut self.lacking_room) }
+    }
+
+    /// Why the broker cannot go on, if it cannot (`ReplicaManager.handleLogDirFailure`).
+    pub fn why_all_is_lost(&self) -> Option<String> {
+        let metadata = self.metadata_directory();
+        if metadata.is_offline() {
+            return Some(format!("the directory of the metadata log, {}, has failed", metadata.path().display()));
+        }
+        let all = self.directories.iter().all(LogDirectory::is_offline);
+        all.then(|| format!("all log directories have failed: {}", self.config.log_dirs.join(", ")))
     }
 
     pub fn was_clean_shutdown(&self) -> bool {
@@ -92,9 +160,11 @@ impl Hosting {
     }
 
     /// Opens every partition that the image puts here, several at once, and sets aside what it does not know. Blocks.
-    pub fn host_all(&mut self, view: &mut View, now: TimestampMs, random: fn() -> [u8; 16]) -> Result<(), Error> {
+    pub fn host_all(&mut self, view: &mut View, surroundings: Surroundings) -> Result<(), Error> {
+        let Surroundings { wall, random } = surroundings;
+        self.finish_moves(&view.image, random)?;
         self.set_aside_strays(&view.image, random)?;
-        let mut opened = self.open_all(&view.image, now);
+        let mut opened = self.open_all(&view.image, wall);
         let topics: Vec<_> = view.image.topics().cloned().collect();
         for topic in topics {
             let config = self.topic_config(&view.image, &topic.name);
@@ -105,6 +175,7 @@ impl Hosting {
             let hosted: Vec<_> = hosted.collect();
             view.set_hosted(topic.id, Hosted::from(hosted));
         }
+        self.resume_moves(view, wall(), random);
         Ok(())
     }
 
@@ -113,7 +184,10 @@ impl Hosting {
             for (topic, index) in directory.partitions() {
                 let is_known = image.topic(topic).is_some_and(|topic| topic.partition(index.0).is_some());
                 if !is_known && !is_metadata(topic, *index) {
-                    let aside = directory.set_aside_stray(topic, *index, random())?;
+                    let aside = match directory.set_aside_stray(topic, *index, random()) {
+                        Err(_) if directory.is_offline() => break,
+                        aside => aside?,
+                    };
                     warn!("{topic}-{index} belongs to no topic and is set aside as {}", aside.display());
                 }
             }
@@ -121,33 +195,82 @@ impl Hosting {
         Ok(())
     }
 
-    fn open_all(&self, image: &Image, now: TimestampMs) -> BTreeMap<Slot, Result<Log, Error>> {
+    fn open_all(&self, image: &Image, wall: fn() -> TimestampMs) -> BTreeMap<Slot, Result<Log, Error>> {
+        let now = wall();
         let mut wanted: Vec<Vec<(Slot, (Identity, LogConfig))>> = self.directories.iter().map(|_| Vec::new()).collect();
         let mut counts: Vec<usize> = self.directories.iter().map(|directory| directory.partitions().len()).collect();
+        let mut opened = BTreeMap::new();
         for topic in image.topics() {
             let config = self.log_config(image, &self.topic_config(image, &topic.name));
             for described in &topic.partitions {
-                let at = self.directory_at_start(topic, described).unwrap_or_else(|| emptiest(&mut counts));
-                wanted[at].push(((topic.id, described.index), (identity(topic, described), config.clone())));
+                let slot = (topic.id, described.index);
+                let found = self.directory_at_start(topic, described);
+                match found.or_else(|| self.place(topic, described, &mut counts)) {
+                    Some(at) => wanted[at].push((slot, (identity(topic, described), config.clone()))),
+                    None => drop(opened.insert(slot, Err(Error::Offline))),
+                }
             }
         }
         let threads = self.config.num_recovery_threads_per_data_dir;
         let total: usize = wanted.iter().map(Vec::len).sum();
-        let mut opened = BTreeMap::new();
-        for (directory, wanted) in self.directories.iter().zip(wanted) {
-            let (slots, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
-            opened.extend(slots.into_iter().zip(directory.open_logs(&wanted, threads, now)));
-        }
+        // The directories are on disks of their own: all of them at once.
+        std::thread::scope(|scope| {
+            let open_in = |(directory, wanted): (_, Vec<_>)| {
+                scope.spawn(move || {
+                    let (slots, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
+                    let progress = Progress::new(directory, wanted.len(), now);
+                    let logs = directory.open_logs(&wanted, threads, now, &|| progress.note(wall()));
+                    slots.into_iter().zip(logs)
+                })
+            };
+            let running: Vec<_> = self.directories.iter().zip(wanted).map(open_in).collect();
+            for thread in running {
+                opened.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+        });
         if total > 0 {
             let how = if self.was_clean_shutdown() { "after a clean stop" } else { "and recovered" };
-            info!("{total} partitions opened {how}");
+            info!("{total} partitions opened {how} in {} ms", wall().0.saturating_sub(now.0));
         }
         opened
+    }
+
+    /// The directory that a partition's log is in, or is to be made in; `None` if it may be in one that is away
+    /// (`LogManager.getOrCreateLog`).
+    fn place(&self, topic: &Topic, described: &metadata::Partition, counts: &mut [usize]) -> Option<usize> {
+        if let Some(at) = self.directory_of(topic, described) {
+            return Some(at);
+        }
+        let preferred = self.preferred.get(&(topic.name.to_string(), described.index));
+        if let Some(at) = preferred.filter(|at| !self.directories[**at].is_offline()) {
+            counts[*at] += 1;
+            return Some(*at);
+        }
+        let assigned = self.assigned(described);
+        let online = |at: &usize| !self.directories[*at].is_offline();
+        let at = (0..self.directories.len()).find(|at| online(at) && self.directory_ids[*at] == assigned);
+        if let Some(at) = at.filter(|_| assigned.is_some()) {
+            counts[at] += 1;
+            return Some(at);
+        }
+        if self.directories.iter().any(LogDirectory::is_offline) {
+            return None;
+        }
+        Some(emptiest(counts))
+    }
+
+    /// The directory in which the metadata puts this broker's replica.
+    pub(super) fn assigned(&self, described: &metadata::Partition) -> Option<Uuid> {
+        let at = described.replicas.iter().position(|replica| *replica == self.config.node_id)?;
+        described.directories.get(at).copied()
     }
 
     /// The directory that had the partition when it was opened.
     fn directory_at_start(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
         let name = (topic.name.to_string(), PartitionIndex(described.index));
+        if self.finished_moves.contains(&name) {
+            return self.directory_of(topic, described);
+        }
         self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
     }
 
@@ -190,9 +313,12 @@ impl Hosting {
                 }
                 None => {
                     // One that could not be opened before must not begin anew in another directory.
-                    let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
+                    let at = self.place(topic, described, &mut counts);
                     let log_config = self.log_config(&view.image, &config);
-                    let log = open_new(&self.directories[at], topic, described, log_config, now, random);
+                    let log = at
+                        .ok_or(Error::Offline)
+                        .and_then(|at| open_new(&self.directories[at], topic, described, log_config, now, random));
+                    self.preferred.remove(&(topic.name.to_string(), described.index));
                     self.lead(topic, described, log, &config)
                 }
             };
@@ -220,7 +346,7 @@ impl Hosting {
     }
 
     /// Takes the leadership of a partition whose log is open.
-    fn lead(
+    pub(super) fn lead(
         &mut self,
         topic: &Topic,
         described: &metadata::Partition,
@@ -233,6 +359,13 @@ impl Hosting {
                 self.next_number += 1;
                 Some(Arc::new(Partition::new(self.next_number, log, epoch, topic_settings::rules(config))))
             }
+            // Its directory is away, which was told for all of its partitions at once.
+            Err(Error::Offline) => None,
+            // Likewise; they are tried again when there is room.
+            Err(failure) if failure.is_full() => {
+                self.lacking_room.insert(topic.id);
+                None
+            }
             Err(failure) => {
                 error!("partition {}-{} cannot be opened: {failure}", topic.name, described.index);
                 None
@@ -241,8 +374,9 @@ impl Hosting {
     }
 
     fn remove(&mut self, view: &mut View, topic_id: TopicId, random: fn() -> [u8; 16]) -> Vec<Removal> {
-        let Some(hosted) = view.remove_hosted(topic_id) else { return Vec::new() };
-        let mut removals = Vec::new();
+        let moving: Vec<_> = view.futures().map(|(slot, _)| *slot).filter(|slot| slot.0 == topic_id).collect();
+        let mut removals: Vec<_> = moving.into_iter().filter_map(|slot| self.drop_future(view, slot, random)).collect();
+        let Some(hosted) = view.remove_hosted(topic_id) else { return removals };
         for partition in hosted.iter().flatten() {
             match partition.log.delete(random()) {
                 Ok(removal) => removals.push(removal),
@@ -263,7 +397,15 @@ impl Hosting {
         delete_delay(&TopicConfig::resolve(&self.settings(image), &BTreeMap::new()))
     }
 
-    fn topic_config(&self, image: &Image, topic: &str) -> TopicConfig {
+    pub(super) fn node_id(&self) -> i32 {
+        self.config.node_id
+    }
+
+    pub(super) fn log_config_of(&self, image: &Image, topic: &str) -> LogConfig {
+        self.log_config(image, &self.topic_config(image, topic))
+    }
+
+    pub(super) fn topic_config(&self, image: &Image, topic: &str) -> TopicConfig {
         TopicConfig::resolve(&self.settings(image), image.topic_configs(topic))
     }
 
@@ -275,7 +417,13 @@ impl Hosting {
     /// Blocks.
     pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
         let mut all = true;
-        for directory in self.directories.iter() {
+        for (_, future) in view.futures().filter(|(_, future)| !future.log.is_offline()) {
+            // Nobody believes it without reading it again; Apache Kafka would like its files to be whole.
+            if let Err(failure) = future.log.close(now) {
+                warn!("{failure}");
+            }
+        }
+        for directory in self.directories.iter().filter(|directory| !directory.is_offline()) {
             let here = |partition: &&Arc<Partition>| directory.holds(&partition.log);
             let partitions: Vec<_> = view.partitions().filter(here).collect();
             let logs: Vec<_> = partitions.iter().map(|partition| &partition.log).collect();
@@ -292,7 +440,7 @@ impl Hosting {
     /// Says that everything was closed in order. The last thing to be written. Blocks.
     pub fn mark_clean(&self, view: &View) {
         let epoch = view.image.broker(self.config.node_id).map_or(-1, |broker| broker.epoch);
-        for directory in self.directories.iter() {
+        for directory in self.directories.iter().filter(|directory| !directory.is_offline()) {
             if let Err(failure) = directory.mark_clean(epoch) {
                 error!("{failure}");
             }
@@ -300,14 +448,62 @@ impl Hosting {
     }
 }
 
+/// Claims a directory; the broker goes on without one that cannot be written to, unless the metadata log is there.
+fn claim_if_usable(
+    directory: &mut LogDirectory,
+    metadata_log_dir: &str,
+    claim: impl Fn(&mut LogDirectory) -> Result<Uuid, Error>,
+) -> Result<Option<Uuid>, Error> {
+    match claim(directory) {
+        Err(failure) if failure.is_io() && directory.path() != metadata_log_dir => {
+            directory.health().fail(&failure);
+            Ok(None)
+        }
+        claimed => claimed.map(Some),
+    }
+}
+
+/// Says how far the opening of a directory's logs is, if that takes long.
+struct Progress<'a> {
+    directory: &'a LogDirectory,
+    total: usize,
+    done: AtomicUsize,
+    told_ms: AtomicI64,
+}
+
+impl Progress<'_> {
+    fn new(directory: &LogDirectory, total: usize, now: TimestampMs) -> Progress<'_> {
+        let path = directory.path().display();
+        if total > 0 && !directory.was_clean_shutdown() {
+            info!("recovering {total} logs in {path}: it was not closed in order");
+        }
+        Progress { directory, total, done: AtomicUsize::new(0), told_ms: AtomicI64::new(now.0) }
+    }
+
+    /// One more is open.
+    fn note(&self, now: TimestampMs) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let told_ms = self.told_ms.load(Ordering::Relaxed);
+        let is_due = now.0.saturating_sub(told_ms) >= PROGRESS_MS && done < self.total;
+        let (relaxed, now_ms) = (Ordering::Relaxed, now.0);
+        if is_due && self.told_ms.compare_exchange(told_ms, now_ms, relaxed, relaxed).is_ok() {
+            let path = self.directory.path().display();
+            info!("{path}: {done} of {} logs are open, {} are left", self.total, self.total - done);
+        }
+    }
+}
+
 /// Writes these checkpoints of all directories, where they say something new; `true` if all took them. Blocks.
 pub fn checkpoint(directories: &[LogDirectory], which: &[Checkpoint], view: &View) -> bool {
     let mut all = true;
-    for directory in directories {
+    for directory in directories.iter().filter(|directory| !directory.is_offline()) {
         let is_here = |log: &Log| directory.holds(log) && !log.is_deleted();
         let here = view.partitions().filter(|partition| is_here(&partition.log));
         if let Err(failure) = directory.checkpoint(which, here.map(|partition| state(partition))) {
-            error!("{failure}");
+            // What the disk did was told once for the directory.
+            if !failure.is_io() {
+                error!("{failure}");
+            }
             all = false;
         }
     }
@@ -351,14 +547,14 @@ fn open_new(
     }
 }
 
-/// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more.
+/// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more. None is away.
 fn emptiest(counts: &mut [usize]) -> usize {
     let at = (0..counts.len()).min_by_key(|at| counts[*at]).unwrap_or(0);
     counts[at] += 1;
     at
 }
 
-fn state(partition: &Partition) -> PartitionState {
+pub(super) fn state(partition: &Partition) -> PartitionState {
     PartitionState {
         topic: partition.topic.to_string(),
         partition: partition.index,

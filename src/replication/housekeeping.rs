@@ -1,5 +1,5 @@
 //! What a broker does by the clock and nobody waits for: retention, flushes by time, checkpoints, forgetting silent
-//! producers, unlinking what was deleted.
+//! producers, unlinking what was deleted, copying logs that are being moved.
 //!
 //! On a thread of its own, because nearly all of it blocks, so that neither a shard nor a change of metadata ever waits
 //! for it. It sees what everyone sees, the published [`View`], and changes nothing in it. Driven by
@@ -7,6 +7,7 @@
 //! `log.initial.task.delay.ms`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
@@ -15,15 +16,20 @@ use log::{error, info};
 
 use crate::config::{Config, TopicConfig};
 use crate::model::{Instant, TimestampMs};
-use crate::replication::hosting;
+use crate::replication::hosting::{self, Slot};
+use crate::replication::moving::{self, Copied};
 use crate::replication::partition::Partition;
 use crate::replication::topic_settings;
 use crate::replication::view::View;
+use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory};
 use crate::storage::log::Removal;
 
 /// However small a topic's `flush.ms` is, an idle log is looked at no more often.
 const LEAST_FLUSH_PERIOD: Duration = Duration::from_millis(50);
+
+/// How long a copy waits that has found no room.
+const COPY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the housekeeping thread is told.
 pub enum Chore {
@@ -74,6 +80,8 @@ pub struct Housekeeper {
     wall: fn() -> TimestampMs,
     /// Called when a partition may have moved its high watermark.
     announce: Box<dyn Fn(&Partition) + Send>,
+    /// Told of copies that have caught up.
+    copied: Box<dyn Fn(Slot) + Send>,
     tasks: Vec<Scheduled>,
     removals: Vec<(Instant, Removal)>,
 }
@@ -85,9 +93,10 @@ impl Housekeeper {
         directories: Arc<[LogDirectory]>,
         (now, wall): (Instant, fn() -> TimestampMs),
         announce: Box<dyn Fn(&Partition) + Send>,
+        copied: Box<dyn Fn(Slot) + Send>,
     ) -> Housekeeper {
         let tasks = tasks(&config, now);
-        Housekeeper { config, published, directories, wall, announce, tasks, removals: Vec::new() }
+        Housekeeper { config, published, directories, wall, announce, copied, tasks, removals: Vec::new() }
     }
 
     /// Works until it is told to stop.
@@ -123,8 +132,33 @@ impl Housekeeper {
             }
         }
         self.unlink(now);
+        let copying = self.copy_logs().map(|wait| now + wait);
         let tasks = self.tasks.iter().filter(|task| task.period.is_some()).map(|task| task.due);
-        tasks.chain(self.removals.iter().map(|(due, _)| *due)).min().or(Some(Instant::NEVER))
+        tasks.chain(self.removals.iter().map(|(due, _)| *due)).chain(copying).min().or(Some(Instant::NEVER))
+    }
+
+    /// A slice of each log that is being moved; when to come for the next.
+    fn copy_logs(&self) -> Option<Duration> {
+        let (view, now) = (self.published.load_full(), (self.wall)());
+        let mut next = None;
+        for (slot, future) in view.futures().filter(|(_, future)| !future.is_announced.load(Ordering::Acquire)) {
+            let Ok(partition) = view.partition_by_id(slot.0, slot.1) else { continue };
+            let wait = match moving::copy(&partition.log, &future.log, partition.log.log_end_offset(), now) {
+                Ok(Copied::More) => Some(Duration::ZERO),
+                Err(failure) if failure.is_full() => Some(COPY_AGAIN),
+                Err(Error::Offline) => None,
+                done => {
+                    if let Err(failure) = done {
+                        error!("cannot copy {}-{}: {failure}", partition.topic, partition.index);
+                    }
+                    future.is_announced.store(true, Ordering::Release);
+                    (self.copied)(*slot);
+                    None
+                }
+            };
+            next = [next, wait].into_iter().flatten().min();
+        }
+        next
     }
 
     fn perform(&mut self, task: Task, now: Instant) {

@@ -20,6 +20,7 @@ use crate::record::control_messages::leader_change_message::{LeaderChangeMessage
 use crate::replication::metadata_snapshot::{self, Policy, Quorum, SnapshotId};
 use crate::replication::quorum_state::{self, QuorumState};
 use crate::replication::replay::{self, MAX_BATCH_BYTES, Replayed};
+use crate::storage::health::Health;
 use crate::storage::log::{Checkpointed, Identity, Log, Origin};
 use crate::storage::{AppendError, Error};
 
@@ -46,15 +47,15 @@ impl MetadataLog {
     /// that the last leader left open ends here without effect, as with Kafka's next leader. Blocks.
     pub fn open(
         disk: Arc<dyn Disk>,
-        log_directory: &Path,
+        (log_directory, health): (&Path, &Arc<Health>),
         node_id: NodeId,
         policy: Policy,
         now: TimestampMs,
     ) -> Result<(MetadataLog, Image), Error> {
         let directory = log_directory.join(DIRECTORY);
         let identity = Identity { topic: TOPIC.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
-        let log =
-            Log::open(disk.clone(), directory.clone(), policy.log.clone(), identity, Checkpointed::default(), now)?;
+        let (config, checkpointed) = (policy.log.clone(), Checkpointed::default());
+        let log = Log::open_in(health, disk.clone(), directory.clone(), config, identity, checkpointed, now)?;
         metadata_snapshot::remove_unfinished(&*disk, &directory)?;
         let replayed = replay::replay(&*disk, &log)?;
         let found = quorum_state::read(&*disk, &directory);
@@ -122,7 +123,7 @@ impl MetadataLog {
     /// Commits everything written so far. Blocks.
     pub fn sync(&self, now: TimestampMs) -> Result<(), Error> {
         let flush = self.log.flush()?;
-        flush.run().inspect_err(|_| self.log.set_offline())?;
+        flush.run().inspect_err(|failure| self.log.fail_sync(&failure.to_string()))?;
         self.log.flushed(&flush, now);
         Ok(())
     }

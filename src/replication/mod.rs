@@ -7,6 +7,7 @@ pub mod hosting;
 pub mod housekeeping;
 pub mod metadata_log;
 pub mod metadata_snapshot;
+pub mod moving;
 pub mod partition;
 mod quorum_state;
 mod replay;

@@ -14,8 +14,8 @@ use log::error;
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replication::watch::SharedShards;
-use crate::storage::log::{Appended, Deletion, Flush, Log, Origin, ReadError, Removal, RetentionConfig, Slice};
-use crate::storage::{AppendError, Error};
+use crate::storage::AppendError;
+use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
 
 /// Why an append was refused: an answer of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -155,10 +155,8 @@ impl Partition {
                 // Nobody waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
                 if written.rolled { self.begin_sync() } else { None }
             }
-            Err(failure) => {
-                self.go_offline(&failure.to_string());
-                None
-            }
+            // What the disk did was told where it happened, once for the whole directory.
+            Err(_) => None,
         }
     }
 
@@ -182,10 +180,7 @@ impl Partition {
                 syncing.under_way = true;
                 Some(flush)
             }
-            Err(failure) => {
-                self.go_offline(&failure.to_string());
-                None
-            }
+            Err(_) => None,
         }
     }
 
@@ -198,8 +193,7 @@ impl Partition {
         };
         match result {
             Err(failure) => {
-                // Nobody knows what is on the platter after a failed sync, and another would not find out.
-                self.go_offline(&failure);
+                self.log.fail_sync(&failure);
                 None
             }
             Ok(()) => {
@@ -255,8 +249,8 @@ impl Partition {
         match deleted {
             Ok(Deletion::Removed(removal)) => Some(removal),
             Ok(Deletion::Nothing | Deletion::SyncFirst) => None,
-            // It was closed or deleted meanwhile, or has told why it went offline.
-            Err(Error::Offline) => None,
+            // It was closed or deleted meanwhile, or the disk has failed, which was told where it happened.
+            Err(failure) if failure.is_io() || self.log.is_offline() => None,
             Err(failure) => {
                 error!("cannot delete old segments of {}-{}: {failure}", self.topic, self.index);
                 None
@@ -264,16 +258,19 @@ impl Partition {
         }
     }
 
-    fn go_offline(&self, why: &str) {
-        if !self.log.is_offline() {
-            self.log.set_offline();
-        }
-        error!("partition {}-{} is offline: {why}", self.topic, self.index);
+    /// All that the log holds is on the platter, in a copy.
+    pub fn note_durable(&self) {
+        self.high_watermark.fetch_max(self.log.log_end_offset().0, Ordering::AcqRel);
     }
 
-    /// Whether everything below `end` is committed; `Err` if that will never be.
-    pub fn is_committed(&self, end: Offset) -> Result<bool, ErrorCode> {
-        if self.high_watermark() >= end {
+    /// Whether everything below a mark is committed; `Err` if that will never be.
+    pub fn is_committed(&self, mark: Mark) -> Result<bool, ErrorCode> {
+        // The high watermark first: it never passes what was taken back before that could be seen.
+        let is_reached = self.high_watermark() >= mark.end;
+        if !self.log.holds(mark) {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        if is_reached {
             return Ok(true);
         }
         if self.log.is_offline() { Err(ErrorCode::KafkaStorageError) } else { Ok(false) }
@@ -295,7 +292,11 @@ impl Partition {
         read.map_err(|error| match error {
             ReadError::OutOfRange(_) => ErrorCode::OffsetOutOfRange,
             ReadError::Storage(failure) => {
-                error!("cannot read {}-{}: {failure}", self.topic, self.index);
+                if failure.is_device_failure() {
+                    self.log.health().fail(&failure);
+                } else {
+                    error!("cannot read {}-{}: {failure}", self.topic, self.index);
+                }
                 ErrorCode::KafkaStorageError
             }
         })
@@ -320,10 +321,10 @@ mod tests {
         Partition::new(1, log, LeaderEpoch(0), Rules::default())
     }
 
-    fn append(partition: &Partition) -> Offset {
+    fn append(partition: &Partition) -> Mark {
         let mut builder = Builder::new(Options::default());
         builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
-        partition.append(9, &builder.build(), NOW).unwrap().last_offset.next()
+        partition.append(9, &builder.build(), NOW).unwrap().mark()
     }
 
     #[test]
@@ -407,7 +408,7 @@ mod tests {
         assert!(partition.delete_old_segments(NOW, &retention).is_none());
         let removal = partition.delete_old_segments(TimestampMs(NOW.0 + 11), &retention).unwrap();
         assert!(!removal.is_empty());
-        assert_eq!((partition.log.log_start_offset(), partition.log.recovery_point()), (end, end));
+        assert_eq!((partition.log.log_start_offset(), partition.log.recovery_point()), (end.end, end.end));
         partition.log.set_offline();
         assert!(partition.delete_old_segments(TimestampMs(NOW.0 + 11), &retention).is_none());
     }

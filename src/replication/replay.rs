@@ -161,6 +161,7 @@ mod tests {
     use crate::record::control_messages::voters_record::Voter;
     use crate::replication::metadata_log::{self, MetadataLog};
     use crate::replication::metadata_snapshot::{Policy, SnapshotId};
+    use crate::storage::health::Health;
     use std::io::IoSlice;
     use std::sync::Arc;
 
@@ -214,7 +215,9 @@ mod tests {
     }
 
     fn open(disk: &SimulatedDisk) -> Result<(MetadataLog, Image), Error> {
-        MetadataLog::open(Arc::new(disk.clone()), Path::new(DATA), NodeId(1), Policy::default(), NOW)
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        let health = Arc::new(Health::new(disk.clone(), Path::new(DATA)));
+        MetadataLog::open(disk, (Path::new(DATA), &health), NodeId(1), Policy::default(), NOW)
     }
 
     fn state(disk: &SimulatedDisk) -> String {

@@ -12,6 +12,8 @@ use crate::metadata::record::{
 use crate::metadata::{Image, Record, fresh_cluster};
 use crate::model::{LeaderEpoch, NodeId, Offset, TimestampMs, Uuid};
 use crate::record::control_messages::voters_record::{Voter, VotersRecord};
+use crate::storage::Error;
+use crate::storage::health::Health;
 use crate::storage::log::LogConfig;
 use proptest::prelude::*;
 use std::io::IoSlice;
@@ -34,8 +36,14 @@ fn policy() -> Policy {
     }
 }
 
+fn open_log(disk: &SimulatedDisk, policy: Policy) -> Result<(MetadataLog, Image), Error> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let health = Arc::new(Health::new(disk.clone(), Path::new(DATA)));
+    MetadataLog::open(disk, (Path::new(DATA), &health), NodeId(1), policy, NOW)
+}
+
 fn open(disk: &SimulatedDisk) -> (MetadataLog, Image) {
-    MetadataLog::open(Arc::new(disk.clone()), Path::new(DATA), NodeId(1), policy(), NOW).unwrap()
+    open_log(disk, policy()).unwrap()
 }
 
 fn snapshots(disk: &SimulatedDisk) -> Vec<SnapshotId> {
@@ -182,7 +190,7 @@ fn log_and_snapshots_stay_within_their_retention() {
 fn snapshots_go_by_age_and_are_made_by_the_clock() {
     let disk = SimulatedDisk::default();
     let policy = Policy { max_bytes_between: u64::MAX, retention_bytes: -1, ..policy() };
-    let opened = MetadataLog::open(Arc::new(disk.clone()), Path::new(DATA), NodeId(1), policy, NOW);
+    let opened = open_log(&disk, policy);
     let (mut log, mut image) = opened.unwrap();
     let hour = |n: i64| TimestampMs(NOW.0 + n * 3_600_000);
     for n in 0..200 {

@@ -3,12 +3,14 @@
 //! Only the metadata thread makes a new one; whoever holds an old one goes on seeing the old world.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rpds::RedBlackTreeMapSync as Map;
 
 use crate::metadata::{Image, Topic, topic_name};
 use crate::model::{ErrorCode, Offset, TopicId};
 use crate::replication::partition::Partition;
+use crate::storage::log::Log;
 
 /// A feature (KIP-584) that this broker speaks: the levels that it could, and the one that the cluster has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,17 +27,31 @@ const SPOKEN: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("group.versi
 /// The partitions of one topic that are on this broker; `None` where one is not, or could not be opened.
 pub type Hosted = Arc<[Option<Arc<Partition>>]>;
 
+/// The copy of a partition's log that is to replace it from another log directory.
+pub struct Future {
+    pub topic: Arc<str>,
+    pub log: Log,
+    /// The metadata thread was told that the copy is complete.
+    pub is_announced: AtomicBool,
+}
+
 /// See the module.
 #[derive(Clone)]
 pub struct View {
     pub image: Image,
     cluster_id: Arc<str>,
     hosted: Map<TopicId, Hosted>,
+    futures: Map<(TopicId, i32), Arc<Future>>,
 }
 
 impl View {
     pub fn new(cluster_id: &str) -> View {
-        View { image: Image::default(), cluster_id: cluster_id.into(), hosted: Map::new_sync() }
+        View {
+            image: Image::default(),
+            cluster_id: cluster_id.into(),
+            hosted: Map::new_sync(),
+            futures: Map::new_sync(),
+        }
     }
 
     pub fn cluster_id(&self) -> &str {
@@ -88,6 +104,22 @@ impl View {
     /// All partitions on this broker.
     pub fn partitions(&self) -> impl Iterator<Item = &Arc<Partition>> {
         self.hosted.values().flat_map(|hosted| hosted.iter().flatten())
+    }
+
+    /// The logs that are being moved, by partition.
+    pub fn futures(&self) -> impl Iterator<Item = (&(TopicId, i32), &Arc<Future>)> {
+        self.futures.iter()
+    }
+
+    pub fn future(&self, slot: (TopicId, i32)) -> Option<&Arc<Future>> {
+        self.futures.get(&slot)
+    }
+
+    pub(super) fn set_future(&mut self, slot: (TopicId, i32), future: Option<Arc<Future>>) {
+        match future {
+            Some(future) => self.futures.insert_mut(slot, future),
+            None => drop(self.futures.remove_mut(&slot)),
+        }
     }
 
     pub fn hosted(&self, topic_id: TopicId) -> Option<&Hosted> {

@@ -17,6 +17,7 @@ use crate::replication::coordinators::Coordinators;
 use crate::replication::coordinators::keeper::{Errand, Keeper};
 use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
 use crate::replication::partition::Partition;
+use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Shared, Threads};
@@ -40,7 +41,7 @@ fn wall() -> TimestampMs {
 fn counted() -> [u8; 16] {
     thread_local!(static COUNT: RefCell<u128> = const { RefCell::new(0) });
     COUNT.with_borrow_mut(|count| {
-        *count += 0x0101_0101_0101_0101_0101_0101_0101_0101;
+        *count = count.wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101);
         count.to_be_bytes()
     })
 }
@@ -92,6 +93,7 @@ impl Cluster {
         let shards = self.config.shards.unwrap_or(1);
         let (leave_chores, chores) = Chores::new();
         controller.leave_to(leave_chores.clone());
+        controller.watch_directories(&queue);
         let (coordinators, errands) = Coordinators::new(self.config.clone(), counted);
         let coordinators = Arc::new(coordinators);
         let shared = Arc::new(Shared::new(
@@ -124,8 +126,11 @@ impl Cluster {
         let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
         let keeper = Keeper::new(published.clone(), coordinators, clocks, announce);
         shared.coordinators().send(Errand::Look);
+        let teller = shared.clone();
+        let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
         let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition));
-        let housekeeper = Housekeeper::new(self.config.clone(), published, controller.directories(), clocks, announce);
+        let directories = controller.directories();
+        let housekeeper = Housekeeper::new(self.config.clone(), published, directories, clocks, announce, copied);
         let due = self.world.now();
         self.running =
             Some(Running { servers, controller, work, housekeeper, chores, due, keeper, errands, keeper_due: due });
@@ -167,6 +172,12 @@ impl Cluster {
         if !errands.is_empty() || running.keeper_due <= now {
             running.keeper_due = running.keeper.step(errands, now).unwrap_or(Instant::NEVER);
         }
+    }
+
+    /// The view that the broker shows; `None` when it does not run, or could not go on.
+    pub(super) fn view(&self) -> Option<Arc<View>> {
+        let running = self.running.as_ref()?;
+        running.controller.fatal().is_none().then(|| running.controller.published().load_full())
     }
 
     pub(super) fn recovery_point(&self, topic: &str, index: i32) -> Offset {

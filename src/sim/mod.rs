@@ -5,4 +5,5 @@ mod client;
 mod cluster;
 mod groups;
 mod housekeeping;
+mod moving;
 mod stories;

@@ -18,6 +18,7 @@ use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
 use crate::record::records::Records;
 use std::io::IoSlice;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What is pending beyond this is written at once instead of at the end of the turn.
 const MAX_PENDING_BYTES: usize = 8 << 20;
@@ -32,6 +33,22 @@ pub struct Appended {
     pub log_start_offset: Offset,
     /// The batch is a repetition: the offsets are those of the first time, nothing was appended.
     pub duplicate: bool,
+    generation: u32,
+}
+
+impl Appended {
+    /// What it promised, to be looked at again when the records should be committed.
+    pub fn mark(&self) -> Mark {
+        Mark { end: self.last_offset.next(), generation: self.generation }
+    }
+}
+
+/// The end of a log as somebody has seen it. A log that could not write takes back what was pending and gives its offsets
+/// anew, in another generation: an offset alone does not say whose record has it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    pub end: Offset,
+    pub(super) generation: u32,
 }
 
 /// What a write made visible.
@@ -67,6 +84,9 @@ impl Log {
             return Err(AppendError::NotBatches("no batch at all"));
         }
         let mut writer = self.lock_writer()?;
+        if self.sealed.load(Ordering::Acquire) {
+            return Err(Error::Moving.into());
+        }
         for batch in batches() {
             let (header, bytes) = batch?;
             if header.is_control() {
@@ -85,7 +105,38 @@ impl Log {
             placed.map_err(|error| self.fail(&mut writer, error))?;
         }
         let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
-        Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false })
+        let generation = self.generation.load(Ordering::Relaxed);
+        Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false, generation })
+    }
+
+    /// Puts batches of another log of this partition behind what there is, with the offsets and epochs that they have,
+    /// and writes them. They may leave offsets out, as compacted logs do, but never go back.
+    pub fn append_copy(&self, bytes: &[u8], now: TimestampMs) -> Result<(), AppendError> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        for batch in (Split { rest: bytes, segment_bytes: u64::MAX }) {
+            let (header, batch) = batch?;
+            if header.base_offset < writer.next_offset.0 {
+                return Err(AppendError::NotBatches("a copy may not go back"));
+            }
+            writer.next_offset = Offset(header.base_offset);
+            let placed = self.place(&mut writer, &header, batch, header.leader_epoch(), now, &config);
+            placed.map_err(|error| self.fail(&mut writer, error))?;
+        }
+        let written = self.write_locked(&mut writer, &config);
+        Ok(written.map_err(|error| self.fail(&mut writer, error))?)
+    }
+
+    /// Lets the log end at an offset that it has not reached, which the name of a new segment keeps.
+    pub fn skip_to(&self, end: Offset, now: TimestampMs) -> Result<(), Error> {
+        let mut writer = self.lock_writer()?;
+        if writer.next_offset >= end {
+            return Ok(());
+        }
+        writer.next_offset = end;
+        self.roll(&mut writer, now).map_err(|error| self.fail(&mut writer, error))?;
+        self.view.store(Arc::new(View { end_offset: end, ..(**self.view.load()).clone() }));
+        Ok(())
     }
 
     fn check_producer(
@@ -108,6 +159,7 @@ impl Log {
             log_append_time: known.timestamp,
             log_start_offset: self.log_start_offset(),
             duplicate: true,
+            generation: self.generation.load(Ordering::Relaxed),
         }))
     }
 
@@ -131,10 +183,15 @@ impl Log {
             self.write_locked(writer, config)?;
         }
         let position = writer.active.size_bytes + writer.pending.bytes.len() as u64;
+        writer.pending.before.get_or_insert_with(|| writer.active.book.clone());
         let entry = writer.active.note(position, batch, last_offset, config);
         writer.pending.entries.extend(entry);
         writer.pending.note_epoch(epoch, base_offset, &self.epochs.load());
         writer.pending.place(bytes, base_offset, epoch);
+        if batch.has_producer_id() {
+            let known = writer.producers.of(batch.producer_id);
+            writer.pending.producers_before.push((batch.producer_id, known));
+        }
         if batch.has_producer_id() && !batch.is_control() {
             writer.producers.apply(batch, base_offset);
         } else if batch.has_producer_id() {
@@ -177,15 +234,18 @@ impl Log {
         }
         let slices = [IoSlice::new(&writer.pending.bytes)];
         file.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        let epochs = std::mem::take(&mut writer.pending.epochs);
+        self.add_epochs(writer, &epochs)?;
+        self.write_aborted(writer, segment)?;
+        // From here on nothing can fail: what was written counts.
+        let active = &mut writer.active;
         active.size_bytes += length;
         if let Some(memory) = segment.memory() {
             writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
         }
-        let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.builder.max_timestamp);
-        self.write_aborted(writer, segment)?;
-        let epochs = std::mem::take(&mut writer.pending.epochs);
-        self.add_epochs(writer, &epochs)?;
+        let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.book.builder.max_timestamp);
         writer.pending.clear();
+        self.health.note_written();
         let end_offset = writer.next_offset;
         let first_unstable_offset = writer.producers.first_unstable_offset();
         self.view.store(Arc::new(View {
@@ -237,7 +297,7 @@ impl Log {
         self.view.store(Arc::new(View {
             segments: segments.into(),
             active_size_bytes: 0,
-            active_max_timestamp: writer.active.builder.max_timestamp,
+            active_max_timestamp: writer.active.book.builder.max_timestamp,
             ..(*view).clone()
         }));
         Ok(())
@@ -250,7 +310,7 @@ impl Log {
         let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
         file.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
         if let Some(memory) = segment.memory() {
-            memory.push_time(segment.base_offset, writer.active.builder.max_timestamp);
+            memory.push_time(segment.base_offset, writer.active.book.builder.max_timestamp);
             let files = index::write_index_files(&*self.disk, &self.directory, segment.base_offset, memory)?;
             writer.unsynced.extend(files);
             writer.names_version += 1;

@@ -2,18 +2,20 @@
 //!
 //! The order at the start matters: lock, identity, then the clean-shutdown marker is read and removed for good before
 //! anything is written, so that it never vouches for what came after it. At the end: logs closed, checkpoints, marker.
+//! A directory that cannot be used is there all the same, offline ([`LogDirectory::unusable`]): people ask for it.
 
 use super::checkpoint;
 use super::error::Error;
+use super::health::Health;
 use super::log::{Checkpointed, Flush, Identity, Log, LogConfig, Removal};
 use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
 use crate::io::disk::{Disk, Lock, Open, Space};
 use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const LOCK_FILE: &str = ".lock";
@@ -132,11 +134,14 @@ pub struct LogDirectory {
     /// Held while checkpoint files are written, so that an older content never replaces a newer one.
     writing: Mutex<()>,
     partitions: Vec<Name>,
+    futures: Vec<(Name, PathBuf)>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
-    /// A log could not be opened, so nobody knows whether it is in order.
-    has_unopened: AtomicBool,
-    _lock: Box<dyn Lock>,
+    /// Logs that could not be opened, so nobody knows whether they are in order.
+    unopened: Mutex<BTreeSet<Name>>,
+    health: Arc<Health>,
+    /// `None` only of a directory that cannot be used.
+    _lock: Option<Box<dyn Lock>>,
 }
 
 impl LogDirectory {
@@ -156,6 +161,7 @@ impl LogDirectory {
             Ok(offsets) => Kept { offsets, is_changed: false },
             Err(_) => Kept { is_changed: true, ..Kept::default() },
         };
+        let health = Arc::new(Health::new(disk.clone(), &path));
         let mut directory = LogDirectory {
             checkpoints: Mutex::new(Checkpoints { kept: Checkpoint::ALL.map(read), has_forgotten: false }),
             writing: Mutex::default(),
@@ -165,13 +171,45 @@ impl LogDirectory {
             clean,
             clean_broker_epoch,
             partitions: Vec::new(),
+            futures: Vec::new(),
             unknown: Vec::new(),
             leftovers: Vec::new(),
-            has_unopened: AtomicBool::new(false),
-            _lock: lock,
+            unopened: Mutex::default(),
+            health,
+            _lock: Some(lock),
         };
         directory.list()?;
         Ok(directory)
+    }
+
+    /// One that could not be opened: nothing is known of it but its path.
+    pub fn unusable(disk: Arc<dyn Disk>, path: PathBuf, why: &Error) -> LogDirectory {
+        let health = Arc::new(Health::new(disk.clone(), &path));
+        health.fail(why);
+        LogDirectory {
+            checkpoints: Mutex::default(),
+            writing: Mutex::default(),
+            disk,
+            path,
+            meta: None,
+            clean: true,
+            clean_broker_epoch: None,
+            partitions: Vec::new(),
+            futures: Vec::new(),
+            unknown: Vec::new(),
+            leftovers: Vec::new(),
+            unopened: Mutex::default(),
+            health,
+            _lock: None,
+        }
+    }
+
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    pub fn is_offline(&self) -> bool {
+        self.health.is_offline()
     }
 
     fn list(&mut self) -> Result<(), Error> {
@@ -181,6 +219,9 @@ impl LogDirectory {
                 DirectoryName::Partition { topic, partition } => self.partitions.push((topic, partition)),
                 DirectoryName::Deleted => {
                     self.leftovers.push(Removal::of_directory(self.disk.clone(), self.path.join(entry.name)));
+                }
+                DirectoryName::Future { topic, partition } => {
+                    self.futures.push(((topic, partition), self.path.join(entry.name)));
                 }
                 DirectoryName::Aside => {}
                 DirectoryName::Unknown => self.unknown.push(entry.name),
@@ -205,6 +246,11 @@ impl LogDirectory {
     /// Of the file system that the directory is on.
     pub fn space(&self) -> Result<Space, Error> {
         self.disk.space(&self.path).map_err(Error::io("ask for the space of", &self.path))
+    }
+
+    /// As [`LogDirectory::space`], of a directory that is still in use.
+    pub fn space_if_online(&self) -> Result<Space, Error> {
+        if self.is_offline() { Err(Error::Offline) } else { self.space() }
     }
 
     pub fn holds(&self, log: &Log) -> bool {
@@ -285,24 +331,125 @@ impl LogDirectory {
 
     /// Opens or makes one partition's log. Blocks.
     pub fn open_log(&self, identity: Identity, config: LogConfig, now: TimestampMs) -> Result<Log, Error> {
+        if self.is_offline() {
+            return Err(Error::Offline);
+        }
         if self.checkpoints().has_forgotten {
             // The new log may bear the name of one that is gone but still stands in the files.
             self.checkpoint(&Checkpoint::ALL, [])?;
         }
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = self.checkpointed(&identity);
-        let opened = Log::open(self.disk.clone(), directory, config, identity, checkpointed, now);
-        opened.inspect_err(|_| self.has_unopened.store(true, Ordering::Release))
+        let name = (identity.topic.clone(), identity.partition);
+        let opened = Log::open_in(&self.health, self.disk.clone(), directory, config, identity, checkpointed, now);
+        let mut unopened = self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
+        match &opened {
+            Ok(_) => drop(unopened.remove(&name)),
+            Err(failure) => {
+                unopened.insert(name);
+                self.health.note(failure);
+            }
+        }
+        opened
     }
 
-    /// Opens many logs on so many threads at once; the answers in the same order, each for itself. Blocks.
+    /// Copies that were not in their place yet when the last process ended. They are the caller's from now on.
+    pub fn take_futures(&mut self) -> Vec<((String, PartitionIndex), PathBuf)> {
+        std::mem::take(&mut self.futures)
+    }
+
+    /// Whether the name of a copy would be too long for a file system.
+    pub fn cannot_move(topic: &str, partition: PartitionIndex) -> bool {
+        names::is_too_long_to_move(topic, partition)
+    }
+
+    /// Opens a log that was closed in order a moment ago, with these offsets of its start and its end. Blocks.
+    pub fn open_closed_log(
+        &self,
+        identity: Identity,
+        config: LogConfig,
+        (log_start_offset, recovery_point): (Offset, Offset),
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
+        let checkpointed = Checkpointed { log_start_offset, recovery_point, clean: true };
+        let opened = Log::open_in(&self.health, self.disk.clone(), directory, config, identity, checkpointed, now);
+        opened.inspect_err(|failure| self.health.note(failure))
+    }
+
+    /// Where a new copy of a partition's log is to be made.
+    pub fn future_path(&self, topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> PathBuf {
+        self.path.join(names::future_directory(topic, partition, unique))
+    }
+
+    /// Opens or makes a copy that is to replace a partition's log. One that is new begins at `start`. Blocks.
+    pub fn open_future(
+        &self,
+        path: &Path,
+        identity: Identity,
+        config: LogConfig,
+        start: Offset,
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        if self.is_offline() {
+            return Err(Error::Offline);
+        }
+        // Whether its process ended in order is not known of it: what it has is read again.
+        let checkpointed = Checkpointed { log_start_offset: start, ..Checkpointed::default() };
+        let opened =
+            Log::open_in(&self.health, self.disk.clone(), path.to_path_buf(), config, identity, checkpointed, now);
+        opened.inspect_err(|failure| self.health.note(failure))
+    }
+
+    /// Gives a complete copy the partition's name, durably. Blocks.
+    pub fn promote(&self, future: &Path, topic: &str, partition: PartitionIndex) -> Result<(), Error> {
+        let path = self.path.join(names::partition_directory(topic, partition));
+        let renamed = self.disk.rename(future, &path).map_err(Error::io("rename", future));
+        renamed.inspect_err(|failure| self.health.note(failure))?;
+        self.sync_names()
+    }
+
+    /// Takes a partition's directory out of sight that nobody has open, durably. Blocks.
+    pub fn set_aside_deleted(
+        &self,
+        topic: &str,
+        partition: PartitionIndex,
+        unique: [u8; 16],
+    ) -> Result<Removal, Error> {
+        let from = self.path.join(names::partition_directory(topic, partition));
+        let to = self.path.join(names::deleted_directory(topic, partition, unique));
+        let renamed = self.disk.rename(&from, &to).map_err(Error::io("rename", &from));
+        renamed.inspect_err(|failure| self.health.note(failure))?;
+        self.forget(topic, partition);
+        self.sync_names()?;
+        Ok(Removal::of_directory(self.disk.clone(), to))
+    }
+
+    /// Makes the names in the directory durable. Blocks.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        let synced = self.disk.sync_directory(&self.path).map_err(Error::io("sync", &self.path));
+        synced.inspect_err(|failure| self.health.fail(failure))
+    }
+
+    /// What is left of a copy that nobody wants.
+    pub fn removal_of(&self, path: PathBuf) -> Removal {
+        Removal::of_directory(self.disk.clone(), path)
+    }
+
+    /// Opens many logs on so many threads at once; the answers in the same order, each for itself. `progress` is called
+    /// after each. Blocks.
     pub fn open_logs(
         &self,
         wanted: &[(Identity, LogConfig)],
         threads: usize,
         now: TimestampMs,
+        progress: &(dyn Fn() + Sync),
     ) -> Vec<Result<Log, Error>> {
-        let open = |at: usize| self.open_log(wanted[at].0.clone(), wanted[at].1.clone(), now);
+        let open = |at: usize| {
+            let opened = self.open_log(wanted[at].0.clone(), wanted[at].1.clone(), now);
+            progress();
+            opened
+        };
         if threads <= 1 || wanted.len() <= 1 {
             return (0..wanted.len()).map(open).collect();
         }
@@ -349,7 +496,8 @@ impl LogDirectory {
     pub fn set_aside_stray(&self, topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> Result<PathBuf, Error> {
         let from = self.path.join(names::partition_directory(topic, partition));
         let to = self.path.join(names::stray_directory(topic, partition, unique));
-        self.disk.rename(&from, &to).map_err(Error::io("rename", &from))?;
+        let renamed = self.disk.rename(&from, &to).map_err(Error::io("rename", &from));
+        renamed.inspect_err(|failure| self.health.note(failure))?;
         self.forget(topic, partition);
         Ok(to)
     }
@@ -366,6 +514,9 @@ impl LogDirectory {
         which: &[Checkpoint],
         states: impl IntoIterator<Item = PartitionState>,
     ) -> Result<(), Error> {
+        if self.is_offline() {
+            return Err(Error::Offline);
+        }
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut checkpoints = self.checkpoints();
         for state in states {
@@ -381,16 +532,19 @@ impl LogDirectory {
                 let mut checkpoints = self.checkpoints();
                 checkpoints.kept[*which as usize].is_changed = true;
                 checkpoints.has_forgotten |= has_forgotten;
-                Error::io("write", &path)(failure)
+                let failure = Error::io("write", &path)(failure);
+                self.health.note(&failure);
+                failure
             })?;
         }
+        self.health.note_written();
         Ok(())
     }
 
     /// Says that all logs were closed and checkpointed. The last thing to be written. Blocks.
     pub fn mark_clean(&self, broker_epoch: i64) -> Result<(), Error> {
         let path = self.path.join(CLEAN_SHUTDOWN_FILE);
-        if self.has_unopened.load(Ordering::Acquire) {
+        if !self.unopened.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
             let why = "is not marked as clean, because a log in it could not be opened".to_string();
             return Err(Error::Unusable { path: self.path.clone(), why });
         }
@@ -499,7 +653,7 @@ mod tests {
         let disk = SimulatedDisk::default();
         let ours = directory(&disk);
         let wanted: Vec<_> = (0..20).map(|n| (identity(n), LogConfig::default())).collect();
-        let logs: Vec<_> = ours.open_logs(&wanted, 4, NOW).into_iter().map(Result::unwrap).collect();
+        let logs: Vec<_> = ours.open_logs(&wanted, 4, NOW, &|| ()).into_iter().map(Result::unwrap).collect();
         for (n, log) in logs.iter().enumerate() {
             for _ in 0..n {
                 testing::put(log, &testing::batch(&[1, 2], 10, None));
@@ -515,7 +669,7 @@ mod tests {
         let ours = directory(&disk);
         assert_eq!((ours.was_clean_shutdown(), ours.clean_broker_epoch()), (true, Some(77)));
         assert_eq!(ours.partitions().len(), 20);
-        for (n, log) in ours.open_logs(&wanted, 3, NOW).into_iter().map(Result::unwrap).enumerate() {
+        for (n, log) in ours.open_logs(&wanted, 3, NOW, &|| ()).into_iter().map(Result::unwrap).enumerate() {
             assert_eq!(log.identity().partition.0, n as i32);
             let expected = (Offset(n as i64 / 2), Offset(2 * n as i64));
             assert_eq!((log.log_start_offset(), log.log_end_offset()), expected);
@@ -532,7 +686,7 @@ mod tests {
         drop(ours.open_log(identity(1), LogConfig::default(), NOW).unwrap());
         let mut wanted: Vec<_> = (0..3).map(|n| (identity(n), LogConfig::default())).collect();
         wanted[1].0.topic_id = Uuid([1; 16]);
-        let opened: Vec<_> = ours.open_logs(&wanted, 2, NOW).iter().map(Result::is_ok).collect();
+        let opened: Vec<_> = ours.open_logs(&wanted, 2, NOW, &|| ()).iter().map(Result::is_ok).collect();
         assert_eq!(opened, [true, false, true]);
         assert!(ours.mark_clean(1).is_err(), "the next start must look at what this one could not");
     }
@@ -597,10 +751,10 @@ mod tests {
         let before = syncs();
         ours.checkpoint(&[Checkpoint::HighWatermarks], [state(&log)]).unwrap();
         assert_eq!(syncs(), before, "nothing is new");
-        disk.fail_syncs(true);
+        disk.limit_space(Some(0));
         let moved = PartitionState { high_watermark: Offset(7), ..state(&log) };
         assert!(ours.checkpoint(&[Checkpoint::HighWatermarks], [moved]).is_err());
-        disk.fail_syncs(false);
+        disk.limit_space(None);
         ours.checkpoint(&[Checkpoint::HighWatermarks], []).unwrap();
         drop((log, ours));
         assert_eq!(
@@ -608,6 +762,29 @@ mod tests {
             Some(Offset(7)),
             "what failed is made up for"
         );
+    }
+
+    #[test]
+    fn a_disk_that_fails_takes_all_logs_of_its_directory_along_and_those_of_no_other() {
+        let disk = SimulatedDisk::default();
+        let (ours, other) = (directory(&disk), LogDirectory::open(Arc::new(disk.clone()), "/other".into()).unwrap());
+        let log = |directory: &LogDirectory, n| directory.open_log(identity(n), LogConfig::default(), NOW).unwrap();
+        let (first, second, elsewhere) = (log(&ours, 0), log(&ours, 1), log(&other, 2));
+        for log in [&first, &second, &elsewhere] {
+            testing::put(log, &testing::batch(&[1], 10, None));
+        }
+        disk.fail_syncs(true);
+        let flush = first.flush().unwrap();
+        first.fail_sync(&flush.run().unwrap_err().to_string());
+        disk.fail_syncs(false);
+        assert!(ours.is_offline() && first.is_offline() && second.is_offline());
+        assert!(matches!(second.flush(), Err(Error::Offline)), "never tried again");
+        assert!(matches!(ours.checkpoint(&Checkpoint::ALL, [state(&second)]), Err(Error::Offline)));
+        assert!(ours.open_log(identity(3), LogConfig::default(), NOW).is_err());
+        assert_eq!(testing::read_all(&second).len(), 1, "what was published can be read");
+        testing::put(&elsewhere, &testing::batch(&[1], 10, None));
+        let unusable = LogDirectory::unusable(Arc::new(disk), "/gone".into(), &Error::Offline);
+        assert!(unusable.is_offline() && unusable.partitions().is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What can go wrong with a log: an operating error ([`Error`]) or a refusal that the client is told ([`AppendError`]).
 
+use crate::io::disk;
 use crate::model::ErrorCode;
 use std::fmt;
 use std::io;
@@ -14,11 +15,29 @@ pub enum Error {
     Unusable { path: PathBuf, why: String },
     /// The directory belongs to another process, cluster, node or topic.
     NotOurs { path: PathBuf, why: String },
-    /// A write, roll or sync failed earlier; since then the log takes nothing more.
+    /// The disk failed earlier; since then the log takes nothing more.
     Offline,
+    /// The log is about to be replaced by its copy in another directory, which takes what comes in a moment.
+    Moving,
 }
 
 impl Error {
+    /// The disk has no room; nothing else is wrong with it.
+    pub fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Error::Io { cause, .. } if matches!(cause.kind(), StorageFull | QuotaExceeded))
+    }
+
+    /// The device has failed: nothing on it can be relied on.
+    pub fn is_device_failure(&self) -> bool {
+        matches!(self, Error::Io { cause, .. } if disk::is_device_failure(cause))
+    }
+
+    /// The file system refused or failed, for want of room or otherwise.
+    pub fn is_io(&self) -> bool {
+        matches!(self, Error::Io { .. })
+    }
+
     /// For `map_err`: an input or output error with what was being done to what.
     pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |cause| Error::Io { doing, path: path.to_path_buf(), cause }
@@ -31,6 +50,7 @@ impl fmt::Display for Error {
             Error::Io { doing, path, cause } => write!(f, "cannot {doing} {}: {cause}", path.display()),
             Error::Unusable { path, why } | Error::NotOurs { path, why } => write!(f, "{}: {why}", path.display()),
             Error::Offline => write!(f, "the log is offline since an earlier failure of its disk"),
+            Error::Moving => write!(f, "the log is being moved to another directory"),
         }
     }
 }
@@ -68,6 +88,8 @@ impl AppendError {
             AppendError::InvalidProducerEpoch(_) => ErrorCode::InvalidProducerEpoch,
             AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
             AppendError::TransactionCoordinatorFenced(_) => ErrorCode::TransactionCoordinatorFenced,
+            // Clients ask again where the leader is, and find it here in a moment.
+            AppendError::Storage(Error::Moving) => ErrorCode::NotLeaderOrFollower,
             AppendError::Storage(_) => ErrorCode::KafkaStorageError,
         }
     }

@@ -136,7 +136,7 @@ impl Log {
         Flush { up_to, files, unopened, directories, names_version, disk, directory }
     }
 
-    /// Notes that a flush has succeeded. One that failed is told to [`Log::set_offline`] instead: after a failed sync
+    /// Notes that a flush has succeeded. One that failed is told to [`Log::fail_sync`] instead: after a failed sync
     /// nobody knows what is on the platter, and trying again would not find out.
     pub fn flushed(&self, flush: &Flush, now: TimestampMs) {
         self.recovery_point.fetch_max(flush.up_to.0, Ordering::AcqRel);
@@ -167,13 +167,17 @@ impl Log {
         for (segment, kind) in gone.iter().flat_map(|s| Kind::ALL.map(|kind| (s, kind))) {
             let path = names::file(&self.directory, segment.base_offset, kind);
             let aside = names::with_suffix(&path, names::DELETED_SUFFIX);
-            ignore_missing(self.disk.rename(&path, &aside)).map_err(Error::io("rename", &path))?;
+            let renamed = ignore_missing(self.disk.rename(&path, &aside)).map_err(Error::io("rename", &path));
+            renamed.map_err(|error| self.fail(writer, error))?;
             removal.files.push(aside);
         }
         let epochs = self.epochs.load().cut_from_start(offset);
         if epochs != **self.epochs.load() {
-            let stored = self.store_epochs(writer, epochs);
-            stored.map_err(|error| self.fail(writer, error))?;
+            match self.store_epochs(writer, epochs.clone()) {
+                // The next opening cuts what the file says too much; and this is what makes room.
+                Err(error) if error.is_full() => self.epochs.store(Arc::new(epochs)),
+                stored => stored.map_err(|error| self.fail(writer, error))?,
+            }
         }
         Ok(removal)
     }

@@ -319,8 +319,12 @@ impl Index {
 /// Writes a whole file anew, without syncing it; the file is given back so that somebody can.
 pub fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<Arc<dyn File>> {
     let file = disk.open(path, Open::Create)?;
-    file.set_size(0)?;
-    file.write_at(&[IoSlice::new(content)], 0)?;
+    let write = || {
+        file.set_size(0)?;
+        file.write_at(&[IoSlice::new(content)], 0)
+    };
+    // Half a file would be taken for damage later, and holds space that there is none of.
+    write().inspect_err(|_| drop(disk.remove_file(path)))?;
     Ok(file)
 }
 

@@ -2,15 +2,18 @@
 //!
 //! Life of a batch: [`Log::append`] gives it its offset and copies it behind what is pending; [`Log::write_pending`]
 //! writes all that is pending with one call and publishes the new end; [`Log::flush`] says what must be synced, and
-//! [`Log::flushed`] notes that it was. Only published offsets are ever read. Once the disk has failed, the log takes
-//! nothing more ([`Error::Offline`]): what was pending was never published and never acknowledged.
+//! [`Log::flushed`] notes that it was. Only published offsets are ever read. What was pending when a write failed was
+//! never published and is refused: for want of space alone the log goes on as if it had never come (its offsets are
+//! given anew, in another generation: [`Mark`]); after any other failure of the disk it takes nothing more
+//! ([`Error::Offline`]), and neither do the others in its directory (`health`).
 
-pub use super::append::{Appended, Written};
+pub use super::append::{Appended, Mark, Written};
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
 pub use super::flush::{Flush, Removal};
+use super::health::Health;
 use super::index;
-use super::names;
+use super::names::{self, Kind};
 pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
 pub use super::retention::{Deletion, RetentionConfig};
@@ -21,9 +24,14 @@ use super::writer::Writer;
 use crate::io::disk::Disk;
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use arc_swap::ArcSwap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Of so many writes that failed for want of space it is known how far the log had come; who appended before and still
+/// waits is refused, though its records may be there.
+const MAX_TAKEN_BACK: usize = 64;
 
 /// Positions in `.index` are 31 bits wide.
 const MAX_SEGMENT_BYTES: u64 = i32::MAX as u64;
@@ -134,6 +142,13 @@ pub struct Log {
     /// The version of the directory's names that is on the platter.
     pub(super) names_synced: AtomicU64,
     pub(super) offline: AtomicBool,
+    /// Nothing is appended any more, because a copy is about to take its place.
+    pub(super) sealed: AtomicBool,
+    pub(super) health: Arc<Health>,
+    /// Counts the times that pending batches were taken back.
+    pub(super) generation: AtomicU32,
+    /// Where each generation ended.
+    pub(super) taken_back: Mutex<BTreeMap<u32, Offset>>,
     pub(super) deleted: AtomicBool,
     pub(super) writer: Mutex<Writer>,
 }
@@ -180,7 +195,28 @@ impl Log {
     }
 
     pub fn is_offline(&self) -> bool {
-        self.offline.load(Ordering::Acquire)
+        self.offline.load(Ordering::Acquire) || self.health.is_offline()
+    }
+
+    /// The state of its log directory.
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// The end as it can be read now.
+    pub fn mark(&self) -> Mark {
+        // In this order: were records taken back in between, the mark is one that is not held.
+        let generation = self.generation.load(Ordering::Acquire);
+        Mark { generation, end: self.log_end_offset() }
+    }
+
+    /// Whether what was below a mark when it was made is, or may yet be, in the log.
+    pub fn holds(&self, mark: Mark) -> bool {
+        if self.generation.load(Ordering::Acquire) == mark.generation {
+            return true;
+        }
+        let taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);
+        taken_back.get(&mark.generation).is_some_and(|kept| mark.end <= *kept)
     }
 
     /// Its directory is on the way out, and its name may be another log's.
@@ -233,6 +269,21 @@ impl Log {
         self.offline.store(true, Ordering::Release);
     }
 
+    /// Writes what is pending, and from now on refuses what comes with [`Error::Moving`]: a copy can be completed.
+    pub fn seal(&self) -> Result<(), Error> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        let written = self.write_locked(&mut writer, &config);
+        written.map_err(|error| self.fail(&mut writer, error))?;
+        self.sealed.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// The copy does not take its place after all.
+    pub fn unseal(&self) {
+        self.sealed.store(false, Ordering::Release);
+    }
+
     /// Forgets producers that have been silent for `producer.id.expiration.ms`.
     pub fn expire_producers(&self, now: TimestampMs) -> Result<(), Error> {
         let expiration_ms = self.config.load().producer_id_expiration_ms;
@@ -246,10 +297,45 @@ impl Log {
         if self.is_offline() { Err(Error::Offline) } else { Ok(writer) }
     }
 
-    /// The disk has failed the writer.
+    /// The disk has failed the writer: for want of space, then what is pending is taken back; or for good.
     pub(super) fn fail(&self, writer: &mut Writer, error: Error) -> Error {
+        let failed = if error.is_full() { self.take_back(writer).err() } else { None };
+        self.health.note(failed.as_ref().unwrap_or(&error));
+        if failed.is_some() || !error.is_full() {
+            self.set_offline();
+            writer.pending.clear();
+        }
+        failed.unwrap_or(error)
+    }
+
+    /// A sync has failed, so nobody knows what is on the platter.
+    pub fn fail_sync(&self, why: &str) {
+        // The names of a deleted log are gone; that is no fault of the disk.
+        if !self.is_deleted() {
+            self.health.fail(&why);
+        }
         self.set_offline();
-        writer.pending.clear();
-        error
+    }
+
+    /// Brings the log back to its published end.
+    fn take_back(&self, writer: &mut Writer) -> Result<(), Error> {
+        let view = self.view.load();
+        let active = &mut writer.active;
+        let path = names::file(&self.directory, active.base_offset, Kind::Log);
+        // Also gives back what was reserved ahead: others need it now.
+        let file = view.active().file(&*self.disk).map_err(Error::io("open", &path))?;
+        file.set_size(active.size_bytes).map_err(Error::io("cut", &path))?;
+        active.allocated_bytes = active.size_bytes;
+        if writer.next_offset > view.end_offset {
+            let mut taken_back = self.taken_back.lock().unwrap_or_else(PoisonError::into_inner);
+            let generation = self.generation.load(Ordering::Relaxed);
+            taken_back.insert(generation, view.end_offset);
+            if taken_back.len() > MAX_TAKEN_BACK {
+                taken_back.pop_first();
+            }
+            self.generation.store(generation.wrapping_add(1), Ordering::Release);
+        }
+        writer.take_back(view.end_offset);
+        Ok(())
     }
 }

@@ -12,6 +12,7 @@ pub mod directory;
 mod epochs;
 mod error;
 mod flush;
+pub mod health;
 mod index;
 pub mod log;
 pub mod meta_properties;
@@ -19,6 +20,7 @@ mod names;
 mod open;
 mod producers;
 mod read;
+mod recovery;
 mod retention;
 mod search;
 mod segment;
@@ -27,6 +29,10 @@ mod snapshot;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_full_disk;
+#[cfg(test)]
+mod tests_of_recovery;
 #[cfg(test)]
 mod tests_of_rolling;
 #[cfg(test)]

@@ -96,6 +96,17 @@ pub fn deleted_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16
     transient_directory(topic, partition, unique, DELETE_DIRECTORY_SUFFIX)
 }
 
+/// The name of the copy of a partition's log that is to replace it from another log directory (KIP-113).
+pub fn future_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> String {
+    transient_directory(topic, partition, unique, FUTURE_DIRECTORY_SUFFIX)
+}
+
+/// Whether the name of a future log would be too long (KAFKA-4893).
+pub fn is_too_long_to_move(topic: &str, partition: PartitionIndex) -> bool {
+    const UNIQUE_DIGITS: usize = 32;
+    partition_directory(topic, partition).len() + 1 + UNIQUE_DIGITS + FUTURE_DIRECTORY_SUFFIX.len() > MAX_NAME_BYTES
+}
+
 /// The name under which a partition's directory waits that no topic claims.
 pub fn stray_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16]) -> String {
     transient_directory(topic, partition, unique, STRAY_DIRECTORY_SUFFIX)
@@ -118,7 +129,12 @@ pub enum DirectoryName {
     },
     /// `<topic>-<n>.<id>-delete`: to be removed.
     Deleted,
-    /// `-future` and `-stray`: somebody else's work in progress, left alone.
+    /// `<topic>-<n>.<id>-future`: a copy that is not complete, or not in its place yet.
+    Future {
+        topic: String,
+        partition: PartitionIndex,
+    },
+    /// `-stray`: left for the operator.
     Aside,
     /// Not a partition's: Apache Kafka refuses to start with such a directory.
     Unknown,
@@ -128,8 +144,14 @@ pub fn parse_directory(name: &str) -> DirectoryName {
     if name.ends_with(DELETE_DIRECTORY_SUFFIX) && name.contains('.') {
         return DirectoryName::Deleted;
     }
-    if [FUTURE_DIRECTORY_SUFFIX, STRAY_DIRECTORY_SUFFIX].iter().any(|suffix| name.ends_with(suffix)) {
+    if name.ends_with(STRAY_DIRECTORY_SUFFIX) {
         return DirectoryName::Aside;
+    }
+    if let Some(plain) = name.strip_suffix(FUTURE_DIRECTORY_SUFFIX) {
+        return match plain.rsplit_once('.').map(|(partition, _)| parse_directory(partition)) {
+            Some(DirectoryName::Partition { topic, partition }) => DirectoryName::Future { topic, partition },
+            _ => DirectoryName::Aside,
+        };
     }
     let parsed = name.rsplit_once('-').filter(|(topic, _)| !topic.is_empty());
     match parsed.and_then(|(topic, number)| Some((topic, number.parse::<u32>().ok()?))) {
@@ -166,7 +188,12 @@ mod tests {
         assert_eq!(parse_directory("a-b-3"), partition("a-b", 3));
         assert_eq!(parse_directory("__cluster_metadata-0"), partition("__cluster_metadata", 0));
         assert_eq!(parse_directory("a-3.0123-delete"), DirectoryName::Deleted);
-        assert_eq!(parse_directory("a-3.0123-future"), DirectoryName::Aside);
+        let future = DirectoryName::Future { topic: "a.b".into(), partition: PartitionIndex(3) };
+        assert_eq!(parse_directory("a.b-3.0123-future"), future);
+        assert_eq!(parse_directory("a-b.0123-future"), DirectoryName::Aside);
+        assert_eq!(parse_directory("a-3.0123-stray"), DirectoryName::Aside);
+        assert!(!is_too_long_to_move(&"t".repeat(213), PartitionIndex(0)));
+        assert!(is_too_long_to_move(&"t".repeat(214), PartitionIndex(0)));
         for wrong in ["a", "-3", "a-", "a-4294967296", "remote-log-index-cache"] {
             assert_eq!(parse_directory(wrong), DirectoryName::Unknown, "{wrong}");
         }

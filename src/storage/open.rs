@@ -1,8 +1,7 @@
 //! Opening a log: finishing what was interrupted, loading what is sound, recovering what may be torn (`LogLoader`).
 //!
-//! After a clean stop the files are believed as far as they agree with each other. Otherwise every segment from the
-//! recovery point on is read batch by batch; at the first one that is torn or corrupt the log ends, and segments
-//! behind it go. Nothing below the recovery point is ever cut.
+//! What is done about what is found is decided in [`recovery`](super::recovery); here it is looked at and done. Nothing
+//! below the recovery point is ever cut.
 
 use super::append::{marker_of, note_marker};
 use super::batches::{Batches, Placed, SCAN_BUFFER_BYTES};
@@ -10,12 +9,14 @@ use super::checkpoint;
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
 use super::flush::ignore_missing;
+use super::health::Health;
 use super::index::{
     self, IndexBuilder, MemoryIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, replace_unsynced, write_index_files,
 };
 use super::log::{Checkpointed, Identity, Log, LogConfig};
 use super::names::{self, Kind, Transient};
 use super::producers::Producers;
+use super::recovery::{self, Indexes, MetadataPlan, Plan, SegmentFound, SnapshotPlan, TransientPlan};
 use super::segment::Segment;
 use super::snapshot;
 use super::transactions::{self, Aborted, AbortedTxn};
@@ -29,7 +30,7 @@ use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
 use std::sync::{Arc, Mutex};
 
 /// No index file of Kafka's is larger (`segment.index.bytes` is a 32-bit number).
@@ -68,8 +69,22 @@ struct Opening<'a> {
 }
 
 impl Log {
-    /// Opens a partition's log, or makes it. Reads all that is not known to be on the platter. Blocks.
+    /// As [`Log::open_in`], for a log that shares its directory's state with no other.
     pub fn open(
+        disk: Arc<dyn Disk>,
+        directory: PathBuf,
+        config: LogConfig,
+        identity: Identity,
+        checkpointed: Checkpointed,
+        now: TimestampMs,
+    ) -> Result<Log, Error> {
+        let health = Health::new(disk.clone(), directory.parent().unwrap_or(Path::new("/")));
+        Log::open_in(&Arc::new(health), disk, directory, config, identity, checkpointed, now)
+    }
+
+    /// Opens a partition's log, or makes it. Reads all that is not known to be on the platter. Blocks.
+    pub fn open_in(
+        health: &Arc<Health>,
         disk: Arc<dyn Disk>,
         directory: PathBuf,
         config: LogConfig,
@@ -85,21 +100,22 @@ impl Log {
         opening.unsynced.extend(metadata);
         let end_offset = opening.load(&checkpointed)?;
         let end_offset = opening.settle(end_offset, &checkpointed)?;
-        opening.into_log(identity, &checkpointed, end_offset)
+        opening.into_log(identity, &checkpointed, end_offset, health.clone())
     }
 }
 
 /// Checks or writes `partition.metadata`; its path if it was written.
 fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<PathBuf>, Error> {
     let path = directory.join(names::PARTITION_METADATA);
-    match checkpoint::read_partition_metadata(disk, &path)? {
-        Some(found) if found != identity.topic_id && !identity.topic_id.is_zero() => {
+    let found = checkpoint::read_partition_metadata(disk, &path)?;
+    match recovery::metadata_plan(found, identity.topic_id) {
+        MetadataPlan::Refuse => {
+            let found = found.unwrap_or_default();
             let why = format!("holds the topic id {found}, but the topic's is {}", identity.topic_id);
             Err(Error::NotOurs { path, why })
         }
-        Some(_) => Ok(None),
-        None if identity.topic_id.is_zero() => Ok(None),
-        None => {
+        MetadataPlan::Keep => Ok(None),
+        MetadataPlan::Write => {
             let content = checkpoint::encode_partition_metadata(identity.topic_id);
             replace_unsynced(disk, &path, content.as_bytes()).map(Some)
         }
@@ -170,23 +186,20 @@ impl<'a> Opening<'a> {
                 known
             }
         };
-        let behind = |segment: &Found| segment.base_offset <= checkpointed.recovery_point;
-        let mut sound = self.segments.partition_point(behind).saturating_sub(1);
-        if checkpointed.clean {
-            sound = self.segments.len();
+        let (mut sound, mut end_offset) = (self.segments.len(), None);
+        for (at, plan) in self.plans(checkpointed).into_iter().enumerate() {
+            match plan {
+                Plan::Trust => {}
+                Plan::RebuildIndexes => self.rebuild_index(at)?,
+                Plan::CheckThenTrust => {
+                    end_offset = self.load_active()?;
+                    sound -= usize::from(end_offset.is_none());
+                }
+                Plan::Recover => sound = sound.min(at),
+            }
         }
         for at in 0..sound {
             self.load_aborted(at)?;
-        }
-        for at in 0..sound.min(self.segments.len().saturating_sub(1)) {
-            if !self.segments[at].has_plausible_indexes() {
-                self.rebuild_index(at)?;
-            }
-        }
-        let mut end_offset = None;
-        if sound > 0 && sound == self.segments.len() {
-            end_offset = self.load_active()?;
-            sound -= usize::from(end_offset.is_none());
         }
         let scan_from = self.segments.get(sound).map(|segment| segment.base_offset);
         let state_at = end_offset.or(scan_from).unwrap_or(checkpointed.log_start_offset);
@@ -198,18 +211,29 @@ impl<'a> Opening<'a> {
         }
     }
 
+    fn plans(&self, checkpointed: &Checkpointed) -> Vec<Plan> {
+        let with_recovery_point =
+            self.segments.partition_point(|segment| segment.base_offset <= checkpointed.recovery_point);
+        let plan = |(at, segment): (usize, &Found)| {
+            let found = SegmentFound {
+                clean: checkpointed.clean,
+                is_below: at + 1 < with_recovery_point,
+                is_last: at + 1 == self.segments.len(),
+                indexes: segment.indexes(),
+            };
+            found.plan()
+        };
+        self.segments.iter().enumerate().map(plan).collect()
+    }
+
     /// Believes the files of the last segment after a clean stop; the end offset, or `None` if they contradict each
     /// other and the segment must be recovered.
     fn load_active(&mut self) -> Result<Option<Offset>, Error> {
         let Some(last) = self.segments.last_mut() else { return Ok(None) };
-        let small = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
         let read = |kind| {
             let path = names::file(self.directory, last.base_offset, kind);
             self.disk.read_small(&path, MAX_INDEX_FILE_BYTES).map_err(Error::io("read", &path))
         };
-        if !small {
-            return Ok(None);
-        }
         if last.is_empty() {
             last.index = Some(MemoryIndex::default());
             return Ok(Some(last.base_offset));
@@ -310,8 +334,9 @@ impl<'a> Opening<'a> {
     fn load_producers(&mut self, offset: Offset, segments: usize, log_start_offset: Offset) -> Result<(), Error> {
         let mut from = log_start_offset;
         self.snapshot_offset = from;
+        let snapshot_plan = |snapshot| recovery::snapshot_plan(snapshot, offset, log_start_offset);
         let usable: Vec<_> =
-            self.snapshots.iter().filter(|s| **s <= offset && **s > log_start_offset).copied().collect();
+            self.snapshots.iter().filter(|s| snapshot_plan(**s) == SnapshotPlan::LoadOrRemove).copied().collect();
         for candidate in usable.into_iter().rev() {
             let path = names::file(self.directory, candidate, Kind::ProducerSnapshot);
             let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
@@ -478,7 +503,13 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
-    fn into_log(mut self, identity: Identity, checkpointed: &Checkpointed, end_offset: Offset) -> Result<Log, Error> {
+    fn into_log(
+        mut self,
+        identity: Identity,
+        checkpointed: &Checkpointed,
+        end_offset: Offset,
+        health: Arc<Health>,
+    ) -> Result<Log, Error> {
         let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
@@ -489,12 +520,12 @@ impl<'a> Opening<'a> {
         if size_bytes > 0 {
             let mut first = Batches::new(last.file(&**self.disk)?, 0, size_bytes, HEADER_SIZE);
             let first = first.next_header().map_err(Error::io("read", &path))?;
-            active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
+            active.book.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
         }
         let index = last.index.unwrap_or_default();
         let last_aborted = Aborted::new(last.aborted.unwrap_or_default());
-        active.builder = IndexBuilder::resume(&index, base_offset);
-        active.index_lengths = index.lengths();
+        active.book.builder = IndexBuilder::resume(&index, base_offset);
+        active.book.index_lengths = index.lengths();
         let sealed = |s: Found| {
             let aborted = Aborted::new(s.aborted.unwrap_or_default());
             Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes).with_aborted(aborted))
@@ -507,7 +538,7 @@ impl<'a> Opening<'a> {
             end_offset,
             first_unstable_offset: self.producers.first_unstable_offset(),
             active_size_bytes: size_bytes,
-            active_max_timestamp: active.builder.max_timestamp,
+            active_max_timestamp: active.book.builder.max_timestamp,
         };
         let recovery_point = if checkpointed.clean { end_offset } else { checkpointed.recovery_point.min(end_offset) };
         let writer = Writer {
@@ -534,6 +565,10 @@ impl<'a> Opening<'a> {
             last_flush_ms: AtomicI64::new(self.now.0),
             names_synced: AtomicU64::new(0),
             offline: AtomicBool::new(false),
+            sealed: AtomicBool::new(false),
+            health,
+            generation: AtomicU32::new(0),
+            taken_back: Mutex::default(),
             deleted: AtomicBool::new(false),
             writer: Mutex::new(writer),
         })
@@ -551,9 +586,12 @@ impl Found {
         self.log.get(disk).map_err(Error::io("open", self.log.path()))
     }
 
-    fn has_plausible_indexes(&self) -> bool {
-        let whole = |size: Option<u64>, width: usize| size.is_some_and(|size| size % width as u64 == 0);
-        whole(self.offset_index_bytes, OFFSET_ENTRY_BYTES) && whole(self.time_index_bytes, TIME_ENTRY_BYTES)
+    fn indexes(&self) -> Indexes {
+        let (Some(offsets), Some(times)) = (self.offset_index_bytes, self.time_index_bytes) else {
+            return Indexes::Missing;
+        };
+        let are_whole = offsets % OFFSET_ENTRY_BYTES as u64 == 0 && times % TIME_ENTRY_BYTES as u64 == 0;
+        if are_whole { Indexes::Plausible } else { Indexes::WrongSize }
     }
 }
 
@@ -613,11 +651,11 @@ fn finish_interrupted(disk: &dyn Disk, directory: &Path, files: &[String]) -> Re
         Transient::Cleaned(offset) => Some(*offset),
         _ => None,
     });
-    let first_cleaned = first_cleaned.min().unwrap_or(Offset(i64::MAX));
+    let first_cleaned = first_cleaned.min();
     let mut swaps = Vec::new();
     for (name, what) in transient {
-        match what {
-            Transient::Swap(offset, kind) if offset < first_cleaned => swaps.push((name, offset, kind)),
+        match (recovery::transient_plan(what, first_cleaned), what) {
+            (TransientPlan::SwapIn, Transient::Swap(offset, kind)) => swaps.push((name, offset, kind)),
             _ => {
                 let path = directory.join(name);
                 ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;

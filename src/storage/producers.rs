@@ -121,6 +121,22 @@ impl Producers {
         self.by_id.get(&producer_id)
     }
 
+    /// What is known of one producer, to be given back to [`Producers::put_back`].
+    pub fn of(&self, producer_id: i64) -> Option<Producer> {
+        self.by_id.get(&producer_id).cloned()
+    }
+
+    /// As if the batches since then had never been.
+    pub fn put_back(&mut self, producer_id: i64, known: Option<Producer>) {
+        let open = self.by_id.remove(&producer_id).and_then(|producer| producer.txn_first_offset);
+        if let Some(first) = open {
+            self.ongoing.remove(&(first, producer_id));
+        }
+        if let Some(producer) = known {
+            self.insert(producer_id, producer);
+        }
+    }
+
     pub fn insert(&mut self, producer_id: i64, producer: Producer) {
         self.ongoing.extend(producer.txn_first_offset.map(|first| (first, producer_id)));
         self.by_id.insert(producer_id, producer);

@@ -132,10 +132,10 @@ fn a_failing_disk_takes_the_log_offline_and_nothing_was_promised() {
     let log = open(&disk, &small(), at(0, 0, false));
     put(&log, &batch(&[1], 10, None));
     log.append(&batch(&[1], 10, None), Origin::Client, EPOCH, NOW).unwrap();
-    control.limit_space(Some(20));
+    control.fail_writes(true);
     assert!(log.write_pending(NOW).is_err());
-    control.limit_space(None);
-    assert!(log.is_offline());
+    control.fail_writes(false);
+    assert!(log.is_offline() && log.health().is_offline());
     assert!(matches!(log.append(&batch(&[1], 1, None), Origin::Client, EPOCH, NOW), Err(AppendError::Storage(_))));
     assert_eq!(read_all(&log).len(), 1);
     drop(log);

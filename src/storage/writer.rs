@@ -4,7 +4,7 @@
 use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
-use super::producers::Producers;
+use super::producers::{Producer, Producers};
 use super::transactions::AbortedTxn;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
@@ -50,6 +50,10 @@ pub struct Pending {
     pub bytes: Vec<u8>,
     pub entries: Vec<IndexEntry>,
     pub epochs: Vec<EpochStart>,
+    /// The active segment before the first of them.
+    pub before: Option<Bookkeeping>,
+    /// What was known of each batch's producer before it, in their order.
+    pub producers_before: Vec<(i64, Option<Producer>)>,
     pub aborted: Vec<AbortedTxn>,
 }
 
@@ -60,12 +64,32 @@ pub struct Active {
     pub size_bytes: u64,
     /// The end of the space reserved.
     pub allocated_bytes: u64,
+    pub book: Bookkeeping,
+    pub created: TimestampMs,
+}
+
+/// What the batches of a segment add up to, those pending included.
+#[derive(Clone, Debug)]
+pub struct Bookkeeping {
     pub builder: IndexBuilder,
-    /// Entries of both indexes, those pending included.
+    /// Entries of both indexes.
     pub index_lengths: (usize, usize),
     /// The largest timestamp of the first batch.
     pub first_timestamp: Option<TimestampMs>,
-    pub created: TimestampMs,
+}
+
+impl Writer {
+    /// As if what is pending had never come. `end` is where the log ends without it.
+    pub fn take_back(&mut self, end: Offset) {
+        for (producer_id, known) in std::mem::take(&mut self.pending.producers_before).into_iter().rev() {
+            self.producers.put_back(producer_id, known);
+        }
+        if let Some(before) = self.pending.before.take() {
+            self.active.book = before;
+        }
+        self.next_offset = end;
+        self.pending.clear();
+    }
 }
 
 impl Pending {
@@ -91,6 +115,8 @@ impl Pending {
         let mut bytes = std::mem::take(&mut self.bytes);
         self.entries.clear();
         self.epochs.clear();
+        self.before = None;
+        self.producers_before = Vec::new();
         self.aborted.clear();
         if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BUFFER_BYTES {
             bytes.clear();
@@ -109,9 +135,7 @@ impl Active {
             base_offset,
             size_bytes: 0,
             allocated_bytes: 0,
-            builder: IndexBuilder::new(base_offset),
-            index_lengths: (0, 0),
-            first_timestamp: None,
+            book: Bookkeeping { builder: IndexBuilder::new(base_offset), index_lengths: (0, 0), first_timestamp: None },
             created,
         }
     }
@@ -130,11 +154,11 @@ impl Active {
         if size_bytes == 0 {
             return false;
         }
-        let waited_ms = match self.first_timestamp {
+        let waited_ms = match self.book.first_timestamp {
             Some(first) if first.0 >= 0 => batch.max_timestamp.saturating_sub(first.0),
             _ => now.0.saturating_sub(self.created.0),
         };
-        let (offset_entries, time_entries) = self.index_lengths;
+        let (offset_entries, time_entries) = self.book.index_lengths;
         size_bytes + batch.size_bytes() as u64 > config.segment_bytes()
             || waited_ms > config.roll_after_ms(identity, self.base_offset)
             || offset_entries >= config.max_offset_entries()
@@ -144,10 +168,11 @@ impl Active {
 
     /// Takes note of a batch that begins at `position`; its index entry, if it gets one.
     pub fn note(&mut self, position: u64, batch: &Header, last: Offset, config: &LogConfig) -> Option<IndexEntry> {
-        self.first_timestamp.get_or_insert(TimestampMs(batch.max_timestamp));
-        let entry = self.builder.add(position, batch, last, config.index_interval_bytes)?;
-        self.index_lengths.0 += 1;
-        self.index_lengths.1 += 1;
+        let book = &mut self.book;
+        book.first_timestamp.get_or_insert(TimestampMs(batch.max_timestamp));
+        let entry = book.builder.add(position, batch, last, config.index_interval_bytes)?;
+        book.index_lengths.0 += 1;
+        book.index_lengths.1 += 1;
         Some(entry)
     }
 

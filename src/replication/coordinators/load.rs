@@ -11,10 +11,10 @@ use log::{error, info, warn};
 use super::{Coordinator, Machine, Moment, State, World};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::record::offsets::{Key, Value};
-use crate::model::Offset;
 use crate::record::batches::Batch;
 use crate::record::control::EndTxnMarker;
 use crate::replication::walk::walk;
+use crate::storage::log::Mark;
 
 /// No batch of a coordinator unpacks to more: Kafka's limit for a request is 100 MiB.
 const MAX_UNPACKED_BYTES: usize = 1 << 30;
@@ -79,7 +79,7 @@ impl Loading {
 /// Reads a coordinator's log; it answers from then on. Blocks.
 pub(super) fn load(coordinator: &Arc<Coordinator>, world: &World<'_>, moment: Moment) {
     let log = &coordinator.partition.log;
-    let (from, end) = (log.log_start_offset(), coordinator.partition.high_watermark());
+    let (mark, from, end) = (log.mark(), log.log_start_offset(), coordinator.partition.high_watermark());
     let mut loading = Loading::default();
     if let Err(failure) = walk(log, from, end, |batch| loading.take(batch)) {
         error!("group coordinator {} cannot be loaded: {failure}", coordinator.partition.index);
@@ -89,12 +89,12 @@ pub(super) fn load(coordinator: &Arc<Coordinator>, world: &World<'_>, moment: Mo
     if records > 0 {
         info!("group coordinator {} loaded: {records} records up to offset {end}", coordinator.partition.index);
     }
-    begin(coordinator, groups, end);
+    begin(coordinator, groups, mark);
     let begun = coordinator.step(world, moment, |groups, step| groups.handle_loaded(step));
     debug_assert!(begun.is_err() || begun.is_ok_and(|stepped| stepped.replies.is_empty()), "nobody waits yet");
 }
 
-fn begin(coordinator: &Coordinator, groups: Groups, end: Offset) {
+fn begin(coordinator: &Coordinator, groups: Groups, end: Mark) {
     let mut state = coordinator.lock();
     if matches!(state.machine, Machine::Loading) {
         *state = State { machine: Machine::Active(Box::new(groups)), end };

@@ -4,7 +4,8 @@
 //! machine's lock, lets it step, appends the records that the step asks for and lets go; nothing is waited for under the
 //! lock. The machine shows a step's effect at once, and no answer leaves before everything that it has seen is committed
 //! ([`Barrier`]), so that nobody is told what a crash could take back. Where records cannot be written, the machine has
-//! seen what the log never will: it is thrown away and loaded again.
+//! seen what the log never will: it is thrown away and loaded again. So is one whose records a full disk made the log
+//! take back.
 //!
 //! Timers belong to one shard for each coordinator; the rest that goes by the clock to the thread of [`keeper`].
 
@@ -30,11 +31,12 @@ use crate::config::Config;
 use crate::coordinator::groups::Groups;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::step::{Output, Reply, Step, Waiter};
-use crate::model::{ErrorCode, Instant, Offset, TimestampMs, Uuid};
+use crate::model::{ErrorCode, Instant, TimestampMs, Uuid};
 use crate::record::builder::Codec;
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
+use crate::storage::log::Mark;
 
 /// The topic of the groups (`Topic.GROUP_METADATA_TOPIC_NAME`).
 pub const GROUPS_TOPIC: &str = "__consumer_offsets";
@@ -59,7 +61,7 @@ enum Machine {
 struct State {
     machine: Machine,
     /// The end of what the machine has written or seen.
-    end: Offset,
+    end: Mark,
 }
 
 /// See the module.
@@ -76,7 +78,7 @@ pub struct Coordinator {
 #[derive(Clone)]
 pub struct Barrier {
     pub coordinator: Arc<Coordinator>,
-    end: Offset,
+    end: Mark,
 }
 
 impl Barrier {
@@ -104,7 +106,7 @@ pub struct Stepped<T> {
 
 impl Coordinator {
     fn new(partition: Arc<Partition>) -> Coordinator {
-        let state = State { machine: Machine::Loading, end: Offset(0) };
+        let state = State { machine: Machine::Loading, end: partition.log.mark() };
         let deadline = AtomicU64::new(Instant::NEVER.0);
         Coordinator { partition, state: Mutex::new(state), deadline, ended: AtomicBool::new(false) }
     }
@@ -140,6 +142,10 @@ impl Coordinator {
         work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
     ) -> Result<Stepped<T>, ErrorCode> {
         let mut state = self.lock();
+        if !self.partition.log.holds(state.end) {
+            self.end_locked(&mut state);
+            return Err(ErrorCode::NotCoordinator);
+        }
         let State { machine, end } = &mut *state;
         let groups = match machine {
             Machine::Active(groups) => groups,
@@ -284,7 +290,7 @@ impl Coordinators {
         let coordinator = Arc::new(Coordinator::new(partition.clone()));
         if partition.log.log_end_offset() == partition.log.log_start_offset() {
             let mut state = coordinator.lock();
-            *state = State { machine: Machine::Active(Box::default()), end: partition.log.log_end_offset() };
+            *state = State { machine: Machine::Active(Box::default()), end: partition.log.mark() };
         } else {
             self.send(Errand::Load(coordinator.clone()));
         }

@@ -11,6 +11,7 @@ use super::super::log::Log;
 use super::super::names::{self, DELETED_SUFFIX, Kind, SWAP_SUFFIX};
 use super::super::segment::Segment;
 use super::super::view::View;
+use super::super::writer::Writer;
 use super::Stopped;
 use super::copy::Copy;
 use crate::model::Offset;
@@ -34,9 +35,9 @@ impl Log {
                 return Err(stopped);
             }
         };
-        self.sync_names().map_err(|error| self.fail_swap(error))?;
+        self.sync_swap()?;
         self.name_copy(&copy)?;
-        self.sync_names().map_err(|error| self.fail_swap(error))?;
+        self.sync_swap()?;
         Ok(removal)
     }
 
@@ -58,7 +59,7 @@ impl Log {
         let mut files = Vec::new();
         for segment in group {
             self.set_aside(segment.base_offset, copy.base_offset, &mut files)
-                .map_err(|error| self.fail(&mut writer, error))?;
+                .map_err(|error| self.fail_swap(&mut writer, error))?;
         }
         Ok(Removal::of_files(self.disk.clone(), files))
     }
@@ -82,7 +83,7 @@ impl Log {
         let mut writer = self.lock_writer().map_err(|_| Stopped::Overtaken)?;
         let is_there = self.view.load().segments.iter().any(|segment| Arc::ptr_eq(segment, &copy.segment));
         let named = if is_there { self.rename_swap(copy) } else { self.remove_swap(copy) };
-        named.map_err(|error| Stopped::Failed(self.fail(&mut writer, error)))
+        named.map_err(|error| self.fail_swap(&mut writer, error))
     }
 
     fn rename_swap(&self, copy: &Copy) -> Result<(), Error> {
@@ -109,11 +110,18 @@ impl Log {
         self.remove_cleaned(base_offset)
     }
 
-    fn fail_swap(&self, error: Error) -> Stopped {
-        match self.lock_writer() {
-            Ok(mut writer) => Stopped::Failed(self.fail(&mut writer, error)),
-            Err(_) => Stopped::Failed(error),
-        }
+    /// A swap that has begun must be finished, which the next opening does: even where only room was wanting.
+    fn fail_swap(&self, writer: &mut Writer, error: Error) -> Stopped {
+        let error = self.fail(writer, error);
+        self.set_offline();
+        Stopped::Failed(error)
+    }
+
+    fn sync_swap(&self) -> Result<(), Stopped> {
+        self.sync_names().map_err(|error| {
+            self.fail_sync(&error.to_string());
+            Stopped::Failed(error)
+        })
     }
 
     fn sync_names(&self) -> Result<(), Error> {

@@ -1,0 +1,407 @@
+//! Moving a partition's log to another log directory of this broker (KIP-113, KIP-858; `ReplicaAlterLogDirsThread`).
+//!
+//! A copy grows beside the log (`<topic>-<n>.<id>-future`), made by the housekeeping thread in slices. When it has caught
+//! up, the metadata thread completes it, and the copy takes the log's place. The order on disk, each step durable before
+//! the next begins:
+//!
+//! 1. the log takes nothing more (producers are told to ask again), the rest is copied, the copy is closed and synced;
+//! 2. the metadata log says that the replica is in the other directory: from here on the copy counts;
+//! 3. the log becomes `-delete`, then the copy loses its suffix.
+//!
+//! So what is found at a start is decided by the metadata alone: where it puts the replica into the directory of a copy,
+//! steps 3 is finished (Kafka's `recoverAbandonedFutureLogs`); else the copy goes on where it was, or begins anew if it
+//! has more than the log, which a loss of power may have cut. Apache Kafka decides alike. Deviation: what the cleaner
+//! knows of the log is not taken along, so the next round reads it from its beginning.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use log::{error, info, warn};
+
+use crate::metadata::record::PartitionChangeRecord;
+use crate::metadata::{self, Image, Record};
+use crate::model::{ErrorCode, Offset, PartitionIndex, TimestampMs};
+use crate::record::batches::Batches;
+use crate::replication::hosting::{self, Hosting, Slot};
+use crate::replication::partition::Partition;
+use crate::replication::view::{Future, Hosted, View};
+use crate::storage::directory::{Checkpoint, LogDirectory};
+use crate::storage::log::{Identity, Log, LogConfig, ReadError, Removal};
+use crate::storage::{AppendError, Error};
+
+/// Copied at once; nobody waits longer for the thread that copies.
+const SLICE_BYTES: u64 = 4 << 20;
+/// Slices that may be left when a copy counts as caught up: so long producers are kept waiting at most.
+const LAST_SLICES: usize = 4;
+
+/// What somebody wants: a partition in a directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Move {
+    pub topic: String,
+    pub partition: i32,
+    /// As DescribeLogDirs names it.
+    pub log_dir: String,
+}
+
+/// How far a copy is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Copied {
+    More,
+    All,
+    /// The log begins behind the copy's end: it has to begin anew.
+    Overtaken,
+}
+
+/// Copies one slice. Blocks.
+pub fn copy(from: &Log, to: &Log, end: Offset, now: TimestampMs) -> Result<Copied, Error> {
+    let next = to.log_end_offset();
+    if next >= end {
+        return Ok(Copied::All);
+    }
+    let slice = match from.read(next, end, SLICE_BYTES, true) {
+        Ok(Some(slice)) => slice,
+        // Compaction has left nothing up to the end.
+        Ok(None) => return Ok(Copied::All),
+        Err(ReadError::OutOfRange(_)) => return Ok(Copied::Overtaken),
+        Err(ReadError::Storage(failure)) => return Err(failure),
+    };
+    let mut bytes = vec![0; usize::try_from(slice.length).unwrap_or(0)];
+    let read = slice.file.read_at(&mut bytes, slice.position.0).map_err(Error::io("read", from.directory()))?;
+    // The last batch may be cut.
+    let whole: usize = Batches::new(&bytes[..read]).map_while(Result::ok).map(|batch| batch.bytes.len()).sum();
+    if whole == 0 {
+        let why = format!("no batch can be read at offset {next}");
+        return Err(Error::Unusable { path: from.directory().to_path_buf(), why });
+    }
+    to.append_copy(&bytes[..whole], now).map_err(AppendError::into_error)?;
+    Ok(if to.log_end_offset() >= end { Copied::All } else { Copied::More })
+}
+
+/// What came of the attempt to complete a copy.
+pub enum Completed {
+    /// It is to take the log's place.
+    Ready(Box<Record<'static>>),
+    /// The housekeeping thread is to go on.
+    NotYet,
+    /// There is nothing to complete.
+    Gone,
+}
+
+/// A copy that was found at the start.
+pub(super) struct FoundFuture {
+    pub directory: usize,
+    pub topic: String,
+    pub partition: PartitionIndex,
+    pub path: PathBuf,
+}
+
+impl Hosting {
+    /// Begins a move, or forgets one that leads elsewhere (`ReplicaManager.alterReplicaLogDirs`). Blocks.
+    pub fn move_log(
+        &mut self,
+        view: &mut View,
+        wanted: &Move,
+        now: TimestampMs,
+        random: fn() -> [u8; 16],
+    ) -> (ErrorCode, Option<Removal>) {
+        let mut removal = None;
+        let moved = self.try_move(view, wanted, now, random, &mut removal);
+        (moved.err().unwrap_or(ErrorCode::None), removal)
+    }
+
+    fn try_move(
+        &mut self,
+        view: &mut View,
+        wanted: &Move,
+        now: TimestampMs,
+        random: fn() -> [u8; 16],
+        removal: &mut Option<Removal>,
+    ) -> Result<(), ErrorCode> {
+        let index = PartitionIndex(wanted.partition);
+        if LogDirectory::cannot_move(&wanted.topic, index) {
+            return Err(ErrorCode::InvalidTopicException);
+        }
+        let named = |directory: &LogDirectory| directory.absolute_path().to_string_lossy() == wanted.log_dir;
+        let to = self.directories.iter().position(named).ok_or(ErrorCode::LogDirNotFound)?;
+        if self.directories[to].is_offline() {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        let Some(topic) = view.topic(&wanted.topic).cloned() else {
+            self.preferred.insert((wanted.topic.clone(), wanted.partition), to);
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        };
+        if topic.partition(wanted.partition).is_none() {
+            self.preferred.insert((wanted.topic.clone(), wanted.partition), to);
+            return Err(ErrorCode::UnknownTopicOrPartition);
+        }
+        if !metadata::knows_directories(view.image.metadata_version()) {
+            return Err(ErrorCode::UnsupportedVersion);
+        }
+        let slot = (topic.id, wanted.partition);
+        let partition = view.partition_by_id(topic.id, wanted.partition)?.clone();
+        if view.future(slot).is_some_and(|future| !self.directories[to].holds(&future.log)) {
+            *removal = self.drop_future(view, slot, random);
+        }
+        if self.directories[to].holds(&partition.log) || view.future(slot).is_some() {
+            return Ok(());
+        }
+        // With a directory away, a copy may be on it.
+        if self.directories.iter().any(LogDirectory::is_offline) {
+            return Err(ErrorCode::KafkaStorageError);
+        }
+        let future = self.new_future(&view.image, to, &partition, now, random);
+        let log = future.map_err(|failure| {
+            warn!("cannot move {}-{}: {failure}", partition.topic, partition.index);
+            ErrorCode::KafkaStorageError
+        })?;
+        info!("{}-{} is being moved to {}", partition.topic, partition.index, self.directories[to].path().display());
+        self.set_future(view, slot, &partition, log);
+        Ok(())
+    }
+
+    fn set_future(&self, view: &mut View, slot: Slot, partition: &Partition, log: Log) {
+        let (topic, is_announced) = (partition.topic.clone(), AtomicBool::new(false));
+        view.set_future(slot, Some(Arc::new(Future { topic, log, is_announced })));
+    }
+
+    fn new_future(
+        &self,
+        image: &Image,
+        to: usize,
+        partition: &Partition,
+        now: TimestampMs,
+        random: fn() -> [u8; 16],
+    ) -> Result<Log, Error> {
+        let log = &partition.log;
+        let start = log.log_start_offset();
+        // The log's start may stand within a batch, of which the copy gets the whole.
+        let first = log.read(start, log.log_end_offset(), 1, true).ok().flatten();
+        let start = first.map_or(start, |slice| slice.base_offset.min(start));
+        let path = self.directories[to].future_path(&partition.topic, partition.index, random());
+        let config = self.log_config_of(image, &partition.topic);
+        self.directories[to].open_future(&path, log.identity().clone(), config, start, now)
+    }
+
+    /// Lets go of a move; what is left is to be unlinked.
+    pub fn drop_future(&self, view: &mut View, slot: Slot, random: fn() -> [u8; 16]) -> Option<Removal> {
+        let future = view.future(slot).cloned()?;
+        view.set_future(slot, None);
+        let deleted = future.log.delete(random());
+        deleted.inspect_err(|failure| warn!("{failure}")).ok()
+    }
+
+    /// Forgets the moves to directories that have failed; what they have written stays where it is.
+    pub fn forget_failed_futures(&self, view: &mut View) {
+        let failed = view.futures().filter(|(_, future)| future.log.is_offline());
+        for slot in failed.map(|(slot, _)| *slot).collect::<Vec<_>>() {
+            view.set_future(slot, None);
+        }
+    }
+
+    /// Completes a copy that has caught up. Blocks.
+    pub fn complete(
+        &self,
+        view: &mut View,
+        slot: Slot,
+        now: TimestampMs,
+        random: fn() -> [u8; 16],
+    ) -> (Completed, Option<Removal>) {
+        let Some(future) = view.future(slot).cloned() else { return (Completed::Gone, None) };
+        let Ok(partition) = view.partition_by_id(slot.0, slot.1).cloned() else {
+            return (Completed::Gone, None);
+        };
+        match self.complete_log(&partition, &future.log, now) {
+            Ok(Copied::All) => match self.assignment(&view.image, slot, &future.log) {
+                Some(record) => return (Completed::Ready(Box::new(record)), None),
+                None => partition.log.unseal(),
+            },
+            Ok(Copied::More) => {
+                future.is_announced.store(false, Ordering::Release);
+                return (Completed::NotYet, None);
+            }
+            Ok(Copied::Overtaken) => {}
+            Err(failure) if failure.is_full() => {
+                future.is_announced.store(false, Ordering::Release);
+                return (Completed::NotYet, None);
+            }
+            Err(failure) => error!("cannot move {}-{}: {failure}", partition.topic, partition.index),
+        }
+        // Anew, from where the log begins now.
+        let to = self.directories.iter().position(|directory| directory.holds(&future.log));
+        let removal = self.drop_future(view, slot, random);
+        let again = to
+            .filter(|to| !self.directories[*to].is_offline())
+            .map(|to| self.new_future(&view.image, to, &partition, now, random));
+        if let Some(Ok(log)) = again {
+            self.set_future(view, slot, &partition, log);
+        }
+        (Completed::NotYet, removal)
+    }
+
+    /// Copies what is left, at the end with the log sealed, and makes the copy durable. It is unsealed unless all is well.
+    fn complete_log(&self, partition: &Partition, future: &Log, now: TimestampMs) -> Result<Copied, Error> {
+        let current = &partition.log;
+        let mut copied = Copied::More;
+        for _ in 0..LAST_SLICES {
+            copied = copy(current, future, current.log_end_offset(), now)?;
+            if copied != Copied::More {
+                break;
+            }
+        }
+        if copied != Copied::All {
+            return Ok(copied);
+        }
+        current.seal()?;
+        let finish = || {
+            let end = current.log_end_offset();
+            loop {
+                match copy(current, future, end, now)? {
+                    Copied::More => {}
+                    Copied::Overtaken => return Ok(Copied::Overtaken),
+                    Copied::All => break,
+                }
+            }
+            future.skip_to(end, now)?;
+            future.delete_records_before(current.log_start_offset())?.run()?;
+            let closed = future.close(now)?;
+            assert_eq!(closed, end, "the copy ends where the log does");
+            Ok(Copied::All)
+        };
+        let finished: Result<Copied, Error> = finish();
+        match finished {
+            Ok(Copied::All) => partition.note_durable(),
+            _ => current.unseal(),
+        }
+        finished
+    }
+
+    /// The record that puts this broker's replica where a log is.
+    fn assignment(&self, image: &Image, slot: Slot, log: &Log) -> Option<Record<'static>> {
+        let described = image.partition(slot.0, slot.1)?;
+        let at = self.directories.iter().position(|directory| directory.holds(log))?;
+        let replica = described.replicas.iter().position(|replica| *replica == self.node_id())?;
+        let mut directories = described.directories.to_vec();
+        *directories.get_mut(replica)? = self.directory_ids[at]?;
+        let (topic_id, partition_id) = slot;
+        let directories = Some(directories);
+        Some(Record::PartitionChange(PartitionChangeRecord {
+            topic_id,
+            partition_id,
+            directories,
+            ..Default::default()
+        }))
+    }
+
+    /// The records that tell where the logs of these partitions are, where the metadata says something else
+    /// (`AssignmentsManager`).
+    pub fn assignments(&self, view: &View, topics: &[crate::model::TopicId]) -> Vec<Record<'static>> {
+        if !metadata::knows_directories(view.image.metadata_version()) {
+            return Vec::new();
+        }
+        let hosted = topics.iter().filter_map(|topic| view.hosted(*topic)).flat_map(|hosted| hosted.iter().flatten());
+        let strange = hosted.filter(|partition| {
+            let described = view.image.partition(partition.topic_id, partition.index.0);
+            let at = self.directories.iter().position(|directory| directory.holds(&partition.log));
+            let id = at.and_then(|at| self.directory_ids[at]);
+            id.is_some() && described.is_some_and(|described| self.assigned(described) != id)
+        });
+        strange.filter_map(|p| self.assignment(&view.image, (p.topic_id, p.index.0), &p.log)).collect()
+    }
+
+    /// Puts a complete copy into its place, after the metadata has said so. Blocks.
+    pub fn swap(&mut self, view: &mut View, slot: Slot, now: TimestampMs, random: fn() -> [u8; 16]) -> Option<Removal> {
+        let future = view.future(slot).cloned()?;
+        let partition = view.partition_by_id(slot.0, slot.1).ok()?.clone();
+        let topic = view.image.topic_by_id(slot.0)?.clone();
+        let described = topic.partition(slot.1)?.clone();
+        let directories = self.directories.clone();
+        let from = directories.iter().find(|directory| directory.holds(&partition.log))?;
+        let to = directories.iter().find(|directory| directory.holds(&future.log))?;
+        let config = self.topic_config(&view.image, &topic.name);
+        let log_config = self.log_config_of(&view.image, &topic.name);
+        let deleted = partition.log.delete(random());
+        let swapped = deleted.and_then(|removal| {
+            from.forget(&topic.name, partition.index);
+            from.sync_names()?;
+            to.promote(future.log.directory(), &topic.name, partition.index)?;
+            let identity = future.log.identity().clone();
+            let (start, end) = (future.log.log_start_offset(), future.log.log_end_offset());
+            Ok((removal, to.open_closed_log(identity, log_config, (start, end), now)))
+        });
+        view.set_future(slot, None);
+        let (removal, log) = match swapped {
+            Ok((removal, log)) => (Some(removal), log),
+            Err(failure) => (None, Err(failure)),
+        };
+        let replaced = self.lead(&topic, &described, log, &config);
+        if let Some(partition) = &replaced {
+            // Before somebody writes: the new directory knows the log's start.
+            let _ = to.checkpoint(&Checkpoint::ALL, [hosting::state(partition)]);
+            info!("{}-{} was moved to {}", partition.topic, partition.index, to.path().display());
+        }
+        let hosted: Vec<_> = view.hosted(slot.0)?.iter().cloned().collect();
+        let place = usize::try_from(slot.1).unwrap_or(0);
+        let hosted = hosted.into_iter().enumerate().map(|(at, it)| if at == place { replaced.clone() } else { it });
+        view.set_hosted(slot.0, Hosted::from(hosted.collect::<Vec<_>>()));
+        removal
+    }
+
+    /// Finishes the moves that the metadata has committed; what else was found goes on later. Blocks.
+    pub(super) fn finish_moves(&mut self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
+        for found in std::mem::take(&mut self.futures) {
+            let directory = &self.directories[found.directory];
+            let described = image.topic(&found.topic).and_then(|topic| topic.partition(found.partition.0));
+            let Some(described) = described else {
+                directory.removal_of(found.path).run()?;
+                continue;
+            };
+            let name = (found.topic.as_str(), found.partition);
+            let current = self.directories.iter().position(|directory| directory.has_partition(name.0, name.1));
+            let is_committed = self.assigned(described).is_some()
+                && self.assigned(described) == self.directory_ids[found.directory]
+                && current != Some(found.directory);
+            if !is_committed {
+                self.futures.push(found);
+                continue;
+            }
+            if let Some(current) = current {
+                self.directories[current].set_aside_deleted(name.0, name.1, random())?.run()?;
+            }
+            directory.promote(&found.path, name.0, name.1)?;
+            self.finished_moves.insert((found.topic.clone(), found.partition));
+            info!("{}-{}: its move to {} is finished", name.0, name.1, directory.path().display());
+        }
+        Ok(())
+    }
+
+    /// Goes on with the moves that were under way, now that the logs are open. Blocks.
+    pub(super) fn resume_moves(&mut self, view: &mut View, now: TimestampMs, random: fn() -> [u8; 16]) {
+        for found in std::mem::take(&mut self.futures) {
+            let topic = view.topic(&found.topic).map(|topic| topic.id);
+            let partition = view.partition_by_name(&found.topic, found.partition.0).cloned();
+            // The log is away: so is what could be copied.
+            let (Some(topic_id), Ok(partition)) = (topic, partition) else { continue };
+            let directory = &self.directories[found.directory];
+            let identity: Identity = partition.log.identity().clone();
+            let config: LogConfig = self.log_config_of(&view.image, &found.topic);
+            let opened = directory.open_future(&found.path, identity, config, Offset(0), now);
+            let is_prefix = |log: &Log| log.log_end_offset() <= partition.log.log_end_offset();
+            let log = match opened {
+                Ok(log) if is_prefix(&log) && !directory.holds(&partition.log) => Ok(log),
+                _ if directory.is_offline() => continue,
+                _ => {
+                    let removed = directory.removal_of(found.path).run();
+                    if directory.holds(&partition.log) {
+                        continue;
+                    }
+                    removed.and_then(|()| self.new_future(&view.image, found.directory, &partition, now, random))
+                }
+            };
+            match log {
+                Ok(log) => self.set_future(view, (topic_id, found.partition.0), &partition, log),
+                Err(failure) => warn!("{}-{} is not moved: {failure}", found.topic, found.partition),
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Runs with two log directories: logs move from one to the other through crashes at every step, and one directory may
+//! fail while the other serves.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::client::Client;
+use super::cluster::{Cluster, SharedCluster};
+use super::stories::{PRODUCE, TOPIC, batch_at, cluster, create_topic, produce_answer, produce_request, read_all};
+use crate::codec::{Message, Reader};
+use crate::io::disk::Disk;
+use crate::io::simulated_disk::Crash;
+use crate::model::{ApiKey, ErrorCode, TimestampMs};
+use crate::wire::api::{alter_replica_log_dirs, describe_log_dirs};
+
+const DIRECTORIES: [&str; 2] = ["data", "other"];
+const TWO: (&str, &str) = ("log.dirs", "data,other");
+const EVERY_WRITE_IS_SYNCED: (&str, &str) = ("log.flush.interval.messages", "1");
+/// Steps in which everything here happens that is to happen.
+const PATIENCE_STEPS: u64 = 50_000;
+const RECORDS: i32 = 12;
+
+fn produce(cluster: &SharedCluster, partition: i32, sequence: i32) -> i16 {
+    let mut client = Client::connect(&cluster.borrow());
+    let records = batch_at(TimestampMs(1_767_225_600_000), 5, sequence, 1, 300);
+    produce_answer(&client.call(cluster, ApiKey::Produce, PRODUCE, &produce_request(partition, &records, -1))).0
+}
+
+fn move_to(cluster: &SharedCluster, directory: &str, topic: &str, partition: i32) -> i16 {
+    let mut client = Client::connect(&cluster.borrow());
+    let topics =
+        vec![alter_replica_log_dirs::AlterReplicaLogDirTopic { name: topic.into(), partitions: vec![partition] }];
+    let dirs = vec![alter_replica_log_dirs::AlterReplicaLogDir { path: directory.into(), topics }];
+    let request = alter_replica_log_dirs::Request { dirs };
+    let answer = client.call(cluster, ApiKey::AlterReplicaLogDirs, 2, &request);
+    let response = alter_replica_log_dirs::Response::decode(&mut Reader::new(&answer), 2).unwrap();
+    response.results[0].partitions[0].error_code
+}
+
+/// Error of each directory, and its partitions of the topic: number and whether it is a future one.
+fn describe(cluster: &SharedCluster) -> Vec<(i16, Vec<(i32, bool)>)> {
+    let mut client = Client::connect(&cluster.borrow());
+    let answer = client.call(cluster, ApiKey::DescribeLogDirs, 4, &describe_log_dirs::Request { topics: None });
+    let response = describe_log_dirs::Response::decode(&mut Reader::new(&answer), 4).unwrap();
+    let told = |result: &describe_log_dirs::DescribeLogDirsResult<'_>| {
+        let partitions = result.topics.iter().flat_map(|topic| topic.partitions.iter());
+        (result.error_code, partitions.map(|p| (p.partition_index, p.is_future_key)).collect())
+    };
+    response.results.iter().map(told).collect()
+}
+
+/// The one directory that has the partition.
+fn home_of(cluster: &Cluster, partition: i32) -> usize {
+    let has = |at: &usize| cluster.disk.exists(&Path::new(DIRECTORIES[*at]).join(format!("{TOPIC}-{partition}")));
+    let homes: Vec<_> = (0..DIRECTORIES.len()).filter(has).collect();
+    assert_eq!(homes.len(), 1, "the partition has one directory");
+    homes[0]
+}
+
+fn is_moving(cluster: &Cluster) -> bool {
+    cluster.view().is_some_and(|view| view.futures().next().is_some())
+}
+
+/// What the metadata says is what is on disk.
+fn check_assignment(cluster: &Cluster, partition: i32) {
+    let view = cluster.view().expect("it runs");
+    let topic = view.topic(TOPIC).unwrap();
+    let broker = view.image.brokers().next().unwrap();
+    let assigned = topic.partition(partition).unwrap().directories[0];
+    assert_eq!(assigned, broker.log_dirs[home_of(cluster, partition)]);
+}
+
+fn check_records(cluster: &SharedCluster, partition: i32, at_least: i32) {
+    let values: Vec<String> = read_all(cluster, partition).into_iter().map(|(_, value)| value).collect();
+    let numbers: Vec<i32> = values.iter().map(|value| value.split(':').nth(1).unwrap().parse().unwrap()).collect();
+    assert!(numbers.len() as i32 >= at_least, "{} of {at_least} records", numbers.len());
+    assert!(numbers.iter().enumerate().all(|(at, number)| at as i32 == *number), "{numbers:?}");
+}
+
+fn start(seed: u64) -> SharedCluster {
+    let small = ("log.segment.bytes", "1048576");
+    let cluster = cluster(seed, &[TWO, EVERY_WRITE_IS_SYNCED, small, ("log.initial.task.delay.ms", "100000")]);
+    create_topic(&cluster, 1);
+    (0..RECORDS).for_each(|sequence| assert_eq!(produce(&cluster, 0, sequence), 0));
+    cluster
+}
+
+#[test]
+fn a_log_moves_while_it_is_written_to() {
+    let cluster = start(31);
+    let from = home_of(&cluster.borrow(), 0);
+    assert_eq!(move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0), 0);
+    let mut sequence = RECORDS;
+    while is_moving(&cluster.borrow()) {
+        // A producer that is told to ask again does.
+        if produce(&cluster, 0, sequence) == 0 {
+            sequence += 1;
+        }
+    }
+    assert_eq!(home_of(&cluster.borrow(), 0), 1 - from);
+    check_assignment(&cluster.borrow(), 0);
+    assert_eq!(produce(&cluster, 0, sequence), 0);
+    check_records(&cluster, 0, sequence + 1);
+    assert_eq!(produce(&cluster, 0, sequence), 0, "a repetition is known");
+    check_records(&cluster, 0, sequence + 1);
+    let told = describe(&cluster);
+    assert_eq!((told[1 - from].1.as_slice(), told[from].1.len()), ([(0, false)].as_slice(), 0));
+    assert_eq!(move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0), 0, "it is there");
+    assert_eq!(move_to(&cluster, "elsewhere", TOPIC, 0), ErrorCode::LogDirNotFound.code());
+    assert_eq!(move_to(&cluster, "data", "missing", 0), ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(move_to(&cluster, "data", &"t".repeat(240), 0), ErrorCode::InvalidTopicException.code());
+    cluster.borrow_mut().crash(Crash::Power);
+    cluster.borrow_mut().restart();
+    check_records(&cluster, 0, sequence + 1);
+}
+
+#[test]
+fn a_partition_is_made_where_somebody_wanted_it() {
+    let cluster = cluster(32, &[TWO]);
+    assert_eq!(move_to(&cluster, "other", TOPIC, 0), ErrorCode::UnknownTopicOrPartition.code());
+    assert_eq!(move_to(&cluster, "other", TOPIC, 1), ErrorCode::UnknownTopicOrPartition.code());
+    create_topic(&cluster, 2);
+    for partition in [0, 1] {
+        assert_eq!(home_of(&cluster.borrow(), partition), 1);
+        check_assignment(&cluster.borrow(), partition);
+    }
+}
+
+/// The broker crashes after each single operation on the disk that a move takes, with and without the power.
+#[test]
+fn a_move_survives_a_crash_at_every_step() {
+    let cluster = start(33);
+    let from = home_of(&cluster.borrow(), 0);
+    let before = cluster.borrow().disk.operations();
+    assert_eq!(move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0), 0);
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
+    let operations = cluster.borrow().disk.operations() - before;
+    assert!(operations > 20, "{operations} operations");
+    for left in 0..=operations {
+        for crash in [Crash::Process, Crash::Power, Crash::Torn { seed: left + 1 }] {
+            crash_in_a_move(left, crash);
+        }
+    }
+}
+
+fn crash_in_a_move(left: u64, crash: Crash) {
+    let cluster = start(33);
+    let from = home_of(&cluster.borrow(), 0);
+    cluster.borrow().disk.limit_operations(Some(left));
+    let code = move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0);
+    for _ in 0..200 {
+        cluster.borrow_mut().step();
+    }
+    cluster.borrow_mut().crash(crash);
+    cluster.borrow().disk.limit_operations(None);
+    cluster.borrow_mut().restart();
+    check_records(&cluster, 0, RECORDS);
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
+    check_records(&cluster, 0, RECORDS);
+    check_assignment(&cluster.borrow(), 0);
+    assert_eq!(produce(&cluster, 0, RECORDS), 0, "{left} operations, {crash:?}, {code}");
+    check_records(&cluster, 0, RECORDS + 1);
+    let home = home_of(&cluster.borrow(), 0);
+    assert!(code != 0 || home == from || home == 1 - from);
+}
+
+#[test]
+fn one_directory_fails_and_the_other_serves() {
+    let cluster = cluster(34, &[TWO, EVERY_WRITE_IS_SYNCED]);
+    create_topic(&cluster, 4);
+    let gone: Vec<i32> = (0..4).filter(|partition| home_of(&cluster.borrow(), *partition) == 1).collect();
+    assert_eq!(gone.len(), 2, "each directory gets as many");
+    (0..4).for_each(|partition| assert_eq!(produce(&cluster, partition, 0), 0));
+    let other = Path::new("other");
+    cluster.borrow().disk.break_below(other, Some(ErrorKind::ReadOnlyFilesystem));
+    let check = |sequence: i32| {
+        for partition in 0..4 {
+            let expected = if gone.contains(&partition) { ErrorCode::KafkaStorageError.code() } else { 0 };
+            assert_eq!(produce(&cluster, partition, sequence), expected);
+        }
+        let told: Vec<i16> = describe(&cluster).into_iter().map(|(error, _)| error).collect();
+        assert_eq!(told, [0, ErrorCode::KafkaStorageError.code()]);
+        assert_eq!(move_to(&cluster, "other", TOPIC, 0), ErrorCode::KafkaStorageError.code());
+        let view = cluster.borrow().view().expect("the rest goes on");
+        assert_eq!(view.image.brokers().next().unwrap().log_dirs.len(), 1, "the cluster knows");
+    };
+    check(1);
+    // Started with the directory as bad as it was.
+    cluster.borrow_mut().crash(Crash::Power);
+    cluster.borrow_mut().restart();
+    check(2);
+    cluster.borrow().disk.break_below(other, None);
+    check(3);
+    cluster.borrow_mut().crash(Crash::Power);
+    cluster.borrow_mut().restart();
+    for partition in 0..4 {
+        let taken = if gone.contains(&partition) { 1 } else { 4 };
+        check_records(&cluster, partition, taken);
+        assert_eq!(produce(&cluster, partition, taken), 0);
+        check_assignment(&cluster.borrow(), partition);
+    }
+}
+
+#[test]
+fn without_the_metadata_log_nothing_goes_on() {
+    let cluster = cluster(35, &[TWO]);
+    create_topic(&cluster, 2);
+    cluster.borrow().disk.break_below(Path::new("data"), Some(ErrorKind::ReadOnlyFilesystem));
+    let in_data = (0..2).find(|partition| home_of_before(&cluster, *partition) == 0).unwrap();
+    assert_eq!(produce(&cluster, in_data, 0), ErrorCode::KafkaStorageError.code());
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| cluster.view().is_none());
+}
+
+/// As [`home_of`], where a directory cannot be asked any more.
+fn home_of_before(cluster: &SharedCluster, partition: i32) -> usize {
+    let view = cluster.borrow().view().expect("it runs");
+    let partition = view.partition_by_name(TOPIC, partition).unwrap();
+    usize::from(partition.log.directory().starts_with("other"))
+}
