@@ -19,35 +19,33 @@
 //!
 //! A resource is a topic, `broker/1`, or `broker/` for all brokers' default.
 
-use crate::batch::{Incoming, Record};
 use crate::produce::number;
 use crate::session::{Session, show_bytes, show_error};
+use compat_tests::batch::{Incoming, Record};
+use compat_tests::broker::Peer;
 use compat_tests::raw::{self, text};
 use compat_tests::{Context, Result, bail};
 use kafka_protocol::messages::alter_configs_request as replace;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
-use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use kafka_protocol::messages::incremental_alter_configs_request as incremental;
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 use kafka_protocol::messages::offset_for_leader_epoch_request::{OffsetForLeaderPartition, OffsetForLeaderTopic};
 use kafka_protocol::messages::{
-    AlterConfigsRequest, BrokerId, CreateTopicsRequest, DeleteRecordsRequest, DescribeConfigsRequest, FetchRequest,
-    IncrementalAlterConfigsRequest, InitProducerIdRequest, ListOffsetsRequest, ListOffsetsResponse,
-    OffsetForLeaderEpochRequest, ProducerId,
+    AlterConfigsRequest, BrokerId, CreateTopicsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest,
+    InitProducerIdRequest, ListOffsetsRequest, ListOffsetsResponse, OffsetForLeaderEpochRequest, ProducerId,
 };
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use std::fs;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const UNKNOWN_OPERATION: i8 = 9;
 const LIST_OFFSETS: i16 = 2;
 /// The newest version of ListOffsets; the crate knows one less, which has the same fields.
 const NEWEST_LIST_OFFSETS: i16 = 11;
-const FETCH_BYTES: i32 = 50 << 20;
 /// The times that a partition waits for its leader.
 const PASSING: &[i16] = &[3, 5, 6];
 
@@ -193,7 +191,7 @@ impl Session {
         self.say(format!("from {start} to {end}"));
         let mut next = start;
         while next < end {
-            let found = self.fetch(topic, next)?;
+            let found = self.raw.fetch(topic, next)?;
             if found.error_code != 0 {
                 self.say(format!("at {next}: {}", show_error(found.error_code)));
                 return Ok(());
@@ -239,28 +237,8 @@ impl Session {
         line
     }
 
-    fn fetch(&mut self, topic: &str, offset: i64) -> Result<PartitionData> {
-        let asked = FetchPartition::default()
-            .with_partition(0)
-            .with_current_leader_epoch(-1)
-            .with_fetch_offset(offset)
-            .with_log_start_offset(-1)
-            .with_partition_max_bytes(FETCH_BYTES);
-        let named = FetchTopic::default().with_topic(raw::topic_name(topic)).with_partitions(vec![asked]);
-        let request = FetchRequest::default()
-            .with_replica_id(BrokerId(-1))
-            .with_max_wait_ms(0)
-            .with_min_bytes(0)
-            .with_max_bytes(FETCH_BYTES)
-            .with_session_epoch(-1)
-            .with_topics(vec![named]);
-        let response = self.raw.call(&request, 11)?;
-        let topic = response.responses.into_iter().next().context("no topic in the answer")?;
-        topic.partitions.into_iter().next().context("no partition in the answer")
-    }
-
     fn fetch_once(&mut self, topic: &str, offset: i64) -> Result<()> {
-        let found = self.fetch(topic, offset)?;
+        let found = self.raw.fetch(topic, offset)?;
         let (start, end, stable) = (found.log_start_offset, found.high_watermark, found.last_stable_offset);
         let mut bytes = found.records.unwrap_or_default();
         let first = Incoming::take(&mut bytes)?.map_or("nothing".into(), |batch| batch.base_offset.to_string());
@@ -325,15 +303,9 @@ impl Session {
     }
 
     fn delete_records(&mut self, topic: &str, offset: i64) -> Result<()> {
-        let asked = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
-        let named = DeleteRecordsTopic::default().with_name(raw::topic_name(topic)).with_partitions(vec![asked]);
-        let request = DeleteRecordsRequest::default().with_topics(vec![named]).with_timeout_ms(30_000);
         for version in 0..=2 {
-            let response = self.raw.call(&request, version)?;
-            let found = response.topics.first().and_then(|topic| topic.partitions.first()).context("no answer")?;
-            let line =
-                format!("{offset} v{version}: {} low watermark {}", show_error(found.error_code), found.low_watermark);
-            self.say(line);
+            let (error, low_watermark) = self.raw.delete_records(topic, offset, version)?;
+            self.say(format!("{offset} v{version}: {} low watermark {low_watermark}", show_error(error)));
         }
         Ok(())
     }
@@ -367,6 +339,12 @@ impl Session {
     }
 
     fn alter(&mut self, resource: &str, words: &[&str]) -> Result<()> {
+        let (error, message) = self.alter_once(resource, words)?;
+        self.say(with_message(error, message));
+        if error == 0 { self.settle() } else { Ok(()) }
+    }
+
+    fn alter_once(&mut self, resource: &str, words: &[&str]) -> Result<(i16, Option<String>)> {
         let (resource_type, resource_name) = resource_of(resource);
         let config = |word: &&str| {
             let (operation, rest) = word.split_once(':').context("no operation")?;
@@ -374,7 +352,7 @@ impl Session {
             let (key, value) = rest.split_once('=').map_or((rest, None), |(key, value)| (key, Some(text(value))));
             Ok(incremental::AlterableConfig::default()
                 .with_name(text(key))
-                .with_config_operation(operation.map_or(9, |at| at as i8))
+                .with_config_operation(operation.map_or(UNKNOWN_OPERATION, |at| at as i8))
                 .with_value(value))
         };
         let resource = incremental::AlterConfigsResource::default()
@@ -383,9 +361,32 @@ impl Session {
             .with_configs(words.iter().map(config).collect::<Result<Vec<_>>>()?);
         let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
         let response = self.raw.call(&request, 1)?;
-        let found = response.responses.first().context("no answer")?;
-        let message = found.error_message.as_ref().map(|text| text.to_string());
-        self.say(with_message(found.error_code, message));
+        let found = response.responses.into_iter().next().context("no answer")?;
+        Ok((found.error_code, found.error_message.map(|text| text.to_string())))
+    }
+
+    /// Apache Kafka answers a change before it obeys it. Changes are obeyed in their order, each with its image of the
+    /// metadata: once a later change can be seen, an earlier one is in force. Klamm's is when it answers.
+    fn settle(&mut self) -> Result<()> {
+        if self.place.peer == Peer::Klamm {
+            return Ok(());
+        }
+        let (topic, mut count) = self.sentinel.clone();
+        if count == 0 {
+            self.raw.try_create_topic(&topic, 1, &[])?;
+        }
+        // The first is seen while the change before may still be carried out, the second is not.
+        for _ in 0..2 {
+            count += 1;
+            let change = format!("set:flush.ms={count}");
+            self.until("a change that can be seen", |session| {
+                session.alter_once(&topic, &[&change])?;
+                let seen = session.describe_once(&topic, Some(vec![text("flush.ms")]))?;
+                let value = seen.configs.first().and_then(|config| config.value.clone());
+                Ok((value == Some(text(&count.to_string()))).then_some(()))
+            })?;
+        }
+        self.sentinel = (topic, count);
         Ok(())
     }
 
@@ -402,21 +403,23 @@ impl Session {
         let request = AlterConfigsRequest::default().with_resources(vec![resource]);
         let response = self.raw.call(&request, 2)?;
         let found = response.responses.first().context("no answer")?;
-        let message = found.error_message.as_ref().map(|text| text.to_string());
-        self.say(with_message(found.error_code, message));
-        Ok(())
+        let (error, message) = (found.error_code, found.error_message.as_ref().map(|text| text.to_string()));
+        self.say(with_message(error, message));
+        if error == 0 { self.settle() } else { Ok(()) }
     }
 
-    fn describe(&mut self, resource: &str, keys: &[&str]) -> Result<()> {
+    fn describe_once(&mut self, resource: &str, keys: Option<Vec<StrBytes>>) -> Result<DescribeConfigsResult> {
         let (resource_type, resource_name) = resource_of(resource);
-        let keys = (keys != ["all"]).then(|| keys.iter().map(|key| text(key)).collect());
         let resource = DescribeConfigsResource::default()
             .with_resource_type(resource_type)
             .with_resource_name(resource_name)
             .with_configuration_keys(keys);
         let request = DescribeConfigsRequest::default().with_resources(vec![resource]).with_include_synonyms(true);
-        let response = self.raw.call(&request, 4)?;
-        let found = response.results.into_iter().next().context("no answer")?;
+        self.raw.call(&request, 4)?.results.into_iter().next().context("no answer")
+    }
+
+    fn describe(&mut self, resource: &str, keys: &[&str]) -> Result<()> {
+        let found = self.describe_once(resource, Some(keys.iter().map(|key| text(key)).collect()))?;
         let shown = |value: Option<StrBytes>| value.map_or("null".into(), |value| value.to_string());
         self.say(with_message(found.error_code, found.error_message.map(|text| text.to_string())));
         let mut configs = found.configs;
@@ -426,13 +429,9 @@ impl Session {
                 format!("{}={} ({})", synonym.name.as_str(), shown(synonym.value), synonym.source)
             };
             let synonyms: Vec<String> = config.synonyms.into_iter().map(synonym).collect();
-            let flags = format!(
-                "{}{}",
-                ["", " read-only"][usize::from(config.read_only)],
-                ["", " sensitive"][usize::from(config.is_sensitive)]
-            );
+            let flag = if config.read_only { " read-only" } else { "" };
             let line = format!(
-                "{}={} ({}){flags} {}",
+                "{}={} ({}){flag} {}",
                 config.name.as_str(),
                 shown(config.value),
                 config.config_source,

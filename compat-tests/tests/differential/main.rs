@@ -8,7 +8,6 @@
 //! chance.
 
 mod accepted;
-mod batch;
 mod commands;
 mod pair;
 mod produce;

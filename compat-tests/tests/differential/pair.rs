@@ -1,6 +1,6 @@
 //! The two brokers, and the comparison of what they answered.
 
-use crate::accepted::ACCEPTED;
+use crate::accepted::{ACCEPTED, without_messages};
 use crate::session::{Answered, Session};
 use compat_tests::broker::{self, Broker, Peer, Setup};
 use compat_tests::{Context, Result, bail, ensure};
@@ -38,6 +38,7 @@ pub struct Place {
     pub data: PathBuf,
     pub zero_ms: i64,
     pub began_ms: i64,
+    pub peer: Peer,
 }
 
 impl Pair {
@@ -61,8 +62,13 @@ fn keep_brokers(started: &Sender<[Place; 2]>, end: &Receiver<PathBuf>) -> Result
     let subject = Broker::start(&subject.with(SETTINGS))?;
     let reference = Broker::start(&Setup::kafka().with(SETTINGS))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
-    let place =
-        |broker: &Broker| Place { port: broker.port(), data: broker.data(), zero_ms: began_ms - BEFORE_MS, began_ms };
+    let place = |broker: &Broker| Place {
+        port: broker.port(),
+        data: broker.data(),
+        zero_ms: began_ms - BEFORE_MS,
+        began_ms,
+        peer: broker.setup().peer,
+    };
     started.send([place(&reference), place(&subject)])?;
     if let Ok(keep) = end.recv() {
         subject.finish(Some(&keep.join("differential")))?;
@@ -79,7 +85,7 @@ pub fn compare(pair: &Mutex<Option<Pair>>, name: &'static str, script: &'static 
         }
         pair.as_ref().expect("started").places.clone()
     };
-    let run = |place: Place| thread::spawn(move || Session::new(place)?.run(script));
+    let run = |place: Place| thread::spawn(move || Session::new(place, name)?.run(script));
     let [reference, subject] = places.map(run).map(|thread| thread.join().expect("no panic"));
     let (reference, subject) = (reference.context("Apache Kafka")?, subject.context("the broker under test")?);
     judge(name, &reference, &subject)
@@ -95,8 +101,12 @@ fn judge(name: &str, reference: &[Answered], subject: &[Answered]) -> Result<()>
     if std::env::var_os("KLAMM_TRACE").is_some() {
         reference.iter().for_each(|answered| println!("{}", answered.show()));
     }
-    for (theirs, ours) in reference.iter().zip(subject).filter(|(theirs, ours)| theirs != ours) {
-        match accepted.iter().position(|accepted| theirs.command.starts_with(accepted.command)) {
+    let differ = |theirs: &Answered, ours: &Answered| match without_messages(theirs, ours) {
+        (theirs, ours) if is_peer => theirs != ours,
+        _ => theirs != ours,
+    };
+    for (theirs, ours) in reference.iter().zip(subject).filter(|(theirs, ours)| differ(theirs, ours)) {
+        match accepted.iter().position(|accepted| begins(&theirs.command, accepted.command)) {
             Some(at) => used[at] = true,
             None => found.push(difference(theirs, ours)),
         }
@@ -108,6 +118,11 @@ fn judge(name: &str, reference: &[Answered], subject: &[Answered]) -> Result<()>
         bail!("{} differences\n{}", found.len(), found.join("\n"));
     }
     Ok(())
+}
+
+/// Whether a command begins with these words.
+fn begins(command: &str, words: &str) -> bool {
+    command.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// The command, and the lines that only one of the two has.

@@ -6,9 +6,9 @@
 //! [`Outgoing`]. A record is `key:value[@time][;header=value ...]`; `-` is null, `a*1000` a thousand letters, nothing an
 //! empty text.
 
-use crate::batch::{CODECS, Outgoing, Record};
 use crate::session::{Session, show_error};
 use bytes::Bytes;
+use compat_tests::batch::{CODECS, Outgoing, Record};
 use compat_tests::raw;
 use compat_tests::{Context, Result, bail};
 use kafka_protocol::messages::ProduceRequest;

@@ -30,6 +30,8 @@ pub struct Session {
     pub producers: HashMap<String, i64>,
     /// The answer to the command that runs.
     pub lines: Vec<String>,
+    /// A topic for [`Session::settle`] and how often it was changed.
+    pub sentinel: (String, i64),
 }
 
 /// How long a pause is between two looks at something that takes its time.
@@ -37,9 +39,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 const HOUR_MS: i64 = 3_600_000;
 
 impl Session {
-    pub fn new(place: Place) -> Result<Session> {
+    pub fn new(place: Place, name: &str) -> Result<Session> {
         let raw = Raw::connect(place.port)?;
-        Ok(Session { place, raw, producers: HashMap::new(), lines: Vec::new() })
+        Ok(Session {
+            place,
+            raw,
+            producers: HashMap::new(),
+            lines: Vec::new(),
+            sentinel: (format!("sentinel-{name}"), 0),
+        })
     }
 
     pub fn run(mut self, script: &str) -> Result<Vec<Answered>> {

@@ -1,8 +1,8 @@
-//! Record batches as scripts write them and as traces show them: every field of a batch that is sent can be wrong, and a
-//! batch that was read is shown field by field.
+//! Record batches with keys, headers and codecs: every field of one that is sent can be wrong, and every field of one that
+//! was read can be seen.
 
+use crate::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
-use compat_tests::{Context, Result, bail, ensure};
 use kafka_protocol::compression::{Compressor, Decompressor, Gzip, Lz4, Snappy, Zstd};
 
 pub const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
