@@ -95,7 +95,7 @@ impl Session {
         }
         for error in &found.record_errors {
             let message = error.batch_index_error_message.as_ref().map(|text| text.as_str());
-            line += &format!(" [{}: {}]", error.batch_index, self.without_numbers(message.unwrap_or("null")));
+            line += &format!(" [{} \"{}\"]", error.batch_index, self.without_numbers(message.unwrap_or("null")));
         }
         if let Some(message) = &found.error_message {
             line += &format!(" \"{}\"", self.without_numbers(message));
