@@ -8,10 +8,12 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::config::{Config, Layers};
+use crate::io::disk::Disk;
 use crate::io::driver::Driver;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{Instant, Offset, TimestampMs};
+use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
 use crate::replication::coordinators::keeper::{Errand, Keeper};
@@ -30,17 +32,22 @@ const STEP: Duration = Duration::from_micros(200);
 thread_local! {
     /// What the world's clock says, for those who are given a function to ask.
     static WALL: Cell<TimestampMs> = const { Cell::new(TimestampMs(0)) };
+    static NOW: Cell<Instant> = const { Cell::new(Instant(0)) };
 }
 
 fn wall() -> TimestampMs {
     WALL.get()
 }
 
+fn now() -> Instant {
+    NOW.get()
+}
+
 /// Identifiers need not be unguessable here, only different from each other: every thread counts its own.
 fn counted() -> [u8; 16] {
     thread_local!(static COUNT: RefCell<u128> = const { RefCell::new(0) });
     COUNT.with_borrow_mut(|count| {
-        *count += 0x0101_0101_0101_0101_0101_0101_0101_0101;
+        *count = count.wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101);
         count.to_be_bytes()
     })
 }
@@ -133,6 +140,7 @@ impl Cluster {
 
     fn show_time(&self) {
         WALL.set(self.world.wall());
+        NOW.set(self.world.now());
         self.disk.set_time(self.world.wall());
     }
 
@@ -167,6 +175,14 @@ impl Cluster {
         if !errands.is_empty() || running.keeper_due <= now {
             running.keeper_due = running.keeper.step(errands, now).unwrap_or(Instant::NEVER);
         }
+    }
+
+    /// The cleaner as a start finds it, to be turned by hand.
+    pub(super) fn open_cleaner(&self) -> Cleaner {
+        let running = self.running.as_ref().expect("it runs");
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let surroundings = cleaning::Surroundings { now, wall, random: counted };
+        Cleaner::open(&disk, &self.config, running.controller.published(), surroundings).expect("it is enabled")
     }
 
     pub(super) fn recovery_point(&self, topic: &str, index: i32) -> Offset {

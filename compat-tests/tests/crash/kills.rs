@@ -165,7 +165,7 @@ fn start(broker: &mut Broker, figures: &mut Figures) -> Result<()> {
 /// A clean stop, so that all of the files can be judged; then everything that was acknowledged.
 fn look(broker: &mut Broker, loaders: &[Loader], figures: &mut Figures) -> Result<()> {
     if broker.setup().peer == Peer::Klamm {
-        broker.stop()?;
+        broker.stop_under_load()?;
         dump_log::check_all(&broker.data())?;
         start(broker, figures)?;
         figures.looks += 1;
