@@ -20,7 +20,11 @@ pub struct Suite {
     /// Where the directories of the brokers wait for the last look.
     written: Arc<tempfile::TempDir>,
     finally: Option<Finally>,
+    threads: usize,
 }
+
+/// Tests at a time: the machines that run this have two cores, and a broker and a client share them.
+const THREADS: usize = 2;
 
 /// Both back ends with one and with two shards.
 pub const ALL: &[(&str, u32)] = &[("uring", 1), ("uring", 2), ("epoll", 1), ("epoll", 2)];
@@ -32,7 +36,7 @@ pub const ONE: &[(&str, u32)] = &[("uring", 2)];
 impl Suite {
     pub fn new(name: &'static str) -> Suite {
         let written = tempfile::Builder::new().prefix("klamm-written-").tempdir().expect("a temporary directory");
-        Suite { name, trials: Vec::new(), written: Arc::new(written), finally: None }
+        Suite { name, trials: Vec::new(), written: Arc::new(written), finally: None, threads: THREADS }
     }
 
     /// Adds a test whose brokers are another's matter: see [`Suite::finally`].
@@ -42,6 +46,12 @@ impl Suite {
     {
         let failed = |error| Failed::from(format!("{error:#}"));
         self.trials.push(Trial::test(name, move || body().map_err(failed)));
+        self
+    }
+
+    /// For tests that mostly wait.
+    pub fn at_once(mut self, threads: usize) -> Suite {
+        self.threads = threads;
         self
     }
 
@@ -88,8 +98,7 @@ impl Suite {
     /// Runs everything; the exit code is 0 only if something ran and nothing failed.
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
-        // Two at a time: the machines that run this have two cores, and a broker and a client share them.
-        arguments.test_threads.get_or_insert(2);
+        arguments.test_threads.get_or_insert(self.threads);
         let listing = arguments.list;
         let conclusion = libtest_mimic::run(&arguments, self.trials);
         if listing {

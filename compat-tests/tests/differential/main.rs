@@ -39,5 +39,5 @@ fn main() -> ExitCode {
         let pair = Arc::clone(&pair);
         suite = suite.plain(name, move || pair::compare(&pair, name, script));
     }
-    suite.finally(move |keep| pair::finish(&pair, keep)).run()
+    suite.at_once(4).finally(move |keep| pair::finish(&pair, keep)).run()
 }
