@@ -18,7 +18,7 @@ const STARTED: &str = "Kafka Server started";
 /// How klamm's log names a bound address.
 const ADDRESS: &str = "address=127.0.0.1:";
 /// A start may have to recover a log; beyond this it hangs.
-const START_WITHIN: Duration = Duration::from_secs(60);
+const START_WITHIN: Duration = Duration::from_secs(180);
 /// Klamm's promise for SIGTERM.
 const KLAMM_STOPS_WITHIN: Duration = Duration::from_secs(1);
 const KAFKA_STOPS_WITHIN: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use compat_tests::clients::Client;
 use compat_tests::raw::{Batch, PATIENCE, Raw};
 use compat_tests::records::{self, Record};
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Context, Result, ensure};
+use compat_tests::{Context, Result, bail, ensure};
 use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -40,6 +40,8 @@ const SNAPSHOTS: &[(&str, &str)] = &[
     ("metadata.log.max.record.bytes.between.snapshots", "1000"),
 ];
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
+/// INVALID_REPLICATION_FACTOR: fewer brokers than replicas.
+const NO_BROKER_FOR_IT: i16 = 38;
 /// The times that a broker waits to be led again: not leader, not available yet.
 const PASSING: &[i16] = &[3, 5, 6];
 
@@ -232,7 +234,16 @@ impl Sequence {
 
 /// Creates a topic that keeps everything, whatever its records' timestamps say.
 fn create(raw: &mut Raw, topic: &str, configs: &[(&str, &str)]) -> Result<[u8; 16]> {
-    raw.create_topic(topic, 1, &[&[("retention.ms", "-1")], configs].concat())?;
+    let configs = [&[("retention.ms", "-1")], configs].concat();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match raw.try_create_topic(topic, 1, &configs)? {
+            0 => break,
+            // Apache Kafka's controller has just fenced its broker for want of heartbeats: the machine is busy.
+            NO_BROKER_FOR_IT if Instant::now() < deadline => {}
+            error => bail!("CreateTopics {topic}: error {error}"),
+        }
+    }
     await_leader(raw, topic)?;
     raw.topic_id(topic)
 }
