@@ -5,8 +5,9 @@
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
-#   clients  kcat librdkafka java tools clients ring big_file crash disk_trouble directories bad_input (see compat-tests/README.md)
-#   extra    big (100 MB through every codec), only when named
+#   clients  kcat librdkafka java tools clients ring big_file crash disk_trouble directories
+#            differential bad_input (see compat-tests/README.md)
+#   extra    big (100 MB through every codec), kills (200 times kill -9 under four producers), only when named
 #
 # Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
 # nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
@@ -14,8 +15,9 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-ALL="fmt clippy licences schemas codec assignors unit benches harness kcat librdkafka java tools clients ring big_file crash disk_trouble directories bad_input"
-CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash disk_trouble directories bad_input big "
+ALL="fmt clippy licences schemas codec assignors unit benches harness kcat librdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input"
+EXTRA="big kills"
+CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input big kills "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 
@@ -96,7 +98,9 @@ counted() {
 }
 
 client_suite() {
-    counted "$1" cargo test --locked --manifest-path compat-tests/Cargo.toml --test "$2"
+    local suite=$1 test=$2
+    shift 2
+    counted "$suite" cargo test --locked --manifest-path compat-tests/Cargo.toml --test "$test" "$@"
 }
 
 build_broker() {
@@ -127,14 +131,18 @@ run() {
     benches) check benches cargo bench --locked --profile dev --bench data_path -- --test ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib ;;
     big) KLAMM_BIG=1 client_suite big big_file ;;
+    kills)
+        KLAMM_KILLS=${KLAMM_KILLS:-200} client_suite kills crash -- four_producers
+        grep ' kills, ' "$logs/kills.log"
+        ;;
     *) client_suite "$1" "$1" ;;
     esac
 }
 
 for suite in ${*:-$ALL}; do
-    case " $ALL big " in
+    case " $ALL $EXTRA " in
     *" $suite "*) ;;
-    *) echo "no suite is called $suite; there are: $ALL big" >&2 && exit 2 ;;
+    *) echo "no suite is called $suite; there are: $ALL $EXTRA" >&2 && exit 2 ;;
     esac
 done
 

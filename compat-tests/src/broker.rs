@@ -353,7 +353,7 @@ impl Broker {
         Ok(())
     }
 
-    /// SIGTERM, then a clean end; how long it took.
+    /// SIGTERM, then a clean end; how long it took. Under load what is under way has to reach the platter first.
     pub fn stop_patiently(&mut self) -> Result<Duration> {
         self.assert_alive()?;
         let child = self.child.take().expect("alive");

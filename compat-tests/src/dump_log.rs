@@ -14,6 +14,8 @@ const CLASS: &str = "org.apache.kafka.tools.DumpLogSegments";
 const DEADLINE: Duration = Duration::from_secs(600);
 /// A topic of this name holds what a broker may accept although the tool dislikes it.
 pub const UNJUDGED: &str = "unjudged";
+/// What it prints, followed by the segment, above the offsets that do not follow each other.
+const GAPS: &str = "Non-consecutive offsets in";
 /// What the tool prints about a batch whose checksum does not fit.
 const INVALID: &str = "isvalid: false";
 /// What it prints about bytes after the last whole batch.
@@ -97,9 +99,16 @@ fn judge(files: &[PathBuf], flags: &[&str]) -> Result<()> {
 /// at 0 non-consecutive ("-1 is followed by"), in Apache Kafka's own segments too.
 fn findings(complaints: &str) -> Vec<&str> {
     let first_of_segment = |line: &&str| line.trim_start().starts_with("-1 is followed by");
-    let mut lines: Vec<&str> =
-        complaints.lines().filter(|line| !is_noise(line)).filter(|line| !first_of_segment(line)).collect();
-    let is_head = |line: &str| line.starts_with("Non-consecutive offsets in");
+    let lines = complaints.lines().filter(|line| !is_noise(line)).filter(|line| !first_of_segment(line));
+    let is_head = |line: &str| line.starts_with(GAPS);
+    let mut compacted = false;
+    let mut lines: Vec<&str> = lines
+        .filter(|line| {
+            let path = line.strip_prefix(GAPS);
+            compacted = path.map_or(compacted && line.starts_with(' '), |path| may_have_gaps(Path::new(path.trim())));
+            !compacted
+        })
+        .collect();
     // A head with nothing left below it says nothing.
     let bare: Vec<bool> = (0..lines.len())
         .map(|i| is_head(lines[i]) && lines.get(i + 1).is_none_or(|next| !next.starts_with(' ')))
@@ -107,6 +116,15 @@ fn findings(complaints: &str) -> Vec<&str> {
     let mut bare = bare.into_iter();
     lines.retain(|_| !bare.next().unwrap_or(false));
     lines
+}
+
+/// Whether the cleaner has been at the log with this segment: then records are missing in it.
+fn may_have_gaps(segment: &Path) -> bool {
+    let partition = segment.parent().unwrap_or(segment);
+    let name = entry_name(partition).rsplit_once('-').map(|(topic, index)| format!("{topic} {index} "));
+    let Some(name) = name else { return false };
+    let checkpoint = fs::read_to_string(partition.with_file_name("cleaner-offset-checkpoint"));
+    checkpoint.unwrap_or_default().lines().any(|line| line.starts_with(&name))
 }
 
 /// Lines on stderr that are no finding: the logging library talking about itself.
@@ -125,5 +143,20 @@ mod tests {
         let real = format!("{head}\n  -1 is followed by 140\n  141 is followed by 143\n");
         assert_eq!(findings(&real), [head, "  141 is followed by 143"]);
         assert_eq!(findings("Mismatches in :/a/1.index\n"), ["Mismatches in :/a/1.index"]);
+    }
+
+    #[test]
+    fn gaps_in_a_compacted_log_are_no_finding() {
+        let data = tempfile::tempdir().unwrap();
+        let gaps = |partition: &str| {
+            let segment = data.path().join(partition).join("1.log");
+            format!("{GAPS} {}\n  1 is followed by 4\n", segment.display())
+        };
+        let complaints = format!("{}{}Mismatches in :x\n", gaps("a-b-0"), gaps("a-b-1"));
+        assert_eq!(findings(&complaints).len(), 5);
+        fs::write(data.path().join("cleaner-offset-checkpoint"), "0\n1\na-b 0 7\n").unwrap();
+        let left = findings(&complaints);
+        assert_eq!(left.len(), 3);
+        assert!(left[0].contains("a-b-1") && left[2].starts_with("Mismatches"));
     }
 }

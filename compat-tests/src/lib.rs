@@ -4,6 +4,7 @@
 //! of shards. With `KLAMM_PEER=kafka` the same tests run against Apache Kafka: that is how a test proves that it asks for
 //! what Kafka does, before it judges Klamm.
 
+pub mod batch;
 pub mod broker;
 pub mod cache;
 pub mod clients;

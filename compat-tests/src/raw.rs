@@ -5,12 +5,16 @@ use crate::broker::{self, Peer};
 use crate::{Context, Result, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::PartitionData;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, IncrementalAlterConfigsRequest,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, DeleteRecordsRequest, FetchRequest,
+    IncrementalAlterConfigsRequest,
     ListOffsetsRequest, MetadataRequest, ProduceRequest, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
@@ -22,6 +26,8 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// No answer in these tests is larger.
 const MAX_ANSWER: usize = 128 << 20;
+/// More than any test's partition holds.
+const FETCH_BYTES: i32 = 50 << 20;
 
 /// What came back on a connection.
 #[derive(PartialEq, Eq, Debug)]
@@ -197,6 +203,37 @@ impl Raw {
         let (error, offset) = self.offset(topic, partition, -1)?;
         ensure!(error == 0, "ListOffsets {topic}-{partition}: error {error}");
         Ok(offset)
+    }
+
+    /// What a partition holds from an offset on, as far as one answer goes.
+    pub fn fetch(&mut self, topic: &str, offset: i64) -> Result<PartitionData> {
+        let asked = FetchPartition::default()
+            .with_partition(0)
+            .with_current_leader_epoch(-1)
+            .with_fetch_offset(offset)
+            .with_log_start_offset(-1)
+            .with_partition_max_bytes(FETCH_BYTES);
+        let named = FetchTopic::default().with_topic(topic_name(topic)).with_partitions(vec![asked]);
+        let request = FetchRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_max_wait_ms(0)
+            .with_min_bytes(0)
+            .with_max_bytes(FETCH_BYTES)
+            .with_session_epoch(-1)
+            .with_topics(vec![named]);
+        let response = self.call(&request, 11)?;
+        let topic = response.responses.into_iter().next().context("no topic in the answer")?;
+        topic.partitions.into_iter().next().context("no partition in the answer")
+    }
+
+    /// DeleteRecords in partition 0; the error and the log's start.
+    pub fn delete_records(&mut self, topic: &str, offset: i64, version: i16) -> Result<(i16, i64)> {
+        let asked = DeleteRecordsPartition::default().with_partition_index(0).with_offset(offset);
+        let named = DeleteRecordsTopic::default().with_name(topic_name(topic)).with_partitions(vec![asked]);
+        let request = DeleteRecordsRequest::default().with_topics(vec![named]).with_timeout_ms(30_000);
+        let response = self.call(&request, version)?;
+        let found = response.topics.first().and_then(|topic| topic.partitions.first()).context("no answer")?;
+        Ok((found.error_code, found.low_watermark))
     }
 
     pub fn topic_id(&mut self, topic: &str) -> Result<[u8; 16]> {

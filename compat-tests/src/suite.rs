@@ -6,17 +6,25 @@
 use crate::broker::{self, Broker, Peer, Setup};
 use crate::{Result, dump_log};
 use libtest_mimic::{Arguments, Failed, Trial};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 type Body = fn(&mut Broker) -> Result<()>;
+/// Is called after the last test with the place for what its brokers wrote.
+type Finally = Box<dyn FnOnce(&Path) -> Result<()>>;
 
 pub struct Suite {
     name: &'static str,
     trials: Vec<Trial>,
     /// Where the directories of the brokers wait for the last look.
     written: Arc<tempfile::TempDir>,
+    finally: Option<Finally>,
+    threads: usize,
 }
+
+/// Tests at a time: the machines that run this have two cores, and a broker and a client share them.
+const THREADS: usize = 2;
 
 /// Both back ends with one and with two shards.
 pub const ALL: &[(&str, u32)] = &[("uring", 1), ("uring", 2), ("epoll", 1), ("epoll", 2)];
@@ -28,7 +36,29 @@ pub const ONE: &[(&str, u32)] = &[("uring", 2)];
 impl Suite {
     pub fn new(name: &'static str) -> Suite {
         let written = tempfile::Builder::new().prefix("klamm-written-").tempdir().expect("a temporary directory");
-        Suite { name, trials: Vec::new(), written: Arc::new(written) }
+        Suite { name, trials: Vec::new(), written: Arc::new(written), finally: None, threads: THREADS }
+    }
+
+    /// Adds a test whose brokers are another's matter: see [`Suite::finally`].
+    pub fn plain<F>(mut self, name: &str, body: F) -> Suite
+    where
+        F: FnOnce() -> Result<()> + Send + 'static,
+    {
+        let failed = |error| Failed::from(format!("{error:#}"));
+        self.trials.push(Trial::test(name, move || body().map_err(failed)));
+        self
+    }
+
+    /// For tests that mostly wait.
+    pub fn at_once(mut self, threads: usize) -> Suite {
+        self.threads = threads;
+        self
+    }
+
+    /// Ends what the tests shared, before the last look at what it wrote.
+    pub fn finally(mut self, end: impl FnOnce(&Path) -> Result<()> + 'static) -> Suite {
+        self.finally = Some(Box::new(end));
+        self
     }
 
     /// Adds a test that runs on each cell of `matrix`, with `overrides` in the broker's configuration.
@@ -68,14 +98,17 @@ impl Suite {
     /// Runs everything; the exit code is 0 only if something ran and nothing failed.
     pub fn run(self) -> ExitCode {
         let mut arguments = Arguments::from_args();
-        // Two at a time: the machines that run this have two cores, and a broker and a client share them.
-        arguments.test_threads.get_or_insert(2);
+        arguments.test_threads.get_or_insert(self.threads);
         let listing = arguments.list;
         let conclusion = libtest_mimic::run(&arguments, self.trials);
         if listing {
             return ExitCode::SUCCESS;
         }
         let (mut passed, mut failed) = (conclusion.num_passed, conclusion.num_failed);
+        if let Some(Err(error)) = self.finally.map(|end| end(self.written.path())) {
+            println!("the end: {error:#}");
+            failed += 1;
+        }
         if passed > 0 {
             match dump_log::check_all(self.written.path()) {
                 Ok(files) => {

@@ -84,15 +84,15 @@ fn append(
     index: i32,
     records: Option<&[u8]>,
 ) -> Result<(Arc<Partition>, Appended), Refused> {
-    if !(-1..=1).contains(&view.acks) {
-        return Err(ErrorCode::InvalidRequiredAcks.into());
-    }
     let version = request.head.version;
     let found = match version {
         TOPIC_ID_SINCE.. => context.view.partition_by_id(topic.topic_id, index),
         _ => context.view.partition_by_name(topic.name, index),
     };
     let partition = found?.clone();
+    if !(-1..=1).contains(&view.acks) {
+        return Err(ErrorCode::InvalidRequiredAcks.into());
+    }
     if partition.topic.starts_with("__")
         && context.view.is_internal(&partition.topic)
         && request.client_id != ADMIN_CLIENT_ID
@@ -164,6 +164,7 @@ fn answer_partition(partition: &PartitionResult) -> PartitionProduceResponse<'_>
             index,
             error_code: refused.error.code(),
             base_offset: Offset(-1).0,
+            log_start_offset: refused.log_start_offset.unwrap_or(Offset(-1)).0,
             record_errors: refused.record_errors.iter().map(record_error).collect(),
             error_message: refused.message.as_deref().map(Into::into),
             ..Default::default()

@@ -2,8 +2,8 @@
 //!
 //! The offset -1 means the high watermark. An offset beyond the high watermark or below 0 is OFFSET_OUT_OF_RANGE; one
 //! below the log's start changes nothing and is answered with the start that is. Internal topics and topics that are
-//! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the files
-//! behind it are unlinked by the housekeeping thread. Version 2 is flexible. The timeout has no meaning with one replica.
+//! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the segments
+//! below it go with the next look of the housekeeping thread (`log.retention.check.interval.ms`). Version 2 is flexible. The timeout has no meaning with one replica.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,8 +11,6 @@ use super::{Outcome, Request, State, effective};
 use crate::config::TopicConfig;
 use crate::metadata::topic_name;
 use crate::model::{ErrorCode, Offset};
-use crate::replication::hosting;
-use crate::replication::housekeeping::Chore;
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
 use crate::wire::api::delete_records::{
@@ -73,13 +71,10 @@ fn delete(context: &Context<'_>, topic: &str, asked: &DeleteRecordsPartition) ->
     if offset.0 < 0 || offset > high_watermark {
         return Err(ErrorCode::OffsetOutOfRange);
     }
-    let removal = partition.log.delete_records_before(offset).map_err(|failure| {
+    partition.log.delete_records_before(offset).map_err(|failure| {
         log::error!("cannot delete records of {}-{}: {failure}", partition.topic, partition.index);
         ErrorCode::KafkaStorageError
     })?;
-    if !removal.is_empty() {
-        context.shared.send_to_housekeeping(Chore::Unlink(removal, hosting::delete_delay(&config)));
-    }
     Ok(low_watermark(partition))
 }
 

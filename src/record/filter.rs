@@ -9,6 +9,9 @@ use crate::record::builder::{self, Codec, pack, write_record};
 use crate::record::header::Header;
 use crate::record::records::{Error, Record};
 
+/// `RecordBatch.NO_TIMESTAMP`
+const NO_TIMESTAMP: i64 = -1;
+
 /// What is left of a batch.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Filtered {
@@ -82,7 +85,7 @@ fn rebuild(mut header: Header, kept: &[(i64, Record<'_>)], horizon: Option<Times
 /// The bare header of a batch whose records are all gone: it keeps the place and the producer's last sequence
 /// (`DefaultRecordBatch.writeEmptyHeader`).
 pub fn without_records(mut header: Header) -> Vec<u8> {
-    header.base_timestamp = header.max_timestamp;
+    header.base_timestamp = NO_TIMESTAMP;
     header.records_count = 0;
     header.clear_other_attributes();
     pack(header, &[], Codec::NONE)
@@ -148,6 +151,10 @@ mod tests {
             prop_assert_eq!((old.producer_id, old.producer_epoch), (new.producer_id, new.producer_epoch));
             prop_assert_eq!((old.base_sequence, old.last_sequence()), (new.base_sequence, new.last_sequence()));
             prop_assert_eq!(old.timestamp_type(), new.timestamp_type());
+            if expected.is_empty() {
+                // Kafka's own empty batches, byte for byte.
+                prop_assert_eq!((new.base_timestamp, new.max_timestamp), (NO_TIMESTAMP, old.max_timestamp));
+            }
             let has_tombstone = expected.iter().any(|(_, r)| r.2.is_none());
             prop_assert_eq!(new.delete_horizon(), has_tombstone.then_some(TimestampMs(123_456)));
             if !expected.is_empty() {

@@ -179,6 +179,11 @@ fn only_batch(version: i16, bytes: &[u8]) -> Result<Batch<'_>, Refused> {
     }
 }
 
+/// Whether there is what a request must hold, whatever else may be wrong with it (`ProduceRequest.validateRecords`).
+pub fn is_one_batch(version: i16, bytes: &[u8]) -> bool {
+    only_batch(version, bytes).is_ok()
+}
+
 /// What is checked before anything in the batch is relied upon; the codec that it is packed with.
 fn check_intact(rules: &Rules, batch: &Batch<'_>) -> Result<CompressionType, Refused> {
     let base_offset = batch.header.base_offset;

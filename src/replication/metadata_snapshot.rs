@@ -244,7 +244,8 @@ pub fn clean(
         }
         kept_bytes -= size_of(old)? as i64;
         // The next snapshot is durable and stands for all that goes here.
-        log.delete_records_before(next.end_offset)?.run()?;
+        log.delete_records_before(next.end_offset)?;
+        log.unlink_below_start()?;
         disk.remove_file(old).map_err(Error::io("remove", old))?;
     }
     Ok(())

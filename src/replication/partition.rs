@@ -17,6 +17,9 @@ use crate::replication::watch::SharedShards;
 use crate::storage::AppendError;
 use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
 
+/// `RecordBatch.NO_PARTITION_LEADER_EPOCH`
+const NO_LEADER_EPOCH: i32 = -1;
+
 /// Why an append was refused: an answer of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refused {
@@ -24,17 +27,20 @@ pub struct Refused {
     pub message: Option<String>,
     /// Single records at fault (KIP-467).
     pub record_errors: Vec<RecordError>,
+    /// The log's start, where it was the log that refused.
+    pub log_start_offset: Option<Offset>,
 }
 
 impl From<ErrorCode> for Refused {
     fn from(error: ErrorCode) -> Refused {
-        Refused { error, message: None, record_errors: Vec::new() }
+        Refused { error, message: None, record_errors: Vec::new(), log_start_offset: None }
     }
 }
 
 impl From<validate::Refused> for Refused {
     fn from(refused: validate::Refused) -> Refused {
-        Refused { error: refused.error, message: Some(refused.message), record_errors: refused.record_errors }
+        let (message, record_errors) = (Some(refused.message), refused.record_errors);
+        Refused { message, record_errors, ..refused.error.into() }
     }
 }
 
@@ -118,7 +124,7 @@ impl Partition {
     pub fn check_leader_epoch(&self, epoch: i32) -> Result<(), ErrorCode> {
         let ours = self.leader_epoch().0;
         match epoch {
-            ..0 => Ok(()),
+            NO_LEADER_EPOCH => Ok(()),
             _ if epoch < ours => Err(ErrorCode::FencedLeaderEpoch),
             _ if epoch > ours => Err(ErrorCode::UnknownLeaderEpoch),
             _ => Ok(()),
@@ -128,6 +134,21 @@ impl Partition {
     /// Judges the records of a Produce request of `version` and takes them into the log's order. They are written by
     /// the next [`Partition::write_pending`].
     pub fn append(&self, version: i16, records: &[u8], now: TimestampMs) -> Result<Appended, Refused> {
+        self.try_append(version, records, now).map_err(|refused| {
+            // `ReplicaManager.appendRecordsToLeader` leaves the start out for these, `KafkaApis` for all that it
+            // refuses itself.
+            let is_left_out = matches!(
+                refused.error,
+                ErrorCode::CorruptMessage
+                    | ErrorCode::MessageTooLarge
+                    | ErrorCode::RecordListTooLarge
+                    | ErrorCode::KafkaStorageError
+            ) || !validate::is_one_batch(version, records);
+            Refused { log_start_offset: (!is_left_out).then(|| self.log.log_start_offset()), ..refused }
+        })
+    }
+
+    fn try_append(&self, version: i16, records: &[u8], now: TimestampMs) -> Result<Appended, Refused> {
         let accepted = validate::validate(&self.rules.load(), version, now, records)?;
         let mut stamped = Vec::new();
         let bytes = if accepted.is_stamped() {
@@ -414,10 +435,32 @@ mod tests {
     }
 
     #[test]
+    fn a_log_that_refuses_names_its_start() {
+        let partition = partition(i64::MAX);
+        let end = append(&partition);
+        partition.write_pending(NOW);
+        partition.log.delete_records_before(end).unwrap();
+        let mut builder = Builder::new(Options::default());
+        builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
+        let good = builder.build();
+        let start_for = |bytes: &[u8]| partition.append(9, bytes, NOW).unwrap_err().log_start_offset;
+        let with = |at: usize, byte: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = byte;
+            bytes
+        };
+        assert_eq!(start_for(&with(7, 9)), Some(end), "the base offset is not 0");
+        assert_eq!(start_for(&with(20, good[20] ^ 1)), None, "the checksum is wrong");
+        assert_eq!(start_for(&good[..good.len() - 1]), None);
+        assert_eq!(start_for(&good.repeat(2)), None);
+    }
+
+    #[test]
     fn epochs_are_compared_as_in_kip_320() {
         let partition = partition(1);
         assert_eq!(partition.check_leader_epoch(-1), Ok(()));
         assert_eq!(partition.check_leader_epoch(0), Ok(()));
+        assert_eq!(partition.check_leader_epoch(-2), Err(ErrorCode::FencedLeaderEpoch));
         assert_eq!(partition.check_leader_epoch(1), Err(ErrorCode::UnknownLeaderEpoch));
     }
 }

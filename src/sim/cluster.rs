@@ -8,10 +8,12 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::config::{Config, Layers};
+use crate::io::disk::Disk;
 use crate::io::driver::Driver;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{Instant, Offset, TimestampMs};
+use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
 use crate::replication::coordinators::keeper::{Errand, Keeper};
@@ -31,10 +33,15 @@ const STEP: Duration = Duration::from_micros(200);
 thread_local! {
     /// What the world's clock says, for those who are given a function to ask.
     static WALL: Cell<TimestampMs> = const { Cell::new(TimestampMs(0)) };
+    static NOW: Cell<Instant> = const { Cell::new(Instant(0)) };
 }
 
 fn wall() -> TimestampMs {
     WALL.get()
+}
+
+fn now() -> Instant {
+    NOW.get()
 }
 
 /// Identifiers need not be unguessable here, only different from each other: every thread counts its own.
@@ -138,6 +145,7 @@ impl Cluster {
 
     fn show_time(&self) {
         WALL.set(self.world.wall());
+        NOW.set(self.world.now());
         self.disk.set_time(self.world.wall());
     }
 
@@ -178,6 +186,14 @@ impl Cluster {
     pub(super) fn view(&self) -> Option<Arc<View>> {
         let running = self.running.as_ref()?;
         running.controller.fatal().is_none().then(|| running.controller.published().load_full())
+    }
+
+    /// The cleaner as a start finds it, to be turned by hand.
+    pub(super) fn open_cleaner(&self) -> Cleaner {
+        let running = self.running.as_ref().expect("it runs");
+        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+        let surroundings = cleaning::Surroundings { now, wall, random: counted };
+        Cleaner::open(&disk, &self.config, running.controller.published(), surroundings).expect("it is enabled")
     }
 
     pub(super) fn recovery_point(&self, topic: &str, index: i32) -> Offset {

@@ -14,9 +14,9 @@ use crate::record::builder::{Builder, Options, Record};
 use crate::stdx::random::Random;
 use crate::wire::api::{create_topics, fetch, list_offsets, produce};
 
-const CREATE_TOPICS: i16 = 7;
+pub(super) const CREATE_TOPICS: i16 = 7;
 pub(super) const PRODUCE: i16 = 9;
-const FETCH: i16 = 12;
+pub(super) const FETCH: i16 = 12;
 pub(super) const LIST_OFFSETS: i16 = 7;
 pub(super) const TOPIC: &str = "stream";
 
@@ -65,7 +65,7 @@ pub(super) fn produce_answer(answer: &[u8]) -> (i16, i64) {
     (partition.error_code, partition.base_offset)
 }
 
-fn fetch_request(partition: i32, offset: i64, max_wait_ms: i32) -> fetch::Request<'static> {
+pub(super) fn fetch_request(partition: i32, offset: i64, max_wait_ms: i32) -> fetch::Request<'static> {
     let partition =
         fetch::FetchPartition { partition, fetch_offset: offset, partition_max_bytes: 1 << 20, ..Default::default() };
     let topic = fetch::FetchTopic { topic: TOPIC.into(), partitions: vec![partition], ..Default::default() };

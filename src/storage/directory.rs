@@ -658,7 +658,7 @@ mod tests {
             for _ in 0..n {
                 testing::put(log, &testing::batch(&[1, 2], 10, None));
             }
-            drop(log.delete_records_before(Offset(n as i64 / 2)).unwrap());
+            log.delete_records_before(Offset(n as i64 / 2)).unwrap();
         }
         let ends = ours.close_logs(&logs.iter().collect::<Vec<_>>(), NOW);
         assert!(ends.iter().enumerate().all(|(n, end)| end.as_ref().is_ok_and(|end| end.0 == 2 * n as i64)));
@@ -721,7 +721,7 @@ mod tests {
             for _ in 0..9 {
                 testing::put(&log, &testing::batch(&[1], 10, None));
             }
-            drop(log.delete_records_before(Offset(5)).unwrap());
+            log.delete_records_before(Offset(5)).unwrap();
             ours.checkpoint(&Checkpoint::ALL, [state(&log)]).unwrap();
             drop(log.delete([3; 16]).unwrap());
             if restart {

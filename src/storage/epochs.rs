@@ -8,6 +8,9 @@ use crate::io::disk::Disk;
 use crate::model::{LeaderEpoch, Offset};
 use std::path::Path;
 
+/// `OffsetsForLeaderEpochResponse.UNDEFINED_EPOCH`
+const UNDEFINED: LeaderEpoch = LeaderEpoch(-1);
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EpochStart {
     pub epoch: LeaderEpoch,
@@ -83,7 +86,7 @@ impl Epochs {
     /// The largest known epoch not above the asked one, and the offset behind its last record; `None` if the epoch is
     /// unknown here (`LeaderEpochFileCache.endOffsetFor`).
     pub fn end_offset_for(&self, epoch: LeaderEpoch, log_end_offset: Offset) -> Option<(LeaderEpoch, Offset)> {
-        if epoch.0 < 0 {
+        if epoch == UNDEFINED {
             return None;
         }
         if self.latest().is_some_and(|latest| latest.epoch == epoch) {
@@ -134,6 +137,7 @@ mod tests {
         let some = epochs(&[(1, 5), (3, 10), (5, 20)]);
         let end = |epoch| some.end_offset_for(LeaderEpoch(epoch), Offset(99)).map(|(e, o)| (e.0, o.0));
         assert_eq!(end(-1), None);
+        assert_eq!(end(-2), Some((-2, 5)), "a number like others");
         assert_eq!(end(0), Some((0, 5)));
         assert_eq!(end(1), Some((1, 10)));
         assert_eq!(end(2), Some((1, 10)));

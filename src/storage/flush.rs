@@ -144,16 +144,17 @@ impl Log {
         self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);
     }
 
-    /// Moves the start of the log up, never down, and never behind its end; whole segments below it leave the log. The
-    /// caller keeps it below the high watermark.
-    pub fn delete_records_before(&self, offset: Offset) -> Result<Removal, Error> {
+    /// Moves the start of the log up, never down, and never behind its end. The segments below it go with the next look
+    /// for old ones (`UnifiedLog.maybeIncrementLogStartOffset`). The caller keeps it below the high watermark.
+    pub fn delete_records_before(&self, offset: Offset) -> Result<(), Error> {
         let mut writer = self.lock_writer()?;
-        let view = self.view.load();
+        let view = self.view.load_full();
         let offset = offset.min(view.end_offset);
         if offset <= view.log_start_offset {
-            return Ok(Removal { disk: self.disk.clone(), files: Vec::new(), directory: None });
+            return Ok(());
         }
-        self.drop_segments_below(&mut writer, offset)
+        self.view.store(Arc::new(View { log_start_offset: offset, ..(*view).clone() }));
+        self.cut_epochs(&mut writer, offset)
     }
 
     /// Moves the start of the log up to the offset, if it is below, and takes out the segments below it.
@@ -171,15 +172,23 @@ impl Log {
             renamed.map_err(|error| self.fail(writer, error))?;
             removal.files.push(aside);
         }
-        let epochs = self.epochs.load().cut_from_start(offset);
-        if epochs != **self.epochs.load() {
-            match self.store_epochs(writer, epochs.clone()) {
-                // The next opening cuts what the file says too much; and this is what makes room.
-                Err(error) if error.is_full() => self.epochs.store(Arc::new(epochs)),
-                stored => stored.map_err(|error| self.fail(writer, error))?,
-            }
-        }
+        self.cut_epochs(writer, offset)?;
         Ok(removal)
+    }
+
+    fn cut_epochs(&self, writer: &mut Writer, log_start_offset: Offset) -> Result<(), Error> {
+        let epochs = self.epochs.load().cut_from_start(log_start_offset);
+        if epochs == **self.epochs.load() {
+            return Ok(());
+        }
+        match self.store_epochs(writer, epochs.clone()) {
+            // The next opening cuts what the file says too much; and this is what makes room.
+            Err(error) if error.is_full() => {
+                self.epochs.store(Arc::new(epochs));
+                Ok(())
+            }
+            stored => stored.map_err(|error| self.fail(writer, error)),
+        }
     }
 
     /// Writes and syncs everything, so that the log can be opened as clean at the end offset returned. Takes nothing more

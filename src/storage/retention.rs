@@ -59,6 +59,24 @@ impl Log {
         }
         self.drop_segments_below(&mut writer, end).map(Deletion::Removed)
     }
+
+    /// Takes out and unlinks what lies below the log's start, for the one user of a log of its own. Blocks.
+    pub fn unlink_below_start(&self) -> Result<(), Error> {
+        const NOTHING_ELSE: RetentionConfig = RetentionConfig { delete: false, retention_ms: -1, retention_bytes: -1 };
+        // Nothing here goes by the clock.
+        let now = TimestampMs(0);
+        loop {
+            match self.delete_old_segments(now, self.log_end_offset(), &NOTHING_ELSE)? {
+                Deletion::Nothing => return Ok(()),
+                Deletion::SyncFirst => {
+                    let flush = self.flush()?;
+                    flush.run()?;
+                    self.flushed(&flush, now);
+                }
+                Deletion::Removed(removal) => removal.run()?,
+            }
+        }
+    }
 }
 
 /// One look at a log.
@@ -249,6 +267,30 @@ mod tests {
         sync(&log);
         assert_eq!(delete_to(&log, later(DAY_MS), 3, &retention), 2);
         assert_eq!(testing::read_all(&log).len(), 1);
+    }
+
+    #[test]
+    fn deleted_records_leave_with_the_next_look_when_their_successor_is_safe() {
+        let disk = SimulatedDisk::default();
+        let config = LogConfig { segment_bytes: BATCH_BYTES as u64, ..LogConfig::default() };
+        let log = open(&(Arc::new(disk.clone()) as Arc<dyn Disk>), &config, at(0, 0, true));
+        for _ in 0..3 {
+            put(&log, &batch(&[NOW.0], 0, None));
+        }
+        log.delete_records_before(Offset(3)).unwrap();
+        assert_eq!((log.log_start_offset(), log.segment_count()), (Offset(3), 3), "no file is touched");
+        let keep_all = RetentionConfig { delete: false, ..KEEP_ALL };
+        assert!(matches!(log.delete_old_segments(NOW, Offset(3), &keep_all), Ok(Deletion::SyncFirst)));
+        sync(&log);
+        disk.sync_directory(Path::new("/")).unwrap();
+        assert_eq!(delete_to(&log, NOW, 3, &keep_all), 3);
+        assert_eq!(log.segment_count(), 1, "the active segment stays");
+        disk.sync_directory(&testing::directory()).unwrap();
+        drop(log);
+        // The checkpoint of starts was not written: the log ends where it did all the same.
+        disk.crash(Crash::Power);
+        let log = open(&(Arc::new(disk) as Arc<dyn Disk>), &config, at(0, 0, false));
+        assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(2), Offset(3)));
     }
 
     #[test]

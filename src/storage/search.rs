@@ -60,7 +60,7 @@ impl Log {
         Ok(None)
     }
 
-    /// The record with the largest timestamp, the first of them; `None` if no record has a timestamp.
+    /// The record with the largest timestamp, the first of them; where no record has one, the first record.
     pub fn max_timestamp(&self) -> Result<Option<TimedOffset>, Error> {
         self.look(|view| self.search_max(view))
     }
@@ -73,12 +73,14 @@ impl Log {
                 best = Some((at, max));
             }
         }
-        let Some((at, max)) = best.filter(|(_, max)| max.timestamp.0 > NO_TIMESTAMP) else { return Ok(None) };
+        let Some((at, max)) = best else { return Ok(None) };
         self.find_max_timestamp(view, at, max).map_err(|cause| self.cannot_search(view, at, cause))
     }
 
     fn find_max_timestamp(&self, view: &View, at: usize, max: TimestampOffset) -> io::Result<Option<TimedOffset>> {
-        let located = view.segments[at].locate(&*self.disk, max.offset, view.segment_size_bytes(at))?;
+        let segment = &view.segments[at];
+        let offset = if max.timestamp.0 > NO_TIMESTAMP { max.offset } else { segment.base_offset };
+        let located = segment.locate(&*self.disk, offset, view.segment_size_bytes(at))?;
         let Some(placed) = located else { return Ok(None) };
         self.find_record(view, at, &placed, |time, _| time == placed.header.max_timestamp)
     }

@@ -273,6 +273,7 @@ fn deletion_overtakes_a_round() {
     impl Pace for Deleting<'_> {
         fn spend(&mut self, _: u64) -> bool {
             self.0.delete_records_before(Offset(30)).unwrap();
+            self.0.unlink_below_start().unwrap();
             true
         }
     }

@@ -1,11 +1,13 @@
 //! What was acknowledged survives `kill -9`: a loader remembers every acknowledgement, the broker is killed at random
 //! moments under load and started again, and everything acknowledged is looked for, at the offset that was promised.
 
+mod kills;
+
 use compat_tests::broker::Broker;
 use compat_tests::clients::{self, Acks};
 use compat_tests::raw::Raw;
 use compat_tests::records::Bytes;
-use compat_tests::suite::{ALL, BOTH, Suite};
+use compat_tests::suite::{ALL, BOTH, ONE, Suite};
 use compat_tests::{Result, ensure, program};
 use rdkafka::message::Message;
 use rdkafka::producer::{Producer, ThreadedProducer};
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         .test("not_idempotent", BOTH, &[], |broker| load_and_kill(broker, false))
         .test("small_segments", BOTH, &[("log.segment.bytes", "1048576")], |broker| load_and_kill(broker, true))
         .test("metadata", BOTH, &[], metadata)
+        .test("four_producers", ONE, &[], kills::four_producers)
         .run()
 }
 

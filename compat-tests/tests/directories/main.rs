@@ -4,13 +4,16 @@
 //! With `KLAMM_PEER=kafka` the directory moves from Apache Kafka to Apache Kafka: what the test asks then is what any
 //! restart must give.
 
+mod cleaning;
+
+use cleaning::{Compacted, Shortened};
 use compat_tests::broker::{Broker, Peer, Quorum, Setup};
 use compat_tests::clients::Client;
 use compat_tests::program::{self, Input};
 use compat_tests::raw::{Batch, PATIENCE, Raw};
 use compat_tests::records::{self, Record};
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Context, Result, ensure};
+use compat_tests::{Context, Result, bail, ensure};
 use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -18,13 +21,24 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const CODECS: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
 const RECORDS: usize = 50;
-/// Apache Kafka lets nobody register while it takes the last one for alive: not longer than it must be.
-const SHORT_SESSION: &[(&str, &str)] =
-    &[("broker.session.timeout.ms", "2000"), ("broker.heartbeat.interval.ms", "500")];
+/// Apache Kafka lets nobody register while it takes the last one for alive: not longer than it must be. What goes by the
+/// clock goes quickly.
+const SHORT_SESSION: &[(&str, &str)] = &[
+    ("broker.session.timeout.ms", "2000"),
+    ("broker.heartbeat.interval.ms", "500"),
+    ("log.cleaner.backoff.ms", "100"),
+    ("log.initial.task.delay.ms", "100"),
+    ("log.retention.check.interval.ms", "500"),
+    ("log.flush.start.offset.checkpoint.interval.ms", "100"),
+];
 /// A snapshot after every few changes.
 const SNAPSHOTS: &[(&str, &str)] = &[
     ("broker.session.timeout.ms", "2000"),
     ("broker.heartbeat.interval.ms", "500"),
+    ("log.cleaner.backoff.ms", "100"),
+    ("log.initial.task.delay.ms", "100"),
+    ("log.retention.check.interval.ms", "500"),
+    ("log.flush.start.offset.checkpoint.interval.ms", "100"),
     ("metadata.log.max.record.bytes.between.snapshots", "1000"),
 ];
 /// Several segments, and a coordinator whose topic one broker can hold.
@@ -37,6 +51,8 @@ const TRANSACTIONS: &[(&str, &str)] = &[
 ];
 const TRANSACTIONAL: &str = "transactional";
 const OUT_OF_ORDER_SEQUENCE_NUMBER: i16 = 45;
+/// INVALID_REPLICATION_FACTOR: fewer brokers than replicas.
+const NO_BROKER_FOR_IT: i16 = 38;
 /// The times that a broker waits to be led again: not leader, not available yet.
 const PASSING: &[i16] = &[3, 5, 6];
 
@@ -166,6 +182,8 @@ struct Story {
     created: Vec<(String, [u8; 16])>,
     sequence: Sequence,
     producer_ids: Vec<i64>,
+    compacted: Compacted,
+    shortened: Shortened,
 }
 
 /// An idempotent producer that outlives every broker, with batches of one record.
@@ -177,6 +195,8 @@ struct Sequence {
 }
 
 const SEQUENCE: &str = "sequence";
+/// Two brokers' records fill one.
+const SEGMENTS: &[(&str, &str)] = &[("internal.segment.bytes", "100000")];
 
 impl Story {
     fn begin(broker: &Broker) -> Result<Story> {
@@ -184,13 +204,16 @@ impl Story {
         let mut topics = Vec::new();
         for codec in CODECS {
             let topic = format!("records-{codec}");
-            topics.push((topic.clone(), *codec, create(&mut raw, &topic)?, Vec::new()));
+            topics.push((topic.clone(), *codec, create(&mut raw, &topic, SEGMENTS)?, Vec::new()));
         }
-        create(&mut raw, SEQUENCE)?;
+        create(&mut raw, SEQUENCE, &[])?;
         let producer_id = new_producer_id(&mut raw)?;
         let timestamp = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
         let sequence = Sequence { producer_id, timestamp, next: 0 };
-        Ok(Story { topics, created: Vec::new(), sequence, producer_ids: vec![producer_id] })
+        let compacted = Compacted::begin(&mut raw)?;
+        let shortened = Shortened::begin(&mut raw)?;
+        let producer_ids = vec![producer_id, compacted.producer_id()];
+        Ok(Story { topics, created: Vec::new(), sequence, producer_ids, compacted, shortened })
     }
 
     /// Adds to everything that is there.
@@ -203,8 +226,10 @@ impl Story {
         }
         (0..7).try_for_each(|_| self.sequence.append(&mut raw))?;
         let topic = format!("created-{}", self.created.len());
-        let id = create(&mut raw, &topic)?;
+        let id = create(&mut raw, &topic, &[])?;
         self.created.push((topic, id));
+        self.compacted.go_on(broker, &mut raw)?;
+        self.shortened.go_on(broker, &mut raw)?;
         let id = new_producer_id(&mut raw)?;
         ensure!(!self.producer_ids.contains(&id), "the producer id {id} was given to two");
         self.producer_ids.push(id);
@@ -227,7 +252,9 @@ impl Story {
             ensure!(difference.is_none(), "{topic}: {}", difference.unwrap_or_default());
         }
         await_leader(&mut raw, SEQUENCE)?;
-        self.sequence.check(&mut raw)
+        self.sequence.check(&mut raw)?;
+        self.compacted.check(broker, &mut raw).context("the compacted topic")?;
+        self.shortened.check(&mut raw).context("the topic with deleted records")
     }
 }
 
@@ -265,8 +292,17 @@ impl Sequence {
 }
 
 /// Creates a topic that keeps everything, whatever its records' timestamps say.
-fn create(raw: &mut Raw, topic: &str) -> Result<[u8; 16]> {
-    raw.create_topic(topic, 1, &[("retention.ms", "-1")])?;
+fn create(raw: &mut Raw, topic: &str, configs: &[(&str, &str)]) -> Result<[u8; 16]> {
+    let configs = [&[("retention.ms", "-1")], configs].concat();
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match raw.try_create_topic(topic, 1, &configs)? {
+            0 => break,
+            // Apache Kafka's controller has just fenced its broker for want of heartbeats: the machine is busy.
+            NO_BROKER_FOR_IT if Instant::now() < deadline => {}
+            error => bail!("CreateTopics {topic}: error {error}"),
+        }
+    }
     await_leader(raw, topic)?;
     raw.topic_id(topic)
 }

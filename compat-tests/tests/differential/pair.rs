@@ -1,0 +1,148 @@
+//! The two brokers, and the comparison of what they answered.
+
+use crate::accepted::{ACCEPTED, without_messages};
+use crate::session::{Answered, Session};
+use compat_tests::broker::{self, Broker, Peer, Setup};
+use compat_tests::{Context, Result, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Everything that goes by the clock goes quickly.
+const SETTINGS: &[(&str, &str)] = &[
+    ("log.cleaner.backoff.ms", "100"),
+    ("log.cleaner.dedupe.buffer.size", "16777216"),
+    ("log.retention.check.interval.ms", "200"),
+    ("log.initial.task.delay.ms", "100"),
+    ("log.segment.delete.delay.ms", "1000"),
+    ("log.message.timestamp.after.max.ms", "3600000"),
+    ("auto.create.topics.enable", "false"),
+];
+/// The scripts' zero of time lies so long before the start, so that their small times never look like the run's.
+const BEFORE_MS: i64 = 600_000;
+
+/// Both brokers, the reference first.
+pub struct Pair {
+    places: [Place; 2],
+    end: Sender<PathBuf>,
+    /// A process dies with the thread that started it; this one lives for both.
+    keeper: JoinHandle<Result<()>>,
+}
+
+/// Where a broker is, for a session.
+#[derive(Clone)]
+pub struct Place {
+    pub port: u16,
+    pub data: PathBuf,
+    pub zero_ms: i64,
+    pub began_ms: i64,
+    pub peer: Peer,
+}
+
+impl Pair {
+    fn start() -> Result<Pair> {
+        let (started, places) = channel();
+        let (end, wanted) = channel();
+        let keeper = thread::spawn(move || keep_brokers(&started, &wanted));
+        match places.recv() {
+            Ok(places) => Ok(Pair { places, end, keeper }),
+            Err(_) => Err(keeper.join().expect("no panic").expect_err("no broker and no reason")),
+        }
+    }
+}
+
+/// Starts both, says where they are, and stops them when the place for what they wrote is named.
+fn keep_brokers(started: &Sender<[Place; 2]>, end: &Receiver<PathBuf>) -> Result<()> {
+    let subject = match broker::peer() {
+        Peer::Klamm => Setup::klamm("uring", 2),
+        Peer::Kafka => Setup::kafka(),
+    };
+    let subject = Broker::start(&subject.with(SETTINGS))?;
+    let reference = Broker::start(&Setup::kafka().with(SETTINGS))?;
+    let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+    let place = |broker: &Broker| Place {
+        port: broker.port(),
+        data: broker.data(),
+        zero_ms: began_ms - BEFORE_MS,
+        began_ms,
+        peer: broker.setup().peer,
+    };
+    started.send([place(&reference), place(&subject)])?;
+    if let Ok(keep) = end.recv() {
+        subject.finish(Some(&keep.join("differential")))?;
+        reference.finish(None)?;
+    }
+    Ok(())
+}
+
+pub fn compare(pair: &Mutex<Option<Pair>>, name: &'static str, script: &'static str) -> Result<()> {
+    let places = {
+        let mut pair = pair.lock().expect("no panic");
+        if pair.is_none() {
+            *pair = Some(Pair::start()?);
+        }
+        pair.as_ref().expect("started").places.clone()
+    };
+    let run = |place: Place| thread::spawn(move || Session::new(place, name)?.run(script));
+    let [reference, subject] = places.map(run).map(|thread| thread.join().expect("no panic"));
+    let (reference, subject) = (reference.context("Apache Kafka")?, subject.context("the broker under test")?);
+    judge(name, &reference, &subject)
+}
+
+/// Compares command by command.
+fn judge(name: &str, reference: &[Answered], subject: &[Answered]) -> Result<()> {
+    ensure!(reference.len() == subject.len(), "{} and {} commands", reference.len(), subject.len());
+    let is_peer = broker::peer() == Peer::Klamm;
+    let accepted: Vec<_> = ACCEPTED.iter().filter(|accepted| is_peer && accepted.script == name).collect();
+    let mut used = vec![false; accepted.len()];
+    let mut found = Vec::new();
+    if std::env::var_os("KLAMM_TRACE").is_some() {
+        reference.iter().for_each(|answered| println!("{}", answered.show()));
+    }
+    let differ = |theirs: &Answered, ours: &Answered| match without_messages(theirs, ours) {
+        (theirs, ours) if is_peer => theirs != ours,
+        _ => theirs != ours,
+    };
+    for (theirs, ours) in reference.iter().zip(subject).filter(|(theirs, ours)| differ(theirs, ours)) {
+        match accepted.iter().position(|accepted| begins(&theirs.command, accepted.command)) {
+            Some(at) => used[at] = true,
+            None => found.push(difference(theirs, ours)),
+        }
+    }
+    for (accepted, _) in accepted.iter().zip(used).filter(|(_, used)| !used) {
+        found.push(format!("no difference any more at `{}` ({})", accepted.command, accepted.reason));
+    }
+    if !found.is_empty() {
+        bail!("{} differences\n{}", found.len(), found.join("\n"));
+    }
+    Ok(())
+}
+
+/// Whether a command begins with these words.
+fn begins(command: &str, words: &str) -> bool {
+    command.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+/// The command, and the lines that only one of the two has.
+fn difference(theirs: &Answered, ours: &Answered) -> String {
+    let only = |a: &Answered, b: &Answered, who: &str| {
+        let lines = a.lines.iter().filter(|line| !b.lines.contains(line));
+        lines.map(|line| format!("    {who}: {line}")).collect::<Vec<_>>()
+    };
+    let mut lines = vec![format!("line {}: {}", theirs.line, theirs.command)];
+    lines.extend(only(theirs, ours, "kafka"));
+    lines.extend(only(ours, theirs, "klamm"));
+    if lines.len() == 1 {
+        lines.push(format!("    the same lines in another order or number: {:?} and {:?}", theirs.lines, ours.lines));
+    }
+    lines.join("\n")
+}
+
+/// Stops both, if any test has started them.
+pub fn finish(pair: &Mutex<Option<Pair>>, keep: &Path) -> Result<()> {
+    let Some(pair) = pair.lock().expect("no panic").take() else { return Ok(()) };
+    pair.end.send(keep.to_path_buf())?;
+    pair.keeper.join().expect("no panic")
+}
