@@ -114,8 +114,7 @@ impl Broker {
             good: false,
         };
         if setup.peer == Peer::Kafka {
-            fs::create_dir_all(broker.data())?;
-            fs::copy(kafka_template()?, broker.data().join("meta.properties"))?;
+            copy_tree(&kafka_template()?, &broker.data())?;
         }
         broker.launch()?;
         Ok(broker)
@@ -467,12 +466,13 @@ fn kafka_flags() -> Vec<String> {
     }
 }
 
-/// `meta.properties` as Apache Kafka's own storage tool writes it, made once for all brokers of this process.
+/// A directory as Apache Kafka's own storage tool formats it, made once for all brokers of this process. Its
+/// `bootstrap.checkpoint` holds the features of this release: without it there would be no consumer protocol.
 fn kafka_template() -> Result<PathBuf> {
     static TEMPLATE: OnceLock<std::result::Result<(tempfile::TempDir, PathBuf), String>> = OnceLock::new();
     let made = TEMPLATE.get_or_init(|| format_kafka().map_err(|error| format!("{error:#}")));
     match made {
-        Ok((_, file)) => Ok(file.clone()),
+        Ok((_, folder)) => Ok(folder.clone()),
         Err(error) => bail!("cannot format a directory for Apache Kafka: {error}"),
     }
 }
@@ -487,7 +487,7 @@ fn format_kafka() -> Result<(tempfile::TempDir, PathBuf)> {
     let file = properties.display().to_string();
     let arguments = ["format", "--cluster-id", CLUSTER_ID, "--config", &file];
     program::run(program::java("kafka.tools.StorageTool", &arguments), program::Input::Nothing)?;
-    Ok((directory, data.join("meta.properties")))
+    Ok((directory, data))
 }
 
 /// The binary to test: `KLAMM_BIN`, else a release build of the package beside this one.
