@@ -189,7 +189,8 @@ fn every_message(table: &Table) -> String {
                 None => match file.as_str() {
                     "metadata" => "metadata::record".to_string(),
                     "control" => "record::control_messages".to_string(),
-                    "header" | "consumer_protocol" => format!("wire::{file}"),
+                    "header" => "wire::header".to_string(),
+                    "consumer_protocol" => "coordinator::consumer_protocol".to_string(),
                     _ => format!("coordinator::record::{file}"),
                 },
             };

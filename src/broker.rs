@@ -18,18 +18,21 @@ use crate::config::{Config, IoChoice, Listener};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
 use crate::io::machine::{self, Backend, Preference};
+use crate::io::open_files::OPEN_FILES;
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
 use crate::metadata;
 use crate::model::Uuid;
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::coordinators::Coordinators;
+use crate::replication::coordinators::keeper::{Errand, Keeper};
 use crate::replication::hosting::Hosting;
 use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
 use crate::replication::partition::Partition;
 use crate::replication::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Shared};
+use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::storage::directory::LogDirectory;
 
@@ -46,6 +49,7 @@ pub struct Broker {
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
     housekeeping_thread: JoinHandle<()>,
+    groups_thread: JoinHandle<()>,
     /// `None` without `log.cleaner.enable`.
     cleaner: Option<CleanerThread>,
     addresses: Vec<SocketAddr>,
@@ -96,7 +100,7 @@ struct Starting {
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
     pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
-        threads::raise_descriptor_limit();
+        OPEN_FILES.share(threads::raise_descriptor_limit());
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
@@ -105,14 +109,14 @@ impl Broker {
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
         controller.leave_to(chores.clone());
+        let (coordinators, errands) = Coordinators::new(config.clone(), random::bytes);
         let shared = Arc::new(Shared::new(
             config,
             controller.published(),
             shard_count,
-            queue.clone(),
-            chores,
             controller.directories(),
             random::seed(),
+            Threads { controller: queue.clone(), housekeeping: chores, coordinators: Arc::new(coordinators) },
         ));
         let starting = start_shards(shard_count, backend)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
@@ -121,16 +125,20 @@ impl Broker {
         registered.map_err(|failure| failure.to_string())?;
         let _ = shared.endpoints.set(endpoints);
         let announce = shared.clone();
-        controller.announce_to(Box::new(move || announce.tell_all()));
+        controller.announce_to(Box::new(move || {
+            announce.tell_all();
+            announce.coordinators().send(Errand::Look);
+        }));
 
         let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
+        let groups_thread = start_groups_thread(&shared, errands)?;
         let cleaner = start_cleaner(&shared)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
         }
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, cleaner, addresses })
+        Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, groups_thread, cleaner, addresses })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -147,6 +155,8 @@ impl Broker {
         for shard in self.shards {
             panicked |= shard.join().is_err();
         }
+        self.shared.coordinators().send(Errand::Stop);
+        panicked |= self.groups_thread.join().is_err();
         self.shared.send_to_housekeeping(Chore::Stop);
         panicked |= self.housekeeping_thread.join().is_err();
         // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
@@ -308,6 +318,16 @@ fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> R
         Housekeeper::new(shared.config.clone(), shared.view.clone(), shared.directories.clone(), clocks, announce);
     let body = move || housekeeper.run(&chores, clock::now);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
+    thread.map_err(|error| format!("cannot start a thread: {error}"))
+}
+
+fn start_groups_thread(shared: &Arc<Shared>, errands: Receiver<Errand>) -> Result<JoinHandle<()>, String> {
+    let teller = shared.clone();
+    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let clocks = (clock::now(), SURROUNDINGS.wall);
+    let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators().clone(), clocks, announce);
+    let body = move || keeper.run(&errands, clock::now);
+    let thread = thread::Builder::new().name("klamm-groups".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))
 }
 

@@ -15,8 +15,8 @@ use super::{Answer, Head, Looked, Outcome, Parked, Request, State, numbers};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
-use crate::storage::log::Slice;
-use crate::wire::api::fetch::{self as message, EpochEndOffset, PartitionData};
+use crate::storage::log::{AbortedTxn, Slice};
+use crate::wire::api::fetch::{self as message, AbortedTransaction, EpochEndOffset, PartitionData};
 use crate::wire::fetch::{Hole, Opening, ResponseWriter};
 
 /// The first version that names topics by id.
@@ -260,7 +260,7 @@ impl Waiting {
             last_stable_offset: found.readable().map_or(-1, |partition| partition.last_stable_offset().0),
             log_start_offset: found.log_start_offset(),
             diverging_epoch: diverging.unwrap_or_default(),
-            aborted_transactions: is_committed.then(Vec::new),
+            aborted_transactions: is_committed.then(|| found.aborted()),
             ..Default::default()
         }
     }
@@ -269,6 +269,13 @@ impl Waiting {
 impl Found {
     fn records_bytes(&self) -> usize {
         self.slice.as_ref().map_or(0, |slice| slice.length as usize)
+    }
+
+    fn aborted(&self) -> Vec<AbortedTransaction> {
+        let aborted = self.slice.iter().flat_map(|slice| &slice.aborted);
+        let told =
+            |txn: &AbortedTxn| AbortedTransaction { producer_id: txn.producer_id, first_offset: txn.first_offset.0 };
+        aborted.map(told).collect()
     }
 
     /// The partition, where there is no error that hides its offsets.

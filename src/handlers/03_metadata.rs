@@ -9,15 +9,16 @@
 //! an error for the whole answer (KIP-1102), never used.
 //!
 //! Deviations: the answer to an automatic creation waits until it is done and tells of the real topic, or why there is
-//! none; Kafka answers at once that the topic is unknown. Internal topics are not created this way: they belong to the
-//! coordinators.
+//! none; Kafka answers at once that the topic is unknown. The topics of transactions and share groups are not created this
+//! way: nothing writes to them yet.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::cluster_state::{self, CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
-use super::{Head, Outcome, Request, State, effective, metadata_job};
+use super::{Head, Outcome, Request, State, effective, internal_topics, metadata_job};
 use crate::metadata::{self, CreatedTopic, Image, NO_LEADER, NewTopic, Partition, Topic, TopicResult, topic_name};
 use crate::model::{ErrorCode, TopicId};
+use crate::replication::coordinators::GROUPS_TOPIC;
 use crate::shard::context::Context;
 use crate::wire::api::metadata::{
     self as message, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -64,7 +65,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
     let wanted = Wanted {
         head: request.head,
-        listener: request.listener,
+        listener: request.origin.listener,
         topics: Topics::of(&body, version),
         cluster_operations: body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version),
         topic_operations: body.include_topic_authorized_operations && version >= TOPIC_OPERATIONS_SINCE,
@@ -91,12 +92,9 @@ fn invalid(head: Head, body: &message::Request<'_>) -> Outcome {
 
 fn create(context: &Context<'_>, wanted: Wanted, names: Vec<String>) -> Outcome {
     let shared = context.shared.clone();
-    let new_topic = |name: &String| NewTopic {
-        name: name.clone(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments: Vec::new(),
-        configs: Vec::new(),
+    let new_topic = |name: &String| match name.as_str() {
+        GROUPS_TOPIC => internal_topics::groups_topic(&shared, &context.view.image),
+        _ => new_topic(name),
     };
     let topics: Vec<NewTopic> = names.iter().map(new_topic).collect();
     let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
@@ -116,6 +114,16 @@ fn create(context: &Context<'_>, wanted: Wanted, names: Vec<String>) -> Outcome 
             wanted.head.encode(&wanted.response(context, &refused))
         };
     metadata_job::submit(context, AUTO_CREATE_TIMEOUT_MS, decide, finish)
+}
+
+fn new_topic(name: &str) -> NewTopic {
+    NewTopic {
+        name: name.into(),
+        num_partitions: -1,
+        replication_factor: -1,
+        assignments: Vec::new(),
+        configs: Vec::new(),
+    }
 }
 
 fn refusal<T>(topic: TopicResult<T>) -> Option<(String, ErrorCode)> {
@@ -149,7 +157,8 @@ impl Wanted {
     fn missing(&self, context: &Context<'_>) -> Vec<String> {
         let Topics::Named(names) = &self.topics else { return Vec::new() };
         let may_be_created = |name: &&String| {
-            context.view.topic(name).is_none() && topic_name::validate(name).is_ok() && !topic_name::is_internal(name)
+            let is_ours = !topic_name::is_internal(name) || *name == GROUPS_TOPIC;
+            is_ours && context.view.topic(name).is_none() && topic_name::validate(name).is_ok()
         };
         names.iter().filter(may_be_created).cloned().collect()
     }

@@ -1,6 +1,7 @@
 //! FindCoordinator (key 10), versions 0–6: the broker that a group or a transactional id belongs to.
 //!
-//! One node coordinates every group. Versions: 1 types of keys; 3 flexible; 4 several keys at once (KIP-699); 5
+//! One node coordinates every group. The first question for a group makes `__consumer_offsets`, and is answered when it
+//! is there; Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile. Versions: 1 types of keys; 3 flexible; 4 several keys at once (KIP-699); 5
 //! TRANSACTION_ABORTABLE may be answered (KIP-890), never used; 6 share groups' partitions (KIP-932).
 //!
 //! Not built yet: transactions and share groups. A transactional id is answered TRANSACTIONAL_ID_AUTHORIZATION_FAILED
@@ -8,9 +9,11 @@
 //! (`rd_kafka_txn_handle_FindCoordinator` repeats the rest for ever), the Java client gives up on it, too. A share key is
 //! answered INVALID_REQUEST, as by a Kafka that has share groups turned off.
 
-use super::{Outcome, Request, State};
+use super::{Head, Origin, Outcome, Request, State, cluster_state, internal_topics, metadata_job};
 use crate::codec::Str;
-use crate::model::ErrorCode;
+use crate::metadata::Image;
+use crate::model::{ErrorCode, Refusal};
+use crate::replication::coordinators::GROUPS_TOPIC;
 use crate::shard::context::Context;
 use crate::wire::api::find_coordinator::{self as message, Coordinator};
 
@@ -22,6 +25,8 @@ const SHARE_SINCE: i16 = 6;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
+/// How long an answer waits for the topic of the groups to be made.
+const CREATE_TIMEOUT_MS: i32 = 30_000;
 /// `Node.noNode`
 const NO_NODE: (i32, i32) = (-1, -1);
 
@@ -30,37 +35,80 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    if request.head.version >= KEYS_SINCE {
-        let find = |key: &Str<'_>| find(context, request, body.key_type, key.to_string());
-        let coordinators = body.coordinator_keys.iter().map(find).collect();
-        return request.head.answer(&message::Response { coordinators, ..Default::default() });
+    let (head, origin) = (request.head, request.origin);
+    let asked =
+        Asked { key_type: body.key_type, keys: body.coordinator_keys.iter().map(|key| key.to_string()).collect() };
+    if body.key_type != GROUP || context.view.topic(GROUPS_TOPIC).is_some() {
+        return head.answer(&respond(context, head, origin, &asked, None));
     }
-    let found = find(context, request, body.key_type, String::new());
-    request.head.answer(&message::Response {
+    let shared = context.shared.clone();
+    let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
+        internal_topics::create_groups_topic(&shared, image, || inputs.new_id())
+    };
+    let finish = move |_: &mut State, context: &Context<'_>, decided: metadata_job::Decided<Result<(), Refusal>>| {
+        let failed = match decided {
+            Ok(Ok(())) => None,
+            Ok(Err(refusal)) => refusal.message.or_else(|| Some(refusal.error.to_string())),
+            Err(error) => Some(error.to_string()),
+        };
+        head.encode(&respond(context, head, origin, &asked, failed))
+    };
+    metadata_job::submit(context, CREATE_TIMEOUT_MS, decide, finish)
+}
+
+/// What is asked for.
+struct Asked {
+    key_type: i8,
+    keys: Vec<String>,
+}
+
+/// `failed` says why there can be no coordinator of groups.
+fn respond<'c>(
+    context: &'c Context<'_>,
+    head: Head,
+    origin: Origin,
+    asked: &Asked,
+    failed: Option<String>,
+) -> message::Response<'c> {
+    let find = |key: String| find(context, head, origin, asked.key_type, key, failed.clone());
+    if head.version >= KEYS_SINCE {
+        let coordinators = asked.keys.iter().cloned().map(find).collect();
+        return message::Response { coordinators, ..Default::default() };
+    }
+    let found = find(String::new());
+    message::Response {
         error_code: found.error_code,
         error_message: found.error_message,
         node_id: found.node_id,
         host: found.host,
         port: found.port,
         ..Default::default()
-    })
+    }
 }
 
-fn find<'c>(context: &'c Context<'_>, request: &Request<'_>, key_type: i8, key: String) -> Coordinator<'c> {
+fn find<'c>(
+    context: &'c Context<'_>,
+    head: Head,
+    origin: Origin,
+    key_type: i8,
+    key: String,
+    failed: Option<String>,
+) -> Coordinator<'c> {
     let (error, message) = match key_type {
-        GROUP => match request.this_node(context) {
+        GROUP if failed.is_some() => (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into()),
+        GROUP => match cluster_state::this_node(context, origin.listener) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator { key: key.into(), node_id, host, port, error_code: 0, error_message: None };
             }
-            None => (ErrorCode::CoordinatorNotAvailable, "This listener has no address yet."),
+            None => (ErrorCode::CoordinatorNotAvailable, Str::from("This listener has no address yet.")),
         },
-        TRANSACTION => (ErrorCode::TransactionalIdAuthorizationFailed, super::NO_TRANSACTIONS),
-        SHARE if request.head.version >= SHARE_SINCE => {
-            (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.")
+        TRANSACTION => (ErrorCode::TransactionalIdAuthorizationFailed, super::NO_TRANSACTIONS.into()),
+        SHARE if head.version >= SHARE_SINCE => {
+            (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.".into())
         }
-        SHARE => (ErrorCode::InvalidRequest, "Share groups need version 6 of this request."),
-        _ => (ErrorCode::InvalidRequest, "Unknown type of coordinator."),
+        SHARE => (ErrorCode::InvalidRequest, "Share groups need version 6 of this request.".into()),
+        _ => (ErrorCode::InvalidRequest, "Unknown type of coordinator.".into()),
     };
     let (node_id, port) = NO_NODE;
     Coordinator {
@@ -69,6 +117,6 @@ fn find<'c>(context: &'c Context<'_>, request: &Request<'_>, key_type: i8, key: 
         host: "".into(),
         port,
         error_code: error.code(),
-        error_message: Some(message.into()),
+        error_message: Some(message),
     }
 }

@@ -25,6 +25,8 @@ pub(super) const TOPIC_OPERATIONS: i32 =
 /// The same of the cluster.
 pub(super) const CLUSTER_OPERATIONS: i32 =
     CREATE | ALTER | DESCRIBE | CLUSTER_ACTION | DESCRIBE_CONFIGS | ALTER_CONFIGS | IDEMPOTENT_WRITE;
+/// The same of a group.
+pub(super) const GROUP_OPERATIONS: i32 = READ | DELETE | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
 
 /// A broker's address on the listener that the client came in by.
 pub(super) struct Node<'a> {
@@ -73,7 +75,7 @@ pub(super) fn unknown_topic(name: &str) -> ErrorCode {
 impl Request<'_> {
     /// This broker as the client of this request can reach it.
     pub(super) fn this_node<'c>(&self, context: &'c Context<'_>) -> Option<Node<'c>> {
-        this_node(context, self.listener)
+        this_node(context, self.origin.listener)
     }
 }
 

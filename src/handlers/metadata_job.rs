@@ -12,8 +12,7 @@ use crate::metadata::{Image, Record};
 use crate::model::ErrorCode;
 pub(super) use crate::replication::controller::Inputs;
 use crate::replication::controller::{Decide, Job, Work};
-use crate::replication::watch::ShardId;
-use crate::shard::context::{Context, Reply, Shared};
+use crate::shard::context::{Context, News, Reply};
 use crate::stdx::slab::Key;
 
 /// What a finished request gets: what its decision has left, or why there is none.
@@ -55,11 +54,11 @@ pub(super) fn submit<T: Send + 'static>(
 
 impl Waiting {
     /// Sends the job, now that it is known under which key the request waits.
-    pub(super) fn start(&mut self, shared: &Arc<Shared>, shard: ShardId, parked: Key) {
+    pub(super) fn start(&mut self, context: &Context<'_>, parked: Key) {
         let Some(decide) = self.decide.take() else { return };
-        let mailbox = shared.mailbox(shard).clone();
-        let reply = Box::new(move |result| mailbox.reply(Reply { parked, result }));
-        shared.send_to_controller(Work::Decide(Job { decide, reply }));
+        let mailbox = context.shared.mailbox(context.shard).clone();
+        let reply = Box::new(move |result| mailbox.reply(Reply { parked, news: News::Metadata(result) }));
+        context.shared.send_to_controller(Work::Decide(Job { decide, reply }));
     }
 
     pub(super) fn receive(&mut self, result: Result<(), ErrorCode>) {

@@ -13,6 +13,8 @@ mod config_changes;
 mod create_partitions;
 #[path = "19_create_topics.rs"]
 mod create_topics;
+#[path = "42_delete_groups.rs"]
+mod delete_groups;
 #[path = "21_delete_records.rs"]
 mod delete_records;
 #[path = "20_delete_topics.rs"]
@@ -21,6 +23,8 @@ mod delete_topics;
 mod describe_cluster;
 #[path = "32_describe_configs.rs"]
 mod describe_configs;
+#[path = "15_describe_groups.rs"]
+mod describe_groups;
 #[path = "35_describe_log_dirs.rs"]
 mod describe_log_dirs;
 #[path = "75_describe_topic_partitions.rs"]
@@ -31,12 +35,22 @@ mod fetch;
 mod fetch_session;
 #[path = "10_find_coordinator.rs"]
 mod find_coordinator;
+mod group_job;
+#[path = "12_heartbeat.rs"]
+mod heartbeat;
 #[path = "44_incremental_alter_configs.rs"]
 mod incremental_alter_configs;
 #[path = "22_init_producer_id.rs"]
 mod init_producer_id;
+mod internal_topics;
+#[path = "11_join_group.rs"]
+mod join_group;
+#[path = "13_leave_group.rs"]
+mod leave_group;
 #[path = "74_list_config_resources.rs"]
 mod list_config_resources;
+#[path = "16_list_groups.rs"]
+mod list_groups;
 #[path = "02_list_offsets.rs"]
 mod list_offsets;
 #[path = "46_list_partition_reassignments.rs"]
@@ -44,27 +58,39 @@ mod list_partition_reassignments;
 #[path = "03_metadata.rs"]
 mod metadata;
 mod metadata_job;
+#[path = "08_offset_commit.rs"]
+mod offset_commit;
+#[path = "47_offset_delete.rs"]
+mod offset_delete;
+#[path = "09_offset_fetch.rs"]
+mod offset_fetch;
 #[path = "23_offset_for_leader_epoch.rs"]
 mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 mod produce;
 #[cfg(test)]
 mod readme;
+mod rebalance;
+#[path = "14_sync_group.rs"]
+mod sync_group;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_groups;
+#[cfg(test)]
 mod tests_of_versions;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::codec::{DecodeError, Message, Reader, Str};
 use crate::metadata::Refusal;
-use crate::model::{ApiKey, ErrorCode, Instant};
+use crate::model::{ApiKey, Instant};
 use crate::replication::partition::Partition;
 use crate::replication::watch::ShardId;
-use crate::shard::context::{Context, Shared};
+use crate::shard::context::{Context, News, Shared};
 use crate::stdx::slab::Key;
 use crate::storage::log::Slice;
 use crate::wire::api::{self, Description};
@@ -98,6 +124,8 @@ pub enum Looked {
     Wait,
     Answer(Answer),
     Silent,
+    /// The connection cannot go on; the reason is for the log.
+    Close(String),
 }
 
 /// A request that waits.
@@ -105,6 +133,10 @@ pub enum Parked {
     Produce(produce::Waiting),
     Fetch(fetch::Waiting),
     Metadata(metadata_job::Waiting),
+    /// For a coordinator's records to be committed.
+    Barrier(group_job::Waiting),
+    /// For other members of its group.
+    Rebalance(Box<rebalance::Waiting>),
 }
 
 impl Parked {
@@ -114,27 +146,33 @@ impl Parked {
 
     /// Whether it could be answered now with what there is.
     pub fn waits_for_more(&self) -> bool {
-        matches!(self, Parked::Fetch(_))
+        matches!(self, Parked::Fetch(_) | Parked::Rebalance(_))
     }
 
     /// Once, when it is known under which key the request waits; `true` if it should be looked at now.
-    pub fn start(&mut self, shared: &Arc<Shared>, shard: ShardId, key: Key) -> bool {
+    pub fn start(&mut self, context: &mut Context<'_>, key: Key) -> bool {
         match self {
             // What it waits for may have come between the first look and the parking.
-            Parked::Fetch(_) => true,
+            Parked::Fetch(_) | Parked::Barrier(_) => true,
             // Nothing is written before the end of the turn, which looks at it.
             Parked::Produce(_) => false,
             Parked::Metadata(waiting) => {
-                waiting.start(shared, shard, key);
+                waiting.start(context, key);
                 false
+            }
+            Parked::Rebalance(waiting) => {
+                waiting.start(context, key);
+                true
             }
         }
     }
 
-    /// The metadata thread's answer.
-    pub fn receive(&mut self, result: Result<(), ErrorCode>) {
-        if let Parked::Metadata(waiting) = self {
-            waiting.receive(result);
+    /// What others have to tell.
+    pub fn receive(&mut self, news: News) {
+        match (self, news) {
+            (Parked::Metadata(waiting), News::Metadata(result)) => waiting.receive(result),
+            (Parked::Rebalance(waiting), News::Group { reply, barrier }) => waiting.receive(reply, barrier),
+            _ => {}
         }
     }
 
@@ -144,6 +182,8 @@ impl Parked {
             Parked::Produce(waiting) => waiting.look(context, expired),
             Parked::Fetch(waiting) => waiting.look(state, context, expired),
             Parked::Metadata(waiting) => waiting.look(state, context, expired),
+            Parked::Barrier(waiting) => waiting.look(context, expired),
+            Parked::Rebalance(waiting) => waiting.look(context, expired),
         }
     }
 }
@@ -206,8 +246,15 @@ pub struct Request<'a> {
     pub head: Head,
     pub client_id: &'a str,
     pub body: &'a [u8],
+    pub origin: Origin,
+}
+
+/// Where a frame came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
     /// Index of the listener that it came in by.
     pub listener: usize,
+    pub peer: SocketAddr,
 }
 
 impl<'a> Request<'a> {
@@ -248,7 +295,15 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::Fetch, (4, 18), fetch::handle),
     Handler::new(ApiKey::ListOffsets, (1, 11), list_offsets::handle),
     Handler::new(ApiKey::Metadata, (0, 13), metadata::handle),
+    Handler::new(ApiKey::OffsetCommit, (2, 10), offset_commit::handle),
+    Handler::new(ApiKey::OffsetFetch, (1, 10), offset_fetch::handle),
     Handler::new(ApiKey::FindCoordinator, (0, 6), find_coordinator::handle),
+    Handler::new(ApiKey::JoinGroup, (0, 9), join_group::handle),
+    Handler::new(ApiKey::Heartbeat, (0, 4), heartbeat::handle),
+    Handler::new(ApiKey::LeaveGroup, (0, 5), leave_group::handle),
+    Handler::new(ApiKey::SyncGroup, (0, 5), sync_group::handle),
+    Handler::new(ApiKey::DescribeGroups, (0, 6), describe_groups::handle),
+    Handler::new(ApiKey::ListGroups, (0, 5), list_groups::handle),
     Handler::new(ApiKey::ApiVersions, (0, 5), api_versions::handle),
     Handler::new(ApiKey::CreateTopics, (2, 7), create_topics::handle),
     Handler::new(ApiKey::DeleteTopics, (1, 6), delete_topics::handle),
@@ -260,8 +315,10 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::AlterConfigs, (0, 2), alter_configs::handle),
     Handler::new(ApiKey::DescribeLogDirs, (1, 5), describe_log_dirs::handle),
     Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
+    Handler::new(ApiKey::DeleteGroups, (0, 3), delete_groups::handle),
     Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
     Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
+    Handler::new(ApiKey::OffsetDelete, (0, 0), offset_delete::handle),
     Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
     Handler::new(ApiKey::ListConfigResources, (0, 1), list_config_resources::handle),
     Handler::new(ApiKey::DescribeTopicPartitions, (0, 0), describe_topic_partitions::handle),
@@ -277,7 +334,7 @@ pub fn is_produce(frame: &[u8]) -> bool {
 }
 
 /// Handles one frame.
-pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], listener: usize) -> Outcome {
+pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], origin: Origin) -> Outcome {
     let Some((key, version)) = key_and_version(frame) else {
         return Outcome::Close("a frame too short for a request".into());
     };
@@ -298,7 +355,7 @@ pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], listen
     }
     let client_id = header.client_id.as_deref().unwrap_or_default();
     let body = &frame[frame.len() - reader.remaining()..];
-    (handler.handle)(state, context, &Request { head, client_id, body, listener })
+    (handler.handle)(state, context, &Request { head, client_id, body, origin })
 }
 
 fn key_and_version(frame: &[u8]) -> Option<(i16, i16)> {

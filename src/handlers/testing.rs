@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 
-use super::{Looked, Outcome, Parked, State, handle};
+use super::{Looked, Origin, Outcome, Parked, State, handle};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
@@ -12,10 +12,11 @@ use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::coordinators::Coordinators;
 use crate::replication::housekeeping::Chores;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
-use crate::shard::context::{Context, Endpoint, Shared};
+use crate::shard::context::{Context, Endpoint, Shared, Threads};
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
@@ -60,7 +61,11 @@ impl Broker {
         controller.register(&config, Vec::new()).unwrap();
         let (queue, work) = Queue::new();
         let (config, directories) = (config, controller.directories());
-        let shared = Shared::new(config, controller.published(), 1, queue, Chores::new().0, directories, 7);
+        let (coordinators, _) = Coordinators::new(config.clone(), counted);
+        let coordinators = Arc::new(coordinators);
+        let published = controller.published();
+        let threads = Threads { controller: queue, housekeeping: Chores::new().0, coordinators };
+        let shared = Shared::new(config, published, 1, directories, 7, threads);
         let shared = Arc::new(shared);
         shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
@@ -106,7 +111,8 @@ impl Broker {
     fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
         let (shared, view) = (self.shared.clone(), self.view());
         let mut context = context(&shared, &view, &mut self.dirty);
-        match handle(&mut self.state, &mut context, frame, 0) {
+        let origin = Origin { listener: 0, peer: ([127, 0, 0, 1], 1).into() };
+        match handle(&mut self.state, &mut context, frame, origin) {
             Outcome::Answer(answer) => answer.bytes,
             Outcome::Wait { parked, .. } => self.wait(parked),
             Outcome::Close(reason) => panic!("the connection was closed: {reason}"),
@@ -115,17 +121,22 @@ impl Broker {
     }
 
     fn wait(&mut self, mut parked: Parked) -> Vec<u8> {
+        let (shared, view) = (self.shared.clone(), self.view());
+        let key = Key { index: 0, generation: 0 };
+        let mut context_now = context(&shared, &view, &mut self.dirty);
+        parked.start(&mut context_now, key);
+        context_now.run_coordinator_timers();
         for partition in self.dirty.take() {
             assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
         }
-        parked.start(&self.shared, SHARD, Key { index: 0, generation: 0 });
         self.controller.step(self.work.try_iter().collect());
         for reply in self.shared.mailbox(SHARD).take().replies {
-            parked.receive(reply.result);
+            parked.receive(reply.news);
         }
-        let (shared, view) = (self.shared.clone(), self.view());
+        let view = self.view();
         match parked.look(&mut self.state, &mut context(&shared, &view, &mut self.dirty), false) {
             Looked::Answer(answer) => answer.bytes,
+            Looked::Close(reason) => panic!("the connection was closed: {reason}"),
             Looked::Wait | Looked::Silent => panic!("no answer"),
         }
     }

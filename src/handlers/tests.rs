@@ -77,15 +77,17 @@ fn metadata_by_id() {
 #[test]
 fn metadata_creates_topics_where_it_may() {
     let mut broker = Broker::start(&[("num.partitions", "3")]);
-    let names = ["new", "bad name", "__consumer_offsets"];
+    let names = ["new", "bad name", "__transaction_state"];
     let unknown = |name: &str| (name.to_string(), ErrorCode::UnknownTopicOrPartition);
     let bad = ("bad name".to_string(), ErrorCode::InvalidTopicException);
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&names, false));
-    assert_eq!(errors_of(&response), [unknown("new"), bad.clone(), unknown("__consumer_offsets")]);
+    assert_eq!(errors_of(&response), [unknown("new"), bad.clone(), unknown("__transaction_state")]);
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&names, true));
-    assert_eq!(errors_of(&response), [("new".into(), ErrorCode::None), bad, unknown("__consumer_offsets")]);
+    assert_eq!(errors_of(&response), [("new".into(), ErrorCode::None), bad, unknown("__transaction_state")]);
     assert_eq!(response.topics[0].partitions.len(), 3);
     assert!(response.topics[0].partitions.iter().all(|partition| partition.error_code == 0));
+    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&["__consumer_offsets"], true));
+    assert_eq!((response.topics[0].partitions.len(), response.topics[0].is_internal), (50, true));
     create(&mut broker, "a.b", 1);
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&["new", "a_b"], true));
     let collides = ("a_b".to_string(), ErrorCode::InvalidTopicException);

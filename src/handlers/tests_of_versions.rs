@@ -11,7 +11,7 @@ use crate::wire::api::{
     offset_for_leader_epoch, produce,
 };
 
-fn versions(key: ApiKey) -> impl Iterator<Item = i16> {
+pub(super) fn versions(key: ApiKey) -> impl Iterator<Item = i16> {
     let handler = HANDLERS.iter().find(|handler| handler.key == key).unwrap();
     handler.min_version..=handler.max_version
 }

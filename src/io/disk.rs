@@ -46,7 +46,6 @@ pub enum Open {
 pub struct Entry {
     pub name: String,
     pub is_directory: bool,
-    pub size_bytes: u64,
 }
 
 /// The space on a file system, in bytes.
@@ -83,6 +82,11 @@ pub trait Disk: Send + Sync {
     /// The path from the root on, for people who look for it.
     fn absolute(&self, path: &Path) -> PathBuf {
         path.to_path_buf()
+    }
+
+    /// Of a file, without opening it where that can be.
+    fn size_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.open(path, Open::Read)?.size()
     }
 
     fn exists(&self, path: &Path) -> bool {

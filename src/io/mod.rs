@@ -7,6 +7,7 @@ pub mod clock;
 pub mod disk;
 pub mod driver;
 pub mod machine;
+pub mod open_files;
 mod pool;
 pub mod random;
 mod readiness;

@@ -33,9 +33,9 @@ impl Disk for RealDisk {
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            // A file may vanish between its listing and the question for its size.
-            match entry.metadata() {
-                Ok(meta) => entries.push(Entry { name, is_directory: meta.is_dir(), size_bytes: meta.len() }),
+            // A file may vanish between its listing and the question for its kind, which few file systems need.
+            match entry.file_type() {
+                Ok(kind) => entries.push(Entry { name, is_directory: kind.is_dir() }),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -85,6 +85,10 @@ impl Disk for RealDisk {
 
     fn absolute(&self, path: &Path) -> PathBuf {
         std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+    }
+
+    fn size_bytes(&self, path: &Path) -> io::Result<u64> {
+        Ok(fs::metadata(path)?.len())
     }
 
     fn exists(&self, path: &Path) -> bool {

@@ -229,11 +229,8 @@ impl Disk for SimulatedDisk {
         let directory = self.directory(directory)?;
         let names = held(&directory.0);
         let describe = |(name, node): (&String, &Node)| {
-            let (is_directory, size_bytes) = match node {
-                Node::File(content) => (false, held(&content.0).live.len() as u64),
-                Node::Directory(_) => (true, 0),
-            };
-            Entry { name: name.clone(), is_directory, size_bytes }
+            let is_directory = matches!(node, Node::Directory(_));
+            Entry { name: name.clone(), is_directory }
         };
         Ok(names.live.iter().map(describe).collect())
     }

@@ -1,25 +1,7 @@
 //! What decisions give back: records to append to the metadata log, and an answer for each thing that was asked.
 
 use super::record::Record;
-use crate::model::ErrorCode;
-
-/// A request's item that is not done: the code and message for its answer.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Refusal {
-    pub error: ErrorCode,
-    /// `None`: the code says it all.
-    pub message: Option<String>,
-}
-
-impl Refusal {
-    pub fn new(error: ErrorCode, message: impl Into<String>) -> Refusal {
-        Refusal { error, message: Some(message.into()) }
-    }
-
-    pub fn of(error: ErrorCode) -> Refusal {
-        Refusal { error, message: None }
-    }
-}
+pub use crate::model::Refusal;
 
 /// Records to append as one batch, atomically, and one answer per item. The answers hold once the records are
 /// committed and applied; nothing happened before.

@@ -2,11 +2,13 @@
 
 mod api;
 mod error;
+mod refusal;
 mod time;
 mod uuid;
 
 pub use api::ApiKey;
 pub use error::ErrorCode;
+pub use refusal::Refusal;
 pub use time::Instant;
 pub use uuid::Uuid;
 

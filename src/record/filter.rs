@@ -21,11 +21,12 @@ pub enum Filtered {
 }
 
 /// Keeps the records for which `keep` (offset, record) says so. A batch that keeps its first tombstone and has no
-/// delete horizon yet gets `new_horizon` (KIP-534). `unpacked` is what [`Batch::unpack`] gave.
+/// delete horizon yet gets `new_horizon` (KIP-534), and so does a marker of whose transaction nothing is left. `unpacked` is what [`Batch::unpack`] gave.
 pub fn filter<'p>(
     batch: &Batch<'_>,
     unpacked: &'p [u8],
     new_horizon: TimestampMs,
+    is_empty_marker: bool,
     mut keep: impl FnMut(i64, &Record<'p>) -> bool,
 ) -> Result<Filtered, Error> {
     let mut kept = Vec::new();
@@ -40,7 +41,7 @@ pub fn filter<'p>(
         }
     }
     let horizon = batch.header.delete_horizon();
-    let needs_horizon = has_tombstone && horizon.is_none();
+    let needs_horizon = (has_tombstone || is_empty_marker) && horizon.is_none();
     if kept.is_empty() {
         return Ok(Filtered::Nothing);
     }
@@ -136,7 +137,7 @@ mod tests {
             let is_kept = |offset: i64| keep >> (offset - 70) & 1 == 1;
             let unpacked = before.unpack(1 << 20).unwrap();
             let expected: Vec<_> = read(&bytes).into_iter().filter(|r| is_kept(r.0)).collect();
-            let after = match filter(&before, &unpacked, TimestampMs(123_456), |o, _| is_kept(o)).unwrap() {
+            let after = match filter(&before, &unpacked, TimestampMs(123_456), false, |o, _| is_kept(o)).unwrap() {
                 Filtered::Whole => bytes.clone(),
                 Filtered::Rebuilt { batch, .. } => batch,
                 Filtered::Nothing => without_records(before.header),
@@ -155,7 +156,7 @@ mod tests {
             // Once more with the same decision: nothing is left to do.
             let again = Batch::first(&after).unwrap();
             let unpacked = again.unpack(1 << 20).unwrap();
-            let again = filter(&again, &unpacked, TimestampMs(999_999), |o, _| is_kept(o)).unwrap();
+            let again = filter(&again, &unpacked, TimestampMs(999_999), false, |o, _| is_kept(o)).unwrap();
             let settled = if expected.is_empty() { Filtered::Nothing } else { Filtered::Whole };
             prop_assert_eq!(again, settled);
         }

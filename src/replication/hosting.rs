@@ -127,7 +127,7 @@ impl Hosting {
         for topic in image.topics() {
             let config = self.log_config(image, &self.topic_config(image, &topic.name));
             for described in &topic.partitions {
-                let at = self.directory_of(topic, described).unwrap_or_else(|| emptiest(&mut counts));
+                let at = self.directory_at_start(topic, described).unwrap_or_else(|| emptiest(&mut counts));
                 wanted[at].push(((topic.id, described.index), (identity(topic, described), config.clone())));
             }
         }
@@ -143,6 +143,12 @@ impl Hosting {
             info!("{total} partitions opened {how}");
         }
         opened
+    }
+
+    /// The directory that had the partition when it was opened.
+    fn directory_at_start(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
+        let name = (topic.name.to_string(), PartitionIndex(described.index));
+        self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
     }
 
     /// The directory that has the partition already.

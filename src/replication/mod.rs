@@ -2,6 +2,7 @@
 
 pub mod cleaning;
 pub mod controller;
+pub mod coordinators;
 pub mod hosting;
 pub mod housekeeping;
 pub mod metadata_log;
@@ -10,4 +11,5 @@ mod quorum_state;
 mod replay;
 pub mod topic_settings;
 pub mod view;
+mod walk;
 pub mod watch;

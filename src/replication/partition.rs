@@ -14,8 +14,8 @@ use log::error;
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replication::watch::SharedShards;
-use crate::storage::Error;
 use crate::storage::log::{Appended, Deletion, Flush, Log, Origin, ReadError, Removal, RetentionConfig, Slice};
+use crate::storage::{AppendError, Error};
 
 /// Why an append was refused: an answer of the protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -92,7 +92,9 @@ impl Partition {
 
     /// The first offset of an open transaction, or the high watermark where there is none.
     pub fn last_stable_offset(&self) -> Offset {
-        self.high_watermark()
+        // The high watermark first: the log's picture is then at least as new, so that no transaction is overlooked.
+        let high_watermark = self.high_watermark();
+        self.log.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark))
     }
 
     /// How far a reader of this isolation level may see.
@@ -210,18 +212,33 @@ impl Partition {
 
     /// Syncs what was written, here and now; `false` if a sync is under way elsewhere. Blocks.
     pub fn flush(&self, now: TimestampMs) -> bool {
-        let mut next = {
+        let next = {
             let mut syncing = self.syncing();
             if syncing.under_way {
                 return false;
             }
             self.start_sync(&mut syncing)
         };
+        self.run_syncs(next, now);
+        true
+    }
+
+    fn run_syncs(&self, mut next: Option<Flush>, now: TimestampMs) {
         while let Some(flush) = next {
             let result = flush.run().map_err(|failure| failure.to_string());
             next = self.handle_synced(&flush, result, now);
         }
-        true
+    }
+
+    /// Writes what is pending, and syncs it here and now where the topic asks for a sync. Blocks.
+    pub fn write_and_sync(&self, now: TimestampMs) {
+        let flush = self.write_pending(now);
+        self.run_syncs(flush, now);
+    }
+
+    /// Takes a batch of the broker's own into the log's order, to be written by the next [`Partition::write_pending`].
+    pub fn append_own(&self, batch: &[u8], now: TimestampMs) -> Result<Appended, AppendError> {
+        self.log.append(batch, Origin::Coordinator, self.leader_epoch(), now)
     }
 
     /// Lets go of the segments that are older, or more, than retention allows; what is left is to unlink them. Blocks.
@@ -270,7 +287,11 @@ impl Partition {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ErrorCode> {
-        let read = self.log.read(from, self.readable_end(isolation), max_bytes, at_least_one);
+        let up_to = self.readable_end(isolation);
+        let read = match isolation {
+            IsolationLevel::ReadUncommitted => self.log.read(from, up_to, max_bytes, at_least_one),
+            IsolationLevel::ReadCommitted => self.log.read_committed(from, up_to, max_bytes, at_least_one),
+        };
         read.map_err(|error| match error {
             ReadError::OutOfRange(_) => ErrorCode::OffsetOutOfRange,
             ReadError::Storage(failure) => {

@@ -16,13 +16,12 @@ use crate::record::batches::{Batch, Batches};
 use crate::record::control::ControlType;
 use crate::record::control_messages::kraft_version_record::KRaftVersionRecord;
 use crate::record::control_messages::voters_record::VotersRecord;
+use crate::replication::walk::walk;
 use crate::storage::Error;
 use crate::storage::log::Log;
 
 /// `KafkaRaftClient.MAX_BATCH_SIZE_BYTES`
 pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Read at once when the log is replayed; a batch that is larger is read whole.
-const REPLAY_BYTES: u64 = 1024 * 1024;
 /// A snapshot holds a line or two per partition: this is a cluster of millions.
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
 /// The records that `kafka-storage format` leaves in a log directory for the first leader (`BootstrapDirectory`).
@@ -62,29 +61,8 @@ pub fn replay(disk: &dyn Disk, log: &Log) -> Result<Replayed, Error> {
     if from > end {
         return Err(unusable(format!("the log ends at {end}, before its newest snapshot at {from}")));
     }
-    replay_log(log, from, end, &mut replayed)?;
+    walk(log, from, end, |batch| replayed.apply(batch, |offset| Some(offset).filter(|offset| *offset >= from.0)))?;
     Ok(replayed)
-}
-
-fn replay_log(log: &Log, mut from: Offset, end: Offset, replayed: &mut Replayed) -> Result<(), Error> {
-    let unreadable = |why: String| Error::Unusable { path: log.directory().to_path_buf(), why };
-    while from < end {
-        let slice = log.read(from, end, REPLAY_BYTES, true).map_err(|error| unreadable(error.to_string()))?;
-        let Some(slice) = slice else { break };
-        let mut bytes = vec![0; slice.length as usize];
-        let read = slice.file.read_at(&mut bytes, slice.position.0).map_err(Error::io("read", log.directory()))?;
-        let mut next = Offset(-1);
-        // What is no batch may be one that was cut by the reading.
-        for batch in Batches::new(&bytes[..read]).map_while(Result::ok) {
-            replayed.apply(&batch, |offset| Some(offset).filter(|offset| *offset >= from.0)).map_err(unreadable)?;
-            next = batch.header.last_offset().next();
-        }
-        if next <= from {
-            return Err(unreadable(format!("no batch can be read at offset {from}")));
-        }
-        from = next;
-    }
-    Ok(())
 }
 
 /// The records for the first leader of a fresh cluster, if `kafka-storage format` has left some.

@@ -120,6 +120,7 @@ impl Server {
         }
         self.handle_mail(mail);
         self.handle_expired();
+        self.run_coordinator_timers();
         self.work();
         self.send_touched();
         self.close_idle();
@@ -132,7 +133,8 @@ impl Server {
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
         let stop = self.stopping.unwrap_or(Instant::NEVER);
-        let until = self.lot.next_deadline().unwrap_or(Instant::NEVER).min(idle_check).min(stop);
+        let rebalance = self.shared.coordinators().next_deadline(self.shard, self.shared.shards());
+        let until = self.lot.next_deadline().unwrap_or(Instant::NEVER).min(idle_check).min(stop).min(rebalance);
         (until != Instant::NEVER).then_some(until)
     }
 

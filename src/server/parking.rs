@@ -38,7 +38,7 @@ impl Server {
 
     fn handle_reply(&mut self, reply: Reply) {
         if let Some(waiting) = self.lot.get_mut(reply.parked) {
-            waiting.parked.receive(reply.result);
+            waiting.parked.receive(reply.news);
             self.look(reply.parked, false);
         }
     }
@@ -53,6 +53,18 @@ impl Server {
                 self.give_up_waiting(key);
             }
         }
+    }
+
+    pub(super) fn run_coordinator_timers(&mut self) {
+        let mut context = Context {
+            shared: &self.shared,
+            view: &self.view,
+            shard: self.shard,
+            now: self.now,
+            wall: self.wall,
+            dirty: &mut self.dirty,
+        };
+        context.run_coordinator_timers();
     }
 
     pub(super) fn look_at_watchers(&mut self, partition: u64) {
@@ -76,6 +88,11 @@ impl Server {
             Looked::Wait => debug_assert!(!expired, "an expired request is answered"),
             Looked::Answer(answer) => self.resume(key, Some(answer)),
             Looked::Silent => self.resume(key, None),
+            Looked::Close(reason) => {
+                if let Some(waiting) = self.lot.take(key) {
+                    self.close(waiting.connection, Some(reason));
+                }
+            }
         }
     }
 
@@ -99,8 +116,15 @@ impl Server {
             connection.parked = Some(key);
             has_ended = connection.has_ended;
         }
-        let (shared, shard) = (&self.shared, self.shard);
-        let look_now = self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(shared, shard, key));
+        let mut context = Context {
+            shared: &self.shared,
+            view: &self.view,
+            shard: self.shard,
+            now: self.now,
+            wall: self.wall,
+            dirty: &mut self.dirty,
+        };
+        let look_now = self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(&mut context, key));
         if look_now {
             self.look(key, false);
         }

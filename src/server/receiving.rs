@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind};
 
-use crate::handlers::{self, Outcome};
+use crate::handlers::{self, Origin, Outcome};
 use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::connection::Connection;
@@ -122,7 +122,8 @@ impl Server {
             wall: self.wall,
             dirty: &mut self.dirty,
         };
-        match handlers::handle(&mut self.handlers, &mut context, frame, connection.listener) {
+        let origin = Origin { listener: connection.listener, peer: connection.peer };
+        match handlers::handle(&mut self.handlers, &mut context, frame, origin) {
             Outcome::Answer(answer) => connection.answer_now(Some(answer)),
             Outcome::Silent => connection.answer_now(None),
             Outcome::Close(reason) => return Err(Some(reason)),

@@ -61,8 +61,8 @@ impl Server {
     /// Syncs every file at once. New names are rare; their directories are synced on a thread that may block.
     fn start_sync(&mut self, partition: Arc<Partition>, flush: Flush) {
         let mut operations: Vec<_> = flush.files.iter().cloned().map(Operation::Sync).collect();
-        if let Some(directories) = flush.directories_sync() {
-            operations.push(Operation::Run(directories));
+        if let Some(rest) = flush.names_sync() {
+            operations.push(Operation::Run(rest));
         }
         let sync = Sync { partition, flush, left: Cell::new(operations.len()), failure: RefCell::default() };
         let sync = Rc::new(sync);

@@ -5,8 +5,10 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 
 use crate::config::Config;
+use crate::coordinator::step;
 use crate::model::{ErrorCode, Instant, TimestampMs};
 use crate::replication::controller::{self, Work};
+use crate::replication::coordinators::{Barrier, Coordinators};
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
@@ -16,10 +18,17 @@ use crate::shard::mailbox::Mailbox;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
 
-/// What the metadata thread tells a parked request: whether its records are committed.
+/// What a parked request is told.
 pub struct Reply {
     pub parked: Key,
-    pub result: Result<(), ErrorCode>,
+    pub news: News,
+}
+
+pub enum News {
+    /// By the metadata thread: whether its records are committed.
+    Metadata(Result<(), ErrorCode>),
+    /// By a group's coordinator; to be passed on when the barrier is passed.
+    Group { reply: step::Reply, barrier: Barrier },
 }
 
 /// An address that clients are told, by the listener that they came in by.
@@ -42,8 +51,14 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
-    controller: controller::Queue,
-    housekeeping: Chores,
+    threads: Threads,
+}
+
+/// Ways to the threads that do what may block.
+pub struct Threads {
+    pub controller: controller::Queue,
+    pub housekeeping: Chores,
+    pub coordinators: Arc<Coordinators>,
 }
 
 impl Shared {
@@ -51,13 +66,12 @@ impl Shared {
         config: Config,
         view: Arc<ArcSwap<View>>,
         shards: usize,
-        controller: controller::Queue,
-        housekeeping: Chores,
         directories: Arc<[LogDirectory]>,
         seed: u64,
+        threads: Threads,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, seed, directories, endpoints, shards, mailboxes, controller, housekeeping }
+        Shared { config, view, seed, directories, endpoints, shards, mailboxes, threads }
     }
 
     pub fn shards(&self) -> usize {
@@ -92,12 +106,16 @@ impl Shared {
         self.endpoints.get()?.get(listener)
     }
 
+    pub fn coordinators(&self) -> &Arc<Coordinators> {
+        &self.threads.coordinators
+    }
+
     pub fn send_to_controller(&self, work: Work) {
-        self.controller.send(work);
+        self.threads.controller.send(work);
     }
 
     pub fn send_to_housekeeping(&self, chore: Chore) {
-        self.housekeeping.send(chore);
+        self.threads.housekeeping.send(chore);
     }
 }
 

@@ -77,6 +77,11 @@ impl<R> Mailbox<R> {
         self.wake_if_asleep();
     }
 
+    /// Something that the shard looks at before it sleeps has changed.
+    pub fn nudge(&self) {
+        self.wake_if_asleep();
+    }
+
     pub fn stop(&self) {
         self.lock().stop = true;
         self.wake_if_asleep();

@@ -3,6 +3,7 @@
 //! This is the only level that waits. What waits is a value in the [`lot::Lot`]; no thread, no task.
 
 pub mod context;
+mod coordination;
 pub mod dirty;
 pub mod lot;
 pub mod mailbox;

@@ -13,11 +13,13 @@ use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{Instant, Offset, TimestampMs};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::coordinators::Coordinators;
+use crate::replication::coordinators::keeper::{Errand, Keeper};
 use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
 use crate::replication::partition::Partition;
 use crate::replication::watch::ShardId;
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Shared};
+use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 
 /// Where the simulated broker listens.
@@ -54,6 +56,10 @@ struct Running {
     chores: Receiver<Chore>,
     /// When the housekeeper wants to come again.
     due: Instant,
+    keeper: Keeper,
+    errands: Receiver<Errand>,
+    /// When the keeper of the coordinators wants to come again.
+    keeper_due: Instant,
 }
 
 /// The broker with its world; it can crash and come back.
@@ -86,14 +92,15 @@ impl Cluster {
         let shards = self.config.shards.unwrap_or(1);
         let (leave_chores, chores) = Chores::new();
         controller.leave_to(leave_chores.clone());
+        let (coordinators, errands) = Coordinators::new(self.config.clone(), counted);
+        let coordinators = Arc::new(coordinators);
         let shared = Arc::new(Shared::new(
             self.config.clone(),
             controller.published(),
             shards,
-            queue,
-            leave_chores,
             controller.directories(),
             7,
+            Threads { controller: queue, housekeeping: leave_chores, coordinators: coordinators.clone() },
         ));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
         shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
@@ -101,7 +108,10 @@ impl Cluster {
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
         let _ = shared.endpoints.set(vec![endpoint]);
         let announce = shared.clone();
-        controller.announce_to(Box::new(move || announce.tell_all()));
+        controller.announce_to(Box::new(move || {
+            announce.tell_all();
+            announce.coordinators().send(Errand::Look);
+        }));
         let mut servers = Vec::new();
         for (number, driver) in drivers.into_iter().enumerate() {
             let mut server = Server::new(ShardId(number as u8), shared.clone(), Box::new(driver));
@@ -109,11 +119,16 @@ impl Cluster {
             servers.push(server);
         }
         let clocks = (self.world.now(), SURROUNDINGS.wall);
-        let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition));
         let published = controller.published();
+        let teller = shared.clone();
+        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+        let keeper = Keeper::new(published.clone(), coordinators, clocks, announce);
+        shared.coordinators().send(Errand::Look);
+        let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition));
         let housekeeper = Housekeeper::new(self.config.clone(), published, controller.directories(), clocks, announce);
         let due = self.world.now();
-        self.running = Some(Running { servers, controller, work, housekeeper, chores, due });
+        self.running =
+            Some(Running { servers, controller, work, housekeeper, chores, due, keeper, errands, keeper_due: due });
     }
 
     fn show_time(&self) {
@@ -147,6 +162,10 @@ impl Cluster {
         let now = self.world.now();
         if !chores.is_empty() || running.due <= now {
             running.due = running.housekeeper.step(chores, now).unwrap_or(Instant::NEVER);
+        }
+        let errands: Vec<_> = running.errands.try_iter().collect();
+        if !errands.is_empty() || running.keeper_due <= now {
+            running.keeper_due = running.keeper.step(errands, now).unwrap_or(Instant::NEVER);
         }
     }
 

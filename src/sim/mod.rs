@@ -3,5 +3,6 @@
 
 mod client;
 mod cluster;
+mod groups;
 mod housekeeping;
 mod stories;

@@ -4,12 +4,14 @@ use super::error::{AppendError, Error};
 use super::index::{self, MemoryIndex};
 use super::log::{Log, LogConfig};
 use super::names::{self, Kind};
-use super::producers::Origin;
+use super::producers::{Origin, Producers};
 use super::segment::Segment;
 use super::snapshot;
+use super::transactions::{self, Aborted, AbortedTxn};
 use super::view::View;
 use super::writer::{Active, Writer};
 use crate::io::disk::Open;
+use crate::io::open_files::LazyFile;
 use crate::model::{LeaderEpoch, Offset, TimestampMs, TimestampType};
 use crate::record::control::EndTxnMarker;
 use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
@@ -66,7 +68,11 @@ impl Log {
         }
         let mut writer = self.lock_writer()?;
         for batch in batches() {
-            if let Some(repeated) = self.check_producer(&writer, &batch?.0, count, origin)? {
+            let (header, bytes) = batch?;
+            if header.is_control() {
+                writer.producers.check_marker(&header, marker_of(&header, bytes).map(|m| m.coordinator_epoch))?;
+            }
+            if let Some(repeated) = self.check_producer(&writer, &header, count, origin)? {
                 return Ok(repeated);
             }
         }
@@ -132,8 +138,9 @@ impl Log {
         if batch.has_producer_id() && !batch.is_control() {
             writer.producers.apply(batch, base_offset);
         } else if batch.has_producer_id() {
-            let marker = marker_coordinator_epoch(batch, bytes.get(HEADER_SIZE..).unwrap_or_default());
-            writer.producers.apply_marker(batch, marker);
+            let marker = marker_of(batch, bytes);
+            let aborted = note_marker(&mut writer.producers, batch, last_offset, marker);
+            writer.pending.aborted.extend(aborted);
         }
         writer.next_offset = last_offset.next();
         Ok(())
@@ -163,22 +170,47 @@ impl Log {
         let segment = view.active();
         let active = &mut writer.active;
         let path = names::file(&self.directory, active.base_offset, Kind::Log);
+        let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
         if let Some((position, bytes)) = active.reserve(length, config) {
-            segment.log.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
+            file.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
             active.allocated_bytes = position + bytes;
         }
         let slices = [IoSlice::new(&writer.pending.bytes)];
-        segment.log.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        file.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
         active.size_bytes += length;
         if let Some(memory) = segment.memory() {
             writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
         }
         let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.builder.max_timestamp);
+        self.write_aborted(writer, segment)?;
         let epochs = std::mem::take(&mut writer.pending.epochs);
         self.add_epochs(writer, &epochs)?;
         writer.pending.clear();
         let end_offset = writer.next_offset;
-        self.view.store(Arc::new(View { end_offset, active_size_bytes, active_max_timestamp, ..(*view).clone() }));
+        let first_unstable_offset = writer.producers.first_unstable_offset();
+        self.view.store(Arc::new(View {
+            end_offset,
+            first_unstable_offset,
+            active_size_bytes,
+            active_max_timestamp,
+            ..(*view).clone()
+        }));
+        Ok(())
+    }
+
+    /// Before the markers can be seen: a reader must never see an aborted record without its entry.
+    fn write_aborted(&self, writer: &mut Writer, segment: &Segment) -> Result<(), Error> {
+        if writer.pending.aborted.is_empty() {
+            return Ok(());
+        }
+        let (known, more) = (segment.aborted.len(), &writer.pending.aborted);
+        let written = transactions::append(&*self.disk, &self.directory, segment.base_offset, known, more);
+        let path = written.map_err(Error::io("write a transaction index in", &self.directory))?;
+        segment.aborted.extend(more);
+        if !writer.unsynced.contains(&path) {
+            writer.unsynced.push(path);
+        }
+        writer.names_version += u64::from(known == 0);
         Ok(())
     }
 
@@ -189,13 +221,15 @@ impl Log {
         self.take_snapshot(writer)?;
         let base_offset = writer.next_offset;
         let path = names::file(&self.directory, base_offset, Kind::Log);
-        let log = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
-        log.set_size(0).map_err(Error::io("empty", &path))?;
+        let file = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+        file.set_size(0).map_err(Error::io("empty", &path))?;
+        let log = LazyFile::opened(path, file);
         let sealed = view.active();
+        let aborted = sealed.aborted.load().map_or_else(Aborted::default, |all| Aborted::new(all.to_vec()));
         let sealed = Segment::sealed(&self.directory, sealed.base_offset, sealed.log.clone(), writer.active.size_bytes);
         let mut segments = view.segments.to_vec();
         segments.pop();
-        segments.push(Arc::new(sealed));
+        segments.push(Arc::new(sealed.with_aborted(aborted)));
         segments.push(Arc::new(Segment::active(base_offset, log, MemoryIndex::default())));
         writer.active = Active::new(base_offset, now);
         writer.names_version += 1;
@@ -213,7 +247,8 @@ impl Log {
     pub(super) fn finish_active(&self, writer: &mut Writer, view: &View) -> Result<(), Error> {
         let segment = view.active();
         let path = names::file(&self.directory, segment.base_offset, Kind::Log);
-        segment.log.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
+        let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
+        file.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
         if let Some(memory) = segment.memory() {
             memory.push_time(segment.base_offset, writer.active.builder.max_timestamp);
             let files = index::write_index_files(&*self.disk, &self.directory, segment.base_offset, memory)?;
@@ -230,8 +265,8 @@ impl Log {
         }
         let path = names::file(&self.directory, writer.next_offset, Kind::ProducerSnapshot);
         let content = snapshot::encode(&writer.producers);
-        let file = index::write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
-        writer.unsynced.push(file);
+        index::write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        writer.unsynced.push(path);
         writer.names_version += 1;
         writer.snapshot_offset = writer.next_offset;
         Ok(())
@@ -277,8 +312,24 @@ impl<'a> Iterator for Split<'a> {
     }
 }
 
-/// The coordinator's epoch in the one record of a transaction marker.
-pub(super) fn marker_coordinator_epoch(batch: &Header, records: &[u8]) -> Option<i32> {
-    let record = Records::new(batch, records).next()?.ok()?;
-    EndTxnMarker::parse(record.key?, record.value?).map(|marker| marker.coordinator_epoch)
+/// The one record of a transaction marker; `bytes` is the beginning of its batch.
+pub(super) fn marker_of(batch: &Header, bytes: &[u8]) -> Option<EndTxnMarker> {
+    let record = Records::new(batch, bytes.get(HEADER_SIZE..)?).next()?.ok()?;
+    EndTxnMarker::parse(record.key?, record.value?)
+}
+
+/// Takes note of a marker at this offset; the transaction, if it was aborted.
+pub(super) fn note_marker(
+    producers: &mut Producers,
+    batch: &Header,
+    offset: Offset,
+    marker: Option<EndTxnMarker>,
+) -> Option<AbortedTxn> {
+    let completed = producers.apply_marker(batch, offset, marker.map(|marker| marker.coordinator_epoch))?;
+    marker.filter(|marker| !marker.commit).map(|_| AbortedTxn {
+        producer_id: batch.producer_id,
+        first_offset: completed.first_offset,
+        last_offset: offset,
+        last_stable_offset: completed.last_stable_offset,
+    })
 }

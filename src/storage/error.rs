@@ -52,6 +52,7 @@ pub enum AppendError {
     OutOfOrderSequence(String),
     InvalidProducerEpoch(String),
     InvalidTxnState(String),
+    TransactionCoordinatorFenced(String),
     /// The disk failed, now or earlier.
     Storage(Error),
 }
@@ -66,6 +67,7 @@ impl AppendError {
             AppendError::OutOfOrderSequence(_) => ErrorCode::OutOfOrderSequenceNumber,
             AppendError::InvalidProducerEpoch(_) => ErrorCode::InvalidProducerEpoch,
             AppendError::InvalidTxnState(_) => ErrorCode::InvalidTxnState,
+            AppendError::TransactionCoordinatorFenced(_) => ErrorCode::TransactionCoordinatorFenced,
             AppendError::Storage(_) => ErrorCode::KafkaStorageError,
         }
     }
@@ -93,7 +95,8 @@ impl fmt::Display for AppendError {
             AppendError::InvalidRecord(why)
             | AppendError::OutOfOrderSequence(why)
             | AppendError::InvalidProducerEpoch(why)
-            | AppendError::InvalidTxnState(why) => f.write_str(why),
+            | AppendError::InvalidTxnState(why)
+            | AppendError::TransactionCoordinatorFenced(why) => f.write_str(why),
             AppendError::Storage(error) => error.fmt(f),
         }
     }

@@ -3,9 +3,10 @@
 use super::error::Error;
 use super::log::{Log, LogConfig};
 use super::names::{self, Kind};
+use super::segment::Segment;
 use super::view::View;
 use super::writer::Writer;
-use crate::io::disk::{Disk, File};
+use crate::io::disk::{Disk, File, Open};
 use crate::model::{Offset, TimestampMs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,8 +16,10 @@ use std::sync::atomic::Ordering;
 pub struct Flush {
     pub up_to: Offset,
     pub files: Vec<Arc<dyn File>>,
+    /// Files that nobody keeps open: they are opened to be synced. One that is gone by then needs no sync.
+    unopened: Vec<PathBuf>,
     /// Directories in which names are new.
-    pub directories: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
     names_version: u64,
     disk: Arc<dyn Disk>,
     /// Of the log, for messages.
@@ -29,25 +32,26 @@ impl Flush {
         for file in &self.files {
             file.sync_data().map_err(Error::io("sync a file in", &self.directory))?;
         }
-        self.sync_directories()
+        let rest = self.names_sync();
+        rest.map_or(Ok(()), |sync| sync().map_err(Error::io("sync a file in", &self.directory)))
     }
 
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.directories.is_empty()
+        self.files.is_empty() && self.unopened.is_empty() && self.directories.is_empty()
     }
 
-    /// The sync of the directories, for a caller that syncs the files itself; `None` if no name is new. It blocks.
-    pub fn directories_sync(&self) -> Option<Box<dyn FnOnce() -> std::io::Result<()> + Send>> {
-        if self.directories.is_empty() {
+    /// The sync of all but the open files, for a caller that syncs those itself; `None` if there is nothing. It blocks.
+    pub fn names_sync(&self) -> Option<Box<dyn FnOnce() -> std::io::Result<()> + Send>> {
+        if self.unopened.is_empty() && self.directories.is_empty() {
             return None;
         }
-        let (disk, directories) = (self.disk.clone(), self.directories.clone());
-        Some(Box::new(move || directories.iter().try_for_each(|path| disk.sync_directory(path))))
-    }
-
-    /// For a caller that has synced the files itself. Blocks.
-    pub fn sync_directories(&self) -> Result<(), Error> {
-        self.directories.iter().try_for_each(|path| self.disk.sync_directory(path).map_err(Error::io("sync", path)))
+        let (disk, unopened, directories) = (self.disk.clone(), self.unopened.clone(), self.directories.clone());
+        Some(Box::new(move || {
+            for path in &unopened {
+                ignore_missing(disk.open(path, Open::Read).and_then(|file| file.sync_data()))?;
+            }
+            directories.iter().try_for_each(|path| disk.sync_directory(path))
+        }))
     }
 }
 
@@ -102,15 +106,26 @@ impl Log {
     /// What must be synced so that everything published so far survives.
     pub fn flush(&self) -> Result<Flush, Error> {
         let mut writer = self.lock_writer()?;
-        Ok(self.flush_locked(&mut writer))
+        let mut flush = self.flush_locked(&mut writer);
+        // Now: they may have other names, or none, when the sync comes to them.
+        for segment in self.unflushed(&self.view.load()) {
+            let path = segment.log.path();
+            flush.files.push(segment.file(&*self.disk).map_err(Error::io("open", path))?);
+        }
+        Ok(flush)
     }
 
+    /// The segments that hold what is behind the recovery point.
+    fn unflushed<'v>(&self, view: &'v View) -> &'v [Arc<Segment>] {
+        let recovery_point = self.recovery_point();
+        let first = if view.end_offset > recovery_point { view.floor(recovery_point) } else { view.segments.len() };
+        &view.segments[first..]
+    }
+
+    /// All but the segments.
     fn flush_locked(&self, writer: &mut Writer) -> Flush {
-        let view = self.view.load();
-        let up_to = view.end_offset;
-        let first = if up_to > self.recovery_point() { view.floor(self.recovery_point()) } else { view.segments.len() };
-        let mut files: Vec<_> = view.segments[first..].iter().map(|segment| segment.log.clone()).collect();
-        files.append(&mut writer.unsynced);
+        let up_to = self.log_end_offset();
+        let (files, unopened) = (Vec::new(), std::mem::take(&mut writer.unsynced));
         let mut directories = Vec::new();
         if writer.names_version > self.names_synced.load(Ordering::Acquire) {
             directories.push(self.directory.clone());
@@ -118,7 +133,7 @@ impl Log {
             directories.extend(self.directory.parent().map(Path::to_path_buf));
         }
         let (names_version, disk, directory) = (writer.names_version, self.disk.clone(), self.directory.clone());
-        Flush { up_to, files, directories, names_version, disk, directory }
+        Flush { up_to, files, unopened, directories, names_version, disk, directory }
     }
 
     /// Notes that a flush has succeeded. One that failed is told to [`Log::set_offline`] instead: after a failed sync
@@ -178,7 +193,9 @@ impl Log {
         let mut writer = self.lock_writer()?;
         let finished = self.finish(&mut writer, &config);
         finished.map_err(|error| self.fail(&mut writer, error))?;
-        let flush = self.flush_locked(&mut writer);
+        let mut flush = self.flush_locked(&mut writer);
+        let unflushed = self.view.load_full();
+        flush.unopened.extend(self.unflushed(&unflushed).iter().map(|segment| segment.log.path().to_path_buf()));
         self.set_offline();
         Ok(flush)
     }

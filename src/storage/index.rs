@@ -8,12 +8,13 @@
 use super::error::Error;
 use super::names::{self, Kind};
 use crate::io::disk::{Disk, File, Open};
+use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::Header;
 use crate::stdx::append_list::AppendList;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 pub const OFFSET_ENTRY_BYTES: usize = 8;
 pub const TIME_ENTRY_BYTES: usize = 12;
@@ -185,30 +186,22 @@ fn relative(base_offset: Offset, offset: Offset) -> u32 {
     u32::try_from(offset.0.saturating_sub(base_offset.0)).unwrap_or(u32::MAX)
 }
 
-/// An index file of a sealed segment, opened at its first use.
-pub struct IndexFile {
-    path: PathBuf,
-    file: OnceLock<Arc<dyn File>>,
-}
+/// An index file of a sealed segment.
+pub struct IndexFile(LazyFile);
 
 impl IndexFile {
     pub fn new(path: PathBuf) -> IndexFile {
-        IndexFile { path, file: OnceLock::new() }
+        IndexFile(LazyFile::new(path))
     }
 
-    /// One that is open and will have this path.
-    pub fn opened(path: PathBuf, file: Arc<dyn File>) -> IndexFile {
-        IndexFile { path, file: OnceLock::from(file) }
+    /// One that is open and will have this path; the second part of the answer keeps it open until then.
+    pub fn held(path: PathBuf, file: Arc<dyn File>) -> (IndexFile, Arc<dyn File>) {
+        let (lazy, held) = LazyFile::held(path, file);
+        (IndexFile(lazy), held)
     }
 
-    fn file(&self, disk: &dyn Disk) -> io::Result<&Arc<dyn File>> {
-        match self.file.get() {
-            Some(file) => Ok(file),
-            None => {
-                let opened = disk.open(&self.path, Open::Read)?;
-                Ok(self.file.get_or_init(|| opened))
-            }
-        }
+    fn file(&self, disk: &dyn Disk) -> io::Result<Arc<dyn File>> {
+        self.0.get(disk)
     }
 
     /// The last entry of `WIDTH` bytes for which `below` holds.
@@ -282,6 +275,19 @@ impl Index {
         .unwrap_or(0)
     }
 
+    /// The last position below the given one at which a batch is known to begin, or the beginning.
+    pub fn floor_before(&self, disk: &dyn Disk, position: u64) -> u64 {
+        let place = |word: u64| word & u64::from(u32::MAX);
+        match self {
+            Index::Memory(memory) => memory.offsets.last_where(|[word]| place(word) < position).map(|[word]| word),
+            Index::Files { offsets, .. } => {
+                let below = |entry: &[u8; OFFSET_ENTRY_BYTES]| place(u64::from_be_bytes(*entry)) < position;
+                offsets.last_where(disk, below).ok().flatten().map(u64::from_be_bytes)
+            }
+        }
+        .map_or(0, place)
+    }
+
     /// The last offset of which is known that no batch up to it has a timestamp above the given one.
     pub fn floor_time(&self, disk: &dyn Disk, base_offset: Offset, timestamp: TimestampMs) -> Offset {
         let relative = match self {
@@ -318,12 +324,12 @@ pub fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<Ar
     Ok(file)
 }
 
-/// Replaces a small file as a whole without waiting for the platter: the file is given back for the next flush.
-pub(super) fn replace_unsynced(disk: &dyn Disk, path: &Path, content: &[u8]) -> Result<Arc<dyn File>, Error> {
+/// Replaces a small file as a whole without waiting for the platter: its path is given back for the next flush.
+pub(super) fn replace_unsynced(disk: &dyn Disk, path: &Path, content: &[u8]) -> Result<PathBuf, Error> {
     let temporary = names::with_suffix(path, ".tmp");
-    let file = write_file(disk, &temporary, content).map_err(Error::io("write", &temporary))?;
+    write_file(disk, &temporary, content).map_err(Error::io("write", &temporary))?;
     disk.rename(&temporary, path).map_err(Error::io("replace", path))?;
-    Ok(file)
+    Ok(path.to_path_buf())
 }
 
 /// Writes `.index` and `.timeindex`.
@@ -332,10 +338,11 @@ pub(super) fn write_index_files(
     directory: &Path,
     base_offset: Offset,
     memory: &MemoryIndex,
-) -> Result<[Arc<dyn File>; 2], Error> {
+) -> Result<[PathBuf; 2], Error> {
     let write = |kind, content: Vec<u8>| {
         let path = names::file(directory, base_offset, kind);
-        write_file(disk, &path, &content).map_err(Error::io("write", &path))
+        write_file(disk, &path, &content).map_err(Error::io("write", &path))?;
+        Ok(path)
     };
     Ok([write(Kind::OffsetIndex, memory.encode_offsets())?, write(Kind::TimeIndex, memory.encode_times())?])
 }

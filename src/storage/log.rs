@@ -15,6 +15,7 @@ pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
 pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
+pub use super::transactions::AbortedTxn;
 use super::view::View;
 use super::writer::Writer;
 use crate::io::disk::Disk;
@@ -151,6 +152,12 @@ impl Log {
         self.view.load().end_offset
     }
 
+    /// Where the first open transaction began that is still in the log: what `read_committed` may see ends below.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        let view = self.view.load();
+        view.first_unstable_offset.map(|first| first.max(view.log_start_offset))
+    }
+
     pub fn size_bytes(&self) -> u64 {
         self.view.load().size_bytes()
     }
@@ -203,10 +210,12 @@ impl Log {
     }
 
     pub(super) fn store_epochs(&self, writer: &mut Writer, epochs: Epochs) -> Result<(), Error> {
-        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
-        let file = index::replace_unsynced(&*self.disk, &path, epochs.encode().as_bytes())?;
-        writer.unsynced.push(file);
-        writer.names_version += 1;
+        if epochs != writer.epochs_on_disk {
+            let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
+            writer.unsynced.push(index::replace_unsynced(&*self.disk, &path, epochs.encode().as_bytes())?);
+            writer.names_version += 1;
+            writer.epochs_on_disk = epochs.clone();
+        }
         self.epochs.store(Arc::new(epochs));
         Ok(())
     }

@@ -29,6 +29,9 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_of_rolling;
+#[cfg(test)]
+mod tests_of_transactions;
+mod transactions;
 mod view;
 mod writer;
 

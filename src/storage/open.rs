@@ -4,7 +4,7 @@
 //! recovery point on is read batch by batch; at the first one that is torn or corrupt the log ends, and segments
 //! behind it go. Nothing below the recovery point is ever cut.
 
-use super::append::marker_coordinator_epoch;
+use super::append::{marker_of, note_marker};
 use super::batches::{Batches, Placed, SCAN_BUFFER_BYTES};
 use super::checkpoint;
 use super::epochs::{EpochStart, Epochs};
@@ -18,13 +18,15 @@ use super::names::{self, Kind, Transient};
 use super::producers::Producers;
 use super::segment::Segment;
 use super::snapshot;
+use super::transactions::{self, Aborted, AbortedTxn};
 use super::view::View;
 use super::writer::{Active, Pending, Writer};
 use crate::io::disk::{Disk, File, Open};
+use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::HEADER_SIZE;
 use arc_swap::ArcSwap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -32,16 +34,19 @@ use std::sync::{Arc, Mutex};
 
 /// No index file of Kafka's is larger (`segment.index.bytes` is a 32-bit number).
 const MAX_INDEX_FILE_BYTES: u64 = i32::MAX as u64;
-/// Enough of a transaction marker's record to find the coordinator's epoch in it.
-const MARKER_BYTES: usize = 128;
+/// Enough of a transaction marker's batch to find its one record.
+const MARKER_BYTES: usize = HEADER_SIZE + 128;
 
 /// A segment as it was found, then as it was made.
 struct Found {
     base_offset: Offset,
-    log: Arc<dyn File>,
+    log: LazyFile,
     size_bytes: u64,
     offset_index_bytes: Option<u64>,
     time_index_bytes: Option<u64>,
+    /// The entries of its `.txnindex`; `None` if there is no such file, or one that is damaged.
+    aborted: Option<Vec<AbortedTxn>>,
+    has_transaction_index: bool,
     /// In memory if it was rebuilt or belongs to the active segment.
     index: Option<MemoryIndex>,
 }
@@ -55,9 +60,11 @@ struct Opening<'a> {
     /// Offsets of the producer snapshots on disk.
     snapshots: Vec<Offset>,
     epochs: Epochs,
+    /// As the file has them, if there is a sound one.
+    epochs_on_disk: Option<Epochs>,
     producers: Producers,
     snapshot_offset: Offset,
-    unsynced: Vec<Arc<dyn File>>,
+    unsynced: Vec<PathBuf>,
 }
 
 impl Log {
@@ -70,7 +77,9 @@ impl Log {
         checkpointed: Checkpointed,
         now: TimestampMs,
     ) -> Result<Log, Error> {
-        disk.create_directories(&directory).map_err(Error::io("create", &directory))?;
+        if !disk.exists(&directory) {
+            disk.create_directories(&directory).map_err(Error::io("create", &directory))?;
+        }
         let metadata = claim(&*disk, &directory, &identity)?;
         let mut opening = Opening::find(&disk, &directory, &config, now)?;
         opening.unsynced.extend(metadata);
@@ -80,8 +89,8 @@ impl Log {
     }
 }
 
-/// Checks or writes `partition.metadata`; the file if it was written.
-fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<Arc<dyn File>>, Error> {
+/// Checks or writes `partition.metadata`; its path if it was written.
+fn claim(disk: &dyn Disk, directory: &Path, identity: &Identity) -> Result<Option<PathBuf>, Error> {
     let path = directory.join(names::PARTITION_METADATA);
     match checkpoint::read_partition_metadata(disk, &path)? {
         Some(found) if found != identity.topic_id && !identity.topic_id.is_zero() => {
@@ -104,32 +113,50 @@ impl<'a> Opening<'a> {
         config: &'a LogConfig,
         now: TimestampMs,
     ) -> Result<Self, Error> {
-        finish_interrupted(&**disk, directory)?;
-        let mut files: BTreeMap<Offset, BTreeMap<Kind, u64>> = BTreeMap::new();
-        for entry in disk.list(directory).map_err(Error::io("list", directory))? {
-            if let Some((offset, kind)) = names::parse_file(&entry.name).filter(|_| !entry.is_directory) {
-                files.entry(offset).or_default().insert(kind, entry.size_bytes);
+        let mut files: BTreeMap<Offset, BTreeSet<Kind>> = BTreeMap::new();
+        for name in list_settled(&**disk, directory)? {
+            if let Some((offset, kind)) = names::parse_file(&name) {
+                files.entry(offset).or_default().insert(kind);
             }
         }
+        let size_of = |offset, kind| {
+            let path = names::file(directory, offset, kind);
+            disk.size_bytes(&path).map_err(Error::io("ask for the size of", &path))
+        };
         let mut segments = Vec::new();
         let mut snapshots = Vec::new();
         for (base_offset, kinds) in files {
             snapshots.extend(kinds.get(&Kind::ProducerSnapshot).map(|_| base_offset));
-            let Some(size_bytes) = kinds.get(&Kind::Log) else { continue };
+            if !kinds.contains(&Kind::Log) {
+                continue;
+            }
             let path = names::file(directory, base_offset, Kind::Log);
-            let log = disk.open(&path, Open::ReadWrite).map_err(Error::io("open", &path))?;
+            let log = LazyFile::new(path);
+            let index_bytes = |kind| kinds.contains(&kind).then(|| size_of(base_offset, kind)).transpose();
             segments.push(Found {
                 base_offset,
                 log,
-                size_bytes: *size_bytes,
-                offset_index_bytes: kinds.get(&Kind::OffsetIndex).copied(),
-                time_index_bytes: kinds.get(&Kind::TimeIndex).copied(),
+                size_bytes: size_of(base_offset, Kind::Log)?,
+                offset_index_bytes: index_bytes(Kind::OffsetIndex)?,
+                time_index_bytes: index_bytes(Kind::TimeIndex)?,
+                aborted: None,
+                has_transaction_index: kinds.contains(&Kind::TransactionIndex),
                 index: None,
             });
         }
-        let (epochs, producers) = (Epochs::default(), Producers::default());
-        let (snapshot_offset, unsynced) = (Offset(-1), Vec::new());
-        Ok(Opening { disk, directory, config, now, segments, snapshots, epochs, producers, snapshot_offset, unsynced })
+        Ok(Opening {
+            disk,
+            directory,
+            config,
+            now,
+            segments,
+            snapshots,
+            epochs: Epochs::default(),
+            epochs_on_disk: None,
+            producers: Producers::default(),
+            snapshot_offset: Offset(-1),
+            unsynced: Vec::new(),
+        })
     }
 
     /// Brings segments, epochs and producers up to the end of the log, which is returned.
@@ -137,12 +164,19 @@ impl<'a> Opening<'a> {
         let known = Epochs::read(&**self.disk, &self.directory.join(names::LEADER_EPOCH_CHECKPOINT));
         let known = match known {
             Err(Error::Unusable { .. }) => Epochs::default(),
-            other => other?,
+            other => {
+                let known = other?;
+                self.epochs_on_disk = Some(known.clone());
+                known
+            }
         };
         let behind = |segment: &Found| segment.base_offset <= checkpointed.recovery_point;
         let mut sound = self.segments.partition_point(behind).saturating_sub(1);
         if checkpointed.clean {
             sound = self.segments.len();
+        }
+        for at in 0..sound {
+            self.load_aborted(at)?;
         }
         for at in 0..sound.min(self.segments.len().saturating_sub(1)) {
             if !self.segments[at].has_plausible_indexes() {
@@ -176,11 +210,16 @@ impl<'a> Opening<'a> {
         if !small {
             return Ok(None);
         }
+        if last.is_empty() {
+            last.index = Some(MemoryIndex::default());
+            return Ok(Some(last.base_offset));
+        }
         let index = MemoryIndex::decode(&read(Kind::OffsetIndex)?, &read(Kind::TimeIndex)?, last.size_bytes);
         let Some(index) = index else { return Ok(None) };
         let segment = Segment::active(last.base_offset, last.log.clone(), index);
         let from = segment.index.floor_position(&**self.disk, last.base_offset, Offset(i64::MAX));
-        let mut batches = Batches::new(last.log.clone(), from, last.size_bytes, SCAN_BUFFER_BYTES.min(64 << 10));
+        let mut batches =
+            Batches::new(last.file(&**self.disk)?, from, last.size_bytes, SCAN_BUFFER_BYTES.min(64 << 10));
         let mut end_offset = last.base_offset;
         let path = names::file(self.directory, last.base_offset, Kind::Log);
         while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
@@ -199,11 +238,47 @@ impl<'a> Opening<'a> {
         Ok(Some(end_offset))
     }
 
+    /// Reads a `.txnindex`, or makes it anew from the segment's batches where it is damaged.
+    fn load_aborted(&mut self, at: usize) -> Result<(), Error> {
+        let found = &self.segments[at];
+        if !found.has_transaction_index {
+            return Ok(());
+        }
+        let path = names::file(self.directory, found.base_offset, Kind::TransactionIndex);
+        let read = transactions::read(&**self.disk, self.directory, found.base_offset);
+        let aborted = match read.map_err(Error::io("read", &path))? {
+            Some(aborted) => aborted,
+            None => {
+                let aborted = self.aborted_from_batches(at)?;
+                let written = transactions::write(&**self.disk, self.directory, found.base_offset, &aborted);
+                self.unsynced.push(written.map_err(Error::io("write", &path))?);
+                aborted
+            }
+        };
+        self.segments[at].aborted = Some(aborted);
+        Ok(())
+    }
+
+    /// The transactions that end aborted in a segment, with those that were open before as the snapshot tells them.
+    fn aborted_from_batches(&self, at: usize) -> Result<Vec<AbortedTxn>, Error> {
+        let found = &self.segments[at];
+        let path = names::file(self.directory, found.base_offset, Kind::ProducerSnapshot);
+        let snapshot = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).ok();
+        let mut producers = snapshot.and_then(|content| snapshot::decode(&content)).unwrap_or_default();
+        let file = found.file(&**self.disk)?;
+        let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let mut aborted = Vec::new();
+        while let Some(placed) = batches.next_header().map_err(Error::io("read", found.log.path()))? {
+            aborted.extend(note_producer(&mut producers, &*file, &placed));
+        }
+        Ok(aborted)
+    }
+
     /// Makes the indexes of a sealed segment anew from its batches, which are on the platter and not questioned.
     fn rebuild_index(&mut self, at: usize) -> Result<(), Error> {
         let found = &self.segments[at];
         let path = names::file(self.directory, found.base_offset, Kind::Log);
-        let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let mut batches = Batches::new(found.file(&**self.disk)?, 0, found.size_bytes, SCAN_BUFFER_BYTES);
         let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(found.base_offset));
         while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
             let last = placed.header.last_offset();
@@ -223,7 +298,7 @@ impl<'a> Opening<'a> {
         let mut epochs = Epochs::default();
         for found in &self.segments[..segments] {
             let path = names::file(self.directory, found.base_offset, Kind::Log);
-            let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            let mut batches = Batches::new(found.file(&**self.disk)?, 0, found.size_bytes, SCAN_BUFFER_BYTES);
             while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
                 note_epoch(&mut epochs, &placed);
             }
@@ -255,10 +330,11 @@ impl<'a> Opening<'a> {
             }
             let found = &self.segments[at];
             let path = names::file(self.directory, found.base_offset, Kind::Log);
-            let mut batches = Batches::new(found.log.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            let file = found.file(&**self.disk)?;
+            let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
             while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
                 if placed.header.base_offset >= from.0 && placed.header.base_offset < offset.0 {
-                    note_producer(&mut self.producers, &*self.segments[at].log, &placed);
+                    note_producer(&mut self.producers, &*file, &placed);
                 }
             }
         }
@@ -279,7 +355,7 @@ impl<'a> Opening<'a> {
                 // At once: where the cut is at the recovery point, no later flush would come past these files, and a
                 // loss of power would bring back what was cut below what is then the recovery point.
                 let path = names::file(self.directory, self.segments[at].base_offset, Kind::Log);
-                self.segments[at].log.sync_data().map_err(Error::io("sync", &path))?;
+                self.segments[at].file(&**self.disk)?.sync_data().map_err(Error::io("sync", &path))?;
                 self.disk.sync_directory(self.directory).map_err(Error::io("sync", self.directory))?;
             }
             at += 1;
@@ -289,12 +365,16 @@ impl<'a> Opening<'a> {
 
     fn recover_segment(&mut self, at: usize, mut end_offset: Offset) -> Result<(Offset, bool), Error> {
         self.write_snapshot(end_offset)?;
-        let found = &self.segments[at];
-        let (base, log, size_bytes) = (found.base_offset, found.log.clone(), found.size_bytes);
+        let found = &mut self.segments[at];
+        if found.is_empty() {
+            found.index = Some(MemoryIndex::default());
+            return Ok((end_offset, false));
+        }
+        let (base, log, size_bytes) = (found.base_offset, found.file(&**self.disk)?, found.size_bytes);
         let path = names::file(self.directory, base, Kind::Log);
         let mut batches = Batches::new(log.clone(), 0, size_bytes, SCAN_BUFFER_BYTES);
         let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(base));
-        let mut sound_bytes = 0;
+        let (mut sound_bytes, mut aborted) = (0, Vec::new());
         while let Some(placed) = batches.next_checked().map_err(Error::io("read", &path))? {
             let last = placed.header.last_offset();
             if placed.header.base_offset < end_offset.0 || last.0 - base.0 > i64::from(i32::MAX) {
@@ -303,7 +383,7 @@ impl<'a> Opening<'a> {
             let entry = builder.add(placed.position, &placed.header, last, self.config.index_interval_bytes);
             entry.into_iter().for_each(|entry| index.push(base, entry));
             note_epoch(&mut self.epochs, &placed);
-            note_producer(&mut self.producers, &*log, &placed);
+            aborted.extend(note_producer(&mut self.producers, &*log, &placed));
             end_offset = last.next();
             sound_bytes = placed.end();
         }
@@ -315,7 +395,12 @@ impl<'a> Opening<'a> {
         log.set_size(sound_bytes).map_err(Error::io("cut", &path))?;
         index.push_time(base, builder.max_timestamp);
         self.unsynced.extend(write_index_files(&**self.disk, self.directory, base, &index)?);
+        if !aborted.is_empty() || self.segments[at].has_transaction_index {
+            let written = transactions::write(&**self.disk, self.directory, base, &aborted);
+            self.unsynced.push(written.map_err(Error::io("write a transaction index in", self.directory))?);
+        }
         let found = &mut self.segments[at];
+        found.aborted = Some(aborted);
         (found.size_bytes, found.index) = (sound_bytes, Some(index));
         (found.offset_index_bytes, found.time_index_bytes) = (Some(0), Some(0));
         Ok((end_offset, sound_bytes < size_bytes))
@@ -327,8 +412,8 @@ impl<'a> Opening<'a> {
         }
         let path = names::file(self.directory, offset, Kind::ProducerSnapshot);
         let content = snapshot::encode(&self.producers);
-        let file = index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
-        self.unsynced.push(file);
+        index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
+        self.unsynced.push(path);
         self.snapshots.push(offset);
         self.snapshot_offset = offset;
         Ok(())
@@ -351,11 +436,21 @@ impl<'a> Opening<'a> {
         }
         if self.segments.is_empty() {
             let path = names::file(self.directory, end_offset, Kind::Log);
-            let log = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+            let file = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
+            let log = LazyFile::opened(path, file);
             let index = Some(MemoryIndex::default());
             let (offset_index_bytes, time_index_bytes) = (None, None);
             let base_offset = end_offset;
-            self.segments.push(Found { base_offset, log, size_bytes: 0, offset_index_bytes, time_index_bytes, index });
+            self.segments.push(Found {
+                base_offset,
+                log,
+                size_bytes: 0,
+                offset_index_bytes,
+                time_index_bytes,
+                aborted: None,
+                has_transaction_index: false,
+                index,
+            });
         }
         let last_base = self.segments.last().map_or(start, |segment| segment.base_offset);
         let newest = self.snapshots.iter().filter(|s| **s > last_base && **s <= end_offset).max().copied();
@@ -372,11 +467,13 @@ impl<'a> Opening<'a> {
 
     fn settle_epochs(&mut self, start: Offset, end_offset: Offset) -> Result<(), Error> {
         self.epochs = self.epochs.cut_from_end(end_offset).cut_from_start(start);
-        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
-        let on_disk = Epochs::read(&**self.disk, &path);
-        if on_disk.is_ok_and(|on_disk| on_disk == self.epochs) {
+        // What is cut off would be cut off at each start: an epoch without records needs no new file each time.
+        let is_told = |on_disk: &Epochs| on_disk.cut_from_end(end_offset).cut_from_start(start) == self.epochs;
+        if self.epochs_on_disk.as_ref().is_some_and(is_told) {
             return Ok(());
         }
+        let path = self.directory.join(names::LEADER_EPOCH_CHECKPOINT);
+        self.epochs_on_disk = Some(self.epochs.clone());
         self.unsynced.push(replace_unsynced(&**self.disk, &path, self.epochs.encode().as_bytes())?);
         Ok(())
     }
@@ -385,23 +482,30 @@ impl<'a> Opening<'a> {
         let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
-        let index = last.index.unwrap_or_default();
         let mut active = Active::new(base_offset, self.now);
         active.size_bytes = size_bytes;
         active.allocated_bytes = size_bytes;
+        let path = names::file(self.directory, base_offset, Kind::Log);
+        if size_bytes > 0 {
+            let mut first = Batches::new(last.file(&**self.disk)?, 0, size_bytes, HEADER_SIZE);
+            let first = first.next_header().map_err(Error::io("read", &path))?;
+            active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
+        }
+        let index = last.index.unwrap_or_default();
+        let last_aborted = Aborted::new(last.aborted.unwrap_or_default());
         active.builder = IndexBuilder::resume(&index, base_offset);
         active.index_lengths = index.lengths();
-        let path = names::file(self.directory, base_offset, Kind::Log);
-        let mut first = Batches::new(last.log.clone(), 0, size_bytes, HEADER_SIZE);
-        let first = first.next_header().map_err(Error::io("read", &path))?;
-        active.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
-        let sealed = |s: Found| Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes));
+        let sealed = |s: Found| {
+            let aborted = Aborted::new(s.aborted.unwrap_or_default());
+            Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes).with_aborted(aborted))
+        };
         let mut segments: Vec<_> = self.segments.drain(..).map(sealed).collect();
-        segments.push(Arc::new(Segment::active(base_offset, last.log, index)));
+        segments.push(Arc::new(Segment::active(base_offset, last.log, index).with_aborted(last_aborted)));
         let view = View {
             log_start_offset: checkpointed.log_start_offset.max(segments[0].base_offset),
             segments: segments.into(),
             end_offset,
+            first_unstable_offset: self.producers.first_unstable_offset(),
             active_size_bytes: size_bytes,
             active_max_timestamp: active.builder.max_timestamp,
         };
@@ -409,6 +513,7 @@ impl<'a> Opening<'a> {
         let writer = Writer {
             next_offset: end_offset,
             producers: self.producers,
+            epochs_on_disk: self.epochs_on_disk.unwrap_or_default(),
             snapshot_offset: self.snapshot_offset,
             pending: Pending::default(),
             active,
@@ -436,6 +541,16 @@ impl<'a> Opening<'a> {
 }
 
 impl Found {
+    /// As most partitions of a broker with many: nothing in it to be read, mended or written.
+    fn is_empty(&self) -> bool {
+        let index_bytes = self.offset_index_bytes.unwrap_or(0) + self.time_index_bytes.unwrap_or(0);
+        self.size_bytes == 0 && index_bytes == 0 && !self.has_transaction_index
+    }
+
+    fn file(&self, disk: &dyn Disk) -> Result<Arc<dyn File>, Error> {
+        self.log.get(disk).map_err(Error::io("open", self.log.path()))
+    }
+
     fn has_plausible_indexes(&self) -> bool {
         let whole = |size: Option<u64>, width: usize| size.is_some_and(|size| size % width as u64 == 0);
         whole(self.offset_index_bytes, OFFSET_ENTRY_BYTES) && whole(self.time_index_bytes, TIME_ENTRY_BYTES)
@@ -450,16 +565,19 @@ fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
     }
 }
 
-fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) {
+/// Takes note of a batch that is in the log; the transaction that it ends, if that is aborted.
+fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) -> Option<AbortedTxn> {
     if !placed.header.has_producer_id() {
-        return;
+        return None;
     }
     if !placed.header.is_control() {
-        return producers.apply(&placed.header, Offset(placed.header.base_offset));
+        producers.apply(&placed.header, Offset(placed.header.base_offset));
+        return None;
     }
-    let mut record = [0; MARKER_BYTES];
-    let read = file.read_at(&mut record, placed.position + HEADER_SIZE as u64).unwrap_or(0);
-    producers.apply_marker(&placed.header, marker_coordinator_epoch(&placed.header, &record[..read]));
+    let mut bytes = [0; MARKER_BYTES];
+    let read = file.read_at(&mut bytes, placed.position).unwrap_or(0);
+    let marker = marker_of(&placed.header, &bytes[..read]);
+    note_marker(producers, &placed.header, placed.header.last_offset(), marker)
 }
 
 fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Result<(), Error> {
@@ -472,9 +590,24 @@ fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Res
 
 /// Deals with what compaction or deletion left unfinished, as Kafka does: `.deleted` and `.cleaned` go; a `.swap` is
 /// complete and replaces what it covers, unless a `.cleaned` at or below it shows that its set was not complete.
-fn finish_interrupted(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+///
+/// The answer is the names of the files that are there then.
+fn list_settled(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, Error> {
+    let files = list_files(disk, directory)?;
+    if files.iter().all(|name| names::parse_transient(name).is_none()) {
+        return Ok(files);
+    }
+    finish_interrupted(disk, directory, &files)?;
+    list_files(disk, directory)
+}
+
+fn list_files(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, Error> {
     let entries = disk.list(directory).map_err(Error::io("list", directory))?;
-    let names: Vec<&str> = entries.iter().filter(|e| !e.is_directory).map(|e| e.name.as_str()).collect();
+    Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
+}
+
+fn finish_interrupted(disk: &dyn Disk, directory: &Path, files: &[String]) -> Result<(), Error> {
+    let names: Vec<&str> = files.iter().map(String::as_str).collect();
     let transient: Vec<_> = names.iter().filter_map(|name| Some((*name, names::parse_transient(name)?))).collect();
     let first_cleaned = transient.iter().filter_map(|(_, t)| match t {
         Transient::Cleaned(offset) => Some(*offset),

@@ -6,7 +6,7 @@
 use super::error::AppendError;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::Header;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// How many batches back a repetition is recognised; clients keep no more requests in flight.
 pub const BATCHES_TO_RETAIN: usize = 5;
@@ -95,6 +95,16 @@ impl Producer {
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Producers {
     by_id: HashMap<i64, Producer>,
+    /// Where open transactions began, and whose they are.
+    ongoing: BTreeSet<(Offset, i64)>,
+}
+
+/// A transaction that a marker has ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Completed {
+    pub first_offset: Offset,
+    /// Behind the marker, once this one is no longer open.
+    pub last_stable_offset: Offset,
 }
 
 impl Producers {
@@ -112,7 +122,13 @@ impl Producers {
     }
 
     pub fn insert(&mut self, producer_id: i64, producer: Producer) {
+        self.ongoing.extend(producer.txn_first_offset.map(|first| (first, producer_id)));
         self.by_id.insert(producer_id, producer);
+    }
+
+    /// Where the first open transaction began.
+    pub fn first_unstable_offset(&self) -> Option<Offset> {
+        self.ongoing.first().map(|(first, _)| *first)
     }
 
     /// Forgets those that have been silent so long and have no transaction open.
@@ -148,6 +164,18 @@ impl Producers {
         Ok(None)
     }
 
+    /// Whether a marker comes from the coordinator that is in office.
+    pub fn check_marker(&self, batch: &Header, coordinator_epoch: Option<i32>) -> Result<(), AppendError> {
+        let known = self.by_id.get(&batch.producer_id).map_or(NO_COORDINATOR_EPOCH, |known| known.coordinator_epoch);
+        match coordinator_epoch.filter(|epoch| *epoch < known) {
+            Some(epoch) => Err(AppendError::TransactionCoordinatorFenced(format!(
+                "a marker for producer {} comes from coordinator epoch {epoch} after {known}",
+                batch.producer_id
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Takes note of a data batch that is in the log at `base_offset`.
     pub fn apply(&mut self, batch: &Header, base_offset: Offset) {
         let timestamp = TimestampMs(batch.max_timestamp);
@@ -163,18 +191,27 @@ impl Producers {
         });
         if batch.is_transactional() && producer.txn_first_offset.is_none() {
             producer.txn_first_offset = Some(base_offset);
+            self.ongoing.insert((base_offset, batch.producer_id));
         }
     }
 
-    /// Takes note of a marker that ends the producer's transaction.
-    pub fn apply_marker(&mut self, batch: &Header, coordinator_epoch: Option<i32>) {
+    /// Takes note of a marker at this offset that ends the producer's transaction; that transaction, unless it is empty.
+    pub fn apply_marker(
+        &mut self,
+        batch: &Header,
+        offset: Offset,
+        coordinator_epoch: Option<i32>,
+    ) -> Option<Completed> {
         let timestamp = TimestampMs(batch.max_timestamp);
         let new = || Producer::new(NO_PRODUCER_EPOCH, NO_COORDINATOR_EPOCH, timestamp);
         let producer = self.by_id.entry(batch.producer_id).or_insert_with(new);
         producer.enter_epoch(batch.producer_epoch);
         producer.last_timestamp = timestamp;
-        producer.txn_first_offset = None;
         producer.coordinator_epoch = coordinator_epoch.unwrap_or(producer.coordinator_epoch);
+        let first_offset = producer.txn_first_offset.take()?;
+        self.ongoing.remove(&(first_offset, batch.producer_id));
+        let last_stable_offset = self.first_unstable_offset().unwrap_or(offset.next());
+        Some(Completed { first_offset, last_stable_offset })
     }
 }
 
@@ -262,7 +299,13 @@ mod tests {
         inside.attributes = 0x10;
         append(&mut producers, inside, 0).unwrap();
         assert!(matches!(append(&mut producers, batch(0, 1, 1), 1), Err(AppendError::InvalidTxnState(_))));
-        producers.apply_marker(&batch(1, -1, 1), Some(4));
+        assert_eq!(producers.first_unstable_offset(), Some(Offset(0)));
+        let ended = producers.apply_marker(&batch(1, -1, 1), Offset(1), Some(4)).unwrap();
+        assert_eq!((ended.first_offset, ended.last_stable_offset), (Offset(0), Offset(2)));
+        assert_eq!(producers.first_unstable_offset(), None);
+        assert_eq!(producers.apply_marker(&batch(1, -1, 1), Offset(2), Some(4)), None, "an empty transaction");
+        let stale = producers.check_marker(&batch(1, -1, 1), Some(3));
+        assert!(matches!(stale, Err(AppendError::TransactionCoordinatorFenced(_))));
         assert_eq!(producers.get(7).unwrap().coordinator_epoch, 4);
         assert_eq!(append(&mut producers, batch(1, 0, 1), 1).unwrap(), None);
     }

@@ -1,8 +1,10 @@
 //! Reading a log: ranges of segment files for Fetch, offsets for ListOffsets and OffsetForLeaderEpoch. No lock.
 
+use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
 use super::log::Log;
 use super::names::{self, Kind};
+use super::transactions::{self, AbortedTxn};
 use super::view::View;
 use crate::io::disk::File;
 use crate::model::{LeaderEpoch, Offset, Position};
@@ -23,6 +25,8 @@ pub struct Slice {
     pub available_bytes: u64,
     /// More that may be read lies in the next segment.
     pub is_followed: bool,
+    /// For [`Log::read_committed`]: the aborted transactions that reach into it.
+    pub aborted: Vec<AbortedTxn>,
 }
 
 impl fmt::Debug for Slice {
@@ -68,7 +72,64 @@ impl Log {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadError> {
-        let view = self.view.load();
+        let read = |view: &View| self.read_in(view, from, up_to, max_bytes, at_least_one);
+        self.look(|view| Ok(read(view)?.map(|(slice, _)| slice)))
+    }
+
+    /// As [`Log::read`], with the aborted transactions whose records a `read_committed` consumer must leave out.
+    pub fn read_committed(
+        &self,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Option<Slice>, ReadError> {
+        self.look(|view| {
+            let Some((mut slice, at)) = self.read_in(view, from, up_to, max_bytes, at_least_one)? else {
+                return Ok(None);
+            };
+            if slice.length > 0 && view.has_aborted_from(at) {
+                let end = self.end_of_slice(view, at, &slice).map_err(|cause| self.cannot_read(view, at, cause))?;
+                slice.aborted = transactions::collect(&view.segments[at..], from, end);
+            }
+            Ok(Some(slice))
+        })
+    }
+
+    /// The first offset that is not in a slice of this segment.
+    fn end_of_slice(&self, view: &View, at: usize, slice: &Slice) -> std::io::Result<Offset> {
+        let segment = &view.segments[at];
+        let end = slice.position.0 + slice.length;
+        let from = segment.index.floor_before(&*self.disk, end);
+        let size_bytes = view.segment_size_bytes(at);
+        let mut batches = Batches::new(slice.file.clone(), from, size_bytes, LOOKUP_BUFFER_BYTES);
+        while let Some(placed) = batches.next_header()? {
+            if placed.position >= end {
+                return Ok(Offset(placed.header.base_offset));
+            }
+        }
+        Ok(view.segment_end_offset(at))
+    }
+
+    /// Looks at the log; again where segments have left it meanwhile, whose files may have been out of reach.
+    pub(super) fn look<T, E>(&self, look: impl Fn(&View) -> Result<T, E>) -> Result<T, E> {
+        loop {
+            let view = self.view.load();
+            let found = look(&view);
+            if found.is_ok() || Arc::ptr_eq(&view.segments, &self.view.load().segments) {
+                return found;
+            }
+        }
+    }
+
+    fn read_in(
+        &self,
+        view: &View,
+        from: Offset,
+        up_to: Offset,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Option<(Slice, usize)>, ReadError> {
         if from < view.log_start_offset || from > view.end_offset {
             let (log_start_offset, log_end_offset) = (view.log_start_offset, view.end_offset);
             return Err(ReadError::OutOfRange(OutOfRange { log_start_offset, log_end_offset }));
@@ -80,9 +141,9 @@ impl Log {
         // The batches between a segment's last one and the next segment's first may have been compacted away: then the
         // search goes on in the next segment.
         for at in view.floor(from)..view.segments.len() {
-            let slice = self.read_segment(&view, at, from, up_to, max_bytes, at_least_one);
-            if let Some(slice) = slice.map_err(|cause| self.cannot_read(&view, at, cause))? {
-                return Ok(Some(slice));
+            let slice = self.read_segment(view, at, from, up_to, max_bytes, at_least_one);
+            if let Some(slice) = slice.map_err(|cause| self.cannot_read(view, at, cause))? {
+                return Ok(Some((slice, at)));
             }
         }
         Ok(None)
@@ -115,16 +176,21 @@ impl Log {
             (max, false) => max,
         };
         Ok(Some(Slice {
-            file: segment.log.clone(),
+            file: segment.file(&*self.disk)?,
             position: Position(first.position),
             length: wanted.min(available_bytes),
             base_offset: Offset(first.header.base_offset),
             available_bytes,
             is_followed: up_to > view.segment_end_offset(at),
+            aborted: Vec::new(),
         }))
     }
 
     fn cannot_read(&self, view: &View, at: usize, cause: std::io::Error) -> ReadError {
+        // The files of a deleted log have other names: that is no failure of the disk.
+        if self.is_deleted() {
+            return ReadError::Storage(Error::Offline);
+        }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
         ReadError::Storage(Error::Io { doing: "read", path, cause })
     }

@@ -118,7 +118,7 @@ impl OldSegments<'_> {
                 true => self.view.active_max_timestamp,
                 false => segment.sealed_max_timestamp(&*self.log.disk)?,
             };
-            if largest.timestamp.0 >= 0 { Ok(largest.timestamp) } else { segment.log.modified() }
+            if largest.timestamp.0 >= 0 { Ok(largest.timestamp) } else { segment.file(&*self.log.disk)?.modified() }
         };
         let largest = read().map_err(Error::io("read timestamps in", &self.log.directory))?;
         Ok(self.now.0.saturating_sub(largest.0))

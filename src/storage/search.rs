@@ -23,11 +23,14 @@ pub struct TimedOffset {
 impl Log {
     /// The first record whose timestamp is not below the given one.
     pub fn offset_for_timestamp(&self, timestamp: TimestampMs) -> Result<Option<TimedOffset>, Error> {
-        let view = self.view.load();
+        self.look(|view| self.search(view, timestamp))
+    }
+
+    fn search(&self, view: &View, timestamp: TimestampMs) -> Result<Option<TimedOffset>, Error> {
         // The first segment that has such a timestamp has the record, unless that lies below the start of the log.
         for at in 0..view.segments.len() {
             let found =
-                self.search_segment(&view, at, timestamp).map_err(|cause| self.cannot_search(&view, at, cause))?;
+                self.search_segment(view, at, timestamp).map_err(|cause| self.cannot_search(view, at, cause))?;
             if found.is_some() {
                 return Ok(found);
             }
@@ -44,7 +47,7 @@ impl Log {
         let hint = segment.index.floor_time(&*self.disk, segment.base_offset, timestamp).max(start);
         let size_bytes = view.segment_size_bytes(at);
         let position = segment.locate(&*self.disk, hint, size_bytes)?.map_or(0, |placed| placed.position);
-        let mut batches = Batches::new(segment.log.clone(), position, size_bytes, LOOKUP_BUFFER_BYTES);
+        let mut batches = Batches::new(segment.file(&*self.disk)?, position, size_bytes, LOOKUP_BUFFER_BYTES);
         while let Some(placed) = batches.next_header()? {
             if placed.header.max_timestamp < timestamp.0 || placed.header.last_offset() < start {
                 continue;
@@ -59,16 +62,19 @@ impl Log {
 
     /// The record with the largest timestamp, the first of them; `None` if no record has a timestamp.
     pub fn max_timestamp(&self) -> Result<Option<TimedOffset>, Error> {
-        let view = self.view.load();
+        self.look(|view| self.search_max(view))
+    }
+
+    fn search_max(&self, view: &View) -> Result<Option<TimedOffset>, Error> {
         let mut best: Option<(usize, TimestampOffset)> = None;
         for at in 0..view.segments.len() {
-            let max = self.max_timestamp_of(&view, at).map_err(|cause| self.cannot_search(&view, at, cause))?;
+            let max = self.max_timestamp_of(view, at).map_err(|cause| self.cannot_search(view, at, cause))?;
             if best.is_none_or(|(_, best)| max.timestamp > best.timestamp) {
                 best = Some((at, max));
             }
         }
         let Some((at, max)) = best.filter(|(_, max)| max.timestamp.0 > NO_TIMESTAMP) else { return Ok(None) };
-        self.find_max_timestamp(&view, at, max).map_err(|cause| self.cannot_search(&view, at, cause))
+        self.find_max_timestamp(view, at, max).map_err(|cause| self.cannot_search(view, at, cause))
     }
 
     fn find_max_timestamp(&self, view: &View, at: usize, max: TimestampOffset) -> io::Result<Option<TimedOffset>> {
@@ -95,7 +101,7 @@ impl Log {
     ) -> io::Result<Option<TimedOffset>> {
         // A batch in the log is as long as it says, and was within the broker's limits when it was appended.
         let mut bytes = vec![0; placed.size_bytes as usize];
-        let read = view.segments[at].log.read_at(&mut bytes, placed.position)?;
+        let read = view.segments[at].file(&*self.disk)?.read_at(&mut bytes, placed.position)?;
         let damaged = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_string());
         let batch = Batch::first(&bytes[..read]).map_err(|error| damaged(&error.to_string()))?;
         let unpacked = batch.unpack(DEFAULT_MAX_UNPACKED_BYTES).map_err(|error| damaged(&error.to_string()))?;
@@ -111,6 +117,9 @@ impl Log {
     }
 
     fn cannot_search(&self, view: &View, at: usize, cause: io::Error) -> Error {
+        if self.is_deleted() {
+            return Error::Offline;
+        }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
         Error::Io { doing: "search by time in", path, cause }
     }

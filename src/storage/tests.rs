@@ -435,18 +435,20 @@ proptest! {
         }
         log.close(NOW).unwrap();
         let mut files = disk.list(&directory()).unwrap();
-        files.retain(|file| file.size_bytes > 0 && file.name != names::PARTITION_METADATA);
+        files.retain(|file| disk.size_bytes(&directory().join(&file.name)).unwrap() > 0 && file.name != names::PARTITION_METADATA);
         let mut all_sound = true;
         for (file, at, value) in damage {
             let chosen = file.get(&files);
+            let chosen_bytes = disk.size_bytes(&directory().join(&chosen.name)).unwrap() as usize;
             let file = disk.open(&directory().join(&chosen.name), Open::ReadWrite).unwrap();
-            file.write_at(&[IoSlice::new(&[value])], at.index(chosen.size_bytes as usize) as u64).unwrap();
+            file.write_at(&[IoSlice::new(&[value])], at.index(chosen_bytes) as u64).unwrap();
             all_sound &= !chosen.name.ends_with(".log");
         }
         if let Some((file, at)) = cut {
             let chosen = file.get(&files);
+            let chosen_bytes = disk.size_bytes(&directory().join(&chosen.name)).unwrap() as usize;
             let file = disk.open(&directory().join(&chosen.name), Open::ReadWrite).unwrap();
-            file.set_size(at.index(chosen.size_bytes as usize) as u64).unwrap();
+            file.set_size(at.index(chosen_bytes) as u64).unwrap();
             all_sound &= !chosen.name.ends_with(".log");
         }
         let checkpointed = at(0, recovery_point, clean);

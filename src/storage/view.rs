@@ -12,6 +12,8 @@ pub struct View {
     pub segments: Arc<[Arc<Segment>]>,
     pub log_start_offset: Offset,
     pub end_offset: Offset,
+    /// Where the first transaction began that no marker has ended.
+    pub first_unstable_offset: Option<Offset>,
     /// Published bytes of the active segment.
     pub active_size_bytes: u64,
     /// The largest timestamp in the active segment.

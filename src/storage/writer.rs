@@ -5,11 +5,11 @@ use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
 use super::producers::Producers;
-use crate::io::disk::File;
+use super::transactions::AbortedTxn;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::path::PathBuf;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
 /// little, a large one seldom.
@@ -28,12 +28,14 @@ pub struct Writer {
     /// Of the next batch to be appended, so behind what is pending.
     pub next_offset: Offset,
     pub producers: Producers,
+    /// What `leader-epoch-checkpoint` says.
+    pub epochs_on_disk: Epochs,
     /// There is a snapshot of the producers at this offset.
     pub snapshot_offset: Offset,
     pub pending: Pending,
     pub active: Active,
     /// Small files that were written and go to the platter with the next flush.
-    pub unsynced: Vec<Arc<dyn File>>,
+    pub unsynced: Vec<PathBuf>,
     /// Counts the changes of names in the directory.
     pub names_version: u64,
     /// The index files of the active segment are those of the log's end at this offset.
@@ -48,6 +50,7 @@ pub struct Pending {
     pub bytes: Vec<u8>,
     pub entries: Vec<IndexEntry>,
     pub epochs: Vec<EpochStart>,
+    pub aborted: Vec<AbortedTxn>,
 }
 
 /// The active segment, as the writer knows it.
@@ -88,6 +91,7 @@ impl Pending {
         let mut bytes = std::mem::take(&mut self.bytes);
         self.entries.clear();
         self.epochs.clear();
+        self.aborted.clear();
         if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BUFFER_BYTES {
             bytes.clear();
             SPARE.with_borrow_mut(|spare| {

@@ -28,7 +28,6 @@
 //! - Record bytes never pass through a message: [`produce`] reads them in place, [`fetch`] leaves holes for them.
 
 pub mod api;
-pub mod consumer_protocol;
 pub mod fetch;
 pub mod frame;
 pub mod header;

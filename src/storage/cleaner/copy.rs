@@ -6,11 +6,16 @@ use super::super::error::Error;
 use super::super::index::{IndexBuilder, IndexFile, MemoryIndex, write_file};
 use super::super::log::Log;
 use super::super::names::{self, CLEANED_SUFFIX, Kind};
+use super::super::producers::Producer;
 use super::super::segment::Segment;
+use super::super::transactions::{self, Aborted, AbortedTxn, collect};
+use super::super::view::View;
 use super::offset_map::OffsetMap;
 use super::reader::{self, Reader, Unpack};
+use super::transactions::Transactions;
 use super::{Policy, Stopped};
 use crate::io::disk::{File, Open};
+use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::batches::Batch;
 use crate::record::filter::{self, Filtered};
@@ -21,8 +26,13 @@ use std::io::IoSlice;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Aborted transactions are rare: more than this is no index of one segment (each entry has 34 bytes).
-const MAX_TRANSACTION_INDEX_BYTES: u64 = 64 << 20;
+/// A producer's last batch: where its data ends, or, where only a marker is left of it, the epoch of that.
+enum Last {
+    Data(Offset),
+    Marker(i16),
+}
+
+type LastBatches = HashMap<i64, Last>;
 
 /// What holds for a whole round.
 pub(super) struct Round<'m> {
@@ -41,6 +51,8 @@ pub(super) struct Copy {
     pub kinds: Vec<Kind>,
     pub records_read: u64,
     pub records_written: u64,
+    /// Keeps its files open until they have their names.
+    _held: [Arc<dyn File>; 3],
 }
 
 impl Round<'_> {
@@ -100,13 +112,15 @@ impl Log {
     /// Writes and syncs the copy of a group.
     pub(super) fn copy_group(
         &self,
+        view: &View,
         group: &[Arc<Segment>],
         round: &Round<'_>,
+        transactions: &mut Transactions,
         reader: &mut Reader<'_>,
     ) -> Result<Copy, Stopped> {
         let base_offset = group[0].base_offset;
         self.remove_cleaned(base_offset)?;
-        let last_offsets = self.last_offsets_of_producers()?;
+        let producers = self.last_batches_of_producers()?;
         let path = self.cleaned(base_offset, Kind::Log);
         let mut output = Output {
             file: self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?,
@@ -121,58 +135,50 @@ impl Log {
         let (mut records_read, mut records_written) = (0, 0);
         for segment in group {
             let source = names::file(&self.directory, segment.base_offset, Kind::Log);
+            let at = view.floor(segment.base_offset);
+            let end = view.segment_end_offset(at);
+            transactions.add(collect(&view.segments[at..], view.log_start_offset, end));
             reader.each_batch(segment, 0, &source, |batch, unpack| {
                 records_read += u64::try_from(batch.header.records_count).unwrap_or(0);
-                records_written += copy_batch(batch, unpack, round, &last_offsets, &source, &mut output)?;
+                records_written += copy_batch(batch, unpack, round, transactions, &producers, &source, &mut output)?;
                 let is_full = output.buffer.len() >= round.io_buffer_bytes;
                 Ok(Some(if is_full { output.write()? } else { 0 }))
             })?;
         }
         output.write()?;
-        let (segment, kinds) = self.finish_copy(group, output)?;
-        Ok(Copy { segment, kinds, records_read, records_written })
+        let copy = self.finish_copy(output, transactions.take_kept())?;
+        Ok(Copy { records_read, records_written, ..copy })
     }
 
-    /// The last offset of every producer that is still known. `None` in it: only a marker of it is left.
-    fn last_offsets_of_producers(&self) -> Result<HashMap<i64, Option<Offset>>, Stopped> {
+    /// What is known of every producer's last batch.
+    fn last_batches_of_producers(&self) -> Result<LastBatches, Stopped> {
         let writer = self.lock_writer().map_err(|_| Stopped::Overtaken)?;
-        Ok(writer.producers.iter().map(|(id, p)| (id, p.last_batch().map(|batch| batch.last_offset))).collect())
+        let last = |p: &Producer| p.last_batch().map_or(Last::Marker(p.epoch), |batch| Last::Data(batch.last_offset));
+        Ok(writer.producers.iter().map(|(id, producer)| (id, last(producer))).collect())
     }
 
-    fn finish_copy(&self, group: &[Arc<Segment>], output: Output) -> Result<(Arc<Segment>, Vec<Kind>), Error> {
+    fn finish_copy(&self, output: Output, aborted: Vec<AbortedTxn>) -> Result<Copy, Error> {
         let base_offset = output.base_offset;
         output.index.push_time(base_offset, output.builder.max_timestamp);
         let write = |kind, content: Vec<u8>| {
             let path = self.cleaned(base_offset, kind);
             let file = write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
             file.sync_data().map_err(Error::io("sync", &path))?;
-            Ok::<_, Error>(IndexFile::opened(names::file(&self.directory, base_offset, kind), file))
+            Ok::<_, Error>(IndexFile::held(names::file(&self.directory, base_offset, kind), file))
         };
-        let offsets = write(Kind::OffsetIndex, output.index.encode_offsets())?;
-        let times = write(Kind::TimeIndex, output.index.encode_times())?;
+        let (offsets, held_offsets) = write(Kind::OffsetIndex, output.index.encode_offsets())?;
+        let (times, held_times) = write(Kind::TimeIndex, output.index.encode_times())?;
         let mut kinds = vec![Kind::Log, Kind::OffsetIndex, Kind::TimeIndex];
-        let transactions = self.transaction_indexes(group)?;
-        if !transactions.is_empty() {
-            write(Kind::TransactionIndex, transactions)?;
+        if !aborted.is_empty() {
+            write(Kind::TransactionIndex, transactions::encode(&aborted))?;
             kinds.push(Kind::TransactionIndex);
         }
         output.file.sync_data().map_err(Error::io("sync", &output.path))?;
-        let segment = Segment::sealed_with(base_offset, output.file, output.written, offsets, times);
-        Ok((Arc::new(segment), kinds))
-    }
-
-    /// The aborted transactions of the whole group: their records and markers stay, so do the entries.
-    fn transaction_indexes(&self, group: &[Arc<Segment>]) -> Result<Vec<u8>, Error> {
-        let mut all = Vec::new();
-        for segment in group {
-            let path = names::file(&self.directory, segment.base_offset, Kind::TransactionIndex);
-            match self.disk.read_small(&path, MAX_TRANSACTION_INDEX_BYTES) {
-                Ok(content) => all.extend_from_slice(&content),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Error::io("read", &path)(error)),
-            }
-        }
-        Ok(all)
+        let (log, held_log) = LazyFile::held(names::file(&self.directory, base_offset, Kind::Log), output.file);
+        let segment = Segment::sealed_with(base_offset, log, output.written, offsets, times);
+        let segment = segment.with_aborted(Aborted::new(aborted));
+        let _held = [held_log, held_offsets, held_times];
+        Ok(Copy { segment: Arc::new(segment), kinds, records_read: 0, records_written: 0, _held })
     }
 
     pub(super) fn cleaned(&self, base_offset: Offset, kind: Kind) -> PathBuf {
@@ -189,39 +195,54 @@ impl Log {
     }
 }
 
-/// Copies what stays of a batch; how many records that is.
+/// Whether a batch stays as a header though none of its records does: it is all that is known of its producer, or the
+/// end of the round.
+fn stays_as_header(header: &Header, producers: &LastBatches, upper_bound: Offset) -> bool {
+    let is_last = match producers.get(&header.producer_id) {
+        Some(Last::Data(offset)) => *offset == header.last_offset(),
+        Some(Last::Marker(epoch)) => header.is_control() && *epoch == header.producer_epoch,
+        None => false,
+    };
+    header.has_producer_id() && is_last || header.last_offset().next() == upper_bound
+}
+
+/// Copies what stays of a batch; how many records that is (`Cleaner.cleanInto`).
 fn copy_batch(
     batch: &Batch<'_>,
     unpack: Unpack<'_>,
     round: &Round<'_>,
-    last_offsets: &HashMap<i64, Option<Offset>>,
+    transactions: &mut Transactions,
+    producers: &LastBatches,
     source: &Path,
     output: &mut Output,
 ) -> Result<u64, Stopped> {
     let header = &batch.header;
-    let all = u64::try_from(header.records_count).unwrap_or(0);
-    // Markers stay for good as long as nobody tracks which of their transactions still have records.
-    if header.is_control() || header.base_offset > round.map.latest_offset.0 {
+    let is_control = header.is_control();
+    let is_void = if is_control { transactions.read_control(batch) } else { transactions.read_data(header) };
+    // A marker without a transaction waits for its delete horizon, as tombstones do.
+    let is_due = !is_control || header.delete_horizon().is_some_and(|horizon| round.now >= horizon);
+    let is_discarded = is_void && is_due;
+    let is_kept_whole = if is_control { !is_void } else { header.base_offset > round.map.latest_offset.0 };
+    if !is_discarded && is_kept_whole {
         output.push(batch.bytes)?;
-        return Ok(all);
+        return Ok(u64::try_from(header.records_count).unwrap_or(0));
     }
     let unpacked = unpack(batch)?;
     let new_horizon = TimestampMs(round.now.0.saturating_add(round.policy.delete_retention_ms));
-    let kept =
-        filter::filter(batch, &unpacked, new_horizon, |offset, record| round.keeps(header, Offset(offset), record));
+    let keeps =
+        |offset: i64, record: &Record<'_>| !is_discarded && (is_control || round.keeps(header, Offset(offset), record));
+    let kept = filter::filter(batch, &unpacked, new_horizon, is_control && is_void, keeps);
     match kept.map_err(|why| reader::unusable(source, why))? {
         Filtered::Whole => {
             output.push(batch.bytes)?;
-            Ok(all)
+            Ok(u64::try_from(header.records_count).unwrap_or(0))
         }
         Filtered::Rebuilt { batch, records_count } => {
             output.push(&batch)?;
             Ok(records_count as u64)
         }
         Filtered::Nothing => {
-            let last = header.last_offset();
-            let of_producer = header.has_producer_id() && last_offsets.get(&header.producer_id) == Some(&Some(last));
-            if of_producer || last.next() == round.upper_bound {
+            if stays_as_header(header, producers, round.upper_bound) {
                 output.push(&filter::without_records(*header))?;
             }
             Ok(0)

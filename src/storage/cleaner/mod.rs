@@ -12,6 +12,7 @@ mod reader;
 mod swap;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
@@ -19,12 +20,14 @@ use super::flush::Removal;
 use super::log::Log;
 use super::names::{self, Kind};
 use super::segment::Segment;
+use super::transactions::collect;
 use super::view::View;
 use crate::model::{Offset, TimestampMs};
 use offset_map::OffsetMap;
 use reader::Reader;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use transactions::Transactions;
 
 /// The part of a topic's configuration that compaction obeys.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -157,7 +160,8 @@ impl Log {
             return Ok(false);
         };
         for segment in dirty {
-            let mut batches = Batches::new(segment.log.clone(), 0, segment.sealed_size_bytes, LOOKUP_BUFFER_BYTES);
+            let file = segment.file(&*self.disk).map_err(|error| self.unreadable(segment, error))?;
+            let mut batches = Batches::new(file, 0, segment.sealed_size_bytes, LOOKUP_BUFFER_BYTES);
             let first = batches.next_header().map_err(|error| self.unreadable(segment, error))?;
             if first.is_some_and(|first| first.header.max_timestamp > 0 && first.header.max_timestamp < before) {
                 return Ok(true);
@@ -192,7 +196,7 @@ impl Log {
         pace: &mut dyn Pace,
     ) -> Result<Cleaned, Stopped> {
         let view = self.view.load_full();
-        let mut reader = Reader::new(means.io_buffer_bytes, pace);
+        let mut reader = Reader::new(&*self.disk, means.io_buffer_bytes, pace);
         let map = self.build_map(&view, dirtiness, means, &mut reader)?;
         let mut cleaned = Cleaned {
             end_offset: map.latest_offset.next(),
@@ -205,6 +209,7 @@ impl Log {
         };
         let below = view.segments.partition_point(|segment| segment.base_offset < cleaned.end_offset);
         let below = below.min(view.segments.len() - 1);
+        let mut transactions = Transactions::default();
         for group in self.groups(&view, below)? {
             let round = copy::Round {
                 map: &map,
@@ -213,7 +218,7 @@ impl Log {
                 upper_bound: dirtiness.first_uncleanable_offset,
                 io_buffer_bytes: means.io_buffer_bytes,
             };
-            let copied = self.copy_group(&group, &round, &mut reader);
+            let copied = self.copy_group(&view, &group, &round, &mut transactions, &mut reader);
             let copy = match copied {
                 Ok(copy) => copy,
                 Err(stopped) => {
@@ -244,7 +249,10 @@ impl Log {
         let mut map = OffsetMap::new(records, means.dedupe_buffer_bytes, means.load_factor, means.random);
         map.latest_offset = Offset(from.0 - 1);
         let below = view.segments.partition_point(|segment| segment.base_offset < to).min(view.segments.len() - 1);
-        for at in view.floor(from).min(below)..below {
+        let first = view.floor(from).min(below);
+        let mut transactions = Transactions::default();
+        transactions.add(collect(&view.segments[first..], view.log_start_offset, to));
+        for at in first..below {
             let segment = &view.segments[at];
             let within = from > segment.base_offset;
             let start = if within { segment.index.floor_position(&*self.disk, segment.base_offset, from) } else { 0 };
@@ -253,9 +261,13 @@ impl Log {
                 if batch.header.last_offset() < from {
                     return Ok(Some(0));
                 }
-                // Records of transactions take no part: whether one counts is known only from the marker behind it.
-                // They are never dropped in favour of an aborted one so, only kept for longer than they must be.
-                if !batch.header.is_control() && !batch.header.is_transactional() {
+                let is_aborted = if batch.header.is_control() {
+                    transactions.read_control(batch);
+                    true
+                } else {
+                    transactions.read_data(&batch.header)
+                };
+                if !is_aborted {
                     let unpacked = unpack(batch)?;
                     let mut records = batch.records(&unpacked);
                     while let Some(record) = records.next() {

@@ -6,6 +6,7 @@
 use super::super::error::Error;
 use super::super::segment::Segment;
 use super::{Pace, Stopped};
+use crate::io::disk::Disk;
 use crate::record::batches::{self, Batch, Batches};
 use crate::record::header;
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ const MAX_UNPACKED_BYTES: usize = 512 << 20;
 pub(super) type Unpack<'u> = &'u dyn for<'b> Fn(&Batch<'b>) -> Result<Cow<'b, [u8]>, Stopped>;
 
 pub(super) struct Reader<'p> {
+    disk: &'p dyn Disk,
     buffer: Vec<u8>,
     pace: &'p mut dyn Pace,
 }
@@ -28,8 +30,8 @@ pub(super) fn unusable(path: &Path, why: impl std::fmt::Display) -> Stopped {
 }
 
 impl<'p> Reader<'p> {
-    pub fn new(buffer_bytes: usize, pace: &'p mut dyn Pace) -> Reader<'p> {
-        Reader { buffer: vec![0; buffer_bytes.max(LEAST_BUFFER_BYTES)], pace }
+    pub fn new(disk: &'p dyn Disk, buffer_bytes: usize, pace: &'p mut dyn Pace) -> Reader<'p> {
+        Reader { disk, buffer: vec![0; buffer_bytes.max(LEAST_BUFFER_BYTES)], pace }
     }
 
     fn spend(&mut self, bytes: u64) -> Result<(), Stopped> {
@@ -46,6 +48,7 @@ impl<'p> Reader<'p> {
         mut visit: impl FnMut(&Batch<'_>, Unpack<'_>) -> Result<Option<u64>, Stopped>,
     ) -> Result<bool, Stopped> {
         let limit = segment.sealed_size_bytes;
+        let file = segment.file(self.disk).map_err(Error::io("open", path))?;
         let unpack: Unpack<'_> = &|batch| {
             check(path, batch)?;
             batch.unpack(MAX_UNPACKED_BYTES).map_err(|why| unusable(path, why))
@@ -53,7 +56,7 @@ impl<'p> Reader<'p> {
         while position < limit {
             let left = usize::try_from(limit - position).unwrap_or(usize::MAX);
             let wanted = self.buffer.len().min(left);
-            let read = segment.log.read_at(&mut self.buffer[..wanted], position).map_err(Error::io("read", path))?;
+            let read = file.read_at(&mut self.buffer[..wanted], position).map_err(Error::io("read", path))?;
             self.spend(read as u64)?;
             let (mut used, mut wrote) = (0, 0);
             for batch in Batches::new(&self.buffer[..read]) {

@@ -1,0 +1,161 @@
+//! Groups of the classic protocol (JoinGroup, SyncGroup, Heartbeat, LeaveGroup): requests and answers.
+//!
+//! The member that the group elects as its leader computes the assignments; what subscriptions and assignments mean is
+//! not known here (KIP-62, KIP-345, KIP-394, KIP-429, KIP-800).
+
+mod group;
+mod heartbeat;
+mod join;
+mod leave;
+#[cfg(test)]
+mod random;
+mod rebalance;
+mod records;
+#[cfg(test)]
+pub(super) mod story;
+mod sync;
+#[cfg(test)]
+mod table;
+
+pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+#[cfg(test)]
+pub(super) use self::join::uuid_text;
+pub(super) use self::rebalance::Live;
+pub(super) use self::records::key;
+use super::step::Client;
+use crate::model::ErrorCode;
+
+/// JoinGroup.
+#[derive(Clone, Debug)]
+pub struct Join<'a> {
+    pub client: Client<'a>,
+    pub group_id: &'a str,
+    /// Empty if the member has none yet.
+    pub member_id: &'a str,
+    pub instance_id: Option<&'a str>,
+    pub session_timeout_ms: i32,
+    /// -1 in version 0: then it is the session timeout.
+    pub rebalance_timeout_ms: i32,
+    pub protocol_type: &'a str,
+    /// Name and metadata, the preferred one first.
+    pub protocols: Vec<(&'a str, &'a [u8])>,
+    pub reason: Option<&'a str>,
+    /// From version 4 on a member without an id is sent away with one first (KIP-394).
+    pub requires_known_member_id: bool,
+    /// From version 9 on a static leader that comes back is told to skip the assignment (KIP-814).
+    pub supports_skipping_assignment: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JoinReply {
+    pub error: ErrorCode,
+    pub generation_id: i32,
+    pub protocol_type: Option<String>,
+    pub protocol_name: Option<String>,
+    pub leader: String,
+    pub skip_assignment: bool,
+    pub member_id: String,
+    /// For the leader only.
+    pub members: Vec<JoinedMember>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct JoinedMember {
+    pub member_id: String,
+    pub instance_id: Option<String>,
+    pub metadata: Vec<u8>,
+}
+
+/// SyncGroup.
+#[derive(Clone, Debug)]
+pub struct Sync<'a> {
+    pub group_id: &'a str,
+    pub generation_id: i32,
+    pub member_id: &'a str,
+    pub instance_id: Option<&'a str>,
+    pub protocol_type: Option<&'a str>,
+    pub protocol_name: Option<&'a str>,
+    /// Of the leader: each member's assignment.
+    pub assignments: Vec<(&'a str, &'a [u8])>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SyncReply {
+    pub error: ErrorCode,
+    pub protocol_type: Option<String>,
+    pub protocol_name: Option<String>,
+    pub assignment: Vec<u8>,
+}
+
+/// Heartbeat.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat<'a> {
+    pub group_id: &'a str,
+    pub generation_id: i32,
+    pub member_id: &'a str,
+    pub instance_id: Option<&'a str>,
+}
+
+/// One member of a LeaveGroup.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaving<'a> {
+    pub member_id: &'a str,
+    pub instance_id: Option<&'a str>,
+    pub reason: Option<&'a str>,
+}
+
+/// LeaveGroup: an error for all, or one for each member in the order of the request.
+pub type LeaveReply = Result<Vec<ErrorCode>, ErrorCode>;
+
+/// What DescribeGroups tells of a group.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Description {
+    /// `Empty`, `PreparingRebalance`, `CompletingRebalance`, `Stable`, `Dead`.
+    pub state: String,
+    pub protocol_type: String,
+    pub protocol: String,
+    pub members: Vec<DescribedMember>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DescribedMember {
+    pub member_id: String,
+    pub instance_id: Option<String>,
+    pub client_id: String,
+    pub client_host: String,
+    pub metadata: Vec<u8>,
+    pub assignment: Vec<u8>,
+}
+
+/// Timers of a group.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum Timer {
+    /// A member's session, or how long a member may stay pending.
+    Session(std::sync::Arc<str>),
+    /// How long the members have for joining the next generation.
+    Join,
+    /// How long the members of a new generation have for asking for their assignments.
+    Sync,
+}
+
+impl JoinReply {
+    /// What Kafka sends with an error: its defaults.
+    pub fn refused(member_id: &str, error: ErrorCode) -> JoinReply {
+        JoinReply {
+            error,
+            generation_id: -1,
+            protocol_type: None,
+            protocol_name: Some(String::new()),
+            leader: String::new(),
+            skip_assignment: false,
+            member_id: member_id.to_string(),
+            members: Vec::new(),
+        }
+    }
+}
+
+impl SyncReply {
+    pub fn refused(error: ErrorCode) -> SyncReply {
+        SyncReply { error, protocol_type: None, protocol_name: None, assignment: Vec::new() }
+    }
+}

@@ -1,0 +1,205 @@
+//! The groups of one partition of `__consumer_offsets`, whatever their protocol: where requests come in and records are
+//! applied (`GroupCoordinatorShard`, `GroupMetadataManager`).
+//!
+//! This file knows which machine a group belongs to; what the machine does stands in `classic`, `consumer` and
+//! `offsets`, each of which adds its own requests to [`Groups`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::offsets::Offsets;
+use super::record::offsets::{Key, Value};
+use super::step::{Record, Step};
+use super::timers::Timers;
+use super::{classic, consumer};
+use crate::model::{ErrorCode, Instant, Refusal};
+
+/// One line of ListGroups.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Listed {
+    pub group_id: String,
+    pub protocol_type: String,
+    /// As Kafka spells it: `Stable`, `Empty`, ...
+    pub state: &'static str,
+    /// As Kafka spells it: `classic` or `consumer`.
+    pub group_type: &'static str,
+}
+
+pub(super) enum Group {
+    Classic(classic::Group),
+    Consumer(consumer::Group),
+}
+
+impl Group {
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Group::Classic(group) => group.is_empty(),
+            Group::Consumer(group) => group.is_empty(),
+        }
+    }
+
+    fn listed(&self, id: &str) -> Listed {
+        let (protocol_type, state, group_type) = match self {
+            Group::Classic(group) => (group.protocol_type().unwrap_or_default(), group.state().name(), "classic"),
+            Group::Consumer(group) => (classic::CONSUMER_PROTOCOL_TYPE, group.state_name(), "consumer"),
+        };
+        Listed { group_id: id.to_string(), protocol_type: protocol_type.to_string(), state, group_type }
+    }
+}
+
+fn not_found(message: String) -> Refusal {
+    Refusal::new(ErrorCode::GroupIdNotFound, message)
+}
+
+/// What a timer is for; one of each at a time.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) struct TimerKey {
+    pub group_id: Arc<str>,
+    pub timer: Timer,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(super) enum Timer {
+    Classic(classic::Timer),
+    Consumer(consumer::Timer),
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Groups {
+    pub(super) groups: BTreeMap<Arc<str>, Group>,
+    pub(super) offsets: Offsets,
+    pub(super) timers: Timers<TimerKey>,
+}
+
+impl Groups {
+    /// Applies a record of the log, in a replay or just written. A record about something that is not there changes
+    /// nothing. `None` is a tombstone.
+    pub fn apply(&mut self, key: &Key<'_>, value: Option<&Value<'_>>) {
+        match (key, value) {
+            (Key::OffsetCommit(key), None) => self.apply_offset_commit(key, None),
+            (Key::OffsetCommit(key), Some(Value::OffsetCommit(value))) => self.apply_offset_commit(key, Some(value)),
+            (Key::GroupMetadata(key), None) => self.apply_group_metadata(key, None),
+            (Key::GroupMetadata(key), Some(Value::GroupMetadata(value))) => self.apply_group_metadata(key, Some(value)),
+            _ => self.apply_consumer_group(key, value),
+        }
+    }
+
+    /// Once, when all records are applied: sessions begin anew, as no member is known to be gone (`onLoaded`).
+    pub fn handle_loaded(&mut self, step: &mut Step<'_>) {
+        for id in self.ids() {
+            match self.groups.get(&id) {
+                Some(Group::Classic(_)) => self.handle_classic_loaded(step, &id),
+                Some(Group::Consumer(_)) => self.handle_consumer_loaded(step, &id),
+                None => {}
+            }
+        }
+    }
+
+    fn ids(&self) -> Vec<Arc<str>> {
+        self.groups.keys().cloned().collect()
+    }
+
+    /// A group of the classic protocol, to do something with it.
+    pub(super) fn classic<'a, 's>(
+        &'a mut self,
+        step: &'a mut Step<'s>,
+        group_id: &str,
+    ) -> Option<classic::Live<'a, 's>> {
+        match self.groups.get_mut(group_id)? {
+            Group::Classic(group) => Some(classic::Live { group, timers: &mut self.timers, step }),
+            Group::Consumer(_) => None,
+        }
+    }
+
+    /// Whoever commits offsets to a group that does not exist makes it exist.
+    pub(super) fn ensure_group(&mut self, group_id: &str) {
+        if !self.groups.contains_key(group_id) {
+            let id: Arc<str> = group_id.into();
+            self.groups.insert(id.clone(), Group::Classic(classic::Group::new(id, None)));
+        }
+    }
+
+    /// DescribeGroups: of groups of the classic protocol only.
+    pub fn describe_classic(&self, group_id: &str) -> Result<classic::Description, Refusal> {
+        match self.groups.get(group_id) {
+            Some(Group::Classic(group)) => Ok(group.describe()),
+            Some(Group::Consumer(_)) => Err(not_found(format!("Group {group_id} is not a classic group."))),
+            None => Err(not_found(format!("Group {group_id} not found."))),
+        }
+    }
+
+    /// ListGroups; filters that are empty let everything through.
+    pub fn list(&self, states: &[String], types: &[String]) -> Vec<Listed> {
+        let states: Vec<String> = states.iter().map(|state| state.to_lowercase().trim().to_string()).collect();
+        let types: Vec<String> = types.iter().map(|kind| kind.to_lowercase()).collect();
+        let wanted = |filter: &[String], name: &str| {
+            filter.is_empty() || filter.iter().any(|wanted| *wanted == name.to_lowercase())
+        };
+        let listed = self.groups.iter().map(|(id, group)| group.listed(id));
+        listed.filter(|line| wanted(&states, line.state) && wanted(&types, line.group_type)).collect()
+    }
+
+    /// DeleteGroups: a group without members, with its offsets.
+    pub fn delete_group(&mut self, step: &mut Step<'_>, group_id: &str) -> Result<(), ErrorCode> {
+        let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+        if !group.is_empty() {
+            return Err(ErrorCode::NonEmptyGroup);
+        }
+        self.delete_all_offsets(step, group_id);
+        self.delete_empty_group(step, group_id);
+        Ok(())
+    }
+
+    /// Writes the tombstones of a group without members.
+    pub(super) fn delete_empty_group(&mut self, step: &mut Step<'_>, group_id: &str) {
+        match self.groups.get(group_id) {
+            Some(Group::Classic(_)) => self.emit(step, &classic::key(group_id), None),
+            Some(Group::Consumer(_)) => self.delete_consumer_group(step, group_id),
+            None => {}
+        }
+    }
+
+    /// Deletes offsets whose time is over, and groups that have neither members nor offsets
+    /// (`cleanupGroupMetadata`).
+    pub fn expire_offsets(&mut self, step: &mut Step<'_>) {
+        for id in self.ids() {
+            let all_expired = self.expire_group_offsets(step, &id);
+            if all_expired && self.groups.get(&id).is_some_and(Group::is_empty) {
+                self.delete_empty_group(step, &id);
+            }
+        }
+    }
+
+    /// When [`Groups::handle_timers`] must be called at the latest.
+    pub fn next_deadline(&self) -> Instant {
+        self.timers.next().unwrap_or(Instant::NEVER)
+    }
+
+    /// Does what is due.
+    pub fn handle_timers(&mut self, step: &mut Step<'_>) {
+        while let Some(key) = self.timers.pop(step.now) {
+            match &key.timer {
+                Timer::Classic(timer) => self.handle_classic_timer(step, &key.group_id, timer),
+                Timer::Consumer(timer) => self.handle_consumer_timer(step, &key.group_id, timer),
+            }
+        }
+    }
+
+    /// Writes a record and applies it. The value with the version that it is written in.
+    pub(super) fn emit(&mut self, step: &mut Step<'_>, key: &Key<'_>, value: Option<(&Value<'_>, i16)>) {
+        write(step, key, value);
+        self.apply(key, value.map(|(value, _)| value));
+    }
+}
+
+/// Writes a record whose meaning the state shows already.
+pub(super) fn write(step: &mut Step<'_>, key: &Key<'_>, value: Option<(&Value<'_>, i16)>) {
+    let mut record = Record { key: Vec::new(), value: None };
+    key.encode(&mut record.key).expect("keys are made of what fits into requests");
+    if let Some((value, version)) = value {
+        let bytes = record.value.insert(Vec::new());
+        value.encode(bytes, version).expect("values are made of what fits into requests");
+    }
+    step.out.records.push(record);
+}

@@ -1,0 +1,88 @@
+//! OffsetCommit (`OffsetMetadataManager.commitOffset`).
+
+use super::{Commit, CommitPartition, CommitReply};
+use crate::codec::Str;
+use crate::coordinator::classic::State;
+use crate::coordinator::groups::{Group, Groups};
+use crate::coordinator::record::offsets::{Key, OffsetCommitKey, OffsetCommitValue, Value};
+use crate::coordinator::step::Step;
+use crate::model::{ErrorCode, TopicId};
+
+/// The version in which Kafka 4.3 writes the value, and the one that can say when an offset expires.
+const VALUE_VERSION: i16 = 4;
+const VALUE_VERSION_WITH_EXPIRY: i16 = 1;
+
+/// From this version on, clients know that a group may not exist.
+const FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND: i16 = 9;
+
+/// The broker decides how long the offset is kept.
+const DEFAULT_RETENTION: i64 = -1;
+
+impl Groups {
+    pub fn commit_offsets(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> CommitReply {
+        self.validate_commit(step, request)?;
+        let mut reply = Vec::with_capacity(request.topics.len());
+        for topic in &request.topics {
+            let commit = |partition| self.commit_offset(step, request, (topic.name, topic.topic_id), partition);
+            reply.push(topic.partitions.iter().map(commit).collect());
+        }
+        Ok(reply)
+    }
+
+    fn validate_commit(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> Result<(), ErrorCode> {
+        let generation = request.generation_id_or_member_epoch;
+        match self.groups.get(request.group_id) {
+            None if generation < 0 => Ok(()),
+            None if request.api_version >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND => Err(ErrorCode::GroupIdNotFound),
+            None => Err(ErrorCode::IllegalGeneration),
+            Some(Group::Consumer(group)) => group.validate_offset_commit(request),
+            Some(Group::Classic(group)) => {
+                group.validate_offset_commit(request.member_id, request.instance_id, generation)?;
+                // A commit shows that the member is alive.
+                if matches!(group.state(), State::Stable | State::PreparingRebalance)
+                    && let Some(mut live) = self.classic(step, request.group_id)
+                {
+                    live.touch(request.member_id);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn commit_offset(
+        &mut self,
+        step: &mut Step<'_>,
+        request: &Commit<'_>,
+        (topic, topic_id): (&str, TopicId),
+        commit: &CommitPartition<'_>,
+    ) -> ErrorCode {
+        let metadata = commit.metadata.unwrap_or_default();
+        if is_too_long(metadata, step.settings.offset_metadata_max_bytes) {
+            return ErrorCode::OffsetMetadataTooLarge;
+        }
+        let expires = request.retention_time_ms != DEFAULT_RETENTION;
+        let mut value = OffsetCommitValue {
+            offset: commit.offset,
+            leader_epoch: commit.leader_epoch,
+            metadata: Str::Borrowed(metadata),
+            commit_timestamp: step.wall.0,
+            expire_timestamp: -1,
+            topic_id,
+        };
+        let version = if expires { VALUE_VERSION_WITH_EXPIRY } else { VALUE_VERSION };
+        if expires {
+            // That version of the record cannot hold them, and the requests that ask for it do not have them.
+            (value.leader_epoch, value.topic_id) = (-1, TopicId::ZERO);
+            value.expire_timestamp = step.wall.0.wrapping_add(request.retention_time_ms);
+        }
+        let (group, topic) = (Str::Borrowed(request.group_id), Str::Borrowed(topic));
+        let key = Key::OffsetCommit(OffsetCommitKey { group, topic, partition: commit.partition });
+        self.emit(step, &key, Some((&Value::OffsetCommit(value), version)));
+        ErrorCode::None
+    }
+}
+
+/// Kafka counts what Java counts: UTF-16 units, of which there are never more than bytes.
+fn is_too_long(metadata: &str, max: usize) -> bool {
+    metadata.len() > max && metadata.encode_utf16().count() > max
+}

@@ -1,0 +1,82 @@
+//! OffsetDelete, and offsets that go with their group or their topic (`OffsetMetadataManager.deleteOffsets`,
+//! `deleteAllOffsets`, `onTopicsDeleted`).
+
+use std::sync::Arc;
+
+use super::{DeleteReply, GroupOffsets};
+use crate::codec::Str;
+use crate::coordinator::groups::{Group, Groups};
+use crate::coordinator::record::offsets::{Key, OffsetCommitKey};
+use crate::coordinator::step::Step;
+use crate::model::ErrorCode;
+
+impl Groups {
+    /// OffsetDelete: not while the group's members read the topic.
+    pub fn delete_offsets(&mut self, step: &mut Step<'_>, group_id: &str, topics: &[(&str, Vec<i32>)]) -> DeleteReply {
+        if group_id.is_empty() {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        let group = self.groups.get(group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+        if let Group::Classic(group) = group
+            && !group.is_empty()
+            && !group.uses_consumer_protocol()
+        {
+            return Err(ErrorCode::NonEmptyGroup);
+        }
+        let subscribed = |(topic, _): &(&str, Vec<i32>)| group.is_subscribed_to_topic(topic);
+        let subscribed: Vec<bool> = topics.iter().map(subscribed).collect();
+        let mut reply = Vec::with_capacity(topics.len());
+        for ((topic, partitions), subscribed) in topics.iter().zip(subscribed) {
+            if subscribed {
+                reply.push(vec![ErrorCode::GroupSubscribedToTopic; partitions.len()]);
+                continue;
+            }
+            for partition in partitions {
+                if self.offsets.contains(group_id, topic, *partition) {
+                    self.delete_offset(step, group_id, topic, *partition);
+                }
+            }
+            reply.push(vec![ErrorCode::None; partitions.len()]);
+        }
+        Ok(reply)
+    }
+
+    /// Deletes the offsets of partitions that are gone.
+    pub fn forget_topics(&mut self, step: &mut Step<'_>, is_gone: &dyn Fn(&str, i32) -> bool) {
+        let groups: Vec<Arc<str>> = self.offsets.by_group.keys().cloned().collect();
+        for id in groups {
+            self.delete_offsets_if(step, &id, is_gone);
+        }
+    }
+
+    pub(in crate::coordinator) fn delete_all_offsets(&mut self, step: &mut Step<'_>, group_id: &str) {
+        self.delete_offsets_if(step, group_id, &|_, _| true);
+    }
+
+    fn delete_offsets_if(&mut self, step: &mut Step<'_>, group_id: &str, deleted: &dyn Fn(&str, i32) -> bool) {
+        let Some(topics) = self.offsets.group(group_id) else { return };
+        for (topic, partition) in partitions(topics, |topic, partition| deleted(topic, partition)) {
+            self.delete_offset(step, group_id, &topic, partition);
+        }
+    }
+
+    pub(super) fn delete_offset(&mut self, step: &mut Step<'_>, group_id: &str, topic: &str, partition: i32) {
+        let (group, topic) = (Str::Borrowed(group_id), Str::Borrowed(topic));
+        self.emit(step, &Key::OffsetCommit(OffsetCommitKey { group, topic, partition }), None);
+    }
+}
+
+impl Group {
+    pub(super) fn is_subscribed_to_topic(&self, topic: &str) -> bool {
+        match self {
+            Group::Classic(group) => group.is_subscribed_to_topic(topic),
+            Group::Consumer(group) => group.is_subscribed_to_topic(topic),
+        }
+    }
+}
+
+/// The partitions of which this holds.
+fn partitions(topics: &GroupOffsets, wanted: impl Fn(&str, i32) -> bool) -> Vec<(Arc<str>, i32)> {
+    let all = topics.iter().flat_map(|(topic, of)| of.keys().map(move |partition| (topic.clone(), *partition)));
+    all.filter(|(topic, partition)| wanted(topic, *partition)).collect()
+}

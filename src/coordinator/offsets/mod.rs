@@ -1,0 +1,174 @@
+//! Committed offsets of one partition of `__consumer_offsets`: requests, answers and the store
+//! (`OffsetMetadataManager`). The store changes only when records are applied.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+mod commit;
+mod delete;
+mod expire;
+mod fetch;
+#[cfg(test)]
+pub(super) mod story;
+
+use super::groups::Groups;
+use super::record::offsets::{OffsetCommitKey, OffsetCommitValue};
+use crate::model::{ErrorCode, TopicId};
+
+/// OffsetCommit.
+#[derive(Clone, Debug)]
+pub struct Commit<'a> {
+    pub api_version: i16,
+    pub group_id: &'a str,
+    pub generation_id_or_member_epoch: i32,
+    pub member_id: &'a str,
+    pub instance_id: Option<&'a str>,
+    /// Versions 2–4; -1 is the broker's `offsets.retention.minutes`.
+    pub retention_time_ms: i64,
+    pub topics: Vec<CommitTopic<'a>>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CommitTopic<'a> {
+    pub name: &'a str,
+    /// Zero if the client did not name it by id.
+    pub topic_id: TopicId,
+    pub partitions: Vec<CommitPartition<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct CommitPartition<'a> {
+    pub partition: i32,
+    pub offset: i64,
+    pub leader_epoch: i32,
+    pub metadata: Option<&'a str>,
+}
+
+/// An error for all, or one for each partition of each topic in the order of the request.
+pub type CommitReply = Result<Vec<Vec<ErrorCode>>, ErrorCode>;
+
+/// OffsetFetch of one group.
+#[derive(Clone, Debug)]
+pub struct Fetch<'a> {
+    pub group_id: &'a str,
+    /// From version 9 on.
+    pub member_id: Option<&'a str>,
+    pub member_epoch: i32,
+    /// `None`: all that the group has committed.
+    pub topics: Option<Vec<FetchTopic<'a>>>,
+    pub require_stable: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct FetchTopic<'a> {
+    pub name: &'a str,
+    /// Zero if the client did not name it by id. What was committed under another id is not told.
+    pub topic_id: TopicId,
+    pub partitions: Vec<i32>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FetchedTopic {
+    pub name: String,
+    pub partitions: Vec<FetchedPartition>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FetchedPartition {
+    pub partition: i32,
+    /// -1 where nothing is committed.
+    pub offset: i64,
+    pub leader_epoch: i32,
+    pub metadata: String,
+    pub error: ErrorCode,
+}
+
+pub type FetchReply = Result<Vec<FetchedTopic>, ErrorCode>;
+
+/// OffsetDelete: an error for all, or one for each partition of each topic in the order of the request.
+pub type DeleteReply = Result<Vec<Vec<ErrorCode>>, ErrorCode>;
+
+/// What is committed for a partition.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Committed {
+    pub offset: i64,
+    /// -1 if unknown.
+    pub leader_epoch: i32,
+    pub metadata: Box<str>,
+    pub commit_timestamp: i64,
+    /// -1 if the broker's retention decides.
+    pub expire_timestamp: i64,
+    /// Zero if unknown.
+    pub topic_id: TopicId,
+}
+
+/// The offsets of one group by topic and partition.
+pub(super) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, Committed>>;
+
+/// All committed offsets.
+#[derive(Default)]
+pub struct Offsets {
+    by_group: BTreeMap<Arc<str>, GroupOffsets>,
+}
+
+impl Offsets {
+    pub(super) fn group(&self, group_id: &str) -> Option<&GroupOffsets> {
+        self.by_group.get(group_id)
+    }
+
+    fn contains(&self, group_id: &str, topic: &str, partition: i32) -> bool {
+        let topics = self.by_group.get(group_id);
+        topics.and_then(|topics| topics.get(topic)).is_some_and(|partitions| partitions.contains_key(&partition))
+    }
+
+    fn put(&mut self, key: &OffsetCommitKey<'_>, value: Committed) {
+        let topics = entry(&mut self.by_group, &key.group);
+        entry(topics, &key.topic).insert(key.partition, value);
+    }
+
+    fn remove(&mut self, key: &OffsetCommitKey<'_>) {
+        let Some(topics) = self.by_group.get_mut(key.group.as_ref()) else { return };
+        let Some(partitions) = topics.get_mut(key.topic.as_ref()) else { return };
+        partitions.remove(&key.partition);
+        if partitions.is_empty() {
+            topics.remove(key.topic.as_ref());
+            if topics.is_empty() {
+                self.by_group.remove(key.group.as_ref());
+            }
+        }
+    }
+}
+
+/// What a map holds for a name, which is copied only if it is new.
+fn entry<'m, V: Default>(map: &'m mut BTreeMap<Arc<str>, V>, name: &str) -> &'m mut V {
+    if !map.contains_key(name) {
+        map.insert(name.into(), V::default());
+    }
+    map.get_mut(name).expect("it was put in where it was missing")
+}
+
+impl Groups {
+    /// A committed offset, or its tombstone. A group that exists only through its offsets is one of simple consumers.
+    pub(super) fn apply_offset_commit(&mut self, key: &OffsetCommitKey<'_>, value: Option<&OffsetCommitValue<'_>>) {
+        let Some(value) = value else { return self.offsets.remove(key) };
+        self.ensure_group(&key.group);
+        let committed = Committed {
+            offset: value.offset,
+            leader_epoch: value.leader_epoch,
+            metadata: value.metadata.as_ref().into(),
+            commit_timestamp: value.commit_timestamp,
+            expire_timestamp: value.expire_timestamp,
+            topic_id: value.topic_id,
+        };
+        self.offsets.put(key, committed);
+    }
+
+    /// Every committed offset with group, topic and partition.
+    pub fn committed(&self) -> impl Iterator<Item = (&str, &str, i32, i64)> {
+        let groups = self.offsets.by_group.iter();
+        let topics = groups.flat_map(|(group, topics)| topics.iter().map(move |(topic, of)| (group, topic, of)));
+        topics.flat_map(|(group, topic, partitions)| {
+            partitions.iter().map(move |(partition, of)| (group.as_ref(), topic.as_ref(), *partition, of.offset))
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! JoinGroup (key 11), versions 0–9: a member joins its group, or joins it again for a rebalance (classic protocol).
+//!
+//! Versions: 1 rebalance timeout; 4 a member gets its id first and joins with it (KIP-394); 5 static members (KIP-345);
+//! 6 flexible; 7 protocol type and name may be null; 8 reason (KIP-800); 9 a static leader may be told to skip the
+//! assignment (KIP-814).
+
+use std::sync::Arc;
+
+use super::rebalance::{self, Ask};
+use super::{Head, Looked, Outcome, Request, State, group_job};
+use crate::codec::{Message, Reader};
+use crate::coordinator::classic::{Join, JoinReply, JoinedMember};
+use crate::coordinator::step::{Client, Reply, Waiter};
+use crate::model::ErrorCode;
+use crate::replication::coordinators::Coordinator;
+use crate::shard::context::Context;
+use crate::wire::api::join_group::{self as message, JoinGroupResponseMember};
+
+/// The first version in which a member must come with an id.
+const MEMBER_ID_REQUIRED_SINCE: i16 = 4;
+/// The first version with a rebalance timeout of its own.
+const REBALANCE_TIMEOUT_SINCE: i16 = 1;
+/// The first version whose protocol name may be null.
+const NULL_PROTOCOL_SINCE: i16 = 7;
+/// The first version that can be told to skip the assignment.
+const SKIP_ASSIGNMENT_SINCE: i16 = 9;
+const NO_GENERATION: i32 = -1;
+
+/// The request as it came, until it is sent.
+struct Asked {
+    body: Vec<u8>,
+    version: i16,
+    client_id: String,
+    host: String,
+}
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    match context.coordinator(&body.group_id) {
+        Ok(coordinator) => {
+            let asked = Asked {
+                body: request.body.to_vec(),
+                version: request.head.version,
+                client_id: request.client_id.to_string(),
+                host: group_job::host(request.origin.peer),
+            };
+            rebalance::submit(request.head, coordinator, Box::new(asked))
+        }
+        Err(error) => request.head.answer(&refusal(request.head.version, error, &body.member_id)),
+    }
+}
+
+fn refusal(version: i16, error: ErrorCode, member_id: &str) -> message::Response<'static> {
+    message::Response {
+        error_code: error.code(),
+        generation_id: NO_GENERATION,
+        protocol_name: (version < NULL_PROTOCOL_SINCE).then(|| "".into()),
+        member_id: member_id.to_string().into(),
+        ..Default::default()
+    }
+}
+
+impl Ask for Asked {
+    fn ask(&self, context: &mut Context<'_>, coordinator: &Arc<Coordinator>, waiter: Waiter) -> Result<(), ErrorCode> {
+        let body = message::Request::decode(&mut Reader::new(&self.body), self.version);
+        let body = body.map_err(|_| ErrorCode::InvalidRequest)?;
+        let rebalance_timeout_ms = match self.version {
+            REBALANCE_TIMEOUT_SINCE.. => body.rebalance_timeout_ms,
+            _ => body.session_timeout_ms,
+        };
+        let join = Join {
+            client: Client { id: &self.client_id, host: &self.host },
+            group_id: &body.group_id,
+            member_id: &body.member_id,
+            instance_id: body.group_instance_id.as_deref(),
+            session_timeout_ms: body.session_timeout_ms,
+            rebalance_timeout_ms,
+            protocol_type: &body.protocol_type,
+            protocols: body.protocols.iter().map(|protocol| (&*protocol.name, &*protocol.metadata)).collect(),
+            reason: body.reason.as_deref(),
+            requires_known_member_id: self.version >= MEMBER_ID_REQUIRED_SINCE,
+            supports_skipping_assignment: self.version >= SKIP_ASSIGNMENT_SINCE,
+        };
+        context.step(coordinator, |groups, step| groups.join(step, &join, waiter)).map(drop)
+    }
+
+    fn answer(&self, head: Head, reply: Reply) -> Looked {
+        match reply {
+            Reply::Join(reply) => head.looked(&respond(self.version, &reply)),
+            Reply::Sync(_) => Looked::Close("a JoinGroup was answered as a SyncGroup".into()),
+        }
+    }
+
+    fn refuse(&self, head: Head, error: ErrorCode) -> Looked {
+        let body = message::Request::decode(&mut Reader::new(&self.body), self.version);
+        head.looked(&refusal(self.version, error, &body.map(|body| body.member_id).unwrap_or_default()))
+    }
+}
+
+fn respond(version: i16, reply: &JoinReply) -> message::Response<'_> {
+    let name = reply.protocol_name.as_deref();
+    message::Response {
+        error_code: reply.error.code(),
+        generation_id: reply.generation_id,
+        protocol_type: reply.protocol_type.as_deref().map(Into::into),
+        // Null is for versions that have it (`JoinGroupResponse`).
+        protocol_name: name.or((version < NULL_PROTOCOL_SINCE).then_some("")).map(Into::into),
+        leader: reply.leader.as_str().into(),
+        skip_assignment: reply.skip_assignment,
+        member_id: reply.member_id.as_str().into(),
+        members: reply.members.iter().map(member).collect(),
+        ..Default::default()
+    }
+}
+
+fn member(member: &JoinedMember) -> JoinGroupResponseMember<'_> {
+    JoinGroupResponseMember {
+        member_id: member.member_id.as_str().into(),
+        group_instance_id: member.instance_id.as_deref().map(Into::into),
+        metadata: member.metadata.as_slice().into(),
+    }
+}

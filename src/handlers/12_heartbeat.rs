@@ -1,0 +1,31 @@
+//! Heartbeat (key 12), versions 0–4: a member of a classic group is alive, and hears of a rebalance.
+//!
+//! Versions: 3 static members (KIP-345); 4 flexible. A group that is being loaded is answered as if all were well, so
+//! that its members stay (`GroupCoordinatorService.heartbeat`).
+
+use super::{Outcome, Request, State, group_job};
+use crate::coordinator::classic::Heartbeat;
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+use crate::wire::api::heartbeat as message;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let heartbeat = Heartbeat {
+        group_id: &body.group_id,
+        generation_id: body.generation_id,
+        member_id: &body.member_id,
+        instance_id: body.group_instance_id.as_deref(),
+    };
+    let stepped = group_job::step(context, &body.group_id, |groups, step| groups.heartbeat(step, &heartbeat));
+    let (error, barrier) = match stepped {
+        Ok((error, barrier)) => (error, Some(barrier)),
+        Err(ErrorCode::CoordinatorLoadInProgress) => (ErrorCode::None, None),
+        Err(error) => (error, None),
+    };
+    let response = message::Response { error_code: error.code(), ..Default::default() };
+    request.head.answer_behind(context, barrier, &response)
+}

@@ -1,0 +1,85 @@
+//! SyncGroup (key 14), versions 0–5: the leader brings the assignments, everyone gets its own (classic protocol).
+//!
+//! Versions: 3 static members (KIP-345); 4 flexible; 5 protocol type and name, to be compared (KIP-559).
+
+use std::sync::Arc;
+
+use super::rebalance::{self, Ask};
+use super::{Head, Looked, Outcome, Request, State};
+use crate::codec::{Message, Reader};
+use crate::coordinator::classic::Sync;
+use crate::coordinator::step::{Reply, Waiter};
+use crate::model::ErrorCode;
+use crate::replication::coordinators::Coordinator;
+use crate::shard::context::Context;
+use crate::wire::api::sync_group as message;
+
+/// The first version that must say the protocol's type and name.
+const PROTOCOL_SINCE: i16 = 5;
+
+/// The request as it came, until it is sent.
+struct Asked {
+    body: Vec<u8>,
+    version: i16,
+}
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    // `SyncGroupRequest.areMandatoryProtocolTypeAndNamePresent`
+    if request.head.version >= PROTOCOL_SINCE && (body.protocol_type.is_none() || body.protocol_name.is_none()) {
+        return request.head.answer(&refusal(ErrorCode::InconsistentGroupProtocol));
+    }
+    match context.coordinator(&body.group_id) {
+        Ok(coordinator) => {
+            let asked = Asked { body: request.body.to_vec(), version: request.head.version };
+            rebalance::submit(request.head, coordinator, Box::new(asked))
+        }
+        Err(error) => request.head.answer(&refusal(loading(error))),
+    }
+}
+
+/// A group that is being loaded is answered as one that rebalances: the member joins again (`GroupCoordinatorService`).
+fn loading(error: ErrorCode) -> ErrorCode {
+    if error == ErrorCode::CoordinatorLoadInProgress { ErrorCode::RebalanceInProgress } else { error }
+}
+
+fn refusal(error: ErrorCode) -> message::Response<'static> {
+    message::Response { error_code: error.code(), ..Default::default() }
+}
+
+impl Ask for Asked {
+    fn ask(&self, context: &mut Context<'_>, coordinator: &Arc<Coordinator>, waiter: Waiter) -> Result<(), ErrorCode> {
+        let body = message::Request::decode(&mut Reader::new(&self.body), self.version);
+        let body = body.map_err(|_| ErrorCode::InvalidRequest)?;
+        let sync = Sync {
+            group_id: &body.group_id,
+            generation_id: body.generation_id,
+            member_id: &body.member_id,
+            instance_id: body.group_instance_id.as_deref(),
+            protocol_type: body.protocol_type.as_deref(),
+            protocol_name: body.protocol_name.as_deref(),
+            assignments: body.assignments.iter().map(|member| (&*member.member_id, &*member.assignment)).collect(),
+        };
+        context.step(coordinator, |groups, step| groups.sync(step, &sync, waiter)).map(drop)
+    }
+
+    fn answer(&self, head: Head, reply: Reply) -> Looked {
+        match reply {
+            Reply::Sync(reply) => head.looked(&message::Response {
+                error_code: reply.error.code(),
+                protocol_type: reply.protocol_type.as_deref().map(Into::into),
+                protocol_name: reply.protocol_name.as_deref().map(Into::into),
+                assignment: reply.assignment.as_slice().into(),
+                ..Default::default()
+            }),
+            Reply::Join(_) => Looked::Close("a SyncGroup was answered as a JoinGroup".into()),
+        }
+    }
+
+    fn refuse(&self, head: Head, error: ErrorCode) -> Looked {
+        head.looked(&refusal(loading(error)))
+    }
+}

@@ -1,0 +1,40 @@
+//! ListGroups (key 16), versions 0–5: every group that this broker coordinates.
+//!
+//! Versions: 3 flexible; 4 filter by state (KIP-518); 5 filter by type (KIP-848). A partition whose coordinator is not
+//! here adds nothing; one that is being loaded makes the whole answer COORDINATOR_LOAD_IN_PROGRESS.
+
+use super::{Outcome, Request, State};
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+use crate::wire::api::list_groups::{self as message, ListedGroup};
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let strings = |filter: &[crate::codec::Str<'_>]| filter.iter().map(|word| word.to_string()).collect::<Vec<_>>();
+    let (states, types) = (strings(&body.states_filter), strings(&body.types_filter));
+    let (mut groups, mut barriers) = (Vec::new(), Vec::new());
+    for coordinator in context.shared.coordinators().all(context.view) {
+        let looked = coordinator.and_then(|coordinator| coordinator.look(|groups| groups.list(&states, &types)));
+        match looked {
+            Ok((listed, barrier)) => {
+                groups.extend(listed);
+                barriers.push(barrier);
+            }
+            Err(ErrorCode::NotCoordinator) => {}
+            Err(error) => {
+                return request.head.answer(&message::Response { error_code: error.code(), ..Default::default() });
+            }
+        }
+    }
+    let group = |group: crate::coordinator::groups::Listed| ListedGroup {
+        group_id: group.group_id.into(),
+        protocol_type: group.protocol_type.into(),
+        group_state: group.state.into(),
+        group_type: group.group_type.into(),
+    };
+    let groups = groups.into_iter().map(group).collect();
+    request.head.answer_behind(context, barriers, &message::Response { groups, ..Default::default() })
+}

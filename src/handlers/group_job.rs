@@ -1,0 +1,103 @@
+//! A request to a group's coordinator that is decided at once, and answered when what the decision has seen is committed.
+//!
+//! Nearly always it is committed by the end of the same turn. If it never will be, the connection is closed: whether
+//! the request was done is not known, and the client looks for the coordinator anew.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Answer, Head, Looked, Outcome, Parked, Request};
+use crate::coordinator::groups::Groups;
+use crate::coordinator::step::{Client, Step};
+use crate::model::ErrorCode;
+use crate::replication::coordinators::Barrier;
+use crate::shard::context::Context;
+use crate::wire::Message;
+
+/// How long an answer waits for its records: Kafka's `offsets.commit.timeout.ms`.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An answer that must not leave yet.
+pub struct Waiting {
+    answer: Option<Answer>,
+    barriers: Vec<Barrier>,
+}
+
+/// Lets the coordinator of a group do something; `Err` if this broker cannot at the moment.
+pub(super) fn step<T>(
+    context: &mut Context<'_>,
+    group_id: &str,
+    work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
+) -> Result<(T, Barrier), ErrorCode> {
+    let coordinator = context.coordinator(group_id)?;
+    context.step(&coordinator, work)
+}
+
+/// Looks at the coordinator of a group.
+pub(super) fn look<T>(
+    context: &Context<'_>,
+    group_id: &str,
+    work: impl FnOnce(&Groups) -> T,
+) -> Result<(T, Barrier), ErrorCode> {
+    context.coordinator(group_id)?.look(work)
+}
+
+impl Head {
+    /// Answers when the barriers are passed.
+    pub(super) fn answer_behind<'m>(
+        self,
+        context: &Context<'_>,
+        barriers: impl IntoIterator<Item = Barrier>,
+        body: &impl Message<'m>,
+    ) -> Outcome {
+        let mut waiting: Vec<Barrier> = Vec::new();
+        for barrier in barriers {
+            match barrier.is_passed() {
+                Ok(true) => {}
+                Ok(false) => waiting.push(barrier),
+                Err(error) => return Outcome::Close(not_committed(error)),
+            }
+        }
+        if waiting.is_empty() {
+            return self.answer(body);
+        }
+        let answer = match self.encode(body) {
+            Ok(answer) => Some(answer),
+            Err(error) => return Outcome::Close(error),
+        };
+        let watched = waiting.iter().map(|barrier| barrier.coordinator.partition.number).collect();
+        let parked = Parked::Barrier(Waiting { answer, barriers: waiting });
+        Outcome::Wait { parked, deadline: context.now + COMMIT_TIMEOUT, watched }
+    }
+}
+
+fn not_committed(error: ErrorCode) -> String {
+    format!("the records of a group could not be committed: {error}")
+}
+
+impl Waiting {
+    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool) -> Looked {
+        for barrier in &self.barriers {
+            barrier.coordinator.partition.waiting.add(context.shard);
+            match barrier.is_passed() {
+                Ok(true) => {}
+                Ok(false) if expired => return Looked::Close(not_committed(ErrorCode::RequestTimedOut)),
+                Ok(false) => return Looked::Wait,
+                Err(error) => return Looked::Close(not_committed(error)),
+            }
+        }
+        self.answer.take().map_or(Looked::Silent, Looked::Answer)
+    }
+}
+
+/// A client's address as Kafka prints it (`InetAddress.toString`).
+pub(super) fn host(peer: SocketAddr) -> String {
+    format!("/{}", peer.ip().to_canonical())
+}
+
+impl<'a> Request<'a> {
+    /// Who asks; `host` is that of [`host`].
+    pub(super) fn client<'c>(&'c self, host: &'c str) -> Client<'c> {
+        Client { id: self.client_id, host }
+    }
+}

@@ -1,0 +1,102 @@
+//! Reading a coordinator's log into its machine.
+//!
+//! Offsets that were committed within a transaction count when its marker says so, and not before
+//! (`CoordinatorLoaderImpl`). What cannot be read is not guessed: the coordinator stays away.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use log::{error, info, warn};
+
+use super::{Coordinator, Machine, Moment, State, World};
+use crate::coordinator::groups::Groups;
+use crate::coordinator::record::offsets::{Key, Value};
+use crate::model::Offset;
+use crate::record::batches::Batch;
+use crate::record::control::EndTxnMarker;
+use crate::replication::walk::walk;
+
+/// No batch of a coordinator unpacks to more: Kafka's limit for a request is 100 MiB.
+const MAX_UNPACKED_BYTES: usize = 1 << 30;
+
+/// A record as bytes, kept until its transaction ends.
+type Held = (Vec<u8>, Option<Vec<u8>>);
+
+#[derive(Default)]
+struct Loading {
+    groups: Groups,
+    records: u64,
+    /// By producer id.
+    open_transactions: HashMap<i64, Vec<Held>>,
+}
+
+impl Loading {
+    fn apply(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), String> {
+        self.records += 1;
+        let Some(key) = Key::decode(key).map_err(|error| format!("a record's key: {error}"))? else {
+            return Ok(());
+        };
+        let value = value.map(|bytes| Value::decode(key.type_id(), bytes)).transpose();
+        // A version that is newer than this broker: what it says is not known, what it would replace neither.
+        let Ok(value) = value.inspect_err(|error| warn!("a record of {GROUPS}: {error}", GROUPS = super::GROUPS_TOPIC))
+        else {
+            return Ok(());
+        };
+        self.groups.apply(&key, value.flatten().map(|(value, _)| value).as_ref());
+        Ok(())
+    }
+
+    fn take(&mut self, batch: &Batch<'_>) -> Result<(), String> {
+        if !batch.is_intact() {
+            return Err(format!("the batch at offset {} is damaged", batch.header.base_offset));
+        }
+        let unpacked = batch.unpack(MAX_UNPACKED_BYTES).map_err(|error| error.to_string())?;
+        for record in batch.records(&unpacked) {
+            let record = record.map_err(|error| error.to_string())?;
+            let key = record.key.unwrap_or_default();
+            if batch.header.is_control() {
+                self.end_transaction(batch.header.producer_id, key, record.value.unwrap_or_default())?;
+            } else if batch.header.is_transactional() {
+                let held = (key.to_vec(), record.value.map(<[u8]>::to_vec));
+                self.open_transactions.entry(batch.header.producer_id).or_default().push(held);
+            } else {
+                self.apply(key, record.value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_transaction(&mut self, producer_id: i64, key: &[u8], value: &[u8]) -> Result<(), String> {
+        let Some(marker) = EndTxnMarker::parse(key, value) else { return Ok(()) };
+        let held = self.open_transactions.remove(&producer_id).unwrap_or_default();
+        if marker.commit {
+            held.into_iter().try_for_each(|(key, value)| self.apply(&key, value.as_deref()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a coordinator's log; it answers from then on. Blocks.
+pub(super) fn load(coordinator: &Arc<Coordinator>, world: &World<'_>, moment: Moment) {
+    let log = &coordinator.partition.log;
+    let (from, end) = (log.log_start_offset(), coordinator.partition.high_watermark());
+    let mut loading = Loading::default();
+    if let Err(failure) = walk(log, from, end, |batch| loading.take(batch)) {
+        error!("group coordinator {} cannot be loaded: {failure}", coordinator.partition.index);
+        return coordinator.end();
+    }
+    let (records, groups) = (loading.records, loading.groups);
+    if records > 0 {
+        info!("group coordinator {} loaded: {records} records up to offset {end}", coordinator.partition.index);
+    }
+    begin(coordinator, groups, end);
+    let begun = coordinator.step(world, moment, |groups, step| groups.handle_loaded(step));
+    debug_assert!(begun.is_err() || begun.is_ok_and(|stepped| stepped.replies.is_empty()), "nobody waits yet");
+}
+
+fn begin(coordinator: &Coordinator, groups: Groups, end: Offset) {
+    let mut state = coordinator.lock();
+    if matches!(state.machine, Machine::Loading) {
+        *state = State { machine: Machine::Active(Box::new(groups)), end };
+    }
+}

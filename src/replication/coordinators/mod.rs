@@ -1,0 +1,349 @@
+//! The group coordinators of this broker: one for each partition of `__consumer_offsets` that it leads.
+//!
+//! A coordinator is a machine ([`Groups`]) beside the log that it is written to. Whoever has a request takes the
+//! machine's lock, lets it step, appends the records that the step asks for and lets go; nothing is waited for under the
+//! lock. The machine shows a step's effect at once, and no answer leaves before everything that it has seen is committed
+//! ([`Barrier`]), so that nobody is told what a crash could take back. Where records cannot be written, the machine has
+//! seen what the log never will: it is thrown away and loaded again.
+//!
+//! Timers belong to one shard for each coordinator; the rest that goes by the clock to the thread of [`keeper`].
+
+mod append;
+pub mod keeper;
+pub mod lag;
+mod load;
+mod world;
+
+use std::cmp::Ordering::{Equal, Greater};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use log::error;
+
+use self::keeper::Errand;
+pub use self::world::World;
+use crate::config::Config;
+use crate::coordinator::groups::Groups;
+use crate::coordinator::settings::Settings;
+use crate::coordinator::step::{Output, Reply, Step, Waiter};
+use crate::model::{ErrorCode, Instant, Offset, TimestampMs, Uuid};
+use crate::record::builder::Codec;
+use crate::replication::partition::Partition;
+use crate::replication::view::View;
+use crate::replication::watch::ShardId;
+
+/// The topic of the groups (`Topic.GROUP_METADATA_TOPIC_NAME`).
+pub const GROUPS_TOPIC: &str = "__consumer_offsets";
+
+static NO_CONFIGS: BTreeMap<String, String> = BTreeMap::new();
+
+/// What the world looks like at the moment of a step.
+#[derive(Clone, Copy)]
+pub struct Moment {
+    pub now: Instant,
+    pub wall: TimestampMs,
+}
+
+enum Machine {
+    /// Its log is not read yet.
+    Loading,
+    Active(Box<Groups>),
+    /// The partition is not ours any more, or its log is broken.
+    Ended,
+}
+
+struct State {
+    machine: Machine,
+    /// The end of what the machine has written or seen.
+    end: Offset,
+}
+
+/// See the module.
+pub struct Coordinator {
+    pub partition: Arc<Partition>,
+    state: Mutex<State>,
+    /// When a timer is due, in the nanoseconds of [`Instant`].
+    deadline: AtomicU64,
+    /// It answers nobody any more; whoever waited for it must ask again.
+    ended: AtomicBool,
+}
+
+/// What must be committed before an answer may leave.
+#[derive(Clone)]
+pub struct Barrier {
+    pub coordinator: Arc<Coordinator>,
+    end: Offset,
+}
+
+impl Barrier {
+    /// `Err` if it will never be.
+    pub fn is_passed(&self) -> Result<bool, ErrorCode> {
+        let passed = self.coordinator.partition.is_committed(self.end);
+        if passed.is_err() {
+            self.coordinator.end();
+        }
+        passed
+    }
+}
+
+/// What came of a step.
+pub struct Stepped<T> {
+    pub value: T,
+    pub barrier: Barrier,
+    /// Whoever is answered by this step, when the barrier is passed.
+    pub replies: Vec<(Waiter, Reply)>,
+    /// Records wait in the log to be written: the caller sees to it.
+    pub wrote: bool,
+    /// A timer is due earlier than any was before.
+    pub is_due_sooner: bool,
+}
+
+impl Coordinator {
+    fn new(partition: Arc<Partition>) -> Coordinator {
+        let state = State { machine: Machine::Loading, end: Offset(0) };
+        let deadline = AtomicU64::new(Instant::NEVER.0);
+        Coordinator { partition, state: Mutex::new(state), deadline, ended: AtomicBool::new(false) }
+    }
+
+    /// A panic inside of a step leaves a machine that cannot be trusted.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| {
+            let mut state = poisoned.into_inner();
+            state.machine = Machine::Ended;
+            state
+        })
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// When [`Groups::handle_timers`] is due.
+    pub fn deadline(&self) -> Instant {
+        Instant(self.deadline.load(Ordering::SeqCst))
+    }
+
+    /// The shard that its timers belong to.
+    pub fn shard(&self, shards: usize) -> ShardId {
+        ShardId((self.partition.index.0.unsigned_abs() as usize % shards.max(1)) as u8)
+    }
+
+    /// Lets the machine do something, and appends what it asks for.
+    pub fn step<T>(
+        self: &Arc<Self>,
+        world: &World<'_>,
+        moment: Moment,
+        work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
+    ) -> Result<Stepped<T>, ErrorCode> {
+        let mut state = self.lock();
+        let State { machine, end } = &mut *state;
+        let groups = match machine {
+            Machine::Active(groups) => groups,
+            Machine::Loading => return Err(ErrorCode::CoordinatorLoadInProgress),
+            Machine::Ended => return Err(ErrorCode::NotCoordinator),
+        };
+        let group_settings = |group: &str| world.group(group);
+        let mut new_id = || Uuid::from_random_bytes((world.random)());
+        let mut step = Step {
+            now: moment.now,
+            wall: moment.wall,
+            topics: world,
+            settings: &world.settings,
+            group_settings: &group_settings,
+            new_id: &mut new_id,
+            out: Output::default(),
+        };
+        let value = work(groups, &mut step);
+        let Output { records, replies } = step.out;
+        let wrote = !records.is_empty();
+        if wrote {
+            match append::append(&self.partition, &records, world.codec, moment.wall) {
+                Ok(appended_to) => *end = appended_to,
+                Err(failure) => {
+                    error!("group coordinator {}: {failure}", self.partition.index);
+                    self.end_locked(&mut state);
+                    return Err(ErrorCode::NotCoordinator);
+                }
+            }
+        }
+        let deadline = groups.next_deadline();
+        let is_due_sooner = self.deadline.swap(deadline.0, Ordering::SeqCst) > deadline.0;
+        let barrier = Barrier { coordinator: self.clone(), end: *end };
+        Ok(Stepped { value, barrier, replies, wrote, is_due_sooner })
+    }
+
+    /// Looks at the machine.
+    pub fn look<T>(self: &Arc<Self>, work: impl FnOnce(&Groups) -> T) -> Result<(T, Barrier), ErrorCode> {
+        let state = self.lock();
+        match &state.machine {
+            Machine::Active(groups) => Ok((work(groups), Barrier { coordinator: self.clone(), end: state.end })),
+            Machine::Loading => Err(ErrorCode::CoordinatorLoadInProgress),
+            Machine::Ended => Err(ErrorCode::NotCoordinator),
+        }
+    }
+
+    /// It answers nobody any more. Whoever waits finds out when it looks.
+    fn end(&self) {
+        self.end_locked(&mut self.lock());
+    }
+
+    fn end_locked(&self, state: &mut State) {
+        state.machine = Machine::Ended;
+        self.deadline.store(Instant::NEVER.0, Ordering::SeqCst);
+        self.ended.store(true, Ordering::Release);
+    }
+}
+
+/// All coordinators of this broker, by partition. Readers take no lock.
+pub struct Coordinators {
+    config: Config,
+    random: fn() -> [u8; 16],
+    by_partition: ArcSwap<BTreeMap<i32, Arc<Coordinator>>>,
+    settings: ArcSwap<Settings>,
+    /// Taken to add or remove one.
+    changing: Mutex<()>,
+    errands: Mutex<Sender<Errand>>,
+}
+
+/// The partition of `__consumer_offsets` that a group belongs to (`Utils.abs(groupId.hashCode) % numPartitions`).
+fn partition_of(group_id: &str, partitions: usize) -> i32 {
+    let hash = group_id.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    (hash & i32::MAX) % partitions.max(1) as i32
+}
+
+impl Coordinators {
+    /// The other end of the channel is for the [`keeper::Keeper`].
+    pub fn new(config: Config, random: fn() -> [u8; 16]) -> (Coordinators, Receiver<Errand>) {
+        let (errands, errands_left) = channel();
+        let (by_partition, changing, errands) = (ArcSwap::default(), Mutex::default(), Mutex::new(errands));
+        let initial = config.settings(&NO_CONFIGS, &NO_CONFIGS).int("group.initial.rebalance.delay.ms");
+        let settings =
+            Settings { initial_rebalance_delay: Duration::from_millis(initial.max(0) as u64), ..Settings::default() };
+        let settings = ArcSwap::from_pointee(settings);
+        (Coordinators { config, random, by_partition, settings, changing, errands }, errands_left)
+    }
+
+    fn expiry_interval(&self) -> Duration {
+        let settings = self.config.settings(&NO_CONFIGS, &NO_CONFIGS);
+        Duration::from_millis(settings.long("offsets.retention.check.interval.ms").max(1) as u64)
+    }
+
+    /// Whether the cluster has the consumer protocol (`group.version`), and this broker is told to speak it.
+    pub fn speaks_consumer_protocol(&self, view: &View) -> bool {
+        view.image.feature("group.version") > 0
+    }
+
+    /// What a step may see of a view.
+    pub fn world<'a>(&self, view: &'a View) -> World<'a> {
+        let (image, settings) = (&view.image, self.settings.load_full());
+        World { image, settings, codec: Codec::NONE, random: self.random }
+    }
+
+    /// The coordinator of a group.
+    pub fn of_group(&self, view: &View, group_id: &str) -> Result<Arc<Coordinator>, ErrorCode> {
+        let topic = view.topic(GROUPS_TOPIC).ok_or(ErrorCode::CoordinatorNotAvailable)?;
+        let index = partition_of(group_id, topic.partitions.len());
+        let partition = view.partition_by_name(GROUPS_TOPIC, index).map_err(|_| ErrorCode::NotCoordinator)?;
+        self.of_partition(partition)
+    }
+
+    /// All coordinators, in the order of their partitions.
+    pub fn all(&self, view: &View) -> Vec<Result<Arc<Coordinator>, ErrorCode>> {
+        let topic = view.topic(GROUPS_TOPIC);
+        let hosted = topic.and_then(|topic| view.hosted(topic.id)).into_iter().flat_map(|hosted| hosted.iter());
+        hosted.flatten().map(|partition| self.of_partition(partition)).collect()
+    }
+
+    fn of_partition(&self, partition: &Arc<Partition>) -> Result<Arc<Coordinator>, ErrorCode> {
+        let known = self.by_partition.load();
+        match known.get(&partition.index.0) {
+            Some(known) if known.partition.number == partition.number && !known.has_ended() => Ok(known.clone()),
+            _ => self.add(partition),
+        }
+    }
+
+    /// Makes the coordinator of a partition. Where nothing is to be read it works at once.
+    fn add(&self, partition: &Arc<Partition>) -> Result<Arc<Coordinator>, ErrorCode> {
+        if partition.log.is_offline() {
+            return Err(ErrorCode::NotCoordinator);
+        }
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = BTreeMap::clone(&self.by_partition.load());
+        if let Some(known) = all.get(&partition.index.0) {
+            // Somebody else was faster, or has seen a later world than the caller.
+            match known.partition.number.cmp(&partition.number) {
+                Equal if !known.has_ended() => return Ok(known.clone()),
+                Greater => return Err(ErrorCode::NotCoordinator),
+                _ => known.end(),
+            }
+        }
+        let coordinator = Arc::new(Coordinator::new(partition.clone()));
+        if partition.log.log_end_offset() == partition.log.log_start_offset() {
+            let mut state = coordinator.lock();
+            *state = State { machine: Machine::Active(Box::default()), end: partition.log.log_end_offset() };
+        } else {
+            self.send(Errand::Load(coordinator.clone()));
+        }
+        all.insert(partition.index.0, coordinator.clone());
+        self.by_partition.store(Arc::new(all));
+        Ok(coordinator)
+    }
+
+    /// Makes the coordinators of partitions that came, and lets go of those whose partition is not this broker's any
+    /// more.
+    fn follow(&self, view: &View) {
+        let _ = self.all(view);
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = BTreeMap::clone(&self.by_partition.load());
+        let is_here = |coordinator: &Coordinator| {
+            let partition = view.partition_by_name(GROUPS_TOPIC, coordinator.partition.index.0);
+            partition.is_ok_and(|partition| partition.number >= coordinator.partition.number)
+        };
+        let gone: Vec<i32> = all.iter().filter(|(_, c)| !is_here(c)).map(|(index, _)| *index).collect();
+        for index in &gone {
+            all.remove(index).iter().for_each(|coordinator| coordinator.end());
+        }
+        if !gone.is_empty() {
+            self.by_partition.store(Arc::new(all));
+        }
+    }
+
+    /// The earliest timer of the coordinators that belong to a shard.
+    pub fn next_deadline(&self, shard: ShardId, shards: usize) -> Instant {
+        let all = self.by_partition.load();
+        let ours = all.values().filter(|coordinator| coordinator.shard(shards) == shard);
+        ours.map(|coordinator| coordinator.deadline()).min().unwrap_or(Instant::NEVER)
+    }
+
+    /// The coordinators of a shard with a timer that is due.
+    pub fn due(&self, shard: ShardId, shards: usize, now: Instant) -> Vec<Arc<Coordinator>> {
+        let all = self.by_partition.load();
+        let due =
+            all.values().filter(|coordinator| coordinator.shard(shards) == shard && coordinator.deadline() <= now);
+        due.cloned().collect()
+    }
+
+    /// Leaves something to be done by the keeper's thread.
+    pub fn send(&self, errand: Errand) {
+        // Fails only when the broker stops.
+        let _ = self.errands.lock().unwrap_or_else(PoisonError::into_inner).send(errand);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Java's `Utils.abs(group.hashCode()) % 50` gives.
+    #[test]
+    fn groups_go_where_kafka_looks_for_them() {
+        let table = [("", 0), ("group", 47), ("console-consumer-12345", 6), ("größe", 7), ("my-consumer-group", 13)];
+        for (group, partition) in table {
+            assert_eq!(partition_of(group, 50), partition, "{group}");
+        }
+    }
+}

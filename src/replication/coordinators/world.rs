@@ -1,0 +1,54 @@
+//! The cluster's metadata and settings as the coordinators may see them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::coordinator::settings::{ConsumerSettings, Settings};
+use crate::coordinator::step::Topics;
+use crate::metadata::Image;
+use crate::model::TopicId;
+use crate::record::builder::Codec;
+
+/// See the module.
+pub struct World<'a> {
+    pub image: &'a Image,
+    pub settings: Arc<Settings>,
+    /// Of what is written to `__consumer_offsets`.
+    pub codec: Codec,
+    pub random: fn() -> [u8; 16],
+}
+
+impl World<'_> {
+    /// The settings of one group.
+    pub(super) fn group(&self, _group: &str) -> ConsumerSettings {
+        ConsumerSettings::default()
+    }
+}
+
+impl Topics for World<'_> {
+    fn version(&self) -> i64 {
+        self.image.offset()
+    }
+
+    fn id(&self, name: &str) -> Option<TopicId> {
+        self.image.topic(name).map(|topic| topic.id)
+    }
+
+    fn name(&self, id: TopicId) -> Option<&str> {
+        self.image.topic_by_id(id).map(|topic| &*topic.name)
+    }
+
+    fn partitions(&self, id: TopicId) -> Option<i32> {
+        self.image.topic_by_id(id).and_then(|topic| i32::try_from(topic.partitions.len()).ok())
+    }
+
+    fn racks(&self, id: TopicId, partition: i32) -> BTreeSet<String> {
+        let Some(partition) = self.image.partition(id, partition) else { return BTreeSet::new() };
+        let rack = |broker: &i32| self.image.broker(*broker)?.rack.as_deref().map(str::to_string);
+        partition.replicas.iter().filter_map(rack).collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.image.topics().map(|topic| &*topic.name).collect()
+    }
+}

@@ -1,0 +1,152 @@
+//! Aborted transactions of a segment: `.txnindex` (`TransactionIndex`, `AbortedTxn`).
+//!
+//! An entry stands in the segment that holds the transaction's marker, in the order of the markers, so its data may lie
+//! in earlier segments. All entries are in memory: each costs less than the batches that it speaks of. Unlike the other
+//! indexes this one is no hint: what it leaves out would be shown to `read_committed` consumers.
+
+use super::index::write_file;
+use super::names::{self, Kind};
+use super::segment::Segment;
+use super::view::View;
+use crate::io::disk::{Disk, Open};
+use crate::model::Offset;
+use arc_swap::ArcSwapOption;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub const ENTRY_BYTES: usize = 34;
+const VERSION: i16 = 0;
+/// Two million transactions aborted within one segment.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// One aborted transaction of a partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AbortedTxn {
+    pub producer_id: i64,
+    pub first_offset: Offset,
+    /// Of its marker.
+    pub last_offset: Offset,
+    /// As it was behind the marker.
+    pub last_stable_offset: Offset,
+}
+
+impl AbortedTxn {
+    fn encode(&self) -> [u8; ENTRY_BYTES] {
+        let mut out = [0; ENTRY_BYTES];
+        out[..2].copy_from_slice(&VERSION.to_be_bytes());
+        let fields = [self.producer_id, self.first_offset.0, self.last_offset.0, self.last_stable_offset.0];
+        for (place, field) in out[2..].chunks_exact_mut(8).zip(fields) {
+            place.copy_from_slice(&field.to_be_bytes());
+        }
+        out
+    }
+
+    fn decode(entry: &[u8; ENTRY_BYTES]) -> Option<AbortedTxn> {
+        let field = |at: usize| entry[at..].first_chunk().map_or(-1, |bytes| i64::from_be_bytes(*bytes));
+        let version = i16::from_be_bytes(*entry.first_chunk()?);
+        let txn = AbortedTxn {
+            producer_id: field(2),
+            first_offset: Offset(field(10)),
+            last_offset: Offset(field(18)),
+            last_stable_offset: Offset(field(26)),
+        };
+        (version == VERSION).then_some(txn)
+    }
+}
+
+/// The content of a `.txnindex`.
+pub fn encode(aborted: &[AbortedTxn]) -> Vec<u8> {
+    aborted.iter().flat_map(AbortedTxn::encode).collect()
+}
+
+/// Reads a `.txnindex` back; `None` unless it can be that of a segment with this base offset. Kafka's own check is of the
+/// base offset alone; the order is what searching relies on.
+pub fn decode(content: &[u8], base_offset: Offset) -> Option<Vec<AbortedTxn>> {
+    let (entries, rest) = content.as_chunks::<ENTRY_BYTES>();
+    let aborted = entries.iter().map(AbortedTxn::decode).collect::<Option<Vec<_>>>()?;
+    let rises = aborted.is_sorted_by(|a, b| a.last_offset < b.last_offset);
+    let is_of_segment = aborted.iter().all(|txn| txn.last_offset >= base_offset && txn.first_offset <= txn.last_offset);
+    (rest.is_empty() && rises && is_of_segment).then_some(aborted)
+}
+
+/// The entries of the file; `None` if it is damaged.
+pub fn read(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> io::Result<Option<Vec<AbortedTxn>>> {
+    let content = disk.read_small(&names::file(directory, base_offset, Kind::TransactionIndex), MAX_FILE_BYTES)?;
+    Ok(decode(&content, base_offset))
+}
+
+/// Writes the whole file anew, without syncing it; its path.
+pub fn write(disk: &dyn Disk, directory: &Path, base_offset: Offset, aborted: &[AbortedTxn]) -> io::Result<PathBuf> {
+    let path = names::file(directory, base_offset, Kind::TransactionIndex);
+    write_file(disk, &path, &encode(aborted))?;
+    Ok(path)
+}
+
+/// Writes entries behind the `known` ones, without syncing them; the file's path.
+pub fn append(
+    disk: &dyn Disk,
+    directory: &Path,
+    base_offset: Offset,
+    known: usize,
+    more: &[AbortedTxn],
+) -> io::Result<PathBuf> {
+    let path = names::file(directory, base_offset, Kind::TransactionIndex);
+    let file = disk.open(&path, Open::Create)?;
+    if known == 0 {
+        file.set_size(0)?;
+    }
+    file.write_at(&[IoSlice::new(&encode(more))], (known * ENTRY_BYTES) as u64)?;
+    Ok(path)
+}
+
+/// The entries of one segment: replaced as a whole by the one writer, read by anybody.
+#[derive(Default)]
+pub struct Aborted(ArcSwapOption<Vec<AbortedTxn>>);
+
+impl Aborted {
+    pub fn new(all: Vec<AbortedTxn>) -> Aborted {
+        Aborted(ArcSwapOption::new((!all.is_empty()).then(|| Arc::new(all))))
+    }
+
+    pub fn load(&self) -> Option<Arc<Vec<AbortedTxn>>> {
+        self.0.load_full()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.load().as_ref().map_or(0, |all| all.len())
+    }
+
+    pub fn extend(&self, more: &[AbortedTxn]) {
+        let mut all = self.load().map_or_else(Vec::new, |all| all.to_vec());
+        all.extend_from_slice(more);
+        self.0.store(Some(Arc::new(all)));
+    }
+}
+
+/// The aborted transactions that reach into the offsets from `from` up to `up_to`, looked for from a segment on
+/// (`LocalLog.collectAbortedTransactions`).
+pub fn collect(segments: &[Arc<Segment>], from: Offset, up_to: Offset) -> Vec<AbortedTxn> {
+    let mut found = Vec::new();
+    for segment in segments {
+        let Some(all) = segment.aborted.load() else { continue };
+        let first = all.partition_point(|txn| txn.last_offset < from);
+        for txn in &all[first..] {
+            if txn.first_offset < up_to {
+                found.push(*txn);
+            }
+            // All that begins below was decided by then.
+            if txn.last_stable_offset >= up_to {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+impl View {
+    /// Whether a transaction was aborted in a segment or behind it.
+    pub fn has_aborted_from(&self, at: usize) -> bool {
+        self.segments[at..].iter().any(|segment| segment.aborted.len() > 0)
+    }
+}
