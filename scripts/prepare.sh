@@ -104,9 +104,10 @@ kgo_suite() {
 }
 
 # `rust_suite NAME CRATE`: copies the crate's source out of the registry, which is read-only, and builds its tests with the
-# versions that its own Cargo.lock names and with the compiler that is here, whatever rust-toolchain.toml asks for.
+# versions that its own Cargo.lock names and with the compiler that is here, whatever rust-toolchain.toml asks for. Where
+# such a compiler refuses one of those versions, a lock file of ours takes the place of the crate's (rskafka: rsasl 2.2.0).
 rust_suite() {
-    local name=$1 crate=$2 out=$suites/$1 inputs=("$clients"/rust/Cargo.toml "$clients"/rust/Cargo.lock) source
+    local name=$1 crate=$2 out=$suites/$1 inputs=("$clients"/rust/Cargo.toml "$clients"/rust/*.lock) source
     stale "$name" "${inputs[@]}" || [ ! -s "$out/programs.json" ] || return 0
     echo "building the tests of the crate $crate"
     source=$(cargo metadata --locked --format-version 1 --manifest-path "${inputs[0]}" | python3 -c '
@@ -114,6 +115,7 @@ import json, os, sys
 packages = json.load(sys.stdin)["packages"]
 print(os.path.dirname(next(p["manifest_path"] for p in packages if p["name"] == sys.argv[1])))' "$crate")
     rm -rf "$out" && mkdir -p "$suites" && cp -r "$source" "$out" && chmod -R u+w "$out"
+    [ ! -e "$clients/rust/$name.lock" ] || cp "$clients/rust/$name.lock" "$out/Cargo.lock"
     (
         cd "$out"
         export CARGO_TARGET_DIR=$out/target RUSTUP_TOOLCHAIN

@@ -3,6 +3,9 @@
 //!
 //! - `{"e": "assigned", "p": ["topic-0"]}`: the whole assignment, whenever it has changed
 //! - `{"e": "records", "r": ["topic-0@12"]}`: records that it got, in order, before it commits them
+//! - `{"e": "gained", "p": ["topic-0"], "at": 123}` and `{"e": "committed", "r": ["topic-0@13"], "at": 123}`: what came to it
+//!   in a rebalance, before it asks where to begin, and what it has committed, after the answer; with the time on a clock
+//!   that all processes share. The program in front of librdkafka tells these, for the churn test.
 //! - `{"e": "left"}`: it has closed its consumer, which it does when its input ends
 //!
 //! Invariant: a member's process never outlives its `Crowd`.
@@ -145,21 +148,28 @@ pub struct Told {
     complaints: String,
 }
 
-#[derive(Deserialize)]
-struct Event {
-    e: String,
+/// A line that a program printed.
+#[derive(Deserialize, Debug)]
+pub struct Event {
+    pub e: String,
     #[serde(default)]
-    p: Vec<String>,
+    pub p: Vec<String>,
     #[serde(default)]
-    r: Vec<String>,
+    pub r: Vec<String>,
+    #[serde(default)]
+    pub at: u64,
 }
 
+/// Gets every event with its member's number.
+pub type Tap = Arc<dyn Fn(usize, &Event) + Send + Sync>;
+
 impl Told {
-    fn hear(&mut self, line: &str) {
+    fn hear(&mut self, line: &str, keeps_records: bool) {
         match serde_json::from_str::<Event>(line) {
             Ok(event) if event.e == "assigned" => self.assign(event.p.into_iter().collect()),
-            Ok(event) if event.e == "records" => self.records.extend(event.r),
+            Ok(event) if event.e == "records" && keeps_records => self.records.extend(event.r),
             Ok(event) if event.e == "left" => self.has_left = true,
+            Ok(_) => {}
             // kcat prints records and nothing else.
             _ if line.contains('@') => self.records.push(line.to_string()),
             _ => self.complain(line),
@@ -199,16 +209,35 @@ struct Board {
     changed: Condvar,
 }
 
+impl Board {
+    fn tell(&self, number: usize, what: impl FnOnce(&mut Told)) {
+        what(&mut self.told.lock().unwrap()[number]);
+        self.changed.notify_all();
+    }
+}
+
+fn lines(output: impl Read, mut each: impl FnMut(&str)) {
+    for line in BufReader::new(output).split(b'\n').map_while(std::result::Result::ok) {
+        each(&String::from_utf8_lossy(&line));
+    }
+}
+
 /// The members of a test's groups, by number in the order of their start.
 #[derive(Default)]
 pub struct Crowd {
     members: Vec<Member>,
     board: Arc<Board>,
+    tap: Option<Tap>,
 }
 
 impl Crowd {
     pub fn new() -> Crowd {
         Crowd::default()
+    }
+
+    /// A crowd that tells its events to `tap` and remembers no records itself.
+    pub fn tapped(tap: Tap) -> Crowd {
+        Crowd { members: Vec::new(), board: Arc::default(), tap: Some(tap) }
     }
 
     pub fn join(&mut self, broker: &Broker, library: Library, spec: &Spec) -> Result<usize> {
@@ -226,29 +255,22 @@ impl Crowd {
         self.board.told.lock().unwrap().push(Told::default());
         let stdout = child.stdout.take().expect("piped");
         let stderr = child.stderr.take().expect("piped");
-        let heard = self.listen(number, stdout, Told::hear, true);
-        let complained = self.listen(number, stderr, Told::complain, false);
+        let (board, tap) = (Arc::clone(&self.board), self.tap.clone());
+        let heard = thread::spawn(move || {
+            lines(stdout, |line| {
+                if let (Some(tap), Ok(event)) = (&tap, serde_json::from_str(line)) {
+                    tap(number, &event);
+                }
+                board.tell(number, |told| told.hear(line, tap.is_none()));
+            });
+            board.tell(number, |told| told.has_ended = true);
+        });
+        let board = Arc::clone(&self.board);
+        let complained =
+            thread::spawn(move || lines(stderr, |line| board.tell(number, |told| told.complain(line))));
         let input = child.stdin.take();
         self.members.push(Member { library, child, input, readers: vec![heard, complained] });
         Ok(number)
-    }
-
-    fn listen(
-        &self,
-        number: usize,
-        output: impl Read + Send + 'static,
-        hear: fn(&mut Told, &str),
-        is_main: bool,
-    ) -> thread::JoinHandle<()> {
-        let board = Arc::clone(&self.board);
-        thread::spawn(move || {
-            for line in BufReader::new(output).split(b'\n').map_while(std::result::Result::ok) {
-                hear(&mut board.told.lock().unwrap()[number], &String::from_utf8_lossy(&line));
-                board.changed.notify_all();
-            }
-            board.told.lock().unwrap()[number].has_ended |= is_main;
-            board.changed.notify_all();
-        })
     }
 
     pub fn told(&self) -> Vec<Told> {
@@ -286,17 +308,26 @@ impl Crowd {
 
     /// Waits until `live` share `partitions` partitions of the topic, all of them, none twice, as evenly as can be.
     pub fn settle(&self, live: &[usize], topic: &str, partitions: usize) -> Result<()> {
-        let all: BTreeSet<String> = (0..partitions).map(|p| format!("{topic}-{p}")).collect();
-        self.wait(&format!("members {live:?} share {partitions} partitions"), |told| is_settled(told, live, &all))
+        self.settle_within(PATIENCE, live, topic, partitions)
     }
 
-    /// Asks a member to leave and waits until it has ended well.
-    pub fn leave(&mut self, number: usize) -> Result<()> {
+    pub fn settle_within(&self, patience: Duration, live: &[usize], topic: &str, partitions: usize) -> Result<()> {
+        let all: BTreeSet<String> = (0..partitions).map(|p| format!("{topic}-{p}")).collect();
+        self.wait_within(patience, &format!("members {live:?} share {partitions} partitions"), |told| is_settled(told, live, &all))
+    }
+
+    /// Asks a member to leave: its input ends, which kcat does not read.
+    pub fn ask_to_leave(&mut self, number: usize) {
         let member = &mut self.members[number];
         member.input = None;
         if member.library == Library::Kcat {
             signal(member.child.id(), libc::SIGTERM);
         }
+    }
+
+    /// Asks a member to leave and waits until it has ended well.
+    pub fn leave(&mut self, number: usize) -> Result<()> {
+        self.ask_to_leave(number);
         self.wait(&format!("member {number} leaves"), |told| told[number].has_ended)?;
         let member = &mut self.members[number];
         let status = member.child.wait()?;
@@ -407,7 +438,7 @@ mod tests {
         assert_eq!(heard.assigned, told(&["topic-0", "topic-12"]).assigned);
         heard.complain("% Group g rebalanced (memberid rdkafka-1): revoked: topic [0], topic [12]");
         assert_eq!(heard.assigned, told(&[]).assigned);
-        heard.hear("topic-12@5");
+        heard.hear("topic-12@5", true);
         assert_eq!(heard.records, ["topic-12@5"]);
     }
 }

@@ -72,8 +72,9 @@ async function kafkajs(bootstrap, spec) {
 async function platformatic(bootstrap, spec) {
   const { Consumer } = require('@platformatic/kafka')
   const common = { groupId: spec.group, clientId: 'klamm-compat', bootstrapBrokers: [bootstrap], metadataMaxAge: 1000 }
-  const classic = { groupProtocol: 'classic', sessionTimeout: spec.session_ms, rebalanceTimeout: 10000, heartbeatInterval: 500 }
-  const modern = { groupProtocol: 'consumer', groupRemoteAssignor: spec.assignor, rebalanceTimeout: 10000 }
+  const rebalanceTimeout = Math.max(spec.session_ms, 10000)
+  const classic = { groupProtocol: 'classic', sessionTimeout: spec.session_ms, rebalanceTimeout, heartbeatInterval: 500 }
+  const modern = { groupProtocol: 'consumer', groupRemoteAssignor: spec.assignor }
   const own = spec.protocol === 'consumer' ? modern : { ...classic, protocols: [{ name: spec.assignor, version: 1 }] }
   const instance = spec.instance ? { groupInstanceId: spec.instance } : {}
   const consumer = new Consumer({ ...common, ...own, ...instance, autocommit: false, maxWaitTime: 200 })
