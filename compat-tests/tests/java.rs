@@ -10,10 +10,7 @@ use compat_tests::{Result, cache, ensure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    Suite::new("java")
-        .test("scenarios", ALL, &[], scenarios)
-        .test("group_stories", ONE, &[], group_stories)
-        .run()
+    Suite::new("java").test("scenarios", ALL, &[], scenarios).test("group_stories", ONE, &[], group_stories).run()
 }
 
 /// The broker is not asked: its own unit tests hold it to the same files.

@@ -4,7 +4,7 @@
 //! Runs on a thread of its own, because it syncs and opens files. Everyone else reads what it has published. Driven by
 //! [`Controller::step`], which takes what waits in the queue, so that a simulation can turn it by hand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -18,10 +18,11 @@ use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
 use crate::replication::hosting::Hosting;
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
+use crate::replication::metadata_snapshot::Policy;
 use crate::replication::replay;
 use crate::replication::view::View;
 use crate::storage::directory::LogDirectory;
-use crate::storage::log::Removal;
+use crate::storage::log::{LogConfig, Removal};
 use crate::storage::{AppendError, Error};
 
 /// Changes that are committed together at most.
@@ -102,7 +103,8 @@ impl Controller {
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
-        let (log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), NodeId(config.node_id), now)?;
+        let (node, policy) = (NodeId(config.node_id), snapshot_policy(config));
+        let (mut log, image) = MetadataLog::open(disk.clone(), hosting.metadata_directory(), node, policy, now)?;
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         if view.image.offset() < 0 {
@@ -199,6 +201,10 @@ impl Controller {
             reply(committed.and(result));
         }
         self.unlink(removals);
+        if committed.is_ok() {
+            let taken = self.log.snapshot_if_due(&self.view.image, (self.surroundings.wall)());
+            taken.unwrap_or_else(|failure| error!("no snapshot of the metadata: {failure}"));
+        }
     }
 
     fn unlink(&self, removals: Vec<Removal>) {
@@ -258,6 +264,23 @@ impl Controller {
             self.hosting.mark_clean(&self.view);
             info!("all logs closed in order");
         }
+    }
+}
+
+fn snapshot_policy(config: &Config) -> Policy {
+    let nothing = BTreeMap::new();
+    let settings = config.settings(&nothing, &nothing);
+    let size = |name: &str| u64::try_from(settings.long(name)).unwrap_or(0);
+    Policy {
+        max_bytes_between: size("metadata.log.max.record.bytes.between.snapshots"),
+        max_interval_ms: settings.long("metadata.log.max.snapshot.interval.ms"),
+        retention_bytes: settings.long("metadata.max.retention.bytes"),
+        retention_ms: settings.long("metadata.max.retention.ms"),
+        log: LogConfig {
+            segment_bytes: size("metadata.log.segment.bytes"),
+            segment_ms: settings.long("metadata.log.segment.ms"),
+            ..LogConfig::default()
+        },
     }
 }
 

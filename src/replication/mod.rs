@@ -6,9 +6,12 @@ pub mod coordinators;
 pub mod hosting;
 pub mod housekeeping;
 pub mod metadata_log;
+pub mod metadata_snapshot;
 pub mod partition;
 mod quorum_state;
 mod replay;
+#[cfg(test)]
+mod tests_of_snapshots;
 pub mod topic_settings;
 pub mod view;
 mod walk;

@@ -4,18 +4,20 @@
 //! Control records are none of the image's business; what they say of the quorum is kept beside it. Reads only: files
 //! that Apache Kafka wrote stay as they are.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use log::warn;
 
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
 use crate::metadata::{Image, Record};
-use crate::model::{LeaderEpoch, Offset};
+use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::batches::{Batch, Batches};
 use crate::record::control::ControlType;
 use crate::record::control_messages::kraft_version_record::KRaftVersionRecord;
+use crate::record::control_messages::snapshot_header_record::SnapshotHeaderRecord;
 use crate::record::control_messages::voters_record::VotersRecord;
+use crate::replication::metadata_snapshot::{self, Quorum};
 use crate::replication::walk::walk;
 use crate::storage::Error;
 use crate::storage::log::Log;
@@ -26,28 +28,27 @@ pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
 /// The records that `kafka-storage format` leaves in a log directory for the first leader (`BootstrapDirectory`).
 const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
-const SNAPSHOT_SUFFIX: &str = ".checkpoint";
-const OFFSET_DIGITS: usize = 20;
-const EPOCH_DIGITS: usize = 10;
 
 /// What the metadata says: the cluster, and the quorum that keeps it.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Replayed {
     pub image: Image,
-    /// The finalized level of `kraft.version`, which stands in control records.
-    pub kraft_version: i16,
+    /// What stands in control records of the quorum.
+    pub quorum: Quorum,
     /// The voters of the newest VotersRecord; `None` where they are configured instead.
     pub voters: Option<Vec<i32>>,
     /// The epoch of the snapshot that the replay began with.
     pub snapshot_epoch: LeaderEpoch,
+    /// Bytes of the log that were read behind it.
+    pub bytes: u64,
     has_footer: bool,
+    /// When the last record was written that the snapshot holds.
+    last_timestamp: Option<TimestampMs>,
 }
 
-/// A snapshot's place: everything below the offset is in it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct SnapshotId {
-    end_offset: Offset,
-    epoch: LeaderEpoch,
+/// When the last record was written that a snapshot holds; `None` if it is not whole.
+pub fn last_timestamp(disk: &dyn Disk, path: &Path) -> Option<TimestampMs> {
+    read_snapshot(disk, path, -1).ok()?.last_timestamp
 }
 
 /// What the newest snapshot and the log behind it say. Blocks.
@@ -61,7 +62,10 @@ pub fn replay(disk: &dyn Disk, log: &Log) -> Result<Replayed, Error> {
     if from > end {
         return Err(unusable(format!("the log ends at {end}, before its newest snapshot at {from}")));
     }
-    walk(log, from, end, |batch| replayed.apply(batch, |offset| Some(offset).filter(|offset| *offset >= from.0)))?;
+    walk(log, from, end, |batch| {
+        replayed.bytes += batch.size_bytes() as u64;
+        replayed.apply(batch, |offset| Some(offset).filter(|offset| *offset >= from.0))
+    })?;
     Ok(replayed)
 }
 
@@ -77,11 +81,7 @@ pub fn bootstrap_records(disk: &dyn Disk, log_directory: &Path) -> Result<Option
 
 /// The newest snapshot that is whole, and the offset where the log goes on.
 fn newest_snapshot(disk: &dyn Disk, directory: &Path) -> Result<(Replayed, Offset), Error> {
-    let entries = disk.list(directory).map_err(Error::io("list", directory))?;
-    let mut found: Vec<(SnapshotId, PathBuf)> =
-        entries.iter().filter_map(|entry| Some((parse_name(&entry.name)?, directory.join(&entry.name)))).collect();
-    found.sort();
-    for (id, path) in found.into_iter().rev() {
+    for (id, path) in metadata_snapshot::list(disk, directory)?.into_iter().rev() {
         match read_snapshot(disk, &path, id.end_offset.0 - 1) {
             Ok(replayed) => return Ok((Replayed { snapshot_epoch: id.epoch, ..replayed }, id.end_offset)),
             Err(why) => warn!("{} cannot be used: {why}", path.display()),
@@ -90,18 +90,8 @@ fn newest_snapshot(disk: &dyn Disk, directory: &Path) -> Result<(Replayed, Offse
     Ok((Replayed::default(), Offset(0)))
 }
 
-/// `<end offset>-<epoch>.checkpoint`, with leading zeros; anything else is no finished snapshot.
-fn parse_name(name: &str) -> Option<SnapshotId> {
-    let (offset, epoch) = name.strip_suffix(SNAPSHOT_SUFFIX)?.split_once('-')?;
-    let is_number = |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
-    if !is_number(offset, OFFSET_DIGITS) || !is_number(epoch, EPOCH_DIGITS) {
-        return None;
-    }
-    Some(SnapshotId { end_offset: Offset(offset.parse().ok()?), epoch: LeaderEpoch(epoch.parse().ok()?) })
-}
-
 /// Reads a snapshot whose last record stands for this offset. It must be whole: its last record is a footer.
-fn read_snapshot(disk: &dyn Disk, path: &Path, offset: i64) -> Result<Replayed, String> {
+pub(super) fn read_snapshot(disk: &dyn Disk, path: &Path, offset: i64) -> Result<Replayed, String> {
     let bytes = disk.read_small(path, MAX_SNAPSHOT_BYTES).map_err(|error| error.to_string())?;
     let mut replayed = Replayed::default();
     for batch in Batches::new(&bytes) {
@@ -141,11 +131,16 @@ impl Replayed {
         match ControlType::from_key(key) {
             Some(ControlType::KRaftVersion) => {
                 let record = KRaftVersionRecord::decode(&mut reader, 0).map_err(|error| error.to_string())?;
-                self.kraft_version = record.kraft_version;
+                self.quorum.kraft_version = record.kraft_version;
             }
             Some(ControlType::KRaftVoters) => {
                 let record = VotersRecord::decode(&mut reader, 0).map_err(|error| error.to_string())?;
                 self.voters = Some(record.voters.iter().map(|voter| voter.voter_id).collect());
+                self.quorum.voters_record = Some(value.to_vec());
+            }
+            Some(ControlType::SnapshotHeader) => {
+                let header = SnapshotHeaderRecord::decode(&mut reader, 0).map_err(|error| error.to_string())?;
+                self.last_timestamp = Some(TimestampMs(header.last_contained_log_timestamp));
             }
             Some(ControlType::SnapshotFooter) => self.has_footer = true,
             _ => {}
@@ -159,13 +154,13 @@ mod tests {
     use super::*;
     use crate::metadata::fresh_cluster;
     use crate::metadata::record::TopicRecord;
-    use crate::model::{NodeId, TimestampMs, Uuid};
+    use crate::model::{NodeId, Uuid};
     use crate::record::builder::{self, Builder, Options};
     use crate::record::control::control_batch;
     use crate::record::control_messages::snapshot_footer_record::SnapshotFooterRecord;
-    use crate::record::control_messages::snapshot_header_record::SnapshotHeaderRecord;
     use crate::record::control_messages::voters_record::Voter;
     use crate::replication::metadata_log::{self, MetadataLog};
+    use crate::replication::metadata_snapshot::{Policy, SnapshotId};
     use std::io::IoSlice;
     use std::sync::Arc;
 
@@ -219,7 +214,7 @@ mod tests {
     }
 
     fn open(disk: &SimulatedDisk) -> Result<(MetadataLog, Image), Error> {
-        MetadataLog::open(Arc::new(disk.clone()), Path::new(DATA), NodeId(1), NOW)
+        MetadataLog::open(Arc::new(disk.clone()), Path::new(DATA), NodeId(1), Policy::default(), NOW)
     }
 
     fn state(disk: &SimulatedDisk) -> String {
@@ -239,7 +234,7 @@ mod tests {
     #[test]
     fn the_log_goes_on_behind_the_newest_whole_snapshot() {
         let disk = SimulatedDisk::default();
-        let (log, mut image) = open(&disk).unwrap();
+        let (mut log, mut image) = open(&disk).unwrap();
         log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
         log.append(&[topic("a")], &mut image, NOW).unwrap();
         let covered = log.end_offset();
@@ -279,7 +274,7 @@ mod tests {
     #[test]
     fn an_open_transaction_is_aborted() {
         let disk = SimulatedDisk::default();
-        let (log, mut image) = open(&disk).unwrap();
+        let (mut log, mut image) = open(&disk).unwrap();
         let open_transaction = &fresh_cluster(None, 1)[..3];
         log.append(open_transaction, &mut image, NOW).unwrap();
         assert!(image.in_transaction());
@@ -293,7 +288,7 @@ mod tests {
     #[test]
     fn names_of_snapshots_are_kafkas() {
         let id = SnapshotId { end_offset: Offset(42), epoch: LeaderEpoch(3) };
-        assert_eq!(parse_name("00000000000000000042-0000000003.checkpoint"), Some(id));
+        assert_eq!(SnapshotId::parse("00000000000000000042-0000000003.checkpoint"), Some(id));
         for wrong in [
             "00000000000000000042-0000000003.checkpoint.part",
             "00000000000000000042-0000000003-123.checkpoint.part",
@@ -302,7 +297,7 @@ mod tests {
             "bootstrap.checkpoint",
             "99999999999999999999-0000000003.checkpoint",
         ] {
-            assert_eq!(parse_name(wrong), None, "{wrong}");
+            assert_eq!(SnapshotId::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) mod story;
 mod sync;
 #[cfg(test)]
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
 #[cfg(test)]
