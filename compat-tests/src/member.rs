@@ -75,6 +75,12 @@ impl Spec {
 }
 
 impl Library {
+    /// Whether it delivers nothing any more of a partition that a rebalance has taken from it. @platformatic/kafka 2.12.1 goes
+    /// on with what it has fetched, against Apache Kafka too: with it, a record may come twice after a rebalance.
+    fn is_exact(self) -> bool {
+        self != Library::Platformatic
+    }
+
     fn command(self, bootstrap: &str, spec: &Spec) -> Result<Command> {
         let text = serde_json::to_string(spec)?;
         let root = cache::root();
@@ -359,17 +365,15 @@ impl Crowd {
         matches!(self.members[number].child.try_wait(), Ok(None))
     }
 
-    /// Waits until each of `expected` partitions' records, numbered from 0, was told so often by all members together:
-    /// at least once, and not twice.
+    /// Waits until each of `expected` partitions' records, numbered from 0, was told by all members together: at least once,
+    /// and not twice.
     pub fn exactly(&self, topic: &str, expected: &[i64]) -> Result<()> {
         let sum: i64 = expected.iter().sum();
-        self.wait(&format!("{sum} records come"), |told| {
-            told.iter().map(|t| t.records.len()).sum::<usize>() as i64 >= sum
-        })?;
+        self.wait(&format!("{sum} records come"), |told| tellers(told).len() as i64 >= sum)?;
         let told = self.told();
-        let mut seen: HashMap<&str, usize> = HashMap::new();
-        told.iter().flat_map(|t| &t.records).for_each(|record| *seen.entry(record).or_default() += 1);
-        let twice: Vec<_> = seen.iter().filter(|(_, count)| **count > 1).take(10).collect();
+        let seen = tellers(&told);
+        let is_twice = |tellers: &Vec<usize>| tellers.len() > 1 && tellers.iter().all(|&i| self.members[i].library.is_exact());
+        let twice: Vec<_> = seen.iter().filter(|(_, tellers)| is_twice(tellers)).take(10).collect();
         ensure!(twice.is_empty(), "told more than once: {twice:?}\n{}", self.shown(&told));
         for (partition, end) in expected.iter().enumerate() {
             let missing: Vec<i64> =
@@ -378,6 +382,15 @@ impl Crowd {
         }
         Ok(())
     }
+}
+
+/// Every record that was told, with the members that told it.
+fn tellers(told: &[Told]) -> HashMap<&str, Vec<usize>> {
+    let mut seen: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, told) in told.iter().enumerate() {
+        told.records.iter().for_each(|record| seen.entry(record).or_default().push(i));
+    }
+    seen
 }
 
 fn is_settled(told: &[Told], live: &[usize], all: &BTreeSet<String>) -> bool {

@@ -31,7 +31,6 @@ import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
 import org.apache.kafka.common.errors.GroupSubscribedToTopicException;
 import org.apache.kafka.common.errors.InvalidConfigurationException;
-import org.apache.kafka.common.errors.InvalidGroupIdException;
 import org.apache.kafka.common.errors.OffsetMetadataTooLarge;
 import org.apache.kafka.common.errors.UnknownMemberIdException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -203,7 +202,7 @@ public final class GroupScenarios {
         same(Map.of(), committed("delete-a"), "offsets of a deleted group");
         fails(GroupIdNotFoundException.class,
             () -> admin.deleteConsumerGroups(List.of("delete-a")).all().get(), "deleted twice");
-        fails(InvalidGroupIdException.class, () -> admin.deleteConsumerGroups(List.of("")).all().get(), "empty name");
+        fails(GroupIdNotFoundException.class, () -> admin.deleteConsumerGroups(List.of("")).all().get(), "empty name");
         // Offsets go with their topic.
         admin.alterConsumerGroupOffsets("delete-c", Map.of(partition, new OffsetAndMetadata(4))).all().get();
         admin.deleteTopics(List.of("delete")).all().get();

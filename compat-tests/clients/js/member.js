@@ -28,11 +28,11 @@ const range = (AssignerProtocol) => ({ cluster }) => ({
     }
     return Object.entries(assignment).map(([memberId, topics]) => ({
       memberId,
-      memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 1, assignment: topics, userData: Buffer.alloc(0) }),
+      memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 0, assignment: topics, userData: Buffer.alloc(0) }),
     }))
   },
   protocol({ topics }) {
-    const metadata = AssignerProtocol.MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) })
+    const metadata = AssignerProtocol.MemberMetadata.encode({ version: 0, topics, userData: Buffer.alloc(0) })
     return { name: 'range', metadata }
   },
 })
@@ -105,6 +105,6 @@ async function main() {
 }
 
 main().catch((error) => {
-  console.error(error)
+  console.error(require('util').inspect(error, { depth: 6 }))
   process.exit(1)
 })
