@@ -2,7 +2,8 @@
 # The full test command: `scripts/test.sh` runs every suite, `scripts/test.sh SUITE…` the named ones.
 #
 #   static   fmt clippy licences
-#   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes)
+#   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
+#            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
 #   clients  kcat librdkafka java tools clients ring big_file crash directories bad_input (see compat-tests/README.md)
 #   extra    big (100 MB through every codec), only when named
@@ -13,7 +14,7 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-ALL="fmt clippy licences schemas codec unit benches harness kcat librdkafka java tools clients ring big_file crash directories bad_input"
+ALL="fmt clippy licences schemas codec assignors unit benches harness kcat librdkafka java tools clients ring big_file crash directories bad_input"
 CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash directories bad_input big "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
@@ -120,6 +121,7 @@ run() {
     licences) check licences python3 -B scripts/check-licences.py Cargo.toml compat-tests/Cargo.toml ;;
     schemas) counted schemas bash scripts/check-schemas.sh ;;
     codec) counted codec bash scripts/check-codec.sh ;;
+    assignors) counted assignors bash scripts/check-assignors.sh ;;
     unit) cargo_tests unit --locked ;;
     # With the test profile: what counts here is that they run, and a release build takes minutes.
     benches) check benches cargo bench --locked --profile dev --bench data_path -- --test ;;
@@ -139,7 +141,7 @@ done
 suite_began=$SECONDS
 scope=build
 for suite in ${*:-$ALL}; do
-    case "$CLIENT_SUITES schemas codec " in *" $suite "*) scope=all ;; esac
+    case "$CLIENT_SUITES schemas codec assignors " in *" $suite "*) scope=all ;; esac
 done
 if ! logged prepare bash scripts/prepare.sh $scope; then
     count prepare 0 1

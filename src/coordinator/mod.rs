@@ -4,16 +4,19 @@
 //! time and a look at the world ([`step::Step`]), appends the records that it asks for as one batch, and lets no answer
 //! out before everything that the answer has seen is committed. Nothing here waits, reads a clock or knows a socket.
 
+pub mod assignor;
 pub mod classic;
 pub mod consumer;
 pub mod consumer_protocol;
 pub mod groups;
 pub mod offsets;
 pub mod record;
+pub mod regex;
 pub mod settings;
 pub mod step;
 #[cfg(test)]
 mod story;
+pub mod subscription_hash;
 mod timers;
 #[cfg(test)]
 mod world;

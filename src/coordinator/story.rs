@@ -12,7 +12,7 @@ use super::groups::{Timer, TimerKey};
 use super::record::offsets::{Key, Value};
 use super::step::{Record, Reply, Waiter};
 use super::world::{EPOCH_MS, Topic, World};
-use super::{classic, offsets};
+use super::{classic, consumer, offsets};
 use crate::model::{Instant, Uuid};
 
 /// A command of a story. All arguments must be asked for.
@@ -107,8 +107,11 @@ fn timer(key: &TimerKey) -> String {
 
 fn record(record: &Record) -> String {
     let key = Key::decode(&record.key).unwrap().unwrap();
-    let Some(value) = &record.value else { return format!("tombstone {key:?}") };
-    let (value, version) = Value::decode(key.type_id(), value).unwrap().unwrap();
+    let value = record.value.as_ref().map(|value| Value::decode(key.type_id(), value).unwrap().unwrap());
+    if let Some(told) = consumer::story::record(&key, value.as_ref().map(|(value, _)| value)) {
+        return told;
+    }
+    let Some((value, version)) = value else { return format!("tombstone {key:?}") };
     let value = match &value {
         Value::GroupMetadata(value) => classic::story::group_metadata(value),
         Value::OffsetCommit(value) => offsets::story::offset_commit(value),
@@ -121,8 +124,6 @@ fn reply((waiter, reply): &(Waiter, Reply)) -> String {
     let reply = match reply {
         Reply::Join(reply) => classic::story::join_reply(reply),
         Reply::Sync(reply) => classic::story::sync_reply(reply),
-        #[allow(unreachable_patterns)]
-        other => format!("{other:?}"),
     };
     format!("reply to {}: {reply}", waiter.key)
 }
@@ -171,7 +172,7 @@ fn set(world: &mut World, command: &Command) {
 /// Runs a command and gives its answer, if it has one at once.
 pub fn execute(world: &mut World, line: &str) -> String {
     let command = Command::parse(line);
-    let runners = [run_any, classic::story::run, offsets::story::run];
+    let runners = [run_any, classic::story::run, consumer::story::run, offsets::story::run];
     let answer = runners.iter().find_map(|run| run(world, &command));
     answer.unwrap_or_else(|| panic!("unknown command: {line}"))
 }

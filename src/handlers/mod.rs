@@ -9,6 +9,10 @@ mod alter_configs;
 mod api_versions;
 mod cluster_state;
 mod config_changes;
+#[path = "69_consumer_group_describe.rs"]
+mod consumer_group_describe;
+#[path = "68_consumer_group_heartbeat.rs"]
+mod consumer_group_heartbeat;
 #[path = "37_create_partitions.rs"]
 mod create_partitions;
 #[path = "19_create_topics.rs"]
@@ -320,6 +324,8 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
     Handler::new(ApiKey::OffsetDelete, (0, 0), offset_delete::handle),
     Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
+    Handler::new(ApiKey::ConsumerGroupHeartbeat, (0, 1), consumer_group_heartbeat::handle),
+    Handler::new(ApiKey::ConsumerGroupDescribe, (0, 1), consumer_group_describe::handle),
     Handler::new(ApiKey::ListConfigResources, (0, 1), list_config_resources::handle),
     Handler::new(ApiKey::DescribeTopicPartitions, (0, 0), describe_topic_partitions::handle),
 ];

@@ -20,7 +20,7 @@ pub struct Feature {
 }
 
 /// The levels of the features whose APIs are built. The image holds more: what a cluster of Kafka 4.3 begins with.
-const SPOKEN: &[(&str, i16, i16)] = &[("metadata.version", 7, 30)];
+const SPOKEN: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("group.version", 0, 1)];
 
 /// The partitions of one topic that are on this broker; `None` where one is not, or could not be opened.
 pub type Hosted = Arc<[Option<Arc<Partition>>]>;

@@ -198,7 +198,7 @@ impl Group {
         self.members.values()
     }
 
-    pub(super) fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
+    pub(in crate::coordinator) fn members_mut(&mut self) -> impl Iterator<Item = &mut Member> {
         self.members.values_mut()
     }
 

@@ -62,7 +62,7 @@ fn validate(step: &Step<'_>, request: &Join<'_>) -> Result<(), ErrorCode> {
 }
 
 /// Each protocol once: a member has one vote for each.
-fn distinct<'a>(protocols: &[(&'a str, &'a [u8])]) -> Vec<(&'a str, &'a [u8])> {
+pub(in crate::coordinator) fn distinct<'a>(protocols: &[(&'a str, &'a [u8])]) -> Vec<(&'a str, &'a [u8])> {
     let mut seen = BTreeSet::new();
     protocols.iter().copied().filter(|(name, _)| seen.insert(*name)).collect()
 }

@@ -20,6 +20,7 @@ mod table;
 mod tests;
 
 pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
+pub(super) use self::join::distinct;
 #[cfg(test)]
 pub(super) use self::join::uuid_text;
 pub(super) use self::rebalance::Live;

@@ -121,8 +121,6 @@ fn tell(reply: &Reply) -> String {
         ),
         Reply::Sync(reply) if reply.error.is_error() => format!("{:?}", reply.error),
         Reply::Sync(reply) => format!("synced({})", String::from_utf8_lossy(&reply.assignment)),
-        #[allow(unreachable_patterns)]
-        other => format!("{other:?}"),
     }
 }
 

@@ -1,7 +1,29 @@
 //! Groups of the consumer protocol (ConsumerGroupHeartbeat, KIP-848): requests and answers.
+//!
+//! The coordinator computes what each member shall own (the target assignment, which belongs to an epoch of the group)
+//! and leads every member there in its own time, heartbeat by heartbeat. State that is in the records changes in
+//! `records.rs` alone.
 
-mod bridge;
+mod classic_members;
+mod describe;
+mod embedded;
+mod group;
+mod heartbeat;
+mod leave;
+mod member;
+mod migration;
+mod offsets;
+mod progress;
+mod reconcile;
+mod records;
+#[cfg(test)]
+pub(super) mod story;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::group::Group;
+pub(super) use self::progress::TopicHashes;
 use super::step::Client;
 use crate::model::TopicId;
 
@@ -66,18 +88,26 @@ pub struct DescribedPartitions {
     pub partitions: Vec<i32>,
 }
 
-/// Timers of a group.
+/// Timers of a group, each of them of one member.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Timer {
     /// A member's session.
-    Session(std::sync::Arc<str>),
+    Session(Arc<str>),
+    /// How long a member has for giving up partitions.
+    Rebalance(Arc<str>),
+    /// How long a member of the classic protocol has for joining again.
+    Join(Arc<str>),
+    /// How long a member of the classic protocol that has joined has for asking for its assignment.
+    Sync(Arc<str>),
 }
 
-/// A group.
-pub struct Group {}
-
-impl super::groups::Groups {
-    pub(super) fn handle_consumer_timer(&mut self, step: &mut super::step::Step<'_>, group_id: &str, timer: &Timer) {
-        let _ = (step, group_id, timer);
+impl Timer {
+    /// All that a member can have.
+    fn all(member_id: &Arc<str>) -> [Timer; 4] {
+        [Timer::Session, Timer::Rebalance, Timer::Join, Timer::Sync].map(|timer| timer(member_id.clone()))
     }
+}
+
+fn millis(ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Puts the answers of our assignors, subscription hashes and topic patterns to thousands of random questions before the
+# classes in Kafka's own jars: they must say the same. `KLAMM_SEED=n` asks others. Ends with "N passed, N failed".
+set -euo pipefail
+source "$(dirname "$0")/cache.sh"
+cd "$KLAMM_ROOT"
+
+cargo test -q --locked --test assignors -- --nocapture >&2
+answers=$CARGO_TARGET_DIR/tmp/assignors.txt
+exec java -cp "$KLAMM_CACHE/kafka-$PEER_VERSION/libs/*" compat-tests/clients/java/Assignors.java "$answers"

@@ -1,0 +1,87 @@
+//! ConsumerGroupDescribe (key 69), versions 0–1: groups of the consumer protocol, their members and targets (KIP-848).
+//!
+//! Version 1: which protocol each member speaks (KIP-1099).
+
+use super::cluster_state::GROUP_OPERATIONS;
+use super::{Outcome, Request, State, group_job};
+use crate::coordinator::consumer::{DescribedMember, DescribedPartitions, Description};
+use crate::model::{ErrorCode, Refusal};
+use crate::shard::context::Context;
+use crate::wire::api::consumer_group_describe::{self as message, Assignment, DescribedGroup, Member, TopicPartitions};
+
+/// `MemberType`: of a member that speaks the classic protocol, and the consumer protocol.
+const CLASSIC: i8 = 0;
+const CONSUMER: i8 = 1;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let is_spoken = context.shared.coordinators().speaks_consumer_protocol(context.view);
+    let (mut groups, mut barriers) = (Vec::new(), Vec::new());
+    for group_id in &body.group_ids {
+        let world = context.shared.coordinators().world(context.view);
+        let looked = match is_spoken {
+            true => group_job::look(context, group_id, |groups| groups.describe_consumer(&world, group_id)),
+            false => Err(ErrorCode::UnsupportedVersion),
+        };
+        let result = match looked {
+            Ok((result, barrier)) => {
+                barriers.push(barrier);
+                result
+            }
+            Err(error) => Err(Refusal::of(error)),
+        };
+        let mut group = match result {
+            Ok(description) => describe(description),
+            Err(refusal) => DescribedGroup {
+                error_code: refusal.error.code(),
+                error_message: refusal.message.map(Into::into),
+                ..Default::default()
+            },
+        };
+        group.group_id = group_id.to_string().into();
+        if body.include_authorized_operations && group.error_code == 0 {
+            group.authorized_operations = GROUP_OPERATIONS;
+        }
+        groups.push(group);
+    }
+    request.head.answer_behind(context, barriers, &message::Response { groups, ..Default::default() })
+}
+
+fn describe(group: Description) -> DescribedGroup<'static> {
+    DescribedGroup {
+        group_state: group.state.into(),
+        group_epoch: group.group_epoch,
+        assignment_epoch: group.assignment_epoch,
+        assignor_name: group.assignor_name.into(),
+        members: group.members.into_iter().map(member).collect(),
+        ..Default::default()
+    }
+}
+
+fn member(member: DescribedMember) -> Member<'static> {
+    Member {
+        member_id: member.member_id.into(),
+        instance_id: member.instance_id.map(Into::into),
+        rack_id: member.rack_id.map(Into::into),
+        member_epoch: member.member_epoch,
+        client_id: member.client_id.into(),
+        client_host: member.client_host.into(),
+        subscribed_topic_names: member.subscribed_topic_names.into_iter().map(Into::into).collect(),
+        subscribed_topic_regex: member.subscribed_topic_regex.map(Into::into),
+        assignment: assignment(member.assignment),
+        target_assignment: assignment(member.target_assignment),
+        member_type: if member.is_classic { CLASSIC } else { CONSUMER },
+    }
+}
+
+fn assignment(topics: Vec<DescribedPartitions>) -> Assignment<'static> {
+    let topic = |topic: DescribedPartitions| TopicPartitions {
+        topic_id: topic.topic_id,
+        topic_name: topic.topic_name.into(),
+        partitions: topic.partitions,
+    };
+    Assignment { topic_partitions: topics.into_iter().map(topic).collect() }
+}
