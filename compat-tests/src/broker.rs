@@ -65,6 +65,12 @@ impl Setup {
         self
     }
 
+    /// The node's number: what a test sets, else 1.
+    fn node_id(&self) -> &str {
+        let set = self.overrides.iter().rev().find(|(key, _)| key == "node.id");
+        set.map_or("1", |(_, value)| value)
+    }
+
     pub fn name(&self) -> String {
         match self.peer {
             Peer::Klamm => format!("{}-{}", self.io, self.shards),
@@ -115,6 +121,9 @@ impl Broker {
         };
         if setup.peer == Peer::Kafka {
             copy_tree(&kafka_template()?, &broker.data())?;
+            let meta = broker.data().join("meta.properties");
+            let text = fs::read_to_string(&meta)?.replace("node.id=1", &format!("node.id={}", setup.node_id()));
+            fs::write(meta, text)?;
         }
         broker.launch()?;
         Ok(broker)
@@ -243,11 +252,12 @@ impl Broker {
         }
         let controller = free_port()?;
         let mut properties = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{controller}\n\
-             controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\n\
+            "process.roles=broker,controller\nnode.id={0}\ncontroller.quorum.voters={0}@127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{1},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.listener.names=CONTROLLER\nlog.dirs={2}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
+            self.setup.node_id(),
             self.port,
             self.data().display()
         );

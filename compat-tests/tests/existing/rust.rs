@@ -15,6 +15,7 @@ pub struct RustCrate {
     name: &'static str,
     list: &'static str,
     environment: fn(&mut Command, &str),
+    broker: &'static [(&'static str, &'static str)],
     /// What a test means that ended well and never opened a connection.
     silent: Outcome,
 }
@@ -25,6 +26,8 @@ pub static RDKAFKA: RustCrate = RustCrate {
     environment: |command, bootstrap| {
         command.env("KAFKA_HOST", bootstrap).env("KAFKA_VERSION", "4.3");
     },
+    // The broker of its own test script; its tests know the node's number.
+    broker: &[("group.initial.rebalance.delay.ms", "0"), ("num.partitions", "3"), ("node.id", "0")],
     silent: Outcome::Local,
 };
 
@@ -36,6 +39,8 @@ pub static RSKAFKA: RustCrate = RustCrate {
         // Its authors put an address first that does not exist, on purpose.
         command.env("KAFKA_CONNECT", format!("invalid:9013,{bootstrap}"));
     },
+    // So it is in its authors' set-up.
+    broker: &[("auto.create.topics.enable", "false")],
     // All of them need a broker; those that want more return early.
     silent: Outcome::Skipped,
 };
@@ -65,8 +70,7 @@ impl Foreign for RustCrate {
     }
 
     fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
-        // The broker of rdkafka's own test script.
-        vec![vec![("group.initial.rebalance.delay.ms", "0"), ("num.partitions", "3")]]
+        vec![self.broker.to_vec()]
     }
 
     fn units(&self) -> Result<Vec<Unit>> {
