@@ -3,6 +3,8 @@
 # lines of code per level, and a load by kcat next to Apache Kafka. `scripts/figures.sh [ROUNDS]`; give it a quiet machine.
 # `scripts/figures.sh storage [GIGABYTES]` prints those of storage instead: recovery of a log of that size (10), a start with
 # 10,000 partitions, acknowledged syncs, compaction. It needs three times that much disk, and leaves none of it behind.
+# `scripts/figures.sh groups [ROUNDS]` prints only what groups cost: the time that a thousand members take to share a
+# thousand partitions, offset commits per second and their price, next to Apache Kafka.
 set -euo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -29,17 +31,25 @@ echo
 # What Apache Kafka's own start script gives it.
 export KLAMM_KAFKA_FLAGS="-server -Xmx1G -Xms1G -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
 -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent"
-if [ -n "$storage_bytes" ]; then
-    cargo build --locked --release --quiet --manifest-path compat-tests/Cargo.toml --bin storage_figures
-    "$CARGO_TARGET_DIR/release/storage_figures" "$gigabytes"
-    exit
-fi
-python3 -B scripts/lines.py
-echo
-cargo fetch --locked --quiet
-began=$(date +%s.%N)
-CARGO_TARGET_DIR=$scratch/target cargo build --locked --release --bin klamm --quiet
-echo "release build from nothing: $(echo "$(date +%s.%N) $began" | awk '{ printf "%.1f s", $1 - $2 }')"
-export KLAMM_BIN=$scratch/target/release/klamm
-cargo build --locked --release --quiet --manifest-path compat-tests/Cargo.toml --bin figures
-"$CARGO_TARGET_DIR/release/figures" "${1:-5}"
+program=figures
+case ${1:-} in
+storage)
+    program=storage_figures
+    set -- "$gigabytes"
+    ;;
+groups)
+    cargo build --locked --release --bin klamm --quiet
+    export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
+    ;;
+*)
+    python3 -B scripts/lines.py
+    echo
+    cargo fetch --locked --quiet
+    began=$(date +%s.%N)
+    CARGO_TARGET_DIR=$scratch/target cargo build --locked --release --bin klamm --quiet
+    echo "release build from nothing: $(echo "$(date +%s.%N) $began" | awk '{ printf "%.1f s", $1 - $2 }')"
+    export KLAMM_BIN=$scratch/target/release/klamm
+    ;;
+esac
+cargo build --locked --release --quiet --manifest-path compat-tests/Cargo.toml --bin "$program"
+"$CARGO_TARGET_DIR/release/$program" "$@"

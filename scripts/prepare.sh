@@ -64,21 +64,132 @@ go_program() {
 js_modules() {
     local out=$KLAMM_CACHE/js inputs=("$clients"/js/package.json "$clients"/js/package-lock.json)
     stale js "${inputs[@]}" || [ ! -d "$out/node_modules" ] || return 0
-    echo "fetching kafkajs"
+    echo "fetching the JavaScript clients"
     rm -rf "$out" && mkdir -p "$out"
     cp "${inputs[@]}" "$out/"
-    (cd "$out" && npm ci --silent --no-audit --no-fund)
+    # No package's script runs here: one of them would download a runtime.
+    (cd "$out" && npm ci --ignore-scripts --silent --no-audit --no-fund)
     made js "${inputs[@]}"
 }
 
 python_venv() {
     local out=$KLAMM_CACHE/venv inputs=("$clients/python/requirements.txt")
     stale python "${inputs[@]}" || [ ! -x "$out/bin/python" ] || return 0
-    echo "making the virtual environment of kafka-python"
+    echo "making the virtual environment of the Python clients"
     rm -rf "$out"
     python3 -m venv "$out"
     "$out/bin/pip" install -q --disable-pip-version-check -r "${inputs[0]}"
     made python "${inputs[@]}"
+}
+
+# The suites that ship with foreign clients, unmodified, each in a folder of its own.
+suites=$KLAMM_CACHE/suites
+
+# Runs a command with its output in a log, whose end is shown if it fails.
+quietly() {
+    local log=$1
+    shift
+    "$@" >"$log" 2>&1 && return 0
+    tail -n 60 "$log"
+    return 1
+}
+
+kgo_suite() {
+    local out=$KLAMM_CACHE/go/kgo.test inputs=("$clients"/go/go.mod "$clients"/go/go.sum)
+    stale kgo "${inputs[@]}" || [ ! -x "$out" ] || [ ! -d "$KLAMM_CACHE/go/kgo.source" ] || return 0
+    echo "building the tests of franz-go"
+    mkdir -p "$KLAMM_CACHE/go"
+    (cd "$clients/go" && go test -c -o "$out" github.com/twmb/franz-go/pkg/kgo)
+    # One of the tests reads its package's source, where Go's own test command would have started it.
+    ln -sfn "$(cd "$clients/go" && go list -f '{{.Dir}}' github.com/twmb/franz-go/pkg/kgo)" "$KLAMM_CACHE/go/kgo.source"
+    made kgo "${inputs[@]}"
+}
+
+# `rust_suite NAME CRATE`: copies the crate's source out of the registry, which is read-only, and builds its tests with the
+# versions that its own Cargo.lock names and with the compiler that is here, whatever rust-toolchain.toml asks for. Where
+# such a compiler refuses one of those versions, a lock file of ours takes the place of the crate's (rskafka: rsasl 2.2.0).
+rust_suite() {
+    local name=$1 crate=$2 out=$suites/$1 inputs=("$clients"/rust/Cargo.toml "$clients"/rust/*.lock) source
+    stale "$name" "${inputs[@]}" || [ ! -s "$out/programs.json" ] || return 0
+    echo "building the tests of the crate $crate"
+    source=$(cargo metadata --locked --format-version 1 --manifest-path "${inputs[0]}" | python3 -c '
+import json, os, sys
+packages = json.load(sys.stdin)["packages"]
+print(os.path.dirname(next(p["manifest_path"] for p in packages if p["name"] == sys.argv[1])))' "$crate")
+    rm -rf "$out" && mkdir -p "$suites" && cp -r "$source" "$out" && chmod -R u+w "$out"
+    [ ! -e "$clients/rust/$name.lock" ] || cp "$clients/rust/$name.lock" "$out/Cargo.lock"
+    (
+        cd "$out"
+        export CARGO_TARGET_DIR=$out/target RUSTUP_TOOLCHAIN
+        RUSTUP_TOOLCHAIN=$(cd / && rustup show active-toolchain 2>/dev/null | cut -d ' ' -f 1)
+        [ -n "$RUSTUP_TOOLCHAIN" ] || unset RUSTUP_TOOLCHAIN
+        cargo test --locked --test '*' --no-run --message-format=json >programs.new 2>build.log || { tail -n 60 build.log; exit 1; }
+        mv programs.new programs.json
+    )
+    made "$name" "${inputs[@]}"
+}
+
+kafka_python_suite() {
+    local out=$suites/kafka_python inputs=("$clients/python/requirements.txt")
+    stale kafka_python "${inputs[@]}" || [ ! -d "$out/test" ] || return 0
+    echo "fetching the tests of kafka-python"
+    rm -rf "$out" "$out.sdist" && mkdir -p "$out" "$out.sdist"
+    "$KLAMM_CACHE/venv/bin/pip" download -q --disable-pip-version-check --no-deps --no-binary :all: -d "$out.sdist" \
+        "$(grep '^kafka-python==' "${inputs[0]}")"
+    tar -xzf "$out.sdist"/*.tar.gz -C "$out" --strip-components 1
+    rm -rf "$out.sdist"
+    # The installed package is the one to test; these two files the tests import and the package lacks.
+    rm -rf "$out/kafka"
+    touch "$out/test/__init__.py"
+    cp "$clients/python/service.py" "$out/test/service.py"
+    made kafka_python "${inputs[@]}"
+}
+
+# A folder that looks like Apache Kafka's download, for tests that call its scripts.
+kafka_path() {
+    local out=$suites/kafka_path pair tool inputs=("$KLAMM_ROOT/scripts/prepare.sh")
+    stale kafka_path "${inputs[@]}" || [ ! -d "$out/bin" ] || return 0
+    rm -rf "$out" && mkdir -p "$out/bin"
+    ln -s "$KLAMM_CACHE/kafka-$PEER_VERSION/libs" "$out/libs"
+    printf '#!/bin/bash\nexec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -cp "$CLASSPATH:%s/libs/*" "$@"\n' "$out" \
+        >"$out/bin/kafka-run-class.sh"
+    for pair in topics:TopicCommand acls:AclCommand console-producer:ConsoleProducer \
+        console-consumer:consumer.ConsoleConsumer consumer-groups:consumer.group.ConsumerGroupCommand \
+        verifiable-producer:VerifiableProducer; do
+        tool=$out/bin/kafka-${pair%%:*}.sh
+        printf '#!/bin/bash\nexec "%s/bin/kafka-run-class.sh" org.apache.kafka.tools.%s "$@"\n' "$out" "${pair#*:}" >"$tool"
+    done
+    printf '#!/bin/bash\nexec "%s/bin/kafka-run-class.sh" kafka.admin.ConfigCommand "$@"\n' "$out" >"$out/bin/kafka-configs.sh"
+    chmod +x "$out"/bin/*.sh
+    made kafka_path "${inputs[@]}"
+}
+
+librdkafka_suite() {
+    local out=$suites/librdkafka inputs=("$clients"/librdkafka/package.json "$clients"/librdkafka/package-lock.json)
+    stale librdkafka "${inputs[@]}" || [ ! -x "$out/tests/test-runner" ] || return 0
+    echo "building the tests of librdkafka"
+    rm -rf "$out" "$out.npm" && mkdir -p "$out.npm"
+    cp "${inputs[@]}" "$out.npm/"
+    (cd "$out.npm" && npm ci --ignore-scripts --silent --no-audit --no-fund)
+    mv "$out.npm/node_modules/@confluentinc/kafka-javascript/deps/librdkafka" "$out"
+    rm -rf "$out.npm"
+    (
+        cd "$out"
+        quietly klamm-build.log ./configure
+        quietly klamm-build.log make -j"$(nproc)" libs
+        quietly klamm-build.log make -j"$(nproc)" -C tests build
+        KAFKA_PATH=$suites/kafka_path quietly klamm-build.log make -C tests/java
+    )
+    made librdkafka "${inputs[@]}"
+}
+
+# One Debian package for each header that is missing.
+install_headers() {
+    local pair missing=()
+    for pair in "$@"; do
+        [ -n "$(find /usr/include -path "/usr/include*/${pair%%:*}" -print -quit)" ] || missing+=("klamm-no-such-command:${pair#*:}")
+    done
+    [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
 }
 
 install_missing cargo:cargo cc:build-essential python3:python3
@@ -88,9 +199,16 @@ done
 [ "${1:-all}" = build ] && exit 0
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make
 python3 -c 'import ensurepip' 2>/dev/null || install_missing klamm-no-such-command:python3-venv
-[ -e /usr/include/zlib.h ] || install_missing klamm-no-such-command:zlib1g-dev
+install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \
+    curl/curl.h:libcurl4-openssl-dev
 kafka_jars
 java_programs
 go_program
 js_modules
 python_venv
+kgo_suite
+rust_suite rust_rdkafka rdkafka
+rust_suite rskafka rskafka
+kafka_python_suite
+kafka_path
+librdkafka_suite

@@ -5,9 +5,13 @@
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
-#   clients  kcat librdkafka java tools clients ring big_file crash disk_trouble directories
-#            differential bad_input (see compat-tests/README.md)
-#   extra    big (100 MB through every codec), kills (200 times kill -9 under four producers), only when named
+#   clients  kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input
+#   groups   groups group_tools churn
+#   theirs   kgo rust_rdkafka rskafka kafka_python librdkafka: the suites of those clients, unmodified; librdkafka is all
+#            of its own tests when it is named, in the run of everything without those that take longest
+#   extra    big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
+#            only when named
+# compat-tests/README.md says what is in each of the last four.
 #
 # Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
 # nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
@@ -15,9 +19,12 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-ALL="fmt clippy licences schemas codec assignors unit benches harness kcat librdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input"
-EXTRA="big kills"
-CLIENT_SUITES=" kcat librdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input big kills "
+CLIENTS="kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input"
+GROUPS_OF_CLIENTS="groups group_tools churn"
+THEIRS="kgo rust_rdkafka rskafka kafka_python librdkafka"
+ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $GROUPS_OF_CLIENTS $THEIRS"
+EXTRA="big kills churn_full"
+CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $THEIRS $EXTRA "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 
@@ -103,6 +110,11 @@ client_suite() {
     counted "$suite" cargo test --locked --manifest-path compat-tests/Cargo.toml --test "$test" "$@"
 }
 
+# A suite that others wrote.
+their_suite() {
+    counted "$1" cargo test --locked --manifest-path compat-tests/Cargo.toml --test existing -- "$1"
+}
+
 build_broker() {
     logged build cargo build --locked --release --bin klamm || return 1
     export KLAMM_BIN=${KLAMM_BIN:-$CARGO_TARGET_DIR/release/klamm}
@@ -135,6 +147,8 @@ run() {
         KLAMM_KILLS=${KLAMM_KILLS:-200} client_suite kills crash -- four_producers
         grep ' kills, ' "$logs/kills.log"
         ;;
+    churn_full) KLAMM_CHURN=full client_suite churn_full churn ;;
+    kgo | rust_rdkafka | rskafka | kafka_python | librdkafka) their_suite "$1" ;;
     *) client_suite "$1" "$1" ;;
     esac
 }
@@ -145,6 +159,7 @@ for suite in ${*:-$ALL}; do
     *) echo "no suite is called $suite; there are: $ALL $EXTRA" >&2 && exit 2 ;;
     esac
 done
+[ $# -gt 0 ] || export KLAMM_QUICK=1
 
 suite_began=$SECONDS
 scope=build

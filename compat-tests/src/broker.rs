@@ -65,6 +65,12 @@ impl Setup {
         self
     }
 
+    /// The node's number: what a test sets, else 1.
+    fn node_id(&self) -> &str {
+        let set = self.overrides.iter().rev().find(|(key, _)| key == "node.id");
+        set.map_or("1", |(_, value)| value)
+    }
+
     pub fn name(&self) -> String {
         match self.peer {
             Peer::Klamm => format!("{}-{}", self.io, self.shards),
@@ -114,8 +120,10 @@ impl Broker {
             good: false,
         };
         if setup.peer == Peer::Kafka {
-            fs::create_dir_all(broker.data())?;
-            fs::copy(kafka_template()?, broker.data().join("meta.properties"))?;
+            copy_tree(&kafka_template()?, &broker.data())?;
+            let meta = broker.data().join("meta.properties");
+            let text = fs::read_to_string(&meta)?.replace("node.id=1", &format!("node.id={}", setup.node_id()));
+            fs::write(meta, text)?;
         }
         broker.launch()?;
         Ok(broker)
@@ -244,11 +252,12 @@ impl Broker {
         }
         let controller = free_port()?;
         let mut properties = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{controller}\n\
-             controller.listener.names=CONTROLLER\nlog.dirs={}\noffsets.topic.replication.factor=1\n\
+            "process.roles=broker,controller\nnode.id={0}\ncontroller.quorum.voters={0}@127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{1},CONTROLLER://127.0.0.1:{controller}\n\
+             controller.listener.names=CONTROLLER\nlog.dirs={2}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
+            self.setup.node_id(),
             self.port,
             self.data().display()
         );
@@ -474,12 +483,13 @@ fn kafka_flags() -> Vec<String> {
     }
 }
 
-/// `meta.properties` as Apache Kafka's own storage tool writes it, made once for all brokers of this process.
+/// A directory as Apache Kafka's own storage tool formats it, made once for all brokers of this process. Its
+/// `bootstrap.checkpoint` holds the features of this release: without it there would be no consumer protocol.
 fn kafka_template() -> Result<PathBuf> {
     static TEMPLATE: OnceLock<std::result::Result<(tempfile::TempDir, PathBuf), String>> = OnceLock::new();
     let made = TEMPLATE.get_or_init(|| format_kafka().map_err(|error| format!("{error:#}")));
     match made {
-        Ok((_, file)) => Ok(file.clone()),
+        Ok((_, folder)) => Ok(folder.clone()),
         Err(error) => bail!("cannot format a directory for Apache Kafka: {error}"),
     }
 }
@@ -494,7 +504,7 @@ fn format_kafka() -> Result<(tempfile::TempDir, PathBuf)> {
     let file = properties.display().to_string();
     let arguments = ["format", "--cluster-id", CLUSTER_ID, "--config", &file];
     program::run(program::java("kafka.tools.StorageTool", &arguments), program::Input::Nothing)?;
-    Ok((directory, data.join("meta.properties")))
+    Ok((directory, data))
 }
 
 /// The binary to test: `KLAMM_BIN`, else a release build of the package beside this one.

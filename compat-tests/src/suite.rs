@@ -135,6 +135,11 @@ fn setups(matrix: &[(&'static str, u32)]) -> Vec<Setup> {
     matrix.iter().filter(|(io, _)| possible(io)).map(|&(io, shards)| Setup::klamm(io, shards)).collect()
 }
 
+/// The back end that Klamm itself would choose here.
+pub fn default_io() -> &'static str {
+    if uring_allowed() { "uring" } else { "epoll" }
+}
+
 /// Whether this kernel lets us use io_uring at all. Where it does not, only epoll can be tested, and one line says so.
 fn uring_allowed() -> bool {
     static ALLOWED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();

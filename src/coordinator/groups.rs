@@ -71,8 +71,6 @@ pub struct Groups {
     pub(super) offsets: Offsets,
     pub(super) timers: Timers<TimerKey>,
     pub(super) topic_hashes: consumer::TopicHashes,
-    /// The assignor of groups whose members want none, as the settings have it.
-    pub(super) default_assignor: Option<Arc<str>>,
 }
 
 impl Groups {
@@ -90,7 +88,6 @@ impl Groups {
 
     /// Once, when all records are applied: sessions begin anew, as no member is known to be gone (`onLoaded`).
     pub fn handle_loaded(&mut self, step: &mut Step<'_>) {
-        self.default_assignor = step.settings.consumer_assignors.first().map(|name| name.as_str().into());
         for id in self.ids() {
             match self.groups.get(&id) {
                 Some(Group::Classic(_)) => self.handle_classic_loaded(step, &id),

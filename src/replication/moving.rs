@@ -263,7 +263,7 @@ impl Hosting {
                 }
             }
             future.skip_to(end, now)?;
-            future.delete_records_before(current.log_start_offset())?.run()?;
+            future.delete_records_before(current.log_start_offset())?;
             let closed = future.close(now)?;
             assert_eq!(closed, end, "the copy ends where the log does");
             Ok(Copied::All)

@@ -439,7 +439,7 @@ mod tests {
         let partition = partition(i64::MAX);
         let end = append(&partition);
         partition.write_pending(NOW);
-        partition.log.delete_records_before(end).unwrap();
+        partition.log.delete_records_before(end.end).unwrap();
         let mut builder = Builder::new(Options::default());
         builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
         let good = builder.build();
@@ -449,7 +449,7 @@ mod tests {
             bytes[at] = byte;
             bytes
         };
-        assert_eq!(start_for(&with(7, 9)), Some(end), "the base offset is not 0");
+        assert_eq!(start_for(&with(7, 9)), Some(end.end), "the base offset is not 0");
         assert_eq!(start_for(&with(20, good[20] ^ 1)), None, "the checksum is wrong");
         assert_eq!(start_for(&good[..good.len() - 1]), None);
         assert_eq!(start_for(&good.repeat(2)), None);

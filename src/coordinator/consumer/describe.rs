@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::member::Member;
 use super::{DescribedMember, DescribedPartitions, Description, Group};
-use crate::coordinator::assignor::Assignor;
 use crate::coordinator::groups::{self, Groups};
+use crate::coordinator::settings::Settings;
 use crate::coordinator::step::Topics;
 use crate::model::{ErrorCode, Refusal, TopicId};
 
@@ -59,18 +59,24 @@ impl Groups {
         }
     }
 
-    /// ConsumerGroupDescribe.
-    pub fn describe_consumer(&self, topics: &dyn Topics, group_id: &str) -> Result<Description, Refusal> {
+    /// ConsumerGroupDescribe. The first assignor of the settings is that of groups whose members want none.
+    pub fn describe_consumer(
+        &self,
+        topics: &dyn Topics,
+        settings: &Settings,
+        group_id: &str,
+    ) -> Result<Description, Refusal> {
         if group_id.is_empty() {
             return Err(Refusal::of(ErrorCode::InvalidGroupId));
         }
         let group = self.existing_consumer_group(group_id)?;
-        let assignor = group.preferred_assignor().or(self.default_assignor.as_ref());
+        let default = settings.consumer_assignors.first().map(String::as_str);
+        let assignor = group.preferred_assignor().map(|name| &**name).or(default);
         Ok(Description {
             state: group.state_name().to_string(),
             group_epoch: group.epoch,
             assignment_epoch: group.assignment_epoch,
-            assignor_name: assignor.map_or(Assignor::Uniform.name(), |name| name.as_ref()).to_string(),
+            assignor_name: assignor.unwrap_or_default().to_string(),
             members: group.members.values().map(|member| group.describe_member(member, topics)).collect(),
         })
     }

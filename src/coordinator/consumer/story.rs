@@ -177,7 +177,7 @@ fn beat(world: &mut World, command: &Command) -> String {
 }
 
 fn describe(world: &World, group: &str) -> String {
-    let description = match world.groups.describe_consumer(&world.cluster, group) {
+    let description = match world.groups.describe_consumer(&world.cluster, &world.settings, group) {
         Ok(description) => description,
         Err(refusal) => return format!("{:?} {}\n", refusal.error, refusal.message.unwrap_or_default()),
     };

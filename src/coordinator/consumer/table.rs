@@ -48,6 +48,10 @@ fn members() -> Vec<Current> {
     ];
     for state in states {
         for (assigned, revoking) in [(&[][..], &[][..]), (&[0, 1][..], &[][..]), (&[0][..], &[1][..])] {
+            let has_to_revoke = state == MemberState::UnrevokedPartitions;
+            if state != MemberState::Unknown && has_to_revoke == revoking.is_empty() {
+                continue;
+            }
             members.push(Current {
                 epoch: 5,
                 previous_epoch: 4,

@@ -1,5 +1,6 @@
 topic name=t partitions=4
 ----
+
 consumer_settings assignment_interval_ms=0
 ----
 
@@ -16,7 +17,7 @@ timer g Session("a") at 45s
 
 describe_consumer
 ----
-Stable epoch=2 assignment_epoch=2 assignor=
+Stable epoch=2 assignment_epoch=2 assignor=uniform
   member a epoch=2 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:0+1+2+3 target=1:0+1+2+3
 
 # Nothing changed: nothing is written.
@@ -53,7 +54,7 @@ record g current of b epoch=3 previous=3 state=2 assigned=- revoking=-
 
 describe_consumer
 ----
-Reconciling epoch=3 assignment_epoch=3 assignor=
+Reconciling epoch=3 assignment_epoch=3 assignor=uniform
   member a epoch=2 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:0+1+2+3 target=1:0+1
   member b epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:2+3
 
@@ -70,7 +71,7 @@ record g current of b epoch=3 previous=3 state=0 assigned=1:2@3+3@3 revoking=-
 
 describe_consumer
 ----
-Stable epoch=3 assignment_epoch=3 assignor=
+Stable epoch=3 assignment_epoch=3 assignor=uniform
   member a epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:0+1 target=1:0+1
   member b epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:2+3 target=1:2+3
 
@@ -193,7 +194,7 @@ Listed { group_id: "g", protocol_type: "consumer", state: "Empty", group_type: "
 
 describe_consumer
 ----
-Empty epoch=9 assignment_epoch=7 assignor=
+Empty epoch=9 assignment_epoch=7 assignor=uniform
 
 delete group=g
 ----

@@ -1,7 +1,9 @@
 topic name=t partitions=4
 ----
+
 consumer_settings assignment_interval_ms=0
 ----
+
 settings consumer_max_size=2
 ----
 
@@ -126,7 +128,7 @@ timer g Session("b") at 105s
 
 describe_consumer
 ----
-Stable epoch=4 assignment_epoch=4 assignor=
+Stable epoch=4 assignment_epoch=4 assignor=uniform
   member b epoch=4 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:0+1+2+3 target=1:0+1+2+3
 
 restart

@@ -1,9 +1,12 @@
 topic name=ta partitions=2
 ----
+
 topic name=tb partitions=2
 ----
+
 topic name=other partitions=2
 ----
+
 consumer_settings assignment_interval_ms=0
 ----
 

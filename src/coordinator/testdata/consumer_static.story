@@ -1,7 +1,9 @@
 topic name=t partitions=4
 ----
+
 topic name=u partitions=2
 ----
+
 consumer_settings assignment_interval_ms=0
 ----
 
@@ -57,7 +59,7 @@ record g current of a epoch=-2 previous=2 state=0 assigned=1:0@0+1@0 revoking=-
 
 describe_consumer
 ----
-Reconciling epoch=3 assignment_epoch=3 assignor=
+Reconciling epoch=3 assignment_epoch=3 assignor=uniform
   member a epoch=-2 client=c host=/127.0.0.1 topics=t regex="" instance="i" rack="" assigned=1:0+1 target=1:0+1
   member b epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="j" rack="" assigned=1:2+3 target=1:2+3
 
@@ -80,7 +82,7 @@ timer g Session("c") at 45s
 
 describe_consumer
 ----
-Stable epoch=3 assignment_epoch=3 assignor=
+Stable epoch=3 assignment_epoch=3 assignor=uniform
   member b epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="j" rack="" assigned=1:2+3 target=1:2+3
   member c epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="i" rack="" assigned=1:0+1 target=1:0+1
 

@@ -1,7 +1,9 @@
 topic name=t partitions=4
 ----
+
 consumer_settings assignment_interval_ms=0
 ----
+
 settings initial_delay_ms=0
 ----
 
@@ -67,7 +69,7 @@ timer g Session("n") at 45s
 
 describe_consumer
 ----
-Reconciling epoch=2 assignment_epoch=2 assignor=
+Reconciling epoch=2 assignment_epoch=2 assignor=uniform
   member a#1 epoch=1 client=a host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:1 classic
   member b#2 epoch=1 client=b host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:0 classic
   member n epoch=2 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:2+3 target=1:2+3
@@ -128,4 +130,4 @@ no timer g Join("b#2")
 
 describe_consumer
 ----
-Empty epoch=5 assignment_epoch=2 assignor=
+Empty epoch=5 assignment_epoch=2 assignor=uniform

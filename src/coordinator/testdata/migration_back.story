@@ -1,5 +1,6 @@
 topic name=t partitions=2
 ----
+
 consumer_settings assignment_interval_ms=0
 ----
 
@@ -83,7 +84,7 @@ no timer g Sync("x")
 
 describe_consumer
 ----
-Stable epoch=3 assignment_epoch=3 assignor=
+Stable epoch=3 assignment_epoch=3 assignor=uniform
   member n epoch=3 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:0 target=1:0
   member x epoch=3 client=x host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:1 target=1:1 classic
 

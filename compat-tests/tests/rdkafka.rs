@@ -19,7 +19,7 @@ const CODECS: &[&str] = &["none", "gzip", "snappy", "lz4", "zstd"];
 const PROMISES: &[(&str, &str)] = &[("0", "false"), ("1", "false"), ("all", "false"), ("all", "true")];
 
 fn main() -> ExitCode {
-    Suite::new("librdkafka")
+    Suite::new("rdkafka")
         .test("in_order", ALL, &[], in_order)
         .test("one_mebibyte", ALL, &[("message.max.bytes", "10485760")], one_mebibyte)
         .test("small_segments", BOTH, &[("log.segment.bytes", "1048576")], small_segments)

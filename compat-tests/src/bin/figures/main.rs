@@ -1,5 +1,8 @@
 //! Prints what Klamm costs: from exec to the first answer, idle memory, size of the binary, and a load of 100 MB of text by
-//! kcat next to Apache Kafka on the same machine, alternating, in one run. `scripts/figures.sh` calls it.
+//! kcat next to Apache Kafka on the same machine, alternating, in one run. With `groups`: what groups cost. `scripts/figures.sh`
+//! calls it.
+
+mod groups;
 
 use compat_tests::broker::{self, Broker, Setup};
 use compat_tests::program::{self, Input};
@@ -13,8 +16,16 @@ const LOAD_BYTES: u64 = 100_000_000;
 const DEADLINE: Duration = Duration::from_secs(600);
 
 fn main() -> Result<()> {
-    let rounds = std::env::args().nth(1).map_or(Ok(5), |n| n.parse())?;
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let only_groups = arguments.first().is_some_and(|first| first == "groups");
+    if only_groups {
+        arguments.remove(0);
+    }
+    let rounds = arguments.first().map_or(Ok(5), |n| n.parse())?;
     let shards = std::thread::available_parallelism()?.get() as u32;
+    if only_groups {
+        return groups::measure(shards, rounds);
+    }
     for io in ["uring", "epoll"] {
         starts(&Setup::klamm(io, shards))?;
     }

@@ -1,0 +1,142 @@
+//! librdkafka's own tests, one process per number, out of the package that carries the newest of them. Numbers that never
+//! speak to a broker (LOCAL and manual ones) are left out by librdkafka's own flags. In the run of all suites those are left
+//! out, too, that `librdkafka.slow.txt` names; the suite called by its name runs everything, and the tests of groups once
+//! more with the consumer protocol.
+
+use crate::QUICK;
+use compat_tests::broker::Broker;
+use compat_tests::foreign::{Ended, Finding, Foreign, Outcome, Unit};
+use compat_tests::{Context, Result, cache, ensure};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(400);
+const VERSION: &str = "4.3.0";
+/// The brokers of its two scenarios.
+const SCENARIOS: [&str; 2] = ["default", "noautocreate"];
+/// What a unit's name ends with that is run with `group.protocol=consumer`.
+const CONSUMER: &str = "+consumer";
+
+pub struct Librdkafka;
+
+/// A test as the runner's own table has it.
+struct Test {
+    name: String,
+    scenario: usize,
+}
+
+fn folder() -> PathBuf {
+    cache::root().join("suites/librdkafka/tests")
+}
+
+/// The entries of the table in `test.c` that need a broker and are not manual.
+fn table() -> Result<Vec<Test>> {
+    let text = std::fs::read_to_string(folder().join("test.c"))?;
+    let table = text.split_once("struct test tests[] = {").context("no table in test.c")?.1;
+    let table = table.split_once("{NULL}").context("no end of the table in test.c")?.0;
+    let entry = |text: &str| {
+        let name = text.split([',', ')']).next().unwrap_or_default().trim().to_string();
+        let is_left_out = ["TEST_F_LOCAL", "TEST_F_MANUAL", "TEST_F_KNOWN_ISSUE,", "TEST_F_KNOWN_ISSUE)"];
+        let scenario = usize::from(text.contains("\"noautocreate\""));
+        (!is_left_out.iter().any(|flag| text.contains(flag))).then_some(Test { name, scenario })
+    };
+    Ok(table.split("_TEST(").skip(1).filter_map(entry).collect())
+}
+
+fn number(name: &str) -> &str {
+    name.split(['_', '/', '+']).next().unwrap_or(name)
+}
+
+/// Whether a test's source has groups in it, which can speak either protocol.
+fn has_groups(number: &str) -> bool {
+    let sources = std::fs::read_dir(folder()).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_its = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(number));
+    let text: String = sources.filter(is_its).filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    text.contains("subscribe") && !text.contains("share_consumer")
+}
+
+impl Foreign for Librdkafka {
+    fn name(&self) -> &'static str {
+        "librdkafka"
+    }
+
+    fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
+        let common = [("num.partitions", "4"), ("group.initial.rebalance.delay.ms", "100")];
+        let scenario = |auto| [&common[..], &[("auto.create.topics.enable", auto)]].concat();
+        vec![scenario("true"), scenario("false")]
+    }
+
+    fn units(&self) -> Result<Vec<Unit>> {
+        let is_quick = std::env::var_os(QUICK).is_some();
+        let slow: Vec<&str> = include_str!("librdkafka.slow.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        let mut units: Vec<Unit> = Vec::new();
+        let mut add = |name: String, broker: usize| {
+            let is_new = !units.iter().any(|unit| unit.name == name);
+            if is_new && !(is_quick && slow.contains(&name.as_str())) {
+                units.push(Unit { name, deadline: DEADLINE, broker });
+            }
+        };
+        let table = table()?;
+        ensure!(table.len() > 100, "only {} entries in the table of test.c", table.len());
+        for test in &table {
+            add(format!("{}/{}", number(&test.name), SCENARIOS[test.scenario]), test.scenario);
+        }
+        for test in table.iter().filter(|test| !is_quick && has_groups(number(&test.name))) {
+            add(format!("{}/{}{CONSUMER}", number(&test.name), SCENARIOS[test.scenario]), test.scenario);
+        }
+        Ok(units)
+    }
+
+    fn command(&self, unit: &Unit, broker: &Broker, bootstrap: &str, directory: &Path) -> Result<Command> {
+        for entry in std::fs::read_dir(folder())? {
+            let entry = entry?;
+            symlink(entry.path(), directory.join(entry.file_name()))?;
+        }
+        let config = directory.join("klamm.conf");
+        let common = "broker.address.family=v4\ntest.timeout.multiplier=2\n";
+        std::fs::write(&config, format!("bootstrap.servers={bootstrap}\n{common}"))?;
+        let mut command = Command::new("./test-runner");
+        command.args(["-Q", "-L", "-p1", "-s", SCENARIOS[unit.broker]]).current_dir(directory);
+        command.env("TESTS", number(&unit.name)).env("TEST_KAFKA_VERSION", VERSION).env("TEST_SEED", "1");
+        command.env("RDKAFKA_TEST_CONF", config).env("TEST_REPORT", directory.join("report.json"));
+        let source = folder().join("..");
+        let libraries = format!("{0}/src:{0}/src-cpp", source.display());
+        command.env("LD_LIBRARY_PATH", libraries).env("BROKERS", broker.bootstrap());
+        command.env("KAFKA_PATH", cache::root().join("suites/kafka_path"));
+        let protocol = if unit.name.ends_with(CONSUMER) { "consumer" } else { "classic" };
+        command.env("TEST_CONSUMER_GROUP_PROTOCOL", protocol);
+        Ok(command)
+    }
+
+    fn findings(&self, unit: &Unit, ended: &Ended) -> Result<Vec<Finding>> {
+        let report = std::fs::read_to_string(ended.directory.join("report.json")).unwrap_or_default();
+        let suffix = if unit.name.ends_with(CONSUMER) { CONSUMER } else { "" };
+        let mine = |test: &Test| number(&test.name) == number(&unit.name) && test.scenario == unit.broker;
+        let finding = |test: Test| {
+            let told = format!("\"name\": \"{}\", \"state\": \"", test.name);
+            let state = report.split_once(&told).map_or("", |(_, rest)| rest);
+            let outcome = match state.split_once('"').map_or("", |(state, _)| state) {
+                "PASSED" => Outcome::Passed,
+                "SKIPPED" => Outcome::Skipped,
+                _ => Outcome::Failed,
+            };
+            Finding::new(format!("{}{suffix}", test.name), outcome)
+        };
+        let mut found: Vec<Finding> = table()?.into_iter().filter(mine).map(finding).collect();
+        // A runner that a failing test took down with it has told nothing, and a clean result needs a clean end.
+        if ended.code != Some(0) && found.iter().all(|f| f.outcome != Outcome::Failed) {
+            found.iter_mut().for_each(|finding| finding.outcome = Outcome::Failed);
+        }
+        Ok(found)
+    }
+
+    fn list(&self) -> &'static str {
+        include_str!("librdkafka.txt")
+    }
+}
