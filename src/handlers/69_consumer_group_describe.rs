@@ -23,9 +23,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     for group_id in &body.group_ids {
         let world = context.shared.coordinators().world(context.view);
         let looked = match is_spoken {
-            true => {
-                group_job::look(context, group_id, |groups| groups.describe_consumer(&world, &world.settings, group_id))
-            }
+            true => group_job::look(context, group_id, |groups| {
+                groups.describe_consumer(&world, &world.resolved.groups, group_id)
+            }),
             false => Err(ErrorCode::UnsupportedVersion),
         };
         let result = match looked {

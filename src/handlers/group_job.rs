@@ -4,7 +4,6 @@
 //! the request was done is not known, and the client looks for the coordinator anew.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::{Answer, Head, Looked, Outcome, Parked, Request};
 use crate::coordinator::groups::Groups;
@@ -13,9 +12,6 @@ use crate::model::ErrorCode;
 use crate::replication::coordinators::Barrier;
 use crate::shard::context::Context;
 use crate::wire::Message;
-
-/// How long an answer waits for its records: Kafka's `offsets.commit.timeout.ms`.
-const COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An answer that must not leave yet.
 pub struct Waiting {
@@ -67,7 +63,8 @@ impl Head {
         };
         let watched = waiting.iter().map(|barrier| barrier.coordinator.partition.number).collect();
         let parked = Parked::Barrier(Waiting { answer, barriers: waiting });
-        Outcome::Wait { parked, deadline: context.now + COMMIT_TIMEOUT, watched }
+        let settings = context.shared.coordinators().settings(context.view);
+        Outcome::Wait { parked, deadline: context.now + settings.surroundings.commit_timeout, watched }
     }
 }
 

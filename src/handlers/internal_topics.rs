@@ -1,6 +1,7 @@
 //! The topics that the broker makes for itself at their first use (`AutoTopicCreationManager`).
 
 use super::effective;
+use crate::config::CoordinatorSettings;
 use crate::metadata::{self, Image, NewTopic, Record};
 use crate::model::Uuid;
 use crate::replication::coordinators::GROUPS_TOPIC;
@@ -9,19 +10,19 @@ use crate::shard::context::Shared;
 /// How the topic of the groups is made (`GroupCoordinator.groupMetadataTopicConfigs`). Deviation: it has as many replicas
 /// as there are brokers where there are fewer than `offsets.topic.replication.factor`, so that one broker needs no setting.
 pub(super) fn groups_topic(shared: &Shared, image: &Image) -> NewTopic {
-    let settings = effective::settings(shared, image);
+    let settings = CoordinatorSettings::resolve(&effective::settings(shared, image));
     let brokers = image.brokers().filter(|broker| !broker.fenced).count().max(1);
-    let wanted = settings.int("offsets.topic.replication.factor");
+    let brokers = i16::try_from(brokers).unwrap_or(i16::MAX);
     let config = |name: &str, value: String| (name.to_string(), Some(value));
     NewTopic {
         name: GROUPS_TOPIC.into(),
-        num_partitions: settings.int("offsets.topic.num.partitions"),
-        replication_factor: i16::try_from(wanted.min(brokers as i32)).unwrap_or(1),
+        num_partitions: settings.topic_partitions,
+        replication_factor: settings.topic_replication_factor.min(brokers),
         assignments: Vec::new(),
         configs: vec![
             config("cleanup.policy", "compact".into()),
             config("compression.type", "producer".into()),
-            config("segment.bytes", settings.int("offsets.topic.segment.bytes").to_string()),
+            config("segment.bytes", settings.topic_segment_bytes.to_string()),
         ],
     }
 }

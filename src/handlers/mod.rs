@@ -84,6 +84,8 @@ mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_consumer_groups;
+#[cfg(test)]
 mod tests_of_groups;
 #[cfg(test)]
 mod tests_of_versions;

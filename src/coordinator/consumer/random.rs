@@ -74,7 +74,13 @@ impl Consumer {
                 }
             }
             Err(refusal) => {
-                assert_ne!(refusal.error, ErrorCode::UnknownServerError, "{refusal:?} {:#?} {:?}", group(&world.groups), world.cluster.topics.iter().map(|(n,t)|(n.clone(),t.id,t.partitions.len())).collect::<Vec<_>>());
+                assert_ne!(
+                    refusal.error,
+                    ErrorCode::UnknownServerError,
+                    "{refusal:?} {:#?} {:?}",
+                    group(&world.groups),
+                    world.cluster.topics.iter().map(|(n, t)| (n.clone(), t.id, t.partitions.len())).collect::<Vec<_>>()
+                );
                 self.joins_anew();
             }
         }
@@ -360,5 +366,8 @@ proptest! {
 
 #[test]
 fn debug_me() {
-    run(vec![58616096, 1600861152, 2737555012, 1497462660, 4189697288, 3685989191, 280155232], MigrationPolicy::Bidirectional);
+    run(
+        vec![58616096, 1600861152, 2737555012, 1497462660, 4189697288, 3685989191, 280155232],
+        MigrationPolicy::Bidirectional,
+    );
 }

@@ -31,8 +31,6 @@ pub struct Keeper {
     published: Arc<ArcSwap<View>>,
     coordinators: Arc<Coordinators>,
     wall: fn() -> TimestampMs,
-    /// `offsets.retention.check.interval.ms`
-    expiry_interval: Duration,
     next_expiry: Instant,
     /// The topics that there were at the last look.
     topics: BTreeMap<Arc<str>, TopicId>,
@@ -47,9 +45,8 @@ impl Keeper {
         (now, wall): (Instant, fn() -> TimestampMs),
         announce: Box<dyn Fn(&Partition) + Send>,
     ) -> Keeper {
-        let expiry_interval = coordinators.expiry_interval();
-        let (next_expiry, topics) = (now + expiry_interval, BTreeMap::new());
-        Keeper { published, coordinators, wall, expiry_interval, next_expiry, topics, announce }
+        let next_expiry = now + expiry_interval(&published, &coordinators);
+        Keeper { published, coordinators, wall, next_expiry, topics: BTreeMap::new(), announce }
     }
 
     /// Works until it is told to stop.
@@ -78,7 +75,7 @@ impl Keeper {
             self.follow(now);
         }
         if self.next_expiry <= now {
-            self.next_expiry = now + self.expiry_interval;
+            self.next_expiry = now + expiry_interval(&self.published, &self.coordinators);
             self.step_all(now, |groups, step| groups.expire_offsets(step));
         }
         Some(self.next_expiry)
@@ -121,4 +118,9 @@ impl Keeper {
         partition.write_and_sync((self.wall)());
         (self.announce)(partition);
     }
+}
+
+/// `offsets.retention.check.interval.ms`
+fn expiry_interval(published: &ArcSwap<View>, coordinators: &Coordinators) -> Duration {
+    coordinators.settings(&published.load()).surroundings.retention_check_interval
 }

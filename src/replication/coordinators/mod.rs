@@ -13,6 +13,7 @@ mod append;
 pub mod keeper;
 pub mod lag;
 mod load;
+mod settings;
 mod world;
 
 use std::cmp::Ordering::{Equal, Greater};
@@ -20,19 +21,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use log::error;
 
 use self::keeper::Errand;
+pub use self::settings::Resolved;
 pub use self::world::World;
 use crate::config::Config;
 use crate::coordinator::groups::Groups;
-use crate::coordinator::settings::Settings;
 use crate::coordinator::step::{Output, Reply, Step, Waiter};
 use crate::model::{ErrorCode, Instant, TimestampMs, Uuid};
-use crate::record::builder::Codec;
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
@@ -40,8 +39,6 @@ use crate::storage::log::Mark;
 
 /// The topic of the groups (`Topic.GROUP_METADATA_TOPIC_NAME`).
 pub const GROUPS_TOPIC: &str = "__consumer_offsets";
-
-static NO_CONFIGS: BTreeMap<String, String> = BTreeMap::new();
 
 /// What the world looks like at the moment of a step.
 #[derive(Clone, Copy)]
@@ -158,7 +155,7 @@ impl Coordinator {
             now: moment.now,
             wall: moment.wall,
             topics: world,
-            settings: &world.settings,
+            settings: &world.resolved.groups,
             group_settings: &group_settings,
             new_id: &mut new_id,
             out: Output::default(),
@@ -167,7 +164,7 @@ impl Coordinator {
         let Output { records, replies } = step.out;
         let wrote = !records.is_empty();
         if wrote {
-            match append::append(&self.partition, &records, world.codec, moment.wall) {
+            match append::append(&self.partition, &records, world.codec(), moment.wall) {
                 Ok(appended_to) => *end = appended_to,
                 Err(failure) => {
                     error!("group coordinator {}: {failure}", self.partition.index);
@@ -206,10 +203,9 @@ impl Coordinator {
 
 /// All coordinators of this broker, by partition. Readers take no lock.
 pub struct Coordinators {
-    config: Config,
+    settings: settings::Current,
     random: fn() -> [u8; 16],
     by_partition: ArcSwap<BTreeMap<i32, Arc<Coordinator>>>,
-    settings: ArcSwap<Settings>,
     /// Taken to add or remove one.
     changing: Mutex<()>,
     errands: Mutex<Sender<Errand>>,
@@ -226,27 +222,23 @@ impl Coordinators {
     pub fn new(config: Config, random: fn() -> [u8; 16]) -> (Coordinators, Receiver<Errand>) {
         let (errands, errands_left) = channel();
         let (by_partition, changing, errands) = (ArcSwap::default(), Mutex::default(), Mutex::new(errands));
-        let initial = config.settings(&NO_CONFIGS, &NO_CONFIGS).int("group.initial.rebalance.delay.ms");
-        let settings =
-            Settings { initial_rebalance_delay: Duration::from_millis(initial.max(0) as u64), ..Settings::default() };
-        let settings = ArcSwap::from_pointee(settings);
-        (Coordinators { config, random, by_partition, settings, changing, errands }, errands_left)
+        let settings = settings::Current::new(config);
+        (Coordinators { settings, random, by_partition, changing, errands }, errands_left)
     }
 
-    fn expiry_interval(&self) -> Duration {
-        let settings = self.config.settings(&NO_CONFIGS, &NO_CONFIGS);
-        Duration::from_millis(settings.long("offsets.retention.check.interval.ms").max(1) as u64)
+    /// What holds for all groups at the moment.
+    pub fn settings(&self, view: &View) -> Arc<Resolved> {
+        self.settings.resolved(&view.image)
     }
 
     /// Whether the cluster has the consumer protocol (`group.version`), and this broker is told to speak it.
     pub fn speaks_consumer_protocol(&self, view: &View) -> bool {
-        view.image.feature("group.version") > 0
+        view.image.feature("group.version") > 0 && self.settings(view).surroundings.consumer_protocol
     }
 
     /// What a step may see of a view.
-    pub fn world<'a>(&self, view: &'a View) -> World<'a> {
-        let (image, settings) = (&view.image, self.settings.load_full());
-        World { image, settings, codec: Codec::NONE, random: self.random }
+    pub fn world<'a>(&'a self, view: &'a View) -> World<'a> {
+        World { image: &view.image, resolved: self.settings(view), settings: &self.settings, random: self.random }
     }
 
     /// The coordinator of a group.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::coordinator::settings::{ConsumerSettings, Settings};
+use super::settings::{Current, Resolved};
+use crate::coordinator::settings::ConsumerSettings;
 use crate::coordinator::step::Topics;
 use crate::metadata::Image;
 use crate::model::TopicId;
@@ -12,16 +13,20 @@ use crate::record::builder::Codec;
 /// See the module.
 pub struct World<'a> {
     pub image: &'a Image,
-    pub settings: Arc<Settings>,
-    /// Of what is written to `__consumer_offsets`.
-    pub codec: Codec,
+    pub resolved: Arc<Resolved>,
+    pub(super) settings: &'a Current,
     pub random: fn() -> [u8; 16],
 }
 
 impl World<'_> {
     /// The settings of one group.
-    pub(super) fn group(&self, _group: &str) -> ConsumerSettings {
-        ConsumerSettings::default()
+    pub(super) fn group(&self, group: &str) -> ConsumerSettings {
+        self.settings.of_group(self.image, &self.resolved, group)
+    }
+
+    /// Of what is written to `__consumer_offsets`.
+    pub(super) fn codec(&self) -> Codec {
+        Codec { kind: self.resolved.surroundings.topic_compression, level: None }
     }
 }
 

@@ -1,0 +1,73 @@
+//! The settings that the coordinators obey at the moment: the broker's own with the dynamic ones of the cluster over them.
+//!
+//! They are resolved again when the dynamic configs of an image are not those that they were resolved from, so nobody
+//! has to tell the coordinators of a change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::config::{Config, CoordinatorSettings};
+use crate::coordinator::settings::{ConsumerSettings, Settings};
+use crate::metadata::Image;
+use crate::metadata::ResourceType;
+
+type Configs = BTreeMap<String, String>;
+
+/// What holds for all groups.
+pub struct Resolved {
+    /// The dynamic configs that it was resolved from.
+    cluster: Configs,
+    broker: Configs,
+    pub groups: Settings,
+    /// Of consumer groups that have no configs of their own.
+    consumer: ConsumerSettings,
+    pub surroundings: CoordinatorSettings,
+}
+
+impl Resolved {
+    fn of(config: &Config, cluster: &Configs, broker: &Configs) -> Resolved {
+        let settings = config.settings(cluster, broker);
+        Resolved {
+            cluster: cluster.clone(),
+            broker: broker.clone(),
+            groups: Settings::resolve(&settings),
+            consumer: ConsumerSettings::resolve(&settings, &Configs::new()),
+            surroundings: CoordinatorSettings::resolve(&settings),
+        }
+    }
+}
+
+/// See the module.
+pub(super) struct Current {
+    config: Config,
+    resolved: ArcSwap<Resolved>,
+}
+
+impl Current {
+    pub fn new(config: Config) -> Current {
+        let resolved = ArcSwap::from_pointee(Resolved::of(&config, &Configs::new(), &Configs::new()));
+        Current { config, resolved }
+    }
+
+    pub fn resolved(&self, image: &Image) -> Arc<Resolved> {
+        let (cluster, broker) = (image.default_broker_configs(), image.broker_configs(self.config.node_id));
+        let known = self.resolved.load_full();
+        if (&known.cluster, &known.broker) == (cluster, broker) {
+            return known;
+        }
+        let new = Arc::new(Resolved::of(&self.config, cluster, broker));
+        self.resolved.store(new.clone());
+        new
+    }
+
+    /// The settings of one consumer group.
+    pub fn of_group(&self, image: &Image, resolved: &Resolved, group: &str) -> ConsumerSettings {
+        let own = image.configs(ResourceType::Group, group);
+        if own.is_empty() {
+            return resolved.consumer;
+        }
+        ConsumerSettings::resolve(&self.config.settings(&resolved.cluster, &resolved.broker), own)
+    }
+}
