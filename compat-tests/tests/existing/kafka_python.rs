@@ -32,7 +32,12 @@ impl Foreign for KafkaPython {
 
     fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
         // As in its own server.properties; its tests know the number of the node, and want short sessions.
-        vec![vec![("group.initial.rebalance.delay.ms", "0"), ("num.partitions", "4"), ("node.id", "0"), ("group.min.session.timeout.ms", "1000")]]
+        vec![vec![
+            ("group.initial.rebalance.delay.ms", "0"),
+            ("num.partitions", "4"),
+            ("node.id", "0"),
+            ("group.min.session.timeout.ms", "1000"),
+        ]]
     }
 
     fn units(&self) -> Result<Vec<Unit>> {

@@ -4,10 +4,10 @@
 mod mixed;
 mod story;
 
+use compat_tests::Result;
 use compat_tests::broker::Broker;
 use compat_tests::member::{Library, Spec};
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::Result;
 use std::process::ExitCode;
 
 /// Rebalances without Kafka's waiting for more members to come; the other limits let sessions end while a test looks on.

@@ -47,7 +47,9 @@ impl Log {
         config.set("group.id", group);
         let reader: BaseConsumer = config.create()?;
         let mut asked = TopicPartitionList::new();
-        (0..PARTITIONS).for_each(|partition| drop(asked.add_partition(&self.topic, partition as i32)));
+        for partition in 0..PARTITIONS {
+            asked.add_partition(&self.topic, partition as i32);
+        }
         ask_until("everything is committed", PATIENCE, || {
             let found = reader.committed_offsets(asked.clone(), Duration::from_secs(30))?;
             let is_end = |p: usize| {

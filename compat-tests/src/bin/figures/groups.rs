@@ -3,10 +3,10 @@
 //! a connection of its own, and says what a client says, as soon as it may: the broker is what is measured.
 
 use crate::median;
+use bytes::Bytes;
 use compat_tests::broker::{Broker, Setup};
 use compat_tests::raw::{Raw, text, topic_name};
 use compat_tests::{Context, Result, bail, ensure};
-use bytes::Bytes;
 use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
@@ -241,7 +241,9 @@ impl Speech {
             .with_subscribed_topic_names(Some(vec![topic_name("wide")]));
         let owned = match member.owned.is_empty() {
             true => Vec::new(),
-            false => vec![TopicPartitions::default().with_topic_id(self.topic_id).with_partitions(member.owned.clone())],
+            false => {
+                vec![TopicPartitions::default().with_topic_id(self.topic_id).with_partitions(member.owned.clone())]
+            }
         };
         request.topic_partitions = Some(owned);
         member.raw.post(&request, CONSUMER_BEAT).map(drop)
@@ -345,8 +347,9 @@ fn commit_request(at: i64) -> OffsetCommitRequest {
             .with_committed_offset(at)
             .with_committed_metadata(Some(StrBytes::new()))
     };
-    let topic =
-        OffsetCommitRequestTopic::default().with_name(topic_name("wide")).with_partitions((0..PER_COMMIT).map(partition).collect());
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(topic_name("wide"))
+        .with_partitions((0..PER_COMMIT).map(partition).collect());
     OffsetCommitRequest::default().with_group_id(group("commits")).with_topics(vec![topic])
 }
 
