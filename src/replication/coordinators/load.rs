@@ -76,18 +76,19 @@ impl Loading {
     }
 }
 
-/// Reads a coordinator's log; it answers from then on. Blocks.
+/// Reads a coordinator's log, with what a coordinator before it has left to be written; it answers from then on. Blocks.
 pub(super) fn load(coordinator: &Arc<Coordinator>, world: &World<'_>, moment: Moment) {
     let log = &coordinator.partition.log;
-    let (mark, from, end) = (log.mark(), log.log_start_offset(), coordinator.partition.high_watermark());
+    coordinator.partition.write_and_sync(moment.wall);
+    let (mark, from) = (log.mark(), log.log_start_offset());
     let mut loading = Loading::default();
-    if let Err(failure) = walk(log, from, end, |batch| loading.take(batch)) {
+    if let Err(failure) = walk(log, from, mark.end, |batch| loading.take(batch)) {
         error!("group coordinator {} cannot be loaded: {failure}", coordinator.partition.index);
         return coordinator.end();
     }
     let (records, groups) = (loading.records, loading.groups);
     if records > 0 {
-        info!("group coordinator {} loaded: {records} records up to offset {end}", coordinator.partition.index);
+        info!("group coordinator {} loaded: {records} records up to offset {}", coordinator.partition.index, mark.end);
     }
     begin(coordinator, groups, mark);
     let begun = coordinator.step(world, moment, |groups, step| groups.handle_loaded(step));

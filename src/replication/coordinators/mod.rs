@@ -35,6 +35,7 @@ use crate::model::{ErrorCode, Instant, TimestampMs, Uuid};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
+use crate::storage::AppendError;
 use crate::storage::log::Mark;
 
 /// The topic of the groups (`Topic.GROUP_METADATA_TOPIC_NAME`).
@@ -169,7 +170,11 @@ impl Coordinator {
                 Err(failure) => {
                     error!("group coordinator {}: {failure}", self.partition.index);
                     self.end_locked(&mut state);
-                    return Err(ErrorCode::NotCoordinator);
+                    return Err(match failure {
+                        // Asking again would not help. Kafka's answer for records that its log does not take.
+                        AppendError::LargerThanSegment { .. } => ErrorCode::UnknownServerError,
+                        _ => ErrorCode::NotCoordinator,
+                    });
                 }
             }
         }
@@ -271,6 +276,8 @@ impl Coordinators {
         }
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = BTreeMap::clone(&self.by_partition.load());
+        // What the last one appended may not be written yet.
+        let has_predecessor = all.contains_key(&partition.index.0);
         if let Some(known) = all.get(&partition.index.0) {
             // Somebody else was faster, or has seen a later world than the caller.
             match known.partition.number.cmp(&partition.number) {
@@ -280,7 +287,7 @@ impl Coordinators {
             }
         }
         let coordinator = Arc::new(Coordinator::new(partition.clone()));
-        if partition.log.log_end_offset() == partition.log.log_start_offset() {
+        if !has_predecessor && partition.log.log_end_offset() == partition.log.log_start_offset() {
             let mut state = coordinator.lock();
             *state = State { machine: Machine::Active(Box::default()), end: partition.log.mark() };
         } else {
@@ -335,6 +342,11 @@ impl Coordinators {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic};
+    use crate::io::simulated_disk::SimulatedDisk;
+    use crate::model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+    use crate::record::validate::Rules;
+    use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
 
     /// What Java's `Utils.abs(group.hashCode()) % 50` gives.
     #[test]
@@ -343,5 +355,63 @@ mod tests {
         for (group, partition) in table {
             assert_eq!(partition_of(group, 50), partition, "{group}");
         }
+    }
+
+    const MOMENT: Moment = Moment { now: Instant(0), wall: TimestampMs(1_767_225_600_000) };
+
+    fn partition(config: LogConfig) -> Arc<Partition> {
+        let identity = Identity { topic: GROUPS_TOPIC.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
+        let (disk, checkpointed) = (Arc::new(SimulatedDisk::default()), Checkpointed::default());
+        let log = Log::open(disk, "__consumer_offsets-0".into(), config, identity, checkpointed, MOMENT.wall).unwrap();
+        Arc::new(Partition::new(1, log, LeaderEpoch(0), Rules::default()))
+    }
+
+    fn commit(coordinator: &Arc<Coordinator>, world: &World<'_>, note: &str) -> Result<Vec<Vec<ErrorCode>>, ErrorCode> {
+        let commit = CommitPartition { partition: 3, offset: 42, leader_epoch: -1, metadata: Some(note) };
+        let request = Commit {
+            api_version: 9,
+            group_id: "g",
+            generation_id_or_member_epoch: -1,
+            member_id: "",
+            instance_id: None,
+            retention_time_ms: -1,
+            topics: vec![CommitTopic { name: "t", topic_id: TopicId::ZERO, partitions: vec![commit] }],
+        };
+        let stepped = coordinator.step(world, MOMENT, |groups, step| groups.commit_offsets(step, &request))?;
+        stepped.value
+    }
+
+    /// Appended by one coordinator, loaded by the next one before anybody has written it.
+    #[test]
+    fn a_successor_finds_what_waits_to_be_written() {
+        let partition = partition(LogConfig::default());
+        let (coordinators, errands) = Coordinators::new(Config::defaults(), || [7; 16]);
+        let view = View::new("cluster");
+        let world = coordinators.world(&view);
+
+        let first = coordinators.of_partition(&partition).unwrap();
+        assert_eq!(commit(&first, &world, ""), Ok(vec![vec![ErrorCode::None]]));
+        first.end();
+        assert_eq!(partition.log.log_end_offset(), Offset(0), "nothing is written");
+
+        let second = coordinators.of_partition(&partition).unwrap();
+        assert_eq!(second.look(|_| ()).err(), Some(ErrorCode::CoordinatorLoadInProgress));
+        let Ok(Errand::Load(asked)) = errands.try_recv() else { panic!("it is to be loaded") };
+        load::load(&asked, &world, MOMENT);
+        let committed = |groups: &Groups| groups.committed().map(|(_, _, index, offset)| (index, offset)).collect();
+        let (committed, barrier): (Vec<(i32, i64)>, _) = second.look(committed).unwrap();
+        assert_eq!((committed, barrier.is_passed()), (vec![(3, 42)], Ok(true)));
+    }
+
+    /// Kafka refuses the one request, with this error.
+    #[test]
+    fn records_that_no_segment_takes_are_not_tried_again() {
+        let partition = partition(LogConfig { segment_bytes: 1024, ..LogConfig::default() });
+        let (coordinators, _errands) = Coordinators::new(Config::defaults(), || [7; 16]);
+        let view = View::new("cluster");
+        let world = coordinators.world(&view);
+        let coordinator = coordinators.of_partition(&partition).unwrap();
+        assert_eq!(commit(&coordinator, &world, &"x".repeat(2000)), Err(ErrorCode::UnknownServerError));
+        assert!(coordinator.has_ended(), "it shows what is not in the log");
     }
 }
