@@ -160,7 +160,7 @@ impl Groups {
         let replaced = request.instance_id.filter(|_| request.member_id.is_empty());
         let before = self.find_or_replace_member(step, &group_id, &member_id, replaced);
         let updated = joining.updated(&before.metadata);
-        let changed = self.update_member(step, &group_id, &before, &updated);
+        let changed = self.update_member(step, &group_id, &before, &updated, false);
         let is_behind = |group: &Group| group.assignment_epoch < group.epoch;
         let rebalance = joining.downgrade && self.existing_consumer_group(&group_id).is_ok_and(is_behind);
         if !joining.downgrade {

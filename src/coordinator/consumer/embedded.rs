@@ -23,15 +23,20 @@ pub fn subscription(metadata: &[u8]) -> Option<ConsumerProtocolSubscription<'_>>
     decode(metadata)
 }
 
-/// The partitions of topics that exist. A member that has never got an assignment has no bytes.
+/// The partitions that exist: whoever assigned them may not have known that a topic was deleted and made anew with
+/// fewer. Kafka asks only for the topic, and can compute no target from the rest. A member that has never got an
+/// assignment has no bytes.
 pub fn assignment<'a>(bytes: &'a [u8], topics: &dyn Topics) -> Option<(Assignment, ConsumerProtocolAssignment<'a>)> {
     if bytes.is_empty() {
         return Some(Default::default());
     }
     let decoded: ConsumerProtocolAssignment<'a> = decode(bytes)?;
     let assigned = decoded.assigned_partitions.iter();
-    let known =
-        |topic: &TopicPartition<'_>| Some((topics.id(&topic.topic)?, topic.partitions.iter().copied().collect()));
+    let known = |topic: &TopicPartition<'_>| {
+        let id = topics.id(&topic.topic)?;
+        let partitions = 0..topics.partitions(id)?;
+        Some((id, topic.partitions.iter().copied().filter(|partition| partitions.contains(partition)).collect()))
+    };
     Some((assigned.filter_map(known).collect(), decoded))
 }
 

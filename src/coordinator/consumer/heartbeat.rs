@@ -265,6 +265,9 @@ impl Groups {
     ) -> Result<HeartbeatReply, Refusal> {
         let arrival = self.arrival(step, request)?;
         self.validate_regex(request)?;
+        // What the leader of the classic protocol had assigned may not be all that there is by now. Kafka leaves it at that
+        // where the one who comes subscribes to nothing.
+        let wants_epoch = matches!(arrival, Arrival::Upgrade(_));
         match arrival {
             Arrival::Join => {}
             Arrival::Replace => self.delete_empty_group(step, request.group_id),
@@ -279,7 +282,7 @@ impl Groups {
         let before = self.find_or_replace_member(step, &group_id, &member_id, replaced);
         let updated = before.metadata.updated(request);
 
-        let subscription_changed = self.update_member(step, &group_id, &before, &updated);
+        let subscription_changed = self.update_member(step, &group_id, &before, &updated, wants_epoch);
         self.update_target(step, &group_id)?;
         let reported = request.topic_partitions.as_deref();
         self.reconcile(step, &group_id, &member_id, &before.current, subscription_changed, reported);

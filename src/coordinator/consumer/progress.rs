@@ -138,14 +138,15 @@ impl Groups {
         subscription_hash::of_group(topics.filter_map(|name| Some((name.as_ref(), hashes.get(step.topics, name)?))))
     }
 
-    /// Writes what has changed of a member, and the group's next epoch if that or the topics ask for one. Whether the
-    /// member's subscription has changed.
+    /// Writes what has changed of a member, and the group's next epoch if that, the topics or the caller ask for one.
+    /// Whether the member's subscription has changed.
     pub(super) fn update_member(
         &mut self,
         step: &mut Step<'_>,
         group_id: &Arc<str>,
         before: &Member,
         updated: &Metadata,
+        wants_epoch: bool,
     ) -> bool {
         let is_member = self.consumer_group(group_id).is_some_and(|group| group.members.contains_key(&before.id));
         if !is_member || *updated != before.metadata {
@@ -153,7 +154,7 @@ impl Groups {
         }
         let names_changed = updated.topics != before.metadata.topics;
         let regex_changed = updated.regex != before.metadata.regex;
-        let mut bump = names_changed;
+        let mut bump = names_changed || wants_epoch;
         if regex_changed {
             bump |= self.follow_regex(step, group_id, regex_of(&before.metadata), regex_of(updated));
         }

@@ -73,6 +73,10 @@ fn the_table_is_true() {
         writeln!(out, "\n{}", tell(&current)).unwrap();
         for (target_epoch, target) in [5, 6].into_iter().flat_map(|epoch| targets.map(|target| (epoch, target))) {
             for reported in reports {
+                // One in a state that nobody knows is fenced unless it says that it owns nothing.
+                if current.state == MemberState::Unknown && reported != Some(&[][..]) {
+                    continue;
+                }
                 for (changed, subscribed) in [(false, true), (true, true), (true, false), (false, false)] {
                     let next = next(&current, target_epoch, target, reported, changed, subscribed);
                     let reported = reported.map_or("?".into(), |of| format!("{of:?}"));
