@@ -13,6 +13,12 @@ fn main() -> ExitCode {
     Suite::new("java").test("scenarios", ALL, &[], scenarios).test("group_stories", ONE, &[], group_stories).run()
 }
 
+/// What Apache Kafka is not told, as it is meant to be otherwise here.
+const OUR_OWN: [(&str, &str); 2] = [
+    ("consumer_regex.story", "Kafka resolves a regular expression in a step of its own, after the answer"),
+    ("migration_without_topics.story", "Kafka leaves partitions that the classic leader did not know without an owner"),
+];
+
 /// The broker is not asked: its own unit tests hold it to the same files.
 fn group_stories(_: &mut Broker) -> Result<()> {
     let folder = cache::package().join("../src/coordinator/testdata");
@@ -20,7 +26,8 @@ fn group_stories(_: &mut Broker) -> Result<()> {
     for entry in std::fs::read_dir(&folder)? {
         let path = entry?.path();
         let told = path.extension().is_some_and(|extension| extension == "story" || extension == "table");
-        files.extend(told.then(|| path.display().to_string()));
+        let is_our_own = OUR_OWN.iter().any(|(name, _)| path.ends_with(name));
+        files.extend((told && !is_our_own).then(|| path.display().to_string()));
     }
     ensure!(!files.is_empty(), "no stories in {}", folder.display());
     let arguments: Vec<&str> = files.iter().map(String::as_str).collect();

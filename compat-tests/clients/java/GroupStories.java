@@ -39,10 +39,10 @@ import org.apache.kafka.common.utils.LogContext;
 import org.apache.kafka.common.utils.Time;
 import org.apache.kafka.common.utils.Utils;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorExecutor;
-import org.apache.kafka.coordinator.common.runtime.CoordinatorMetadataImage;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorRecord;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorResult;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorTimer;
+import org.apache.kafka.coordinator.group.ConsumerGroupMigrationPolicy;
 import org.apache.kafka.coordinator.group.GroupConfigManager;
 import org.apache.kafka.coordinator.group.GroupCoordinatorConfig;
 import org.apache.kafka.coordinator.group.GroupCoordinatorShard;
@@ -57,17 +57,22 @@ import org.apache.kafka.timeline.SnapshotRegistry;
  *
  * Not compared: timers (Kafka leaves those of members that are gone to run out), the order of members and answers (a
  * hash table's), and answers to requests that Kafka forgets: those that the same member has repeated since, and a
- * SyncGroup of a member that leaves. For these it must be true that Kafka never answers them.
+ * SyncGroup of a member that leaves. For these it must be true that Kafka never answers them. The consumer protocol's
+ * commands are in {@link ConsumerStories}.
  */
 public final class GroupStories {
     private static final long EPOCH_MS = 1_000_000;
     private static final Pattern UUID = Pattern.compile("-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}");
 
     /** The settings that stories change. */
-    private static final class Config extends GroupCoordinatorConfig {
+    static final class Config extends GroupCoordinatorConfig {
         int delayMs = 3000;
         int maxSize = Integer.MAX_VALUE;
         int metadataMax = 4096;
+        int consumerMaxSize = Integer.MAX_VALUE;
+        int assignmentIntervalMs = super.consumerGroupAssignmentIntervalMs();
+        int consumerSessionMs = super.consumerGroupSessionTimeoutMs();
+        String migration = "bidirectional";
         long retentionMs = 7 * 24 * 3600 * 1000L;
 
         Config() {
@@ -87,6 +92,26 @@ public final class GroupStories {
         @Override
         public int offsetMetadataMaxSize() {
             return metadataMax;
+        }
+
+        @Override
+        public int consumerGroupMaxSize() {
+            return consumerMaxSize;
+        }
+
+        @Override
+        public int consumerGroupAssignmentIntervalMs() {
+            return assignmentIntervalMs;
+        }
+
+        @Override
+        public int consumerGroupSessionTimeoutMs() {
+            return consumerSessionMs;
+        }
+
+        @Override
+        public ConsumerGroupMigrationPolicy consumerGroupMigrationPolicy() {
+            return ConsumerGroupMigrationPolicy.parse(migration);
         }
 
         @Override
@@ -198,10 +223,11 @@ public final class GroupStories {
         }
     }
 
-    private final Config config = new Config();
+    final Config config = new Config();
     private final Clock clock = new Clock();
     private Timers timers;
-    private GroupCoordinatorShard shard;
+    GroupCoordinatorShard shard;
+    private final ConsumerStories consumer = new ConsumerStories(this);
     private final List<CoordinatorRecord> log = new ArrayList<>();
     private final List<String> ids = new ArrayList<>();
     private final Set<String> groups = new TreeSet<>();
@@ -225,11 +251,11 @@ public final class GroupStories {
             .withTopicPartition(new TopicPartition("__consumer_offsets", 0)).build();
         for (int at = 0; at < log.size(); at++)
             shard.replay(at, -1, (short) -1, log.get(at));
-        shard.onLoaded(CoordinatorMetadataImage.EMPTY);
+        shard.onLoaded(consumer.image());
     }
 
     /** As the runtime does it, when the records are written at once. */
-    private <T> T apply(CoordinatorResult<T, CoordinatorRecord> result) {
+    <T> T apply(CoordinatorResult<T, CoordinatorRecord> result) {
         for (CoordinatorRecord record : result.records()) {
             out.add(tell(record));
             if (result.replayRecords())
@@ -241,12 +267,12 @@ public final class GroupStories {
         return result.response();
     }
 
-    private static String camel(Errors error) {
+    static String camel(Errors error) {
         return Arrays.stream(error.name().split("_"))
             .map(word -> word.charAt(0) + word.substring(1).toLowerCase()).collect(Collectors.joining());
     }
 
-    private static String camel(short code) {
+    static String camel(short code) {
         return camel(Errors.forCode(code));
     }
 
@@ -285,7 +311,7 @@ public final class GroupStories {
 
     // Commands.
 
-    private static final class Command {
+    static final class Command {
         final String name;
         final Map<String, String> arguments = new HashMap<>();
 
@@ -311,7 +337,7 @@ public final class GroupStories {
         }
     }
 
-    private static RequestContext context(String client, int version) {
+    static RequestContext context(String client, int version) {
         try {
             RequestHeader header = new RequestHeader(ApiKeys.JOIN_GROUP, (short) version, client, 0);
             return new RequestContext(header, "1", InetAddress.getByName("127.0.0.1"), KafkaPrincipal.ANONYMOUS,
@@ -330,6 +356,7 @@ public final class GroupStories {
             case "settings" -> {
                 config.delayMs = (int) command.number("initial_delay_ms", config.delayMs);
                 config.maxSize = (int) command.number("max_size", config.maxSize);
+                config.consumerMaxSize = (int) command.number("consumer_max_size", config.consumerMaxSize);
                 config.metadataMax = (int) command.number("metadata_max", config.metadataMax);
                 config.retentionMs = command.number("retention_ms", config.retentionMs);
                 yield "";
@@ -361,7 +388,12 @@ public final class GroupStories {
                     .map(topic -> new GroupCoordinatorShard.DeletedTopic(Uuid.ZERO_UUID, topic)).toList()));
                 yield "";
             }
-            default -> throw new IllegalArgumentException("unknown command: " + line);
+            default -> {
+                String told = consumer.execute(command, group);
+                if (told == null)
+                    throw new IllegalArgumentException("unknown command: " + line);
+                yield told;
+            }
         };
         learn(answer);
         out.forEach(this::learn);
@@ -425,7 +457,7 @@ public final class GroupStories {
         return text == null ? "null" : text;
     }
 
-    private String bytes(byte[] bytes) {
+    String bytes(byte[] bytes) {
         try {
             ByteBuffer buffer = ByteBuffer.wrap(bytes);
             if (ConsumerProtocol.deserializeVersion(buffer) >= 0)
@@ -617,6 +649,9 @@ public final class GroupStories {
     // Records.
 
     private String tell(CoordinatorRecord record) {
+        String told = consumer.tell(record);
+        if (told != null)
+            return told;
         String key = record.key() instanceof GroupMetadataKey group
             ? "GroupMetadata(GroupMetadataKey { group: \"" + group.group() + "\" })"
             : tell((OffsetCommitKey) record.key());

@@ -8,7 +8,7 @@ mod heartbeat;
 mod join;
 mod leave;
 #[cfg(test)]
-mod random;
+pub(in crate::coordinator) mod random;
 mod rebalance;
 mod records;
 #[cfg(test)]

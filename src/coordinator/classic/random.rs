@@ -14,16 +14,16 @@ use crate::coordinator::story::{check, execute, shorten, told};
 use crate::coordinator::world::World;
 
 /// One number that decides all of a command.
-struct Dice(u32);
+pub struct Dice(pub u32);
 
 impl Dice {
-    fn roll(&mut self, sides: u32) -> u32 {
+    pub fn roll(&mut self, sides: u32) -> u32 {
         self.0 = self.0.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
         let word = ((self.0 >> ((self.0 >> 28) + 4)) ^ self.0).wrapping_mul(277_803_737);
         ((word >> 22) ^ word) % sides
     }
 
-    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.roll(of.len() as u32) as usize]
     }
 }

@@ -164,7 +164,7 @@ impl Groups {
         let is_behind = |group: &Group| group.assignment_epoch < group.epoch;
         let rebalance = joining.downgrade && self.existing_consumer_group(&group_id).is_ok_and(is_behind);
         if !joining.downgrade {
-            self.update_target(step, &group_id)?;
+            self.update_target(step, &group_id, &member_id)?;
         }
         if !rebalance {
             let owned = embedded::owned(&joining.subscription, step.topics);

@@ -169,7 +169,14 @@ impl Group {
         self.subscribed_regexes.get(regex).copied().unwrap_or(0)
     }
 
-    /// What most members want, if any of them wants something; between equals, what comes first in Java's hash map,
+    /// What assigns when a member asks: what most members want. Between two that one member each wants it is the asking
+    /// one's, which Kafka has put in front of its hash map's bin (`ConsumerGroup.computePreferredServerAssignor`).
+    pub(super) fn preferred_assignor_for(&self, member_id: &str) -> Option<&Arc<str>> {
+        let own = self.members.get(member_id).and_then(|member| member.metadata.assignor.as_ref());
+        own.filter(|_| self.assignors.values().all(|count| *count == 1)).or_else(|| self.preferred_assignor())
+    }
+
+    /// What most members want, if any of them wants something; between equals, what comes first in Kafka's hash table,
     /// where `uniform` stands before `range`.
     pub(super) fn preferred_assignor(&self) -> Option<&Arc<str>> {
         self.assignors.iter().max_by_key(|(name, count)| (**count, *name)).map(|(name, _)| name)

@@ -283,7 +283,7 @@ impl Groups {
         let updated = before.metadata.updated(request);
 
         let subscription_changed = self.update_member(step, &group_id, &before, &updated, wants_epoch);
-        self.update_target(step, &group_id)?;
+        self.update_target(step, &group_id, &member_id)?;
         let reported = request.topic_partitions.as_deref();
         self.reconcile(step, &group_id, &member_id, &before.current, subscription_changed, reported);
         self.begin_session(step, &group_id, &member_id);

@@ -16,6 +16,8 @@ mod offsets;
 mod progress;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod random_stories;
 mod reconcile;
 mod records;
 #[cfg(test)]

@@ -225,13 +225,13 @@ impl Groups {
 
     /// Computes a new target assignment if the group's epoch is newer than the one there is, and the last one is not
     /// too recent.
-    pub(super) fn update_target(&mut self, step: &mut Step<'_>, group_id: &str) -> Result<(), Refusal> {
+    pub(super) fn update_target(&mut self, step: &mut Step<'_>, group_id: &str, asks: &str) -> Result<(), Refusal> {
         let Some(group) = self.consumer_group(group_id).filter(|group| group.is_target_due(step)) else {
             return Ok(());
         };
         let epoch = group.epoch;
         let default = step.settings.consumer_assignors.first();
-        let named = group.preferred_assignor().and_then(|name| Assignor::parse(name));
+        let named = group.preferred_assignor_for(asks).and_then(|name| Assignor::parse(name));
         let assignor = named.or_else(|| Assignor::parse(default?)).unwrap_or(Assignor::Uniform);
         let members = group.member_specs(step.topics);
         let spec = GroupSpec { members: &members, homogeneous: group.is_homogeneous() };

@@ -41,10 +41,10 @@ sync as=4 member=b#2 generation=1
 reply to 4: sync None type=consumer protocol=range assignment=-
 no timer g Sync
 
-# One of the new protocol comes, and the group becomes one of it.
-beat member=n topics=t
+# One of the new protocol comes, and the group becomes one of it. (Kafka's uniform would go by the hashes of random ids.)
+beat member=n topics=t assignor=range
 ----
-n epoch=2 interval=5000 assignment=1:2+3
+n epoch=2 interval=5000 assignment=1:3
 tombstone GroupMetadata(GroupMetadataKey { group: "g" })
 record g member a#1 client=a host=/127.0.0.1 topics=t rebalance=60000 regex="" classic session=10000 protocols=range:[t],x:[t]
 record g member b#2 client=b host=/127.0.0.1 topics=t rebalance=60000 regex="" classic session=10000 protocols=range:[t]
@@ -54,13 +54,13 @@ record g target of b#2 -
 record g target 1 at=0
 record g current of a#1 epoch=1 previous=1 state=0 assigned=- revoking=-
 record g current of b#2 epoch=1 previous=1 state=0 assigned=- revoking=-
-record g member n client=c host=/127.0.0.1 topics=t rebalance=60000 regex=""
+record g member n client=c host=/127.0.0.1 topics=t rebalance=60000 regex="" assignor="range"
 record g epoch 2 hash=-954534464913970981
-record g target of a#1 1:1
-record g target of b#2 1:0
-record g target of n 1:2+3
+record g target of a#1 1:0+1
+record g target of b#2 1:2
+record g target of n 1:3
 record g target 2 at=1000000
-record g current of n epoch=2 previous=0 state=0 assigned=1:2@2+3@2 revoking=-
+record g current of n epoch=2 previous=0 state=0 assigned=1:3@2 revoking=-
 no timer g Session("a#1")
 no timer g Session("b#2")
 timer g Session("a#1") at 10s
@@ -69,10 +69,10 @@ timer g Session("n") at 45s
 
 describe_consumer
 ----
-Reconciling epoch=2 assignment_epoch=2 assignor=uniform
-  member a#1 epoch=1 client=a host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:1 classic
-  member b#2 epoch=1 client=b host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:0 classic
-  member n epoch=2 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:2+3 target=1:2+3
+Reconciling epoch=2 assignment_epoch=2 assignor=range
+  member a#1 epoch=1 client=a host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:0+1 classic
+  member b#2 epoch=1 client=b host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:2 classic
+  member n epoch=2 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=1:3 target=1:3
 
 heartbeat member=a#1 generation=1
 ----
@@ -85,7 +85,7 @@ reply to 5: sync RebalanceInProgress type=null protocol=null assignment=-
 
 join as=6 client=a member=a#1 protocols=range:t,x:t v=3
 ----
-record g current of a#1 epoch=2 previous=1 state=0 assigned=1:1@2 revoking=-
+record g current of a#1 epoch=2 previous=1 state=0 assigned=1:0@2+1@2 revoking=-
 reply to 6: join None member=a#1 generation=2 type=consumer protocol=range leader=
 no timer g Join("a#1")
 timer g Sync("a#1") at 60s
