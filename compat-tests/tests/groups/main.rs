@@ -82,7 +82,9 @@ fn static_classic(broker: &mut Broker) -> Result<()> {
     })
 }
 
+/// Without franz-go (1.22.2): it leaves with the epoch of a static member but without its instance id, which Apache Kafka
+/// refuses, too, so that the name is not free before the session ends.
 fn static_consumer(broker: &mut Broker) -> Result<()> {
-    let libraries = [Library::Librdkafka, Library::Java, Library::FranzGo, Library::Confluent];
+    let libraries = [Library::Librdkafka, Library::Java, Library::Confluent];
     libraries.into_iter().try_for_each(|library| story::comes_back(broker, library, &Spec::consumer("uniform")))
 }
