@@ -200,7 +200,7 @@ done
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make
 python3 -c 'import ensurepip' 2>/dev/null || install_missing klamm-no-such-command:python3-venv
 install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \
-    curl/curl.h:libcurl4-openssl-dev
+    curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev
 kafka_jars
 java_programs
 go_program

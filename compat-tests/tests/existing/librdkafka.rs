@@ -103,14 +103,15 @@ impl Foreign for Librdkafka {
         std::fs::write(&config, format!("bootstrap.servers={bootstrap}\n{common}"))?;
         let mut command = Command::new("./test-runner");
         command.args(["-Q", "-L", "-p1", "-s", SCENARIOS[unit.broker]]).current_dir(directory);
-        command.env("TESTS", number(&unit.name)).env("TEST_KAFKA_VERSION", VERSION).env("TEST_SEED", "1");
+        command.env("TESTS", number(&unit.name)).env("TEST_KAFKA_VERSION", VERSION);
         command.env("RDKAFKA_TEST_CONF", config).env("TEST_REPORT", directory.join("report.json"));
         let source = folder().join("..");
         let libraries = format!("{0}/src:{0}/src-cpp", source.display());
         command.env("LD_LIBRARY_PATH", libraries).env("BROKERS", broker.bootstrap());
         command.env("KAFKA_PATH", cache::root().join("suites/kafka_path"));
-        let protocol = if unit.name.ends_with(CONSUMER) { "consumer" } else { "classic" };
-        command.env("TEST_CONSUMER_GROUP_PROTOCOL", protocol);
+        // The names of topics follow from the seed; the topics of the first run are still there in the second.
+        let (protocol, seed) = if unit.name.ends_with(CONSUMER) { ("consumer", "2") } else { ("classic", "1") };
+        command.env("TEST_CONSUMER_GROUP_PROTOCOL", protocol).env("TEST_SEED", seed);
         Ok(command)
     }
 
