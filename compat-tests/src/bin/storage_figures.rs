@@ -246,8 +246,9 @@ fn compaction(bytes: u64) -> Result<()> {
     let alone = produce_beside(&broker, 4, SYNC_FOR)?;
     println!("produce beside nothing: p50 {:.2} ms, p99 {:.2} ms", percentile(&alone, 0.5), percentile(&alone, 0.99));
     let segment_bytes = (bytes / 10).clamp(2 << 20, 100 << 20).to_string();
+    // Nothing is old enough until all is there: records have the times that the batches of tests have.
     let configs =
-        [("cleanup.policy", "compact"), ("segment.bytes", &*segment_bytes), ("min.cleanable.dirty.ratio", "0.9")];
+        [("cleanup.policy", "compact"), ("segment.bytes", &*segment_bytes), ("min.compaction.lag.ms", "3153600000000")];
     raw.create_topic("compacted", 1, &configs)?;
     let mut sent = 0;
     let mut key = 0;
@@ -257,8 +258,7 @@ fn compaction(bytes: u64) -> Result<()> {
         let answer = raw.produce("compacted", records)?;
         ensure!(answer.error_code == 0, "produce: error {}", answer.error_code);
     }
-    // From here on the log is dirty enough.
-    raw.alter_topic("compacted", "min.cleanable.dirty.ratio", "0.01")?;
+    raw.alter_topic("compacted", "min.compaction.lag.ms", "0")?;
     let (began, read) = (Instant::now(), bytes_read(broker.pid())?);
     let mut beside = Vec::new();
     while !broker.log_text().contains("compacted-0 compacted") {
