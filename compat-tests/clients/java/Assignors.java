@@ -19,7 +19,6 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.Uuid;
-import org.apache.kafka.coordinator.common.runtime.CoordinatorMetadataDelta;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorMetadataImage;
 import org.apache.kafka.coordinator.group.api.assignor.ConsumerGroupPartitionAssignor;
 import org.apache.kafka.coordinator.group.api.assignor.MemberAssignment;
@@ -179,52 +178,13 @@ public class Assignors {
         }
         Map<String, Long> hashes = new HashMap<>();
         for (Topic topic : topics.values()) {
-            long kafkas = org.apache.kafka.coordinator.group.Utils.computeTopicHash(topic.name(), image(topics));
+            long kafkas = org.apache.kafka.coordinator.group.Utils.computeTopicHash(topic.name(), new TopicsImage(topics, 0));
             if (kafkas != topic.ours()) {
                 return "Kafka: " + kafkas + " for " + topic;
             }
             hashes.put(topic.name(), kafkas);
         }
         return differs(String.valueOf(org.apache.kafka.coordinator.group.Utils.computeGroupHash(hashes)), ours);
-    }
-
-    private static CoordinatorMetadataImage image(Map<String, Topic> topics) {
-        return new CoordinatorMetadataImage() {
-            @Override
-            public Set<Uuid> topicIds() {
-                return topics.values().stream().map(Topic::id).collect(Collectors.toSet());
-            }
-
-            @Override
-            public Set<String> topicNames() {
-                return topics.keySet();
-            }
-
-            @Override
-            public Optional<TopicMetadata> topicMetadata(String name) {
-                return Optional.ofNullable(topics.get(name));
-            }
-
-            @Override
-            public Optional<TopicMetadata> topicMetadata(Uuid id) {
-                return topics.values().stream().filter(topic -> topic.id().equals(id)).map(topic -> (TopicMetadata) topic).findFirst();
-            }
-
-            @Override
-            public CoordinatorMetadataDelta emptyDelta() {
-                return CoordinatorMetadataDelta.EMPTY;
-            }
-
-            @Override
-            public long version() {
-                return 0;
-            }
-
-            @Override
-            public boolean isEmpty() {
-                return topics.isEmpty();
-            }
-        };
     }
 
     // ---- Patterns ----

@@ -3,7 +3,6 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -29,44 +28,11 @@ final class ConsumerStories {
         }
     }
 
-    /** The topics at one moment. */
-    private record Image(Map<String, Topic> topics, long version) implements CoordinatorMetadataImage {
-        @Override
-        public Set<Uuid> topicIds() {
-            return topics.values().stream().map(Topic::id).collect(Collectors.toSet());
-        }
-
-        @Override
-        public Set<String> topicNames() {
-            return topics.keySet();
-        }
-
-        @Override
-        public Optional<TopicMetadata> topicMetadata(String name) {
-            return Optional.ofNullable(topics.get(name));
-        }
-
-        @Override
-        public Optional<TopicMetadata> topicMetadata(Uuid id) {
-            return topics.values().stream().filter(topic -> topic.id().equals(id)).map(topic -> (TopicMetadata) topic).findFirst();
-        }
-
-        @Override
-        public CoordinatorMetadataDelta emptyDelta() {
-            return CoordinatorMetadataDelta.EMPTY;
-        }
-
-        @Override
-        public boolean isEmpty() {
-            return topics.isEmpty();
-        }
-    }
-
-    private record Delta(Image image, Set<Uuid> createdTopicIds, Set<Uuid> changedTopicIds, Set<Uuid> deletedTopicIds)
+    private record Delta(TopicsImage image, Set<Uuid> createdTopicIds, Set<Uuid> changedTopicIds, Set<Uuid> deletedTopicIds)
         implements CoordinatorMetadataDelta { }
 
     private final GroupStories world;
-    private Image image = new Image(Map.of(), 1);
+    private TopicsImage image = new TopicsImage(Map.of(), 1);
 
     ConsumerStories(GroupStories world) {
         this.world = world;
@@ -76,12 +42,18 @@ final class ConsumerStories {
         return image;
     }
 
+    private Map<String, Topic> topics() {
+        Map<String, Topic> topics = new TreeMap<>();
+        image.topics().forEach((name, topic) -> topics.put(name, (Topic) topic));
+        return topics;
+    }
+
     /** Runs a command; null if it is not one of these. */
     String execute(GroupStories.Command command, String group) {
         return switch (command.name) {
             case "topic" -> topic(command);
             case "drop_topic" -> {
-                Map<String, Topic> topics = new TreeMap<>(image.topics());
+                Map<String, Topic> topics = topics();
                 Topic gone = topics.remove(command.text("name", null));
                 change(topics, Set.of(), Set.of(), Set.of(gone.id()));
                 yield "";
@@ -99,8 +71,8 @@ final class ConsumerStories {
     }
 
     private void change(Map<String, Topic> topics, Set<Uuid> created, Set<Uuid> changed, Set<Uuid> deleted) {
-        Image before = image;
-        image = new Image(topics, before.version() + 1);
+        TopicsImage before = image;
+        image = new TopicsImage(topics, before.version() + 1);
         world.shard.onMetadataUpdate(new Delta(before, created, changed, deleted), image);
     }
 
@@ -108,8 +80,8 @@ final class ConsumerStories {
         String name = command.text("name", null);
         List<List<String>> racks = command.list("racks").stream()
             .map(of -> Arrays.stream(of.split("\\+")).filter(rack -> !rack.isEmpty()).toList()).toList();
-        Uuid id = new Uuid(0, command.number("id", image.topics().size() + 1));
-        Map<String, Topic> topics = new TreeMap<>(image.topics());
+        Uuid id = new Uuid(0, command.number("id", topics().size() + 1));
+        Map<String, Topic> topics = topics();
         Topic before = topics.put(name, new Topic(name, id, (int) command.number("partitions", racks.size()), racks));
         boolean isNew = before == null || !before.id().equals(id);
         Set<Uuid> gone = before != null && isNew ? Set.of(before.id()) : Set.of();
