@@ -29,8 +29,11 @@ pub use recovery::recovery;
 const MAX_UNPACKED_BYTES: usize = 1 << 20;
 const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 
+/// What takes any bytes at all, and panics where something does not hold.
+pub type Entry = fn(&[u8]);
+
 /// By the name of the fuzz target.
-pub const ENTRIES: [(&str, fn(&[u8])); 8] = [
+pub const ENTRIES: [(&str, Entry); 8] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
