@@ -122,11 +122,13 @@ build_broker() {
 
 compat_clippy() {
     cargo clippy --locked --all-targets -- -D warnings &&
-        cargo clippy --locked --manifest-path compat-tests/Cargo.toml --all-targets -- -D warnings
+        cargo clippy --locked --manifest-path compat-tests/Cargo.toml --all-targets -- -D warnings &&
+        cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 }
 
 format() {
-    cargo fmt --check && cargo fmt --check --manifest-path compat-tests/Cargo.toml
+    cargo fmt --check && cargo fmt --check --manifest-path compat-tests/Cargo.toml &&
+        cargo fmt --check --manifest-path fuzz/Cargo.toml
 }
 export -f compat_clippy format
 

@@ -20,6 +20,9 @@ pub mod stdx;
 pub mod storage;
 pub mod wire;
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]

@@ -26,6 +26,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("cli", 10),
     ("main", 11),
     ("sim", 11),
+    ("fuzzing", 11),
     ("lib", 12),
     ("tidy", 12),
 ];

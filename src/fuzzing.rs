@@ -1,0 +1,221 @@
+//! What the fuzzers feed (`fuzz/`), and what must hold whatever they feed: one function for each kind of bytes that come
+//! from outside. The same functions run in the tests, over `fuzz/corpus` and over changed copies of it.
+//!
+//! Compiled for tests and with the feature `fuzzing` only.
+
+extern crate self as klamm;
+
+mod recovery;
+#[cfg(test)]
+mod tests;
+
+use crate::codec::{Message, Reader};
+use crate::config::{Config, Layers, properties};
+use crate::coordinator::groups::Groups;
+use crate::coordinator::record::offsets::{Key, Value};
+use crate::metadata::{Image, Record};
+use crate::model::{CompressionType, TimestampMs};
+use crate::record::batches::{Batch, Batches};
+use crate::record::builder::Codec;
+use crate::record::compression::{compress, decompress};
+use crate::record::header::{self, HEADER_SIZE, LOG_OVERHEAD, MAGIC_V2};
+use crate::record::validate::{Rules, validate};
+use crate::wire::header::RequestHeader;
+use crate::wire::produce::RequestView;
+
+pub use recovery::recovery;
+
+/// How far anything is unpacked here; a megabyte of nothing packs into some hundred bytes.
+const MAX_UNPACKED_BYTES: usize = 1 << 20;
+const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
+
+/// What takes any bytes at all, and panics where something does not hold.
+pub type Entry = fn(&[u8]);
+
+/// By the name of the fuzz target.
+pub const ENTRIES: [(&str, Entry); 8] = [
+    ("messages", messages),
+    ("batches", batches),
+    ("produced", produced),
+    ("decompression", decompression),
+    ("metadata_records", metadata_records),
+    ("group_records", group_records),
+    ("recovery", recovery),
+    ("config", config),
+];
+
+fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {
+    let message = M::decode(&mut Reader::new(bytes), version).ok()?;
+    let mut out = Vec::new();
+    // A version that the message does not have may read what it cannot write.
+    message.encode(&mut out, version).ok()?;
+    Some(out)
+}
+
+include!(concat!(env!("OUT_DIR"), "/every_message.rs"));
+
+type Check = fn(&[u8], i16);
+
+fn checks() -> Vec<Check> {
+    let mut all: Vec<Check> = Vec::new();
+    macro_rules! one {
+        ($name:literal, $type:ty) => {
+            all.push(|bytes, version| {
+                let Some(once) = again::<$type>(bytes, version) else { return };
+                let twice = again::<$type>(&once, version);
+                assert_eq!(Some(once), twice, "{} version {version}", $name);
+            });
+        };
+    }
+    every_message!(one);
+    all.push(|bytes, version| {
+        // What the view reads, the table's decoder reads too, and the other way round.
+        let view = RequestView::parse(bytes, version).is_ok();
+        let table = crate::wire::api::produce::Request::decode(&mut Reader::new(bytes), version).is_ok();
+        assert_eq!(view, table, "Produce version {version}");
+    });
+    all.push(|bytes, version| {
+        let _ = RequestHeader::decode(&mut Reader::new(bytes), version.clamp(0, 2));
+    });
+    all
+}
+
+/// Every decoder in every version: two bytes say which, one the version. What is read and written is read as the same.
+pub fn messages(data: &[u8]) {
+    let [high, low, version, body @ ..] = data else { return };
+    let checks = checks();
+    let which = usize::from(u16::from_be_bytes([*high, *low])) % checks.len();
+    checks[which](body, i16::from(*version % 20));
+}
+
+/// Whatever lies in a segment: batches one after the other, and their records.
+pub fn batches(data: &[u8]) {
+    let mut walked = 0;
+    for batch in Batches::new(data).map_while(Result::ok) {
+        walked += batch.size_bytes();
+        if let Ok(unpacked) = batch.unpack(MAX_UNPACKED_BYTES) {
+            assert!(unpacked.len() <= MAX_UNPACKED_BYTES.max(data.len()));
+            look_at_records(&batch, &unpacked);
+        }
+    }
+    assert!(walked <= data.len());
+}
+
+fn look_at_records(batch: &Batch<'_>, unpacked: &[u8]) -> Option<usize> {
+    let mut count = 0;
+    for record in batch.records(unpacked) {
+        let record = record.ok()?;
+        let bytes: usize = record.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+        assert!(bytes <= unpacked.len());
+        count += 1;
+    }
+    Some(count)
+}
+
+/// A batch that a producer sent, its length and checksum put right so that more than these is looked at. What is
+/// accepted can be read whole, by everybody, and fits the topic's rules.
+pub fn produced(data: &[u8]) {
+    let [rules, data @ ..] = data else { return };
+    let mut bytes = data.to_vec();
+    if bytes.len() >= HEADER_SIZE && rules & 0x80 == 0 {
+        seal(&mut bytes);
+    }
+    let codec = CompressionType::from_id(rules >> 3 & 7).map(|kind| Codec { kind, level: None });
+    let rules = Rules {
+        compacted: rules & 1 != 0,
+        deep: rules & 2 != 0,
+        codec: codec.filter(|_| rules & 4 != 0),
+        max_unpacked_bytes: MAX_UNPACKED_BYTES,
+        ..Rules::default()
+    };
+    let Ok(accepted) = validate(&rules, 13, NOW, &bytes) else { return };
+    let mut stored = accepted.bytes().to_vec();
+    accepted.stamp(&mut stored);
+    let batch = Batch::first(&stored).expect("what is accepted is a batch");
+    if !(rules.compacted || rules.deep || rules.codec.is_some()) {
+        return;
+    }
+    let unpacked = batch.unpack(MAX_UNPACKED_BYTES).expect("it can be unpacked");
+    assert_eq!(look_at_records(&batch, &unpacked), Some(accepted.header.records_count as usize));
+    let keyless = batch.records(&unpacked).any(|record| record.is_ok_and(|record| record.key.is_none()));
+    assert!(!rules.compacted || !keyless || batch.header.is_control(), "no record without a key on a compacted topic");
+}
+
+/// Puts the fields right that would end every look too early.
+fn seal(bytes: &mut [u8]) {
+    bytes[..8].fill(0);
+    let length = (bytes.len() - LOG_OVERHEAD) as i32;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
+    bytes[16] = MAGIC_V2;
+    let crc = header::checksum(bytes);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+}
+
+/// Each decompressor: never more than it may, and what was packed here comes out again.
+pub fn decompression(data: &[u8]) {
+    let [kind, body @ ..] = data else { return };
+    let kind = CompressionType::from_id(kind % 5).expect("there are five");
+    if let Ok(bytes) = decompress(kind, body, MAX_UNPACKED_BYTES) {
+        assert!(bytes.len() <= MAX_UNPACKED_BYTES.max(body.len()));
+    }
+    let packed = compress(kind, None, body);
+    assert_eq!(decompress(kind, &packed, body.len()).expect("it was packed here"), body);
+}
+
+/// The parts of an input: two bytes of length each, then so many bytes.
+fn parts(mut data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let [high, low, rest @ ..] = data else { return None };
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
+        let (part, left) = rest.split_at(length);
+        data = left;
+        Some(part)
+    })
+}
+
+/// Records of the metadata log, applied one after the other; what is read and written is read as the same.
+pub fn metadata_records(data: &[u8]) {
+    let mut image = Image::default();
+    for (offset, frame) in parts(data).enumerate() {
+        let Ok((record, version)) = Record::decode(frame) else { continue };
+        let mut once = Vec::new();
+        if record.encode(&mut once, version).is_ok() {
+            let (read, _) = Record::decode(&once).expect("what was written can be read");
+            let mut twice = Vec::new();
+            read.encode(&mut twice, version).expect("and written again");
+            assert_eq!(once, twice);
+        }
+        image.apply(&record, offset as i64);
+    }
+    assert!(image.topics().all(|topic| image.topic(&topic.name).is_some_and(|found| found.id == topic.id)));
+}
+
+/// Records of `__consumer_offsets`: keys and values by turns.
+pub fn group_records(data: &[u8]) {
+    let (mut groups, mut key) = (Groups::default(), None);
+    for part in parts(data) {
+        match key.take() {
+            None => key = Key::decode(part).ok().flatten(),
+            Some(key) => {
+                let value: Option<Value<'_>> = match part {
+                    [] => None,
+                    part => match Value::decode(Key::type_id(&key), part) {
+                        Ok(value) => value.map(|(value, _)| value),
+                        Err(_) => continue,
+                    },
+                };
+                groups.apply(&key, value.as_ref());
+            }
+        }
+    }
+}
+
+/// `server.properties`: it is understood or refused with a sentence.
+pub fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let layers = Layers { file: properties::parse(text), ..Layers::default() };
+    match Config::load(&layers) {
+        Ok(_) => {}
+        Err(invalid) => assert!(!invalid.to_string().is_empty()),
+    }
+}
