@@ -57,6 +57,16 @@ fn has_groups(number: &str) -> bool {
     text.contains("subscribe") && !text.contains("share_consumer")
 }
 
+fn is_quick() -> bool {
+    std::env::var_os(QUICK).is_some()
+}
+
+/// The units that the run of all suites leaves out.
+fn slow() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("librdkafka.slow.txt").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.split_whitespace().next())
+}
+
 impl Foreign for Librdkafka {
     fn name(&self) -> &'static str {
         "librdkafka"
@@ -69,16 +79,10 @@ impl Foreign for Librdkafka {
     }
 
     fn units(&self) -> Result<Vec<Unit>> {
-        let is_quick = std::env::var_os(QUICK).is_some();
-        let slow: Vec<&str> = include_str!("librdkafka.slow.txt")
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
         let mut units: Vec<Unit> = Vec::new();
         let mut add = |name: String, broker: usize| {
             let is_new = !units.iter().any(|unit| unit.name == name);
-            if is_new && !(is_quick && slow.contains(&name.as_str())) {
+            if is_new && !(is_quick() && slow().any(|unit| unit == name)) {
                 units.push(Unit { name, deadline: DEADLINE, broker });
             }
         };
@@ -87,7 +91,7 @@ impl Foreign for Librdkafka {
         for test in &table {
             add(format!("{}/{}", number(&test.name), SCENARIOS[test.scenario]), test.scenario);
         }
-        for test in table.iter().filter(|test| !is_quick && has_groups(number(&test.name))) {
+        for test in table.iter().filter(|test| !is_quick() && has_groups(number(&test.name))) {
             add(format!("{}/{}{CONSUMER}", number(&test.name), SCENARIOS[test.scenario]), test.scenario);
         }
         Ok(units)
@@ -143,5 +147,9 @@ impl Foreign for Librdkafka {
 
     fn list(&self) -> &'static str {
         include_str!("librdkafka.txt")
+    }
+
+    fn leaves_out(&self, test: &str) -> bool {
+        is_quick() && (test.ends_with(CONSUMER) || slow().any(|unit| number(unit) == number(test)))
     }
 }
