@@ -12,6 +12,7 @@ pub mod corpus;
 pub mod door;
 pub mod dump_log;
 pub mod foreign;
+pub mod history;
 pub mod member;
 pub mod mount;
 pub mod program;

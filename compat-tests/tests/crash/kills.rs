@@ -4,12 +4,13 @@
 use compat_tests::broker::{Broker, Peer};
 use compat_tests::clients::{self, Acks};
 use compat_tests::dump_log;
+use compat_tests::history::{History, Outcome, Promise, Send, Step, Way};
 use compat_tests::raw::Raw;
 use compat_tests::records::Bytes;
 use compat_tests::{Context, Result, ensure, program};
 use rdkafka::message::Message;
 use rdkafka::producer::{Producer, ThreadedProducer};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -44,6 +45,10 @@ impl Budget {
         let allowed = self.allowed.lock().unwrap();
         let (allowed, _) = *self.changed.wait_while(allowed, |(allowed, over)| *allowed <= at && !*over).unwrap();
         at < allowed
+    }
+
+    fn allowed(&self) -> usize {
+        self.allowed.lock().unwrap().0
     }
 
     fn extend(&self, by: usize, over: bool) {
@@ -83,29 +88,42 @@ impl Loader {
         Ok(Loader { topic, is_idempotent, producer, budget, thread })
     }
 
+    /// All that was allowed so far, as sent one after the other, and one look at the log from its beginning to its end.
+    fn history(&self, acknowledged: &[(i64, String)], records: Vec<(i64, String)>) -> History {
+        let told: HashMap<&str, i64> = acknowledged.iter().map(|(offset, value)| (value.as_str(), *offset)).collect();
+        let send = |number: usize| {
+            let value = number.to_string();
+            // librdkafka gives no offset for what was acknowledged as a duplicate of a lost answer.
+            let outcome = match told.get(value.as_str()) {
+                Some(offset) => Outcome::Acknowledged(Some(*offset).filter(|offset| *offset >= 0)),
+                None => Outcome::Unknown,
+            };
+            Send { producer: 0, partition: 0, value, ended: 0, outcome }
+        };
+        let sends = (0..self.budget.allowed()).map(send).collect();
+        let steps = vec![Step::Start { from: 0, began: 0 }, Step::Poll { records }];
+        let ways = vec![Way { consumer: 0, group: None, partition: 0, steps }];
+        History { sends, ways, ends: Vec::new(), is_complete: true }
+    }
+
     /// Everything acknowledged is where it was promised; an idempotent producer's log holds nothing else, in order.
     fn check(&self, broker: &Broker) -> Result<usize> {
         let acknowledged = self.producer.context().delivered();
         let mut raw = Raw::connect(broker.port())?;
         raw.await_leaders(self.topic, 1)?;
         let end = raw.end_offset(self.topic, 0)?;
-        let mut log: HashMap<i64, String> = HashMap::new();
+        let mut records: Vec<(i64, String)> = Vec::new();
         clients::librdkafka_each(broker, self.topic, end as usize, |message| {
             let payload = String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned();
-            let (at, next) = (message.offset(), log.len() as i64);
+            let (at, next) = (message.offset(), records.len() as i64);
             ensure!(at == next, "offset {at} follows {}", next - 1);
             ensure!(!self.is_idempotent || payload == at.to_string(), "offset {at} holds message {payload}");
-            log.insert(at, payload);
+            records.push((at, payload));
             Ok(())
         })?;
-        // librdkafka gives no offset for what was acknowledged as a duplicate of a lost answer.
-        for (offset, payload) in acknowledged.iter().filter(|(offset, _)| *offset >= 0) {
-            let found = log.get(offset);
-            ensure!(found == Some(payload), "message {payload} was acknowledged at {offset}; there is {found:?}");
-        }
-        let present: HashSet<&String> = log.values().collect();
-        let lost = acknowledged.iter().filter(|(_, payload)| !present.contains(payload)).count();
-        ensure!(lost == 0, "{lost} acknowledged messages are lost");
+        let promise = Promise { durable: true, once: self.is_idempotent, ordered: self.is_idempotent };
+        let findings = self.history(&acknowledged, records).check(|_| promise);
+        ensure!(findings.is_empty(), "{} broken promises: {:?}", findings.len(), findings.first());
         Ok(acknowledged.len())
     }
 }
