@@ -244,7 +244,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("max.connections", Int, Some("2147483647"), AtLeast(0), ClusterWide, NotYet),
     key("max.connections.per.ip", Int, Some("2147483647"), AtLeast(0), ClusterWide, NotYet),
     key("max.connections.per.ip.overrides", Text, Some(""), Any, ClusterWide, NotYet),
-    key("max.decompressed.message.bytes", Int, Some("2147483639"), Between(1, 2147483639), ClusterWide, NotYet),
+    key("max.decompressed.message.bytes", Int, Some("2147483639"), Between(1, 2147483639), ClusterWide, Effective),
     key("max.incremental.fetch.session.cache.slots", Int, Some("1000"), AtLeast(0), ReadOnly, Effective),
     key("max.request.partition.size.limit", Int, Some("2000"), AtLeast(1), ReadOnly, Effective),
     key("message.max.bytes", Int, Some("1048588"), AtLeast(0), ClusterWide, Effective),

@@ -47,6 +47,8 @@ struct Faults {
     syncs: u64,
     /// Bytes read of each file, by the path that it was opened by.
     reads: BTreeMap<PathBuf, u64>,
+    /// Reads of open files that succeed before one fails.
+    reads_left: Option<u64>,
     /// Operations that succeed before all fail: the moment of a crash.
     operations_left: Option<u64>,
     operations: u64,
@@ -136,7 +138,12 @@ impl SimulatedDisk {
         held(&self.faults).operations_left = left;
     }
 
-    /// How many such operations there were.
+    /// After so many reads of open files one fails; `None` calls it off. Answers whether it was still to come.
+    pub fn fail_a_read(&self, after: Option<u64>) -> bool {
+        std::mem::replace(&mut held(&self.faults).reads_left, after).is_some()
+    }
+
+    /// How many operations there were that are not reads of open files.
     pub fn operations(&self) -> u64 {
         held(&self.faults).operations
     }
@@ -388,6 +395,13 @@ impl File for SimulatedFile {
         let read = rest.len().min(buffer.len());
         buffer[..read].copy_from_slice(&rest[..read]);
         let mut faults = held(&self.faults);
+        match faults.reads_left {
+            Some(0) => {
+                faults.reads_left = None;
+                return Err(io::Error::other("the simulated disk fails to read"));
+            }
+            left => faults.reads_left = left.map(|left| left - 1),
+        }
         match faults.reads.get_mut(&self.path) {
             Some(bytes) => *bytes += read as u64,
             None => drop(faults.reads.insert(self.path.clone(), read as u64)),

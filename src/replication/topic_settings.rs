@@ -10,7 +10,7 @@ use crate::storage::log::{LogConfig, RetentionConfig};
 pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
     LogConfig {
         segment_bytes: topic.segment_bytes.into(),
-        segment_ms: topic.segment_ms,
+        segment_ms: max_segment_ms(topic),
         segment_jitter_ms: topic.segment_jitter_ms,
         segment_index_bytes: topic.segment_index_bytes.into(),
         index_interval_bytes: topic.index_interval_bytes.into(),
@@ -19,6 +19,12 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         flush_ms: topic.flush_ms,
         producer_id_expiration_ms,
     }
+}
+
+/// A segment that is written to is never compacted: it must end before the time by which its records must be
+/// (`LogConfig.maxSegmentMs`).
+fn max_segment_ms(topic: &TopicConfig) -> i64 {
+    if topic.cleanup_compact { topic.segment_ms.min(topic.max_compaction_lag_ms) } else { topic.segment_ms }
 }
 
 pub fn retention(topic: &TopicConfig) -> RetentionConfig {
@@ -61,4 +67,25 @@ fn codec(topic: &TopicConfig) -> Option<Codec> {
         CompressionType::None | CompressionType::Snappy => None,
     };
     Some(Codec { kind, level })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Layers};
+    use std::collections::BTreeMap;
+
+    fn segment_ms(policy: &str) -> i64 {
+        let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: Vec::new() };
+        let config = Config::load(&layers).unwrap().0;
+        let overrides = [("cleanup.policy", policy), ("segment.ms", "5000"), ("max.compaction.lag.ms", "300")];
+        let overrides = overrides.map(|(name, value)| (name.to_string(), value.to_string())).into();
+        let nothing = BTreeMap::new();
+        log_config(&TopicConfig::resolve(&config.settings(&nothing, &nothing), &overrides), 1).segment_ms
+    }
+
+    #[test]
+    fn records_that_must_be_compacted_soon_do_not_wait_in_the_active_segment() {
+        assert_eq!(["delete", "compact", "compact,delete"].map(segment_ms), [5000, 300, 300]);
+    }
 }

@@ -14,6 +14,7 @@ mod error;
 mod flush;
 pub mod health;
 mod index;
+mod interrupted;
 pub mod log;
 pub mod meta_properties;
 mod names;

@@ -13,10 +13,11 @@ use super::health::Health;
 use super::index::{
     self, IndexBuilder, MemoryIndex, OFFSET_ENTRY_BYTES, TIME_ENTRY_BYTES, replace_unsynced, write_index_files,
 };
+use super::interrupted::list_settled;
 use super::log::{Checkpointed, Identity, Log, LogConfig};
-use super::names::{self, Kind, Transient};
+use super::names::{self, Kind};
 use super::producers::Producers;
-use super::recovery::{self, Indexes, MetadataPlan, Plan, SegmentFound, SnapshotPlan, TransientPlan};
+use super::recovery::{self, Indexes, MetadataPlan, Plan, SegmentFound, SnapshotPlan};
 use super::segment::Segment;
 use super::snapshot;
 use super::transactions::{self, Aborted, AbortedTxn};
@@ -27,6 +28,7 @@ use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::HEADER_SIZE;
 use arc_swap::ArcSwap;
+use log::info;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,9 @@ use std::sync::{Arc, Mutex};
 const MAX_INDEX_FILE_BYTES: u64 = i32::MAX as u64;
 /// Enough of a transaction marker's batch to find its one record.
 const MARKER_BYTES: usize = HEADER_SIZE + 128;
+
+/// Reading a segment of this size takes long enough to be told before it begins.
+const TOLD_FROM_BYTES: u64 = 64 << 20;
 
 /// A segment as it was found, then as it was made.
 struct Found {
@@ -287,13 +292,17 @@ impl<'a> Opening<'a> {
     fn aborted_from_batches(&self, at: usize) -> Result<Vec<AbortedTxn>, Error> {
         let found = &self.segments[at];
         let path = names::file(self.directory, found.base_offset, Kind::ProducerSnapshot);
-        let snapshot = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).ok();
+        let snapshot = match self.disk.read_small(&path, snapshot::MAX_FILE_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => Some(read.map_err(Error::io("read", &path))?),
+        };
         let mut producers = snapshot.and_then(|content| snapshot::decode(&content)).unwrap_or_default();
         let file = found.file(&**self.disk)?;
         let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
         let mut aborted = Vec::new();
         while let Some(placed) = batches.next_header().map_err(Error::io("read", found.log.path()))? {
-            aborted.extend(note_producer(&mut producers, &*file, &placed));
+            let noted = note_producer(&mut producers, &*file, &placed);
+            aborted.extend(noted.map_err(Error::io("read", found.log.path()))?);
         }
         Ok(aborted)
     }
@@ -359,7 +368,8 @@ impl<'a> Opening<'a> {
             let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
             while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
                 if placed.header.base_offset >= from.0 && placed.header.base_offset < offset.0 {
-                    note_producer(&mut self.producers, &*file, &placed);
+                    let noted = note_producer(&mut self.producers, &*file, &placed);
+                    noted.map_err(Error::io("read", &path))?;
                 }
             }
         }
@@ -371,6 +381,7 @@ impl<'a> Opening<'a> {
         let mut at = first;
         while at < self.segments.len() {
             end_offset = end_offset.max(self.segments[at].base_offset);
+            self.tell_recovery(first, at);
             let (next, torn) = self.recover_segment(at, end_offset)?;
             end_offset = next;
             if torn {
@@ -386,6 +397,15 @@ impl<'a> Opening<'a> {
             at += 1;
         }
         Ok(end_offset)
+    }
+
+    /// Before a segment that takes long is read (`LogLoader.recoverLog`).
+    fn tell_recovery(&self, first: usize, at: usize) {
+        let (base, size_bytes) = (self.segments[at].base_offset, self.segments[at].size_bytes);
+        if size_bytes >= TOLD_FROM_BYTES {
+            let (log, number, all) = (self.directory.display(), at - first + 1, self.segments.len() - first);
+            info!("{log}: recovering segment {number} of {all}, at offset {base} with {size_bytes} bytes");
+        }
     }
 
     fn recover_segment(&mut self, at: usize, mut end_offset: Offset) -> Result<(Offset, bool), Error> {
@@ -408,7 +428,8 @@ impl<'a> Opening<'a> {
             let entry = builder.add(placed.position, &placed.header, last, self.config.index_interval_bytes);
             entry.into_iter().for_each(|entry| index.push(base, entry));
             note_epoch(&mut self.epochs, &placed);
-            aborted.extend(note_producer(&mut self.producers, &*log, &placed));
+            let noted = note_producer(&mut self.producers, &*log, &placed);
+            aborted.extend(noted.map_err(Error::io("read", &path))?);
             end_offset = last.next();
             sound_bytes = placed.end();
         }
@@ -604,18 +625,18 @@ fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
 }
 
 /// Takes note of a batch that is in the log; the transaction that it ends, if that is aborted.
-fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) -> Option<AbortedTxn> {
+fn note_producer(producers: &mut Producers, file: &dyn File, placed: &Placed) -> io::Result<Option<AbortedTxn>> {
     if !placed.header.has_producer_id() {
-        return None;
+        return Ok(None);
     }
     if !placed.header.is_control() {
         producers.apply(&placed.header, Offset(placed.header.base_offset));
-        return None;
+        return Ok(None);
     }
     let mut bytes = [0; MARKER_BYTES];
-    let read = file.read_at(&mut bytes, placed.position).unwrap_or(0);
+    let read = file.read_at(&mut bytes, placed.position)?;
     let marker = marker_of(&placed.header, &bytes[..read]);
-    note_marker(producers, &placed.header, placed.header.last_offset(), marker)
+    Ok(note_marker(producers, &placed.header, placed.header.last_offset(), marker))
 }
 
 fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Result<(), Error> {
@@ -624,74 +645,4 @@ fn remove_segment(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> Res
         ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
     }
     Ok(())
-}
-
-/// Deals with what compaction or deletion left unfinished, as Kafka does: `.deleted` and `.cleaned` go; a `.swap` is
-/// complete and replaces what it covers, unless a `.cleaned` at or below it shows that its set was not complete.
-///
-/// The answer is the names of the files that are there then.
-fn list_settled(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, Error> {
-    let files = list_files(disk, directory)?;
-    if files.iter().all(|name| names::parse_transient(name).is_none()) {
-        return Ok(files);
-    }
-    finish_interrupted(disk, directory, &files)?;
-    list_files(disk, directory)
-}
-
-fn list_files(disk: &dyn Disk, directory: &Path) -> Result<Vec<String>, Error> {
-    let entries = disk.list(directory).map_err(Error::io("list", directory))?;
-    Ok(entries.into_iter().filter(|entry| !entry.is_directory).map(|entry| entry.name).collect())
-}
-
-fn finish_interrupted(disk: &dyn Disk, directory: &Path, files: &[String]) -> Result<(), Error> {
-    let names: Vec<&str> = files.iter().map(String::as_str).collect();
-    let transient: Vec<_> = names.iter().filter_map(|name| Some((*name, names::parse_transient(name)?))).collect();
-    let first_cleaned = transient.iter().filter_map(|(_, t)| match t {
-        Transient::Cleaned(offset) => Some(*offset),
-        _ => None,
-    });
-    let first_cleaned = first_cleaned.min();
-    let mut swaps = Vec::new();
-    for (name, what) in transient {
-        match (recovery::transient_plan(what, first_cleaned), what) {
-            (TransientPlan::SwapIn, Transient::Swap(offset, kind)) => swaps.push((name, offset, kind)),
-            _ => {
-                let path = directory.join(name);
-                ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
-            }
-        }
-    }
-    if swaps.is_empty() { Ok(()) } else { swap_in(disk, directory, &names, &swaps) }
-}
-
-fn swap_in(disk: &dyn Disk, directory: &Path, names: &[&str], swaps: &[(&str, Offset, Kind)]) -> Result<(), Error> {
-    let (mut from, mut to) = (Offset(i64::MAX), Offset(i64::MIN));
-    for (name, base_offset, _) in swaps.iter().filter(|(_, _, kind)| *kind == Kind::Log) {
-        let path = directory.join(name);
-        let end = end_of_file(disk, &path, *base_offset).map_err(Error::io("read", &path))?;
-        (from, to) = (from.min(*base_offset), to.max(end));
-    }
-    let covered = |name: &&&str| names::parse_file(name).is_some_and(|(offset, _)| from <= offset && offset < to);
-    for name in names.iter().filter(covered) {
-        let path = directory.join(name);
-        ignore_missing(disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
-    }
-    for (name, base_offset, kind) in swaps {
-        let path = directory.join(name);
-        disk.rename(&path, &names::file(directory, *base_offset, *kind)).map_err(Error::io("rename", &path))?;
-    }
-    disk.sync_directory(directory).map_err(Error::io("sync", directory))
-}
-
-/// The offset behind the last batch of a segment's file.
-fn end_of_file(disk: &dyn Disk, path: &Path, base_offset: Offset) -> io::Result<Offset> {
-    let file = disk.open(path, Open::Read)?;
-    let size_bytes = file.size()?;
-    let mut batches = Batches::new(file, 0, size_bytes, SCAN_BUFFER_BYTES);
-    let mut end = base_offset;
-    while let Some(placed) = batches.next_header()? {
-        end = placed.header.last_offset().next();
-    }
-    Ok(end)
 }

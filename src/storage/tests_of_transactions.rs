@@ -300,3 +300,29 @@ fn the_start_of_the_log_is_stable_whatever_was_open_below_it() {
     story.log.delete_records_before(Offset(2)).unwrap();
     assert_eq!(story.log.first_unstable_offset(), Some(Offset(2)));
 }
+
+/// Not to have read a marker must not make records of an aborted transaction count.
+#[test]
+fn an_opening_that_cannot_read_is_refused_and_the_next_one_finds_everything() {
+    let mut story = Story::new();
+    for n in 0..12 {
+        story.take(Step::Send { producer: n % 3, key: n as u8 });
+        story.take(Step::Plain { key: 1 });
+        story.take(Step::End { producer: n % 3, commit: n % 2 == 0 });
+    }
+    let (disk, written): (Arc<dyn Disk>, _) = (Arc::new(story.disk.clone()), story.indexes());
+    let mut reads = 0;
+    loop {
+        story.disk.fail_a_read(Some(reads));
+        let opened = Log::open(disk.clone(), directory(), config(), testing::identity(), at(0, 0, false), NOW);
+        if story.disk.fail_a_read(None) {
+            break;
+        }
+        assert!(opened.is_err(), "read {reads} has failed and nobody minds");
+        story.reopen(0, false);
+        story.check(500);
+        assert_eq!(story.indexes(), written);
+        reads += 1;
+    }
+    assert!(reads > story.log.segment_count() as u64, "{reads} reads");
+}
