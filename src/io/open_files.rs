@@ -185,6 +185,17 @@ impl LazyFile {
         &self.path
     }
 
+    /// Whether it is a clone of the other.
+    pub fn is(&self, other: &LazyFile) -> bool {
+        Arc::ptr_eq(&self.slot, &other.slot)
+    }
+
+    /// As if too many were open and this one had not been wanted for the longest time.
+    #[cfg(test)]
+    pub fn close(&self) {
+        self.slot.file.store(None);
+    }
+
     /// The open file, which stays open as long as the answer lives. Can be read where it cannot be written to any more.
     pub fn get(&self, disk: &dyn Disk) -> io::Result<Arc<dyn File>> {
         if let Some(opened) = self.slot.file.load_full() {

@@ -141,9 +141,11 @@ impl MetadataLog {
         let id = SnapshotId { end_offset: self.log.log_end_offset(), epoch: self.epoch };
         // Also where it fails: the disk is not asked again at each change.
         (self.bytes_since, self.snapshot_time) = (0, now);
-        metadata_snapshot::write(&*self.disk, directory, id, image, &self.quorum, self.last_append, now)?;
+        let written = metadata_snapshot::write(&*self.disk, directory, id, image, &self.quorum, self.last_append, now);
         let timestamp = |path: &Path| replay::last_timestamp(&*self.disk, path);
-        metadata_snapshot::clean(&*self.disk, &self.log, &self.policy, timestamp, now)
+        let cleaned =
+            written.and_then(|()| metadata_snapshot::clean(&*self.disk, &self.log, &self.policy, timestamp, now));
+        cleaned.inspect_err(|failure| self.log.health().note(failure))
     }
 
     /// Ends the log in order. Blocks.

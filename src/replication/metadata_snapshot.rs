@@ -136,7 +136,8 @@ pub fn write(
         disk.rename(&part, &path)?;
         disk.sync_directory(directory)
     };
-    write().map_err(Error::io("write", &path))?;
+    // What is left of it would hold room that others need; where it cannot be removed, the next start does it.
+    write().inspect_err(|_| drop(disk.remove_file(&part))).map_err(Error::io("write", &path))?;
     info!("metadata snapshot {} written, {} bytes", path.display(), content.len());
     Ok(())
 }

@@ -214,3 +214,25 @@ fn what_was_not_finished_is_removed() {
     open(&disk);
     assert!(!disk.exists(&part) && snapshots(&disk).is_empty());
 }
+
+#[test]
+fn a_snapshot_that_fails_takes_no_room_and_tells_the_directory() {
+    let disk = SimulatedDisk::default();
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+    let health = Arc::new(Health::new(shared.clone(), Path::new(DATA)));
+    let policy = Policy { max_bytes_between: 1, ..policy() };
+    let (mut log, mut image) = MetadataLog::open(shared, (Path::new(DATA), &health), NodeId(1), policy, NOW).unwrap();
+    let mut snapshot = |fault: &dyn Fn()| {
+        log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+        log.sync(NOW).unwrap();
+        fault();
+        log.snapshot_if_due(&image, NOW)
+    };
+    assert!(snapshot(&|| disk.limit_space(Some(100))).unwrap_err().is_full());
+    disk.limit_space(None);
+    assert_eq!((health.is_full(), health.is_offline()), (true, false));
+    let is_part = |name: &str| name.ends_with(".part");
+    assert!(disk.list(&directory()).unwrap().iter().all(|entry| !is_part(&entry.name)));
+    assert!(snapshot(&|| {}).is_ok() && !health.is_full() && snapshots(&disk).len() == 1);
+    assert!(snapshot(&|| disk.fail_syncs(true)).is_err() && health.is_offline());
+}

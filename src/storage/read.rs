@@ -111,12 +111,13 @@ impl Log {
         Ok(view.segment_end_offset(at))
     }
 
-    /// Looks at the log; again where segments have left it meanwhile, whose files may have been out of reach.
-    pub(super) fn look<T, E>(&self, look: impl Fn(&View) -> Result<T, E>) -> Result<T, E> {
+    /// Looks at the log; again where segments have left it meanwhile, whose files may have been out of reach, or whose
+    /// names may have been those of others.
+    pub(super) fn look<T, E>(&self, mut look: impl FnMut(&View) -> Result<T, E>) -> Result<T, E> {
         loop {
             let view = self.view.load();
             let found = look(&view);
-            if found.is_ok() || Arc::ptr_eq(&view.segments, &self.view.load().segments) {
+            if self.view.load().has_all_of(&view) {
                 return found;
             }
         }

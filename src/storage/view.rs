@@ -21,6 +21,16 @@ pub struct View {
 }
 
 impl View {
+    /// Whether no segment of an earlier picture is missing in this one.
+    pub fn has_all_of(&self, earlier: &View) -> bool {
+        if Arc::ptr_eq(&self.segments, &earlier.segments) {
+            return true;
+        }
+        let from = self.segments.partition_point(|segment| segment.base_offset < earlier.segments[0].base_offset);
+        let pairs = self.segments[from..].iter().zip(&*earlier.segments);
+        pairs.filter(|(a, b)| a.log.is(&b.log)).count() == earlier.segments.len()
+    }
+
     pub fn active(&self) -> &Arc<Segment> {
         &self.segments[self.segments.len() - 1]
     }

@@ -125,7 +125,17 @@ impl Log {
         policy: &Policy,
         now: TimestampMs,
     ) -> Result<Dirtiness, Error> {
-        let view = self.view.load();
+        self.look(|view| self.dirtiness_in(view, cleaned_to, stable_end, policy, now))
+    }
+
+    fn dirtiness_in(
+        &self,
+        view: &View,
+        cleaned_to: Option<Offset>,
+        stable_end: Offset,
+        policy: &Policy,
+        now: TimestampMs,
+    ) -> Result<Dirtiness, Error> {
         let in_log = |offset: &Offset| *offset >= view.log_start_offset && *offset <= view.end_offset;
         let first_dirty_offset = cleaned_to.filter(in_log).unwrap_or(view.log_start_offset);
         let sealed = view.segments.len() - 1;
@@ -181,10 +191,17 @@ impl Log {
     ) -> Result<Cleaned, Stopped> {
         let gone = |error: &Error| matches!(error, Error::Io { cause, .. } if cause.kind() == ErrorKind::NotFound);
         match self.clean_round(dirtiness, policy, means, now, pace) {
-            // The directory of a deleted partition has another name.
-            Err(Stopped::Failed(error)) if self.is_offline() && gone(&error) => Err(Stopped::Overtaken),
+            // The directory of a deleted partition has another name, and so have the files that retention takes out.
+            Err(Stopped::Failed(error)) if gone(&error) && (self.is_offline() || self.is_whole()) => {
+                Err(Stopped::Overtaken)
+            }
             other => other,
         }
+    }
+
+    /// Whether every segment has its file.
+    fn is_whole(&self) -> bool {
+        self.view.load().segments.iter().all(|segment| self.disk.exists(segment.log.path()))
     }
 
     fn clean_round(

@@ -3,6 +3,7 @@
 use super::super::error::Error;
 use super::super::log::{Log, LogConfig, Origin};
 use super::super::testing::{self, EPOCH, NOW, at, open};
+use super::super::view::View;
 use super::{Dirtiness, Means, Pace, Policy, Stopped};
 use crate::io::disk::{Disk, Entry, File, Lock, Open, Space};
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
@@ -222,6 +223,41 @@ proptest! {
 
 }
 
+/// A file is opened by its name when somebody wants it, and compaction gives the name to another file.
+#[test]
+fn whoever_is_overtaken_by_a_round_looks_again() {
+    let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::default());
+    let mut story = Story::on(disk.clone());
+    let sent = |n| Sent { records: vec![(n % 3, Some(n))], codec: 0, producer: None };
+    (0..40).for_each(|n| story.put(&sent(n)).unwrap());
+    let end = story.log.close(NOW).unwrap();
+    story.log = open(&disk, &config(), at(0, end.0, true));
+    let mut looks = 0;
+    let look = |view: &View| {
+        looks += 1;
+        if looks == 1 {
+            story.clean(None, NOW).unwrap();
+            // As if too many files were open.
+            view.segments.iter().for_each(|segment| segment.log.close());
+        }
+        let size = view.segments[0].file(&*disk).and_then(|file| file.size());
+        Ok::<_, Error>((size.map_err(Error::io("read", Path::new("0")))?, view.segment_size_bytes(0)))
+    };
+    let (size, expected) = story.log.look(look).unwrap();
+    assert_eq!((size, looks), (expected, 2));
+    // Appending and rolling take nothing away: a look that takes long must come to its end.
+    let mut looks = 0;
+    let looked = story.log.look(|_| {
+        looks += 1;
+        let segments = story.log.segment_count();
+        while story.log.segment_count() == segments {
+            testing::put(&story.log, &testing::batch(&[NOW.0], 100, None));
+        }
+        Ok::<_, Error>(())
+    });
+    assert!(looked.is_ok() && looks == 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
     /// The disk fails at every step in turn, then the machine crashes: what comes back has every key's last record,
@@ -269,11 +305,20 @@ proptest! {
 
 #[test]
 fn deletion_overtakes_a_round() {
-    struct Deleting<'l>(&'l Log);
+    // Files that are open can be read after their deletion, the others cannot.
+    for are_closed in [false, true] {
+        deletion_overtakes(are_closed);
+    }
+}
+
+fn deletion_overtakes(are_closed: bool) {
+    struct Deleting<'l>(&'l Log, bool);
     impl Pace for Deleting<'_> {
         fn spend(&mut self, _: u64) -> bool {
+            let before = self.0.view.load_full();
             self.0.delete_records_before(Offset(30)).unwrap();
             self.0.unlink_below_start().unwrap();
+            before.segments.iter().filter(|_| self.1).for_each(|segment| segment.log.close());
             true
         }
     }
@@ -283,7 +328,7 @@ fn deletion_overtakes_a_round() {
         story.put(&Sent { records: vec![(n % 3, Some(n)), (n % 5, Some(50))], codec: 0, producer: None }).unwrap();
     });
     let dirty = dirtiness(&story.log, None, NOW);
-    let stopped = story.log.clean(&dirty, &policy(), &means(), NOW, &mut Deleting(&story.log));
+    let stopped = story.log.clean(&dirty, &policy(), &means(), NOW, &mut Deleting(&story.log, are_closed));
     assert!(matches!(stopped, Err(Stopped::Overtaken)));
     let names = disk.list(&testing::directory()).unwrap();
     assert!(names.iter().all(|n| !n.name.ends_with(".cleaned") && !n.name.ends_with(".swap")));
