@@ -15,10 +15,10 @@ use std::time::Duration;
 use log::{error, info};
 
 use crate::config::{Config, IoChoice, Listener};
+use crate::io::descriptors;
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
 use crate::io::machine::{self, Backend, Preference};
-use crate::io::open_files::OPEN_FILES;
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
 use crate::metadata;
@@ -100,7 +100,7 @@ struct Starting {
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
     pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
-        OPEN_FILES.share(threads::raise_descriptor_limit());
+        descriptors::share(threads::raise_descriptor_limit());
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);

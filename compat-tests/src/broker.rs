@@ -49,15 +49,17 @@ pub struct Setup {
     pub io: &'static str,
     pub shards: u32,
     pub overrides: Vec<(String, String)>,
+    /// As many descriptors the process may have, where not as many as the test.
+    pub descriptors: Option<u32>,
 }
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new() }
+        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new(), descriptors: None }
     }
 
     pub fn kafka() -> Setup {
-        Setup { peer: Peer::Kafka, io: "jvm", shards: 0, overrides: Vec::new() }
+        Setup { peer: Peer::Kafka, io: "jvm", shards: 0, overrides: Vec::new(), descriptors: None }
     }
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
@@ -243,6 +245,9 @@ impl Broker {
         set("klamm.io", self.setup.io);
         set("klamm.shards", &self.setup.shards.to_string());
         self.setup.overrides.iter().for_each(|(key, value)| set(key, value));
+        if let Some(descriptors) = self.setup.descriptors {
+            limit_descriptors(&mut command, descriptors);
+        }
         Ok(command)
     }
 
@@ -455,6 +460,19 @@ fn bare_klamm_command() -> Result<Command> {
         command.env_remove(name);
     });
     Ok(command)
+}
+
+fn limit_descriptors(command: &mut Command, descriptors: u32) {
+    let limit = libc::rlimit { rlim_cur: descriptors.into(), rlim_max: descriptors.into() };
+    let set = move || {
+        // SAFETY: the pointer is to a live `rlimit`; the call is one that may be made between fork and exec.
+        match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(set) };
 }
 
 fn kafka_command_with(properties: &Path) -> Command {

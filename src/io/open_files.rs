@@ -8,6 +8,7 @@
 //! Deliberately unknown here: whether a file was synced. A write that the kernel could not bring to the platter while the
 //! file was closed is told to the next who syncs it, as long as the kernel remembers the file at all (Linux 4.16).
 
+use super::descriptors;
 use super::disk::{Disk, File, Open};
 use arc_swap::ArcSwapOption;
 use std::collections::VecDeque;
@@ -63,10 +64,23 @@ impl OpenFiles {
         }
     }
 
-    /// Takes half of the process's descriptors: the other half is for connections. `None` is no limit.
-    pub fn share(&self, descriptors: Option<u64>) {
-        let half = descriptors.map_or(MOST_OPEN, |all| usize::try_from(all / 2).unwrap_or(MOST_OPEN));
-        self.limit.store(half.clamp(1, MOST_OPEN), Ordering::Relaxed);
+    /// So many may be open; `None` is no limit.
+    pub fn set_limit(&self, limit: Option<u64>) {
+        let limit = limit.map_or(MOST_OPEN, |limit| usize::try_from(limit).unwrap_or(MOST_OPEN));
+        self.limit.store(limit.clamp(1, MOST_OPEN), Ordering::Relaxed);
+    }
+
+    /// Opens something. Where the process has no descriptor left, all files go first that nobody holds.
+    pub fn make_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match open() {
+            Err(error) if descriptors::are_exhausted(&error) => {
+                let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+                self.close_beyond(0, &mut order);
+                drop(order);
+                open()
+            }
+            other => other,
+        }
     }
 
     pub fn count(&self) -> usize {
@@ -88,12 +102,11 @@ impl OpenFiles {
             order.retain(|(slot, _)| slot.strong_count() > 0);
         }
         order.push_back((Arc::downgrade(slot), now));
-        self.close_surplus(&mut order);
+        self.close_beyond(self.limit.load(Ordering::Relaxed), &mut order);
         opened
     }
 
-    fn close_surplus(&self, order: &mut VecDeque<(Weak<Slot>, u64)>) {
-        let limit = self.limit.load(Ordering::Relaxed);
+    fn close_beyond(&self, limit: usize, order: &mut VecDeque<(Weak<Slot>, u64)>) {
         // Each has one second chance at most; what is in use then is left over.
         for _ in 0..2 * order.len() {
             if self.count() <= limit {
@@ -300,11 +313,26 @@ mod tests {
     }
 
     #[test]
-    fn shares_of_the_descriptors() {
+    fn limits_are_within_reason() {
         let among = OpenFiles::new(1);
-        for (all, share) in [(Some(20_000), 10_000), (Some(1), 1), (None, MOST_OPEN), (Some(u64::MAX), MOST_OPEN)] {
-            among.share(all);
-            assert_eq!(among.limit.load(Ordering::Relaxed), share);
+        for (wanted, limit) in [(Some(10_000), 10_000), (Some(0), 1), (None, MOST_OPEN), (Some(u64::MAX), MOST_OPEN)] {
+            among.set_limit(wanted);
+            assert_eq!(among.limit.load(Ordering::Relaxed), limit);
         }
+    }
+
+    #[test]
+    fn files_that_nobody_holds_make_room_for_what_must_be_opened() {
+        let disk = SimulatedDisk::default();
+        let files = files(&disk, Path::new("/"), 9, 9);
+        let held: Vec<_> = files.iter().map(|file| file.get(&disk).unwrap()).take(2).collect();
+        let among = files[0].among;
+        let mut failures = [libc::EMFILE, libc::ENOENT].into_iter();
+        let failures = std::cell::RefCell::new(&mut failures);
+        let open = || failures.borrow_mut().next().map_or(Ok(()), |code| Err(io::Error::from_raw_os_error(code)));
+        let opened = among.make_room(open);
+        assert_eq!(opened.unwrap_err().kind(), ErrorKind::NotFound, "the second answer counts");
+        assert_eq!(among.count(), held.len());
+        assert!(among.make_room(open).is_ok());
     }
 }

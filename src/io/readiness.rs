@@ -84,7 +84,8 @@ impl Readiness {
     fn register(&mut self, stream: std::net::TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
         let peer = sockets::adopt(&stream)?;
         let descriptor = stream.as_raw_fd();
-        let key = self.streams.insert(stream);
+        // What is said of one that finds no place is the same as of one that went away.
+        let key = self.streams.insert(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
         let token = Token(key.0.to_u64() as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut SourceFd(&descriptor), token, interest) {

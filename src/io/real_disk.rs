@@ -5,6 +5,7 @@
 
 use super::clock;
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
+use super::open_files::OPEN_FILES;
 use crate::model::TimestampMs;
 use rustix::fs::FlockOperation;
 use std::collections::HashSet;
@@ -25,12 +26,12 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(how != Open::Read).create(how == Open::Create);
-        Ok(Arc::new(RealFile(options.open(path)?)))
+        Ok(Arc::new(RealFile(OPEN_FILES.make_room(|| options.open(path))?)))
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for entry in fs::read_dir(directory)? {
+        for entry in OPEN_FILES.make_room(|| fs::read_dir(directory))? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             // A file may vanish between its listing and the question for its kind, which few file systems need.
@@ -60,12 +61,12 @@ impl Disk for RealDisk {
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        fs::File::open(path)?.sync_all()
+        OPEN_FILES.make_room(|| fs::File::open(path))?.sync_all()
     }
 
     #[cfg(target_os = "linux")]
     fn sync_file_system(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(fs::File::open(path)?)?)
+        Ok(rustix::fs::syncfs(OPEN_FILES.make_room(|| fs::File::open(path))?)?)
     }
 
     #[cfg(not(target_os = "linux"))]

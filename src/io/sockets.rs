@@ -8,6 +8,7 @@ use std::os::fd::BorrowedFd;
 use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::io::descriptors::CONNECTIONS;
 use crate::io::disk::File;
 use crate::io::driver::ConnectionKey;
 use crate::stdx::slab::Slab;
@@ -23,8 +24,9 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    pub(super) fn insert(&mut self, stream: TcpStream) -> ConnectionKey {
-        ConnectionKey(self.streams.insert(stream))
+    /// `None` if there are as many as there may be; the stream is closed then.
+    pub(super) fn insert(&mut self, stream: TcpStream) -> Option<ConnectionKey> {
+        CONNECTIONS.take().then(|| ConnectionKey(self.streams.insert(stream)))
     }
 
     pub(super) fn get(&self, key: ConnectionKey) -> io::Result<&TcpStream> {
@@ -32,7 +34,7 @@ impl Streams {
     }
 
     pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<TcpStream> {
-        self.streams.remove(key.0)
+        self.streams.remove(key.0).inspect(|_| CONNECTIONS.give_back(1))
     }
 
     pub(super) fn receive(&self, key: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
@@ -81,6 +83,12 @@ impl Streams {
         let mut buffer = vec![0; length.min(COPY_STEP_BYTES)];
         let read = file.read_at(&mut buffer, position)?;
         self.send(key, &[IoSlice::new(&buffer[..read])], false)
+    }
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        CONNECTIONS.give_back(self.streams.len());
     }
 }
 

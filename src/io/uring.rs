@@ -315,8 +315,8 @@ impl Uring {
             let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(result) });
             if let Ok(peer) = sockets::adopt(&stream)
                 && (number as usize) < self.listeners.len()
+                && let Some(connection) = self.streams.insert(stream)
             {
-                let connection = self.streams.insert(stream);
                 self.arm_connection(connection);
                 out.push(Event::Accepted { listener: ListenerKey(number), connection, peer });
             }

@@ -1,12 +1,13 @@
 //! Many connections, and connections that only take.
 
 use crate::guard::{FLAT_BYTES, Guard};
-use compat_tests::broker::Broker;
+use compat_tests::broker::{Broker, Setup};
 use compat_tests::raw::{self, Batch, PATIENCE, Raw};
 use compat_tests::records::Bytes;
 use compat_tests::{Result, ensure};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::{BrokerId, FetchRequest};
+use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,38 @@ pub fn many_connections(broker: &mut Broker) -> Result<()> {
         ensure!(Instant::now() < deadline, "{} files stay open; before it were {files}", open_files(broker)?);
     }
     guard.check(broker)
+}
+
+/// Of the broker; its clients have more.
+const DESCRIPTORS: u32 = 256;
+
+/// More connections than the broker has descriptors, and all of them stay: it has enough left for the files of new topics,
+/// and whoever was there before is served.
+pub fn more_connections_than_descriptors(setup: &Setup) -> Result<Broker> {
+    let mut broker = Broker::start(&Setup { descriptors: Some(DESCRIPTORS), ..setup.clone() })?;
+    let mut guard = Guard::new(&mut broker)?;
+    let mut early = Raw::connect(broker.port())?;
+    early.create_topic("before", 50, &[])?;
+    let mut crowd = Vec::new();
+    for _ in 0..2 * DESCRIPTORS {
+        crowd.push(TcpStream::connect(("127.0.0.1", broker.port()))?);
+    }
+    for topic in ["first", "second"] {
+        early.create_topic(topic, 50, &[])?;
+        let found = early.produce(topic, Batch::of(&[b"hello"]).encode())?;
+        ensure!(found.error_code == 0, "{topic}: error {}", found.error_code);
+    }
+    guard.check(&mut broker)?;
+    let told = broker.log_text().matches("new ones are closed").count();
+    ensure!(told == 1, "one line says that there are too many, not {told}");
+    drop(crowd);
+    let deadline = Instant::now() + PATIENCE;
+    while Raw::connect(broker.port()).and_then(|mut raw| raw.api_versions()).is_err() {
+        ensure!(Instant::now() < deadline, "nobody is taken any more");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    guard.check(&mut broker)?;
+    Ok(broker)
 }
 
 fn open_files(broker: &Broker) -> Result<usize> {
