@@ -6,6 +6,7 @@
 
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use crate::model::TimestampMs;
+use crate::stdx::random::Random;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -25,7 +26,8 @@ pub enum Crash {
     Process,
     /// The power failed: all that was not synced is lost.
     Power,
-    /// The power failed while the disk was writing: of the sectors not synced, some arrived, as the seed decides.
+    /// The power failed while the disk was writing: of the sectors and of the lists of names not synced, some arrived, as
+    /// the seed decides.
     Torn { seed: u64 },
 }
 
@@ -37,8 +39,20 @@ pub struct SimulatedDisk {
     locks: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
+/// How often the disk fails by itself: one operation of so many; 0 is never.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Failures {
+    pub writes_one_in: u64,
+    pub syncs_one_in: u64,
+    pub reads_one_in: u64,
+    /// One of so many ranges is not in the page cache.
+    pub cold_one_in: u64,
+}
+
 #[derive(Default)]
 struct Faults {
+    failures: Failures,
+    dice: Option<Random>,
     /// Bytes that may still be written before the disk is full.
     space_left: Option<u64>,
     fail_writes: bool,
@@ -114,6 +128,30 @@ impl SimulatedDisk {
         held(&self.faults).time = time;
     }
 
+    /// From now on the disk fails by itself, as the seed decides.
+    pub fn set_failures(&self, failures: Failures, seed: u64) {
+        let mut faults = held(&self.faults);
+        (faults.failures, faults.dice) = (failures, Some(Random::new(seed)));
+    }
+
+    /// Turns one bit of a file, in memory and on the platter.
+    pub fn flip_bit(&self, path: &Path, position: usize, bit: u8) {
+        let Ok((directory, name)) = self.parent(path) else { return };
+        let node = held(&directory.0).live.get(&name).cloned();
+        let Some(Node::File(content)) = node else { return };
+        let images = &mut *held(&content.0);
+        for image in [&mut images.live, &mut images.durable] {
+            if let Some(byte) = image.get_mut(position) {
+                *byte ^= 1 << (bit & 7);
+            }
+        }
+    }
+
+    /// A copy that shares nothing with this disk and has no faults.
+    pub fn copy(&self) -> SimulatedDisk {
+        SimulatedDisk { root: self.root.copy(), ..SimulatedDisk::default() }
+    }
+
     pub fn fail_writes(&self, fail: bool) {
         held(&self.faults).fail_writes = fail;
     }
@@ -172,6 +210,32 @@ impl SimulatedDisk {
 }
 
 impl Faults {
+    /// Whether it is this operation that fails, of which one in so many does.
+    fn strikes(&mut self, one_in: u64) -> bool {
+        one_in > 0 && self.dice.as_mut().is_some_and(|dice| dice.chance(one_in))
+    }
+
+    fn check_write(&mut self) -> io::Result<()> {
+        if self.fail_writes || self.strikes(self.failures.writes_one_in) {
+            return Err(io::Error::other("the simulated disk fails to write"));
+        }
+        Ok(())
+    }
+
+    fn check_sync(&mut self) -> io::Result<()> {
+        if self.fail_syncs || self.strikes(self.failures.syncs_one_in) {
+            return Err(io::Error::other("the simulated disk fails to sync"));
+        }
+        Ok(())
+    }
+
+    fn check_read(&mut self) -> io::Result<()> {
+        if self.strikes(self.failures.reads_one_in) {
+            return Err(io::Error::other("the simulated disk fails to read"));
+        }
+        Ok(())
+    }
+
     fn check(&mut self, path: &Path) -> io::Result<()> {
         self.operations += 1;
         match &mut self.operations_left {
@@ -206,6 +270,23 @@ fn next_random(state: &mut u64) -> u64 {
 }
 
 impl Directory {
+    fn copy(&self) -> Arc<Directory> {
+        let names = held(&self.0);
+        let copy = |(name, node): (&String, &Node)| {
+            let node = match node {
+                Node::File(content) => {
+                    let images = held(&content.0);
+                    let (live, durable) = (images.live.clone(), images.durable.clone());
+                    Node::File(Arc::new(Content(Mutex::new(Images { live, durable, modified: images.modified }))))
+                }
+                Node::Directory(directory) => Node::Directory(directory.copy()),
+            };
+            (name.clone(), node)
+        };
+        let live: BTreeMap<_, _> = names.live.iter().map(copy).collect();
+        Arc::new(Directory(Mutex::new(Names { durable: live.clone(), live })))
+    }
+
     fn sync(&self) {
         let mut names = held(&self.0);
         names.durable = names.live.clone();
@@ -222,6 +303,10 @@ impl Directory {
 
     fn crash(&self, random: &mut Option<u64>) {
         let mut names = held(&self.0);
+        // What was done to the names may have arrived without having been synced.
+        if random.as_mut().is_some_and(|state| next_random(state).is_multiple_of(4)) {
+            names.durable = names.live.clone();
+        }
         names.live = names.durable.clone();
         for node in names.live.values() {
             match node {
@@ -330,9 +415,7 @@ impl Disk for SimulatedDisk {
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         held(&self.faults).check(path)?;
-        if held(&self.faults).fail_syncs {
-            return Err(io::Error::other("the simulated disk fails to sync"));
-        }
+        held(&self.faults).check_sync()?;
         let directory = self.directory(path)?;
         let mut names = held(&directory.0);
         names.durable = names.live.clone();
@@ -340,9 +423,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn sync_file_system(&self, _: &Path) -> io::Result<()> {
-        if held(&self.faults).fail_syncs {
-            return Err(io::Error::other("the simulated disk fails to sync"));
-        }
+        held(&self.faults).check_sync()?;
         self.root.sync();
         Ok(())
     }
@@ -383,6 +464,7 @@ impl SimulatedFile {
 
 impl File for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        held(&self.faults).check_read()?;
         let images = held(&self.content.0);
         let rest = usize::try_from(position).ok().and_then(|at| images.live.get(at..)).unwrap_or_default();
         let read = rest.len().min(buffer.len());
@@ -403,9 +485,7 @@ impl File for SimulatedFile {
             let mut faults = held(&self.faults);
             faults.writes += 1;
             images.modified = faults.time;
-            if faults.fail_writes {
-                return Err(io::Error::other("the simulated disk fails to write"));
-            }
+            faults.check_write()?;
             let grown = (at + slice.len()).saturating_sub(images.live.len()) as u64;
             // A full disk takes what fits, as a real one may.
             let fits = faults.space_left.map_or(slice.len(), |left| slice.len().min(left as usize));
@@ -445,14 +525,11 @@ impl File for SimulatedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let fail = {
+        {
             let mut faults = held(&self.faults);
             faults.check(&self.path)?;
             faults.syncs += 1;
-            faults.fail_syncs
-        };
-        if fail {
-            return Err(io::Error::other("the simulated disk fails to sync"));
+            faults.check_sync()?;
         }
         let images = &mut *held(&self.content.0);
         images.durable.clone_from(&images.live);
@@ -460,7 +537,9 @@ impl File for SimulatedFile {
     }
 
     fn is_resident(&self, _: u64, _: u64) -> bool {
-        true
+        let mut faults = held(&self.faults);
+        let cold_one_in = faults.failures.cold_one_in;
+        !faults.strikes(cold_one_in)
     }
 
     fn descriptor(&self) -> Option<RawFd> {
