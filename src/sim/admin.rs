@@ -30,7 +30,7 @@ pub(super) const CREATE_TOPICS: i16 = 7;
 const DELETE_TOPICS: i16 = 6;
 const CREATE_PARTITIONS: i16 = 3;
 const DELETE_RECORDS: i16 = 2;
-const ALTER_CONFIGS: i16 = 1;
+pub(super) const ALTER_CONFIGS: i16 = 1;
 const DESCRIBE_CONFIGS: i16 = 4;
 const ALTER_LOG_DIRS: i16 = 2;
 const METADATA: i16 = 12;
@@ -88,6 +88,16 @@ pub(super) fn creatable(name: &str, partitions: i32, configs: &[(String, String)
         .with_configs(configs.iter().map(config).collect())
 }
 
+/// A config of a topic to be set.
+pub(super) fn alteration(topic: &str, config: &str, value: &str) -> IncrementalAlterConfigsRequest {
+    let config = AlterableConfig::default().with_name(text(config)).with_value(Some(text(value)));
+    let resource = AlterConfigsResource::default()
+        .with_resource_type(TOPIC_RESOURCE)
+        .with_resource_name(text(topic))
+        .with_configs(vec![config]);
+    IncrementalAlterConfigsRequest::default().with_resources(vec![resource])
+}
+
 impl Admin {
     pub(super) fn new(number: usize, admins: usize, may_move: bool) -> Admin {
         let fates = (0..TOPICS_OF_ITS_OWN).map(|n| (format!("of-admin-{number}-{n}"), Fate::Absent)).collect();
@@ -100,7 +110,7 @@ impl Admin {
     }
 
     fn ask(&mut self, scene: &mut Scene<'_>) {
-        self.due = scene.in_ms(scene.random.below(400));
+        self.due = scene.some_time(0, 400);
         let topic = scene.random.below(scene.topics.len() as u64) as usize;
         let is_mine = topic % self.admins == self.number;
         self.asked = match scene.random.below(10) {
@@ -161,12 +171,7 @@ impl Admin {
 
     fn alter(&mut self, scene: &mut Scene<'_>, topic: usize) -> Option<Asked> {
         let value = (1_000_000 + scene.random.below(1000)).to_string();
-        let config = AlterableConfig::default().with_name(text(CONFIG)).with_value(Some(text(&value)));
-        let resource = AlterConfigsResource::default()
-            .with_resource_type(TOPIC_RESOURCE)
-            .with_resource_name(text(&scene.topics[topic].plan.name))
-            .with_configs(vec![config]);
-        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        let request = alteration(&scene.topics[topic].plan.name, CONFIG, &value);
         self.wire.post(scene, ALTER_CONFIGS, &request).map(|_| Asked::Alter(topic, value))
     }
 

@@ -74,7 +74,7 @@ impl ClassicMember {
     }
 
     fn ask(&mut self, scene: &mut Scene<'_>) {
-        self.due = scene.in_ms(HEARTBEAT_MS / 2 + scene.random.below(HEARTBEAT_MS));
+        self.due = scene.some_time(HEARTBEAT_MS / 2, HEARTBEAT_MS);
         // A leader that sees more partitions than it has divided joins again, as real ones do.
         let is_stale = self.divided.as_ref().is_some_and(|divided| *divided != scene.partitions_of(&self.plan.topics));
         if is_stale {
@@ -244,7 +244,7 @@ impl ClassicMember {
             Asked::Leave => {
                 decode::<LeaveGroupRequest>(scene, LEAVE, body);
                 self.id.clear();
-                self.due = scene.in_ms(scene.random.below(AWAY_MS));
+                self.due = scene.some_time(0, AWAY_MS);
             }
         }
     }

@@ -11,7 +11,9 @@ use crate::io::disk::Disk;
 use crate::io::driver::Driver;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
-use crate::model::{Instant, Offset, TimestampMs};
+#[cfg(test)]
+use crate::model::Offset;
+use crate::model::{Instant, TimestampMs};
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
@@ -26,7 +28,7 @@ use crate::shard::mailbox::Mailbox;
 
 /// Where the simulated broker listens.
 pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
-/// How far the clock moves in a step.
+/// How far the clock moves in a step, and in a turn while it stops.
 const STEP: Duration = Duration::from_micros(200);
 
 thread_local! {
@@ -75,6 +77,7 @@ pub(super) struct Cluster {
     pub(super) disk: SimulatedDisk,
     config: Config,
     running: Option<Running>,
+    #[cfg(test)]
     pub(super) steps: u64,
 }
 
@@ -86,8 +89,14 @@ impl Cluster {
         let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: settings };
         let (config, _) = Config::load(&layers).unwrap();
         COUNT.set(0);
-        let mut cluster =
-            Cluster { world: World::new(seed), disk: SimulatedDisk::default(), config, running: None, steps: 0 };
+        let mut cluster = Cluster {
+            world: World::new(seed),
+            disk: SimulatedDisk::default(),
+            config,
+            running: None,
+            #[cfg(test)]
+            steps: 0,
+        };
         cluster.restart();
         cluster
     }
@@ -248,6 +257,11 @@ impl Cluster {
         }
         drop(running);
         self.world.cut_all();
+    }
+
+    /// A start that did not succeed leaves no process.
+    pub(super) fn forget_process(&mut self) {
+        self.running = None;
     }
 
     /// What the last process showed, whatever has become of it.

@@ -73,7 +73,7 @@ impl ConsumerMember {
     }
 
     fn ask(&mut self, scene: &mut Scene<'_>) {
-        self.due = scene.in_ms(HEARTBEAT_MS / 2 + scene.random.below(HEARTBEAT_MS));
+        self.due = scene.some_time(HEARTBEAT_MS / 2, HEARTBEAT_MS);
         let choice = scene.random.below(if scene.is_resting { 8 } else { 40 });
         let is_in = self.epoch > 0;
         let asked = if !self.has_found {
@@ -210,7 +210,7 @@ impl ConsumerMember {
             Asked::Leave => {
                 decode::<ConsumerGroupHeartbeatRequest>(scene, HEARTBEAT, body);
                 self.lives += 1;
-                self.due = scene.in_ms(scene.random.below(AWAY_MS));
+                self.due = scene.some_time(0, AWAY_MS);
             }
         }
     }

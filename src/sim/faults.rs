@@ -14,6 +14,7 @@ use crate::io::disk::Disk;
 use crate::io::simulated::Weather;
 use crate::io::simulated_disk::{Crash, Failures};
 use crate::model::Instant;
+use crate::replication::partition::Partition;
 use crate::stdx::random::Random;
 
 /// One step in so many, for the kinds that strike by the step.
@@ -37,6 +38,8 @@ struct Left {
     key: Key,
     object: Object,
     is_of_groups: bool,
+    /// Every write was synced before anybody was told.
+    is_synced: bool,
     may_lose: bool,
     recovery_point: i64,
     high_watermark: i64,
@@ -201,14 +204,13 @@ impl Run {
     pub(super) fn end(&mut self, how: Option<Crash>) {
         self.note(|| how.map_or("it is stopped".into(), |crash| format!("it ends: {crash:?}")));
         let has_lost_power = how.is_some_and(|crash| crash != Crash::Process);
-        if let Some(view) = self.cluster.view_of_the_dying() {
+        if let Some(view) = self.cluster.last_view() {
             for partition in view.partitions() {
                 self.remember(partition, has_lost_power);
             }
         } else if has_lost_power {
             // It had not even started: what it had not synced while it recovered is lost with the rest.
-            let synced = self.plan.is_synced;
-            self.faults.left.values_mut().for_each(|left| left.may_lose |= !left.is_synced(synced));
+            self.faults.left.values_mut().for_each(|left| left.may_lose |= !left.is_synced);
         }
         self.drop_cleaner();
         match how {
@@ -221,14 +223,15 @@ impl Run {
         self.faults.due = Some(self.cluster.world.now() + wait);
     }
 
-    fn remember(&mut self, partition: &crate::replication::partition::Partition, has_lost_power: bool) {
-        let key: Key = (uuid::Uuid::from_bytes(partition.topic_id.to_bytes()), partition.index.0);
+    fn remember(&mut self, partition: &Partition, has_lost_power: bool) {
+        let key: Key = key(partition);
         let is_synced = self.plan.is_synced
             || self.plan.topics.iter().any(|topic| topic.is_synced && *topic.name == *partition.topic);
         let left = Left {
             key,
             object: object(partition),
             is_of_groups: &*partition.topic == "__consumer_offsets",
+            is_synced,
             may_lose: has_lost_power && !is_synced,
             recovery_point: partition.log.recovery_point().0,
             high_watermark: partition.high_watermark().0,
@@ -268,7 +271,7 @@ impl Run {
         let Some(view) = self.cluster.view() else { return };
         let mut has_lost_groups = false;
         for partition in view.partitions().filter(|partition| !partition.log.is_offline()) {
-            let key: Key = (uuid::Uuid::from_bytes(partition.topic_id.to_bytes()), partition.index.0);
+            let key: Key = key(partition);
             let Some(left) = self.faults.left.remove(&key) else { continue };
             let end = partition.log.log_end_offset().0;
             let least = if left.may_lose { left.recovery_point } else { left.high_watermark };
@@ -327,10 +330,8 @@ impl Run {
     }
 }
 
-impl Left {
-    fn is_synced(&self, all_are: bool) -> bool {
-        all_are
-    }
+fn key(partition: &Partition) -> Key {
+    (uuid::Uuid::from_bytes(partition.topic_id.0), partition.index.0)
 }
 
 fn derived_files(disk: &dyn Disk, directory: &Path, found: &mut Vec<(PathBuf, u64)>) {

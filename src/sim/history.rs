@@ -40,7 +40,7 @@ pub(super) struct History {
     pub(super) step: u64,
     pub(super) now: Instant,
     /// Whether lines are kept.
-    pub(super) keeps: bool,
+    keeps: bool,
     hash: Fnv,
     lines: Vec<Line>,
 }
@@ -67,6 +67,10 @@ impl Hasher for Fnv {
 }
 
 impl History {
+    pub(super) fn new(keeps: bool) -> History {
+        History { keeps, ..History::default() }
+    }
+
     pub(super) fn hash(&self) -> u64 {
         self.hash.finish()
     }

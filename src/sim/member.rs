@@ -16,7 +16,7 @@ use crate::model::ErrorCode;
 
 const COMMIT: i16 = 9;
 const FETCH: i16 = 7;
-const FIND: i16 = 4;
+pub(super) const FIND: i16 = 4;
 
 /// One of a group.
 pub(super) trait Member: Actor {

@@ -109,6 +109,8 @@ pub(super) struct Plan {
     pub(super) has_two_directories: bool,
     /// All topics of the broker, its own included, sync every write.
     pub(super) is_synced: bool,
+    /// Of `__consumer_offsets`.
+    pub(super) group_segment_bytes: u64,
     /// The mean time of a step.
     pub(super) tempo_us: u64,
 }
@@ -156,6 +158,7 @@ impl Plan {
             admins: random.below(3) as usize,
             has_two_directories,
             is_synced,
+            group_segment_bytes: 2000 + random.below(50_000),
             tempo_us: [30, 200, 1000][random.below(3) as usize],
             topics,
         }
@@ -192,7 +195,6 @@ fn overrides(is_synced: bool, has_two_directories: bool, random: &mut Random) ->
     let mut settings: Vec<(&str, String)> = vec![
         ("offsets.topic.num.partitions", (1 + random.below(3)).to_string()),
         ("offsets.topic.replication.factor", "1".into()),
-        ("offsets.topic.segment.bytes", (5000 + random.below(50_000)).to_string()),
         ("group.initial.rebalance.delay.ms", random.below(300).to_string()),
         ("group.min.session.timeout.ms", "100".into()),
         ("group.consumer.min.session.timeout.ms", "100".into()),

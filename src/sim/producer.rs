@@ -19,6 +19,8 @@ const INIT_PRODUCER_ID: i16 = 4;
 /// Nobody waits longer for an answer than this.
 const PATIENCE_MS: u64 = 15_000;
 const BACKOFF_MS: u64 = 50;
+/// Of values: less than a segment in any case.
+const MAX_BATCH_BYTES: u64 = 1600;
 const NO_IDENTITY: (i64, i16) = (-1, -1);
 
 struct Batch {
@@ -29,6 +31,8 @@ struct Batch {
     /// The request that it is in.
     request: Option<i32>,
     timestamp: i64,
+    /// How often the broker had started when it was made.
+    starts: u64,
 }
 
 /// What one partition is sent.
@@ -129,7 +133,10 @@ impl Producer {
                 lane.batches[at].request = None;
                 if at == 0 {
                     self.must_renew = true;
-                    if !scene.oracle.records(key).has_lost() {
+                    // As Kafka's, a broker that starts remembers of each producer the last batch.
+                    let records = scene.oracle.records(key);
+                    let is_forgotten = self.plan.max_in_flight > 1 && records.starts() > lane.batches[at].starts;
+                    if !records.has_lost() && !is_forgotten {
                         let text = format!("producer {} was told {error}", self.number);
                         scene.violated::<()>("a producer's sequence is remembered", &[object], text);
                     }
@@ -170,13 +177,16 @@ impl Producer {
         let manner = Manner { is_idempotent: self.plan.is_idempotent, is_ordered: self.plan.max_in_flight == 1 };
         let records = scene.oracle.records((topic.id, partition));
         records.is_compacted = is_compacted;
+        let starts = records.starts();
         for (number, key) in numbers.clone().zip(&keys) {
             records.made(manner, Id { producer: self.number, number }, *key);
         }
         let sequence = lane.next_sequence;
         lane.next_sequence += count as i32;
-        let padding = scene.random.below(if scene.random.chance(8) { 3000 } else { 300 }) as usize;
-        lane.batches.push_back(Batch { numbers, keys, padding, sequence, request: None, timestamp: scene.wall.0 });
+        let most = if scene.random.chance(8) { MAX_BATCH_BYTES } else { MAX_BATCH_BYTES / 6 };
+        let padding = (scene.random.below(most) / count) as usize;
+        let timestamp = scene.wall.0;
+        lane.batches.push_back(Batch { numbers, keys, padding, sequence, request: None, timestamp, starts });
     }
 
     fn send(&mut self, scene: &mut Scene<'_>) {
@@ -252,7 +262,8 @@ fn encode(batch: &Batch, producer: u32, (producer_id, producer_epoch): (i64, i16
         producer_epoch,
         timestamp_type: TimestampType::Creation,
         offset: at as i64,
-        sequence: if producer_id < 0 { -1 } else { batch.sequence + at as i32 },
+        // The crate begins a new batch where these do not count up, also where there is no sequence.
+        sequence: at as i32 + if producer_id < 0 { -1 } else { batch.sequence },
         timestamp: batch.timestamp,
         key: batch.keys[at].map(|key| Bytes::copy_from_slice(&[key])),
         value: Some(Bytes::from(format!("{producer}:{number}:{}", "x".repeat(batch.padding)))),

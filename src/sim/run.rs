@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka_protocol::messages::CreateTopicsRequest;
+use kafka_protocol::messages::{CreateTopicsRequest, FindCoordinatorRequest};
 use kafka_protocol::protocol::Request;
 
-use super::admin::{Admin, CREATE_TOPICS, creatable};
+use super::admin::{ALTER_CONFIGS, Admin, CREATE_TOPICS, alteration, creatable};
 use super::classic_member::ClassicMember;
 use super::cluster::Cluster;
 use super::consumer::Consumer;
@@ -21,11 +21,13 @@ use super::invariants::Invariants;
 use super::member::{self, Member};
 use super::oracle::Oracle;
 use super::oracle::groups::{Owned, Ownership};
+use super::oracle::records::Records;
 use super::plan::{Kind, Kinds, Plan};
 use super::producer::Producer;
-use super::scene::{Actor, Known, Scene};
+use super::scene::{Actor, Known, Scene, text};
 use super::wire::{Got, Wire, decode};
 use crate::io::simulated_disk::Crash;
+use crate::model::ErrorCode;
 use crate::replication::cleaning::{Cleaner, Speed};
 use crate::stdx::random::Random;
 use crate::storage::cleaner::Pace;
@@ -81,8 +83,8 @@ const STEPS_PER_SPEND: u64 = 4;
 /// Now and then nothing happens for a while.
 const IDLE_ONE_IN: u64 = 100;
 const MAX_IDLE_MS: u64 = 200;
-/// Numbers of the readers at rest.
-const COLLECTORS: u32 = 1000;
+/// The number of the reader at rest.
+const READER: u32 = 1000;
 
 pub(super) struct Run {
     pub(super) plan: Plan,
@@ -120,7 +122,7 @@ impl Run {
         plan.kinds = plan.kinds.without(attempt.without);
         let overrides: Vec<_> = plan.overrides.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let cluster = Cluster::start(attempt.seed, plan.shards, &overrides);
-        let history = History { keeps: attempt.keeps_history, ..History::default() };
+        let history = History::new(attempt.keeps_history);
         let (random, faults) = (Random::new(attempt.seed), Faults::new(&plan, attempt.seed));
         let mut run = Run {
             cluster,
@@ -183,6 +185,9 @@ impl Run {
             self.oracle.name_topic(created.topic_id, &plan.name);
             self.topics.push(Known { id: created.topic_id, partitions: plan.partitions, plan });
         }
+        if !self.plan.groups.is_empty() {
+            self.set_up_groups();
+        }
         let numbered = |plans: usize| 0..plans as u32;
         for (number, plan) in numbered(self.plan.producers.len()).zip(self.plan.producers.clone()) {
             self.others.push(Box::new(Producer::new(number, plan)));
@@ -203,6 +208,23 @@ impl Run {
                 self.members.push(member);
             }
         }
+    }
+
+    /// The topic of the groups is there, with segments that are small enough to be many.
+    fn set_up_groups(&mut self) {
+        let keys = vec![text("any")];
+        let request = FindCoordinatorRequest::default().with_key_type(0).with_coordinator_keys(keys);
+        for _ in 0..ANSWER_ROUNDS {
+            let found = self.ask(member::FIND, &request).map(|response| response.coordinators[0].error_code);
+            if found != Some(ErrorCode::CoordinatorNotAvailable.code()) {
+                break;
+            }
+        }
+        let bytes = self.plan.group_segment_bytes.to_string();
+        let request = alteration("__consumer_offsets", "internal.segment.bytes", &bytes);
+        let response = self.ask(ALTER_CONFIGS, &request);
+        let code = response.map(|response| response.responses[0].error_code);
+        assert_eq!(code, Some(0), "the groups' topic is there");
     }
 
     // ---- Steps ------------------------------------------------------------------------------------------------------
@@ -323,12 +345,9 @@ impl Run {
         self.tell_who_does_not_settle();
     }
 
-    fn is_settled(&mut self) -> bool {
-        let (others, members) = (std::mem::take(&mut self.others), std::mem::take(&mut self.members));
-        let scene = self.scene();
-        let are_settled = others.iter().all(|actor| actor.is_settled(&scene))
-            && members.iter().all(|member| member.is_settled(&scene));
-        (self.others, self.members) = (others, members);
+    fn is_settled(&self) -> bool {
+        let are_settled = self.others.iter().all(|actor| actor.is_settled(&self.topics))
+            && self.members.iter().all(|member| member.is_settled(&self.topics));
         are_settled && self.plan.groups.iter().all(|group| self.settled_group(&group.name).is_ok())
     }
 
@@ -358,13 +377,11 @@ impl Run {
                 self.oracle.violate("a group settles", &[Object::Group(group)], why);
             }
         }
-        let others = std::mem::take(&mut self.others);
-        let scene = self.scene();
-        let names: Vec<_> = others.iter().filter(|one| !one.is_settled(&scene)).map(|one| one.name()).collect();
-        self.others = others;
+        let waiting = self.others.iter().filter(|one| !one.is_settled(&self.topics));
+        let names: Vec<_> = waiting.map(|one| one.name()).collect();
         if !names.is_empty() {
-            let objects: Vec<_> =
-                self.topics.iter().flat_map(|t| (0..t.partitions).map(|p| Object::Partition(t.plan.name.clone(), p))).collect();
+            let objects = self.topics.iter().flat_map(|known| (0..known.partitions).map(|p| known.object(p)));
+            let objects: Vec<_> = objects.collect();
             self.oracle.violate("everybody is answered at rest", &objects, format!("{names:?}"));
         }
     }
@@ -403,16 +420,17 @@ impl Run {
 
     fn read_topic(&mut self, topic: usize) {
         let version = 4 + self.random.below(14) as i16;
-        let mut reader = Consumer::collector(COLLECTORS, topic, version);
+        let mut reader = Consumer::of_everything(READER, topic, version);
         for _ in 0..ANSWER_ROUNDS {
             if self.is_over() {
                 return;
             }
             let partitions = self.topics[topic].partitions;
-            if let Some(collected) = reader.collected(partitions) {
+            if let Some(everything) = reader.everything(partitions) {
                 let id = self.topics[topic].id;
-                for (partition, (start, end, records)) in &collected.found {
-                    self.oracle.judge((id, *partition), |known| known.read_whole(*start, *end, records));
+                for (partition, found) in everything {
+                    let judge = |known: &mut Records| known.read_whole(found.start, found.end, &found.records);
+                    self.oracle.judge((id, *partition), judge);
                 }
                 return;
             }
@@ -425,7 +443,7 @@ impl Run {
     fn look_at_offsets(&mut self) {
         let groups: Vec<_> = self.plan.groups.iter().map(|group| group.name.clone()).collect();
         for group in groups {
-            let slots = self.oracle.offsets.get(&group).map(|offsets| offsets.slots()).unwrap_or_default();
+            let slots = self.oracle.offsets(&group).slots();
             for slot in slots {
                 self.look_at_offset(&group, &slot);
                 if self.is_over() {
@@ -437,16 +455,18 @@ impl Run {
 
     fn look_at_offset(&mut self, group: &str, slot: &(String, i32)) {
         let mut wire = Wire::default();
-        let mut known = None;
+        let mut before = None;
         for _ in 0..ANSWER_ROUNDS {
             match wire.poll(&mut self.scene()) {
                 Got::Answer(_, body) => {
-                    if member::looked(&mut self.scene(), group, slot, known.flatten(), body) {
+                    let is_told =
+                        before.is_some_and(|before| member::looked(&mut self.scene(), group, slot, before, body));
+                    if is_told {
                         return;
                     }
                 }
                 _ if wire.is_waiting() => {}
-                _ => known = member::look(&mut self.scene(), &mut wire, group, slot),
+                _ => before = member::look(&mut self.scene(), &mut wire, group, slot),
             }
             self.round();
             if self.is_over() {
@@ -462,7 +482,7 @@ impl Run {
         let Some(replayed) = self.cluster.replayed() else {
             return self.oracle.violate("the metadata can be replayed", &[Object::Broker], String::new());
         };
-        if let Some(difference) = super::invariants::difference(&view.image, &replayed) {
+        if let Some(difference) = super::invariants::difference(&view.image, &replayed.image) {
             self.oracle.violate("a replay gives the same metadata", &[Object::Broker], difference);
         }
     }
@@ -524,7 +544,7 @@ impl Actor for Nobody {
         &mut self.0
     }
 
-    fn is_settled(&self, _: &Scene<'_>) -> bool {
+    fn is_settled(&self, _: &[Known]) -> bool {
         true
     }
 
@@ -541,6 +561,11 @@ impl Member for Nobody {
     fn standing(&self) -> Option<(String, i32, Owned)> {
         None
     }
+}
+
+/// How many steps a seed's run has before it comes to rest.
+pub fn planned_steps(seed: u64) -> u64 {
+    Plan::new(seed).steps
 }
 
 /// For whoever looks at what a seed means.

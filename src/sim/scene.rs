@@ -51,6 +51,12 @@ impl Scene<'_> {
         self.now + std::time::Duration::from_millis(ms)
     }
 
+    /// At some time from `least` on, within `spread`.
+    pub(super) fn some_time(&mut self, least_ms: u64, spread_ms: u64) -> Instant {
+        let ms = least_ms + self.random.below(spread_ms);
+        self.in_ms(ms)
+    }
+
     pub(super) fn topic_of(&self, id: Uuid) -> Option<&Known> {
         self.topics.iter().find(|topic| topic.id == id)
     }

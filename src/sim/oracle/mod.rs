@@ -4,8 +4,6 @@
 pub(super) mod groups;
 pub(super) mod offsets;
 pub(super) mod records;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 

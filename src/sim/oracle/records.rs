@@ -44,6 +44,8 @@ pub(in crate::sim) struct Records {
     promised_end: i64,
     /// Something that had been written was lost: producers may find the broker behind them.
     has_lost: bool,
+    /// How often the broker has started with this log.
+    starts: u64,
     /// Records that their producer sent again as somebody new.
     may_repeat: BTreeSet<Id>,
 }
@@ -71,6 +73,10 @@ impl Records {
 
     pub(in crate::sim) fn has_lost(&self) -> bool {
         self.has_lost
+    }
+
+    pub(in crate::sim) fn starts(&self) -> u64 {
+        self.starts
     }
 
     pub(in crate::sim) fn promised_end(&self) -> i64 {
@@ -137,6 +143,7 @@ impl Records {
     /// The broker is back with a log up to `end`. What must be there is at least `least`, and everything promised unless it
     /// `may_lose`.
     pub(in crate::sim) fn recovered(&mut self, end: i64, least: i64, may_lose: bool) -> Result<(), Wrong> {
+        self.starts += 1;
         let needed = if may_lose { least } else { least.max(self.promised_end) };
         if end < needed {
             return wrong("a start finds what was promised", format!("the log ends at {end}, not at {needed}"));
