@@ -135,6 +135,18 @@ impl World {
         state.now = state.now + by;
     }
 
+    /// What is under way to clients is lost with the machine, as far as they have not received it.
+    pub fn lose_answers(&self) {
+        let mut state = self.state();
+        let keys: Vec<_> = state.links.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(link) = state.links.get_mut(key) {
+                link.to_client.chunks.clear();
+                link.to_client.size_bytes = 0;
+            }
+        }
+    }
+
     /// The machine that the drivers ran on is gone: nobody listens, every connection has ended.
     pub fn cut_all(&self) {
         let mut state = self.state();

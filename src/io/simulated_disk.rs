@@ -52,7 +52,9 @@ pub struct Failures {
 #[derive(Default)]
 struct Faults {
     failures: Failures,
-    dice: Option<Random>,
+    seed: u64,
+    /// Of each path its own: threads that open several logs at once do not take each other's.
+    dice: BTreeMap<PathBuf, Random>,
     /// Bytes that may still be written before the disk is full.
     space_left: Option<u64>,
     fail_writes: bool,
@@ -131,7 +133,8 @@ impl SimulatedDisk {
     /// From now on the disk fails by itself, as the seed decides.
     pub fn set_failures(&self, failures: Failures, seed: u64) {
         let mut faults = held(&self.faults);
-        (faults.failures, faults.dice) = (failures, Some(Random::new(seed)));
+        (faults.failures, faults.seed) = (failures, seed);
+        faults.dice.clear();
     }
 
     /// Turns one bit of a file, in memory and on the platter.
@@ -211,26 +214,33 @@ impl SimulatedDisk {
 
 impl Faults {
     /// Whether it is this operation that fails, of which one in so many does.
-    fn strikes(&mut self, one_in: u64) -> bool {
-        one_in > 0 && self.dice.as_mut().is_some_and(|dice| dice.chance(one_in))
+    fn strikes(&mut self, path: &Path, one_in: u64) -> bool {
+        if one_in == 0 {
+            return false;
+        }
+        let seed = path.as_os_str().as_encoded_bytes().iter().fold(self.seed, |seed, byte| {
+            (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        let dice = self.dice.entry(path.to_path_buf()).or_insert_with(|| Random::new(seed));
+        dice.chance(one_in)
     }
 
-    fn check_write(&mut self) -> io::Result<()> {
-        if self.fail_writes || self.strikes(self.failures.writes_one_in) {
+    fn check_write(&mut self, path: &Path) -> io::Result<()> {
+        if self.fail_writes || self.strikes(path, self.failures.writes_one_in) {
             return Err(io::Error::other("the simulated disk fails to write"));
         }
         Ok(())
     }
 
-    fn check_sync(&mut self) -> io::Result<()> {
-        if self.fail_syncs || self.strikes(self.failures.syncs_one_in) {
+    fn check_sync(&mut self, path: &Path) -> io::Result<()> {
+        if self.fail_syncs || self.strikes(path, self.failures.syncs_one_in) {
             return Err(io::Error::other("the simulated disk fails to sync"));
         }
         Ok(())
     }
 
-    fn check_read(&mut self) -> io::Result<()> {
-        if self.strikes(self.failures.reads_one_in) {
+    fn check_read(&mut self, path: &Path) -> io::Result<()> {
+        if self.strikes(path, self.failures.reads_one_in) {
             return Err(io::Error::other("the simulated disk fails to read"));
         }
         Ok(())
@@ -415,15 +425,15 @@ impl Disk for SimulatedDisk {
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         held(&self.faults).check(path)?;
-        held(&self.faults).check_sync()?;
+        held(&self.faults).check_sync(path)?;
         let directory = self.directory(path)?;
         let mut names = held(&directory.0);
         names.durable = names.live.clone();
         Ok(())
     }
 
-    fn sync_file_system(&self, _: &Path) -> io::Result<()> {
-        held(&self.faults).check_sync()?;
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        held(&self.faults).check_sync(path)?;
         self.root.sync();
         Ok(())
     }
@@ -464,7 +474,7 @@ impl SimulatedFile {
 
 impl File for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        held(&self.faults).check_read()?;
+        held(&self.faults).check_read(&self.path)?;
         let images = held(&self.content.0);
         let rest = usize::try_from(position).ok().and_then(|at| images.live.get(at..)).unwrap_or_default();
         let read = rest.len().min(buffer.len());
@@ -485,7 +495,7 @@ impl File for SimulatedFile {
             let mut faults = held(&self.faults);
             faults.writes += 1;
             images.modified = faults.time;
-            faults.check_write()?;
+            faults.check_write(&self.path)?;
             let grown = (at + slice.len()).saturating_sub(images.live.len()) as u64;
             // A full disk takes what fits, as a real one may.
             let fits = faults.space_left.map_or(slice.len(), |left| slice.len().min(left as usize));
@@ -529,7 +539,7 @@ impl File for SimulatedFile {
             let mut faults = held(&self.faults);
             faults.check(&self.path)?;
             faults.syncs += 1;
-            faults.check_sync()?;
+            faults.check_sync(&self.path)?;
         }
         let images = &mut *held(&self.content.0);
         images.durable.clone_from(&images.live);
@@ -539,7 +549,7 @@ impl File for SimulatedFile {
     fn is_resident(&self, _: u64, _: u64) -> bool {
         let mut faults = held(&self.faults);
         let cold_one_in = faults.failures.cold_one_in;
-        !faults.strikes(cold_one_in)
+        !faults.strikes(&self.path, cold_one_in)
     }
 
     fn descriptor(&self) -> Option<RawFd> {

@@ -220,7 +220,8 @@ impl Hosting {
                     let (slots, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
                     let progress = Progress::new(directory, wanted.len(), now);
                     let logs = directory.open_logs(&wanted, threads, now, &|| progress.note(wall()));
-                    slots.into_iter().zip(logs)
+                    let opened = logs.into_iter().map(|log| log.and_then(|log| sync_recovered(log, now)));
+                    slots.into_iter().zip(opened).collect::<Vec<_>>()
                 })
             };
             let running: Vec<_> = self.directories.iter().zip(wanted).map(open_in).collect();
@@ -529,6 +530,17 @@ fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
 
 /// Opens the log of a partition that is new here. What lies there of an earlier topic of that name, which could not be
 /// opened when the topic was deleted, is set aside.
+/// Nobody knows whether all that a start has found is on the platter, and from here on it counts as committed: where the
+/// topic asks for a sync of so much, there is one first. Blocks.
+fn sync_recovered(log: Log, now: TimestampMs) -> Result<Log, Error> {
+    if log.wants_sync(now) {
+        let flush = log.flush()?;
+        flush.run().inspect_err(|failure| log.fail_sync(&failure.to_string()))?;
+        log.flushed(&flush, now);
+    }
+    Ok(log)
+}
+
 fn open_new(
     directory: &LogDirectory,
     topic: &Topic,

@@ -71,6 +71,8 @@ pub(super) struct Admin {
     wire: Wire,
     asked: Option<Asked>,
     fates: BTreeMap<String, Fate>,
+    /// Requests that were lost on their way or on the way back: they may still come, at any time, once.
+    ghosts: Vec<Asked>,
     /// The config of each topic as it was set, `None` where a request had no clear answer.
     configs: BTreeMap<usize, Option<String>>,
     due: Instant,
@@ -101,8 +103,8 @@ pub(super) fn alteration(topic: &str, config: &str, value: &str) -> IncrementalA
 impl Admin {
     pub(super) fn new(number: usize, admins: usize, may_move: bool) -> Admin {
         let fates = (0..TOPICS_OF_ITS_OWN).map(|n| (format!("of-admin-{number}-{n}"), Fate::Absent)).collect();
-        let (wire, configs) = (Wire::default(), BTreeMap::new());
-        Admin { number, admins, may_move, wire, asked: None, fates, configs, due: Instant(0) }
+        let (wire, ghosts, configs) = (Wire::default(), Vec::new(), BTreeMap::new());
+        Admin { number, admins, may_move, wire, asked: None, fates, ghosts, configs, due: Instant(0) }
     }
 
     fn note(&self, scene: &mut Scene<'_>, name: &str, what: impl FnOnce() -> String) {
@@ -207,11 +209,18 @@ impl Admin {
 
     /// Whoever has asked something that was not answered cannot know what became of it.
     fn lose(&mut self) {
-        match self.asked.take() {
-            Some(Asked::Create(name) | Asked::Delete(name)) => drop(self.fates.insert(name, Fate::Unknown)),
-            Some(Asked::Alter(topic, _)) => drop(self.configs.insert(topic, None)),
-            _ => {}
+        let Some(asked) = self.asked.take() else { return };
+        match &asked {
+            Asked::Create(name) | Asked::Delete(name) => drop(self.fates.insert(name.clone(), Fate::Unknown)),
+            Asked::Alter(topic, _) => drop(self.configs.insert(*topic, None)),
+            _ => return,
         }
+        self.ghosts.push(asked);
+    }
+
+    /// Whether a lost request explains what is shown.
+    fn is_ghost(&self, is_it: impl Fn(&Asked) -> bool) -> bool {
+        self.ghosts.iter().any(is_it)
     }
 
     fn take_in(&mut self, scene: &mut Scene<'_>, body: Bytes) {
@@ -244,7 +253,7 @@ impl Admin {
         let fate = self.fates.get(&name).copied();
         let next = match ErrorCode::from_code(topic.error_code) {
             Some(ErrorCode::None) => Fate::There(topic.topic_id),
-            Some(ErrorCode::TopicAlreadyExists) if fate == Some(Fate::Absent) => {
+            Some(ErrorCode::TopicAlreadyExists) if fate == Some(Fate::Absent) && !self.may_come(&name) => {
                 scene.violated::<()>("a deleted topic is gone", &[Object::Topic(name.clone())], String::new());
                 Fate::Unknown
             }
@@ -259,7 +268,7 @@ impl Admin {
         let code = response.responses.first().map_or(-1, |topic| topic.error_code);
         let next = match ErrorCode::from_code(code) {
             Some(ErrorCode::None) => Fate::Absent,
-            Some(ErrorCode::UnknownTopicOrPartition) => {
+            Some(ErrorCode::UnknownTopicOrPartition) if !self.may_go(&name) => {
                 scene.violated::<()>("a topic stays until it is deleted", &[Object::Topic(name.clone())], String::new());
                 Fate::Unknown
             }
@@ -269,6 +278,14 @@ impl Admin {
         self.fates.insert(name, next);
     }
 
+    fn may_come(&self, name: &str) -> bool {
+        self.is_ghost(|asked| matches!(asked, Asked::Create(other) if other == name))
+    }
+
+    fn may_go(&self, name: &str) -> bool {
+        self.is_ghost(|asked| matches!(asked, Asked::Delete(other) if other == name))
+    }
+
     fn look(&mut self, scene: &mut Scene<'_>, name: &str, fate: Fate, (code, id): (i16, Uuid)) {
         let found = match ErrorCode::from_code(code) {
             Some(ErrorCode::None) => Fate::There(id),
@@ -276,7 +293,11 @@ impl Admin {
             _ => return,
         };
         self.note(scene, name, || format!("looks: {found:?}"));
-        if fate != Fate::Unknown && fate != found {
+        let is_explained = match found {
+            Fate::Absent => self.may_go(name),
+            _ => self.may_come(name) && (fate == Fate::Absent || self.may_go(name)),
+        };
+        if fate != Fate::Unknown && fate != found && !is_explained {
             let text = format!("{fate:?} was told, {found:?} is shown");
             scene.violated::<()>("the metadata show what was told", &[Object::Topic(name.to_string())], text);
         }
@@ -294,7 +315,10 @@ impl Admin {
         let found = response.results.first().and_then(|result| result.configs.first()).and_then(|c| c.value.clone());
         let found = found.map(|value| value.to_string());
         match self.configs.get(&topic) {
-            Some(Some(told)) if found.as_ref() != Some(told) => {
+            Some(Some(told))
+                if found.as_ref() != Some(told)
+                    && !self.is_ghost(|asked| matches!(asked, Asked::Alter(at, value) if *at == topic && found.as_ref() == Some(value))) =>
+            {
                 let object = Object::Topic(scene.topics[topic].plan.name.clone());
                 scene.violated::<()>("a config that was set is shown", &[object], format!("{told}, {found:?} is shown"));
             }

@@ -211,7 +211,7 @@ impl ClassicMember {
     fn lose(&mut self, scene: &Scene<'_>, error: ErrorCode) {
         match error {
             ErrorCode::None => return,
-            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => self.id.clear(),
+            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::GroupIdNotFound => self.id.clear(),
             ErrorCode::NotCoordinator | ErrorCode::CoordinatorNotAvailable => self.has_found = false,
             _ => {}
         }

@@ -294,6 +294,9 @@ impl Cluster {
     pub(super) fn crash(&mut self, crash: Crash) {
         self.running = None;
         self.world.cut_all();
+        if crash != Crash::Process {
+            self.world.lose_answers();
+        }
         self.disk.crash(crash);
     }
 }

@@ -183,7 +183,7 @@ impl ConsumerMember {
         self.due = scene.in_ms(BACKOFF_MS);
         self.says_all = true;
         match error {
-            ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch => {
+            ErrorCode::UnknownMemberId | ErrorCode::FencedMemberEpoch | ErrorCode::GroupIdNotFound => {
                 self.let_go(scene);
                 self.lives += 1;
             }

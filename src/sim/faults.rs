@@ -60,6 +60,8 @@ pub(super) struct Faults {
     /// Who has no turn, and until when.
     stalled: Option<(u64, Instant)>,
     left: BTreeMap<Key, Left>,
+    /// How far the wall clock was set back in all.
+    wall_lag_ms: i64,
 }
 
 impl Faults {
@@ -74,6 +76,7 @@ impl Faults {
             full_until: None,
             stalled: None,
             left: BTreeMap::new(),
+            wall_lag_ms: 0,
         }
     }
 
@@ -167,6 +170,7 @@ impl Run {
             // Mostly it drifts.
             let by = if self.faults.random.chance(10) { by } else { by / 100_000 };
             self.note(|| format!("the wall clock is set by {by} ms"));
+            self.faults.wall_lag_ms -= by.min(0);
             self.cluster.world.skew_wall(by);
         }
         if self.faults.strikes(Kind::Pauses, PAUSE_ONE_IN) {
@@ -317,6 +321,8 @@ impl Run {
         self.cluster.disk.set_failures(Failures::default(), 0);
         self.cluster.disk.limit_space(None);
         self.cluster.world.set_weather(Weather { whole_one_in: 1, ..Weather::default() });
+        // What was stamped ahead of time, such as when a group was assigned its partitions, must not be waited for.
+        self.cluster.world.skew_wall(self.faults.wall_lag_ms);
         let has_offline = self.cluster.view().is_none_or(|view| view.partitions().any(|p| p.log.is_offline()));
         if self.cluster.is_running() && (has_offline || self.faults.random.chance(4)) {
             self.end(Some(Crash::Process));

@@ -43,6 +43,7 @@ pub(super) fn error(scene: &mut Scene<'_>, group: &str, asked: impl Fn() -> Stri
         error,
         None | MemberIdRequired
             | UnknownMemberId
+            | GroupIdNotFound
             | IllegalGeneration
             | RebalanceInProgress
             | NotCoordinator

@@ -174,7 +174,7 @@ impl Producer {
         lane.made += count;
         let is_compacted = topic.plan.is_compacted;
         let keys: Vec<_> = numbers.clone().map(|_| is_compacted.then(|| scene.random.below(8) as u8)).collect();
-        let manner = Manner { is_idempotent: self.plan.is_idempotent, is_ordered: self.plan.max_in_flight == 1 };
+        let manner = Manner { is_idempotent: self.plan.is_idempotent, is_ordered: self.plan.max_in_flight == 1 && self.plan.acks != 0 };
         let records = scene.oracle.records((topic.id, partition));
         records.is_compacted = is_compacted;
         let starts = records.starts();
