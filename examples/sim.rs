@@ -90,7 +90,7 @@ fn run_one(arguments: &Arguments, seed: u64) -> ExitCode {
         println!("{}", run::describe(seed));
     }
     let keeps_history = !arguments.is_quiet;
-    let attempt = Attempt { seed, steps: arguments.steps, without: arguments.without, keeps_history };
+    let attempt = Attempt { steps: arguments.steps, without: arguments.without, keeps_history, ..Attempt::of(seed) };
     let outcome = run::run(&attempt);
     let Some(failure) = &outcome.failure else {
         println!("{}", summary(seed, &outcome));

@@ -47,6 +47,10 @@ pub struct Failures {
     pub reads_one_in: u64,
     /// One of so many ranges is not in the page cache.
     pub cold_one_in: u64,
+    /// One of so many syncs of a file says that it is done and has not been.
+    pub forgotten_syncs_one_in: u64,
+    /// One of so many writes likewise: zeros are in its place.
+    pub forgotten_writes_one_in: u64,
 }
 
 #[derive(Default)]
@@ -503,7 +507,10 @@ impl File for SimulatedFile {
             if images.live.len() < at + fits {
                 images.live.resize(at + fits, 0);
             }
-            images.live[at..at + fits].copy_from_slice(&slice[..fits]);
+            let one_in = faults.failures.forgotten_writes_one_in;
+            if !faults.strikes(&self.path, one_in) {
+                images.live[at..at + fits].copy_from_slice(&slice[..fits]);
+            }
             if let Some(left) = &mut faults.space_left {
                 *left = left.saturating_sub(grown);
             }
@@ -540,6 +547,10 @@ impl File for SimulatedFile {
             faults.check(&self.path)?;
             faults.syncs += 1;
             faults.check_sync(&self.path)?;
+            let one_in = faults.failures.forgotten_syncs_one_in;
+            if faults.strikes(&self.path, one_in) {
+                return Ok(());
+            }
         }
         let images = &mut *held(&self.content.0);
         images.durable.clone_from(&images.live);

@@ -9,7 +9,7 @@ use super::history::Object;
 use super::invariants::object;
 use super::oracle::Key;
 use super::plan::{Kind, Kinds, Plan};
-use super::run::Run;
+use super::run::{Attempt, Planted, Run};
 use crate::io::disk::Disk;
 use crate::io::simulated::Weather;
 use crate::io::simulated_disk::{Crash, Failures};
@@ -27,7 +27,16 @@ const PAUSE_ONE_IN: u64 = 4000;
 const STALL_ONE_IN: u64 = 500;
 const WEATHER_ONE_IN: u64 = 300;
 /// One operation in so many, for the disk's own failures.
-const FAILURES: Failures = Failures { writes_one_in: 8000, syncs_one_in: 1500, reads_one_in: 8000, cold_one_in: 3 };
+const FAILURES: Failures = Failures {
+    writes_one_in: 8000,
+    syncs_one_in: 1500,
+    reads_one_in: 8000,
+    cold_one_in: 3,
+    forgotten_syncs_one_in: 0,
+    forgotten_writes_one_in: 0,
+};
+/// Of what no disk may do, where a test wants to see it found.
+const PLANTED_ONE_IN: u64 = 20;
 /// Operations of a start after which it is crashed.
 const MAX_RECOVERY_OPERATIONS: u64 = 200;
 /// Files that a start makes anew, or whose bits do not matter, when they are damaged.
@@ -51,6 +60,7 @@ pub(super) struct Faults {
     kinds: Kinds,
     random: Random,
     seed: u64,
+    planted: Option<Planted>,
     pub(super) counts: BTreeMap<Kind, u64>,
     /// How many processes there have been.
     pub(super) lives: u64,
@@ -65,11 +75,13 @@ pub(super) struct Faults {
 }
 
 impl Faults {
-    pub(super) fn new(plan: &Plan, seed: u64) -> Faults {
+    pub(super) fn new(plan: &Plan, attempt: &Attempt) -> Faults {
+        let Attempt { seed, planted, .. } = *attempt;
         Faults {
             kinds: plan.kinds,
             random: Random::new(seed ^ 0x4641_554c),
             seed,
+            planted,
             counts: BTreeMap::new(),
             lives: 0,
             due: None,
@@ -88,6 +100,8 @@ impl Faults {
             syncs_one_in: one_in(Kind::SyncErrors, FAILURES.syncs_one_in),
             reads_one_in: one_in(Kind::ReadErrors, FAILURES.reads_one_in),
             cold_one_in: one_in(Kind::ColdPages, FAILURES.cold_one_in),
+            forgotten_syncs_one_in: if self.planted == Some(Planted::ForgottenSyncs) { PLANTED_ONE_IN } else { 0 },
+            forgotten_writes_one_in: if self.planted == Some(Planted::ForgottenWrites) { PLANTED_ONE_IN } else { 0 },
         };
         cluster.disk.set_failures(failures, self.seed);
         self.change_weather(cluster);

@@ -122,6 +122,12 @@ pub(super) const REBALANCE_MS: u64 = 20_000;
 pub(super) const HEARTBEAT_MS: u64 = 300;
 const MIN_STEPS: u64 = 4000;
 
+/// The kinds of faults of a seed.
+#[cfg(test)]
+pub(super) fn kinds_of(seed: u64) -> Kinds {
+    Plan::new(seed).kinds
+}
+
 impl Plan {
     pub(super) fn new(seed: u64) -> Plan {
         let mut random = Random::new(seed ^ 0x504c_414e);

@@ -42,11 +42,20 @@ pub struct Attempt {
     pub without: Kinds,
     /// Whether the history is wanted.
     pub keeps_history: bool,
+    /// What the machine does wrong that no machine may.
+    pub planted: Option<Planted>,
+}
+
+/// A fault that must be found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Planted {
+    ForgottenSyncs,
+    ForgottenWrites,
 }
 
 impl Attempt {
     pub fn of(seed: u64) -> Attempt {
-        Attempt { seed, steps: None, without: Kinds::default(), keeps_history: false }
+        Attempt { seed, steps: None, without: Kinds::default(), keeps_history: false, planted: None }
     }
 }
 
@@ -123,7 +132,7 @@ impl Run {
         let overrides: Vec<_> = plan.overrides.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let cluster = Cluster::start(attempt.seed, plan.shards, &overrides);
         let history = History::new(attempt.keeps_history);
-        let (random, faults) = (Random::new(attempt.seed), Faults::new(&plan, attempt.seed));
+        let (random, faults) = (Random::new(attempt.seed), Faults::new(&plan, attempt));
         let mut run = Run {
             cluster,
             random,

@@ -4,6 +4,8 @@
 pub(super) mod groups;
 pub(super) mod offsets;
 pub(super) mod records;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
