@@ -244,7 +244,10 @@ fn report(seed: u64) {
     };
     println!("seed {seed} fails: {how}");
     let step = if step == u64::MAX { run::planned_steps(seed) } else { step };
-    let small = shrink::shrink(&attempt, step, |attempt| try_alone(attempt).map(|(step, _)| step));
+    // It must fail in the same way.
+    let rule = |how: &str| how.split(':').next().unwrap_or_default().to_string();
+    let fails = |attempt: &Attempt| try_alone(attempt).filter(|(_, other)| rule(other) == rule(&how)).map(|(step, _)| step);
+    let small = shrink::shrink(&attempt, step, fails);
     let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| !small.without.has(**kind)).collect();
     println!("  small: {}", shrink::command(&small));
     println!("  kinds of faults left: {kinds:?}");

@@ -257,7 +257,10 @@ impl Admin {
                 scene.violated::<()>("a deleted topic is gone", &[Object::Topic(name.clone())], String::new());
                 Fate::Unknown
             }
-            _ => Fate::Unknown,
+            _ => {
+                self.ghosts.push(Asked::Create(name.clone()));
+                Fate::Unknown
+            }
         };
         self.note(scene, &name, || format!("creation -> {} {next:?}", topic.error_code));
         self.fates.insert(name, next);
@@ -272,7 +275,10 @@ impl Admin {
                 scene.violated::<()>("a topic stays until it is deleted", &[Object::Topic(name.clone())], String::new());
                 Fate::Unknown
             }
-            _ => Fate::Unknown,
+            _ => {
+                self.ghosts.push(Asked::Delete(name.clone()));
+                Fate::Unknown
+            }
         };
         self.note(scene, &name, || format!("deletion -> {code} {next:?}"));
         self.fates.insert(name, next);
@@ -307,6 +313,9 @@ impl Admin {
     fn altered(&mut self, scene: &mut Scene<'_>, topic: usize, value: String, body: Bytes) {
         let Some(response) = decode::<IncrementalAlterConfigsRequest>(scene, ALTER_CONFIGS, body) else { return };
         let is_done = response.responses.first().is_some_and(|resource| resource.error_code == 0);
+        if !is_done {
+            self.ghosts.push(Asked::Alter(topic, value.clone()));
+        }
         self.configs.insert(topic, is_done.then_some(value));
     }
 

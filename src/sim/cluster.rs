@@ -236,6 +236,12 @@ impl Cluster {
         self.running.as_ref().is_some_and(|running| running.controller.fatal().is_some())
     }
 
+    /// Whether a log directory is away until the next start.
+    pub(super) fn has_failed_directory(&self) -> bool {
+        let directories = self.running.as_ref().map(|running| running.controller.directories());
+        directories.is_some_and(|directories| directories.iter().any(|directory| directory.is_offline()))
+    }
+
     /// The broker stops in order, as on SIGTERM.
     pub(super) fn stop(&mut self) {
         let Some(mut running) = self.running.take() else { return };

@@ -49,6 +49,7 @@ struct Left {
     is_of_groups: bool,
     /// Every write was synced before anybody was told.
     is_synced: bool,
+    has_lost_power: bool,
     may_lose: bool,
     recovery_point: i64,
     high_watermark: i64,
@@ -222,13 +223,14 @@ impl Run {
     pub(super) fn end(&mut self, how: Option<Crash>) {
         self.note(|| how.map_or("it is stopped".into(), |crash| format!("it ends: {crash:?}")));
         let has_lost_power = how.is_some_and(|crash| crash != Crash::Process);
-        if let Some(view) = self.cluster.last_view() {
-            for partition in view.partitions() {
-                self.remember(partition, has_lost_power);
+        if has_lost_power {
+            // Of those that it had not even opened: what was not synced while it recovered is lost with the rest.
+            for left in self.faults.left.values_mut() {
+                (left.has_lost_power, left.may_lose) = (true, left.may_lose || !left.is_synced);
             }
-        } else if has_lost_power {
-            // It had not even started: what it had not synced while it recovered is lost with the rest.
-            self.faults.left.values_mut().for_each(|left| left.may_lose |= !left.is_synced);
+        }
+        if let Some(view) = self.cluster.last_view() {
+            view.partitions().for_each(|partition| self.remember(partition, has_lost_power));
         }
         self.drop_cleaner();
         match how {
@@ -250,6 +252,7 @@ impl Run {
             object: object(partition),
             is_of_groups: &*partition.topic == "__consumer_offsets",
             is_synced,
+            has_lost_power,
             may_lose: has_lost_power && !is_synced,
             recovery_point: partition.log.recovery_point().0,
             high_watermark: partition.high_watermark().0,
@@ -280,12 +283,14 @@ impl Run {
             return self.end(Some(crash));
         }
         self.note(|| "it has started".into());
-        self.judge_start();
         self.open_cleaner();
     }
 
-    /// Whether the logs are what they must be.
-    fn judge_start(&mut self) {
+    /// Whether the logs that are open again are what they must be. One that found no room is opened later.
+    pub(super) fn judge_start(&mut self) {
+        if self.faults.left.is_empty() {
+            return;
+        }
         let Some(view) = self.cluster.view() else { return };
         let mut has_lost_groups = false;
         for partition in view.partitions().filter(|partition| !partition.log.is_offline()) {
@@ -302,8 +307,8 @@ impl Run {
                 self.oracle.violate("a start finds what was promised", &[left.object.clone()], text);
             }
             if !left.is_of_groups {
-                self.oracle.judge(left.key, |records| records.recovered(end, least, left.may_lose));
-                if end < left.end {
+                self.oracle.judge(left.key, |records| records.recovered(end, least, left.may_lose, left.has_lost_power));
+                if end < left.end || left.has_lost_power {
                     self.oracle.records(left.key).note_loss();
                 }
             }
@@ -337,7 +342,7 @@ impl Run {
         self.cluster.world.set_weather(Weather { whole_one_in: 1, ..Weather::default() });
         // What was stamped ahead of time, such as when a group was assigned its partitions, must not be waited for.
         self.cluster.world.skew_wall(self.faults.wall_lag_ms);
-        let has_offline = self.cluster.view().is_none_or(|view| view.partitions().any(|p| p.log.is_offline()));
+        let has_offline = self.cluster.has_failed_directory();
         if self.cluster.is_running() && (has_offline || self.faults.random.chance(4)) {
             self.end(Some(Crash::Process));
         }

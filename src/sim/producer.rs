@@ -133,9 +133,11 @@ impl Producer {
                 lane.batches[at].request = None;
                 if at == 0 {
                     self.must_renew = true;
-                    // As Kafka's, a broker that starts remembers of each producer the last batch.
+                    // As Kafka's, a broker that starts remembers of each producer the last batch; ours also where a log
+                    // has moved to another directory.
                     let records = scene.oracle.records(key);
-                    let is_forgotten = self.plan.max_in_flight > 1 && records.starts() > lane.batches[at].starts;
+                    let may_forget = scene.may_move || records.starts() > lane.batches[at].starts;
+                    let is_forgotten = self.plan.max_in_flight > 1 && may_forget;
                     if !records.has_lost() && !is_forgotten {
                         let text = format!("producer {} was told {error}", self.number);
                         scene.violated::<()>("a producer's sequence is remembered", &[object], text);

@@ -178,6 +178,7 @@ impl Run {
             oracle: &mut self.oracle,
             history: &mut self.history,
             topics: &mut self.topics,
+            may_move: self.plan.has_two_directories && self.plan.admins > 0,
             is_resting: self.is_resting,
         }
     }
@@ -307,6 +308,7 @@ impl Run {
 
     /// What must hold at any time.
     fn check(&mut self) {
+        self.judge_start();
         if let Some(view) = self.cluster.view() {
             self.invariants.check(&view, &mut self.oracle);
         }

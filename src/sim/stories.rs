@@ -249,7 +249,8 @@ fn what_a_start_has_found_is_synced_before_it_is_shown() {
     let partition = (0..2).find(is_in_other).expect("each directory has one");
     let mut client = Client::connect(&cluster.borrow());
     cluster.borrow().disk.fail_syncs(true);
-    let request = produce_request(partition, &batch(0, 0, 1, 0), -1);
+    let records = batch(0, 0, 1, 0);
+    let request = produce_request(partition, &records, -1);
     let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &request);
     assert_eq!(produce_answer(&answer).0, ErrorCode::KafkaStorageError.code());
     cluster.borrow_mut().crash(Crash::Process);

@@ -46,6 +46,11 @@ impl Ownership {
         owned: &Owned,
         (now, until): (Instant, Instant),
     ) -> Result<(), Wrong> {
+        // Whoever hears too late that it has something has nothing.
+        if until <= now {
+            self.claims.remove(member);
+            return Ok(());
+        }
         for (other, claim) in self.claims.iter().filter(|(other, claim)| *other != member && claim.until > now) {
             if let Some((topic, partition)) = claim.owned.intersection(owned).next() {
                 let until = claim.until.0 as f64 / 1e9;

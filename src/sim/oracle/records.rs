@@ -149,14 +149,21 @@ impl Records {
     }
 
     /// The broker is back with a log up to `end`. What must be there is at least `least`, and everything promised unless it
-    /// `may_lose`.
-    pub(in crate::sim) fn recovered(&mut self, end: i64, least: i64, may_lose: bool) -> Result<(), Wrong> {
+    /// `may_lose`. A loss of power may also leave holes in what was not promised: later segments may have reached the
+    /// platter, and earlier ones not.
+    pub(in crate::sim) fn recovered(
+        &mut self,
+        end: i64,
+        least: i64,
+        may_lose: bool,
+        has_lost_power: bool,
+    ) -> Result<(), Wrong> {
         self.starts += 1;
         let needed = if may_lose { least } else { least.max(self.promised_end) };
         if end < needed {
             return wrong("a start finds what was promised", format!("the log ends at {end}, not at {needed}"));
         }
-        if may_lose && least < end {
+        if has_lost_power && least < end {
             self.holes.push(least..end);
         }
         if end < self.promised_end {

@@ -45,7 +45,7 @@ fn what_is_right_is_not_blamed() {
         let mut records = acknowledged(manner);
         assert_eq!(records.fetched(1, 3, &[seen(1, 1), seen(2, 2)]), Ok(()));
         assert_eq!(whole(&mut records, &[seen(0, 0), seen(1, 1), seen(2, 2)]), Ok(()));
-        assert_eq!(records.recovered(3, 3, false), Ok(()));
+        assert_eq!(records.recovered(3, 3, false, false), Ok(()));
         assert_eq!(records.out_of_range(4), Ok(()));
     }
     // A plain producer's repetition.
@@ -56,15 +56,15 @@ fn what_is_right_is_not_blamed() {
 fn a_lost_record_is_seen() {
     is_seen(whole(&mut acknowledged(PLAIN), &[seen(0, 0), seen(1, 1)]), "what was acknowledged is there");
     is_seen(whole(&mut acknowledged(PLAIN), &[]), "what was acknowledged is there");
-    is_seen(acknowledged(PLAIN).recovered(2, 0, false), "a start finds what was promised");
-    is_seen(acknowledged(PLAIN).recovered(2, 3, true), "a start finds what was promised");
+    is_seen(acknowledged(PLAIN).recovered(2, 0, false, false), "a start finds what was promised");
+    is_seen(acknowledged(PLAIN).recovered(2, 3, true, true), "a start finds what was promised");
     is_seen(acknowledged(PLAIN).out_of_range(2), "what nobody deleted is in range");
 }
 
 #[test]
 fn what_may_be_lost_is_not_missed() {
     let mut records = acknowledged(PLAIN);
-    assert_eq!(records.recovered(1, 1, true), Ok(()));
+    assert_eq!(records.recovered(1, 1, true, true), Ok(()));
     assert_eq!(whole(&mut records, &[seen(0, 0)]), Ok(()));
     // Its offset is free again.
     records.made(PLAIN, id(0, 3), None);
