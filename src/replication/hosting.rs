@@ -318,7 +318,9 @@ impl Hosting {
                     let log_config = self.log_config(&view.image, &config);
                     let log = at
                         .ok_or(Error::Offline)
-                        .and_then(|at| open_new(&self.directories[at], topic, described, log_config, now, random));
+                        .and_then(|at| open_new(&self.directories[at], topic, described, log_config, now, random))
+                        // One that found no room at the start is opened here, with all that it holds.
+                        .and_then(|log| sync_recovered(log, now));
                     self.preferred.remove(&(topic.name.to_string(), described.index));
                     self.lead(topic, described, log, &config)
                 }

@@ -1,6 +1,7 @@
 //! A consumer of all partitions of a topic, with or without a fetch session, and the reader of everything at rest.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -83,11 +84,21 @@ impl Consumer {
         Consumer { found: Some(BTreeMap::new()), ..Consumer::new(number, plan) }
     }
 
-    /// What a reader of everything has found, once it has read up to the end of every partition.
-    pub(super) fn everything(&self, partitions: i32) -> Option<&BTreeMap<i32, Found>> {
+    /// What a reader of everything has found, once it has read up to the end of every partition; `is_hole` says whether
+    /// nothing need be there between two offsets.
+    pub(super) fn everything(
+        &self,
+        partitions: i32,
+        is_hole: impl Fn(i32, Range<i64>) -> bool,
+    ) -> Option<&BTreeMap<i32, Found>> {
         let found = self.found.as_ref()?;
         let is_whole = |partition: i32| {
-            found.get(&partition).is_some_and(|found| self.positions.get(&partition) == Some(&found.end))
+            let position = self.positions.get(&partition).copied().filter(|position| *position != UNKNOWN);
+            let at_end = |(found, position): (&Found, i64)| {
+                let is_at = position == found.end || is_hole(partition, position..found.end);
+                found.end != UNKNOWN && is_at
+            };
+            found.get(&partition).zip(position).is_some_and(at_end)
         };
         (0..partitions).all(is_whole).then_some(found)
     }
@@ -164,6 +175,8 @@ impl Consumer {
         let answered = response.topics.first().and_then(|topic| topic.partitions.first());
         match answered.map(|answered| (answered.error_code, answered.offset)) {
             Some((0, start)) => {
+                let (object, number) = (self.topic(scene).object(partition), self.number);
+                scene.history.note(|| object, || format!("consumer {number}: it begins at {start}"));
                 self.positions.insert(partition, start);
                 if let Some(found) = &mut self.found {
                     found.insert(partition, Found { start, end: UNKNOWN, records: Vec::new() });
@@ -297,11 +310,8 @@ impl Actor for Consumer {
         &mut self.wire
     }
 
-    fn is_settled(&self, topics: &[Known]) -> bool {
-        match self.found {
-            Some(_) => self.everything(topics[self.plan.topic].partitions).is_some(),
-            None => self.asked == Asked::Nothing,
-        }
+    fn is_settled(&self, _: &[Known]) -> bool {
+        self.asked == Asked::Nothing
     }
 
     fn name(&self) -> String {

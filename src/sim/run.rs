@@ -437,8 +437,9 @@ impl Run {
                 return;
             }
             let partitions = self.topics[topic].partitions;
-            if let Some(everything) = reader.everything(partitions) {
-                let id = self.topics[topic].id;
+            let id = self.topics[topic].id;
+            let is_hole = |partition, span| self.oracle.is_hole((id, partition), span);
+            if let Some(everything) = reader.everything(partitions, is_hole) {
                 for (partition, found) in everything {
                     let judge = |known: &mut Records| known.read_whole(found.start, found.end, &found.records);
                     self.oracle.judge((id, *partition), judge);
@@ -448,7 +449,10 @@ impl Run {
             reader.act(&mut self.scene());
             self.round();
         }
-        self.oracle.violate("everything can be read at rest", &[], self.topics[topic].plan.name.clone());
+        let known = &self.topics[topic];
+        let objects: Vec<_> = (0..known.partitions).map(|partition| known.object(partition)).collect();
+        let name = known.plan.name.clone();
+        self.oracle.violate("everything can be read at rest", &objects, name);
     }
 
     fn look_at_offsets(&mut self) {

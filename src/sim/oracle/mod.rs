@@ -61,6 +61,10 @@ impl Oracle {
         self.records.entry(key).or_default()
     }
 
+    pub(super) fn is_hole(&self, key: Key, span: std::ops::Range<i64>) -> bool {
+        self.records.get(&key).is_some_and(|records| records.is_hole(span))
+    }
+
     pub(super) fn offsets(&mut self, group: &str) -> &mut Offsets {
         self.offsets.entry(group.to_string()).or_default()
     }

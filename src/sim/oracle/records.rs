@@ -135,7 +135,8 @@ impl Records {
         Ok(())
     }
 
-    fn is_hole(&self, missing: Range<i64>) -> bool {
+    /// Whether a loss of power may have taken out all of this.
+    pub(in crate::sim) fn is_hole(&self, missing: Range<i64>) -> bool {
         missing.clone().all(|offset| self.holes.iter().any(|hole| hole.contains(&offset)))
     }
 
