@@ -42,6 +42,8 @@ pub(super) struct Found {
     pub(super) start: i64,
     pub(super) end: i64,
     pub(super) records: Vec<Seen>,
+    /// The last fetch brought nothing.
+    is_stuck: bool,
 }
 
 /// See the module.
@@ -95,7 +97,7 @@ impl Consumer {
         let is_whole = |partition: i32| {
             let position = self.positions.get(&partition).copied().filter(|position| *position != UNKNOWN);
             let at_end = |(found, position): (&Found, i64)| {
-                let is_at = position == found.end || is_hole(partition, position..found.end);
+                let is_at = position == found.end || (found.is_stuck && is_hole(partition, position..found.end));
                 found.end != UNKNOWN && is_at
             };
             found.get(&partition).zip(position).is_some_and(at_end)
@@ -142,6 +144,7 @@ impl Consumer {
         self.in_session.extend(news.iter().copied());
         self.requested = self.positions.clone();
         let max_bytes = [200, 5000, 100_000][scene.random.below(3) as usize];
+        let max_bytes = if self.found.is_some() { 1 << 24 } else { max_bytes };
         let partition = |(partition, offset): &(i32, i64)| {
             let wanted = FetchPartition::default().with_partition(*partition).with_fetch_offset(*offset);
             wanted.with_partition_max_bytes(max_bytes)
@@ -179,7 +182,7 @@ impl Consumer {
                 scene.history.note(|| object, || format!("consumer {number}: it begins at {start}"));
                 self.positions.insert(partition, start);
                 if let Some(found) = &mut self.found {
-                    found.insert(partition, Found { start, end: UNKNOWN, records: Vec::new() });
+                    found.insert(partition, Found { start, end: UNKNOWN, records: Vec::new(), is_stuck: false });
                 }
             }
             Some(_) => self.due = scene.in_ms(BACKOFF_MS),
@@ -222,6 +225,10 @@ impl Consumer {
         let known = self.topic(scene);
         let (key, object) = ((known.id, partition), known.object(partition));
         let is_added = partition >= known.plan.partitions;
+        if data.error_code != 0 {
+            let object = object.clone();
+            scene.history.note(|| object, || format!("consumer {}: error {}", self.number, data.error_code));
+        }
         match ErrorCode::from_code(data.error_code) {
             Some(ErrorCode::None) => {}
             Some(ErrorCode::OffsetOutOfRange) => {
@@ -245,7 +252,7 @@ impl Consumer {
         scene.oracle.judge(key, |records| records.fetched(from, data.high_watermark, &seen));
         self.positions.insert(partition, next);
         if let Some(found) = self.found.as_mut().and_then(|found| found.get_mut(&partition)) {
-            found.end = data.high_watermark;
+            (found.end, found.is_stuck) = (data.high_watermark, seen.is_empty());
             found.records.extend(seen);
         }
     }

@@ -223,6 +223,8 @@ impl Run {
     pub(super) fn end(&mut self, how: Option<Crash>) {
         self.note(|| how.map_or("it is stopped".into(), |crash| format!("it ends: {crash:?}")));
         let has_lost_power = how.is_some_and(|crash| crash != Crash::Process);
+        // It may end before it has done anything else.
+        self.judge_start();
         if has_lost_power {
             // Of those that it had not even opened: what was not synced while it recovered is lost with the rest.
             for left in self.faults.left.values_mut() {
@@ -291,7 +293,7 @@ impl Run {
         if self.faults.left.is_empty() {
             return;
         }
-        let Some(view) = self.cluster.view() else { return };
+        let Some(view) = self.cluster.last_view() else { return };
         let mut has_lost_groups = false;
         for partition in view.partitions().filter(|partition| !partition.log.is_offline()) {
             let key: Key = key(partition);

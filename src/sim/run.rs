@@ -328,6 +328,11 @@ impl Run {
     fn round(&mut self) {
         self.history.step += 1;
         self.advance(ROUND);
+        // The last of what went wrong before may come in only now.
+        if self.cluster.is_lost() || self.cluster.has_failed_directory() {
+            self.end(Some(Crash::Process));
+            self.start();
+        }
         for shard in 0..self.plan.shards {
             self.cluster.turn_shard(shard);
         }
