@@ -72,7 +72,9 @@ fn main() -> ExitCode {
         (None, Some(seed), Some(count)) => run_many(seed, count),
         (None, Some(seed), None) => run_one(&arguments, seed),
         (None, None, _) => {
-            eprintln!("sim --seed N [--steps M] [--without KINDS] [--quiet] [--plan] | --swarm [SECONDS] [--seed N] [--jobs N]");
+            eprintln!(
+                "sim --seed N [--steps M] [--without KINDS] [--quiet] [--plan] | --swarm [SECONDS] [--seed N] [--jobs N]"
+            );
             ExitCode::from(2)
         }
     }
@@ -246,7 +248,8 @@ fn report(seed: u64) {
     let step = if step == u64::MAX { run::planned_steps(seed) } else { step };
     // It must fail in the same way.
     let rule = |how: &str| how.split(':').next().unwrap_or_default().to_string();
-    let fails = |attempt: &Attempt| try_alone(attempt).filter(|(_, other)| rule(other) == rule(&how)).map(|(step, _)| step);
+    let fails =
+        |attempt: &Attempt| try_alone(attempt).filter(|(_, other)| rule(other) == rule(&how)).map(|(step, _)| step);
     let small = shrink::shrink(&attempt, step, fails);
     let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| !small.without.has(**kind)).collect();
     println!("  small: {}", shrink::command(&small));

@@ -222,9 +222,11 @@ impl Faults {
         if one_in == 0 {
             return false;
         }
-        let seed = path.as_os_str().as_encoded_bytes().iter().fold(self.seed, |seed, byte| {
-            (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let seed = path
+            .as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .fold(self.seed, |seed, byte| (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
         let dice = self.dice.entry(path.to_path_buf()).or_insert_with(|| Random::new(seed));
         dice.chance(one_in)
     }

@@ -16,8 +16,8 @@ use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
 use kafka_protocol::messages::incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
-    AlterReplicaLogDirsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    DescribeConfigsRequest, IncrementalAlterConfigsRequest, MetadataRequest, TopicName,
+    AlterReplicaLogDirsRequest, CreatePartitionsRequest, CreateTopicsRequest, DeleteRecordsRequest,
+    DeleteTopicsRequest, DescribeConfigsRequest, IncrementalAlterConfigsRequest, MetadataRequest, TopicName,
 };
 use uuid::Uuid;
 
@@ -229,7 +229,9 @@ impl Admin {
             Some(Asked::Create(name)) => self.created(scene, name, body),
             Some(Asked::Delete(name)) => self.deleted(scene, name, body),
             Some(Asked::Grow(topic, count)) => grown(scene, topic, count, body),
-            Some(Asked::DeleteRecords(topic, partition, up_to)) => records_deleted(scene, (topic, partition), up_to, body),
+            Some(Asked::DeleteRecords(topic, partition, up_to)) => {
+                records_deleted(scene, (topic, partition), up_to, body)
+            }
             Some(Asked::Alter(topic, value)) => self.altered(scene, topic, value, body),
             Some(Asked::DescribeConfig(topic)) => self.described(scene, topic, body),
             Some(Asked::Move) => drop(decode::<AlterReplicaLogDirsRequest>(scene, ALTER_LOG_DIRS, body)),
@@ -272,7 +274,11 @@ impl Admin {
         let next = match ErrorCode::from_code(code) {
             Some(ErrorCode::None) => Fate::Absent,
             Some(ErrorCode::UnknownTopicOrPartition) if !self.may_go(&name) => {
-                scene.violated::<()>("a topic stays until it is deleted", &[Object::Topic(name.clone())], String::new());
+                scene.violated::<()>(
+                    "a topic stays until it is deleted",
+                    &[Object::Topic(name.clone())],
+                    String::new(),
+                );
                 Fate::Unknown
             }
             _ => {

@@ -123,7 +123,8 @@ impl Consumer {
         for partition in 0..self.topic(scene).partitions {
             self.positions.entry(partition).or_insert(first);
         }
-        let unknown = self.positions.iter().find(|(_, position)| **position == UNKNOWN).map(|(partition, _)| *partition);
+        let unknown =
+            self.positions.iter().find(|(_, position)| **position == UNKNOWN).map(|(partition, _)| *partition);
         let asked = match unknown {
             Some(partition) => self.ask_earliest(scene, partition),
             None => self.fetch(scene),
@@ -237,18 +238,23 @@ impl Consumer {
                 self.positions.insert(partition, UNKNOWN);
                 return;
             }
-            Some(ErrorCode::KafkaStorageError | ErrorCode::NotLeaderOrFollower) => return self.wait_for(scene, partition),
+            Some(ErrorCode::KafkaStorageError | ErrorCode::NotLeaderOrFollower) => {
+                return self.wait_for(scene, partition);
+            }
             // Whoever made it knows of it a moment earlier than every shard.
             Some(ErrorCode::UnknownTopicOrPartition) if is_added => return self.wait_for(scene, partition),
             error => return scene.violated("a good fetch is answered", &[object], format!("{error:?}")).unwrap_or(()),
         }
         let records = data.records.unwrap_or_default();
         let Some((next, seen)) = unpack(scene, &object, from, records) else { return };
-        scene.history.note(|| object, || {
-            let span = seen.first().map(|first| first.offset).zip(seen.last().map(|last| last.offset));
-            let (start, end) = (data.log_start_offset, data.high_watermark);
-            format!("consumer {}: from {from}: {span:?}, begins at {start}, high watermark {end}", self.number)
-        });
+        scene.history.note(
+            || object,
+            || {
+                let span = seen.first().map(|first| first.offset).zip(seen.last().map(|last| last.offset));
+                let (start, end) = (data.log_start_offset, data.high_watermark);
+                format!("consumer {}: from {from}: {span:?}, begins at {start}, high watermark {end}", self.number)
+            },
+        );
         scene.oracle.judge(key, |records| records.fetched(from, data.high_watermark, &seen));
         self.positions.insert(partition, next);
         if let Some(found) = self.found.as_mut().and_then(|found| found.get_mut(&partition)) {

@@ -121,7 +121,9 @@ impl ConsumerMember {
         }
         let says_owned = request.topic_partitions.is_some();
         let (id, epoch, owned) = (self.id(), self.epoch, &self.owned);
-        member::note(scene, &self.plan.name, || format!("{id} in {epoch} beats, owns {owned:?}, says so: {says_owned}"));
+        member::note(scene, &self.plan.name, || {
+            format!("{id} in {epoch} beats, owns {owned:?}, says so: {says_owned}")
+        });
         self.wire.post(scene, HEARTBEAT, &request).map(|_| Asked::Heartbeat(scene.now))
     }
 

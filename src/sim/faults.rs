@@ -300,16 +300,18 @@ impl Run {
             let Some(left) = self.faults.left.remove(&key) else { continue };
             let end = partition.log.log_end_offset().0;
             let least = if left.may_lose { left.recovery_point } else { left.high_watermark };
-            self.history.note(|| left.object.clone(), || {
-                format!("it has {end} records of {}, must have {least}, may lose: {}", left.end, left.may_lose)
-            });
+            self.history.note(
+                || left.object.clone(),
+                || format!("it has {end} records of {}, must have {least}, may lose: {}", left.end, left.may_lose),
+            );
             has_lost_groups |= left.is_of_groups && end < left.high_watermark;
             if end < least {
                 let text = format!("the log ends at {end}, not at {least}");
                 self.oracle.violate("a start finds what was promised", &[left.object.clone()], text);
             }
             if !left.is_of_groups {
-                self.oracle.judge(left.key, |records| records.recovered(end, least, left.may_lose, left.has_lost_power));
+                self.oracle
+                    .judge(left.key, |records| records.recovered(end, least, left.may_lose, left.has_lost_power));
                 if end < left.end || left.has_lost_power {
                     self.oracle.records(left.key).note_loss();
                 }

@@ -88,9 +88,8 @@ impl History {
     /// The lines about some objects, and about the broker.
     pub(super) fn about(&self, objects: &[Object]) -> Vec<String> {
         let concerns = |line: &&Line| line.object == Object::Broker || objects.contains(&line.object);
-        let show = |line: &Line| {
-            format!("{:>7} {:>12.6}s {}: {}", line.step, line.at.0 as f64 / 1e9, line.object, line.text)
-        };
+        let show =
+            |line: &Line| format!("{:>7} {:>12.6}s {}: {}", line.step, line.at.0 as f64 / 1e9, line.object, line.text);
         self.lines.iter().filter(concerns).map(show).collect()
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::oracle::Oracle;
 use super::history::Object;
+use super::oracle::Oracle;
 use crate::metadata::{Image, ResourceType};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 use kafka_protocol::messages::offset_commit_request::{OffsetCommitRequestPartition, OffsetCommitRequestTopic};
 use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
-use kafka_protocol::messages::{
-    FindCoordinatorRequest, GroupId, OffsetCommitRequest, OffsetFetchRequest, TopicName,
-};
+use kafka_protocol::messages::{FindCoordinatorRequest, GroupId, OffsetCommitRequest, OffsetFetchRequest, TopicName};
 
 use super::history::Object;
 use super::oracle::groups::Owned;
@@ -84,7 +82,8 @@ pub(super) fn commit(
     let slot = owned.iter().nth(scene.random.below(owned.len().max(1) as u64) as usize)?.clone();
     let offset = scene.oracle.offsets(group).next(&slot);
     let partition = OffsetCommitRequestPartition::default().with_partition_index(slot.1).with_committed_offset(offset);
-    let topic = OffsetCommitRequestTopic::default().with_name(TopicName(text(&slot.0))).with_partitions(vec![partition]);
+    let topic =
+        OffsetCommitRequestTopic::default().with_name(TopicName(text(&slot.0))).with_partitions(vec![partition]);
     let request = OffsetCommitRequest::default()
         .with_group_id(group_id(group))
         .with_generation_id_or_member_epoch(epoch)

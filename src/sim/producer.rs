@@ -109,13 +109,7 @@ impl Producer {
         self.settle(scene, answered.index, request, (error, base_offset));
     }
 
-    fn settle(
-        &mut self,
-        scene: &mut Scene<'_>,
-        partition: i32,
-        request: i32,
-        (error, base_offset): (ErrorCode, i64),
-    ) {
+    fn settle(&mut self, scene: &mut Scene<'_>, partition: i32, request: i32, (error, base_offset): (ErrorCode, i64)) {
         let (key, object) = ((self.topic(scene).id, partition), self.topic(scene).object(partition));
         let batches = self.lanes.get(&partition).map(|lane| &lane.batches);
         let Some(at) = batches.and_then(|b| b.iter().position(|batch| batch.request == Some(request))) else { return };
@@ -176,7 +170,10 @@ impl Producer {
         lane.made += count;
         let is_compacted = topic.plan.is_compacted;
         let keys: Vec<_> = numbers.clone().map(|_| is_compacted.then(|| scene.random.below(8) as u8)).collect();
-        let manner = Manner { is_idempotent: self.plan.is_idempotent, is_ordered: self.plan.max_in_flight == 1 && self.plan.acks != 0 };
+        let manner = Manner {
+            is_idempotent: self.plan.is_idempotent,
+            is_ordered: self.plan.max_in_flight == 1 && self.plan.acks != 0,
+        };
         let records = scene.oracle.records((topic.id, partition));
         records.is_compacted = is_compacted;
         let starts = records.starts();

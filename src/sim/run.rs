@@ -604,4 +604,3 @@ pub fn describe(seed: u64) -> String {
         plan.steps
     )
 }
-

@@ -50,9 +50,9 @@ fn seeds_that_found_something_find_nothing_any_more() {
 fn seeds_of_this_commit_find_nothing() {
     let commit = std::env::var(COMMIT).unwrap_or_default();
     // FNV-1a of whatever it says.
-    let hash = commit.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = commit
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let (first, began) = (hash >> 32, Instant::now());
     let mut seed = first;
     while began.elapsed() < TIME {

@@ -58,7 +58,12 @@ impl Wire {
     }
 
     /// Queues a request that has no answer.
-    pub(super) fn post_silently<R: Request>(&mut self, scene: &mut Scene<'_>, version: i16, request: &R) -> Option<i32> {
+    pub(super) fn post_silently<R: Request>(
+        &mut self,
+        scene: &mut Scene<'_>,
+        version: i16,
+        request: &R,
+    ) -> Option<i32> {
         if self.link.is_none() {
             self.link = scene.world.connect(SocketAddr::from(ADDRESS)).ok();
             self.link.as_ref()?;

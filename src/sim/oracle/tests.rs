@@ -86,10 +86,7 @@ fn another_order_is_seen() {
     let mut records = Records::default();
     (0..3).for_each(|number| records.made(IDEMPOTENT, id(0, number), None));
     is_seen(whole(&mut records, &[seen(0, 1), seen(1, 0), seen(2, 2)]), "a producer's order is kept");
-    is_seen(
-        acknowledged(PLAIN).fetched(0, 3, &[seen(0, 1), seen(1, 0), seen(2, 2)]),
-        "an offset keeps its record",
-    );
+    is_seen(acknowledged(PLAIN).fetched(0, 3, &[seen(0, 1), seen(1, 0), seen(2, 2)]), "an offset keeps its record");
 }
 
 #[test]
