@@ -270,7 +270,12 @@ fn two_and_trouble(
 fn read_only(setup: &Setup) -> Result<Broker> {
     let disk = std::cell::RefCell::new(SmallDisk::new(64)?);
     let second = disk.borrow().path().join("data");
-    let break_it = |_: &Broker, _: &[&str]| disk.borrow().make_read_only();
+    let break_it = |broker: &Broker, in_second: &[&str]| {
+        disk.borrow().make_read_only()?;
+        // A broker that has nothing to write does not find out.
+        let mut raw = Raw::connect(broker.port())?;
+        in_second.iter().try_for_each(|topic| produce(&mut raw, topic).map(|_| ()))
+    };
     let mend_it = || {
         disk.borrow_mut().unmount()?;
         disk.borrow_mut().mount()

@@ -24,6 +24,25 @@ const MAX_DELAY: Duration = Duration::from_millis(2);
 /// Where the simulated wall clock begins: 2026-01-01.
 const WALL_START_MS: i64 = 1_767_225_600_000;
 
+/// How the machine behaves at the moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// The longest that bytes are under way.
+    pub max_delay: Duration,
+    /// The longest that a disk operation takes.
+    pub max_operation: Duration,
+    /// One of so many receives brings a whole piece, the others some bytes of it.
+    pub whole_one_in: u64,
+    /// Half of the disk operations happen at the end of their time instead of at the beginning.
+    pub late_operations: bool,
+}
+
+impl Default for Weather {
+    fn default() -> Weather {
+        Weather { max_delay: MAX_DELAY, max_operation: MAX_DELAY, whole_one_in: 2, late_operations: false }
+    }
+}
+
 /// One direction of a connection.
 #[derive(Default)]
 struct Pipe {
@@ -50,11 +69,16 @@ struct State {
     links: Slab<Link>,
     drivers: Vec<DriverState>,
     listeners: Vec<(SocketAddr, Vec<usize>)>,
+    weather: Weather,
+    /// How far the wall clock is from where it would be if nobody had touched it.
+    wall_skew_ms: i64,
 }
 
 #[derive(Default)]
 struct DriverState {
     events: Vec<(Instant, Event)>,
+    /// Operations that happen when their time has passed.
+    late: Vec<(Instant, u64, Operation)>,
     woken: bool,
 }
 
@@ -70,6 +94,8 @@ impl World {
             links: Slab::default(),
             drivers: Vec::new(),
             listeners: Vec::new(),
+            weather: Weather::default(),
+            wall_skew_ms: 0,
         };
         World(Arc::new(Mutex::new(state)))
     }
@@ -90,7 +116,17 @@ impl World {
     }
 
     pub fn wall(&self) -> TimestampMs {
-        TimestampMs(WALL_START_MS + (self.now().0 / 1_000_000) as i64)
+        let state = self.state();
+        TimestampMs(WALL_START_MS + state.wall_skew_ms + (state.now.0 / 1_000_000) as i64)
+    }
+
+    /// Sets the wall clock forward or back.
+    pub fn skew_wall(&self, by_ms: i64) {
+        self.state().wall_skew_ms += by_ms;
+    }
+
+    pub fn set_weather(&self, weather: Weather) {
+        self.state().weather = weather;
     }
 
     /// Moves the clock.
@@ -99,10 +135,28 @@ impl World {
         state.now = state.now + by;
     }
 
+    /// What is under way to clients is lost with the machine, as far as they have not received it.
+    pub fn lose_answers(&self) {
+        let mut state = self.state();
+        let keys: Vec<_> = state.links.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Some(link) = state.links.get_mut(key) {
+                link.to_client.chunks.clear();
+                link.to_client.size_bytes = 0;
+            }
+        }
+    }
+
     /// The machine that the drivers ran on is gone: nobody listens, every connection has ended.
     pub fn cut_all(&self) {
         let mut state = self.state();
         state.listeners.clear();
+        // What was submitted and has not happened never will.
+        let left = std::mem::take(&mut state.drivers);
+        state.drivers = left.iter().map(|_| DriverState::default()).collect();
+        drop(state);
+        drop(left);
+        let mut state = self.state();
         let keys: Vec<_> = state.links.iter().map(|(key, _)| key).collect();
         for key in keys {
             if let Some(link) = state.links.get_mut(key) {
@@ -133,8 +187,11 @@ impl World {
 
 impl State {
     fn delay(&mut self) -> Duration {
-        let nanos = self.random.below(MAX_DELAY.as_nanos() as u64);
-        Duration::from_nanos(nanos)
+        self.up_to(self.weather.max_delay)
+    }
+
+    fn up_to(&mut self, most: Duration) -> Duration {
+        Duration::from_nanos(self.random.below(most.as_nanos().max(1) as u64))
     }
 }
 
@@ -246,6 +303,23 @@ pub struct Simulated {
     number: usize,
 }
 
+impl Simulated {
+    fn perform_late(&mut self) {
+        let due: Vec<_> = {
+            let mut state = self.world.state();
+            let now = state.now;
+            let late = std::mem::take(&mut state.drivers[self.number].late);
+            let (due, later) = late.into_iter().partition(|(at, _, _)| *at <= now);
+            state.drivers[self.number].late = later;
+            due
+        };
+        for (at, token, operation) in due {
+            let result = pool::perform(operation);
+            self.world.state().drivers[self.number].events.push((at, Event::Done { token, result }));
+        }
+    }
+}
+
 impl Driver for Simulated {
     fn name(&self) -> &'static str {
         "simulated"
@@ -283,6 +357,7 @@ impl Driver for Simulated {
     }
 
     fn wait(&mut self, _until: Option<Instant>, out: &mut Vec<Event>) -> io::Result<()> {
+        self.perform_late();
         let mut state = self.world.state();
         let (now, number) = (state.now, self.number);
         if std::mem::take(&mut state.drivers[number].woken) {
@@ -311,7 +386,8 @@ impl Driver for Simulated {
         let mut state = self.world.state();
         let now = state.now;
         // Now and then the bytes come in pieces, as from a real network.
-        let limit = if state.random.chance(2) { usize::MAX } else { state.random.below(64) as usize };
+        let whole_one_in = state.weather.whole_one_in;
+        let limit = if state.random.chance(whole_one_in) { usize::MAX } else { state.random.below(64) as usize };
         let link = state.links.get_mut(connection.0).ok_or(ErrorKind::NotConnected)?;
         link.to_broker.read(buffer, limit, now)
     }
@@ -349,10 +425,18 @@ impl Driver for Simulated {
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {
+        let (at, is_late) = {
+            let mut state = self.world.state();
+            let most = state.weather.max_operation;
+            let is_late = state.weather.late_operations && state.random.chance(2);
+            (state.now + state.up_to(most), is_late)
+        };
+        if is_late {
+            return self.world.state().drivers[self.number].late.push((at, token, operation));
+        }
+        // Not under the lock: the operation may wake a driver.
         let result = pool::perform(operation);
-        let mut state = self.world.state();
-        let at = state.now + state.delay();
-        state.drivers[self.number].events.push((at, Event::Done { token, result }));
+        self.world.state().drivers[self.number].events.push((at, Event::Done { token, result }));
     }
 
     fn waker(&self) -> Arc<dyn Waker> {

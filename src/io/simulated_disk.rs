@@ -6,6 +6,7 @@
 
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use crate::model::TimestampMs;
+use crate::stdx::random::Random;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
@@ -25,7 +26,8 @@ pub enum Crash {
     Process,
     /// The power failed: all that was not synced is lost.
     Power,
-    /// The power failed while the disk was writing: of the sectors not synced, some arrived, as the seed decides.
+    /// The power failed while the disk was writing: of the sectors and of the lists of names not synced, some arrived, as
+    /// the seed decides.
     Torn { seed: u64 },
 }
 
@@ -37,8 +39,26 @@ pub struct SimulatedDisk {
     locks: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
+/// How often the disk fails by itself: one operation of so many; 0 is never.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Failures {
+    pub writes_one_in: u64,
+    pub syncs_one_in: u64,
+    pub reads_one_in: u64,
+    /// One of so many ranges is not in the page cache.
+    pub cold_one_in: u64,
+    /// One of so many syncs of a file says that it is done and has not been.
+    pub forgotten_syncs_one_in: u64,
+    /// One of so many writes likewise: zeros are in its place.
+    pub forgotten_writes_one_in: u64,
+}
+
 #[derive(Default)]
 struct Faults {
+    failures: Failures,
+    seed: u64,
+    /// Of each path its own: threads that open several logs at once do not take each other's.
+    dice: BTreeMap<PathBuf, Random>,
     /// Bytes that may still be written before the disk is full.
     space_left: Option<u64>,
     fail_writes: bool,
@@ -116,6 +136,31 @@ impl SimulatedDisk {
         held(&self.faults).time = time;
     }
 
+    /// From now on the disk fails by itself, as the seed decides.
+    pub fn set_failures(&self, failures: Failures, seed: u64) {
+        let mut faults = held(&self.faults);
+        (faults.failures, faults.seed) = (failures, seed);
+        faults.dice.clear();
+    }
+
+    /// Turns one bit of a file, in memory and on the platter.
+    pub fn flip_bit(&self, path: &Path, position: usize, bit: u8) {
+        let Ok((directory, name)) = self.parent(path) else { return };
+        let node = held(&directory.0).live.get(&name).cloned();
+        let Some(Node::File(content)) = node else { return };
+        let images = &mut *held(&content.0);
+        for image in [&mut images.live, &mut images.durable] {
+            if let Some(byte) = image.get_mut(position) {
+                *byte ^= 1 << (bit & 7);
+            }
+        }
+    }
+
+    /// A copy that shares nothing with this disk and has no faults.
+    pub fn copy(&self) -> SimulatedDisk {
+        SimulatedDisk { root: self.root.copy(), ..SimulatedDisk::default() }
+    }
+
     pub fn fail_writes(&self, fail: bool) {
         held(&self.faults).fail_writes = fail;
     }
@@ -179,6 +224,41 @@ impl SimulatedDisk {
 }
 
 impl Faults {
+    /// Whether it is this operation that fails, of which one in so many does.
+    fn strikes(&mut self, path: &Path, one_in: u64) -> bool {
+        if one_in == 0 {
+            return false;
+        }
+        let seed = path
+            .as_os_str()
+            .as_encoded_bytes()
+            .iter()
+            .fold(self.seed, |seed, byte| (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        let dice = self.dice.entry(path.to_path_buf()).or_insert_with(|| Random::new(seed));
+        dice.chance(one_in)
+    }
+
+    fn check_write(&mut self, path: &Path) -> io::Result<()> {
+        if self.fail_writes || self.strikes(path, self.failures.writes_one_in) {
+            return Err(io::Error::other("the simulated disk fails to write"));
+        }
+        Ok(())
+    }
+
+    fn check_sync(&mut self, path: &Path) -> io::Result<()> {
+        if self.fail_syncs || self.strikes(path, self.failures.syncs_one_in) {
+            return Err(io::Error::other("the simulated disk fails to sync"));
+        }
+        Ok(())
+    }
+
+    fn check_read(&mut self, path: &Path) -> io::Result<()> {
+        if self.strikes(path, self.failures.reads_one_in) {
+            return Err(io::Error::other("the simulated disk fails to read"));
+        }
+        Ok(())
+    }
+
     fn check(&mut self, path: &Path) -> io::Result<()> {
         self.operations += 1;
         match &mut self.operations_left {
@@ -213,6 +293,23 @@ fn next_random(state: &mut u64) -> u64 {
 }
 
 impl Directory {
+    fn copy(&self) -> Arc<Directory> {
+        let names = held(&self.0);
+        let copy = |(name, node): (&String, &Node)| {
+            let node = match node {
+                Node::File(content) => {
+                    let images = held(&content.0);
+                    let (live, durable) = (images.live.clone(), images.durable.clone());
+                    Node::File(Arc::new(Content(Mutex::new(Images { live, durable, modified: images.modified }))))
+                }
+                Node::Directory(directory) => Node::Directory(directory.copy()),
+            };
+            (name.clone(), node)
+        };
+        let live: BTreeMap<_, _> = names.live.iter().map(copy).collect();
+        Arc::new(Directory(Mutex::new(Names { durable: live.clone(), live })))
+    }
+
     fn sync(&self) {
         let mut names = held(&self.0);
         names.durable = names.live.clone();
@@ -229,6 +326,10 @@ impl Directory {
 
     fn crash(&self, random: &mut Option<u64>) {
         let mut names = held(&self.0);
+        // What was done to the names may have arrived without having been synced.
+        if random.as_mut().is_some_and(|state| next_random(state).is_multiple_of(4)) {
+            names.durable = names.live.clone();
+        }
         names.live = names.durable.clone();
         for node in names.live.values() {
             match node {
@@ -337,19 +438,15 @@ impl Disk for SimulatedDisk {
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         held(&self.faults).check(path)?;
-        if held(&self.faults).fail_syncs {
-            return Err(io::Error::other("the simulated disk fails to sync"));
-        }
+        held(&self.faults).check_sync(path)?;
         let directory = self.directory(path)?;
         let mut names = held(&directory.0);
         names.durable = names.live.clone();
         Ok(())
     }
 
-    fn sync_file_system(&self, _: &Path) -> io::Result<()> {
-        if held(&self.faults).fail_syncs {
-            return Err(io::Error::other("the simulated disk fails to sync"));
-        }
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        held(&self.faults).check_sync(path)?;
         self.root.sync();
         Ok(())
     }
@@ -390,6 +487,7 @@ impl SimulatedFile {
 
 impl File for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        held(&self.faults).check_read(&self.path)?;
         let images = held(&self.content.0);
         let rest = usize::try_from(position).ok().and_then(|at| images.live.get(at..)).unwrap_or_default();
         let read = rest.len().min(buffer.len());
@@ -417,9 +515,7 @@ impl File for SimulatedFile {
             let mut faults = held(&self.faults);
             faults.writes += 1;
             images.modified = faults.time;
-            if faults.fail_writes {
-                return Err(io::Error::other("the simulated disk fails to write"));
-            }
+            faults.check_write(&self.path)?;
             let grown = (at + slice.len()).saturating_sub(images.live.len()) as u64;
             // A full disk takes what fits, as a real one may.
             let fits = faults.space_left.map_or(slice.len(), |left| slice.len().min(left as usize));
@@ -427,7 +523,10 @@ impl File for SimulatedFile {
             if images.live.len() < at + fits {
                 images.live.resize(at + fits, 0);
             }
-            images.live[at..at + fits].copy_from_slice(&slice[..fits]);
+            let one_in = faults.failures.forgotten_writes_one_in;
+            if !faults.strikes(&self.path, one_in) {
+                images.live[at..at + fits].copy_from_slice(&slice[..fits]);
+            }
             if let Some(left) = &mut faults.space_left {
                 *left = left.saturating_sub(grown);
             }
@@ -459,14 +558,15 @@ impl File for SimulatedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let fail = {
+        {
             let mut faults = held(&self.faults);
             faults.check(&self.path)?;
             faults.syncs += 1;
-            faults.fail_syncs
-        };
-        if fail {
-            return Err(io::Error::other("the simulated disk fails to sync"));
+            faults.check_sync(&self.path)?;
+            let one_in = faults.failures.forgotten_syncs_one_in;
+            if faults.strikes(&self.path, one_in) {
+                return Ok(());
+            }
         }
         let images = &mut *held(&self.content.0);
         images.durable.clone_from(&images.live);
@@ -474,7 +574,9 @@ impl File for SimulatedFile {
     }
 
     fn is_resident(&self, _: u64, _: u64) -> bool {
-        true
+        let mut faults = held(&self.faults);
+        let cold_one_in = faults.failures.cold_one_in;
+        !faults.strikes(&self.path, cold_one_in)
     }
 
     fn descriptor(&self) -> Option<RawFd> {

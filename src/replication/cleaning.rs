@@ -113,6 +113,11 @@ impl Cleaner {
             }
         });
         let now = (self.surroundings.wall)();
+        // An older record of a key goes because of a newer one, which must not be lost with the power after that.
+        let is_durable = next.partition.log.recovery_point() >= next.dirtiness.first_uncleanable_offset;
+        if !is_durable && !next.partition.flush(now) {
+            return false;
+        }
         let name = format!("{}-{}", next.partition.topic, next.partition.index);
         match next.partition.log.clean(&next.dirtiness, &next.policy, &means, now, pace) {
             Ok(cleaned) => {
@@ -342,6 +347,7 @@ mod tests {
         assert!(!cleaner.step(&mut Unhurried), "nothing is dirty any more");
         assert!(large.log.size_bytes() < bytes / 3);
         let cleaned_to = cleaner.cleaned_to("large", PartitionIndex(0)).unwrap();
+        assert!(large.log.recovery_point() >= cleaned_to, "nothing goes for the sake of what may be lost");
         let again = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS).unwrap();
         assert_eq!(again.cleaned_to("large", PartitionIndex(0)), Some(cleaned_to));
         // Another topic of the same name begins at its beginning.

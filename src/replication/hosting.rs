@@ -220,7 +220,8 @@ impl Hosting {
                     let (slots, wanted): (Vec<_>, Vec<_>) = wanted.into_iter().unzip();
                     let progress = Progress::new(directory, wanted.len(), now);
                     let logs = directory.open_logs(&wanted, threads, now, &|| progress.note(wall()));
-                    slots.into_iter().zip(logs)
+                    let opened = logs.into_iter().map(|log| log.and_then(|log| sync_recovered(log, now)));
+                    slots.into_iter().zip(opened).collect::<Vec<_>>()
                 })
             };
             let running: Vec<_> = self.directories.iter().zip(wanted).map(open_in).collect();
@@ -317,7 +318,9 @@ impl Hosting {
                     let log_config = self.log_config(&view.image, &config);
                     let log = at
                         .ok_or(Error::Offline)
-                        .and_then(|at| open_new(&self.directories[at], topic, described, log_config, now, random));
+                        .and_then(|at| open_new(&self.directories[at], topic, described, log_config, now, random))
+                        // One that found no room at the start is opened here, with all that it holds.
+                        .and_then(|log| sync_recovered(log, now));
                     self.preferred.remove(&(topic.name.to_string(), described.index));
                     self.lead(topic, described, log, &config)
                 }
@@ -525,6 +528,17 @@ fn is_metadata(topic: &str, index: PartitionIndex) -> bool {
 
 fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
     Identity { topic: topic.name.to_string(), partition: PartitionIndex(described.index), topic_id: topic.id }
+}
+
+/// Nobody knows whether all that a start has found is on the platter, and from here on it counts as committed: where the
+/// topic asks for a sync of so much, there is one first. Blocks.
+fn sync_recovered(log: Log, now: TimestampMs) -> Result<Log, Error> {
+    if log.wants_sync(now) {
+        let flush = log.flush()?;
+        flush.run().inspect_err(|failure| log.fail_sync(&failure.to_string()))?;
+        log.flushed(&flush, now);
+    }
+    Ok(log)
 }
 
 /// Opens the log of a partition that is new here. What lies there of an earlier topic of that name, which could not be

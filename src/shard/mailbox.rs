@@ -3,7 +3,7 @@
 //! Telling wakes the shard only if it sleeps, and only once per sleep. The box is bounded: of progress it keeps one
 //! entry per partition up to a limit, beyond which it only keeps that everything must be looked at.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +14,8 @@ const MAX_PARTITIONS: usize = 4096;
 
 /// What came since the last look. `R` is what the metadata thread answers with.
 pub struct Mail<R> {
-    /// Partitions (by their number in this process) that made progress.
-    pub progress: HashSet<u64>,
+    /// Partitions (by their number in this process) that made progress, in an order that a simulation can repeat.
+    pub progress: BTreeSet<u64>,
     /// So many partitions made progress that all parked requests must be looked at.
     pub progress_anywhere: bool,
     pub replies: Vec<R>,
@@ -24,7 +24,7 @@ pub struct Mail<R> {
 
 impl<R> Default for Mail<R> {
     fn default() -> Mail<R> {
-        Mail { progress: HashSet::new(), progress_anywhere: false, replies: Vec::new(), stop: false }
+        Mail { progress: BTreeSet::new(), progress_anywhere: false, replies: Vec::new(), stop: false }
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         mailbox.tell_progress(1);
         assert_eq!(waker.0.load(Ordering::SeqCst), 0);
         assert!(!mailbox.may_sleep());
-        assert_eq!(mailbox.take().progress, HashSet::from([1]));
+        assert_eq!(mailbox.take().progress, BTreeSet::from([1]));
         assert!(mailbox.may_sleep());
         mailbox.tell_progress(1);
         mailbox.reply(5);

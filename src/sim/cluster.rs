@@ -1,8 +1,7 @@
 //! One simulated broker: its shards, its threads of metadata and housekeeping turned by hand, its disk that survives it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -12,7 +11,9 @@ use crate::io::disk::Disk;
 use crate::io::driver::Driver;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
-use crate::model::{Instant, Offset, TimestampMs};
+#[cfg(test)]
+use crate::model::Offset;
+use crate::model::{Instant, TimestampMs};
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
@@ -22,12 +23,12 @@ use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Shared, Threads};
+use crate::shard::context::{Endpoint, Reply, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 
 /// Where the simulated broker listens.
 pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
-/// How far the clock moves in a step.
+/// How far the clock moves in a step, and in a turn while it stops.
 const STEP: Duration = Duration::from_micros(200);
 
 thread_local! {
@@ -44,13 +45,12 @@ fn now() -> Instant {
     NOW.get()
 }
 
-/// Identifiers need not be unguessable here, only different from each other: every thread counts its own.
+thread_local!(static COUNT: Cell<u128> = const { Cell::new(0) });
+
+/// Identifiers need not be unguessable here, only different from each other: every cluster counts its own.
 fn counted() -> [u8; 16] {
-    thread_local!(static COUNT: RefCell<u128> = const { RefCell::new(0) });
-    COUNT.with_borrow_mut(|count| {
-        *count = count.wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101);
-        count.to_be_bytes()
-    })
+    COUNT.set(COUNT.get().wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101));
+    COUNT.get().to_be_bytes()
 }
 
 const SURROUNDINGS: Surroundings = Surroundings { wall, random: counted };
@@ -58,6 +58,7 @@ const SURROUNDINGS: Surroundings = Surroundings { wall, random: counted };
 /// A running broker.
 struct Running {
     servers: Vec<Server>,
+    mailboxes: Vec<Arc<Mailbox<Reply>>>,
     controller: Controller,
     work: Receiver<Work>,
     housekeeper: Housekeeper,
@@ -76,6 +77,7 @@ pub(super) struct Cluster {
     pub(super) disk: SimulatedDisk,
     config: Config,
     running: Option<Running>,
+    #[cfg(test)]
     pub(super) steps: u64,
 }
 
@@ -86,16 +88,29 @@ impl Cluster {
         settings.extend(overrides.iter().map(|(key, value)| (key.to_string(), value.to_string())));
         let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: settings };
         let (config, _) = Config::load(&layers).unwrap();
-        let mut cluster =
-            Cluster { world: World::new(seed), disk: SimulatedDisk::default(), config, running: None, steps: 0 };
-        cluster.boot();
+        COUNT.set(0);
+        let mut cluster = Cluster {
+            world: World::new(seed),
+            disk: SimulatedDisk::default(),
+            config,
+            running: None,
+            #[cfg(test)]
+            steps: 0,
+        };
+        cluster.restart();
         cluster
     }
 
-    fn boot(&mut self) {
+    pub(super) fn restart(&mut self) {
+        self.try_restart().unwrap();
+    }
+
+    /// Starts the broker; why it does not start is a sentence.
+    pub(super) fn try_restart(&mut self) -> Result<(), String> {
         self.show_time();
         let disk = Arc::new(self.disk.clone());
-        let mut controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).unwrap();
+        let opened = Controller::open(disk, &self.config, "simulated", SURROUNDINGS);
+        let mut controller = opened.map_err(|failure| failure.to_string())?;
         let (queue, work) = Queue::new();
         let shards = self.config.shards.unwrap_or(1);
         let (leave_chores, chores) = Chores::new();
@@ -112,8 +127,9 @@ impl Cluster {
             Threads { controller: queue, housekeeping: leave_chores, coordinators: coordinators.clone() },
         ));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
-        shared.set_mailboxes(drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect());
-        controller.register(&self.config, Vec::new()).unwrap();
+        let mailboxes: Vec<_> = drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect();
+        shared.set_mailboxes(mailboxes.clone());
+        controller.register(&self.config, Vec::new()).map_err(|failure| failure.to_string())?;
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
         let _ = shared.endpoints.set(vec![endpoint]);
         let announce = shared.clone();
@@ -139,8 +155,19 @@ impl Cluster {
         let directories = controller.directories();
         let housekeeper = Housekeeper::new(self.config.clone(), published, directories, clocks, announce, copied);
         let due = self.world.now();
-        self.running =
-            Some(Running { servers, controller, work, housekeeper, chores, due, keeper, errands, keeper_due: due });
+        self.running = Some(Running {
+            servers,
+            mailboxes,
+            controller,
+            work,
+            housekeeper,
+            chores,
+            due,
+            keeper,
+            errands,
+            keeper_due: due,
+        });
+        Ok(())
     }
 
     fn show_time(&self) {
@@ -149,37 +176,110 @@ impl Cluster {
         self.disk.set_time(self.world.wall());
     }
 
-    /// Steps until it is so.
-    pub(super) fn step_until(&mut self, patience_steps: u64, mut is_so: impl FnMut(&Cluster) -> bool) {
-        let until = self.steps + patience_steps;
-        while !is_so(self) {
-            assert!(self.steps < until, "it is not so after {patience_steps} steps");
-            self.step();
-        }
+    /// Time passes.
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.world.advance(by);
+        self.show_time();
     }
 
-    /// Time passes, every shard has a turn, the metadata thread does what it was asked, the housekeeper what is due.
-    pub(super) fn step(&mut self) {
-        self.steps += 1;
-        self.world.advance(STEP);
-        self.show_time();
+    pub(super) fn turn_shard(&mut self, shard: usize) {
         let Some(running) = &mut self.running else { return };
-        for server in &mut running.servers {
-            server.turn().unwrap();
-        }
+        running.servers[shard].turn().unwrap();
+    }
+
+    /// The metadata thread does what it was asked.
+    pub(super) fn turn_controller(&mut self) {
+        let Some(running) = &mut self.running else { return };
         let work: Vec<_> = running.work.try_iter().collect();
         if !work.is_empty() {
             running.controller.step(work);
         }
-        let chores: Vec<_> = running.chores.try_iter().collect();
-        let now = self.world.now();
+    }
+
+    pub(super) fn turn_housekeeper(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let (chores, now): (Vec<_>, _) = (running.chores.try_iter().collect(), self.world.now());
         if !chores.is_empty() || running.due <= now {
             running.due = running.housekeeper.step(chores, now).unwrap_or(Instant::NEVER);
         }
-        let errands: Vec<_> = running.errands.try_iter().collect();
+    }
+
+    /// The thread of the groups does what is due.
+    pub(super) fn turn_keeper(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let (errands, now): (Vec<_>, _) = (running.errands.try_iter().collect(), self.world.now());
         if !errands.is_empty() || running.keeper_due <= now {
             running.keeper_due = running.keeper.step(errands, now).unwrap_or(Instant::NEVER);
         }
+    }
+
+    /// Time passes, every shard has a turn, the threads do what they were asked and what is due.
+    #[cfg(test)]
+    pub(super) fn step(&mut self) {
+        self.steps += 1;
+        self.advance(STEP);
+        for shard in 0..self.config.shards.unwrap_or(1) {
+            self.turn_shard(shard);
+        }
+        self.turn_controller();
+        self.turn_housekeeper();
+        self.turn_keeper();
+    }
+
+    /// Whether there is a process.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Whether the process would have ended itself.
+    pub(super) fn is_lost(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.controller.fatal().is_some())
+    }
+
+    /// Whether a log directory is away until the next start.
+    pub(super) fn has_failed_directory(&self) -> bool {
+        let directories = self.running.as_ref().map(|running| running.controller.directories());
+        directories.is_some_and(|directories| directories.iter().any(|directory| directory.is_offline()))
+    }
+
+    /// The broker stops in order, as on SIGTERM.
+    pub(super) fn stop(&mut self) {
+        let Some(mut running) = self.running.take() else { return };
+        running.mailboxes.iter().for_each(|mailbox| mailbox.stop());
+        for server in &mut running.servers {
+            while server.turn().unwrap() {
+                self.world.advance(STEP);
+            }
+        }
+        self.show_time();
+        let errands = running.errands.try_iter().chain([Errand::Stop]).collect();
+        running.keeper.step(errands, self.world.now());
+        let chores = running.chores.try_iter().chain([Chore::Stop]).collect();
+        running.housekeeper.step(chores, self.world.now());
+        let work = running.work.try_iter().chain([Work::Stop]).collect();
+        running.controller.step(work);
+        if running.controller.fatal().is_none() {
+            running.controller.close();
+        }
+        drop(running);
+        self.world.cut_all();
+    }
+
+    /// A start that did not succeed leaves no process.
+    pub(super) fn forget_process(&mut self) {
+        self.running = None;
+    }
+
+    /// What the last process showed, whatever has become of it.
+    pub(super) fn last_view(&self) -> Option<Arc<View>> {
+        self.running.as_ref().map(|running| running.controller.published().load_full())
+    }
+
+    /// The metadata as a start would find them.
+    pub(super) fn replayed(&self) -> Option<Arc<View>> {
+        let disk = Arc::new(self.disk.copy());
+        let controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).ok()?;
+        Some(controller.published().load_full())
     }
 
     /// The view that the broker shows; `None` when it does not run, or could not go on.
@@ -196,6 +296,29 @@ impl Cluster {
         Cleaner::open(&disk, &self.config, running.controller.published(), surroundings).expect("it is enabled")
     }
 
+    /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
+    pub(super) fn crash(&mut self, crash: Crash) {
+        self.running = None;
+        self.world.cut_all();
+        if crash != Crash::Process {
+            self.world.lose_answers();
+        }
+        self.disk.crash(crash);
+    }
+}
+
+/// What the hand-written stories ask for.
+#[cfg(test)]
+impl Cluster {
+    /// Steps until it is so.
+    pub(super) fn step_until(&mut self, patience_steps: u64, mut is_so: impl FnMut(&Cluster) -> bool) {
+        let until = self.steps + patience_steps;
+        while !is_so(self) {
+            assert!(self.steps < until, "it is not so after {patience_steps} steps");
+            self.step();
+        }
+    }
+
     pub(super) fn recovery_point(&self, topic: &str, index: i32) -> Offset {
         let running = self.running.as_ref().expect("it runs");
         let view = running.controller.published().load_full();
@@ -206,18 +329,8 @@ impl Cluster {
     pub(super) fn parked(&self) -> usize {
         self.running.iter().flat_map(|running| &running.servers).map(Server::parked).sum()
     }
-
-    /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
-    pub(super) fn crash(&mut self, crash: Crash) {
-        self.running = None;
-        self.world.cut_all();
-        self.disk.crash(crash);
-    }
-
-    pub(super) fn restart(&mut self) {
-        self.boot();
-    }
 }
 
 /// A cluster that several clients step.
-pub(super) type SharedCluster = Rc<RefCell<Cluster>>;
+#[cfg(test)]
+pub(super) type SharedCluster = std::rc::Rc<std::cell::RefCell<Cluster>>;

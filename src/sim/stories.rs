@@ -235,6 +235,34 @@ fn with_a_sync_per_message_nothing_acknowledged_is_lost_with_the_power() {
     }
 }
 
+/// What was written before the process died was perhaps never synced. Whoever reads it, or sends it again and is told that
+/// it is there, was promised that it stays.
+#[test]
+fn what_a_start_has_found_is_synced_before_it_is_shown() {
+    let cluster = cluster(8, &[("log.flush.interval.messages", "1"), ("log.dirs", "data,other")]);
+    create_topic(&cluster, 2);
+    // The metadata log is in the first directory, whose failure ends the broker.
+    let is_in_other = |index: &i32| {
+        let view = cluster.borrow().view().expect("it runs");
+        view.partition_by_name(TOPIC, *index).unwrap().log.directory().starts_with("other")
+    };
+    let partition = (0..2).find(is_in_other).expect("each directory has one");
+    let mut client = Client::connect(&cluster.borrow());
+    cluster.borrow().disk.fail_syncs(true);
+    let records = batch(0, 0, 1, 0);
+    let request = produce_request(partition, &records, -1);
+    let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &request);
+    assert_eq!(produce_answer(&answer).0, ErrorCode::KafkaStorageError.code());
+    cluster.borrow_mut().crash(Crash::Process);
+    cluster.borrow().disk.fail_syncs(false);
+    cluster.borrow_mut().restart();
+    let shown = read_all(&cluster, partition);
+    assert_eq!(shown.len(), 1, "the kernel had it");
+    cluster.borrow_mut().crash(Crash::Power);
+    cluster.borrow_mut().restart();
+    assert_eq!(read_all(&cluster, partition), shown);
+}
+
 #[test]
 fn a_waiting_fetch_is_answered_at_its_time() {
     let cluster = cluster(5, &[]);

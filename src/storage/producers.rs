@@ -6,7 +6,7 @@
 use super::error::AppendError;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::Header;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many batches back a repetition is recognised; clients keep no more requests in flight.
 pub const BATCHES_TO_RETAIN: usize = 5;
@@ -97,6 +97,9 @@ pub struct Producers {
     by_id: HashMap<i64, Producer>,
     /// Where open transactions began, and whose they are.
     ongoing: BTreeSet<(Offset, i64)>,
+    /// Of those of whom only batches are known that were taken back: the epoch and the sequence that must come first. What
+    /// they sent behind must not get in before it is sent again, though nothing else is known of them.
+    taken_back: BTreeMap<i64, (i16, i32)>,
 }
 
 /// A transaction that a marker has ended.
@@ -128,8 +131,12 @@ impl Producers {
 
     /// As if the batches since then had never been.
     pub fn put_back(&mut self, producer_id: i64, known: Option<Producer>) {
-        let open = self.by_id.remove(&producer_id).and_then(|producer| producer.txn_first_offset);
-        if let Some(first) = open {
+        let gone = self.by_id.remove(&producer_id);
+        if let Some(gone) = gone.as_ref().filter(|_| known.is_none()) {
+            let first = gone.batches.iter().flatten().map(Remembered::first_sequence).next();
+            self.taken_back.extend(first.map(|first| (producer_id, (gone.epoch, first))));
+        }
+        if let Some(first) = gone.and_then(|producer| producer.txn_first_offset) {
             self.ongoing.remove(&(first, producer_id));
         }
         if let Some(producer) = known {
@@ -151,11 +158,15 @@ impl Producers {
     pub fn expire(&mut self, now: TimestampMs, expiration_ms: i64) {
         let silent = |p: &Producer| now.0.saturating_sub(p.last_timestamp.0) >= expiration_ms;
         self.by_id.retain(|_, producer| producer.txn_first_offset.is_some() || !silent(producer));
+        // Whoever has not sent again by the next look has given up, or comes as somebody new.
+        self.taken_back.clear();
     }
 
     /// Whether a batch may be appended; the remembered batch if it is the repetition of one.
     pub fn check(&self, batch: &Header, origin: Origin) -> Result<Option<Remembered>, AppendError> {
-        let Some(producer) = self.by_id.get(&batch.producer_id) else { return Ok(None) };
+        let Some(producer) = self.by_id.get(&batch.producer_id) else {
+            return self.check_after_taking_back(batch, origin).map(|()| None);
+        };
         if origin == Origin::Client && batch.producer_epoch == producer.epoch {
             let same = |known: &&Remembered| {
                 known.first_sequence() == batch.base_sequence && known.last_sequence == batch.last_sequence()
@@ -180,6 +191,19 @@ impl Producers {
         Ok(None)
     }
 
+    fn check_after_taking_back(&self, batch: &Header, origin: Origin) -> Result<(), AppendError> {
+        match self.taken_back.get(&batch.producer_id) {
+            Some((epoch, first))
+                if origin == Origin::Client && *epoch == batch.producer_epoch && *first != batch.base_sequence =>
+            {
+                let (id, sequence) = (batch.producer_id, batch.base_sequence);
+                let why = format!("producer {id} sends sequence {sequence}, and {first} was not taken");
+                Err(AppendError::OutOfOrderSequence(why))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a marker comes from the coordinator that is in office.
     pub fn check_marker(&self, batch: &Header, coordinator_epoch: Option<i32>) -> Result<(), AppendError> {
         let known = self.by_id.get(&batch.producer_id).map_or(NO_COORDINATOR_EPOCH, |known| known.coordinator_epoch);
@@ -196,6 +220,7 @@ impl Producers {
     pub fn apply(&mut self, batch: &Header, base_offset: Offset) {
         let timestamp = TimestampMs(batch.max_timestamp);
         let new = || Producer::new(NO_PRODUCER_EPOCH, NO_COORDINATOR_EPOCH, timestamp);
+        self.taken_back.remove(&batch.producer_id);
         let producer = self.by_id.entry(batch.producer_id).or_insert_with(new);
         producer.enter_epoch(batch.producer_epoch);
         producer.last_timestamp = timestamp;
@@ -283,6 +308,20 @@ mod tests {
         assert_eq!(append(&mut producers, batch(0, 2, 2), 99).unwrap(), Some(10));
         assert!(matches!(append(&mut producers, batch(0, 0, 2), 99), Err(AppendError::OutOfOrderSequence(_))));
         assert!(matches!(append(&mut producers, batch(0, 10, 1), 99), Err(AppendError::OutOfOrderSequence(_))));
+    }
+
+    /// A full disk takes back what a new producer sent first, and finds room for what it sent behind that.
+    #[test]
+    fn what_was_taken_back_comes_first_again() {
+        let mut producers = Producers::default();
+        append(&mut producers, batch(0, 0, 1), 0).unwrap();
+        let after_first = producers.of(7);
+        append(&mut producers, batch(0, 1, 1), 1).unwrap();
+        producers.put_back(7, after_first);
+        producers.put_back(7, None);
+        assert!(matches!(append(&mut producers, batch(0, 1, 1), 0), Err(AppendError::OutOfOrderSequence(_))));
+        assert_eq!(append(&mut producers, batch(0, 0, 1), 0).unwrap(), None);
+        assert_eq!(append(&mut producers, batch(0, 1, 1), 1).unwrap(), None);
     }
 
     #[test]

@@ -110,6 +110,8 @@ impl Foreign for Librdkafka {
         let common = "broker.address.family=v4\ntest.timeout.multiplier=2\n";
         std::fs::write(&config, format!("bootstrap.servers={bootstrap}\n{common}"))?;
         let mut command = Command::new("./test-runner");
+        // On what it takes for a build server it leaves out a test, and what is counted must not depend on the caller.
+        command.env_remove("CI");
         command.args(["-Q", "-L", "-p1", "-s", SCENARIOS[unit.broker]]).current_dir(tests);
         command.env("TESTS", number(&unit.name)).env("TEST_KAFKA_VERSION", VERSION);
         command.env("RDKAFKA_TEST_CONF", config).env("TEST_REPORT", directory.join("report.json"));

@@ -1,0 +1,229 @@
+//! What a seed decides before a run begins: the broker's settings, who its clients are, and which kinds of faults there
+//! are. Each seed has a random half of the kinds (swarm testing): faults that always come together hide each other.
+
+use std::fmt;
+
+use crate::stdx::random::Random;
+
+macro_rules! kinds {
+    ($($name:ident,)*) => {
+        /// A kind of fault.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Kind { $($name,)* }
+
+        impl Kind {
+            pub const ALL: &[Kind] = &[$(Kind::$name,)*];
+        }
+    };
+}
+
+kinds! {
+    ProcessCrash, PowerLoss, CrashInRecovery, CleanRestart, WriteErrors, SyncErrors, ReadErrors, FullDisk, SlowDisk,
+    ColdPages, FlippedBits, CutConnections, SlowNetwork, SplitMessages, WallJumps, Pauses, StalledThreads,
+}
+
+/// A set of kinds.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Kinds(u32);
+
+impl Kinds {
+    pub fn has(self, kind: Kind) -> bool {
+        self.0 & (1 << kind as u32) != 0
+    }
+
+    pub fn with(self, kind: Kind) -> Kinds {
+        Kinds(self.0 | (1 << kind as u32))
+    }
+
+    pub fn without(self, others: Kinds) -> Kinds {
+        Kinds(self.0 & !others.0)
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.iter().copied().filter(move |kind| self.has(*kind))
+    }
+
+    /// Reads what `Display` writes.
+    pub fn parse(text: &str) -> Option<Kinds> {
+        text.split(',').filter(|name| !name.is_empty()).try_fold(Kinds::default(), |kinds, name| {
+            Kind::ALL.iter().find(|kind| format!("{kind:?}") == name).map(|kind| kinds.with(*kind))
+        })
+    }
+}
+
+impl fmt::Display for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.iter().map(|kind| format!("{kind:?}")).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
+/// A topic that is there from the beginning and stays.
+#[derive(Clone, Debug)]
+pub(super) struct TopicPlan {
+    pub(super) name: String,
+    pub(super) partitions: i32,
+    pub(super) configs: Vec<(String, String)>,
+    pub(super) is_compacted: bool,
+    /// Nothing acknowledged is lost with the power.
+    pub(super) is_synced: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ProducerPlan {
+    pub(super) topic: usize,
+    pub(super) is_idempotent: bool,
+    pub(super) acks: i16,
+    pub(super) version: i16,
+    pub(super) max_in_flight: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct ConsumerPlan {
+    pub(super) topic: usize,
+    pub(super) version: i16,
+    pub(super) has_session: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct GroupPlan {
+    pub(super) name: String,
+    /// The consumer protocol, or else the classic one.
+    pub(super) is_new: bool,
+    pub(super) members: usize,
+    pub(super) topics: Vec<usize>,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) kinds: Kinds,
+    pub(super) steps: u64,
+    pub(super) shards: usize,
+    pub(super) overrides: Vec<(String, String)>,
+    pub(super) topics: Vec<TopicPlan>,
+    pub(super) producers: Vec<ProducerPlan>,
+    pub(super) consumers: Vec<ConsumerPlan>,
+    pub(super) groups: Vec<GroupPlan>,
+    pub(super) admins: usize,
+    pub(super) has_two_directories: bool,
+    /// All topics of the broker, its own included, sync every write.
+    pub(super) is_synced: bool,
+    /// Of `__consumer_offsets`.
+    pub(super) group_segment_bytes: u64,
+    /// The mean time of a step.
+    pub(super) tempo_us: u64,
+}
+
+/// A session of either protocol.
+pub(super) const SESSION_MS: u64 = 3000;
+/// How long members have to give up what they have lost.
+pub(super) const REBALANCE_MS: u64 = 20_000;
+pub(super) const HEARTBEAT_MS: u64 = 300;
+const MIN_STEPS: u64 = 4000;
+
+/// The kinds of faults of a seed.
+#[cfg(test)]
+pub(super) fn kinds_of(seed: u64) -> Kinds {
+    Plan::new(seed).kinds
+}
+
+impl Plan {
+    pub(super) fn new(seed: u64) -> Plan {
+        let mut random = Random::new(seed ^ 0x504c_414e);
+        let kinds = Kind::ALL.iter().filter(|_| random.chance(2)).fold(Kinds::default(), |all, kind| all.with(*kind));
+        let is_synced = random.chance(2);
+        let has_two_directories = random.chance(3);
+        // Two directories recover on two threads, and which of them an operation is the last of is nobody's choice.
+        let one_thread = Kinds::default().with(Kind::CrashInRecovery);
+        let kinds = if has_two_directories { kinds.without(one_thread) } else { kinds };
+        let topics: Vec<_> = (0..1 + random.below(3)).map(|number| topic(number, is_synced, &mut random)).collect();
+        let any_topic = |random: &mut Random| random.below(topics.len() as u64) as usize;
+        let producer = |random: &mut Random| {
+            let topic = any_topic(random);
+            producer(topic, random)
+        };
+        let producers = (0..1 + random.below(4)).map(|_| producer(&mut random)).collect();
+        let consumer = |random: &mut Random| ConsumerPlan {
+            topic: any_topic(random),
+            version: 4 + random.below(14) as i16,
+            has_session: random.chance(2),
+        };
+        let consumers = (0..random.below(4)).map(|_| consumer(&mut random)).collect();
+        let group = |number: u64, random: &mut Random| {
+            let topics = (0..topics.len()).filter(|at| *at == 0 || random.chance(2)).collect();
+            let members = 1 + random.below(4) as usize;
+            GroupPlan { name: format!("group{number}"), is_new: random.chance(2), members, topics }
+        };
+        let groups = (0..random.below(3)).map(|number| group(number, &mut random)).collect();
+        Plan {
+            kinds,
+            steps: MIN_STEPS + random.below(3 * MIN_STEPS),
+            shards: 1 + random.below(3) as usize,
+            overrides: overrides(is_synced, has_two_directories, &mut random),
+            producers,
+            consumers,
+            groups,
+            admins: random.below(3) as usize,
+            has_two_directories,
+            is_synced,
+            group_segment_bytes: 2000 + random.below(50_000),
+            tempo_us: [30, 200, 1000][random.below(3) as usize],
+            topics,
+        }
+    }
+}
+
+fn topic(number: u64, all_synced: bool, random: &mut Random) -> TopicPlan {
+    let is_compacted = random.chance(4);
+    let is_synced = all_synced || random.chance(3);
+    let mut configs = vec![
+        ("internal.segment.bytes".to_string(), (2000 + random.below(20_000)).to_string()),
+        ("retention.ms".to_string(), "-1".to_string()),
+        ("index.interval.bytes".to_string(), (1 + random.below(2000)).to_string()),
+    ];
+    if is_compacted {
+        configs.push(("cleanup.policy".into(), "compact".into()));
+        configs.push(("min.cleanable.dirty.ratio".into(), "0.0".into()));
+    }
+    if is_synced && !all_synced {
+        configs.push(("flush.messages".into(), "1".into()));
+    }
+    let name = format!("{}{number}", if is_compacted { "compacted" } else { "topic" });
+    TopicPlan { name, partitions: 1 + random.below(4) as i32, configs, is_compacted, is_synced }
+}
+
+fn producer(topic: usize, random: &mut Random) -> ProducerPlan {
+    let is_idempotent = random.chance(2);
+    let acks = if is_idempotent { -1 } else { [0, 1, -1, -1][random.below(4) as usize] };
+    let max_in_flight = 1 + random.below(5) as usize;
+    ProducerPlan { topic, is_idempotent, acks, version: 3 + random.below(11) as i16, max_in_flight }
+}
+
+fn overrides(is_synced: bool, has_two_directories: bool, random: &mut Random) -> Vec<(String, String)> {
+    let mut settings: Vec<(&str, String)> = vec![
+        ("offsets.topic.num.partitions", (1 + random.below(3)).to_string()),
+        ("offsets.topic.replication.factor", "1".into()),
+        ("group.initial.rebalance.delay.ms", random.below(300).to_string()),
+        ("group.min.session.timeout.ms", "100".into()),
+        ("group.consumer.min.session.timeout.ms", "100".into()),
+        ("group.consumer.session.timeout.ms", SESSION_MS.to_string()),
+        ("group.consumer.min.heartbeat.interval.ms", "10".into()),
+        ("group.consumer.heartbeat.interval.ms", HEARTBEAT_MS.to_string()),
+        ("group.consumer.assignment.interval.ms", (random.below(2) * 300).to_string()),
+        ("file.delete.delay.ms", random.below(2000).to_string()),
+        ("log.flush.offset.checkpoint.interval.ms", (500 + random.below(5000)).to_string()),
+        ("log.flush.start.offset.checkpoint.interval.ms", (500 + random.below(5000)).to_string()),
+        ("log.retention.check.interval.ms", (500 + random.below(5000)).to_string()),
+        ("metadata.log.max.record.bytes.between.snapshots", (500 + random.below(5000)).to_string()),
+        ("log.retention.ms", "-1".into()),
+        ("num.recovery.threads.per.data.dir", "1".into()),
+    ];
+    if is_synced {
+        settings.push(("log.flush.interval.messages", "1".into()));
+    }
+    if has_two_directories {
+        settings.push(("log.dirs", "data,other".into()));
+    }
+    settings.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+}

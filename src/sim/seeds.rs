@@ -1,0 +1,80 @@
+//! Random runs in the tests: every seed that has ever found something, and some of this commit's own.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::plan::Kind;
+use super::run::{self, Attempt, Planted};
+use super::shrink;
+
+/// Seeds that have found a fault of the broker, and which.
+const FOUND: &[(u64, &str)] = &[];
+
+/// Where the test script says which seeds are this commit's: a commit id, or a number.
+const COMMIT: &str = "KLAMM_SIM_COMMIT";
+/// How long the commit's own seeds run.
+const TIME: Duration = Duration::from_secs(40);
+
+/// What went wrong, where something did; a panic of the broker is a failure as well.
+fn failure_of(attempt: &Attempt) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(|| run::run(attempt).failure)) {
+        Ok(failure) => failure.map(|failure| format!("{}: {}", failure.rule, failure.text)),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
+            Some(format!("panic: {}", text.unwrap_or_default()))
+        }
+    }
+}
+
+fn check(seed: u64) {
+    if let Some(failure) = failure_of(&Attempt::of(seed)) {
+        panic!("seed {seed}: {failure}\n{}", shrink::command(&Attempt::of(seed)));
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_run_again() {
+    for seed in 1..8 {
+        let (one, other) = (run::run(&Attempt::of(seed)), run::run(&Attempt::of(seed)));
+        assert_eq!((one.hash, one.steps, one.failure), (other.hash, other.steps, other.failure), "seed {seed}");
+    }
+}
+
+#[test]
+fn seeds_that_found_something_find_nothing_any_more() {
+    FOUND.iter().for_each(|(seed, _)| check(*seed));
+}
+
+#[test]
+fn seeds_of_this_commit_find_nothing() {
+    let commit = std::env::var(COMMIT).unwrap_or_default();
+    // FNV-1a of whatever it says.
+    let hash = commit
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let (first, began) = (hash >> 32, Instant::now());
+    let mut seed = first;
+    while began.elapsed() < TIME {
+        check(seed);
+        seed += 1;
+    }
+    println!("{} seeds from {first} on", seed - first);
+}
+
+/// The disk does what no disk may do, and some seed finds out.
+fn is_found(planted: Planted, kind: Kind) -> bool {
+    let attempts = (0..200).map(|seed| Attempt { planted: Some(planted), ..Attempt::of(seed) });
+    let mut fitting = attempts.filter(|attempt| super::plan::kinds_of(attempt.seed).has(kind));
+    fitting.any(|attempt| failure_of(&attempt).is_some())
+}
+
+#[test]
+fn a_sync_that_is_forgotten_is_found() {
+    assert!(is_found(Planted::ForgottenSyncs, Kind::PowerLoss));
+}
+
+#[test]
+fn a_write_that_is_forgotten_is_found() {
+    assert!(is_found(Planted::ForgottenWrites, Kind::ProcessCrash));
+}
