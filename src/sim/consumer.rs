@@ -258,7 +258,7 @@ impl Consumer {
         scene.oracle.judge(key, |records| records.fetched(from, data.high_watermark, &seen));
         self.positions.insert(partition, next);
         if let Some(found) = self.found.as_mut().and_then(|found| found.get_mut(&partition)) {
-            (found.end, found.is_stuck) = (data.high_watermark, seen.is_empty());
+            (found.end, found.is_stuck) = (data.high_watermark, next == from);
             found.records.extend(seen);
         }
     }

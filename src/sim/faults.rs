@@ -307,7 +307,7 @@ impl Run {
             has_lost_groups |= left.is_of_groups && end < left.high_watermark;
             if end < least {
                 let text = format!("the log ends at {end}, not at {least}");
-                self.oracle.violate("a start finds what was promised", &[left.object.clone()], text);
+                self.oracle.violate("a start finds what was promised", std::slice::from_ref(&left.object), text);
             }
             if !left.is_of_groups {
                 self.oracle

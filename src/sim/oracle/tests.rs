@@ -110,7 +110,8 @@ fn deleted_records_may_be_gone_and_no_others() {
 #[test]
 fn the_last_record_of_a_key_stays_in_a_compacted_log() {
     let compacted = || {
-        let mut records = Records { is_compacted: true, ..Records::default() };
+        let mut records = Records::default();
+        records.is_compacted = true;
         (0..3).for_each(|number| records.made(PLAIN, id(0, number), Some(number as u8 % 2)));
         records.acknowledged(&[id(0, 0), id(0, 1), id(0, 2)], Some(0)).unwrap();
         records
