@@ -156,6 +156,14 @@ impl SimulatedDisk {
         }
     }
 
+    /// Every directory with its files: name, bytes in memory and bytes on the platter, `-` where it has not that
+    /// name.
+    pub fn listing(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        self.root.list_into("", &mut found);
+        found
+    }
+
     /// A copy that shares nothing with this disk and has no faults.
     pub fn copy(&self) -> SimulatedDisk {
         SimulatedDisk { root: self.root.copy(), ..SimulatedDisk::default() }
@@ -308,6 +316,26 @@ impl Directory {
         };
         let live: BTreeMap<_, _> = names.live.iter().map(copy).collect();
         Arc::new(Directory(Mutex::new(Names { durable: live.clone(), live })))
+    }
+
+    fn list_into(&self, path: &str, found: &mut Vec<(String, String)>) {
+        let names = held(&self.0);
+        let size = |node: Option<&Node>, of: fn(&Images) -> &Vec<u8>| match node {
+            Some(Node::File(content)) => of(&held(&content.0)).len().to_string(),
+            _ => "-".to_string(),
+        };
+        let mut files = Vec::new();
+        for (name, node) in names.durable.iter().chain(&names.live).collect::<BTreeMap<_, _>>() {
+            match node {
+                Node::Directory(directory) => directory.list_into(&format!("{path}/{name}"), found),
+                Node::File(_) => {
+                    let live = size(names.live.get(name), |images| &images.live);
+                    let durable = size(names.durable.get(name), |images| &images.durable);
+                    files.push(format!("{name} {live}/{durable}"));
+                }
+            }
+        }
+        found.push((path.to_string(), files.join(", ")));
     }
 
     fn sync(&self) {

@@ -375,7 +375,7 @@ impl Hosting {
         Ok(())
     }
 
-    /// Goes on with the moves that were under way, now that the logs are open. Blocks.
+    /// Goes on with the moves that were under way, now that the logs are open; after a crash from their beginning. Blocks.
     pub(super) fn resume_moves(&mut self, view: &mut View, now: TimestampMs, random: fn() -> [u8; 16]) {
         for found in std::mem::take(&mut self.futures) {
             let topic = view.topic(&found.topic).map(|topic| topic.id);
@@ -386,7 +386,9 @@ impl Hosting {
             let identity: Identity = partition.log.identity().clone();
             let config: LogConfig = self.log_config_of(&view.image, &found.topic);
             let opened = directory.open_future(&found.path, identity, config, Offset(0), now);
-            let is_prefix = |log: &Log| log.log_end_offset() <= partition.log.log_end_offset();
+            // Of what was not synced a loss of power may leave later segments and not the earlier ones.
+            let is_prefix =
+                |log: &Log| directory.was_clean_shutdown() && log.log_end_offset() <= partition.log.log_end_offset();
             let log = match opened {
                 Ok(log) if is_prefix(&log) && !directory.holds(&partition.log) => Ok(log),
                 _ if directory.is_offline() => continue,

@@ -214,6 +214,20 @@ impl Run {
         self.history.note(|| Object::Broker, text);
     }
 
+    /// What each partition has on the disk: bytes in memory and on the platter.
+    fn note_files(&mut self, when: &str) {
+        if !self.history.keeps {
+            return;
+        }
+        for (path, files) in self.cluster.disk.listing() {
+            let directory = path.rsplit('/').next().unwrap_or_default();
+            let of_partition = directory.split('.').next().and_then(|name| name.rsplit_once('-'));
+            let object =
+                of_partition.and_then(|(topic, index)| Some(Object::Partition(topic.into(), index.parse().ok()?)));
+            self.history.note(|| object.unwrap_or(Object::Broker), || format!("{when}, {path}: {files}"));
+        }
+    }
+
     fn power_loss(&mut self) -> Crash {
         let seed = self.faults.random.next_u64();
         if self.faults.random.chance(3) { Crash::Power } else { Crash::Torn { seed } }
@@ -235,10 +249,14 @@ impl Run {
             view.partitions().for_each(|partition| self.remember(partition, has_lost_power));
         }
         self.drop_cleaner();
+        if how.is_some() {
+            self.note_files("when it ends");
+        }
         match how {
             Some(crash) => self.cluster.crash(crash),
             None => self.cluster.stop(),
         }
+        self.note_files("after its end");
         self.faults.lives += 1;
         self.invariants.forget();
         let wait = Duration::from_millis(self.faults.random.below(1500));
@@ -285,6 +303,7 @@ impl Run {
             return self.end(Some(crash));
         }
         self.note(|| "it has started".into());
+        self.note_files("after the start");
         self.open_cleaner();
     }
 

@@ -40,7 +40,7 @@ pub(super) struct History {
     pub(super) step: u64,
     pub(super) now: Instant,
     /// Whether lines are kept.
-    keeps: bool,
+    pub(super) keeps: bool,
     hash: Fnv,
     lines: Vec<Line>,
 }

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
 use super::stories::{PRODUCE, TOPIC, batch_at, cluster, create_topic, produce_answer, produce_request, read_all};
 use crate::codec::{Message, Reader};
-use crate::io::disk::Disk;
+use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::wire::api::{alter_replica_log_dirs, describe_log_dirs};
@@ -162,6 +162,33 @@ fn crash_in_a_move(left: u64, crash: Crash) {
     check_records(&cluster, 0, RECORDS + 1);
     let home = home_of(&cluster.borrow(), 0);
     assert!(code != 0 || home == from || home == 1 - from);
+}
+
+/// The names of a copy's files may reach the platter without what is in them.
+#[test]
+fn a_copy_that_was_torn_is_made_anew() {
+    let cluster = cluster(36, &[TWO, EVERY_WRITE_IS_SYNCED, ("log.segment.bytes", "1048576")]);
+    create_topic(&cluster, 1);
+    let large = |sequence| batch_at(TimestampMs(1_767_225_600_000), 5, sequence, 1, 600_000);
+    for sequence in 0..12 {
+        let mut client = Client::connect(&cluster.borrow());
+        let records = large(sequence);
+        let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+        assert_eq!(produce_answer(&answer).0, 0);
+    }
+    let from = home_of(&cluster.borrow(), 0);
+    assert_eq!(move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0), 0);
+    let copy = |cluster: &Cluster| cluster.view().and_then(|view| view.futures().next().map(|(_, it)| it.clone()));
+    let has_begun = |cluster: &Cluster| copy(cluster).is_some_and(|copy| copy.log.segment_count() > 1);
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, has_begun);
+    let first = copy(&cluster.borrow()).expect("it is under way").log.directory().join(format!("{:020}.log", 0));
+    cluster.borrow_mut().crash(Crash::Process);
+    let disk = cluster.borrow().disk.clone();
+    disk.open(&first, Open::ReadWrite).and_then(|file| file.set_size(0)).unwrap();
+    cluster.borrow_mut().restart();
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
+    assert_eq!(home_of(&cluster.borrow(), 0), 1 - from);
+    check_records(&cluster, 0, 12);
 }
 
 #[test]
