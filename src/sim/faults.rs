@@ -323,7 +323,8 @@ impl Run {
                 || left.object.clone(),
                 || format!("it has {end} records of {}, must have {least}, may lose: {}", left.end, left.may_lose),
             );
-            has_lost_groups |= left.is_of_groups && end < left.high_watermark;
+            // Also in the middle: a later segment may have reached the platter, and an earlier one not.
+            has_lost_groups |= left.is_of_groups && (end < left.high_watermark || left.may_lose);
             if end < least {
                 let text = format!("the log ends at {end}, not at {least}");
                 self.oracle.violate("a start finds what was promised", std::slice::from_ref(&left.object), text);
