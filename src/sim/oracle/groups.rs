@@ -22,6 +22,10 @@ pub(in crate::sim) struct Ownership {
     owners: BTreeMap<(i32, String, i32), String>,
     /// By member of the consumer protocol.
     claims: BTreeMap<String, Claim>,
+    /// All of the consumer protocol that have ever been.
+    members: BTreeSet<String>,
+    /// Those of whom the coordinator may have forgotten what they have: they hear of it when they join anew.
+    doubtful: BTreeSet<String>,
 }
 
 impl Ownership {
@@ -46,8 +50,9 @@ impl Ownership {
         owned: &Owned,
         (now, until): (Instant, Instant),
     ) -> Result<(), Wrong> {
+        self.members.insert(member.to_string());
         // Whoever hears too late that it has something has nothing.
-        if until <= now {
+        if until <= now || self.doubtful.contains(member) {
             self.claims.remove(member);
             return Ok(());
         }
@@ -70,8 +75,10 @@ impl Ownership {
         self.claims.remove(member);
     }
 
+    /// What the coordinator knew may be lost.
     pub(in crate::sim) fn forget(&mut self) {
-        *self = Ownership::default();
+        (self.owners, self.claims) = (BTreeMap::new(), BTreeMap::new());
+        self.doubtful.clone_from(&self.members);
     }
 
     /// At rest: what all who are left own together is everything, once.

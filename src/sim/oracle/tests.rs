@@ -158,6 +158,11 @@ fn two_owners_are_seen() {
     assert_eq!(group.holds("b", 2, &owned(&[1]), (at(3), at(6))), Ok(()), "the session of a is over");
     group.released("b");
     assert_eq!(group.holds("c", 3, &owned(&[1]), (at(4), at(7))), Ok(()));
+    // The coordinator has forgotten who c is and gives what it has to d; c hears of it when it joins again.
+    group.forget();
+    assert_eq!(group.holds("d", 4, &owned(&[1]), (at(5), at(8))), Ok(()));
+    assert_eq!(group.holds("c", 3, &owned(&[1]), (at(5), at(8))), Ok(()));
+    is_seen(group.holds("e", 5, &owned(&[1]), (at(6), at(9))), "a partition has one owner at a time");
 }
 
 #[test]
