@@ -14,7 +14,7 @@ use klamm::sim::run::{self, Attempt, Outcome};
 use klamm::sim::shrink;
 
 /// Lines of history that are shown.
-const SHOWN_LINES: usize = 2000000;
+const SHOWN_LINES: usize = 500;
 /// Seeds that one process runs.
 const SEEDS_PER_PROCESS: u64 = 100;
 

@@ -122,6 +122,7 @@ build_broker() {
 
 compat_clippy() {
     cargo clippy --locked --all-targets -- -D warnings &&
+        cargo clippy --locked --features sim --example sim -- -D warnings &&
         cargo clippy --locked --manifest-path compat-tests/Cargo.toml --all-targets -- -D warnings &&
         cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
 }
@@ -140,7 +141,8 @@ run() {
     schemas) counted schemas bash scripts/check-schemas.sh ;;
     codec) counted codec bash scripts/check-codec.sh ;;
     assignors) counted assignors bash scripts/check-assignors.sh ;;
-    unit) cargo_tests unit --locked ;;
+    # The commit decides which seeds of the simulation run beside those that always do.
+    unit) KLAMM_SIM_COMMIT=$(git rev-parse HEAD 2>/dev/null) cargo_tests unit --locked ;;
     # With the test profile: what counts here is that they run, and a release build takes minutes.
     benches) check benches cargo bench --locked --profile dev --bench data_path -- --test ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib ;;
