@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Plants faults in the broker, one at a time, and tells which rung of the tests catches each.
+
+    scripts/mutants.py --check           every fault still has its place in the source
+    scripts/mutants.py [--only NAME,..]  runs them, and writes the table into scripts/mutants.md
+
+Each fault is built into a copy of the last commit, with a build directory of its own beside the cache of the tests. The rungs are
+tried from the lowest on: unit tests and properties, the stories of the simulation, its random runs. A fault that nothing
+catches is a test that is missing.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TABLE = ROOT / "scripts" / "mutants.md"
+# A test of a planted fault may wait for what never comes.
+DEADLINE_S = 600
+# Random runs for each fault that the tests of Rust do not catch.
+SWARM_S = 120
+
+# Name, file, what stands there, what is put in its place.
+FAULTS = [
+    # ---- What is durable, and when somebody is told
+    ("a flush does not sync the segments", "src/storage/flush.rs",
+     "            file.sync_data().map_err(Error::io(\"sync a file in\", &self.directory))?;\n",
+     "            let _ = file;\n"),
+    ("a flush does not sync the names", "src/storage/flush.rs",
+     "            directories.iter().try_for_each(|path| disk.sync_directory(path))\n",
+     "            let _ = directories;\n            Ok(())\n"),
+    ("the recovery point moves before the sync", "src/storage/flush.rs",
+     "        let up_to = self.log_end_offset();\n        let (files, unopened)",
+     "        let up_to = self.log_end_offset();\n"
+     "        self.recovery_point.fetch_max(up_to.0, Ordering::AcqRel);\n        let (files, unopened)"),
+    ("a failed sync is taken for a good one", "src/replication/partition.rs",
+     "            Err(failure) => {\n                self.log.fail_sync(&failure);\n                None\n            }\n",
+     "            Err(_) => {\n                self.log.flushed(flush, now);\n"
+     "                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);\n                None\n            }\n"),
+    ("acknowledged before the sync that the topic asks for", "src/replication/partition.rs",
+     "            Ok(Some(written)) if written.wants_sync => self.begin_sync(),\n",
+     "            Ok(Some(written)) if written.wants_sync => {\n"
+     "                self.high_watermark.fetch_max(written.end_offset.0, Ordering::AcqRel);\n"
+     "                self.begin_sync()\n            }\n"),
+    ("acknowledged before the write", "src/replication/partition.rs",
+     "        let is_reached = self.high_watermark() >= mark.end;\n",
+     "        let is_reached = self.high_watermark() >= mark.end || mark.end.0 > 0;\n"),
+    ("what a start has found is not synced", "src/replication/hosting.rs",
+     "    if log.wants_sync(now) {\n        let flush = log.flush()?;",
+     "    if false && log.wants_sync(now) {\n        let flush = log.flush()?;"),
+    ("compaction goes by what is not on the platter", "src/replication/cleaning.rs",
+     "        if !is_durable && !next.partition.flush(now) {",
+     "        if false && !is_durable && !next.partition.flush(now) {"),
+    ("metadata is answered for before it is synced", "src/replication/controller.rs",
+     "        let committed = self.log.sync((self.surroundings.wall)()).map_err(|failure| {\n"
+     "            error!(\"the metadata log failed, nothing can be changed any more: {failure}\");\n"
+     "            ErrorCode::KafkaStorageError\n        });\n        let removals",
+     "        let committed: Result<(), ErrorCode> = Ok(());\n        let removals"),
+    # ---- The log
+    ("a partly written batch stays on a full disk", "src/storage/log.rs",
+     "        file.set_size(active.size_bytes).map_err(Error::io(\"cut\", &path))?;\n", "        let _ = &file;\n"),
+    ("what a full disk took back is still known of its producer", "src/storage/writer.rs",
+     "            self.producers.put_back(producer_id, known);\n",
+     "            let _ = (producer_id, known);\n"),
+    ("recovery believes checksums", "src/storage/open.rs",
+     "        while let Some(placed) = batches.next_checked().map_err(Error::io(\"read\", &path))? {\n            let last",
+     "        while let Some(placed) = batches.next_header().map_err(Error::io(\"read\", &path))? {\n            let last"),
+    ("recovery cuts a byte too few", "src/storage/open.rs",
+     "        log.set_size(sound_bytes).map_err(Error::io(\"cut\", &path))?;\n",
+     "        log.set_size(size_bytes.min(sound_bytes + 1)).map_err(Error::io(\"cut\", &path))?;\n"),
+    ("recovery goes on behind a torn segment", "src/storage/open.rs",
+     "        Ok((end_offset, sound_bytes < size_bytes))\n", "        Ok((end_offset, false))\n"),
+    ("a segment with the recovery point in it is trusted", "src/storage/recovery.rs",
+     "            (false, _, false) => Plan::Recover,\n",
+     "            (false, _, false) if is_plausible => Plan::Trust,\n            (false, _, false) => Plan::Recover,\n"),
+    ("an incomplete swap is finished", "src/storage/recovery.rs",
+     "first_cleaned.is_none_or(|cleaned| offset < cleaned)", "first_cleaned.is_none_or(|_| offset.0 >= 0)"),
+    ("a damaged snapshot of producers is believed", "src/storage/snapshot.rs",
+     "    if version != VERSION || crc32c::crc32c(rest) != checksum {\n",
+     "    let _ = checksum;\n    if version != VERSION {\n"),
+    ("a read begins one batch late", "src/storage/segment.rs",
+     "        if placed.header.last_offset() >= offset {\n", "        if placed.header.last_offset() > offset {\n"),
+    ("a reader does not notice that a name has passed to another file", "src/storage/read.rs",
+     "            if self.view.load().has_all_of(&view) {\n", "            if self.view.load().has_all_of(&view) || true {\n"),
+    ("the search by time forgets the start of the log", "src/storage/search.rs",
+     "            let wanted = |time: i64, offset: i64| time >= timestamp.0 && offset >= start.0;\n",
+     "            let wanted = |time: i64, offset: i64| time >= timestamp.0 && offset >= 0;\n"),
+    ("retention by size deletes one segment too many", "src/storage/retention.rs",
+     "            while self.may_go(old) && excess_bytes >= self.size_bytes(old) {\n",
+     "            while self.may_go(old) && excess_bytes > 0 {\n"),
+    ("retention deletes what is not committed", "src/storage/retention.rs",
+     "            && self.view.segment_end_offset(at) <= self.high_watermark\n", ""),
+    ("the epochs are not cut with the log", "src/storage/epochs.rs",
+     "        Epochs(self.0.iter().filter(|e| e.start_offset < end_offset).copied().collect())\n",
+     "        let _ = end_offset;\n        self.clone()\n"),
+    ("compaction keeps the first record of a key", "src/storage/cleaner/copy.rs",
+     "self.map.get(key).is_none_or(|latest| offset >= latest);", "self.map.get(key).is_none_or(|latest| offset <= latest);"),
+    ("compaction forgets tombstones at once", "src/storage/cleaner/copy.rs",
+     "record.value.is_none() && batch.delete_horizon().is_some_and(|horizon| self.now >= horizon);",
+     "record.value.is_none();\n        let _ = (batch, self.now);"),
+    ("a swap is not made durable", "src/storage/cleaner/swap.rs",
+     "        self.sync_swap()?;\n        self.name_copy(&copy)?;\n        self.sync_swap()?;\n",
+     "        self.name_copy(&copy)?;\n"),
+    ("a torn copy of a log goes on", "src/replication/moving.rs",
+     "directory.was_clean_shutdown() && log.log_end_offset()", "log.log_end_offset()"),
+    # ---- Producers
+    ("no duplicate is recognised", "src/storage/producers.rs",
+     "            if let Some(known) = producer.batches.iter().flatten().find(same) {\n",
+     "            if let Some(known) = producer.batches.iter().flatten().find(same).filter(|_| false) {\n"),
+    ("a gap in the sequence is let in", "src/storage/producers.rs",
+     "    let follows = i64::from(first) == i64::from(last) + 1 ||", "    let follows = i64::from(first) > i64::from(last) ||"),
+    ("an old epoch is not fenced", "src/storage/producers.rs",
+     "        if batch.producer_epoch < producer.epoch {\n            return Err(",
+     "        if batch.producer_epoch < producer.epoch && batch.producer_epoch < 0 {\n            return Err("),
+    # ---- Requests
+    ("a fetch passes the high watermark", "src/replication/partition.rs",
+     "        let up_to = self.readable_end(isolation);\n",
+     "        let up_to = self.readable_end(isolation).max(self.log.log_end_offset());\n"),
+    ("nobody is woken by progress", "src/shard/context.rs",
+     "            self.mailbox(shard).tell_progress(partition.number);\n", "            let _ = (shard, partition.number);\n"),
+    ("a shard goes to sleep with mail in its box", "src/shard/mailbox.rs",
+     "        let may = self.lock().is_empty();\n", "        let may = self.lock().is_empty() || true;\n"),
+    ("the request of a closed connection stays parked", "src/server/mod.rs",
+     "            connection.parked.and_then(|parked| self.lot.take(parked));\n", "            let _ = connection.parked;\n"),
+    ("a fetch with something to tell waits to its end", "src/handlers/01_fetch.rs",
+     "gathered.size_bytes >= self.min_bytes\n", "gathered.size_bytes > self.min_bytes.max(1 << 40)\n"),
+    ("a produce that waits for its deadline succeeds", "src/handlers/00_produce.rs",
+     "                Ok(false) if expired => partition.result = Err(ErrorCode::RequestTimedOut.into()),\n",
+     "                Ok(false) if expired => {}\n"),
+    ("a frame may be larger than the limit", "src/wire/frame.rs",
+     "        Ok(length) if length <= max_size_bytes => match", "        Ok(length) if length <= max_size_bytes.max(1 << 31) => match"),
+    # ---- Groups
+    ("a coordinator answers before its records are committed", "src/replication/coordinators/mod.rs",
+     "        let passed = self.coordinator.partition.is_committed(self.end);\n",
+     "        let passed = self.coordinator.partition.is_committed(self.end).map(|_| true);\n"),
+    ("a partition is given away before it is let go", "src/coordinator/consumer/reconcile.rs",
+     "                if (self.is_owned)(topic, *partition) && !was_own {\n",
+     "                if (self.is_owned)(topic, *partition) && !was_own && topic.is_zero() {\n"),
+    ("a member that does not say is taken to own nothing", "src/coordinator/consumer/reconcile.rs",
+     "        let Some(reported) = self.reported else { return true };\n",
+     "        let Some(reported) = self.reported else { return false };\n"),
+    ("a heartbeat does not renew the session", "src/coordinator/classic/heartbeat.rs",
+     "        live.touch(request.member_id);\n        match", "        match"),
+    ("a heartbeat of an old generation counts", "src/coordinator/classic/heartbeat.rs",
+     "        if request.generation_id != live.group.generation {\n", "        if request.generation_id > live.group.generation {\n"),
+    ("a commit of an old epoch is taken", "src/coordinator/consumer/offsets.rs",
+     "            since.is_some_and(|since| epoch >= since)\n", "            since.is_some_and(|_| epoch >= 0)\n"),
+    ("a deleted offset comes back with the next coordinator", "src/coordinator/offsets/mod.rs",
+     "        let Some(value) = value else { return self.offsets.remove(key) };\n",
+     "        let Some(value) = value else { return };\n"),
+    ("offsets in use expire", "src/coordinator/offsets/expire.rs",
+     "match !subscribed && is_expired(committed) {", "match (!subscribed || true) && is_expired(committed) {"),
+    ("sessions are not begun when a coordinator has loaded", "src/replication/coordinators/load.rs",
+     "    let begun = coordinator.step(world, moment, |groups, step| groups.handle_loaded(step));\n",
+     "    let begun = coordinator.step(world, moment, |_, _| ());\n"),
+]
+
+
+def places():
+    """How often each fault's place is in the source; it must be once."""
+    wrong = []
+    for name, path, before, _ in FAULTS:
+        count = (ROOT / path).read_text().count(before)
+        if count != 1:
+            wrong.append(f"{name}: {count} places in {path}")
+    return wrong
+
+
+def run(command, cwd, env, deadline_s=DEADLINE_S):
+    """Code and output; `None` is the code of what did not end."""
+    process = subprocess.Popen(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=deadline_s)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, 9)
+        output, _ = process.communicate()
+        return None, output
+
+
+def failed_tests(output):
+    return sorted(set(re.findall(r"^test (\S+) \.\.\. FAILED$", output, re.M)))
+
+
+def shorten(names):
+    shown = ", ".join(f"`{name}`" for name in names[:2])
+    return shown if len(names) <= 2 else f"{shown} and {len(names) - 2} more"
+
+
+def caught_by(copy, env):
+    """Rung, and what of it."""
+    build = ["cargo", "test", "--locked", "--lib", "--no-run"]
+    code, output = run(build, copy, env)
+    if code != 0:
+        return "does not build", output[-2000:]
+    code, output = run(["cargo", "test", "--locked", "--lib", "--", "--skip", "sim::"], copy, env)
+    if code != 0:
+        return "unit", shorten(failed_tests(output)) or "does not end"
+    code, output = run(["cargo", "test", "--locked", "--lib", "--", "sim::", "--skip", "sim::seeds"], copy, env)
+    if code != 0:
+        return "simulation, stories", shorten(failed_tests(output)) or "does not end"
+    code, output = run(["cargo", "build", "--release", "--locked", "--features", "sim", "--example", "sim"], copy, env)
+    if code != 0:
+        return "does not build", output[-2000:]
+    sim = [os.path.join(env["CARGO_TARGET_DIR"], "release/examples/sim"), "--swarm", str(SWARM_S), "--seed", "1"]
+    code, output = run(sim, copy, env, SWARM_S + 300)
+    found = re.search(r"^seed (\d+) fails: (.*?): ", output, re.M)
+    if code != 0:
+        return "simulation, seeds", f"seed {found[1]}: {found[2]}" if found else "does not end"
+    return "nothing", ""
+
+
+def plant(copy, path, before, after):
+    file = copy / path
+    original = file.read_text()
+    file.write_text(original.replace(before, after))
+    return lambda: file.write_text(original)
+
+
+def table(rows):
+    commit = subprocess.run(["git", "log", "-1", "--format=%h, %cs"], cwd=ROOT, capture_output=True, text=True, check=True)
+    caught = sum(rung not in ("nothing", "does not build") for _, _, rung, _ in rows)
+    lines = [
+        "# Planted faults and what catches them", "",
+        f"Made by `scripts/mutants.py` at {commit.stdout.strip()}: {caught} of {len(rows)} are caught. The rungs are tried from the lowest on",
+        "(units and properties, stories of the simulation, its random runs); what catches a fault first is named.", "",
+        "| fault | file | caught by | test |", "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| {name} | `{path}` | {rung} | {what} |" for name, path, rung, what in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--only", help="names of faults, or parts of them, with commas between")
+    arguments = parser.parse_args()
+    wrong = places()
+    if wrong or arguments.check:
+        print("\n".join(wrong) or f"{len(FAULTS)} faults have their places")
+        return 1 if wrong else 0
+    wanted = arguments.only.split(",") if arguments.only else [""]
+    chosen = [fault for fault in FAULTS if any(part in fault[0] for part in wanted)]
+    cache = os.environ.get("KLAMM_CACHE", os.path.expanduser("~/.cache/klamm"))
+    env = {**os.environ, "CARGO_TARGET_DIR": os.path.join(cache, "target-mutants"), "RUST_BACKTRACE": "0"}
+    # The compiler's warnings of what a fault leaves unused do not matter.
+    env["RUSTFLAGS"] = "--cap-lints warn"
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="klamm-mutants-") as home:
+        copy = pathlib.Path(home) / "klamm"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(copy)], check=True)
+        for name, path, before, after in chosen:
+            mend = plant(copy, path, before, after)
+            rung, what = caught_by(copy, env)
+            mend()
+            rows.append((name, path, rung, what))
+            print(f"{name}: {rung} {what}", flush=True)
+    shutil.rmtree(env["CARGO_TARGET_DIR"], ignore_errors=True)
+    if not arguments.only:
+        TABLE.write_text(table(rows))
+    return 0 if all(rung not in ("nothing", "does not build") for _, _, rung, _ in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
