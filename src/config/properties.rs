@@ -88,7 +88,7 @@ fn unescape(text: &str) -> String {
     out
 }
 
-/// `uXXXX`
+/// The letter u and four hexadecimal digits.
 const UNICODE_ESCAPE_LENGTH: usize = 5;
 
 fn unicode_unit(rest: &str) -> Option<u16> {
