@@ -53,7 +53,7 @@ java_programs() {
 }
 
 go_program() {
-    local out=$KLAMM_CACHE/go/franz inputs=("$clients"/go/main.go "$clients"/go/go.mod "$clients"/go/go.sum)
+    local out=$KLAMM_CACHE/go/franz inputs=("$clients"/go/*.go "$clients"/go/go.mod "$clients"/go/go.sum)
     stale go "${inputs[@]}" || [ ! -x "$out" ] || return 0
     echo "building the franz-go program"
     mkdir -p "$KLAMM_CACHE/go"

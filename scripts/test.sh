@@ -6,7 +6,7 @@
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
 #   clients  kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input
-#   groups   groups group_tools churn
+#   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   theirs   kgo rust_rdkafka rskafka kafka_python librdkafka: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
 #   extra    big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
@@ -20,7 +20,7 @@ exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input"
-GROUPS_OF_CLIENTS="groups group_tools churn"
+GROUPS_OF_CLIENTS="groups group_tools churn siege"
 THEIRS="kgo rust_rdkafka rskafka kafka_python librdkafka"
 ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="big kills churn_full"
@@ -150,6 +150,10 @@ run() {
     kills)
         KLAMM_KILLS=${KLAMM_KILLS:-200} client_suite kills crash -- four_producers
         grep ' kills, ' "$logs/kills.log"
+        ;;
+    siege)
+        SUITE_LIMIT=$((SUITE_LIMIT + ${KLAMM_SIEGE:-0})) client_suite siege siege
+        grep ' rounds, ' "$logs/siege.log" | tail -n 1
         ;;
     churn_full) KLAMM_CHURN=full client_suite churn_full churn ;;
     kgo | rust_rdkafka | rskafka | kafka_python | librdkafka) their_suite "$1" ;;

@@ -71,7 +71,7 @@ pub struct History {
     pub sends: Vec<Send>,
     pub ways: Vec<Way>,
     pub ends: Vec<End>,
-    /// Whether the ways together have read every partition to its end after the last send.
+    /// Whether the ways together, and those of each group together, have read every partition to its end after the last send.
     pub is_complete: bool,
 }
 
@@ -134,6 +134,12 @@ pub enum Finding {
         committed: i64,
         began_at: i64,
     },
+    /// No member of the group ever saw what is there.
+    Unprocessed {
+        group: String,
+        place: Place,
+        value: String,
+    },
     /// Somebody was told of an end below what had been acknowledged before it asked.
     Stale {
         partition: i32,
@@ -163,25 +169,14 @@ impl History {
         self.check_strangers(&log, &mut findings);
         self.ways.iter().for_each(|way| way.check(&log, &mut findings));
         self.check_groups(&mut findings);
+        self.check_processed(&log, &mut findings);
         self.check_ends(&mut findings);
         findings
     }
 
-    fn polled(&self) -> impl Iterator<Item = (Place, &str)> {
-        self.ways.iter().flat_map(|way| {
-            way.steps
-                .iter()
-                .flat_map(|step| match step {
-                    Step::Poll { records } => records.as_slice(),
-                    _ => &[],
-                })
-                .map(|(offset, value)| ((way.partition, *offset), value.as_str()))
-        })
-    }
-
     fn log(&self, findings: &mut Vec<Finding>) -> Log<'_> {
         let mut log = Log { values: BTreeMap::new(), places: BTreeMap::new() };
-        for (place, value) in self.polled() {
+        for (place, value) in self.ways.iter().flat_map(Way::polled) {
             let first = *log.values.entry(place).or_insert(value);
             if first != value {
                 findings.push(Finding::Disagreement { place, values: [first.into(), value.into()] });
@@ -288,6 +283,20 @@ impl History {
         }
     }
 
+    /// Whoever takes a partition over goes on where the group has committed: together a group skips nothing.
+    fn check_processed(&self, log: &Log<'_>, findings: &mut Vec<Finding>) {
+        let mut processed: BTreeMap<&str, BTreeSet<Place>> = BTreeMap::new();
+        for (group, way) in self.ways.iter().filter_map(|way| Some((way.group.as_deref()?, way))) {
+            processed.entry(group).or_default().extend(way.polled().map(|(place, _)| place));
+        }
+        for (group, seen) in processed.iter().filter(|_| self.is_complete) {
+            for (place, value) in log.values.iter().filter(|(place, _)| !seen.contains(place)) {
+                let (group, value) = (group.to_string(), value.to_string());
+                findings.push(Finding::Unprocessed { group, place: *place, value });
+            }
+        }
+    }
+
     fn check_ends(&self, findings: &mut Vec<Finding>) {
         for end in &self.ends {
             let acknowledged = self.sends.iter().filter_map(|send| match send.outcome {
@@ -304,6 +313,14 @@ impl History {
 }
 
 impl Way {
+    fn polled(&self) -> impl Iterator<Item = (Place, &str)> {
+        let records = self.steps.iter().flat_map(|step| match step {
+            Step::Poll { records } => records.as_slice(),
+            _ => &[],
+        });
+        records.map(|(offset, value)| ((self.partition, *offset), value.as_str()))
+    }
+
     /// From where it started a consumer sees all that is there, once, in order.
     fn check(&self, log: &Log<'_>, findings: &mut Vec<Finding>) {
         let (consumer, partition) = (self.consumer, self.partition);
@@ -463,6 +480,16 @@ mod tests {
         // The commit was not answered yet.
         let early = found(|history| history.ways[1].steps[0] = Step::Start { from: 1, began: 44 });
         assert!(!early.contains(&went));
+    }
+
+    #[test]
+    fn what_a_group_leaves_out() {
+        let other = |history: &mut History| {
+            history.ways.push(Way { group: None, ..history.ways[1].clone() });
+            history.ways[1].steps.clear();
+        };
+        let left_out = Finding::Unprocessed { group: "g".into(), place: (0, 2), value: "c".into() };
+        assert_eq!(found(other), [left_out]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod broker;
 pub mod cache;
+pub mod client_program;
 pub mod clients;
 pub mod corpus;
 pub mod door;

@@ -1,12 +1,17 @@
-//! A member of a consumer group, as a process of its own: a small program in front of each client library, which can be
-//! asked to leave, killed, stopped and continued. Programs get a [`Spec`] as JSON and print one JSON object a line:
+//! A client as a process of its own: a small program in front of each client library, which can be asked to leave, killed,
+//! stopped and continued. Programs get JSON, a [`Spec`] for members of a group and readers without one, a [`Load`] for
+//! producers, and print one JSON object a line:
 //!
 //! - `{"e": "assigned", "p": ["topic-0"]}`: the whole assignment, whenever it has changed
-//! - `{"e": "records", "r": ["topic-0@12"]}`: records that it got, in order, before it commits them
+//! - `{"e": "records", "r": ["topic-0@12"]}`: records that it got, in order, before it commits them; with `values` also
+//!   what they hold, `topic-0@12=value`
 //! - `{"e": "gained", "p": ["topic-0"], "at": 123}` and `{"e": "committed", "r": ["topic-0@13"], "at": 123}`: what came to it
-//!   in a rebalance, before it asks where to begin, and what it has committed, after the answer; with the time on a clock
-//!   that all processes share. The program in front of librdkafka tells these, for the churn test.
-//! - `{"e": "left"}`: it has closed its consumer, which it does when its input ends
+//!   in a rebalance, before it asks where to begin, and what it has committed, after the answer. The programs in front of
+//!   librdkafka and franz-go tell these; that of librdkafka with the time on a clock that all processes share.
+//! - `{"e": "sends", "n": 40}`: a producer is about to send its records up to number 40, which is not one of them
+//! - `{"e": "acked", "r": ["7@12"]}`: its record number 7 was acknowledged at offset 12, -1 if it was not told
+//! - `{"e": "failed", "r": ["7"]}`: it has given up; nobody knows whether the record is there
+//! - `{"e": "left"}`: it has closed its client, which it does when its input ends, a producer after its last answer
 //!
 //! Invariant: a member's process never outlives its `Crowd`.
 
@@ -54,6 +59,33 @@ pub struct Spec {
     pub instance: Option<String>,
     /// Of the classic protocol; with the other one the broker's configuration says it.
     pub session_ms: u32,
+    /// How long it waits for an answer; 0 is the library's default.
+    pub request_ms: u32,
+    /// Whether records are told with their values, up to the first colon.
+    pub values: bool,
+    /// No member of a group, but a reader of so many partitions of the topic, from their beginnings.
+    pub reads: Option<i32>,
+}
+
+/// What a producer is to do: record number `i` goes to partition `i` modulo `partitions`, its value is `name-i`, a colon and
+/// some padding.
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct Load {
+    pub name: String,
+    pub topic: String,
+    pub partitions: u64,
+    pub per_second: u64,
+    pub padding: usize,
+    pub is_idempotent: bool,
+    /// `all` or `1`
+    pub acks: String,
+    pub codec: String,
+    /// Requests on the way at once.
+    pub in_flight: u32,
+    /// How long it waits for an answer.
+    pub request_ms: u32,
+    /// When it gives a record up.
+    pub delivery_ms: u32,
 }
 
 impl Spec {
@@ -66,6 +98,9 @@ impl Spec {
             assignor: assignor.into(),
             instance: None,
             session_ms: 6000,
+            request_ms: 0,
+            values: false,
+            reads: None,
         }
     }
 
@@ -97,7 +132,7 @@ impl Library {
             node
         };
         let mut command = match self {
-            Library::Librdkafka => Command::new(librdkafka_member()?),
+            Library::Librdkafka => own_program("member")?,
             Library::Java => program::java("Member", &[]),
             Library::FranzGo => {
                 let mut go = Command::new(root.join("go/franz"));
@@ -119,11 +154,27 @@ impl Library {
     }
 }
 
-/// The program in front of librdkafka: the binary `member` of this package, beside the test programs' folder.
-fn librdkafka_member() -> Result<std::path::PathBuf> {
+impl Load {
+    fn command(&self, library: Library, bootstrap: &str) -> Result<Command> {
+        let mut command = match library {
+            Library::Librdkafka => own_program("producer")?,
+            Library::FranzGo => {
+                let mut go = Command::new(cache::root().join("go/franz"));
+                go.arg("producer");
+                go
+            }
+            _ => bail!("{library:?} has no program that produces"),
+        };
+        command.args([bootstrap, &serde_json::to_string(self)?]);
+        Ok(command)
+    }
+}
+
+/// A program in front of librdkafka: a binary of this package, beside the test programs' folder.
+fn own_program(name: &str) -> Result<Command> {
     let own = std::env::current_exe()?;
-    let folders = own.ancestors().skip(1).take(2).map(|folder| folder.join("member"));
-    folders.into_iter().find(|path| path.is_file()).with_context(|| format!("no program `member` near {own:?}"))
+    let mut folders = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    folders.find(|path| path.is_file()).map(Command::new).with_context(|| format!("no program `{name}` near {own:?}"))
 }
 
 fn kcat(bootstrap: &str, spec: &Spec) -> Command {
@@ -166,6 +217,8 @@ pub struct Event {
     pub r: Vec<String>,
     #[serde(default)]
     pub at: u64,
+    #[serde(default)]
+    pub n: u64,
 }
 
 /// Gets every event with its member's number.
@@ -195,6 +248,10 @@ impl Told {
             let parts = line.split_once("assigned: ").map_or("", |(_, rest)| rest);
             let name = |part: &str| Some(part.trim().strip_suffix(']')?.replace(" [", "-"));
             return self.assign(parts.split(',').filter_map(name).collect());
+        }
+        // A client says of a broker that is away again and again that it is.
+        if self.complaints.lines().any(|known| known == line) {
+            return;
         }
         self.complaints += line;
         self.complaints.push('\n');
@@ -248,8 +305,17 @@ impl Crowd {
     }
 
     pub fn join(&mut self, broker: &Broker, library: Library, spec: &Spec) -> Result<usize> {
-        let mut command = library.command(&broker.bootstrap(), spec)?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = library.command(&broker.bootstrap(), spec)?;
+        self.start(library, command)
+    }
+
+    pub fn produce(&mut self, broker: &Broker, library: Library, load: &Load) -> Result<usize> {
+        let command = load.command(library, &broker.bootstrap())?;
+        self.start(library, command)
+    }
+
+    fn start(&mut self, library: Library, mut command: Command) -> Result<usize> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("RUST_BACKTRACE", "0");
         // SAFETY: prctl with these arguments is async-signal-safe and touches no memory.
         unsafe {
             command.pre_exec(|| {

@@ -38,7 +38,7 @@ use crate::stdx::slab::Slab;
 const HOT_BUFFER_BYTES: usize = 256 * 1024;
 /// Rounds of handling and writing within one turn before the network is looked at again.
 const ROUNDS_PER_TURN: usize = 8;
-/// How long a stop waits for what is in flight.
+/// How long a stop waits for the answers to what has begun.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
 /// How often idle connections are looked for at most and at least.
 const IDLE_CHECK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));

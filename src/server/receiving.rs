@@ -25,9 +25,25 @@ impl Server {
             None => return Ok(()),
         }
         let mut hot = std::mem::take(&mut self.hot);
-        let result = self.advance_with(key, &mut hot);
+        let result = match self.stopping {
+            None => self.advance_with(key, &mut hot),
+            Some(_) => self.discard(key, &mut hot),
+        };
         self.hot = hot;
         result
+    }
+
+    /// A broker that stops begins nothing more: what it appended now it could perhaps not answer. What still comes is
+    /// taken in all the same, as closing with unread bytes is a reset, which may cost the client the answers before it.
+    fn discard(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<(), Option<Reason>> {
+        let Some(connection) = self.connections.get_mut(&key).filter(|connection| connection.readable) else {
+            return Ok(());
+        };
+        let received = self.driver.receive(key, hot);
+        if arrived(connection, received, self.now)?.is_some() {
+            self.enqueue(key);
+        }
+        Ok(())
     }
 
     fn advance_with(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<(), Option<Reason>> {

@@ -47,17 +47,25 @@ impl Client {
 
     /// Moves what can be moved; `false` when the connection has ended.
     pub(super) fn pump(&mut self) -> bool {
+        let mut is_open = true;
         while !self.unsent.is_empty() {
             match self.connection.send(&self.unsent) {
                 Ok(length) => drop(self.unsent.drain(..length)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return false,
+                // What the broker has sent before it closed can still be read.
+                Err(_) => {
+                    is_open = false;
+                    break;
+                }
             }
         }
         let mut buffer = [0; 4096];
         loop {
             match self.connection.receive(&mut buffer) {
-                Ok(0) => return false,
+                Ok(0) => {
+                    is_open = false;
+                    break;
+                }
                 Ok(length) => self.received.extend_from_slice(&buffer[..length]),
                 Err(_) => break,
             }
@@ -67,7 +75,7 @@ impl Client {
             self.answers.push_back(answer.to_vec());
             self.received.drain(..size);
         }
-        true
+        is_open
     }
 
     /// The next answer, if it is there: they come in the order of the requests.

@@ -246,10 +246,11 @@ impl Cluster {
     pub(super) fn stop(&mut self) {
         let Some(mut running) = self.running.take() else { return };
         running.mailboxes.iter().for_each(|mailbox| mailbox.stop());
-        for server in &mut running.servers {
-            while server.turn().unwrap() {
-                self.world.advance(STEP);
-            }
+        // Side by side, as a sync of one shard may be what another one waits for.
+        let mut turning: Vec<&mut Server> = running.servers.iter_mut().collect();
+        while !turning.is_empty() {
+            turning.retain_mut(|server| server.turn().unwrap());
+            self.world.advance(STEP);
         }
         self.show_time();
         let errands = running.errands.try_iter().chain([Errand::Stop]).collect();

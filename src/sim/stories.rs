@@ -3,10 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
 use crate::codec::{Message, Reader};
+use crate::io::simulated::Weather;
 use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::record::batches::Batches;
@@ -232,6 +234,38 @@ fn with_a_sync_per_message_nothing_acknowledged_is_lost_with_the_power() {
     for seed in 0..12 {
         let crash = if seed % 2 == 0 { Crash::Power } else { Crash::Torn { seed } };
         crash_and_look(seed, crash, &[("log.flush.interval.messages", "1")]);
+    }
+}
+
+/// A client that is not told sends again; what several batches of it were is not known any more after a clean start, whose
+/// snapshot holds each producer's last batch only (as Kafka's).
+#[test]
+fn a_stop_answers_whatever_it_has_appended() {
+    for seed in 0..4 {
+        let cluster = cluster(seed, &[("log.flush.interval.messages", "1")]);
+        create_topic(&cluster, 1);
+        let mut clients: Vec<Client> = (0..100).map(|_| Client::connect(&cluster.borrow())).collect();
+        (0..100).for_each(|_| cluster.borrow_mut().step());
+        // Requests come all the time, and there is a sync under way at any moment.
+        let (max_delay, max_operation) = (Duration::from_millis(800), Duration::from_millis(200));
+        cluster.borrow().world.set_weather(Weather { max_delay, max_operation, ..Weather::default() });
+        for (producer, client) in (0..).zip(&mut clients) {
+            client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(producer, 0, 1, 0), -1));
+            client.pump();
+        }
+        (0..1000).for_each(|_| cluster.borrow_mut().step());
+        cluster.borrow_mut().stop();
+        // What it has sent is still on its way.
+        cluster.borrow().world.advance(max_delay);
+        let mut acknowledged = 0;
+        for client in &mut clients {
+            client.pump();
+            let answer = client.take_answer(ApiKey::Produce, PRODUCE);
+            acknowledged += answer.is_some_and(|answer| produce_answer(&answer).0 == 0) as usize;
+        }
+        cluster.borrow_mut().restart();
+        assert!((1..clients.len()).contains(&acknowledged), "seed {seed}: all or none came in time");
+        assert_eq!(read_all(&cluster, 0).len(), acknowledged, "seed {seed}");
     }
 }
 

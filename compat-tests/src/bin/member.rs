@@ -1,6 +1,8 @@
-//! A member of a group with librdkafka: `member BOOTSTRAP JSON`; `src/member.rs` says what it is to do and prints.
+//! A member of a group, or a reader without one, with librdkafka: `member BOOTSTRAP JSON`; `src/member.rs` says what it is to
+//! do and prints.
 
 use compat_tests::Result;
+use compat_tests::client_program::{print, until_input_ends};
 use compat_tests::member::Spec;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -9,9 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// As many records are told and committed at once.
@@ -20,10 +20,15 @@ const BATCH: usize = 200;
 fn config(bootstrap: &str, spec: &Spec) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap).set("group.id", &spec.group);
-    config.set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+    // A reader begins at 0 and is never lost; what a group has not committed begins at the earliest.
+    let reset = if spec.reads.is_some() { "error" } else { "earliest" };
+    config.set("enable.auto.commit", "false").set("auto.offset.reset", reset);
     config.set("topic.metadata.refresh.interval.ms", "1000").set("reconnect.backoff.max.ms", "500");
     if let Some(instance) = &spec.instance {
         config.set("group.instance.id", instance);
+    }
+    if spec.request_ms > 0 {
+        config.set("socket.timeout.ms", spec.request_ms.to_string());
     }
     if spec.protocol == "consumer" {
         config.set("group.protocol", "consumer").set("group.remote.assignor", &spec.assignor);
@@ -64,27 +69,22 @@ fn now() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-fn print(event: serde_json::Value) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{event}")?;
-    Ok(out.flush()?)
-}
-
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let spec: Spec = serde_json::from_str(&arguments[2])?;
-    let ends = Arc::new(AtomicBool::new(false));
-    let input_ended = Arc::clone(&ends);
-    std::thread::spawn(move || {
-        let mut bytes = [0; 64];
-        while matches!(std::io::stdin().read(&mut bytes), Ok(1..)) {}
-        input_ended.store(true, Ordering::Relaxed);
-    });
+    let ends = until_input_ends();
     let consumer: BaseConsumer<Teller> = config(&arguments[1], &spec).create_with_context(Teller)?;
-    consumer.subscribe(&[spec.pattern.as_ref().unwrap_or(&spec.topic)])?;
+    match spec.reads {
+        Some(partitions) => {
+            let mut all = TopicPartitionList::new();
+            (0..partitions).try_for_each(|p| all.add_partition_offset(&spec.topic, p, Offset::Offset(0)))?;
+            consumer.assign(&all)?;
+        }
+        None => consumer.subscribe(&[spec.pattern.as_ref().unwrap_or(&spec.topic)])?,
+    }
     let mut assigned: Option<Vec<String>> = None;
     while !ends.load(Ordering::Relaxed) {
-        let batch = batch(&consumer);
+        let (batch, next) = batch(&consumer, &spec);
         let has = names(&consumer.assignment()?);
         if assigned.as_ref() != Some(&has) && !(assigned.is_none() && has.is_empty()) {
             print(serde_json::json!({"e": "assigned", "p": has}))?;
@@ -92,24 +92,22 @@ fn main() -> Result<()> {
         }
         if !batch.is_empty() {
             print(serde_json::json!({"e": "records", "r": batch}))?;
-            commit(&consumer, &batch)?;
+        }
+        if !next.is_empty() && spec.reads.is_none() {
+            commit(&consumer, &next)?;
         }
     }
     drop(consumer);
     print(serde_json::json!({"e": "left"}))
 }
 
-/// Commits behind the last record of each partition. While the broker is away, or after a rebalance has taken a partition, a
-/// commit fails: then the records come again.
-fn commit(consumer: &BaseConsumer<Teller>, batch: &[String]) -> Result<()> {
-    let mut next: BTreeMap<(&str, i32), i64> = BTreeMap::new();
-    for record in batch {
-        let (name, offset) = record.rsplit_once('@').expect("made above");
-        let (topic, partition) = name.rsplit_once('-').expect("made above");
-        next.insert((topic, partition.parse()?), offset.parse::<i64>()? + 1);
-    }
+/// Behind the last record of each partition.
+type Next = BTreeMap<(String, i32), i64>;
+
+/// While the broker is away, or after a rebalance has taken a partition, a commit fails: then the records come again.
+fn commit(consumer: &BaseConsumer<Teller>, next: &Next) -> Result<()> {
     let mut offsets = TopicPartitionList::new();
-    for ((topic, partition), offset) in &next {
+    for ((topic, partition), offset) in next {
         offsets.add_partition_offset(topic, *partition, Offset::Offset(*offset))?;
     }
     match consumer.commit(&offsets, CommitMode::Sync) {
@@ -125,18 +123,25 @@ fn commit(consumer: &BaseConsumer<Teller>, batch: &[String]) -> Result<()> {
 }
 
 /// What is there within a moment. A rebalance is served inside of poll: a batch ends where one may have been.
-fn batch(consumer: &BaseConsumer<Teller>) -> Vec<String> {
-    let mut batch = Vec::new();
+fn batch(consumer: &BaseConsumer<Teller>, spec: &Spec) -> (Vec<String>, Next) {
+    let (mut batch, mut next) = (Vec::new(), Next::new());
     let mut wait = Duration::from_millis(100);
     while batch.len() < BATCH {
         match consumer.poll(Timeout::After(wait)) {
             Some(Ok(message)) => {
-                batch.push(format!("{}-{}@{}", message.topic(), message.partition(), message.offset()));
+                let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
+                let mut told = format!("{topic}-{partition}@{offset}");
+                if spec.values {
+                    let value = String::from_utf8_lossy(message.payload().unwrap_or_default());
+                    told += &format!("={}", value.split(':').next().unwrap_or_default());
+                }
+                batch.push(told);
+                next.insert((topic.to_string(), partition), offset + 1);
                 wait = Duration::ZERO;
             }
             Some(Err(error)) => eprintln!("poll: {error}"),
             None => break,
         }
     }
-    batch
+    (batch, next)
 }
