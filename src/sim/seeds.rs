@@ -8,10 +8,10 @@ use super::run::{self, Attempt, Planted};
 use super::shrink;
 
 /// Seeds that have found a fault of the broker, and which.
-const FOUND: &[(u64, &str)] = &[(
-    4294967659,
-    "a copy of a log, made for a move, went on after a loss of power with a gap in it and took its place",
-)];
+const FOUND: &[(u64, &str)] = &[
+    (4294967659, "a copy of a log, made for a move, went on after a loss of power with a gap in it and took its place"),
+    (4295988268, "a sync failed between the commit of a move and the new name, and the log began anew beside its copy"),
+];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.
 const COMMIT: &str = "KLAMM_SIM_COMMIT";
