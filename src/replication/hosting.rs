@@ -207,13 +207,6 @@ impl Hosting {
         Ok(())
     }
 
-    /// Whether another directory has the partition's log, by what lies there and by the metadata.
-    fn is_superseded(&self, at: usize, topic: &str, described: &metadata::Partition) -> bool {
-        let has_it = |at: usize| self.directories[at].has_partition(topic, PartitionIndex(described.index));
-        let is_the_log = |other: usize| self.is_assigned(described, other) && has_it(other);
-        !self.is_assigned(described, at) && has_it(at) && (0..self.directories.len()).any(is_the_log)
-    }
-
     fn open_all(&self, image: &Image, wall: fn() -> TimestampMs) -> BTreeMap<Slot, Result<Log, Error>> {
         let now = wall();
         let mut wanted: Vec<Vec<(Slot, (Identity, LogConfig))>> = self.directories.iter().map(|_| Vec::new()).collect();

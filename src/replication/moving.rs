@@ -378,6 +378,13 @@ impl Hosting {
         self.futures.iter().any(|found| is_its(found) && self.is_assigned(described, found.directory))
     }
 
+    /// Whether another directory has the partition's log, by what lies there and by the metadata.
+    pub(super) fn is_superseded(&self, at: usize, topic: &str, described: &metadata::Partition) -> bool {
+        let has_it = |at: usize| self.directories[at].has_partition(topic, PartitionIndex(described.index));
+        let is_the_log = |other: usize| self.is_assigned(described, other) && has_it(other);
+        !self.is_assigned(described, at) && has_it(at) && (0..self.directories.len()).any(is_the_log)
+    }
+
     /// Finishes the moves that the metadata has committed; what else there is goes on later. Blocks.
     pub(super) fn finish_moves(&mut self, image: &Image, random: fn() -> [u8; 16]) {
         for found in std::mem::take(&mut self.futures) {
