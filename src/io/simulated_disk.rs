@@ -74,6 +74,8 @@ struct Faults {
     operations: u64,
     /// Everything below fails so.
     broken: BTreeMap<PathBuf, io::ErrorKind>,
+    /// What breaks when there were so many operations.
+    breaking: Option<(u64, PathBuf, io::ErrorKind)>,
     time: TimestampMs,
 }
 
@@ -177,13 +179,20 @@ impl SimulatedDisk {
         held(&self.faults).fail_syncs = fail;
     }
 
-    /// Whatever is done below a path fails in this way from now on, but reading what is open; `None` mends it.
+    /// Whatever is done below a path fails in this way from now on, but reading what is open; where that is
+    /// `StorageFull`, only what makes new names fails. `None` mends it.
     pub fn break_below(&self, path: &Path, how: Option<io::ErrorKind>) {
         let mut faults = held(&self.faults);
         match how {
             Some(how) => drop(faults.broken.insert(path.to_path_buf(), how)),
             None => drop(faults.broken.remove(path)),
         }
+    }
+
+    /// As [`SimulatedDisk::break_below`], after so many operations more anywhere.
+    pub fn break_later(&self, path: &Path, how: io::ErrorKind, after: u64) {
+        let mut faults = held(&self.faults);
+        faults.breaking = Some((faults.operations + after, path.to_path_buf(), how));
     }
 
     /// From now on only so many operations succeed that are not reads of open files; `None` lifts the limit.
@@ -269,15 +278,27 @@ impl Faults {
 
     fn check(&mut self, path: &Path) -> io::Result<()> {
         self.operations += 1;
+        if let Some((_, path, how)) = self.breaking.take_if(|(at, ..)| *at < self.operations) {
+            self.broken.insert(path, how);
+        }
         match &mut self.operations_left {
             Some(0) => return Err(io::Error::other("the simulated disk is gone")),
             Some(left) => *left -= 1,
             None => {}
         }
-        match self.broken.iter().find(|(broken, _)| path.starts_with(broken)) {
-            Some((_, how)) => Err((*how).into()),
-            None => Ok(()),
+        match self.broken_at(path) {
+            Some(how) if how != io::ErrorKind::StorageFull => Err(how.into()),
+            _ => Ok(()),
         }
+    }
+
+    fn check_new_name(&mut self, path: &Path) -> io::Result<()> {
+        self.check(path)?;
+        self.broken_at(path).map_or(Ok(()), |how| Err(how.into()))
+    }
+
+    fn broken_at(&self, path: &Path) -> Option<io::ErrorKind> {
+        self.broken.iter().find(|(broken, _)| path.starts_with(broken)).map(|(_, how)| *how)
     }
 }
 
@@ -396,6 +417,9 @@ impl Disk for SimulatedDisk {
         held(&self.faults).check(path)?;
         let (directory, name) = self.parent(path)?;
         let mut names = held(&directory.0);
+        if how == Open::Create && !names.live.contains_key(&name) {
+            held(&self.faults).check_new_name(path)?;
+        }
         let content = match names.live.get(&name) {
             Some(Node::File(content)) => content.clone(),
             Some(Node::Directory(_)) => return Err(io::ErrorKind::IsADirectory.into()),
@@ -422,7 +446,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn create_directories(&self, path: &Path) -> io::Result<()> {
-        held(&self.faults).check(path)?;
+        held(&self.faults).check_new_name(path)?;
         let mut at = self.root.clone();
         for name in names(path) {
             let next =
@@ -437,7 +461,7 @@ impl Disk for SimulatedDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         held(&self.faults).check(from)?;
-        held(&self.faults).check(to)?;
+        held(&self.faults).check_new_name(to)?;
         let (source, old) = self.parent(from)?;
         let (target, new) = self.parent(to)?;
         let node = held(&source.0).live.remove(&old).ok_or(io::ErrorKind::NotFound)?;

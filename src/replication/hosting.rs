@@ -44,13 +44,13 @@ pub struct Hosting {
     /// The directory of the metadata log, where it is none of the log directories (`metadata.log.dir`).
     metadata_apart: Option<LogDirectory>,
     /// Topics with partitions that could not be opened for want of room.
-    lacking_room: BTreeSet<TopicId>,
+    pub(super) lacking_room: BTreeSet<TopicId>,
     /// Where partitions are to be made that are not there yet (`LogManager.preferredLogDirs`).
     pub(super) preferred: BTreeMap<(String, i32), usize>,
-    /// Copies found at the start.
+    /// Copies that nobody copies to: see there.
     pub(super) futures: Vec<FoundFuture>,
     /// Partitions that are not where they were listed at the start.
-    pub(super) finished_moves: BTreeSet<(String, PartitionIndex)>,
+    pub(super) not_as_listed: BTreeSet<(String, PartitionIndex)>,
     next_number: u64,
 }
 
@@ -114,7 +114,7 @@ impl Hosting {
             lacking_room: BTreeSet::new(),
             preferred: BTreeMap::new(),
             futures,
-            finished_moves: BTreeSet::new(),
+            not_as_listed: BTreeSet::new(),
             next_number: 0,
         })
     }
@@ -162,7 +162,7 @@ impl Hosting {
     /// Opens every partition that the image puts here, several at once, and sets aside what it does not know. Blocks.
     pub fn host_all(&mut self, view: &mut View, surroundings: Surroundings) -> Result<(), Error> {
         let Surroundings { wall, random } = surroundings;
-        self.finish_moves(&view.image, random)?;
+        self.finish_moves(&view.image, random);
         self.set_aside_strays(&view.image, random)?;
         let mut opened = self.open_all(&view.image, wall);
         let topics: Vec<_> = view.image.topics().cloned().collect();
@@ -179,17 +179,29 @@ impl Hosting {
         Ok(())
     }
 
-    fn set_aside_strays(&self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
-        for directory in self.directories.iter() {
+    /// Sets aside what no topic claims, and what came back with its directory after the partition had moved away.
+    fn set_aside_strays(&mut self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
+        let directories = self.directories.clone();
+        for (at, directory) in directories.iter().enumerate() {
             for (topic, index) in directory.partitions() {
-                let is_known = image.topic(topic).is_some_and(|topic| topic.partition(index.0).is_some());
-                if !is_known && !is_metadata(topic, *index) {
-                    let aside = match directory.set_aside_stray(topic, *index, random()) {
-                        Err(_) if directory.is_offline() => break,
-                        aside => aside?,
-                    };
-                    warn!("{topic}-{index} belongs to no topic and is set aside as {}", aside.display());
+                let described = image.topic(topic).and_then(|topic| topic.partition(index.0));
+                let is_stray = match described {
+                    Some(described) => self.is_superseded(at, topic, described),
+                    None => !is_metadata(topic, *index),
+                };
+                if !is_stray {
+                    continue;
                 }
+                self.not_as_listed.insert((topic.clone(), *index));
+                if directory.is_offline() {
+                    continue;
+                }
+                let aside = match directory.set_aside_stray(topic, *index, random()) {
+                    Err(_) if directory.is_offline() => continue,
+                    aside => aside?,
+                };
+                let why = if described.is_some() { "is in another directory by now" } else { "belongs to no topic" };
+                warn!("{topic}-{index} {why} and is set aside as {}", aside.display());
             }
         }
         Ok(())
@@ -242,6 +254,9 @@ impl Hosting {
         if let Some(at) = self.directory_of(topic, described) {
             return Some(at);
         }
+        if self.awaits_its_copy(&topic.name, described) {
+            return None;
+        }
         let preferred = self.preferred.get(&(topic.name.to_string(), described.index));
         if let Some(at) = preferred.filter(|at| !self.directories[**at].is_offline()) {
             counts[*at] += 1;
@@ -266,19 +281,26 @@ impl Hosting {
         described.directories.get(at).copied()
     }
 
+    /// Whether the metadata puts this broker's replica into this directory, and it can be used.
+    pub(super) fn is_assigned(&self, described: &metadata::Partition, at: usize) -> bool {
+        let id = self.directory_ids[at].filter(|_| !self.directories[at].is_offline());
+        id.is_some() && id == self.assigned(described)
+    }
+
     /// The directory that had the partition when it was opened.
     fn directory_at_start(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
         let name = (topic.name.to_string(), PartitionIndex(described.index));
-        if self.finished_moves.contains(&name) {
+        if self.not_as_listed.contains(&name) {
             return self.directory_of(topic, described);
         }
         self.directories.iter().position(|directory| directory.partitions().binary_search(&name).is_ok())
     }
 
-    /// The directory that has the partition already.
+    /// The directory that has the partition already; of two the one that the metadata names.
     fn directory_of(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
-        let name = (topic.name.to_string(), PartitionIndex(described.index));
-        self.directories.iter().position(|directory| directory.has_partition(&name.0, name.1))
+        let has_it = |at: &usize| self.directories[*at].has_partition(&topic.name, PartitionIndex(described.index));
+        let all = || (0..self.directories.len()).filter(has_it);
+        all().find(|at| self.is_assigned(described, *at)).or_else(|| all().next())
     }
 
     /// Makes, changes and removes what the changed topics ask for. The answer is what is left to be unlinked.
@@ -290,6 +312,7 @@ impl Hosting {
         random: fn() -> [u8; 16],
     ) -> Vec<Removal> {
         let mut removals = Vec::new();
+        self.finish_moves(&view.image, random);
         for topic_id in changed {
             match view.image.topic_by_id(*topic_id).cloned() {
                 Some(topic) => self.host(view, &topic, now, random),

@@ -9,9 +9,15 @@
 //! 3. the log becomes `-delete`, then the copy loses its suffix.
 //!
 //! So what is found at a start is decided by the metadata alone: where it puts the replica into the directory of a copy,
-//! steps 3 is finished (Kafka's `recoverAbandonedFutureLogs`); else the copy goes on where it was, or begins anew if it
-//! has more than the log, which a loss of power may have cut. Apache Kafka decides alike. Deviation: what the cleaner
-//! knows of the log is not taken along, so the next round reads it from its beginning.
+//! step 3 is finished (Kafka's `recoverAbandonedFutureLogs`); else the copy goes on where it was, or begins anew if it
+//! has more than the log, which a loss of power may have cut. Apache Kafka decides alike.
+//!
+//! Where the disk fails in step 3, the copy still counts: the partition is served from it if it could take its name, and
+//! else by nobody until it can, never by a log that begins anew. A log that could not be taken away comes back with its
+//! directory: then the one in the directory that the metadata names counts, and the other is set aside (Apache Kafka does
+//! not start until somebody has deleted one of the two).
+//!
+//! Deviation: what the cleaner knows of the log is not taken along, so the next round reads it from its beginning.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,7 +94,7 @@ pub enum Completed {
     Gone,
 }
 
-/// A copy that was found at the start.
+/// A copy that lies on the disk and that nobody copies to: found at the start, or kept by a failure from its place.
 pub(super) struct FoundFuture {
     pub directory: usize,
     pub topic: String,
@@ -165,8 +171,9 @@ impl Hosting {
         view.set_future(slot, Some(Arc::new(Future { topic, log, is_announced })));
     }
 
+    /// Begins a copy, the only one of its partition there: a start could not tell an older one from it.
     fn new_future(
-        &self,
+        &mut self,
         image: &Image,
         to: usize,
         partition: &Partition,
@@ -178,6 +185,11 @@ impl Hosting {
         // The log's start may stand within a batch, of which the copy gets the whole.
         let first = log.read(start, log.log_end_offset(), 1, true).ok().flatten();
         let start = first.map_or(start, |slice| slice.base_offset.min(start));
+        self.directories[to].remove_futures(&partition.topic, partition.index)?;
+        let is_other = |found: &FoundFuture| {
+            (found.directory, &*found.topic, found.partition) != (to, &*partition.topic, partition.index)
+        };
+        self.futures.retain(is_other);
         let path = self.directories[to].future_path(&partition.topic, partition.index, random());
         let config = self.log_config_of(image, &partition.topic);
         self.directories[to].open_future(&path, log.identity().clone(), config, start, now)
@@ -201,7 +213,7 @@ impl Hosting {
 
     /// Completes a copy that has caught up. Blocks.
     pub fn complete(
-        &self,
+        &mut self,
         view: &mut View,
         slot: Slot,
         now: TimestampMs,
@@ -317,23 +329,36 @@ impl Hosting {
         let described = topic.partition(slot.1)?.clone();
         let directories = self.directories.clone();
         let from = directories.iter().find(|directory| directory.holds(&partition.log))?;
-        let to = directories.iter().find(|directory| directory.holds(&future.log))?;
+        let at = directories.iter().position(|directory| directory.holds(&future.log))?;
+        let to = &directories[at];
         let config = self.topic_config(&view.image, &topic.name);
         let log_config = self.log_config_of(&view.image, &topic.name);
-        let deleted = partition.log.delete(random());
-        let swapped = deleted.and_then(|removal| {
+        let deleted = partition.log.delete(random()).inspect_err(|failure| from.health().note(failure));
+        let removal = deleted.and_then(|removal| {
             from.forget(&topic.name, partition.index);
-            from.sync_names()?;
-            to.promote(future.log.directory(), &topic.name, partition.index)?;
-            let identity = future.log.identity().clone();
+            from.sync_names().map(|()| removal)
+        });
+        let (removal, in_the_way) = match removal {
+            Ok(removal) => (Some(removal), None),
+            // What lies in a directory that has failed is in nobody's way.
+            Err(failure) => (None, Some(failure).filter(|_| !from.is_offline())),
+        };
+        let promoted = in_the_way.map_or(Ok(()), Err);
+        let promoted = promoted.and_then(|()| to.promote(future.log.directory(), &topic.name, partition.index));
+        if promoted.is_err() {
+            let path = future.log.directory().to_path_buf();
+            self.futures.push(FoundFuture {
+                directory: at,
+                topic: topic.name.to_string(),
+                partition: partition.index,
+                path,
+            });
+        }
+        let log = promoted.and_then(|()| {
             let (start, end) = (future.log.log_start_offset(), future.log.log_end_offset());
-            Ok((removal, to.open_closed_log(identity, log_config, (start, end), now)))
+            to.open_closed_log(future.log.identity().clone(), log_config, (start, end), now)
         });
         view.set_future(slot, None);
-        let (removal, log) = match swapped {
-            Ok((removal, log)) => (Some(removal), log),
-            Err(failure) => (None, Err(failure)),
-        };
         let replaced = self.lead(&topic, &described, log, &config);
         if let Some(partition) = &replaced {
             // Before somebody writes: the new directory knows the log's start.
@@ -347,32 +372,64 @@ impl Hosting {
         removal
     }
 
-    /// Finishes the moves that the metadata has committed; what else was found goes on later. Blocks.
-    pub(super) fn finish_moves(&mut self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
+    /// Whether the metadata has committed a copy that is not in its place yet: then no other log is the partition's.
+    pub(super) fn awaits_its_copy(&self, topic: &str, described: &metadata::Partition) -> bool {
+        let is_its = |found: &FoundFuture| found.topic == topic && found.partition.0 == described.index;
+        self.futures.iter().any(|found| is_its(found) && self.is_assigned(described, found.directory))
+    }
+
+    /// Whether another directory has the partition's log, by what lies there and by the metadata.
+    pub(super) fn is_superseded(&self, at: usize, topic: &str, described: &metadata::Partition) -> bool {
+        let has_it = |at: usize| self.directories[at].has_partition(topic, PartitionIndex(described.index));
+        let is_the_log = |other: usize| self.is_assigned(described, other) && has_it(other);
+        !self.is_assigned(described, at) && has_it(at) && (0..self.directories.len()).any(is_the_log)
+    }
+
+    /// Finishes the moves that the metadata has committed; what else there is goes on later. Blocks.
+    pub(super) fn finish_moves(&mut self, image: &Image, random: fn() -> [u8; 16]) {
         for found in std::mem::take(&mut self.futures) {
-            let directory = &self.directories[found.directory];
-            let described = image.topic(&found.topic).and_then(|topic| topic.partition(found.partition.0));
-            let Some(described) = described else {
-                directory.removal_of(found.path).run()?;
-                continue;
-            };
-            let name = (found.topic.as_str(), found.partition);
-            let current = self.directories.iter().position(|directory| directory.has_partition(name.0, name.1));
-            let is_committed = self.assigned(described).is_some()
-                && self.assigned(described) == self.directory_ids[found.directory]
-                && current != Some(found.directory);
-            if !is_committed {
-                self.futures.push(found);
-                continue;
+            let topic = image.topic(&found.topic);
+            match self.finish_move(image, &found, random) {
+                Ok(true) => {}
+                Ok(false) => self.futures.push(found),
+                Err(failure) => {
+                    self.directories[found.directory].health().note(&failure);
+                    warn!("the move of {}-{} is not finished: {failure}", found.topic, found.partition);
+                    self.lacking_room.extend(topic.filter(|_| failure.is_full()).map(|topic| topic.id));
+                    self.futures.push(found);
+                }
             }
-            if let Some(current) = current {
-                self.directories[current].set_aside_deleted(name.0, name.1, random())?.run()?;
-            }
-            directory.promote(&found.path, name.0, name.1)?;
-            self.finished_moves.insert((found.topic.clone(), found.partition));
-            info!("{}-{}: its move to {} is finished", name.0, name.1, directory.path().display());
         }
-        Ok(())
+    }
+
+    /// Whether nothing more is to be done for a copy.
+    fn finish_move(&mut self, image: &Image, found: &FoundFuture, random: fn() -> [u8; 16]) -> Result<bool, Error> {
+        let directory = &self.directories[found.directory];
+        if directory.is_offline() {
+            return Ok(false);
+        }
+        let described = image.topic(&found.topic).and_then(|topic| topic.partition(found.partition.0));
+        let Some(described) = described else {
+            directory.removal_of(found.path.clone()).run()?;
+            return Ok(true);
+        };
+        let name = (found.topic.as_str(), found.partition);
+        if !self.is_assigned(described, found.directory) || directory.has_partition(name.0, name.1) {
+            return Ok(false);
+        }
+        let has_it = |other: &&LogDirectory| !other.is_offline() && other.has_partition(name.0, name.1);
+        for current in self.directories.iter().filter(has_it) {
+            let aside = current.set_aside_deleted(name.0, name.1, random());
+            match aside.and_then(|removal| removal.run()) {
+                // What lies in a directory that has failed is in nobody's way.
+                Err(_) if current.is_offline() => {}
+                aside => aside?,
+            }
+        }
+        directory.promote(&found.path, name.0, name.1)?;
+        info!("{}-{}: its move to {} is finished", name.0, name.1, directory.path().display());
+        self.not_as_listed.insert((found.topic.clone(), found.partition));
+        Ok(true)
     }
 
     /// Goes on with the moves that were under way, now that the logs are open; after a crash from their beginning. Blocks.
@@ -381,7 +438,10 @@ impl Hosting {
             let topic = view.topic(&found.topic).map(|topic| topic.id);
             let partition = view.partition_by_name(&found.topic, found.partition.0).cloned();
             // The log is away: so is what could be copied.
-            let (Some(topic_id), Ok(partition)) = (topic, partition) else { continue };
+            let (Some(topic_id), Ok(partition)) = (topic, partition) else {
+                self.futures.push(found);
+                continue;
+            };
             let directory = &self.directories[found.directory];
             let identity: Identity = partition.log.identity().clone();
             let config: LogConfig = self.log_config_of(&view.image, &found.topic);

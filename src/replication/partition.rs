@@ -168,17 +168,22 @@ impl Partition {
 
     /// Writes what all shards have appended. The answer is a sync that the caller must see to.
     pub fn write_pending(&self, now: TimestampMs) -> Option<Flush> {
-        match self.log.write_pending(now) {
-            Ok(None) => None,
-            Ok(Some(written)) if written.wants_sync => self.begin_sync(),
-            Ok(Some(written)) => {
-                self.high_watermark.fetch_max(written.end_offset.0, Ordering::AcqRel);
-                // Nobody waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
-                if written.rolled { self.begin_sync() } else { None }
-            }
-            // What the disk did was told where it happened, once for the whole directory.
-            Err(_) => None,
+        // What the disk did was told where it happened, once for the whole directory.
+        let written = self.log.write_pending(now).ok().flatten();
+        if self.log.is_offline() {
+            return None;
         }
+        // Also where there was nothing to write, or no room: an append that needs a new segment writes what came before
+        // it, and may then not find the room for the segment. What it has written counts, though it is refused itself.
+        let end = self.log.log_end_offset();
+        if end > self.high_watermark() {
+            if self.log.wants_sync(now) {
+                return self.begin_sync();
+            }
+            self.high_watermark.fetch_max(end.0, Ordering::AcqRel);
+        }
+        // Nobody waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
+        if written.is_some_and(|written| written.rolled) { self.begin_sync() } else { None }
     }
 
     fn begin_sync(&self) -> Option<Flush> {
@@ -335,9 +340,12 @@ mod tests {
     const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 
     fn partition(flush_messages: i64) -> Partition {
+        partition_on(&SimulatedDisk::default(), LogConfig { flush_messages, ..LogConfig::default() })
+    }
+
+    fn partition_on(disk: &SimulatedDisk, config: LogConfig) -> Partition {
         let identity = Identity { topic: "t".into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
-        let config = LogConfig { flush_messages, ..LogConfig::default() };
-        let disk = Arc::new(SimulatedDisk::default());
+        let disk = Arc::new(disk.clone());
         let log = Log::open(disk, "t-0".into(), config, identity, Checkpointed::default(), NOW).unwrap();
         Partition::new(1, log, LeaderEpoch(0), Rules::default())
     }
@@ -385,6 +393,33 @@ mod tests {
         assert_eq!(partition.is_committed(second), Ok(true));
         append(&partition);
         assert!(partition.write_pending(NOW).is_some(), "the next write is synced again");
+    }
+
+    /// What waits to be written is written by an append that then finds no room for the segment that it needs.
+    #[test]
+    fn what_was_written_before_a_refusal_is_committed() {
+        let mut builder = Builder::new(Options::default());
+        builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
+        let batch = builder.build();
+        for flush_messages in [1, i64::MAX] {
+            let (disk, size) = (SimulatedDisk::default(), batch.len() as u64);
+            let config = LogConfig { flush_messages, segment_bytes: 2 * size, ..LogConfig::default() };
+            let partition = partition_on(&disk, config);
+            append(&partition);
+            partition.write_and_sync(NOW);
+            let written = append(&partition);
+            disk.limit_space(Some(size));
+            assert_eq!(partition.append(9, &batch, NOW).unwrap_err().error, ErrorCode::KafkaStorageError);
+            assert_eq!(partition.is_committed(written), Ok(false));
+            let flush = partition.write_pending(NOW);
+            assert_eq!(flush.is_some(), flush_messages == 1);
+            if let Some(flush) = flush {
+                assert_eq!(partition.is_committed(written), Ok(false));
+                flush.run().unwrap();
+                assert!(partition.handle_synced(&flush, Ok(()), NOW).is_none());
+            }
+            assert_eq!(partition.is_committed(written), Ok(true));
+        }
     }
 
     #[test]

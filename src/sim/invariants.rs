@@ -26,6 +26,9 @@ impl Invariants {
             let high_watermark = partition.high_watermark().0;
             let (start, end) = (partition.log.log_start_offset().0, partition.log.log_end_offset().0);
             let before = self.shown.insert(partition.number, (start, high_watermark, end));
+            if before.is_none() {
+                oracle.records((uuid::Uuid::from_bytes(partition.topic_id.0), partition.index.0)).note_opened();
+            }
             let mut tell = |rule: &'static str, text: String| {
                 oracle.violate(rule, &[object(partition)], text);
             };

@@ -11,7 +11,7 @@ use crate::codec::{Message, Reader};
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
-use crate::wire::api::{alter_replica_log_dirs, describe_log_dirs};
+use crate::wire::api::{alter_replica_log_dirs, describe_log_dirs, incremental_alter_configs};
 
 const DIRECTORIES: [&str; 2] = ["data", "other"];
 const TWO: (&str, &str) = ("log.dirs", "data,other");
@@ -35,6 +35,23 @@ fn move_to(cluster: &SharedCluster, directory: &str, topic: &str, partition: i32
     let answer = client.call(cluster, ApiKey::AlterReplicaLogDirs, 2, &request);
     let response = alter_replica_log_dirs::Response::decode(&mut Reader::new(&answer), 2).unwrap();
     response.results[0].partitions[0].error_code
+}
+
+/// Changes nothing that matters.
+fn alter_topic(cluster: &SharedCluster, max_bytes: &str) {
+    let mut client = Client::connect(&cluster.borrow());
+    let config = incremental_alter_configs::AlterableConfig {
+        name: "max.message.bytes".into(),
+        config_operation: 0,
+        value: Some(max_bytes.into()),
+    };
+    let resource = incremental_alter_configs::AlterConfigsResource {
+        resource_type: 2,
+        resource_name: TOPIC.into(),
+        configs: vec![config],
+    };
+    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
+    client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
 }
 
 /// Error of each directory, and its partitions of the topic: number and whether it is a future one.
@@ -162,6 +179,65 @@ fn crash_in_a_move(left: u64, crash: Crash) {
     check_records(&cluster, 0, RECORDS + 1);
     let home = home_of(&cluster.borrow(), 0);
     assert!(code != 0 || home == from || home == 1 - from);
+}
+
+/// A directory fails, or is full, at each single operation of a move from it or to it.
+#[test]
+fn a_move_survives_the_failure_of_a_directory_at_every_step() {
+    for to in DIRECTORIES {
+        let operations = {
+            let cluster = start_in_other_than(to);
+            let before = cluster.borrow().disk.operations();
+            assert_eq!(move_to(&cluster, to, TOPIC, 0), 0);
+            cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
+            cluster.borrow().disk.operations() - before
+        };
+        assert!(operations > 20, "{operations} operations");
+        for how in [ErrorKind::ReadOnlyFilesystem, ErrorKind::StorageFull] {
+            for after in 0..=operations {
+                fail_in_a_move(to, how, after);
+            }
+        }
+    }
+}
+
+fn start_in_other_than(to: &str) -> SharedCluster {
+    let cluster = start(33);
+    if DIRECTORIES[home_of(&cluster.borrow(), 0)] == to {
+        let from = if to == DIRECTORIES[0] { DIRECTORIES[1] } else { DIRECTORIES[0] };
+        assert_eq!(move_to(&cluster, from, TOPIC, 0), 0);
+        cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
+    }
+    cluster
+}
+
+fn fail_in_a_move(to: &str, how: ErrorKind, after: u64) {
+    let (cluster, other) = (start_in_other_than(to), Path::new("other"));
+    cluster.borrow().disk.break_later(other, how, after);
+    move_to(&cluster, to, TOPIC, 0);
+    (0..200).for_each(|_| cluster.borrow_mut().step());
+    // Whoever has nothing open of it looks at the topic again.
+    alter_topic(&cluster, "1000001");
+    let has_failed = cluster.borrow().has_failed_directory();
+    if has_failed {
+        cluster.borrow_mut().crash(Crash::Process);
+        cluster.borrow_mut().restart();
+        // With the other directory as bad as it was, it may be served by the one that is left.
+        produce(&cluster, 0, RECORDS);
+    }
+    cluster.borrow().disk.break_below(other, None);
+    if has_failed {
+        cluster.borrow_mut().crash(Crash::Power);
+        cluster.borrow_mut().restart();
+    }
+    // A checkpoint would find out after a minute that there is room.
+    alter_topic(&cluster, "1000002");
+    let is_served = |cluster: &Cluster| cluster.view().is_some_and(|view| view.partition_by_name(TOPIC, 0).is_ok());
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| is_served(cluster) && !is_moving(cluster));
+    check_records(&cluster, 0, RECORDS);
+    assert_eq!(produce(&cluster, 0, RECORDS), 0, "to {to}, {how} after {after} operations");
+    check_records(&cluster, 0, RECORDS + 1);
+    check_assignment(&cluster.borrow(), 0);
 }
 
 /// The names of a copy's files may reach the platter without what is in them.

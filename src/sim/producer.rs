@@ -22,8 +22,12 @@ const BACKOFF_MS: u64 = 50;
 /// Of values: less than a segment in any case.
 const MAX_BATCH_BYTES: u64 = 1600;
 const NO_IDENTITY: (i64, i16) = (-1, -1);
+/// Batches of a producer that a broker knows again (`ProducerStateEntry.NUM_BATCHES_TO_RETAIN`).
+const KNOWN_BATCHES: u64 = 5;
 
 struct Batch {
+    /// How many there were in its lane before it.
+    nth: u64,
     numbers: Range<u64>,
     keys: Vec<Option<u8>>,
     padding: usize,
@@ -31,15 +35,18 @@ struct Batch {
     /// The request that it is in.
     request: Option<i32>,
     timestamp: i64,
-    /// How often the broker had started when it was made.
-    starts: u64,
+    /// How often the broker had opened the log when it was made, or got the sequence that it has.
+    openings: u64,
 }
 
 /// What one partition is sent.
 #[derive(Default)]
 struct Lane {
     made: u64,
+    made_batches: u64,
     next_sequence: i32,
+    /// How many batches there were when the latest of those was made that were sent by who it is now.
+    sent_batches: u64,
     batches: VecDeque<Batch>,
 }
 
@@ -94,7 +101,7 @@ impl Producer {
             self.asks_identity = false;
             let Some(response) = decode::<InitProducerIdRequest>(scene, INIT_PRODUCER_ID, body) else { return };
             match response.error_code {
-                0 => self.begin_as((response.producer_id.0, response.producer_epoch)),
+                0 => self.begin_as(scene, (response.producer_id.0, response.producer_epoch)),
                 _ => self.due = scene.in_ms(BACKOFF_MS),
             }
             return;
@@ -127,10 +134,13 @@ impl Producer {
                 lane.batches[at].request = None;
                 if at == 0 {
                     self.must_renew = true;
-                    // As Kafka's, a broker that starts remembers of each producer the last batch; ours also where a log
-                    // has moved to another directory.
-                    let records = scene.oracle.records(key);
-                    let may_forget = scene.may_move || records.starts() > lane.batches[at].starts;
+                    // As Kafka's, a broker that opens a log knows of each producer the last batch, and of whom it has
+                    // never taken one any sequence: the log may have been away while this one was sent, and back when
+                    // the next one was. And it knows no more than five: where a batch is not answered in time, those
+                    // behind it may be, and real clients too then send more behind it when they send it again.
+                    let (records, batch) = (scene.oracle.records(key), &lane.batches[at]);
+                    let behind = lane.sent_batches.saturating_sub(batch.nth + 1);
+                    let may_forget = records.openings() > batch.openings || behind >= KNOWN_BATCHES;
                     let is_forgotten = self.plan.max_in_flight > 1 && may_forget;
                     if !records.has_lost() && !is_forgotten {
                         let text = format!("producer {} was told {error}", self.number);
@@ -150,11 +160,14 @@ impl Producer {
     }
 
     /// As somebody new it counts from nought; what was not acknowledged goes first.
-    fn begin_as(&mut self, identity: (i64, i16)) {
+    fn begin_as(&mut self, scene: &mut Scene<'_>, identity: (i64, i16)) {
         self.identity = Some(identity);
-        for lane in self.lanes.values_mut() {
-            lane.next_sequence = 0;
+        let topic = self.topic(scene).id;
+        for (partition, lane) in &mut self.lanes {
+            let openings = scene.oracle.records((topic, *partition)).openings();
+            (lane.next_sequence, lane.sent_batches) = (0, 0);
             for batch in &mut lane.batches {
+                batch.openings = openings;
                 batch.sequence = lane.next_sequence;
                 lane.next_sequence += (batch.numbers.end - batch.numbers.start) as i32;
             }
@@ -176,7 +189,7 @@ impl Producer {
         };
         let records = scene.oracle.records((topic.id, partition));
         records.is_compacted = is_compacted;
-        let starts = records.starts();
+        let openings = records.openings();
         for (number, key) in numbers.clone().zip(&keys) {
             records.made(manner, Id { producer: self.number, number }, *key);
         }
@@ -185,7 +198,9 @@ impl Producer {
         let most = if scene.random.chance(8) { MAX_BATCH_BYTES } else { MAX_BATCH_BYTES / 6 };
         let padding = (scene.random.below(most) / count) as usize;
         let timestamp = scene.wall.0;
-        lane.batches.push_back(Batch { numbers, keys, padding, sequence, request: None, timestamp, starts });
+        let nth = lane.made_batches;
+        lane.made_batches += 1;
+        lane.batches.push_back(Batch { nth, numbers, keys, padding, sequence, request: None, timestamp, openings });
     }
 
     fn send(&mut self, scene: &mut Scene<'_>) {
@@ -215,6 +230,9 @@ impl Producer {
             false => self.wire.post(scene, self.plan.version, &request),
         };
         let Some(lane) = self.lanes.get_mut(&partition) else { return false };
+        if sent.is_some() {
+            lane.sent_batches = lane.sent_batches.max(lane.batches[at].nth + 1);
+        }
         match sent {
             Some(_) if is_silent => drop(lane.batches.remove(at)),
             Some(request) => lane.batches[at].request = Some(request),

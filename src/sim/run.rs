@@ -178,7 +178,6 @@ impl Run {
             oracle: &mut self.oracle,
             history: &mut self.history,
             topics: &mut self.topics,
-            may_move: self.plan.has_two_directories && self.plan.admins > 0,
             is_resting: self.is_resting,
         }
     }

@@ -36,8 +36,6 @@ pub(super) struct Scene<'w> {
     pub(super) oracle: &'w mut Oracle,
     pub(super) history: &'w mut History,
     pub(super) topics: &'w mut Vec<Known>,
-    /// Logs may move between directories.
-    pub(super) may_move: bool,
     /// Nobody begins anything new.
     pub(super) is_resting: bool,
 }

@@ -382,6 +382,14 @@ impl LogDirectory {
         self.path.join(names::future_directory(topic, partition, unique))
     }
 
+    /// Removes the copies of a partition's log that nobody wants any more. Blocks.
+    pub fn remove_futures(&self, topic: &str, partition: PartitionIndex) -> Result<(), Error> {
+        let entries = self.disk.list(&self.path).map_err(Error::io("list", &self.path))?;
+        let unwanted = DirectoryName::Future { topic: topic.to_string(), partition };
+        let unwanted = entries.into_iter().filter(|entry| names::parse_directory(&entry.name) == unwanted);
+        unwanted.map(|entry| self.removal_of(self.path.join(entry.name))).try_for_each(|removal| removal.run())
+    }
+
     /// Opens or makes a copy that is to replace a partition's log. One that is new begins at `start`. Blocks.
     pub fn open_future(
         &self,

@@ -47,8 +47,8 @@ pub(in crate::sim) struct Records {
     has_lost: bool,
     /// What an unclean end may have taken out of the middle: whole segments of which nothing had been synced.
     holes: Vec<Range<i64>>,
-    /// How often the broker has started with this log.
-    starts: u64,
+    /// How often the broker has opened this log: at its starts, and where it has moved to another directory.
+    openings: u64,
     /// Records that their producer sent again as somebody new.
     may_repeat: BTreeSet<Id>,
 }
@@ -78,8 +78,12 @@ impl Records {
         self.has_lost
     }
 
-    pub(in crate::sim) fn starts(&self) -> u64 {
-        self.starts
+    pub(in crate::sim) fn openings(&self) -> u64 {
+        self.openings
+    }
+
+    pub(in crate::sim) fn note_opened(&mut self) {
+        self.openings += 1;
     }
 
     pub(in crate::sim) fn promised_end(&self) -> i64 {
@@ -159,7 +163,6 @@ impl Records {
         may_lose: bool,
         has_lost_power: bool,
     ) -> Result<(), Wrong> {
-        self.starts += 1;
         let needed = if may_lose { least } else { least.max(self.promised_end) };
         if end < needed {
             return wrong("a start finds what was promised", format!("the log ends at {end}, not at {needed}"));
