@@ -45,10 +45,15 @@ FAULTS = [
      "            Err(_) => {\n                self.log.flushed(flush, now);\n"
      "                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);\n                None\n            }\n"),
     ("acknowledged before the sync that the topic asks for", "src/replication/partition.rs",
-     "            Ok(Some(written)) if written.wants_sync => self.begin_sync(),\n",
-     "            Ok(Some(written)) if written.wants_sync => {\n"
-     "                self.high_watermark.fetch_max(written.end_offset.0, Ordering::AcqRel);\n"
-     "                self.begin_sync()\n            }\n"),
+     "            if self.log.wants_sync(now) {\n                return self.begin_sync();\n            }\n",
+     "            if self.log.wants_sync(now) {\n"
+     "                self.high_watermark.fetch_max(end.0, Ordering::AcqRel);\n"
+     "                return self.begin_sync();\n            }\n"),
+    ("what was written before a refusal is not committed", "src/replication/partition.rs",
+     "        if end > self.high_watermark() {\n            if self.log.wants_sync(now)",
+     "        if written.is_some() && end > self.high_watermark() {\n            if self.log.wants_sync(now)"),
+    ("a failed directory makes a committed copy begin anew", "src/replication/hosting.rs",
+     "        if self.awaits_its_copy(&topic.name, described) {\n            return None;\n        }\n", ""),
     ("acknowledged before the write", "src/replication/partition.rs",
      "        let is_reached = self.high_watermark() >= mark.end;\n",
      "        let is_reached = self.high_watermark() >= mark.end || mark.end.0 > 0;\n"),
@@ -120,6 +125,8 @@ FAULTS = [
      "        if batch.producer_epoch < producer.epoch {\n            return Err(",
      "        if batch.producer_epoch < producer.epoch && batch.producer_epoch < 0 {\n            return Err("),
     # ---- Requests
+    ("a stop goes on with what comes", "src/server/receiving.rs",
+     "            Some(_) => self.discard(key, &mut hot),\n", "            Some(_) => self.advance_with(key, &mut hot),\n"),
     ("a fetch passes the high watermark", "src/replication/partition.rs",
      "        let up_to = self.readable_end(isolation);\n",
      "        let up_to = self.readable_end(isolation).max(self.log.log_end_offset());\n"),
