@@ -29,6 +29,9 @@ pub enum Crash {
     /// The power failed while the disk was writing: of the sectors and of the lists of names not synced, some arrived, as
     /// the seed decides.
     Torn { seed: u64 },
+    /// The same, and each change of a name arrived or did not, whatever became of those before it: what POSIX allows, and
+    /// file systems with an ordered journal do not do.
+    Scattered { seed: u64 },
 }
 
 /// The disk; clones are the same disk.
@@ -92,6 +95,14 @@ struct Directory(Mutex<Names>);
 struct Names {
     live: BTreeMap<String, Node>,
     durable: BTreeMap<String, Node>,
+    /// What has happened to `live` since the two were equal.
+    changes: Vec<Change>,
+}
+
+/// One change of names: the first is no more, the second leads there. A rename is both at once.
+struct Change {
+    gone: Option<String>,
+    new: Option<(String, Node)>,
 }
 
 #[derive(Default)]
@@ -123,9 +134,9 @@ impl SimulatedDisk {
         let mut random = match how {
             Crash::Process => return,
             Crash::Power => None,
-            Crash::Torn { seed } => Some(seed | 1),
+            Crash::Torn { seed } | Crash::Scattered { seed } => Some(seed | 1),
         };
-        self.root.crash(&mut random);
+        self.root.crash(&mut random, matches!(how, Crash::Scattered { .. }));
     }
 
     /// From now on only so many bytes can be added; `None` lifts the limit.
@@ -336,7 +347,7 @@ impl Directory {
             (name.clone(), node)
         };
         let live: BTreeMap<_, _> = names.live.iter().map(copy).collect();
-        Arc::new(Directory(Mutex::new(Names { durable: live.clone(), live })))
+        Arc::new(Directory(Mutex::new(Names { durable: live.clone(), live, changes: Vec::new() })))
     }
 
     fn list_into(&self, path: &str, found: &mut Vec<(String, String)>) {
@@ -361,7 +372,7 @@ impl Directory {
 
     fn sync(&self) {
         let mut names = held(&self.0);
-        names.durable = names.live.clone();
+        names.sync();
         for node in names.live.values() {
             match node {
                 Node::File(content) => {
@@ -373,17 +384,56 @@ impl Directory {
         }
     }
 
-    fn crash(&self, random: &mut Option<u64>) {
+    fn crash(&self, random: &mut Option<u64>, is_scattered: bool) {
         let mut names = held(&self.0);
-        // What was done to the names may have arrived without having been synced.
-        if random.as_mut().is_some_and(|state| next_random(state).is_multiple_of(4)) {
-            names.durable = names.live.clone();
+        if let Some(state) = random {
+            if is_scattered {
+                names.scatter(state);
+            } else if next_random(state).is_multiple_of(4) {
+                // What was done to the names may have arrived without having been synced.
+                names.sync();
+            }
         }
         names.live = names.durable.clone();
+        names.changes.clear();
         for node in names.live.values() {
             match node {
                 Node::File(content) => content.crash(random),
-                Node::Directory(directory) => directory.crash(random),
+                Node::Directory(directory) => directory.crash(random, is_scattered),
+            }
+        }
+    }
+}
+
+impl Names {
+    fn add(&mut self, name: String, node: Node) {
+        self.live.insert(name.clone(), node.clone());
+        self.changes.push(Change { gone: None, new: Some((name, node)) });
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Node> {
+        let node = self.live.remove(name)?;
+        self.changes.push(Change { gone: Some(name.to_string()), new: None });
+        Some(node)
+    }
+
+    fn rename(&mut self, from: &str, to: String) -> Option<()> {
+        let node = self.live.remove(from)?;
+        self.live.insert(to.clone(), node.clone());
+        self.changes.push(Change { gone: Some(from.to_string()), new: Some((to, node)) });
+        Some(())
+    }
+
+    fn sync(&mut self) {
+        self.durable = self.live.clone();
+        self.changes.clear();
+    }
+
+    fn scatter(&mut self, state: &mut u64) {
+        for change in std::mem::take(&mut self.changes) {
+            if next_random(state) & 1 == 0 {
+                change.gone.and_then(|name| self.durable.remove(&name));
+                change.new.and_then(|(name, node)| self.durable.insert(name, node));
             }
         }
     }
@@ -425,7 +475,7 @@ impl Disk for SimulatedDisk {
             Some(Node::Directory(_)) => return Err(io::ErrorKind::IsADirectory.into()),
             None if how == Open::Create => {
                 let content = Arc::new(Content::default());
-                names.live.insert(name, Node::File(content.clone()));
+                names.add(name, Node::File(content.clone()));
                 content
             }
             None => return Err(io::ErrorKind::NotFound.into()),
@@ -449,8 +499,12 @@ impl Disk for SimulatedDisk {
         held(&self.faults).check_new_name(path)?;
         let mut at = self.root.clone();
         for name in names(path) {
-            let next =
-                held(&at.0).live.entry(name.to_string()).or_insert_with(|| Node::Directory(Arc::default())).clone();
+            let mut names = held(&at.0);
+            if !names.live.contains_key(name) {
+                names.add(name.to_string(), Node::Directory(Arc::default()));
+            }
+            let next = names.live[name].clone();
+            drop(names);
             at = match next {
                 Node::Directory(directory) => directory,
                 Node::File(_) => return Err(io::ErrorKind::AlreadyExists.into()),
@@ -464,8 +518,11 @@ impl Disk for SimulatedDisk {
         held(&self.faults).check_new_name(to)?;
         let (source, old) = self.parent(from)?;
         let (target, new) = self.parent(to)?;
-        let node = held(&source.0).live.remove(&old).ok_or(io::ErrorKind::NotFound)?;
-        held(&target.0).live.insert(new, node);
+        if Arc::ptr_eq(&source, &target) {
+            return held(&source.0).rename(&old, new).ok_or(io::ErrorKind::NotFound.into());
+        }
+        let node = held(&source.0).remove(&old).ok_or(io::ErrorKind::NotFound)?;
+        held(&target.0).add(new, node);
         Ok(())
     }
 
@@ -474,7 +531,7 @@ impl Disk for SimulatedDisk {
         let (directory, name) = self.parent(path)?;
         let mut names = held(&directory.0);
         match names.live.get(&name) {
-            Some(Node::File(_)) => names.live.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into()),
+            Some(Node::File(_)) => names.remove(&name).map(|_| ()).ok_or(io::ErrorKind::NotFound.into()),
             Some(Node::Directory(_)) => Err(io::ErrorKind::IsADirectory.into()),
             None => Err(io::ErrorKind::NotFound.into()),
         }
@@ -484,16 +541,14 @@ impl Disk for SimulatedDisk {
         held(&self.faults).check(path)?;
         self.directory(path)?;
         let (directory, name) = self.parent(path)?;
-        held(&directory.0).live.remove(&name);
+        held(&directory.0).remove(&name);
         Ok(())
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
         held(&self.faults).check(path)?;
         held(&self.faults).check_sync(path)?;
-        let directory = self.directory(path)?;
-        let mut names = held(&directory.0);
-        names.durable = names.live.clone();
+        held(&self.directory(path)?.0).sync();
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::error::Error;
 use super::super::log::{Log, LogConfig, Origin};
+use super::super::segment::Segment;
 use super::super::testing::{self, EPOCH, NOW, at, open};
 use super::super::view::View;
 use super::{Dirtiness, Means, Pace, Policy, Stopped};
@@ -128,6 +129,16 @@ impl Story {
     fn last_of_keys(&self, end: i64) -> BTreeMap<u8, (i64, Option<u8>)> {
         self.written.iter().filter(|r| r.0 < end).map(|r| (r.1, (r.0, r.2))).collect()
     }
+}
+
+/// Whether a segment reaches into the next one.
+fn overlaps(log: &Log, disk: &dyn Disk) -> bool {
+    let view = log.view.load();
+    let reaches = |pair: &[Arc<Segment>]| {
+        let size = pair[0].file(disk).unwrap().size().unwrap();
+        pair[0].locate(disk, pair[1].base_offset, size).unwrap().is_some()
+    };
+    view.segments.windows(2).any(reaches)
 }
 
 fn read(log: &Log) -> Vec<(i64, u8, Option<u8>)> {
@@ -265,7 +276,12 @@ proptest! {
     #[test]
     fn a_crash_at_any_step_leaves_a_sound_log(
         batches in proptest::collection::vec(sent(), 8..20),
-        power: bool,
+        crash in prop_oneof![
+            Just(Crash::Process),
+            Just(Crash::Power),
+            any::<u64>().prop_map(|seed| Crash::Torn { seed }),
+            any::<u64>().prop_map(|seed| Crash::Scattered { seed }),
+        ],
         flushed: bool,
     ) {
         for step in 0.. {
@@ -285,11 +301,12 @@ proptest! {
             let result = story.clean(None, NOW);
             let has_failed = left.load(Ordering::Relaxed) < 0;
             prop_assert!(has_failed || result.is_ok());
-            disk.crash(if power { Crash::Power } else { Crash::Process });
+            disk.crash(crash);
             let again: Arc<dyn Disk> = Arc::new(disk);
             let recovery_point = story.log.recovery_point();
             story.log = open(&again, &config(), at(0, recovery_point.0, false));
             prop_assert_eq!(story.log.log_end_offset(), end);
+            prop_assert!(!overlaps(&story.log, &*again), "step {}: a copy and an original of it are there", step);
             let last = story.last_of_keys(i64::MAX);
             let seen = story.read();
             prop_assert!(last.values().all(|(o, _)| seen.iter().any(|r| r.0 == *o)), "step {}: a key was lost", step);
