@@ -7,11 +7,11 @@ use super::plan::Kind;
 use super::run::{self, Attempt, Planted};
 use super::shrink;
 
-/// Seeds that have found a fault of the broker, and which.
-const FOUND: &[(u64, &str)] = &[(
-    4294967659,
-    "a copy of a log, made for a move, went on after a loss of power with a gap in it and took its place",
-)];
+/// Seeds that have found a fault of the broker, or of what the simulation takes for granted, and which.
+const FOUND: &[(u64, &str)] = &[
+    (4294967659, "a copy of a log, made for a move, went on after a loss of power with a gap in it and took its place"),
+    (1008126, "a simulated leader divided a generation twice, and took the second for what counts"),
+];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.
 const COMMIT: &str = "KLAMM_SIM_COMMIT";
