@@ -10,6 +10,10 @@ use super::shrink;
 /// Seeds that have found a fault of the broker, or of what the simulation takes for granted, and which.
 const FOUND: &[(u64, &str)] = &[
     (4294967659, "a copy of a log, made for a move, went on after a loss of power with a gap in it and took its place"),
+    (
+        4295970492,
+        "a heartbeat was refused where a loss of power had left two members with the same partition as target",
+    ),
     (1008126, "a simulated leader divided a generation twice, and took the second for what counts"),
 ];
 
