@@ -42,6 +42,19 @@ enum Asked {
     Leave,
 }
 
+/// What a leader has divided: how many partitions each topic had then.
+///
+/// A leader divides a generation once. The answer to its SyncGroup may be lost on the way while the request is not: it
+/// then joins again, gets the same generation for an answer, and syncs a second time; where the first SyncGroup comes
+/// only now it is the one that counts, as the second one finds the group stable and is answered with what there is.
+/// This is Apache Kafka's way too (`classicGroupJoinExistingMember`, `classicGroupSyncToClassicGroup`). A leader that had
+/// seen new partitions in between and believed to have divided them, as Java's may, would not come back for them.
+struct Divided {
+    id: String,
+    generation: i32,
+    partitions: BTreeMap<String, i32>,
+}
+
 /// See the module.
 pub(super) struct ClassicMember {
     plan: GroupPlan,
@@ -52,8 +65,7 @@ pub(super) struct ClassicMember {
     id: String,
     generation: i32,
     owned: Option<Owned>,
-    /// As leader: of how many partitions each topic had when it divided them.
-    divided: Option<BTreeMap<String, i32>>,
+    divided: Option<Divided>,
     due: Instant,
 }
 
@@ -76,9 +88,9 @@ impl ClassicMember {
     fn ask(&mut self, scene: &mut Scene<'_>) {
         self.due = scene.some_time(HEARTBEAT_MS / 2, HEARTBEAT_MS);
         // A leader that sees more partitions than it has divided joins again, as real ones do.
-        let is_stale = self.divided.as_ref().is_some_and(|divided| *divided != scene.partitions_of(&self.plan.topics));
-        if is_stale {
-            (self.owned, self.divided) = (None, None);
+        let seen = scene.partitions_of(&self.plan.topics);
+        if self.divided.as_ref().is_some_and(|divided| divided.partitions != seen) {
+            self.owned = None;
         }
         let asked = if !self.has_found {
             member::find(scene, &mut self.wire, &self.plan.name).map(|_| Asked::Find)
@@ -121,7 +133,7 @@ impl ClassicMember {
         let who = MemberIdentity::default().with_member_id(text(&self.id));
         let request = LeaveGroupRequest::default().with_group_id(group_id(&self.plan.name)).with_members(vec![who]);
         member::note(scene, &self.plan.name, || format!("{} leaves", self.id));
-        (self.owned, self.divided) = (None, None);
+        self.owned = None;
         self.wire.post(scene, LEAVE, &request).map(|_| Asked::Leave)
     }
 
@@ -154,8 +166,12 @@ impl ClassicMember {
         }
         self.id = response.member_id.to_string();
         self.generation = response.generation_id;
-        let is_leader = response.leader == response.member_id;
-        let assignments = if is_leader { self.divide(scene, &response) } else { Vec::new() };
+        let assignments = if response.leader == response.member_id {
+            self.divide(scene, &response)
+        } else {
+            self.divided = None;
+            Vec::new()
+        };
         let request = SyncGroupRequest::default()
             .with_group_id(group_id(&self.plan.name))
             .with_generation_id(self.generation)
@@ -173,8 +189,13 @@ impl ClassicMember {
         let mut members: Vec<_> = response.members.iter().map(|member| member.member_id.to_string()).collect();
         members.sort();
         let mut shares: BTreeMap<&String, Vec<TopicPartition>> = members.iter().map(|id| (id, Vec::new())).collect();
-        let topics = scene.partitions_of(&self.plan.topics);
-        for (topic, partitions) in &topics {
+        let divided = self.divided.take().filter(|one| one.id == self.id && one.generation == self.generation);
+        let divided = divided.unwrap_or_else(|| Divided {
+            id: self.id.clone(),
+            generation: self.generation,
+            partitions: scene.partitions_of(&self.plan.topics),
+        });
+        for (topic, partitions) in &divided.partitions {
             let mut share: BTreeMap<&String, Vec<i32>> = BTreeMap::new();
             for partition in 0..*partitions {
                 let at = partition as usize * members.len() / *partitions as usize;
@@ -185,7 +206,7 @@ impl ClassicMember {
                 shares.entry(member).or_default().push(some);
             }
         }
-        self.divided = Some(topics);
+        self.divided = Some(divided);
         let assignment = |(member, share): (&String, Vec<TopicPartition>)| {
             let assignment = ConsumerProtocolAssignment::default().with_assigned_partitions(share);
             SyncGroupRequestAssignment::default().with_member_id(text(member)).with_assignment(versioned(&assignment))
@@ -217,7 +238,7 @@ impl ClassicMember {
         }
         // Where only the storage has trouble it is still a member.
         if !matches!(error, ErrorCode::KafkaStorageError | ErrorCode::RequestTimedOut) {
-            (self.owned, self.divided) = (None, None);
+            self.owned = None;
         }
         self.due = scene.in_ms(BACKOFF_MS);
     }

@@ -7,13 +7,18 @@ use super::plan::Kind;
 use super::run::{self, Attempt, Planted};
 use super::shrink;
 
-/// Seeds that have found a fault of the broker, or a claim of the simulation that Apache Kafka does not keep, and which.
+/// Seeds that have found a fault of the broker, or of what the simulation takes for granted, and which.
 const FOUND: &[(u64, &str)] = &[
     (4294967659, "a copy of a log, made for a move, went on after a loss of power with a gap in it and took its place"),
     (4295988268, "a sync failed between the commit of a move and the new name, and the log began anew beside its copy"),
     (1009071, "what an append wrote before it found no room for a new segment was never committed"),
+    (
+        4295970492,
+        "a heartbeat was refused where a loss of power had left two members with the same partition as target",
+    ),
     (4295973081, "claim: more than five batches behind one that was not answered, and it is known again"),
     (4295993444, "claim: a log that could not be opened refuses what comes behind the batch that it missed"),
+    (1008126, "claim: a leader that divides a generation twice knows which division counts"),
 ];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.

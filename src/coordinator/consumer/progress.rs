@@ -1,14 +1,14 @@
 //! What moves a group on (`updateSubscriptionMetadata`, `maybeUpdateRegularExpressions`, `maybeUpdateTargetAssignment`,
 //! `maybeReconcile`): subscriptions change its epoch, a new epoch asks for a new target, a new target for reconciliation.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::group::{Look, Resolved};
 use super::member::{Current, Member, MemberState, Metadata};
 use super::reconcile::Reconciliation;
 use super::{Group, Timer};
-use crate::coordinator::assignor::{self, Assignor, GroupSpec, MemberSpec, TopicDescriber};
+use crate::coordinator::assignor::{self, Assignment, Assignor, GroupSpec, MemberSpec, TopicDescriber};
 use crate::coordinator::groups::{self, Groups};
 use crate::coordinator::regex::TopicPattern;
 use crate::coordinator::step::{Step, Topics};
@@ -94,13 +94,27 @@ impl Group {
         (seen != Some(step.topics.version())).then_some(Refresh::IfChanged)
     }
 
+    /// The members as the assignors see them. What the targets of two members hold is the first one's.
+    ///
+    /// Targets are disjoint, unless a loss of power took records out of the middle of the log: what took a partition from
+    /// one member is gone, what gave it to another is not. Kafka's `uniform` then fails ("Partitions were left
+    /// unassigned"), so that all heartbeats are answered with UNKNOWN_SERVER_ERROR, which ends a Java consumer, until
+    /// enough sessions are over.
     fn member_specs(&self, topics: &dyn Topics) -> BTreeMap<String, MemberSpec> {
+        let mut taken = HashSet::new();
+        let mut not_taken = |target: &Assignment| -> Assignment {
+            let of_topic = |(topic, partitions): (&TopicId, &BTreeSet<i32>)| {
+                let free = partitions.iter().copied().filter(|partition| taken.insert((*topic, *partition)));
+                (*topic, free.collect::<BTreeSet<i32>>())
+            };
+            target.iter().map(of_topic).filter(|(_, partitions)| !partitions.is_empty()).collect()
+        };
         let spec = |(id, member): (&Arc<str>, &Member)| {
             let spec = MemberSpec {
                 instance_id: member.metadata.instance_id.as_deref().map(str::to_string),
                 rack_id: member.metadata.rack_id.as_deref().map(str::to_string),
                 subscribed_topics: self.subscribed_topic_ids(&member.metadata, topics),
-                current: self.target.get(id).cloned().unwrap_or_default(),
+                current: self.target.get(id).map(&mut not_taken).unwrap_or_default(),
             };
             (id.to_string(), spec)
         };
@@ -264,7 +278,7 @@ impl Groups {
         if !subscription_changed && current.is_reconciled_to(group.assignment_epoch) {
             return;
         }
-        let nothing = assignor::Assignment::new();
+        let nothing = Assignment::new();
         let matched = group.resolved_of(&member.metadata);
         let next = Reconciliation {
             target_epoch: group.assignment_epoch,
