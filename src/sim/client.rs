@@ -45,6 +45,12 @@ impl Client {
         frame::append(&mut self.unsent, (&header, header_version), (body, version)).unwrap();
     }
 
+    /// Queues bytes that are no request.
+    #[cfg(test)]
+    pub(super) fn send_raw(&mut self, bytes: &[u8]) {
+        self.unsent.extend_from_slice(bytes);
+    }
+
     /// Moves what can be moved; `false` when the connection has ended.
     pub(super) fn pump(&mut self) -> bool {
         let mut is_open = true;

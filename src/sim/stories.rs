@@ -309,6 +309,36 @@ fn a_waiting_fetch_is_answered_at_its_time() {
     assert!((500..520).contains(&waited), "waited {waited} ms");
 }
 
+/// Whichever shards the records, and those who wait for them, came to.
+#[test]
+fn a_waiting_fetch_is_answered_as_soon_as_there_is_something() {
+    for seed in 0..8 {
+        let cluster = cluster(seed, &[]);
+        create_topic(&cluster, 1);
+        let mut consumers: Vec<Client> = (0..4).map(|_| Client::connect(&cluster.borrow())).collect();
+        for consumer in &mut consumers {
+            consumer.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, 30_000));
+            consumer.pump();
+        }
+        cluster.borrow_mut().step_until(10_000, |cluster| cluster.parked() == 4);
+        let mut producer = Client::connect(&cluster.borrow());
+        let before = cluster.borrow().world.now();
+        producer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(0, 0, 1, 0), -1));
+        for consumer in &mut consumers {
+            let answer = loop {
+                consumer.pump();
+                if let Some(answer) = consumer.take_answer(ApiKey::Fetch, FETCH) {
+                    break answer;
+                }
+                cluster.borrow_mut().step();
+            };
+            assert_eq!(fetched(&answer).len(), 1);
+        }
+        let took = cluster.borrow().world.now().since(before).as_millis();
+        assert!(took < 1000, "seed {seed}: {took} ms");
+    }
+}
+
 #[test]
 fn offsets_are_listed_from_every_special_timestamp() {
     let cluster = cluster(6, &[]);
@@ -349,4 +379,21 @@ fn a_request_that_waits_goes_with_its_connection() {
     step_until(1, Some(&mut client));
     drop(client);
     step_until(0, None);
+}
+
+/// What closes the connection came behind the request that waits.
+#[test]
+fn a_request_that_waits_goes_with_the_connection_that_the_broker_closes() {
+    let cluster = cluster(7, &[]);
+    create_topic(&cluster, 1);
+    cluster.borrow().world.set_weather(Weather { whole_one_in: 1, ..Weather::default() });
+    let mut client = Client::connect(&cluster.borrow());
+    client.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, i32::MAX));
+    client.send_raw(&(-1i32).to_be_bytes());
+    let until = cluster.borrow().steps + 10_000;
+    while client.pump() {
+        cluster.borrow_mut().step();
+        assert!(cluster.borrow().steps < until, "it is still open");
+    }
+    assert_eq!(cluster.borrow().parked(), 0);
 }

@@ -409,7 +409,7 @@ impl<'a> Opening<'a> {
     }
 
     fn recover_segment(&mut self, at: usize, mut end_offset: Offset) -> Result<(Offset, bool), Error> {
-        self.write_snapshot(end_offset)?;
+        self.begin_segment(end_offset)?;
         let found = &mut self.segments[at];
         if found.is_empty() {
             found.index = Some(MemoryIndex::default());
@@ -452,11 +452,23 @@ impl<'a> Opening<'a> {
         Ok((end_offset, sound_bytes < size_bytes))
     }
 
-    fn write_snapshot(&mut self, offset: Offset) -> Result<(), Error> {
+    /// The producers as of where a segment begins. A sound snapshot that is there knows more than the batches before it: of
+    /// a producer that has gone on in the active segment compaction may have left none, and the active segment may be what
+    /// was lost (`UnifiedLog.rebuildProducerState` reloads for each segment, too).
+    fn begin_segment(&mut self, offset: Offset) -> Result<(), Error> {
         if self.snapshot_offset >= offset {
             return Ok(());
         }
         let path = names::file(self.directory, offset, Kind::ProducerSnapshot);
+        if self.snapshots.contains(&offset) {
+            let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
+            if let Some(producers) = snapshot::decode(&content) {
+                (self.producers, self.snapshot_offset) = (producers, offset);
+                self.producers.expire(self.now, self.config.producer_id_expiration_ms);
+                return Ok(());
+            }
+            self.snapshots.retain(|snapshot| *snapshot != offset);
+        }
         let content = snapshot::encode(&self.producers);
         index::write_file(&**self.disk, &path, &content).map_err(Error::io("write", &path))?;
         self.unsynced.push(path);

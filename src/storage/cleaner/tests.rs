@@ -289,7 +289,11 @@ proptest! {
             let failing = Failing { disk: disk.clone(), left: Arc::new(AtomicI64::new(i64::MAX)) };
             let left = failing.left.clone();
             let mut story = Story::on(Arc::new(failing));
-            batches.iter().for_each(|sent| story.put(sent).unwrap());
+            // What a round has left is small, so that the next one makes one segment of several.
+            let (before, behind) = batches.split_at(batches.len() / 2);
+            before.iter().for_each(|sent| story.put(sent).unwrap());
+            story.clean(None, NOW).unwrap();
+            behind.iter().for_each(|sent| story.put(sent).unwrap());
             let flush = story.log.flush().unwrap();
             flush.run().unwrap();
             disk.sync_directory(Path::new("/")).unwrap();
@@ -318,6 +322,30 @@ proptest! {
             }
         }
     }
+}
+
+/// What is left of a producer in the cleaned segments is nothing, as it has gone on in the active one, which a loss of power
+/// takes away: the snapshot that was written at the roll still knows it.
+#[test]
+fn a_producer_that_was_cleaned_away_is_known_after_the_active_segment_is_lost() {
+    let disk = SimulatedDisk::default();
+    let mut story = Story::on(Arc::new(disk.clone()));
+    let sent = |key, producer| Sent { records: vec![(key, Some(50))], codec: 0, producer };
+    story.put(&sent(1, Some(7))).unwrap();
+    while story.log.view.load().segments.len() < 2 {
+        story.put(&sent(1, None)).unwrap();
+    }
+    story.log.flush().unwrap().run().unwrap();
+    disk.sync_directory(Path::new("/")).unwrap();
+    story.put(&sent(2, Some(7))).unwrap();
+    story.clean(None, NOW).unwrap();
+    disk.crash(Crash::Power);
+    let again: Arc<dyn Disk> = Arc::new(disk);
+    story.log = open(&again, &config(), at(0, 0, false));
+    let end = story.log.log_end_offset();
+    story.sequences.insert(7, 0);
+    story.put(&sent(1, Some(7))).unwrap();
+    assert_eq!(story.log.log_end_offset(), end, "it is a repetition");
 }
 
 #[test]
