@@ -94,7 +94,7 @@ fn open() -> TemporaryLog {
 
 fn append(log: &Log, bytes: &[u8]) {
     log.append(bytes, Origin::Client, LeaderEpoch(0), NOW).expect("the log takes it");
-    log.write_pending(NOW).expect("the disk takes it");
+    log.write_pending().expect("the disk takes it");
 }
 
 fn appending(criterion: &mut Criterion) {

@@ -26,6 +26,7 @@ DEADLINE_S = 600
 SWARM_S = 120
 
 UNCAUGHT = ("nothing", "does not build")
+NOT_RUN = "not run yet"
 
 # Name, file, what stands there, what is put in its place.
 FAULTS = [
@@ -245,17 +246,19 @@ def rows_of_table():
     """By fault: rung, what of it, and the commit; of the table as it stands."""
     text = TABLE.read_text() if TABLE.exists() else ""
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
-    return {row[0]: tuple(row[2:]) for row in cells[2:]}
+    return {row[0]: tuple(row[2:]) for row in cells[2:] if row[2] != NOT_RUN}
 
 
 def table(rows):
-    """Of all faults that were ever run, in the order of `FAULTS`."""
-    shown = [(name, path, *rows[name]) for name, path, _, _ in FAULTS if name in rows]
-    caught = sum(row[2] not in UNCAUGHT for row in shown)
+    """Of all faults, also of those that were never run."""
+    shown = [(name, path, *rows.get(name, (NOT_RUN, "", ""))) for name, path, _, _ in FAULTS]
+    run = [row for row in shown if row[2] != NOT_RUN]
+    caught = sum(row[2] not in UNCAUGHT for row in run)
     lines = [
         "# Planted faults and what catches them", "",
-        f"Made by `scripts/mutants.py`: {caught} of {len(shown)} are caught. The rungs are tried from the lowest on (units and",
-        "properties, stories of the simulation, its random runs); what catches a fault first is named.", "",
+        f"Made by `scripts/mutants.py`: {caught} of the {len(run)} that were run are caught, of {len(shown)} in all. The rungs are",
+        "tried from the lowest on (units and properties, stories of the simulation, its random runs); what catches a fault first",
+        "is named.", "",
         "| fault | file | caught by | test | at commit |", "| --- | --- | --- | --- | --- |",
     ]
     lines += [f"| {name} | `{path}` | {rung} | {what} | {at} |" for name, path, rung, what, at in shown]

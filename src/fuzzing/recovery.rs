@@ -65,7 +65,7 @@ fn fill(disk: &SimulatedDisk, closed: bool) -> Stored {
         let mut builder = Builder::new(options);
         builder.append(&Record { timestamp: NOW, value: Some(&[number as u8; 50]), ..Record::default() });
         log.append(&builder.build(), Origin::Client, LeaderEpoch(number as i32 / 5), NOW).expect("there is room");
-        log.write_pending(NOW).expect("there is room");
+        log.write_pending().expect("there is room");
     }
     let before = stored(&log).expect("it can be read");
     if closed {
@@ -126,7 +126,7 @@ pub fn recovery(data: &[u8]) {
     let mut builder = Builder::new(Options::default());
     builder.append(&Record { timestamp: NOW, value: Some(b"more"), ..Record::default() });
     let end = log.log_end_offset();
-    if log.append(&builder.build(), Origin::Client, LeaderEpoch(9), NOW).is_ok() && log.write_pending(NOW).is_ok() {
+    if log.append(&builder.build(), Origin::Client, LeaderEpoch(9), NOW).is_ok() && log.write_pending().is_ok() {
         assert_eq!(log.log_end_offset(), end.next(), "it goes on where it ended");
     }
 }

@@ -97,7 +97,7 @@ impl MetadataLog {
         message.encode(&mut value, 0).map_err(|error| AppendError::InvalidRecord(error.to_string()))?;
         let batch = control::control_batch(Options::default(), now, ControlType::LeaderChange, &value);
         self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
-        self.log.write_pending(now)?;
+        self.log.write_pending()?;
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl MetadataLog {
         let batch = encode(records, image.metadata_version(), now)?;
         let appended = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
         (self.bytes_since, self.last_append) = (self.bytes_since + batch.len() as u64, now);
-        self.log.write_pending(now)?;
+        self.log.write_pending()?;
         for (at, record) in records.iter().enumerate() {
             let offset = appended.base_offset.0 + at as i64;
             if let Some(ignored) = image.apply(record, offset) {

@@ -169,7 +169,7 @@ impl Partition {
     /// Writes what all shards have appended. The answer is a sync that the caller must see to.
     pub fn write_pending(&self, now: TimestampMs) -> Option<Flush> {
         // What the disk did was told where it happened, once for the whole directory.
-        let written = self.log.write_pending(now).ok().flatten();
+        let written = self.log.write_pending().ok().flatten();
         if self.log.is_offline() {
             return None;
         }

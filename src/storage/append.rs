@@ -56,8 +56,6 @@ pub struct Mark {
 pub struct Written {
     pub end_offset: Offset,
     pub bytes: u64,
-    /// `flush.messages` or `flush.ms` asks for a flush now.
-    pub wants_sync: bool,
     /// A segment was sealed. A flush is due that nobody waits for: it keeps recovery short where nobody asks for syncs.
     pub rolled: bool,
 }
@@ -204,7 +202,7 @@ impl Log {
     }
 
     /// Writes all that is pending with one call and makes it visible; `None` if nothing is pending.
-    pub fn write_pending(&self, now: TimestampMs) -> Result<Option<Written>, Error> {
+    pub fn write_pending(&self) -> Result<Option<Written>, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
         let bytes = writer.pending.bytes.len() as u64;
@@ -215,7 +213,7 @@ impl Log {
         done.map_err(|error| self.fail(&mut writer, error))?;
         let rolled = std::mem::take(&mut writer.rolled);
         let end_offset = self.log_end_offset();
-        Ok(Some(Written { end_offset, bytes, wants_sync: self.wants_sync(now), rolled }))
+        Ok(Some(Written { end_offset, bytes, rolled }))
     }
 
     pub(super) fn write_locked(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {

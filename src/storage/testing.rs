@@ -80,7 +80,7 @@ pub fn at(log_start_offset: i64, recovery_point: i64, clean: bool) -> Checkpoint
 /// Appends and writes; the base offset.
 pub fn put(log: &Log, batch: &[u8]) -> i64 {
     let appended = log.append(batch, Origin::Client, EPOCH, NOW).expect("the batch is taken");
-    log.write_pending(NOW).expect("the disk takes it");
+    log.write_pending().expect("the disk takes it");
     appended.base_offset.0
 }
 

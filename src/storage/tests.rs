@@ -35,9 +35,9 @@ fn nothing_is_visible_before_it_is_written() {
     assert_eq!((appended.base_offset, appended.last_offset, appended.duplicate), (Offset(0), Offset(2), false));
     assert_eq!(log.log_end_offset(), Offset(0));
     assert!(log.read(Offset(0), Offset(9), 100, true).unwrap().is_none());
-    let written = log.write_pending(NOW).unwrap().unwrap();
+    let written = log.write_pending().unwrap().unwrap();
     assert_eq!(written.end_offset, Offset(3));
-    assert!(log.write_pending(NOW).unwrap().is_none());
+    assert!(log.write_pending().unwrap().is_none());
     let slice = log.read(Offset(1), Offset(9), 1, true).unwrap().unwrap();
     assert_eq!(slice.base_offset, Offset(0));
     assert_eq!(headers(&bytes(&slice)).len(), 1);
@@ -98,7 +98,7 @@ fn what_cannot_be_appended_is_refused() {
     assert!(matches!(refused(&batch(&[1], 700, None)), AppendError::LargerThanSegment { .. }));
     let two = [batch(&[1], 1, Some((1, 0, 0))), batch(&[1], 1, Some((1, 0, 1)))].concat();
     assert!(matches!(refused(&two), AppendError::InvalidRecord(_)));
-    assert!(log.write_pending(NOW).unwrap().is_none());
+    assert!(log.write_pending().unwrap().is_none());
     let two = [good.clone(), good].concat();
     assert_eq!(log.append(&two, Origin::Client, EPOCH, NOW).unwrap().last_offset, Offset(1));
 }
@@ -133,7 +133,7 @@ fn a_failing_disk_takes_the_log_offline_and_nothing_was_promised() {
     put(&log, &batch(&[1], 10, None));
     log.append(&batch(&[1], 10, None), Origin::Client, EPOCH, NOW).unwrap();
     control.fail_writes(true);
-    assert!(log.write_pending(NOW).is_err());
+    assert!(log.write_pending().is_err());
     control.fail_writes(false);
     assert!(log.is_offline() && log.health().is_offline());
     assert!(matches!(log.append(&batch(&[1], 1, None), Origin::Client, EPOCH, NOW), Err(AppendError::Storage(_))));
@@ -151,7 +151,7 @@ fn the_start_moves_and_whole_segments_go() {
     let log = open(&disk, &small(), at(0, 0, false));
     for n in 0..10 {
         log.append(&batch(&[n], 200, None), Origin::Client, LeaderEpoch(n as i32 / 4), NOW).unwrap();
-        log.write_pending(NOW).unwrap();
+        log.write_pending().unwrap();
     }
     let before = log.read(Offset(0), Offset(10), 1 << 20, true).unwrap().unwrap();
     let segments = log.segment_count();
@@ -401,7 +401,7 @@ fn run(steps: Vec<Step>) {
                 model.published.extend(model.pending.drain(..written));
             }
             Step::Write => {
-                log.write_pending(NOW).unwrap();
+                log.write_pending().unwrap();
                 model.published.append(&mut model.pending);
                 assert_eq!(log.log_end_offset().0, model.end());
             }
@@ -497,7 +497,7 @@ proptest! {
             prop_assert_eq!(found.len(), 10, "damage beside the log files loses nothing");
         }
         let _ = log.append(&batch(&[1], 10, None), Origin::Client, EPOCH, NOW);
-        let _ = log.write_pending(NOW);
+        let _ = log.write_pending();
         let _ = log.close(NOW);
     }
 }

@@ -30,10 +30,10 @@ fn what_found_no_room_is_taken_back_and_its_offsets_are_given_anew() {
     let disk = SimulatedDisk::default();
     let log = log_on(&disk, &config(100));
     append(&log, 0).unwrap();
-    log.write_pending(NOW).unwrap();
+    log.write_pending().unwrap();
     let refused = append(&log, 1).unwrap().mark();
     disk.limit_space(Some(BATCH_BYTES / 2));
-    assert!(matches!(log.write_pending(NOW), Err(Error::Io { .. })));
+    assert!(matches!(log.write_pending(), Err(Error::Io { .. })));
     assert!(!log.is_offline() && log.health().is_full());
     assert!(!log.holds(refused));
     assert_eq!((log.log_end_offset(), log.size_bytes()), (Offset(1), BATCH_BYTES), "nothing half-written is left");
@@ -43,7 +43,7 @@ fn what_found_no_room_is_taken_back_and_its_offsets_are_given_anew() {
     // The producer comes again with the same batch: it is no repetition, and not out of order.
     let accepted = append(&log, 1).unwrap();
     assert_eq!((accepted.base_offset, accepted.duplicate), (Offset(1), false));
-    log.write_pending(NOW).unwrap();
+    log.write_pending().unwrap();
     assert!(log.holds(accepted.mark()) && !log.holds(refused), "the end is reached, but not by the refused one");
     assert!(append(&log, 1).unwrap().duplicate);
     assert!(!log.health().is_full());
@@ -55,16 +55,16 @@ fn what_was_published_before_stays_promised() {
     let disk = SimulatedDisk::default();
     let log = log_on(&disk, &config(100));
     let kept = append(&log, 0).unwrap().mark();
-    log.write_pending(NOW).unwrap();
+    log.write_pending().unwrap();
     disk.limit_space(Some(0));
     for _ in 0..100 {
         append(&log, 1).unwrap();
-        assert!(log.write_pending(NOW).is_err());
+        assert!(log.write_pending().is_err());
         assert!(log.holds(kept) || log.mark() != kept, "only what is long past is forgotten");
     }
     let latest: Mark = log.mark();
     append(&log, 1).unwrap();
-    assert!(log.write_pending(NOW).is_err());
+    assert!(log.write_pending().is_err());
     assert!(log.holds(latest));
 }
 
@@ -76,16 +76,16 @@ fn a_roll_that_finds_no_room_is_tried_again() {
         let log = log_on(&disk, &config(3));
         for sequence in 0..3 {
             append(&log, sequence).unwrap();
-            log.write_pending(NOW).unwrap();
+            log.write_pending().unwrap();
         }
         disk.limit_space(Some(room));
         for _ in 0..3 {
-            assert!(append(&log, 3).and_then(|_| Ok(log.write_pending(NOW)?)).is_err(), "room {room}");
+            assert!(append(&log, 3).and_then(|_| Ok(log.write_pending()?)).is_err(), "room {room}");
         }
         disk.limit_space(None);
         for sequence in 3..9 {
             assert!(!append(&log, sequence).unwrap().duplicate);
-            log.write_pending(NOW).unwrap();
+            log.write_pending().unwrap();
         }
         assert_eq!((log.log_end_offset(), log.segment_count()), (Offset(9), 3));
         drop(log);
@@ -104,7 +104,7 @@ fn retention_makes_room_on_a_full_disk() {
         for _ in 0..2 {
             let bytes = batch(&[NOW.0], 100, None);
             log.append(&bytes, Origin::Client, crate::model::LeaderEpoch(epoch), NOW).unwrap();
-            log.write_pending(NOW).unwrap();
+            log.write_pending().unwrap();
         }
     }
     let flush = log.flush().unwrap();
@@ -168,7 +168,7 @@ proptest! {
                         Err(other) => panic!("{other}"),
                     }
                 }
-                Step::Write => drop(log.write_pending(NOW)),
+                Step::Write => drop(log.write_pending()),
                 Step::Room(room) => disk.limit_space(room),
                 Step::Restart => {
                     disk.limit_space(None);

@@ -23,7 +23,7 @@ fn later(ms: i64) -> TimestampMs {
 /// Appends a batch with this timestamp at that moment; how many segments there are then.
 fn put(log: &Log, timestamp: i64, now: TimestampMs) -> usize {
     log.append(&batch(&[timestamp], 0, None), Origin::Client, EPOCH, now).unwrap();
-    log.write_pending(now).unwrap();
+    log.write_pending().unwrap();
     log.segment_count()
 }
 

@@ -55,7 +55,7 @@ impl Story {
 
     fn append(&self, batch: &[u8]) -> i64 {
         let appended = self.log.append(batch, Origin::Coordinator, EPOCH, NOW).unwrap();
-        self.log.write_pending(NOW).unwrap();
+        self.log.write_pending().unwrap();
         appended.base_offset.0
     }
 

@@ -19,7 +19,7 @@ pub const SESSION_MS: u32 = 6000;
 const PATIENT_MS: u32 = 300_000;
 const IMPATIENT_MS: u32 = 2500;
 const PER_SECOND: u64 = 150;
-/// Records, and all groups' reading of them, after the last fault.
+/// How long the last records may take after the last fault, and how long everybody's reading of them.
 const CALMS_WITHIN: Duration = Duration::from_secs(120);
 /// Between two questions for the ends of the partitions.
 const ASKS_EVERY: Duration = Duration::from_millis(100);

@@ -2,8 +2,9 @@
 //! longer than every timeout (SIGSTOP), stopped in order and started again, and while its disk is full; then everything
 //! that they did and saw is judged by `src/history.rs`.
 //!
-//! A round has each fault once, a kill twice, in an order drawn from its seed, and a topic of its own. One round in the run of all suites;
-//! `KLAMM_SIEGE=3600` goes on with round after round for so many seconds, `KLAMM_SEED` says where to begin.
+//! A round has each fault once, a kill twice, in an order drawn from its seed, and a topic of its own. One round in the
+//! run of all suites; `KLAMM_SIEGE=3600` goes on with round after round for so many seconds, `KLAMM_SEED` says where to
+//! begin.
 
 mod book;
 mod clients;
@@ -187,7 +188,7 @@ impl Round<'_> {
         self.delete_topic()
     }
 
-    /// Every fault once, in any order.
+    /// Every fault, in any order.
     fn attack(&mut self, tally: &mut Tally) -> Result<()> {
         let mut faults = vec![Kill, Restart, Stall, Kill];
         if self.disk.is_some() {

@@ -101,7 +101,7 @@ impl Story {
             });
         }
         self.log.append(&builder.build(), Origin::Client, EPOCH, NOW).map_err(|e| e.into_error())?;
-        self.log.write_pending(NOW)?;
+        self.log.write_pending()?;
         let records = sent.records.iter().enumerate();
         self.written.extend(records.map(|(n, (key, value))| (base_offset.0 + n as i64, *key, *value)));
         Ok(())
