@@ -40,7 +40,8 @@ const PLANTED_ONE_IN: u64 = 20;
 /// Operations of a start after which it is crashed.
 const MAX_RECOVERY_OPERATIONS: u64 = 200;
 /// Files that a start makes anew, or whose bits do not matter, when they are damaged.
-const DERIVED: [&str; 3] = [".index", ".timeindex", ".snapshot"];
+const DERIVED: [&str; 3] = ["index", "timeindex", SNAPSHOT];
+const SNAPSHOT: &str = "snapshot";
 
 /// What a partition had when the broker ended.
 struct Left {
@@ -220,11 +221,8 @@ impl Run {
             return;
         }
         for (path, files) in self.cluster.disk.listing() {
-            let directory = path.rsplit('/').next().unwrap_or_default();
-            let of_partition = directory.split('.').next().and_then(|name| name.rsplit_once('-'));
-            let object =
-                of_partition.and_then(|(topic, index)| Some(Object::Partition(topic.into(), index.parse().ok()?)));
-            self.history.note(|| object.unwrap_or(Object::Broker), || format!("{when}, {path}: {files}"));
+            let object = partition_in(Path::new(&path)).unwrap_or(Object::Broker);
+            self.history.note(|| object, || format!("{when}, {path}: {files}"));
         }
     }
 
@@ -353,7 +351,17 @@ impl Run {
                 self.cluster.disk.flip_bit(&path, position, bit);
                 self.faults.count(Kind::FlippedBits);
                 self.note(|| format!("bit {bit} of byte {position} of {} is flipped", path.display()));
+                if path.extension().is_some_and(|ending| ending == SNAPSHOT) {
+                    self.damage_snapshot(&path);
+                }
             }
+        }
+    }
+
+    fn damage_snapshot(&mut self, path: &Path) {
+        let object = path.parent().and_then(partition_in);
+        for left in self.faults.left.values().filter(|left| Some(&left.object) == object.as_ref()) {
+            self.oracle.records(left.key).note_damaged_snapshot();
         }
     }
 
@@ -383,6 +391,13 @@ fn key(partition: &Partition) -> Key {
     (uuid::Uuid::from_bytes(partition.topic_id.0), partition.index.0)
 }
 
+/// The partition whose log, or copy of it, a directory holds.
+fn partition_in(directory: &Path) -> Option<Object> {
+    let name = directory.file_name()?.to_str()?;
+    let (topic, index) = name.split('.').next()?.rsplit_once('-')?;
+    Some(Object::Partition(topic.into(), index.parse().ok()?))
+}
+
 fn derived_files(disk: &dyn Disk, directory: &Path, found: &mut Vec<(PathBuf, u64)>) {
     for entry in disk.list(directory).unwrap_or_default() {
         let path = directory.join(&entry.name);
@@ -391,7 +406,7 @@ fn derived_files(disk: &dyn Disk, directory: &Path, found: &mut Vec<(PathBuf, u6
             if entry.name != "__cluster_metadata-0" {
                 derived_files(disk, &path, found);
             }
-        } else if DERIVED.iter().any(|ending| entry.name.ends_with(ending)) {
+        } else if path.extension().is_some_and(|ending| DERIVED.iter().any(|derived| ending == *derived)) {
             let size = disk.open(&path, crate::io::disk::Open::Read).and_then(|file| file.size()).unwrap_or(0);
             found.push((path, size));
         }

@@ -18,6 +18,7 @@ const FOUND: &[(u64, &str)] = &[
     ),
     (4295973081, "claim: more than five batches behind one that was not answered, and it is known again"),
     (4295993444, "claim: a log that could not be opened refuses what comes behind the batch that it missed"),
+    (2008868, "claim: a damaged snapshot is made anew from a log of which compaction has taken something away"),
     (1008126, "claim: a leader that divides a generation twice knows which division counts"),
 ];
 

@@ -51,6 +51,8 @@ pub(in crate::sim) struct Records {
     openings: u64,
     /// Records that their producer sent again as somebody new.
     may_repeat: BTreeSet<Id>,
+    /// A snapshot that alone knew a producer may have been damaged: whose batches are all gone may be taken for new.
+    has_forgotten_producers: bool,
 }
 
 impl Records {
@@ -64,6 +66,11 @@ impl Records {
 
     pub(in crate::sim) fn may_repeat(&mut self, id: Id) {
         self.may_repeat.insert(id);
+    }
+
+    /// A bit of a snapshot was flipped. The log tells the same, unless something was cleaned away or deleted.
+    pub(in crate::sim) fn note_damaged_snapshot(&mut self) {
+        self.has_forgotten_producers |= self.is_compacted || self.deleted_up_to > 0;
     }
 
     pub(in crate::sim) fn wants_deletion(&mut self, up_to: i64) {
@@ -101,6 +108,10 @@ impl Records {
         Ok(())
     }
 
+    fn may_be_repeated(&self, id: &Id) -> bool {
+        self.has_forgotten_producers || self.may_repeat.contains(id)
+    }
+
     fn manner(&self, id: Id) -> Manner {
         self.producers.get(&id.producer).copied().unwrap_or_default()
     }
@@ -112,7 +123,7 @@ impl Records {
         }
         self.promised_end = self.promised_end.max(offset + 1);
         let before = self.where_is.insert(id, offset).filter(|before| *before != offset);
-        let may_be_twice = !self.manner(id).is_idempotent || self.may_repeat.contains(&id);
+        let may_be_twice = !self.manner(id).is_idempotent || self.may_be_repeated(&id);
         if let Some(before) = before.filter(|_| !may_be_twice) {
             return wrong("an idempotent record is there once", format!("{id:?} is at {before} and at {offset}"));
         }
@@ -220,7 +231,7 @@ impl Records {
         let mut latest: BTreeMap<u32, u64> = BTreeMap::new();
         let mut seen_before: BTreeSet<Id> = BTreeSet::new();
         for Seen { offset, id } in records {
-            let (manner, may_repeat) = (self.manner(*id), self.may_repeat.contains(id));
+            let (manner, may_repeat) = (self.manner(*id), self.may_be_repeated(id));
             if !seen_before.insert(*id) {
                 if manner.is_idempotent && !may_repeat {
                     return wrong("an idempotent record is there once", format!("{id:?}, also at {offset}"));

@@ -82,6 +82,17 @@ fn a_repetition_is_seen() {
 }
 
 #[test]
+fn a_damaged_snapshot_forgets_only_what_the_log_does_not_tell() {
+    let mut records = acknowledged(IDEMPOTENT);
+    records.note_damaged_snapshot();
+    is_seen(records.acknowledged(&[id(0, 2)], Some(3)), "an idempotent record is there once");
+    let mut records = acknowledged(IDEMPOTENT);
+    records.is_compacted = true;
+    records.note_damaged_snapshot();
+    assert_eq!(records.acknowledged(&[id(0, 2)], Some(3)), Ok(()));
+}
+
+#[test]
 fn another_order_is_seen() {
     let mut records = Records::default();
     (0..3).for_each(|number| records.made(IDEMPOTENT, id(0, number), None));
