@@ -124,6 +124,10 @@ impl ConsumerMember {
         member::note(scene, &self.plan.name, || {
             format!("{id} in {epoch} beats, owns {owned:?}, says so: {says_owned}")
         });
+        scene.oracle.judge_group(&self.plan.name, |group| {
+            group.speaks(&id);
+            Ok(())
+        });
         self.wire.post(scene, HEARTBEAT, &request).map(|_| Asked::Heartbeat(scene.now))
     }
 

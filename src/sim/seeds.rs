@@ -18,7 +18,9 @@ const FOUND: &[(u64, &str)] = &[
     ),
     (4295973081, "claim: more than five batches behind one that was not answered, and it is known again"),
     (4295993444, "claim: a log that could not be opened refuses what comes behind the batch that it missed"),
+    (3013001, "a new producer's first batch found no room for a new segment, and what it had sent behind it got in"),
     (2008868, "claim: a damaged snapshot is made anew from a log of which compaction has taken something away"),
+    (4297978009, "claim: the coordinator has forgotten nothing of members that have not heard of it yet"),
     (1008126, "claim: a leader that divides a generation twice knows which division counts"),
 ];
 

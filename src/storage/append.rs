@@ -100,7 +100,11 @@ impl Log {
         for batch in batches() {
             let (header, batch) = batch?;
             let placed = self.place(&mut writer, &header, batch, epoch, now, &config);
-            placed.map_err(|error| self.fail(&mut writer, error))?;
+            if let Err(error) = placed {
+                let error = self.fail(&mut writer, error);
+                writer.producers.note_refused(&header);
+                return Err(error.into());
+            }
         }
         let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
         let generation = self.generation.load(Ordering::Relaxed);

@@ -463,7 +463,7 @@ impl<'a> Opening<'a> {
         if self.snapshots.contains(&offset) {
             let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
             if let Some(producers) = snapshot::decode(&content) {
-                (self.producers, self.snapshot_offset) = (producers, offset);
+                (self.producers, self.snapshot_offset) = (producers.with_batches(&self.producers), offset);
                 self.producers.expire(self.now, self.config.producer_id_expiration_ms);
                 return Ok(());
             }

@@ -97,8 +97,9 @@ pub struct Producers {
     by_id: HashMap<i64, Producer>,
     /// Where open transactions began, and whose they are.
     ongoing: BTreeSet<(Offset, i64)>,
-    /// Of those of whom only batches are known that were taken back: the epoch and the sequence that must come first. What
-    /// they sent behind must not get in before it is sent again, though nothing else is known of them.
+    /// Of those of whom only batches are known that were taken back or refused for want of room: the epoch and the sequence
+    /// that must come first. What they sent behind must not get in before it is sent again, though nothing else is known
+    /// of them.
     taken_back: BTreeMap<i64, (i16, i32)>,
 }
 
@@ -142,6 +143,29 @@ impl Producers {
         if let Some(producer) = known {
             self.insert(producer_id, producer);
         }
+    }
+
+    /// A batch that may be appended has found no room.
+    pub fn note_refused(&mut self, batch: &Header) {
+        if batch.has_producer_id() && !batch.is_control() && !self.by_id.contains_key(&batch.producer_id) {
+            let refused = (batch.producer_epoch, batch.base_sequence);
+            let first = self.taken_back.entry(batch.producer_id).or_insert(refused);
+            if first.0 != batch.producer_epoch {
+                *first = refused;
+            }
+        }
+    }
+
+    /// As a snapshot tells of them, who knows only the last batch of each, with the batches before it where `read` from the
+    /// log tells of the same last one.
+    pub fn with_batches(mut self, read: &Producers) -> Producers {
+        for (id, producer) in &mut self.by_id {
+            let same = |known: &&Producer| known.epoch == producer.epoch && known.last_batch() == producer.last_batch();
+            if let Some(known) = read.by_id.get(id).filter(same) {
+                producer.batches = known.batches;
+            }
+        }
+        self
     }
 
     pub fn insert(&mut self, producer_id: i64, producer: Producer) {
@@ -322,6 +346,35 @@ mod tests {
         assert!(matches!(append(&mut producers, batch(0, 1, 1), 0), Err(AppendError::OutOfOrderSequence(_))));
         assert_eq!(append(&mut producers, batch(0, 0, 1), 0).unwrap(), None);
         assert_eq!(append(&mut producers, batch(0, 1, 1), 1).unwrap(), None);
+    }
+
+    /// A full disk refuses a new producer's first batch, and finds room for what it sent behind that.
+    #[test]
+    fn what_found_no_room_comes_first() {
+        let mut producers = Producers::default();
+        producers.note_refused(&batch(0, 5, 1));
+        producers.note_refused(&batch(0, 6, 1));
+        assert!(matches!(append(&mut producers, batch(0, 6, 1), 0), Err(AppendError::OutOfOrderSequence(_))));
+        // It begins anew in another epoch.
+        producers.note_refused(&batch(1, 0, 1));
+        assert!(matches!(append(&mut producers, batch(1, 1, 1), 0), Err(AppendError::OutOfOrderSequence(_))));
+        assert_eq!(append(&mut producers, batch(1, 0, 1), 0).unwrap(), None);
+        producers.note_refused(&batch(1, 1, 1));
+        assert_eq!(append(&mut producers, batch(1, 1, 1), 0).unwrap(), None);
+    }
+
+    #[test]
+    fn a_snapshot_is_joined_by_what_was_read() {
+        let (mut read, mut snapshot) = (Producers::default(), Producers::default());
+        for n in 0..3 {
+            append(&mut read, batch(0, n, 1), i64::from(n)).unwrap();
+        }
+        append(&mut snapshot, batch(0, 2, 1), 2).unwrap();
+        assert_eq!(snapshot.clone().with_batches(&read), read);
+        // What was read is of another time.
+        append(&mut snapshot, batch(0, 3, 1), 3).unwrap();
+        assert_eq!(snapshot.clone().with_batches(&read), snapshot);
+        assert_eq!(snapshot.clone().with_batches(&Producers::default()), snapshot);
     }
 
     #[test]

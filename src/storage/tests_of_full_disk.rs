@@ -96,6 +96,21 @@ fn a_roll_that_finds_no_room_is_tried_again() {
     }
 }
 
+/// Its first batch asks for a new segment, which finds no room.
+#[test]
+fn what_a_new_producer_sent_behind_a_refused_batch_waits_for_it() {
+    let disk = SimulatedDisk::default();
+    let log = log_on(&disk, &config(3));
+    for _ in 0..3 {
+        put(&log, &batch(&[NOW.0], 100, None));
+    }
+    disk.limit_space(Some(0));
+    assert!(matches!(append(&log, 0), Err(AppendError::Storage(_))));
+    disk.limit_space(None);
+    assert!(matches!(append(&log, 1), Err(AppendError::OutOfOrderSequence(_))));
+    (0..2).for_each(|sequence| assert!(!append(&log, sequence).unwrap().duplicate));
+}
+
 #[test]
 fn retention_makes_room_on_a_full_disk() {
     let disk = SimulatedDisk::default();

@@ -22,7 +22,7 @@ pub(in crate::sim) struct Ownership {
     owners: BTreeMap<(i32, String, i32), String>,
     /// By member of the consumer protocol.
     claims: BTreeMap<String, Claim>,
-    /// All of the consumer protocol that have ever been.
+    /// All of the consumer protocol of whom the coordinator may have heard.
     members: BTreeSet<String>,
     /// Those of whom the coordinator may have forgotten what they have: they hear of it when they join anew.
     doubtful: BTreeSet<String>,
@@ -42,6 +42,13 @@ impl Ownership {
         Ok(())
     }
 
+    /// A member speaks to the coordinator, which may remember it without an answer that arrives.
+    pub(in crate::sim) fn speaks(&mut self, member: &str) {
+        if !self.members.contains(member) {
+            self.members.insert(member.to_string());
+        }
+    }
+
     /// A member has partitions now, and nobody else may until `until`.
     pub(in crate::sim) fn holds(
         &mut self,
@@ -50,7 +57,6 @@ impl Ownership {
         owned: &Owned,
         (now, until): (Instant, Instant),
     ) -> Result<(), Wrong> {
-        self.members.insert(member.to_string());
         // Whoever hears too late that it has something has nothing.
         if until <= now || self.doubtful.contains(member) {
             self.claims.remove(member);

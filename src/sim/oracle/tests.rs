@@ -170,6 +170,7 @@ fn two_owners_are_seen() {
     group.released("b");
     assert_eq!(group.holds("c", 3, &owned(&[1]), (at(4), at(7))), Ok(()));
     // The coordinator has forgotten who c is and gives what it has to d; c hears of it when it joins again.
+    group.speaks("c");
     group.forget();
     assert_eq!(group.holds("d", 4, &owned(&[1]), (at(5), at(8))), Ok(()));
     assert_eq!(group.holds("c", 3, &owned(&[1]), (at(5), at(8))), Ok(()));
