@@ -324,6 +324,45 @@ proptest! {
     }
 }
 
+/// Several segments that a first round has left almost empty become one in the second. The disk brings each change of a
+/// name to the platter or not, whatever becomes of the others, unless they are synced.
+#[test]
+fn a_copy_is_never_there_beside_what_it_was_made_of() {
+    let mut most_in_one = 0;
+    for (step, seed) in (0..).flat_map(|step| (0..24).map(move |seed| (step, seed))) {
+        let disk = SimulatedDisk::default();
+        let failing = Failing { disk: disk.clone(), left: Arc::new(AtomicI64::new(i64::MAX)) };
+        let left = failing.left.clone();
+        let mut story = Story::on(Arc::new(failing));
+        let sent = |key, size| Sent { records: vec![(key, Some(size))], codec: 0, producer: None };
+        for key in 0..3 {
+            let segments = story.log.segment_count();
+            story.put(&sent(key, 10)).unwrap();
+            while story.log.segment_count() == segments {
+                story.put(&sent(9, 90)).unwrap();
+            }
+        }
+        story.clean(None, NOW).unwrap();
+        story.log.flush().unwrap().run().unwrap();
+        disk.sync_directory(Path::new("/")).unwrap();
+        let (segments, end) = (story.log.segment_count(), story.log.log_end_offset());
+        left.store(step, Ordering::Relaxed);
+        let is_done = story.clean(None, NOW).is_ok();
+        most_in_one = most_in_one.max(segments - story.log.segment_count());
+        disk.crash(Crash::Scattered { seed });
+        let again: Arc<dyn Disk> = Arc::new(disk);
+        story.log = open(&again, &config(), at(0, story.log.recovery_point().0, false));
+        assert_eq!(story.log.log_end_offset(), end);
+        assert!(!overlaps(&story.log, &*again), "step {step}, seed {seed}");
+        let (last, seen) = (story.last_of_keys(i64::MAX), story.read());
+        assert!(last.values().all(|(o, _)| seen.iter().any(|r| r.0 == *o)), "step {step}, seed {seed}: a key was lost");
+        if is_done && seed == 23 {
+            break;
+        }
+    }
+    assert!(most_in_one >= 2, "several became one");
+}
+
 /// What is left of a producer in the cleaned segments is nothing, as it has gone on in the active one, which a loss of power
 /// takes away: the snapshot that was written at the roll still knows it.
 #[test]
