@@ -124,11 +124,15 @@ impl ConsumerMember {
         member::note(scene, &self.plan.name, || {
             format!("{id} in {epoch} beats, owns {owned:?}, says so: {says_owned}")
         });
+        self.wire.post(scene, HEARTBEAT, &request)?;
         scene.oracle.judge_group(&self.plan.name, |group| {
             group.speaks(&id);
+            if epoch == 0 {
+                group.joins(&id);
+            }
             Ok(())
         });
-        self.wire.post(scene, HEARTBEAT, &request).map(|_| Asked::Heartbeat(scene.now))
+        Some(Asked::Heartbeat(scene.now))
     }
 
     fn leave(&mut self, scene: &mut Scene<'_>) -> Option<Asked> {

@@ -3,7 +3,7 @@
 //!
 //! Everything but `seen` and `regexes` follows from the records and changes only when one is applied.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::member::{Current, Member, Metadata};
@@ -83,8 +83,9 @@ pub struct Group {
     assignors: BTreeMap<Arc<str>, usize>,
     pub(super) classic_members: usize,
     classic_protocols: BTreeMap<String, usize>,
-    /// In which epoch its owner is.
-    owner_epochs: HashMap<(TopicId, i32), i32>,
+    /// How many own a partition or have yet to give it up: one, unless a loss of power took records out of the middle of the
+    /// log.
+    owners: HashMap<(TopicId, i32), usize>,
     /// The version of the metadata that the hash was last compared with. Not in the records.
     pub(super) seen: Option<i64>,
     /// Not in the records.
@@ -125,7 +126,7 @@ impl Group {
             assignors: BTreeMap::new(),
             classic_members: 0,
             classic_protocols: BTreeMap::new(),
-            owner_epochs: HashMap::new(),
+            owners: HashMap::new(),
             seen: None,
             looked: None,
         }
@@ -195,7 +196,7 @@ impl Group {
 
     /// Whether somebody owns the partition or has yet to give it up.
     pub(super) fn is_owned(&self, topic: TopicId, partition: i32) -> bool {
-        self.owner_epochs.contains_key(&(topic, partition))
+        self.owners.contains_key(&(topic, partition))
     }
 
     /// Whether a member's subscription covers the topic of this name.
@@ -220,6 +221,51 @@ impl Group {
         }
         let supporting = |name: &str| self.classic_protocols.get(name).copied().unwrap_or(0);
         protocols.iter().any(|(name, _)| self.is_empty() || supporting(name) == self.classic_members)
+    }
+
+    /// The group's epoch, unless a loss of power took records out of the middle of the log: what stands behind them may
+    /// be of a later one.
+    fn latest_epoch(&self) -> i32 {
+        let members = self.members.values().map(|member| member.current.epoch);
+        members.fold(self.epoch.max(self.assignment_epoch), i32::max)
+    }
+
+    pub(super) fn next_epoch(&self) -> i32 {
+        self.latest_epoch().wrapping_add(1)
+    }
+
+    /// Whether the log must have lost something: no group comes to this by itself, and none would leave it, as everybody
+    /// seems to be where the target wants them. Kafka does not look.
+    pub(super) fn is_torn(&self, topics: &dyn Topics) -> bool {
+        let is_sound = || self.is_target_whole(topics) && self.members.values().all(|member| self.has_target(member));
+        self.latest_epoch() > self.epoch || (self.epoch == self.assignment_epoch && !is_sound())
+    }
+
+    /// Whether a member that is where its target wants it has just that.
+    fn has_target(&self, member: &Member) -> bool {
+        let nothing = Assignment::new();
+        let target = self.target.get(&member.id).unwrap_or(&nothing);
+        let assigned = &member.current.assigned;
+        !member.current.is_reconciled_to(self.assignment_epoch)
+            || (assigned.len() == target.len()
+                && assigned
+                    .iter()
+                    .all(|(topic, of)| target.get(topic).is_some_and(|target| target.iter().eq(of.keys()))))
+    }
+
+    /// Whether the members' targets hold every partition of the group's topics, and none twice.
+    fn is_target_whole(&self, topics: &dyn Topics) -> bool {
+        let mut taken = HashSet::new();
+        let targets = self.members.keys().filter_map(|id| self.target.get(id)).flatten();
+        let mut slots = targets.flat_map(|(topic, partitions)| partitions.iter().map(|partition| (*topic, *partition)));
+        let slots_of = |id: TopicId| (0..topics.partitions(id).unwrap_or(0)).map(move |partition| (id, partition));
+        slots.all(|slot| taken.insert(slot))
+            && self
+                .subscribed
+                .keys()
+                .filter_map(|name| topics.id(name))
+                .flat_map(slots_of)
+                .all(|slot| taken.contains(&slot))
     }
 
     /// Whether what the member still has to get is owned by others.
@@ -325,18 +371,19 @@ impl Group {
         }
     }
 
-    /// A newer owner's epoch stays.
     fn own(&mut self, current: &Current) {
         for partition in owned(current) {
-            let epoch = self.owner_epochs.entry(partition).or_insert(current.epoch);
-            *epoch = current.epoch.max(*epoch);
+            *self.owners.entry(partition).or_default() += 1;
         }
     }
 
     fn disown(&mut self, current: &Current) {
         for partition in owned(current) {
-            if self.owner_epochs.get(&partition) == Some(&current.epoch) {
-                self.owner_epochs.remove(&partition);
+            if let Some(count) = self.owners.get_mut(&partition) {
+                *count -= 1;
+                if *count == 0 {
+                    self.owners.remove(&partition);
+                }
             }
         }
     }

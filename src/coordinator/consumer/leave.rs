@@ -61,7 +61,7 @@ impl Groups {
         if group.can_downgrade_without(members, step.settings) {
             return self.downgrade_group(step, group_id, members, None, true);
         }
-        let epoch = group.epoch;
+        let next = group.next_epoch();
         let regex = |id: &Arc<str>| group.member(id)?.metadata.subscribed_regex().cloned();
         let regexes: BTreeSet<Arc<str>> = members.iter().filter_map(regex).collect();
         members.iter().for_each(|id| self.delete_member(step, group_id, id));
@@ -72,7 +72,7 @@ impl Groups {
             }
         }
         let hash = self.metadata_hash(step, group_id);
-        self.write_epoch(step, group_id, epoch.wrapping_add(1), hash);
+        self.write_epoch(step, group_id, next, hash);
     }
 
     pub(in crate::coordinator) fn handle_consumer_timer(&mut self, step: &mut Step<'_>, group_id: &str, timer: &Timer) {

@@ -216,18 +216,20 @@ impl Groups {
         changed
     }
 
-    /// The group's next epoch, if it is asked for or its topics have changed since the last one.
+    /// The group's next epoch, if it is asked for or its topics have changed since the last one, or if what was loaded of
+    /// the group cannot have been all.
     fn update_epoch(&mut self, step: &mut Step<'_>, group_id: &str, bump: bool) {
         let version = step.topics.version();
         let Some(group) = self.consumer_group(group_id) else { return };
         if !bump && group.seen == Some(version) {
             return;
         }
-        let (epoch, old_hash, has_partition_metadata) =
-            (group.epoch, group.metadata_hash, group.has_partition_metadata);
+        let bump = bump || (group.seen.is_none() && group.is_torn(step.topics));
+        let (next, old_hash, has_partition_metadata) =
+            (group.next_epoch(), group.metadata_hash, group.has_partition_metadata);
         let hash = self.metadata_hash(step, group_id);
         if bump || hash != old_hash {
-            self.write_epoch(step, group_id, epoch.wrapping_add(1), hash);
+            self.write_epoch(step, group_id, next, hash);
         }
         if has_partition_metadata {
             self.delete_partition_metadata(step, group_id);

@@ -24,6 +24,8 @@ pub(in crate::sim) struct Ownership {
     claims: BTreeMap<String, Claim>,
     /// All of the consumer protocol of whom the coordinator may have heard.
     members: BTreeSet<String>,
+    /// Those who have asked to join and not been answered.
+    joining: BTreeSet<String>,
     /// Those of whom the coordinator may have forgotten what they have: they hear of it when they join anew.
     doubtful: BTreeSet<String>,
 }
@@ -49,6 +51,14 @@ impl Ownership {
         }
     }
 
+    /// A member asks to join. Where it has asked before, on a connection that it has given up, that request may come behind
+    /// this one, and says that the member has nothing.
+    pub(in crate::sim) fn joins(&mut self, member: &str) {
+        if !self.joining.insert(member.to_string()) {
+            self.doubtful.insert(member.to_string());
+        }
+    }
+
     /// A member has partitions now, and nobody else may until `until`.
     pub(in crate::sim) fn holds(
         &mut self,
@@ -57,6 +67,7 @@ impl Ownership {
         owned: &Owned,
         (now, until): (Instant, Instant),
     ) -> Result<(), Wrong> {
+        self.joining.remove(member);
         // Whoever hears too late that it has something has nothing.
         if until <= now || self.doubtful.contains(member) {
             self.claims.remove(member);

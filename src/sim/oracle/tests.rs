@@ -174,6 +174,11 @@ fn two_owners_are_seen() {
     group.forget();
     assert_eq!(group.holds("d", 4, &owned(&[1]), (at(5), at(8))), Ok(()));
     assert_eq!(group.holds("c", 3, &owned(&[1]), (at(5), at(8))), Ok(()));
+    // The coordinator hears of a join again that was answered on another connection.
+    group.joins("f");
+    group.joins("f");
+    assert_eq!(group.holds("f", 5, &owned(&[1]), (at(5), at(8))), Ok(()));
+    group.joins("e");
     is_seen(group.holds("e", 5, &owned(&[1]), (at(6), at(9))), "a partition has one owner at a time");
 }
 
