@@ -51,19 +51,26 @@ pub struct Setup {
     pub overrides: Vec<(String, String)>,
     /// As many descriptors the process may have, where not as many as the test.
     pub descriptors: Option<u32>,
+    /// Which processors it may use, where not all.
+    pub processors: Vec<usize>,
 }
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new(), descriptors: None }
+        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new(), descriptors: None, processors: Vec::new() }
     }
 
     pub fn kafka() -> Setup {
-        Setup { peer: Peer::Kafka, io: "jvm", shards: 0, overrides: Vec::new(), descriptors: None }
+        Setup { peer: Peer::Kafka, io: "jvm", shards: 0, overrides: Vec::new(), descriptors: None, processors: Vec::new() }
     }
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
         self.overrides.extend(overrides.iter().map(|(k, v)| (k.to_string(), v.to_string())));
+        self
+    }
+
+    pub fn on(mut self, processors: &[usize]) -> Setup {
+        self.processors = processors.to_vec();
         self
     }
 
@@ -187,13 +194,8 @@ impl Broker {
         };
         let (output, writer) = std::io::pipe()?;
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(self.directory.path());
-        // SAFETY: prctl with these arguments is async-signal-safe and touches no memory.
-        unsafe {
-            command.pre_exec(|| {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
-            })
-        };
+        program::die_with_us(&mut command);
+        program::hold_to(&mut command, &self.setup.processors);
         self.launched = Instant::now();
         self.child = Some(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
         drop(command); // it holds the pipe's other end

@@ -2,6 +2,7 @@
 
 use crate::{Context, Result, bail};
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
@@ -118,6 +119,36 @@ fn drain(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> 
         let _ = stream.read_to_end(&mut bytes);
         bytes
     })
+}
+
+/// The program ends when this one does, however it does.
+pub fn die_with_us(command: &mut Command) {
+    let ask = || {
+        // SAFETY: prctl with these arguments is async-signal-safe and touches no memory.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        Ok(())
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(ask) };
+}
+
+/// The program runs on these processors only; on all, where none is named.
+pub fn hold_to(command: &mut Command, processors: &[usize]) {
+    if processors.is_empty() {
+        return;
+    }
+    // SAFETY: all zeros are an empty set; CPU_SET writes within it.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    processors.iter().for_each(|processor| unsafe { libc::CPU_SET(*processor, &mut set) });
+    let hold = move || {
+        // SAFETY: the pointer is to a live set of the size that is given.
+        match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(hold) };
 }
 
 /// `command("kcat", &["-L"])`: a command with its arguments.

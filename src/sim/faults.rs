@@ -265,14 +265,17 @@ impl Run {
         let key: Key = key(partition);
         let is_synced = self.plan.is_synced
             || self.plan.topics.iter().any(|topic| topic.is_synced && *topic.name == *partition.topic);
+        // One that was opened and failed before anybody looked may have lost what the end before this one took.
+        let unjudged = self.faults.left.get(&key);
+        let recovery_point = partition.log.recovery_point().0;
         let left = Left {
             key,
             object: object(partition),
             is_of_groups: &*partition.topic == "__consumer_offsets",
             is_synced,
-            has_lost_power,
-            may_lose: has_lost_power && !is_synced,
-            recovery_point: partition.log.recovery_point().0,
+            has_lost_power: has_lost_power || unjudged.is_some_and(|left| left.has_lost_power),
+            may_lose: (has_lost_power && !is_synced) || unjudged.is_some_and(|left| left.may_lose),
+            recovery_point: unjudged.map_or(recovery_point, |left| left.recovery_point.min(recovery_point)),
             high_watermark: partition.high_watermark().0,
             end: partition.log.log_end_offset().0,
         };

@@ -21,6 +21,7 @@ const FOUND: &[(u64, &str)] = &[
     (4299991337, "a group whose epoch was lost and whose target was not left a partition without an owner"),
     (3013001, "a new producer's first batch found no room for a new segment, and what it had sent behind it got in"),
     (4300022550, "claim: a request to join does not come behind its repetition on another connection"),
+    (7002738, "claim: a log that fails as soon as it is open again has not lost anything before"),
     (2008868, "claim: a damaged snapshot is made anew from a log of which compaction has taken something away"),
     (4297978009, "claim: the coordinator has forgotten nothing of members that have not heard of it yet"),
     (1008126, "claim: a leader that divides a generation twice knows which division counts"),
