@@ -79,6 +79,8 @@ struct Faults {
     broken: BTreeMap<PathBuf, io::ErrorKind>,
     /// What breaks when there were so many operations.
     breaking: Option<(u64, PathBuf, io::ErrorKind)>,
+    /// How many operations fail of what is broken before it is well again.
+    mends_after: Option<u64>,
     time: TimestampMs,
 }
 
@@ -206,6 +208,11 @@ impl SimulatedDisk {
         faults.breaking = Some((faults.operations + after, path.to_path_buf(), how));
     }
 
+    /// What breaks next fails so many operations, and is well again.
+    pub fn mend_after(&self, failures: Option<u64>) {
+        held(&self.faults).mends_after = failures;
+    }
+
     /// From now on only so many operations succeed that are not reads of open files; `None` lifts the limit.
     pub fn limit_operations(&self, left: Option<u64>) {
         held(&self.faults).operations_left = left;
@@ -297,19 +304,23 @@ impl Faults {
             Some(left) => *left -= 1,
             None => {}
         }
-        match self.broken_at(path) {
-            Some(how) if how != io::ErrorKind::StorageFull => Err(how.into()),
-            _ => Ok(()),
-        }
+        self.check_broken(path, |how| how != io::ErrorKind::StorageFull)
     }
 
     fn check_new_name(&mut self, path: &Path) -> io::Result<()> {
         self.check(path)?;
-        self.broken_at(path).map_or(Ok(()), |how| Err(how.into()))
+        self.check_broken(path, |_| true)
     }
 
-    fn broken_at(&self, path: &Path) -> Option<io::ErrorKind> {
-        self.broken.iter().find(|(broken, _)| path.starts_with(broken)).map(|(_, how)| *how)
+    fn check_broken(&mut self, path: &Path, matters: impl Fn(io::ErrorKind) -> bool) -> io::Result<()> {
+        let how = self.broken.iter().find(|(broken, _)| path.starts_with(broken)).map(|(_, how)| *how);
+        let Some(how) = how.filter(|how| matters(*how)) else { return Ok(()) };
+        match &mut self.mends_after {
+            Some(0) => return Ok(()),
+            Some(left) => *left -= 1,
+            None => {}
+        }
+        Err(how.into())
     }
 }
 

@@ -181,7 +181,7 @@ fn crash_in_a_move(left: u64, crash: Crash) {
     assert!(code != 0 || home == from || home == 1 - from);
 }
 
-/// A directory fails, or is full, at each single operation of a move from it or to it.
+/// A directory fails, or is full, for good or for a moment, at each single operation of a move from it or to it.
 #[test]
 fn a_move_survives_the_failure_of_a_directory_at_every_step() {
     for to in DIRECTORIES {
@@ -193,9 +193,11 @@ fn a_move_survives_the_failure_of_a_directory_at_every_step() {
             cluster.borrow().disk.operations() - before
         };
         assert!(operations > 20, "{operations} operations");
-        for how in [ErrorKind::ReadOnlyFilesystem, ErrorKind::StorageFull] {
+        let (full, once_or_twice) = (ErrorKind::StorageFull, [Some(1), Some(2)]);
+        let manners = [(ErrorKind::ReadOnlyFilesystem, None), (full, None)];
+        for (how, times) in manners.into_iter().chain(once_or_twice.map(|times| (full, times))) {
             for after in 0..=operations {
-                fail_in_a_move(to, how, after);
+                fail_in_a_move(to, how, times, after);
             }
         }
     }
@@ -211,8 +213,9 @@ fn start_in_other_than(to: &str) -> SharedCluster {
     cluster
 }
 
-fn fail_in_a_move(to: &str, how: ErrorKind, after: u64) {
+fn fail_in_a_move(to: &str, how: ErrorKind, times: Option<u64>, after: u64) {
     let (cluster, other) = (start_in_other_than(to), Path::new("other"));
+    cluster.borrow().disk.mend_after(times);
     cluster.borrow().disk.break_later(other, how, after);
     move_to(&cluster, to, TOPIC, 0);
     (0..200).for_each(|_| cluster.borrow_mut().step());
@@ -235,7 +238,7 @@ fn fail_in_a_move(to: &str, how: ErrorKind, after: u64) {
     let is_served = |cluster: &Cluster| cluster.view().is_some_and(|view| view.partition_by_name(TOPIC, 0).is_ok());
     cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| is_served(cluster) && !is_moving(cluster));
     check_records(&cluster, 0, RECORDS);
-    assert_eq!(produce(&cluster, 0, RECORDS), 0, "to {to}, {how} after {after} operations");
+    assert_eq!(produce(&cluster, 0, RECORDS), 0, "to {to}, {how} {times:?} after {after} operations");
     check_records(&cluster, 0, RECORDS + 1);
     check_assignment(&cluster.borrow(), 0);
 }
