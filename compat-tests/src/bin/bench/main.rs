@@ -1,0 +1,107 @@
+//! Measures Klamm beside its peers: the same client, the same settings, the same machine, one broker after the other, several
+//! rounds. `scripts/bench.sh` calls it. `drive ORDER` is the load generator, a process of its own.
+
+mod clients;
+mod drive;
+mod grid;
+mod idle;
+mod limits;
+mod meter;
+mod peer;
+mod plot;
+mod report;
+mod run;
+
+use compat_tests::{Context, Result, bail};
+use peer::{Kind, Peer};
+use report::Report;
+use run::Run;
+use std::path::PathBuf;
+
+/// What is asked for on the command line.
+struct Arguments {
+    is_full: bool,
+    rounds: usize,
+    peers: Vec<Kind>,
+    /// Only cells whose group and name hold this.
+    only: String,
+    /// Broker and load on processors of their own.
+    is_pinned: bool,
+    /// Where the results go.
+    out: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, order] = given.as_slice()
+        && command == "drive"
+    {
+        return drive::main(order);
+    }
+    bench(&parse(given)?)
+}
+
+fn parse(given: Vec<String>) -> Result<Arguments> {
+    let mut arguments = Arguments {
+        is_full: false,
+        rounds: 3,
+        peers: Kind::ALL.to_vec(),
+        only: String::new(),
+        is_pinned: false,
+        out: None,
+    };
+    let mut given = given.into_iter();
+    while let Some(argument) = given.next() {
+        let mut value = || given.next().with_context(|| format!("{argument} needs a value"));
+        match argument.as_str() {
+            "quick" => arguments.is_full = false,
+            "full" => arguments.is_full = true,
+            "--pinned" => arguments.is_pinned = true,
+            "--rounds" => arguments.rounds = value()?.parse()?,
+            "--only" => arguments.only = value()?,
+            "--out" => arguments.out = Some(value()?.into()),
+            "--peers" => arguments.peers = value()?.split(',').map(kind).collect::<Result<_>>()?,
+            other => bail!("{other}: quick|full [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--out DIRECTORY]"),
+        }
+    }
+    Ok(arguments)
+}
+
+fn kind(name: &str) -> Result<Kind> {
+    let found = Kind::ALL.into_iter().find(|kind| kind.name().to_lowercase().contains(&name.to_lowercase()));
+    found.with_context(|| format!("no peer is called {name}"))
+}
+
+fn bench(arguments: &Arguments) -> Result<()> {
+    let processors = std::thread::available_parallelism()?.get();
+    // One half of the processors each; with one there is nothing to part.
+    let half = processors / 2;
+    let (broker, load) = match arguments.is_pinned && half > 0 {
+        true => ((0..half).collect(), (half..processors).collect()),
+        false => (Vec::new(), Vec::new()),
+    };
+    let run = Run { broker, load };
+    let mut cells = grid::cells(arguments.is_full);
+    cells.retain(|cell| format!("{}: {}", cell.group, cell.name).contains(&arguments.only));
+    let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
+    let mut report = Report::new(limits::measure(directory.path())?, arguments.is_pinned);
+    for round in 0..arguments.rounds {
+        for kind in &arguments.peers {
+            let peer = Peer::start(*kind, &run.broker, &[])?;
+            run.warm_up(*kind, &peer)?;
+            for cell in cells.iter().filter(|cell| *kind != Kind::Tansu || cell.in_memory) {
+                let sample = run.cell(&peer, cell);
+                report.add(*kind, round, cell, sample);
+            }
+            peer.finish()?;
+            if "idle".contains(&arguments.only) || arguments.only.starts_with("idle") {
+                idle::measure(&run, *kind, &mut report)?;
+            }
+        }
+    }
+    report.print();
+    match &arguments.out {
+        Some(out) => report.write(out),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,133 @@
+//! The brokers that are measured, each started as its own users start it.
+
+use compat_tests::broker::{Broker, Setup, signal};
+use compat_tests::raw::Raw;
+use compat_tests::{Context, Result, bail, program};
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Kind {
+    Klamm,
+    Kafka,
+    /// The wheel has its memory engine only: what it stores is gone with it, and none of its figures includes a file.
+    Tansu,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 3] = [Kind::Klamm, Kind::Kafka, Kind::Tansu];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Klamm => "Klamm",
+            Kind::Kafka => "Apache Kafka",
+            Kind::Tansu => "Tansu (memory)",
+        }
+    }
+}
+
+/// A running broker.
+pub enum Peer {
+    Ours(Box<Broker>),
+    Tansu(Tansu),
+}
+
+pub struct Tansu {
+    child: Child,
+    port: u16,
+    _directory: tempfile::TempDir,
+}
+
+impl Peer {
+    /// On these processors, or on all.
+    pub fn start(kind: Kind, processors: &[usize], overrides: &[(&str, &str)]) -> Result<Peer> {
+        let shards = if processors.is_empty() { std::thread::available_parallelism()?.get() } else { processors.len() };
+        let setup = match kind {
+            Kind::Klamm => Setup::klamm("auto", shards as u32),
+            Kind::Kafka => Setup::kafka(),
+            Kind::Tansu => return Ok(Peer::Tansu(Tansu::start(processors)?)),
+        };
+        let setup = setup.with(overrides).on(processors);
+        Ok(Peer::Ours(Box::new(Broker::start(&setup)?)))
+    }
+
+    pub fn port(&self) -> u16 {
+        match self {
+            Peer::Ours(broker) => broker.port(),
+            Peer::Tansu(tansu) => tansu.port,
+        }
+    }
+
+    pub fn bootstrap(&self) -> String {
+        format!("127.0.0.1:{}", self.port())
+    }
+
+    pub fn pid(&self) -> u32 {
+        match self {
+            Peer::Ours(broker) => broker.pid(),
+            Peer::Tansu(tansu) => tansu.child.id(),
+        }
+    }
+
+    /// Where its segments are, if it has files.
+    pub fn data(&self) -> Option<PathBuf> {
+        match self {
+            Peer::Ours(broker) => Some(broker.data()),
+            Peer::Tansu(_) => None,
+        }
+    }
+
+    /// Stops it and starts it on the same directory; how long the start took, up to its first answer.
+    pub fn restart(&mut self) -> Result<Duration> {
+        let Peer::Ours(broker) = self else { bail!("what it had is in its memory") };
+        broker.stop_patiently()?;
+        let began = Instant::now();
+        broker.restart()?;
+        Raw::connect(broker.port())?.api_versions()?;
+        Ok(began.elapsed())
+    }
+
+    pub fn finish(self) -> Result<()> {
+        match self {
+            Peer::Ours(broker) => broker.finish(None),
+            Peer::Tansu(_) => Ok(()),
+        }
+    }
+}
+
+impl Tansu {
+    fn start(processors: &[usize]) -> Result<Tansu> {
+        let binary = std::env::var_os("KLAMM_TANSU").context("KLAMM_TANSU does not name Tansu's binary")?;
+        let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let url = format!("tcp://127.0.0.1:{port}");
+        let mut command = Command::new(binary);
+        command.args(["broker", "--storage-engine", "memory://tansu/", "--listener-url", &url]);
+        command.args(["--advertised-listener-url", &url, "--silent"]).current_dir(directory.path());
+        let log = File::create(directory.path().join("log"))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).env_clear();
+        program::die_with_us(&mut command);
+        program::hold_to(&mut command, processors);
+        let child = command.spawn().context("cannot start Tansu")?;
+        let mut tansu = Tansu { child, port, _directory: directory };
+        let until = Instant::now() + STARTS_WITHIN;
+        while Raw::connect(port).and_then(|mut raw| raw.api_versions()).is_err() {
+            if tansu.child.try_wait()?.is_some() || Instant::now() > until {
+                bail!("Tansu does not serve");
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(tansu)
+    }
+}
+
+impl Drop for Tansu {
+    fn drop(&mut self) {
+        signal(self.child.id(), libc::SIGKILL);
+        let _ = self.child.wait();
+    }
+}

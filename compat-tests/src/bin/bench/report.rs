@@ -1,0 +1,238 @@
+//! What was measured, as a table that goes into the README, a plot, and lines for other programs.
+
+use crate::grid::{Cell, Measure};
+use crate::limits::Limit;
+use crate::peer::Kind;
+use crate::plot::{self, Point};
+use crate::run::Sample;
+use compat_tests::Result;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+pub struct Report {
+    limits: Vec<Limit>,
+    is_pinned: bool,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    group: &'static str,
+    name: String,
+    measure: Measure,
+    samples: BTreeMap<Kind, Vec<Sample>>,
+    /// What a broker said instead.
+    failures: BTreeMap<Kind, String>,
+}
+
+/// The middle of some values, and the least and the largest.
+#[derive(Clone, Copy)]
+struct Spread {
+    middle: f64,
+    least: f64,
+    most: f64,
+}
+
+impl Spread {
+    fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
+        let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+        sorted.sort_by(f64::total_cmp);
+        let (least, most) = (*sorted.first()?, *sorted.last()?);
+        Some(Spread { middle: sorted[sorted.len() / 2], least, most })
+    }
+}
+
+impl Row {
+    fn spread(&self, kind: Kind, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+        Spread::of(self.samples.get(&kind)?.iter().filter_map(of))
+    }
+
+    fn value(&self, kind: Kind) -> Option<Spread> {
+        self.spread(kind, |sample| Some(sample.value))
+    }
+
+    /// How many times as good as a peer we are, round by round.
+    fn advantage(&self, over: Kind) -> Option<Spread> {
+        let (ours, theirs) = (self.samples.get(&Kind::Klamm)?, self.samples.get(&over)?);
+        let ratio = |(ours, theirs): (&Sample, &Sample)| match self.measure.is_better_high() {
+            true => ours.value / theirs.value,
+            false => theirs.value / ours.value,
+        };
+        Spread::of(ours.iter().zip(theirs).map(ratio))
+    }
+}
+
+impl Report {
+    pub fn new(limits: Vec<Limit>, is_pinned: bool) -> Report {
+        Report { limits, is_pinned, rows: Vec::new() }
+    }
+
+    fn row(&mut self, group: &'static str, name: &str, measure: Measure) -> &mut Row {
+        let at = self.rows.iter().position(|row| row.group == group && row.name == name);
+        let at = at.unwrap_or_else(|| {
+            let (samples, failures) = (BTreeMap::new(), BTreeMap::new());
+            self.rows.push(Row { group, name: name.to_string(), measure, samples, failures });
+            self.rows.len() - 1
+        });
+        &mut self.rows[at]
+    }
+
+    /// A load that a broker cannot bear is a line of the report, not its end.
+    pub fn add(&mut self, kind: Kind, round: usize, cell: &Cell, sample: Result<Sample>) {
+        let row = self.row(cell.group, &cell.name, cell.measure);
+        match sample {
+            Ok(sample) => {
+                let unit = cell.measure.unit();
+                println!("round {round}, {}: {}: {}: {:.0} {unit}", kind.name(), cell.group, cell.name, sample.value);
+                row.samples.entry(kind).or_default().push(sample);
+            }
+            Err(failure) => {
+                println!("round {round}, {}: {}: {}: {failure:#}", kind.name(), cell.group, cell.name);
+                row.failures.insert(kind, format!("{failure:#}").lines().next().unwrap_or_default().to_string());
+            }
+        }
+    }
+
+    /// A figure that no load gave.
+    pub fn note(&mut self, kind: Kind, group: &'static str, name: &str, measure: Measure, value: f64) {
+        println!("{}: {group}: {name}: {value:.2} {}", kind.name(), measure.unit());
+        let sample = Sample { value, records: 0, used: Default::default(), outcome: None };
+        self.row(group, name, measure).samples.entry(kind).or_default().push(sample);
+    }
+
+    pub fn print(&self) {
+        println!("\n{}", self.markdown());
+    }
+
+    pub fn write(&self, directory: &Path) -> Result<()> {
+        std::fs::create_dir_all(directory)?;
+        let name = if self.is_pinned { "results-pinned" } else { "results" };
+        std::fs::write(directory.join(format!("{name}.md")), self.markdown())?;
+        std::fs::write(directory.join(format!("{name}.json")), self.json()?)?;
+        plot::draw(&directory.join(format!("{name}.svg")), &self.points())
+    }
+
+    fn points(&self) -> Vec<Point> {
+        let point = |row: &Row| {
+            let ratio = row.advantage(Kind::Kafka)?;
+            let name = format!("{}: {}", row.group, row.name);
+            Some(Point { name, ratio: ratio.middle, least: ratio.least, most: ratio.most })
+        };
+        self.rows.iter().filter_map(point).collect()
+    }
+
+    fn json(&self) -> Result<String> {
+        let mut lines = String::new();
+        for row in &self.rows {
+            for (kind, samples) in &row.samples {
+                for (round, sample) in samples.iter().enumerate() {
+                    let line = serde_json::json!({
+                        "group": row.group, "name": row.name, "unit": row.measure.unit(), "broker": kind.name(),
+                        "round": round, "sample": sample,
+                    });
+                    writeln!(lines, "{}", serde_json::to_string(&line)?)?;
+                }
+            }
+        }
+        Ok(lines)
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!("{}\n", heading(self.is_pinned));
+        text += "| | Klamm | Apache Kafka | Klamm is so many times as good | Tansu (memory) |\n| --- | --: | --: | --: | --: |\n";
+        let mut group = "";
+        for row in &self.rows {
+            if row.group != group {
+                group = row.group;
+                let _ = writeln!(text, "| **{group}** | | | | |");
+            }
+            let shown = |kind: Kind| match (row.value(kind), row.failures.get(&kind)) {
+                (Some(value), _) => format!("{} {}", number(value.middle), row.measure.unit()),
+                (None, Some(_)) => "fails".to_string(),
+                (None, None) => "–".to_string(),
+            };
+            let ratio = row.advantage(Kind::Kafka).map_or("–".into(), |ratio| {
+                format!("**{}** ({} – {})", number(ratio.middle), number(ratio.least), number(ratio.most))
+            });
+            let (ours, kafka, tansu) = (shown(Kind::Klamm), shown(Kind::Kafka), shown(Kind::Tansu));
+            let _ = writeln!(text, "| {} | {ours} | {kafka} | {ratio} | {tansu} |", row.name);
+        }
+        text + &self.costs() + &self.machine()
+    }
+
+    fn costs(&self) -> String {
+        let mut text = String::from(
+            "\nWhat a record costs the broker (Klamm / Apache Kafka):\n\n\
+             | | processor, ns | system calls | switches of threads | memory, MB |\n| --- | --: | --: | --: | --: |\n",
+        );
+        for row in self.rows.iter().filter(|row| row.samples.values().flatten().any(|sample| sample.records > 0)) {
+            let pair = |of: &dyn Fn(&Sample) -> Option<f64>| {
+                let shown = |kind| row.spread(kind, of).map_or("–".into(), |spread| number(spread.middle));
+                format!("{} / {}", shown(Kind::Klamm), shown(Kind::Kafka))
+            };
+            let per = |total: f64, sample: &Sample| total / sample.records.max(1) as f64;
+            let processor = pair(&|sample| Some(per(sample.used.processor_s * 1e9, sample)));
+            let calls = pair(&|sample| Some(per(sample.used.system_calls? as f64, sample)));
+            let switches = pair(&|sample| Some(per(sample.used.context_switches as f64, sample)));
+            let memory = pair(&|sample| Some(sample.used.peak_memory_bytes as f64 / 1e6));
+            let _ = writeln!(text, "| {}: {} | {processor} | {calls} | {switches} | {memory} |", row.group, row.name);
+        }
+        text
+    }
+
+    fn machine(&self) -> String {
+        let mut text = String::from("\nThe machine's own limits in the same run:\n\n| | |\n| --- | --: |\n");
+        for Limit { what, value, unit } in &self.limits {
+            let _ = writeln!(text, "| {what} | {} {unit} |", number(*value));
+        }
+        text
+    }
+}
+
+fn heading(is_pinned: bool) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
+    let model = read("/proc/cpuinfo");
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control");
+    let place = if is_pinned { "broker and load each on one half of them" } else { "broker and load share them" };
+    format!(
+        "{processors} × {}, {place}; Linux {}; TCP congestion control {congestion}.\n",
+        model.trim_start_matches([' ', '\t', ':']),
+        read("/proc/sys/kernel/osrelease"),
+    )
+}
+
+/// Three digits that matter.
+fn number(value: f64) -> String {
+    let digits = match value.abs() {
+        0.0 => 0,
+        ..1.0 => 3,
+        ..10.0 => 2,
+        ..100.0 => 1,
+        _ => 0,
+    };
+    let plain = format!("{value:.digits$}");
+    let (whole, rest) = plain.split_once('.').map_or((plain.as_str(), String::new()), |(w, r)| (w, format!(".{r}")));
+    let mut grouped = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) && digit.is_ascii_digit() && whole.len() > 4 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped + &rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(number(0.1234), "0.123");
+        assert_eq!(number(12.34), "12.3");
+        assert_eq!(number(1234.0), "1234");
+        assert_eq!(number(1_234_567.8), "1,234,568");
+    }
+}

