@@ -94,7 +94,7 @@ fn bench(arguments: &Arguments) -> Result<()> {
                 report.add(*kind, round, cell, sample);
             }
             peer.finish()?;
-            if "idle".contains(&arguments.only) || arguments.only.starts_with("idle") {
+            if arguments.only.is_empty() || arguments.only.starts_with(idle::GROUP) {
                 idle::measure(&run, *kind, &mut report)?;
             }
         }

@@ -3,6 +3,8 @@
 use compat_tests::broker::{processor_time, signal};
 use compat_tests::{Context, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -28,7 +30,7 @@ pub struct Used {
 pub struct Meter {
     pid: u32,
     processor: Duration,
-    switches: u64,
+    switches: BTreeMap<OsString, u64>,
     sampler: Sampler,
     calls: Option<Child>,
 }
@@ -47,8 +49,9 @@ impl Meter {
 
     pub fn stop(self) -> Result<Used> {
         let processor = processor_time(self.pid)?.saturating_sub(self.processor);
-        // Threads that have ended meanwhile take their count with them.
-        let context_switches = switches(self.pid)?.saturating_sub(self.switches);
+        let before = |thread: &OsString| self.switches.get(thread).copied().unwrap_or(0);
+        let more = switches(self.pid)?.into_iter().map(|(thread, count)| count.saturating_sub(before(&thread)));
+        let context_switches = more.sum();
         let (mean_memory_bytes, peak_memory_bytes) = self.sampler.stop();
         let system_calls = self.calls.and_then(counted);
         Ok(Used {
@@ -61,16 +64,17 @@ impl Meter {
     }
 }
 
-/// Voluntary and involuntary, of all threads.
-fn switches(pid: u32) -> Result<u64> {
-    let mut sum = 0;
+/// Voluntary and involuntary, of each thread; those of threads that have ended are not known.
+fn switches(pid: u32) -> Result<BTreeMap<OsString, u64>> {
+    let mut found = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?;
         // A thread may end while it is looked at.
-        let Ok(status) = fs::read_to_string(task?.path().join("status")) else { continue };
+        let Ok(status) = fs::read_to_string(task.path().join("status")) else { continue };
         let of = |line: &str| line.split_once("ctxt_switches:").and_then(|(_, count)| count.trim().parse::<u64>().ok());
-        sum += status.lines().filter_map(of).sum::<u64>();
+        found.insert(task.file_name(), status.lines().filter_map(of).sum());
     }
-    Ok(sum)
+    Ok(found)
 }
 
 pub fn anonymous_bytes(pid: u32) -> Result<u64> {
