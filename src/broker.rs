@@ -318,7 +318,7 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
 
 fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
-    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
     let teller = shared.clone();
     let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
     let clocks = (clock::now(), SURROUNDINGS.wall);
@@ -337,7 +337,7 @@ fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> R
 
 fn start_groups_thread(shared: &Arc<Shared>, errands: Receiver<Errand>) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
-    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
     let clocks = (clock::now(), SURROUNDINGS.wall);
     let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators().clone(), clocks, announce);
     let body = move || keeper.run(&errands, clock::now);

@@ -44,9 +44,7 @@ impl Server {
         if let Some(flush) = flush {
             self.start_sync(partition.clone(), flush);
         }
-        for shard in partition.waiting.take().iter().filter(|shard| *shard != self.shard) {
-            self.shared.mailbox(shard).tell_progress(partition.number);
-        }
+        self.shared.tell_progress(partition, Some(self.shard));
         self.look_at_watchers(partition.number);
     }
 

@@ -94,9 +94,9 @@ impl Shared {
         }
     }
 
-    /// Tells the shards that wait for a partition that it may have moved.
-    pub fn tell_progress(&self, partition: &Partition) {
-        for shard in partition.waiting.take().iter() {
+    /// Tells the shards that wait for a partition that it may have moved, but for the one that knows.
+    pub fn tell_progress(&self, partition: &Partition, knows: Option<ShardId>) {
+        for shard in partition.waiting.take().iter().filter(|shard| Some(*shard) != knows) {
             self.mailbox(shard).tell_progress(partition.number);
         }
     }

@@ -28,7 +28,7 @@ impl Context<'_> {
         let stepped = coordinator.step(&world, moment, work).inspect_err(|_| {
             // Whoever waits for a coordinator that has ended must hear of it.
             if coordinator.has_ended() {
-                self.shared.tell_progress(&coordinator.partition);
+                self.shared.tell_progress(&coordinator.partition, None);
             }
         })?;
         if stepped.wrote {

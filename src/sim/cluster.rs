@@ -146,12 +146,12 @@ impl Cluster {
         let clocks = (self.world.now(), SURROUNDINGS.wall);
         let published = controller.published();
         let teller = shared.clone();
-        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition));
+        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
         let keeper = Keeper::new(published.clone(), coordinators, clocks, announce);
         shared.coordinators().send(Errand::Look);
         let teller = shared.clone();
         let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
-        let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition));
+        let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition, None));
         let directories = controller.directories();
         let housekeeper = Housekeeper::new(self.config.clone(), published, directories, clocks, announce, copied);
         let due = self.world.now();
