@@ -81,6 +81,11 @@ impl Setup {
         self
     }
 
+    /// What has a fallback runs without it on the plainer back end, so that the suites see both.
+    fn without_fast_paths(&self) -> &'static [(&'static str, &'static str)] {
+        if self.io == "epoll" { &[("klamm.tail.buffer.bytes", "0")] } else { &[] }
+    }
+
     /// The node's number: what a test sets, else 1.
     fn node_id(&self) -> &str {
         let set = self.overrides.iter().rev().find(|(key, _)| key == "node.id");
@@ -240,6 +245,9 @@ impl Broker {
         command.arg(properties);
         command.arg("--override").arg(format!("klamm.io={}", self.setup.io));
         command.arg("--override").arg(format!("klamm.shards={}", self.setup.shards));
+        for (key, value) in self.setup.without_fast_paths() {
+            command.arg("--override").arg(format!("{key}={value}"));
+        }
         Ok(command)
     }
 
@@ -253,6 +261,7 @@ impl Broker {
         set("log.dirs", &self.data().display().to_string());
         set("klamm.io", self.setup.io);
         set("klamm.shards", &self.setup.shards.to_string());
+        self.setup.without_fast_paths().iter().for_each(|(key, value)| set(key, value));
         self.setup.overrides.iter().for_each(|(key, value)| set(key, value));
         if let Some(descriptors) = self.setup.descriptors {
             limit_descriptors(&mut command, descriptors);

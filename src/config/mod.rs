@@ -101,6 +101,8 @@ pub struct Config {
     pub io: IoChoice,
     /// `None`: one per core.
     pub shards: Option<usize>,
+    /// `klamm.tail.buffer.bytes`: what a shard keeps in memory of its last writes, for consumers that wait for them.
+    pub tail_buffer_bytes: usize,
     /// What topics without overrides get, before dynamic configs.
     pub topic_defaults: TopicConfig,
     /// Every key that was set, as it was set; the static layer of [`Settings`].
@@ -161,6 +163,7 @@ impl Config {
             num_recovery_threads_per_data_dir: s.size("num.recovery.threads.per.data.dir") as usize,
             io,
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
+            tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
             statics: BTreeMap::new(),
         })

@@ -88,6 +88,36 @@ fn what_was_sent_before_a_half_close_is_there_and_the_answer_goes_out() {
     });
 }
 
+/// Whoever found less than there was room for asks again only after an edge; none may be missing, however the bytes come.
+#[test]
+fn every_byte_is_told_of() {
+    const TOTAL_BYTES: usize = 2_000_000;
+    on_each(|driver| {
+        let (mut client, key) = connect(driver);
+        let writer = std::thread::spawn(move || {
+            let (bytes, mut random) = (vec![7; 3000], crate::stdx::random::Random::new(1));
+            let mut left = TOTAL_BYTES;
+            while left > 0 {
+                let length = (1 + random.below(bytes.len() as u64) as usize).min(left);
+                client.write_all(&bytes[..length]).unwrap();
+                left -= length;
+                (0..random.below(3)).for_each(|_| std::thread::yield_now());
+            }
+        });
+        let (mut received, mut buffer) = (0, [0; 2048]);
+        loop {
+            match driver.receive(key, &mut buffer) {
+                Ok(0) => break,
+                Ok(length) => received += length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => wait_readable(driver, key),
+                Err(error) => panic!("{}: {error}", driver.name()),
+            }
+        }
+        assert_eq!(received, TOTAL_BYTES);
+        writer.join().unwrap();
+    });
+}
+
 #[test]
 fn closing_reaches_the_client_and_later_events_do_not_name_the_dead() {
     on_each(|driver| {

@@ -146,9 +146,11 @@ impl Driver for Readiness {
                 Token(token) => {
                     let key = ConnectionKey(Key::from_u64(token as u64));
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        self.streams.note_readable(key);
                         out.push(Event::Readable(key));
                     }
                     if event.is_read_closed() || event.is_error() {
+                        self.streams.note_ended(key);
                         out.push(Event::Ended(key));
                     }
                     if event.is_writable() {

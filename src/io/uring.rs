@@ -295,9 +295,11 @@ impl Uring {
         }
         let ready = u32::try_from(result).unwrap_or(READABLE | WRITABLE | ENDED);
         if ready & READABLE != 0 {
+            self.streams.note_readable(key);
             out.push(Event::Readable(key));
         }
         if ready & ENDED != 0 {
+            self.streams.note_ended(key);
             out.push(Event::Ended(key));
         }
         if ready & WRITABLE != 0 {

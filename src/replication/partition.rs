@@ -16,6 +16,7 @@ use crate::record::validate::{self, RecordError, Rules};
 use crate::replication::watch::SharedShards;
 use crate::storage::AppendError;
 use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
+use crate::storage::recent::Kept;
 
 /// `RecordBatch.NO_PARTITION_LEADER_EPOCH`
 const NO_LEADER_EPOCH: i32 = -1;
@@ -168,8 +169,18 @@ impl Partition {
 
     /// Writes what all shards have appended. The answer is a sync that the caller must see to.
     pub fn write_pending(&self, now: TimestampMs) -> Option<Flush> {
+        self.write_and_keep(now, &mut Kept::default())
+    }
+
+    /// As [`Partition::write_pending`]; where somebody waits for it, what was written is kept for them.
+    pub fn write_and_keep(&self, now: TimestampMs, kept: &mut Kept) -> Option<Flush> {
+        let is_wanted = kept.keeps_anything() && !self.waiting.is_empty();
         // What the disk did was told where it happened, once for the whole directory.
-        let written = self.log.write_pending().ok().flatten();
+        let written = self.log.write_and_keep(is_wanted).ok().flatten();
+        let rolled = written.as_ref().is_some_and(|written| written.rolled);
+        if let Some(recent) = written.and_then(|written| written.recent) {
+            kept.keep(recent);
+        }
         if self.log.is_offline() {
             return None;
         }
@@ -183,7 +194,7 @@ impl Partition {
             self.high_watermark.fetch_max(end.0, Ordering::AcqRel);
         }
         // Nobody waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
-        if written.is_some_and(|written| written.rolled) { self.begin_sync() } else { None }
+        if rolled { self.begin_sync() } else { None }
     }
 
     fn begin_sync(&self) -> Option<Flush> {

@@ -49,6 +49,11 @@ impl SharedShards {
         self.0.fetch_and(!shard.bit(), Ordering::SeqCst);
     }
 
+    /// Whether nobody is in it at the moment; a hint, as others change it.
+    pub fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
     /// Empties the set and answers what was in it.
     pub fn take(&self) -> Shards {
         // What the caller has published must be visible before the bits are looked at.

@@ -33,6 +33,7 @@ use crate::shard::context::Shared;
 use crate::shard::dirty::Dirty;
 use crate::shard::lot::Lot;
 use crate::stdx::slab::Slab;
+use crate::storage::recent::Kept;
 
 /// The hot buffer: what a core receives into. Larger falls out of the cache.
 const HOT_BUFFER_BYTES: usize = 256 * 1024;
@@ -53,6 +54,7 @@ pub struct Server {
     connections: HashMap<ConnectionKey, Connection>,
     lot: Lot<Waiting>,
     dirty: Dirty,
+    kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     /// Connections with something to handle, and those with something to send.
@@ -74,6 +76,7 @@ impl Server {
             shard,
             view: shared.view.load_full(),
             handlers: handlers::State::new(&shared, shard),
+            kept: Kept::new(shared.config.tail_buffer_bytes),
             shared,
             driver,
             connections: HashMap::new(),

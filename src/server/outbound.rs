@@ -1,4 +1,4 @@
-//! What waits to be sent on one connection: bytes in memory and ranges of files, in order.
+//! What waits to be sent on one connection: bytes in memory and ranges of files, which may be in memory too, in order.
 //!
 //! Knows no socket: [`Outbound::next`] says what comes, [`Outbound::sent`] what of it has left.
 
@@ -22,6 +22,13 @@ impl Piece {
         match self {
             Piece::Memory { bytes, at } => bytes.len() - at,
             Piece::File(slice) => slice.length as usize,
+        }
+    }
+
+    fn memory(&self) -> Option<&[u8]> {
+        match self {
+            Piece::Memory { bytes, at } => Some(&bytes[*at..]),
+            Piece::File(slice) => slice.memory(),
         }
     }
 }
@@ -74,15 +81,22 @@ impl Outbound {
     pub(super) fn next(&self) -> Next<'_> {
         match self.pieces.front() {
             None => Next::Nothing,
-            Some(Piece::File(slice)) => Next::File(slice),
-            Some(Piece::Memory { .. }) => {
-                let memory = |piece| match piece {
-                    &Piece::Memory { ref bytes, at } => Some(IoSlice::new(&bytes[at..])),
-                    Piece::File(_) => None,
-                };
-                let slices: Vec<_> = self.pieces.iter().map_while(memory).take(MAX_SLICES).collect();
+            Some(Piece::File(slice)) if slice.memory().is_none() => Next::File(slice),
+            Some(_) => {
+                let in_memory = self.pieces.iter().map_while(Piece::memory);
+                let slices: Vec<_> = in_memory.map(IoSlice::new).take(MAX_SLICES).collect();
                 let more = slices.len() < self.pieces.len();
                 Next::Memory { slices, more }
+            }
+        }
+    }
+
+    /// What cannot leave now will be read from its file: a client that does not read its answers holds no memory that
+    /// others are meant to have.
+    pub(super) fn forget_memory(&mut self) {
+        for piece in &mut self.pieces {
+            if let Piece::File(slice) = piece {
+                slice.forget_memory();
             }
         }
     }
@@ -99,10 +113,7 @@ impl Outbound {
             }
             match piece {
                 Piece::Memory { at, .. } => *at += length,
-                Piece::File(slice) => {
-                    slice.position.0 += length as u64;
-                    slice.length -= length as u64;
-                }
+                Piece::File(slice) => slice.advance(length as u64),
             }
             return;
         }
@@ -114,5 +125,63 @@ impl Outbound {
         self.sent(length);
         self.size_bytes += length;
         self.pieces.push_front(Piece::Memory { bytes, at: 0 });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::io::simulated_disk::SimulatedDisk;
+    use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
+    use crate::record::builder::{Builder, Options, Record};
+    use crate::storage::log::{Checkpointed, Identity, Log, LogConfig, Origin};
+
+    /// An answer with a hole, whose bytes are in a file and, as long as somebody keeps it, in memory.
+    fn answer(keeps: bool) -> (Answer, Vec<u8>) {
+        let now = TimestampMs(1);
+        let identity = Identity { topic: "t".into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
+        let disk = Arc::new(SimulatedDisk::default());
+        let log = Log::open(disk, "t-0".into(), LogConfig::default(), identity, Checkpointed::default(), now).unwrap();
+        let mut builder = Builder::new(Options::default());
+        builder.append(&Record { timestamp: now, value: Some(b"value"), ..Record::default() });
+        let batch = builder.build();
+        log.append(&batch, Origin::Coordinator, LeaderEpoch(-1), now).unwrap();
+        let written = log.write_and_keep(keeps).unwrap().unwrap();
+        let slice = log.read(Offset(0), Offset(1), 1000, true).unwrap().unwrap();
+        drop(written);
+        let whole = [b"head".as_slice(), &batch, b"tail"].concat();
+        (Answer { bytes: b"headtail".to_vec(), holes: vec![(4, slice)] }, whole)
+    }
+
+    #[test]
+    fn what_is_in_memory_leaves_at_once() {
+        let (answer, whole) = answer(true);
+        let mut outbound = Outbound::default();
+        outbound.push_answer(answer);
+        for _ in 0..whole.len() {
+            let sent = whole.len() - outbound.size_bytes();
+            let Next::Memory { slices, more: false } = outbound.next() else { panic!("all is in memory") };
+            assert_eq!(slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>(), whole[sent..]);
+            outbound.sent(1);
+        }
+        assert!(outbound.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_leave_is_read_from_the_file() {
+        for keeps in [true, false] {
+            let (answer, whole) = answer(keeps);
+            let mut outbound = Outbound::default();
+            outbound.push_answer(answer);
+            outbound.sent(if keeps { 7 } else { 4 });
+            outbound.forget_memory();
+            let left = outbound.size_bytes() as u64 - 4;
+            let Next::File(slice) = outbound.next() else { panic!("nothing is in memory") };
+            assert_eq!((slice.length, slice.position.0), (left, whole.len() as u64 - 8 - left));
+            outbound.sent(left as usize);
+            assert!(matches!(outbound.next(), Next::Memory { slices, more: false } if *slices[0] == *b"tail"));
+        }
     }
 }

@@ -56,6 +56,7 @@ impl Server {
                 Err(error) => return Err(error),
             }
         }
+        connection.outbound.forget_memory();
         if connection.is_finished && connection.is_at_rest() {
             self.close(key, None);
         } else if was_full && !connection.is_blocked() {

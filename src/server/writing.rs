@@ -33,7 +33,7 @@ impl Server {
     pub(super) fn write_dirty(&mut self) -> bool {
         let partitions = self.dirty.take();
         for partition in &partitions {
-            let flush = partition.write_pending(self.wall);
+            let flush = partition.write_and_keep(self.wall, &mut self.kept);
             self.follow_up(partition, flush);
         }
         !partitions.is_empty()

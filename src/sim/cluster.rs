@@ -83,9 +83,10 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
-        let mut settings =
-            vec![("log.dirs".to_string(), "data".to_string()), ("klamm.shards".to_string(), shards.to_string())];
-        settings.extend(overrides.iter().map(|(key, value)| (key.to_string(), value.to_string())));
+        // One half runs with everything in files.
+        let (shards, tail_buffer) = (shards.to_string(), if seed.is_multiple_of(2) { "100000" } else { "0" });
+        let own = [("log.dirs", "data"), ("klamm.shards", &shards), ("klamm.tail.buffer.bytes", tail_buffer)];
+        let settings = own.iter().chain(overrides).map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: settings };
         let (config, _) = Config::load(&layers).unwrap();
         COUNT.set(0);

@@ -5,6 +5,7 @@ use super::index::{self, MemoryIndex};
 use super::log::{Log, LogConfig};
 use super::names::{self, Kind};
 use super::producers::{Origin, Producers};
+use super::recent::{self, Recent};
 use super::segment::Segment;
 use super::snapshot;
 use super::transactions::{self, Aborted, AbortedTxn};
@@ -17,8 +18,8 @@ use crate::record::control::EndTxnMarker;
 use crate::record::header::{self, HEADER_SIZE, Header, MAGIC_V2};
 use crate::record::records::Records;
 use std::io::IoSlice;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// What is pending beyond this is written at once instead of at the end of the turn.
 const MAX_PENDING_BYTES: usize = 8 << 20;
@@ -52,12 +53,13 @@ pub struct Mark {
 }
 
 /// What a write made visible.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Written {
     pub end_offset: Offset,
     pub bytes: u64,
     /// A segment was sealed. A flush is due that nobody waits for: it keeps recovery short where nobody asks for syncs.
     pub rolled: bool,
+    /// What was written, where it was wanted in memory.
+    pub recent: Option<Arc<Recent>>,
 }
 
 impl Log {
@@ -207,23 +209,38 @@ impl Log {
 
     /// Writes all that is pending with one call and makes it visible; `None` if nothing is pending.
     pub fn write_pending(&self) -> Result<Option<Written>, Error> {
+        self.write_and_keep(false)
+    }
+
+    /// As [`Log::write_pending`]. Where it is wanted in memory the answer holds what was written, if it is small enough,
+    /// and readers find it there as long as that is kept.
+    pub fn write_and_keep(&self, is_wanted: bool) -> Result<Option<Written>, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
         let bytes = writer.pending.bytes.len() as u64;
         if bytes == 0 {
             return Ok(None);
         }
-        let done = self.write_locked(&mut writer, &config);
-        done.map_err(|error| self.fail(&mut writer, error))?;
+        let done = self.write_kept(&mut writer, &config, is_wanted);
+        let recent = done.map_err(|error| self.fail(&mut writer, error))?;
         let rolled = std::mem::take(&mut writer.rolled);
         let end_offset = self.log_end_offset();
-        Ok(Some(Written { end_offset, bytes, rolled }))
+        Ok(Some(Written { end_offset, bytes, rolled, recent }))
     }
 
     pub(super) fn write_locked(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
+        self.write_kept(writer, config, false).map(|_| ())
+    }
+
+    fn write_kept(
+        &self,
+        writer: &mut Writer,
+        config: &LogConfig,
+        is_wanted: bool,
+    ) -> Result<Option<Arc<Recent>>, Error> {
         let length = writer.pending.bytes.len() as u64;
         if length == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let view = self.view.load_full();
         let segment = view.active();
@@ -241,11 +258,14 @@ impl Log {
         self.write_aborted(writer, segment)?;
         // From here on nothing can fail: what was written counts.
         let active = &mut writer.active;
+        let position = active.size_bytes;
         active.size_bytes += length;
         if let Some(memory) = segment.memory() {
             writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
         }
         let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.book.builder.max_timestamp);
+        let is_kept = is_wanted && length as usize <= recent::MOST_BYTES;
+        let recent = is_kept.then(|| Arc::new(Recent::new(view.end_offset, position, writer.pending.take_bytes())));
         writer.pending.clear();
         self.health.note_written();
         let end_offset = writer.next_offset;
@@ -255,9 +275,10 @@ impl Log {
             first_unstable_offset,
             active_size_bytes,
             active_max_timestamp,
+            recent: recent.as_ref().map_or_else(Weak::new, Arc::downgrade),
             ..(*view).clone()
         }));
-        Ok(())
+        Ok(recent)
     }
 
     /// Before the markers can be seen: a reader must never see an aborted record without its entry.
@@ -300,6 +321,7 @@ impl Log {
             segments: segments.into(),
             active_size_bytes: 0,
             active_max_timestamp: writer.active.book.builder.max_timestamp,
+            recent: Weak::new(),
             ..(*view).clone()
         }));
         Ok(())

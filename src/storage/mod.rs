@@ -21,11 +21,13 @@ mod names;
 mod open;
 mod producers;
 mod read;
+pub mod recent;
 mod recovery;
 mod retention;
 mod search;
 mod segment;
 mod snapshot;
+mod spare;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

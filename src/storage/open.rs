@@ -33,7 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 /// No index file of Kafka's is larger (`segment.index.bytes` is a 32-bit number).
 const MAX_INDEX_FILE_BYTES: u64 = i32::MAX as u64;
@@ -572,6 +572,7 @@ impl<'a> Opening<'a> {
             first_unstable_offset: self.producers.first_unstable_offset(),
             active_size_bytes: size_bytes,
             active_max_timestamp: active.book.builder.max_timestamp,
+            recent: Weak::new(),
         };
         let recovery_point = if checkpointed.clean { end_offset } else { checkpointed.recovery_point.min(end_offset) };
         let writer = Writer {

@@ -4,6 +4,7 @@ use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
 use super::log::Log;
 use super::names::{self, Kind};
+use super::recent::Recent;
 use super::transactions::{self, AbortedTxn};
 use super::view::View;
 use crate::io::disk::File;
@@ -27,6 +28,26 @@ pub struct Slice {
     pub is_followed: bool,
     /// For [`Log::read_committed`]: the aborted transactions that reach into it.
     pub aborted: Vec<AbortedTxn>,
+    /// The write that it is a part of, while that is in memory.
+    recent: Option<Arc<Recent>>,
+}
+
+impl Slice {
+    /// Its bytes, where they are in memory.
+    pub fn memory(&self) -> Option<&[u8]> {
+        self.recent.as_ref()?.at(self.position.0, self.length)
+    }
+
+    /// Leaves the file only: whoever cannot pass the bytes on at once holds no memory for them.
+    pub fn forget_memory(&mut self) {
+        self.recent = None;
+    }
+
+    /// So many bytes of its beginning are done with.
+    pub fn advance(&mut self, length: u64) {
+        self.position.0 += length;
+        self.length -= length;
+    }
 }
 
 impl fmt::Debug for Slice {
@@ -161,14 +182,20 @@ impl Log {
     ) -> std::io::Result<Option<Slice>> {
         let segment = &view.segments[at];
         let size_bytes = view.segment_size_bytes(at);
-        let Some(first) = segment.locate(&*self.disk, from, size_bytes)? else { return Ok(None) };
+        let in_memory = || view.recent.upgrade().filter(|recent| recent.begins_at_or_before(from));
+        let recent = if view.is_active(at) { in_memory() } else { None };
+        let locate = |offset| match &recent {
+            Some(recent) => Ok(recent.locate(offset)),
+            None => segment.locate(&*self.disk, offset, size_bytes),
+        };
+        let Some(first) = locate(from)? else { return Ok(None) };
         if first.header.base_offset >= up_to.0 {
             return Ok(None);
         }
         let limit = if up_to >= view.segment_end_offset(at) {
             size_bytes
         } else {
-            segment.locate(&*self.disk, up_to, size_bytes)?.map_or(size_bytes, |behind| behind.position)
+            locate(up_to)?.map_or(size_bytes, |behind| behind.position)
         };
         let available_bytes = limit.saturating_sub(first.position);
         let wanted = match (max_bytes, at_least_one) {
@@ -184,6 +211,7 @@ impl Log {
             available_bytes,
             is_followed: up_to > view.segment_end_offset(at),
             aborted: Vec::new(),
+            recent,
         }))
     }
 

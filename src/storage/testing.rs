@@ -89,6 +89,7 @@ pub fn bytes(slice: &Slice) -> Vec<u8> {
     let mut out = vec![0; slice.length as usize];
     let read = slice.file.read_at(&mut out, slice.position.0).expect("the file is readable");
     assert_eq!(read, out.len(), "a slice reaches behind its file");
+    assert!(slice.memory().is_none_or(|memory| memory == out), "memory and file differ");
     out
 }
 

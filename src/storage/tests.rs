@@ -2,7 +2,7 @@
 
 use super::log::{Checkpointed, Log, LogConfig, Origin, ReadError};
 use super::testing::*;
-use super::{AppendError, names};
+use super::{AppendError, names, recent};
 use crate::io::disk::{Disk, Open};
 use crate::io::real_disk::RealDisk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
@@ -374,6 +374,7 @@ fn run(steps: Vec<Step>) {
     let config = small();
     let mut log = open(&disk, &config, at(0, 0, false));
     let mut model = Model::default();
+    let mut kept = recent::Kept::new(1000);
     for step in steps {
         match step {
             Step::Append { records, value_bytes, timestamp } => {
@@ -401,7 +402,8 @@ fn run(steps: Vec<Step>) {
                 model.published.extend(model.pending.drain(..written));
             }
             Step::Write => {
-                log.write_pending().unwrap();
+                let written = log.write_and_keep(true).unwrap();
+                written.and_then(|written| written.recent).into_iter().for_each(|recent| kept.keep(recent));
                 model.published.append(&mut model.pending);
                 assert_eq!(log.log_end_offset().0, model.end());
             }
@@ -565,6 +567,35 @@ fn what_recovery_has_cut_stays_cut() {
     assert_eq!(read_all(&log).len(), 2);
     let slice = log.read(Offset(0), Offset(2), 1 << 20, true).unwrap().unwrap();
     assert_eq!(slice.length, batch(&[1], 300, None).len() as u64);
+}
+
+#[test]
+fn the_last_write_is_read_from_memory_while_somebody_keeps_it() {
+    let (_, disk) = simulated();
+    let log = open(&disk, &LogConfig::default(), at(0, 0, false));
+    let is_in_memory = |from: i64| {
+        let slice = log.read(Offset(from), log.log_end_offset(), 1 << 20, true).unwrap().unwrap();
+        let read = headers(&bytes(&slice)).len();
+        (read, slice.memory().is_some())
+    };
+    put(&log, &batch(&[1], 100, None));
+    let write = |value_bytes| {
+        for _ in 0..2 {
+            log.append(&batch(&[1], value_bytes, None), Origin::Client, EPOCH, NOW).unwrap();
+        }
+        log.write_and_keep(true).unwrap().unwrap().recent
+    };
+    let second = write(100);
+    assert_eq!([0, 1, 2].map(is_in_memory), [(3, false), (2, true), (1, true)]);
+    // Not beyond what is committed, and cut where the reader asks for less.
+    let slice = |up_to, max_bytes| log.read(Offset(1), Offset(up_to), max_bytes, true).unwrap().unwrap();
+    let one = batch(&[1], 100, None).len();
+    assert_eq!((slice(2, 1 << 20).memory().unwrap().len(), slice(3, 300).memory().unwrap().len()), (one, 300));
+    let third = write(100);
+    assert_eq!([1, 3].map(is_in_memory), [(4, false), (2, true)]);
+    drop((second, third));
+    assert_eq!(is_in_memory(3), (2, false));
+    assert!(write(recent::MOST_BYTES).is_none(), "a large write is left to the page cache");
 }
 
 #[test]

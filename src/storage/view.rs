@@ -1,9 +1,10 @@
 //! What readers see of a log: one immutable picture, replaced as a whole at each write.
 
 use super::index::TimestampOffset;
+use super::recent::Recent;
 use super::segment::Segment;
 use crate::model::Offset;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// A log at one moment. Offsets below `end_offset`, and no others, are in the segments below their sizes.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ pub struct View {
     pub active_size_bytes: u64,
     /// The largest timestamp in the active segment.
     pub active_max_timestamp: TimestampOffset,
+    /// The last write to the active segment, while somebody keeps it in memory.
+    pub recent: Weak<Recent>,
 }
 
 impl View {

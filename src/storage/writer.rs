@@ -5,24 +5,16 @@ use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
 use super::producers::{Producer, Producers};
+use super::spare;
 use super::transactions::AbortedTxn;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
-use std::cell::RefCell;
 use std::path::PathBuf;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
 /// little, a large one seldom.
 const LEAST_STEP_BYTES: u64 = 256 << 10;
 const MOST_STEP_BYTES: u64 = 16 << 20;
-/// How many spare buffers a thread keeps, and how large one may be to be kept.
-const SPARE_BUFFERS: usize = 16;
-const SPARE_BUFFER_BYTES: usize = 1 << 20;
-
-thread_local! {
-    /// Buffers for pending batches: a partition has one only while something is pending, so that idle ones cost nothing.
-    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-}
 
 pub struct Writer {
     /// Of the next batch to be appended, so behind what is pending.
@@ -96,7 +88,7 @@ impl Pending {
     /// Copies a batch behind the others and gives it its offset and epoch.
     pub fn place(&mut self, batch: &[u8], base_offset: Offset, epoch: LeaderEpoch) {
         if self.bytes.capacity() == 0 {
-            self.bytes = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+            self.bytes = spare::take();
         }
         let at = self.bytes.len();
         self.bytes.extend_from_slice(batch);
@@ -110,22 +102,19 @@ impl Pending {
         }
     }
 
+    /// What is to be written, out of here.
+    pub fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
     /// Empties it and hands the buffer to whoever needs the next one.
     pub fn clear(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
+        spare::give_back(std::mem::take(&mut self.bytes));
         self.entries.clear();
         self.epochs.clear();
         self.before = None;
         self.producers_before = Vec::new();
         self.aborted.clear();
-        if bytes.capacity() > 0 && bytes.capacity() <= SPARE_BUFFER_BYTES {
-            bytes.clear();
-            SPARE.with_borrow_mut(|spare| {
-                if spare.len() < SPARE_BUFFERS {
-                    spare.push(bytes)
-                }
-            });
-        }
     }
 }
 
