@@ -290,7 +290,7 @@ pub(super) const BROKER: &[Broker] = &[
     internal("producer.id.expiration.check.interval.ms", Int, Some("600000"), AtLeast(1), ReadOnly, Effective),
     key("producer.id.expiration.ms", Int, Some("86400000"), AtLeast(1), ClusterWide, Effective),
     key("producer.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, NoEffect),
-    key("queued.max.request.bytes", Long, Some("-1"), Any, ReadOnly, NoEffect),
+    key("queued.max.request.bytes", Long, Some("-1"), Any, ReadOnly, Effective),
     key("queued.max.requests", Int, Some("500"), AtLeast(1), ReadOnly, NoEffect),
     key("quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, NotYet),
     key("quota.window.size.seconds", Int, Some("1"), AtLeast(1), ReadOnly, NotYet),

@@ -84,6 +84,8 @@ pub struct Config {
     /// -1 leaves the kernel's size.
     pub socket_receive_buffer_bytes: i32,
     pub socket_listen_backlog_size: i32,
+    /// -1 leaves the limit to the server.
+    pub queued_max_request_bytes: i64,
     /// Negative: never.
     pub connections_max_idle_ms: i64,
     pub fetch_max_bytes: u32,
@@ -150,6 +152,7 @@ impl Config {
             socket_send_buffer_bytes: s.int("socket.send.buffer.bytes"),
             socket_receive_buffer_bytes: s.int("socket.receive.buffer.bytes"),
             socket_listen_backlog_size: s.int("socket.listen.backlog.size"),
+            queued_max_request_bytes: s.long("queued.max.request.bytes"),
             connections_max_idle_ms: s.long("connections.max.idle.ms"),
             fetch_max_bytes: s.size("fetch.max.bytes"),
             max_incremental_fetch_session_cache_slots: s.size("max.incremental.fetch.session.cache.slots"),

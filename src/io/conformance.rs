@@ -119,6 +119,33 @@ fn every_byte_is_told_of() {
 }
 
 #[test]
+fn a_connection_goes_on_at_another_driver() {
+    on_each(|driver| {
+        let backend = if driver.name() == "io_uring" { Backend::Uring } else { Backend::Readiness };
+        let mut other = machine::open(backend).unwrap();
+        let (mut client, key) = connect(driver);
+        client.write_all(b"early").unwrap();
+        let moved = other.adopt(driver.release(key).unwrap()).unwrap();
+        assert_eq!(driver.receive(key, &mut [0; 8]).unwrap_err().kind(), ErrorKind::NotConnected);
+        wait_readable(&mut *other, moved);
+        let mut buffer = [0; 8];
+        assert_eq!(other.receive(moved, &mut buffer).unwrap(), 5);
+        client.write_all(b"late").unwrap();
+        wait_readable(&mut *other, moved);
+        assert_eq!(other.receive(moved, &mut buffer).unwrap(), 4);
+        assert_eq!(other.send(moved, &[IoSlice::new(b"answer")], false).unwrap(), 6);
+        client.read_exact(&mut buffer[..6]).unwrap();
+        // The first driver hears of it no more; one that nobody takes is closed.
+        let mut events = Vec::new();
+        driver.wait(Some(driver.now()), &mut events).unwrap();
+        assert!(!events.iter().any(|event| matches!(event, Event::Readable(k) if *k == key)), "{events:?}");
+        drop(other.release(moved));
+        other.wait(Some(other.now()), &mut Vec::new()).unwrap();
+        assert_eq!(client.read(&mut buffer).unwrap(), 0);
+    });
+}
+
+#[test]
 fn closing_reaches_the_client_and_later_events_do_not_name_the_dead() {
     on_each(|driver| {
         let (mut client, key) = connect(driver);

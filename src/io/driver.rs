@@ -8,10 +8,11 @@
 //! A driver belongs to one thread. Only its [`Waker`] may be used by others.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use crate::io::disk::File;
+use crate::io::simulated::Unwatched;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::Key;
 
@@ -72,6 +73,24 @@ pub trait Waker: Send + Sync {
     fn wake(&self);
 }
 
+/// An open connection on its way from one driver to another of its kind; dropping it closes it.
+pub struct Released(pub(super) Socket);
+
+pub(super) enum Socket {
+    Kernel(TcpStream),
+    Simulated(Unwatched),
+}
+
+impl Released {
+    /// The socket, for a driver of the kernel's.
+    pub(super) fn stream(self) -> Option<TcpStream> {
+        match self.0 {
+            Socket::Kernel(stream) => Some(stream),
+            Socket::Simulated(_) => None,
+        }
+    }
+}
+
 /// The machine as one shard sees it.
 pub trait Driver {
     /// A word for the log: which machine this is.
@@ -110,6 +129,13 @@ pub trait Driver {
 
     /// Ends a connection; no event names it afterwards.
     fn close(&mut self, connection: ConnectionKey);
+
+    /// Lets go of a connection that stays open, for another driver of this machine; no event names it afterwards.
+    fn release(&mut self, connection: ConnectionKey) -> Option<Released>;
+
+    /// Takes a connection that another driver has let go. There may be something to receive already. `None`: there is no
+    /// place for it, and it is closed.
+    fn adopt(&mut self, released: Released) -> Option<ConnectionKey>;
 
     fn submit(&mut self, token: u64, operation: Operation);
 

@@ -2,7 +2,7 @@
 //! threads for what may block.
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::io::clock;
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Streams};
 use crate::model::{Instant, TimestampMs};
@@ -81,8 +81,12 @@ impl Readiness {
         }
     }
 
-    fn register(&mut self, stream: std::net::TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
+    fn register(&mut self, stream: TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
         let peer = sockets::adopt(&stream)?;
+        Ok((self.watch(stream)?, peer))
+    }
+
+    fn watch(&mut self, stream: TcpStream) -> io::Result<ConnectionKey> {
         let descriptor = stream.as_raw_fd();
         // What is said of one that finds no place is the same as of one that went away.
         let key = self.streams.insert(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
@@ -92,7 +96,7 @@ impl Readiness {
             self.streams.remove(key);
             return Err(error);
         }
-        Ok((key, peer))
+        Ok(key)
     }
 
     fn timeout(&self, until: Option<Instant>) -> Option<Duration> {
@@ -191,6 +195,16 @@ impl Driver for Readiness {
     fn close(&mut self, connection: ConnectionKey) {
         // Closing the last descriptor takes it out of epoll too.
         self.streams.remove(connection);
+    }
+
+    fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
+        let stream = self.streams.remove(connection)?;
+        let deregistered = self.poll.registry().deregister(&mut SourceFd(&stream.as_raw_fd()));
+        deregistered.ok().map(|()| Released(Socket::Kernel(stream)))
+    }
+
+    fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
+        self.watch(released.stream()?).ok()
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

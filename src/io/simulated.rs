@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
 use crate::io::pool;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::random::Random;
@@ -55,6 +55,9 @@ struct Pipe {
     /// The writer found the pipe full and wants to hear of room.
     wants_room: bool,
 }
+
+/// Of a connection on its way from one driver to another.
+const NO_DRIVER: usize = usize::MAX;
 
 struct Link {
     driver: usize,
@@ -185,6 +188,22 @@ impl World {
     }
 }
 
+impl World {
+    /// The broker's side ends a connection.
+    fn close(&self, connection: ConnectionKey) {
+        let mut state = self.state();
+        if let Some(link) = state.links.get_mut(connection.0) {
+            link.closed_by_broker = true;
+            let gone = link.to_broker.closed;
+            link.to_client.closed = true;
+            link.to_broker.closed = true;
+            if gone {
+                state.links.remove(connection.0);
+            }
+        }
+    }
+}
+
 impl State {
     fn delay(&mut self) -> Duration {
         self.up_to(self.weather.max_delay)
@@ -267,7 +286,9 @@ impl Client {
         let read = link.to_client.read(buffer, usize::MAX, now);
         if read.is_ok() && std::mem::take(&mut link.to_client.wants_room) {
             let driver = link.driver;
-            state.drivers[driver].events.push((now, Event::Writable(self.connection)));
+            if let Some(driver) = state.drivers.get_mut(driver) {
+                driver.events.push((now, Event::Writable(self.connection)));
+            }
         }
         read
     }
@@ -282,6 +303,22 @@ impl Drop for Client {
             if link.closed_by_broker {
                 state.links.remove(self.connection.0);
             }
+        }
+    }
+}
+
+/// A connection that no driver watches at the moment.
+pub struct Unwatched {
+    world: World,
+    connection: ConnectionKey,
+}
+
+impl Drop for Unwatched {
+    fn drop(&mut self) {
+        // Unless it was adopted.
+        let is_left = self.world.state().links.get_mut(self.connection.0).is_some_and(|link| link.driver == NO_DRIVER);
+        if is_left {
+            self.world.close(self.connection);
         }
     }
 }
@@ -412,16 +449,23 @@ impl Driver for Simulated {
     }
 
     fn close(&mut self, connection: ConnectionKey) {
+        self.world.close(connection);
+    }
+
+    fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
         let mut state = self.world.state();
-        if let Some(link) = state.links.get_mut(connection.0) {
-            link.closed_by_broker = true;
-            let gone = link.to_broker.closed;
-            link.to_client.closed = true;
-            link.to_broker.closed = true;
-            if gone {
-                state.links.remove(connection.0);
-            }
+        state.links.get_mut(connection.0)?.driver = NO_DRIVER;
+        Some(Released(Socket::Simulated(Unwatched { world: self.world.clone(), connection })))
+    }
+
+    fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
+        let Socket::Simulated(Unwatched { connection, .. }) = &released.0 else { return None };
+        let connection = *connection;
+        if let Some(link) = self.world.state().links.get_mut(connection.0) {
+            link.driver = self.number;
+            link.to_broker.told = Instant::default();
         }
+        Some(connection)
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use crate::io::clock;
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Operation, Waker};
+use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Streams};
 use crate::model::{Instant, TimestampMs};
@@ -434,6 +434,18 @@ impl Driver for Uring {
             let _ = stream.shutdown(Shutdown::Both);
             self.cancel(Tag::Connection(connection.0));
         }
+    }
+
+    fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
+        let stream = self.streams.remove(connection)?;
+        self.cancel(Tag::Connection(connection.0));
+        Some(Released(Socket::Kernel(stream)))
+    }
+
+    fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
+        let connection = self.streams.insert(released.stream()?)?;
+        self.arm_connection(connection);
+        Some(connection)
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

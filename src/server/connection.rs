@@ -20,6 +20,11 @@ pub(super) struct Connection {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     slots: Slots<Answer>,
+    max_unsent_bytes: usize,
+    /// Of [`RequestMemory`](crate::shard::memory::RequestMemory), as it was counted last.
+    pub(super) counted_bytes: usize,
+    /// A large frame is not received on, because memory is short.
+    pub(super) awaits_memory: bool,
     /// There may be bytes to receive: no `WouldBlock` since the last edge.
     pub(super) readable: bool,
     /// The client will send nothing more.
@@ -47,6 +52,9 @@ impl Connection {
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             slots: Slots::default(),
+            max_unsent_bytes: MAX_UNSENT_BYTES,
+            counted_bytes: 0,
+            awaits_memory: false,
             readable: true,
             has_ended: false,
             is_finished: false,
@@ -60,7 +68,12 @@ impl Connection {
     }
 
     pub(super) fn may_handle(&self, is_produce: bool) -> bool {
-        self.outbound.size_bytes() < MAX_UNSENT_BYTES && self.slots.may_handle(is_produce)
+        self.outbound.size_bytes() < self.max_unsent_bytes && self.slots.may_handle(is_produce)
+    }
+
+    /// While memory is short whoever has something unsent must take it first.
+    pub(super) fn limit_unsent(&mut self, memory_is_short: bool) {
+        self.max_unsent_bytes = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
     }
 
     /// Whether any frame could be handled; if not, there is no use in receiving more.

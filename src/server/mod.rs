@@ -8,6 +8,7 @@ mod connection;
 mod inbound;
 mod outbound;
 mod parking;
+mod rationing;
 mod receiving;
 mod sending;
 mod slots;
@@ -28,10 +29,12 @@ use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::server::connection::Connection;
 use crate::server::parking::Waiting;
+use crate::server::rationing::Rationing;
 use crate::server::writing::DiskJob;
 use crate::shard::context::Shared;
 use crate::shard::dirty::Dirty;
 use crate::shard::lot::Lot;
+use crate::shard::mailbox::Handover;
 use crate::stdx::slab::Slab;
 use crate::storage::recent::Kept;
 
@@ -53,6 +56,7 @@ pub struct Server {
     handlers: handlers::State,
     connections: HashMap<ConnectionKey, Connection>,
     lot: Lot<Waiting>,
+    rationing: Rationing,
     dirty: Dirty,
     kept: Kept,
     jobs: Slab<DiskJob>,
@@ -81,6 +85,7 @@ impl Server {
             driver,
             connections: HashMap::new(),
             lot: Lot::default(),
+            rationing: Rationing::default(),
             dirty: Dirty::new(shard),
             jobs: Slab::default(),
             hot: vec![0; HOT_BUFFER_BYTES],
@@ -101,6 +106,17 @@ impl Server {
     /// Requests that wait.
     pub fn parked(&self) -> usize {
         self.lot.len()
+    }
+
+    /// Connections that it serves.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// What the requests in flight of all shards hold in memory.
+    #[cfg(test)]
+    pub fn request_memory_bytes(&self) -> usize {
+        self.shared.memory.held_bytes()
     }
 
     /// Turns until it is told to stop.
@@ -124,6 +140,7 @@ impl Server {
         self.handle_mail(mail);
         self.handle_expired();
         self.run_coordinator_timers();
+        self.ration();
         self.work();
         self.send_touched();
         self.close_idle();
@@ -136,8 +153,10 @@ impl Server {
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
         let stop = self.stopping.unwrap_or(Instant::NEVER);
+        let ration = self.rationing.next_look(self.now);
         let rebalance = self.shared.coordinators().next_deadline(self.shard, self.shared.shards());
-        let until = self.lot.next_deadline().unwrap_or(Instant::NEVER).min(idle_check).min(stop).min(rebalance);
+        let until =
+            self.lot.next_deadline().unwrap_or(Instant::NEVER).min(idle_check).min(stop).min(rebalance).min(ration);
         (until != Instant::NEVER).then_some(until)
     }
 
@@ -162,10 +181,31 @@ impl Server {
         }
     }
 
+    /// A connection stays here, or goes to the shard that has fewest: the kernel shares them out by chance.
     fn accept(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
         if self.stopping.is_some() {
             return self.driver.close(key);
         }
+        let shard = self.shared.balance.place(self.shard);
+        if shard == self.shard {
+            return self.serve(key, listener, peer);
+        }
+        match self.driver.release(key) {
+            Some(socket) => self.shared.mailbox(shard).hand_over(Handover { socket, listener, peer }),
+            None => self.shared.balance.remove(shard),
+        }
+    }
+
+    /// Another shard has accepted it and counted it to this one.
+    pub(super) fn take_over(&mut self, Handover { socket, listener, peer }: Handover) {
+        let adopted = if self.stopping.is_none() { self.driver.adopt(socket) } else { None };
+        match adopted {
+            Some(key) => self.serve(key, listener, peer),
+            None => self.shared.balance.remove(self.shard),
+        }
+    }
+
+    fn serve(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
         if self.connections.is_empty() {
             let never_closes = self.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.now + self.idle_interval() };
@@ -193,6 +233,8 @@ impl Server {
     fn close(&mut self, key: ConnectionKey, reason: Option<Reason>) {
         if let Some(connection) = self.connections.remove(&key) {
             self.driver.close(key);
+            self.shared.balance.remove(self.shard);
+            self.shared.memory.change(connection.counted_bytes, 0);
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.lot.take(parked));
             if let Some(reason) = reason {

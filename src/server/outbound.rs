@@ -25,6 +25,10 @@ impl Piece {
         }
     }
 
+    fn own_memory_bytes(&self) -> usize {
+        if let Piece::Memory { .. } = self { self.len() } else { 0 }
+    }
+
     fn memory(&self) -> Option<&[u8]> {
         match self {
             Piece::Memory { bytes, at } => Some(&bytes[*at..]),
@@ -45,11 +49,17 @@ pub(super) enum Next<'a> {
 pub(super) struct Outbound {
     pieces: VecDeque<Piece>,
     size_bytes: usize,
+    /// Of these, those that are in memory for this connection alone.
+    memory_bytes: usize,
 }
 
 impl Outbound {
     pub(super) fn size_bytes(&self) -> usize {
         self.size_bytes
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.memory_bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -59,6 +69,7 @@ impl Outbound {
     fn push(&mut self, piece: Piece) {
         if piece.len() > 0 {
             self.size_bytes += piece.len();
+            self.memory_bytes += piece.own_memory_bytes();
             self.pieces.push_back(piece);
         }
     }
@@ -108,11 +119,15 @@ impl Outbound {
             let Some(piece) = self.pieces.front_mut() else { return };
             if piece.len() <= length {
                 length -= piece.len();
+                self.memory_bytes -= piece.own_memory_bytes();
                 self.pieces.pop_front();
                 continue;
             }
             match piece {
-                Piece::Memory { at, .. } => *at += length,
+                Piece::Memory { at, .. } => {
+                    *at += length;
+                    self.memory_bytes -= length;
+                }
                 Piece::File(slice) => slice.advance(length as u64),
             }
             return;
@@ -124,6 +139,7 @@ impl Outbound {
         let length = bytes.len();
         self.sent(length);
         self.size_bytes += length;
+        self.memory_bytes += length;
         self.pieces.push_front(Piece::Memory { bytes, at: 0 });
     }
 }

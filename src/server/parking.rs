@@ -30,6 +30,9 @@ impl Server {
         for reply in mail.replies {
             self.handle_reply(reply);
         }
+        for connection in mail.connections {
+            self.take_over(connection);
+        }
         if mail.stop && self.stopping.is_none() {
             self.stopping = Some(self.now + STOP_PATIENCE);
             self.driver.stop_listening();

@@ -17,6 +17,9 @@ use crate::wire::frame::{self, Split};
 /// What one connection may have handled in one turn before the others get theirs.
 const BYTES_PER_TURN: usize = 4 * HOT_BUFFER_BYTES;
 
+/// Answers beyond this are counted before the next frame is handled, not only at the end of the turn.
+const COUNTED_AT_ONCE_BYTES: usize = 32 * 1024;
+
 impl Server {
     /// Receives from a connection and handles its frames as far as it may go now. `Err(None)` is the quiet end.
     pub(super) fn advance(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
@@ -30,6 +33,7 @@ impl Server {
             Some(_) => self.discard(key, &mut hot),
         };
         self.hot = hot;
+        self.count_memory(key);
         result
     }
 
@@ -51,7 +55,8 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
-            if connection.is_blocked() || connection.inbound.is_held() || !connection.readable {
+            let waits = connection.is_blocked() || connection.inbound.is_held() || connection.awaits_memory;
+            if waits || !connection.readable {
                 return Ok(());
             }
             if budget == 0 {
@@ -84,6 +89,10 @@ impl Server {
         let now = self.now;
         let Some(connection) = self.connections.get_mut(&key) else { return Ok(0) };
         if let Some(lacks) = connection.inbound.large_frame_lacks(hot.len(), limit) {
+            if !self.may_collect(key) {
+                return Ok(0);
+            }
+            let Some(connection) = self.connections.get_mut(&key) else { return Ok(0) };
             let wanted = lacks.min(hot.len());
             let received = self.driver.receive(key, &mut hot[..wanted]);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
@@ -140,7 +149,12 @@ impl Server {
         };
         let origin = Origin { listener: connection.listener, peer: connection.peer };
         match handlers::handle(&mut self.handlers, &mut context, frame, origin) {
-            Outcome::Answer(answer) => connection.answer_now(Some(answer)),
+            Outcome::Answer(answer) => {
+                connection.answer_now(Some(answer));
+                if connection.outbound.memory_bytes() > COUNTED_AT_ONCE_BYTES {
+                    self.count_memory(key);
+                }
+            }
             Outcome::Silent => connection.answer_now(None),
             Outcome::Close(reason) => return Err(Some(reason)),
             Outcome::Wait { parked, deadline, watched } => {

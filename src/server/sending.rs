@@ -57,6 +57,8 @@ impl Server {
             }
         }
         connection.outbound.forget_memory();
+        self.count_memory(key);
+        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
             self.close(key, None);
         } else if was_full && !connection.is_blocked() {

@@ -13,8 +13,10 @@ use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
+use crate::shard::balance::Balance;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
+use crate::shard::memory::RequestMemory;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
 
@@ -49,6 +51,8 @@ pub struct Shared {
     pub directories: Arc<[LogDirectory]>,
     /// In the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
+    pub balance: Balance,
+    pub memory: RequestMemory,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     threads: Threads,
@@ -71,7 +75,9 @@ impl Shared {
         threads: Threads,
     ) -> Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        Shared { config, view, seed, directories, endpoints, shards, mailboxes, threads }
+        let balance = Balance::new(shards);
+        let memory = RequestMemory::new(config.queued_max_request_bytes);
+        Shared { config, view, seed, directories, endpoints, balance, memory, shards, mailboxes, threads }
     }
 
     pub fn shards(&self) -> usize {

@@ -1,13 +1,15 @@
-//! What other threads have to tell a shard: progress of partitions, answers of the metadata thread, the stop.
+//! What other threads have to tell a shard: progress of partitions, answers of the metadata thread, connections that are
+//! its from now on, the stop.
 //!
 //! Telling wakes the shard only if it sleeps, and only once per sleep. The box is bounded: of progress it keeps one
 //! entry per partition up to a limit, beyond which it only keeps that everything must be looked at.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::io::driver::Waker;
+use crate::io::driver::{Released, Waker};
 
 /// Distinct partitions kept before the box falls back to "look at all".
 const MAX_PARTITIONS: usize = 4096;
@@ -19,18 +21,37 @@ pub struct Mail<R> {
     /// So many partitions made progress that all parked requests must be looked at.
     pub progress_anywhere: bool,
     pub replies: Vec<R>,
+    pub connections: Vec<Handover>,
     pub stop: bool,
+}
+
+/// A connection that another shard has accepted and not looked at.
+pub struct Handover {
+    pub socket: Released,
+    /// Index of the listener that it came in by.
+    pub listener: usize,
+    pub peer: SocketAddr,
 }
 
 impl<R> Default for Mail<R> {
     fn default() -> Mail<R> {
-        Mail { progress: BTreeSet::new(), progress_anywhere: false, replies: Vec::new(), stop: false }
+        Mail {
+            progress: BTreeSet::new(),
+            progress_anywhere: false,
+            replies: Vec::new(),
+            connections: Vec::new(),
+            stop: false,
+        }
     }
 }
 
 impl<R> Mail<R> {
     fn is_empty(&self) -> bool {
-        self.progress.is_empty() && !self.progress_anywhere && self.replies.is_empty() && !self.stop
+        self.progress.is_empty()
+            && !self.progress_anywhere
+            && self.replies.is_empty()
+            && self.connections.is_empty()
+            && !self.stop
     }
 }
 
@@ -74,6 +95,11 @@ impl<R> Mailbox<R> {
 
     pub fn reply(&self, reply: R) {
         self.lock().replies.push(reply);
+        self.wake_if_asleep();
+    }
+
+    pub fn hand_over(&self, connection: Handover) {
+        self.lock().connections.push(connection);
         self.wake_if_asleep();
     }
 

@@ -2,8 +2,10 @@
 //!
 //! This is the only level that waits. What waits is a value in the [`lot::Lot`]; no thread, no task.
 
+pub mod balance;
 pub mod context;
 mod coordination;
 pub mod dirty;
 pub mod lot;
 pub mod mailbox;
+pub mod memory;

@@ -51,20 +51,27 @@ impl Client {
         self.unsent.extend_from_slice(bytes);
     }
 
-    /// Moves what can be moved; `false` when the connection has ended.
-    pub(super) fn pump(&mut self) -> bool {
-        let mut is_open = true;
+    /// Takes the end of what is queued out again, to be sent later.
+    #[cfg(test)]
+    pub(super) fn hold_back(&mut self, length: usize) -> Vec<u8> {
+        self.unsent.split_off(self.unsent.len() - length)
+    }
+
+    /// Sends what can be sent; `false` when the connection has ended.
+    pub(super) fn push(&mut self) -> bool {
         while !self.unsent.is_empty() {
             match self.connection.send(&self.unsent) {
                 Ok(length) => drop(self.unsent.drain(..length)),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // What the broker has sent before it closed can still be read.
-                Err(_) => {
-                    is_open = false;
-                    break;
-                }
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
             }
         }
+        true
+    }
+
+    /// Moves what can be moved; `false` when the connection has ended.
+    pub(super) fn pump(&mut self) -> bool {
+        // What the broker has sent before it closed can still be read.
+        let mut is_open = self.push();
         let mut buffer = [0; 4096];
         loop {
             match self.connection.receive(&mut buffer) {
@@ -105,6 +112,11 @@ impl Client {
         body: &impl Message<'m>,
     ) -> Vec<u8> {
         self.send(key, version, body);
+        self.wait(cluster, key, version)
+    }
+
+    /// Steps the cluster until the next answer is there.
+    pub(super) fn wait(&mut self, cluster: &SharedCluster, key: ApiKey, version: i16) -> Vec<u8> {
         let until = cluster.borrow().steps + PATIENCE_STEPS;
         loop {
             assert!(self.pump(), "the broker closed the connection");

@@ -327,6 +327,16 @@ impl Cluster {
         view.partition_by_name(topic, index).expect("it is here").log.recovery_point()
     }
 
+    /// What requests hold on all shards.
+    pub(super) fn request_memory_bytes(&self) -> usize {
+        self.running.as_ref().map_or(0, |running| running.servers[0].request_memory_bytes())
+    }
+
+    /// Connections of each shard.
+    pub(super) fn connections(&self) -> Vec<usize> {
+        self.running.iter().flat_map(|running| &running.servers).map(Server::connections).collect()
+    }
+
     /// Requests that wait on all shards.
     pub(super) fn parked(&self) -> usize {
         self.running.iter().flat_map(|running| &running.servers).map(Server::parked).sum()
