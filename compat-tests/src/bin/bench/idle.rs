@@ -5,8 +5,10 @@ use crate::meter::{Meter, anonymous_bytes};
 use crate::peer::{Kind, Peer};
 use crate::report::Report;
 use crate::run::Run;
-use compat_tests::Result;
-use compat_tests::raw::Raw;
+use compat_tests::raw::{Raw, topic_name};
+use compat_tests::{Result, ensure};
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,9 @@ const PARTITIONS_OF_A_TOPIC: i32 = 1_000;
 /// Before the processor is looked at, and for how long it is.
 const SETTLE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(3);
+
+/// The last version that names topics.
+const FETCH_VERSION: i16 = 12;
 
 pub const GROUP: &str = "idle";
 
@@ -57,16 +62,40 @@ fn connect(peer: &Peer) -> Result<TcpStream> {
 /// A broker that is away in between comes back with all its partitions.
 fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
     let mut peer = Peer::start(kind, &run.broker, &[])?;
-    for _ in 0..PARTITIONS / PARTITIONS_OF_A_TOPIC {
-        run.topic(&peer, PARTITIONS_OF_A_TOPIC, &[])?;
-    }
+    let topics = (0..PARTITIONS / PARTITIONS_OF_A_TOPIC).map(|_| run.topic(&peer, PARTITIONS_OF_A_TOPIC, &[]));
+    let topics = topics.collect::<Result<Vec<_>>>()?;
     let took = peer.restart()?;
     report.note(kind, GROUP, "start with 10,000 partitions", Measure::Milliseconds, took.as_secs_f64() * 1e3);
     std::thread::sleep(SETTLE);
     let memory = anonymous_bytes(peer.pid())? as f64 / 1e6;
     report.note(kind, GROUP, "memory with 10,000 partitions", Measure::Megabytes, memory);
     report.note(kind, GROUP, "processor with 10,000 partitions", Measure::PerMille, busy(&peer)?);
+    let what = "processor with a consumer that waits for 10,000 partitions";
+    report.note(kind, GROUP, what, Measure::PerMille, waiting(&peer, &topics)?);
     peer.finish()
+}
+
+/// One consumer with a fetch session waits for records that do not come, as Kafka's own does: half a second each time.
+fn waiting(peer: &Peer, topics: &[String]) -> Result<f64> {
+    let mut raw = Raw::connect(peer.port())?;
+    let partition = |number| {
+        let partition = FetchPartition::default().with_partition(number).with_current_leader_epoch(-1);
+        partition.with_partition_max_bytes(1 << 20)
+    };
+    let partitions: Vec<_> = (0..PARTITIONS_OF_A_TOPIC).map(partition).collect();
+    let topic = |name: &String| FetchTopic::default().with_topic(topic_name(name)).with_partitions(partitions.clone());
+    let request = FetchRequest::default().with_max_wait_ms(500).with_min_bytes(1).with_max_bytes(50 << 20);
+    let first = request.clone().with_session_epoch(0).with_topics(topics.iter().map(topic).collect());
+    let session = raw.call(&first, FETCH_VERSION)?.session_id;
+    ensure!(session != 0, "no session was given");
+    let meter = Meter::start(peer.pid())?;
+    let (began, mut epoch) = (Instant::now(), 0);
+    while began.elapsed() < LOOK {
+        epoch += 1;
+        let answer = raw.call(&request.clone().with_session_id(session).with_session_epoch(epoch), FETCH_VERSION)?;
+        ensure!(answer.error_code == 0, "the fetch was refused with {}", answer.error_code);
+    }
+    Ok(meter.stop()?.processor_s / began.elapsed().as_secs_f64() * 1e3)
 }
 
 /// Thousandths of one processor.
