@@ -10,11 +10,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fetch_session::{Answering, Asked, Name, Told, Wanted};
+use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
 use super::{Answer, Head, Looked, Outcome, Parked, Request, State, numbers};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
+use crate::stdx::slab::Key;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{self as message, AbortedTransaction, EpochEndOffset, PartitionData};
 use crate::wire::fetch::{Hole, Opening, ResponseWriter};
@@ -63,6 +64,11 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         session_id: body.session_id,
         session_epoch: body.session_epoch,
         uses_topic_ids: request.head.version >= TOPIC_ID_SINCE,
+        isolation: if body.isolation_level == 1 {
+            IsolationLevel::ReadCommitted
+        } else {
+            IsolationLevel::ReadUncommitted
+        },
     };
     let begun = state.sessions.begin(context.now, asked, wanted(&body), &forgotten(&body));
     let (answering, partitions) = match begun {
@@ -73,11 +79,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(limit);
     let waiting = Waiting {
         head: request.head,
-        isolation: if body.isolation_level == 1 {
-            IsolationLevel::ReadCommitted
-        } else {
-            IsolationLevel::ReadUncommitted
-        },
+        isolation: asked.isolation,
         // Waiting for more than may be answered would be waiting for nothing.
         min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
@@ -130,8 +132,16 @@ fn whole_error(head: Head, error: ErrorCode) -> Outcome {
 }
 
 impl Waiting {
+    /// It waits under this key.
+    pub(super) fn start(&self, state: &mut State, key: Key) {
+        state.sessions.park(self.answering, key);
+    }
+
     /// Looks again; with the shard's bit set first, so that no progress is missed.
     pub(super) fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Looked {
+        if let Some(covered) = state.sessions.covered(self.answering) {
+            self.partitions = covered;
+        }
         let gathered = self.gather(context, true);
         if !expired && !self.is_enough(&gathered) {
             return Looked::Wait;
@@ -146,10 +156,14 @@ impl Waiting {
     }
 
     fn is_enough(&self, gathered: &Gathered) -> bool {
-        gathered.is_urgent || self.partitions.is_empty() || gathered.size_bytes >= self.min_bytes
+        // A session whose partitions are all quiet waits for them; a request without partitions has nothing to wait for.
+        let has_none = self.partitions.is_empty() && matches!(self.answering, Answering::Full { .. });
+        gathered.is_urgent || has_none || gathered.size_bytes >= self.min_bytes
     }
 
     fn gather(&self, context: &Context<'_>, watch: bool) -> Gathered {
+        // What a session finds at rest it does not look at again before it is told of progress.
+        let watch = watch || self.answering.session_id() != NO_SESSION;
         let mut gathered =
             Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
         for (name, wanted) in &self.partitions {
@@ -215,7 +229,7 @@ impl Waiting {
     /// Encodes what was gathered and is worth telling.
     fn answer(&self, state: &mut State, gathered: Gathered) -> Result<Answer, String> {
         let all = self.partitions.iter().zip(gathered.found);
-        let told: Vec<_> = all.filter(|((name, _), found)| self.is_news(state, name, found)).collect();
+        let told: Vec<_> = all.filter(|((name, _), found)| self.tell(state, name, found)).collect();
         let topics: Vec<_> =
             told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
         let mut answer = Answer::default();
@@ -241,13 +255,15 @@ impl Waiting {
         Ok(answer)
     }
 
-    fn is_news(&self, state: &mut State, name: &Name, found: &Found) -> bool {
+    fn tell(&self, state: &mut State, name: &Name, found: &Found) -> bool {
         let told = Told {
             high_watermark: found.high_watermark(),
             log_start_offset: found.log_start_offset(),
             is_error: found.error.is_error() || found.diverging.is_some(),
         };
-        state.sessions.is_news(self.answering, name, told, found.records_bytes())
+        let has_rest = !told.is_error && found.slice.is_none();
+        let at_rest = found.partition.as_ref().filter(|_| has_rest).map(|partition| partition.number);
+        state.sessions.tell(self.answering, name, Seen { told, records_bytes: found.records_bytes(), at_rest })
     }
 
     fn data(&self, name: &Name, found: &Found) -> PartitionData<'static> {

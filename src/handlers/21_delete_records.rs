@@ -75,6 +75,8 @@ fn delete(context: &Context<'_>, topic: &str, asked: &DeleteRecordsPartition) ->
         log::error!("cannot delete records of {}-{}: {failure}", partition.topic, partition.index);
         ErrorCode::KafkaStorageError
     })?;
+    // The start of the log is a part of what a fetch tells.
+    context.shared.tell_progress(partition, None);
     Ok(low_watermark(partition))
 }
 

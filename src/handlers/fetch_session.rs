@@ -4,15 +4,21 @@
 //! A pure machine: it decides which partitions a fetch covers and which of the results are worth telling. Sessions
 //! belong to the shard of the connection that made them; a client that comes back on another shard is told that its
 //! session is unknown and starts over, as Kafka's clients do after any broker's restart. Follows `FetchSession.scala`.
+//!
+//! A partition of which all was told and nothing is left to read is quiet: fetches pass it over until it is roused by its
+//! progress, by the client asking something else of it, or by a change of the metadata. Whoever finds it at rest has
+//! asked for its progress before (`Partition::waiting`), so none is missed. A consumer of very many partitions costs what
+//! happens in them, where Kafka looks at each of them at each fetch.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use crate::model::{ErrorCode, Instant, TopicId};
+use crate::model::{ErrorCode, Instant, IsolationLevel, TopicId};
 use crate::stdx::random::Random;
+use crate::stdx::slab::Key;
 
 /// A session that has not been used for so long may make room for a new one (Kafka's
 /// `min.incremental.fetch.session.eviction.ms`).
@@ -66,12 +72,25 @@ pub struct Told {
 struct Cached {
     wanted: Wanted,
     told: Option<Told>,
+    /// Its number in this process, once it was found at rest: then the session is told of its progress.
+    number: Option<u64>,
+}
+
+impl Cached {
+    fn new(wanted: Wanted) -> Cached {
+        Cached { wanted, told: None, number: None }
+    }
 }
 
 struct Session {
     epoch: i32,
     uses_topic_ids: bool,
+    isolation: IsolationLevel,
     partitions: IndexMap<Name, Cached>,
+    /// The places of those that are not quiet.
+    restless: BTreeSet<usize>,
+    /// Its fetch that waits, or has waited last.
+    parked: Option<Key>,
     /// Where the next answer begins, so that each partition comes first in its turn.
     start: usize,
     used: Instant,
@@ -83,6 +102,7 @@ pub struct Asked {
     pub session_id: i32,
     pub session_epoch: i32,
     pub uses_topic_ids: bool,
+    pub isolation: IsolationLevel,
 }
 
 /// How a fetch is to be answered.
@@ -90,7 +110,7 @@ pub struct Asked {
 pub enum Answering {
     /// All partitions of the request; the session may be new or none.
     Full { session_id: i32 },
-    /// Only what changed since the last answer of the session.
+    /// Of the session's partitions only what changed since the last answer of the session.
     Incremental { session_id: i32 },
 }
 
@@ -102,9 +122,22 @@ impl Answering {
     }
 }
 
+/// What was found of one partition.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    pub told: Told,
+    pub records_bytes: usize,
+    /// Its number, if there is nothing left to read, and its progress was asked for before that was seen.
+    pub at_rest: Option<u64>,
+}
+
+/// Partitions, the sessions that are told of their progress, and their place in these.
+type Watchers = BTreeMap<(u64, i32), usize>;
+
 /// The sessions of one shard.
 pub struct Cache {
     sessions: HashMap<i32, Session>,
+    watchers: Watchers,
     by_use: BTreeSet<(Instant, i32)>,
     slots: usize,
     /// Ids are drawn, not counted: nobody should guess another's, and after a restart the old ones mean nothing.
@@ -118,7 +151,8 @@ impl Cache {
     pub fn new(slots: usize, shard: usize, shards: usize, seed: u64) -> Cache {
         let random = Random::new(seed.wrapping_add(shard as u64));
         let (shard, shards) = (shard as u32, shards as u32);
-        Cache { sessions: HashMap::new(), by_use: BTreeSet::new(), slots, random, shard, shards }
+        let (watchers, by_use) = (Watchers::new(), BTreeSet::new());
+        Cache { sessions: HashMap::new(), watchers, by_use, slots, random, shard, shards }
     }
 
     fn draw_id(&mut self) -> i32 {
@@ -143,8 +177,7 @@ impl Cache {
             FINAL_EPOCH | INITIAL_EPOCH => {
                 self.remove(asked.session_id);
                 let wants_session = asked.session_epoch == INITIAL_EPOCH && !partitions.is_empty();
-                let session_id =
-                    if wants_session { self.create(now, asked.uses_topic_ids, &partitions) } else { NO_SESSION };
+                let session_id = if wants_session { self.create(now, asked, &partitions) } else { NO_SESSION };
                 Ok((Answering::Full { session_id }, partitions))
             }
             _ => self.go_on(now, asked, partitions, forgotten),
@@ -166,7 +199,14 @@ impl Cache {
         if session.uses_topic_ids != asked.uses_topic_ids {
             return Err(ErrorCode::FetchSessionTopicIdError);
         }
-        session.update(partitions, forgotten);
+        session.update(partitions);
+        if !forgotten.is_empty() {
+            session.forget(session_id, forgotten, &mut self.watchers);
+        }
+        if session.isolation != asked.isolation {
+            session.isolation = asked.isolation;
+            session.rouse_all();
+        }
         if session.partitions.is_empty() {
             self.remove(session_id);
             return Ok((Answering::Full { session_id: NO_SESSION }, Vec::new()));
@@ -180,14 +220,24 @@ impl Cache {
         Ok((Answering::Incremental { session_id }, covered))
     }
 
-    fn create(&mut self, now: Instant, uses_topic_ids: bool, partitions: &[(Name, Wanted)]) -> i32 {
+    fn create(&mut self, now: Instant, asked: Asked, partitions: &[(Name, Wanted)]) -> i32 {
         if self.sessions.len() >= self.slots && !self.evict(now) {
             return NO_SESSION;
         }
         let session_id = self.draw_id();
-        let cached = |(name, wanted): &(Name, Wanted)| (name.clone(), Cached { wanted: wanted.clone(), told: None });
-        let partitions = partitions.iter().map(cached).collect();
-        self.sessions.insert(session_id, Session { epoch: 1, uses_topic_ids, partitions, start: 0, used: now });
+        let cached = |(name, wanted): &(Name, Wanted)| (name.clone(), Cached::new(wanted.clone()));
+        let partitions: IndexMap<_, _> = partitions.iter().map(cached).collect();
+        let session = Session {
+            epoch: 1,
+            uses_topic_ids: asked.uses_topic_ids,
+            isolation: asked.isolation,
+            restless: (0..partitions.len()).collect(),
+            partitions,
+            parked: None,
+            start: 0,
+            used: now,
+        };
+        self.sessions.insert(session_id, session);
         self.by_use.insert((now, session_id));
         session_id
     }
@@ -204,44 +254,105 @@ impl Cache {
     }
 
     fn remove(&mut self, session_id: i32) {
-        if let Some(session) = self.sessions.remove(&session_id) {
+        if let Some(mut session) = self.sessions.remove(&session_id) {
+            session.unwatch(session_id, &mut self.watchers);
             self.by_use.remove(&(session.used, session_id));
         }
     }
 
-    /// Whether a result belongs into the answer; remembers it as told if so. Everything belongs into a full answer.
-    pub fn is_news(&mut self, answering: Answering, name: &Name, told: Told, records_bytes: usize) -> bool {
-        let Some(session) = self.sessions.get_mut(&answering.session_id()) else { return true };
+    /// Whether a result belongs into the answer, which tells it if so. Everything belongs into a full answer.
+    pub fn tell(&mut self, answering: Answering, name: &Name, seen: Seen) -> bool {
+        let session_id = answering.session_id();
+        let Some(session) = self.sessions.get_mut(&session_id) else { return true };
         let Some((at, _, cached)) = session.partitions.get_full_mut(name) else { return true };
-        let is_news = records_bytes > 0 || told.is_error || cached.told != Some(told);
-        cached.told = Some(told);
-        if records_bytes > 0 {
+        let is_news = seen.records_bytes > 0 || seen.told.is_error || cached.told != Some(seen.told);
+        cached.told = Some(seen.told);
+        if seen.records_bytes > 0 {
             session.start = at + 1;
         }
+        if let Some(number) = seen.at_rest {
+            session.restless.remove(&at);
+            // It has another number where a topic was made anew under its name.
+            if let Some(other) = cached.number.replace(number).filter(|known| *known != number) {
+                self.watchers.remove(&(other, session_id));
+            }
+            self.watchers.insert((number, session_id), at);
+        }
         is_news || matches!(answering, Answering::Full { .. })
+    }
+
+    /// Notes under which key a session's fetch waits.
+    pub fn park(&mut self, answering: Answering, key: Key) {
+        if let Some(session) = self.sessions.get_mut(&answering.session_id()) {
+            session.parked = Some(key);
+        }
+    }
+
+    /// What an incremental fetch covers as things stand; `None` if its session has gone meanwhile.
+    pub fn covered(&self, answering: Answering) -> Option<Vec<(Name, Wanted)>> {
+        match answering {
+            Answering::Incremental { session_id } => self.sessions.get(&session_id).map(Session::covered),
+            Answering::Full { .. } => None,
+        }
+    }
+
+    /// A partition has made progress: it is quiet no more. The answer is whose fetches, if they wait, should be looked at.
+    pub fn rouse(&mut self, number: u64) -> Vec<Key> {
+        let mut waiting = Vec::new();
+        for (&(_, session_id), at) in self.watchers.range((number, i32::MIN)..=(number, i32::MAX)) {
+            if let Some(session) = self.sessions.get_mut(&session_id) {
+                session.restless.insert(*at);
+                waiting.extend(session.parked);
+            }
+        }
+        waiting
+    }
+
+    /// Anything may have changed.
+    pub fn rouse_all(&mut self) {
+        self.sessions.values_mut().for_each(Session::rouse_all);
     }
 }
 
 impl Session {
-    fn update(&mut self, partitions: Vec<(Name, Wanted)>, forgotten: &[Name]) {
+    fn update(&mut self, partitions: Vec<(Name, Wanted)>) {
         for (name, wanted) in partitions {
-            match self.partitions.get_mut(&name) {
-                Some(cached) => cached.wanted = wanted,
-                None => {
-                    self.partitions.insert(name, Cached { wanted, told: None });
+            let at = match self.partitions.get_full_mut(&name) {
+                Some((at, _, cached)) => {
+                    cached.wanted = wanted;
+                    at
                 }
-            }
-        }
-        for name in forgotten {
-            self.partitions.swap_remove(name);
+                None => self.partitions.insert_full(name, Cached::new(wanted)).0,
+            };
+            self.restless.insert(at);
         }
     }
 
-    /// All partitions, beginning behind the one that had records last.
+    /// Moves others to other places, so that all begin anew.
+    fn forget(&mut self, session_id: i32, forgotten: &[Name], watchers: &mut Watchers) {
+        self.unwatch(session_id, watchers);
+        for name in forgotten {
+            self.partitions.swap_remove(name);
+        }
+        self.rouse_all();
+    }
+
+    fn unwatch(&mut self, session_id: i32, watchers: &mut Watchers) {
+        for number in self.partitions.values_mut().filter_map(|cached| cached.number.take()) {
+            watchers.remove(&(number, session_id));
+        }
+    }
+
+    fn rouse_all(&mut self) {
+        self.restless = (0..self.partitions.len()).collect();
+    }
+
+    /// The partitions that are not quiet, beginning behind the one that had records last.
     fn covered(&self) -> Vec<(Name, Wanted)> {
-        let count = self.partitions.len();
-        let rotated = (0..count).map(|at| (self.start + at) % count);
-        let one = |at| self.partitions.get_index(at).map(|(name, cached)| (name.clone(), cached.wanted.clone()));
+        let start = self.start % self.partitions.len().max(1);
+        let rotated = self.restless.range(start..).chain(self.restless.range(..start));
+        let one =
+            |at: &usize| self.partitions.get_index(*at).map(|(name, cached)| (name.clone(), cached.wanted.clone()));
         rotated.filter_map(one).collect()
     }
 }
@@ -264,10 +375,23 @@ mod tests {
     }
 
     fn asked(session_id: i32, session_epoch: i32) -> Asked {
-        Asked { session_id, session_epoch, uses_topic_ids: false }
+        Asked { session_id, session_epoch, uses_topic_ids: false, isolation: IsolationLevel::ReadUncommitted }
     }
 
     const SAME: Told = Told { high_watermark: 5, log_start_offset: 0, is_error: false };
+
+    fn seen(told: Told, records_bytes: usize) -> Seen {
+        Seen { told, records_bytes, at_rest: None }
+    }
+
+    /// All was read; the partition's number is ten more than its index.
+    fn at_rest(name: &Name) -> Seen {
+        Seen { at_rest: Some(10 + name.partition as u64), ..seen(SAME, 0) }
+    }
+
+    fn indexes(covered: &[(Name, Wanted)]) -> Vec<i32> {
+        covered.iter().map(|(name, _)| name.partition).collect()
+    }
 
     #[test]
     fn a_session_covers_what_was_asked_before_and_tells_only_news() {
@@ -278,17 +402,17 @@ mod tests {
         assert_eq!(covered.len(), 2);
         let id = full.session_id();
         for (name, _) in &covered {
-            assert!(cache.is_news(full, name, SAME, 0));
+            assert!(cache.tell(full, name, seen(SAME, 0)));
         }
         let (next, covered) = cache.begin(now, asked(id, 1), vec![partition(1, 7)], &[]).unwrap();
         assert_eq!(next, Answering::Incremental { session_id: id });
         assert_eq!(covered, [partition(0, 1), partition(1, 7)]);
         let first = &covered[0].0;
-        assert!(!cache.is_news(next, first, SAME, 0));
-        assert!(cache.is_news(next, first, SAME, 10));
-        assert!(cache.is_news(next, first, Told { high_watermark: 6, ..SAME }, 0));
-        assert!(cache.is_news(next, first, Told { is_error: true, ..SAME }, 0));
-        assert!(cache.is_news(next, first, Told { is_error: true, ..SAME }, 0));
+        assert!(!cache.tell(next, first, seen(SAME, 0)));
+        assert!(cache.tell(next, first, seen(SAME, 10)));
+        assert!(cache.tell(next, first, seen(Told { high_watermark: 6, ..SAME }, 0)));
+        assert!(cache.tell(next, first, seen(Told { is_error: true, ..SAME }, 0)));
+        assert!(cache.tell(next, first, seen(Told { is_error: true, ..SAME }, 0)));
         let forgotten = [partition(0, 0).0];
         let (_, covered) = cache.begin(now, asked(id, 2), vec![], &forgotten).unwrap();
         assert_eq!(covered, [partition(1, 7)]);
@@ -299,10 +423,51 @@ mod tests {
         let mut cache = Cache::new(2, 0, 1, 7);
         let all = vec![partition(0, 0), partition(1, 0), partition(2, 0)];
         let (full, _) = cache.begin(Instant(0), asked(0, 0), all, &[]).unwrap();
-        cache.is_news(full, &partition(1, 0).0, SAME, 10);
+        cache.tell(full, &partition(1, 0).0, seen(SAME, 10));
         let (_, covered) = cache.begin(Instant(0), asked(full.session_id(), 1), vec![], &[]).unwrap();
-        let order: Vec<_> = covered.iter().map(|(name, _)| name.partition).collect();
-        assert_eq!(order, [2, 0, 1]);
+        assert_eq!(indexes(&covered), [2, 0, 1]);
+    }
+
+    #[test]
+    fn quiet_partitions_are_passed_over_until_they_are_roused() {
+        let mut cache = Cache::new(2, 0, 1, 7);
+        let now = Instant(0);
+        let all: Vec<_> = (0..4).map(|index| partition(index, 5)).collect();
+        let (full, covered) = cache.begin(now, asked(0, 0), all.clone(), &[]).unwrap();
+        covered.iter().filter(|(name, _)| name.partition != 2).for_each(|(name, _)| {
+            cache.tell(full, name, at_rest(name));
+        });
+        let id = full.session_id();
+        let (next, covered) = cache.begin(now, asked(id, 1), vec![], &[]).unwrap();
+        assert_eq!(indexes(&covered), [2]);
+        let key = Key { index: 3, generation: 1 };
+        cache.park(next, key);
+        // By its progress, each time; by the client; by another isolation level; by a change of anything.
+        assert_eq!((cache.rouse(11), cache.rouse(11), cache.rouse(99)), (vec![key], vec![key], vec![]));
+        assert_eq!(indexes(&cache.covered(next).unwrap()), [1, 2]);
+        let (_, covered) = cache.begin(now, asked(id, 2), vec![partition(3, 7)], &[]).unwrap();
+        assert_eq!((indexes(&covered), &covered[2].1), (vec![1, 2, 3], &partition(3, 7).1));
+        let committed = Asked { isolation: IsolationLevel::ReadCommitted, ..asked(id, 3) };
+        assert_eq!(indexes(&cache.begin(now, committed, vec![], &[]).unwrap().1), [0, 1, 2, 3]);
+        let settle = |cache: &mut Cache, covered: &[(Name, Wanted)]| {
+            for (name, _) in covered {
+                cache.tell(next, name, at_rest(name));
+            }
+        };
+        settle(&mut cache, &all);
+        assert!(cache.covered(next).unwrap().is_empty());
+        cache.rouse_all();
+        assert_eq!(cache.covered(next).unwrap().len(), 4);
+        // Whoever forgets one moves others; nothing of an ended session stays.
+        settle(&mut cache, &all);
+        let committed = Asked { session_epoch: 4, ..committed };
+        let (_, covered) = cache.begin(now, committed, vec![], &[partition(1, 0).0]).unwrap();
+        assert_eq!(indexes(&covered), [0, 3, 2]);
+        settle(&mut cache, &covered);
+        assert_eq!(cache.rouse(13), [key]);
+        assert_eq!(indexes(&cache.covered(next).unwrap()), [3]);
+        cache.begin(now, asked(id, FINAL_EPOCH), vec![], &[]).unwrap();
+        assert!(cache.watchers.is_empty() && cache.covered(next).is_none());
     }
 
     #[test]

@@ -158,10 +158,14 @@ impl Parked {
     }
 
     /// Once, when it is known under which key the request waits; `true` if it should be looked at now.
-    pub fn start(&mut self, context: &mut Context<'_>, key: Key) -> bool {
+    pub fn start(&mut self, state: &mut State, context: &mut Context<'_>, key: Key) -> bool {
         match self {
             // What it waits for may have come between the first look and the parking.
-            Parked::Fetch(_) | Parked::Barrier(_) => true,
+            Parked::Fetch(waiting) => {
+                waiting.start(state, key);
+                true
+            }
+            Parked::Barrier(_) => true,
             // Nothing is written before the end of the turn, which looks at it.
             Parked::Produce(_) => false,
             Parked::Metadata(waiting) => {
@@ -210,6 +214,16 @@ impl State {
             sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
             producer_ids: init_producer_id::Block::default(),
         }
+    }
+
+    /// A partition has made progress; the answer is who may wait for it besides those that watch it.
+    pub fn rouse(&mut self, partition: u64) -> Vec<Key> {
+        self.sessions.rouse(partition)
+    }
+
+    /// Any partition may have changed.
+    pub fn rouse_all(&mut self) {
+        self.sessions.rouse_all();
     }
 }
 

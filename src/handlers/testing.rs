@@ -124,7 +124,7 @@ impl Broker {
         let (shared, view) = (self.shared.clone(), self.view());
         let key = Key { index: 0, generation: 0 };
         let mut context_now = context(&shared, &view, &mut self.dirty);
-        parked.start(&mut context_now, key);
+        parked.start(&mut self.state, &mut context_now, key);
         context_now.run_coordinator_timers();
         for partition in self.dirty.take() {
             assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");

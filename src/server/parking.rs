@@ -19,6 +19,7 @@ pub(super) struct Waiting {
 impl Server {
     pub(super) fn handle_mail(&mut self, mail: Mail<Reply>) {
         if mail.progress_anywhere {
+            self.handlers.rouse_all();
             for key in self.lot.all() {
                 self.look(key, false);
             }
@@ -71,7 +72,11 @@ impl Server {
     }
 
     pub(super) fn look_at_watchers(&mut self, partition: u64) {
-        for key in self.lot.watching(partition) {
+        let mut waiting = self.lot.watching(partition);
+        waiting.extend(self.handlers.rouse(partition));
+        waiting.sort_unstable();
+        waiting.dedup();
+        for key in waiting {
             self.look(key, false);
         }
     }
@@ -127,7 +132,8 @@ impl Server {
             wall: self.wall,
             dirty: &mut self.dirty,
         };
-        let look_now = self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(&mut context, key));
+        let look_now =
+            self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(&mut self.handlers, &mut context, key));
         if look_now {
             self.look(key, false);
         }

@@ -33,10 +33,10 @@ impl RequestMemory {
 
     /// Somebody who held so many bytes holds others now.
     pub fn change(&self, before: usize, after: usize) {
-        match after.checked_sub(before) {
-            Some(0) => {}
-            Some(more) => drop(self.held_bytes.fetch_add(more, Ordering::Relaxed)),
-            None => drop(self.held_bytes.fetch_sub(before - after, Ordering::Relaxed)),
+        if after > before {
+            self.held_bytes.fetch_add(after - before, Ordering::Relaxed);
+        } else if after < before {
+            self.held_bytes.fetch_sub(before - after, Ordering::Relaxed);
         }
     }
 }

@@ -23,6 +23,8 @@ pub mod shrink;
 mod wire;
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod cleaning;
 #[cfg(test)]
 mod client;
@@ -34,5 +36,7 @@ mod housekeeping;
 mod moving;
 #[cfg(test)]
 mod seeds;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod stories;

@@ -14,13 +14,12 @@ use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
 use crate::stdx::random::Random;
-use crate::wire::api::{create_topics, fetch, list_offsets, metadata, produce};
+use crate::wire::api::{create_topics, fetch, list_offsets, produce};
 
 pub(super) const CREATE_TOPICS: i16 = 7;
 pub(super) const PRODUCE: i16 = 9;
 pub(super) const FETCH: i16 = 12;
 pub(super) const LIST_OFFSETS: i16 = 7;
-const METADATA: i16 = 12;
 pub(super) const TOPIC: &str = "stream";
 
 pub(super) fn cluster(seed: u64, overrides: &[(&str, &str)]) -> SharedCluster {
@@ -42,7 +41,7 @@ pub(super) fn create_topic(cluster: &SharedCluster, partitions: i32) {
 }
 
 /// A batch whose records say who wrote them: producer and count.
-fn batch(producer: i64, sequence: i32, records: i32, padding: usize) -> Vec<u8> {
+pub(super) fn batch(producer: i64, sequence: i32, records: i32, padding: usize) -> Vec<u8> {
     batch_at(TimestampMs(1_767_225_600_000), producer, sequence, records, padding)
 }
 
@@ -171,83 +170,6 @@ fn check_order(seen: &[(i64, String)], producers: i64, per_producer: i32) {
         assert_eq!(next.insert(producer, count + 1), Some(count), "records of producer {producer}");
     }
     assert!(next.values().all(|count| *count == per_producer));
-}
-
-/// Clients that begin large requests and stand still cost themselves, not the others, and not more than the limit.
-#[test]
-fn large_requests_in_flight_hold_no_more_than_they_may() {
-    const LIMIT_BYTES: usize = 1_000_000;
-    const REQUEST_BYTES: usize = 800_000;
-    let cluster = cluster(5, &[("queued.max.request.bytes", &LIMIT_BYTES.to_string())]);
-    create_topic(&cluster, 1);
-    let large = batch(-1, -1, 1, REQUEST_BYTES);
-    let begin = || {
-        let mut client = Client::connect(&cluster.borrow());
-        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &large, -1));
-        let rest = client.hold_back(100);
-        (client, rest)
-    };
-    let mut all: Vec<_> = (0..8).map(|_| begin()).collect();
-    let mut most = 0;
-    for _ in 0..3000 {
-        all.iter_mut().for_each(|(client, _)| assert!(client.pump()));
-        cluster.borrow_mut().step();
-        most = most.max(cluster.borrow().request_memory_bytes());
-    }
-    // A shard's one frame that goes on, and what a turn brings before it is counted.
-    assert!((LIMIT_BYTES..LIMIT_BYTES + 2 * REQUEST_BYTES + 500_000).contains(&most), "{most}");
-    let mut other = Client::connect(&cluster.borrow());
-    let answer = other.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 1), -1));
-    assert_eq!(produce_answer(&answer), (0, 0), "small requests are not held up");
-    // Whoever goes on in time is served; those that stand still are closed, as far as others need what they hold.
-    let (mut last, rest) = all.pop().unwrap();
-    last.send_raw(&rest);
-    let answer = last.wait(&cluster, ApiKey::Produce, PRODUCE);
-    assert_eq!(produce_answer(&answer), (0, 1));
-    drop(all);
-    cluster.borrow_mut().step_until(100_000, |cluster| cluster.request_memory_bytes() == 0);
-}
-
-/// As many clients as like ask and do not read what is answered.
-#[test]
-fn answers_that_nobody_takes_hold_no_more_than_they_may() {
-    const LIMIT_BYTES: usize = 300_000;
-    let cluster = cluster(6, &[("queued.max.request.bytes", &LIMIT_BYTES.to_string())]);
-    create_topic(&cluster, 20);
-    let request = metadata::Request { topics: None, ..Default::default() };
-    let mut all: Vec<_> = (0..8).map(|_| Client::connect(&cluster.borrow())).collect();
-    let ask = |client: &mut Client| (0..500).for_each(|_| client.send(ApiKey::Metadata, METADATA, &request));
-    all.iter_mut().for_each(ask);
-    let mut most = 0;
-    for _ in 0..2000 {
-        all.iter_mut().for_each(|client| assert!(client.push()));
-        cluster.borrow_mut().step();
-        most = most.max(cluster.borrow().request_memory_bytes());
-    }
-    assert!((LIMIT_BYTES..LIMIT_BYTES + 8 * 40_000).contains(&most), "{most}");
-    let mut other = Client::connect(&cluster.borrow());
-    other.call(&cluster, ApiKey::Metadata, METADATA, &request);
-    for mut client in all {
-        (0..500).for_each(|_| drop(client.wait(&cluster, ApiKey::Metadata, METADATA)));
-    }
-    assert_eq!(cluster.borrow().request_memory_bytes(), 0);
-}
-
-#[test]
-fn shards_have_equally_many_connections_however_they_come() {
-    for seed in 1..20 {
-        let cluster = cluster(seed, &[]);
-        create_topic(&cluster, 1);
-        let mut clients: Vec<_> = (0..6).map(|_| Client::connect(&cluster.borrow())).collect();
-        for client in &mut clients {
-            client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 1), -1));
-        }
-        assert_eq!(cluster.borrow().connections(), [3, 3], "seed {seed}");
-        clients.truncate(4);
-        cluster.borrow_mut().step_until(10_000, |cluster| cluster.connections().iter().sum::<usize>() == 4);
-        clients.extend((0..4).map(|_| Client::connect(&cluster.borrow())));
-        cluster.borrow_mut().step_until(10_000, |cluster| cluster.connections() == [4, 4]);
-    }
 }
 
 #[test]

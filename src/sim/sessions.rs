@@ -1,0 +1,85 @@
+//! Fetch sessions: what happens in partitions that are not looked at.
+
+use std::time::Duration;
+
+use super::client::Client;
+use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_request};
+use crate::codec::{Message, Reader};
+use crate::model::ApiKey;
+use crate::wire::api::{delete_records, fetch};
+
+const DELETE_RECORDS: i16 = 2;
+
+/// A session passes over partitions that are at rest, and misses nothing that happens in them.
+#[test]
+fn a_session_is_told_of_whatever_its_silent_partitions_do() {
+    for seed in 1..10 {
+        let cluster = cluster(seed, &[]);
+        create_topic(&cluster, 3);
+        let mut consumer = Client::connect(&cluster.borrow());
+        let mut producer = Client::connect(&cluster.borrow());
+        let mut write = |partition: i32, padding: usize| {
+            let records = batch(-1, -1, 1, padding);
+            producer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(partition, &records, -1));
+        };
+        let asked = |partitions: &[(i32, i64)]| {
+            let of = |(partition, offset): &(i32, i64)| {
+                fetch_request(*partition, *offset, 0).topics[0].partitions[0].clone()
+            };
+            let partitions = partitions.iter().map(of).collect();
+            vec![fetch::FetchTopic { topic: TOPIC.into(), partitions, ..Default::default() }]
+        };
+        let all = fetch_request(0, 0, 400);
+        let first = fetch::Request { session_epoch: 0, topics: asked(&[(0, 0), (1, 0), (2, 0)]), ..all.clone() };
+        let answer = consumer.call(&cluster, ApiKey::Fetch, FETCH, &first);
+        let session_id = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap().session_id;
+        assert_ne!(session_id, 0);
+        // What an answer tells: partition, high watermark, start, whether there are records.
+        let told = |answer: &[u8]| -> Vec<_> {
+            let response = fetch::Response::decode(&mut Reader::new(answer), FETCH).unwrap();
+            assert_eq!((response.error_code, response.session_id), (0, session_id));
+            let of = |p: &fetch::PartitionData<'_>| {
+                let has_records = p.records.as_ref().is_some_and(|records| !records.is_empty());
+                (p.partition_index, p.high_watermark, p.log_start_offset, has_records)
+            };
+            response.responses.iter().flat_map(|topic| topic.partitions.iter().map(of)).collect()
+        };
+        let next = |epoch, min_bytes, topics| fetch::Request {
+            session_id,
+            session_epoch: epoch,
+            min_bytes,
+            topics,
+            max_wait_ms: 60_000,
+            ..all.clone()
+        };
+        let began = cluster.borrow().world.now();
+        let waits = || {
+            cluster.borrow_mut().step_until(1000, |cluster| cluster.parked() == 1);
+        };
+        consumer.send(ApiKey::Fetch, FETCH, &next(1, 1, Vec::new()));
+        assert!(consumer.pump());
+        waits();
+        write(1, 10);
+        assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(1, 1, 0, true)]);
+        // Two of them are not enough, the third is.
+        consumer.send(ApiKey::Fetch, FETCH, &next(2, 500, asked(&[(1, 1)])));
+        assert!(consumer.pump());
+        waits();
+        write(2, 10);
+        write(2, 10);
+        write(2, 500);
+        assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(2, 3, 0, true)]);
+        // While no fetch waits; and the start of a log, which nobody waits for.
+        write(0, 10);
+        let delete = delete_records::DeleteRecordsPartition { partition_index: 1, offset: 1, ..Default::default() };
+        let topic =
+            delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions: vec![delete], ..Default::default() };
+        let request = delete_records::Request { topics: vec![topic], timeout_ms: 1000, ..Default::default() };
+        let mut admin = Client::connect(&cluster.borrow());
+        admin.call(&cluster, ApiKey::DeleteRecords, DELETE_RECORDS, &request);
+        consumer.send(ApiKey::Fetch, FETCH, &next(3, 1, asked(&[(2, 3)])));
+        assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(0, 1, 0, true), (1, 1, 1, false)]);
+        let waited = cluster.borrow().world.now().since(began);
+        assert!(waited < Duration::from_secs(30), "nothing waits to its end: {waited:?}");
+    }
+}
