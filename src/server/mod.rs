@@ -5,6 +5,7 @@
 //! one thread. Frames of a connection are handled in order, and its answers leave in that order.
 
 mod connection;
+mod connections;
 mod inbound;
 mod outbound;
 mod parking;
@@ -14,7 +15,6 @@ mod sending;
 mod slots;
 mod writing;
 
-use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::model::{Instant, TimestampMs};
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
 use crate::server::connection::Connection;
+use crate::server::connections::Connections;
 use crate::server::parking::Waiting;
 use crate::server::rationing::Rationing;
 use crate::server::writing::DiskJob;
@@ -54,7 +55,7 @@ pub struct Server {
     view: Arc<View>,
     driver: Box<dyn Driver>,
     handlers: handlers::State,
-    connections: HashMap<ConnectionKey, Connection>,
+    connections: Connections,
     lot: Lot<Waiting>,
     rationing: Rationing,
     dirty: Dirty,
@@ -83,7 +84,7 @@ impl Server {
             kept: Kept::new(shared.config.tail_buffer_bytes),
             shared,
             driver,
-            connections: HashMap::new(),
+            connections: Connections::default(),
             lot: Lot::default(),
             rationing: Rationing::default(),
             dirty: Dirty::new(shard),
@@ -164,14 +165,14 @@ impl Server {
         match event {
             Event::Accepted { listener, connection, peer } => self.accept(connection, listener.0 as usize, peer),
             Event::Readable(key) => {
-                if let Some(connection) = self.connections.get_mut(&key) {
+                if let Some(connection) = self.connections.get_mut(key) {
                     connection.readable = true;
                     self.enqueue(key);
                 }
             }
             Event::Ended(key) => self.handle_ended(key),
             Event::Writable(key) => {
-                if let Some(connection) = self.connections.get_mut(&key) {
+                if let Some(connection) = self.connections.get_mut(key) {
                     connection.writable = true;
                     self.touch(key);
                 }
@@ -215,7 +216,7 @@ impl Server {
     }
 
     fn enqueue(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self.connections.get_mut(&key)
+        if let Some(connection) = self.connections.get_mut(key)
             && !std::mem::replace(&mut connection.queued, true)
         {
             self.queue.push(key);
@@ -223,7 +224,7 @@ impl Server {
     }
 
     fn touch(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self.connections.get_mut(&key)
+        if let Some(connection) = self.connections.get_mut(key)
             && !std::mem::replace(&mut connection.touched, true)
         {
             self.touched.push(key);
@@ -231,7 +232,7 @@ impl Server {
     }
 
     fn close(&mut self, key: ConnectionKey, reason: Option<Reason>) {
-        if let Some(connection) = self.connections.remove(&key) {
+        if let Some(connection) = self.connections.remove(key) {
             self.driver.close(key);
             self.shared.balance.remove(self.shard);
             self.shared.memory.change(connection.counted_bytes, 0);
@@ -272,7 +273,7 @@ impl Server {
         self.next_idle_check = self.now + self.idle_interval();
         let limit = Duration::from_millis(idle_ms as u64);
         let is_idle = |c: &Connection| c.owes_nothing_now() && self.now.since(c.last_active) > limit;
-        let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| *key).collect();
+        let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| key).collect();
         for key in idle {
             self.close(key, None);
         }
@@ -280,13 +281,14 @@ impl Server {
 
     fn has_stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
-        let at_rest =
-            self.lot.is_empty() && self.jobs.is_empty() && self.connections.values().all(Connection::is_at_rest);
+        let at_rest = self.lot.is_empty()
+            && self.jobs.is_empty()
+            && self.connections.iter().all(|(_, connection)| connection.is_at_rest());
         if !at_rest && self.now < until {
             return false;
         }
         info!("shard {} stopped with {} connections", self.shard.0, self.connections.len());
-        for key in self.connections.keys().copied().collect::<Vec<_>>() {
+        for key in self.connections.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             self.close(key, None);
         }
         true

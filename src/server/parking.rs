@@ -106,7 +106,7 @@ impl Server {
 
     fn resume(&mut self, key: Key, answer: Option<Answer>) {
         let Some(waiting) = self.lot.take(key) else { return };
-        if let Some(connection) = self.connections.get_mut(&waiting.connection) {
+        if let Some(connection) = self.connections.get_mut(waiting.connection) {
             connection.fill(waiting.sequence, answer);
             if !waiting.parked.is_produce() {
                 connection.parked = None;
@@ -120,7 +120,7 @@ impl Server {
         let (owner, is_produce) = (waiting.connection, waiting.parked.is_produce());
         let key = self.lot.park(waiting, deadline, watched);
         let mut has_ended = false;
-        if let Some(connection) = self.connections.get_mut(&owner).filter(|_| !is_produce) {
+        if let Some(connection) = self.connections.get_mut(owner).filter(|_| !is_produce) {
             connection.parked = Some(key);
             has_ended = connection.has_ended;
         }
@@ -144,7 +144,7 @@ impl Server {
 
     /// A client that has gone is not kept waiting: its fetch would hold memory until its time, which it has chosen.
     pub(super) fn handle_ended(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         connection.has_ended = true;
         if let Some(parked) = connection.parked {
             self.give_up_waiting(parked);

@@ -38,7 +38,7 @@ impl Server {
         if !self.shared.memory.is_short() || *self.rationing.favoured.get_or_insert(key) == key {
             return true;
         }
-        if let Some(connection) = self.connections.get_mut(&key) {
+        if let Some(connection) = self.connections.get_mut(key) {
             connection.awaits_memory = true;
             self.rationing.waiting.push(key);
         }
@@ -47,7 +47,7 @@ impl Server {
 
     /// Counts what a connection holds, and how much more of it is handled.
     pub(super) fn count_memory(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         let holds = connection.inbound.len() + connection.outbound.memory_bytes();
         self.shared.memory.change(connection.counted_bytes, holds);
         connection.counted_bytes = holds;
@@ -70,7 +70,7 @@ impl Server {
             return;
         }
         if let Some(favoured) = self.rationing.favoured {
-            match self.connections.get(&favoured) {
+            match self.connections.get(favoured) {
                 Some(connection) if self.now.since(connection.last_active) <= STALL => return,
                 Some(_) => self.close(favoured, Some("a large request stood still while memory was short".into())),
                 None => {}
@@ -82,7 +82,7 @@ impl Server {
     }
 
     fn let_go_on(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self.connections.get_mut(&key) {
+        if let Some(connection) = self.connections.get_mut(key) {
             connection.awaits_memory = false;
             self.enqueue(key);
         }

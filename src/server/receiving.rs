@@ -23,7 +23,7 @@ const COUNTED_AT_ONCE_BYTES: usize = 32 * 1024;
 impl Server {
     /// Receives from a connection and handles its frames as far as it may go now. `Err(None)` is the quiet end.
     pub(super) fn advance(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
-        match self.connections.get_mut(&key) {
+        match self.connections.get_mut(key) {
             Some(connection) => connection.queued = false,
             None => return Ok(()),
         }
@@ -40,7 +40,7 @@ impl Server {
     /// A broker that stops begins nothing more: what it appended now it could perhaps not answer. What still comes is
     /// taken in all the same, as closing with unread bytes is a reset, which may cost the client the answers before it.
     fn discard(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<(), Option<Reason>> {
-        let Some(connection) = self.connections.get_mut(&key).filter(|connection| connection.readable) else {
+        let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.readable) else {
             return Ok(());
         };
         let received = self.driver.receive(key, hot);
@@ -54,7 +54,7 @@ impl Server {
         let mut budget = BYTES_PER_TURN;
         self.handle_kept(key)?;
         loop {
-            let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+            let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
             let waits = connection.is_blocked() || connection.inbound.is_held() || connection.awaits_memory;
             if waits || !connection.readable {
                 return Ok(());
@@ -70,14 +70,14 @@ impl Server {
 
     /// Handles the frames that were kept when the connection could not go on.
     fn handle_kept(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
-        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.inbound.len() == 0 || connection.is_blocked() {
             return Ok(());
         }
         let (kept, mut at) = connection.inbound.take();
         let (handled, held) = self.handle_frames(key, &kept[at..])?;
         at += handled;
-        if let Some(connection) = self.connections.get_mut(&key) {
+        if let Some(connection) = self.connections.get_mut(key) {
             connection.inbound.restore(kept, at, held);
         }
         Ok(())
@@ -87,12 +87,12 @@ impl Server {
     fn receive(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<usize, Option<Reason>> {
         let limit = self.shared.config.socket_request_max_bytes as usize;
         let now = self.now;
-        let Some(connection) = self.connections.get_mut(&key) else { return Ok(0) };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
         if let Some(lacks) = connection.inbound.large_frame_lacks(hot.len(), limit) {
             if !self.may_collect(key) {
                 return Ok(0);
             }
-            let Some(connection) = self.connections.get_mut(&key) else { return Ok(0) };
+            let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
             let wanted = lacks.min(hot.len());
             let received = self.driver.receive(key, &mut hot[..wanted]);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
@@ -112,7 +112,7 @@ impl Server {
             return Ok(0);
         }
         let (handled, held) = self.handle_frames(key, filled)?;
-        if let Some(connection) = self.connections.get_mut(&key) {
+        if let Some(connection) = self.connections.get_mut(key) {
             connection.inbound.keep(&filled[handled..], held);
         }
         Ok(length)
@@ -128,7 +128,7 @@ impl Server {
                 Split::Need(_) => return Ok((at, false)),
                 Split::Bad(error) => return Err(Some(error.to_string())),
             };
-            let Some(connection) = self.connections.get_mut(&key) else { return Ok((bytes.len(), false)) };
+            let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
             if !connection.may_handle(handlers::is_produce(frame)) {
                 return Ok((at, true));
             }
@@ -138,7 +138,7 @@ impl Server {
     }
 
     fn handle_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), Option<Reason>> {
-        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut context = Context {
             shared: &self.shared,
             view: &self.view,

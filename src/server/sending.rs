@@ -14,7 +14,7 @@ const FILE_STEP_BYTES: usize = 1024 * 1024;
 impl Server {
     pub(super) fn send_touched(&mut self) {
         for key in std::mem::take(&mut self.touched) {
-            if let Some(connection) = self.connections.get_mut(&key) {
+            if let Some(connection) = self.connections.get_mut(key) {
                 connection.touched = false;
             }
             if let Err(error) = self.send(key) {
@@ -26,7 +26,7 @@ impl Server {
     }
 
     fn send(&mut self, key: ConnectionKey) -> io::Result<()> {
-        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let was_full = connection.is_blocked();
         while connection.writable && !connection.reading_cold {
             let sent = match connection.outbound.next() {
@@ -58,7 +58,7 @@ impl Server {
         }
         connection.outbound.forget_memory();
         self.count_memory(key);
-        let Some(connection) = self.connections.get_mut(&key) else { return Ok(()) };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
             self.close(key, None);
         } else if was_full && !connection.is_blocked() {
@@ -68,7 +68,7 @@ impl Server {
     }
 
     pub(super) fn handle_cold_read(&mut self, key: ConnectionKey, result: io::Result<Done>) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         connection.reading_cold = false;
         match result {
             Ok(Done::Read(bytes)) if !bytes.is_empty() => {
