@@ -71,10 +71,9 @@ fn a_session_is_told_of_whatever_its_silent_partitions_do() {
         assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(2, 3, 0, true)]);
         // While no fetch waits; and the start of a log, which nobody waits for.
         write(0, 10);
-        let delete = delete_records::DeleteRecordsPartition { partition_index: 1, offset: 1, ..Default::default() };
-        let topic =
-            delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions: vec![delete], ..Default::default() };
-        let request = delete_records::Request { topics: vec![topic], timeout_ms: 1000, ..Default::default() };
+        let delete = delete_records::DeleteRecordsPartition { partition_index: 1, offset: 1 };
+        let topic = delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions: vec![delete] };
+        let request = delete_records::Request { topics: vec![topic], timeout_ms: 1000 };
         let mut admin = Client::connect(&cluster.borrow());
         admin.call(&cluster, ApiKey::DeleteRecords, DELETE_RECORDS, &request);
         consumer.send(ApiKey::Fetch, FETCH, &next(3, 1, asked(&[(2, 3)])));
