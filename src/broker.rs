@@ -348,7 +348,9 @@ fn start_groups_thread(shared: &Arc<Shared>, errands: Receiver<Errand>) -> Resul
 fn start_cleaner(shared: &Arc<Shared>) -> Result<Option<CleanerThread>, String> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let surroundings = cleaning::Surroundings { now: clock::now, wall: clock::wall, random: random::bytes };
-    let Some(mut cleaner) = Cleaner::open(&disk, &shared.config, shared.view.clone(), surroundings) else {
+    let teller = shared.clone();
+    let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
+    let Some(mut cleaner) = Cleaner::open(&disk, &shared.config, shared.view.clone(), surroundings, announce) else {
         return Ok(None);
     };
     let (stop, stopped) = channel();

@@ -35,6 +35,8 @@ pub struct Waiting {
     partitions: Vec<(Name, Wanted)>,
 }
 
+type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
+
 /// What one partition has for the client.
 struct Found {
     partition: Option<Arc<Partition>>,
@@ -162,8 +164,6 @@ impl Waiting {
     }
 
     fn gather(&self, context: &Context<'_>, watch: bool) -> Gathered {
-        // What a session finds at rest it does not look at again before it is told of progress.
-        let watch = watch || self.answering.session_id() != NO_SESSION;
         let mut gathered =
             Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
         for (name, wanted) in &self.partitions {
@@ -200,20 +200,20 @@ impl Waiting {
             partition.waiting.add(context.shard);
         }
         found.partition = Some(partition.clone());
-        match self.read(partition, wanted, left, is_first) {
+        let mut read = self.read(partition, wanted, left, is_first);
+        // What a session finds at rest it does not look at again before it is told of progress, which it asks for first.
+        if !watch && matches!(read, Ok((None, None))) && self.answering.session_id() != NO_SESSION {
+            partition.waiting.add(context.shard);
+            read = self.read(partition, wanted, left, is_first);
+        }
+        match read {
             Ok((slice, diverging)) => Found { slice, diverging, ..found },
             Err(error) => Found { error, ..found },
         }
     }
 
-    #[allow(clippy::type_complexity)]
-    fn read(
-        &self,
-        partition: &Partition,
-        wanted: &Wanted,
-        left: u64,
-        is_first: bool,
-    ) -> Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode> {
+    /// The records that there are, or where the logs part.
+    fn read(&self, partition: &Partition, wanted: &Wanted, left: u64, is_first: bool) -> Read {
         partition.check_leader_epoch(wanted.current_leader_epoch)?;
         if self.head.version >= DIVERGING_SINCE && wanted.last_fetched_epoch >= 0 {
             let diverging = diverging(partition, wanted)?;

@@ -200,9 +200,7 @@ impl Cache {
             return Err(ErrorCode::FetchSessionTopicIdError);
         }
         session.update(partitions);
-        if !forgotten.is_empty() {
-            session.forget(session_id, forgotten, &mut self.watchers);
-        }
+        forgotten.iter().for_each(|name| session.forget(session_id, name, &mut self.watchers));
         if session.isolation != asked.isolation {
             session.isolation = asked.isolation;
             session.rouse_all();
@@ -328,13 +326,21 @@ impl Session {
         }
     }
 
-    /// Moves others to other places, so that all begin anew.
-    fn forget(&mut self, session_id: i32, forgotten: &[Name], watchers: &mut Watchers) {
-        self.unwatch(session_id, watchers);
-        for name in forgotten {
-            self.partitions.swap_remove(name);
+    /// The last partition takes the place of the one that goes.
+    fn forget(&mut self, session_id: i32, name: &Name, watchers: &mut Watchers) {
+        let Some((at, _, gone)) = self.partitions.swap_remove_full(name) else { return };
+        if let Some(number) = gone.number {
+            watchers.remove(&(number, session_id));
         }
-        self.rouse_all();
+        self.restless.remove(&at);
+        let last = self.partitions.len();
+        let Some((_, moved)) = self.partitions.get_index(at) else { return };
+        if self.restless.remove(&last) {
+            self.restless.insert(at);
+        }
+        if let Some(number) = moved.number {
+            watchers.insert((number, session_id), at);
+        }
     }
 
     fn unwatch(&mut self, session_id: i32, watchers: &mut Watchers) {
@@ -458,14 +464,17 @@ mod tests {
         assert!(cache.covered(next).unwrap().is_empty());
         cache.rouse_all();
         assert_eq!(cache.covered(next).unwrap().len(), 4);
-        // Whoever forgets one moves others; nothing of an ended session stays.
+        // Whoever forgets one moves another; nothing of an ended session stays.
         settle(&mut cache, &all);
         let committed = Asked { session_epoch: 4, ..committed };
-        let (_, covered) = cache.begin(now, committed, vec![], &[partition(1, 0).0]).unwrap();
-        assert_eq!(indexes(&covered), [0, 3, 2]);
-        settle(&mut cache, &covered);
-        assert_eq!(cache.rouse(13), [key]);
+        assert_eq!(cache.begin(now, committed, vec![], &[partition(1, 0).0]).unwrap().1, []);
+        assert_eq!((cache.rouse(11), cache.rouse(13)), (vec![], vec![key]));
         assert_eq!(indexes(&cache.covered(next).unwrap()), [3]);
+        let committed = Asked { session_epoch: 5, ..committed };
+        let (_, covered) = cache.begin(now, committed, vec![partition(2, 1)], &[partition(0, 0).0]).unwrap();
+        assert_eq!(indexes(&covered), [2, 3]);
+        settle(&mut cache, &covered);
+        assert_eq!((cache.rouse(12), indexes(&cache.covered(next).unwrap())), (vec![key], vec![2]));
         cache.begin(now, asked(id, FINAL_EPOCH), vec![], &[]).unwrap();
         assert!(cache.watchers.is_empty() && cache.covered(next).is_none());
     }

@@ -25,17 +25,24 @@ pub(super) struct Streams {
 
 struct Connected {
     stream: TcpStream,
-    /// The last receive had room for more than was there, and no edge has come since: the next would find nothing
-    /// (epoll(7), question 9). A call saved for each message that is alone.
-    is_drained: bool,
-    /// The client sends nothing more, and no further edge will tell of the end of the stream, which must be received.
-    has_ended: bool,
+    reading: Reading,
+}
+
+/// What a receive would find.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Perhaps,
+    /// Nothing: the last one had room for more than was there, and no edge has come since (epoll(7), question 9). A call
+    /// saved for each message that is alone.
+    Nothing,
+    /// What is left, then the end of the stream, of which no further edge will tell.
+    End,
 }
 
 impl Streams {
     /// `None` if there are as many as there may be; the stream is closed then.
     pub(super) fn insert(&mut self, stream: TcpStream) -> Option<ConnectionKey> {
-        let connected = Connected { stream, is_drained: false, has_ended: false };
+        let connected = Connected { stream, reading: Reading::Perhaps };
         CONNECTIONS.take().then(|| ConnectionKey(self.streams.insert(connected)))
     }
 
@@ -51,25 +58,27 @@ impl Streams {
 
     /// An edge has come: there may be something to receive.
     pub(super) fn note_readable(&mut self, key: ConnectionKey) {
-        if let Some(connected) = self.streams.get_mut(key.0) {
-            connected.is_drained = false;
+        if let Some(connected) = self.streams.get_mut(key.0).filter(|connected| connected.reading == Reading::Nothing) {
+            connected.reading = Reading::Perhaps;
         }
     }
 
     /// The edge that tells of the end of what the client sends.
     pub(super) fn note_ended(&mut self, key: ConnectionKey) {
         if let Some(connected) = self.streams.get_mut(key.0) {
-            (connected.is_drained, connected.has_ended) = (false, true);
+            connected.reading = Reading::End;
         }
     }
 
     pub(super) fn receive(&mut self, key: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
         let connected = self.streams.get_mut(key.0).ok_or(io::ErrorKind::NotConnected)?;
-        if connected.is_drained {
+        if connected.reading == Reading::Nothing {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let length = retry(|| connected.stream.read(buffer))?;
-        connected.is_drained = length < buffer.len() && !connected.has_ended;
+        if length < buffer.len() && connected.reading == Reading::Perhaps {
+            connected.reading = Reading::Nothing;
+        }
         Ok(length)
     }
 

@@ -33,6 +33,9 @@ pub struct Surroundings {
     pub random: fn() -> [u8; 16],
 }
 
+/// Tells whoever waits for a partition that it has moved.
+pub type Announce = Box<dyn Fn(&Partition) + Send>;
+
 /// Up to where the logs of one log directory were cleaned.
 struct Directory {
     path: PathBuf,
@@ -49,6 +52,7 @@ pub struct Cleaner {
     directories: Vec<Directory>,
     uncleanable: BTreeSet<u64>,
     surroundings: Surroundings,
+    announce: Announce,
 }
 
 /// A log that wants a round.
@@ -66,6 +70,7 @@ impl Cleaner {
         config: &Config,
         view: Arc<ArcSwap<View>>,
         surroundings: Surroundings,
+        announce: Announce,
     ) -> Option<Cleaner> {
         let nothing = BTreeMap::new();
         if !config.settings(&nothing, &nothing).boolean("log.cleaner.enable") {
@@ -80,7 +85,7 @@ impl Cleaner {
         };
         let directories = config.log_dirs.iter().map(open).collect();
         let config = config.clone();
-        Some(Cleaner { config, view, directories, uncleanable: BTreeSet::new(), surroundings })
+        Some(Cleaner { config, view, directories, uncleanable: BTreeSet::new(), surroundings, announce })
     }
 
     /// Works until it is told to stop, or nobody is left to tell it.
@@ -115,11 +120,20 @@ impl Cleaner {
         let now = (self.surroundings.wall)();
         // An older record of a key goes because of a newer one, which must not be lost with the power after that.
         let is_durable = next.partition.log.recovery_point() >= next.dirtiness.first_uncleanable_offset;
-        if !is_durable && !next.partition.flush(now) {
-            return false;
+        if !is_durable {
+            let is_flushed = next.partition.flush(now);
+            // This sync may have committed what somebody waits for.
+            (self.announce)(&next.partition);
+            if !is_flushed {
+                return false;
+            }
         }
         let name = format!("{}-{}", next.partition.topic, next.partition.index);
-        match next.partition.log.clean(&next.dirtiness, &next.policy, &means, now, pace) {
+        let cleaned = next.partition.log.clean(&next.dirtiness, &next.policy, &means, now, pace);
+        if next.partition.log.is_offline() {
+            (self.announce)(&next.partition);
+        }
+        match cleaned {
             Ok(cleaned) => {
                 self.note(&next, &cleaned);
                 report(&name, &next.dirtiness, &cleaned);
@@ -280,6 +294,8 @@ impl Speed for Throttle<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
     use crate::io::simulated_disk::SimulatedDisk;
     use crate::model::{LeaderEpoch, Uuid};
@@ -347,15 +363,23 @@ mod tests {
         let (small, large) = (partition(&disk, 1, "small", 9), partition(&disk, 2, "large", 40));
         let view = Arc::new(ArcSwap::from_pointee(View::new("c")));
         publish(&view, &[&small, &large]);
-        let mut cleaner = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS).unwrap();
+        let announced = Arc::new(Mutex::new(BTreeSet::new()));
+        let announce = || -> Announce {
+            let announced = announced.clone();
+            Box::new(move |partition| {
+                announced.lock().unwrap().insert(partition.topic.to_string());
+            })
+        };
+        let mut cleaner = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS, announce()).unwrap();
         let bytes = large.log.size_bytes();
         assert_eq!(large.log.recovery_point(), Offset(0));
         assert!(cleaner.step(&mut Unhurried) && cleaner.step(&mut Unhurried));
         assert!(!cleaner.step(&mut Unhurried), "nothing is dirty any more");
         assert!(large.log.size_bytes() < bytes / 3);
+        assert_eq!(announced.lock().unwrap().len(), 2, "a sync may commit what somebody waits for");
         let cleaned_to = cleaner.cleaned_to("large", PartitionIndex(0)).unwrap();
         assert!(large.log.recovery_point() >= cleaned_to, "nothing goes for the sake of what may be lost");
-        let again = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS).unwrap();
+        let again = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS, announce()).unwrap();
         assert_eq!(again.cleaned_to("large", PartitionIndex(0)), Some(cleaned_to));
         // Another topic of the same name begins at its beginning.
         large.log.delete([1; 16]).unwrap();

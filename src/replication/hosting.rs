@@ -379,12 +379,22 @@ impl Hosting {
         log: Result<Log, Error>,
         config: &TopicConfig,
     ) -> Option<Arc<Partition>> {
+        self.next_number += 1;
+        self.lead_as(self.next_number, topic, described, log, config)
+    }
+
+    /// As [`Hosting::lead`], under a number that whoever waits for the partition knows it by.
+    pub(super) fn lead_as(
+        &mut self,
+        number: u64,
+        topic: &Topic,
+        described: &metadata::Partition,
+        log: Result<Log, Error>,
+        config: &TopicConfig,
+    ) -> Option<Arc<Partition>> {
         let epoch = LeaderEpoch(described.leader_epoch);
         match log.and_then(|log| log.assign_epoch(epoch).map(|()| log)) {
-            Ok(log) => {
-                self.next_number += 1;
-                Some(Arc::new(Partition::new(self.next_number, log, epoch, topic_settings::rules(config))))
-            }
+            Ok(log) => Some(Arc::new(Partition::new(number, log, epoch, topic_settings::rules(config)))),
             // Its directory is away, which was told for all of its partitions at once.
             Err(Error::Offline) => None,
             // Likewise; they are tried again when there is room.

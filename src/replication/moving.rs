@@ -359,7 +359,7 @@ impl Hosting {
             to.open_closed_log(future.log.identity().clone(), log_config, (start, end), now)
         });
         view.set_future(slot, None);
-        let replaced = self.lead(&topic, &described, log, &config);
+        let replaced = self.lead_as(partition.number, &topic, &described, log, &config);
         if let Some(partition) = &replaced {
             // Before somebody writes: the new directory knows the log's start.
             let _ = to.checkpoint(&Checkpoint::ALL, [hosting::state(partition)]);

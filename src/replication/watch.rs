@@ -39,7 +39,9 @@ pub struct SharedShards(AtomicU64);
 impl SharedShards {
     /// Adds a shard; `true` if it was not in.
     pub fn add(&self, shard: ShardId) -> bool {
-        let is_new = self.0.fetch_or(shard.bit(), Ordering::SeqCst) & shard.bit() == 0;
+        // A bit that is still there will be taken, and told, after whatever is published from now on.
+        let is_there = self.0.load(Ordering::SeqCst) & shard.bit() != 0;
+        let is_new = !is_there && self.0.fetch_or(shard.bit(), Ordering::SeqCst) & shard.bit() == 0;
         // What the caller looks at next must not have been read before the bit was set.
         fence(Ordering::SeqCst);
         is_new

@@ -20,7 +20,6 @@ pub(super) struct Connection {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     slots: Slots<Answer>,
-    max_unsent_bytes: usize,
     /// Of [`RequestMemory`](crate::shard::memory::RequestMemory), as it was counted last.
     pub(super) counted_bytes: usize,
     /// A large frame is not received on, because memory is short.
@@ -52,7 +51,6 @@ impl Connection {
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             slots: Slots::default(),
-            max_unsent_bytes: MAX_UNSENT_BYTES,
             counted_bytes: 0,
             awaits_memory: false,
             readable: true,
@@ -67,18 +65,20 @@ impl Connection {
         }
     }
 
-    pub(super) fn may_handle(&self, is_produce: bool) -> bool {
-        self.outbound.size_bytes() < self.max_unsent_bytes && self.slots.may_handle(is_produce)
+    /// Whether a frame may be handled now. While memory is short whoever has something unsent must take it first.
+    pub(super) fn may_handle(&self, is_produce: bool, memory_is_short: bool) -> bool {
+        let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
+        self.outbound.size_bytes() < most && self.slots.may_handle(is_produce)
     }
 
-    /// While memory is short whoever has something unsent must take it first.
-    pub(super) fn limit_unsent(&mut self, memory_is_short: bool) {
-        self.max_unsent_bytes = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
+    /// Whether no frame may be handled; then there is no use in receiving more.
+    pub(super) fn is_blocked(&self, memory_is_short: bool) -> bool {
+        !self.may_handle(true, memory_is_short)
     }
 
-    /// Whether any frame could be handled; if not, there is no use in receiving more.
-    pub(super) fn is_blocked(&self) -> bool {
-        !self.may_handle(true)
+    /// Whether there may be something that may be handled.
+    pub(super) fn may_go_on(&self, memory_is_short: bool) -> bool {
+        !self.is_blocked(memory_is_short) && (self.inbound.is_held() || self.readable)
     }
 
     pub(super) fn answer_now(&mut self, answer: Option<Answer>) {

@@ -25,6 +25,11 @@ impl Inbound {
         self.kept.len() - self.at
     }
 
+    /// What is set aside for it.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.kept.capacity()
+    }
+
     /// A whole frame waits: nothing more needs to be received before it.
     pub(super) fn is_held(&self) -> bool {
         self.held

@@ -114,12 +114,6 @@ impl Server {
         self.connections.len()
     }
 
-    /// What the requests in flight of all shards hold in memory.
-    #[cfg(test)]
-    pub fn request_memory_bytes(&self) -> usize {
-        self.shared.memory.held_bytes()
-    }
-
     /// Turns until it is told to stop.
     pub fn run(&mut self) -> io::Result<()> {
         while self.turn()? {}
@@ -236,6 +230,7 @@ impl Server {
             self.driver.close(key);
             self.shared.balance.remove(self.shard);
             self.shared.memory.change(connection.counted_bytes, 0);
+            self.rationing.finish(key);
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.lot.take(parked));
             if let Some(reason) = reason {

@@ -146,7 +146,9 @@ impl Server {
     pub(super) fn handle_ended(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.has_ended = true;
-        if let Some(parked) = connection.parked {
+        let parked = connection.parked;
+        self.let_go_on(key);
+        if let Some(parked) = parked {
             self.give_up_waiting(parked);
         }
     }

@@ -1,6 +1,7 @@
 //! What a shard does when the memory for requests is short: large frames go on one at a time, the others are left in their
 //! sockets, where they hold up nobody but their senders.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::io::driver::ConnectionKey;
@@ -11,14 +12,17 @@ use crate::server::Server;
 const RETRY: Duration = Duration::from_millis(10);
 /// How long the one frame that may go on may bring nothing.
 const STALL: Duration = Duration::from_secs(5);
+/// A connection that holds less is not counted: most hold a few hundred bytes between two turns, and one number that all
+/// shards write for each request would cost more than it tells.
+const COUNTED_FROM_BYTES: usize = 32 * 1024;
 
 /// Connections with a large frame under way, while memory is short.
 #[derive(Default)]
 pub(super) struct Rationing {
-    /// The one that may go on.
+    /// The one whose frame may go on.
     favoured: Option<ConnectionKey>,
-    /// In the order in which they came.
-    waiting: Vec<ConnectionKey>,
+    /// In the order in which they came; some may have gone.
+    waiting: VecDeque<ConnectionKey>,
 }
 
 impl Rationing {
@@ -30,31 +34,37 @@ impl Rationing {
             (false, Some(_)) => now + RETRY,
         }
     }
+
+    /// A large frame is complete, or will never be: it is the next one's turn.
+    pub(super) fn finish(&mut self, key: ConnectionKey) {
+        self.favoured = self.favoured.filter(|favoured| *favoured != key);
+    }
 }
 
 impl Server {
     /// Whether a connection may receive more of its large frame now; if not, it waits.
     pub(super) fn may_collect(&mut self, key: ConnectionKey) -> bool {
-        if !self.shared.memory.is_short() || *self.rationing.favoured.get_or_insert(key) == key {
+        let Some(connection) = self.connections.get_mut(key) else { return false };
+        // Of one that has ended no more can come than is in its socket.
+        if !self.shared.memory.is_short() || connection.has_ended || self.rationing.favoured == Some(key) {
             return true;
         }
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.awaits_memory = true;
-            self.rationing.waiting.push(key);
+        if self.rationing.favoured.is_none() && self.rationing.waiting.is_empty() {
+            self.rationing.favoured = Some(key);
+            return true;
         }
+        connection.awaits_memory = true;
+        self.rationing.waiting.push_back(key);
         false
     }
 
-    /// Counts what a connection holds, and how much more of it is handled.
+    /// Counts what a connection holds.
     pub(super) fn count_memory(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let holds = connection.inbound.len() + connection.outbound.memory_bytes();
-        self.shared.memory.change(connection.counted_bytes, holds);
-        connection.counted_bytes = holds;
-        connection.limit_unsent(self.shared.memory.is_short());
-        if self.rationing.favoured == Some(key) && connection.inbound.len() == 0 {
-            self.rationing.favoured = None;
-        }
+        let holds = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
+        let counted = if holds < COUNTED_FROM_BYTES { 0 } else { holds };
+        self.shared.memory.change(connection.counted_bytes, counted);
+        connection.counted_bytes = counted;
     }
 
     /// Lets those that wait for memory go on: all of them if there is some, else one.
@@ -64,26 +74,28 @@ impl Server {
         }
         if !self.shared.memory.is_short() {
             self.rationing.favoured = None;
-            for key in std::mem::take(&mut self.rationing.waiting) {
-                self.let_go_on(key);
-            }
+            std::mem::take(&mut self.rationing.waiting).into_iter().for_each(|key| self.let_go_on(key));
             return;
         }
         if let Some(favoured) = self.rationing.favoured {
-            match self.connections.get(favoured) {
-                Some(connection) if self.now.since(connection.last_active) <= STALL => return,
-                Some(_) => self.close(favoured, Some("a large request stood still while memory was short".into())),
-                None => {}
+            let last_active = self.connections.get(favoured).map(|connection| connection.last_active);
+            if last_active.is_some_and(|last_active| self.now.since(last_active) <= STALL) {
+                return;
+            }
+            self.close(favoured, Some("a large request stood still while memory was short".into()));
+        }
+        while let Some(next) = self.rationing.waiting.pop_front() {
+            if self.connections.get(next).is_some_and(|connection| connection.awaits_memory) {
+                self.rationing.favoured = Some(next);
+                return self.let_go_on(next);
             }
         }
-        let next = self.rationing.waiting.remove(0);
-        self.rationing.favoured = Some(next);
-        self.let_go_on(next);
     }
 
-    fn let_go_on(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.awaits_memory = false;
+    /// A connection that waits for memory is looked at again.
+    pub(super) fn let_go_on(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if std::mem::take(&mut connection.awaits_memory) {
             self.enqueue(key);
         }
     }

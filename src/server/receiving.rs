@@ -55,8 +55,8 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-            let waits = connection.is_blocked() || connection.inbound.is_held() || connection.awaits_memory;
-            if waits || !connection.readable {
+            let is_blocked = connection.is_blocked(self.shared.memory.is_short());
+            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.readable {
                 return Ok(());
             }
             if budget == 0 {
@@ -71,7 +71,7 @@ impl Server {
     /// Handles the frames that were kept when the connection could not go on.
     fn handle_kept(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-        if connection.inbound.len() == 0 || connection.is_blocked() {
+        if connection.inbound.len() == 0 || connection.is_blocked(self.shared.memory.is_short()) {
             return Ok(());
         }
         let (kept, mut at) = connection.inbound.take();
@@ -98,6 +98,7 @@ impl Server {
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
             connection.inbound.append(&hot[..length]);
             if length == lacks {
+                self.rationing.finish(key);
                 self.handle_kept(key)?;
             }
             return Ok(length);
@@ -129,7 +130,7 @@ impl Server {
                 Split::Bad(error) => return Err(Some(error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
-            if !connection.may_handle(handlers::is_produce(frame)) {
+            if !connection.may_handle(handlers::is_produce(frame), self.shared.memory.is_short()) {
                 return Ok((at, true));
             }
             at += frame::SIZE_BYTES + frame.len();

@@ -27,7 +27,6 @@ impl Server {
 
     fn send(&mut self, key: ConnectionKey) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-        let was_full = connection.is_blocked();
         while connection.writable && !connection.reading_cold {
             let sent = match connection.outbound.next() {
                 Next::Nothing => break,
@@ -61,7 +60,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
             self.close(key, None);
-        } else if was_full && !connection.is_blocked() {
+        } else if connection.may_go_on(self.shared.memory.is_short()) {
             self.enqueue(key);
         }
         Ok(())

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Where `queued.max.request.bytes` does not say otherwise; there Kafka has no limit.
 const DEFAULT_LIMIT_BYTES: usize = 512 << 20;
 
-/// Counts for all shards.
+/// Counts for all shards, on a cache line of its own.
+#[repr(align(64))]
 pub struct RequestMemory {
     held_bytes: AtomicUsize,
     limit_bytes: usize,

@@ -57,6 +57,11 @@ impl Client {
         self.unsent.split_off(self.unsent.len() - length)
     }
 
+    #[cfg(test)]
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
     /// Sends what can be sent; `false` when the connection has ended.
     pub(super) fn push(&mut self) -> bool {
         while !self.unsent.is_empty() {

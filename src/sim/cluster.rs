@@ -58,6 +58,7 @@ const SURROUNDINGS: Surroundings = Surroundings { wall, random: counted };
 /// A running broker.
 struct Running {
     servers: Vec<Server>,
+    shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox<Reply>>>,
     controller: Controller,
     work: Receiver<Work>,
@@ -152,12 +153,14 @@ impl Cluster {
         shared.coordinators().send(Errand::Look);
         let teller = shared.clone();
         let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
-        let announce = Box::new(move |partition: &Partition| shared.tell_progress(partition, None));
+        let teller = shared.clone();
+        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
         let directories = controller.directories();
         let housekeeper = Housekeeper::new(self.config.clone(), published, directories, clocks, announce, copied);
         let due = self.world.now();
         self.running = Some(Running {
             servers,
+            shared,
             mailboxes,
             controller,
             work,
@@ -295,7 +298,10 @@ impl Cluster {
         let running = self.running.as_ref().expect("it runs");
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
         let surroundings = cleaning::Surroundings { now, wall, random: counted };
-        Cleaner::open(&disk, &self.config, running.controller.published(), surroundings).expect("it is enabled")
+        let teller = running.shared.clone();
+        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
+        let view = running.controller.published();
+        Cleaner::open(&disk, &self.config, view, surroundings, announce).expect("it is enabled")
     }
 
     /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
@@ -329,7 +335,7 @@ impl Cluster {
 
     /// What requests hold on all shards.
     pub(super) fn request_memory_bytes(&self) -> usize {
-        self.running.as_ref().map_or(0, |running| running.servers[0].request_memory_bytes())
+        self.running.as_ref().map_or(0, |running| running.shared.memory.held_bytes())
     }
 
     /// Connections of each shard.

@@ -15,6 +15,8 @@ use std::path::PathBuf;
 /// little, a large one seldom.
 const LEAST_STEP_BYTES: u64 = 256 << 10;
 const MOST_STEP_BYTES: u64 = 16 << 20;
+/// More room than this is not kept behind a write that stays in memory.
+const ROOM_BYTES: usize = 4096;
 
 pub struct Writer {
     /// Of the next batch to be appended, so behind what is pending.
@@ -102,9 +104,10 @@ impl Pending {
         }
     }
 
-    /// What is to be written, out of here.
+    /// What is to be written, out of here, in a buffer not much larger than it.
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.bytes)
+        let is_roomy = self.bytes.capacity() > 2 * self.bytes.len() + ROOM_BYTES;
+        if is_roomy { self.bytes.to_vec() } else { std::mem::take(&mut self.bytes) }
     }
 
     /// Empties it and hands the buffer to whoever needs the next one.
