@@ -122,11 +122,13 @@ impl Waiting {
     }
 
     /// Looks whether everything is committed, or will never be.
-    pub(super) fn look(&mut self, context: &mut Context<'_>, expired: bool) -> Looked {
+    pub(super) fn look(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Looked {
         let mut all_decided = true;
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             let Ok((log, appended)) = &partition.result else { continue };
-            log.waiting.add(context.shard);
+            if asks {
+                log.waiting.add(context.shard);
+            }
             match log.is_committed(appended.mark()) {
                 Ok(true) => {}
                 Ok(false) if expired => partition.result = Err(ErrorCode::RequestTimedOut.into()),

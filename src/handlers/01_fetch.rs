@@ -33,6 +33,8 @@ pub struct Waiting {
     max_bytes: u64,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
+    /// It was looked at a moment ago, when it came.
+    is_new: bool,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -87,6 +89,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         max_bytes,
         answering,
         partitions,
+        is_new: true,
     };
     let gathered = waiting.gather(context, false);
     if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
@@ -139,12 +142,15 @@ impl Waiting {
         state.sessions.park(self.answering, key);
     }
 
-    /// Looks again; with the shard's bit set first, so that no progress is missed.
-    pub(super) fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Looked {
+    /// Looks again; if it `asks`, with the shard's bit set first, so that no progress is missed.
+    pub(super) fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Looked {
+        if std::mem::take(&mut self.is_new) && !expired && !asks {
+            return Looked::Wait;
+        }
         if let Some(covered) = state.sessions.covered(self.answering) {
             self.partitions = covered;
         }
-        let gathered = self.gather(context, true);
+        let gathered = self.gather(context, asks);
         if !expired && !self.is_enough(&gathered) {
             return Looked::Wait;
         }

@@ -73,9 +73,11 @@ fn not_committed(error: ErrorCode) -> String {
 }
 
 impl Waiting {
-    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool) -> Looked {
+    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Looked {
         for barrier in &self.barriers {
-            barrier.coordinator.partition.waiting.add(context.shard);
+            if asks {
+                barrier.coordinator.partition.waiting.add(context.shard);
+            }
             match barrier.is_passed() {
                 Ok(true) => {}
                 Ok(false) if expired => return Looked::Close(not_committed(ErrorCode::RequestTimedOut)),

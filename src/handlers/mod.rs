@@ -190,12 +190,21 @@ impl Parked {
 
     /// Decides whether the wait is over. An expired request is answered in any case.
     pub fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Looked {
+        // Nearly always the first look ends the wait. Only what must go on waiting asks to be told of progress, and looks
+        // again: whoever has asked is told of the next write, and a shard woken for nothing costs more than a look.
+        match self.look_once(state, context, expired, false) {
+            Looked::Wait => self.look_once(state, context, expired, true),
+            looked => looked,
+        }
+    }
+
+    fn look_once(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Looked {
         match self {
-            Parked::Produce(waiting) => waiting.look(context, expired),
-            Parked::Fetch(waiting) => waiting.look(state, context, expired),
+            Parked::Produce(waiting) => waiting.look(context, expired, asks),
+            Parked::Fetch(waiting) => waiting.look(state, context, expired, asks),
             Parked::Metadata(waiting) => waiting.look(state, context, expired),
-            Parked::Barrier(waiting) => waiting.look(context, expired),
-            Parked::Rebalance(waiting) => waiting.look(context, expired),
+            Parked::Barrier(waiting) => waiting.look(context, expired, asks),
+            Parked::Rebalance(waiting) => waiting.look(context, expired, asks),
         }
     }
 }

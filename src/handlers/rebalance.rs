@@ -48,12 +48,14 @@ impl Waiting {
         self.answered = Some((reply, barrier));
     }
 
-    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool) -> Looked {
+    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Looked {
         if let Some(error) = self.refused {
             return self.ask.refuse(self.head, error);
         }
         // Before the barrier is asked, so that its passing is heard of; and before a coordinator may end unheard.
-        self.coordinator.partition.waiting.add(context.shard);
+        if asks {
+            self.coordinator.partition.waiting.add(context.shard);
+        }
         let passed = self.answered.as_ref().map(|(_, barrier)| barrier.is_passed());
         match passed {
             Some(Ok(true)) => {}

@@ -1,4 +1,4 @@
-//! Fetch sessions: what happens in partitions that are not looked at.
+//! Fetches that wait: who is told of progress and who is not; sessions that do not look at all of their partitions.
 
 use std::time::Duration;
 
@@ -80,5 +80,34 @@ fn a_session_is_told_of_whatever_its_silent_partitions_do() {
         assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(0, 1, 0, true), (1, 1, 1, false)]);
         let waited = cluster.borrow().world.now().since(began);
         assert!(waited < Duration::from_secs(30), "nothing waits to its end: {waited:?}");
+    }
+}
+
+/// A shard that has asked to be told of progress is woken by the next write, whoever makes it.
+#[test]
+fn only_who_waits_asks_to_be_told() {
+    for (seed, flush_messages) in [(1, "1"), (2, "1"), (3, "1000"), (4, "1000")] {
+        let cluster = cluster(seed, &[("log.flush.interval.messages", flush_messages)]);
+        create_topic(&cluster, 1);
+        let is_asked_for = || {
+            let view = cluster.borrow().view().unwrap();
+            !view.partition_by_name(TOPIC, 0).unwrap().waiting.is_empty()
+        };
+        let records = batch(-1, -1, 1, 1);
+        let mut producer = Client::connect(&cluster.borrow());
+        let mut consumer = Client::connect(&cluster.borrow());
+        for offset in 0..3 {
+            producer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+            assert!(!is_asked_for(), "a produce that is answered waits for nothing");
+            consumer.send(ApiKey::Fetch, FETCH, &fetch_request(0, 2 * offset + 1, 60_000));
+            assert!(consumer.pump());
+            cluster.borrow_mut().step_until(1000, |cluster| cluster.parked() == 1);
+            assert!(is_asked_for());
+            producer.send(ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+            assert!(producer.pump());
+            consumer.wait(&cluster, ApiKey::Fetch, FETCH);
+            producer.wait(&cluster, ApiKey::Produce, PRODUCE);
+            assert!(!is_asked_for(), "nor does a fetch");
+        }
     }
 }
