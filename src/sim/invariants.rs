@@ -1,6 +1,7 @@
 //! What must hold of the broker at any time, cheap enough to be looked at after every step.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::history::Object;
 use super::oracle::Oracle;
@@ -8,10 +9,10 @@ use crate::metadata::{Image, ResourceType};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
 
-/// What a partition showed last, by its number in this process.
+/// What a partition showed last, by its number in this process, and in which directory: a log that was moved was opened.
 #[derive(Default)]
 pub(super) struct Invariants {
-    shown: BTreeMap<u64, (i64, i64, i64)>,
+    shown: BTreeMap<u64, (PathBuf, (i64, i64, i64))>,
 }
 
 impl Invariants {
@@ -25,7 +26,9 @@ impl Invariants {
             // The high watermark first: it never passes the end.
             let high_watermark = partition.high_watermark().0;
             let (start, end) = (partition.log.log_start_offset().0, partition.log.log_end_offset().0);
-            let before = self.shown.insert(partition.number, (start, high_watermark, end));
+            let directory = partition.log.directory().to_path_buf();
+            let before = self.shown.insert(partition.number, (directory, (start, high_watermark, end)));
+            let before = before.filter(|(directory, _)| directory == partition.log.directory()).map(|(_, shown)| shown);
             if before.is_none() {
                 oracle.records((uuid::Uuid::from_bytes(partition.topic_id.0), partition.index.0)).note_opened();
             }

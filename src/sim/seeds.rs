@@ -24,6 +24,10 @@ const FOUND: &[(u64, &str)] = &[
     (7002738, "claim: a log that fails as soon as it is open again has not lost anything before"),
     (2008868, "claim: a damaged snapshot is made anew from a log of which compaction has taken something away"),
     (4297978009, "claim: the coordinator has forgotten nothing of members that have not heard of it yet"),
+    (
+        4309980416,
+        "claim: a partition that keeps its number has not been opened anew, though a move has given it another log",
+    ),
     (1008126, "claim: a leader that divides a generation twice knows which division counts"),
 ];
 

@@ -95,6 +95,10 @@ fn sending(value_bytes: usize, acks: &'static str, codec: &'static str) -> Sendi
     Sending { records, value_bytes, acks, codec }
 }
 
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 fn size(bytes: usize) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
@@ -125,7 +129,8 @@ fn programs(cells: &mut Vec<Cell>, is_full: bool) {
             true => ("produce, kafka-producer-perf-test", Load::Java(sending)),
             false => ("produce, rdkafka_performance", Load::Rdkafka(sending)),
         };
-        let name = format!("{}, acks={acks}, {codec}, {partitions} partitions", size(value_bytes));
+        let name =
+            format!("{}, acks={acks}, {codec}, {}", size(value_bytes), counted(partitions as usize, "partition"));
         cells.push(cell(group, name, load, partitions, rate));
     };
     if is_full {
@@ -174,11 +179,11 @@ fn connections(cells: &mut Vec<Cell>, is_full: bool) {
     let pipelined = Manner::Closed { in_flight: 5 };
     let counts: &[usize] = if is_full { &[1, 16, 64, 256] } else { &[1, 16, 256] };
     for count in counts {
-        let name = format!("{count} connections, 16 records of 1 KiB a request, 12 partitions");
+        let name = format!("{}, 16 records of 1 KiB a request, 12 partitions", counted(*count, "connection"));
         add(name, Vec::new(), producers(*count, KIB, 16, pipelined.clone()), 12);
     }
     for count in counts {
-        let name = format!("{count} connections, one record of 100 B a request, 12 partitions");
+        let name = format!("{}, one record of 100 B a request, 12 partitions", counted(*count, "connection"));
         add(name, Vec::new(), producers(*count, 100, 1, pipelined.clone()), 12);
     }
     let synced = vec![("flush.messages", "1")];
@@ -202,7 +207,7 @@ fn fetches(cells: &mut Vec<Cell>) {
         let consumers = Some(Consumers { connections, manner });
         let load = Load::Drive { seconds: CLOSED_SECONDS, producers: None, consumers, filled };
         let pages = if is_cold { "pages on the disk" } else { "pages in memory" };
-        let name = format!("{connections} connections, all of 12 partitions, {pages}");
+        let name = format!("{}, all of 12 partitions, {pages}", counted(connections, "connection"));
         let in_memory = !is_cold;
         cells.push(Cell { in_memory, ..cell(group, name, load, 12, Measure::MegabytesPerSecond) });
     }
