@@ -62,8 +62,8 @@ FAULTS = [
      "    if log.wants_sync(now) {\n        let flush = log.flush()?;",
      "    if false && log.wants_sync(now) {\n        let flush = log.flush()?;"),
     ("compaction goes by what is not on the platter", "src/replication/cleaning.rs",
-     "        if !is_durable && !next.partition.flush(now) {",
-     "        if false && !is_durable && !next.partition.flush(now) {"),
+     "        if !is_durable {\n            let is_flushed",
+     "        if false && !is_durable {\n            let is_flushed"),
     ("metadata is answered for before it is synced", "src/replication/controller.rs",
      "        let committed = self.log.sync((self.surroundings.wall)()).map_err(|failure| {\n"
      "            error!(\"the metadata log failed, nothing can be changed any more: {failure}\");\n"
