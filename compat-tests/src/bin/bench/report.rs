@@ -29,7 +29,7 @@ struct Row {
     failures: BTreeMap<Kind, String>,
 }
 
-/// The middle of some values, and the least and the largest.
+/// The middle of some values (of an even number the geometric mean of the two), and the least and the largest.
 #[derive(Clone, Copy)]
 struct Spread {
     middle: f64,
@@ -42,7 +42,9 @@ impl Spread {
         let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let (least, most) = (*sorted.first()?, *sorted.last()?);
-        Some(Spread { middle: sorted[sorted.len() / 2], least, most })
+        let (below, above) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+        let middle = if below == above { below } else { (below * above).sqrt() };
+        Some(Spread { middle, least, most })
     }
 }
 
@@ -258,6 +260,13 @@ mod tests {
         let page = "before\n<!-- bench -->\nold\n<!-- /bench -->\nafter\n";
         assert_eq!(replaced(page, "new\n"), "before\n<!-- bench -->\nnew\n<!-- /bench -->\nafter\n");
         assert_eq!(replaced("no marks\n", "new\n"), "no marks\n");
+    }
+
+    #[test]
+    fn the_middle_favours_nobody() {
+        let middle = |values: &[f64]| Spread::of(values.iter().copied()).unwrap().middle;
+        assert_eq!(middle(&[8.0, 0.5]), 2.0);
+        assert_eq!((middle(&[3.0]), middle(&[9.0, 1.0, 4.0]), middle(&[0.0, 0.0])), (3.0, 4.0, 0.0));
     }
 
     #[test]
