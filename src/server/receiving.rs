@@ -10,15 +10,13 @@ use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::connection::Connection;
 use crate::server::parking::Waiting;
+use crate::server::rationing::COUNTED_FROM_BYTES;
 use crate::server::{HOT_BUFFER_BYTES, Reason, Server};
 use crate::shard::context::Context;
 use crate::wire::frame::{self, Split};
 
 /// What one connection may have handled in one turn before the others get theirs.
 const BYTES_PER_TURN: usize = 4 * HOT_BUFFER_BYTES;
-
-/// Answers beyond this are counted before the next frame is handled, not only at the end of the turn.
-const COUNTED_AT_ONCE_BYTES: usize = 32 * 1024;
 
 impl Server {
     /// Receives from a connection and handles its frames as far as it may go now. `Err(None)` is the quiet end.
@@ -152,7 +150,8 @@ impl Server {
         match handlers::handle(&mut self.handlers, &mut context, frame, origin) {
             Outcome::Answer(answer) => {
                 connection.answer_now(Some(answer));
-                if connection.outbound.memory_bytes() > COUNTED_AT_ONCE_BYTES {
+                // Before the next frame, not only at the end of the turn.
+                if connection.outbound.memory_bytes() >= COUNTED_FROM_BYTES {
                     self.count_memory(key);
                 }
             }

@@ -11,7 +11,7 @@ use crate::record::header::{self, Header};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// A larger write is cheaper to send from the page cache than to copy once more.
+/// A larger write is left to the page cache: a few of them would take the whole budget. Not tuned by measurement.
 pub const MOST_BYTES: usize = 64 << 10;
 
 /// Whole batches, as they stand in the file.

@@ -31,7 +31,7 @@ struct Arguments {
     out: Option<PathBuf>,
 }
 
-/// Two take about twenty minutes; more make the spread more telling.
+/// Few, so that a run ends soon; more make the spread more telling.
 const ROUNDS: usize = 2;
 
 fn main() -> Result<()> {
