@@ -47,24 +47,31 @@ impl Connections {
         Connections { open: AtomicUsize::new(0), most: AtomicUsize::new(usize::MAX), is_full: AtomicBool::new(false) }
     }
 
-    /// A place for one more, to be given back; `false` if there is none.
-    pub fn take(&self) -> bool {
+    /// A place for one more; `None` if there is none.
+    pub fn take(&'static self) -> Option<Place> {
         let most = self.most.load(Ordering::Relaxed);
         if self.open.fetch_add(1, Ordering::Relaxed) < most {
-            return true;
+            return Some(Place(self));
         }
         self.open.fetch_sub(1, Ordering::Relaxed);
         if !self.is_full.swap(true, Ordering::Relaxed) {
             warn!("there are {most} connections, all that the limit of open files allows: new ones are closed");
         }
-        false
+        None
     }
+}
 
-    pub fn give_back(&self, count: usize) {
-        let left = self.open.fetch_sub(count, Ordering::Relaxed).saturating_sub(count);
-        let most = self.most.load(Ordering::Relaxed);
+/// What one connection holds as long as its descriptor is open, on its way from shard to shard too. Given back on drop.
+pub struct Place(&'static Connections);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Place(connections) = self;
+        let left = connections.open.fetch_sub(1, Ordering::Relaxed).saturating_sub(1);
+        let most = connections.most.load(Ordering::Relaxed);
         // With some way to go, so that one that comes and goes is not told each time.
-        if left <= most / 4 * 3 && self.is_full.load(Ordering::Relaxed) && self.is_full.swap(false, Ordering::Relaxed) {
+        let is_full = &connections.is_full;
+        if left <= most / 4 * 3 && is_full.load(Ordering::Relaxed) && is_full.swap(false, Ordering::Relaxed) {
             info!("new connections are taken again");
         }
     }
@@ -76,13 +83,16 @@ mod tests {
 
     #[test]
     fn there_are_never_more_than_places() {
-        let connections = Connections::new();
-        connections.most.store(4, Ordering::Relaxed);
-        assert_eq!((0..6).filter(|_| connections.take()).count(), 4);
-        assert!(connections.is_full.load(Ordering::Relaxed));
-        connections.give_back(1);
-        assert!(!connections.is_full.load(Ordering::Relaxed) && connections.take() && !connections.take());
-        connections.give_back(4);
-        assert_eq!(connections.open.load(Ordering::Relaxed), 0);
+        static CONNECTIONS: Connections = Connections::new();
+        CONNECTIONS.most.store(4, Ordering::Relaxed);
+        let mut places: Vec<Place> = (0..6).filter_map(|_| CONNECTIONS.take()).collect();
+        assert_eq!(places.len(), 4);
+        assert!(CONNECTIONS.is_full.load(Ordering::Relaxed));
+        places.pop();
+        assert!(!CONNECTIONS.is_full.load(Ordering::Relaxed));
+        places.extend(CONNECTIONS.take());
+        assert!(places.len() == 4 && CONNECTIONS.take().is_none());
+        drop(places);
+        assert_eq!(CONNECTIONS.open.load(Ordering::Relaxed), 0);
     }
 }

@@ -8,11 +8,12 @@
 //! A driver belongs to one thread. Only its [`Waker`] may be used by others.
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::io::disk::File;
 use crate::io::simulated::Unwatched;
+use crate::io::sockets::Placed;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::Key;
 
@@ -77,15 +78,15 @@ pub trait Waker: Send + Sync {
 pub struct Released(pub(super) Socket);
 
 pub(super) enum Socket {
-    Kernel(TcpStream),
+    Kernel(Placed),
     Simulated(Unwatched),
 }
 
 impl Released {
     /// The socket, for a driver of the kernel's.
-    pub(super) fn stream(self) -> Option<TcpStream> {
+    pub(super) fn placed(self) -> Option<Placed> {
         match self.0 {
-            Socket::Kernel(stream) => Some(stream),
+            Socket::Kernel(placed) => Some(placed),
             Socket::Simulated(_) => None,
         }
     }
@@ -133,8 +134,8 @@ pub trait Driver {
     /// Lets go of a connection that stays open, for another driver of this machine; no event names it afterwards.
     fn release(&mut self, connection: ConnectionKey) -> Option<Released>;
 
-    /// Takes a connection that another driver has let go. There may be something to receive already. `None`: there is no
-    /// place for it, and it is closed.
+    /// Takes a connection that another driver has let go. There may be something to receive already. `None`: it cannot
+    /// be watched here, and is closed.
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey>;
 
     fn submit(&mut self, token: u64, operation: Operation);

@@ -14,7 +14,7 @@ use crate::io::clock;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Streams};
+use crate::io::sockets::{self, Placed, Streams};
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::Key;
 
@@ -83,13 +83,14 @@ impl Readiness {
 
     fn register(&mut self, stream: TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
         let peer = sockets::adopt(&stream)?;
-        Ok((self.watch(stream)?, peer))
+        // What is said of one that finds no place is the same as of one that went away.
+        let placed = Placed::new(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
+        Ok((self.watch(placed)?, peer))
     }
 
-    fn watch(&mut self, stream: TcpStream) -> io::Result<ConnectionKey> {
-        let descriptor = stream.as_raw_fd();
-        // What is said of one that finds no place is the same as of one that went away.
-        let key = self.streams.insert(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
+    fn watch(&mut self, placed: Placed) -> io::Result<ConnectionKey> {
+        let descriptor = placed.stream.as_raw_fd();
+        let key = self.streams.insert(placed);
         let token = Token(key.0.to_u64() as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut SourceFd(&descriptor), token, interest) {
@@ -198,13 +199,13 @@ impl Driver for Readiness {
     }
 
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
-        let stream = self.streams.remove(connection)?;
-        let deregistered = self.poll.registry().deregister(&mut SourceFd(&stream.as_raw_fd()));
-        deregistered.ok().map(|()| Released(Socket::Kernel(stream)))
+        let placed = self.streams.remove(connection)?;
+        let deregistered = self.poll.registry().deregister(&mut SourceFd(&placed.stream.as_raw_fd()));
+        deregistered.ok().map(|()| Released(Socket::Kernel(placed)))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        self.watch(released.stream()?).ok()
+        self.watch(released.placed()?).ok()
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

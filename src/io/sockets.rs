@@ -8,7 +8,7 @@ use std::os::fd::BorrowedFd;
 use rustix::net::SendFlags;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::io::descriptors::CONNECTIONS;
+use crate::io::descriptors::{CONNECTIONS, Place};
 use crate::io::disk::File;
 use crate::io::driver::ConnectionKey;
 use crate::stdx::slab::Slab;
@@ -24,8 +24,21 @@ pub(super) struct Streams {
 }
 
 struct Connected {
-    stream: TcpStream,
+    placed: Placed,
     reading: Reading,
+}
+
+/// A connection, and its place among those that there may be.
+pub(super) struct Placed {
+    pub stream: TcpStream,
+    _place: Place,
+}
+
+impl Placed {
+    /// `None` if there are as many as there may be; the stream is closed then.
+    pub(super) fn new(stream: TcpStream) -> Option<Placed> {
+        CONNECTIONS.take().map(|place| Placed { stream, _place: place })
+    }
 }
 
 /// What a receive would find.
@@ -40,20 +53,17 @@ enum Reading {
 }
 
 impl Streams {
-    /// `None` if there are as many as there may be; the stream is closed then.
-    pub(super) fn insert(&mut self, stream: TcpStream) -> Option<ConnectionKey> {
-        let connected = Connected { stream, reading: Reading::Perhaps };
-        CONNECTIONS.take().then(|| ConnectionKey(self.streams.insert(connected)))
+    pub(super) fn insert(&mut self, placed: Placed) -> ConnectionKey {
+        ConnectionKey(self.streams.insert(Connected { placed, reading: Reading::Perhaps }))
     }
 
     pub(super) fn get(&self, key: ConnectionKey) -> io::Result<&TcpStream> {
         let connected = self.streams.get(key.0).ok_or(io::ErrorKind::NotConnected)?;
-        Ok(&connected.stream)
+        Ok(&connected.placed.stream)
     }
 
-    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<TcpStream> {
-        let connected = self.streams.remove(key.0).inspect(|_| CONNECTIONS.give_back(1))?;
-        Some(connected.stream)
+    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<Placed> {
+        self.streams.remove(key.0).map(|connected| connected.placed)
     }
 
     /// An edge has come: there may be something to receive.
@@ -75,7 +85,7 @@ impl Streams {
         if connected.reading == Reading::Nothing {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let length = retry(|| connected.stream.read(buffer))?;
+        let length = retry(|| connected.placed.stream.read(buffer))?;
         if length < buffer.len() && connected.reading == Reading::Perhaps {
             connected.reading = Reading::Nothing;
         }
@@ -124,12 +134,6 @@ impl Streams {
         let mut buffer = vec![0; length.min(COPY_STEP_BYTES)];
         let read = file.read_at(&mut buffer, position)?;
         self.send(key, &[IoSlice::new(&buffer[..read])], false)
-    }
-}
-
-impl Drop for Streams {
-    fn drop(&mut self) {
-        CONNECTIONS.give_back(self.streams.len());
     }
 }
 

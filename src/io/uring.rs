@@ -19,7 +19,7 @@ use crate::io::clock;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Streams};
+use crate::io::sockets::{self, Placed, Streams};
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{Key, Slab};
 
@@ -317,8 +317,9 @@ impl Uring {
             let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(result) });
             if let Ok(peer) = sockets::adopt(&stream)
                 && (number as usize) < self.listeners.len()
-                && let Some(connection) = self.streams.insert(stream)
+                && let Some(placed) = Placed::new(stream)
             {
+                let connection = self.streams.insert(placed);
                 self.arm_connection(connection);
                 out.push(Event::Accepted { listener: ListenerKey(number), connection, peer });
             }
@@ -429,21 +430,21 @@ impl Driver for Uring {
     }
 
     fn close(&mut self, connection: ConnectionKey) {
-        if let Some(stream) = self.streams.remove(connection) {
+        if let Some(placed) = self.streams.remove(connection) {
             // The armed poll holds the socket open until it is cancelled at the next entry; the peer learns it now.
-            let _ = stream.shutdown(Shutdown::Both);
+            let _ = placed.stream.shutdown(Shutdown::Both);
             self.cancel(Tag::Connection(connection.0));
         }
     }
 
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
-        let stream = self.streams.remove(connection)?;
+        let placed = self.streams.remove(connection)?;
         self.cancel(Tag::Connection(connection.0));
-        Some(Released(Socket::Kernel(stream)))
+        Some(Released(Socket::Kernel(placed)))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        let connection = self.streams.insert(released.stream()?)?;
+        let connection = self.streams.insert(released.placed()?);
         self.arm_connection(connection);
         Some(connection)
     }
