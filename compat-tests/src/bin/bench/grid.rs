@@ -78,7 +78,24 @@ pub enum Load {
         producers: Option<Producers>,
         consumers: Option<Consumers>,
         filled: Option<Filled>,
+        beside: Beside,
     },
+}
+
+/// What else the broker has to do while a load is measured.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Beside {
+    Nothing,
+    /// One partition of another topic takes a hundred megabytes a second.
+    HotPartition,
+}
+
+impl Beside {
+    /// The hot partition's producers.
+    pub fn producers(self) -> Option<Producers> {
+        let manner = Manner::Open { records_per_second: 100_000.0 };
+        (self == Beside::HotPartition).then(|| producers(2, KIB, 64, manner))
+    }
 }
 
 /// What is in the topic before.
@@ -172,7 +189,13 @@ fn producers(connections: usize, value_bytes: usize, records_per_request: usize,
 fn connections(cells: &mut Vec<Cell>, is_full: bool) {
     let group = "produce, as much as it takes";
     let mut add = |name: String, topic: Vec<(&'static str, &'static str)>, producers: Producers, partitions| {
-        let load = Load::Drive { seconds: CLOSED_SECONDS, producers: Some(producers), consumers: None, filled: None };
+        let load = Load::Drive {
+            seconds: CLOSED_SECONDS,
+            producers: Some(producers),
+            consumers: None,
+            filled: None,
+            beside: Beside::Nothing,
+        };
         let in_memory = topic.is_empty();
         cells.push(Cell { topic, in_memory, ..cell(group, name, load, partitions, Measure::RecordsPerSecond) });
     };
@@ -205,7 +228,7 @@ fn fetches(cells: &mut Vec<Cell>) {
         let manner = if is_cold { Reading::Once } else { Reading::Whole };
         let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold });
         let consumers = Some(Consumers { connections, manner });
-        let load = Load::Drive { seconds: CLOSED_SECONDS, producers: None, consumers, filled };
+        let load = Load::Drive { seconds: CLOSED_SECONDS, producers: None, consumers, filled, beside: Beside::Nothing };
         let pages = if is_cold { "pages on the disk" } else { "pages in memory" };
         let name = format!("{}, all of 12 partitions, {pages}", counted(connections, "connection"));
         let in_memory = !is_cold;
@@ -214,11 +237,11 @@ fn fetches(cells: &mut Vec<Cell>) {
 }
 
 fn fixed_rates(cells: &mut Vec<Cell>) {
-    let group = "at a fixed rate";
     let mut add = |name: &str, producers, consumers, filled, topic: Vec<(&'static str, &'static str)>, measure| {
-        let load = Load::Drive { seconds: OPEN_SECONDS, producers: Some(producers), consumers, filled };
+        let beside = Beside::Nothing;
+        let load = Load::Drive { seconds: OPEN_SECONDS, producers: Some(producers), consumers, filled, beside };
         let in_memory = topic.is_empty();
-        cells.push(Cell { topic, in_memory, ..cell(group, name.to_string(), load, 12, measure) });
+        cells.push(Cell { topic, in_memory, ..cell(FIXED_RATE, name.to_string(), load, 12, measure) });
     };
     let open = |records_per_second| Manner::Open { records_per_second };
     let tail = |connections| Some(Consumers { connections, manner: Reading::Tail });
@@ -274,4 +297,16 @@ fn fixed_rates(cells: &mut Vec<Cell>) {
         vec![("flush.messages", "1")],
         Measure::AcknowledgedP99,
     );
+    cells.push(modest("while one partition takes 100,000 of 1 KiB", Beside::HotPartition));
+}
+
+const FIXED_RATE: &str = "at a fixed rate";
+
+/// A load that leaves the broker most of its time, for what it has to do beside it.
+pub fn modest(situation: &str, beside: Beside) -> Cell {
+    let producers = Some(producers(10, KIB, 5, Manner::Open { records_per_second: 5_000.0 }));
+    let consumers = Some(Consumers { connections: 4, manner: Reading::Tail });
+    let load = Load::Drive { seconds: OPEN_SECONDS, producers, consumers, filled: None, beside };
+    let name = format!("5,000 records of 1 KiB a second, 5 to a request, tailed, {situation}");
+    cell(FIXED_RATE, name, load, 12, Measure::EndToEndP99)
 }

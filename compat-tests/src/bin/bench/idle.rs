@@ -1,6 +1,6 @@
 //! What a broker costs when nobody wants anything: after its start, with many partitions, with many connections.
 
-use crate::grid::Measure;
+use crate::grid::{Beside, Measure, modest};
 use crate::meter::{Meter, anonymous_bytes};
 use crate::peer::{Kind, Peer};
 use crate::report::Report;
@@ -24,7 +24,7 @@ const FETCH_VERSION: i16 = 12;
 
 pub const GROUP: &str = "idle";
 
-pub fn measure(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
+pub fn measure(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Result<()> {
     let began = Instant::now();
     let peer = Peer::start(kind, &run.broker, &[])?;
     Raw::connect(peer.port())?.api_versions()?;
@@ -45,12 +45,13 @@ pub fn measure(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
     let each = anonymous_bytes(peer.pid())?.saturating_sub(empty) as f64 / CONNECTIONS as f64 / 1e3;
     report.note(kind, GROUP, "memory of each of 5,000 connections", Measure::Kilobytes, each);
     report.note(kind, GROUP, "processor with 5,000 connections", Measure::PerMille, busy(&peer)?);
+    loaded(run, kind, round, &peer, "while 5,000 connections are idle", report)?;
     drop(connections);
     peer.finish()?;
     if kind == Kind::Tansu {
         return Ok(());
     }
-    partitions(run, kind, report)
+    partitions(run, kind, round, report)
 }
 
 fn connect(peer: &Peer) -> Result<TcpStream> {
@@ -60,7 +61,7 @@ fn connect(peer: &Peer) -> Result<TcpStream> {
 }
 
 /// A broker that is away in between comes back with all its partitions.
-fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
+fn partitions(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Result<()> {
     let mut peer = Peer::start(kind, &run.broker, &[])?;
     let topics = (0..PARTITIONS / PARTITIONS_OF_A_TOPIC).map(|_| run.topic(&peer, PARTITIONS_OF_A_TOPIC, &[]));
     let topics = topics.collect::<Result<Vec<_>>>()?;
@@ -72,7 +73,16 @@ fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
     report.note(kind, GROUP, "processor with 10,000 partitions", Measure::PerMille, busy(&peer)?);
     let what = "processor with a consumer that waits for 10,000 partitions";
     report.note(kind, GROUP, what, Measure::PerMille, waiting(&peer, &topics)?);
+    loaded(run, kind, round, &peer, "among 10,000 partitions", report)?;
     peer.finish()
+}
+
+/// What a modest load sees in such a situation.
+fn loaded(run: &Run, kind: Kind, round: usize, peer: &Peer, situation: &str, report: &mut Report) -> Result<()> {
+    run.warm_up(kind, peer)?;
+    let cell = modest(situation, Beside::Nothing);
+    report.add(kind, round, &cell, run.cell(peer, &cell));
+    Ok(())
 }
 
 /// One consumer with a fetch session waits for records that do not come, as Kafka's own does: half a second each time.

@@ -16,6 +16,11 @@ const COPY_BYTES: usize = 256 << 20;
 /// As large as many a batch, and in the cache, as a batch is that has just arrived.
 const CHECKSUM_BYTES: usize = 64 << 10;
 const SYNCED_BYTES: usize = 4096;
+const ECHO_BYTES: usize = 1024;
+
+/// As much as a round of loads writes, and less than half of what is free.
+const WARM_BYTES: usize = 8 << 30;
+const PAGE_BYTES: usize = 4096;
 
 pub struct Limit {
     pub what: &'static str,
@@ -36,11 +41,31 @@ pub fn measure(directory: &Path) -> Result<Vec<Limit>> {
         value: loopback(Some(&file))?,
         unit: "MB/s",
     });
+    let what = "a message there and back, 5,000 a second over 10 connections, each with a thread at both ends";
+    limits.push(Limit { what, value: echoes()?, unit: "µs at p99" });
     limits.push(Limit { what: "4 KiB written and synced", value: syncs(&path)?, unit: "1/s" });
     std::fs::remove_file(&path)?;
     limits.push(Limit { what: "CRC32C", value: checksums(), unit: "MB/s" });
     limits.push(Limit { what: "copy of memory", value: copies(), unit: "MB/s" });
     Ok(limits)
+}
+
+/// Touches memory that nobody has used for a while. A virtual machine's host has to find it again, which costs whoever comes
+/// first seconds of processor for each gigabyte, three times what a broker needs to fill it.
+pub fn warm_memory() -> Result<()> {
+    let free = std::fs::read_to_string("/proc/meminfo")?;
+    let free = free.lines().find_map(|line| line.strip_prefix("MemFree:")?.trim().strip_suffix(" kB"));
+    let free = free.context("no MemFree")?.parse::<usize>()? * 1024;
+    let threads = std::thread::available_parallelism()?.get();
+    let bytes = WARM_BYTES.min(free / 2) / threads;
+    let touch = || {
+        let mut memory = vec![0_u8; bytes];
+        memory.iter_mut().step_by(PAGE_BYTES).for_each(|byte| *byte = 1);
+        std::hint::black_box(&memory);
+    };
+    // All at the same time: none gives back what the other could take.
+    std::thread::scope(|scope| (0..threads).for_each(|_| drop(scope.spawn(touch))));
+    Ok(())
 }
 
 fn megabytes_per_second(bytes: usize, time: Duration) -> f64 {
@@ -71,6 +96,45 @@ fn loopback(file: Option<&File>) -> Result<f64> {
     drop(sender);
     let (bytes, time) = reader.join().expect("no panic")?;
     Ok(megabytes_per_second(bytes, time))
+}
+
+/// How late the machine itself makes what is sent by the clock: nothing that is measured in its way can be earlier.
+fn echoes() -> Result<f64> {
+    const CONNECTIONS: u32 = 10;
+    const INTERVAL: Duration = Duration::from_micros(2000);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let address = listener.local_addr()?;
+    let count = (FOR.as_nanos() * 2 / INTERVAL.as_nanos()) as u32;
+    let start = Instant::now() + INTERVAL;
+    let one = move |number: u32| -> Result<Vec<Duration>> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let mut late = Vec::with_capacity(count as usize);
+        for message in 0..count {
+            let due = start + INTERVAL * message + INTERVAL * number / CONNECTIONS;
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            stream.write_all(&[1; ECHO_BYTES])?;
+            stream.read_exact(&mut [0; ECHO_BYTES])?;
+            late.push(due.elapsed());
+        }
+        Ok(late)
+    };
+    let clients: Vec<_> = (0..CONNECTIONS).map(|number| std::thread::spawn(move || one(number))).collect();
+    for _ in 0..CONNECTIONS {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        std::thread::spawn(move || -> std::io::Result<()> {
+            let mut message = [0; ECHO_BYTES];
+            loop {
+                stream.read_exact(&mut message)?;
+                stream.write_all(&message)?;
+            }
+        });
+    }
+    let late: Result<Vec<_>> = clients.into_iter().map(|client| client.join().expect("no panic")).collect();
+    let mut late = late?.concat();
+    late.sort();
+    Ok(late[late.len() * 99 / 100].as_nanos() as f64 / 1e3)
 }
 
 fn send_file(stream: &TcpStream, file: &File) -> Result<()> {

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often the memory is looked at.
 const SAMPLE_EVERY: Duration = Duration::from_millis(50);
@@ -18,6 +18,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(50);
 /// What was used between two looks.
 #[derive(Clone, Copy, Serialize, Deserialize, Default, Debug)]
 pub struct Used {
+    pub seconds: f64,
     pub processor_s: f64,
     /// Anonymous memory: the page cache belongs to the machine. For a JVM it is the heap as far as it was touched.
     pub mean_memory_bytes: f64,
@@ -29,6 +30,7 @@ pub struct Used {
 
 pub struct Meter {
     pid: u32,
+    began: Instant,
     processor: Duration,
     switches: BTreeMap<OsString, u64>,
     sampler: Sampler,
@@ -40,6 +42,7 @@ impl Meter {
         let calls = counter(pid);
         Ok(Meter {
             pid,
+            began: Instant::now(),
             processor: processor_time(pid)?,
             switches: switches(pid)?,
             sampler: Sampler::start(pid),
@@ -48,6 +51,7 @@ impl Meter {
     }
 
     pub fn stop(self) -> Result<Used> {
+        let seconds = self.began.elapsed().as_secs_f64();
         let processor = processor_time(self.pid)?.saturating_sub(self.processor);
         let before = |thread: &OsString| self.switches.get(thread).copied().unwrap_or(0);
         let more = switches(self.pid)?.into_iter().map(|(thread, count)| count.saturating_sub(before(&thread)));
@@ -55,6 +59,7 @@ impl Meter {
         let (mean_memory_bytes, peak_memory_bytes) = self.sampler.stop();
         let system_calls = self.calls.and_then(counted);
         Ok(Used {
+            seconds,
             processor_s: processor.as_secs_f64(),
             mean_memory_bytes,
             peak_memory_bytes,

@@ -110,14 +110,16 @@ impl Report {
         println!("\n{}", self.markdown());
     }
 
-    /// Into a directory; the table of ratios also between the marks in the page beside it, where that has them.
-    pub fn write(&self, directory: &Path) -> Result<()> {
+    /// Into a directory; what has no name of its own also between the marks in the page beside it, where that has them.
+    pub fn write(&self, directory: &Path, name: Option<&str>) -> Result<()> {
         std::fs::create_dir_all(directory)?;
-        let name = if self.is_pinned { "results-pinned" } else { "results" };
+        let is_plain = name.is_none();
+        let name = name.map_or("results".to_string(), |name| format!("results-{name}"));
         std::fs::write(directory.join(format!("{name}.md")), self.markdown())?;
         let page = directory.join("../README.md");
-        if let Some(page_text) = std::fs::read_to_string(&page).ok().filter(|_| !self.is_pinned) {
-            std::fs::write(page, replaced(&page_text, &format!("{}\n{}", self.heading(), self.ratios())))?;
+        if let Some(page_text) = std::fs::read_to_string(&page).ok().filter(|_| is_plain) {
+            let text = format!("{}\n{}{}", self.heading(), self.ratios(), self.machine());
+            std::fs::write(page, replaced(&page_text, &text))?;
         }
         std::fs::write(directory.join(format!("{name}.json")), self.json()?)?;
         plot::draw(&directory.join(format!("{name}.svg")), &self.points())
@@ -194,8 +196,9 @@ impl Report {
 
     fn costs(&self) -> String {
         let mut text = String::from(
-            "\nWhat a record costs the broker (Klamm / Apache Kafka):\n\n\
-             | | processor, ns | system calls | switches of threads | memory, MB |\n| --- | --: | --: | --: | --: |\n",
+            "\nWhat a record costs the broker, and how many processors it keeps busy (Klamm / Apache Kafka):\n\n\
+             | | processor, ns | processors busy | system calls | switches of threads | memory, MB |\n\
+             | --- | --: | --: | --: | --: | --: |\n",
         );
         for row in self.rows.iter().filter(|row| row.samples.values().flatten().any(|sample| sample.records > 0)) {
             let pair = |of: &dyn Fn(&Sample) -> Option<f64>| {
@@ -204,10 +207,12 @@ impl Report {
             };
             let per = |total: f64, sample: &Sample| total / sample.records.max(1) as f64;
             let processor = pair(&|sample| Some(per(sample.used.processor_s * 1e9, sample)));
+            let busy = pair(&|sample| Some(sample.used.processor_s / sample.used.seconds));
             let calls = pair(&|sample| Some(per(sample.used.system_calls? as f64, sample)));
             let switches = pair(&|sample| Some(per(sample.used.context_switches as f64, sample)));
             let memory = pair(&|sample| Some(sample.used.peak_memory_bytes as f64 / 1e6));
-            let _ = writeln!(text, "| {}: {} | {processor} | {calls} | {switches} | {memory} |", row.group, row.name);
+            let (group, name) = (row.group, &row.name);
+            let _ = writeln!(text, "| {group}: {name} | {processor} | {busy} | {calls} | {switches} | {memory} |");
         }
         text
     }

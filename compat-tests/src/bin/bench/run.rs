@@ -2,7 +2,7 @@
 
 use crate::clients;
 use crate::drive::{Manner, Order, Outcome, Producers};
-use crate::grid::{Cell, Filled, Load, Measure};
+use crate::grid::{Beside, Cell, Filled, Load, Measure};
 use crate::meter::{Meter, Used};
 use crate::peer::{Kind, Peer};
 use compat_tests::program::{self, Input};
@@ -14,6 +14,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Longer than any order takes.
@@ -57,7 +58,10 @@ impl Run {
         self.drive(&order).map(drop)
     }
 
+    /// What earlier cells have written is on the disk by then: a load pays for itself only.
     pub fn cell(&self, peer: &Peer, cell: &Cell) -> Result<Sample> {
+        // SAFETY: it takes nothing and touches no memory of ours.
+        unsafe { libc::sync() };
         let topic = self.topic(peer, cell.partitions, &cell.topic)?;
         let sample = self.load(peer, cell, &topic)?;
         delete(peer, &topic)?;
@@ -90,7 +94,7 @@ impl Run {
                 fill(records, value_bytes)?;
                 metered(*records, &|| clients::rdkafka_consume(&bootstrap, topic, *records, &self.load))
             }
-            Load::Drive { seconds, producers, consumers, filled } => {
+            Load::Drive { seconds, producers, consumers, filled, beside } => {
                 if let Some(filled) = filled {
                     self.fill(peer, topic, cell.partitions, filled)?;
                 }
@@ -102,8 +106,12 @@ impl Run {
                     producers: producers.clone(),
                     consumers: consumers.clone(),
                 };
+                let aside = self.drive_beside(peer, &order, *beside)?;
                 let meter = Meter::start(peer.pid())?;
                 let outcome = self.drive(&order)?;
+                if let Some(aside) = aside {
+                    aside.join().expect("no panic")?;
+                }
                 let used = meter.stop()?;
                 ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
                 let records = outcome.produced.records.max(outcome.consumed.records);
@@ -132,12 +140,18 @@ impl Run {
         }
     }
 
+    /// Starts what is to go on beside a load, as long as that takes.
+    fn drive_beside(&self, peer: &Peer, order: &Order, beside: Beside) -> Result<Option<JoinHandle<Result<Outcome>>>> {
+        let Some(producers) = beside.producers() else { return Ok(None) };
+        let topic = self.topic(peer, 1, &[])?;
+        let (producers, consumers) = (Some(producers), None);
+        let order = Order { topic, partitions: 1, producers, consumers, ..order.clone() };
+        let load = self.load.clone();
+        Ok(Some(std::thread::spawn(move || drive(&order, &load))))
+    }
+
     fn drive(&self, order: &Order) -> Result<Outcome> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("drive").arg(serde_json::to_string(order)?);
-        program::hold_to(&mut command, &self.load);
-        let output = program::run_within(command, Input::Nothing, DRIVE_DEADLINE)?;
-        serde_json::from_str(&output.text()).context("the generator's answer")
+        drive(order, &self.load)
     }
 
     pub fn topic(&self, peer: &Peer, partitions: i32, configs: &[(&str, &str)]) -> Result<String> {
@@ -148,6 +162,15 @@ impl Run {
         raw.await_all_leaders(&name, partitions)?;
         Ok(name)
     }
+}
+
+/// In a process of its own, held to these processors.
+fn drive(order: &Order, processors: &[usize]) -> Result<Outcome> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("drive").arg(serde_json::to_string(order)?);
+    program::hold_to(&mut command, processors);
+    let output = program::run_within(command, Input::Nothing, DRIVE_DEADLINE)?;
+    serde_json::from_str(&output.text()).context("the generator's answer")
 }
 
 fn value(measure: Measure, outcome: &Outcome) -> f64 {
