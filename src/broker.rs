@@ -17,7 +17,7 @@ use log::{error, info};
 use crate::config::{Config, IoChoice, Listener};
 use crate::io::descriptors;
 use crate::io::disk::Disk;
-use crate::io::driver::Waker;
+use crate::io::driver::{Driver, Waker};
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
@@ -103,6 +103,8 @@ impl Broker {
         descriptors::share(threads::raise_descriptor_limit());
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
+        // With one processor nothing can come while we look.
+        let spin = if threads::available() > 1 { config.spin } else { Duration::ZERO };
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
         let mut controller = opened.map_err(|failure| failure.to_string())?;
 
@@ -119,7 +121,7 @@ impl Broker {
             random::seed(),
             Threads { controller: queue.clone(), housekeeping: chores, coordinators: Arc::new(coordinators) },
         ));
-        let starting = start_shards(shard_count, backend)?;
+        let starting = start_shards(shard_count, backend, spin)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
         let (addresses, endpoints) = bind(&shared, &starting)?;
         let registered = controller.register(&shared.config, registered_endpoints(&shared, &endpoints));
@@ -183,12 +185,16 @@ fn choose_backend(choice: IoChoice) -> Result<Backend, String> {
     Ok(chosen.backend)
 }
 
-fn start_shards(count: usize, backend: Backend) -> Result<Vec<Starting>, String> {
+fn start_shards(count: usize, backend: Backend, spin: Duration) -> Result<Vec<Starting>, String> {
     let pin = count > 1 && count == threads::available();
-    (0..count).map(|number| start_shard(ShardId(number as u8), backend, pin)).collect()
+    let open = move || machine::open(backend, spin);
+    (0..count).map(|number| start_shard(ShardId(number as u8), open, pin)).collect()
 }
 
-fn start_shard(shard: ShardId, backend: Backend, pin: bool) -> Result<Starting, String> {
+fn start_shard<O>(shard: ShardId, open: O, pin: bool) -> Result<Starting, String>
+where
+    O: FnOnce() -> io::Result<Box<dyn Driver>> + Send + 'static,
+{
     let (share, shared) = channel::<Arc<Shared>>();
     let (orders, ordered) = channel();
     let (tell_bound, bound) = channel();
@@ -197,7 +203,7 @@ fn start_shard(shard: ShardId, backend: Backend, pin: bool) -> Result<Starting, 
         if pin {
             threads::pin(shard.0.into());
         }
-        let driver = match machine::open(backend) {
+        let driver = match open() {
             Ok(driver) => driver,
             Err(error) => return drop(tell_waker.send(Err(error))),
         };

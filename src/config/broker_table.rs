@@ -181,6 +181,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
     key("klamm.io", Text, Some("auto"), OneOf(&["auto", "uring", "epoll"]), ReadOnly, Effective),
     key("klamm.shards", Int, None, Between(1, MAX_SHARDS), ReadOnly, Effective),
+    key("klamm.spin.us", Int, Some("50"), Between(0, 1000), ReadOnly, Effective),
     key("klamm.tail.buffer.bytes", Int, Some("4194304"), AtLeast(0), ReadOnly, Effective),
     key("leader.imbalance.check.interval.seconds", Long, Some("300"), AtLeast(1), ReadOnly, NotYet),
     key(

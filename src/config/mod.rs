@@ -31,6 +31,7 @@ pub use value::{Type, Value};
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 /// A value that was refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,6 +104,8 @@ pub struct Config {
     pub io: IoChoice,
     /// `None`: one per core.
     pub shards: Option<usize>,
+    /// `klamm.spin.us`: how long a shard under load looks for the next request before it sleeps.
+    pub spin: Duration,
     /// `klamm.tail.buffer.bytes`: what a shard keeps in memory of its last writes, for consumers that wait for them.
     pub tail_buffer_bytes: usize,
     /// What topics without overrides get, before dynamic configs.
@@ -166,6 +169,7 @@ impl Config {
             num_recovery_threads_per_data_dir: s.size("num.recovery.threads.per.data.dir") as usize,
             io,
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
+            spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
             statics: BTreeMap::new(),

@@ -12,9 +12,11 @@ const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// Runs a test on every back end that this machine has; the ring must be there where the kernel allows it.
 fn on_each(test: impl Fn(&mut dyn Driver)) {
-    test(&mut *machine::open(Backend::Readiness).unwrap());
+    test(&mut *machine::open(Backend::Readiness, Duration::ZERO).unwrap());
     if cfg!(target_os = "linux") && machine::choose(machine::Preference::Uring).is_ok() {
-        test(&mut *machine::open(Backend::Uring).unwrap());
+        for spin in [Duration::ZERO, Duration::from_micros(50)] {
+            test(&mut *machine::open(Backend::Uring, spin).unwrap());
+        }
     }
 }
 
@@ -122,7 +124,7 @@ fn every_byte_is_told_of() {
 fn a_connection_goes_on_at_another_driver() {
     on_each(|driver| {
         let backend = if driver.name() == "io_uring" { Backend::Uring } else { Backend::Readiness };
-        let mut other = machine::open(backend).unwrap();
+        let mut other = machine::open(backend, Duration::ZERO).unwrap();
         let (mut client, key) = connect(driver);
         client.write_all(b"early").unwrap();
         let moved = other.adopt(driver.release(key).unwrap()).unwrap();

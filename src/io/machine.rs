@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use crate::io::driver::Driver;
 use crate::io::readiness::Readiness;
@@ -56,7 +57,7 @@ pub fn choose(preference: Preference) -> Result<Choice, String> {
 
 #[cfg(target_os = "linux")]
 fn try_uring() -> Result<String, String> {
-    Uring::new().map(|(_, set_up)| format!("set-up {set_up:?}"))
+    Uring::new(Duration::ZERO).map(|(_, set_up)| format!("set-up {set_up:?}"))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -70,11 +71,12 @@ pub fn has_ipv6() -> bool {
     socket(AddressFamily::INET6, SocketType::STREAM, None).is_ok()
 }
 
-/// Opens the chosen driver for the calling thread, which then owns it.
-pub fn open(backend: Backend) -> io::Result<Box<dyn Driver>> {
+/// Opens the chosen driver for the calling thread, which then owns it. Before it sleeps it may look for so long whether
+/// something comes; only the ring can.
+pub fn open(backend: Backend, spin: Duration) -> io::Result<Box<dyn Driver>> {
     match backend {
         #[cfg(target_os = "linux")]
-        Backend::Uring => Ok(Box::new(Uring::new().map_err(io::Error::other)?.0)),
+        Backend::Uring => Ok(Box::new(Uring::new(spin).map_err(io::Error::other)?.0)),
         #[cfg(not(target_os = "linux"))]
         Backend::Uring => Err(io::Error::other("io_uring is Linux only")),
         Backend::Readiness => Ok(Box::new(Readiness::new()?)),

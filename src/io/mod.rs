@@ -16,6 +16,8 @@ pub mod real_disk;
 pub mod simulated;
 pub mod simulated_disk;
 mod sockets;
+#[cfg(target_os = "linux")]
+mod spin;
 pub mod threads;
 #[cfg(target_os = "linux")]
 mod uring;

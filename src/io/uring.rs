@@ -20,6 +20,7 @@ use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Placed, Streams};
+use crate::io::spin::Spin;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{Key, Slab};
 
@@ -106,6 +107,7 @@ pub(super) struct Uring {
     /// Listeners that rest after the process ran out of descriptors, and until when.
     resting: Vec<u32>,
     accept_again: Option<Instant>,
+    spin: Spin,
 }
 
 /// Which set-up the kernel took, best first.
@@ -120,7 +122,7 @@ const LADDER: [SetUp; 3] = [SetUp::Full, SetUp::WithoutNoSqarray, SetUp::Coopera
 
 fn build(set_up: SetUp) -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
-    builder.setup_cqsize(COMPLETIONS).setup_submit_all();
+    builder.setup_cqsize(COMPLETIONS).setup_submit_all().setup_taskrun_flag();
     match set_up {
         SetUp::Full => builder.setup_single_issuer().setup_defer_taskrun().setup_no_sqarray(),
         SetUp::WithoutNoSqarray => builder.setup_single_issuer().setup_defer_taskrun(),
@@ -162,8 +164,8 @@ fn check_operations(ring: &IoUring) -> Result<(), String> {
 }
 
 impl Uring {
-    /// Opens a ring on this thread, or says why none can be had.
-    pub(super) fn new() -> Result<(Uring, SetUp), String> {
+    /// Opens a ring on this thread, or says why none can be had. `spin` is how long it may look before it sleeps.
+    pub(super) fn new(spin: Duration) -> Result<(Uring, SetUp), String> {
         let (ring, set_up) = open_ring()?;
         let eventfd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let waker = Arc::new(EventWaker(eventfd.map_err(|error| format!("eventfd: {error}"))?));
@@ -183,6 +185,7 @@ impl Uring {
             finished: Vec::new(),
             resting: Vec::new(),
             accept_again: None,
+            spin: Spin::new(spin),
         };
         uring.arm_waker();
         uring.try_out()?;
@@ -250,7 +253,8 @@ impl Uring {
     fn enter(&mut self, until: Option<Instant>) -> io::Result<()> {
         let idle = self.ring.completion().is_empty() && self.finished.is_empty();
         let left = until.map(|until| until.since(self.now()));
-        let want = u32::from(idle && left != Some(Duration::ZERO));
+        let waits = idle && left != Some(Duration::ZERO);
+        let want = u32::from(waits && !self.look(left.unwrap_or(Duration::MAX)));
         let timespec = left.map(|left| Timespec::new().sec(left.as_secs()).nsec(left.subsec_nanos()));
         let args = match &timespec {
             Some(timespec) => SubmitArgs::new().timespec(timespec),
@@ -266,6 +270,27 @@ impl Uring {
                 _ => Err(error),
             },
             Ok(_) => Ok(()),
+        }
+    }
+
+    /// Looks for a moment whether something comes, where that has paid lately. Without a call: the kernel sets a flag.
+    fn look(&mut self, left: Duration) -> bool {
+        const PAUSES: usize = 8;
+        let Some(longest) = self.spin.next().map(|longest| longest.min(left)) else { return false };
+        if !self.ring.submission().is_empty() && self.ring.submit().is_err() {
+            return false;
+        }
+        let began = self.now();
+        loop {
+            if self.ring.submission().taskrun() || !self.ring.completion().is_empty() {
+                self.spin.found();
+                return true;
+            }
+            if self.now().since(began) >= longest {
+                self.spin.missed();
+                return false;
+            }
+            (0..PAUSES).for_each(|_| std::hint::spin_loop());
         }
     }
 
