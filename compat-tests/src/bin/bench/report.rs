@@ -77,8 +77,10 @@ impl Report {
         let at = self.rows.iter().position(|row| row.group == group && row.name == name);
         let at = at.unwrap_or_else(|| {
             let (samples, failures) = (BTreeMap::new(), BTreeMap::new());
-            self.rows.push(Row { group, name: name.to_string(), measure, samples, failures });
-            self.rows.len() - 1
+            // Behind the others of its group.
+            let at = self.rows.iter().rposition(|row| row.group == group).map_or(self.rows.len(), |last| last + 1);
+            self.rows.insert(at, Row { group, name: name.to_string(), measure, samples, failures });
+            at
         });
         &mut self.rows[at]
     }
