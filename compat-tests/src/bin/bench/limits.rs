@@ -51,7 +51,7 @@ pub fn measure(directory: &Path) -> Result<Vec<Limit>> {
 }
 
 /// Touches memory that nobody has used for a while. A virtual machine's host has to find it again, which costs whoever comes
-/// first seconds of processor for each gigabyte, three times what a broker needs to fill it.
+/// first seconds of processor for each gigabyte, several times what a broker needs to fill it.
 pub fn warm_memory() -> Result<()> {
     let free = std::fs::read_to_string("/proc/meminfo")?;
     let free = free.lines().find_map(|line| line.strip_prefix("MemFree:")?.trim().strip_suffix(" kB"));
@@ -98,7 +98,7 @@ fn loopback(file: Option<&File>) -> Result<f64> {
     Ok(megabytes_per_second(bytes, time))
 }
 
-/// How late the machine itself makes what is sent by the clock: nothing that is measured in its way can be earlier.
+/// How late the machine itself makes what is sent by the clock: what is measured in this way contains the like of it.
 fn echoes() -> Result<f64> {
     const CONNECTIONS: u32 = 10;
     const INTERVAL: Duration = Duration::from_micros(2000);
