@@ -113,8 +113,9 @@ pub trait Driver {
     /// Waits until something happened or `until` is reached (`None`: as long as it takes), and appends what happened.
     fn wait(&mut self, until: Option<Instant>, events: &mut Vec<Event>) -> io::Result<()>;
 
-    /// Receives what is there; 0 is the end of the stream, `WouldBlock` means wait for [`Event::Readable`].
-    fn receive(&mut self, connection: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Appends what is there, at most so many bytes, for which it makes room; 0 is the end of the stream, `WouldBlock` means
+    /// wait for [`Event::Readable`].
+    fn receive(&mut self, connection: ConnectionKey, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize>;
 
     /// Sends what fits now. `more` says that something follows at once, so that no packet needs to leave yet.
     fn send(&mut self, connection: ConnectionKey, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize>;

@@ -236,17 +236,16 @@ impl Pipe {
         Ok(length)
     }
 
-    /// Takes what has arrived, at most `limit` bytes of it.
-    fn read(&mut self, buffer: &mut [u8], limit: usize, now: Instant) -> io::Result<usize> {
+    /// Takes what has arrived, at most so many bytes of it.
+    fn read(&mut self, buffer: &mut Vec<u8>, most: usize, now: Instant) -> io::Result<usize> {
         let Some((at, chunk)) = self.chunks.front_mut() else {
             return if self.closed { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
         };
         if *at > now {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let length = chunk.len().min(buffer.len()).min(limit.max(1));
-        buffer[..length].copy_from_slice(&chunk[..length]);
-        chunk.drain(..length);
+        let length = chunk.len().min(most);
+        buffer.extend(chunk.drain(..length));
         if chunk.is_empty() {
             self.chunks.pop_front();
         }
@@ -283,7 +282,9 @@ impl Client {
         let mut state = self.world.state();
         let now = state.now;
         let Some(link) = state.links.get_mut(self.connection.0) else { return Ok(0) };
-        let read = link.to_client.read(buffer, usize::MAX, now);
+        let mut received = Vec::new();
+        let read = link.to_client.read(&mut received, buffer.len(), now);
+        buffer[..received.len()].copy_from_slice(&received);
         if read.is_ok() && std::mem::take(&mut link.to_client.wants_room) {
             let driver = link.driver;
             if let Some(driver) = state.drivers.get_mut(driver) {
@@ -419,14 +420,14 @@ impl Driver for Simulated {
         Ok(())
     }
 
-    fn receive(&mut self, connection: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
+    fn receive(&mut self, connection: ConnectionKey, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let mut state = self.world.state();
         let now = state.now;
         // Now and then the bytes come in pieces, as from a real network.
         let whole_one_in = state.weather.whole_one_in;
         let limit = if state.random.chance(whole_one_in) { usize::MAX } else { state.random.below(64) as usize };
         let link = state.links.get_mut(connection.0).ok_or(ErrorKind::NotConnected)?;
-        link.to_broker.read(buffer, limit, now)
+        link.to_broker.read(buffer, most.min(limit.max(1)), now)
     }
 
     fn send(&mut self, connection: ConnectionKey, slices: &[IoSlice<'_>], _more: bool) -> io::Result<usize> {
@@ -512,10 +513,7 @@ mod tests {
             driver.wait(None, &mut events).unwrap();
             for event in events {
                 let Event::Readable(key) = event else { continue };
-                let mut buffer = [0; 1000];
-                while let Ok(length) = driver.receive(key, &mut buffer) {
-                    received.extend_from_slice(&buffer[..length]);
-                }
+                while driver.receive(key, &mut received, 1000).is_ok() {}
             }
         }
         assert_eq!(received, content);
@@ -551,6 +549,6 @@ mod tests {
         events.clear();
         driver.wait(None, &mut events).unwrap();
         assert!(matches!(events[..], [Event::Readable(key), Event::Ended(_)] if key == second_key));
-        assert_eq!(driver.receive(second_key, &mut [0; 1]).unwrap(), 0);
+        assert_eq!(driver.receive(second_key, &mut Vec::new(), 1).unwrap(), 0);
     }
 }

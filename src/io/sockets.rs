@@ -1,11 +1,11 @@
 //! Sockets as both real drivers use them: made, accepted and used the same way, so that the drivers differ only in how
 //! they wait.
 
-use std::io::{self, IoSlice, Read};
+use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
 
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::io::descriptors::{CONNECTIONS, Place};
@@ -80,13 +80,13 @@ impl Streams {
         }
     }
 
-    pub(super) fn receive(&mut self, key: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(super) fn receive(&mut self, key: ConnectionKey, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
         let connected = self.streams.get_mut(key.0).ok_or(io::ErrorKind::NotConnected)?;
         if connected.reading == Reading::Nothing {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let length = retry(|| connected.placed.stream.read(buffer))?;
-        if length < buffer.len() && connected.reading == Reading::Perhaps {
+        let length = retry(|| append(&connected.placed.stream, buffer, most))?;
+        if length < most && connected.reading == Reading::Perhaps {
             connected.reading = Reading::Nothing;
         }
         Ok(length)
@@ -145,6 +145,20 @@ fn more_flag() -> SendFlags {
 #[cfg(not(target_os = "linux"))]
 fn more_flag() -> SendFlags {
     SendFlags::empty()
+}
+
+/// Receives behind what a buffer holds, into memory that nobody has had to fill before.
+fn append(stream: &TcpStream, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+    buffer.reserve(most);
+    let room = &mut buffer.spare_capacity_mut()[..most];
+    let ((received, _), _) = rustix::net::recv(stream, room, RecvFlags::empty())?;
+    let length = received.len();
+    // SAFETY: the kernel has filled so many bytes of the room behind the buffer's end.
+    #[allow(unsafe_code)]
+    unsafe {
+        buffer.set_len(buffer.len() + length);
+    }
+    Ok(length)
 }
 
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {

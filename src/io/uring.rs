@@ -436,8 +436,8 @@ impl Driver for Uring {
         Ok(())
     }
 
-    fn receive(&mut self, connection: ConnectionKey, buffer: &mut [u8]) -> io::Result<usize> {
-        self.streams.receive(connection, buffer)
+    fn receive(&mut self, connection: ConnectionKey, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
+        self.streams.receive(connection, buffer, most)
     }
 
     fn send(&mut self, connection: ConnectionKey, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {

@@ -4,6 +4,9 @@
 
 use crate::wire::frame::{self, Split};
 
+/// A large frame has room for so many bytes more at least.
+const SMALLEST_ROOM_BYTES: usize = 16 * 1024;
+
 /// See the module. The bytes before `at` have been handled.
 #[derive(Default)]
 pub(super) struct Inbound {
@@ -48,12 +51,10 @@ impl Inbound {
         }
     }
 
-    /// Moves the kept bytes to the front of a buffer that has room for them and for more; answers their number.
-    pub(super) fn move_into(&mut self, buffer: &mut [u8]) -> usize {
+    /// Moves the kept bytes into an empty buffer that has room for them and for more.
+    pub(super) fn move_into(&mut self, buffer: &mut Vec<u8>) {
         let (kept, at) = self.take();
-        let kept = &kept[at..];
-        buffer[..kept.len()].copy_from_slice(kept);
-        kept.len()
+        buffer.extend_from_slice(&kept[at..]);
     }
 
     /// What the frame that is kept still lacks, if it is one that will not fit into a buffer of `buffer_bytes`.
@@ -64,9 +65,14 @@ impl Inbound {
         }
     }
 
-    /// Appends what came of a large frame. The room doubles as it fills, so it is never more than twice what came.
-    pub(super) fn append(&mut self, bytes: &[u8]) {
-        self.kept.extend_from_slice(bytes);
+    /// Where more of a large frame goes, and how many bytes of it may be taken in one step. The room doubles as it fills.
+    pub(super) fn room(&mut self, lacks: usize, most: usize) -> (&mut Vec<u8>, usize) {
+        let came = self.len();
+        if self.kept.capacity() - self.kept.len() < lacks.min(SMALLEST_ROOM_BYTES) {
+            self.kept.reserve_exact(came.max(SMALLEST_ROOM_BYTES).min(lacks));
+        }
+        let step = (self.kept.capacity() - self.kept.len()).min(lacks).min(most);
+        (&mut self.kept, step)
     }
 }
 
@@ -76,16 +82,25 @@ mod tests {
 
     const LIMIT: usize = 100 << 20;
 
+    /// As a driver does: appends what has come, at most as much as it may.
+    fn append(inbound: &mut Inbound, bytes: &[u8]) -> usize {
+        let (buffer, wanted) = inbound.room(LIMIT, 256 * 1024);
+        assert!(wanted > 0 && wanted <= buffer.capacity() - buffer.len());
+        let came = bytes.len().min(wanted);
+        buffer.extend_from_slice(&bytes[..came]);
+        came
+    }
+
     #[test]
     fn memory_follows_what_came_and_not_what_is_announced() {
         let mut inbound = Inbound::default();
         inbound.keep(&(LIMIT as i32).to_be_bytes(), false);
         assert_eq!(inbound.large_frame_lacks(1024, LIMIT), Some(LIMIT));
         for _ in 0..1000 {
-            inbound.append(&[7; 100]);
+            append(&mut inbound, &[7; 100]);
+            assert!(inbound.kept.capacity() <= 2 * inbound.len() + SMALLEST_ROOM_BYTES);
         }
         assert_eq!(inbound.large_frame_lacks(1024, LIMIT), Some(LIMIT - 100_000));
-        assert!(inbound.kept.capacity() <= 2 * inbound.len());
     }
 
     #[test]
@@ -95,9 +110,8 @@ mod tests {
         inbound.keep(&frame[..5], false);
         let mut sent = 5;
         while let Some(lacks) = inbound.large_frame_lacks(1024, LIMIT) {
-            let length = lacks.min(100_000);
-            inbound.append(&frame[sent..sent + length]);
-            sent += length;
+            assert_eq!(lacks, frame.len() - sent);
+            sent += append(&mut inbound, &frame[sent..]);
         }
         assert_eq!(sent, frame.len());
         let (kept, at) = inbound.take();
@@ -109,9 +123,9 @@ mod tests {
         let mut inbound = Inbound::default();
         inbound.keep(&[0, 0, 0, 9, 1], false);
         assert_eq!(inbound.large_frame_lacks(1024, LIMIT), None);
-        let mut buffer = [7; 16];
-        assert_eq!(inbound.move_into(&mut buffer), 5);
-        assert_eq!((buffer[3], buffer[4], buffer[5], inbound.len()), (9, 1, 7, 0));
+        let mut buffer = Vec::new();
+        inbound.move_into(&mut buffer);
+        assert_eq!((buffer, inbound.len()), (vec![0, 0, 0, 9, 1], 0));
         inbound.restore(vec![1, 2, 3], 3, false);
         assert_eq!(inbound.len(), 0);
     }

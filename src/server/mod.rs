@@ -89,7 +89,7 @@ impl Server {
             rationing: Rationing::default(),
             dirty: Dirty::new(shard),
             jobs: Slab::default(),
-            hot: vec![0; HOT_BUFFER_BYTES],
+            hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             queue: Vec::new(),
             touched: Vec::new(),
             now,

@@ -26,6 +26,7 @@ impl Server {
             None => return Ok(()),
         }
         let mut hot = std::mem::take(&mut self.hot);
+        hot.clear();
         let result = match self.stopping {
             None => self.advance_with(key, &mut hot),
             Some(_) => self.discard(key, &mut hot),
@@ -37,18 +38,18 @@ impl Server {
 
     /// A broker that stops begins nothing more: what it appended now it could perhaps not answer. What still comes is
     /// taken in all the same, as closing with unread bytes is a reset, which may cost the client the answers before it.
-    fn discard(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<(), Option<Reason>> {
+    fn discard(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<(), Option<Reason>> {
         let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.readable) else {
             return Ok(());
         };
-        let received = self.driver.receive(key, hot);
+        let received = self.driver.receive(key, hot, HOT_BUFFER_BYTES);
         if arrived(connection, received, self.now)?.is_some() {
             self.enqueue(key);
         }
         Ok(())
     }
 
-    fn advance_with(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<(), Option<Reason>> {
+    fn advance_with(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<(), Option<Reason>> {
         let mut budget = BYTES_PER_TURN;
         self.handle_kept(key)?;
         loop {
@@ -82,37 +83,34 @@ impl Server {
     }
 
     /// One receive, and the frames that it completed; answers the bytes that came.
-    fn receive(&mut self, key: ConnectionKey, hot: &mut [u8]) -> Result<usize, Option<Reason>> {
+    fn receive(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<usize, Option<Reason>> {
         let limit = self.shared.config.socket_request_max_bytes as usize;
         let now = self.now;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
-        if let Some(lacks) = connection.inbound.large_frame_lacks(hot.len(), limit) {
+        if let Some(lacks) = connection.inbound.large_frame_lacks(HOT_BUFFER_BYTES, limit) {
             if !self.may_collect(key) {
                 return Ok(0);
             }
             let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
-            let wanted = lacks.min(hot.len());
-            let received = self.driver.receive(key, &mut hot[..wanted]);
+            let (buffer, wanted) = connection.inbound.room(lacks, HOT_BUFFER_BYTES);
+            let received = self.driver.receive(key, buffer, wanted);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
-            connection.inbound.append(&hot[..length]);
             if length == lacks {
                 self.rationing.finish(key);
                 self.handle_kept(key)?;
             }
             return Ok(length);
         }
-        let kept = connection.inbound.move_into(hot);
-        let received = self.driver.receive(key, &mut hot[kept..]);
-        let length = *received.as_ref().unwrap_or(&0);
-        let filled = &hot[..kept + length];
-        let arrived = arrived(connection, received, now)?;
-        if arrived.is_none() {
-            connection.inbound.keep(filled, false);
+        hot.clear();
+        connection.inbound.move_into(hot);
+        let received = self.driver.receive(key, hot, HOT_BUFFER_BYTES - hot.len());
+        let Some(length) = arrived(connection, received, now)? else {
+            connection.inbound.keep(hot, false);
             return Ok(0);
-        }
-        let (handled, held) = self.handle_frames(key, filled)?;
+        };
+        let (handled, held) = self.handle_frames(key, hot)?;
         if let Some(connection) = self.connections.get_mut(key) {
-            connection.inbound.keep(&filled[handled..], held);
+            connection.inbound.keep(&hot[handled..], held);
         }
         Ok(length)
     }
