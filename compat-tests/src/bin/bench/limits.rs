@@ -1,5 +1,6 @@
 //! What the machine can do at best, measured beside the brokers, so that each of their figures is a share of it.
 
+use crate::aligned::Aligned;
 use compat_tests::{Context, Result, ensure};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -78,7 +79,7 @@ fn loopback(file: Option<&File>) -> Result<f64> {
     let mut sender = TcpStream::connect(listener.local_addr()?)?;
     let (mut receiver, _) = listener.accept()?;
     let reader = std::thread::spawn(move || -> std::io::Result<(usize, Duration)> {
-        let (mut buffer, mut bytes, began) = (vec![0; BUFFER_BYTES], 0, Instant::now());
+        let (mut buffer, mut bytes, began) = (Aligned::new(BUFFER_BYTES), 0, Instant::now());
         loop {
             match receiver.read(&mut buffer)? {
                 0 => return Ok((bytes, began.elapsed())),
@@ -86,7 +87,7 @@ fn loopback(file: Option<&File>) -> Result<f64> {
             }
         }
     });
-    let (buffer, began) = (vec![1; BUFFER_BYTES], Instant::now());
+    let (buffer, began) = (Aligned::new(BUFFER_BYTES), Instant::now());
     while began.elapsed() < FOR {
         match file {
             None => sender.write_all(&buffer)?,
@@ -150,7 +151,7 @@ fn send_file(stream: &TcpStream, file: &File) -> Result<()> {
 }
 
 fn write(path: &Path) -> Result<f64> {
-    let (mut file, buffer, began) = (File::create(path)?, vec![7; 1 << 20], Instant::now());
+    let (mut file, buffer, began) = (File::create(path)?, Aligned::new(1 << 20), Instant::now());
     for _ in 0..FILE_BYTES / buffer.len() {
         file.write_all(&buffer)?;
     }

@@ -1,6 +1,7 @@
 //! Measures Klamm beside its peers: the same client, the same settings, the same machine, one broker after the other, several
 //! rounds. `scripts/bench.sh` calls it. `drive ORDER` is the load generator, a process of its own.
 
+mod aligned;
 mod clients;
 mod drive;
 mod grid;

@@ -1,6 +1,7 @@
 //! The generator's consumers: fetches without sessions and without groups, of fixed partitions.
 
-use super::frame::{Fetched, fetch_frame, for_each_batch, read_answer};
+use super::fetched::{Answers, Fetched};
+use super::frame::fetch_frame;
 use super::{Consumers, Order, Outcome, Quantiles, Reading, Tally, connect, histogram, note};
 use compat_tests::raw::Raw;
 use compat_tests::{Context, Result, ensure};
@@ -77,7 +78,7 @@ pub(super) fn start(order: &Order, stop: &Stop, clock: Option<Clock>) -> Result<
     let ends: BTreeMap<i32, i64> = ends.collect::<Result<_>>()?;
     let threads = (0..consumers.connections).map(|number| {
         let reader = Reader {
-            stream: connect(order.port)?,
+            answers: Answers::new(connect(order.port)?),
             topic: order.topic.clone(),
             ends: partitions_of(order, consumers, number).into_iter().map(|p| (p, ends[&p])).collect(),
             manner: consumers.manner.clone(),
@@ -115,7 +116,7 @@ pub(super) fn run_alone(order: &Order) -> Result<Outcome> {
 }
 
 struct Reader {
-    stream: TcpStream,
+    answers: Answers<TcpStream>,
     topic: String,
     ends: BTreeMap<i32, i64>,
     manner: Reading,
@@ -128,7 +129,7 @@ impl Reader {
     fn run(mut self) -> Result<Seen> {
         let mut seen = Seen { tally: Tally::default(), latencies: Some(histogram()) };
         let mut next = self.beginning();
-        let mut answer = Vec::new();
+        let mut batches = Vec::new();
         while !self.stop.is_set() {
             let partitions: Vec<(i32, i64)> = next.iter().map(|(p, offset)| (*p, *offset)).collect();
             if partitions.is_empty() && self.manner == Reading::Once {
@@ -140,28 +141,24 @@ impl Reader {
                 continue;
             }
             let asked = Instant::now();
-            self.stream.write_all(&fetch_frame(&self.topic, &partitions)?)?;
-            read_answer(&mut self.stream, &mut answer)?;
+            self.answers.stream().write_all(&fetch_frame(&self.topic, &partitions)?)?;
+            let bytes = self.answers.read(&mut batches)? as u64;
             let arrived = Instant::now();
-            seen.tally.add(Tally { requests: 1, records: 0, bytes: answer.len() as u64 });
             let histogram = seen.latencies.as_mut().context("it has one")?;
             if self.clock.is_none() {
                 note(histogram, arrived.duration_since(asked).as_nanos() as u64, 1);
             }
-            let mut records = 0;
-            answer = for_each_batch(std::mem::take(&mut answer), |batch| {
+            for batch in &batches {
                 let wanted = next.insert(batch.partition, batch.next_offset);
                 let (partition, found) = (batch.partition, batch.base_offset);
                 ensure!(wanted == Some(found), "partition {partition} was asked for {wanted:?} and has {found} there");
-                self.take(&batch, arrived, histogram);
-                records += batch.records;
-                Ok(())
-            })
-            .with_context(|| format!("asked for {partitions:?}"))?;
+                self.take(batch, arrived, histogram);
+            }
+            let records = batches.iter().map(|batch| batch.records).sum();
+            seen.tally.add(Tally { requests: 1, records, bytes });
             if self.reads_whole() {
                 next.retain(|partition, offset| *offset < self.ends[partition]);
             }
-            seen.tally.records += records;
             self.records.fetch_add(records, Ordering::Relaxed);
         }
         Ok(seen)
@@ -180,7 +177,7 @@ impl Reader {
 
     fn take(&self, batch: &Fetched, arrived: Instant, histogram: &mut Histogram<u64>) {
         let Some(clock) = self.clock else { return };
-        let stamp = batch.bytes.get(clock.time_in_batch..).and_then(|rest| rest.first_chunk());
+        let stamp = batch.head.get(clock.time_in_batch..).and_then(|rest| rest.first_chunk());
         let due = stamp.map_or(0, |stamp| u64::from_be_bytes(*stamp));
         if due >= clock.from_ns {
             let now = arrived.duration_since(clock.start).as_nanos() as u64;

@@ -1,28 +1,28 @@
 //! The bytes that the generator sends and reads: frames are built once, by the crate `kafka-protocol`, and sent many times.
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use compat_tests::batch::{Outgoing, Record};
 use compat_tests::raw::{body, frame, topic_name};
 use compat_tests::{Context, Result, ensure};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, ResponseHeader,
-};
+use kafka_protocol::messages::{BrokerId, FetchRequest, ProduceRequest, ProduceResponse, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, HeaderVersion, Request};
 use std::io::Read;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Versions that all brokers have that are measured.
 const PRODUCE: i16 = 9;
-const FETCH: i16 = 11;
+pub(super) const FETCH: i16 = 11;
 const PRODUCE_TIMEOUT_MS: i32 = 30_000;
 /// What Kafka's consumers ask for.
 pub(super) const FETCH_MAX_BYTES: i32 = 50 << 20;
 pub(super) const PARTITION_MAX_BYTES: i32 = 1 << 20;
 pub(super) const FETCH_MAX_WAIT_MS: i32 = 500;
-/// No answer is larger, even where a broker gives a whole batch beyond what was asked for.
-pub(super) const MAX_ANSWER: usize = 256 << 20;
+/// No answer to a produce is larger.
+const MAX_ANSWER: usize = 64 << 10;
+/// What is looked at of each batch that a fetch brings: its header and the time in its first record.
+pub(super) const HEAD_BYTES: usize = 128;
 
 /// A batch's checksum covers what stands from here on.
 const CHECKED_FROM: usize = 21;
@@ -60,6 +60,7 @@ impl ProduceFrame {
         let at = find(&bytes, &batch).context("the batch is not in its request")?;
         let time_at = find(&bytes, &MARK);
         ensure!(time_at.is_some() || shape.codec != 0, "values of less than eight bytes have no place for a time");
+        ensure!(time_at.is_none_or(|time_at| time_at + 8 <= at + HEAD_BYTES), "nobody would look for the time there");
         Ok(ProduceFrame { bytes, batch: at..at + batch.len(), time_at })
     }
 
@@ -70,6 +71,11 @@ impl ProduceFrame {
         let batch = &mut self.bytes[self.batch.clone()];
         let checksum = crc32c::crc32c(&batch[CHECKED_FROM..]);
         batch[CHECKSUM_AT..CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
+    }
+
+    #[cfg(test)]
+    pub(super) fn batch(&self) -> &[u8] {
+        &self.bytes[self.batch.clone()]
     }
 
     /// How far behind its batch's beginning the time stands, for who reads it.
@@ -151,43 +157,4 @@ pub(super) fn check_produced(answer: &[u8]) -> Result<()> {
     let code = answered.context("no partition in the answer")?.error_code;
     ensure!(code == 0, "a produce was answered with error {code}");
     Ok(())
-}
-
-/// One batch that a fetch brought.
-pub(super) struct Fetched {
-    pub(super) partition: i32,
-    pub(super) base_offset: i64,
-    pub(super) next_offset: i64,
-    pub(super) records: u64,
-    pub(super) bytes: Bytes,
-}
-
-/// Calls `each` for every whole batch of an answer.
-pub(super) fn for_each_batch(answer: Vec<u8>, mut each: impl FnMut(Fetched) -> Result<()>) -> Result<Vec<u8>> {
-    let whole = Bytes::from(answer);
-    let mut bytes = whole.clone();
-    ResponseHeader::decode(&mut bytes, FetchResponse::header_version(FETCH))?;
-    let response = FetchResponse::decode(&mut bytes, FETCH)?;
-    ensure!(response.error_code == 0, "a fetch was answered with error {}", response.error_code);
-    for partition in response.responses.into_iter().flat_map(|topic| topic.partitions) {
-        let (index, error) = (partition.partition_index, partition.error_code);
-        let (start, end) = (partition.log_start_offset, partition.high_watermark);
-        ensure!(error == 0, "a fetch of partition {index}, which has {start} to {end}, found error {error}");
-        let mut records = partition.records.unwrap_or_default();
-        while let Some(batch) = take_batch(&mut records) {
-            let base_offset = (&batch[..]).get_i64();
-            let next_offset = base_offset + i64::from((&batch[23..]).get_i32()) + 1;
-            let records = (&batch[57..]).get_i32().max(0) as u64;
-            each(Fetched { partition: index, base_offset, next_offset, records, bytes: batch })?;
-        }
-    }
-    drop(bytes);
-    // The buffer comes back where nobody has kept a part of it.
-    Ok(whole.try_into_mut().map(Vec::from).unwrap_or_default())
-}
-
-fn take_batch(bytes: &mut Bytes) -> Option<Bytes> {
-    const HEADER_BYTES: usize = 61;
-    let size = 12 + (bytes.get(8..12)?.get_i32().max(0)) as usize;
-    (size >= HEADER_BYTES && size <= bytes.len()).then(|| bytes.split_to(size))
 }

@@ -7,6 +7,7 @@
 
 mod closed;
 mod consume;
+mod fetched;
 mod frame;
 mod open;
 
