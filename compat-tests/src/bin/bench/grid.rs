@@ -24,6 +24,8 @@ pub struct Cell {
     pub measure: Measure,
     /// Whether a broker that keeps everything in memory takes part: not where it is about files.
     pub in_memory: bool,
+    /// Whether it is measured beside what the kernel's `sendfile` gives to one connection at the time.
+    pub beside_sendfile: bool,
 }
 
 /// What the cell's one figure is.
@@ -125,7 +127,7 @@ fn size(bytes: usize) -> String {
 }
 
 fn cell(group: &'static str, name: String, load: Load, partitions: i32, measure: Measure) -> Cell {
-    Cell { group, name, load, partitions, topic: Vec::new(), measure, in_memory: true }
+    Cell { group, name, load, partitions, topic: Vec::new(), measure, in_memory: true, beside_sendfile: false }
 }
 
 /// The cells of one run; the full grid takes hours.
@@ -232,7 +234,8 @@ fn fetches(cells: &mut Vec<Cell>) {
         let pages = if is_cold { "pages on the disk" } else { "pages in memory" };
         let name = format!("{}, all of 12 partitions, {pages}", counted(connections, "connection"));
         let in_memory = !is_cold;
-        cells.push(Cell { in_memory, ..cell(group, name, load, 12, Measure::MegabytesPerSecond) });
+        let beside_sendfile = connections == 1 && in_memory;
+        cells.push(Cell { in_memory, beside_sendfile, ..cell(group, name, load, 12, Measure::MegabytesPerSecond) });
     }
 }
 

@@ -57,6 +57,15 @@ impl Row {
         self.spread(kind, |sample| Some(sample.value))
     }
 
+    /// How much that is of what the machine gave at the time, where that was measured.
+    fn share(&self, kind: Kind) -> String {
+        let share = self.spread(kind, |sample| Some(100.0 * sample.value / sample.machine?));
+        share.map_or(String::new(), |share| {
+            let (least, most) = (number(share.least), number(share.most));
+            format!(", {} % ({least} – {most}) of `sendfile` just before and after", number(share.middle))
+        })
+    }
+
     /// How many times as good as a peer we are, round by round.
     fn advantage(&self, over: Kind) -> Option<Spread> {
         let (ours, theirs) = (self.samples.get(&Kind::Klamm)?, self.samples.get(&over)?);
@@ -104,7 +113,7 @@ impl Report {
     /// A figure that no load gave.
     pub fn note(&mut self, kind: Kind, group: &'static str, name: &str, measure: Measure, value: f64) {
         println!("{}: {group}: {name}: {value:.2} {}", kind.name(), measure.unit());
-        let sample = Sample { value, records: 0, used: Default::default(), outcome: None };
+        let sample = Sample { value, records: 0, used: Default::default(), outcome: None, machine: None };
         self.row(group, name, measure).samples.entry(kind).or_default().push(sample);
     }
 
@@ -167,7 +176,7 @@ impl Report {
                 let _ = writeln!(text, "| **{group}** | | | | |");
             }
             let shown = |kind: Kind| match (row.value(kind), row.failures.get(&kind)) {
-                (Some(value), _) => format!("{} {}", number(value.middle), row.measure.unit()),
+                (Some(value), _) => format!("{} {}{}", number(value.middle), row.measure.unit(), row.share(kind)),
                 (None, Some(_)) => "fails".to_string(),
                 (None, None) => "–".to_string(),
             };

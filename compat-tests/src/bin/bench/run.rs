@@ -3,6 +3,7 @@
 use crate::clients;
 use crate::drive::{Manner, Order, Outcome, Producers};
 use crate::grid::{Beside, Cell, Filled, Load, Measure};
+use crate::limits;
 use crate::meter::{Meter, Used};
 use crate::peer::{Kind, Peer};
 use compat_tests::program::{self, Input};
@@ -37,6 +38,8 @@ pub struct Sample {
     pub records: u64,
     pub used: Used,
     pub outcome: Option<Outcome>,
+    /// What the machine itself gave just before and just after, in the same unit: the mean.
+    pub machine: Option<f64>,
 }
 
 impl Run {
@@ -63,7 +66,11 @@ impl Run {
         // SAFETY: it takes nothing and touches no memory of ours.
         unsafe { libc::sync() };
         let topic = self.topic(peer, cell.partitions, &cell.topic)?;
-        let sample = self.load(peer, cell, &topic)?;
+        let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
+        let machine = || cell.beside_sendfile.then(|| limits::sendfile(directory.path())).transpose();
+        let before = machine()?;
+        let mut sample = self.load(peer, cell, &topic)?;
+        sample.machine = before.zip(machine()?).map(|(before, after)| f64::midpoint(before, after));
         delete(peer, &topic)?;
         Ok(sample)
     }
@@ -73,7 +80,7 @@ impl Run {
         let metered = |records: u64, load: &dyn Fn() -> Result<f64>| {
             let meter = Meter::start(peer.pid())?;
             let value = load()?;
-            Ok(Sample { value, records, used: meter.stop()?, outcome: None })
+            Ok(Sample { value, records, used: meter.stop()?, outcome: None, machine: None })
         };
         let fill = |records: &u64, value_bytes: &usize| {
             let bytes = records * *value_bytes as u64;
@@ -115,7 +122,13 @@ impl Run {
                 let used = meter.stop()?;
                 ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
                 let records = outcome.produced.records.max(outcome.consumed.records);
-                Ok(Sample { value: value(cell.measure, &outcome), records, used, outcome: Some(outcome) })
+                Ok(Sample {
+                    value: value(cell.measure, &outcome),
+                    records,
+                    used,
+                    outcome: Some(outcome),
+                    machine: None,
+                })
             }
         }
     }
