@@ -12,7 +12,9 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-const CONNECTIONS: usize = 5_000;
+const CONNECTIONS: usize = 10_000;
+/// Of these, those that stay while a load is measured.
+const CONNECTIONS_BESIDE: usize = 5_000;
 const PARTITIONS: i32 = 10_000;
 const PARTITIONS_OF_A_TOPIC: i32 = 1_000;
 /// Before the processor is looked at, and for how long it is.
@@ -40,11 +42,12 @@ pub fn measure(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Resu
     let empty = anonymous_bytes(peer.pid())?;
     report.note(kind, GROUP, "memory after the start", Measure::Megabytes, empty as f64 / 1e6);
     let connections: Result<Vec<TcpStream>> = (0..CONNECTIONS).map(|_| connect(&peer)).collect();
-    let connections = connections?;
+    let mut connections = connections?;
     std::thread::sleep(SETTLE);
     let each = anonymous_bytes(peer.pid())?.saturating_sub(empty) as f64 / CONNECTIONS as f64 / 1e3;
-    report.note(kind, GROUP, "memory of each of 5,000 connections", Measure::Kilobytes, each);
-    report.note(kind, GROUP, "processor with 5,000 connections", Measure::PerMille, busy(&peer)?);
+    report.note(kind, GROUP, "memory of each of 10,000 connections", Measure::Kilobytes, each);
+    report.note(kind, GROUP, "processor with 10,000 connections", Measure::PerMille, busy(&peer)?);
+    connections.truncate(CONNECTIONS_BESIDE);
     loaded(run, kind, round, &peer, "while 5,000 connections are idle", report)?;
     drop(connections);
     peer.finish()?;
