@@ -3,9 +3,10 @@
 use crate::clients::Sending;
 use crate::drive::{Consumers, Manner, Producers, Reading};
 
-/// How many records a cell of Kafka's tools or librdkafka's sends: a few hundred megabytes, a few seconds.
-const CELL_BYTES: u64 = 300_000_000;
-const MOST_RECORDS: u64 = 1_000_000;
+/// What a cell of Kafka's tools or librdkafka's sends: some seconds, so that the beginning and the end weigh little.
+const JAVA_BYTES: u64 = 300_000_000;
+const RDKAFKA_BYTES: u64 = 1_000_000_000;
+const MOST_RECORDS: u64 = 2_000_000;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;
@@ -109,8 +110,8 @@ pub struct Filled {
     pub is_cold: bool,
 }
 
-fn sending(value_bytes: usize, acks: &'static str, codec: &'static str) -> Sending {
-    let records = (CELL_BYTES / value_bytes as u64).clamp(200, MOST_RECORDS);
+fn sending(bytes: u64, value_bytes: usize, acks: &'static str, codec: &'static str) -> Sending {
+    let records = (bytes / value_bytes as u64).clamp(200, MOST_RECORDS);
     Sending { records, value_bytes, acks, codec }
 }
 
@@ -143,7 +144,7 @@ pub fn cells(is_full: bool) -> Vec<Cell> {
 fn programs(cells: &mut Vec<Cell>, is_full: bool) {
     let rate = Measure::RecordsPerSecond;
     let mut produce = |value_bytes, acks, codec, partitions: i32, is_java: bool| {
-        let sending = sending(value_bytes, acks, codec);
+        let sending = sending(if is_java { JAVA_BYTES } else { RDKAFKA_BYTES }, value_bytes, acks, codec);
         let (group, load) = match is_java {
             true => ("produce, kafka-producer-perf-test", Load::Java(sending)),
             false => ("produce, rdkafka_performance", Load::Rdkafka(sending)),
