@@ -26,6 +26,9 @@ pub struct Used {
     pub context_switches: u64,
     /// Where the kernel lets `perf` count them.
     pub system_calls: Option<u64>,
+    /// How much of the processors' time a virtual machine's host gave to others, from 0 to 1: a request that is caught in
+    /// such a gap is milliseconds late, whatever the broker does.
+    pub stolen: f64,
 }
 
 pub struct Meter {
@@ -35,6 +38,7 @@ pub struct Meter {
     switches: BTreeMap<OsString, u64>,
     sampler: Sampler,
     calls: Option<Child>,
+    machine: Machine,
 }
 
 impl Meter {
@@ -47,6 +51,7 @@ impl Meter {
             switches: switches(pid)?,
             sampler: Sampler::start(pid),
             calls,
+            machine: Machine::now()?,
         })
     }
 
@@ -65,7 +70,29 @@ impl Meter {
             peak_memory_bytes,
             context_switches,
             system_calls,
+            stolen: self.machine.stolen_since()?,
         })
+    }
+}
+
+/// All processors together, in ticks.
+struct Machine {
+    all: u64,
+    stolen: u64,
+}
+
+impl Machine {
+    fn now() -> Result<Machine> {
+        let stat = fs::read_to_string("/proc/stat")?;
+        let line = stat.lines().next().and_then(|line| line.strip_prefix("cpu ")).context("no processors in stat")?;
+        // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
+        let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|ticks| ticks.parse().ok()).collect();
+        Ok(Machine { all: ticks.iter().sum(), stolen: *ticks.get(7).context("no steal in stat")? })
+    }
+
+    fn stolen_since(&self) -> Result<f64> {
+        let now = Machine::now()?;
+        Ok(now.stolen.saturating_sub(self.stolen) as f64 / now.all.saturating_sub(self.all).max(1) as f64)
     }
 }
 

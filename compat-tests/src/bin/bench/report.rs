@@ -208,8 +208,8 @@ impl Report {
     fn costs(&self) -> String {
         let mut text = String::from(
             "\nWhat a record costs the broker, and how many processors it keeps busy (Klamm / Apache Kafka):\n\n\
-             | | processor, ns | processors busy | system calls | switches of threads | memory, MB |\n\
-             | --- | --: | --: | --: | --: | --: |\n",
+             | | processor, ns | processors busy | system calls | switches of threads | memory, MB | taken by the host, % |\n\
+             | --- | --: | --: | --: | --: | --: | --: |\n",
         );
         for row in self.rows.iter().filter(|row| row.samples.values().flatten().any(|sample| sample.records > 0)) {
             let pair = |of: &dyn Fn(&Sample) -> Option<f64>| {
@@ -222,8 +222,12 @@ impl Report {
             let calls = pair(&|sample| Some(per(sample.used.system_calls? as f64, sample)));
             let switches = pair(&|sample| Some(per(sample.used.context_switches as f64, sample)));
             let memory = pair(&|sample| Some(sample.used.peak_memory_bytes as f64 / 1e6));
+            let stolen = pair(&|sample| Some(sample.used.stolen * 100.0));
             let (group, name) = (row.group, &row.name);
-            let _ = writeln!(text, "| {group}: {name} | {processor} | {busy} | {calls} | {switches} | {memory} |");
+            let _ = writeln!(
+                text,
+                "| {group}: {name} | {processor} | {busy} | {calls} | {switches} | {memory} | {stolen} |"
+            );
         }
         text
     }
