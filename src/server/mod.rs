@@ -31,6 +31,7 @@ use crate::server::connection::Connection;
 use crate::server::connections::Connections;
 use crate::server::parking::Waiting;
 use crate::server::rationing::Rationing;
+use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::writing::DiskJob;
 use crate::shard::context::Shared;
 use crate::shard::dirty::Dirty;
@@ -62,6 +63,7 @@ pub struct Server {
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
+    sent_per_turn_bytes: usize,
     /// Connections with something to handle, and those with something to send.
     queue: Vec<ConnectionKey>,
     touched: Vec<ConnectionKey>,
@@ -90,6 +92,7 @@ impl Server {
             dirty: Dirty::new(shard),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
+            sent_per_turn_bytes: SENT_PER_TURN_BYTES,
             queue: Vec::new(),
             touched: Vec::new(),
             now,
@@ -97,6 +100,12 @@ impl Server {
             next_idle_check: Instant::NEVER,
             stopping: None,
         }
+    }
+
+    /// Other than [`SENT_PER_TURN_BYTES`], which the simulated network's buffers never reach.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn send_at_most(&mut self, bytes_per_turn: usize) {
+        self.sent_per_turn_bytes = bytes_per_turn;
     }
 
     /// Listens on an address; `shared` says that another shard listens there already.
@@ -143,7 +152,7 @@ impl Server {
     }
 
     fn wait_until(&self) -> Option<Instant> {
-        if !self.queue.is_empty() || !self.shared.mailbox(self.shard).may_sleep() {
+        if !self.queue.is_empty() || !self.touched.is_empty() || !self.shared.mailbox(self.shard).may_sleep() {
             return Some(self.driver.now());
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };

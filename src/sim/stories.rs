@@ -339,6 +339,23 @@ fn a_waiting_fetch_is_answered_as_soon_as_there_is_something() {
     }
 }
 
+/// The others have their turns in between.
+#[test]
+fn a_large_answer_leaves_in_many_turns() {
+    // Both read from files.
+    let [in_many, at_once] = [3, 1].map(|seed| {
+        let cluster = cluster(seed, &[]);
+        create_topic(&cluster, 1);
+        let mut client = Client::connect(&cluster.borrow());
+        client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(0, 0, 1, 40_000), -1));
+        let before = cluster.borrow().steps;
+        let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &fetch_request(0, 0, 500));
+        assert_eq!(fetched(&answer).len(), 1);
+        cluster.borrow().steps - before
+    });
+    assert!(in_many >= at_once + 30, "{in_many} steps, and {at_once} at once");
+}
+
 #[test]
 fn offsets_are_listed_from_every_special_timestamp() {
     let cluster = cluster(6, &[]);
