@@ -165,6 +165,10 @@ FAULTS = [
      "        self.left = self.sleeps;\n"),
     ("an edge does not end what a short receive has found", "src/io/sockets.rs",
      "            connected.reading = Reading::Perhaps;\n", "            let _ = connected;\n"),
+    ("one connection is sent all it has in one turn", "src/server/sending.rs",
+     "                    left = left.saturating_sub(length);\n", ""),
+    ("what a turn has left of an answer waits for the client", "src/server/sending.rs",
+     "        if goes_on {\n            self.touch(key);\n        }\n", "        let _ = goes_on;\n"),
     # ---- Groups
     ("a coordinator answers before its records are committed", "src/replication/coordinators/mod.rs",
      "        let passed = self.coordinator.partition.is_committed(self.end);\n",
