@@ -73,16 +73,15 @@ impl<R: Read> Answers<R> {
         let mut records = self.i32()?.max(0) as usize;
         while records >= BATCH_HEADER_BYTES {
             let mut head = [0; HEAD_BYTES];
-            let known = records.min(BATCH_HEADER_BYTES);
-            self.take(&mut head[..known])?;
+            self.take(&mut head[..BATCH_HEADER_BYTES])?;
             let size = i32_at(&head, 8).max(0) as usize + BATCH_OVERHEAD_BYTES;
             ensure!(size >= BATCH_HEADER_BYTES, "a batch of {size} bytes");
             if size > records {
                 // Kafka cuts the last one where the limit of the answer is.
-                return self.skip(records - known);
+                return self.skip(records - BATCH_HEADER_BYTES);
             }
             let more = size.min(HEAD_BYTES);
-            self.take(&mut head[known..more])?;
+            self.take(&mut head[BATCH_HEADER_BYTES..more])?;
             self.skip(size - more)?;
             records -= size;
             let base_offset = i64_at(&head, 0);
@@ -192,20 +191,20 @@ mod tests {
         let (batch, frame) = batch();
         let one = answer(&batch);
         let both = [&one[..], &one].concat();
-        let (mut in_drops, mut at_once) =
-            (Answers::new(Drops(std::io::Cursor::new(both.clone()), 0)), Answers::new(std::io::Cursor::new(both)));
-        let mut batches = Vec::new();
-        for _ in 0..2 {
-            for size in [in_drops.read(&mut batches).unwrap(), at_once.read(&mut batches).unwrap()] {
-                assert_eq!(size, one.len() - 4);
+        let at_once: Box<dyn Read> = Box::new(std::io::Cursor::new(both.clone()));
+        let in_drops: Box<dyn Read> = Box::new(Drops(std::io::Cursor::new(both), 0));
+        for stream in [at_once, in_drops] {
+            let (mut answers, mut batches) = (Answers::new(stream), Vec::new());
+            for _ in 0..2 {
+                assert_eq!(answers.read(&mut batches).unwrap(), one.len() - 4);
                 let seen: Vec<_> = batches.iter().map(|b| (b.partition, b.base_offset, b.next_offset)).collect();
                 assert_eq!(seen, [(3, 0, 2), (3, 0, 2)]);
                 assert!(batches.iter().all(|b| b.records == 2));
                 let at = frame.time_in_batch().unwrap();
-                assert_eq!(batches[0].head[at..at + 8], [1, 2, 3, 4, 5, 6, 7, 8]);
+                assert_eq!(batches[1].head[at..at + 8], [1, 2, 3, 4, 5, 6, 7, 8]);
             }
+            assert!(answers.read(&mut batches).is_err(), "nothing more comes");
         }
-        assert!(at_once.read(&mut batches).is_err(), "nothing more comes");
     }
 
     #[test]
