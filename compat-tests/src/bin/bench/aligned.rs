@@ -16,9 +16,9 @@ pub struct Aligned {
 }
 
 impl Aligned {
-    /// Zeros.
+    /// Ones: what nobody has written to would be the kernel's one page of zeros, again and again.
     pub fn new(length: usize) -> Aligned {
-        let memory = vec![0; length + PAGE_BYTES];
+        let memory = vec![1; length + PAGE_BYTES];
         let from = memory.as_ptr().align_offset(PAGE_BYTES);
         Aligned { memory, from, length }
     }
