@@ -3,6 +3,7 @@
 //! Invariant: whatever happens to the test, no process and no directory outlives its `Broker`. The same interface starts
 //! the klamm binary and, with `KLAMM_PEER=kafka`, Apache Kafka.
 
+use crate::port::Port;
 use crate::{Context, Result, bail, cache, ensure, program};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -25,6 +26,8 @@ const KAFKA_STOPS_WITHIN: Duration = Duration::from_secs(60);
 const CLUSTER_ID: &str = "S2xhbW1Db21wYXRUZXN0cw";
 /// As many lines of a broker's log as a failure shows.
 const LOG_TAIL: usize = 60;
+/// As many lines that tell of errors are shown before them: Apache Kafka says a hundred lines behind the cause of its end.
+const LOG_ERRORS: usize = 10;
 
 /// Which broker the tests run against.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +120,11 @@ pub struct Broker {
     child: Option<Child>,
     log: Log,
     reader: Option<thread::JoinHandle<()>>,
+    /// Where clients find it: `reserved`, unless the test's own listeners say otherwise.
     port: u16,
+    reserved: Port,
+    /// For Apache Kafka's controller.
+    controller: Port,
     /// The one server.properties of a directory that moves between brokers.
     properties: Option<PathBuf>,
     /// When the process was started last.
@@ -126,20 +133,27 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker on a directory of its own and waits until it serves.
-    pub fn start(setup: &Setup) -> Result<Broker> {
-        let directory = tempfile::Builder::new().prefix("klamm-compat-").tempdir()?;
-        let mut broker = Broker {
+    /// A broker that has not been started, with a directory and ports of its own.
+    fn new(setup: &Setup) -> Result<Broker> {
+        let reserved = Port::reserve()?;
+        Ok(Broker {
             setup: setup.clone(),
-            directory,
+            directory: tempfile::Builder::new().prefix("klamm-compat-").tempdir()?,
             child: None,
             log: Log::default(),
             reader: None,
-            port: 0,
+            port: reserved.number(),
+            reserved,
+            controller: Port::reserve()?,
             properties: None,
             launched: Instant::now(),
             good: false,
-        };
+        })
+    }
+
+    /// Starts a broker on a directory of its own and waits until it serves.
+    pub fn start(setup: &Setup) -> Result<Broker> {
+        let mut broker = Broker::new(setup)?;
         if setup.peer == Peer::Kafka {
             copy_tree(&kafka_template()?, &broker.data())?;
             let meta = broker.data().join("meta.properties");
@@ -162,20 +176,9 @@ impl Broker {
     }
 
     fn start_on_shared(setup: &Setup, quorum: Quorum, formatted: bool) -> Result<Broker> {
-        let directory = tempfile::Builder::new().prefix("klamm-compat-").tempdir()?;
-        let mut broker = Broker {
-            setup: setup.clone(),
-            directory,
-            child: None,
-            log: Log::default(),
-            reader: None,
-            port: free_port()?,
-            properties: None,
-            launched: Instant::now(),
-            good: false,
-        };
+        let mut broker = Broker::new(setup)?;
         let file = broker.scratch("server.properties");
-        let mut text = stock_properties(broker.port, free_port()?, &broker.data(), quorum);
+        let mut text = stock_properties(broker.port, broker.controller.number(), &broker.data(), quorum);
         setup.overrides.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
         fs::write(&file, text)?;
         if formatted {
@@ -230,7 +233,6 @@ impl Broker {
                 Ok(line) => {
                     self.port = bound_port(&line).unwrap_or(self.port);
                     if line.contains(STARTED) {
-                        ensure!(self.port != 0, "no line of the log named `{ADDRESS}PORT`");
                         return Ok(());
                     }
                 }
@@ -256,8 +258,7 @@ impl Broker {
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };
-        // A restart keeps the port, so that clients find the broker again.
-        set("listeners", &format!("PLAINTEXT://127.0.0.1:{}", self.port));
+        set("listeners", &format!("PLAINTEXT://127.0.0.1:{}", self.reserved.number()));
         set("log.dirs", &self.data().display().to_string());
         set("klamm.io", self.setup.io);
         set("klamm.shards", &self.setup.shards.to_string());
@@ -269,11 +270,8 @@ impl Broker {
         Ok(command)
     }
 
-    fn kafka_command(&mut self) -> Result<Command> {
-        if self.port == 0 {
-            self.port = free_port()?;
-        }
-        let controller = free_port()?;
+    fn kafka_command(&self) -> Result<Command> {
+        let controller = self.controller.number();
         let mut properties = format!(
             "process.roles=broker,controller\nnode.id={0}\ncontroller.quorum.voters={0}@127.0.0.1:{controller}\n\
              listeners=PLAINTEXT://127.0.0.1:{1},CONTROLLER://127.0.0.1:{controller}\n\
@@ -281,7 +279,7 @@ impl Broker {
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
             self.setup.node_id(),
-            self.port,
+            self.reserved.number(),
             self.data().display()
         );
         self.setup.overrides.iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
@@ -430,8 +428,10 @@ impl Drop for Broker {
         self.join_reader();
         if !self.good {
             let lines = self.log.lines();
-            let tail = &lines[lines.len().saturating_sub(LOG_TAIL)..];
-            eprintln!("---- log of the broker {}, last {} of {} lines", self.setup.name(), tail.len(), lines.len());
+            let (earlier, tail) = lines.split_at(lines.len().saturating_sub(LOG_TAIL));
+            let (name, errors) = (self.setup.name(), earlier.iter().filter(|line| tells_of_error(line)));
+            eprintln!("---- log of the broker {name}, first errors and last {LOG_TAIL} of {} lines", lines.len());
+            errors.take(LOG_ERRORS).for_each(|line| eprintln!("    {line}"));
             tail.iter().for_each(|line| eprintln!("    {line}"));
         }
     }
@@ -500,15 +500,15 @@ fn kafka_command_with(properties: &Path) -> Command {
     command
 }
 
+fn tells_of_error(line: &str) -> bool {
+    [" ERROR ", " FATAL ", "Exception: "].iter().any(|word| line.contains(word))
+}
+
 /// The port in a line with `address=127.0.0.1:PORT`.
 fn bound_port(line: &str) -> Option<u16> {
     let rest = &line[line.find(ADDRESS)? + ADDRESS.len()..];
     let digits = rest.find(|c: char| !c.is_ascii_digit()).map_or(rest, |end| &rest[..end]);
     digits.parse().ok()
-}
-
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Apache Kafka's own start script gives it a gigabyte and G1; tests are content with less.

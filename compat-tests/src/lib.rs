@@ -16,6 +16,7 @@ pub mod foreign;
 pub mod history;
 pub mod member;
 pub mod mount;
+pub mod port;
 pub mod program;
 pub mod raw;
 pub mod records;

@@ -1,6 +1,6 @@
 //! Debian's kcat as its users use it: list, produce, consume by offset and by time, keys, headers, codecs, idempotence.
 
-use compat_tests::broker::Broker;
+use compat_tests::broker::{Broker, Peer, Setup};
 use compat_tests::program::{self, Input};
 use compat_tests::raw::{Batch, Raw};
 use compat_tests::records::FIRST_TIMESTAMP;
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         .test("keys_and_headers", BOTH, &[], keys_and_headers)
         .test("codecs", ALL, &[], codecs)
         .test("idempotent", BOTH, &[], idempotent)
+        .own_start("port_of_the_systems_choice", BOTH, &[], port_of_the_systems_choice)
         .test("auto_create", BOTH, &[("num.partitions", "3")], auto_create)
         .run()
 }
@@ -47,6 +48,14 @@ fn list(broker: &mut Broker) -> Result<()> {
     let json: serde_json::Value = serde_json::from_str(&kcat(broker, &["-L", "-J", "-t", "listed"], "")?)?;
     ensure!(json["topics"][0]["partitions"].as_array().map(Vec::len) == Some(4), "{json}");
     Ok(())
+}
+
+/// Nobody has to look for a free port first: the log says which one it is. (Apache Kafka cannot do this for a controller.)
+fn port_of_the_systems_choice(setup: &Setup) -> Result<Broker> {
+    let overrides: &[_] = if setup.peer == Peer::Klamm { &[("listeners", "PLAINTEXT://127.0.0.1:0")] } else { &[] };
+    let mut broker = Broker::start(&setup.clone().with(overrides))?;
+    list(&mut broker)?;
+    Ok(broker)
 }
 
 fn numbered(count: usize) -> String {

@@ -1,6 +1,7 @@
 //! The brokers that are measured, each started as its own users start it.
 
 use compat_tests::broker::{Broker, Setup, signal};
+use compat_tests::port::Port;
 use compat_tests::raw::Raw;
 use compat_tests::{Context, Result, bail, program};
 use std::fs::File;
@@ -39,6 +40,7 @@ pub enum Peer {
 pub struct Tansu {
     child: Child,
     port: u16,
+    _reserved: Port,
     _directory: tempfile::TempDir,
 }
 
@@ -103,7 +105,8 @@ impl Tansu {
     fn start(processors: &[usize]) -> Result<Tansu> {
         let binary = std::env::var_os("KLAMM_TANSU").context("KLAMM_TANSU does not name Tansu's binary")?;
         let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let reserved = Port::reserve()?;
+        let port = reserved.number();
         let url = format!("tcp://127.0.0.1:{port}");
         let mut command = Command::new(binary);
         command.args(["broker", "--storage-engine", "memory://tansu/", "--listener-url", &url]);
@@ -113,7 +116,7 @@ impl Tansu {
         program::die_with_us(&mut command);
         program::hold_to(&mut command, processors);
         let child = command.spawn().context("cannot start Tansu")?;
-        let mut tansu = Tansu { child, port, _directory: directory };
+        let mut tansu = Tansu { child, port, _reserved: reserved, _directory: directory };
         let until = Instant::now() + STARTS_WITHIN;
         while Raw::connect(port).and_then(|mut raw| raw.api_versions()).is_err() {
             if tansu.child.try_wait()?.is_some() || Instant::now() > until {
