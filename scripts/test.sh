@@ -144,7 +144,7 @@ run() {
     # The commit decides which seeds of the simulation run beside those that always do.
     unit) KLAMM_SIM_COMMIT=$(git rev-parse HEAD 2>/dev/null) cargo_tests unit --locked ;;
     # With the test profile: what counts here is that they run, and a release build takes minutes.
-    benches) check benches cargo bench --locked --profile dev --bench data_path -- --test ;;
+    benches) check benches cargo bench --locked --profile dev --bench data_path --bench fast_paths -- --test ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib --bins ;;
     big) KLAMM_BIG=1 client_suite big big_file ;;
     kills)

@@ -38,7 +38,7 @@ mod describe_topic_partitions;
 mod effective;
 #[path = "01_fetch.rs"]
 mod fetch;
-mod fetch_session;
+pub mod fetch_session;
 #[path = "10_find_coordinator.rs"]
 mod find_coordinator;
 mod group_job;

@@ -239,7 +239,6 @@ impl Server {
             self.driver.close(key);
             self.shared.balance.remove(self.shard);
             self.shared.memory.change(connection.counted_bytes, 0);
-            self.rationing.finish(key);
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.lot.take(parked));
             if let Some(reason) = reason {

@@ -35,7 +35,7 @@ impl Rationing {
         }
     }
 
-    /// A large frame is complete, or will never be: it is the next one's turn.
+    /// A large frame is complete: it is the next one's turn.
     pub(super) fn finish(&mut self, key: ConnectionKey) {
         self.favoured = self.favoured.filter(|favoured| *favoured != key);
     }
@@ -78,6 +78,7 @@ impl Server {
             return;
         }
         if let Some(favoured) = self.rationing.favoured {
+            // It may have gone.
             let last_active = self.connections.get(favoured).map(|connection| connection.last_active);
             if last_active.is_some_and(|last_active| self.now.since(last_active) <= STALL) {
                 return;

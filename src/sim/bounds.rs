@@ -1,6 +1,7 @@
 //! What many, slow and greedy clients cost: memory for requests in flight is bounded, connections are shared out evenly.
 
 use super::client::Client;
+use super::cluster::SharedCluster;
 use super::stories::{PRODUCE, batch, cluster, create_topic, produce_answer, produce_request};
 use crate::model::ApiKey;
 use crate::wire::api::metadata;
@@ -75,14 +76,7 @@ fn a_shortage_leaves_nobody_standing_still() {
         create_topic(&cluster, 20);
         let request = metadata::Request { topics: None, ..Default::default() };
         let mut victim = Client::connect(&cluster.borrow());
-        let mut hogs: Vec<_> = (0..6).map(|_| Client::connect(&cluster.borrow())).collect();
-        for hog in &mut hogs {
-            (0..500).for_each(|_| hog.send(ApiKey::Metadata, METADATA, &request));
-        }
-        for _ in 0..1000 {
-            hogs.iter_mut().for_each(|hog| assert!(hog.push()));
-            cluster.borrow_mut().step();
-        }
+        let mut hogs = hogs(&cluster);
         assert!(cluster.borrow().request_memory_bytes() > 300_000);
         victim.call(&cluster, ApiKey::Metadata, METADATA, &request);
         for hog in &mut hogs {
@@ -95,19 +89,9 @@ fn a_shortage_leaves_nobody_standing_still() {
     }
 }
 
-/// One that sends large requests without a pause lets the others have their turn, however long memory is short.
-#[test]
-fn large_requests_take_turns() {
-    let cluster = cluster(4, &[("queued.max.request.bytes", "300000")]);
-    create_topic(&cluster, 20);
+/// Clients that ask for much and read nothing of it: memory is short as long as they are there.
+fn hogs(cluster: &SharedCluster) -> Vec<Client> {
     let metadata = metadata::Request { topics: None, ..Default::default() };
-    let large = batch(-1, -1, 1, 500_000);
-    let request = produce_request(0, &large, -1);
-    let begin = |times: usize| {
-        let mut client = Client::connect(&cluster.borrow());
-        (0..times).for_each(|_| client.send(ApiKey::Produce, PRODUCE, &request));
-        client
-    };
     let mut hogs: Vec<_> = (0..6).map(|_| Client::connect(&cluster.borrow())).collect();
     for hog in &mut hogs {
         (0..500).for_each(|_| hog.send(ApiKey::Metadata, METADATA, &metadata));
@@ -116,6 +100,22 @@ fn large_requests_take_turns() {
         hogs.iter_mut().for_each(|hog| assert!(hog.push()));
         cluster.borrow_mut().step();
     }
+    hogs
+}
+
+/// One that sends large requests without a pause lets the others have their turn, however long memory is short.
+#[test]
+fn large_requests_take_turns() {
+    let cluster = cluster(4, &[("queued.max.request.bytes", "300000")]);
+    create_topic(&cluster, 20);
+    let large = batch(-1, -1, 1, 500_000);
+    let request = produce_request(0, &large, -1);
+    let begin = |times: usize| {
+        let mut client = Client::connect(&cluster.borrow());
+        (0..times).for_each(|_| client.send(ApiKey::Produce, PRODUCE, &request));
+        client
+    };
+    let _hogs = hogs(&cluster);
     let step = |clients: &mut [Client]| {
         clients.iter_mut().for_each(|client| assert!(client.pump()));
         cluster.borrow_mut().step();
@@ -132,6 +132,35 @@ fn large_requests_take_turns() {
             *is_answered |= client.take_answer(ApiKey::Produce, PRODUCE).is_some();
         }
         assert!(busy.iter().any(Client::has_unsent), "the others come last: {answered:?}");
+    }
+}
+
+/// Who goes away in the middle of a large request leaves the turn to the next, as short as memory is.
+#[test]
+fn large_requests_do_not_wait_for_one_that_has_gone() {
+    let cluster = cluster(4, &[("queued.max.request.bytes", "300000")]);
+    create_topic(&cluster, 20);
+    let _hogs = hogs(&cluster);
+    let large = batch(-1, -1, 1, 500_000);
+    let request = produce_request(0, &large, -1);
+    let begin = |rest_bytes: usize| {
+        let mut client = Client::connect(&cluster.borrow());
+        client.send(ApiKey::Produce, PRODUCE, &request);
+        client.hold_back(rest_bytes);
+        client
+    };
+    // One of each at both shards.
+    let mut all: Vec<_> = [100, 100, 0, 0].map(begin).into();
+    for _ in 0..100 {
+        all.iter_mut().for_each(|client| assert!(client.pump()));
+        cluster.borrow_mut().step();
+    }
+    let mut waiting = all.split_off(2);
+    assert!(waiting.iter().all(Client::has_unsent), "they wait for their turn");
+    drop(all);
+    for client in &mut waiting {
+        client.wait(&cluster, ApiKey::Produce, PRODUCE);
+        assert!(cluster.borrow().request_memory_bytes() > 300_000);
     }
 }
 
