@@ -446,7 +446,7 @@ impl Hosting {
     }
 
     fn log_config(&self, image: &Image, topic: &TopicConfig) -> LogConfig {
-        topic_settings::log_config(topic, self.settings(image).long("producer.id.expiration.ms"))
+        topic_settings::log_config(topic, &self.settings(image))
     }
 
     /// Closes every log; `true` if all were closed and checkpointed, so that the directories may be marked as clean.

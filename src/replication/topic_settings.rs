@@ -1,13 +1,13 @@
 //! What a topic's configuration means for its log and for what is accepted into it.
 
-use crate::config::{CompressionConfig, TopicConfig};
+use crate::config::{CompressionConfig, Settings, TopicConfig};
 use crate::model::CompressionType;
 use crate::record::builder::Codec;
 use crate::record::validate::Rules;
 use crate::storage::cleaner::Policy;
 use crate::storage::log::{LogConfig, RetentionConfig};
 
-pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogConfig {
+pub fn log_config(topic: &TopicConfig, settings: &Settings<'_>) -> LogConfig {
     LogConfig {
         segment_bytes: topic.segment_bytes.into(),
         segment_ms: max_segment_ms(topic),
@@ -17,7 +17,8 @@ pub fn log_config(topic: &TopicConfig, producer_id_expiration_ms: i64) -> LogCon
         preallocate: topic.preallocate,
         flush_messages: topic.flush_messages,
         flush_ms: topic.flush_ms,
-        producer_id_expiration_ms,
+        producer_id_expiration_ms: settings.long("producer.id.expiration.ms"),
+        copy_max_bytes: settings.size("klamm.copy.max.bytes") as usize,
     }
 }
 
@@ -81,7 +82,8 @@ mod tests {
         let overrides = [("cleanup.policy", policy), ("segment.ms", "5000"), ("max.compaction.lag.ms", "300")];
         let overrides = overrides.map(|(name, value)| (name.to_string(), value.to_string())).into();
         let nothing = BTreeMap::new();
-        log_config(&TopicConfig::resolve(&config.settings(&nothing, &nothing), &overrides), 1).segment_ms
+        let settings = config.settings(&nothing, &nothing);
+        log_config(&TopicConfig::resolve(&settings, &overrides), &settings).segment_ms
     }
 
     #[test]

@@ -85,9 +85,15 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
-        // One half runs with everything in files.
+        // One half runs with everything in files, one half writes each batch at once.
         let (shards, tail_buffer) = (shards.to_string(), if seed.is_multiple_of(2) { "100000" } else { "0" });
-        let own = [("log.dirs", "data"), ("klamm.shards", &shards), ("klamm.tail.buffer.bytes", tail_buffer)];
+        let copy_max = if (seed / 2).is_multiple_of(2) { "65536" } else { "0" };
+        let own = [
+            ("log.dirs", "data"),
+            ("klamm.shards", &shards),
+            ("klamm.tail.buffer.bytes", tail_buffer),
+            ("klamm.copy.max.bytes", copy_max),
+        ];
         let settings = own.iter().chain(overrides).map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: settings };
         let (config, _) = Config::load(&layers).unwrap();

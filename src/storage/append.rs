@@ -21,7 +21,7 @@ use std::io::IoSlice;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-/// What is pending beyond this is written at once instead of at the end of the turn.
+/// What is pending beyond this is written at once instead of at the end of the turn, as is a batch that is large by itself.
 const MAX_PENDING_BYTES: usize = 8 << 20;
 
 /// The answer to an append.
@@ -63,8 +63,8 @@ pub struct Written {
 }
 
 impl Log {
-    /// Takes batches into the log's order. `bytes` are whole batches that `record::validate` has accepted; they are read
-    /// by nobody before [`Log::write_pending`].
+    /// Takes batches into the log's order. `bytes` are whole batches that `record::validate` has accepted; nobody need
+    /// see them before [`Log::write_pending`].
     pub fn append(
         &self,
         bytes: &[u8],
@@ -167,7 +167,7 @@ impl Log {
         }))
     }
 
-    /// Puts one batch behind what is pending, in a new segment if it must be.
+    /// Puts one batch behind what is pending, in a new segment if it must be; a large one is written with it.
     fn place(
         &self,
         writer: &mut Writer,
@@ -191,7 +191,10 @@ impl Log {
         let entry = writer.active.note(position, batch, last_offset, config);
         writer.pending.entries.extend(entry);
         writer.pending.note_epoch(epoch, base_offset, &self.epochs.load());
-        writer.pending.place(bytes, base_offset, epoch);
+        // Of a large batch only the header, which gets its offset, is copied. The rest is written from where it lies.
+        let is_large = bytes.len() > config.copy_max_bytes;
+        let (copied, rest) = bytes.split_at(if is_large { HEADER_SIZE } else { bytes.len() });
+        writer.pending.place(copied, base_offset, epoch);
         if batch.has_producer_id() {
             let known = writer.producers.of(batch.producer_id);
             writer.pending.producers_before.push((batch.producer_id, known));
@@ -204,7 +207,7 @@ impl Log {
             writer.pending.aborted.extend(aborted);
         }
         writer.next_offset = last_offset.next();
-        Ok(())
+        if rest.is_empty() { Ok(()) } else { self.write_kept(writer, config, rest, false).map(|_| ()) }
     }
 
     /// Writes all that is pending with one call and makes it visible; `None` if nothing is pending.
@@ -218,10 +221,10 @@ impl Log {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
         let bytes = writer.pending.bytes.len() as u64;
-        if bytes == 0 {
+        if bytes == 0 && !writer.rolled {
             return Ok(None);
         }
-        let done = self.write_kept(&mut writer, &config, is_wanted);
+        let done = self.write_kept(&mut writer, &config, &[], is_wanted);
         let recent = done.map_err(|error| self.fail(&mut writer, error))?;
         let rolled = std::mem::take(&mut writer.rolled);
         let end_offset = self.log_end_offset();
@@ -229,16 +232,18 @@ impl Log {
     }
 
     pub(super) fn write_locked(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
-        self.write_kept(writer, config, false).map(|_| ())
+        self.write_kept(writer, config, &[], false).map(|_| ())
     }
 
+    /// Writes what is pending, and the rest of its last batch behind it.
     fn write_kept(
         &self,
         writer: &mut Writer,
         config: &LogConfig,
+        rest: &[u8],
         is_wanted: bool,
     ) -> Result<Option<Arc<Recent>>, Error> {
-        let length = writer.pending.bytes.len() as u64;
+        let length = (writer.pending.bytes.len() + rest.len()) as u64;
         if length == 0 {
             return Ok(None);
         }
@@ -251,8 +256,9 @@ impl Log {
             file.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
             active.allocated_bytes = position + bytes;
         }
-        let slices = [IoSlice::new(&writer.pending.bytes)];
-        file.write_at(&slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        let slices = [IoSlice::new(&writer.pending.bytes), IoSlice::new(rest)];
+        let slices = if rest.is_empty() { &slices[..1] } else { &slices };
+        file.write_at(slices, active.size_bytes).map_err(Error::io("write to", &path))?;
         let epochs = std::mem::take(&mut writer.pending.epochs);
         self.add_epochs(writer, &epochs)?;
         self.write_aborted(writer, segment)?;

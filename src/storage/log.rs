@@ -1,7 +1,8 @@
 //! One partition's log: appended to by one writer at a time, read by anybody without a lock.
 //!
 //! Life of a batch: [`Log::append`] gives it its offset and copies it behind what is pending; [`Log::write_pending`]
-//! writes all that is pending with one call and publishes the new end; [`Log::flush`] says what must be synced, and
+//! writes all that is pending with one call and publishes the new end (a large batch is not copied: `append` itself
+//! writes it, with what is pending before it); [`Log::flush`] says what must be synced, and
 //! [`Log::flushed`] notes that it was. Only published offsets are ever read. What was pending when a write failed was
 //! never published and is refused: for want of space alone the log goes on as if it had never come (its offsets are
 //! given anew, in another generation: [`Mark`]); after any other failure of the disk it takes nothing more
@@ -58,6 +59,8 @@ pub struct LogConfig {
     pub flush_ms: i64,
     /// `producer.id.expiration.ms`
     pub producer_id_expiration_ms: i64,
+    /// `klamm.copy.max.bytes`: a larger batch is written at once, from where it was received.
+    pub copy_max_bytes: usize,
 }
 
 impl Default for LogConfig {
@@ -72,6 +75,7 @@ impl Default for LogConfig {
             flush_messages: i64::MAX,
             flush_ms: i64::MAX,
             producer_id_expiration_ms: 24 * 3_600_000,
+            copy_max_bytes: 64 << 10,
         }
     }
 }

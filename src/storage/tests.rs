@@ -47,6 +47,29 @@ fn nothing_is_visible_before_it_is_written() {
 }
 
 #[test]
+fn a_large_batch_is_written_at_once_with_those_before_it() {
+    let (_, disk) = simulated();
+    let log = open(&disk, &LogConfig { copy_max_bytes: 200, ..small() }, at(0, 0, false));
+    let append = |value_bytes| {
+        log.append(&batch(&[1], value_bytes, None), Origin::Client, EPOCH, NOW).unwrap();
+        log.log_end_offset().0
+    };
+    assert_eq!([append(10), append(300), append(10)], [0, 2, 2]);
+    assert_eq!(
+        log.write_pending().unwrap().map(|written| (written.end_offset, written.rolled)),
+        Some((Offset(3), false))
+    );
+    assert!(log.write_pending().unwrap().is_none());
+    // This one needs a new segment; that one was sealed is told though nothing is pending.
+    assert_eq!((append(300), log.segment_count()), (4, 2));
+    assert!(log.write_pending().unwrap().is_some_and(|written| written.rolled));
+    assert!(log.write_pending().unwrap().is_none());
+    let found = read_all(&log);
+    assert_eq!(found.iter().map(|header| header.base_offset).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    assert!(found.iter().all(|header| header.leader_epoch() == EPOCH));
+}
+
+#[test]
 fn segments_roll_by_size_age_index_and_offset() {
     let (_, disk) = simulated();
     let rolled = |config: LogConfig, second: &[i64]| {
@@ -367,11 +390,12 @@ fn check_reopened(log: &Log, model: &mut Model, crash: Option<Crash>) {
     model.pending.clear();
 }
 
-fn run(steps: Vec<Step>) {
+/// `copy_max_bytes`: larger batches are written at once.
+fn run(steps: Vec<Step>, copy_max_bytes: usize) {
     let (control, disk) = simulated();
     disk.create_directories(&directory()).unwrap();
     disk.sync_directory(std::path::Path::new("/")).unwrap();
-    let config = small();
+    let config = LogConfig { copy_max_bytes, ..small() };
     let mut log = open(&disk, &config, at(0, 0, false));
     let mut model = Model::default();
     let mut kept = recent::Kept::new(1000);
@@ -397,7 +421,7 @@ fn run(steps: Vec<Step>) {
                 assert_eq!(appended.base_offset.0, model.pending.last().map_or(model.end(), |h| h.last_offset().0 + 1));
                 model.pending.push(header);
                 let end = log.log_end_offset().0;
-                // A roll writes what was pending.
+                // A roll writes what was pending, and so does a large batch, with itself.
                 let written = model.pending.iter().filter(|h| h.last_offset().0 < end).count();
                 model.published.extend(model.pending.drain(..written));
             }
@@ -454,8 +478,11 @@ fn run(steps: Vec<Step>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn a_log_is_a_vector_that_survives(steps in proptest::collection::vec(step(), 1..80)) {
-        run(steps);
+    fn a_log_is_a_vector_that_survives(
+        steps in proptest::collection::vec(step(), 1..80),
+        copy_max_bytes in prop::sample::select(vec![0, 150, usize::MAX]),
+    ) {
+        run(steps, copy_max_bytes);
     }
 
     /// Whatever happens to the files, opening ends with a readable prefix or a refusal, never with a panic.
@@ -572,7 +599,7 @@ fn what_recovery_has_cut_stays_cut() {
 #[test]
 fn the_last_write_is_read_from_memory_while_somebody_keeps_it() {
     let (_, disk) = simulated();
-    let log = open(&disk, &LogConfig::default(), at(0, 0, false));
+    let log = open(&disk, &LogConfig { copy_max_bytes: usize::MAX, ..LogConfig::default() }, at(0, 0, false));
     let is_in_memory = |from: i64| {
         let slice = log.read(Offset(from), log.log_end_offset(), 1 << 20, true).unwrap().unwrap();
         let read = headers(&bytes(&slice)).len();

@@ -50,6 +50,27 @@ fn what_found_no_room_is_taken_back_and_its_offsets_are_given_anew() {
     assert_eq!(read_all(&log).len(), 2);
 }
 
+/// It is refused at once, with what was pending before it.
+#[test]
+fn a_large_batch_that_finds_no_room_is_taken_back() {
+    for room in [0, BATCH_BYTES / 2, BATCH_BYTES, BATCH_BYTES + 61, 2 * BATCH_BYTES - 1] {
+        let disk = SimulatedDisk::default();
+        let log = log_on(&disk, &LogConfig { copy_max_bytes: BATCH_BYTES as usize, ..config(100) });
+        let large = batch(&[NOW.0], 200, Some((7, 0, 1)));
+        let append_large = || log.append(&large, Origin::Client, EPOCH, NOW);
+        let before = append(&log, 0).unwrap().mark();
+        disk.limit_space(Some(room));
+        assert!(append_large().is_err());
+        assert!(!log.is_offline() && log.health().is_full() && !log.holds(before));
+        assert_eq!((log.log_end_offset(), log.size_bytes()), (Offset(0), 0));
+        disk.limit_space(None);
+        assert_eq!(append(&log, 0).unwrap().base_offset, Offset(0));
+        assert_eq!(append_large().unwrap().base_offset, Offset(1));
+        assert!(append_large().unwrap().duplicate);
+        assert_eq!((read_all(&log).len(), log.size_bytes()), (2, BATCH_BYTES + large.len() as u64));
+    }
+}
+
 #[test]
 fn what_was_published_before_stays_promised() {
     let disk = SimulatedDisk::default();
@@ -164,9 +185,13 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     /// Against the plainest model: a vector of what was acknowledged, where each write is all or nothing.
     #[test]
-    fn every_acknowledged_batch_is_there_once(steps in proptest::collection::vec(step(), 1..80)) {
+    fn every_acknowledged_batch_is_there_once(
+        steps in proptest::collection::vec(step(), 1..80),
+        copy_max_bytes in prop::sample::select(vec![0, 170, usize::MAX]),
+    ) {
         let disk = SimulatedDisk::default();
-        let mut log = log_on(&disk, &config(4));
+        let config = LogConfig { copy_max_bytes, ..config(4) };
+        let mut log = log_on(&disk, &config);
         let mut acknowledged: Vec<i32> = Vec::new();
         let mut pending: Vec<(i32, Mark)> = Vec::new();
         let mut next = 0;
@@ -189,7 +214,7 @@ proptest! {
                     disk.limit_space(None);
                     drop(log);
                     disk.crash(Crash::Process);
-                    log = log_on(&disk, &config(4));
+                    log = log_on(&disk, &config);
                     pending.clear();
                     next = acknowledged.last().map_or(0, |last| last + 1);
                 }
