@@ -104,7 +104,7 @@ impl Broker {
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         // With one processor nothing can come while we look.
-        let spin = if threads::available() > 1 { config.spin } else { Duration::ZERO };
+        let spin = config.spin;
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
         let mut controller = opened.map_err(|failure| failure.to_string())?;
 
