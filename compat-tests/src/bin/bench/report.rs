@@ -66,6 +66,16 @@ impl Row {
         })
     }
 
+    /// What was read meanwhile, by somebody whose latencies are not the ones that count: who gives them more has less left.
+    fn read_meanwhile(&self, kind: Kind) -> String {
+        let rate = |sample: &Sample| {
+            let outcome = sample.outcome.as_ref().filter(|outcome| outcome.consumed.bytes > 0)?;
+            (self.measure == Measure::AcknowledgedP99).then(|| outcome.consumed.bytes as f64 / 1e6 / outcome.seconds)
+        };
+        let rate = self.spread(kind, rate);
+        rate.map_or(String::new(), |rate| format!(", {} MB/s read meanwhile", number(rate.middle)))
+    }
+
     /// How many times as good as a peer we are, round by round.
     fn advantage(&self, over: Kind) -> Option<Spread> {
         let (ours, theirs) = (self.samples.get(&Kind::Klamm)?, self.samples.get(&over)?);
@@ -176,7 +186,10 @@ impl Report {
                 let _ = writeln!(text, "| **{group}** | | | | |");
             }
             let shown = |kind: Kind| match (row.value(kind), row.failures.get(&kind)) {
-                (Some(value), _) => format!("{} {}{}", number(value.middle), row.measure.unit(), row.share(kind)),
+                (Some(value), _) => {
+                    let (unit, aside) = (row.measure.unit(), row.share(kind) + &row.read_meanwhile(kind));
+                    format!("{} {unit}{aside}", number(value.middle))
+                }
                 (None, Some(_)) => "fails".to_string(),
                 (None, None) => "–".to_string(),
             };
