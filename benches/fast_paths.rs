@@ -1,7 +1,7 @@
 //! Each fast path of the data path beside what is done without it, in one run: what it is worth on this machine.
 //!
-//! The switches are the broker's own where it has them (`klamm.spin.us`, `klamm.io`, `klamm.tail.buffer.bytes`); where a
-//! path has replaced another for good, what it replaced is written out here.
+//! The switches are the broker's own where it has them (`klamm.spin.us`, `klamm.io`, `klamm.tail.buffer.bytes`,
+//! `klamm.copy.max.bytes`); where a path has replaced another for good, what it replaced is written out here.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use klamm::handlers::fetch_session::{Answering, Asked, Cache, Name, Seen, Told, Wanted};
@@ -39,18 +39,22 @@ struct TemporaryLog {
 
 impl TemporaryLog {
     fn open() -> TemporaryLog {
+        TemporaryLog::with(LogConfig::default())
+    }
+
+    fn with(config: LogConfig) -> TemporaryLog {
         let directory = tempfile::tempdir().expect("a directory");
         let disk: Arc<dyn Disk> = Arc::new(RealDisk);
         let identity = Identity { topic: "stream".into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
         let path = directory.path().join("stream-0");
-        let log = Log::open(disk, path, LogConfig::default(), identity, Checkpointed::default(), NOW);
+        let log = Log::open(disk, path, config, identity, Checkpointed::default(), NOW);
         TemporaryLog { log: log.expect("a new log opens"), _directory: directory }
     }
 
     /// This one, or an empty one if it has become too large.
     fn make_room(&mut self) {
         if self.log.size_bytes() > MAX_LOG_BYTES {
-            *self = TemporaryLog::open();
+            *self = TemporaryLog::with((*self.log.config()).clone());
         }
     }
 
@@ -59,16 +63,18 @@ impl TemporaryLog {
     }
 }
 
-fn batch() -> Vec<u8> {
+fn batch(records: usize) -> Vec<u8> {
     let mut builder = Builder::new(Options::default());
-    builder.append(&Record { timestamp: NOW, value: Some(&[7; 1024]), ..Record::default() });
+    for _ in 0..records {
+        builder.append(&Record { timestamp: NOW, value: Some(&[7; 1024]), ..Record::default() });
+    }
     builder.build()
 }
 
 /// Sixteen requests that come in one turn: one write behind them, or one behind each.
 fn one_write_a_turn(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("16_batches_of_1KiB");
-    let bytes = batch();
+    let bytes = batch(1);
     for (name, at_once) in [("one_write", 16), ("a_write_each", 1)] {
         let mut current = TemporaryLog::open();
         group.bench_function(name, |bench| {
@@ -84,10 +90,28 @@ fn one_write_a_turn(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A batch of a megabyte: written from where it lies, or copied first.
+fn large_batch(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("batch_of_1MB_written");
+    let bytes = batch(950);
+    group.throughput(Throughput::Bytes(bytes.len() as u64));
+    for (name, copy_max_bytes) in [("from_where_it_lies", 0), ("copied", usize::MAX)] {
+        let mut current = TemporaryLog::with(LogConfig { copy_max_bytes, ..LogConfig::default() });
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                current.make_room();
+                current.append(black_box(&bytes));
+                current.log.write_pending().expect("the disk takes it");
+            });
+        });
+    }
+    group.finish();
+}
+
 /// A write of 1 KiB, and the read of it by who waits at the end.
 fn tail(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("1KiB_written_and_read_at_the_end");
-    let bytes = batch();
+    let bytes = batch(1);
     for (name, budget_bytes) in [("from_memory", TAIL_BYTES), ("from_the_file", 0)] {
         let (mut current, mut kept) = (TemporaryLog::open(), Kept::new(budget_bytes));
         let mut answer = vec![0; bytes.len()];
@@ -259,5 +283,5 @@ fn question_and_answer(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(paths, one_write_a_turn, tail, session, large_frame, question_and_answer);
+criterion_group!(paths, one_write_a_turn, large_batch, tail, session, large_frame, question_and_answer);
 criterion_main!(paths);
