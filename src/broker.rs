@@ -200,6 +200,7 @@ where
     let (tell_bound, bound) = channel();
     let (tell_waker, waker) = channel();
     let body = move || {
+        threads::ask_for_short_slices();
         if pin {
             threads::pin(shard.0.into());
         }

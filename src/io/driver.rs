@@ -139,6 +139,9 @@ pub trait Driver {
     /// be watched here, and is closed.
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey>;
 
+    /// Lets those threads run first that wait for this processor, if there are any.
+    fn give_way(&mut self);
+
     fn submit(&mut self, token: u64, operation: Operation);
 
     fn waker(&self) -> Arc<dyn Waker>;

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
@@ -206,6 +207,10 @@ impl Driver for Readiness {
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
         self.watch(released.placed()?).ok()
+    }
+
+    fn give_way(&mut self) {
+        thread::yield_now();
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

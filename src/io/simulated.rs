@@ -75,6 +75,7 @@ struct State {
     weather: Weather,
     /// How far the wall clock is from where it would be if nobody had touched it.
     wall_skew_ms: i64,
+    times_given_way: u64,
 }
 
 #[derive(Default)]
@@ -99,6 +100,7 @@ impl World {
             listeners: Vec::new(),
             weather: Weather::default(),
             wall_skew_ms: 0,
+            times_given_way: 0,
         };
         World(Arc::new(Mutex::new(state)))
     }
@@ -126,6 +128,11 @@ impl World {
     /// Sets the wall clock forward or back.
     pub fn skew_wall(&self, by_ms: i64) {
         self.state().wall_skew_ms += by_ms;
+    }
+
+    /// How often a driver was told to give way.
+    pub fn times_given_way(&self) -> u64 {
+        self.state().times_given_way
     }
 
     pub fn set_weather(&self, weather: Weather) {
@@ -467,6 +474,10 @@ impl Driver for Simulated {
             link.to_broker.told = Instant::default();
         }
         Some(connection)
+    }
+
+    fn give_way(&mut self) {
+        self.world.state().times_given_way += 1;
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use io_uring::types::{Fd, FsyncFlags, SubmitArgs, Timespec};
@@ -472,6 +473,10 @@ impl Driver for Uring {
         let connection = self.streams.insert(released.placed()?);
         self.arm_connection(connection);
         Some(connection)
+    }
+
+    fn give_way(&mut self) {
+        thread::yield_now();
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {

@@ -147,6 +147,10 @@ impl Server {
         self.ration();
         self.work();
         self.send_touched();
+        if !self.touched.is_empty() {
+            // Somebody was sent all that a turn allows and goes on: that has been long for who waits for the processor.
+            self.driver.give_way();
+        }
         self.close_idle();
         Ok(!self.has_stopped())
     }

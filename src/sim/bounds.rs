@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::cluster::SharedCluster;
-use super::stories::{PRODUCE, batch, cluster, create_topic, produce_answer, produce_request};
+use super::stories::{PRODUCE, batch, cluster, create_topic, produce_answer, produce_request, read_all};
 use crate::model::ApiKey;
 use crate::wire::api::metadata;
 
@@ -162,6 +162,24 @@ fn large_requests_do_not_wait_for_one_that_has_gone() {
         client.wait(&cluster, ApiKey::Produce, PRODUCE);
         assert!(cluster.borrow().request_memory_bytes() > 300_000);
     }
+}
+
+/// A shard that is in the middle of much lets others have its processor; one with little to do keeps it.
+#[test]
+fn who_sends_much_gives_way_after_each_turn() {
+    const VALUE_BYTES: usize = 50_000;
+    // A turn of this seed sends 1000 bytes.
+    let cluster = cluster(3, &[("klamm.tail.buffer.bytes", "0")]);
+    create_topic(&cluster, 2);
+    let mut client = Client::connect(&cluster.borrow());
+    for (partition, value_bytes) in [(0, 10), (1, VALUE_BYTES)] {
+        let batch = batch(-1, -1, 1, value_bytes);
+        client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(partition, &batch, -1));
+    }
+    read_all(&cluster, 0);
+    assert_eq!(cluster.borrow().times_given_way(), 0);
+    read_all(&cluster, 1);
+    assert!(cluster.borrow().times_given_way() >= VALUE_BYTES as u64 / 1000);
 }
 
 #[test]

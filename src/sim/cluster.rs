@@ -350,6 +350,11 @@ impl Cluster {
         self.running.as_ref().map_or(0, |running| running.shared.memory.held_bytes())
     }
 
+    /// How often a shard has let others have its processor.
+    pub(super) fn times_given_way(&self) -> u64 {
+        self.world.times_given_way()
+    }
+
     /// Connections of each shard.
     pub(super) fn connections(&self) -> Vec<usize> {
         self.running.iter().flat_map(|running| &running.servers).map(Server::connections).collect()
