@@ -131,7 +131,7 @@ fn cell(group: &'static str, name: String, load: Load, partitions: i32, measure:
     Cell { group, name, load, partitions, topic: Vec::new(), measure, in_memory: true, beside_sendfile: false }
 }
 
-/// The cells of one run; the full grid takes hours.
+/// The cells of one run.
 pub fn cells(is_full: bool) -> Vec<Cell> {
     let mut cells = Vec::new();
     programs(&mut cells, is_full);
