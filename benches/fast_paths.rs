@@ -6,7 +6,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use klamm::handlers::fetch_session::{Answering, Asked, Cache, Name, Seen, Told, Wanted};
 use klamm::io::disk::Disk;
-use klamm::io::driver::{ConnectionKey, Driver, Event};
+use klamm::io::driver::{ConnectionKey, Driver, Event, Listening};
 use klamm::io::machine::{self, Backend, Preference};
 use klamm::io::real_disk::RealDisk;
 use klamm::model::{Instant, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, Uuid};
@@ -182,7 +182,8 @@ fn session(criterion: &mut Criterion) {
 /// A driver with one connection, and the client's end of it.
 fn connected(backend: Backend, spin: Duration) -> (Box<dyn Driver>, ConnectionKey, TcpStream) {
     let mut driver = machine::open(backend, spin).expect("a driver");
-    let (_, address) = driver.listen("127.0.0.1:0".parse().expect("an address"), false).expect("it listens");
+    let (_, address) =
+        driver.listen("127.0.0.1:0".parse().expect("an address"), &Listening::default()).expect("it listens");
     let client = TcpStream::connect(address).expect("a connection");
     client.set_nodelay(true).expect("an option");
     let mut events = Vec::new();

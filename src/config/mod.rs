@@ -63,6 +63,8 @@ pub enum IoChoice {
     Epoll,
 }
 
+const BACKLOG_SIZE: &str = "socket.listen.backlog.size";
+
 /// The static configuration of this process.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -80,11 +82,12 @@ pub struct Config {
     pub auto_create_topics_enable: bool,
     pub delete_topic_enable: bool,
     pub socket_request_max_bytes: u32,
-    /// -1 leaves the kernel's size.
-    pub socket_send_buffer_bytes: i32,
-    /// -1 leaves the kernel's size.
-    pub socket_receive_buffer_bytes: i32,
-    pub socket_listen_backlog_size: i32,
+    /// `None` leaves the size to the kernel, which lets it grow with what a connection carries.
+    pub socket_send_buffer_bytes: Option<usize>,
+    /// As the one before.
+    pub socket_receive_buffer_bytes: Option<usize>,
+    /// `None`: nobody has said.
+    pub socket_listen_backlog_size: Option<i32>,
     /// -1 leaves the limit to the server.
     pub queued_max_request_bytes: i64,
     /// Negative: never.
@@ -152,9 +155,9 @@ impl Config {
             auto_create_topics_enable: s.boolean("auto.create.topics.enable"),
             delete_topic_enable: s.boolean("delete.topic.enable"),
             socket_request_max_bytes: s.size("socket.request.max.bytes"),
-            socket_send_buffer_bytes: s.int("socket.send.buffer.bytes"),
-            socket_receive_buffer_bytes: s.int("socket.receive.buffer.bytes"),
-            socket_listen_backlog_size: s.int("socket.listen.backlog.size"),
+            socket_send_buffer_bytes: socket_buffer_bytes(s, "socket.send.buffer.bytes")?,
+            socket_receive_buffer_bytes: socket_buffer_bytes(s, "socket.receive.buffer.bytes")?,
+            socket_listen_backlog_size: s.is_set(BACKLOG_SIZE).then(|| s.int(BACKLOG_SIZE)),
             queued_max_request_bytes: s.long("queued.max.request.bytes"),
             connections_max_idle_ms: s.long("connections.max.idle.ms"),
             fetch_max_bytes: s.size("fetch.max.bytes"),
@@ -244,6 +247,18 @@ fn default_replication_factor(s: &Settings<'_>) -> Result<i16, Invalid> {
         let reason = format!("Value must be between 1 and {}", i16::MAX);
         Invalid::new("default.replication.factor", factor.to_string(), reason)
     })
+}
+
+/// Kafka gives its sockets 100 KiB where nobody says otherwise; here only who says so gets a fixed size. Sizes that no
+/// socket can have end Kafka's start, too (`Acceptor.openServerSocket`).
+fn socket_buffer_bytes(s: &Settings<'_>, key: &str) -> Result<Option<usize>, Invalid> {
+    let bytes = s.int(key);
+    if !s.is_set(key) || bytes == -1 {
+        return Ok(None);
+    }
+    let size = usize::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+    size.map(Some)
+        .ok_or_else(|| Invalid::new(key, bytes.to_string(), "Value must be at least 1, or -1 for the kernel's own"))
 }
 
 fn log_dirs(s: &Settings<'_>) -> Result<Vec<String>, Invalid> {

@@ -60,6 +60,25 @@ fn the_stock_combined_mode_file_starts() {
 }
 
 #[test]
+fn sockets_are_the_kernels_until_somebody_sizes_them() {
+    let sizes = |settings: &[(&str, &str)]| {
+        let (config, _) = load(settings)?;
+        let buffers = (config.socket_send_buffer_bytes, config.socket_receive_buffer_bytes);
+        Ok::<_, Invalid>((buffers, config.socket_listen_backlog_size))
+    };
+    assert_eq!(sizes(&[]).unwrap(), ((None, None), None));
+    let given = [
+        ("socket.send.buffer.bytes", "102400"),
+        ("socket.receive.buffer.bytes", "-1"),
+        ("socket.listen.backlog.size", "7"),
+    ];
+    assert_eq!(sizes(&given).unwrap(), ((Some(102_400), None), Some(7)));
+    for impossible in ["0", "-2"] {
+        assert!(sizes(&[("socket.receive.buffer.bytes", impossible)]).is_err());
+    }
+}
+
+#[test]
 fn keys_that_nothing_acts_on_are_named() {
     let said = |key: &str| load(&[(key, "1")]).unwrap().1.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(said("log.dri"), ["unknown configuration log.dri is ignored; did you mean log.dir?"]);

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::io::driver::{ConnectionKey, Driver, Event};
+use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
 use crate::io::machine::{self, Backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ fn wait_for<T>(driver: &mut dyn Driver, mut find: impl FnMut(&Event) -> Option<T
 }
 
 fn connect(driver: &mut dyn Driver) -> (TcpStream, ConnectionKey) {
-    let (_, address) = driver.listen(SocketAddr::from(LOCAL), false).unwrap();
+    let (_, address) = driver.listen(SocketAddr::from(LOCAL), &Listening::default()).unwrap();
     let client = TcpStream::connect(address).unwrap();
     let key = wait_for(driver, |event| match event {
         Event::Accepted { connection, .. } => Some(*connection),
@@ -221,9 +221,9 @@ fn a_wait_ends_at_its_time() {
 #[test]
 fn an_address_in_use_is_refused_unless_it_is_shared() {
     on_each(|driver| {
-        let (_, address) = driver.listen(SocketAddr::from(LOCAL), false).unwrap();
-        assert_eq!(driver.listen(address, false).unwrap_err().kind(), ErrorKind::AddrInUse);
-        driver.listen(address, true).unwrap();
+        let (_, address) = driver.listen(SocketAddr::from(LOCAL), &Listening::default()).unwrap();
+        assert_eq!(driver.listen(address, &Listening::default()).unwrap_err().kind(), ErrorKind::AddrInUse);
+        driver.listen(address, &Listening { shared: true, ..Listening::default() }).unwrap();
         driver.stop_listening();
         assert!(
             TcpStream::connect_timeout(&address, PATIENCE).is_err() || {

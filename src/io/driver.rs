@@ -92,6 +92,26 @@ impl Released {
     }
 }
 
+/// What a listening socket is like, and what the connections get from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Listening {
+    /// Another shard of this process listens there already: without it, an address in use is refused.
+    pub shared: bool,
+    /// Connections that the kernel has accepted and we have not.
+    pub backlog: i32,
+    /// `None` leaves it to the kernel, which gives each connection what it needs. Otherwise the kernel takes what its own
+    /// limits allow.
+    pub send_buffer_bytes: Option<usize>,
+    pub receive_buffer_bytes: Option<usize>,
+}
+
+impl Default for Listening {
+    /// Not shared, the kernel's buffers, and a backlog that a burst of clients does not fill.
+    fn default() -> Listening {
+        Listening { shared: false, backlog: 1024, send_buffer_bytes: None, receive_buffer_bytes: None }
+    }
+}
+
 /// The machine as one shard sees it.
 pub trait Driver {
     /// A word for the log: which machine this is.
@@ -103,9 +123,8 @@ pub trait Driver {
     /// The wall clock.
     fn wall(&self) -> TimestampMs;
 
-    /// Listens on an address; answers the address that it got (port 0 takes a free one). `shared` says that another
-    /// shard of this process listens there already: without it, an address in use is refused.
-    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)>;
+    /// Listens on an address; answers the address that it got (port 0 takes a free one).
+    fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)>;
 
     /// Accepts nothing any more; connections stay.
     fn stop_listening(&mut self);

@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::io::clock;
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Placed, Streams};
 use crate::model::{Instant, TimestampMs};
@@ -123,8 +123,8 @@ impl Driver for Readiness {
         clock::wall()
     }
 
-    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)> {
-        let listener = sockets::listen(address, shared)?;
+    fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)> {
+        let listener = sockets::listen(address, listening)?;
         let bound = listener.local_addr()?;
         let number = self.listeners.len();
         let token = Token(FIRST_LISTENER + number);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker};
 use crate::io::pool;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::random::Random;
@@ -76,6 +76,7 @@ struct State {
     /// How far the wall clock is from where it would be if nobody had touched it.
     wall_skew_ms: i64,
     times_given_way: u64,
+    last_listening: Option<Listening>,
 }
 
 #[derive(Default)]
@@ -101,6 +102,7 @@ impl World {
             weather: Weather::default(),
             wall_skew_ms: 0,
             times_given_way: 0,
+            last_listening: None,
         };
         World(Arc::new(Mutex::new(state)))
     }
@@ -133,6 +135,11 @@ impl World {
     /// How often a driver was told to give way.
     pub fn times_given_way(&self) -> u64 {
         self.state().times_given_way
+    }
+
+    /// What was asked of the socket that listens since last.
+    pub fn last_listening(&self) -> Option<Listening> {
+        self.state().last_listening
     }
 
     pub fn set_weather(&self, weather: Weather) {
@@ -378,11 +385,12 @@ impl Driver for Simulated {
         self.world.wall()
     }
 
-    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)> {
+    fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)> {
         let mut state = self.world.state();
+        state.last_listening = Some(*listening);
         let at = state.listeners.iter().position(|(a, drivers)| *a == address && !drivers.is_empty());
         match at {
-            Some(_) if !shared => Err(ErrorKind::AddrInUse.into()),
+            Some(_) if !listening.shared => Err(ErrorKind::AddrInUse.into()),
             Some(at) => {
                 state.listeners[at].1.push(self.number);
                 Ok((ListenerKey(at as u32), address))
@@ -511,7 +519,7 @@ mod tests {
         let world = World::new(seed);
         let mut driver = world.driver();
         let address = SocketAddr::from(ADDRESS);
-        driver.listen(address, false).unwrap();
+        driver.listen(address, &Listening::default()).unwrap();
         let client = world.connect(address).unwrap();
         let content: Vec<u8> = (0..200_000u32).map(|i| i as u8).collect();
         let (mut sent, mut received, mut steps) = (0, Vec::new(), 0);
@@ -543,7 +551,7 @@ mod tests {
         let mut driver = world.driver();
         let address = SocketAddr::from(ADDRESS);
         assert!(world.connect(address).is_err());
-        driver.listen(address, false).unwrap();
+        driver.listen(address, &Listening::default()).unwrap();
         let (first, second) = (world.connect(address).unwrap(), world.connect(address).unwrap());
         world.advance(MAX_DELAY);
         let mut events = Vec::new();

@@ -10,12 +10,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::io::descriptors::{CONNECTIONS, Place};
 use crate::io::disk::File;
-use crate::io::driver::ConnectionKey;
+use crate::io::driver::{ConnectionKey, Listening};
 use crate::stdx::slab::Slab;
-
-/// Connections that the kernel has accepted and we have not; Kafka's `socket.listen.backlog.size` is 50, but there one
-/// thread accepts all day.
-const BACKLOG: i32 = 1024;
 
 /// The connections of one driver.
 #[derive(Default)]
@@ -172,8 +168,8 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 
 /// A listening socket that other sockets of this process may share the port with. Sharing a port works between any
 /// processes of one user, so an address that somebody listens on already is refused first, as Kafka would.
-pub(super) fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    if !shared && address.port() != 0 {
+pub(super) fn listen(address: SocketAddr, listening: &Listening) -> io::Result<TcpListener> {
+    if !listening.shared && address.port() != 0 {
         let probe = open(address)?;
         probe.set_reuse_address(true)?;
         probe.bind(&address.into())?;
@@ -182,8 +178,15 @@ pub(super) fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListene
     socket.set_reuse_address(true)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
+    // Before it listens: the window that a connection may grow to is agreed on when it is made.
+    if let Some(bytes) = listening.send_buffer_bytes {
+        socket.set_send_buffer_size(bytes)?;
+    }
+    if let Some(bytes) = listening.receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(listening.backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -211,4 +214,30 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
     [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
         .iter()
         .any(|e| error.raw_os_error() == Some(e.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The sizes of the two buffers of a connection that comes through such a socket.
+    fn buffers(listening: &Listening) -> (usize, usize) {
+        let listener = listen("127.0.0.1:0".parse().unwrap(), listening).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = listener.accept().unwrap().0;
+        drop(client);
+        let socket = socket2::SockRef::from(&accepted);
+        (socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap())
+    }
+
+    #[test]
+    fn buffers_have_the_size_that_was_asked_for_each() {
+        let (own_send, own_receive) = buffers(&Listening::default());
+        // Linux doubles what it is asked for, to make room for its own book-keeping.
+        let doubled = if cfg!(target_os = "linux") { 2 } else { 1 };
+        let send = Listening { send_buffer_bytes: Some(30_000), ..Listening::default() };
+        assert_eq!(buffers(&send), (30_000 * doubled, own_receive));
+        let receive = Listening { receive_buffer_bytes: Some(50_000), ..Listening::default() };
+        assert_eq!(buffers(&receive), (own_send, 50_000 * doubled));
+    }
 }

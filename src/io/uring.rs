@@ -18,7 +18,9 @@ use rustix::io::Errno;
 
 use crate::io::clock;
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Operation, Released, Socket, Waker};
+use crate::io::driver::{
+    ConnectionKey, Done, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker,
+};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Placed, Streams};
 use crate::io::spin::Spin;
@@ -408,8 +410,8 @@ impl Driver for Uring {
         clock::wall()
     }
 
-    fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<(ListenerKey, SocketAddr)> {
-        let listener = sockets::listen(address, shared)?;
+    fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)> {
+        let listener = sockets::listen(address, listening)?;
         let bound = listener.local_addr()?;
         let number = self.listeners.len() as u32;
         self.listeners.push(listener);

@@ -23,7 +23,7 @@ use std::time::Duration;
 use log::{info, warn};
 
 use crate::handlers;
-use crate::io::driver::{ConnectionKey, Driver, Event};
+use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
 use crate::model::{Instant, TimestampMs};
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
@@ -110,7 +110,14 @@ impl Server {
 
     /// Listens on an address; `shared` says that another shard listens there already.
     pub fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<SocketAddr> {
-        self.driver.listen(address, shared).map(|(_, bound)| bound)
+        let config = &self.shared.config;
+        let listening = Listening {
+            shared,
+            backlog: config.socket_listen_backlog_size.unwrap_or(Listening::default().backlog),
+            send_buffer_bytes: config.socket_send_buffer_bytes,
+            receive_buffer_bytes: config.socket_receive_buffer_bytes,
+        };
+        self.driver.listen(address, &listening).map(|(_, bound)| bound)
     }
 
     /// Requests that wait.

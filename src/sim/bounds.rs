@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::cluster::SharedCluster;
 use super::stories::{PRODUCE, batch, cluster, create_topic, produce_answer, produce_request, read_all};
+use crate::io::driver::Listening;
 use crate::model::ApiKey;
 use crate::wire::api::metadata;
 
@@ -180,6 +181,20 @@ fn who_sends_much_gives_way_after_each_turn() {
     assert_eq!(cluster.borrow().times_given_way(), 0);
     read_all(&cluster, 1);
     assert!(cluster.borrow().times_given_way() >= VALUE_BYTES as u64 / 1000);
+}
+
+#[test]
+fn sockets_are_as_they_were_configured() {
+    let as_told = |settings: &[(&str, &str)]| cluster(1, settings).borrow().last_listening().unwrap();
+    let shared = Listening { shared: true, ..Listening::default() };
+    assert_eq!(as_told(&[]), shared);
+    let settings = [
+        ("socket.listen.backlog.size", "7"),
+        ("socket.send.buffer.bytes", "30000"),
+        ("socket.receive.buffer.bytes", "50000"),
+    ];
+    let sized = Listening { backlog: 7, send_buffer_bytes: Some(30_000), receive_buffer_bytes: Some(50_000), ..shared };
+    assert_eq!(as_told(&settings), sized);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::{Config, Layers};
 use crate::io::disk::Disk;
-use crate::io::driver::Driver;
+use crate::io::driver::{Driver, Listening};
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 #[cfg(test)]
@@ -353,6 +353,11 @@ impl Cluster {
     /// How often a shard has let others have its processor.
     pub(super) fn times_given_way(&self) -> u64 {
         self.world.times_given_way()
+    }
+
+    /// What the last of the shards has asked of its listening socket.
+    pub(super) fn last_listening(&self) -> Option<Listening> {
+        self.world.last_listening()
     }
 
     /// Connections of each shard.
