@@ -92,12 +92,16 @@ impl Released {
     }
 }
 
+/// Connections that the kernel has accepted and we have not. A burst of clients does not fill it; Kafka has 50, and a
+/// thread that does nothing else.
+const BACKLOG: i32 = 1024;
+
 /// What a listening socket is like, and what the connections get from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Listening {
     /// Another shard of this process listens there already: without it, an address in use is refused.
     pub shared: bool,
-    /// Connections that the kernel has accepted and we have not.
+    /// Connections that may wait to be accepted.
     pub backlog: i32,
     /// `None` leaves it to the kernel, which gives each connection what it needs. Otherwise the kernel takes what its own
     /// limits allow.
@@ -106,9 +110,9 @@ pub struct Listening {
 }
 
 impl Default for Listening {
-    /// Not shared, the kernel's buffers, and a backlog that a burst of clients does not fill.
+    /// Not shared, and the kernel's buffers.
     fn default() -> Listening {
-        Listening { shared: false, backlog: 1024, send_buffer_bytes: None, receive_buffer_bytes: None }
+        Listening { shared: false, backlog: BACKLOG, send_buffer_bytes: None, receive_buffer_bytes: None }
     }
 }
 
