@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crate::config::{Config, Layers};
 use crate::io::disk::Disk;
-use crate::io::driver::{Driver, Listening};
+use crate::io::driver::Driver;
+#[cfg(test)]
+use crate::io::driver::Listening;
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 #[cfg(test)]
