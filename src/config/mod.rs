@@ -249,8 +249,8 @@ fn default_replication_factor(s: &Settings<'_>) -> Result<i16, Invalid> {
     })
 }
 
-/// Kafka gives its sockets 100 KiB where nobody says otherwise; here only who says so gets a fixed size. Sizes that no
-/// socket can have end Kafka's start, too (`Acceptor.openServerSocket`).
+/// Kafka gives its sockets 100 KiB where nobody says otherwise; here only who says so gets a fixed size. Kafka's
+/// definition takes any number; sizes that no socket can have (Java's refuse them later) are refused here at the start.
 fn socket_buffer_bytes(s: &Settings<'_>, key: &str) -> Result<Option<usize>, Invalid> {
     let bytes = s.int(key);
     if !s.is_set(key) || bytes == -1 {

@@ -137,7 +137,7 @@ impl World {
         self.state().times_given_way
     }
 
-    /// What was asked of the socket that listens since last.
+    /// What was asked of the socket that was the last to listen.
     pub fn last_listening(&self) -> Option<Listening> {
         self.state().last_listening
     }
