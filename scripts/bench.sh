@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker after the other, in rounds.
+# Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker directly after the other for
+# each load while the others are stopped, in rounds.
 # `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
 # Two rounds of the quick grid took 16 to 21 minutes on two processors; one of the full one, some 170 loads, 20 without Tansu.
 # Table, plot and figures go to benches/ as results.*, or as results-TEXT.* with a name; the table of a run without one to

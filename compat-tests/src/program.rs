@@ -137,18 +137,29 @@ pub fn hold_to(command: &mut Command, processors: &[usize]) {
     if processors.is_empty() {
         return;
     }
+    let set = set_of(processors);
+    // SAFETY: the closure allocates nothing and takes no lock.
+    unsafe { command.pre_exec(move || hold(&set)) };
+}
+
+/// The calling thread runs on this processor only.
+pub fn hold_thread_to(processor: usize) -> std::io::Result<()> {
+    hold(&set_of(&[processor]))
+}
+
+fn set_of(processors: &[usize]) -> libc::cpu_set_t {
     // SAFETY: all zeros are an empty set; CPU_SET writes within it.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
     processors.iter().for_each(|processor| unsafe { libc::CPU_SET(*processor, &mut set) });
-    let hold = move || {
-        // SAFETY: the pointer is to a live set of the size that is given.
-        match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) } {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        }
-    };
-    // SAFETY: the closure allocates nothing and takes no lock.
-    unsafe { command.pre_exec(hold) };
+    set
+}
+
+fn hold(set: &libc::cpu_set_t) -> std::io::Result<()> {
+    // SAFETY: the pointer is to a live set of the size that is given.
+    match unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
 }
 
 /// `command("kcat", &["-L"])`: a command with its arguments.

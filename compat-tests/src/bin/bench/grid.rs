@@ -6,11 +6,15 @@ use crate::drive::{Consumers, Manner, Producers, Reading};
 /// What a cell of Kafka's tools or librdkafka's sends: some seconds, so that the beginning and the end weigh little.
 const JAVA_BYTES: u64 = 300_000_000;
 const RDKAFKA_BYTES: u64 = 1_000_000_000;
-const MOST_RECORDS: u64 = 2_000_000;
+/// `rdkafka_performance` sends millions of the small ones a second.
+const MOST_JAVA_RECORDS: u64 = 2_000_000;
+const MOST_RDKAFKA_RECORDS: u64 = 8_000_000;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;
 const FILL_BYTES: u64 = 256 << 20;
+/// What a consumer of others reads: it ends where the topic does.
+const CONSUMED_BYTES: u64 = 1 << 30;
 const KIB: usize = 1024;
 /// Kafka's limit of a request is a mebibyte, with all that goes around the value.
 const LARGEST: usize = 1_000_000;
@@ -110,8 +114,9 @@ pub struct Filled {
     pub is_cold: bool,
 }
 
-fn sending(bytes: u64, value_bytes: usize, acks: &'static str, codec: &'static str) -> Sending {
-    let records = (bytes / value_bytes as u64).clamp(200, MOST_RECORDS);
+fn sending(is_java: bool, value_bytes: usize, acks: &'static str, codec: &'static str) -> Sending {
+    let (bytes, most) = if is_java { (JAVA_BYTES, MOST_JAVA_RECORDS) } else { (RDKAFKA_BYTES, MOST_RDKAFKA_RECORDS) };
+    let records = (bytes / value_bytes as u64).clamp(200, most);
     Sending { records, value_bytes, acks, codec }
 }
 
@@ -144,7 +149,7 @@ pub fn cells(is_full: bool) -> Vec<Cell> {
 fn programs(cells: &mut Vec<Cell>, is_full: bool) {
     let rate = Measure::RecordsPerSecond;
     let mut produce = |value_bytes, acks, codec, partitions: i32, is_java: bool| {
-        let sending = sending(if is_java { JAVA_BYTES } else { RDKAFKA_BYTES }, value_bytes, acks, codec);
+        let sending = sending(is_java, value_bytes, acks, codec);
         let (group, load) = match is_java {
             true => ("produce, kafka-producer-perf-test", Load::Java(sending)),
             false => ("produce, rdkafka_performance", Load::Rdkafka(sending)),
@@ -177,7 +182,7 @@ fn programs(cells: &mut Vec<Cell>, is_full: bool) {
         produce(16 * KIB, "all", "none", 12, false);
         produce(LARGEST, "all", "none", 1, false);
     }
-    let records = FILL_BYTES / KIB as u64;
+    let records = CONSUMED_BYTES / KIB as u64;
     let consume = Load::JavaConsume { records, value_bytes: KIB };
     cells.push(cell("consume, kafka-consumer-perf-test", "1 KiB, 12 partitions".into(), consume, 12, rate));
     let consume = Load::RdkafkaConsume { records, value_bytes: KIB };

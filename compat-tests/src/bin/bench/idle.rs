@@ -26,7 +26,10 @@ const FETCH_VERSION: i16 = 12;
 
 pub const GROUP: &str = "idle";
 
-pub fn measure(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Result<()> {
+/// Once, as a first round.
+const ROUND: usize = 0;
+
+pub fn measure(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
     let began = Instant::now();
     let peer = Peer::start(kind, &run.broker, &[])?;
     Raw::connect(peer.port())?.api_versions()?;
@@ -48,13 +51,13 @@ pub fn measure(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Resu
     report.note(kind, GROUP, "memory of each of 10,000 connections", Measure::Kilobytes, each);
     report.note(kind, GROUP, "processor with 10,000 connections", Measure::PerMille, busy(&peer)?);
     connections.truncate(CONNECTIONS_BESIDE);
-    loaded(run, kind, round, &peer, "while 5,000 connections are idle", report)?;
+    loaded(run, kind, &peer, "while 5,000 connections are idle", report)?;
     drop(connections);
     peer.finish()?;
     if kind == Kind::Tansu {
         return Ok(());
     }
-    partitions(run, kind, round, report)
+    partitions(run, kind, report)
 }
 
 fn connect(peer: &Peer) -> Result<TcpStream> {
@@ -64,7 +67,7 @@ fn connect(peer: &Peer) -> Result<TcpStream> {
 }
 
 /// A broker that is away in between comes back with all its partitions.
-fn partitions(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Result<()> {
+fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
     let mut peer = Peer::start(kind, &run.broker, &[])?;
     let topics = (0..PARTITIONS / PARTITIONS_OF_A_TOPIC).map(|_| run.topic(&peer, PARTITIONS_OF_A_TOPIC, &[]));
     let topics = topics.collect::<Result<Vec<_>>>()?;
@@ -76,15 +79,15 @@ fn partitions(run: &Run, kind: Kind, round: usize, report: &mut Report) -> Resul
     report.note(kind, GROUP, "processor with 10,000 partitions", Measure::PerMille, busy(&peer)?);
     let what = "processor with a consumer that waits for 10,000 partitions";
     report.note(kind, GROUP, what, Measure::PerMille, waiting(&peer, &topics)?);
-    loaded(run, kind, round, &peer, "among 10,000 partitions", report)?;
+    loaded(run, kind, &peer, "among 10,000 partitions", report)?;
     peer.finish()
 }
 
 /// What a modest load sees in such a situation.
-fn loaded(run: &Run, kind: Kind, round: usize, peer: &Peer, situation: &str, report: &mut Report) -> Result<()> {
+fn loaded(run: &Run, kind: Kind, peer: &Peer, situation: &str, report: &mut Report) -> Result<()> {
     run.warm_up(kind, peer)?;
     let cell = modest(situation, Beside::Nothing);
-    report.add(kind, round, &cell, run.cell(peer, &cell));
+    report.add(kind, ROUND, &cell, run.cell(peer, &cell));
     Ok(())
 }
 

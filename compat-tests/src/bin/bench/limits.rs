@@ -1,12 +1,14 @@
 //! What the machine can do at best, measured beside the brokers, so that each of their figures is a share of it.
 
 use crate::aligned::Aligned;
-use compat_tests::{Context, Result, ensure};
+use compat_tests::{Context, Result, ensure, program};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::path::Path;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 const FOR: Duration = Duration::from_secs(1);
@@ -18,6 +20,11 @@ const COPY_BYTES: usize = 256 << 20;
 const CHECKSUM_BYTES: usize = 64 << 10;
 const SYNCED_BYTES: usize = 4096;
 const ECHO_BYTES: usize = 1024;
+
+/// One processor takes a line of memory from the other's cache so often; the best of some tries counts, as one that is
+/// disturbed in between says nothing.
+const HANDOVERS: u32 = 4_000;
+const HANDOVER_TRIES: usize = 5;
 
 /// Stays free while all the rest of the memory is touched.
 const LEFT_FREE_BYTES: usize = 1 << 30;
@@ -55,6 +62,41 @@ pub fn sendfile(directory: &Path) -> Result<f64> {
     let rate = loopback(Some(&File::open(&path)?));
     std::fs::remove_file(&path)?;
     rate
+}
+
+/// How long a line of memory takes from one processor's cache to another's, in nanoseconds: whatever goes from client to
+/// broker goes that way. A virtual machine's host decides whether two of its processors share a cache, anew whenever it
+/// likes; it is four times as long where they do not. `None` where the first two processors are not ours to use.
+pub fn handover() -> Option<f64> {
+    let tries = (0..HANDOVER_TRIES).map(|_| hand_over()).collect::<Option<Vec<f64>>>();
+    tries?.into_iter().min_by(f64::total_cmp)
+}
+
+fn hand_over() -> Option<f64> {
+    let (turn, has_failed, ready) = (AtomicU32::new(0), AtomicBool::new(false), Barrier::new(2));
+    let take_turns = |processor: u32| {
+        if program::hold_thread_to(processor as usize).is_err() {
+            has_failed.store(true, Ordering::Relaxed);
+        }
+        ready.wait();
+        let began = Instant::now();
+        // On one processor each turn would take a slice of the scheduler's.
+        if has_failed.load(Ordering::Relaxed) {
+            return None;
+        }
+        for number in (processor..2 * HANDOVERS).step_by(2) {
+            while turn.load(Ordering::Acquire) != number {
+                std::hint::spin_loop();
+            }
+            turn.store(number + 1, Ordering::Release);
+        }
+        Some(began.elapsed())
+    };
+    let took = std::thread::scope(|scope| {
+        let threads = [0, 1].map(|processor| scope.spawn(move || take_turns(processor)));
+        threads.map(|thread| thread.join().expect("no panic"))
+    });
+    Some(took[0]?.as_nanos() as f64 / f64::from(2 * HANDOVERS))
 }
 
 /// Touches memory that nobody has used for a while. A virtual machine's host has to find it again, which costs whoever comes

@@ -95,22 +95,14 @@ fn bench(arguments: &Arguments) -> Result<()> {
     let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
     let mut report = Report::new(limits::measure(directory.path())?, arguments.is_pinned);
     for round in 0..arguments.rounds {
-        // Tansu has no files: what one round of it says is only a mark beside the rows.
-        for kind in arguments.peers.iter().filter(|kind| round == 0 || **kind != Kind::Tansu) {
-            let peer = Peer::start(*kind, &run.broker, &[])?;
-            run.warm_up(*kind, &peer)?;
-            for cell in cells.iter().filter(|cell| *kind != Kind::Tansu || cell.in_memory) {
-                let sample = run.cell(&peer, cell);
-                report.add(*kind, round, cell, sample);
-            }
-            peer.finish()?;
-            let is_wanted = arguments.only.is_empty() || arguments.only.starts_with(idle::GROUP);
-            // It takes Kafka minutes, and rounds differ little.
-            if is_wanted && round == 0 {
-                // What a broker cannot bear is a line of the report, not its end.
-                if let Err(failure) = idle::measure(&run, *kind, round, &mut report) {
-                    println!("{}: idle: {failure:#}", kind.name());
-                }
+        measure_round(&run, arguments, &cells, round, &mut report)?;
+    }
+    // It takes Kafka minutes, and rounds differ little.
+    if arguments.only.is_empty() || arguments.only.starts_with(idle::GROUP) {
+        for kind in &arguments.peers {
+            // What a broker cannot bear is a line of the report, not its end.
+            if let Err(failure) = idle::measure(&run, *kind, &mut report) {
+                println!("{}: idle: {failure:#}", kind.name());
             }
         }
     }
@@ -119,4 +111,36 @@ fn bench(arguments: &Arguments) -> Result<()> {
         Some(out) => report.write(out, arguments.name.as_deref().or(arguments.is_pinned.then_some("pinned"))),
         None => Ok(()),
     }
+}
+
+/// Each load meets one broker directly behind the other: what the machine's host does to one it does to the other as well,
+/// unless it lasts for less than a load. The brokers that are not measured are stopped; which is first changes.
+fn measure_round(
+    run: &Run,
+    arguments: &Arguments,
+    cells: &[grid::Cell],
+    round: usize,
+    report: &mut Report,
+) -> Result<()> {
+    let mut peers = Vec::new();
+    // Tansu has no files: what one round of it says is only a mark beside the rows.
+    for kind in arguments.peers.iter().filter(|kind| round == 0 || **kind != Kind::Tansu) {
+        let peer = Peer::start(*kind, &run.broker, &[])?;
+        run.warm_up(*kind, &peer)?;
+        peer.pause();
+        peers.push((*kind, peer));
+    }
+    for (number, cell) in cells.iter().enumerate() {
+        let mut order: Vec<_> = peers.iter().filter(|(kind, _)| *kind != Kind::Tansu || cell.in_memory).collect();
+        if (round + number) % 2 == 1 {
+            order.reverse();
+        }
+        for (kind, peer) in order {
+            peer.go_on();
+            let sample = run.cell(peer, cell);
+            peer.pause();
+            report.add(*kind, round, cell, sample);
+        }
+    }
+    peers.into_iter().try_for_each(|(_, peer)| peer.finish())
 }

@@ -123,7 +123,8 @@ impl Report {
     /// A figure that no load gave.
     pub fn note(&mut self, kind: Kind, group: &'static str, name: &str, measure: Measure, value: f64) {
         println!("{}: {group}: {name}: {value:.2} {}", kind.name(), measure.unit());
-        let sample = Sample { value, records: 0, used: Default::default(), outcome: None, machine: None };
+        let (used, outcome, machine, handover_ns) = Default::default();
+        let sample = Sample { value, records: 0, used, outcome, machine, handover_ns };
         self.row(group, name, measure).samples.entry(kind).or_default().push(sample);
     }
 
@@ -221,8 +222,8 @@ impl Report {
     fn costs(&self) -> String {
         let mut text = String::from(
             "\nWhat a record costs the broker, and how many processors it keeps busy (Klamm / Apache Kafka):\n\n\
-             | | processor, ns | processors busy | system calls | switches of threads | memory, MB | taken by the host, % |\n\
-             | --- | --: | --: | --: | --: | --: | --: |\n",
+             | | processor, ns | processors busy | system calls | switches of threads | memory, MB | taken by the host, % | a line to the other processor, ns |\n\
+             | --- | --: | --: | --: | --: | --: | --: | --: |\n",
         );
         for row in self.rows.iter().filter(|row| row.samples.values().flatten().any(|sample| sample.records > 0)) {
             let pair = |of: &dyn Fn(&Sample) -> Option<f64>| {
@@ -236,10 +237,11 @@ impl Report {
             let switches = pair(&|sample| Some(per(sample.used.context_switches as f64, sample)));
             let memory = pair(&|sample| Some(sample.used.peak_memory_bytes as f64 / 1e6));
             let stolen = pair(&|sample| Some(sample.used.stolen * 100.0));
+            let handover = pair(&|sample| sample.handover_ns);
             let (group, name) = (row.group, &row.name);
             let _ = writeln!(
                 text,
-                "| {group}: {name} | {processor} | {busy} | {calls} | {switches} | {memory} | {stolen} |"
+                "| {group}: {name} | {processor} | {busy} | {calls} | {switches} | {memory} | {stolen} | {handover} |"
             );
         }
         text

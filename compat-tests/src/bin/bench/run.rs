@@ -40,6 +40,8 @@ pub struct Sample {
     pub outcome: Option<Outcome>,
     /// What the machine itself gave just before and just after, in the same unit: the mean.
     pub machine: Option<f64>,
+    /// How long one processor waits for a line of the other's cache, in nanoseconds: the mean of just before and just after.
+    pub handover_ns: Option<f64>,
 }
 
 impl Run {
@@ -68,9 +70,11 @@ impl Run {
         let topic = self.topic(peer, cell.partitions, &cell.topic)?;
         let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
         let machine = || cell.beside_sendfile.then(|| limits::sendfile(directory.path())).transpose();
-        let before = machine()?;
+        let mean = |before: Option<f64>, after| before.zip(after).map(|(before, after)| f64::midpoint(before, after));
+        let before = (machine()?, limits::handover());
         let mut sample = self.load(peer, cell, &topic)?;
-        sample.machine = before.zip(machine()?).map(|(before, after)| f64::midpoint(before, after));
+        sample.handover_ns = mean(before.1, limits::handover());
+        sample.machine = mean(before.0, machine()?);
         delete(peer, &topic)?;
         Ok(sample)
     }
@@ -80,7 +84,7 @@ impl Run {
         let metered = |records: u64, load: &dyn Fn() -> Result<f64>| {
             let meter = Meter::start(peer.pid())?;
             let value = load()?;
-            Ok(Sample { value, records, used: meter.stop()?, outcome: None, machine: None })
+            Ok(Sample { value, records, used: meter.stop()?, outcome: None, machine: None, handover_ns: None })
         };
         let fill = |records: &u64, value_bytes: &usize| {
             let bytes = records * *value_bytes as u64;
@@ -128,6 +132,7 @@ impl Run {
                     used,
                     outcome: Some(outcome),
                     machine: None,
+                    handover_ns: None,
                 })
             }
         }
