@@ -24,7 +24,8 @@ struct Row {
     group: &'static str,
     name: String,
     measure: Measure,
-    samples: BTreeMap<Kind, Vec<Sample>>,
+    /// By round: what was measured in the same one is compared.
+    samples: BTreeMap<Kind, BTreeMap<usize, Sample>>,
     /// What a broker said instead.
     failures: BTreeMap<Kind, String>,
 }
@@ -50,7 +51,7 @@ impl Spread {
 
 impl Row {
     fn spread(&self, kind: Kind, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
-        Spread::of(self.samples.get(&kind)?.iter().filter_map(of))
+        Spread::of(self.samples.get(&kind)?.values().filter_map(of))
     }
 
     fn value(&self, kind: Kind) -> Option<Spread> {
@@ -76,14 +77,24 @@ impl Row {
         rate.map_or(String::new(), |rate| format!(", {} MB/s read meanwhile", number(rate.middle)))
     }
 
+    /// The other half of what is said about a latency: the 99th percentile is the machine's as much as the broker's.
+    fn median(&self, kind: Kind) -> String {
+        let median = self.spread(kind, |sample| sample.median(self.measure));
+        median.map_or(String::new(), |median| format!(", {} at p50", number(median.middle)))
+    }
+
     /// How many times as good as a peer we are, round by round.
     fn advantage(&self, over: Kind) -> Option<Spread> {
+        self.advantage_in(over, |sample| Some(sample.value))
+    }
+
+    fn advantage_in(&self, over: Kind, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
         let (ours, theirs) = (self.samples.get(&Kind::Klamm)?, self.samples.get(&over)?);
-        let ratio = |(ours, theirs): (&Sample, &Sample)| match self.measure.is_better_high() {
-            true => ours.value / theirs.value,
-            false => theirs.value / ours.value,
+        let ratio = |(round, ours): (&usize, &Sample)| {
+            let (ours, theirs) = (of(ours)?, of(theirs.get(round)?)?);
+            Some(if self.measure.is_better_high() { ours / theirs } else { theirs / ours })
         };
-        Spread::of(ours.iter().zip(theirs).map(ratio))
+        Spread::of(ours.iter().filter_map(ratio))
     }
 }
 
@@ -111,7 +122,7 @@ impl Report {
             Ok(sample) => {
                 let unit = cell.measure.unit();
                 println!("round {round}, {}: {}: {}: {:.0} {unit}", kind.name(), cell.group, cell.name, sample.value);
-                row.samples.entry(kind).or_default().push(sample);
+                row.samples.entry(kind).or_default().insert(round, sample);
             }
             Err(failure) => {
                 println!("round {round}, {}: {}: {}: {failure:#}", kind.name(), cell.group, cell.name);
@@ -125,7 +136,7 @@ impl Report {
         println!("{}: {group}: {name}: {value:.2} {}", kind.name(), measure.unit());
         let (used, outcome, machine, handover_ns) = Default::default();
         let sample = Sample { value, records: 0, used, outcome, machine, handover_ns };
-        self.row(group, name, measure).samples.entry(kind).or_default().push(sample);
+        self.row(group, name, measure).samples.entry(kind).or_default().insert(0, sample);
     }
 
     pub fn print(&self) {
@@ -160,7 +171,7 @@ impl Report {
         let mut lines = String::new();
         for row in &self.rows {
             for (kind, samples) in &row.samples {
-                for (round, sample) in samples.iter().enumerate() {
+                for (round, sample) in samples {
                     let line = serde_json::json!({
                         "group": row.group, "name": row.name, "unit": row.measure.unit(), "broker": kind.name(),
                         "round": round, "sample": sample,
@@ -188,15 +199,19 @@ impl Report {
             }
             let shown = |kind: Kind| match (row.value(kind), row.failures.get(&kind)) {
                 (Some(value), _) => {
-                    let (unit, aside) = (row.measure.unit(), row.share(kind) + &row.read_meanwhile(kind));
+                    let (unit, aside) =
+                        (row.measure.unit(), row.median(kind) + &row.share(kind) + &row.read_meanwhile(kind));
                     format!("{} {unit}{aside}", number(value.middle))
                 }
                 (None, Some(_)) => "fails".to_string(),
                 (None, None) => "–".to_string(),
             };
-            let ratio = row.advantage(Kind::Kafka).map_or("–".into(), |ratio| {
+            let mut ratio = row.advantage(Kind::Kafka).map_or("–".into(), |ratio| {
                 format!("**{}** ({} – {})", number(ratio.middle), number(ratio.least), number(ratio.most))
             });
+            if let Some(at_p50) = row.advantage_in(Kind::Kafka, |sample| sample.median(row.measure)) {
+                let _ = write!(ratio, ", {} at p50", number(at_p50.middle));
+            }
             let (ours, kafka, tansu) = (shown(Kind::Klamm), shown(Kind::Kafka), shown(Kind::Tansu));
             let _ = writeln!(text, "| {} | {ours} | {kafka} | {ratio} | {tansu} |", row.name);
         }
@@ -225,7 +240,11 @@ impl Report {
              | | processor, ns | processors busy | system calls | switches of threads | memory, MB | taken by the host, % | a line to the other processor, ns |\n\
              | --- | --: | --: | --: | --: | --: | --: | --: |\n",
         );
-        for row in self.rows.iter().filter(|row| row.samples.values().flatten().any(|sample| sample.records > 0)) {
+        for row in self
+            .rows
+            .iter()
+            .filter(|row| row.samples.values().flat_map(BTreeMap::values).any(|sample| sample.records > 0))
+        {
             let pair = |of: &dyn Fn(&Sample) -> Option<f64>| {
                 let shown = |kind| row.spread(kind, of).map_or("–".into(), |spread| number(spread.middle));
                 format!("{} / {}", shown(Kind::Klamm), shown(Kind::Kafka))
@@ -302,6 +321,22 @@ mod tests {
         let middle = |values: &[f64]| Spread::of(values.iter().copied()).unwrap().middle;
         assert_eq!(middle(&[8.0, 0.5]), 2.0);
         assert_eq!((middle(&[3.0]), middle(&[9.0, 1.0, 4.0]), middle(&[0.0, 0.0])), (3.0, 4.0, 0.0));
+    }
+
+    #[test]
+    fn what_failed_in_one_round_is_not_compared_with_another() {
+        let mut report = Report::new(Vec::new(), false);
+        let mut add = |kind, round, value| {
+            let (used, outcome, machine, handover_ns) = Default::default();
+            let sample = Sample { value, records: 1, used, outcome, machine, handover_ns };
+            let row = report.row("group", "name", Measure::RecordsPerSecond);
+            row.samples.entry(kind).or_default().insert(round, sample);
+        };
+        add(Kind::Klamm, 0, 10.0);
+        add(Kind::Klamm, 1, 30.0);
+        add(Kind::Kafka, 1, 10.0);
+        let ratio = report.rows[0].advantage(Kind::Kafka).unwrap();
+        assert_eq!((ratio.least, ratio.middle, ratio.most), (3.0, 3.0, 3.0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Runs one cell against one broker.
 
 use crate::clients;
-use crate::drive::{Manner, Order, Outcome, Producers};
+use crate::drive::{Manner, Order, Outcome, Producers, Quantiles};
 use crate::grid::{Beside, Cell, Filled, Load, Measure};
 use crate::limits;
 use crate::meter::{Meter, Used};
@@ -191,16 +191,30 @@ fn drive(order: &Order, processors: &[usize]) -> Result<Outcome> {
     serde_json::from_str(&output.text()).context("the generator's answer")
 }
 
+impl Sample {
+    /// Half of the records were faster than this, where it is about latency.
+    pub fn median(&self, measure: Measure) -> Option<f64> {
+        latencies(measure, self.outcome.as_ref()?).map(|latencies| latencies.p50)
+    }
+}
+
+fn latencies(measure: Measure, outcome: &Outcome) -> Option<&Quantiles> {
+    match measure {
+        Measure::EndToEndP99 => Some(&outcome.end_to_end_us),
+        Measure::AcknowledgedP99 => Some(&outcome.acknowledged_us),
+        _ => None,
+    }
+}
+
 fn value(measure: Measure, outcome: &Outcome) -> f64 {
     let seconds = outcome.seconds;
+    if let Some(latencies) = latencies(measure, outcome) {
+        return latencies.p99;
+    }
     match measure {
         Measure::RecordsPerSecond => outcome.produced.records.max(outcome.consumed.records) as f64 / seconds,
         Measure::MegabytesPerSecond => outcome.produced.bytes.max(outcome.consumed.bytes) as f64 / 1e6 / seconds,
-        Measure::EndToEndP99 => outcome.end_to_end_us.p99,
-        Measure::AcknowledgedP99 => outcome.acknowledged_us.p99,
-        Measure::Milliseconds | Measure::Kilobytes | Measure::Megabytes | Measure::PerMille => {
-            unreachable!("no load is measured so")
-        }
+        _ => unreachable!("no load is measured so"),
     }
 }
 
