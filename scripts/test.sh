@@ -22,7 +22,7 @@ cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
-# Of these minutes they need the processor for less than one: they go on beside the suites behind them.
+# They take minutes and the processor for less than one: they go on beside the suites behind them.
 WAITING=" kgo librdkafka "
 ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="big kills churn_full"

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
-/// A broker that is stopped while another is measured sends its controller no heartbeats: ours has none that would miss them.
+/// While it is stopped it sends its controller no heartbeats, and would be fenced as soon as it goes on.
 const WHAT_KAFKA_NEEDS_TO_BE_STOPPED: (&str, &str) = ("broker.session.timeout.ms", "3600000");
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
