@@ -2,7 +2,8 @@
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker directly after the other for
 # each load while the others are stopped, in rounds.
 # `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
-# Two rounds of the quick grid took 16 to 23 minutes on two processors; one of the full one, some 170 loads, 20 without Tansu.
+# Two rounds of the quick grid took 16 to 23 minutes on two processors; one of the full one, some 170 loads, 20 without
+# Tansu, when what rdkafka sends of 100 B was a quarter of what it is now.
 # Table, plot and figures go to benches/ as results.*, or as results-TEXT.* with a name; the table of a run without one to
 # README.md too. --pinned gives broker and load one half of the processors each; its name is "pinned" if it has no other.
 #

@@ -65,8 +65,8 @@ pub fn sendfile(directory: &Path) -> Result<f64> {
 }
 
 /// How long a line of memory takes from one processor's cache to another's, in nanoseconds: whatever goes from client to
-/// broker goes that way. A virtual machine's host decides whether two of its processors share a cache, anew whenever it
-/// likes; it is four times as long where they do not. `None` where the first two processors are not ours to use.
+/// broker goes that way. On a virtual machine it changes fourfold from one moment to the next, probably with where the host
+/// puts its processors. `None` where the first two processors are not ours to use.
 pub fn handover() -> Option<f64> {
     let tries = (0..HANDOVER_TRIES).map(|_| hand_over()).collect::<Option<Vec<f64>>>();
     tries?.into_iter().min_by(f64::total_cmp)

@@ -54,6 +54,10 @@ impl Row {
         Spread::of(self.samples.get(&kind)?.values().filter_map(of))
     }
 
+    fn is_of_a_load(&self) -> bool {
+        self.samples.values().flat_map(BTreeMap::values).any(|sample| sample.records > 0)
+    }
+
     fn value(&self, kind: Kind) -> Option<Spread> {
         self.spread(kind, |sample| Some(sample.value))
     }
@@ -240,11 +244,7 @@ impl Report {
              | | processor, ns | processors busy | system calls | switches of threads | memory, MB | taken by the host, % | a line to the other processor, ns |\n\
              | --- | --: | --: | --: | --: | --: | --: | --: |\n",
         );
-        for row in self
-            .rows
-            .iter()
-            .filter(|row| row.samples.values().flat_map(BTreeMap::values).any(|sample| sample.records > 0))
-        {
+        for row in self.rows.iter().filter(|row| row.is_of_a_load()) {
             let pair = |of: &dyn Fn(&Sample) -> Option<f64>| {
                 let shown = |kind| row.spread(kind, of).map_or("–".into(), |spread| number(spread.middle));
                 format!("{} / {}", shown(Kind::Klamm), shown(Kind::Kafka))
