@@ -13,6 +13,9 @@ use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Listening};
 use crate::stdx::slab::Slab;
 
+#[cfg(target_os = "linux")]
+const UNPACED: &[u8] = b"reno";
+
 /// The connections of one driver.
 #[derive(Default)]
 pub(super) struct Streams {
@@ -185,11 +188,25 @@ pub(super) fn listen(address: SocketAddr, listening: &Listening) -> io::Result<T
     if let Some(bytes) = listening.receive_buffer_bytes {
         socket.set_recv_buffer_size(bytes)?;
     }
+    if address.ip().is_loopback() {
+        send_unpaced(&socket);
+    }
     socket.bind(&address.into())?;
     socket.listen(listening.backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
+
+/// What is accepted on such a socket sends as fast as its window allows, whatever the machine's congestion control. On
+/// loopback there is no path to find out about, and `bbr` paces each connection to what it believes that path can take.
+/// `reno` is in every Linux and open to every user; a kernel that refuses it leaves the machine's own.
+#[cfg(target_os = "linux")]
+fn send_unpaced(socket: &Socket) {
+    let _ = socket.set_tcp_congestion(UNPACED);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send_unpaced(_: &Socket) {}
 
 fn open(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -220,14 +237,26 @@ pub(super) fn is_exhaustion(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// The sizes of the two buffers of a connection that comes through such a socket.
-    fn buffers(listening: &Listening) -> (usize, usize) {
+    /// A connection that comes through such a socket.
+    fn accepted(listening: &Listening) -> TcpStream {
         let listener = listen("127.0.0.1:0".parse().unwrap(), listening).unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let accepted = listener.accept().unwrap().0;
-        drop(client);
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.accept().unwrap().0
+    }
+
+    /// The sizes of its two buffers.
+    fn buffers(listening: &Listening) -> (usize, usize) {
+        let accepted = accepted(listening);
         let socket = socket2::SockRef::from(&accepted);
         (socket.send_buffer_size().unwrap(), socket.recv_buffer_size().unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_stays_on_the_machine_is_not_paced() {
+        let accepted = accepted(&Listening::default());
+        let name = socket2::SockRef::from(&accepted).tcp_congestion().unwrap();
+        assert_eq!(name.split(|byte| *byte == 0).next(), Some(UNPACED));
     }
 
     #[test]
