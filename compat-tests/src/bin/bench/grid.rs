@@ -194,6 +194,10 @@ fn producers(connections: usize, value_bytes: usize, records_per_request: usize,
     Producers { connections, value_bytes, records_per_request, codec, acks, has_keys, at_most_records, manner }
 }
 
+pub fn consumers(connections: usize, manner: Reading) -> Consumers {
+    Consumers { connections, manner, bytes_per_second: None }
+}
+
 fn connections(cells: &mut Vec<Cell>, is_full: bool) {
     let group = "produce, as much as it takes";
     let mut add = |name: String, topic: Vec<(&'static str, &'static str)>, producers: Producers, partitions| {
@@ -235,7 +239,7 @@ fn fetches(cells: &mut Vec<Cell>) {
     for (connections, is_cold) in [(1, false), (10, false), (1, true)] {
         let manner = if is_cold { Reading::Once } else { Reading::Whole };
         let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold });
-        let consumers = Some(Consumers { connections, manner });
+        let consumers = Some(consumers(connections, manner));
         let load = Load::Drive { seconds: CLOSED_SECONDS, producers: None, consumers, filled, beside: Beside::Nothing };
         let pages = if is_cold { "pages on the disk" } else { "pages in memory" };
         let name = format!("{}, all of 12 partitions, {pages}", counted(connections, "connection"));
@@ -253,8 +257,8 @@ fn fixed_rates(cells: &mut Vec<Cell>) {
         cells.push(Cell { topic, in_memory, ..cell(FIXED_RATE, name.to_string(), load, 12, measure) });
     };
     let open = |records_per_second| Manner::Open { records_per_second };
-    let tail = |connections| Some(Consumers { connections, manner: Reading::Tail });
-    let each = |connections| Some(Consumers { connections, manner: Reading::TailEach });
+    let tail = |connections| Some(consumers(connections, Reading::Tail));
+    let each = |connections| Some(consumers(connections, Reading::TailEach));
     let end = Measure::EndToEndP99;
     add(
         "50,000 records of 100 B a second, 10 to a request, tailed",
@@ -289,15 +293,18 @@ fn fixed_rates(cells: &mut Vec<Cell>) {
         end,
     );
     let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold: false });
-    let catching_up = Some(Consumers { connections: 1, manner: Reading::Whole });
-    add(
-        "10,000 records of 1 KiB a second while one reads all from the beginning",
-        producers(10, KIB, 25, open(10_000.0)),
-        catching_up,
-        filled,
-        vec![],
-        Measure::AcknowledgedP99,
-    );
+    let unlimited = consumers(1, Reading::Whole);
+    let limited = Consumers { bytes_per_second: Some(1e9), ..unlimited.clone() };
+    for (how, catching_up) in [("as fast as it can", unlimited), ("with 1 GB/s", limited)] {
+        add(
+            &format!("10,000 records of 1 KiB a second while one reads all from the beginning, {how}"),
+            producers(10, KIB, 25, open(10_000.0)),
+            Some(catching_up),
+            filled,
+            vec![],
+            Measure::AcknowledgedP99,
+        );
+    }
     add(
         "500 records of 1 KiB a second, one to a request, each synced",
         producers(10, KIB, 1, open(500.0)),
@@ -314,7 +321,7 @@ const FIXED_RATE: &str = "at a fixed rate";
 /// A load that leaves the broker most of its time, for what it has to do beside it.
 pub fn modest(situation: &str, beside: Beside) -> Cell {
     let producers = Some(producers(10, KIB, 5, Manner::Open { records_per_second: 5_000.0 }));
-    let consumers = Some(Consumers { connections: 4, manner: Reading::Tail });
+    let consumers = Some(consumers(4, Reading::Tail));
     let load = Load::Drive { seconds: OPEN_SECONDS, producers, consumers, filled: None, beside };
     let name = format!("5,000 records of 1 KiB a second, 5 to a request, tailed, {situation}");
     cell(FIXED_RATE, name, load, 12, Measure::EndToEndP99)

@@ -10,8 +10,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
-/// While it is stopped it sends its controller no heartbeats, and would be fenced as soon as it goes on.
-const WHAT_KAFKA_NEEDS_TO_BE_STOPPED: (&str, &str) = ("broker.session.timeout.ms", "3600000");
+const WHAT_KAFKA_NEEDS: &[(&str, &str)] = &[
+    // While it is stopped it sends its controller no heartbeats, and would be fenced as soon as it goes on.
+    ("broker.session.timeout.ms", "3600000"),
+    // Of 256 clients that come at once, those that find no place among its 50 are reset where it has one processor only.
+    ("socket.listen.backlog.size", "1024"),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Kind {
@@ -52,7 +56,7 @@ impl Peer {
         let shards = if processors.is_empty() { std::thread::available_parallelism()?.get() } else { processors.len() };
         let setup = match kind {
             Kind::Klamm => Setup::klamm("auto", shards as u32),
-            Kind::Kafka => Setup::kafka().with(&[WHAT_KAFKA_NEEDS_TO_BE_STOPPED]),
+            Kind::Kafka => Setup::kafka().with(WHAT_KAFKA_NEEDS),
             Kind::Tansu => return Ok(Peer::Tansu(Tansu::start(processors)?)),
         };
         let setup = setup.with(overrides).on(processors);

@@ -1,8 +1,8 @@
 //! Runs one cell against one broker.
 
 use crate::clients;
-use crate::drive::{Manner, Order, Outcome, Producers, Quantiles};
-use crate::grid::{Beside, Cell, Filled, Load, Measure};
+use crate::drive::{Manner, Order, Outcome, Producers, Quantiles, Reading};
+use crate::grid::{self, Beside, Cell, Filled, Load, Measure};
 use crate::limits;
 use crate::meter::{Meter, Used};
 use crate::peer::{Kind, Peer};
@@ -57,7 +57,7 @@ impl Run {
             at_most_records: None,
             manner: Manner::Open { records_per_second: 20_000.0 },
         };
-        let consumers = Some(crate::drive::Consumers { connections: 4, manner: crate::drive::Reading::Tail });
+        let consumers = Some(grid::consumers(4, Reading::Tail));
         let topic = self.topic(peer, 12, &[])?;
         let order = Order { port: peer.port(), topic, partitions: 12, seconds, producers: Some(producers), consumers };
         self.drive(&order).map(drop)

@@ -82,6 +82,7 @@ pub(super) fn start(order: &Order, stop: &Stop, clock: Option<Clock>) -> Result<
             topic: order.topic.clone(),
             ends: partitions_of(order, consumers, number).into_iter().map(|p| (p, ends[&p])).collect(),
             manner: consumers.manner.clone(),
+            bytes_per_second: consumers.bytes_per_second,
             stop: stop.clone(),
             clock,
             records: records.clone(),
@@ -120,6 +121,7 @@ struct Reader {
     topic: String,
     ends: BTreeMap<i32, i64>,
     manner: Reading,
+    bytes_per_second: Option<f64>,
     stop: Stop,
     clock: Option<Clock>,
     records: Arc<AtomicU64>,
@@ -130,6 +132,7 @@ impl Reader {
         let mut seen = Seen { tally: Tally::default(), latencies: Some(histogram()) };
         let mut next = self.beginning();
         let mut batches = Vec::new();
+        let began = Instant::now();
         while !self.stop.is_set() {
             let partitions: Vec<(i32, i64)> = next.iter().map(|(p, offset)| (*p, *offset)).collect();
             if partitions.is_empty() && self.manner == Reading::Once {
@@ -160,6 +163,10 @@ impl Reader {
                 next.retain(|partition, offset| *offset < self.ends[partition]);
             }
             self.records.fetch_add(records, Ordering::Relaxed);
+            if let Some(rate) = self.bytes_per_second {
+                let due = Duration::from_secs_f64(seen.tally.bytes as f64 / rate);
+                std::thread::sleep(due.saturating_sub(began.elapsed()));
+            }
         }
         Ok(seen)
     }

@@ -59,6 +59,8 @@ pub enum Manner {
 pub struct Consumers {
     pub connections: usize,
     pub manner: Reading,
+    /// What each connection takes at most, however much it could be given.
+    pub bytes_per_second: Option<f64>,
 }
 
 #[derive(Clone, Serialize, Deserialize, PartialEq, Eq, Debug)]
