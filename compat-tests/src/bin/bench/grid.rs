@@ -15,6 +15,8 @@ const OPEN_SECONDS: f64 = 6.0;
 const FILL_BYTES: u64 = 256 << 20;
 /// What a consumer of others reads: it ends where the topic does.
 const CONSUMED_BYTES: u64 = 1 << 30;
+/// What a reader that has fallen behind takes where all brokers are to carry the same.
+const CATCH_UP_BYTES_PER_SECOND: f64 = 1e9;
 const KIB: usize = 1024;
 /// Kafka's limit of a request is a mebibyte, with all that goes around the value.
 const LARGEST: usize = 1_000_000;
@@ -294,7 +296,7 @@ fn fixed_rates(cells: &mut Vec<Cell>) {
     );
     let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold: false });
     let unlimited = consumers(1, Reading::Whole);
-    let limited = Consumers { bytes_per_second: Some(1e9), ..unlimited.clone() };
+    let limited = Consumers { bytes_per_second: Some(CATCH_UP_BYTES_PER_SECOND), ..unlimited.clone() };
     for (how, catching_up) in [("as fast as it can", unlimited), ("with 1 GB/s", limited)] {
         add(
             &format!("10,000 records of 1 KiB a second while one reads all from the beginning, {how}"),
