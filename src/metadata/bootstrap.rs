@@ -67,7 +67,8 @@ pub struct Registration {
 /// Registers this broker, which is its own controller, and makes it the leader where it can be.
 ///
 /// `next_offset` is where the first record will stand in the log: it becomes the broker's epoch. Partitions without a
-/// leader get one (Apache Kafka leaves them so at its last shutdown). After a stop that was not clean every leadership
+/// leader get one (Apache Kafka leaves them so at its last shutdown). A partition whose directory is not among those of
+/// the registration loses its leader until the directory is back. After a stop that was not clean every leadership
 /// gets a new epoch: records may have been cut off, and consumers learn from the epoch that offsets were given anew.
 pub fn register_broker(
     image: &Image,
@@ -96,7 +97,7 @@ pub fn register_broker(
     };
     let mut records = vec![Record::RegisterBroker(registered.to_record()), Record::BrokerRegistrationChange(unfence)];
     for topic in image.topics() {
-        let changed = topic.partitions.iter().filter_map(|p| lead(topic.id, p, broker.id, was_clean_shutdown));
+        let changed = topic.partitions.iter().filter_map(|p| lead(topic.id, p, &registered, was_clean_shutdown));
         records.extend(changed.map(Record::PartitionChange));
     }
     records
@@ -118,8 +119,20 @@ pub fn change_log_dirs(image: &Image, broker_id: i32, left: &[Uuid]) -> Vec<Reco
     vec![Record::BrokerRegistrationChange(change)]
 }
 
-/// The change that makes this broker the leader, where it may be one and is not, or is one after a crash.
-fn lead(topic_id: Uuid, partition: &Partition, id: i32, was_clean_shutdown: bool) -> Option<PartitionChangeRecord> {
+/// The change that makes this broker the leader, where it may be one and is not, or is one after a crash; or that takes
+/// the leadership away, where its replica cannot be reached (`ReplicationControlManager.isAcceptableLeader`).
+fn lead(
+    topic_id: Uuid,
+    partition: &Partition,
+    broker: &Broker,
+    was_clean_shutdown: bool,
+) -> Option<PartitionChangeRecord> {
+    let id = broker.id;
+    let change =
+        |leader| PartitionChangeRecord { partition_id: partition.index, topic_id, leader, ..Default::default() };
+    if partition.directory_of(id).is_some_and(|directory| !broker.has_online(directory)) {
+        return (partition.leader == id).then(|| change(NO_LEADER));
+    }
     // After a crash Apache Kafka trusts no replica; the last leader is then the one to begin with (KIP-966).
     let nobody = partition.isr.is_empty() && partition.eligible_leader_replicas.is_empty();
     let last_known = nobody && *partition.last_known_elr == [id];
@@ -129,8 +142,7 @@ fn lead(topic_id: Uuid, partition: &Partition, id: i32, was_clean_shutdown: bool
     if !eligible || !(vacant || shaken) {
         return None;
     }
-    let mut change =
-        PartitionChangeRecord { partition_id: partition.index, topic_id, leader: id, ..Default::default() };
+    let mut change = change(id);
     if !partition.isr.contains(&id) {
         change.isr = Some(vec![id]);
         let others = partition.eligible_leader_replicas.iter().copied().filter(|other| *other != id);

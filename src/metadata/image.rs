@@ -54,6 +54,14 @@ pub struct Partition {
     pub leader_recovery_state: i8,
 }
 
+impl Partition {
+    /// The directory of a broker's replica; `None` if it has none, or the metadata is from before KIP-858.
+    pub fn directory_of(&self, broker: i32) -> Option<Uuid> {
+        let at = self.replicas.iter().position(|replica| *replica == broker)?;
+        self.directories.get(at).copied()
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topic {
     pub name: Arc<str>,

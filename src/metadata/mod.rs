@@ -34,10 +34,9 @@ pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 pub use features::knows_directories;
 pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
-pub use placement::DIRECTORY_UNASSIGNED;
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
 pub use record::Record;
-pub use registration::{Broker, Controller, Endpoint, FeatureRange};
+pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{Acl, DelegationToken, QuotaEntity, ScramCredential};
 pub use topics::{
     CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult, create_partitions,

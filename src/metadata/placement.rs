@@ -5,13 +5,10 @@
 
 use super::decision::Refusal;
 use super::image::{Image, Partition};
-use super::registration::Broker;
+use super::registration::{Broker, DIRECTORY_UNASSIGNED};
 use crate::model::{ErrorCode, Uuid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// `DirectoryId.UNASSIGNED`: the broker has not said yet where the replica lies.
-pub const DIRECTORY_UNASSIGNED: Uuid = Uuid::ONE;
 
 /// Chooses brokers and directories within one decision.
 pub(super) struct Placer<'a> {

@@ -3,6 +3,18 @@
 use super::record::{self, RegisterBrokerRecord, RegisterControllerRecord};
 use crate::model::Uuid;
 
+/// `DirectoryId.MIGRATING`: the replica is from the time before directories were told.
+pub const DIRECTORY_MIGRATING: Uuid = Uuid::ZERO;
+/// `DirectoryId.UNASSIGNED`: the broker has not said yet where the replica lies.
+pub const DIRECTORY_UNASSIGNED: Uuid = Uuid::ONE;
+/// `DirectoryId.LOST`: the replica lies in a directory that its broker did not have when the metadata was upgraded.
+pub const DIRECTORY_LOST: Uuid = Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
+
+/// Whether an assignment leaves it to the broker where the replica lies.
+pub fn is_open_assignment(directory: Uuid) -> bool {
+    directory == DIRECTORY_UNASSIGNED || directory == DIRECTORY_MIGRATING
+}
+
 /// Where a node can be reached on one of its listeners.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Endpoint {
@@ -58,6 +70,13 @@ impl Broker {
     pub fn open_log_dirs(&self) -> impl Iterator<Item = Uuid> {
         let cordoned = self.cordoned_log_dirs.as_deref().unwrap_or_default();
         self.log_dirs.iter().copied().filter(|dir| !cordoned.contains(dir))
+    }
+
+    /// Whether a replica in this directory can be served (`DirectoryId.isOnline`). A broker that told of no directory did so
+    /// before KIP-858.
+    pub fn has_online(&self, directory: Uuid) -> bool {
+        let is_here = || self.log_dirs.is_empty() || self.log_dirs.contains(&directory);
+        is_open_assignment(directory) || (directory != DIRECTORY_LOST && is_here())
     }
 
     pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {

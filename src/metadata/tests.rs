@@ -87,10 +87,35 @@ fn registration(id: i32, log_dirs: &[Uuid]) -> Registration {
     Registration { id, incarnation_id, endpoints, rack: Some("r".into()), log_dirs: log_dirs.to_vec() }
 }
 
+/// A start with the directories that the broker had before.
 fn start(image: &mut Image, was_clean_shutdown: bool) {
+    let before = image.broker(1).map(|broker| broker.log_dirs.clone());
+    start_with(image, &before.unwrap_or_else(|| DIRECTORIES[..1].to_vec()), was_clean_shutdown);
+}
+
+fn start_with(image: &mut Image, log_dirs: &[Uuid], was_clean_shutdown: bool) {
     let next = image.offset() + 1;
-    let records = register_broker(image, &registration(1, &DIRECTORIES[..1]), next, was_clean_shutdown);
+    let records = register_broker(image, &registration(1, log_dirs), next, was_clean_shutdown);
     commit(image, &records);
+}
+
+/// `DirectoryId.isOnline`: what is in a directory that the broker does not register has no leader until it is back.
+#[test]
+fn a_replica_in_a_directory_that_is_not_registered_leads_nothing() {
+    let (mut image, _) = replay(RECORDED);
+    start(&mut image, true);
+    let home = image.broker(1).unwrap().log_dirs.clone();
+    let epoch = |image: &Image| {
+        let partition = image.partition(image.topic("alpha").unwrap().id, 0).unwrap();
+        (partition.leader, partition.leader_epoch, partition.isr.to_vec())
+    };
+    let (_, led, _) = epoch(&image);
+    for was_clean in [true, false] {
+        start_with(&mut image, &DIRECTORIES[..1], was_clean);
+        assert_eq!(epoch(&image), (NO_LEADER, led + 1, vec![1]), "it stays in sync with itself");
+    }
+    start_with(&mut image, &home, true);
+    assert_eq!(epoch(&image), (1, led + 2, vec![1]));
 }
 
 fn fresh() -> Image {

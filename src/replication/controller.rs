@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
 use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
+use crate::replication::formatted;
 use crate::replication::hosting::{Hosting, Slot};
 use crate::replication::housekeeping::{Chore, Chores};
 use crate::replication::metadata_log::MetadataLog;
@@ -118,6 +119,7 @@ impl Controller {
         surroundings: Surroundings,
     ) -> Result<Controller, Error> {
         let now = (surroundings.wall)();
+        formatted::check(&*disk, config)?;
         let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
         let (node, policy) = (NodeId(config.node_id), snapshot_policy(config));
         let (mut log, image) = {
@@ -127,6 +129,7 @@ impl Controller {
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         if view.image.offset() < 0 {
+            hosting.refuse_partitions_without_metadata()?;
             let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
             let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
             log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
@@ -145,6 +148,11 @@ impl Controller {
     /// Registers this broker under the addresses that it got, and opens its partitions. Blocks.
     pub fn register(&mut self, config: &Config, endpoints: Vec<metadata::Endpoint>) -> Result<(), Error> {
         let now = (self.surroundings.wall)();
+        self.hosting.settle(&self.view.image, self.surroundings.random)?;
+        // Before the registration, which takes the leadership of what is in a directory that is not here.
+        for some in self.hosting.found_elsewhere(&self.view.image).chunks(MAX_ASSIGNED) {
+            self.log.append(some, &mut self.view.image, now).map_err(AppendError::into_error)?;
+        }
         let registration = Registration {
             id: config.node_id,
             incarnation_id: Uuid::from_random_bytes((self.surroundings.random)()),
@@ -156,7 +164,7 @@ impl Controller {
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
-        self.hosting.host_all(&mut self.view, self.surroundings)?;
+        self.hosting.host_all(&mut self.view, self.surroundings);
         let topics: Vec<_> = self.view.image.topics().map(|topic| topic.id).collect();
         self.assign(&topics, now);
         self.published.store(Arc::new(self.view.clone()));

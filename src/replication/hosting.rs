@@ -3,10 +3,11 @@
 //!
 //! Belongs to the metadata thread; the checkpoints of its directories are also written by the housekeeping thread. A
 //! partition that cannot be opened is left out with a log line: it answers
-//! KAFKA_STORAGE_ERROR, and the others serve. So do all partitions of a directory that cannot be used: as long as one
-//! is away, a partition whose log is nowhere to be found may be on it and is not begun anew elsewhere.
+//! KAFKA_STORAGE_ERROR, and the others serve. So do all partitions of a directory that cannot be used or is not there: a
+//! partition whose log is nowhere to be found begins anew only where the metadata does not put it into such a directory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -159,11 +160,34 @@ impl Hosting {
         self.directories.iter().all(LogDirectory::was_clean_shutdown)
     }
 
-    /// Opens every partition that the image puts here, several at once, and sets aside what it does not know. Blocks.
-    pub fn host_all(&mut self, view: &mut View, surroundings: Surroundings) -> Result<(), Error> {
+    /// Refuses to go on with partitions whose metadata is gone: an image that has just been made knows none of them, and
+    /// would have all of them set aside.
+    pub fn refuse_partitions_without_metadata(&self) -> Result<(), Error> {
+        for directory in self.directories.iter() {
+            let mut found = directory.partitions().iter().filter(|(topic, index)| !is_metadata(topic, *index));
+            let Some((topic, index)) = found.next() else { continue };
+            let metadata = self.metadata_directory().path().display();
+            let why = format!(
+                "{topic}-{index} and {} more partitions lie here, but the metadata log in {metadata} is new and knows \
+                 none of them: bring the directory of the old one back, or move the partitions away",
+                found.count()
+            );
+            return Err(Error::Unusable { path: directory.path().to_path_buf(), why });
+        }
+        Ok(())
+    }
+
+    /// Finishes the moves that the metadata has committed, and sets aside what it does not know. Blocks.
+    pub fn settle(&mut self, image: &Image, random: fn() -> [u8; 16]) -> Result<(), Error> {
+        self.finish_moves(image, random);
+        self.set_aside_strays(image, random)
+    }
+
+    /// Opens every partition that the image puts here, several at once. Blocks.
+    pub fn host_all(&mut self, view: &mut View, surroundings: Surroundings) {
         let Surroundings { wall, random } = surroundings;
-        self.finish_moves(&view.image, random);
-        self.set_aside_strays(&view.image, random)?;
+        view.lacks_directory = self.has_offline();
+        self.tell_of_the_missing(&view.image);
         let mut opened = self.open_all(&view.image, wall);
         let topics: Vec<_> = view.image.topics().cloned().collect();
         for topic in topics {
@@ -176,7 +200,31 @@ impl Hosting {
             view.set_hosted(topic.id, Hosted::from(hosted));
         }
         self.resume_moves(view, wall(), random);
-        Ok(())
+    }
+
+    /// Says which partitions have no log here at a start: of those whose directory is away nothing is lost, the others
+    /// begin anew.
+    fn tell_of_the_missing(&self, image: &Image) {
+        let (mut away, mut anew) = (BTreeMap::<Uuid, Names>::new(), Names::default());
+        for topic in image.topics() {
+            for described in &topic.partitions {
+                if self.directory_at_start(topic, described).is_some() || self.awaits_its_copy(&topic.name, described) {
+                    continue;
+                }
+                let named = self.named(described);
+                match named.filter(|id| self.online_with(*id).is_none()) {
+                    Some(id) => away.entry(id).or_default().add(&topic.name, described.index),
+                    None if named.is_none() && self.has_offline() => {}
+                    None => anew.add(&topic.name, described.index),
+                }
+            }
+        }
+        for (id, names) in &away {
+            warn!("{names}: offline until their log directory is back, whose directory.id is {id}");
+        }
+        if anew.count > 0 {
+            warn!("{anew}: no log in any log directory, they begin anew and empty");
+        }
     }
 
     /// Sets aside what no topic claims, and what came back with its directory after the partition had moved away.
@@ -217,7 +265,7 @@ impl Hosting {
             for described in &topic.partitions {
                 let slot = (topic.id, described.index);
                 let found = self.directory_at_start(topic, described);
-                match found.or_else(|| self.place(topic, described, &mut counts)) {
+                match found.or_else(|| self.place(topic, described, false, &mut counts)) {
                     Some(at) => wanted[at].push((slot, (identity(topic, described), config.clone()))),
                     None => drop(opened.insert(slot, Err(Error::Offline))),
                 }
@@ -249,36 +297,54 @@ impl Hosting {
     }
 
     /// The directory that a partition's log is in, or is to be made in; `None` if it may be in one that is away
-    /// (`LogManager.getOrCreateLog`).
-    fn place(&self, topic: &Topic, described: &metadata::Partition, counts: &mut [usize]) -> Option<usize> {
+    /// (`LogManager.getOrCreateLog`). One that the metadata did not know before (`is_new`) is in none.
+    fn place(
+        &self,
+        topic: &Topic,
+        described: &metadata::Partition,
+        is_new: bool,
+        counts: &mut [usize],
+    ) -> Option<usize> {
         if let Some(at) = self.directory_of(topic, described) {
             return Some(at);
         }
         if self.awaits_its_copy(&topic.name, described) {
             return None;
         }
-        let preferred = self.preferred.get(&(topic.name.to_string(), described.index));
-        if let Some(at) = preferred.filter(|at| !self.directories[**at].is_offline()) {
-            counts[*at] += 1;
-            return Some(*at);
-        }
-        let assigned = self.assigned(described);
-        let online = |at: &usize| !self.directories[*at].is_offline();
-        let at = (0..self.directories.len()).find(|at| online(at) && self.directory_ids[*at] == assigned);
-        if let Some(at) = at.filter(|_| assigned.is_some()) {
-            counts[at] += 1;
-            return Some(at);
-        }
-        if self.directories.iter().any(LogDirectory::is_offline) {
-            return None;
-        }
-        Some(emptiest(counts))
+        let preferred = self.preferred.get(&(topic.name.to_string(), described.index)).copied();
+        let named = self.named(described);
+        let chosen = preferred.filter(|at| !self.directories[*at].is_offline());
+        let chosen = chosen.or_else(|| self.online_with(named?));
+        let may_be_away = !is_new && (named.is_some() || self.has_offline());
+        let at = chosen.or_else(|| if may_be_away { None } else { self.emptiest(counts) })?;
+        counts[at] += 1;
+        Some(at)
+    }
+
+    fn has_offline(&self) -> bool {
+        self.directories.iter().any(LogDirectory::is_offline)
+    }
+
+    /// The directory with this identifier, if it can be used.
+    fn online_with(&self, id: Uuid) -> Option<usize> {
+        (0..self.directories.len())
+            .find(|at| self.directory_ids[*at] == Some(id) && !self.directories[*at].is_offline())
+    }
+
+    /// The directory with the fewest partitions (`LogManager.nextLogDirs`).
+    fn emptiest(&self, counts: &[usize]) -> Option<usize> {
+        let online = (0..counts.len()).filter(|at| !self.directories[*at].is_offline());
+        online.min_by_key(|at| counts[*at])
+    }
+
+    /// The directory in which the metadata puts this broker's replica, if it names one.
+    fn named(&self, described: &metadata::Partition) -> Option<Uuid> {
+        self.assigned(described).filter(|id| !metadata::is_open_assignment(*id))
     }
 
     /// The directory in which the metadata puts this broker's replica.
     pub(super) fn assigned(&self, described: &metadata::Partition) -> Option<Uuid> {
-        let at = described.replicas.iter().position(|replica| *replica == self.config.node_id)?;
-        described.directories.get(at).copied()
+        described.directory_of(self.config.node_id)
     }
 
     /// Whether the metadata puts this broker's replica into this directory, and it can be used.
@@ -288,7 +354,7 @@ impl Hosting {
     }
 
     /// The directory that had the partition when it was opened.
-    fn directory_at_start(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
+    pub(super) fn directory_at_start(&self, topic: &Topic, described: &metadata::Partition) -> Option<usize> {
         let name = (topic.name.to_string(), PartitionIndex(described.index));
         if self.not_as_listed.contains(&name) {
             return self.directory_of(topic, described);
@@ -337,7 +403,8 @@ impl Hosting {
                 }
                 None => {
                     // One that could not be opened before must not begin anew in another directory.
-                    let at = self.place(topic, described, &mut counts);
+                    let is_new = before.as_ref().is_none_or(|before| described.index as usize >= before.len());
+                    let at = self.place(topic, described, is_new, &mut counts);
                     let log_config = self.log_config(&view.image, &config);
                     let log = at
                         .ok_or(Error::Offline)
@@ -594,11 +661,30 @@ fn open_new(
     }
 }
 
-/// The directory with the fewest partitions (`LogManager.nextLogDirs`), which gets one more. None is away.
-fn emptiest(counts: &mut [usize]) -> usize {
-    let at = (0..counts.len()).min_by_key(|at| counts[*at]).unwrap_or(0);
-    counts[at] += 1;
-    at
+/// Partitions for a log line: how many, and the first of them.
+#[derive(Default)]
+struct Names {
+    count: usize,
+    first: Vec<String>,
+}
+
+impl Names {
+    /// So many are named; a broker may have thousands.
+    const NAMED: usize = 10;
+
+    fn add(&mut self, topic: &str, index: i32) {
+        self.count += 1;
+        if self.first.len() < Names::NAMED {
+            self.first.push(format!("{topic}-{index}"));
+        }
+    }
+}
+
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = if self.count > self.first.len() { ", …" } else { "" };
+        write!(f, "{} partitions ({}{more})", self.count, self.first.join(", "))
+    }
 }
 
 pub(super) fn state(partition: &Partition) -> PartitionState {

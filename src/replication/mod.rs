@@ -3,6 +3,7 @@
 pub mod cleaning;
 pub mod controller;
 pub mod coordinators;
+mod formatted;
 pub mod hosting;
 pub mod housekeeping;
 pub mod metadata_log;

@@ -290,8 +290,12 @@ impl Hosting {
 
     /// The record that puts this broker's replica where a log is.
     fn assignment(&self, image: &Image, slot: Slot, log: &Log) -> Option<Record<'static>> {
-        let described = image.partition(slot.0, slot.1)?;
         let at = self.directories.iter().position(|directory| directory.holds(log))?;
+        self.assignment_to(image, slot, at)
+    }
+
+    fn assignment_to(&self, image: &Image, slot: Slot, at: usize) -> Option<Record<'static>> {
+        let described = image.partition(slot.0, slot.1)?;
         let replica = described.replicas.iter().position(|replica| *replica == self.node_id())?;
         let mut directories = described.directories.to_vec();
         *directories.get_mut(replica)? = self.directory_ids[at]?;
@@ -319,6 +323,22 @@ impl Hosting {
             id.is_some() && described.is_some_and(|described| self.assigned(described) != id)
         });
         strange.filter_map(|p| self.assignment(&view.image, (p.topic_id, p.index.0), &p.log)).collect()
+    }
+
+    /// The records that tell of logs which a start has found in another directory than the metadata says.
+    pub fn found_elsewhere(&self, image: &Image) -> Vec<Record<'static>> {
+        if !metadata::knows_directories(image.metadata_version()) {
+            return Vec::new();
+        }
+        let partitions =
+            image.topics().flat_map(|topic| topic.partitions.iter().map(move |described| (topic, described)));
+        let strange = partitions.filter_map(|(topic, described)| {
+            let at = self.directory_at_start(topic, described)?;
+            let id = self.directory_ids[at]?;
+            let is_strange = self.assigned(described) != Some(id) && !self.awaits_its_copy(&topic.name, described);
+            is_strange.then(|| self.assignment_to(image, (topic.id, described.index), at))?
+        });
+        strange.collect()
     }
 
     /// Puts a complete copy into its place, after the metadata has said so. Blocks.

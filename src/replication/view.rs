@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use rpds::RedBlackTreeMapSync as Map;
 
-use crate::metadata::{Image, Topic, topic_name};
+use crate::metadata::{Image, NO_LEADER, Topic, topic_name};
 use crate::model::{ErrorCode, Offset, TopicId};
 use crate::replication::partition::Partition;
 use crate::storage::log::Log;
@@ -42,6 +42,8 @@ pub struct View {
     cluster_id: Arc<str>,
     hosted: Map<TopicId, Hosted>,
     futures: Map<(TopicId, i32), Arc<Future>>,
+    /// A log directory could not be used at the start: what is missing may be in it.
+    pub(super) lacks_directory: bool,
 }
 
 impl View {
@@ -51,6 +53,7 @@ impl View {
             cluster_id: cluster_id.into(),
             hosted: Map::new_sync(),
             futures: Map::new_sync(),
+            lacks_directory: false,
         }
     }
 
@@ -91,11 +94,13 @@ impl View {
     }
 
     fn partition(&self, topic: &Topic, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
-        topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        let described = topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
         let hosted = self.hosted.get(&topic.id).and_then(|hosted| hosted.get(usize::try_from(index).ok()?));
         match hosted {
             Some(Some(partition)) if partition.log.is_offline() => Err(ErrorCode::KafkaStorageError),
             Some(Some(partition)) => Ok(partition),
+            // Its directory was left out of this start (`ReplicaManager.getPartitionOrError`).
+            _ if described.leader == NO_LEADER && !self.lacks_directory => Err(ErrorCode::NotLeaderOrFollower),
             // It is in the image with us as its replica, and its log could not be opened.
             _ => Err(ErrorCode::KafkaStorageError),
         }

@@ -188,6 +188,13 @@ impl Cluster {
         Ok(())
     }
 
+    /// For the next start: what an operator changes in the configuration.
+    #[cfg(test)]
+    pub(super) fn set_log_dirs(&mut self, directories: &str) {
+        self.config.log_dirs = directories.split(',').map(str::to_string).collect();
+        self.config.metadata_log_dir = self.config.log_dirs[0].clone();
+    }
+
     fn show_time(&self) {
         WALL.set(self.world.wall());
         NOW.set(self.world.now());

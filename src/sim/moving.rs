@@ -323,3 +323,98 @@ fn home_of_before(cluster: &SharedCluster, partition: i32) -> usize {
     let partition = view.partition_by_name(TOPIC, partition).unwrap();
     usize::from(partition.log.directory().starts_with("other"))
 }
+
+/// Started without a directory that the metadata knows, its partitions wait for it: they have no leader, nothing begins
+/// anew, and all is back with the directory.
+#[test]
+fn partitions_of_a_directory_that_is_left_out_wait_for_it() {
+    for crash in [None, Some(Crash::Process), Some(Crash::Power)] {
+        let cluster = cluster(37, &[TWO, EVERY_WRITE_IS_SYNCED]);
+        create_topic(&cluster, 4);
+        (0..4).for_each(|partition| assert_eq!(produce(&cluster, partition, 0), 0));
+        let gone: Vec<i32> = (0..4).filter(|partition| home_of(&cluster.borrow(), *partition) == 1).collect();
+        assert_eq!(gone.len(), 2, "each directory gets as many");
+        let end = |cluster: &SharedCluster| match crash {
+            Some(crash) => cluster.borrow_mut().crash(crash),
+            None => cluster.borrow_mut().stop(),
+        };
+        end(&cluster);
+        cluster.borrow_mut().set_log_dirs("data");
+        for sequence in 1..3 {
+            cluster.borrow_mut().restart();
+            for partition in 0..4 {
+                let is_gone = gone.contains(&partition);
+                let expected = if is_gone { ErrorCode::NotLeaderOrFollower.code() } else { 0 };
+                assert_eq!(produce(&cluster, partition, sequence), expected, "{partition}");
+                let view = cluster.borrow().view().unwrap();
+                let leader = view.topic(TOPIC).unwrap().partition(partition).unwrap().leader;
+                assert_eq!(leader, if is_gone { -1 } else { 1 });
+            }
+            end(&cluster);
+        }
+        cluster.borrow_mut().set_log_dirs("data,other");
+        cluster.borrow_mut().restart();
+        for partition in 0..4 {
+            let taken = if gone.contains(&partition) { 1 } else { 3 };
+            check_records(&cluster, partition, taken);
+            assert_eq!(produce(&cluster, partition, taken), 0);
+            check_assignment(&cluster.borrow(), partition);
+        }
+    }
+}
+
+/// A topic that is made while a directory is away goes to those that are left.
+#[test]
+fn a_new_topic_needs_no_directory_that_is_away() {
+    let cluster = cluster(38, &[("log.dirs", "data,other,third")]);
+    cluster.borrow().disk.break_below(Path::new("other"), Some(ErrorKind::ReadOnlyFilesystem));
+    cluster.borrow_mut().crash(Crash::Process);
+    cluster.borrow_mut().restart();
+    create_topic(&cluster, 4);
+    (0..4).for_each(|partition| assert_eq!(produce(&cluster, partition, 0), 0));
+}
+
+/// Directories in another order, an emptied one, a missing one, partitions whose metadata is gone: the start is refused and
+/// nothing is set aside.
+#[test]
+fn directories_that_are_not_as_they_were_left_stop_the_start() {
+    let cluster = cluster(39, &[TWO, EVERY_WRITE_IS_SYNCED]);
+    create_topic(&cluster, 2);
+    (0..2).for_each(|partition| assert_eq!(produce(&cluster, partition, 0), 0));
+    cluster.borrow_mut().stop();
+    let disk = cluster.borrow().disk.clone();
+    let refused = |directories: &str, expected: &str| {
+        cluster.borrow_mut().set_log_dirs(directories);
+        let why = cluster.borrow_mut().try_restart().expect_err("it must not start");
+        cluster.borrow_mut().forget_process();
+        assert!(why.contains(expected), "{directories}: {why}");
+        for directory in DIRECTORIES.iter().filter(|it| disk.exists(Path::new(it))) {
+            let names = disk.list(Path::new(directory)).unwrap();
+            assert!(names.iter().all(|entry| !entry.name.ends_with("-stray")), "{directories}: {names:?}");
+        }
+    };
+    refused("other,data", "data/__cluster_metadata-0: the metadata log lies here");
+    refused("data,other,new", "new: has no meta.properties");
+    assert!(!disk.exists(Path::new("new")), "a refused start leaves nothing behind");
+    disk.rename(Path::new("other"), Path::new("away")).unwrap();
+    refused("data,other", "other: has no meta.properties");
+    disk.rename(Path::new("away"), Path::new("other")).unwrap();
+    disk.rename(Path::new("data"), Path::new("away")).unwrap();
+    refused("data,other", "data: the metadata directory has no meta.properties, but other has one");
+    disk.create_directories(Path::new("data")).unwrap();
+    refused("data,other", "data: the metadata directory has no meta.properties, but other has one");
+    disk.remove_directory_tree(Path::new("data")).unwrap();
+    disk.rename(Path::new("away"), Path::new("data")).unwrap();
+    let metadata = Path::new("data/__cluster_metadata-0");
+    disk.rename(metadata, Path::new("metadata-away")).unwrap();
+    refused("data,other", "but the metadata log in data is new and knows none of them");
+    refused("data,other", "but the metadata log in data is new and knows none of them");
+    disk.remove_directory_tree(metadata).unwrap();
+    disk.rename(Path::new("metadata-away"), metadata).unwrap();
+    cluster.borrow_mut().set_log_dirs("data,other");
+    cluster.borrow_mut().restart();
+    for partition in 0..2 {
+        check_records(&cluster, partition, 1);
+        check_assignment(&cluster.borrow(), partition);
+    }
+}

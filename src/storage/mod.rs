@@ -17,7 +17,7 @@ mod index;
 mod interrupted;
 pub mod log;
 pub mod meta_properties;
-mod names;
+pub mod names;
 mod open;
 mod producers;
 mod read;
