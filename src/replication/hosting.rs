@@ -293,6 +293,11 @@ impl Hosting {
             let how = if self.was_clean_shutdown() { "after a clean stop" } else { "and recovered" };
             info!("{total} partitions opened {how} in {} ms", wall().0.saturating_sub(now.0));
         }
+        let losses: Vec<_> = opened.values().flatten().filter_map(|log| Some(log.loss()?.bytes())).collect();
+        if !losses.is_empty() {
+            let bytes: u64 = losses.iter().sum();
+            warn!("{} of {total} partitions were cut, {bytes} bytes in all: see above", losses.len());
+        }
         opened
     }
 

@@ -56,6 +56,7 @@ impl MetadataLog {
         let identity = Identity { topic: TOPIC.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
         let (config, checkpointed) = (policy.log.clone(), Checkpointed::default());
         let log = Log::open_in(health, disk.clone(), directory.clone(), config, identity, checkpointed, now)?;
+        log.tell_loss();
         metadata_snapshot::remove_unfinished(&*disk, &directory)?;
         let replayed = replay::replay(&*disk, &log)?;
         let found = quorum_state::read(&*disk, &directory);

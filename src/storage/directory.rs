@@ -12,6 +12,7 @@ use super::meta_properties::MetaProperties;
 use super::names::{self, DirectoryName};
 use crate::io::disk::{Disk, Lock, Open, Space};
 use crate::model::{NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
+use log::warn;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,15 @@ impl Checkpoint {
             Checkpoint::LogStartOffsets => LOG_START_OFFSETS,
             Checkpoint::RecoveryPoints => RECOVERY_POINTS,
             Checkpoint::HighWatermarks => HIGH_WATERMARKS,
+        }
+    }
+
+    /// What follows where the file cannot be read.
+    fn without(self) -> &'static str {
+        match self {
+            Checkpoint::LogStartOffsets => "every log begins with its first segment, deleted records may come back",
+            Checkpoint::RecoveryPoints => "every log is read from its beginning",
+            Checkpoint::HighWatermarks => "every log counts as committed up to its end",
         }
     }
 
@@ -159,7 +169,10 @@ impl LogDirectory {
         // A damaged checkpoint is no reason to stop: recovery then reads more than it would have to.
         let read = |which: Checkpoint| match read_offsets(&*disk, &path.join(which.file_name())) {
             Ok(offsets) => Kept { offsets, is_changed: false },
-            Err(_) => Kept { is_changed: true, ..Kept::default() },
+            Err(failure) => {
+                warn!("{failure}: {}", which.without());
+                Kept { is_changed: true, ..Kept::default() }
+            }
         };
         let health = Arc::new(Health::new(disk.clone(), &path));
         let mut directory = LogDirectory {
@@ -344,7 +357,10 @@ impl LogDirectory {
         let opened = Log::open_in(&self.health, self.disk.clone(), directory, config, identity, checkpointed, now);
         let mut unopened = self.unopened.lock().unwrap_or_else(PoisonError::into_inner);
         match &opened {
-            Ok(_) => drop(unopened.remove(&name)),
+            Ok(log) => {
+                log.tell_loss();
+                unopened.remove(&name);
+            }
             Err(failure) => {
                 unopened.insert(name);
                 self.health.note(failure);
@@ -374,7 +390,7 @@ impl LogDirectory {
         let directory = self.path.join(names::partition_directory(&identity.topic, identity.partition));
         let checkpointed = Checkpointed { log_start_offset, recovery_point, clean: true };
         let opened = Log::open_in(&self.health, self.disk.clone(), directory, config, identity, checkpointed, now);
-        opened.inspect_err(|failure| self.health.note(failure))
+        opened.inspect(Log::tell_loss).inspect_err(|failure| self.health.note(failure))
     }
 
     /// Where a new copy of a partition's log is to be made.

@@ -14,6 +14,7 @@ use super::error::Error;
 pub use super::flush::{Flush, Removal};
 use super::health::Health;
 use super::index;
+use super::loss::Loss;
 use super::names::{self, Kind};
 pub use super::producers::Origin;
 pub use super::read::{OutOfRange, ReadError, Slice};
@@ -25,6 +26,7 @@ use super::writer::Writer;
 use crate::io::disk::Disk;
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use arc_swap::ArcSwap;
+use log::warn;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
@@ -149,6 +151,7 @@ pub struct Log {
     /// Nothing is appended any more, because a copy is about to take its place.
     pub(super) sealed: AtomicBool,
     pub(super) health: Arc<Health>,
+    pub(super) loss: Option<Loss>,
     /// Counts the times that pending batches were taken back.
     pub(super) generation: AtomicU32,
     /// Where each generation ended.
@@ -164,6 +167,18 @@ impl Log {
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// What its opening has given up.
+    pub fn loss(&self) -> Option<&Loss> {
+        self.loss.as_ref()
+    }
+
+    /// Says what its opening has given up.
+    pub fn tell_loss(&self) {
+        if let Some(loss) = &self.loss {
+            warn!("{}-{} was cut: {loss}", self.identity.topic, self.identity.partition);
+        }
     }
 
     pub fn log_start_offset(&self) -> Offset {

@@ -16,6 +16,7 @@ pub mod health;
 mod index;
 mod interrupted;
 pub mod log;
+pub mod loss;
 pub mod meta_properties;
 pub mod names;
 mod open;

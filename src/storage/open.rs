@@ -15,6 +15,7 @@ use super::index::{
 };
 use super::interrupted::list_settled;
 use super::log::{Checkpointed, Identity, Log, LogConfig};
+use super::loss::{self, Cut, Loss, Removed};
 use super::names::{self, Kind};
 use super::producers::Producers;
 use super::recovery::{self, Indexes, MetadataPlan, Plan, SegmentFound, SnapshotPlan};
@@ -28,7 +29,7 @@ use crate::io::open_files::LazyFile;
 use crate::model::{Offset, TimestampMs};
 use crate::record::header::HEADER_SIZE;
 use arc_swap::ArcSwap;
-use log::info;
+use log::{info, warn};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,6 +72,8 @@ struct Opening<'a> {
     producers: Producers,
     snapshot_offset: Offset,
     unsynced: Vec<PathBuf>,
+    cut: Option<Cut>,
+    removed: Option<Removed>,
 }
 
 impl Log {
@@ -177,6 +180,8 @@ impl<'a> Opening<'a> {
             producers: Producers::default(),
             snapshot_offset: Offset(-1),
             unsynced: Vec::new(),
+            cut: None,
+            removed: None,
         })
     }
 
@@ -184,7 +189,10 @@ impl<'a> Opening<'a> {
     fn load(&mut self, checkpointed: &Checkpointed) -> Result<Offset, Error> {
         let known = Epochs::read(&**self.disk, &self.directory.join(names::LEADER_EPOCH_CHECKPOINT));
         let known = match known {
-            Err(Error::Unusable { .. }) => Epochs::default(),
+            Err(failure @ Error::Unusable { .. }) => {
+                warn!("{failure}: the leader epochs are read from the batches");
+                Epochs::default()
+            }
             other => {
                 let known = other?;
                 self.epochs_on_disk = Some(known.clone());
@@ -354,6 +362,7 @@ impl<'a> Opening<'a> {
                 self.producers.expire(self.now, self.config.producer_id_expiration_ms);
                 break;
             }
+            warn!("{} is damaged and removed: producers are read from the batches", path.display());
             self.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
             self.snapshots.retain(|s| *s != candidate);
         }
@@ -386,6 +395,7 @@ impl<'a> Opening<'a> {
             end_offset = next;
             if torn {
                 for gone in self.segments.drain(at + 1..) {
+                    Removed::add(&mut self.removed, gone.base_offset, gone.size_bytes);
                     remove_segment(&**self.disk, self.directory, gone.base_offset)?;
                 }
                 // At once: where the cut is at the recovery point, no later flush would come past these files, and a
@@ -437,6 +447,10 @@ impl<'a> Opening<'a> {
             let why = "holds messages of a format before Kafka 0.11, which Klamm does not read".to_string();
             return Err(Error::Unusable { path, why });
         }
+        if sound_bytes < size_bytes {
+            let end = loss::end_of_data(&*log, sound_bytes, size_bytes).map_err(Error::io("read", &path))?;
+            self.cut = Some(Cut { file: path.clone(), position: sound_bytes, bytes: end - sound_bytes });
+        }
         // Also where nothing is cut: it gives back the space that was reserved ahead.
         log.set_size(sound_bytes).map_err(Error::io("cut", &path))?;
         index.push_time(base, builder.max_timestamp);
@@ -484,6 +498,7 @@ impl<'a> Opening<'a> {
         if end_offset < start {
             // The segments were lost or removed behind our back: nothing that is left is part of the log any more.
             for gone in self.segments.drain(..) {
+                Removed::add(&mut self.removed, gone.base_offset, gone.size_bytes);
                 remove_segment(&**self.disk, self.directory, gone.base_offset)?;
             }
             (self.producers, self.epochs, end_offset) = (Producers::default(), Epochs::default(), start);
@@ -574,6 +589,7 @@ impl<'a> Opening<'a> {
             active_max_timestamp: active.book.builder.max_timestamp,
             recent: Weak::new(),
         };
+        let loss = Loss::new(end_offset, self.cut, self.removed, checkpointed.recovery_point);
         let recovery_point = if checkpointed.clean { end_offset } else { checkpointed.recovery_point.min(end_offset) };
         let writer = Writer {
             next_offset: end_offset,
@@ -601,6 +617,7 @@ impl<'a> Opening<'a> {
             offline: AtomicBool::new(false),
             sealed: AtomicBool::new(false),
             health,
+            loss,
             generation: AtomicU32::new(0),
             taken_back: Mutex::default(),
             deleted: AtomicBool::new(false),

@@ -381,8 +381,13 @@ fn check_reopened(log: &Log, model: &mut Model, crash: Option<Crash>) {
         Some(Crash::Power | Crash::Torn { .. }) => {
             let is_promised = |h: &&Header| h.last_offset().0 < model.flushed;
             assert!(before.iter().filter(is_promised).all(is_left) && kept >= model.flushed);
+            assert!(
+                log.loss().is_none_or(|loss| loss.durable_to.is_none()),
+                "nothing durable is gone: {:?}",
+                log.loss()
+            );
         }
-        _ => assert_eq!(found.len(), before.len()),
+        _ => assert_eq!((found.len(), log.loss()), (before.len(), None)),
     }
     model.start = log.log_start_offset().0;
     model.opened_end = kept;

@@ -255,6 +255,9 @@ fn check(case: Case, closed: &Files) {
     let reads = disk.take_reads();
     let end = case.expected_end();
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(0), Offset(end)), "{case:?}");
+    let is_cut = end < END || case.batches == Batches::Torn;
+    let loss = log.loss().map(|loss| (loss.end_offset, loss.bytes() > 0));
+    assert_eq!(loss, is_cut.then_some((Offset(end), true)), "{case:?}");
     for segment in 0..SEGMENTS {
         let read = reads.get(&path(segment, Kind::Log)).copied().unwrap_or(0);
         let is_there = base(segment).0 < end;
@@ -329,6 +332,41 @@ fn a_log_of_another_topic_is_refused_and_one_behind_its_start_begins_anew() {
     let log = open(&shared, &config(), at(END + 5, 0, true));
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(END + 5), Offset(END + 5)));
     assert!(!disk.exists(Path::new("/data/t-0/00000000000000000000.log")));
+    let loss = log.loss().expect("all of it is gone");
+    assert_eq!(loss.removed.map(|removed| (removed.first_base_offset, removed.count)), Some((Offset(0), SEGMENTS)));
+}
+
+/// A sealed segment with a flipped byte, and a last one that lost its end although the broker had stopped in order.
+#[test]
+fn what_is_given_up_is_told_with_file_offset_and_bytes() {
+    let case = Case {
+        clean: false,
+        recovery_point: 0,
+        sealed_index: Index::Sound,
+        active_index: Index::Sound,
+        snapshots: File::Sound,
+        epochs: File::Sound,
+        metadata: File::Sound,
+        transit: Transit::None,
+        batches: Batches::Flipped,
+    };
+    let told = |case: Case| {
+        let disk = case.lay_out(&closed());
+        let log = open(&(Arc::new(disk) as Arc<dyn Disk>), &config(), case.checkpointed());
+        log.loss().expect("something is lost").to_string()
+    };
+    assert_eq!(
+        told(case),
+        "the log ends at offset 4 now; 00000000000000000003.log is damaged at byte 170, 340 bytes from there on are cut \
+         off; 2 segments from base offset 6 on, 1020 bytes, are removed"
+    );
+    let whole = Case { batches: Batches::Whole, clean: true, recovery_point: END, ..case };
+    let disk = whole.lay_out(&closed());
+    let last = disk.open(&path(LAST, Kind::Log), Open::ReadWrite).unwrap();
+    last.set_size(BATCH_BYTES as u64).unwrap();
+    let log = open(&(Arc::new(disk) as Arc<dyn Disk>), &config(), whole.checkpointed());
+    let told = log.loss().expect("two batches are missing").to_string();
+    assert_eq!(told, "the log ends at offset 10 now; it was known to be durable up to offset 12");
 }
 
 /// The time to recover goes with what was not flushed, not with what the log holds.
