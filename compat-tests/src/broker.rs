@@ -168,24 +168,26 @@ impl Broker {
     /// Starts a broker on a directory that other brokers will get, too: they all read the same server.properties, which is
     /// that of Apache Kafka's download. A directory for Apache Kafka is formatted by its own tool first.
     pub fn start_shared(setup: &Setup, quorum: Quorum) -> Result<Broker> {
-        Broker::start_on_shared(setup, quorum, setup.peer == Peer::Kafka)
+        let formatted = (setup.peer == Peer::Kafka).then_some(None);
+        Broker::start_on_shared(setup, quorum, formatted)
     }
 
-    /// The same, on a directory that Apache Kafka's tool has formatted, whoever starts on it.
-    pub fn start_formatted(setup: &Setup, quorum: Quorum) -> Result<Broker> {
-        Broker::start_on_shared(setup, quorum, true)
+    /// The same, on a directory that Apache Kafka's tool has formatted, whoever starts on it; for a release, where one is named.
+    pub fn start_formatted(setup: &Setup, quorum: Quorum, release: Option<&str>) -> Result<Broker> {
+        Broker::start_on_shared(setup, quorum, Some(release))
     }
 
-    fn start_on_shared(setup: &Setup, quorum: Quorum, formatted: bool) -> Result<Broker> {
+    fn start_on_shared(setup: &Setup, quorum: Quorum, formatted: Option<Option<&str>>) -> Result<Broker> {
         let mut broker = Broker::new(setup)?;
         let file = broker.scratch("server.properties");
         let mut text = stock_properties(broker.port, broker.controller.number(), &broker.data(), quorum);
         setup.overrides.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
         fs::write(&file, text)?;
-        if formatted {
+        if let Some(release) = formatted {
             let path = file.display().to_string();
             let mut arguments = vec!["format", "--cluster-id", CLUSTER_ID, "--config", &path];
             arguments.extend((quorum == Quorum::Dynamic).then_some("--standalone"));
+            arguments.extend(release.into_iter().flat_map(|release| ["--release-version", release]));
             program::run(program::java("kafka.tools.StorageTool", &arguments), program::Input::Nothing)?;
         }
         broker.properties = Some(file);

@@ -3,6 +3,7 @@
 use super::apply::NO_LEADER;
 use super::features::{ELIGIBLE_LEADER_REPLICAS_VERSION, FRESH_FEATURES, supported_features};
 use super::image::{Image, Partition, ResourceType};
+use super::levels::{knows_cordoned_directories, knows_directories};
 use super::record::{
     BeginTransactionRecord, BrokerRegistrationChangeRecord, ConfigRecord, EndTransactionRecord, FeatureLevelRecord,
     PartitionChangeRecord, Record,
@@ -76,6 +77,7 @@ pub fn register_broker(
     next_offset: i64,
     was_clean_shutdown: bool,
 ) -> Vec<Record<'static>> {
+    let level = image.metadata_version();
     let registered = Broker {
         id: broker.id,
         epoch: next_offset,
@@ -85,8 +87,9 @@ pub fn register_broker(
         rack: broker.rack.clone(),
         fenced: true,
         in_controlled_shutdown: false,
-        log_dirs: broker.log_dirs.clone(),
-        cordoned_log_dirs: Some(Vec::new()),
+        // Whoever cannot be told of directories takes all of them to be there.
+        log_dirs: if knows_directories(level) { broker.log_dirs.clone() } else { Vec::new() },
+        cordoned_log_dirs: knows_cordoned_directories(level).then(Vec::new),
         is_migrating_zk_broker: false,
     };
     let unfence = BrokerRegistrationChangeRecord {
@@ -107,7 +110,7 @@ pub fn register_broker(
 pub fn change_log_dirs(image: &Image, broker_id: i32, left: &[Uuid]) -> Vec<Record<'static>> {
     let Some(broker) = image.broker(broker_id).filter(|broker| broker.log_dirs != left) else { return Vec::new() };
     // An empty list says that nothing has changed.
-    if left.is_empty() || !super::features::knows_directories(image.metadata_version()) {
+    if left.is_empty() || !knows_directories(image.metadata_version()) {
         return Vec::new();
     }
     let change = BrokerRegistrationChangeRecord {

@@ -1,12 +1,8 @@
-//! Features: the levels that we speak, those that a fresh cluster starts with, and the record versions they imply.
+//! Features: the levels that a directory may have, and those that a fresh cluster starts with.
 
-use super::record::Record;
+use super::levels::{METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN};
 use super::registration::FeatureRange;
 
-/// 4.3-IV0: the newest that Apache Kafka 4.3 reads, so that a directory can move both ways; 4.4 reads it as well.
-pub const METADATA_VERSION_LEVEL: i16 = 30;
-/// 3.3-IV3, the oldest of KRaft.
-const METADATA_VERSION_MIN: i16 = 7;
 /// Eligible leader replicas (KIP-966).
 pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.version";
 
@@ -20,12 +16,12 @@ pub const FRESH_FEATURES: &[(&str, i16)] = &[
     ("transaction.version", 2),
 ];
 
-/// What a broker of 4.3.1 registers as supported: name, lowest and highest level.
+/// What the broker registers as supported, as one of 4.4 does: name, lowest and highest level.
 pub const SUPPORTED_FEATURES: &[(&str, i16, i16)] = &[
     ("group.version", 0, 1),
     ("kraft.version", 0, 1),
-    ("share.version", 0, 1),
-    (super::METADATA_VERSION, METADATA_VERSION_MIN, METADATA_VERSION_LEVEL),
+    ("share.version", 0, 2),
+    (super::METADATA_VERSION, METADATA_VERSION_MIN, METADATA_VERSION_MAX),
     (ELIGIBLE_LEADER_REPLICAS_VERSION, 0, 1),
     ("transaction.version", 0, 2),
     ("streams.version", 0, 1),
@@ -36,33 +32,12 @@ pub fn supported_features() -> Vec<FeatureRange> {
     SUPPORTED_FEATURES.iter().map(range).collect()
 }
 
-/// 3.7-IV2: from here on records tell the directories of replicas (KIP-858).
-const IBP_3_7_IV2: i16 = 17;
-
-/// Whether records can tell in which directory a replica is.
-pub fn knows_directories(metadata_version: i16) -> bool {
-    metadata_version >= IBP_3_7_IV2
-}
-
-/// The version in which a record is written at a level of `metadata.version` (`MetadataVersion`'s `*RecordVersion`).
-/// An older reader of the same cluster must be able to read it.
-pub fn record_version(record: &Record<'_>, metadata_version: i16) -> i16 {
-    /// Cordoned log directories.
-    const IBP_4_3_IV0: i16 = 30;
-    /// Eligible leader replicas.
-    const IBP_4_0_IV1: i16 = 23;
-    /// ZooKeeper migration.
-    const IBP_3_4_IV0: i16 = 8;
-    match record {
-        Record::RegisterBroker(_) if metadata_version >= IBP_4_3_IV0 => 4,
-        Record::RegisterBroker(_) if metadata_version >= IBP_3_7_IV2 => 3,
-        Record::RegisterBroker(_) if metadata_version >= IBP_3_4_IV0 => 2,
-        Record::RegisterBroker(_) => 1,
-        Record::BrokerRegistrationChange(_) if metadata_version >= IBP_4_3_IV0 => 3,
-        Record::BrokerRegistrationChange(_) if metadata_version >= IBP_3_7_IV2 => 2,
-        Record::BrokerRegistrationChange(_) => 1,
-        Record::Partition(_) | Record::PartitionChange(_) if metadata_version >= IBP_4_0_IV1 => 2,
-        Record::Partition(_) | Record::PartitionChange(_) if metadata_version >= IBP_3_7_IV2 => 1,
-        _ => 0,
+/// Refuses a level that is not known here: what its records mean, and what they would have to say, is not either.
+pub fn check_level(name: &str, level: i16) -> Result<(), String> {
+    let known = SUPPORTED_FEATURES.iter().find(|(known, ..)| *known == name);
+    match known {
+        Some((_, min, max)) if (*min..=*max).contains(&level) => Ok(()),
+        Some((_, min, max)) => Err(format!("the feature {name} has the level {level}, but Klamm knows {min} to {max}")),
+        None => Err(format!("the feature {name} with the level {level} is not known to Klamm")),
     }
 }

@@ -11,6 +11,7 @@ mod configs;
 mod decision;
 mod features;
 mod image;
+mod levels;
 mod placement;
 mod producer_ids;
 pub mod record;
@@ -31,9 +32,12 @@ pub use apply::{Ignored, NO_LEADER};
 pub use bootstrap::{Registration, change_log_dirs, fence_broker, fresh_cluster, register_broker};
 pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
 pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
-pub use features::knows_directories;
-pub use features::{FRESH_FEATURES, METADATA_VERSION_LEVEL, SUPPORTED_FEATURES, record_version, supported_features};
+pub use features::{FRESH_FEATURES, SUPPORTED_FEATURES, check_level, supported_features};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
+pub use levels::{
+    METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN, at_level, knows_cordoned_directories,
+    knows_directories,
+};
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};

@@ -1,8 +1,8 @@
 //! For tests: records to batches and back without files; in life `replication::metadata_log` does it.
 
 use super::apply::Ignored;
-use super::features::{METADATA_VERSION_LEVEL, record_version};
 use super::image::Image;
+use super::levels::{METADATA_VERSION_LEVEL, at_level};
 use super::record::Record;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::batches::Batch;
@@ -47,9 +47,9 @@ impl Image {
         };
         let mut builder = Builder::new(Options { base_offset, leader_epoch, ..Options::default() });
         let mut frame = Vec::new();
-        for record in records {
+        for (record, version) in records.iter().filter_map(|record| at_level(record, metadata_version)) {
             frame.clear();
-            record.encode(&mut frame, record_version(record, metadata_version)).unwrap();
+            record.encode(&mut frame, version).unwrap();
             builder.append(&builder::Record { timestamp, value: Some(&frame), ..Default::default() });
         }
         builder.build()

@@ -130,9 +130,12 @@ impl Controller {
         view.image = image;
         if view.image.offset() < 0 {
             hosting.refuse_partitions_without_metadata()?;
-            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
-            let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
-            log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
+            // Where Apache Kafka 4.4 has formatted (KIP-1170), the features are in the snapshot that was replayed.
+            if view.image.metadata_version() == 0 {
+                let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
+                let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
+                log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
+            }
         }
         let published = Arc::new(ArcSwap::from_pointee(view.clone()));
         let node_id = config.node_id;

@@ -4,6 +4,7 @@
 //! of it is written, and begins with a LeaderChange control record, as Kafka's own quorum does. A log that Apache Kafka
 //! wrote goes on in the form that it has: its snapshots, its kraft.version and its voters are read and left alone.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use log::{info, warn};
 use crate::codec::Message;
 use crate::io::disk::Disk;
 use crate::metadata::record::AbortTransactionRecord;
-use crate::metadata::{Image, Record, record_version};
+use crate::metadata::{Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level};
 use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use crate::record::builder::{self, Builder, Options};
 use crate::record::control::{self, ControlType};
@@ -59,6 +60,7 @@ impl MetadataLog {
         log.tell_loss();
         metadata_snapshot::remove_unfinished(&*disk, &directory)?;
         let replayed = replay::replay(&*disk, &log)?;
+        check_levels(log_directory, &replayed.image)?;
         let found = quorum_state::read(&*disk, &directory);
         check_voters(&directory, node_id, &found, &replayed)?;
         let known = log.latest_epoch().unwrap_or_default().max(found.epoch).max(replayed.snapshot_epoch);
@@ -105,14 +107,16 @@ impl MetadataLog {
     /// Writes records as one batch, and applies them to the image. They are committed by the next
     /// [`MetadataLog::sync`], so nobody may be told of them before.
     pub fn append(&mut self, records: &[Record<'_>], image: &mut Image, now: TimestampMs) -> Result<(), AppendError> {
-        if records.is_empty() {
+        let level = level_of(records, image);
+        let fitted: Vec<_> = records.iter().filter_map(|record| at_level(record, level)).collect();
+        if fitted.is_empty() {
             return Ok(());
         }
-        let batch = encode(records, image.metadata_version(), now)?;
+        let batch = encode(&fitted, now)?;
         let appended = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
         (self.bytes_since, self.last_append) = (self.bytes_since + batch.len() as u64, now);
         self.log.write_pending()?;
-        for (at, record) in records.iter().enumerate() {
+        for (at, (record, _)) in fitted.iter().enumerate() {
             let offset = appended.base_offset.0 + at as i64;
             if let Some(ignored) = image.apply(record, offset) {
                 warn!("metadata record at offset {offset} has no effect: {ignored:?}");
@@ -155,12 +159,24 @@ impl MetadataLog {
     }
 }
 
-fn encode(records: &[Record<'_>], metadata_version: i16, now: TimestampMs) -> Result<Vec<u8>, AppendError> {
+/// The level in which records are written: the cluster's, or the one that they give to a cluster which has none yet.
+fn level_of(records: &[Record<'_>], image: &Image) -> i16 {
+    let given = |record: &Record<'_>| match record {
+        Record::FeatureLevel(feature) if feature.name == METADATA_VERSION => Some(feature.feature_level),
+        _ => None,
+    };
+    match image.metadata_version() {
+        0 => records.iter().find_map(given).unwrap_or(METADATA_VERSION_LEVEL),
+        level => level,
+    }
+}
+
+fn encode(records: &[(Cow<'_, Record<'_>>, i16)], now: TimestampMs) -> Result<Vec<u8>, AppendError> {
     let mut builder = Builder::new(Options::default());
     let mut value = Vec::new();
-    for record in records {
+    for (record, version) in records {
         value.clear();
-        let encoded = record.encode(&mut value, record_version(record, metadata_version));
+        let encoded = record.encode(&mut value, *version);
         encoded.map_err(|error| AppendError::InvalidRecord(error.to_string()))?;
         builder.append(&builder::Record { timestamp: now, key: None, value: Some(&value), headers: &[] });
     }
@@ -168,6 +184,12 @@ fn encode(records: &[Record<'_>], metadata_version: i16, now: TimestampMs) -> Re
         return Err(AppendError::InvalidRecord("the change needs too many metadata records".into()));
     }
     Ok(builder.build())
+}
+
+/// A newer Apache Kafka may have raised a level beyond what is known here: nothing is written then.
+pub fn check_levels(path: &Path, image: &Image) -> Result<(), Error> {
+    let checked = image.features().try_for_each(|(name, level)| check_level(name, level));
+    checked.map_err(|why| Error::Unusable { path: path.to_path_buf(), why })
 }
 
 /// Klamm is a quorum of one: a log that other voters have a say in is not its own to continue.

@@ -14,7 +14,7 @@ use log::info;
 
 use crate::codec::Message;
 use crate::io::disk::{Disk, Open};
-use crate::metadata::{Image, Record, record_version};
+use crate::metadata::{Image, at_level};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::builder::{self, Builder, Options};
 use crate::record::control::ControlType;
@@ -193,8 +193,9 @@ fn encode(
     batches.end(false);
     let mut value = Vec::new();
     for record in image.to_records() {
+        let Some((record, version)) = at_level(&record, image.metadata_version()) else { continue };
         value.clear();
-        encode_record(&record, image, &mut value)?;
+        record.encode(&mut value, version).map_err(|error| error.to_string())?;
         batches.put(None, &value);
         if batches.builder.size_bytes() >= BATCH_BYTES {
             batches.end(false);
@@ -205,11 +206,6 @@ fn encode(
     batches.put(Some(&ControlType::SnapshotFooter.key()), &encoded(&footer)?);
     batches.end(true);
     Ok(batches.bytes)
-}
-
-fn encode_record(record: &Record<'_>, image: &Image, out: &mut Vec<u8>) -> Result<(), String> {
-    let version = record_version(record, image.metadata_version());
-    record.encode(out, version).map_err(|error| error.to_string())
 }
 
 fn encoded(message: &impl for<'a> Message<'a>) -> Result<Vec<u8>, String> {

@@ -17,6 +17,7 @@ use crate::record::control::ControlType;
 use crate::record::control_messages::kraft_version_record::KRaftVersionRecord;
 use crate::record::control_messages::snapshot_header_record::SnapshotHeaderRecord;
 use crate::record::control_messages::voters_record::VotersRecord;
+use crate::replication::metadata_log;
 use crate::replication::metadata_snapshot::{self, Quorum};
 use crate::replication::walk::walk;
 use crate::storage::Error;
@@ -75,7 +76,8 @@ pub fn bootstrap_records(disk: &dyn Disk, log_directory: &Path) -> Result<Option
     if !disk.exists(&path) {
         return Ok(None);
     }
-    let replayed = read_snapshot(disk, &path, -1).map_err(|why| Error::Unusable { path, why })?;
+    let replayed = read_snapshot(disk, &path, -1).map_err(|why| Error::Unusable { path: path.clone(), why })?;
+    metadata_log::check_levels(&path, &replayed.image)?;
     Ok(Some(replayed.image.to_records()))
 }
 
@@ -152,14 +154,14 @@ impl Replayed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::fresh_cluster;
-    use crate::metadata::record::TopicRecord;
+    use crate::metadata::record::{FeatureLevelRecord, TopicRecord};
+    use crate::metadata::{METADATA_VERSION_MAX, METADATA_VERSION_MIN, Registration, fresh_cluster, register_broker};
     use crate::model::{NodeId, Uuid};
     use crate::record::builder::{self, Builder, Options};
     use crate::record::control::control_batch;
     use crate::record::control_messages::snapshot_footer_record::SnapshotFooterRecord;
     use crate::record::control_messages::voters_record::Voter;
-    use crate::replication::metadata_log::{self, MetadataLog};
+    use crate::replication::metadata_log::MetadataLog;
     use crate::replication::metadata_snapshot::{Policy, SnapshotId};
     use crate::storage::health::Health;
     use std::io::IoSlice;
@@ -181,7 +183,8 @@ mod tests {
         let mut builder = Builder::new(Options::default());
         for record in records {
             let mut value = Vec::new();
-            record.encode(&mut value, crate::metadata::record_version(record, 30)).unwrap();
+            let (record, version) = crate::metadata::at_level(record, 30).unwrap();
+            record.encode(&mut value, version).unwrap();
             builder.append(&builder::Record { timestamp: NOW, value: Some(&value), ..Default::default() });
         }
         builder.build()
@@ -207,9 +210,12 @@ mod tests {
     }
 
     fn put(disk: &SimulatedDisk, name: &str, bytes: &[u8]) {
-        let directory = Path::new(DATA).join(metadata_log::DIRECTORY);
-        disk.create_directories(&directory).unwrap();
-        let file = disk.open(&directory.join(name), Open::Create).unwrap();
+        put_at(disk, &Path::new(DATA).join(metadata_log::DIRECTORY).join(name), bytes);
+    }
+
+    fn put_at(disk: &SimulatedDisk, path: &Path, bytes: &[u8]) {
+        disk.create_directories(path.parent().unwrap()).unwrap();
+        let file = disk.open(path, Open::Create).unwrap();
         file.set_size(0).unwrap();
         file.write_at(&[IoSlice::new(bytes)], 0).unwrap();
     }
@@ -254,6 +260,56 @@ mod tests {
         assert_eq!(names, ["bb", "from snapshot"]);
         assert!(state(&disk).contains("\"leaderEpoch\":8"), "epochs do not go back behind the snapshot's");
         assert!(!image.in_transaction());
+    }
+
+    fn level(name: &'static str, feature_level: i16) -> Record<'static> {
+        Record::FeatureLevel(FeatureLevelRecord { name: name.into(), feature_level })
+    }
+
+    #[test]
+    fn levels_that_are_not_known_stop_the_start() {
+        for (name, at, is_known) in [
+            ("metadata.version", 33, true),
+            ("metadata.version", 34, false),
+            ("metadata.version", 6, false),
+            ("share.version", 2, true),
+            ("group.version", 2, false),
+            ("new.version", 1, false),
+        ] {
+            let disk = SimulatedDisk::default();
+            put(&disk, "00000000000000000000-0000000000.checkpoint", &snapshot(&[1], &[level(name, at)]));
+            let opened = open(&disk).map(|_| ());
+            assert_eq!(opened.is_ok(), is_known, "{name} {at}");
+            assert!(opened.err().is_none_or(|error| error.to_string().contains(name)));
+            let bootstrap = SimulatedDisk::default();
+            put_at(&bootstrap, &Path::new(DATA).join(BOOTSTRAP_FILE), &snapshot(&[1], &[level(name, at)]));
+            assert_eq!(bootstrap_records(&bootstrap, Path::new(DATA)).is_ok(), is_known, "{name} {at}");
+        }
+    }
+
+    /// The records of an older cluster are written as its readers know them, those of its beginning as well.
+    #[test]
+    fn a_log_keeps_the_level_that_it_was_formatted_with() {
+        for at in METADATA_VERSION_MIN..=METADATA_VERSION_MAX {
+            let disk = SimulatedDisk::default();
+            let (mut log, mut image) = open(&disk).unwrap();
+            let formatted = vec![level("metadata.version", at)];
+            log.append(&fresh_cluster(Some(formatted), 1), &mut image, NOW).unwrap();
+            let registration = Registration {
+                id: 1,
+                incarnation_id: Uuid([3; 16]),
+                endpoints: Vec::new(),
+                rack: None,
+                log_dirs: vec![Uuid([7; 16])],
+            };
+            let records = register_broker(&image, &registration, log.end_offset().0, true);
+            log.append(&records, &mut image, NOW).unwrap();
+            log.append(&[topic("a")], &mut image, NOW).unwrap();
+            log.close(NOW).unwrap();
+            let (_, reopened) = open(&disk).unwrap();
+            assert!(!image.in_transaction() && reopened.metadata_version() == at);
+            assert_eq!(reopened.to_records(), image.to_records(), "{at}");
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn record() -> impl Strategy<Value = Record<'static>> {
             broker_epoch: 1,
             next_producer_id,
         })),
-        (1i16..4).prop_map(|feature_level| Record::FeatureLevel(FeatureLevelRecord {
+        (0i16..2).prop_map(|feature_level| Record::FeatureLevel(FeatureLevelRecord {
             name: "group.version".into(),
             feature_level
         })),

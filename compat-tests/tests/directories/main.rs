@@ -74,7 +74,10 @@ fn main() -> ExitCode {
         .own_start("klamm_first_killed", ONE, SHORT_SESSION, klamm_first(End::Kill))
         .own_start("transactions", ONE, TRANSACTIONS, |setup| transactions(setup, End::Stop))
         .own_start("transactions_killed", ONE, TRANSACTIONS, |setup| transactions(setup, End::Kill))
-        .own_start("only_formatted", ONE, SHORT_SESSION, only_formatted)
+        .own_start("only_formatted", ONE, SHORT_SESSION, |setup| only_formatted(setup, Quorum::Dynamic, None))
+        .own_start("formatted_for_3.3", ONE, SHORT_SESSION, |setup| formatted_for(setup, "3.3-IV3"))
+        .own_start("formatted_for_3.9", ONE, SHORT_SESSION, |setup| formatted_for(setup, "3.9"))
+        .own_start("formatted_for_4.2", ONE, SHORT_SESSION, |setup| formatted_for(setup, "4.2"))
         .run()
 }
 
@@ -161,9 +164,9 @@ fn transaction_indexes(broker: &Broker) -> Result<BTreeMap<String, Vec<u8>>> {
 }
 
 /// A directory that `kafka-storage` has formatted and nobody has used.
-fn only_formatted(setup: &Setup) -> Result<Broker> {
+fn only_formatted(setup: &Setup, quorum: Quorum, release: Option<&str>) -> Result<Broker> {
     let kafka = Setup { overrides: setup.overrides.clone(), ..Setup::kafka() };
-    let mut broker = Broker::start_formatted(setup, Quorum::Dynamic)?;
+    let mut broker = Broker::start_formatted(setup, quorum, release)?;
     let mut story = Story::begin(&broker)?;
     story.go_on(&broker)?;
     broker.stop()?;
@@ -172,6 +175,11 @@ fn only_formatted(setup: &Setup) -> Result<Broker> {
     story.go_on(&broker)?;
     story.check(&broker)?;
     Ok(broker)
+}
+
+/// One of an older release's metadata.version, which stays what it is.
+fn formatted_for(setup: &Setup, release: &str) -> Result<Broker> {
+    only_formatted(setup, Quorum::Static, Some(release))
 }
 
 /// What must be there: everything that was ever acknowledged.
