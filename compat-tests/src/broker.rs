@@ -370,6 +370,22 @@ impl Broker {
         Ok(())
     }
 
+    /// Changes a setting for the next start.
+    pub fn reconfigure(&mut self, key: &str, value: &str) {
+        self.setup.overrides.retain(|(known, _)| known != key);
+        self.setup.overrides.push((key.to_string(), value.to_string()));
+    }
+
+    /// A start that the broker must refuse, in a line with this text.
+    pub fn restart_refused(&mut self, text: &str) -> Result<()> {
+        let before = self.log.lines().len();
+        ensure!(self.restart().is_err(), "it started, but should have refused: {text}");
+        self.kill9()?;
+        let said = self.log.lines()[before..].join("\n");
+        ensure!(said.contains(text), "it did not say `{text}` but\n{said}");
+        Ok(())
+    }
+
     /// Starts again on the same directory and port.
     pub fn restart(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "the broker still runs");

@@ -19,6 +19,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const STORAGE_ERROR: i16 = 56;
+const NOT_LEADER: i16 = 6;
 /// How often the disk is full.
 const ROUNDS: usize = 20;
 /// Rounds in which the broker is killed while the disk is full.
@@ -35,7 +36,10 @@ fn main() -> ExitCode {
     let mut suite = Suite::new("disk_trouble");
     // Apache Kafka ends when a disk is full: what is promised here, it does not promise.
     if broker::peer() == Peer::Klamm {
-        suite = suite.own_start("directory_vanishes", ONE, SOON, directory_vanishes);
+        suite = suite
+            .own_start("directory_vanishes", ONE, SOON, directory_vanishes)
+            .own_start("directory_left_out", ONE, SOON, directory_left_out)
+            .own_start("flipped_byte", ONE, SOON, flipped_byte);
     }
     if broker::peer() == Peer::Klamm && mount::may_mount() {
         suite = suite
@@ -300,6 +304,80 @@ fn directory_vanishes(setup: &Setup) -> Result<Broker> {
         Ok(std::fs::rename(&aside, &second)?)
     };
     two_and_trouble(setup, &second, break_it, mend_it)
+}
+
+/// Directories in another order or missing stop the start; one that is left out keeps its partitions for later, as with
+/// Apache Kafka, which refuses the others likewise (`KafkaRaftServer.initializeLogDirs`).
+fn directory_left_out(setup: &Setup) -> Result<Broker> {
+    let home = tempfile::Builder::new().prefix("klamm-two-").tempdir()?;
+    let (first, second) = (home.path().join("first"), home.path().join("second"));
+    let (mut broker, in_second) = on_two(setup, &first, &second)?;
+    broker.stop()?;
+    let directories = |some: &[&Path]| some.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(",");
+    broker.reconfigure("log.dirs", &directories(&[&second, &first]));
+    broker.restart_refused("the metadata log lies here, but the metadata directory is")?;
+    broker.reconfigure("log.dirs", &directories(&[&first, &second]));
+    let away = home.path().join("away");
+    std::fs::rename(&second, &away)?;
+    broker.restart_refused("has no meta.properties, but the metadata directory")?;
+    std::fs::create_dir(&second)?;
+    broker.restart_refused("has no meta.properties, but the metadata directory")?;
+    std::fs::remove_dir(&second)?;
+    std::fs::rename(&away, &second)?;
+    broker.reconfigure("log.dirs", &directories(&[&first]));
+    broker.restart()?;
+    let told = count(&broker, "3 partitions (");
+    ensure!(told == 1 && count(&broker, "offline until their log directory is back") == 1, "{}", broker.log_text());
+    let mut raw = Raw::connect(broker.port())?;
+    for topic in TOPICS {
+        let expected = if in_second.contains(&topic) { NOT_LEADER } else { 0 };
+        let error = produce(&mut raw, topic)?;
+        ensure!(error == expected, "{topic}: error {error}");
+    }
+    broker.stop()?;
+    broker.reconfigure("log.dirs", &directories(&[&first, &second]));
+    broker.restart()?;
+    let mut raw = Raw::connect(broker.port())?;
+    for topic in TOPICS {
+        let (end, expected) = (raw.end_offset(topic, 0)?, if in_second.contains(&topic) { 1 } else { 2 });
+        ensure!(end == expected && produce(&mut raw, topic)? == 0, "{topic} ends at {end}");
+    }
+    ensure!(count(&broker, "-stray") == 0, "{}", broker.log_text());
+    broker.stop()?;
+    std::fs::create_dir(broker.data())?;
+    mount::copy(home.path(), &broker.data().join("both"))?;
+    Ok(broker)
+}
+
+/// A byte of a sealed segment flips and the broker is killed: what recovery gives up is told, with file, offset and bytes.
+fn flipped_byte(setup: &Setup) -> Result<Broker> {
+    let mut broker = Broker::start(setup)?;
+    let mut raw = Raw::connect(broker.port())?;
+    raw.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    let value = vec![b'x'; 100_000];
+    for _ in 0..30 {
+        let error = raw.produce("t", Batch::of(&[&value]).encode())?.error_code;
+        ensure!(error == 0, "error {error}");
+    }
+    broker.kill9()?;
+    let mut segments = Vec::new();
+    for entry in std::fs::read_dir(broker.data().join("t-0"))? {
+        segments.extend(Some(entry?.path()).filter(|path| path.extension().is_some_and(|it| it == "log")));
+    }
+    segments.sort();
+    ensure!(segments.len() == 3, "{segments:?}");
+    let mut bytes = std::fs::read(&segments[1])?;
+    bytes[450_000] ^= 1;
+    std::fs::write(&segments[1], &bytes)?;
+    broker.restart()?;
+    let end = Raw::connect(broker.port())?.end_offset("t", 0)?;
+    ensure!((11..20).contains(&end), "the log ends at {end}");
+    let name = segments[1].file_name().unwrap_or_default().to_string_lossy();
+    let told = format!("t-0 was cut: the log ends at offset {end} now; {name} is damaged at byte ");
+    ensure!(count(&broker, &told) == 1, "it is not told\n{}", broker.log_text());
+    ensure!(count(&broker, "; 1 segments from base offset ") == 1, "{}", broker.log_text());
+    ensure!(count(&broker, "1 of 1 partitions were cut") == 1, "{}", broker.log_text());
+    Ok(broker)
 }
 
 /// Without the directory of the metadata log a broker cannot go on: it ends, and says why.
