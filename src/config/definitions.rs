@@ -17,8 +17,15 @@ pub enum Effect {
     Effective,
     /// It has no meaning here and never will, by design: sizes of thread pools, purgatories, a quorum of others.
     NoEffect,
-    /// Known, checked, answered by DescribeConfigs, but nothing acts on it yet.
+    /// Known, checked, answered by DescribeConfigs, but nothing acts on it yet: what it changes is done another way.
     NotYet,
+    /// It speaks about TLS or SASL. A listener with either stops the start, and without one Kafka ignores it, too.
+    OfSecureListeners,
+    /// It protects, and nothing acts on it yet: where it asks for something, the start stops, with these words.
+    OpensDoor(&'static str),
+    /// Without it data would be out of reach or in two places: where it asks for something, the start stops, with these
+    /// words.
+    SplitsData(&'static str),
 }
 
 /// `DynamicBrokerConfig`: whether and where a running broker's value may be changed.
@@ -116,6 +123,11 @@ impl Broker {
 
     pub fn is_sensitive(&self) -> bool {
         self.kind == Type::Password
+    }
+
+    /// What a user may read of this text.
+    pub fn shown<'t>(&self, text: &'t str) -> &'t str {
+        if self.is_sensitive() { "[hidden]" } else { text }
     }
 }
 

@@ -44,11 +44,17 @@ pub fn knows_directories(metadata_version: i16) -> bool {
     metadata_version >= IBP_3_7_IV2
 }
 
+/// Cordoned log directories (KIP-1066).
+const IBP_4_3_IV0: i16 = 30;
+
+/// Whether the cluster knows of cordoned log directories.
+pub fn knows_cordoned_directories(metadata_version: i16) -> bool {
+    metadata_version >= IBP_4_3_IV0
+}
+
 /// The version in which a record is written at a level of `metadata.version` (`MetadataVersion`'s `*RecordVersion`).
 /// An older reader of the same cluster must be able to read it.
 pub fn record_version(record: &Record<'_>, metadata_version: i16) -> i16 {
-    /// Cordoned log directories.
-    const IBP_4_3_IV0: i16 = 30;
     /// Eligible leader replicas.
     const IBP_4_0_IV1: i16 = 23;
     /// ZooKeeper migration.
