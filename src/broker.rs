@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use log::{error, info, warn};
 
-use crate::config::{Config, IoChoice, Listener};
+use crate::config::{self, Config, IoChoice, Listener};
 use crate::io::descriptors;
 use crate::io::disk::Disk;
 use crate::io::driver::{Driver, Waker};
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
-use crate::metadata;
+use crate::metadata::{self, Image, ResourceType};
 use crate::model::Uuid;
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
@@ -182,11 +182,23 @@ impl Broker {
 }
 
 /// Whether the broker may run with the dynamic configs that the metadata log holds, which Apache Kafka may have written.
-fn check_dynamic(config: &Config, image: &metadata::Image) -> Result<(), String> {
+fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
     let of_broker = image.broker_configs(config.node_id);
-    let notices = config.check_dynamic(image.default_broker_configs(), of_broker).map_err(|invalid| {
+    let mut notices = config.check_dynamic(image.default_broker_configs(), of_broker).map_err(|invalid| {
         format!("a dynamic config of the cluster: {invalid} (with kafka-configs of Apache Kafka, before Klamm starts)")
     })?;
+    for kind in [ResourceType::Topic, ResourceType::Group] {
+        let of_resources = image.config_resources(kind).flat_map(|name| image.configs(kind, name).keys());
+        notices.extend(config::notice_of_resources(of_resources));
+    }
+    let tiered = |name: &&str| config::is_tiered(image.topic_configs(name));
+    if let Some(topic) = image.config_resources(ResourceType::Topic).find(tiered) {
+        // `LogConfig.validateRemoteStorageOnlyIfSystemEnabled`
+        return Err(format!(
+            "topic {topic}: You have to delete all topics with the property remote.storage.enable=true before \
+             disabling tiered storage cluster-wide, and Klamm has none yet"
+        ));
+    }
     notices.iter().for_each(|notice| warn!("dynamic configs: {notice}"));
     Ok(())
 }

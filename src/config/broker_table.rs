@@ -25,7 +25,7 @@ const PLAINTEXT_ONLY: &str = "only PLAINTEXT is supported yet, so what is to be 
 const ALONE: &str = "Klamm does not form clusters with other nodes yet and would be a cluster of its own";
 const NO_PROVIDERS: &str =
     "values are not looked up elsewhere yet, so ${...} would be taken as it is written; write the values themselves";
-const NO_TIERS: &str = "tiered storage is not supported yet, so what was moved there would be out of reach; take the setting out where \
+pub(super) const NO_TIERS: &str = "tiered storage is not supported yet, so what was moved there would be out of reach; take the setting out where \
      nothing was";
 
 pub(super) const BROKER: &[Broker] = &[

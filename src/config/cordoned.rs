@@ -9,19 +9,14 @@ use super::{Invalid, log_dirs};
 const KEY: &str = "cordoned.log.dirs";
 const ALL: &str = "*";
 
-/// Whether the setting that holds may stay so.
-pub(super) fn check(settings: &Settings<'_>) -> Result<(), Invalid> {
-    let cordoned = settings.list(KEY);
-    check_dirs(settings, &cordoned).map_err(|reason| Invalid::new(KEY, cordoned.join(","), reason))
-}
-
 /// Whether these directories may be cordoned.
-pub(super) fn check_dirs(settings: &Settings<'_>, cordoned: &[String]) -> Result<(), String> {
-    let known = log_dirs(settings).map_err(|invalid| invalid.reason)?;
+pub(super) fn check(settings: &Settings<'_>) -> Result<(), Invalid> {
+    let (known, cordoned) = (log_dirs(settings)?, settings.list(KEY));
+    let refused = |reason| Err(Invalid::new(KEY, cordoned.join(","), reason));
     if cordoned.iter().any(|dir| dir == ALL) {
         return match cordoned.len() {
             1 => Ok(()),
-            _ => Err(format!("When {KEY} is set to {ALL}, it must not contain other values")),
+            _ => refused(format!("When {KEY} is set to {ALL}, it must not contain other values")),
         };
     }
     let missing: Vec<&str> = cordoned.iter().filter(|dir| !known.contains(dir)).map(String::as_str).collect();
@@ -29,7 +24,7 @@ pub(super) fn check_dirs(settings: &Settings<'_>, cordoned: &[String]) -> Result
         return Ok(());
     }
     let missing = missing.join(", ");
-    Err(format!("All entries in {KEY} must be present in log.dirs or log.dir. Missing entries : {missing}"))
+    refused(format!("All entries in {KEY} must be present in log.dirs or log.dir. Missing entries : {missing}"))
 }
 
 impl Settings<'_> {

@@ -58,6 +58,7 @@ pub struct Topic {
     pub default: Option<&'static str>,
     pub valid: Valid,
     pub internal: bool,
+    pub effect: Effect,
     /// Broker keys that stand in for it, by precedence, each with the factor from its unit to the topic's.
     pub synonyms: &'static [(&'static str, i64)],
 }
@@ -71,6 +72,7 @@ pub struct Group {
     pub valid: Valid,
     /// The broker key that stands in for it.
     pub synonym: Option<&'static str>,
+    pub effect: Effect,
 }
 
 pub(super) const fn key(
@@ -101,9 +103,10 @@ pub(super) const fn topic(
     default: Option<&'static str>,
     valid: Valid,
     internal: bool,
+    effect: Effect,
     synonyms: &'static [(&'static str, i64)],
 ) -> Topic {
-    Topic { name, kind, default, valid, internal, synonyms }
+    Topic { name, kind, default, valid, internal, effect, synonyms }
 }
 
 pub(super) const fn group(
@@ -112,8 +115,9 @@ pub(super) const fn group(
     default: &'static str,
     valid: Valid,
     synonym: Option<&'static str>,
+    effect: Effect,
 ) -> Group {
-    Group { name, kind, default, valid, synonym }
+    Group { name, kind, default, valid, synonym, effect }
 }
 
 impl Broker {

@@ -7,7 +7,7 @@
 use super::definitions::{self, Mode};
 use super::settings::{self, Settings};
 use super::value::Value;
-use super::{Invalid, cordoned, group_rules, stops};
+use super::{Invalid, cordoned, group_rules, rules, stops};
 
 /// Kafka keeps stores and keys of TLS by listener (`SslConfigs.RECONFIGURABLE_CONFIGS`).
 const ONLY_OF_LISTENERS: &[&str] = &[
@@ -26,20 +26,21 @@ const ONLY_OF_LISTENERS: &[&str] = &[
 /// What of a listener may be set for all brokers (`CLUSTER_LEVEL_LISTENER_CONFIGS`).
 const OF_ALL_BROKERS: &[&str] = &["max.connections", "max.connection.creation.rate", "num.network.threads"];
 
-/// Whether these settings may be laid over those that hold, for this broker or for all. The error is the message that
-/// goes with INVALID_REQUEST.
-pub fn validate_broker<'c>(
+/// Whether a change of dynamic configs may be made, of this broker's or of those of all: texts to set, and `None` for
+/// what is deleted, which may be anything. The error is the message that goes with INVALID_REQUEST.
+pub fn validate_broker(
     settings: &Settings<'_>,
     for_all_brokers: bool,
-    changes: impl Iterator<Item = (&'c str, &'c str)> + Clone,
+    changes: &[(String, Option<String>)],
 ) -> Result<(), String> {
-    let names = || changes.clone().map(|(name, _)| name);
+    let set = || changes.iter().filter_map(|(name, text)| Some((name.as_str(), text.as_deref()?)));
+    let names = || set().map(|(name, _)| name);
     none(names().filter(|name| !settings::is_dynamic(name)), "Cannot update these configs dynamically")?;
     none(
         names().filter(|name| ONLY_OF_LISTENERS.contains(name)),
         "These security configs can be dynamically updated only per-listener using the listener prefix",
     )?;
-    for (name, text) in changes.clone() {
+    for (name, text) in set() {
         if let Some(definition) = definitions::broker(name).or_else(|| definitions::listener_override(name)) {
             let refused = |reason| Invalid::new(definition.name, definition.shown(text), reason).to_string();
             definition.parse(text).map_err(refused)?;
@@ -51,7 +52,29 @@ pub fn validate_broker<'c>(
             "Cannot update these configs at default cluster level, broker id must be specified",
         )?;
     }
-    changes.into_iter().try_for_each(|(name, text)| check(settings, name, text))
+    set().try_for_each(|(name, text)| check_one(settings, name, text))?;
+    check_together(settings, for_all_brokers, changes)
+}
+
+/// What would hold after the change.
+fn check_together(
+    settings: &Settings<'_>,
+    for_all_brokers: bool,
+    changes: &[(String, Option<String>)],
+) -> Result<(), String> {
+    let mut layer = if for_all_brokers { settings.dynamic_default } else { settings.dynamic_broker }.clone();
+    for (name, text) in changes {
+        match text {
+            Some(text) => layer.insert(name.clone(), text.clone()),
+            None => layer.remove(name),
+        };
+    }
+    let changed = match for_all_brokers {
+        true => Settings { dynamic_default: &layer, ..*settings },
+        false => Settings { dynamic_broker: &layer, ..*settings },
+    };
+    let refused = |invalid: Invalid| format!("requirement failed: {}", invalid.reason);
+    rules::check(&changed).and_then(|()| cordoned::check(&changed)).map_err(refused)
 }
 
 fn none<'c>(found: impl Iterator<Item = &'c str>, sentence: &str) -> Result<(), String> {
@@ -68,14 +91,10 @@ fn needs_broker(name: &str) -> bool {
 }
 
 /// What one setting must satisfy beyond its type.
-fn check(settings: &Settings<'_>, name: &str, text: &str) -> Result<(), String> {
+fn check_one(settings: &Settings<'_>, name: &str, text: &str) -> Result<(), String> {
     stops::check_setting(name, text).map_err(|invalid| invalid.to_string())?;
-    let Some(Ok(value)) = definitions::broker(name).map(|definition| definition.parse(text)) else { return Ok(()) };
-    match value {
-        Value::Int(number) => group_rules::validate_group_default(settings, name, number),
-        Value::List(dirs) if name == "cordoned.log.dirs" => {
-            cordoned::check_dirs(settings, &dirs).map_err(|reason| format!("requirement failed: {reason}"))
-        }
+    match definitions::broker(name).map(|definition| definition.parse(text)) {
+        Some(Ok(Value::Int(number))) => group_rules::validate_group_default(settings, name, number),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@
 
 use super::definitions::{self, Effect};
 use super::settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Key and value pairs by source, each in the order of its source.
@@ -193,6 +193,17 @@ pub(super) fn notices_of_dynamic(layers: &[&BTreeMap<String, String>]) -> Vec<No
     let because = "read at the start only, from the configuration of the process";
     let notices = [Notice::NotYet { keys: not_yet }, Notice::Idle { keys: read_only, because }];
     notices.into_iter().filter(|notice| !notice.is_empty()).collect()
+}
+
+/// What to say about configs of topics or groups, named by their keys.
+pub fn notice_of_resources<'k>(keys: impl Iterator<Item = &'k String>) -> Option<Notice> {
+    let effect = |key: &str| {
+        let of_topic = definitions::topic_named(key).map(|d| d.effect);
+        of_topic.or_else(|| definitions::group_named(key).map(|d| d.effect))
+    };
+    let keys: BTreeSet<&String> = keys.filter(|key| effect(key) == Some(Effect::NotYet)).collect();
+    let keys: Vec<String> = keys.into_iter().cloned().collect();
+    (!keys.is_empty()).then_some(Notice::NotYet { keys })
 }
 
 /// What a key that is known belongs to, of what is said about the configuration.

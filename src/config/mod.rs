@@ -17,6 +17,7 @@ mod layers;
 pub mod listeners;
 pub mod properties;
 mod quorum;
+mod rules;
 mod settings;
 mod stops;
 mod topic;
@@ -28,10 +29,10 @@ pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defa
 pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
-pub use layers::{Layers, Notice, environment_key};
+pub use layers::{Layers, Notice, environment_key, notice_of_resources};
 pub use listeners::Listener;
 pub use settings::Settings;
-pub use topic::{CompressionConfig, TopicConfig, validate_topic};
+pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use value::{Type, Value};
 
 use std::collections::BTreeMap;
@@ -130,7 +131,8 @@ impl Config {
         let mut notices = layers::notices(&statics);
         let settings = Settings::of_static(&statics);
         quorum::check(&settings, |host| layers.is_own_host.is_some_and(|is_own| is_own(host)))?;
-        check_log_times(&settings)?;
+        rules::check(&settings)?;
+        topic::check_compaction_lags(&TopicConfig::resolve(&settings, &BTreeMap::new()))?;
         group_rules::check_broker(&settings)?;
         let (listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
         stops::check(&settings)?;
@@ -220,22 +222,6 @@ fn check_values(statics: &BTreeMap<String, String>) -> Result<(), Invalid> {
         }
     }
     Ok(())
-}
-
-/// Bounds that Kafka checks outside its definitions (`KafkaConfig.validateValues`).
-fn check_log_times(s: &Settings<'_>) -> Result<(), Invalid> {
-    let table = [("log.roll.ms", 1), ("log.roll.jitter.ms", 0)];
-    for (key, min) in table {
-        if let Some(value) = s.value(key).filter(|value| matches!(value, Value::Int(n) if *n < min)) {
-            return Err(Invalid::new(key, value.to_string(), format!("Value must be at least {min}")));
-        }
-    }
-    for key in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
-        if s.value(key) == Some(Value::Int(0)) {
-            return Err(Invalid::new(key, "0", "Value must be at least 1, or -1 for no limit"));
-        }
-    }
-    topic::check_compaction_lags(&TopicConfig::resolve(s, &BTreeMap::new()))
 }
 
 fn node_id(s: &Settings<'_>) -> Result<i32, Invalid> {

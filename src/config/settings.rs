@@ -41,7 +41,7 @@ impl<'a> Settings<'a> {
             if let Some(text) = layer.get(name).filter(|_| is_dynamic(name)) {
                 return Some(text);
             }
-            if layer.keys().any(|key| is_dynamic(key) && definitions::unit_synonyms(key).contains(&name)) {
+            if layer.keys().any(|key| definitions::unit_synonyms(key).contains(&name) && is_dynamic(key)) {
                 return None;
             }
         }

@@ -112,7 +112,15 @@ fn bad_values_stop_the_start_with_one_sentence() {
             &[("node.id", "2"), ("broker.id", "3")],
             "Invalid value 3 for configuration broker.id: it must equal node.id, which is 2",
         ),
-        (&[("log.roll.ms", "0")], "Invalid value 0 for configuration log.roll.ms: Value must be at least 1"),
+        (
+            &[("log.roll.ms", "0")],
+            "Invalid value 0 for configuration log.roll.ms: log.roll.ms must be greater than or equal to 1",
+        ),
+        (
+            &[("log.cleaner.threads", "128")],
+            "Invalid value 134217728 for configuration log.cleaner.dedupe.buffer.size: log.cleaner.dedupe.buffer.size \
+             must be at least 1MB per cleaner thread.",
+        ),
         (&[("group.max.size", "-3")], "Invalid value -3 for configuration group.max.size: Value must be at least 1"),
     ];
     for (settings, sentence) in table {

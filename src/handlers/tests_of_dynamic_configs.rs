@@ -200,6 +200,7 @@ fn what_a_running_broker_cannot_be_given_is_refused() {
         let sentence = "These security configs can be dynamically updated only per-listener using the listener prefix";
         Some(format!("{sentence}: [{keys}]"))
     };
+    let failed = |sentence: &str| Some(format!("requirement failed: {sentence}"));
     let missing = "requirement failed: All entries in cordoned.log.dirs must be present in log.dirs or log.dir. Missing \
                    entries : ";
     type Case = (&'static str, &'static [(&'static str, Option<&'static str>)], Option<String>);
@@ -251,6 +252,27 @@ fn what_a_running_broker_cannot_be_given_is_refused() {
         ("5", &[("cordoned.log.dirs", Some("*"))], None),
         ("5", &[("cordoned.log.dirs", Some(""))], None),
         ("", &[("unknown.thing", Some("x"))], None),
+        (
+            "",
+            &[("log.cleaner.dedupe.buffer.size", Some("5"))],
+            failed("log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread."),
+        ),
+        ("", &[("log.roll.ms", Some("0"))], failed("log.roll.ms must be greater than or equal to 1")),
+        ("", &[("log.roll.jitter.ms", Some("-1"))], failed("log.roll.jitter.ms must be greater than or equal to 0")),
+        (
+            "",
+            &[("log.retention.ms", Some("0"))],
+            failed("log.retention.ms must be unlimited (-1) or, greater than or equal to 1"),
+        ),
+        ("", &[("log.retention.ms", Some("-2"))], None),
+        ("", &[("log.retention.hours", Some("5"))], not_dynamic("log.retention.hours")),
+        ("", &[("log.flush.interval.ms", Some("-1"))], None),
+        ("", &[("log.cleaner.io.buffer.size", Some("1")), ("log.cleaner.io.buffer.load.factor", Some("7"))], None),
+        (
+            "",
+            &[("log.cleaner.min.compaction.lag.ms", Some("100")), ("log.cleaner.max.compaction.lag.ms", Some("5"))],
+            None,
+        ),
         // Deviation: it would protect in Kafka, and does nothing here.
         (
             "",

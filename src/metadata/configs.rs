@@ -271,9 +271,8 @@ fn check_broker(
         };
         return refuse(ErrorCode::InvalidRequest, message);
     }
-    let set = changes.iter().filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)));
     let refused = |message| Refusal::new(ErrorCode::InvalidRequest, message);
-    config::validate_broker(settings, name.is_empty(), set).map_err(refused)?;
+    config::validate_broker(settings, name.is_empty(), changes).map_err(refused)?;
     for (key, value) in changes {
         if key == "min.insync.replicas" && image.feature(ELIGIBLE_LEADER_REPLICAS_VERSION) > 0 {
             check_min_insync(name, value.is_some())?;
