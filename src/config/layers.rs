@@ -185,25 +185,27 @@ pub(super) fn notices(settings: &BTreeMap<String, String>) -> Vec<Notice> {
     notices
 }
 
-/// What to say about dynamic configs, the broker's and the cluster's.
-pub(super) fn notices_of_dynamic(layers: &[&BTreeMap<String, String>]) -> Vec<Notice> {
-    let keys = || layers.iter().flat_map(|layer| layer.keys());
-    let not_yet = keys().filter(|key| said_of(key) == Some(Said::NotYet)).cloned().collect();
-    let read_only = keys().filter(|key| !settings::is_dynamic(key)).cloned().collect();
+/// What to say about dynamic configs of a broker.
+pub fn notices_of_dynamic<'k>(keys: impl Iterator<Item = &'k String> + Clone) -> Vec<Notice> {
+    let not_yet = keys.clone().filter(|key| said_of(key) == Some(Said::NotYet));
+    let read_only = keys.filter(|key| !settings::is_dynamic(key));
     let because = "read at the start only, from the configuration of the process";
-    let notices = [Notice::NotYet { keys: not_yet }, Notice::Idle { keys: read_only, because }];
+    let notices = [Notice::NotYet { keys: unique(not_yet) }, Notice::Idle { keys: unique(read_only), because }];
     notices.into_iter().filter(|notice| !notice.is_empty()).collect()
 }
 
-/// What to say about configs of topics or groups, named by their keys.
+/// What to say about configs of topics or groups.
 pub fn notice_of_resources<'k>(keys: impl Iterator<Item = &'k String>) -> Option<Notice> {
     let effect = |key: &str| {
         let of_topic = definitions::topic_named(key).map(|d| d.effect);
         of_topic.or_else(|| definitions::group_named(key).map(|d| d.effect))
     };
-    let keys: BTreeSet<&String> = keys.filter(|key| effect(key) == Some(Effect::NotYet)).collect();
-    let keys: Vec<String> = keys.into_iter().cloned().collect();
+    let keys = unique(keys.filter(|key| effect(key) == Some(Effect::NotYet)));
     (!keys.is_empty()).then_some(Notice::NotYet { keys })
+}
+
+fn unique<'k>(keys: impl Iterator<Item = &'k String>) -> Vec<String> {
+    keys.collect::<BTreeSet<_>>().into_iter().cloned().collect()
 }
 
 /// What a key that is known belongs to, of what is said about the configuration.

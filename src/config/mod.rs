@@ -29,7 +29,7 @@ pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defa
 pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
-pub use layers::{Layers, Notice, environment_key, notice_of_resources};
+pub use layers::{Layers, Notice, environment_key, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
@@ -204,7 +204,7 @@ impl Config {
         dynamic_broker: &BTreeMap<String, String>,
     ) -> Result<Vec<Notice>, Invalid> {
         stops::check(&self.settings(dynamic_default, dynamic_broker))?;
-        Ok(layers::notices_of_dynamic(&[dynamic_broker, dynamic_default]))
+        Ok(notices_of_dynamic(dynamic_broker.keys().chain(dynamic_default.keys())))
     }
 
     /// The configuration of a broker that was told nothing.

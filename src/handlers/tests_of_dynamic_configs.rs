@@ -13,6 +13,7 @@ use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::topic_settings;
+use crate::wire::api::alter_replica_log_dirs::{self, AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use crate::wire::api::{create_topics, describe_configs, describe_log_dirs, incremental_alter_configs};
 
 const BROKER: i8 = 4;
@@ -291,4 +292,20 @@ fn what_a_running_broker_cannot_be_given_is_refused() {
         };
         assert_eq!(alter_all(&mut broker, name, changes), expected, "{name} {changes:?}");
     }
+}
+
+#[test]
+fn nothing_is_moved_to_a_cordoned_directory() {
+    let mut broker = Broker::start(&[("node.id", "5")]);
+    broker.create_topic("t", 1);
+    let move_to_data = |broker: &mut Broker| {
+        let topic = AlterReplicaLogDirTopic { name: "t".into(), partitions: vec![0] };
+        let dirs = vec![AlterReplicaLogDir { path: "/data".into(), topics: vec![topic] }];
+        let request = alter_replica_log_dirs::Request { dirs };
+        let response: alter_replica_log_dirs::Response = broker.ask(ApiKey::AlterReplicaLogDirs, 2, &request);
+        ErrorCode::from_code(response.results[0].partitions[0].error_code).unwrap()
+    };
+    assert_eq!(move_to_data(&mut broker), ErrorCode::None);
+    alter(&mut broker, "5", "cordoned.log.dirs", "*");
+    assert_eq!(move_to_data(&mut broker), ErrorCode::InvalidReplicaAssignment);
 }
