@@ -12,16 +12,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use log::{error, info};
+use log::{error, info, warn};
 
-use crate::config::{Config, IoChoice, Listener};
+use crate::config::{self, Config, IoChoice, Listener};
 use crate::io::descriptors;
 use crate::io::disk::Disk;
 use crate::io::driver::{Driver, Waker};
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, random, threads};
-use crate::metadata;
+use crate::metadata::{self, Image, ResourceType};
 use crate::model::Uuid;
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::controller::{Controller, Queue, Surroundings, Work};
@@ -41,6 +41,9 @@ const SURROUNDINGS: Surroundings = Surroundings { wall: clock::wall, random: ran
 /// How long an address may be in use before the start fails, and how often it is tried.
 const LISTEN_PATIENCE: Duration = Duration::from_secs(1);
 const LISTEN_RETRY: Duration = Duration::from_millis(5);
+
+/// Kafka's line at this moment, which Testcontainers and scripts wait for (`BrokerLifecycleManager`).
+const UNFENCED: &str = "The broker has been unfenced. Transitioning from RECOVERY to RUNNING.";
 
 /// A running broker. Dropping it does not stop it: call [`Broker::stop`].
 pub struct Broker {
@@ -94,8 +97,11 @@ struct Starting {
     waker: Arc<dyn Waker>,
     share: Sender<Arc<Shared>>,
     orders: Sender<Order>,
-    bound: Receiver<io::Result<Vec<SocketAddr>>>,
+    bound: Receiver<Bound>,
 }
+
+/// The addresses that were bound, or the one that could not be.
+type Bound = Result<Vec<SocketAddr>, (SocketAddr, io::Error)>;
 
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
@@ -107,6 +113,7 @@ impl Broker {
         let spin = config.spin;
         let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
         let mut controller = opened.map_err(|failure| failure.to_string())?;
+        check_dynamic(&config, &controller.published().load().image)?;
 
         let (queue, work) = Queue::new();
         let (chores, housework) = Chores::new();
@@ -140,6 +147,7 @@ impl Broker {
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
         }
+        info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
         Ok(Broker { shared, queue, shards, metadata_thread, housekeeping_thread, groups_thread, cleaner, addresses })
     }
@@ -171,6 +179,28 @@ impl Broker {
         panicked |= self.metadata_thread.join().is_err();
         if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
     }
+}
+
+/// Whether the broker may run with the dynamic configs that the metadata log holds, which Apache Kafka may have written.
+fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
+    let of_broker = image.broker_configs(config.node_id);
+    let mut notices = config.check_dynamic(image.default_broker_configs(), of_broker).map_err(|invalid| {
+        format!("a dynamic config of the cluster: {invalid} (with kafka-configs of Apache Kafka, before Klamm starts)")
+    })?;
+    for kind in [ResourceType::Topic, ResourceType::Group] {
+        let of_resources = image.config_resources(kind).flat_map(|name| image.configs(kind, name).keys());
+        notices.extend(config::notice_of_resources(of_resources));
+    }
+    let tiered = |name: &&str| config::is_tiered(image.topic_configs(name));
+    if let Some(topic) = image.config_resources(ResourceType::Topic).find(tiered) {
+        // `LogConfig.validateRemoteStorageOnlyIfSystemEnabled`
+        return Err(format!(
+            "topic {topic}: You have to delete all topics with the property remote.storage.enable=true before \
+             disabling tiered storage cluster-wide, and Klamm has none yet"
+        ));
+    }
+    notices.iter().for_each(|notice| warn!("dynamic configs: {notice}"));
+    Ok(())
 }
 
 fn choose_backend(choice: IoChoice) -> Result<Backend, String> {
@@ -214,8 +244,8 @@ where
         while let Ok(order) = ordered.recv() {
             match order {
                 Order::Listen(addresses, is_shared) => {
-                    let bound = addresses.into_iter().map(|address| listen(&mut server, address, is_shared)).collect();
-                    let _ = tell_bound.send(bound);
+                    let mut listen = |at| listen(&mut server, at, is_shared).map_err(|error| (at, error));
+                    let _ = tell_bound.send(addresses.into_iter().map(&mut listen).collect());
                 }
                 Order::Turn => return turn(shard, &mut server),
             }
@@ -260,17 +290,13 @@ fn bind(shared: &Arc<Shared>, starting: &[Starting]) -> Result<(Vec<SocketAddr>,
         let _ = shard.share.send(shared.clone());
         let _ = shard.orders.send(Order::Listen(wanted.clone(), number > 0));
         let bound = shard.bound.recv().map_err(|_| "a shard ended while it started".to_string())?;
-        wanted = bound.map_err(|error| format!("cannot listen on {}: {error}", list(&wanted)))?;
+        wanted = bound.map_err(|(address, error)| format!("cannot listen on {address}: {error}"))?;
     }
     let endpoints = listeners.iter().zip(&wanted).map(|(listener, bound)| endpoint(listener, *bound)).collect();
     for (listener, address) in listeners.iter().zip(&wanted) {
         info!("listener={} address={address}", listener.name);
     }
     Ok((wanted, endpoints))
-}
-
-fn list(addresses: &[SocketAddr]) -> String {
-    addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// All interfaces: of both families where the machine has IPv6, as the JVM does.

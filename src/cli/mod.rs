@@ -8,6 +8,7 @@ mod log;
 
 use crate::broker::{self, Broker};
 use crate::config::{Config, Layers, properties};
+use crate::io::threads;
 use crate::model::Uuid;
 use ::log::info;
 use args::{Command, Sources};
@@ -56,7 +57,8 @@ fn load(sources: &Sources) -> Result<Config, String> {
         .collect();
     let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
     log::start(level.as_deref());
-    let layers = Layers { file, environment, overrides: sources.overrides.clone() };
+    let overrides = sources.overrides.clone();
+    let layers = Layers { file, environment, overrides, is_own_host: Some(threads::is_own_host) };
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
@@ -93,7 +95,9 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     let node_id = config.node_id;
     let broker = Broker::start(config, cluster_id)?;
     let addresses: Vec<_> = broker.addresses().iter().map(|address| format!("address={address}")).collect();
+    // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
+    info!("[KafkaServer id={node_id}] started");
     let signal = signals.forever().next();
     info!("stopping: signal={}", signal.unwrap_or_default());
     broker.stop()?;

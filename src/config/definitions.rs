@@ -17,8 +17,15 @@ pub enum Effect {
     Effective,
     /// It has no meaning here and never will, by design: sizes of thread pools, purgatories, a quorum of others.
     NoEffect,
-    /// Known, checked, answered by DescribeConfigs, but nothing acts on it yet.
+    /// Known, checked, answered by DescribeConfigs, but nothing acts on it yet: what it changes is done another way.
     NotYet,
+    /// It speaks about TLS or SASL. A listener with either stops the start, and without one Kafka ignores it, too.
+    OfSecureListeners,
+    /// It protects, and nothing acts on it yet: where it asks for something, the start stops, with these words.
+    OpensDoor(&'static str),
+    /// Without it data would be out of reach or in two places: where it asks for something, the start stops, with these
+    /// words.
+    SplitsData(&'static str),
 }
 
 /// `DynamicBrokerConfig`: whether and where a running broker's value may be changed.
@@ -51,6 +58,7 @@ pub struct Topic {
     pub default: Option<&'static str>,
     pub valid: Valid,
     pub internal: bool,
+    pub effect: Effect,
     /// Broker keys that stand in for it, by precedence, each with the factor from its unit to the topic's.
     pub synonyms: &'static [(&'static str, i64)],
 }
@@ -64,6 +72,7 @@ pub struct Group {
     pub valid: Valid,
     /// The broker key that stands in for it.
     pub synonym: Option<&'static str>,
+    pub effect: Effect,
 }
 
 pub(super) const fn key(
@@ -94,9 +103,10 @@ pub(super) const fn topic(
     default: Option<&'static str>,
     valid: Valid,
     internal: bool,
+    effect: Effect,
     synonyms: &'static [(&'static str, i64)],
 ) -> Topic {
-    Topic { name, kind, default, valid, internal, synonyms }
+    Topic { name, kind, default, valid, internal, effect, synonyms }
 }
 
 pub(super) const fn group(
@@ -105,8 +115,9 @@ pub(super) const fn group(
     default: &'static str,
     valid: Valid,
     synonym: Option<&'static str>,
+    effect: Effect,
 ) -> Group {
-    Group { name, kind, default, valid, synonym }
+    Group { name, kind, default, valid, synonym, effect }
 }
 
 impl Broker {
@@ -116,6 +127,11 @@ impl Broker {
 
     pub fn is_sensitive(&self) -> bool {
         self.kind == Type::Password
+    }
+
+    /// What a user may read of this text.
+    pub fn shown<'t>(&self, text: &'t str) -> &'t str {
+        if self.is_sensitive() { "[hidden]" } else { text }
     }
 }
 

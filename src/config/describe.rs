@@ -5,7 +5,7 @@
 
 use super::definitions::{self, Broker, Group, Mode};
 use super::group_rules;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::topic;
 use super::value::{Type, Value};
 use std::collections::BTreeMap;
@@ -112,9 +112,7 @@ fn group_entry(settings: &Settings<'_>, overrides: &BTreeMap<String, String>, de
 /// All configurations of this broker, sorted by name.
 pub fn describe_broker(settings: &Settings<'_>) -> Vec<Entry> {
     let mut names: Vec<&str> = definitions::broker_all().iter().filter(|d| !d.internal).map(|d| d.name).collect();
-    for layer in [settings.statics, settings.dynamic_default, settings.dynamic_broker] {
-        names.extend(layer.keys().map(String::as_str));
-    }
+    names.extend(settings.names());
     names.sort_unstable();
     names.dedup();
     names.into_iter().map(|name| broker_entry(settings, name)).collect()
@@ -123,7 +121,7 @@ pub fn describe_broker(settings: &Settings<'_>) -> Vec<Entry> {
 /// The cluster-wide dynamic defaults (the broker resource without a name), sorted by name.
 pub fn describe_broker_defaults(settings: &Settings<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for name in settings.dynamic_default.keys() {
+    for name in settings.dynamic_default.keys().filter(|name| settings::is_dynamic(name)) {
         let mut entry = broker_entry(settings, name);
         entry.synonyms.retain(|s| s.source == Source::DynamicDefaultBroker);
         entry.source = Source::DynamicDefaultBroker;
@@ -151,7 +149,9 @@ fn broker_entry(settings: &Settings<'_>, name: &str) -> Entry {
 }
 
 fn shown_value(settings: &Settings<'_>, name: &str, definition: Option<&Broker>) -> Option<String> {
-    let own = || settings.value(name).map(|value: Value| value.to_string());
+    // Kafka's two names of one setting; where neither is set, Klamm has a node id all the same.
+    let id = if name == "broker.id" { "node.id" } else { name };
+    let own = || settings.value(id).map(|value: Value| value.to_string());
     let overridden = || definition.and_then(|d| d.parse(settings.raw(name)?).ok()).map(|value| value.to_string());
     own().or_else(overridden)
 }
@@ -170,7 +170,8 @@ fn broker_synonyms(settings: &Settings<'_>, name: &str, is_sensitive: bool) -> V
     let shown = |text: &str| (!is_sensitive).then(|| text.to_string());
     let mut synonyms = Vec::new();
     for (layer, source) in layers {
-        let set = names.iter().filter_map(|n| Some((*n, layer.get(*n)?)));
+        let may_set = |n: &&&str| source == Source::StaticBroker || settings::is_dynamic(n);
+        let set = names.iter().filter(may_set).filter_map(|n| Some((*n, layer.get(*n)?)));
         synonyms.extend(set.map(|(n, text)| Synonym { name: n.to_string(), value: shown(text), source }));
     }
     let defaults = names.iter().filter_map(|n| Some((*n, definitions::broker(n)?.default?)));

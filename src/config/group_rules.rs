@@ -123,7 +123,7 @@ fn check_lists(settings: &Settings<'_>) -> Result<(), Invalid> {
 
 /// Whether a broker setting that may change while the broker runs stays within the broker's bounds. The error is the
 /// message.
-pub fn validate_group_default(settings: &Settings<'_>, key: &str, value: i64) -> Result<(), String> {
+pub(super) fn validate_group_default(settings: &Settings<'_>, key: &str, value: i64) -> Result<(), String> {
     let synonym_of = |bounds: &&Bounds| group_named(bounds.key).is_some_and(|d| d.synonym == Some(key));
     match BOUNDS.iter().find(synonym_of) {
         Some(bounds) => check_bounds(settings, bounds, key, value),

@@ -3,40 +3,92 @@
 //! From `GroupConfig.CONFIG_DEF`, `ALL_GROUP_CONFIG_SYNONYMS` and `validateValues` of the published 4.3.1 jars. The order
 //! decides which of several bad values is named.
 
+use super::definitions::Effect::*;
 use super::definitions::{Group, group};
 use super::value::Type::*;
 use super::value::Valid::*;
 
 pub(super) const GROUP: &[Group] = &[
-    group("consumer.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.consumer.session.timeout.ms")),
-    group("consumer.heartbeat.interval.ms", Int, "5000", AtLeast(1), Some("group.consumer.heartbeat.interval.ms")),
-    group("consumer.assignment.interval.ms", Int, "1000", AtLeast(0), Some("group.consumer.assignment.interval.ms")),
-    group("share.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.share.session.timeout.ms")),
-    group("share.heartbeat.interval.ms", Int, "5000", AtLeast(1), Some("group.share.heartbeat.interval.ms")),
-    group("share.record.lock.duration.ms", Int, "30000", AtLeast(1000), Some("group.share.record.lock.duration.ms")),
-    group("share.delivery.count.limit", Int, "5", AtLeast(2), Some("group.share.delivery.count.limit")),
+    group(
+        "consumer.session.timeout.ms",
+        Int,
+        "45000",
+        AtLeast(1),
+        Some("group.consumer.session.timeout.ms"),
+        Effective,
+    ),
+    group(
+        "consumer.heartbeat.interval.ms",
+        Int,
+        "5000",
+        AtLeast(1),
+        Some("group.consumer.heartbeat.interval.ms"),
+        Effective,
+    ),
+    group(
+        "consumer.assignment.interval.ms",
+        Int,
+        "1000",
+        AtLeast(0),
+        Some("group.consumer.assignment.interval.ms"),
+        Effective,
+    ),
+    group("share.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.share.session.timeout.ms"), NotYet),
+    group("share.heartbeat.interval.ms", Int, "5000", AtLeast(1), Some("group.share.heartbeat.interval.ms"), NotYet),
+    group(
+        "share.record.lock.duration.ms",
+        Int,
+        "30000",
+        AtLeast(1000),
+        Some("group.share.record.lock.duration.ms"),
+        NotYet,
+    ),
+    group("share.delivery.count.limit", Int, "5", AtLeast(2), Some("group.share.delivery.count.limit"), NotYet),
     group(
         "share.partition.max.record.locks",
         Int,
         "2000",
         AtLeast(100),
         Some("group.share.partition.max.record.locks"),
+        NotYet,
     ),
-    group("share.auto.offset.reset", Text, "latest", ShareAutoOffsetReset, None),
-    group("share.isolation.level", Text, "read_uncommitted", OneOf(&["read_committed", "read_uncommitted"]), None),
-    group("share.renew.acknowledge.enable", Boolean, "true", Any, None),
-    group("share.assignment.interval.ms", Int, "1000", AtLeast(0), Some("group.share.assignment.interval.ms")),
-    group("streams.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.streams.session.timeout.ms")),
-    group("streams.heartbeat.interval.ms", Int, "5000", AtLeast(1), Some("group.streams.heartbeat.interval.ms")),
-    group("streams.num.standby.replicas", Int, "0", AtLeast(0), Some("group.streams.num.standby.replicas")),
+    group("share.auto.offset.reset", Text, "latest", ShareAutoOffsetReset, None, NotYet),
+    group(
+        "share.isolation.level",
+        Text,
+        "read_uncommitted",
+        OneOf(&["read_committed", "read_uncommitted"]),
+        None,
+        NotYet,
+    ),
+    group("share.renew.acknowledge.enable", Boolean, "true", Any, None, NotYet),
+    group("share.assignment.interval.ms", Int, "1000", AtLeast(0), Some("group.share.assignment.interval.ms"), NotYet),
+    group("streams.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.streams.session.timeout.ms"), NotYet),
+    group(
+        "streams.heartbeat.interval.ms",
+        Int,
+        "5000",
+        AtLeast(1),
+        Some("group.streams.heartbeat.interval.ms"),
+        NotYet,
+    ),
+    group("streams.num.standby.replicas", Int, "0", AtLeast(0), Some("group.streams.num.standby.replicas"), NotYet),
     group(
         "streams.initial.rebalance.delay.ms",
         Int,
         "3000",
         AtLeast(0),
         Some("group.streams.initial.rebalance.delay.ms"),
+        NotYet,
     ),
-    group("streams.assignment.interval.ms", Int, "1000", AtLeast(0), Some("group.streams.assignment.interval.ms")),
+    group(
+        "streams.assignment.interval.ms",
+        Int,
+        "1000",
+        AtLeast(0),
+        Some("group.streams.assignment.interval.ms"),
+        NotYet,
+    ),
 ];
 
 /// A group's configuration and the broker's keys with the least and the greatest value that a group may have.

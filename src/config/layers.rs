@@ -4,7 +4,8 @@
 //! nothing acts on yet. Does not judge values.
 
 use super::definitions::{self, Effect};
-use std::collections::BTreeMap;
+use super::settings;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Key and value pairs by source, each in the order of its source.
@@ -16,6 +17,8 @@ pub struct Layers {
     pub environment: Vec<(String, String)>,
     /// `--override key=value`
     pub overrides: Vec<(String, String)>,
+    /// Whether a host name is this machine's; `None` where nobody can say.
+    pub is_own_host: Option<fn(&str) -> bool>,
 }
 
 /// Something about the configuration that the user should read; nothing that stops the start.
@@ -32,6 +35,15 @@ pub enum Notice {
     NotYet {
         keys: Vec<String>,
     },
+    /// Without effect in Apache Kafka, too, with this configuration.
+    Idle {
+        keys: Vec<String>,
+        because: &'static str,
+    },
+    /// Settings of Confluent's own server.
+    Confluent {
+        keys: Vec<String>,
+    },
     NoEffect {
         keys: Vec<String>,
     },
@@ -42,7 +54,22 @@ pub enum Notice {
 
 impl Notice {
     pub fn is_warning(&self) -> bool {
-        matches!(self, Notice::Unknown { .. } | Notice::Removed { .. } | Notice::NotYet { .. })
+        match self {
+            Notice::Unknown { .. } | Notice::Removed { .. } | Notice::NotYet { .. } | Notice::Idle { .. } => true,
+            Notice::Confluent { .. } | Notice::NoEffect { .. } | Notice::ControllerListeners { .. } => false,
+        }
+    }
+}
+
+impl Notice {
+    /// Whether it is about no key at all.
+    fn is_empty(&self) -> bool {
+        match self {
+            Notice::Unknown { .. } | Notice::Removed { .. } => false,
+            Notice::NotYet { keys } | Notice::Idle { keys, .. } => keys.is_empty(),
+            Notice::Confluent { keys } | Notice::NoEffect { keys } => keys.is_empty(),
+            Notice::ControllerListeners { names } => names.is_empty(),
+        }
     }
 }
 
@@ -57,6 +84,8 @@ impl fmt::Display for Notice {
                 write!(f, "configuration {key} is ignored: Apache Kafka removed it with release 4.0")
             }
             Notice::NotYet { keys } => write!(f, "not supported yet, so without effect: {}", keys.join(", ")),
+            Notice::Idle { keys, because } => write!(f, "without effect, {because}: {}", keys.join(", ")),
+            Notice::Confluent { keys } => write!(f, "ignored, they are Confluent's own: {}", keys.join(", ")),
             Notice::NoEffect { keys } => write!(f, "accepted, of no meaning in Klamm: {}", keys.join(", ")),
             Notice::ControllerListeners { names } => {
                 write!(f, "controller listeners are not opened, Klamm keeps its metadata itself: {}", names.join(", "))
@@ -137,33 +166,82 @@ fn open_advertised(merged: &mut BTreeMap<String, String>) {
 
 /// Everything to say about the keys of these settings, warnings first.
 pub(super) fn notices(settings: &BTreeMap<String, String>) -> Vec<Notice> {
-    let (mut notices, mut not_yet, mut no_effect) = (Vec::new(), Vec::new(), Vec::new());
-    for key in settings.keys() {
-        match effect(key) {
-            Some(Effect::Effective) => {}
-            Some(Effect::NotYet) => not_yet.push(key.clone()),
-            Some(Effect::NoEffect) => no_effect.push(key.clone()),
-            None if was_removed(key) => notices.push(Notice::Removed { key: key.clone() }),
-            None => notices.push(Notice::Unknown { key: key.clone(), nearest: definitions::nearest(key) }),
+    let mut notices = Vec::new();
+    for key in settings.keys().filter(|key| said_of(key).is_none()) {
+        match was_removed(key) {
+            true => notices.push(Notice::Removed { key: key.clone() }),
+            false => notices.push(Notice::Unknown { key: key.clone(), nearest: definitions::nearest(key) }),
         }
     }
-    if !not_yet.is_empty() {
-        notices.push(Notice::NotYet { keys: not_yet });
-    }
-    if !no_effect.is_empty() {
-        notices.push(Notice::NoEffect { keys: no_effect });
-    }
+    let keys_of = |said: Said| settings.keys().filter(|key| said_of(key) == Some(said)).cloned().collect::<Vec<_>>();
+    let together = [
+        Notice::NotYet { keys: keys_of(Said::NotYet) },
+        Notice::Idle { keys: keys_of(Said::OfSecureListeners), because: "no listener asks for TLS or SASL" },
+        Notice::Idle { keys: keys_of(Said::OfAuthorizer), because: "authorizer.class.name is not set" },
+        Notice::NoEffect { keys: keys_of(Said::NoEffect) },
+        Notice::Confluent { keys: keys_of(Said::Confluent) },
+    ];
+    notices.extend(together.into_iter().filter(|notice| !notice.is_empty()));
     notices
 }
 
-fn effect(key: &str) -> Option<Effect> {
+/// What to say about dynamic configs of a broker.
+pub fn notices_of_dynamic<'k>(keys: impl Iterator<Item = &'k String> + Clone) -> Vec<Notice> {
+    let not_yet = keys.clone().filter(|key| said_of(key) == Some(Said::NotYet));
+    let read_only = keys.filter(|key| !settings::is_dynamic(key));
+    let because = "read at the start only, from the configuration of the process";
+    let notices = [Notice::NotYet { keys: unique(not_yet) }, Notice::Idle { keys: unique(read_only), because }];
+    notices.into_iter().filter(|notice| !notice.is_empty()).collect()
+}
+
+/// What to say about configs of topics or groups.
+pub fn notice_of_resources<'k>(keys: impl Iterator<Item = &'k String>) -> Option<Notice> {
+    let effect = |key: &str| {
+        let of_topic = definitions::topic_named(key).map(|d| d.effect);
+        of_topic.or_else(|| definitions::group_named(key).map(|d| d.effect))
+    };
+    let keys = unique(keys.filter(|key| effect(key) == Some(Effect::NotYet)));
+    (!keys.is_empty()).then_some(Notice::NotYet { keys })
+}
+
+fn unique<'k>(keys: impl Iterator<Item = &'k String>) -> Vec<String> {
+    keys.collect::<BTreeSet<_>>().into_iter().cloned().collect()
+}
+
+/// What a key that is known belongs to, of what is said about the configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    NotYet,
+    NoEffect,
+    OfSecureListeners,
+    OfAuthorizer,
+    Confluent,
+}
+
+fn said_of(key: &str) -> Option<Said> {
     /// Settings of plug-ins: the names after the prefix are theirs.
-    const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "confluent.", "principal."];
-    if let Some(found) = definitions::broker(key) {
-        return Some(found.effect);
+    const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "principal."];
+    /// Of `StandardAuthorizer`, which comes with Kafka.
+    const OF_AUTHORIZER: &[&str] = &["super.users", "allow.everyone.if.no.acl.found"];
+    if let Some(found) = definitions::broker(key).or_else(|| definitions::listener_override(key)) {
+        let of_listener = definitions::broker(key).is_none();
+        return Some(match found.effect {
+            Effect::OfSecureListeners => Said::OfSecureListeners,
+            Effect::NotYet => Said::NotYet,
+            _ if of_listener => Said::NotYet,
+            Effect::NoEffect => Said::NoEffect,
+            // These have stopped the start where they ask for something.
+            Effect::Effective | Effect::OpensDoor(_) | Effect::SplitsData(_) => Said::Nothing,
+        });
     }
-    let plug_in = PLUG_IN_PREFIXES.iter().any(|prefix| key.starts_with(prefix));
-    (plug_in || definitions::listener_override(key).is_some()).then_some(Effect::NotYet)
+    if key.starts_with("confluent.") {
+        return Some(Said::Confluent);
+    }
+    if OF_AUTHORIZER.contains(&key) {
+        return Some(Said::OfAuthorizer);
+    }
+    PLUG_IN_PREFIXES.iter().any(|prefix| key.starts_with(prefix)).then_some(Said::NotYet)
 }
 
 fn was_removed(key: &str) -> bool {
@@ -217,6 +295,7 @@ mod tests {
             file: pairs(&[("a", "file"), ("b", "file"), ("c", "file"), ("c", "file again")]),
             environment: pairs(&[("KAFKA_A", "env"), ("KAFKA_B", "env"), ("HOME", "/")]),
             overrides: pairs(&[("a", "override"), ("broker.id", "7")]),
+            is_own_host: None,
         };
         let merged = layers.merge();
         let expected = [("a", "override"), ("b", "env"), ("broker.id", "7"), ("c", "file again"), ("node.id", "7")];

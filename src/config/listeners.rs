@@ -42,10 +42,18 @@ impl SecurityProtocol {
         self as i16
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            SecurityProtocol::Plaintext => "PLAINTEXT",
+            SecurityProtocol::Ssl => "SSL",
+            SecurityProtocol::SaslPlaintext => "SASL_PLAINTEXT",
+            SecurityProtocol::SaslSsl => "SASL_SSL",
+        }
+    }
+
     fn parse(name: &str) -> Option<SecurityProtocol> {
         use SecurityProtocol::*;
-        let all = [("PLAINTEXT", Plaintext), ("SSL", Ssl), ("SASL_PLAINTEXT", SaslPlaintext), ("SASL_SSL", SaslSsl)];
-        all.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, protocol)| protocol)
+        [Plaintext, Ssl, SaslPlaintext, SaslSsl].into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -59,11 +67,12 @@ pub struct Settings<'a> {
     pub inter_broker_name: Option<&'a str>,
 }
 
+/// What stands in `listeners` or `advertised.listeners`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Endpoint {
-    name: String,
-    host: Option<String>,
-    port: u16,
+pub(super) struct Endpoint {
+    pub name: String,
+    pub host: Option<String>,
+    pub port: u16,
 }
 
 /// The broker's listeners, and the names of controller listeners that are not opened.
@@ -96,7 +105,7 @@ fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
 }
 
-fn endpoints(key: &'static str, text: &str) -> Result<Vec<Endpoint>, Invalid> {
+pub(super) fn endpoints(key: &'static str, text: &str) -> Result<Vec<Endpoint>, Invalid> {
     let read = |item: &str| {
         endpoint(item)
             .ok_or_else(|| Invalid::new(key, item, "a listener is written NAME://host:port, the host may be empty"))
@@ -106,14 +115,18 @@ fn endpoints(key: &'static str, text: &str) -> Result<Vec<Endpoint>, Invalid> {
 
 fn endpoint(item: &str) -> Option<Endpoint> {
     let (name, address) = item.split_once("://")?;
+    let (host, port) = host_and_port(address).filter(|_| !name.is_empty())?;
+    let host = (!host.is_empty()).then(|| host.to_string());
+    Some(Endpoint { name: name.to_uppercase(), host, port })
+}
+
+/// The host, which may be empty or an IPv6 address in brackets, and the port of an address.
+pub(super) fn host_and_port(address: &str) -> Option<(&str, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let host = host.strip_prefix('[').map_or(Some(host), |h| h.strip_suffix(']'))?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-%._:".contains(c);
-    if name.is_empty() || !host.chars().all(allowed) {
-        return None;
-    }
-    let host = (!host.is_empty()).then(|| host.to_string());
-    Some(Endpoint { name: name.to_uppercase(), host, port: port.parse().ok()? })
+    host.chars().all(allowed).then_some(())?;
+    Some((host, port.parse().ok()?))
 }
 
 fn distinct_names(key: &'static str, endpoints: &[Endpoint]) -> Result<(), Invalid> {
@@ -156,7 +169,13 @@ fn protocol_of(name: &str, protocols: &[(String, SecurityProtocol)]) -> Result<S
     match found {
         Some(SecurityProtocol::Plaintext) => Ok(SecurityProtocol::Plaintext),
         // Serving such a listener without encryption or authentication would be worse than not starting.
-        Some(_) => Err(Invalid::new("listeners", name, "only the security protocol PLAINTEXT is supported yet")),
+        Some(protocol) => {
+            let reason = format!(
+                "listener {name} asks for it, but only PLAINTEXT is supported yet: anybody who reaches it could read and \
+                 write; give it the protocol PLAINTEXT to start like that"
+            );
+            Err(Invalid::new("listener.security.protocol.map", protocol.name(), reason))
+        }
         None => {
             let reason = "listener.security.protocol.map names no security protocol for this listener";
             Err(Invalid::new("listeners", name, reason))
@@ -247,7 +266,7 @@ mod tests {
             ("PLAINTEXT//:9092", None, "listeners"),
             ("PLAINTEXT://:70000", None, "listeners"),
             ("PLAINTEXT://a b:9092", None, "listeners"),
-            ("SSL://:9092", None, "listeners"),
+            ("SSL://:9092", None, "listener.security.protocol.map"),
             ("STRANGE://:9092", None, "listeners"),
             ("CONTROLLER://:9093", None, "listeners"),
             ("", None, "listeners"),

@@ -5,28 +5,34 @@
 //! laid over the static ones by [`Settings`].
 
 mod broker_table;
+mod cordoned;
 pub mod definitions;
 mod describe;
 mod duration;
+mod dynamic;
 mod group_rules;
 mod group_table;
 mod groups;
 mod layers;
 pub mod listeners;
 pub mod properties;
+mod quorum;
+mod rules;
 mod settings;
+mod stops;
 mod topic;
 mod topic_table;
 mod value;
 
 pub use definitions::MAX_SHARDS;
 pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
-pub use group_rules::{validate_group, validate_group_default};
+pub use dynamic::validate_broker;
+pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
-pub use layers::{Layers, Notice, environment_key};
+pub use layers::{Layers, Notice, environment_key, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
 pub use settings::Settings;
-pub use topic::{CompressionConfig, TopicConfig, validate_topic};
+pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use value::{Type, Value};
 
 use std::collections::BTreeMap;
@@ -124,10 +130,13 @@ impl Config {
         check_values(&statics)?;
         let mut notices = layers::notices(&statics);
         let settings = Settings::of_static(&statics);
-        check_roles(&settings)?;
-        check_log_times(&settings)?;
+        quorum::check(&settings, |host| layers.is_own_host.is_some_and(|is_own| is_own(host)))?;
+        rules::check(&settings)?;
+        topic::check_compaction_lags(&TopicConfig::resolve(&settings, &BTreeMap::new()))?;
         group_rules::check_broker(&settings)?;
         let (listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
+        stops::check(&settings)?;
+        cordoned::check(&settings)?;
         if !skipped.is_empty() {
             notices.push(Notice::ControllerListeners { names: skipped });
         }
@@ -188,6 +197,16 @@ impl Config {
         Settings::new(&self.statics, dynamic_default, dynamic_broker)
     }
 
+    /// Whether this broker may run with these dynamic configs of its cluster; what is worth saying about them.
+    pub fn check_dynamic(
+        &self,
+        dynamic_default: &BTreeMap<String, String>,
+        dynamic_broker: &BTreeMap<String, String>,
+    ) -> Result<Vec<Notice>, Invalid> {
+        stops::check(&self.settings(dynamic_default, dynamic_broker))?;
+        Ok(notices_of_dynamic(dynamic_broker.keys().chain(dynamic_default.keys())))
+    }
+
     /// The configuration of a broker that was told nothing.
     pub fn defaults() -> Config {
         let loaded = Config::load(&Layers::default());
@@ -199,35 +218,10 @@ fn check_values(statics: &BTreeMap<String, String>) -> Result<(), Invalid> {
     for (key, text) in statics {
         let definition = definitions::broker(key).or_else(|| definitions::listener_override(key));
         if let Some(definition) = definition {
-            let shown = if definition.is_sensitive() { "[hidden]" } else { text };
-            definition.parse(text).map_err(|reason| Invalid::new(key, shown, reason))?;
+            definition.parse(text).map_err(|reason| Invalid::new(key, definition.shown(text), reason))?;
         }
     }
     Ok(())
-}
-
-fn check_roles(s: &Settings<'_>) -> Result<(), Invalid> {
-    let roles = s.list("process.roles");
-    if roles.iter().any(|role| role == "broker") {
-        return Ok(());
-    }
-    Err(Invalid::new("process.roles", roles.join(","), "Klamm is a broker: the roles must contain broker"))
-}
-
-/// Bounds that Kafka checks outside its definitions (`KafkaConfig.validateValues`).
-fn check_log_times(s: &Settings<'_>) -> Result<(), Invalid> {
-    let table = [("log.roll.ms", 1), ("log.roll.jitter.ms", 0)];
-    for (key, min) in table {
-        if let Some(value) = s.value(key).filter(|value| matches!(value, Value::Int(n) if *n < min)) {
-            return Err(Invalid::new(key, value.to_string(), format!("Value must be at least {min}")));
-        }
-    }
-    for key in ["log.retention.ms", "log.retention.minutes", "log.retention.hours"] {
-        if s.value(key) == Some(Value::Int(0)) {
-            return Err(Invalid::new(key, "0", "Value must be at least 1, or -1 for no limit"));
-        }
-    }
-    topic::check_compaction_lags(&TopicConfig::resolve(s, &BTreeMap::new()))
 }
 
 fn node_id(s: &Settings<'_>) -> Result<i32, Invalid> {
@@ -290,3 +284,5 @@ fn inter_broker_listener_name(s: &Settings<'_>, listeners: &[Listener]) -> Strin
 mod tests;
 #[cfg(test)]
 mod tests_of_groups;
+#[cfg(test)]
+mod tests_of_stops;

@@ -3,7 +3,7 @@
 //! Getters are for values that were checked when they were set; a text that is not a value of its type counts as not
 //! set (it can come only from a metadata log that others wrote).
 
-use super::definitions::{self, Broker};
+use super::definitions::{self, Broker, Mode};
 use super::value::Value;
 use std::collections::BTreeMap;
 
@@ -38,14 +38,20 @@ impl<'a> Settings<'a> {
     /// (`DynamicBrokerConfig.overrideProps`).
     pub(super) fn raw(&self, name: &str) -> Option<&'a str> {
         for layer in [self.dynamic_broker, self.dynamic_default] {
-            if let Some(text) = layer.get(name) {
+            if let Some(text) = layer.get(name).filter(|_| is_dynamic(name)) {
                 return Some(text);
             }
-            if layer.keys().any(|key| definitions::unit_synonyms(key).contains(&name)) {
+            if layer.keys().any(|key| definitions::unit_synonyms(key).contains(&name) && is_dynamic(key)) {
                 return None;
             }
         }
         self.statics.get(name).map(String::as_str)
+    }
+
+    /// Every key that is set, wherever; one may come more than once.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        let dynamic = self.dynamic_broker.keys().chain(self.dynamic_default.keys()).filter(|key| is_dynamic(key));
+        dynamic.chain(self.statics.keys()).map(String::as_str)
     }
 
     pub(super) fn raw_or_default(&self, name: &str) -> Option<&'a str> {
@@ -100,6 +106,12 @@ fn default_of(name: &str) -> Option<&'static str> {
     definitions::broker(name).and_then(|d| d.default).or_else(|| definitions::own_default(name))
 }
 
-fn default_value(definition: &Broker) -> Option<Value> {
+/// Whether the dynamic layers may hold it: Apache Kafka ignores what else a metadata log says
+/// (`DynamicBrokerConfig.fromPersistentProps`).
+pub(super) fn is_dynamic(name: &str) -> bool {
+    definitions::broker(name).is_none_or(|definition| definition.mode != Mode::ReadOnly)
+}
+
+pub(super) fn default_value(definition: &Broker) -> Option<Value> {
     default_of(definition.name).and_then(|text| definition.parse(text).ok())
 }

@@ -193,11 +193,17 @@ pub fn validate_topic(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
             definition.parse(text).map_err(refused)?;
         }
     }
-    let remote = Values { settings, overrides }.boolean("remote.storage.enable");
-    if remote {
-        return Err("Tiered storage is disabled in this broker: remote.storage.enable cannot be true".into());
+    if is_tiered(overrides) {
+        let disabled = "Tiered Storage functionality is disabled in the broker.";
+        return Err(format!("{disabled} Topic cannot be configured with remote log storage."));
     }
     check_compaction_lags(&TopicConfig::resolve(settings, overrides)).map_err(|invalid| invalid.reason)
+}
+
+/// Whether a topic with these overrides keeps data in tiered storage.
+pub fn is_tiered(overrides: &BTreeMap<String, String>) -> bool {
+    let (settings, key) = (Settings::of_nothing(), "remote.storage.enable");
+    Values { settings: &settings, overrides }.boolean(key)
 }
 
 pub(super) fn check_compaction_lags(config: &TopicConfig) -> Result<(), Invalid> {

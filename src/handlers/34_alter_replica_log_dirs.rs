@@ -1,19 +1,22 @@
 //! AlterReplicaLogDirs (key 34), versions 1–2: moves logs between the log directories of this broker (KIP-113).
 //!
 //! The answer says that a move has begun, or why not; DescribeLogDirs shows how far it is. A directory that is none of
-//! `log.dirs` is LOG_DIR_NOT_FOUND, one that is offline, or a partition that is, KAFKA_STORAGE_ERROR; a name that leaves no
-//! room for the copy's suffix INVALID_TOPIC_EXCEPTION. For a partition that does not exist the wish is kept until it is
-//! made or the broker ends, and the answer is UNKNOWN_TOPIC_OR_PARTITION (`ReplicaManager.alterReplicaLogDirs`). A later
-//! request for the same partition replaces an earlier one. Version 2 is flexible.
+//! `log.dirs` is LOG_DIR_NOT_FOUND, one that is offline, or a partition that is, KAFKA_STORAGE_ERROR, a cordoned one
+//! INVALID_REPLICA_ASSIGNMENT; a name that leaves no room for the copy's suffix is INVALID_TOPIC_EXCEPTION. For a partition
+//! that does not exist the wish is kept until it is made or the broker ends, and the answer is UNKNOWN_TOPIC_OR_PARTITION
+//! (`ReplicaManager.alterReplicaLogDirs`). A later request for the same partition replaces an earlier one. Version 2 is
+//! flexible.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::metadata_job::{self, Decided};
-use super::{Outcome, Request, State};
-use crate::model::ErrorCode;
+use super::{Outcome, Request, State, effective};
+use crate::model::{ErrorCode, PartitionIndex};
 use crate::replication::controller::{MoveJob, Work};
 use crate::replication::moving::Move;
 use crate::shard::context::Context;
+use crate::storage::directory::LogDirectory;
 use crate::wire::api::alter_replica_log_dirs::{
     self as message, AlterReplicaLogDirPartitionResult, AlterReplicaLogDirTopicResult,
 };
@@ -35,15 +38,27 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             }
         }
     }
-    let asked: Vec<_> = wanted.keys().cloned().collect();
-    let moves = wanted.into_iter().map(|((topic, partition), log_dir)| Move { topic, partition, log_dir }).collect();
+    let cordoned = effective::settings(context.shared, &context.view.image).cordoned_log_dirs();
+    // What is refused here keeps its place in the answer.
+    let (mut asked, mut moves) = (Vec::new(), Vec::new());
+    for ((topic, partition), log_dir) in wanted {
+        let is_refused = is_cordoned(context, &cordoned, &topic, partition, &log_dir);
+        asked.push(((topic.clone(), partition), is_refused));
+        if !is_refused {
+            moves.push(Move { topic, partition, log_dir });
+        }
+    }
     let head = request.head;
     let finish = move |_: &mut State, _: &Context<'_>, codes: Decided<Vec<ErrorCode>>| {
-        let codes = codes.unwrap_or_else(|error| vec![error; asked.len()]);
+        let mut codes = codes.unwrap_or_else(|error| vec![error; asked.len()]).into_iter();
+        let mut code = |is_refused| match is_refused {
+            true => ErrorCode::InvalidReplicaAssignment,
+            false => codes.next().unwrap_or(ErrorCode::UnknownServerError),
+        };
         let mut topics: BTreeMap<&str, Vec<AlterReplicaLogDirPartitionResult>> = BTreeMap::new();
-        for ((topic, partition_index), error) in asked.iter().zip(codes) {
-            let result =
-                AlterReplicaLogDirPartitionResult { partition_index: *partition_index, error_code: error.code() };
+        for ((topic, partition_index), is_refused) in &asked {
+            let error_code = code(*is_refused).code();
+            let result = AlterReplicaLogDirPartitionResult { partition_index: *partition_index, error_code };
             topics.entry(topic).or_default().push(result);
         }
         let topic = |(name, partitions): (&'_ str, _)| AlterReplicaLogDirTopicResult {
@@ -55,4 +70,15 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let work = |answer, reply| Work::Move(MoveJob { moves, answer, reply });
     metadata_job::submit_work(context, TIMEOUT_MS, work, finish)
+}
+
+/// Whether the directory takes no new logs and nothing else is wrong with the wish.
+fn is_cordoned(context: &Context<'_>, cordoned: &[String], topic: &str, partition: i32, log_dir: &str) -> bool {
+    let is_meant = |directory: &&LogDirectory| directory.absolute_path().to_string_lossy() == log_dir;
+    let directory = context.shared.directories.iter().find(is_meant);
+    directory.is_some_and(|directory| {
+        cordoned.iter().any(|dir| directory.path() == Path::new(dir))
+            && !directory.is_offline()
+            && !LogDirectory::cannot_move(topic, PartitionIndex(partition))
+    })
 }

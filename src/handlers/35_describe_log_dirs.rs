@@ -2,13 +2,15 @@
 //! (KIP-113).
 //!
 //! Without topics all partitions are meant, an empty list means none. Version 2 is flexible, 3 has an error of its own,
-//! 4 tells the space (KIP-827), 5 whether a directory takes no new partitions, which none refuses here. A directory that
-//! cannot be asked is answered with KAFKA_STORAGE_ERROR and nothing else. The space is asked for on the shard: the call
+//! 4 tells the space (KIP-827), 5 whether a directory takes no new partitions (`cordoned.log.dirs`, KIP-1066, from
+//! metadata.version 4.3-IV0 on). A directory that cannot be asked is answered with KAFKA_STORAGE_ERROR and nothing else. The space is asked for on the shard: the call
 //! does not wait for a local disk.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
-use super::{Outcome, Request, State};
+use super::{Outcome, Request, State, effective};
+use crate::metadata;
 use crate::model::ErrorCode;
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
@@ -29,12 +31,27 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let asked: Asked<'_> = body.topics.as_ref().map(|topics| {
         topics.iter().flat_map(|topic| topic.partitions.iter().map(|index| (&*topic.topic, *index))).collect()
     });
-    let describe = |directory| describe(context, directory, &asked);
+    let cordoned = cordoned(context);
+    let describe = |directory: &'_ LogDirectory| describe(context, directory, &asked, &cordoned);
     let results = context.shared.directories.iter().map(describe).collect();
     request.head.answer(&message::Response { results, ..Default::default() })
 }
 
-fn describe<'c>(context: &'c Context<'_>, directory: &LogDirectory, asked: &Asked<'_>) -> DescribeLogDirsResult<'c> {
+/// The directories that take no new partitions, as far as the cluster may know of it.
+fn cordoned(context: &Context<'_>) -> Vec<String> {
+    let image = &context.view.image;
+    match metadata::knows_cordoned_directories(image.metadata_version()) {
+        true => effective::settings(context.shared, image).cordoned_log_dirs(),
+        false => Vec::new(),
+    }
+}
+
+fn describe<'c>(
+    context: &'c Context<'_>,
+    directory: &LogDirectory,
+    asked: &Asked<'_>,
+    cordoned: &[String],
+) -> DescribeLogDirsResult<'c> {
     let log_dir = directory.absolute_path().to_string_lossy().into_owned().into();
     match directory.space_if_online() {
         Ok(space) => DescribeLogDirsResult {
@@ -42,7 +59,7 @@ fn describe<'c>(context: &'c Context<'_>, directory: &LogDirectory, asked: &Aske
             topics: topics_in(context, directory, asked),
             total_bytes: i64::try_from(space.total_bytes).unwrap_or(i64::MAX),
             usable_bytes: i64::try_from(space.usable_bytes).unwrap_or(i64::MAX),
-            is_cordoned: false,
+            is_cordoned: cordoned.iter().any(|dir| directory.path() == Path::new(dir)),
             ..Default::default()
         },
         Err(failure) => {

@@ -3,8 +3,8 @@
 
 use super::{Head, Outcome, State, effective, metadata_job};
 use crate::codec::Message;
-use crate::config::Settings;
-use crate::metadata::{Decision, Image, Refusal, ResourceChanges, ResourceResult};
+use crate::config::{self, Settings};
+use crate::metadata::{Decision, Image, Refusal, ResourceChanges, ResourceResult, ResourceType};
 use crate::shard::context::Context;
 
 /// Neither request has a timeout of its own: Kafka's `request.timeout.ms`.
@@ -28,6 +28,9 @@ pub(super) fn submit<R: Message<'static> + 'static>(
     let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
         let settings = effective::settings(&shared, image);
         let decision = alter(image, &settings, shared.config.node_id, &resources, validate_only);
+        let made =
+            resources.iter().zip(&decision.results).filter(|(_, result)| result.result.is_ok() && !validate_only);
+        made.for_each(|(resource, _)| warn_of_idle(resource));
         (decision.records, decision.results)
     };
     let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Vec<ResourceResult>>| {
@@ -42,4 +45,17 @@ pub(super) fn submit<R: Message<'static> + 'static>(
         head.encode(&respond(results))
     };
     metadata_job::submit(context, TIMEOUT_MS, decide, finish)
+}
+
+/// A config that is kept and shown, and that nothing acts on yet, is said once, when it is set.
+fn warn_of_idle(resource: &ResourceChanges) {
+    let set = resource.changes.iter().filter(|change| change.value.is_some()).map(|change| &change.name);
+    let notices = match ResourceType::from_id(resource.resource_type) {
+        Some(ResourceType::Broker) => config::notices_of_dynamic(set),
+        Some(ResourceType::Topic | ResourceType::Group) => config::notice_of_resources(set).into_iter().collect(),
+        Some(ResourceType::ClientMetrics | ResourceType::BrokerLogger) | None => Vec::new(),
+    };
+    for notice in notices {
+        log::warn!("configs of {:?}: {notice}", resource.resource_name);
+    }
 }

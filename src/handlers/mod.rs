@@ -86,6 +86,8 @@ mod tests;
 #[cfg(test)]
 mod tests_of_consumer_groups;
 #[cfg(test)]
+mod tests_of_dynamic_configs;
+#[cfg(test)]
 mod tests_of_groups;
 #[cfg(test)]
 mod tests_of_versions;

@@ -45,6 +45,12 @@ pub fn host_name() -> String {
     if name.is_empty() { "localhost".into() } else { name }
 }
 
+/// Whether a host name or address is this machine's: sockets can be bound to one of its addresses. Asks the resolver.
+pub fn is_own_host(host: &str) -> bool {
+    use std::net::{ToSocketAddrs, UdpSocket};
+    (host, 0).to_socket_addrs().is_ok_and(|mut found| found.any(|address| UdpSocket::bind(address).is_ok()))
+}
+
 /// Raises the soft limit of open descriptors to the hard one: segments and connections take one each, and the usual soft
 /// limit of 1024 is meant for programs that use `select`. Answers what holds now; `None` is no limit.
 pub fn raise_descriptor_limit() -> Option<u64> {

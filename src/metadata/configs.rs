@@ -6,10 +6,11 @@
 use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use super::image::{Configs, Image, ResourceType};
+use super::levels::knows_cordoned_directories;
 use super::record::{ConfigRecord, Record};
 use super::topic_name;
-use crate::config::definitions::{self, Mode};
-use crate::config::{self, Invalid, Settings, Type, Value};
+use crate::config::definitions;
+use crate::config::{self, Settings, Type};
 use crate::model::ErrorCode;
 use std::collections::BTreeSet;
 
@@ -255,7 +256,8 @@ fn changed(current: &Configs, changes: &[(String, Option<String>)]) -> Configs {
     configs
 }
 
-/// `name` is empty for the defaults of all brokers, else this broker's id.
+/// `name` is empty for the defaults of all brokers, else this broker's id. What is deleted need not be anything that may
+/// be set.
 fn check_broker(
     image: &Image,
     settings: &Settings<'_>,
@@ -264,50 +266,25 @@ fn check_broker(
     changes: &[(String, Option<String>)],
 ) -> Result<(), Refusal> {
     if !name.is_empty() && name.parse() != Ok(node_id) {
-        let message = format!("Unexpected broker id, expected {node_id} or empty string, but received {name}");
+        let message = match name.parse::<i32>() {
+            Ok(_) => format!("Unexpected broker id, expected {node_id}, but received {name}"),
+            Err(_) => format!("Node id must be an integer, but it is: {name}"),
+        };
         return refuse(ErrorCode::InvalidRequest, message);
     }
+    let refused = |message| Refusal::new(ErrorCode::InvalidRequest, message);
+    config::validate_broker(settings, name.is_empty(), changes).map_err(refused)?;
     for (key, value) in changes {
-        check_broker_key(key, name.is_empty())?;
-        let definition = definitions::broker(key).or_else(|| definitions::listener_override(key));
-        if let (Some(definition), Some(text)) = (definition, value) {
-            let shown = if definition.is_sensitive() { "[hidden]" } else { text };
-            let refused =
-                |reason| Refusal::new(ErrorCode::InvalidRequest, Invalid::new(key, shown, reason).to_string());
-            let parsed = definition.parse(text).map_err(refused)?;
-            if let Value::Int(number) = parsed {
-                let refused = |message| Refusal::new(ErrorCode::InvalidRequest, message);
-                config::validate_group_default(settings, key, number).map_err(refused)?;
-            }
-        }
         if key == "min.insync.replicas" && image.feature(ELIGIBLE_LEADER_REPLICAS_VERSION) > 0 {
             check_min_insync(name, value.is_some())?;
         }
+        if key == "cordoned.log.dirs" && !knows_cordoned_directories(image.metadata_version()) {
+            let message = "The cordoned.log.dirs configuration value cannot be set because it requires \
+                           metadata.version >= 4.3-IV0";
+            return refuse(ErrorCode::InvalidConfig, message);
+        }
     }
     Ok(())
-}
-
-fn check_broker_key(key: &str, for_all_brokers: bool) -> Result<(), Refusal> {
-    let of_listener = definitions::broker(key).is_none() && definitions::listener_override(key).is_some();
-    let mode = match definitions::broker(key) {
-        Some(definition) => definition.mode,
-        None if of_listener => Mode::PerBroker,
-        None => Mode::ClusterWide, // somebody's plug-in: allowed, as in Kafka
-    };
-    match mode {
-        Mode::ReadOnly => {
-            refuse(ErrorCode::InvalidRequest, format!("Cannot update these configs dynamically: [{key}]"))
-        }
-        Mode::PerBroker if key.starts_with("ssl.") => {
-            let message = format!("Security configs can be updated only with a listener prefix: {key}");
-            refuse(ErrorCode::InvalidRequest, message)
-        }
-        Mode::PerBroker if for_all_brokers => {
-            let message = format!("These configs need a broker id, they cannot be set for all brokers: {key}");
-            refuse(ErrorCode::InvalidRequest, message)
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Eligible leader replicas are counted against one value for the whole cluster (KIP-966).

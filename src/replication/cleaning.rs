@@ -95,8 +95,7 @@ impl Cleaner {
             if self.step(&mut pace) {
                 continue;
             }
-            let backoff_ms = self.with_settings(&self.view.load(), |s| s.long("log.cleaner.backoff.ms"));
-            match stop.recv_timeout(Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0))) {
+            match stop.recv_timeout(self.backoff(&self.view.load())) {
                 Err(RecvTimeoutError::Timeout) if !pace.is_stopped => {}
                 _ => return,
             }
@@ -108,15 +107,8 @@ impl Cleaner {
         let view = self.view.load_full();
         self.forget_gone(&view);
         let Some(next) = self.filthiest(&view) else { return false };
-        let means = self.with_settings(&view, |settings| {
-            pace.set_bytes_per_second(double(settings, "log.cleaner.io.max.bytes.per.second"));
-            Means {
-                dedupe_buffer_bytes: u64::try_from(settings.long("log.cleaner.dedupe.buffer.size")).unwrap_or(0),
-                load_factor: double(settings, "log.cleaner.io.buffer.load.factor"),
-                io_buffer_bytes: settings.size("log.cleaner.io.buffer.size") as usize,
-                random: (self.surroundings.random)(),
-            }
-        });
+        let (means, bytes_per_second) = self.means(&view);
+        pace.set_bytes_per_second(bytes_per_second);
         let now = (self.surroundings.wall)();
         // An older record of a key goes because of a newer one, which must not be lost with the power after that.
         let is_durable = next.partition.log.recovery_point() >= next.dirtiness.first_uncleanable_offset;
@@ -151,6 +143,30 @@ impl Cleaner {
                 true
             }
         }
+    }
+
+    /// What a round may use at the moment, and how fast it may go.
+    pub fn means(&self, view: &View) -> (Means, f64) {
+        self.with_settings(view, |settings| {
+            let means = Means {
+                dedupe_buffer_bytes: u64::try_from(settings.long("log.cleaner.dedupe.buffer.size")).unwrap_or(0),
+                load_factor: double(settings, "log.cleaner.io.buffer.load.factor"),
+                io_buffer_bytes: settings.size("log.cleaner.io.buffer.size") as usize,
+                random: (self.surroundings.random)(),
+            };
+            (means, double(settings, "log.cleaner.io.max.bytes.per.second"))
+        })
+    }
+
+    /// How long it rests when no log wants to be cleaned.
+    pub fn backoff(&self, view: &View) -> Duration {
+        let backoff_ms = self.with_settings(view, |settings| settings.long("log.cleaner.backoff.ms"));
+        Duration::from_millis(u64::try_from(backoff_ms).unwrap_or(0))
+    }
+
+    /// Which logs are dirty enough, of a topic with these overrides.
+    pub fn policy(&self, view: &View, overrides: &BTreeMap<String, String>) -> Policy {
+        self.with_settings(view, |settings| topic_settings::compaction(&TopicConfig::resolve(settings, overrides)))
     }
 
     fn note(&mut self, cleaned: &Candidate, what: &Cleaned) {
@@ -202,8 +218,7 @@ impl Cleaner {
         }
         let in_it = |d: &Directory| partition.log.directory().parent() == Some(&*d.path);
         let directory = self.directories.iter().position(in_it)?;
-        let overrides = view.image.topic_configs(&partition.topic);
-        let policy = self.with_settings(view, |s| topic_settings::compaction(&TopicConfig::resolve(s, overrides)));
+        let policy = self.policy(view, view.image.topic_configs(&partition.topic));
         let cleaned_to = self.directories[directory].cleaned_to.get(&name(partition)).copied();
         let found = partition.log.dirtiness(cleaned_to, partition.last_stable_offset(), &policy, now);
         let dirtiness = found.inspect_err(|failure| error!("{failure}")).ok()?;
@@ -345,7 +360,7 @@ mod tests {
 
     fn config() -> Config {
         let overrides = vec![("log.dirs".to_string(), "/data".to_string())];
-        let layers = crate::config::Layers { file: Vec::new(), environment: Vec::new(), overrides };
+        let layers = crate::config::Layers { overrides, ..crate::config::Layers::default() };
         Config::load(&layers).unwrap().0
     }
 

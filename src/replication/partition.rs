@@ -116,6 +116,11 @@ impl Partition {
         self.rules.store(Arc::new(rules));
     }
 
+    #[cfg(test)]
+    pub fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
     /// Whether `cleanup.policy` contains `compact`.
     pub fn is_compacted(&self) -> bool {
         self.rules.load().compacted

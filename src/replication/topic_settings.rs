@@ -77,7 +77,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn segment_ms(policy: &str) -> i64 {
-        let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: Vec::new() };
+        let layers = Layers::default();
         let config = Config::load(&layers).unwrap().0;
         let overrides = [("cleanup.policy", policy), ("segment.ms", "5000"), ("max.compaction.lag.ms", "300")];
         let overrides = overrides.map(|(name, value)| (name.to_string(), value.to_string())).into();

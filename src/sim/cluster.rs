@@ -97,7 +97,7 @@ impl Cluster {
             ("klamm.copy.max.bytes", copy_max),
         ];
         let settings = own.iter().chain(overrides).map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        let layers = Layers { file: Vec::new(), environment: Vec::new(), overrides: settings };
+        let layers = Layers { overrides: settings, ..Layers::default() };
         let (config, _) = Config::load(&layers).unwrap();
         COUNT.set(0);
         let mut cluster = Cluster {

@@ -231,6 +231,11 @@ impl Coordinators {
         (Coordinators { settings, random, by_partition, changing, errands }, errands_left)
     }
 
+    #[cfg(test)]
+    pub fn consumer_settings(&self, view: &View, group: &str) -> crate::coordinator::settings::ConsumerSettings {
+        self.settings.of_group(&view.image, &self.settings(view), group)
+    }
+
     /// What holds for all groups at the moment.
     pub fn settings(&self, view: &View) -> Arc<Resolved> {
         self.settings.resolved(&view.image)
