@@ -101,7 +101,7 @@ fn append(
     }
     let records = records.unwrap_or_default();
     if Header::parse(records).is_some_and(|header| header.is_transactional()) {
-        let message = Some(super::NO_TRANSACTIONS.to_string());
+        let message = Some(super::no_transactions::REASON.to_string());
         return Err(Refused { message, ..ErrorCode::InvalidTxnState.into() });
     }
     let appended = partition.append(version, records, context.wall)?;

@@ -9,7 +9,7 @@
 //! (`rd_kafka_txn_handle_FindCoordinator` repeats the rest for ever), the Java client gives up on it, too. A share key is
 //! answered INVALID_REQUEST, as by a Kafka that has share groups turned off.
 
-use super::{Head, Origin, Outcome, Request, State, cluster_state, internal_topics, metadata_job};
+use super::{Head, Origin, Outcome, Request, State, cluster_state, internal_topics, metadata_job, no_transactions};
 use crate::codec::Str;
 use crate::metadata::Image;
 use crate::model::{ErrorCode, Refusal};
@@ -38,6 +38,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let (head, origin) = (request.head, request.origin);
     let asked =
         Asked { key_type: body.key_type, keys: body.coordinator_keys.iter().map(|key| key.to_string()).collect() };
+    if body.key_type == TRANSACTION {
+        let wanted = if head.version >= KEYS_SINCE { body.coordinator_keys.first() } else { Some(&body.key) };
+        no_transactions::warn(context, request, wanted.map_or("", |id| id));
+    }
     if body.key_type != GROUP || context.view.topic(GROUPS_TOPIC).is_some() {
         return head.answer(&respond(context, head, origin, &asked, None));
     }
@@ -103,7 +107,7 @@ fn find<'c>(
             }
             None => (ErrorCode::CoordinatorNotAvailable, Str::from("This listener has no address yet.")),
         },
-        TRANSACTION => (ErrorCode::TransactionalIdAuthorizationFailed, super::NO_TRANSACTIONS.into()),
+        TRANSACTION => (ErrorCode::TransactionalIdAuthorizationFailed, no_transactions::REASON.into()),
         SHARE if head.version >= SHARE_SINCE => {
             (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.".into())
         }

@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::{Head, Outcome, Request, State, metadata_job};
+use super::{Head, Outcome, Request, State, metadata_job, no_transactions};
 use crate::metadata::{self, Image};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
@@ -52,11 +52,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     match body.transactional_id.as_deref() {
         Some("") => head.answer(&response(Err(ErrorCode::InvalidRequest))),
         Some(id) => {
-            log::warn!(
-                "client {:?} with transactional id {id:?} was refused: {}",
-                request.client_id,
-                super::NO_TRANSACTIONS
-            );
+            no_transactions::warn(context, request, id);
             head.answer(&response(Err(ErrorCode::TransactionalIdAuthorizationFailed)))
         }
         None => match state.producer_ids.take() {

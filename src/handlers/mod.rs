@@ -3,6 +3,7 @@
 //! [`HANDLERS`] is the only list: dispatch and the answer to ApiVersions both come from it, so what is not implemented
 //! is not advertised. A handler decides at once or answers [`Outcome::Wait`] with a value that knows what it waits for.
 
+mod acls;
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
 #[path = "34_alter_replica_log_dirs.rs"]
@@ -15,27 +16,47 @@ mod config_changes;
 mod consumer_group_describe;
 #[path = "68_consumer_group_heartbeat.rs"]
 mod consumer_group_heartbeat;
+#[path = "30_create_acls.rs"]
+mod create_acls;
+#[path = "38_create_delegation_token.rs"]
+mod create_delegation_token;
 #[path = "37_create_partitions.rs"]
 mod create_partitions;
 #[path = "19_create_topics.rs"]
 mod create_topics;
+#[path = "31_delete_acls.rs"]
+mod delete_acls;
 #[path = "42_delete_groups.rs"]
 mod delete_groups;
 #[path = "21_delete_records.rs"]
 mod delete_records;
 #[path = "20_delete_topics.rs"]
 mod delete_topics;
+#[path = "29_describe_acls.rs"]
+mod describe_acls;
+#[path = "48_describe_client_quotas.rs"]
+mod describe_client_quotas;
 #[path = "60_describe_cluster.rs"]
 mod describe_cluster;
 #[path = "32_describe_configs.rs"]
 mod describe_configs;
+#[path = "41_describe_delegation_token.rs"]
+mod describe_delegation_token;
 #[path = "15_describe_groups.rs"]
 mod describe_groups;
 #[path = "35_describe_log_dirs.rs"]
 mod describe_log_dirs;
+#[path = "61_describe_producers.rs"]
+mod describe_producers;
 #[path = "75_describe_topic_partitions.rs"]
 mod describe_topic_partitions;
+#[path = "65_describe_transactions.rs"]
+mod describe_transactions;
+#[path = "50_describe_user_scram_credentials.rs"]
+mod describe_user_scram_credentials;
 mod effective;
+#[path = "40_expire_delegation_token.rs"]
+mod expire_delegation_token;
 #[path = "01_fetch.rs"]
 mod fetch;
 pub mod fetch_session;
@@ -61,9 +82,12 @@ mod list_groups;
 mod list_offsets;
 #[path = "46_list_partition_reassignments.rs"]
 mod list_partition_reassignments;
+#[path = "66_list_transactions.rs"]
+mod list_transactions;
 #[path = "03_metadata.rs"]
 mod metadata;
 mod metadata_job;
+mod no_transactions;
 #[path = "08_offset_commit.rs"]
 mod offset_commit;
 #[path = "47_offset_delete.rs"]
@@ -77,6 +101,8 @@ mod produce;
 #[cfg(test)]
 mod readme;
 mod rebalance;
+#[path = "39_renew_delegation_token.rs"]
+mod renew_delegation_token;
 #[path = "14_sync_group.rs"]
 mod sync_group;
 #[cfg(test)]
@@ -90,7 +116,11 @@ mod tests_of_dynamic_configs;
 #[cfg(test)]
 mod tests_of_groups;
 #[cfg(test)]
+mod tests_of_small_answers;
+#[cfg(test)]
 mod tests_of_versions;
+#[path = "64_unregister_broker.rs"]
+mod unregister_broker;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -344,16 +374,29 @@ pub const HANDLERS: &[Handler] = &[
     // 6 is not for clients yet (KIP-939).
     Handler::new(ApiKey::InitProducerId, (0, 5), init_producer_id::handle),
     Handler::new(ApiKey::OffsetForLeaderEpoch, (2, 4), offset_for_leader_epoch::handle),
+    Handler::new(ApiKey::DescribeAcls, (1, 3), describe_acls::handle),
+    Handler::new(ApiKey::CreateAcls, (1, 3), create_acls::handle),
+    Handler::new(ApiKey::DeleteAcls, (1, 3), delete_acls::handle),
     Handler::new(ApiKey::DescribeConfigs, (1, 4), describe_configs::handle),
     Handler::new(ApiKey::AlterConfigs, (0, 2), alter_configs::handle),
     Handler::new(ApiKey::AlterReplicaLogDirs, (1, 2), alter_replica_log_dirs::handle),
     Handler::new(ApiKey::DescribeLogDirs, (1, 5), describe_log_dirs::handle),
     Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
+    Handler::new(ApiKey::CreateDelegationToken, (1, 3), create_delegation_token::handle),
+    Handler::new(ApiKey::RenewDelegationToken, (1, 2), renew_delegation_token::handle),
+    Handler::new(ApiKey::ExpireDelegationToken, (1, 2), expire_delegation_token::handle),
+    Handler::new(ApiKey::DescribeDelegationToken, (1, 3), describe_delegation_token::handle),
     Handler::new(ApiKey::DeleteGroups, (0, 3), delete_groups::handle),
     Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
     Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
     Handler::new(ApiKey::OffsetDelete, (0, 0), offset_delete::handle),
+    Handler::new(ApiKey::DescribeClientQuotas, (0, 1), describe_client_quotas::handle),
+    Handler::new(ApiKey::DescribeUserScramCredentials, (0, 0), describe_user_scram_credentials::handle),
     Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
+    Handler::new(ApiKey::DescribeProducers, (0, 0), describe_producers::handle),
+    Handler::new(ApiKey::UnregisterBroker, (0, 0), unregister_broker::handle),
+    Handler::new(ApiKey::DescribeTransactions, (0, 0), describe_transactions::handle),
+    Handler::new(ApiKey::ListTransactions, (0, 2), list_transactions::handle),
     Handler::new(ApiKey::ConsumerGroupHeartbeat, (0, 1), consumer_group_heartbeat::handle),
     Handler::new(ApiKey::ConsumerGroupDescribe, (0, 1), consumer_group_describe::handle),
     Handler::new(ApiKey::ListConfigResources, (0, 1), list_config_resources::handle),
@@ -406,9 +449,6 @@ fn code_and_message<T>(result: &Result<T, Refusal>) -> (i16, Option<Str<'static>
         Err(refusal) => (refusal.error.code(), refusal.message.clone().map(Into::into)),
     }
 }
-
-/// Why a transactional id is refused.
-const NO_TRANSACTIONS: &str = "Transactions are not supported by this version of Klamm.";
 
 /// Partitions to be watched.
 fn numbers<'a>(partitions: impl Iterator<Item = &'a Arc<Partition>>) -> Vec<u64> {

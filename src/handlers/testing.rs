@@ -9,9 +9,10 @@ use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::simulated_disk::SimulatedDisk;
-use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
+use crate::metadata::{self, Image};
+use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
-use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::controller::{Controller, Inputs, Job, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
 use crate::replication::housekeeping::Chores;
 use crate::replication::view::View;
@@ -90,16 +91,7 @@ impl Broker {
     /// Sends a request and reads the answer, letting the metadata thread work where the request waits for it.
     pub(super) fn ask<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
         let description = api::describe(key).unwrap();
-        let header = RequestHeader {
-            request_api_key: key.id(),
-            request_api_version: version,
-            correlation_id: 7,
-            client_id: Some("test".into()),
-        };
-        let mut frame = Vec::new();
-        header.encode(&mut frame, description.request_header_version(version)).unwrap();
-        body.encode(&mut frame, version).unwrap();
-        let answer: &'static [u8] = self.handle(&frame).leak();
+        let answer: &'static [u8] = self.handle(&frame(key, version, body)).leak();
         let mut reader = Reader::new(&answer[4..]);
         let header = ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
         assert_eq!(header.correlation_id, 7);
@@ -108,11 +100,27 @@ impl Broker {
         response
     }
 
-    fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
+    /// Whether the connection is closed for a request.
+    pub(super) fn closes<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> bool {
+        matches!(self.begin(&frame(key, version, body)), Outcome::Close(_))
+    }
+
+    /// Writes records into the metadata log, as if another broker had decided them.
+    pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
+        let decide = Box::new(move |_: &Image, _: &mut Inputs| records);
+        let reply = Box::new(|result: Result<(), ErrorCode>| result.unwrap());
+        self.controller.step(vec![Work::Decide(Job { decide, reply })]);
+    }
+
+    fn begin(&mut self, frame: &[u8]) -> Outcome {
         let (shared, view) = (self.shared.clone(), self.view());
         let mut context = context(&shared, &view, &mut self.dirty);
         let origin = Origin { listener: 0, peer: ([127, 0, 0, 1], 1).into() };
-        match handle(&mut self.state, &mut context, frame, origin) {
+        handle(&mut self.state, &mut context, frame, origin)
+    }
+
+    fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
+        match self.begin(frame) {
             Outcome::Answer(answer) => answer.bytes,
             Outcome::Wait { parked, .. } => self.wait(parked),
             Outcome::Close(reason) => panic!("the connection was closed: {reason}"),
@@ -140,6 +148,19 @@ impl Broker {
             Looked::Wait | Looked::Silent => panic!("no answer"),
         }
     }
+}
+
+fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
+    let header = RequestHeader {
+        request_api_key: key.id(),
+        request_api_version: version,
+        correlation_id: 7,
+        client_id: Some("test".into()),
+    };
+    let mut frame = Vec::new();
+    header.encode(&mut frame, api::describe(key).unwrap().request_header_version(version)).unwrap();
+    body.encode(&mut frame, version).unwrap();
+    frame
 }
 
 fn context<'a>(shared: &'a Arc<Shared>, view: &'a Arc<View>, dirty: &'a mut Dirty) -> Context<'a> {

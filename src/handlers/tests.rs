@@ -222,7 +222,7 @@ fn groups_belong_to_this_broker() {
     let request = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
     let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &request);
     assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
-    assert_eq!(response.error_message.as_deref(), Some(super::NO_TRANSACTIONS));
+    assert_eq!(response.error_message.as_deref(), Some(super::no_transactions::REASON));
 }
 
 fn describe(broker: &mut Broker, kind: i8, name: &'static str) -> describe_configs::DescribeConfigsResult<'static> {

@@ -232,6 +232,11 @@ impl Image {
         self.scram.get(&(user.to_string(), mechanism))
     }
 
+    /// All users with credentials; one with two mechanisms comes twice.
+    pub fn scram_users(&self) -> impl Iterator<Item = &str> {
+        self.scram.keys().map(|(user, _)| user.as_str())
+    }
+
     pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &Arc<BTreeMap<String, f64>>)> {
         self.quotas.iter()
     }

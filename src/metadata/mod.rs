@@ -20,6 +20,7 @@ mod security;
 mod snapshot;
 pub mod topic_name;
 mod topics;
+mod unregistration;
 
 #[cfg(test)]
 mod test_log;
@@ -46,3 +47,4 @@ pub use topics::{
     CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult, create_partitions,
     create_topics, delete_topics,
 };
+pub use unregistration::unregister_broker;

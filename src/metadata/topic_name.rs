@@ -21,9 +21,9 @@ pub fn validate(name: &str) -> Result<(), String> {
     } else if name == "." || name == ".." {
         format!("'{name}' is not allowed")
     } else if name.len() > MAX_NAME_LENGTH {
-        format!("it has {} characters, at most {MAX_NAME_LENGTH} are allowed", name.len())
+        format!("the length of '{name}' is longer than the max allowed length {MAX_NAME_LENGTH}")
     } else if !name.bytes().all(legal) {
-        format!("'{}' has other characters than ASCII letters, digits, '.', '_' and '-'", name.escape_debug())
+        format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
     } else {
         return Ok(());
     };

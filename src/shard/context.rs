@@ -1,6 +1,6 @@
 //! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -17,6 +17,7 @@ use crate::shard::balance::Balance;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
+use crate::stdx::seen::Seen;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
 
@@ -41,6 +42,9 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+/// As many clients that wanted transactions have a line in the log.
+const MOST_REFUSED_CLIENTS: usize = 1000;
+
 /// What all shards share. Nothing here is locked by a reader.
 pub struct Shared {
     pub config: Config,
@@ -53,6 +57,8 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     pub balance: Balance,
     pub memory: RequestMemory,
+    /// Clients that the log says were refused a transaction, so that it says it once of each.
+    pub refused_transactions: Mutex<Seen>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     threads: Threads,
@@ -77,7 +83,20 @@ impl Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
         let balance = Balance::new(shards);
         let memory = RequestMemory::new(config.queued_max_request_bytes);
-        Shared { config, view, seed, directories, endpoints, balance, memory, shards, mailboxes, threads }
+        let refused_transactions = Mutex::new(Seen::new(MOST_REFUSED_CLIENTS));
+        Shared {
+            config,
+            view,
+            seed,
+            directories,
+            endpoints,
+            balance,
+            memory,
+            refused_transactions,
+            shards,
+            mailboxes,
+            threads,
+        }
     }
 
     pub fn shards(&self) -> usize {

@@ -2,4 +2,5 @@
 
 pub mod append_list;
 pub mod random;
+pub mod seen;
 pub mod slab;

@@ -16,7 +16,7 @@ use super::health::Health;
 use super::index;
 use super::loss::Loss;
 use super::names::{self, Kind};
-pub use super::producers::Origin;
+pub use super::producers::{Origin, Producer};
 pub use super::read::{OutOfRange, ReadError, Slice};
 pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
@@ -308,6 +308,15 @@ impl Log {
         let expiration_ms = self.config.load().producer_id_expiration_ms;
         self.lock_writer()?.producers.expire(now, expiration_ms);
         Ok(())
+    }
+
+    /// Every producer that is remembered, in the order of their ids.
+    pub fn active_producers(&self) -> Result<Vec<(i64, Producer)>, Error> {
+        let writer = self.lock_writer()?;
+        let mut active: Vec<_> = writer.producers.iter().map(|(id, producer)| (id, producer.clone())).collect();
+        drop(writer);
+        active.sort_unstable_by_key(|(id, _)| *id);
+        Ok(active)
     }
 
     pub(super) fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>, Error> {

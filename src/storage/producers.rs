@@ -69,7 +69,7 @@ impl Producer {
         self.batches.iter().flatten().last().copied()
     }
 
-    fn last_sequence(&self) -> i32 {
+    pub fn last_sequence(&self) -> i32 {
         self.last_batch().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
     }
 

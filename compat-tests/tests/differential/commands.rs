@@ -1,4 +1,4 @@
-//! The commands of a script, except `produce`, which has a file of its own.
+//! The commands of a script, except `produce`, which has a file of its own, and those of `small.rs`.
 //!
 //! | command | what it does, what it shows |
 //! | --- | --- |
@@ -72,7 +72,7 @@ impl Session {
             "alter" => self.alter(subject, rest),
             "replace" => self.replace(subject, rest),
             "describe" => self.describe(subject, rest),
-            other => bail!("no such command: {other}"),
+            other => self.small(other, subject, rest).unwrap_or_else(|| bail!("no such command: {other}")),
         }
     }
 

@@ -12,6 +12,7 @@ mod commands;
 mod pair;
 mod produce;
 mod session;
+mod small;
 
 use compat_tests::suite::Suite;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("delete_records", include_str!("scripts/delete_records.txt")),
     ("configs", include_str!("scripts/configs.txt")),
     ("epochs", include_str!("scripts/epochs.txt")),
+    ("small_answers", include_str!("scripts/small_answers.txt")),
 ];
 
 fn main() -> ExitCode {
