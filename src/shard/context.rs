@@ -1,5 +1,6 @@
 //! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -53,6 +54,8 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     pub balance: Balance,
     pub memory: RequestMemory,
+    /// How many fetch sessions all shards have together.
+    pub fetch_sessions: Arc<AtomicUsize>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     threads: Threads,
@@ -77,7 +80,20 @@ impl Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
         let balance = Balance::new(shards);
         let memory = RequestMemory::new(config.queued_max_request_bytes);
-        Shared { config, view, seed, directories, endpoints, balance, memory, shards, mailboxes, threads }
+        let fetch_sessions = Arc::default();
+        Shared {
+            config,
+            view,
+            seed,
+            directories,
+            endpoints,
+            balance,
+            memory,
+            fetch_sessions,
+            shards,
+            mailboxes,
+            threads,
+        }
     }
 
     pub fn shards(&self) -> usize {
