@@ -10,6 +10,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
 use super::{Answer, Head, Looked, Outcome, Parked, Request, State, numbers};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
@@ -17,7 +19,9 @@ use crate::replication::partition::Partition;
 use crate::shard::context::Context;
 use crate::stdx::slab::Key;
 use crate::storage::log::{AbortedTxn, Slice};
-use crate::wire::api::fetch::{self as message, AbortedTransaction, EpochEndOffset, PartitionData};
+use crate::wire::api::fetch::{
+    self as message, AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
+};
 use crate::wire::fetch::{Hole, Opening, ResponseWriter};
 
 /// The first version that names topics by id.
@@ -62,17 +66,17 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     };
     let replica_id = if request.head.version >= 15 { body.replica_state.replica_id } else { body.replica_id };
     if replica_id >= 0 {
-        return whole_error(request.head, ErrorCode::ClusterAuthorizationFailed);
+        return refuse_all(request.head, &body, ErrorCode::ClusterAuthorizationFailed);
     }
+    // Kafka finds a level that does not exist in the middle of handling the request.
+    let Some(isolation) = IsolationLevel::from_id(body.isolation_level) else {
+        return refuse_all(request.head, &body, ErrorCode::UnknownServerError);
+    };
     let asked = Asked {
         session_id: body.session_id,
         session_epoch: body.session_epoch,
         uses_topic_ids: request.head.version >= TOPIC_ID_SINCE,
-        isolation: if body.isolation_level == 1 {
-            IsolationLevel::ReadCommitted
-        } else {
-            IsolationLevel::ReadUncommitted
-        },
+        isolation,
     };
     let begun = state.sessions.begin(context.now, asked, wanted(&body), &forgotten(&body));
     let (answering, partitions) = match begun {
@@ -103,6 +107,8 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     Outcome::Wait { parked: Parked::Fetch(waiting), deadline, watched }
 }
 
+/// What is asked of each partition. One that is named twice stands where it was named first, with what was said last
+/// (`FetchRequest.fetchData`).
 fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
     let partition = |topic: &Arc<str>, topic_id, partition: &message::FetchPartition| {
         let name = Name { topic_id, topic: topic.clone(), partition: partition.partition };
@@ -119,7 +125,8 @@ fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
         let name: Arc<str> = (*t.topic).into();
         t.partitions.iter().map(|p| partition(&name, t.topic_id, p)).collect()
     };
-    body.topics.iter().flat_map(topic).collect()
+    let all: IndexMap<Name, Wanted> = body.topics.iter().flat_map(topic).collect();
+    all.into_iter().collect()
 }
 
 fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
@@ -131,7 +138,33 @@ fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
     body.forgotten_topics_data.iter().flat_map(topic).collect()
 }
 
-/// An answer that only says what is wrong with the whole request.
+/// What Kafka answers where it fails as a whole (`FetchRequest.getErrorResponse`): clients before topic ids look for the
+/// error at the partitions.
+fn refuse_all(head: Head, body: &message::Request<'_>, error: ErrorCode) -> Outcome {
+    let partition = |asked: &message::FetchPartition| PartitionData {
+        partition_index: asked.partition,
+        error_code: error.code(),
+        high_watermark: -1,
+        aborted_transactions: Some(Vec::new()),
+        records: Some((&[][..]).into()),
+        ..Default::default()
+    };
+    let topics = body.topics.iter().filter(|_| head.version < TOPIC_ID_SINCE);
+    let topic = |topic: &message::FetchTopic<'_>| FetchableTopicResponse {
+        topic: topic.topic.to_string().into(),
+        topic_id: topic.topic_id,
+        partitions: topic.partitions.iter().map(partition).collect(),
+    };
+    let responses = topics.map(topic).collect();
+    head.answer(&message::Response {
+        error_code: error.code(),
+        session_id: body.session_id,
+        responses,
+        ..Default::default()
+    })
+}
+
+/// An answer that only says what is wrong with the session.
 fn whole_error(head: Head, error: ErrorCode) -> Outcome {
     head.answer(&message::Response { error_code: error.code(), ..Default::default() })
 }

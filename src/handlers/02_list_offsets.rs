@@ -40,14 +40,15 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let version = request.head.version;
-    let isolation =
-        if body.isolation_level == 1 { IsolationLevel::ReadCommitted } else { IsolationLevel::ReadUncommitted };
+    // A level that does not exist fails the request as a whole: each partition says so.
+    let isolation = IsolationLevel::from_id(body.isolation_level).ok_or(ErrorCode::UnknownServerError);
     let repeated = repeated(&body);
     let partition = |topic: &ListOffsetsTopic<'_>, asked: &ListOffsetsPartition| {
-        let result = if repeated[&*topic.name].contains(&asked.partition_index) {
-            Err(ErrorCode::InvalidRequest)
-        } else {
-            answer(context, version, isolation, topic, asked)
+        let is_repeated = repeated[&*topic.name].contains(&asked.partition_index);
+        let result = match isolation {
+            Err(error) => Err(error),
+            Ok(_) if is_repeated => Err(ErrorCode::InvalidRequest),
+            Ok(isolation) => answer(context, version, isolation, topic, asked),
         };
         respond(version, asked.partition_index, result)
     };

@@ -66,7 +66,8 @@ struct Asked {
     keys: Vec<String>,
 }
 
-/// `failed` says why there can be no coordinator of groups.
+/// `failed` says why there can be no coordinator of groups. Where nothing is wrong, the message is what Kafka sends: `NONE`
+/// up to version 3, empty after it, never null.
 fn respond<'c>(
     context: &'c Context<'_>,
     head: Head,
@@ -79,7 +80,10 @@ fn respond<'c>(
         let coordinators = asked.keys.iter().cloned().map(find).collect();
         return message::Response { coordinators, ..Default::default() };
     }
-    let found = find(String::new());
+    let mut found = find(String::new());
+    if found.error_code == 0 {
+        found.error_message = Some("NONE".into());
+    }
     message::Response {
         error_code: found.error_code,
         error_message: found.error_message,
@@ -103,7 +107,14 @@ fn find<'c>(
         GROUP => match cluster_state::this_node(context, origin.listener) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
-                return Coordinator { key: key.into(), node_id, host, port, error_code: 0, error_message: None };
+                return Coordinator {
+                    key: key.into(),
+                    node_id,
+                    host,
+                    port,
+                    error_code: 0,
+                    error_message: Some("".into()),
+                };
             }
             None => (ErrorCode::CoordinatorNotAvailable, Str::from("This listener has no address yet.")),
         },

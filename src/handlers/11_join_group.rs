@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::rebalance::{self, Ask};
 use super::{Head, Looked, Outcome, Request, State, group_job};
 use crate::codec::{Message, Reader};
-use crate::coordinator::classic::{Join, JoinReply, JoinedMember};
+use crate::coordinator::classic::{self, Join, JoinReply, JoinedMember};
 use crate::coordinator::step::{Client, Reply, Waiter};
 use crate::model::ErrorCode;
 use crate::replication::coordinators::Coordinator;
@@ -39,6 +39,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    let settings = context.shared.coordinators().settings(context.view);
+    if let Err(error) = classic::validate_join(&settings.groups, &body.group_id, body.session_timeout_ms) {
+        return request.head.answer(&refusal(request.head.version, error, &body.member_id));
+    }
     match context.coordinator(&body.group_id) {
         Ok(coordinator) => {
             let asked = Asked {
@@ -49,10 +53,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             };
             rebalance::submit(request.head, coordinator, Box::new(asked))
         }
-        Err(error) => request.head.answer(&refusal(request.head.version, error, &body.member_id)),
+        Err(error) => request.head.answer(&refusal(request.head.version, error, "")),
     }
 }
 
+/// Where there is no coordinator, Kafka's answer names no member.
 fn refusal(version: i16, error: ErrorCode, member_id: &str) -> message::Response<'static> {
     message::Response {
         error_code: error.code(),
@@ -95,19 +100,18 @@ impl Ask for Asked {
     }
 
     fn refuse(&self, head: Head, error: ErrorCode) -> Looked {
-        let body = message::Request::decode(&mut Reader::new(&self.body), self.version);
-        head.looked(&refusal(self.version, error, &body.map(|body| body.member_id).unwrap_or_default()))
+        head.looked(&refusal(self.version, error, ""))
     }
 }
 
 fn respond(version: i16, reply: &JoinReply) -> message::Response<'_> {
-    let name = reply.protocol_name.as_deref();
+    let name = reply.protocol_name.as_deref().unwrap_or_default();
     message::Response {
         error_code: reply.error.code(),
         generation_id: reply.generation_id,
         protocol_type: reply.protocol_type.as_deref().map(Into::into),
-        // Null is for versions that have it (`JoinGroupResponse`).
-        protocol_name: name.or((version < NULL_PROTOCOL_SINCE).then_some("")).map(Into::into),
+        // No name is null in versions that have it, and empty before (`JoinGroupResponse`).
+        protocol_name: (version < NULL_PROTOCOL_SINCE || !name.is_empty()).then(|| name.into()),
         leader: reply.leader.as_str().into(),
         skip_assignment: reply.skip_assignment,
         member_id: reply.member_id.as_str().into(),

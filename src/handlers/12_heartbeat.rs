@@ -20,7 +20,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         member_id: &body.member_id,
         instance_id: body.group_instance_id.as_deref(),
     };
-    let stepped = group_job::step(context, &body.group_id, |groups, step| groups.heartbeat(step, &heartbeat));
+    let stepped = group_job::named(&body.group_id)
+        .and_then(|id| group_job::step(context, id, |groups, step| groups.heartbeat(step, &heartbeat)));
     let (error, barrier) = match stepped {
         Ok((error, barrier)) => (error, Some(barrier)),
         Err(ErrorCode::CoordinatorLoadInProgress) => (ErrorCode::None, None),

@@ -21,7 +21,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         MEMBERS_SINCE.. => body.members.iter().map(leaving).collect(),
         _ => vec![Leaving { member_id: &body.member_id, instance_id: None, reason: None }],
     };
-    let stepped = group_job::step(context, &body.group_id, |groups, step| groups.leave(step, &body.group_id, &members));
+    let stepped = group_job::named(&body.group_id)
+        .and_then(|id| group_job::step(context, id, |groups, step| groups.leave(step, id, &members)));
     let (result, barrier) = match stepped {
         Ok((result, barrier)) => (result, Some(barrier)),
         Err(error) => (Err(error), None),

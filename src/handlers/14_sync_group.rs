@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::rebalance::{self, Ask};
-use super::{Head, Looked, Outcome, Request, State};
+use super::{Head, Looked, Outcome, Request, State, group_job};
 use crate::codec::{Message, Reader};
 use crate::coordinator::classic::Sync;
 use crate::coordinator::step::{Reply, Waiter};
@@ -32,7 +32,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if request.head.version >= PROTOCOL_SINCE && (body.protocol_type.is_none() || body.protocol_name.is_none()) {
         return request.head.answer(&refusal(ErrorCode::InconsistentGroupProtocol));
     }
-    match context.coordinator(&body.group_id) {
+    match group_job::named(&body.group_id).and_then(|id| context.coordinator(id)) {
         Ok(coordinator) => {
             let asked = Asked { body: request.body.to_vec(), version: request.head.version };
             rebalance::submit(request.head, coordinator, Box::new(asked))

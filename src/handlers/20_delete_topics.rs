@@ -22,7 +22,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let topics = named(&body);
     if !context.shared.config.delete_topic_enable {
         let disabled = if head.version < DELETION_DISABLED_SINCE {
-            Refusal::new(ErrorCode::InvalidRequest, "Topic deletion is disabled.")
+            Refusal::of(ErrorCode::InvalidRequest)
         } else {
             Refusal::of(ErrorCode::TopicDeletionDisabled)
         };

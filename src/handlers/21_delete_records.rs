@@ -5,7 +5,7 @@
 //! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the segments
 //! below it go with the next look of the housekeeping thread (`log.retention.check.interval.ms`). Version 2 is flexible. The timeout has no meaning with one replica.
 
-use std::collections::{HashMap, HashSet};
+use indexmap::IndexMap;
 
 use super::{Outcome, Request, State, effective};
 use crate::config::TopicConfig;
@@ -13,9 +13,7 @@ use crate::metadata::topic_name;
 use crate::model::{ErrorCode, Offset};
 use crate::replication::partition::Partition;
 use crate::shard::context::Context;
-use crate::wire::api::delete_records::{
-    self as message, DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsTopic, DeleteRecordsTopicResult,
-};
+use crate::wire::api::delete_records::{self as message, DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 
 /// `DeleteRecordsRequest.HIGH_WATERMARK`
 const HIGH_WATERMARK: i64 = -1;
@@ -27,37 +25,29 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let mut seen: HashMap<&str, HashSet<i32>> = HashMap::new();
-    let topics =
-        body.topics.iter().map(|topic| delete_of(context, topic, seen.entry(&topic.name).or_default())).collect();
+    // A partition that is named twice is cut once, at what was said last (`KafkaApis.handleDeleteRecordsRequest`).
+    let mut wanted: IndexMap<&str, IndexMap<i32, i64>> = IndexMap::new();
+    for topic in &body.topics {
+        let partitions = topic.partitions.iter().map(|partition| (partition.partition_index, partition.offset));
+        wanted.entry(&topic.name).or_default().extend(partitions);
+    }
+    let topics = wanted.into_iter().map(|(name, partitions)| delete_of(context, name, partitions)).collect();
     request.head.answer(&message::Response { topics, ..Default::default() })
 }
 
-fn delete_of<'r>(
-    context: &Context<'_>,
-    topic: &'r DeleteRecordsTopic<'_>,
-    seen: &mut HashSet<i32>,
-) -> DeleteRecordsTopicResult<'r> {
-    let result = |asked: &DeleteRecordsPartition| {
-        let partition_index = asked.partition_index;
-        // Kafka's answer has one place for each partition, too.
-        if !seen.insert(partition_index) {
-            return None;
-        }
-        let (low_watermark, error) = match delete(context, &topic.name, asked) {
+fn delete_of<'r>(context: &Context<'_>, name: &'r str, wanted: IndexMap<i32, i64>) -> DeleteRecordsTopicResult<'r> {
+    let result = |(partition_index, offset)| {
+        let (low_watermark, error) = match delete(context, name, partition_index, offset) {
             Ok(low_watermark) => (low_watermark.0, ErrorCode::None),
             Err(error) => (INVALID_LOW_WATERMARK, error),
         };
-        Some(DeleteRecordsPartitionResult { partition_index, low_watermark, error_code: error.code() })
+        DeleteRecordsPartitionResult { partition_index, low_watermark, error_code: error.code() }
     };
-    DeleteRecordsTopicResult {
-        name: (&*topic.name).into(),
-        partitions: topic.partitions.iter().filter_map(result).collect(),
-    }
+    DeleteRecordsTopicResult { name: name.into(), partitions: wanted.into_iter().map(result).collect() }
 }
 
-fn delete(context: &Context<'_>, topic: &str, asked: &DeleteRecordsPartition) -> Result<Offset, ErrorCode> {
-    let partition = context.view.partition_by_name(topic, asked.partition_index)?;
+fn delete(context: &Context<'_>, topic: &str, partition_index: i32, offset: i64) -> Result<Offset, ErrorCode> {
+    let partition = context.view.partition_by_name(topic, partition_index)?;
     if topic_name::is_internal(topic) {
         return Err(ErrorCode::InvalidTopicException);
     }
@@ -67,7 +57,7 @@ fn delete(context: &Context<'_>, topic: &str, asked: &DeleteRecordsPartition) ->
         return Err(ErrorCode::PolicyViolation);
     }
     let high_watermark = partition.high_watermark();
-    let offset = if asked.offset == HIGH_WATERMARK { high_watermark } else { Offset(asked.offset) };
+    let offset = if offset == HIGH_WATERMARK { high_watermark } else { Offset(offset) };
     if offset.0 < 0 || offset > high_watermark {
         return Err(ErrorCode::OffsetOutOfRange);
     }

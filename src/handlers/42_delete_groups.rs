@@ -2,6 +2,8 @@
 //!
 //! Versions: 2 flexible; 3 a message for each group (4.4), of which there is none to tell.
 
+use std::collections::BTreeSet;
+
 use super::{Outcome, Request, State, group_job};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
@@ -13,7 +15,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let (mut results, mut barriers) = (Vec::new(), Vec::new());
-    for group_id in &body.groups_names {
+    // A group that is named twice is deleted, and answered, once (`KafkaApis.handleDeleteGroupsRequest`).
+    let mut seen = BTreeSet::new();
+    for group_id in body.groups_names.iter().filter(|group_id| seen.insert(&***group_id)) {
         let stepped = group_job::step(context, group_id, |groups, step| groups.delete_group(step, group_id));
         let error = match stepped {
             Ok((result, barrier)) => {

@@ -22,8 +22,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             topics.push((&topic.name, known));
         }
     }
-    let stepped =
-        group_job::step(context, &body.group_id, |groups, step| groups.delete_offsets(step, &body.group_id, &topics));
+    let stepped = group_job::named(&body.group_id)
+        .and_then(|id| group_job::step(context, id, |groups, step| groups.delete_offsets(step, id, &topics)));
     let (result, barrier) = match stepped {
         Ok((result, barrier)) => (result, Some(barrier)),
         Err(error) => (Err(error), None),

@@ -20,9 +20,12 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let (error, message) = match body.endpoint_type {
         BROKER => return request.head.answer(&describe(context, request, &body)),
-        CONTROLLER => {
-            (ErrorCode::MismatchedEndpointType, "Controllers were asked for on a listener for brokers".to_string())
-        }
+        // `AuthHelper.computeDescribeClusterResponse`
+        CONTROLLER => (
+            ErrorCode::MismatchedEndpointType,
+            "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+                .to_string(),
+        ),
         other => (ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {other}")),
     };
     request.head.answer(&message::Response {

@@ -23,8 +23,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     for group_id in &body.group_ids {
         let world = context.shared.coordinators().world(context.view);
         let looked = match is_spoken {
-            true => group_job::look(context, group_id, |groups| {
-                groups.describe_consumer(&world, &world.resolved.groups, group_id)
+            true => group_job::named(group_id).and_then(|id| {
+                group_job::look(context, id, |groups| groups.describe_consumer(&world, &world.resolved.groups, id))
             }),
             false => Err(ErrorCode::UnsupportedVersion),
         };

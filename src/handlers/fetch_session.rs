@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use indexmap::IndexMap;
 
@@ -134,12 +135,32 @@ pub struct Seen {
 /// Partitions, the sessions that are told of their progress, and their place in these.
 type Watchers = BTreeMap<(u64, i32), usize>;
 
+/// Room for sessions (`max.incremental.fetch.session.cache.slots`), shared by all shards.
+pub struct Slots {
+    pub all: usize,
+    /// How many sessions all shards have.
+    pub taken: Arc<AtomicUsize>,
+}
+
+impl Slots {
+    /// Takes one, if there is one or the shard has less than its share. A shard's share cannot be lost to sessions of
+    /// another one that are not used any more, so in the worst case there are nearly twice as many.
+    fn take(&self, is_of_share: bool) -> bool {
+        let next = |taken| (is_of_share || taken < self.all).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    fn give_back(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// The sessions of one shard.
 pub struct Cache {
     sessions: HashMap<i32, Session>,
     watchers: Watchers,
     by_use: BTreeSet<(Instant, i32)>,
-    slots: usize,
+    slots: Slots,
     /// Ids are drawn, not counted: nobody should guess another's, and after a restart the old ones mean nothing.
     random: Random,
     shard: u32,
@@ -147,8 +168,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Room for `slots` sessions. The ids of different `shard`s out of `shards` never meet.
-    pub fn new(slots: usize, shard: usize, shards: usize, seed: u64) -> Cache {
+    /// The ids of different `shard`s out of `shards` never meet.
+    pub fn new(slots: Slots, shard: usize, shards: usize, seed: u64) -> Cache {
         let random = Random::new(seed.wrapping_add(shard as u64));
         let (shard, shards) = (shard as u32, shards as u32);
         let (watchers, by_use) = (Watchers::new(), BTreeSet::new());
@@ -219,7 +240,7 @@ impl Cache {
     }
 
     fn create(&mut self, now: Instant, asked: Asked, partitions: &[(Name, Wanted)]) -> i32 {
-        if self.sessions.len() >= self.slots && !self.evict(now) {
+        if !self.take_slot() && !(self.evict(now) && self.take_slot()) {
             return NO_SESSION;
         }
         let session_id = self.draw_id();
@@ -240,6 +261,10 @@ impl Cache {
         session_id
     }
 
+    fn take_slot(&self) -> bool {
+        self.slots.take(self.sessions.len() < self.slots.all / self.shards as usize)
+    }
+
     /// Drops the session that was not used longest, if that is long enough.
     fn evict(&mut self, now: Instant) -> bool {
         match self.by_use.first() {
@@ -253,6 +278,7 @@ impl Cache {
 
     fn remove(&mut self, session_id: i32) {
         if let Some(mut session) = self.sessions.remove(&session_id) {
+            self.slots.give_back();
             session.unwatch(session_id, &mut self.watchers);
             self.by_use.remove(&(session.used, session_id));
         }
@@ -380,6 +406,10 @@ mod tests {
         (name, wanted)
     }
 
+    fn slots(all: usize) -> Slots {
+        Slots { all, taken: Arc::default() }
+    }
+
     fn asked(session_id: i32, session_epoch: i32) -> Asked {
         Asked { session_id, session_epoch, uses_topic_ids: false, isolation: IsolationLevel::ReadUncommitted }
     }
@@ -401,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_session_covers_what_was_asked_before_and_tells_only_news() {
-        let mut cache = Cache::new(2, 0, 1, 7);
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
         let now = Instant(0);
         let (full, covered) = cache.begin(now, asked(0, 0), vec![partition(0, 1), partition(1, 1)], &[]).unwrap();
         assert!(matches!(full, Answering::Full { session_id } if session_id != NO_SESSION));
@@ -426,7 +456,7 @@ mod tests {
 
     #[test]
     fn the_partition_that_had_records_comes_last_next_time() {
-        let mut cache = Cache::new(2, 0, 1, 7);
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
         let all = vec![partition(0, 0), partition(1, 0), partition(2, 0)];
         let (full, _) = cache.begin(Instant(0), asked(0, 0), all, &[]).unwrap();
         cache.tell(full, &partition(1, 0).0, seen(SAME, 10));
@@ -436,7 +466,7 @@ mod tests {
 
     #[test]
     fn quiet_partitions_are_passed_over_until_they_are_roused() {
-        let mut cache = Cache::new(2, 0, 1, 7);
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
         let now = Instant(0);
         let all: Vec<_> = (0..4).map(|index| partition(index, 5)).collect();
         let (full, covered) = cache.begin(now, asked(0, 0), all.clone(), &[]).unwrap();
@@ -481,7 +511,7 @@ mod tests {
 
     #[test]
     fn wrong_epochs_and_ids_are_refused() {
-        let mut cache = Cache::new(2, 0, 1, 7);
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
         let now = Instant(0);
         assert_eq!(cache.begin(now, asked(9, 1), vec![], &[]), Err(ErrorCode::FetchSessionIdNotFound));
         let (full, _) = cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap();
@@ -495,7 +525,7 @@ mod tests {
 
     #[test]
     fn a_full_cache_makes_room_only_for_the_long_unused() {
-        let mut cache = Cache::new(1, 1, 2, 7);
+        let mut cache = Cache::new(slots(1), 1, 2, 7);
         let begin =
             |cache: &mut Cache, now| cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap().0.session_id();
         let first = begin(&mut cache, Instant(0));
@@ -504,5 +534,26 @@ mod tests {
         let later = Instant(0) + Duration::from_millis(EVICTION_MS);
         let second = begin(&mut cache, later);
         assert!(second != NO_SESSION && second != first && cache.sessions.len() == 1);
+    }
+
+    /// One connection, whose shard has all of the clients, gets all slots; the other shard keeps its share.
+    #[test]
+    fn slots_are_for_whoever_comes() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let mut shards = [0, 1].map(|shard| Cache::new(Slots { all: 4, taken: taken.clone() }, shard, 2, 7));
+        let begin = |cache: &mut Cache, now| {
+            let (full, _) = cache.begin(now, asked(0, 0), vec![partition(0, 0)], &[]).unwrap();
+            full.session_id()
+        };
+        let ids: Vec<i32> = (0..5).map(|_| begin(&mut shards[0], Instant(0))).collect();
+        assert!(ids[..4].iter().all(|id| *id != NO_SESSION) && ids[4] == NO_SESSION, "{ids:?}");
+        let others: Vec<i32> = (0..3).map(|_| begin(&mut shards[1], Instant(0))).collect();
+        assert!(others[..2].iter().all(|id| *id != NO_SESSION) && others[2] == NO_SESSION, "{others:?}");
+        // Ended ones are given back, and what was taken beyond the limit first.
+        shards[1].begin(Instant(0), asked(others[0], FINAL_EPOCH), vec![], &[]).unwrap();
+        shards[0].begin(Instant(0), asked(ids[0], FINAL_EPOCH), vec![], &[]).unwrap();
+        assert_eq!((taken.load(Ordering::Relaxed), begin(&mut shards[0], Instant(0))), (4, NO_SESSION));
+        shards[0].begin(Instant(0), asked(ids[1], FINAL_EPOCH), vec![], &[]).unwrap();
+        assert!(begin(&mut shards[0], Instant(0)) != NO_SESSION);
     }
 }

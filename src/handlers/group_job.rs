@@ -29,6 +29,12 @@ pub(super) fn step<T>(
     context.step(&coordinator, work)
 }
 
+/// The name of a group, for requests that refuse an empty one whatever the coordinator does
+/// (`GroupCoordinatorService.isGroupIdNotEmpty`). Offsets may be committed without a group.
+pub(super) fn named(group_id: &str) -> Result<&str, ErrorCode> {
+    if group_id.is_empty() { Err(ErrorCode::InvalidGroupId) } else { Ok(group_id) }
+}
+
 /// Looks at the coordinator of a group.
 pub(super) fn look<T>(
     context: &Context<'_>,

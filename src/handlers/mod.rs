@@ -250,7 +250,10 @@ pub struct State {
 impl State {
     pub fn new(shared: &Shared, shard: ShardId) -> State {
         let shards = shared.shards();
-        let slots = (shared.config.max_incremental_fetch_session_cache_slots as usize).div_ceil(shards);
+        let slots = fetch_session::Slots {
+            all: shared.config.max_incremental_fetch_session_cache_slots as usize,
+            taken: shared.fetch_sessions.clone(),
+        };
         State {
             sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
             producer_ids: init_producer_id::Block::default(),

@@ -6,8 +6,8 @@ use crate::config::Type;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::wire::api::{
     alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_log_dirs, describe_topic_partitions, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_config_resources, metadata,
+    describe_log_dirs, describe_topic_partitions, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
+    list_config_resources, list_offsets, metadata,
 };
 
 const TOPIC: i8 = 2;
@@ -472,4 +472,81 @@ fn log_directories_are_described() {
     assert_eq!(describe(None), [told("a", 0, 0), told("a", 1, size), told("b", 0, 0)]);
     assert_eq!(describe(Some(vec![("a", vec![1, 7]), ("missing", vec![0])])), [told("a", 1, size)]);
     assert_eq!(describe(Some(vec![])), []);
+}
+
+/// `FetchRequest.fetchData` is a map: where a partition is named twice, the last word counts, and there is one answer.
+#[test]
+fn a_partition_is_fetched_once() {
+    let mut broker = Broker::start(&[]);
+    let topic_id = broker.create_topic("t", 1);
+    for (version, session_epoch) in [(12, -1), (12, 0), (16, -1), (16, 0)] {
+        let partition = |fetch_offset| fetch::FetchPartition { partition: 0, fetch_offset, ..Default::default() };
+        let topic = |offsets: &[i64]| fetch::FetchTopic {
+            topic: "t".into(),
+            topic_id,
+            partitions: offsets.iter().map(|offset| partition(*offset)).collect(),
+        };
+        let request = |topics| fetch::Request { max_bytes: 1000, session_epoch, topics, ..Default::default() };
+        // Beyond the end at first.
+        for topics in [vec![topic(&[7, 0])], vec![topic(&[7]), topic(&[0])]] {
+            let response: fetch::Response = broker.ask(ApiKey::Fetch, version, &request(topics));
+            let errors: Vec<i16> =
+                response.responses.iter().flat_map(|t| &t.partitions).map(|p| p.error_code).collect();
+            assert_eq!((response.error_code, errors), (0, vec![0]), "version {version} session {session_epoch}");
+        }
+    }
+}
+
+/// `IsolationLevel.forId` throws, and the request fails as a whole.
+#[test]
+fn there_are_two_isolation_levels() {
+    let mut broker = Broker::start(&[]);
+    let topic_id = broker.create_topic("t", 1);
+    let error = ErrorCode::UnknownServerError.code();
+    for version in [4, 6, 7, 12, 13, 18] {
+        let partition = fetch::FetchPartition { partition: 0, ..Default::default() };
+        let topic = fetch::FetchTopic { topic: "t".into(), topic_id, partitions: vec![partition] };
+        let request = fetch::Request { isolation_level: 9, topics: vec![topic], ..Default::default() };
+        let response: fetch::Response = broker.ask(ApiKey::Fetch, version, &request);
+        let errors: Vec<i16> = response.responses.iter().flat_map(|t| &t.partitions).map(|p| p.error_code).collect();
+        let whole = if version < 7 { 0 } else { error };
+        let each = if version < 13 { vec![error] } else { vec![] };
+        assert_eq!((response.error_code, errors), (whole, each), "version {version}");
+    }
+    let partition = list_offsets::ListOffsetsPartition { partition_index: 0, timestamp: -1, ..Default::default() };
+    let topic = list_offsets::ListOffsetsTopic { name: "t".into(), partitions: vec![partition] };
+    let request =
+        list_offsets::Request { replica_id: -1, isolation_level: -1, topics: vec![topic], ..Default::default() };
+    let response: list_offsets::Response = broker.ask(ApiKey::ListOffsets, 7, &request);
+    let answered = &response.topics[0].partitions[0];
+    assert_eq!((answered.error_code, answered.offset, answered.timestamp), (error, -1, -1));
+}
+
+/// What was said last counts, in one place of the answer (`KafkaApis.handleDeleteRecordsRequest`).
+#[test]
+fn records_of_a_partition_are_deleted_once() {
+    let mut broker = Broker::start(&[]);
+    broker.create_topic("t", 2);
+    let partition = |partition_index, offset| delete_records::DeleteRecordsPartition { partition_index, offset };
+    let topic = |partitions| delete_records::DeleteRecordsTopic { name: "t".into(), partitions };
+    let topics = vec![topic(vec![partition(0, 99), partition(1, 0)]), topic(vec![partition(0, 0), partition(1, 99)])];
+    let request = delete_records::Request { topics, ..Default::default() };
+    let response: delete_records::Response = broker.ask(ApiKey::DeleteRecords, 2, &request);
+    let partitions = response.topics.iter().flat_map(|t| &t.partitions);
+    let answered: Vec<_> = partitions.map(|p| (p.partition_index, p.error_code)).collect();
+    assert_eq!((response.topics.len(), answered), (1, vec![(0, 0), (1, ErrorCode::OffsetOutOfRange.code())]));
+}
+
+/// The words of `AuthHelper.computeDescribeClusterResponse`.
+#[test]
+fn only_brokers_are_described() {
+    let mut broker = Broker::start(&[]);
+    let mut ask = |endpoint_type| {
+        let request = describe_cluster::Request { endpoint_type, ..Default::default() };
+        let response: describe_cluster::Response = broker.ask(ApiKey::DescribeCluster, 1, &request);
+        (response.error_code, response.error_message.unwrap_or_default().to_string())
+    };
+    let mismatched = "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";
+    assert_eq!(ask(2), (ErrorCode::MismatchedEndpointType.code(), mismatched.into()));
+    assert_eq!(ask(3), (ErrorCode::UnsupportedEndpointType.code(), "Unsupported endpoint type 3".into()));
 }

@@ -6,8 +6,8 @@ use super::tests_of_versions::versions;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::replication::coordinators::lag::Lag;
 use crate::wire::api::{
-    delete_groups, describe_groups, find_coordinator, heartbeat, join_group, leave_group, list_groups, offset_commit,
-    offset_delete, offset_fetch, produce, sync_group,
+    consumer_group_describe, delete_groups, describe_groups, find_coordinator, heartbeat, join_group, leave_group,
+    list_groups, offset_commit, offset_delete, offset_fetch, produce, sync_group,
 };
 
 const GROUP: &str = "group";
@@ -232,4 +232,74 @@ fn every_version_lists_describes_and_deletes() {
     assert_eq!(response.results[0].error_code, 0);
     let response: list_groups::Response = broker.ask(ApiKey::ListGroups, 5, &list_groups::Request::default());
     assert!(response.groups.is_empty());
+}
+
+/// Before there is `__consumer_offsets` no broker coordinates any group (`CoordinatorRuntime`); what is wrong with a request
+/// itself is said first.
+#[test]
+fn without_their_topic_groups_have_no_coordinator() {
+    let mut broker = Broker::start(&[]);
+    broker.create_topic("t", 2);
+    let (nowhere, nameless) = (ErrorCode::NotCoordinator.code(), ErrorCode::InvalidGroupId.code());
+    let joined = join(&mut broker, 9, "known");
+    assert_eq!((joined.error_code, &*joined.member_id, joined.protocol_name), (nowhere, "", None));
+    let joined = join(&mut broker, 6, "known");
+    assert_eq!((joined.error_code, joined.protocol_name.as_deref()), (nowhere, Some("")));
+    let request = join_group::Request { group_id: GROUP.into(), member_id: "known".into(), ..Default::default() };
+    let joined: join_group::Response = broker.ask(ApiKey::JoinGroup, 9, &request);
+    assert_eq!((joined.error_code, &*joined.member_id), (ErrorCode::InvalidSessionTimeout.code(), "known"));
+    for (name, expected) in [(GROUP, nowhere), ("", nameless)] {
+        let request = sync_group::Request { group_id: name.into(), ..Default::default() };
+        let synced: sync_group::Response = broker.ask(ApiKey::SyncGroup, 4, &request);
+        let request = heartbeat::Request { group_id: name.into(), ..Default::default() };
+        let beaten: heartbeat::Response = broker.ask(ApiKey::Heartbeat, 4, &request);
+        let request = leave_group::Request { group_id: name.into(), ..Default::default() };
+        let left: leave_group::Response = broker.ask(ApiKey::LeaveGroup, 5, &request);
+        let request = offset_delete::Request { group_id: name.into(), ..Default::default() };
+        let deleted: offset_delete::Response = broker.ask(ApiKey::OffsetDelete, 0, &request);
+        let request = consumer_group_describe::Request { group_ids: vec![name.into()], ..Default::default() };
+        let described: consumer_group_describe::Response = broker.ask(ApiKey::ConsumerGroupDescribe, 1, &request);
+        let described = described.groups[0].error_code;
+        let errors = [synced.error_code, beaten.error_code, left.error_code, deleted.error_code, described];
+        assert_eq!(errors, [expected; 5], "{name:?}");
+        // These may do without a name.
+        let group = offset_fetch::OffsetFetchRequestGroup { group_id: name.into(), ..Default::default() };
+        let request = offset_fetch::Request { groups: vec![group], ..Default::default() };
+        let fetched: offset_fetch::Response = broker.ask(ApiKey::OffsetFetch, 9, &request);
+        let request = offset_commit::Request { group_id: name.into(), ..commit(9, Uuid::ONE, 1) };
+        let committed: offset_commit::Response = broker.ask(ApiKey::OffsetCommit, 9, &request);
+        let request = describe_groups::Request { groups: vec![name.into()], ..Default::default() };
+        let described: describe_groups::Response = broker.ask(ApiKey::DescribeGroups, 5, &request);
+        let request = delete_groups::Request { groups_names: vec![name.into(), name.into()] };
+        let deleted: delete_groups::Response = broker.ask(ApiKey::DeleteGroups, 2, &request);
+        assert_eq!(deleted.results.len(), 1, "named twice, answered once");
+        let committed = committed.topics[0].partitions[0].error_code;
+        let others = [fetched.groups[0].error_code, committed, described.groups[0].error_code];
+        assert_eq!((others, deleted.results[0].error_code), ([nowhere; 3], nowhere), "{name:?}");
+    }
+    let listed: list_groups::Response = broker.ask(ApiKey::ListGroups, 5, &list_groups::Request::default());
+    assert_eq!((listed.error_code, listed.groups.len()), (0, 0));
+}
+
+#[test]
+fn a_coordinator_that_is_found_comes_with_kafkas_message() {
+    let (mut broker, _) = start();
+    let request = find_coordinator::Request { key: GROUP.into(), ..Default::default() };
+    let found: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &request);
+    assert_eq!(found.error_message.as_deref(), Some("NONE"));
+    let request = find_coordinator::Request { coordinator_keys: vec![GROUP.into()], ..Default::default() };
+    let found: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 4, &request);
+    assert_eq!(found.coordinators[0].error_message.as_deref(), Some(""));
+}
+
+/// In versions that have null, a refusal has no name of a protocol (`JoinGroupResponse`).
+#[test]
+fn a_refused_join_names_no_protocol() {
+    let (mut broker, _) = start();
+    for version in versions(ApiKey::JoinGroup) {
+        let refused = join(&mut broker, version, "unknown");
+        assert_eq!(refused.error_code, ErrorCode::UnknownMemberId.code());
+        let expected = (version < 7).then_some("");
+        assert_eq!((refused.protocol_name.as_deref(), refused.protocol_type), (expected, None), "version {version}");
+    }
 }

@@ -57,7 +57,7 @@ pub fn create_topics(
 ) -> Decision<TopicResult<CreatedTopic>> {
     let mut decision = Decision::default();
     let mut placer = Placer::new(image);
-    let twice = names_twice(topics.iter().map(|t| t.name.as_str()));
+    let twice = twice(topics.iter().map(|t| t.name.as_str()));
     let too_many = total_partitions(defaults, topics) > MAX_PARTITIONS_PER_REQUEST;
     for topic in topics.iter().filter(|t| !twice.contains(t.name.as_str())) {
         let result = if too_many {
@@ -94,9 +94,9 @@ fn total_partitions(defaults: &TopicDefaults<'_>, topics: &[NewTopic]) -> u64 {
     topics.iter().map(of).sum()
 }
 
-fn names_twice<'a>(names: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+fn twice<T: Ord + Copy>(named: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut seen = BTreeSet::new();
-    names.filter(|name| !seen.insert(*name)).collect()
+    named.filter(|one| !seen.insert(*one)).collect()
 }
 
 fn duplicate_name<T>(name: &str) -> TopicResult<T> {
@@ -273,14 +273,14 @@ pub struct DeletionResult {
     pub result: Result<(), Refusal>,
 }
 
-/// Deletes those of the topics that exist. Bad ways of naming one are answered before the others, as in Kafka.
+/// What `Errors` says of a topic that is not there.
+const UNKNOWN_NAME: &str = "This server does not host this topic-partition.";
+const UNKNOWN_ID: &str = "This server does not host this topic ID.";
+
+/// Deletes those of the topics that exist (`ControllerApis.deleteTopics`). What contradicts itself is found before
+/// anything is deleted, and none of it is; bad ways of naming a topic are answered before the others.
 pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decision<DeletionResult> {
-    let mut decision = Decision::default();
-    let by_name = || topics.iter().filter(|t| t.id.is_zero()).filter_map(|t| t.name.as_deref());
-    let names_twice = names_twice(by_name());
-    let mut seen = BTreeSet::new();
-    let by_id = topics.iter().filter(|t| t.name.is_none() && !t.id.is_zero()).map(|t| t.id);
-    let ids_twice: BTreeSet<Uuid> = by_id.clone().filter(|id| !seen.insert(*id)).collect();
+    let mut deletion = Deletion::default();
     let refuse = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     for topic in topics {
         let message = match (&topic.name, topic.id.is_zero()) {
@@ -288,49 +288,66 @@ pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decision<Deletion
             (Some(_), false) => "You may not specify both topic name and topic id.",
             _ => continue,
         };
-        decision.results.push(DeletionResult { name: topic.name.clone(), id: topic.id, result: refuse(message) });
+        deletion.answer(topic.name.as_deref(), topic.id, refuse(message));
     }
+    let by_name = || topics.iter().filter(|t| t.id.is_zero()).filter_map(|t| t.name.as_deref());
+    let by_id = || topics.iter().filter(|t| t.name.is_none() && !t.id.is_zero()).map(|t| t.id);
+    let (names_twice, ids_twice) = (twice(by_name()), twice(by_id()));
     for name in &names_twice {
-        let result = refuse("Duplicate topic name.");
-        decision.results.push(DeletionResult { name: Some(name.to_string()), id: Uuid::ZERO, result });
+        deletion.answer(Some(name), Uuid::ZERO, refuse("Duplicate topic name."));
     }
     for id in &ids_twice {
-        decision.results.push(DeletionResult { name: None, id: *id, result: refuse("Duplicate topic id.") });
+        deletion.answer(None, *id, refuse("Duplicate topic id."));
     }
-    let mut deleted = BTreeSet::new();
-    for id in by_id.filter(|id| !ids_twice.contains(id)) {
-        let topic = image.topic_by_id(id).ok_or(Refusal::of(ErrorCode::UnknownTopicId));
-        delete(topic.map(|t| &**t), None, id, &mut deleted, &mut decision);
+    for id in by_id().filter(|id| !ids_twice.contains(id)) {
+        match image.topic_by_id(id) {
+            Some(topic) => deletion.want(topic),
+            None => deletion.answer(None, id, Err(Refusal::new(ErrorCode::UnknownTopicId, UNKNOWN_ID))),
+        }
     }
     for name in by_name().filter(|name| !names_twice.contains(name)) {
-        let topic = image.topic(name).ok_or(Refusal::of(ErrorCode::UnknownTopicOrPartition));
-        delete(topic.map(|t| &**t), Some(name), Uuid::ZERO, &mut deleted, &mut decision);
+        match image.topic(name) {
+            None => {
+                let unknown = Refusal::new(ErrorCode::UnknownTopicOrPartition, UNKNOWN_NAME);
+                deletion.answer(Some(name), Uuid::ZERO, Err(unknown));
+            }
+            Some(topic) if ids_twice.contains(&topic.id) || deletion.wanted.remove(&topic.id).is_some() => {
+                let message = "The provided topic name maps to an ID that was already supplied.";
+                deletion.answer(Some(name), topic.id, refuse(message));
+            }
+            Some(topic) => deletion.want(topic),
+        }
     }
-    decision
+    deletion.decide()
 }
 
-fn delete(
-    topic: Result<&Topic, Refusal>,
-    name: Option<&str>,
-    id: Uuid,
-    deleted: &mut BTreeSet<Uuid>,
-    decision: &mut Decision<DeletionResult>,
-) {
-    let topic = match topic {
-        Ok(topic) => topic,
-        Err(refusal) => {
-            decision.results.push(DeletionResult { name: name.map(str::to_string), id, result: Err(refusal) });
-            return;
-        }
-    };
-    let result = if deleted.insert(topic.id) {
-        decision.records.push(Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id }));
-        Ok(())
-    } else {
-        let message = "The provided topic name maps to an ID that was already supplied.";
-        Err(Refusal::new(ErrorCode::InvalidRequest, message))
-    };
-    decision.results.push(DeletionResult { name: Some(topic.name.to_string()), id: topic.id, result });
+/// A DeleteTopics that is being looked at.
+#[derive(Default)]
+struct Deletion<'a> {
+    results: Vec<DeletionResult>,
+    /// By id, with the place in the request.
+    wanted: BTreeMap<Uuid, (usize, &'a Topic)>,
+    seen: usize,
+}
+
+impl<'a> Deletion<'a> {
+    fn answer(&mut self, name: Option<&str>, id: Uuid, result: Result<(), Refusal>) {
+        self.results.push(DeletionResult { name: name.map(str::to_string), id, result });
+    }
+
+    fn want(&mut self, topic: &'a Topic) {
+        self.seen += 1;
+        self.wanted.insert(topic.id, (self.seen, topic));
+    }
+
+    fn decide(mut self) -> Decision<DeletionResult> {
+        let mut wanted: Vec<_> = std::mem::take(&mut self.wanted).into_values().collect();
+        wanted.sort_by_key(|(place, _)| *place);
+        let remove = |(_, topic): &(usize, &Topic)| Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id });
+        let records = wanted.iter().map(remove).collect();
+        wanted.iter().for_each(|(_, topic)| self.answer(Some(&topic.name), topic.id, Ok(())));
+        Decision { records, results: self.results }
+    }
 }
 
 /// More partitions for a topic.
@@ -347,7 +364,7 @@ pub struct NewPartitions {
 pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only: bool) -> Decision<TopicResult<()>> {
     let mut decision = Decision::default();
     let mut placer = Placer::new(image);
-    let twice = names_twice(topics.iter().map(|t| t.name.as_str()));
+    let twice = twice(topics.iter().map(|t| t.name.as_str()));
     decision.results.extend(twice.iter().copied().map(duplicate_name));
     for topic in topics.iter().filter(|t| !twice.contains(t.name.as_str())) {
         let room = MAX_RECORDS_PER_REQUEST - decision.records.len();

@@ -2,6 +2,7 @@
 
 mod api;
 mod error;
+pub mod java_hash;
 mod refusal;
 mod time;
 mod uuid;
@@ -101,4 +102,14 @@ pub enum TimestampType {
 pub enum IsolationLevel {
     ReadUncommitted = 0,
     ReadCommitted = 1,
+}
+
+impl IsolationLevel {
+    pub fn from_id(id: i8) -> Option<IsolationLevel> {
+        match id {
+            0 => Some(IsolationLevel::ReadUncommitted),
+            1 => Some(IsolationLevel::ReadCommitted),
+            _ => None,
+        }
+    }
 }

@@ -44,7 +44,11 @@ use crate::storage::recent::Kept;
 const HOT_BUFFER_BYTES: usize = 256 * 1024;
 /// Rounds of handling and writing within one turn before the network is looked at again.
 const ROUNDS_PER_TURN: usize = 8;
-/// How long a stop waits for the answers to what has begun.
+/// How long a shard that is told to stop serves the connections that it has as ever: a consumer that ends together with
+/// its broker commits and leaves its group meanwhile, and need not wait out its time for a broker that is gone. Kafka's
+/// controlled shutdown takes longer than that.
+const FAREWELL: Duration = Duration::from_millis(200);
+/// How long a stop then waits for the answers to what has begun.
 const STOP_PATIENCE: Duration = Duration::from_millis(500);
 /// How often idle connections are looked for at most and at least.
 const IDLE_CHECK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
@@ -70,6 +74,9 @@ pub struct Server {
     now: Instant,
     wall: TimestampMs,
     next_idle_check: Instant,
+    /// Told to stop: how long it serves on.
+    leaving: Option<Instant>,
+    /// It begins nothing more: how long it waits at most.
     stopping: Option<Instant>,
 }
 
@@ -98,6 +105,7 @@ impl Server {
             now,
             wall,
             next_idle_check: Instant::NEVER,
+            leaving: None,
             stopping: None,
         }
     }
@@ -149,6 +157,7 @@ impl Server {
             self.handle_event(event);
         }
         self.handle_mail(mail);
+        self.end_farewell();
         self.handle_expired();
         self.run_coordinator_timers();
         self.ration();
@@ -167,7 +176,7 @@ impl Server {
             return Some(self.driver.now());
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
-        let stop = self.stopping.unwrap_or(Instant::NEVER);
+        let stop = self.stopping.or(self.leaving).unwrap_or(Instant::NEVER);
         let ration = self.rationing.next_look(self.now);
         let rebalance = self.shared.coordinators().next_deadline(self.shard, self.shared.shards());
         let until =
@@ -198,7 +207,7 @@ impl Server {
 
     /// A connection stays here, or goes to the shard that has fewest: the kernel shares them out by chance.
     fn accept(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
-        if self.stopping.is_some() {
+        if self.leaving.is_some() {
             return self.driver.close(key);
         }
         let shard = self.shared.balance.place(self.shard);
@@ -213,7 +222,7 @@ impl Server {
 
     /// Another shard has accepted it and counted it to this one.
     pub(super) fn take_over(&mut self, Handover { socket, listener, peer }: Handover) {
-        let adopted = if self.stopping.is_none() { self.driver.adopt(socket) } else { None };
+        let adopted = if self.leaving.is_none() { self.driver.adopt(socket) } else { None };
         match adopted {
             Some(key) => self.serve(key, listener, peer),
             None => self.shared.balance.remove(self.shard),
@@ -290,6 +299,13 @@ impl Server {
         let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| key).collect();
         for key in idle {
             self.close(key, None);
+        }
+    }
+
+    fn end_farewell(&mut self) {
+        let is_over = |until| self.now >= until || self.connections.is_empty();
+        if self.stopping.is_none() && self.leaving.is_some_and(is_over) {
+            self.stopping = Some(self.now + STOP_PATIENCE);
         }
     }
 

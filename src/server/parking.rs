@@ -4,7 +4,7 @@ use crate::handlers::{Answer, Looked, Parked};
 use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::slots::Sequence;
-use crate::server::{STOP_PATIENCE, Server};
+use crate::server::{FAREWELL, Server};
 use crate::shard::context::{Context, Reply};
 use crate::shard::mailbox::Mail;
 use crate::stdx::slab::Key;
@@ -34,8 +34,8 @@ impl Server {
         for connection in mail.connections {
             self.take_over(connection);
         }
-        if mail.stop && self.stopping.is_none() {
-            self.stopping = Some(self.now + STOP_PATIENCE);
+        if mail.stop && self.leaving.is_none() {
+            self.leaving = Some(self.now + FAREWELL);
             self.driver.stop_listening();
         }
     }

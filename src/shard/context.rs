@@ -1,5 +1,6 @@
 //! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -59,6 +60,8 @@ pub struct Shared {
     pub memory: RequestMemory,
     /// Clients that the log says were refused a transaction, so that it says it once of each.
     pub refused_transactions: Mutex<Seen>,
+    /// How many fetch sessions all shards have together.
+    pub fetch_sessions: Arc<AtomicUsize>,
     shards: usize,
     mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
     threads: Threads,
@@ -84,6 +87,7 @@ impl Shared {
         let balance = Balance::new(shards);
         let memory = RequestMemory::new(config.queued_max_request_bytes);
         let refused_transactions = Mutex::new(Seen::new(MOST_REFUSED_CLIENTS));
+        let fetch_sessions = Arc::default();
         Shared {
             config,
             view,
@@ -93,6 +97,7 @@ impl Shared {
             balance,
             memory,
             refused_transactions,
+            fetch_sessions,
             shards,
             mailboxes,
             threads,

@@ -269,6 +269,31 @@ fn a_stop_answers_whatever_it_has_appended() {
     }
 }
 
+/// Clients that end together with their broker: what they ask right after it was told to stop is answered, as Kafka answers
+/// it during its controlled shutdown.
+#[test]
+fn clients_may_say_goodbye_to_a_broker_that_stops() {
+    let cluster = cluster(3, &[]);
+    create_topic(&cluster, 1);
+    let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(&cluster.borrow())).collect();
+    (0..100).for_each(|_| cluster.borrow_mut().step());
+    let max_delay = Duration::from_millis(100);
+    cluster.borrow().world.set_weather(Weather { max_delay, ..Weather::default() });
+    for (producer, client) in (0..).zip(&mut clients) {
+        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(producer, 0, 1, 0), -1));
+        client.pump();
+    }
+    cluster.borrow_mut().stop();
+    cluster.borrow().world.advance(max_delay);
+    for client in &mut clients {
+        client.pump();
+        let answer = client.take_answer(ApiKey::Produce, PRODUCE).expect("it was served");
+        assert_eq!(produce_answer(&answer).0, 0);
+    }
+    cluster.borrow_mut().restart();
+    assert_eq!(read_all(&cluster, 0).len(), clients.len());
+}
+
 /// What was written before the process died was perhaps never synced. Whoever reads it, or sends it again and is told that
 /// it is there, was promised that it stays.
 #[test]

@@ -1,10 +1,11 @@
 //! A data directory moves between Klamm and Apache Kafka and back, under one server.properties: no record, offset, topic id
-//! or sequence of an idempotent producer is lost, whether a broker stopped or was killed.
+//! or sequence of an idempotent producer, no group and no committed offset is lost, whether a broker stopped or was killed.
 //!
 //! With `KLAMM_PEER=kafka` the directory moves from Apache Kafka to Apache Kafka: what the test asks then is what any
 //! restart must give.
 
 mod cleaning;
+mod groups;
 
 use cleaning::{Compacted, Shortened};
 use compat_tests::broker::{Broker, Peer, Quorum, Setup};
@@ -14,6 +15,7 @@ use compat_tests::raw::{Batch, PATIENCE, Raw};
 use compat_tests::records::{self, Record};
 use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Context, Result, bail, ensure};
+use groups::Groups;
 use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ const SHORT_SESSION: &[(&str, &str)] = &[
     ("log.initial.task.delay.ms", "100"),
     ("log.retention.check.interval.ms", "500"),
     ("log.flush.start.offset.checkpoint.interval.ms", "100"),
+    ("group.initial.rebalance.delay.ms", "0"),
 ];
 /// A snapshot after every few changes.
 const SNAPSHOTS: &[(&str, &str)] = &[
@@ -39,6 +42,7 @@ const SNAPSHOTS: &[(&str, &str)] = &[
     ("log.initial.task.delay.ms", "100"),
     ("log.retention.check.interval.ms", "500"),
     ("log.flush.start.offset.checkpoint.interval.ms", "100"),
+    ("group.initial.rebalance.delay.ms", "0"),
     ("metadata.log.max.record.bytes.between.snapshots", "1000"),
 ];
 /// Several segments, and a coordinator whose topic one broker can hold.
@@ -192,6 +196,7 @@ struct Story {
     producer_ids: Vec<i64>,
     compacted: Compacted,
     shortened: Shortened,
+    groups: Groups,
 }
 
 /// An idempotent producer that outlives every broker, with batches of one record.
@@ -221,7 +226,8 @@ impl Story {
         let compacted = Compacted::begin(&mut raw)?;
         let shortened = Shortened::begin(&mut raw)?;
         let producer_ids = vec![producer_id, compacted.producer_id()];
-        Ok(Story { topics, created: Vec::new(), sequence, producer_ids, compacted, shortened })
+        let groups = Groups::begin();
+        Ok(Story { topics, created: Vec::new(), sequence, producer_ids, compacted, shortened, groups })
     }
 
     /// Adds to everything that is there.
@@ -238,6 +244,7 @@ impl Story {
         self.created.push((topic, id));
         self.compacted.go_on(broker, &mut raw)?;
         self.shortened.go_on(broker, &mut raw)?;
+        self.groups.go_on(&mut raw).context("the groups")?;
         let id = new_producer_id(&mut raw)?;
         ensure!(!self.producer_ids.contains(&id), "the producer id {id} was given to two");
         self.producer_ids.push(id);
@@ -262,7 +269,8 @@ impl Story {
         await_leader(&mut raw, SEQUENCE)?;
         self.sequence.check(&mut raw)?;
         self.compacted.check(broker, &mut raw).context("the compacted topic")?;
-        self.shortened.check(&mut raw).context("the topic with deleted records")
+        self.shortened.check(&mut raw).context("the topic with deleted records")?;
+        self.groups.check(&mut raw).context("the groups")
     }
 }
 

@@ -15,11 +15,6 @@ const LEAST_BUCKETS_OF_TREES: usize = 64;
 /// `HashMap.TREEIFY_THRESHOLD`.
 const CROWD: usize = 8;
 
-/// `String.hashCode`.
-pub fn string_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
-}
-
 /// `org.apache.kafka.common.Uuid.hashCode`.
 pub fn uuid_hash(id: Uuid) -> i32 {
     let (most, least) = halves(id);
@@ -93,9 +88,6 @@ mod tests {
 
     #[test]
     fn hashes_are_javas() {
-        assert_eq!(string_hash(""), 0);
-        assert_eq!(string_hash("hello"), 99162322);
-        assert_eq!(string_hash("polygenelubricants"), i32::MIN);
         assert_eq!(uuid_hash(Uuid::ONE), 1);
         assert_eq!(uuid_hash(Uuid([0xff; 16])), 0);
     }

@@ -24,7 +24,7 @@ mod tests;
 
 pub(super) use java_order::compare_strings;
 
-use crate::model::TopicId;
+use crate::model::{TopicId, java_hash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -107,7 +107,7 @@ pub fn assign(
     topics: &dyn TopicDescriber,
 ) -> Result<BTreeMap<String, Assignment>, AssignError> {
     let members = spec.members.iter().map(|(id, spec)| Member { id, spec });
-    let members = java_order::of_grown_map(members, |member| java_order::string_hash(member.id));
+    let members = java_order::of_grown_map(members, |member| java_hash::string_hash(member.id));
     let Some(first) = members.first() else {
         return Ok(BTreeMap::new());
     };

@@ -9,6 +9,7 @@ use super::group::{Member, State, millis};
 use super::rebalance::{Live, NEW_MEMBER_JOIN_TIMEOUT};
 use super::{Group, Join, JoinReply, Timer};
 use crate::coordinator::groups::{self, Groups};
+use crate::coordinator::settings::Settings;
 use crate::coordinator::step::{Reply, Step, Waiter};
 use crate::model::{ErrorCode, Uuid};
 
@@ -18,7 +19,7 @@ const MAX_STRING: usize = i16::MAX as usize;
 impl Groups {
     /// JoinGroup. The answer comes now or in a later step.
     pub fn join(&mut self, step: &mut Step<'_>, request: &Join<'_>, waiter: Waiter) {
-        if let Err(error) = validate(step, request) {
+        if let Err(error) = validate_join(step.settings, request.group_id, request.session_timeout_ms) {
             return refuse(step, waiter, request.member_id, error);
         }
         match self.groups.get(request.group_id) {
@@ -49,12 +50,13 @@ fn refuse(step: &mut Step<'_>, waiter: Waiter, member_id: &str, error: ErrorCode
     step.out.replies.push((waiter, Reply::Join(JoinReply::refused(member_id, error))));
 }
 
-fn validate(step: &Step<'_>, request: &Join<'_>) -> Result<(), ErrorCode> {
-    if request.group_id.is_empty() {
+/// What is wrong with a JoinGroup whatever the group (`GroupCoordinatorService.joinGroup`).
+pub fn validate_join(settings: &Settings, group_id: &str, session_timeout_ms: i32) -> Result<(), ErrorCode> {
+    if group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }
-    let allowed = step.settings.min_session_timeout..=step.settings.max_session_timeout;
-    let timeout = u64::try_from(request.session_timeout_ms).map(Duration::from_millis);
+    let allowed = settings.min_session_timeout..=settings.max_session_timeout;
+    let timeout = u64::try_from(session_timeout_ms).map(Duration::from_millis);
     match timeout.is_ok_and(|timeout| allowed.contains(&timeout)) {
         true => Ok(()),
         false => Err(ErrorCode::InvalidSessionTimeout),

@@ -23,6 +23,7 @@ pub use self::group::{CONSUMER_PROTOCOL_TYPE, Group, Member, State};
 pub(super) use self::join::distinct;
 #[cfg(test)]
 pub(super) use self::join::uuid_text;
+pub use self::join::validate_join;
 pub(super) use self::rebalance::Live;
 pub(super) use self::records::key;
 use super::step::Client;

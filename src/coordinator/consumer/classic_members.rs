@@ -15,7 +15,7 @@ use super::{Group, Timer, millis};
 use crate::coordinator::classic::{self, CONSUMER_PROTOCOL_TYPE, JoinReply, LeaveReply, Leaving, SyncReply};
 use crate::coordinator::consumer_protocol::ConsumerProtocolSubscription;
 use crate::coordinator::groups::{self, Groups};
-use crate::coordinator::settings::MigrationPolicy;
+use crate::coordinator::settings::{MigrationPolicy, Settings};
 use crate::coordinator::step::{Reply, Step, Waiter};
 use crate::model::{ErrorCode, Refusal};
 
@@ -95,11 +95,8 @@ impl Group {
         Ok(member)
     }
 
-    fn validate_join<'r, 'a>(
-        &self,
-        request: &'r classic::Join<'a>,
-        step: &Step<'_>,
-    ) -> Result<Joining<'r, 'a>, ErrorCode> {
+    /// What is asked of a member that has no id yet, too: what it subscribes to is not read before it comes with one.
+    fn validate_join(&self, request: &classic::Join<'_>, step: &Step<'_>) -> Result<(), ErrorCode> {
         let settings = step.settings;
         if settings.migration_policy == MigrationPolicy::Disabled {
             return Err(ErrorCode::InconsistentGroupProtocol);
@@ -107,9 +104,18 @@ impl Group {
         let is_member = self.member(request.member_id).is_some();
         validate_size(self.members.len(), is_member, settings.consumer_max_size).map_err(code)?;
         let protocols = classic::distinct(&request.protocols);
-        if !self.supports_classic_protocols(request.protocol_type, &protocols) {
-            return Err(ErrorCode::InconsistentGroupProtocol);
+        match self.supports_classic_protocols(request.protocol_type, &protocols) {
+            true => Ok(()),
+            false => Err(ErrorCode::InconsistentGroupProtocol),
         }
+    }
+
+    fn read_join<'r, 'a>(
+        &self,
+        request: &'r classic::Join<'a>,
+        settings: &Settings,
+    ) -> Result<Joining<'r, 'a>, ErrorCode> {
+        let protocols = classic::distinct(&request.protocols);
         let existing = request.instance_id.and_then(|instance_id| self.static_member(instance_id));
         if let Some(instance_id) = request.instance_id
             && !request.member_id.is_empty()
@@ -132,22 +138,20 @@ impl Groups {
         request: &classic::Join<'_>,
         waiter: Waiter,
     ) {
-        let reply = match self.groups.get(request.group_id) {
-            Some(groups::Group::Consumer(group)) => group.validate_join(request, step),
-            _ => Err(ErrorCode::UnknownMemberId),
-        };
-        let needs_id = request.requires_known_member_id && request.instance_id.is_none();
-        let reply = match reply {
-            Err(error) => JoinReply::refused("", error),
-            Ok(_) if needs_id && request.member_id.is_empty() => {
-                JoinReply::refused(&(step.new_id)().to_string(), ErrorCode::MemberIdRequired)
-            }
-            Ok(joining) => match self.let_in(step, &joining) {
-                Ok(reply) => reply,
-                Err(refusal) => JoinReply::refused("", refusal.error),
-            },
-        };
+        let reply = self.answer_join(step, request).unwrap_or_else(|error| JoinReply::refused("", error));
         step.out.replies.push((waiter, Reply::Join(reply)));
+    }
+
+    fn answer_join(&mut self, step: &mut Step<'_>, request: &classic::Join<'_>) -> Result<JoinReply, ErrorCode> {
+        let Some(groups::Group::Consumer(group)) = self.groups.get(request.group_id) else {
+            return Err(ErrorCode::UnknownMemberId);
+        };
+        group.validate_join(request, step)?;
+        if request.requires_known_member_id && request.instance_id.is_none() && request.member_id.is_empty() {
+            return Ok(JoinReply::refused(&(step.new_id)().to_string(), ErrorCode::MemberIdRequired));
+        }
+        let joining = group.read_join(request, step.settings)?;
+        self.let_in(step, &joining).map_err(code)
     }
 
     fn let_in(&mut self, step: &mut Step<'_>, joining: &Joining<'_, '_>) -> Result<JoinReply, Refusal> {

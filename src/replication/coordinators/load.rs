@@ -11,6 +11,7 @@ use log::{error, info, warn};
 use super::{Coordinator, Machine, Moment, State, World};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::record::offsets::{Key, Value};
+use crate::model::java_hash;
 use crate::record::batches::Batch;
 use crate::record::control::EndTxnMarker;
 use crate::replication::walk::walk;
@@ -90,9 +91,28 @@ pub(super) fn load(coordinator: &Arc<Coordinator>, world: &World<'_>, moment: Mo
     if records > 0 {
         info!("group coordinator {} loaded: {records} records up to offset {}", coordinator.partition.index, mark.end);
     }
+    tell_misplaced(coordinator, &groups, world);
     begin(coordinator, groups, mark);
     let begun = coordinator.step(world, moment, |groups, step| groups.handle_loaded(step));
     debug_assert!(begun.is_err() || begun.is_ok_and(|stepped| stepped.replies.is_empty()), "nobody waits yet");
+}
+
+/// Earlier builds kept groups whose names have a negative hash in other partitions than Kafka does. They are not moved, and
+/// no client finds them where they are: the user hears of it.
+fn tell_misplaced(coordinator: &Coordinator, groups: &Groups, world: &World<'_>) {
+    let partitions = world.image.topic(super::GROUPS_TOPIC).map_or(0, |topic| topic.partitions.len());
+    let here = coordinator.partition.index;
+    for group in groups.list(&[], &[]) {
+        let belongs = java_hash::partition_for(&group.group_id, partitions);
+        if belongs != here.0 {
+            warn!(
+                "the group {:?} lies in partition {here} of {}, where no client finds it; it belongs to {belongs} \
+                 (an earlier build of Klamm wrote it, see CHANGELOG)",
+                group.group_id,
+                super::GROUPS_TOPIC
+            );
+        }
+    }
 }
 
 fn begin(coordinator: &Coordinator, groups: Groups, end: Mark) {

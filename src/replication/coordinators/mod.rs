@@ -31,7 +31,7 @@ pub use self::world::World;
 use crate::config::Config;
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Output, Reply, Step, Waiter};
-use crate::model::{ErrorCode, Instant, TimestampMs, Uuid};
+use crate::model::{ErrorCode, Instant, TimestampMs, Uuid, java_hash};
 use crate::replication::partition::Partition;
 use crate::replication::view::View;
 use crate::replication::watch::ShardId;
@@ -216,12 +216,6 @@ pub struct Coordinators {
     errands: Mutex<Sender<Errand>>,
 }
 
-/// The partition of `__consumer_offsets` that a group belongs to (`Utils.abs(groupId.hashCode) % numPartitions`).
-fn partition_of(group_id: &str, partitions: usize) -> i32 {
-    let hash = group_id.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
-    (hash & i32::MAX) % partitions.max(1) as i32
-}
-
 impl Coordinators {
     /// The other end of the channel is for the [`keeper::Keeper`].
     pub fn new(config: Config, random: fn() -> [u8; 16]) -> (Coordinators, Receiver<Errand>) {
@@ -251,10 +245,10 @@ impl Coordinators {
         World { image: &view.image, resolved: self.settings(view), settings: &self.settings, random: self.random }
     }
 
-    /// The coordinator of a group.
+    /// The coordinator of a group. Before there is the topic, no broker coordinates it (`CoordinatorRuntime`).
     pub fn of_group(&self, view: &View, group_id: &str) -> Result<Arc<Coordinator>, ErrorCode> {
-        let topic = view.topic(GROUPS_TOPIC).ok_or(ErrorCode::CoordinatorNotAvailable)?;
-        let index = partition_of(group_id, topic.partitions.len());
+        let topic = view.topic(GROUPS_TOPIC).ok_or(ErrorCode::NotCoordinator)?;
+        let index = java_hash::partition_for(group_id, topic.partitions.len());
         let partition = view.partition_by_name(GROUPS_TOPIC, index).map_err(|_| ErrorCode::NotCoordinator)?;
         self.of_partition(partition)
     }
@@ -352,15 +346,6 @@ mod tests {
     use crate::model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
     use crate::record::validate::Rules;
     use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
-
-    /// What Java's `Utils.abs(group.hashCode()) % 50` gives.
-    #[test]
-    fn groups_go_where_kafka_looks_for_them() {
-        let table = [("", 0), ("group", 47), ("console-consumer-12345", 6), ("größe", 7), ("my-consumer-group", 13)];
-        for (group, partition) in table {
-            assert_eq!(partition_of(group, 50), partition, "{group}");
-        }
-    }
 
     const MOMENT: Moment = Moment { now: Instant(0), wall: TimestampMs(1_767_225_600_000) };
 
