@@ -63,6 +63,8 @@ pub struct Registration {
     pub endpoints: Vec<Endpoint>,
     pub rack: Option<String>,
     pub log_dirs: Vec<Uuid>,
+    /// Those of them that get no new partitions.
+    pub cordoned_log_dirs: Vec<Uuid>,
 }
 
 /// Registers this broker, which is its own controller, and makes it the leader where it can be.
@@ -89,7 +91,7 @@ pub fn register_broker(
         in_controlled_shutdown: false,
         // Whoever cannot be told of directories takes all of them to be there.
         log_dirs: if knows_directories(level) { broker.log_dirs.clone() } else { Vec::new() },
-        cordoned_log_dirs: knows_cordoned_directories(level).then(Vec::new),
+        cordoned_log_dirs: knows_cordoned_directories(level).then(|| broker.cordoned_log_dirs.clone()),
         is_migrating_zk_broker: false,
     };
     let unfence = BrokerRegistrationChangeRecord {
@@ -106,17 +108,23 @@ pub fn register_broker(
     records
 }
 
-/// The change that tells which log directories a broker has left; nothing where that is known.
-pub fn change_log_dirs(image: &Image, broker_id: i32, left: &[Uuid]) -> Vec<Record<'static>> {
-    let Some(broker) = image.broker(broker_id).filter(|broker| broker.log_dirs != left) else { return Vec::new() };
+/// The change that tells which log directories a broker has left, and which of them are cordoned; nothing where that is
+/// known.
+pub fn change_log_dirs(image: &Image, broker_id: i32, left: &[Uuid], cordoned: &[Uuid]) -> Vec<Record<'static>> {
+    let level = image.metadata_version();
+    let Some(broker) = image.broker(broker_id) else { return Vec::new() };
     // An empty list says that nothing has changed.
-    if left.is_empty() || !knows_directories(image.metadata_version()) {
+    let has_lost = broker.log_dirs != left && !left.is_empty() && knows_directories(level);
+    let is_told = broker.cordoned_log_dirs.as_deref().unwrap_or_default() == cordoned;
+    let is_cordoned = !is_told && knows_cordoned_directories(level);
+    if !has_lost && !is_cordoned {
         return Vec::new();
     }
     let change = BrokerRegistrationChangeRecord {
         broker_id,
         broker_epoch: broker.epoch,
-        log_dirs: left.to_vec(),
+        log_dirs: if has_lost { left.to_vec() } else { Vec::new() },
+        cordoned_log_dirs: is_cordoned.then(|| cordoned.to_vec()),
         ..Default::default()
     };
     vec![Record::BrokerRegistrationChange(change)]

@@ -84,7 +84,14 @@ const DIRECTORIES: [Uuid; 2] = [Uuid([7; 16]), Uuid([8; 16])];
 fn registration(id: i32, log_dirs: &[Uuid]) -> Registration {
     let endpoint = Endpoint { name: "PLAINTEXT".into(), host: "h".into(), port: 9092, security_protocol: 0 };
     let (incarnation_id, endpoints) = (Uuid([9; 16]), vec![endpoint]);
-    Registration { id, incarnation_id, endpoints, rack: Some("r".into()), log_dirs: log_dirs.to_vec() }
+    Registration {
+        id,
+        incarnation_id,
+        endpoints,
+        rack: Some("r".into()),
+        log_dirs: log_dirs.to_vec(),
+        cordoned_log_dirs: Vec::new(),
+    }
 }
 
 /// A start with the directories that the broker had before.

@@ -162,6 +162,7 @@ impl Controller {
             endpoints,
             rack: config.broker_rack.clone(),
             log_dirs: self.hosting.directory_ids(),
+            cordoned_log_dirs: self.hosting.cordoned_ids(&self.view.image),
         };
         let (offset, was_clean) = (self.log.end_offset().0, self.hosting.was_clean_shutdown());
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
@@ -247,16 +248,20 @@ impl Controller {
             let removals = self.publish(lacking);
             self.unlink(removals);
         }
-        let left = self.hosting.directory_ids();
-        let records = metadata::change_log_dirs(&self.view.image, self.node_id, &left);
-        if self.fatal().is_some() || records.is_empty() {
-            return;
+        if self.fatal().is_none() && self.tell_directories() {
+            self.published.store(Arc::new(self.view.clone()));
         }
-        let now = (self.surroundings.wall)();
-        match self.commit(&records, now) {
-            Ok(()) => self.published.store(Arc::new(self.view.clone())),
-            Err(failure) => error!("cannot write metadata: {failure}"),
+    }
+
+    /// Tells the cluster which directories this broker has left and which are cordoned; `true` if it did not know.
+    fn tell_directories(&mut self) -> bool {
+        let (left, cordoned) = (self.hosting.directory_ids(), self.hosting.cordoned_ids(&self.view.image));
+        let records = metadata::change_log_dirs(&self.view.image, self.node_id, &left, &cordoned);
+        if records.is_empty() {
+            return false;
         }
+        let told = self.commit(&records, (self.surroundings.wall)());
+        told.inspect_err(|failure| error!("cannot write metadata: {failure}")).is_ok()
     }
 
     fn decide_all(&mut self, jobs: Vec<Job>) {
@@ -271,7 +276,11 @@ impl Controller {
             ErrorCode::KafkaStorageError
         });
         let removals = match committed {
-            Ok(()) => self.publish(changed),
+            Ok(()) => {
+                // A change may have cordoned some of them.
+                self.tell_directories();
+                self.publish(changed)
+            }
             Err(_) => Vec::new(),
         };
         for (reply, result) in replies {

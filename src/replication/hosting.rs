@@ -265,7 +265,7 @@ impl Hosting {
             for described in &topic.partitions {
                 let slot = (topic.id, described.index);
                 let found = self.directory_at_start(topic, described);
-                match found.or_else(|| self.place(topic, described, false, &mut counts)) {
+                match found.or_else(|| self.place(image, topic, described, false, &mut counts)) {
                     Some(at) => wanted[at].push((slot, (identity(topic, described), config.clone()))),
                     None => drop(opened.insert(slot, Err(Error::Offline))),
                 }
@@ -305,6 +305,7 @@ impl Hosting {
     /// (`LogManager.getOrCreateLog`). One that the metadata did not know before (`is_new`) is in none.
     fn place(
         &self,
+        image: &Image,
         topic: &Topic,
         described: &metadata::Partition,
         is_new: bool,
@@ -321,7 +322,7 @@ impl Hosting {
         let chosen = preferred.filter(|at| !self.directories[*at].is_offline());
         let chosen = chosen.or_else(|| self.online_with(named?));
         let may_be_away = !is_new && (named.is_some() || self.has_offline());
-        let at = chosen.or_else(|| if may_be_away { None } else { self.emptiest(counts) })?;
+        let at = chosen.or_else(|| if may_be_away { None } else { self.emptiest(image, counts) })?;
         counts[at] += 1;
         Some(at)
     }
@@ -336,10 +337,20 @@ impl Hosting {
             .find(|at| self.directory_ids[*at] == Some(id) && !self.directories[*at].is_offline())
     }
 
-    /// The directory with the fewest partitions (`LogManager.nextLogDirs`).
-    fn emptiest(&self, counts: &[usize]) -> Option<usize> {
-        let online = (0..counts.len()).filter(|at| !self.directories[*at].is_offline());
-        online.min_by_key(|at| counts[*at])
+    /// The directory with the fewest partitions that is not cordoned, or else any (`LogManager.nextLogDirs`).
+    fn emptiest(&self, image: &Image, counts: &[usize]) -> Option<usize> {
+        let cordoned = self.settings(image).cordoned_log_dirs();
+        let online = || (0..counts.len()).filter(|at| !self.directories[*at].is_offline());
+        let open = online().filter(|at| !cordoned.contains(&self.config.log_dirs[*at]));
+        open.min_by_key(|at| counts[*at]).or_else(|| online().next())
+    }
+
+    /// The directories that get no new logs (KIP-1066), of those that can be used.
+    pub fn cordoned_ids(&self, image: &Image) -> Vec<Uuid> {
+        let cordoned = self.settings(image).cordoned_log_dirs();
+        let is_cordoned =
+            |at: &usize| cordoned.contains(&self.config.log_dirs[*at]) && !self.directories[*at].is_offline();
+        (0..self.directories.len()).filter(is_cordoned).filter_map(|at| self.directory_ids[at]).collect()
     }
 
     /// The directory in which the metadata puts this broker's replica, if it names one.
@@ -409,7 +420,7 @@ impl Hosting {
                 None => {
                     // One that could not be opened before must not begin anew in another directory.
                     let is_new = before.as_ref().is_none_or(|before| described.index as usize >= before.len());
-                    let at = self.place(topic, described, is_new, &mut counts);
+                    let at = self.place(&view.image, topic, described, is_new, &mut counts);
                     let log_config = self.log_config(&view.image, &config);
                     let log = at
                         .ok_or(Error::Offline)

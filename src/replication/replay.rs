@@ -301,6 +301,7 @@ mod tests {
                 endpoints: Vec::new(),
                 rack: None,
                 log_dirs: vec![Uuid([7; 16])],
+                cordoned_log_dirs: Vec::new(),
             };
             let records = register_broker(&image, &registration, log.end_offset().0, true);
             log.append(&records, &mut image, NOW).unwrap();

@@ -418,3 +418,52 @@ fn directories_that_are_not_as_they_were_left_stop_the_start() {
         check_assignment(&cluster.borrow(), partition);
     }
 }
+
+fn cordon(cluster: &SharedCluster, directories: Option<&str>) -> i16 {
+    let mut client = Client::connect(&cluster.borrow());
+    let config = incremental_alter_configs::AlterableConfig {
+        name: "cordoned.log.dirs".into(),
+        config_operation: i8::from(directories.is_none()),
+        value: directories.map(Into::into),
+    };
+    let resource = incremental_alter_configs::AlterConfigsResource {
+        resource_type: 4,
+        resource_name: "1".into(),
+        configs: vec![config],
+    };
+    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
+    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
+    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
+    response.responses[0].error_code
+}
+
+/// KIP-1066: new partitions go elsewhere, at once and after a restart, by the broker's own file and by a dynamic config.
+#[test]
+fn a_cordoned_directory_gets_no_new_partitions() {
+    let cordoned = ("cordoned.log.dirs", "other");
+    for at_start in [true, false] {
+        let overrides = if at_start { vec![TWO, cordoned] } else { vec![TWO] };
+        let cluster = cluster(40, &overrides);
+        if !at_start {
+            assert_eq!(cordon(&cluster, Some("other")), 0);
+        }
+        create_topic(&cluster, 4);
+        let told = |cluster: &Cluster| {
+            let view = cluster.view().unwrap();
+            let broker = view.image.brokers().next().unwrap().clone();
+            broker.cordoned_log_dirs.clone().unwrap_or_default() == broker.log_dirs[1..]
+        };
+        for _ in 0..2 {
+            assert!((0..4).all(|partition| home_of(&cluster.borrow(), partition) == 0));
+            assert!(told(&cluster.borrow()), "the registration says so");
+            (0..4).for_each(|partition| check_assignment(&cluster.borrow(), partition));
+            cluster.borrow_mut().crash(Crash::Process);
+            cluster.borrow_mut().restart();
+        }
+        if !at_start {
+            assert_eq!(cordon(&cluster, None), 0);
+            cluster.borrow_mut().step();
+            assert!(!told(&cluster.borrow()));
+        }
+    }
+}
