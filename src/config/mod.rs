@@ -5,6 +5,7 @@
 //! laid over the static ones by [`Settings`].
 
 mod broker_table;
+mod client_metrics;
 pub mod definitions;
 mod describe;
 mod duration;
@@ -19,6 +20,7 @@ mod topic;
 mod topic_table;
 mod value;
 
+pub use client_metrics::{describe_client_metrics, validate_client_metrics};
 pub use definitions::MAX_SHARDS;
 pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
 pub use group_rules::{validate_group, validate_group_default};

@@ -5,10 +5,13 @@
 
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
+#[path = "45_alter_partition_reassignments.rs"]
+mod alter_partition_reassignments;
 #[path = "34_alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
 #[path = "18_api_versions.rs"]
 mod api_versions;
+mod broker_loggers;
 mod cluster_state;
 mod config_changes;
 #[path = "69_consumer_group_describe.rs"]
@@ -33,9 +36,13 @@ mod describe_configs;
 mod describe_groups;
 #[path = "35_describe_log_dirs.rs"]
 mod describe_log_dirs;
+#[path = "55_describe_quorum.rs"]
+mod describe_quorum;
 #[path = "75_describe_topic_partitions.rs"]
 mod describe_topic_partitions;
 mod effective;
+#[path = "43_elect_leaders.rs"]
+mod elect_leaders;
 #[path = "01_fetch.rs"]
 mod fetch;
 pub mod fetch_session;
@@ -86,9 +93,14 @@ mod tests;
 #[cfg(test)]
 mod tests_of_consumer_groups;
 #[cfg(test)]
+mod tests_of_features;
+#[cfg(test)]
 mod tests_of_groups;
 #[cfg(test)]
 mod tests_of_versions;
+
+#[path = "57_update_features.rs"]
+mod update_features;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -348,9 +360,13 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::DescribeLogDirs, (1, 5), describe_log_dirs::handle),
     Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
     Handler::new(ApiKey::DeleteGroups, (0, 3), delete_groups::handle),
+    Handler::new(ApiKey::ElectLeaders, (0, 2), elect_leaders::handle),
     Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
+    Handler::new(ApiKey::AlterPartitionReassignments, (0, 1), alter_partition_reassignments::handle),
     Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
     Handler::new(ApiKey::OffsetDelete, (0, 0), offset_delete::handle),
+    Handler::new(ApiKey::DescribeQuorum, (0, 2), describe_quorum::handle),
+    Handler::new(ApiKey::UpdateFeatures, (0, 2), update_features::handle),
     Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
     Handler::new(ApiKey::ConsumerGroupHeartbeat, (0, 1), consumer_group_heartbeat::handle),
     Handler::new(ApiKey::ConsumerGroupDescribe, (0, 1), consumer_group_describe::handle),

@@ -18,9 +18,9 @@ pub(super) const NO_LEADER_CHANGE: i32 = -2;
 /// No replica leads.
 pub const NO_LEADER: i32 = -1;
 /// `DirectoryId.MIGRATING`: the directory of a replica that was placed before directories had identities.
-const DIRECTORY_MIGRATING: Uuid = Uuid::ZERO;
+pub(super) const DIRECTORY_MIGRATING: Uuid = Uuid::ZERO;
 /// `PartitionChangeRecord.LeaderRecoveryState`: unchanged.
-const NO_RECOVERY_CHANGE: i8 = -1;
+pub(super) const NO_RECOVERY_CHANGE: i8 = -1;
 
 /// Why a record changed nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,7 +1,12 @@
 //! Brokers and controllers as they registered themselves.
 
+use super::apply::DIRECTORY_MIGRATING;
+use super::placement::DIRECTORY_UNASSIGNED;
 use super::record::{self, RegisterBrokerRecord, RegisterControllerRecord};
 use crate::model::Uuid;
+
+/// `DirectoryId.LOST`: the directory of a replica has failed, and with it what is known of its identity.
+const DIRECTORY_LOST: Uuid = Uuid([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2]);
 
 /// Where a node can be reached on one of its listeners.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +63,20 @@ impl Broker {
     pub fn open_log_dirs(&self) -> impl Iterator<Item = Uuid> {
         let cordoned = self.cordoned_log_dirs.as_deref().unwrap_or_default();
         self.log_dirs.iter().copied().filter(|dir| !cordoned.contains(dir))
+    }
+
+    /// Whether new partitions may be put here; a broker of before directories had identities says nothing of them.
+    pub(super) fn has_uncordoned_dirs(&self) -> bool {
+        self.log_dirs.is_empty() || self.open_log_dirs().next().is_some()
+    }
+
+    /// Whether a replica in this directory can be served, as far as the registration tells (`DirectoryId.isOnline`).
+    pub(super) fn has_online_dir(&self, directory: Uuid) -> bool {
+        match directory {
+            DIRECTORY_UNASSIGNED | DIRECTORY_MIGRATING => true,
+            DIRECTORY_LOST => false,
+            known => self.log_dirs.is_empty() || self.log_dirs.contains(&known),
+        }
     }
 
     pub fn endpoint(&self, listener: &str) -> Option<&Endpoint> {

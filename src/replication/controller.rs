@@ -126,6 +126,7 @@ impl Controller {
         };
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
+        view.leadership = log.leadership();
         if view.image.offset() < 0 {
             let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
             let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
