@@ -1,21 +1,25 @@
 //! Log lines on standard output, one write per line: time in UTC, level, message.
 //!
 //! Standard output because that is where Kafka logs to and where container logs are searched. The facade `log` lets
-//! every module speak without knowing this file. A reader that went away must not stop the broker: write errors are
-//! ignored.
+//! every module speak without knowing this file; `io::loggers` says which lines are shown. A reader that went away must
+//! not stop the broker: write errors are ignored.
 
-use log::{LevelFilter, Log, Metadata, Record};
+use crate::io::loggers::{self, Level};
+use log::{Log, Metadata, Record};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 struct Lines;
 
 impl Log for Lines {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true // `log::max_level` has decided already
+    fn enabled(&self, line: &Metadata<'_>) -> bool {
+        loggers::shows(line.target(), line.level())
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let line = format!("{} {:5} {}\n", utc(SystemTime::now()), record.level(), record.args());
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
@@ -26,16 +30,9 @@ impl Log for Lines {
 /// Sends log lines to standard output from now on. `level` is a name of log4j as the official images take it in
 /// `KAFKA_LOG4J_ROOT_LOGLEVEL`; anything else means INFO.
 pub fn start(level: Option<&str>) {
-    let level = match level.map(str::to_uppercase).as_deref() {
-        Some("OFF") => LevelFilter::Off,
-        Some("ERROR" | "FATAL") => LevelFilter::Error,
-        Some("WARN") => LevelFilter::Warn,
-        Some("DEBUG") => LevelFilter::Debug,
-        Some("TRACE" | "ALL") => LevelFilter::Trace,
-        _ => LevelFilter::Info,
-    };
+    let level = level.and_then(|level| Level::from_name(&level.to_uppercase())).unwrap_or(Level::Info);
     if log::set_logger(&Lines).is_ok() {
-        log::set_max_level(level);
+        loggers::set(loggers::ROOT, Some(level));
     }
 }
 

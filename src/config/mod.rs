@@ -5,6 +5,7 @@
 //! laid over the static ones by [`Settings`].
 
 mod broker_table;
+mod client_metrics;
 mod cordoned;
 pub mod definitions;
 mod describe;
@@ -24,6 +25,7 @@ mod topic;
 mod topic_table;
 mod value;
 
+pub use client_metrics::{describe_client_metrics, validate_client_metrics};
 pub use definitions::MAX_SHARDS;
 pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
 pub use dynamic::validate_broker;

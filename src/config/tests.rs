@@ -177,6 +177,7 @@ pub(super) fn told(entry: &Entry) -> String {
         Source::DynamicDefaultBroker => "DYNAMIC_DEFAULT_BROKER_CONFIG",
         Source::StaticBroker => "STATIC_BROKER_CONFIG",
         Source::Default => "DEFAULT_CONFIG",
+        Source::ClientMetrics => "DYNAMIC_CLIENT_METRICS_CONFIG",
         Source::DynamicGroup => "DYNAMIC_GROUP_CONFIG",
     };
     let null = |value: &Option<String>| value.clone().unwrap_or_else(|| "null".into());

@@ -1,16 +1,18 @@
-//! DescribeConfigs (key 32), versions 1–4: configurations of topics and of this broker, and where each value comes from.
+//! DescribeConfigs (key 32), versions 1–4: configurations of topics, groups, client metrics, of this broker and its loggers,
+//! and where each value comes from.
 //!
 //! Follows `ConfigHelper`: the broker resource without a name is the dynamic defaults of all brokers; another id than
 //! our own is INVALID_REQUEST; an empty list of keys means all, like null. Versions: 1 sources and synonyms (KIP-226); 3
 //! types and documentation (KIP-569); 4 flexible.
 //!
 //! Deviations: documentation is always null; a resource that is named twice is answered once, because a small request
-//! must not cause an answer without bounds; loggers are refused until they are built.
+//! must not cause an answer without bounds.
 
 use std::collections::HashSet;
 
-use super::{Outcome, Request, State, code_and_message, effective};
+use super::{Outcome, Request, State, broker_loggers, code_and_message, effective};
 use crate::config::{self, Entry};
+use crate::io::loggers::Level;
 use crate::metadata::{Refusal, ResourceType, topic_name};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
@@ -19,8 +21,8 @@ use crate::wire::api::describe_configs::{
     DescribeConfigsSynonym,
 };
 
-/// `ConfigSource.CLIENT_METRICS_CONFIG`
-const CLIENT_METRICS_CONFIG: i8 = 7;
+/// `ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG`
+const BROKER_LOGGER_CONFIG: i8 = 6;
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -69,9 +71,7 @@ fn describe(context: &Context<'_>, resource: &DescribeConfigsResource<'_>) -> De
         Some(ResourceType::ClientMetrics) => Ok(describe_client_metrics(context, name)),
         Some(ResourceType::Group) if name.is_empty() => refuse("Group name must not be empty".into()),
         Some(ResourceType::Group) => Ok(describe_group(context, name)),
-        Some(kind @ ResourceType::BrokerLogger) => {
-            refuse(format!("Configs of {kind:?} resources are not supported yet."))
-        }
+        Some(ResourceType::BrokerLogger) => describe_loggers(context, name),
         None => refuse(format!("Unexpected resource type {} for resource {name}", resource.resource_type)),
     }
 }
@@ -110,15 +110,20 @@ fn describe_broker(context: &Context<'_>, name: &str) -> Described {
 }
 
 fn describe_client_metrics(context: &Context<'_>, name: &str) -> Vec<DescribeConfigsResourceResult<'static>> {
-    let configs = context.view.image.configs(ResourceType::ClientMetrics, name);
-    let entry = |(name, value): (&String, &String)| DescribeConfigsResourceResult {
-        name: name.clone().into(),
-        value: Some(value.clone().into()),
-        config_source: CLIENT_METRICS_CONFIG,
+    let overrides = context.view.image.configs(ResourceType::ClientMetrics, name);
+    config::describe_client_metrics(overrides).into_iter().map(entry).collect()
+}
+
+fn describe_loggers(context: &Context<'_>, name: &str) -> Described {
+    let loggers = broker_loggers::describe(context.shared.config.node_id, name)?;
+    let entry = |(name, level): (&'static str, Level)| DescribeConfigsResourceResult {
+        name: name.into(),
+        value: Some(level.name().into()),
+        config_source: BROKER_LOGGER_CONFIG,
         documentation: None,
         ..Default::default()
     };
-    configs.iter().map(entry).collect()
+    Ok(loggers.into_iter().map(entry).collect())
 }
 
 fn entry(entry: Entry) -> DescribeConfigsResourceResult<'static> {

@@ -1,7 +1,7 @@
 //! AlterConfigs (key 33), versions 0–2: the old way to change dynamic configs, which deletes what it does not name.
 //!
-//! For topics, for groups and for this broker (by its id, or without a name for all brokers). Version 2 is flexible.
-//! Client metrics are refused until they are built.
+//! For topics, for groups, for subscriptions of client metrics and for this broker (by its id, or without a name for all
+//! brokers). Version 2 is flexible. Loggers are refused, as by Kafka: they have IncrementalAlterConfigs.
 
 use super::{Outcome, Request, State, code_and_message, config_changes};
 use crate::metadata::{self, Change, Operation, ResourceChanges, ResourceResult};

@@ -1,9 +1,9 @@
 //! IncrementalAlterConfigs (key 44), versions 0–1: sets, deletes, appends to or subtracts from dynamic configs (KIP-339).
 //!
-//! For topics, for groups and for this broker (by its id, or without a name for all brokers). Version 1 is flexible.
-//! Client metrics and loggers are refused until they are built.
+//! For topics, for groups, for subscriptions of client metrics (KIP-714), for this broker (by its id, or without a name for
+//! all brokers) and for its loggers (KIP-412), whose levels are not kept. Version 1 is flexible.
 
-use super::{Outcome, Request, State, code_and_message, config_changes};
+use super::{Outcome, Request, State, broker_loggers, code_and_message, config_changes};
 use crate::metadata::{self, Change, Operation, ResourceChanges, ResourceResult};
 use crate::shard::context::Context;
 use crate::wire::api::incremental_alter_configs::{
@@ -15,15 +15,17 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let resources = body.resources.iter().map(changes).collect();
-    config_changes::submit(
-        context,
-        request.head,
-        metadata::incremental_alter_configs,
-        resources,
-        body.validate_only,
-        respond,
-    )
+    let mut resources = body.resources.iter().map(changes).collect();
+    let node_id = context.shared.config.node_id;
+    let loggers = broker_loggers::take_and_alter(node_id, &mut resources, body.validate_only);
+    let respond = |mut results: Vec<ResourceResult>| {
+        for (place, result) in loggers {
+            results.insert(place.min(results.len()), result);
+        }
+        respond(results)
+    };
+    let alter = metadata::incremental_alter_configs;
+    config_changes::submit(context, request.head, alter, resources, body.validate_only, respond)
 }
 
 fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {

@@ -20,7 +20,7 @@ pub(super) fn submit<R: Message<'static> + 'static>(
     alter: Alter,
     resources: Vec<ResourceChanges>,
     validate_only: bool,
-    respond: fn(Vec<ResourceResult>) -> R,
+    respond: impl FnOnce(Vec<ResourceResult>) -> R + 'static,
 ) -> Outcome {
     let shared = context.shared.clone();
     let named = |resource: &ResourceChanges| (resource.resource_type, resource.resource_name.clone());

@@ -6,10 +6,13 @@
 mod acls;
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
+#[path = "45_alter_partition_reassignments.rs"]
+mod alter_partition_reassignments;
 #[path = "34_alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
 #[path = "18_api_versions.rs"]
 mod api_versions;
+mod broker_loggers;
 mod cluster_state;
 mod config_changes;
 #[path = "69_consumer_group_describe.rs"]
@@ -48,6 +51,8 @@ mod describe_groups;
 mod describe_log_dirs;
 #[path = "61_describe_producers.rs"]
 mod describe_producers;
+#[path = "55_describe_quorum.rs"]
+mod describe_quorum;
 #[path = "75_describe_topic_partitions.rs"]
 mod describe_topic_partitions;
 #[path = "65_describe_transactions.rs"]
@@ -55,6 +60,8 @@ mod describe_transactions;
 #[path = "50_describe_user_scram_credentials.rs"]
 mod describe_user_scram_credentials;
 mod effective;
+#[path = "43_elect_leaders.rs"]
+mod elect_leaders;
 #[path = "40_expire_delegation_token.rs"]
 mod expire_delegation_token;
 #[path = "01_fetch.rs"]
@@ -114,6 +121,8 @@ mod tests_of_consumer_groups;
 #[cfg(test)]
 mod tests_of_dynamic_configs;
 #[cfg(test)]
+mod tests_of_features;
+#[cfg(test)]
 mod tests_of_groups;
 #[cfg(test)]
 mod tests_of_small_answers;
@@ -121,6 +130,8 @@ mod tests_of_small_answers;
 mod tests_of_versions;
 #[path = "64_unregister_broker.rs"]
 mod unregister_broker;
+#[path = "57_update_features.rs"]
+mod update_features;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -390,11 +401,15 @@ pub const HANDLERS: &[Handler] = &[
     Handler::new(ApiKey::ExpireDelegationToken, (1, 2), expire_delegation_token::handle),
     Handler::new(ApiKey::DescribeDelegationToken, (1, 3), describe_delegation_token::handle),
     Handler::new(ApiKey::DeleteGroups, (0, 3), delete_groups::handle),
+    Handler::new(ApiKey::ElectLeaders, (0, 2), elect_leaders::handle),
     Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
+    Handler::new(ApiKey::AlterPartitionReassignments, (0, 1), alter_partition_reassignments::handle),
     Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
     Handler::new(ApiKey::OffsetDelete, (0, 0), offset_delete::handle),
     Handler::new(ApiKey::DescribeClientQuotas, (0, 1), describe_client_quotas::handle),
     Handler::new(ApiKey::DescribeUserScramCredentials, (0, 0), describe_user_scram_credentials::handle),
+    Handler::new(ApiKey::DescribeQuorum, (0, 2), describe_quorum::handle),
+    Handler::new(ApiKey::UpdateFeatures, (0, 2), update_features::handle),
     Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
     Handler::new(ApiKey::DescribeProducers, (0, 0), describe_producers::handle),
     Handler::new(ApiKey::UnregisterBroker, (0, 0), unregister_broker::handle),

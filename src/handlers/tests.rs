@@ -258,7 +258,7 @@ fn configs_are_changed_and_described() {
     assert_eq!(change(&mut broker, set(TOPIC, "u", "retention.ms", "5")), ErrorCode::UnknownTopicOrPartition);
     assert_eq!(change(&mut broker, set(BROKER, "", "log.retention.ms", "7")), ErrorCode::None);
     assert_eq!(change(&mut broker, set(BROKER, "99", "log.retention.ms", "7")), ErrorCode::InvalidRequest);
-    assert_eq!(change(&mut broker, set(8, "1", "root", "DEBUG")), ErrorCode::InvalidRequest);
+    assert_eq!(change(&mut broker, set(3, "1", "root", "DEBUG")), ErrorCode::InvalidRequest);
 
     let topic = describe(&mut broker, TOPIC, "t");
     let retention = topic.configs.iter().find(|config| config.name == "retention.ms").unwrap();

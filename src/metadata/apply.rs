@@ -8,7 +8,7 @@ use super::record::{
     BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, PartitionChangeRecord, PartitionRecord, Record,
     TopicRecord,
 };
-use super::registration::{Broker, Controller};
+use super::registration::{Broker, Controller, DIRECTORY_MIGRATING};
 use super::security::{self, Acl, DelegationToken, ScramCredential};
 use crate::model::Uuid;
 use std::sync::Arc;
@@ -17,10 +17,8 @@ use std::sync::Arc;
 pub(super) const NO_LEADER_CHANGE: i32 = -2;
 /// No replica leads.
 pub const NO_LEADER: i32 = -1;
-/// `DirectoryId.MIGRATING`: the directory of a replica that was placed before directories had identities.
-const DIRECTORY_MIGRATING: Uuid = Uuid::ZERO;
 /// `PartitionChangeRecord.LeaderRecoveryState`: unchanged.
-const NO_RECOVERY_CHANGE: i8 = -1;
+pub(super) const NO_RECOVERY_CHANGE: i8 = -1;
 
 /// Why a record changed nothing.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
-//! Decisions about dynamic configs of topics, brokers and groups (`ConfigurationControlManager`, `ConfigAdminManager`).
+//! Decisions about dynamic configs of topics, brokers, groups and client metrics.
 //!
-//! A resource is changed as a whole or not at all. Values of topics and groups are judged by `config`, those of brokers
+//! As Kafka's `ConfigurationControlManager` and `ConfigAdminManager`. A resource is changed as a whole or not at all. Values of topics and groups are judged by `config`, those of brokers
 //! by their definitions and by whether they may change while the broker runs.
 
 use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
@@ -55,6 +55,9 @@ pub struct ResourceResult {
     pub result: Result<(), Refusal>,
 }
 
+/// What is said of a resource that a request names more than once.
+pub const RESOURCE_TWICE: &str = "Each resource must appear at most once.";
+
 /// IncrementalAlterConfigs.
 pub fn incremental_alter_configs(
     image: &Image,
@@ -94,7 +97,7 @@ fn decide(
             r.resource_type == resource.resource_type && r.resource_name == resource.resource_name
         };
         let result = if resources.iter().filter(same).count() > 1 {
-            Err(Refusal::new(ErrorCode::InvalidRequest, "Each resource must appear at most once."))
+            Err(Refusal::new(ErrorCode::InvalidRequest, RESOURCE_TWICE))
         } else {
             let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
             let deleted =
@@ -136,6 +139,9 @@ fn change_resource(
     match kind {
         ResourceType::Topic => check_topic(image, settings, &resource.resource_name, current, &changes)?,
         ResourceType::Group => check_group(settings, &resource.resource_name, current, &changes)?,
+        ResourceType::ClientMetrics => {
+            config::validate_client_metrics(&resource.resource_name, &changed(current, &changes))?;
+        }
         _ => check_broker(image, settings, node_id, &resource.resource_name, &changes)?,
     }
     let record = |(name, value): (String, Option<String>)| {
@@ -153,23 +159,26 @@ fn refuse<T>(error: ErrorCode, message: impl Into<String>) -> Result<T, Refusal>
     Err(Refusal::new(error, message))
 }
 
-/// What is wrong with a request whatever it is about.
-fn check_shape(resource: &ResourceChanges) -> Result<ResourceType, Refusal> {
+/// What is wrong with changes whatever they are about.
+pub fn check_changes(changes: &[Change]) -> Result<(), Refusal> {
     let mut seen = BTreeSet::new();
-    if !resource.changes.iter().all(|change| seen.insert(change.name.as_str())) {
+    if !changes.iter().all(|change| seen.insert(change.name.as_str())) {
         return refuse(ErrorCode::InvalidRequest, "Error due to duplicate config keys");
     }
     let without = |change: &&Change| change.operation != Some(Operation::Delete) && change.value.is_none();
-    let nulls: Vec<&str> = resource.changes.iter().filter(without).map(|change| change.name.as_str()).collect();
+    let nulls: Vec<&str> = changes.iter().filter(without).map(|change| change.name.as_str()).collect();
     if !nulls.is_empty() {
         return refuse(ErrorCode::InvalidRequest, format!("Null value not supported for : {}", nulls.join(", ")));
     }
+    Ok(())
+}
+
+/// Levels of loggers are not kept, so they are no matter of metadata.
+fn check_shape(resource: &ResourceChanges) -> Result<ResourceType, Refusal> {
+    check_changes(&resource.changes)?;
     match ResourceType::from_id(resource.resource_type) {
-        Some(kind @ (ResourceType::Topic | ResourceType::Broker | ResourceType::Group)) => Ok(kind),
-        Some(kind) => {
-            refuse(ErrorCode::InvalidRequest, format!("Configs of {kind:?} resources are not supported yet."))
-        }
-        None => refuse(ErrorCode::InvalidRequest, format!("Unknown resource type {}", resource.resource_type)),
+        Some(kind) if kind != ResourceType::BrokerLogger => Ok(kind),
+        _ => refuse(ErrorCode::InvalidRequest, format!("Unknown resource type {}", resource.resource_type)),
     }
 }
 
@@ -194,7 +203,7 @@ fn new_value(kind: ResourceType, change: &Change, current: Option<&str>) -> Resu
 fn list_default(kind: ResourceType, name: &str) -> Option<&'static str> {
     let (kind, default) = match kind {
         ResourceType::Topic => definitions::topic_named(name).map(|d| (d.kind, d.default))?,
-        ResourceType::Group => return None,
+        ResourceType::Group | ResourceType::ClientMetrics => return None,
         _ => definitions::broker(name).map(|d| (d.kind, d.default))?,
     };
     (kind == Type::List).then_some(default.unwrap_or_default())

@@ -19,3 +19,5 @@ impl<T> Default for Decision<T> {
 
 /// The most records that one request of a user may cause (`QuorumController.MAX_RECORDS_PER_USER_OP`).
 pub const MAX_RECORDS_PER_REQUEST: usize = 10_000;
+/// What is said of a request that would cause more.
+pub(super) const TOO_MANY: &str = "Unable to perform excessively large batch operation.";

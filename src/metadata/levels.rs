@@ -25,7 +25,7 @@ const IBP_3_7_IV0: i16 = 15;
 /// Directories of replicas (KIP-858).
 const IBP_3_7_IV2: i16 = 17;
 /// Eligible leader replicas (KIP-966).
-const IBP_4_0_IV1: i16 = 23;
+pub(super) const IBP_4_0_IV1: i16 = 23;
 /// Cordoned log directories (KIP-1066).
 const IBP_4_3_IV0: i16 = 30;
 const IBP_4_4_IV2: i16 = 33;

@@ -9,11 +9,15 @@ mod apply;
 mod bootstrap;
 mod configs;
 mod decision;
+mod elections;
+mod feature_updates;
 mod features;
 mod image;
 mod levels;
+mod partition_change;
 mod placement;
 mod producer_ids;
+mod reassignments;
 pub mod record;
 mod registration;
 mod security;
@@ -27,19 +31,30 @@ mod test_log;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_of_feature_updates;
+#[cfg(test)]
 mod tests_of_group_configs;
+#[cfg(test)]
+mod tests_of_partition_changes;
 
 pub use apply::{Ignored, NO_LEADER};
 pub use bootstrap::{Registration, change_log_dirs, fence_broker, fresh_cluster, register_broker};
-pub use configs::{Change, Operation, ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
+pub use configs::{
+    Change, Operation, RESOURCE_TWICE, ResourceChanges, ResourceResult, alter_configs, check_changes,
+    incremental_alter_configs,
+};
 pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+pub use elections::{Elected, ElectionType, elect_leaders};
+pub use feature_updates::{Decider, FeatureUpdate, UpgradeType, update_features};
 pub use features::{FRESH_FEATURES, SUPPORTED_FEATURES, check_level, supported_features};
+pub use features::{KRAFT_VERSION, SPOKEN_FEATURES};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
 pub use levels::{
     METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN, at_level, knows_cordoned_directories,
     knows_directories,
 };
 pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
+pub use reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{Acl, DelegationToken, QuotaEntity, ScramCredential};

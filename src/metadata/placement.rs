@@ -5,7 +5,7 @@
 
 use super::decision::Refusal;
 use super::image::{Image, Partition};
-use super::registration::{Broker, DIRECTORY_UNASSIGNED};
+use super::registration::{Broker, DIRECTORY_MIGRATING, DIRECTORY_UNASSIGNED};
 use crate::model::{ErrorCode, Uuid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,20 +22,22 @@ impl<'a> Placer<'a> {
         Placer { image, load: None }
     }
 
-    /// The brokers of each of `count` partitions; the first of each is active and is to lead.
-    pub(super) fn place(&self, count: usize, factor: usize, start: usize) -> Result<Vec<Vec<i32>>, Refusal> {
-        let refuse = |reason: String| {
-            let message = format!("Unable to replicate the partition {factor} time(s): {reason}");
-            Err(Refusal::new(ErrorCode::InvalidReplicationFactor, message))
-        };
-        let (mut ring, fenced): (Vec<&Arc<Broker>>, Vec<_>) = self.image.brokers().partition(|b| b.is_active());
+    /// The brokers of each of `count` partitions; the first of each is active and is to lead. The error says why there
+    /// are none, as `StripedReplicaPlacer` does.
+    pub(super) fn place(&self, count: usize, factor: usize, start: usize) -> Result<Vec<Vec<i32>>, String> {
+        let usable = self.image.brokers().filter(|b| !b.in_controlled_shutdown && b.has_uncordoned_dirs());
+        let (mut ring, fenced): (Vec<&Arc<Broker>>, Vec<_>) = usable.partition(|b| !b.fenced);
         let active = ring.len();
         ring.extend(fenced);
-        if factor > ring.len() {
-            return refuse(format!("only {} broker(s) are registered", ring.len()));
-        }
         if active == 0 {
-            return refuse("all brokers are fenced or shutting down".into());
+            return Err("All brokers are currently fenced, or have all their log directories cordoned.".into());
+        }
+        if factor > ring.len() {
+            return Err(format!(
+                "The target replication factor of {factor} cannot be reached because only {} broker(s) are registered \
+                 or some brokers have all their log directories cordoned.",
+                ring.len()
+            ));
         }
         let replicas = |p: usize| {
             let leader = (start % active + p) % active;
@@ -87,6 +89,15 @@ impl<'a> Placer<'a> {
     }
 }
 
+/// The directory of a new replica on this broker where there is no choice (`ClusterDescriber.defaultDir`).
+pub(super) fn only_directory(image: &Image, id: i32) -> Uuid {
+    match image.broker(id).map(|broker| &*broker.log_dirs) {
+        Some([]) => DIRECTORY_MIGRATING,
+        Some([only]) => *only,
+        _ => DIRECTORY_UNASSIGNED,
+    }
+}
+
 fn count_by_directory(image: &Image) -> BTreeMap<Uuid, usize> {
     let mut load = BTreeMap::new();
     for directory in image.topics().flat_map(|t| t.partitions.iter()).flat_map(|p| p.directories.iter()) {
@@ -101,17 +112,27 @@ pub(super) fn check_assignment(image: &Image, brokers: &[i32], factor: Option<us
     if brokers.is_empty() {
         return refuse("The manual partition assignment includes an empty replica list.".into());
     }
-    for (at, id) in brokers.iter().enumerate() {
-        if image.broker(*id).is_none() {
-            return refuse(format!("The manual partition assignment includes broker {id}, which is not registered."));
+    let mut sorted = brokers.to_vec();
+    sorted.sort_unstable();
+    for (at, id) in sorted.iter().enumerate() {
+        let Some(broker) = image.broker(*id) else {
+            return refuse(format!(
+                "The manual partition assignment includes broker {id}, but no such broker is registered."
+            ));
+        };
+        if !broker.has_uncordoned_dirs() {
+            return refuse(format!(
+                "The manual partition assignment includes broker {id}, but all its log directories are cordoned."
+            ));
         }
-        if brokers[..at].contains(id) {
-            return refuse(format!("The manual partition assignment includes broker {id} more than once."));
+        if at > 0 && sorted[at - 1] == *id {
+            return refuse(format!("The manual partition assignment includes the broker {id} more than once."));
         }
     }
     match factor {
         Some(factor) if factor != brokers.len() => refuse(format!(
-            "The manual partition assignment includes a partition with {} replica(s), but others have {factor}.",
+            "The manual partition assignment includes a partition with {} replica(s), but this is not consistent with \
+             previous partitions, which have {factor} replica(s).",
             brokers.len()
         )),
         _ => Ok(()),

@@ -72,6 +72,11 @@ impl Broker {
         self.log_dirs.iter().copied().filter(|dir| !cordoned.contains(dir))
     }
 
+    /// Whether new partitions may be put here; a broker of before directories had identities says nothing of them.
+    pub(super) fn has_uncordoned_dirs(&self) -> bool {
+        self.log_dirs.is_empty() || self.open_log_dirs().next().is_some()
+    }
+
     /// Whether a replica in this directory can be served (`DirectoryId.isOnline`). A broker that told of no directory did so
     /// before KIP-858.
     pub fn has_online(&self, directory: Uuid) -> bool {

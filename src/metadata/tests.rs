@@ -69,7 +69,7 @@ fn a_directory_of_apache_kafka_gets_its_leaders_back() {
 }
 
 /// Appends the records as the metadata log does, in Kafka's bytes.
-fn commit(image: &mut Image, records: &[Record<'_>]) {
+pub(super) fn commit(image: &mut Image, records: &[Record<'_>]) {
     if records.is_empty() {
         return;
     }
@@ -79,9 +79,9 @@ fn commit(image: &mut Image, records: &[Record<'_>]) {
     assert_eq!(ignored, []);
 }
 
-const DIRECTORIES: [Uuid; 2] = [Uuid([7; 16]), Uuid([8; 16])];
+pub(super) const DIRECTORIES: [Uuid; 2] = [Uuid([7; 16]), Uuid([8; 16])];
 
-fn registration(id: i32, log_dirs: &[Uuid]) -> Registration {
+pub(super) fn registration(id: i32, log_dirs: &[Uuid]) -> Registration {
     let endpoint = Endpoint { name: "PLAINTEXT".into(), host: "h".into(), port: 9092, security_protocol: 0 };
     let (incarnation_id, endpoints) = (Uuid([9; 16]), vec![endpoint]);
     Registration {
@@ -125,7 +125,7 @@ fn a_replica_in_a_directory_that_is_not_registered_leads_nothing() {
     assert_eq!(epoch(&image), (1, led + 2, vec![1]));
 }
 
-fn fresh() -> Image {
+pub(super) fn fresh() -> Image {
     let mut image = Image::default();
     commit(&mut image, &fresh_cluster(None, 1));
     start(&mut image, true);
@@ -137,7 +137,7 @@ fn topic(name: &str, num_partitions: i32, replication_factor: i16) -> NewTopic {
     NewTopic { name: name.into(), num_partitions, replication_factor, assignments, configs }
 }
 
-fn assigned(name: &str, assignments: &[(i32, &[i32])]) -> NewTopic {
+pub(super) fn assigned(name: &str, assignments: &[(i32, &[i32])]) -> NewTopic {
     let assignments = assignments.iter().map(|(p, brokers)| (*p, brokers.to_vec())).collect();
     NewTopic { assignments, ..topic(name, -1, -1) }
 }
@@ -156,7 +156,7 @@ fn ids() -> impl FnMut() -> Uuid {
     }
 }
 
-fn create(image: &Image, topics: &[NewTopic], validate_only: bool) -> Decision<TopicResult<CreatedTopic>> {
+pub(super) fn create(image: &Image, topics: &[NewTopic], validate_only: bool) -> Decision<TopicResult<CreatedTopic>> {
     let (config, none) = (Config::defaults(), Configs::new());
     let defaults = TopicDefaults { num_partitions: 3, replication_factor: 1, settings: config.settings(&none, &none) };
     create_topics(image, &defaults, topics, ids(), validate_only)

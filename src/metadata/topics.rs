@@ -198,8 +198,26 @@ fn new_partitions(
         return Err(Refusal::new(ErrorCode::InvalidPartitions, message));
     }
     check_room(count as usize, room)?;
-    let brokers = placer.place(count as usize, factor as usize, start_of(id))?;
-    build(placer, 0, &brokers, ErrorCode::InvalidReplicationFactor)
+    let placed = placer.place(count as usize, factor as usize, start_of(id));
+    let brokers = placed.map_err(|reason| cannot_replicate(factor.into(), &reason))?;
+    build(placer, 0, &brokers, |_| cannot_replicate(factor.into(), NONE_ACTIVE))
+}
+
+/// Why a replication factor cannot be had (`ReplicationControlManager`).
+fn cannot_replicate(factor: i64, reason: &str) -> Refusal {
+    let message = format!("Unable to replicate the partition {factor} time(s): {reason}");
+    Refusal::new(ErrorCode::InvalidReplicationFactor, message)
+}
+
+const NONE_ACTIVE: &str = "All brokers are currently fenced or in controlled shutdown.";
+
+/// Why a partition cannot be on the brokers that a user chose.
+fn none_active(index: i32) -> Refusal {
+    let message = format!(
+        "All brokers specified in the manual partition assignment for partition {index} are fenced or in controlled \
+         shutdown."
+    );
+    Refusal::new(ErrorCode::InvalidReplicaAssignment, message)
 }
 
 /// Topics begin at different brokers; the id is as good as a throw of dice.
@@ -238,22 +256,18 @@ fn assigned_partitions(image: &Image, topic: &NewTopic, placer: &mut Placer<'_>)
         return refuse("partitions should be a consecutive 0-based integer sequence".into());
     }
     let brokers: Vec<Vec<i32>> = by_index.into_values().collect();
-    build(placer, 0, &brokers, ErrorCode::InvalidReplicaAssignment)
+    build(placer, 0, &brokers, none_active)
 }
 
 fn build(
     placer: &mut Placer<'_>,
     first: i32,
     brokers: &[Vec<i32>],
-    none_active: ErrorCode,
+    none_active: impl Fn(i32) -> Refusal,
 ) -> Result<Vec<Partition>, Refusal> {
     let mut partitions = Vec::with_capacity(brokers.len());
     for (index, replicas) in (first..).zip(brokers) {
-        let Some(partition) = placer.partition(index, replicas) else {
-            let message = format!("All brokers of partition {index} are fenced or in controlled shutdown.");
-            return Err(Refusal::new(none_active, message));
-        };
-        partitions.push(partition);
+        partitions.push(placer.partition(index, replicas).ok_or_else(|| none_active(index))?);
     }
     Ok(partitions)
 }
@@ -391,7 +405,10 @@ fn additional_partitions(
     let additional = check_increase(&wanted.name, current, wanted.count)?;
     let factor = topic.partitions.first().map_or(1, |p| p.replicas.len());
     if let Some(given) = wanted.assignments.as_ref().filter(|given| given.len() != additional) {
-        let message = format!("{additional} partition(s) are to be added, but {} were assigned.", given.len());
+        let message = format!(
+            "Attempted to add {additional} additional partition(s), but only {} assignment(s) were specified.",
+            given.len()
+        );
         return Err(Refusal::new(ErrorCode::InvalidReplicaAssignment, message));
     }
     check_room(additional, room)?;
@@ -401,11 +418,12 @@ fn additional_partitions(
             for brokers in assignments {
                 check_assignment(image, brokers, Some(factor))?;
             }
-            build(placer, first, assignments, ErrorCode::InvalidReplicaAssignment)?
+            build(placer, first, assignments, none_active)?
         }
         None => {
-            let brokers = placer.place(additional, factor, start_of(topic.id) + current)?;
-            build(placer, first, &brokers, ErrorCode::InvalidReplicationFactor)?
+            let refused = |reason| Refusal::new(ErrorCode::InvalidReplicationFactor, reason);
+            let brokers = placer.place(additional, factor, start_of(topic.id) + current).map_err(refused)?;
+            build(placer, first, &brokers, |_| cannot_replicate(factor as i64, NONE_ACTIVE))?
         }
     };
     Ok((topic.id, partitions))
@@ -416,6 +434,8 @@ fn check_increase(name: &str, current: usize, count: i32) -> Result<usize, Refus
     match usize::try_from(count).ok().and_then(|count| count.checked_sub(current)) {
         Some(0) => refuse(format!("Topic already has {current} partition(s).")),
         Some(additional) => Ok(additional),
-        None => refuse(format!("The topic {name} has {current} partition(s); {count} would not be an increase.")),
+        None => {
+            refuse(format!("The topic {name} currently has {current} partition(s); {count} would not be an increase."))
+        }
     }
 }

@@ -128,6 +128,7 @@ impl Controller {
         };
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
+        view.leadership = log.leadership();
         if view.image.offset() < 0 {
             hosting.refuse_partitions_without_metadata()?;
             // Where Apache Kafka 4.4 has formatted (KIP-1170), the features are in the snapshot that was replayed.

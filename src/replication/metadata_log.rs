@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use log::{info, warn};
 
-use crate::codec::Message;
+use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
 use crate::metadata::record::AbortTransactionRecord;
 use crate::metadata::{Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level};
@@ -18,9 +18,11 @@ use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uui
 use crate::record::builder::{self, Builder, Options};
 use crate::record::control::{self, ControlType};
 use crate::record::control_messages::leader_change_message::{LeaderChangeMessage, Voter};
+use crate::record::control_messages::voters_record::{self, VotersRecord};
 use crate::replication::metadata_snapshot::{self, Policy, Quorum, SnapshotId};
 use crate::replication::quorum_state::{self, QuorumState};
 use crate::replication::replay::{self, MAX_BATCH_BYTES, Replayed};
+use crate::replication::view::{Leadership, VoterEndpoint};
 use crate::storage::health::Health;
 use crate::storage::log::{Checkpointed, Identity, Log, Origin};
 use crate::storage::{AppendError, Error};
@@ -80,6 +82,24 @@ impl MetadataLog {
             written.map_err(AppendError::into_error)?;
         }
         Ok((metadata_log, image))
+    }
+
+    /// What this node is in the log's quorum. Endpoints that cannot be read are not told.
+    pub fn leadership(&self) -> Leadership {
+        let record = self.quorum.voters_record.as_deref();
+        let voters = record.and_then(|bytes| VotersRecord::decode(&mut Reader::new(bytes), 0).ok());
+        let voter = voters.and_then(|record| record.voters.into_iter().next()).unwrap_or_default();
+        let endpoint = |endpoint: &voters_record::Endpoint<'_>| VoterEndpoint {
+            listener: endpoint.name.to_string(),
+            host: endpoint.host.to_string(),
+            port: endpoint.port,
+        };
+        Leadership {
+            leader_epoch: self.epoch,
+            kraft_version: self.quorum.kraft_version,
+            directory_id: voter.voter_directory_id,
+            endpoints: voter.endpoints.iter().map(endpoint).collect(),
+        }
     }
 
     /// Where the next record will stand.

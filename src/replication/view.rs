@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicBool;
 
 use rpds::RedBlackTreeMapSync as Map;
 
-use crate::metadata::{Image, NO_LEADER, Topic, topic_name};
-use crate::model::{ErrorCode, Offset, TopicId};
+use crate::metadata::{Image, KRAFT_VERSION, NO_LEADER, SPOKEN_FEATURES, Topic, topic_name};
+use crate::model::{ErrorCode, LeaderEpoch, Offset, TopicId, Uuid};
 use crate::replication::partition::Partition;
 use crate::storage::log::Log;
 
@@ -21,8 +21,24 @@ pub struct Feature {
     pub level: i16,
 }
 
-/// The levels of the features whose APIs are built. The image holds more: what a cluster of Kafka 4.3 begins with.
-const SPOKEN: &[(&str, i16, i16)] = &[("metadata.version", 7, 30), ("group.version", 0, 1)];
+/// What this node is in the quorum that keeps the metadata log: its leader and only voter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Leadership {
+    pub leader_epoch: LeaderEpoch,
+    /// The finalized level of `kraft.version`.
+    pub kraft_version: i16,
+    /// The voter's directory; zero where voters stand in the configuration (kraft.version 0).
+    pub directory_id: Uuid,
+    /// Where the voter can be reached, as the newest VotersRecord says.
+    pub endpoints: Vec<VoterEndpoint>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VoterEndpoint {
+    pub listener: String,
+    pub host: String,
+    pub port: u16,
+}
 
 /// The partitions of one topic that are on this broker; `None` where one is not, or could not be opened.
 pub type Hosted = Arc<[Option<Arc<Partition>>]>;
@@ -39,6 +55,7 @@ pub struct Future {
 #[derive(Clone)]
 pub struct View {
     pub image: Image,
+    pub leadership: Leadership,
     cluster_id: Arc<str>,
     hosted: Map<TopicId, Hosted>,
     futures: Map<(TopicId, i32), Arc<Future>>,
@@ -50,6 +67,7 @@ impl View {
     pub fn new(cluster_id: &str) -> View {
         View {
             image: Image::default(),
+            leadership: Leadership::default(),
             cluster_id: cluster_id.into(),
             hosted: Map::new_sync(),
             futures: Map::new_sync(),
@@ -69,10 +87,15 @@ impl View {
     /// The features that ApiVersions tells of.
     pub fn features(&self) -> Vec<Feature> {
         let feature = |&(name, min_level, max_level): &(&'static str, i16, i16)| {
-            let level = self.image.feature(name).min(max_level);
+            let kraft_version = self.leadership.kraft_version;
+            let (level, max_level) = match name {
+                // Another one than the log has cannot be had.
+                KRAFT_VERSION => (kraft_version, kraft_version),
+                _ => (self.image.feature(name).min(max_level), max_level),
+            };
             Feature { name, min_level, max_level, level }
         };
-        SPOKEN.iter().map(feature).collect()
+        SPOKEN_FEATURES.iter().map(feature).collect()
     }
 
     pub fn is_internal(&self, topic: &str) -> bool {

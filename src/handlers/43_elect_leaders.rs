@@ -1,0 +1,87 @@
+//! ElectLeaders (key 43), versions 0–2: makes the first replica of a partition its leader, or any that is there (KIP-460).
+//!
+//! Decided by `metadata::elect_leaders`; without partitions it means all of them, and those that have the leader already
+//! are left out of the answer. Versions: 1 unclean elections, before there are preferred ones only, and an error of the
+//! whole request; 2 flexible.
+
+use super::{Outcome, Request, State, code_and_message, effective, metadata_job};
+use crate::metadata::{self, Elected, ElectionType, Image};
+use crate::model::ErrorCode;
+use crate::shard::context::Context;
+use crate::wire::api::elect_leaders::{self as message, PartitionResult, ReplicaElectionResult};
+
+/// The first version that says which election.
+const TYPES_SINCE: i16 = 1;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let head = request.head;
+    let asked = body.topic_partitions.as_ref();
+    let asked: Option<Vec<(String, Vec<i32>)>> =
+        asked.map(|topics| topics.iter().map(|topic| (topic.topic.to_string(), topic.partitions.clone())).collect());
+    let election = match head.version {
+        ..TYPES_SINCE => Some(ElectionType::Preferred),
+        _ => ElectionType::from_id(body.election_type),
+    };
+    let Some(election) = election else {
+        let message = format!("Unknown election type {}", body.election_type);
+        return head.answer(&failed(head.version, asked, ErrorCode::InvalidRequest, Some(&message)));
+    };
+    if asked.as_ref().is_some_and(Vec::is_empty) {
+        return head.answer(&message::Response::default());
+    }
+    let (shared, partitions) = (context.shared.clone(), asked.clone());
+    let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
+        let settings = effective::settings(&shared, image);
+        let decision = metadata::elect_leaders(image, &settings, election, partitions.as_deref());
+        (decision.records, decision.results)
+    };
+    let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Vec<Elected>>| {
+        let response = match decided {
+            Ok(elected) => message::Response {
+                replica_election_results: elected.into_iter().map(respond).collect(),
+                ..Default::default()
+            },
+            Err(error) => failed(head.version, asked, error, None),
+        };
+        head.encode(&response)
+    };
+    metadata_job::submit(context, body.timeout_ms, decide, finish)
+}
+
+fn respond(elected: Elected) -> ReplicaElectionResult<'static> {
+    let result = |(partition_id, result)| {
+        let (error_code, error_message) = code_and_message(&result);
+        PartitionResult { partition_id, error_code, error_message }
+    };
+    ReplicaElectionResult {
+        topic: elected.topic.into(),
+        partition_result: elected.partitions.into_iter().map(result).collect(),
+    }
+}
+
+/// The error is told of the request, where the version can, and of each partition that was named.
+fn failed(
+    version: i16,
+    asked: Option<Vec<(String, Vec<i32>)>>,
+    error: ErrorCode,
+    why: Option<&str>,
+) -> message::Response<'static> {
+    let result = |partition_id| PartitionResult {
+        partition_id,
+        error_code: error.code(),
+        error_message: why.map(|why| why.to_string().into()),
+    };
+    let topic = |(topic, partitions): (String, Vec<i32>)| ReplicaElectionResult {
+        topic: topic.into(),
+        partition_result: partitions.into_iter().map(result).collect(),
+    };
+    message::Response {
+        error_code: if version < TYPES_SINCE { 0 } else { error.code() },
+        replica_election_results: asked.into_iter().flatten().map(topic).collect(),
+        ..Default::default()
+    }
+}
