@@ -8,6 +8,7 @@ mod broker_table;
 mod cordoned;
 pub mod definitions;
 mod describe;
+mod documentation;
 mod duration;
 mod dynamic;
 mod group_rules;
