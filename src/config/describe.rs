@@ -1,13 +1,15 @@
 //! What DescribeConfigs answers about a topic, a group or the broker: value, source, type and synonyms by precedence.
 //!
 //! Follows Kafka's `ConfigHelper`: all keys that are not internal, plus everything that was set; passwords and values
-//! of unknown type are never shown. Documentation texts are not carried.
+//! of unknown type are never shown. The documentation is our own (`documentation`).
 
 use super::definitions::{self, Broker, Group, Mode};
+use super::documentation;
 use super::group_rules;
 use super::settings::{self, Settings};
 use super::topic;
 use super::value::{Type, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// `DescribeConfigsResponse.ConfigSource`.
@@ -34,6 +36,7 @@ pub struct Entry {
     pub read_only: bool,
     /// By precedence, the first one is where the value comes from.
     pub synonyms: Vec<Synonym>,
+    pub documentation: Option<Cow<'static, str>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -67,6 +70,7 @@ pub fn describe_topic(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
             is_sensitive: false,
             read_only: false,
             synonyms,
+            documentation: documentation::of_topic(definition.name),
         });
     }
     entries
@@ -85,6 +89,7 @@ pub fn describe_group(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
         is_sensitive: true,
         read_only: false,
         synonyms: vec![Synonym { name: name.clone(), value: None, source: Source::DynamicGroup }],
+        documentation: None,
     });
     let mut entries: Vec<Entry> = known.chain(unknown).collect();
     entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -107,7 +112,8 @@ fn group_entry(settings: &Settings<'_>, overrides: &BTreeMap<String, String>, de
         }),
     }
     let (source, kind) = (source_of(&synonyms), Some(definition.kind));
-    Entry { name, value, source, kind, is_sensitive: false, read_only: false, synonyms }
+    let documentation = documentation::of_group(definition.name);
+    Entry { name, value, source, kind, is_sensitive: false, read_only: false, synonyms, documentation }
 }
 
 /// All configurations of this broker, sorted by name.
@@ -146,6 +152,7 @@ fn broker_entry(settings: &Settings<'_>, name: &str) -> Entry {
         is_sensitive,
         read_only: definition.is_none_or(|d| d.mode == Mode::ReadOnly),
         synonyms,
+        documentation: documentation::of_broker(name),
     }
 }
 

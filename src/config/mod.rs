@@ -9,6 +9,7 @@ mod client_metrics;
 mod cordoned;
 pub mod definitions;
 mod describe;
+mod documentation;
 mod duration;
 mod dynamic;
 mod group_rules;

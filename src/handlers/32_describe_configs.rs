@@ -5,8 +5,9 @@
 //! our own is INVALID_REQUEST; an empty list of keys means all, like null. Versions: 1 sources and synonyms (KIP-226); 3
 //! types and documentation (KIP-569); 4 flexible.
 //!
-//! Deviations: documentation is always null; a resource that is named twice is answered once, because a small request
-//! must not cause an answer without bounds.
+//! Deviations: the documentation is a sentence of our own for each key that we know, and null for client metrics and
+//! loggers; a resource that is named twice is answered once, because a small request must not cause an answer without
+//! bounds.
 
 use std::collections::HashSet;
 
@@ -31,22 +32,25 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let mut seen = HashSet::new();
     let once = body.resources.iter().filter(|r| seen.insert((r.resource_type, &*r.resource_name)));
-    let results = once.map(|resource| respond(context, resource, body.include_synonyms)).collect();
+    let results = once.map(|resource| respond(context, resource, &body)).collect();
     request.head.answer(&message::Response { results, ..Default::default() })
 }
 
 fn respond<'r>(
     context: &Context<'_>,
     resource: &'r DescribeConfigsResource<'_>,
-    include_synonyms: bool,
+    request: &message::Request<'_>,
 ) -> DescribeConfigsResult<'r> {
     let described = describe(context, resource);
     let (error_code, error_message) = code_and_message(&described);
     let keys: HashSet<&str> = resource.configuration_keys.iter().flatten().map(|key| &**key).collect();
     let mut configs = described.unwrap_or_default();
     configs.retain(|config| keys.is_empty() || keys.contains(&*config.name));
-    if !include_synonyms {
+    if !request.include_synonyms {
         configs.iter_mut().for_each(|config| config.synonyms.clear());
+    }
+    if !request.include_documentation {
+        configs.iter_mut().for_each(|config| config.documentation = None);
     }
     DescribeConfigsResult {
         error_code,
@@ -140,6 +144,6 @@ fn entry(entry: Entry) -> DescribeConfigsResourceResult<'static> {
         is_sensitive: entry.is_sensitive,
         synonyms: synonyms.collect(),
         config_type: entry.kind.map_or(0, config::Type::id),
-        documentation: None,
+        documentation: entry.documentation,
     }
 }

@@ -14,6 +14,7 @@ use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::replication::cleaning::{self, Cleaner};
 use crate::replication::topic_settings;
 use crate::wire::api::alter_replica_log_dirs::{self, AlterReplicaLogDir, AlterReplicaLogDirTopic};
+use crate::wire::api::describe_configs::{DescribeConfigsResource, DescribeConfigsResourceResult};
 use crate::wire::api::{create_topics, describe_configs, describe_log_dirs, incremental_alter_configs};
 
 const BROKER: i8 = 4;
@@ -119,7 +120,7 @@ fn log_dirs(broker: &mut Broker) -> String {
 /// What a topic is said to have. Of `min.insync.replicas` there is nothing else to see on one node, in Kafka either
 /// (`Partition.effectiveMinIsr`).
 fn described(broker: &mut Broker) -> String {
-    let resource = describe_configs::DescribeConfigsResource {
+    let resource = DescribeConfigsResource {
         resource_type: 2,
         resource_name: "plain".into(),
         configuration_keys: Some(vec!["min.insync.replicas".into()]),
@@ -308,4 +309,23 @@ fn nothing_is_moved_to_a_cordoned_directory() {
     assert_eq!(move_to_data(&mut broker), ErrorCode::None);
     alter(&mut broker, "5", "cordoned.log.dirs", "*");
     assert_eq!(move_to_data(&mut broker), ErrorCode::InvalidReplicaAssignment);
+}
+
+#[test]
+fn documentation_comes_where_it_is_asked_for() {
+    let mut broker = Broker::start(&[("node.id", "5")]);
+    broker.create_topic("t", 1);
+    for (resource_type, resource_name) in [(2, "t"), (BROKER, "5"), (32, "g")] {
+        for include_documentation in [false, true] {
+            let configuration_keys = None;
+            let resource =
+                DescribeConfigsResource { resource_type, resource_name: resource_name.into(), configuration_keys };
+            let request =
+                describe_configs::Request { resources: vec![resource], include_documentation, ..Default::default() };
+            let response: describe_configs::Response = broker.ask(ApiKey::DescribeConfigs, 4, &request);
+            let configs = &response.results[0].configs;
+            let is_right = |c: &DescribeConfigsResourceResult<'_>| c.documentation.is_some() == include_documentation;
+            assert!(!configs.is_empty() && configs.iter().all(is_right), "{resource_name} {include_documentation}");
+        }
+    }
 }

@@ -36,11 +36,11 @@ fn levels_that_cannot_be_are_refused() {
         ),
         (
             update("metadata.version", 99, Upgrade),
-            "Invalid update version 99 for feature metadata.version. Local controller 1 only supports versions 7-30",
+            "Invalid update version 99 for feature metadata.version. Local controller 1 only supports versions 7-33",
         ),
         (
             update("metadata.version", 1, SafeDowngrade),
-            "Invalid update version 1 for feature metadata.version. Local controller 1 only supports versions 7-30",
+            "Invalid update version 1 for feature metadata.version. Local controller 1 only supports versions 7-33",
         ),
         (
             update("no.such", 1, Upgrade),
