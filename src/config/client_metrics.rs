@@ -110,6 +110,7 @@ pub fn describe_client_metrics(overrides: &BTreeMap<String, String>) -> Vec<Entr
             is_sensitive: false,
             read_only: false,
             synonyms: set.map(|_| synonym).into_iter().collect(),
+            documentation: None,
         }
     };
     KEYS.iter().map(entry).collect()

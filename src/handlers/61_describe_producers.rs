@@ -5,9 +5,9 @@
 //! (`KafkaApis.handleDescribeProducersRequest`).
 //!
 //! Deviations, so that a small request cannot ask for an answer of any size: what is named twice is answered once, and only
-//! the first [`MOST_MESSAGES`] partitions have sentences.
+//! partitions have sentences only up to [`MOST_MESSAGE_BYTES`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{Outcome, Request, State};
 use crate::codec::Str;
@@ -17,8 +17,8 @@ use crate::shard::context::Context;
 use crate::storage::log::Producer;
 use crate::wire::api::describe_producers::{self as message, PartitionResponse, ProducerState, TopicResponse};
 
-/// As many sentences are in one answer; an index takes 4 bytes of a request, a sentence takes 50 and more.
-const MOST_MESSAGES: usize = 10_000;
+/// So long are all sentences of an answer together: an index takes 4 bytes of a request, a sentence takes 47 and more.
+const MOST_MESSAGE_BYTES: usize = 1024 * 1024;
 /// `ProducerState.CurrentTxnStartOffset` where no transaction is open.
 const NO_TRANSACTION: i64 = -1;
 /// `Errors.UNKNOWN_TOPIC_OR_PARTITION.message`
@@ -29,27 +29,24 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (mut seen, mut messages) = (HashSet::new(), 0);
+    let mut seen: HashMap<&str, HashSet<i32>> = HashMap::new();
+    let mut room = MOST_MESSAGE_BYTES;
     let mut topics = Vec::with_capacity(body.topics.len());
     for topic in &body.topics {
         let refused = refuse_topic(context, &topic.name);
-        let mut partitions = Vec::new();
-        for index in topic.partition_indexes.iter().copied().filter(|index| seen.insert((&*topic.name, *index))) {
-            let mut partition = match &refused {
-                Some((error, message)) => PartitionResponse {
-                    error_code: error.code(),
-                    error_message: Some(message.clone()),
-                    ..described(index)
-                },
-                None => describe(context, &topic.name, index),
-            };
-            messages += usize::from(partition.error_message.is_some());
-            if messages > MOST_MESSAGES {
-                partition.error_message = None;
+        let seen = seen.entry(&topic.name).or_default();
+        let indexes = topic.partition_indexes.iter().copied().filter(|index| seen.insert(*index));
+        let partitions = indexes.map(|index| match &refused {
+            Some((error, message)) => {
+                let error_message = room.checked_sub(message.len()).map(|left| {
+                    room = left;
+                    message.clone()
+                });
+                PartitionResponse { error_code: error.code(), error_message, ..described(index) }
             }
-            partitions.push(partition);
-        }
-        topics.push(TopicResponse { name: topic.name.clone(), partitions });
+            None => describe(context, &topic.name, index),
+        });
+        topics.push(TopicResponse { name: topic.name.clone(), partitions: partitions.collect() });
     }
     request.head.answer(&message::Response { topics, ..Default::default() })
 }

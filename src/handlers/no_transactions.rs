@@ -13,8 +13,9 @@ use crate::stdx::seen::shorten;
 pub(super) const REASON: &str = "Transactions are not supported by this version of Klamm.";
 
 pub(super) fn warn(context: &Context<'_>, request: &Request<'_>, transactional_id: &str) {
-    let mut seen = context.shared.refused_transactions.lock().unwrap_or_else(PoisonError::into_inner);
-    if seen.is_new(request.client_id) {
+    let seen = &context.shared.refused_transactions;
+    let is_new = seen.lock().unwrap_or_else(PoisonError::into_inner).is_new(request.client_id);
+    if is_new {
         let (client, id, peer) = (shorten(request.client_id), shorten(transactional_id), request.origin.peer.ip());
         log::warn!("client {client:?} from {peer} with transactional id {id:?} was refused: {REASON}");
     }

@@ -225,6 +225,28 @@ fn groups_belong_to_this_broker() {
     assert_eq!(response.error_message.as_deref(), Some(super::no_transactions::REASON));
 }
 
+/// The log names each client that wants transactions once, by whichever request it comes.
+#[test]
+fn a_client_that_wants_transactions_is_told_of_once() {
+    let named = |broker: &Broker| !broker.shared.refused_transactions.lock().unwrap().clone().is_new("test");
+    let coordinator = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
+    let producer = init_producer_id::Request {
+        transactional_id: Some("x".into()),
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    let mut broker = Broker::start(&[]);
+    let groups = find_coordinator::Request { key: "x".into(), key_type: 0, ..Default::default() };
+    let _: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &groups);
+    assert!(!named(&broker));
+    let _: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &coordinator);
+    assert!(named(&broker));
+    let mut broker = Broker::start(&[]);
+    let _: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 5, &producer);
+    assert!(named(&broker));
+}
+
 fn describe(broker: &mut Broker, kind: i8, name: &'static str) -> describe_configs::DescribeConfigsResult<'static> {
     let resource = describe_configs::DescribeConfigsResource {
         resource_type: kind,

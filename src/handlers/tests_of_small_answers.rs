@@ -339,11 +339,12 @@ fn producers_of_what_is_not_there_are_refused_by_partition() {
 #[test]
 fn sentences_of_refused_partitions_are_bounded() {
     let mut broker = Broker::start(&[]);
-    let indexes: Vec<i32> = (0..20_000).collect();
+    let indexes: Vec<i32> = (0..30_000).collect();
     let found = producers(&mut broker, &[("nix", &indexes)]);
     let partitions = &found[0].partitions;
-    assert!(partitions.len() == 20_000 && partitions.iter().all(|partition| partition.error_code == 3));
-    assert_eq!(partitions.iter().filter(|partition| partition.error_message.is_some()).count(), 10_000);
+    assert!(partitions.len() == 30_000 && partitions.iter().all(|partition| partition.error_code == 3));
+    let sentences: Vec<_> = partitions.iter().filter_map(|partition| partition.error_message.as_deref()).collect();
+    assert_eq!(sentences.len(), 1024 * 1024 / sentences[0].len());
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub fn validate(name: &str) -> Result<(), String> {
         "the empty string is not allowed".to_string()
     } else if name == "." || name == ".." {
         format!("'{name}' is not allowed")
-    } else if name.len() > MAX_NAME_LENGTH {
+    } else if name.encode_utf16().count() > MAX_NAME_LENGTH {
         format!("the length of '{name}' is longer than the max allowed length {MAX_NAME_LENGTH}")
     } else if !name.bytes().all(legal) {
         format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
@@ -47,6 +47,23 @@ mod tests {
         }
         for bad in ["", ".", "..", "a b", "a/b", "é", "a\0", &"x".repeat(250)] {
             assert!(validate(bad).is_err(), "{bad}");
+        }
+        let long = "x".repeat(250);
+        let table = [
+            ("", "the empty string is not allowed"),
+            ("..", "'..' is not allowed"),
+            (&long, &format!("the length of '{long}' is longer than the max allowed length 249")),
+            ("a b", "'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'"),
+            (
+                &"é".repeat(249),
+                &format!(
+                    "'{}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+                    "é".repeat(249)
+                ),
+            ),
+        ];
+        for (name, reason) in table {
+            assert_eq!(validate(name), Err(format!("Topic name is invalid: {reason}")));
         }
         assert!(collide("a.b", "a_b") && !collide("a.b", "a-b") && !collide("a", "aa"));
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const MOST_NAME_BYTES: usize = 100;
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Seen {
     most: usize,
     names: BTreeSet<Box<str>>,

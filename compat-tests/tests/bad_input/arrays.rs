@@ -115,6 +115,15 @@ fn key_of(template: &Kind) -> i16 {
         Kind::IncrementalAlterConfigs(_) => ApiKey::IncrementalAlterConfigs,
         Kind::ListPartitionReassignments(_) => ApiKey::ListPartitionReassignments,
         Kind::ListConfigResources(_) => ApiKey::ListConfigResources,
+        Kind::CreateAcls(_) => ApiKey::CreateAcls,
+        Kind::DeleteAcls(_) => ApiKey::DeleteAcls,
+        Kind::CreateDelegationToken(_) => ApiKey::CreateDelegationToken,
+        Kind::DescribeDelegationToken(_) => ApiKey::DescribeDelegationToken,
+        Kind::DescribeClientQuotas(_) => ApiKey::DescribeClientQuotas,
+        Kind::DescribeUserScramCredentials(_) => ApiKey::DescribeUserScramCredentials,
+        Kind::DescribeProducers(_) => ApiKey::DescribeProducers,
+        Kind::DescribeTransactions(_) => ApiKey::DescribeTransactions,
+        Kind::ListTransactions(_) => ApiKey::ListTransactions,
         _ => unreachable!("no template of this kind"),
     }) as i16
 }
@@ -124,6 +133,8 @@ fn templates() -> Vec<Kind> {
     let mut all = data_templates();
     all.extend(topic_templates());
     all.extend(config_templates());
+    all.extend(security_templates());
+    all.extend(transaction_templates());
     all.extend([
         Kind::FindCoordinator(FindCoordinatorRequest::default().with_key(raw::text("group"))),
         Kind::FindCoordinator(FindCoordinatorRequest::default().with_coordinator_keys(vec![raw::text("group")])),
@@ -227,6 +238,40 @@ fn config_templates() -> Vec<Kind> {
         ),
         Kind::ListPartitionReassignments(ListPartitionReassignmentsRequest::default().with_topics(Some(vec![moved]))),
         Kind::ListConfigResources(ListConfigResourcesRequest::default().with_resource_types(vec![2])),
+    ]
+}
+
+fn security_templates() -> Vec<Kind> {
+    let acl = create_acls_request::AclCreation::default().with_resource_type(2).with_resource_name(raw::text("absent"));
+    let acl = acl.with_operation(3).with_permission_type(3);
+    let filter = delete_acls_request::DeleteAclsFilter::default().with_resource_type_filter(2);
+    let filter = filter.with_operation(3).with_permission_type(3);
+    let renewer = create_delegation_token_request::CreatableRenewers::default().with_principal_type(raw::text("User"));
+    let owner = describe_delegation_token_request::DescribeDelegationTokenOwner::default();
+    let owner = owner.with_principal_type(raw::text("User"));
+    let component = describe_client_quotas_request::ComponentData::default().with_entity_type(raw::text("user"));
+    let component = component.with_match(Some(raw::text("absent")));
+    let user = describe_user_scram_credentials_request::UserName::default().with_name(raw::text("absent"));
+    vec![
+        Kind::CreateAcls(CreateAclsRequest::default().with_creations(vec![acl])),
+        Kind::DeleteAcls(DeleteAclsRequest::default().with_filters(vec![filter])),
+        Kind::CreateDelegationToken(CreateDelegationTokenRequest::default().with_renewers(vec![renewer])),
+        Kind::DescribeDelegationToken(DescribeDelegationTokenRequest::default().with_owners(Some(vec![owner]))),
+        Kind::DescribeClientQuotas(DescribeClientQuotasRequest::default().with_components(vec![component])),
+        Kind::DescribeUserScramCredentials(DescribeUserScramCredentialsRequest::default().with_users(Some(vec![user]))),
+    ]
+}
+
+fn transaction_templates() -> Vec<Kind> {
+    let topic = describe_producers_request::TopicRequest::default().with_name(raw::topic_name("absent"));
+    let topic = topic.with_partition_indexes(vec![0]);
+    let list = ListTransactionsRequest::default().with_state_filters(vec![raw::text("Ongoing")]);
+    let ids = vec![TransactionalId(raw::text("absent"))];
+    vec![
+        Kind::DescribeProducers(DescribeProducersRequest::default().with_topics(vec![topic])),
+        Kind::DescribeTransactions(DescribeTransactionsRequest::default().with_transactional_ids(ids)),
+        Kind::ListTransactions(list.clone().with_producer_id_filters(vec![ProducerId(1)])),
+        Kind::ListTransactions(list.with_transactional_id_pattern(Some(raw::text("a.*")))),
     ]
 }
 

@@ -11,12 +11,14 @@ use cleaning::{Compacted, Shortened};
 use compat_tests::broker::{Broker, Peer, Quorum, Setup};
 use compat_tests::clients::Client;
 use compat_tests::program::{self, Input};
-use compat_tests::raw::{Batch, PATIENCE, Raw};
+use compat_tests::raw::{self, Batch, PATIENCE, Raw};
 use compat_tests::records::{self, Record};
 use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Context, Result, bail, ensure};
 use groups::Groups;
-use kafka_protocol::messages::{InitProducerIdRequest, ProducerId};
+use kafka_protocol::messages::describe_producers_request::TopicRequest;
+use kafka_protocol::messages::describe_producers_response::ProducerState;
+use kafka_protocol::messages::{DescribeProducersRequest, InitProducerIdRequest, ProducerId};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -122,7 +124,7 @@ fn has_snapshot(broker: &Broker) -> Result<bool> {
 }
 
 /// Apache Kafka writes transactions: committed, aborted, one left open. The other broker shows consumers of both levels the
-/// same, and has the same transaction indexes after a recovery.
+/// same, and knows the same of producers and has the same transaction indexes after a recovery.
 fn transactions(setup: &Setup, end: End) -> Result<Broker> {
     let kafka = Setup { overrides: setup.overrides.clone(), ..Setup::kafka() };
     let mut broker = Broker::start_shared(&kafka, Quorum::Static)?;
@@ -137,6 +139,8 @@ fn transactions(setup: &Setup, end: End) -> Result<Broker> {
     let [committed, uncommitted] = seen(&broker);
     let (committed, uncommitted) = (committed?, uncommitted?);
     ensure!(committed.lines().count() > 50 && committed.lines().count() < uncommitted.lines().count(), "{committed}");
+    let known = active_producers(&mut raw)?;
+    ensure!(known.iter().any(|producer| producer.current_txn_start_offset >= 0), "no transaction is open: {known:?}");
     match end {
         End::Stop => broker.stop()?,
         End::Kill => broker.kill9()?,
@@ -151,7 +155,21 @@ fn transactions(setup: &Setup, end: End) -> Result<Broker> {
     ensure!(here == committed, "read_committed saw\n{here}\ninstead of\n{committed}");
     ensure!(all_here == uncommitted, "read_uncommitted saw\n{all_here}\ninstead of\n{uncommitted}");
     ensure!(transaction_indexes(&broker)? == indexes, "the transaction indexes are not Kafka's");
+    let known_here = active_producers(&mut raw)?;
+    ensure!(known_here == known, "DescribeProducers told\n{known_here:?}\ninstead of\n{known:?}");
     Ok(broker)
+}
+
+/// What the partition remembers of its producers, by id.
+fn active_producers(raw: &mut Raw) -> Result<Vec<ProducerState>> {
+    let topic = TopicRequest::default().with_name(raw::topic_name(TRANSACTIONAL)).with_partition_indexes(vec![0]);
+    let response = raw.call(&DescribeProducersRequest::default().with_topics(vec![topic]), 0)?;
+    let topic = response.topics.into_iter().next().context("no topic in the answer")?;
+    let partition = topic.partitions.into_iter().next().context("no partition in the answer")?;
+    ensure!(partition.error_code == 0, "DescribeProducers: error {}", partition.error_code);
+    let mut active = partition.active_producers;
+    active.sort_by_key(|producer| producer.producer_id);
+    Ok(active)
 }
 
 /// The transaction indexes of the topic that hold something, by name.
