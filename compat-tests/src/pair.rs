@@ -46,12 +46,8 @@ fn keep_brokers(settings: &[(&str, &str)], started: &Sender<[Place; 2]>, end: &R
     let subject = Broker::start(&subject.with(settings))?;
     let reference = Broker::start(&Setup::kafka().with(settings))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
-    let place = |broker: &Broker| Place {
-        port: broker.port(),
-        data: broker.data(),
-        began_ms,
-        peer: broker.setup().peer,
-    };
+    let place =
+        |broker: &Broker| Place { port: broker.port(), data: broker.data(), began_ms, peer: broker.setup().peer };
     started.send([place(&reference), place(&subject)])?;
     if let Ok(keep) = end.recv() {
         subject.finish(Some(&keep))?;

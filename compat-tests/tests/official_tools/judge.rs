@@ -6,16 +6,24 @@ use crate::{SCRIPTS, table};
 use compat_tests::broker::{self, Peer};
 use compat_tests::pair::{self, Pair};
 use compat_tests::{Context, Result, bail, ensure};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Few partitions for what both brokers create by themselves, and quick groups.
+/// Few partitions for what both brokers create by themselves, quick groups, and what Apache Kafka's brokers here are told, too.
 const SETTINGS: &[(&str, &str)] = &[
+    ("node.id", "1"),
+    ("process.roles", "broker,controller"),
     ("group.initial.rebalance.delay.ms", "0"),
     ("offsets.topic.num.partitions", "4"),
+    ("offsets.topic.replication.factor", "1"),
     ("transaction.state.log.num.partitions", "4"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
     ("share.coordinator.state.topic.num.partitions", "4"),
+    ("share.coordinator.state.topic.replication.factor", "1"),
+    ("share.coordinator.state.topic.min.isr", "1"),
 ];
 /// A call that takes longer is named, so that one sees where the time goes.
 const SLOW: Duration = Duration::from_secs(5);
@@ -23,8 +31,8 @@ const SLOW: Duration = Duration::from_secs(5);
 /// How a call compares.
 pub struct Verdict {
     pub tool: String,
-    /// Why a difference is accepted; none where there is no difference.
-    pub reason: Option<&'static str>,
+    /// Why its differences are accepted; none where there is no difference.
+    pub reasons: BTreeSet<&'static str>,
 }
 
 /// What the tests of this suite have in common.
@@ -55,26 +63,18 @@ impl Shared {
 
     fn judge(&self, name: &str, reference: &[Answered], subject: &[Answered]) -> Result<()> {
         ensure!(reference.len() == subject.len(), "{} and {} calls", reference.len(), subject.len());
-        let is_peer = broker::peer() == Peer::Klamm;
-        let accepted: Vec<_> = ACCEPTED.iter().filter(|accepted| is_peer && accepted.script == name).collect();
-        let mut used = vec![false; accepted.len()];
-        let (mut found, mut verdicts) = (Vec::new(), Vec::new());
+        let (mut list, mut found, mut verdicts) = (List::of(name), Vec::new(), Vec::new());
         for (theirs, ours) in reference.iter().zip(subject) {
             show(theirs, ours);
-            let mut reason = None;
-            if theirs.lines != ours.lines {
-                match accepted.iter().position(|accepted| begins(&theirs.call, accepted)) {
-                    Some(at) => (used[at], reason) = (true, Some(accepted[at].reason)),
-                    None => found.push(difference(theirs, ours)),
-                }
+            let (reasons, left) = list.judge(&theirs.call, &differences(theirs, ours));
+            if !left.is_empty() {
+                found.push(format!("line {}: {}{}", theirs.line, theirs.call, left.concat()));
             }
             if !theirs.tool.is_empty() && !theirs.lines.is_empty() {
-                verdicts.push(Verdict { tool: theirs.tool.clone(), reason });
+                verdicts.push(Verdict { tool: theirs.tool.clone(), reasons });
             }
         }
-        for (accepted, _) in accepted.iter().zip(used).filter(|(_, used)| !used) {
-            found.push(format!("no difference any more at `{}` ({})", accepted.call, accepted.reason));
-        }
+        found.extend(list.unused());
         if !found.is_empty() {
             bail!("{} differences\n{}", found.len(), found.join("\n"));
         }
@@ -106,22 +106,76 @@ fn show(theirs: &Answered, ours: &Answered) {
     }
 }
 
-/// Whether a call begins with the words of an accepted difference.
-fn begins(call: &str, accepted: &Accepted) -> bool {
-    call.strip_prefix(accepted.call).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+/// A line that one broker's tool prints and the other's does not.
+struct Line<'a> {
+    who: &'static str,
+    text: &'a str,
 }
 
-/// The call, and the lines that only one of the two has.
-fn difference(theirs: &Answered, ours: &Answered) -> String {
-    let only = |a: &Answered, b: &Answered, who: &str| {
+/// Stands for all lines where both have the same ones in another order or number.
+const ORDER: &str = "the same lines in another order or number";
+
+fn differences<'a>(theirs: &'a Answered, ours: &'a Answered) -> Vec<Line<'a>> {
+    let only = |a: &'a Answered, b: &Answered, who| {
         let lines = a.lines.iter().filter(|line| !b.lines.contains(line));
-        lines.map(|line| format!("    {who}: {line}")).collect::<Vec<_>>()
+        lines.map(|text| Line { who, text }).collect::<Vec<_>>()
     };
-    let mut lines = vec![format!("line {}: {}", theirs.line, theirs.call)];
-    lines.extend(only(theirs, ours, "kafka"));
+    let mut lines = only(theirs, ours, "kafka");
     lines.extend(only(ours, theirs, "klamm"));
-    if lines.len() == 1 {
-        lines.push(format!("    the same lines in another order or number: {:?} and {:?}", theirs.lines, ours.lines));
+    if lines.is_empty() && theirs.lines != ours.lines {
+        lines.push(Line { who: "both", text: ORDER });
     }
-    lines.join("\n")
+    lines
+}
+
+/// The accepted differences of one script, and which of them have been met.
+struct List {
+    accepted: Vec<&'static Accepted>,
+    /// For each of those: whether each of its beginnings of lines was met, or any line where it names none.
+    met: Vec<Vec<bool>>,
+}
+
+impl List {
+    fn of(script: &str) -> List {
+        let is_peer = broker::peer() == Peer::Klamm;
+        let accepted: Vec<_> = ACCEPTED.iter().filter(|accepted| is_peer && accepted.script == script).collect();
+        let met = accepted.iter().map(|accepted| vec![false; accepted.lines.len().max(1)]).collect();
+        List { accepted, met }
+    }
+
+    /// Why a call's differences are accepted, and those that are not, as lines to show.
+    fn judge(&mut self, call: &str, lines: &[Line]) -> (BTreeSet<&'static str>, Vec<String>) {
+        let (mut reasons, mut left) = (BTreeSet::new(), Vec::new());
+        for line in lines {
+            match self.find(call, line.text) {
+                Some((at, beginning)) => {
+                    self.met[at][beginning] = true;
+                    reasons.insert(self.accepted[at].reason);
+                }
+                None => left.push(format!("\n    {}: {}", line.who, line.text)),
+            }
+        }
+        (reasons, left)
+    }
+
+    fn find(&self, call: &str, line: &str) -> Option<(usize, usize)> {
+        let calls = self.accepted.iter().enumerate().filter(|(_, accepted)| begins(call, accepted.call));
+        calls.filter_map(|(at, accepted)| Some((at, accepted.beginning_of(line)?))).next()
+    }
+
+    fn unused(&self) -> Vec<String> {
+        let mut unused = Vec::new();
+        for (accepted, met) in self.accepted.iter().zip(&self.met) {
+            for (at, _) in met.iter().enumerate().filter(|(_, met)| !**met) {
+                let line = accepted.lines.get(at).unwrap_or(&"any line");
+                unused.push(format!("no difference any more at `{}`: {line} ({})", accepted.call, accepted.reason));
+            }
+        }
+        unused
+    }
+}
+
+/// Whether a call begins with these words.
+fn begins(call: &str, words: &str) -> bool {
+    call.strip_prefix(words).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }

@@ -23,8 +23,8 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r#""avg_throughput":[0-9.E]+"#, r#""avg_throughput":N"#),
         (r"\bcrc: [0-9]+", "crc: N"),
         // Whether a client was refused or was waiting when its time was over is a matter of milliseconds.
-        (r"Call\(callName=.* timed out at .* attempt\(s\)", "Timed out"),
-        (r"Timed out waiting for a node assignment. Call: [A-Za-z]+(\(api=[A-Z_]+\))?", "Timed out"),
+        (r"Call\(callName=[ -~]* timed out at [ -~]* attempt\(s\)", "Timed out"),
+        (r"Timed out waiting for a node assignment[.] Call: [A-Za-z]+(\(api=[A-Z_]+\))?", "Timed out"),
         // How many records the metadata log has.
         (r"Epoch: [0-9]+$", "Epoch: N"),
         (r" +", " "),
@@ -88,7 +88,9 @@ fn mask(line: &str, marks: &Marks, places: &Places) -> String {
     for (pattern, name) in RULES.iter() {
         text = pattern.replace_all(&text, *name).into_owned();
     }
-    text = ID.replace_all(&text, |found: &regex::Captures| if is_id(&found[0]) { "ID" } else { &found[0] }.to_string()).into();
+    text = ID
+        .replace_all(&text, |found: &regex::Captures| if is_id(&found[0]) { "ID" } else { &found[0] }.to_string())
+        .into();
     if marks.numbers {
         text = NUMBER.replace_all(&text, "N").into_owned();
     }

@@ -93,6 +93,13 @@ impl Session {
     }
 
     fn run(&mut self, script: &str) -> Answers {
+        let ran = self.run_all(script);
+        let left = std::mem::take(&mut self.going_on);
+        ensure!(ran.is_err() || left.is_empty(), "a script leaves processes behind: {:?}", left.keys());
+        ran
+    }
+
+    fn run_all(&mut self, script: &str) -> Answers {
         let mut answers = Vec::new();
         for step in script::parse(script)? {
             let began = Instant::now();
@@ -100,7 +107,6 @@ impl Session {
             let tool = step.text.split(' ').find(|word| word.starts_with("kafka-")).unwrap_or_default().to_string();
             answers.push(Answered { line: step.line, call: step.text, tool, lines, took: began.elapsed() });
         }
-        ensure!(self.going_on.is_empty(), "a script leaves processes behind: {:?}", self.going_on.keys());
         Ok(answers)
     }
 
@@ -120,9 +126,7 @@ impl Session {
                 let process = self.going_on.remove(name).with_context(|| format!("{name} was not started"))?;
                 process.end(Duration::ZERO)?
             }
-            What::Call(words) if step.marks.own => {
-                self.own(words, &self.fill(&step.input))?.end(step.marks.limit)?
-            }
+            What::Call(words) if step.marks.own => self.own(words, &self.fill(&step.input))?.end(step.marks.limit)?,
             What::Call(words) => self.call(words, step)?,
         };
         let places = Places { port: self.port, data: &self.data, scratch: self.scratch.path() };

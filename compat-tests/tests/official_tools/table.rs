@@ -54,14 +54,9 @@ pub fn class(tool: &str) -> Option<&'static str> {
 #[derive(Default)]
 struct Counted {
     calls: usize,
-    /// Accepted differences, by reason.
+    same: usize,
+    /// How many calls differ for each reason; one may for several.
     differ: BTreeMap<&'static str, usize>,
-}
-
-impl Counted {
-    fn same(&self) -> usize {
-        self.calls - self.differ.values().sum::<usize>()
-    }
 }
 
 fn count(verdicts: &[Verdict]) -> BTreeMap<&str, Counted> {
@@ -69,8 +64,9 @@ fn count(verdicts: &[Verdict]) -> BTreeMap<&str, Counted> {
     for verdict in verdicts {
         let counted = tools.entry(&verdict.tool).or_default();
         counted.calls += 1;
-        if let Some(reason) = verdict.reason {
-            *counted.differ.entry(reason).or_default() += 1;
+        counted.same += usize::from(verdict.reasons.is_empty());
+        for reason in &verdict.reasons {
+            *counted.differ.entry(*reason).or_default() += 1;
         }
     }
     tools
@@ -79,7 +75,7 @@ fn count(verdicts: &[Verdict]) -> BTreeMap<&str, Counted> {
 /// One line for each tool.
 pub fn print(verdicts: &[Verdict]) {
     for (tool, counted) in count(verdicts) {
-        println!("    {tool}: {} of {} calls as Apache Kafka's", counted.same(), counted.calls);
+        println!("    {tool}: {} of {} calls as Apache Kafka's", counted.same, counted.calls);
     }
 }
 
@@ -87,12 +83,16 @@ fn markdown(verdicts: &[Verdict]) -> String {
     let mut text = String::from("| tool | calls | as Kafka | what differs |\n| --- | --: | --: | --- |\n");
     let tools = count(verdicts);
     for (tool, counted) in &tools {
-        let reasons = counted.differ.iter().map(|(reason, count)| format!("{count}: {reason}"));
+        let shown = |(reason, count): (&&str, &usize)| match counted.calls {
+            1 => reason.to_string(),
+            _ => format!("{count}: {reason}"),
+        };
+        let reasons = counted.differ.iter().map(shown);
         let reasons = reasons.collect::<Vec<_>>().join("; ");
-        text += &format!("| `{tool}` | {} | {} | {reasons} |\n", counted.calls, counted.same());
+        text += &format!("| `{tool}` | {} | {} | {reasons} |\n", counted.calls, counted.same);
     }
     let sum = |of: fn(&Counted) -> usize| tools.values().map(of).sum::<usize>();
-    text + &format!("| all | {} | {} | |\n", sum(|counted| counted.calls), sum(Counted::same))
+    text + &format!("| all | {} | {} | |\n", sum(|counted| counted.calls), sum(|counted| counted.same))
 }
 
 /// Keeps the table of the README equal to the verdicts.
