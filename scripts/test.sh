@@ -5,7 +5,8 @@
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
-#   clients  kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input
+#   clients  kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential
+#            bad_input
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
@@ -19,7 +20,7 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-CLIENTS="kcat rdkafka java tools clients ring big_file crash disk_trouble directories differential bad_input"
+CLIENTS="kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential bad_input"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They take minutes and the processor for less than one: they go on beside the suites behind them.

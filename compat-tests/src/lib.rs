@@ -16,13 +16,14 @@ pub mod foreign;
 pub mod history;
 pub mod member;
 pub mod mount;
+pub mod pair;
 pub mod port;
 pub mod program;
 pub mod raw;
 pub mod records;
 pub mod suite;
 
-pub use anyhow::{Context, Result, bail, ensure};
+pub use anyhow::{Context, Error, Result, bail, ensure};
 
 /// The end of a text: at most this many bytes of whole characters.
 pub fn tail(text: &str, bytes: usize) -> &str {

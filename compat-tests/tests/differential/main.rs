@@ -14,6 +14,7 @@ mod produce;
 mod session;
 mod small;
 
+use compat_tests::pair::finish;
 use compat_tests::suite::Suite;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -41,5 +42,5 @@ fn main() -> ExitCode {
         let pair = Arc::clone(&pair);
         suite = suite.plain(name, move || pair::compare(&pair, name, script));
     }
-    suite.at_once(4).finally(move |keep| pair::finish(&pair, keep)).run()
+    suite.at_once(4).finally(move |keep| finish(&pair, &keep.join("differential"))).run()
 }

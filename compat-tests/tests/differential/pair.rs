@@ -1,14 +1,12 @@
-//! The two brokers, and the comparison of what they answered.
+//! What the two brokers are told at their start, and the comparison of what they answered.
 
 use crate::accepted::{ACCEPTED, without_messages};
 use crate::session::{Answered, Session};
-use compat_tests::broker::{self, Broker, Peer, Setup};
+use compat_tests::broker::{self, Peer};
+use compat_tests::pair::{self, Pair, Place};
 use compat_tests::{Context, Result, bail, ensure};
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
 
 /// Everything that goes by the clock goes quickly.
 const SETTINGS: &[(&str, &str)] = &[
@@ -20,71 +18,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("log.message.timestamp.after.max.ms", "3600000"),
     ("auto.create.topics.enable", "false"),
 ];
-/// The scripts' zero of time lies so long before the start, so that their small times never look like the run's.
-const BEFORE_MS: i64 = 600_000;
-
-/// Both brokers, the reference first.
-pub struct Pair {
-    places: [Place; 2],
-    end: Sender<PathBuf>,
-    /// A process dies with the thread that started it; this one lives for both.
-    keeper: JoinHandle<Result<()>>,
-}
-
-/// Where a broker is, for a session.
-#[derive(Clone)]
-pub struct Place {
-    pub port: u16,
-    pub data: PathBuf,
-    pub zero_ms: i64,
-    pub began_ms: i64,
-    pub peer: Peer,
-}
-
-impl Pair {
-    fn start() -> Result<Pair> {
-        let (started, places) = channel();
-        let (end, wanted) = channel();
-        let keeper = thread::spawn(move || keep_brokers(&started, &wanted));
-        match places.recv() {
-            Ok(places) => Ok(Pair { places, end, keeper }),
-            Err(_) => Err(keeper.join().expect("no panic").expect_err("no broker and no reason")),
-        }
-    }
-}
-
-/// Starts both, says where they are, and stops them when the place for what they wrote is named.
-fn keep_brokers(started: &Sender<[Place; 2]>, end: &Receiver<PathBuf>) -> Result<()> {
-    let subject = match broker::peer() {
-        Peer::Klamm => Setup::klamm("uring", 2),
-        Peer::Kafka => Setup::kafka(),
-    };
-    let subject = Broker::start(&subject.with(SETTINGS))?;
-    let reference = Broker::start(&Setup::kafka().with(SETTINGS))?;
-    let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
-    let place = |broker: &Broker| Place {
-        port: broker.port(),
-        data: broker.data(),
-        zero_ms: began_ms - BEFORE_MS,
-        began_ms,
-        peer: broker.setup().peer,
-    };
-    started.send([place(&reference), place(&subject)])?;
-    if let Ok(keep) = end.recv() {
-        subject.finish(Some(&keep.join("differential")))?;
-        reference.finish(None)?;
-    }
-    Ok(())
-}
 
 pub fn compare(pair: &Mutex<Option<Pair>>, name: &'static str, script: &'static str) -> Result<()> {
-    let places = {
-        let mut pair = pair.lock().expect("no panic");
-        if pair.is_none() {
-            *pair = Some(Pair::start()?);
-        }
-        pair.as_ref().expect("started").places.clone()
-    };
+    let places = pair::places(pair, SETTINGS)?;
     let run = |place: Place| thread::spawn(move || Session::new(place, name)?.run(script));
     let [reference, subject] = places.map(run).map(|thread| thread.join().expect("no panic"));
     let (reference, subject) = (reference.context("Apache Kafka")?, subject.context("the broker under test")?);
@@ -138,11 +74,4 @@ fn difference(theirs: &Answered, ours: &Answered) -> String {
         lines.push(format!("    the same lines in another order or number: {:?} and {:?}", theirs.lines, ours.lines));
     }
     lines.join("\n")
-}
-
-/// Stops both, if any test has started them.
-pub fn finish(pair: &Mutex<Option<Pair>>, keep: &Path) -> Result<()> {
-    let Some(pair) = pair.lock().expect("no panic").take() else { return Ok(()) };
-    pair.end.send(keep.to_path_buf())?;
-    pair.keeper.join().expect("no panic")
 }

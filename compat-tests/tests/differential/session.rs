@@ -1,7 +1,7 @@
 //! One run of a script against one broker: what its words mean there, and how answers are shown so that two runs can be
 //! compared.
 
-use crate::pair::Place;
+use compat_tests::pair::Place;
 use compat_tests::raw::{PATIENCE, Raw};
 use compat_tests::{Context, Result, ensure};
 use kafka_protocol::ResponseError;
@@ -37,6 +37,8 @@ pub struct Session {
 /// How long a pause is between two looks at something that takes its time.
 const PAUSE: Duration = Duration::from_millis(20);
 const HOUR_MS: i64 = 3_600_000;
+/// The scripts' zero of time lies so long before the start, so that their small times never look like the run's.
+const BEFORE_MS: i64 = 600_000;
 
 impl Session {
     pub fn new(place: Place, name: &str) -> Result<Session> {
@@ -86,6 +88,10 @@ impl Session {
         }
     }
 
+    fn zero_ms(&self) -> i64 {
+        self.place.began_ms - BEFORE_MS
+    }
+
     /// `@5` is five milliseconds after the scripts' zero, `@-5` before it; `@now` is now.
     pub fn time(&self, word: &str) -> Result<i64> {
         let number = word.strip_prefix('@').with_context(|| format!("no time: {word}"))?;
@@ -93,7 +99,7 @@ impl Session {
             let offset = if rest.is_empty() { 0 } else { rest.parse::<i64>()? };
             return Ok(now_ms()? + offset);
         }
-        Ok(self.place.zero_ms + number.parse::<i64>().with_context(|| format!("no time: {word}"))?)
+        Ok(self.zero_ms() + number.parse::<i64>().with_context(|| format!("no time: {word}"))?)
     }
 
     /// A point in time as scripts write it; what lies in or after the run to the hour.
@@ -102,7 +108,7 @@ impl Session {
             return ms.to_string();
         }
         if ms < self.place.began_ms {
-            return format!("@{}", ms - self.place.zero_ms);
+            return format!("@{}", ms - self.zero_ms());
         }
         let now = now_ms().unwrap_or(self.place.began_ms);
         match ((ms - now) as f64 / HOUR_MS as f64).round() as i64 {

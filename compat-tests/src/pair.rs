@@ -1,0 +1,73 @@
+//! Apache Kafka and the broker under test side by side, started once for all scripts of a suite that compares their answers.
+
+use crate::broker::{self, Broker, Peer, Setup};
+use crate::{Result, suite};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Both brokers, the reference first.
+pub struct Pair {
+    pub places: [Place; 2],
+    end: Sender<PathBuf>,
+    /// A process dies with the thread that started it; this one lives for both.
+    keeper: JoinHandle<Result<()>>,
+}
+
+/// Where a broker is.
+#[derive(Clone)]
+pub struct Place {
+    pub port: u16,
+    pub data: PathBuf,
+    pub began_ms: i64,
+    pub peer: Peer,
+}
+
+impl Pair {
+    pub fn start(settings: &'static [(&'static str, &'static str)]) -> Result<Pair> {
+        let (started, places) = channel();
+        let (end, wanted) = channel();
+        let keeper = thread::spawn(move || keep_brokers(settings, &started, &wanted));
+        match places.recv() {
+            Ok(places) => Ok(Pair { places, end, keeper }),
+            Err(_) => Err(keeper.join().expect("no panic").expect_err("no broker and no reason")),
+        }
+    }
+}
+
+/// Starts both, says where they are, and stops them when the place for what the subject wrote is named.
+fn keep_brokers(settings: &[(&str, &str)], started: &Sender<[Place; 2]>, end: &Receiver<PathBuf>) -> Result<()> {
+    let subject = match broker::peer() {
+        Peer::Klamm => Setup::klamm(suite::default_io(), 2),
+        Peer::Kafka => Setup::kafka(),
+    };
+    let subject = Broker::start(&subject.with(settings))?;
+    let reference = Broker::start(&Setup::kafka().with(settings))?;
+    let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
+    let place =
+        |broker: &Broker| Place { port: broker.port(), data: broker.data(), began_ms, peer: broker.setup().peer };
+    started.send([place(&reference), place(&subject)])?;
+    if let Ok(keep) = end.recv() {
+        subject.finish(Some(&keep))?;
+        reference.finish(None)?;
+    }
+    Ok(())
+}
+
+/// Where the brokers are that all tests of a suite share; the first one that asks starts them.
+pub fn places(pair: &Mutex<Option<Pair>>, settings: &'static [(&'static str, &'static str)]) -> Result<[Place; 2]> {
+    let mut pair = pair.lock().expect("no panic");
+    if pair.is_none() {
+        *pair = Some(Pair::start(settings)?);
+    }
+    Ok(pair.as_ref().expect("started").places.clone())
+}
+
+/// Stops both, if any test has started them; what the subject wrote goes to `keep`.
+pub fn finish(pair: &Mutex<Option<Pair>>, keep: &Path) -> Result<()> {
+    let Some(pair) = pair.lock().expect("no panic").take() else { return Ok(()) };
+    pair.end.send(keep.to_path_buf())?;
+    pair.keeper.join().expect("no panic")
+}

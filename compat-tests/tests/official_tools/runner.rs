@@ -1,0 +1,313 @@
+//! Runs scripts against one broker, on a thread that lives as long as the suite: a process dies with the thread that started
+//! it, and the tools' JVM serves all scripts.
+
+use crate::mask::{self, Places};
+use crate::script::{self, Marks, Step, What};
+use compat_tests::broker::signal;
+use compat_tests::pair::Place;
+use compat_tests::{Context, Result, bail, ensure, program};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// A call that is repeated, or one that goes on, is looked at so often.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Beyond its own time the JVM has this long to answer.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// What one step led to.
+pub struct Answered {
+    pub line: usize,
+    pub call: String,
+    /// The tool's name; none for what is no call.
+    pub tool: String,
+    pub lines: Vec<String>,
+    pub took: Duration,
+}
+
+type Answers = Result<Vec<Answered>>;
+
+/// A thread that runs scripts against one broker.
+pub struct Runner {
+    scripts: Sender<(&'static str, Sender<Answers>)>,
+    thread: JoinHandle<()>,
+}
+
+impl Runner {
+    pub fn start(place: Place) -> Runner {
+        let (scripts, wanted) = channel();
+        Runner { scripts, thread: thread::spawn(move || serve(&place, &wanted)) }
+    }
+
+    /// Begins a script; its answers come through the channel.
+    pub fn begin(&self, script: &'static str) -> Result<Receiver<Answers>> {
+        let (answers, receiver) = channel();
+        self.scripts.send((script, answers)).ok().context("the runner has ended")?;
+        Ok(receiver)
+    }
+
+    pub fn end(self) {
+        drop(self.scripts);
+        let _ = self.thread.join();
+    }
+}
+
+fn serve(place: &Place, wanted: &Receiver<(&'static str, Sender<Answers>)>) {
+    let mut session = Session::open(place);
+    for (script, answers) in wanted {
+        let ran = match &mut session {
+            Ok(session) => session.run(script),
+            Err(error) => Err(compat_tests::Error::msg(format!("{error:#}"))),
+        };
+        let _ = answers.send(ran); // the test that asked may have failed for the other broker
+    }
+}
+
+/// The tools of one broker.
+struct Session {
+    port: u16,
+    data: PathBuf,
+    scratch: tempfile::TempDir,
+    jvm: Jvm,
+    going_on: HashMap<String, OwnJvm>,
+}
+
+/// What a call printed and how it ended.
+struct Output {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Session {
+    fn open(place: &Place) -> Result<Session> {
+        let scratch = tempfile::Builder::new().prefix("klamm-tools-").tempdir()?;
+        let jvm = Jvm::start()?;
+        Ok(Session { port: place.port, data: place.data.clone(), scratch, jvm, going_on: HashMap::new() })
+    }
+
+    fn run(&mut self, script: &str) -> Answers {
+        let ran = self.run_all(script);
+        let left = std::mem::take(&mut self.going_on);
+        ensure!(ran.is_err() || left.is_empty(), "a script leaves processes behind: {:?}", left.keys());
+        ran
+    }
+
+    fn run_all(&mut self, script: &str) -> Answers {
+        let mut answers = Vec::new();
+        for step in script::parse(script)? {
+            let began = Instant::now();
+            let lines = self.step(&step).with_context(|| format!("line {}: {}", step.line, step.text))?;
+            let tool = step.text.split(' ').find(|word| word.starts_with("kafka-")).unwrap_or_default().to_string();
+            answers.push(Answered { line: step.line, call: step.text, tool, lines, took: began.elapsed() });
+        }
+        Ok(answers)
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Vec<String>> {
+        let output = match &step.what {
+            What::File(name) => {
+                std::fs::write(self.scratch.path().join(name), self.fill(&step.input))?;
+                return Ok(Vec::new());
+            }
+            What::Start(name, words) => {
+                let mut process = self.own(words, &self.fill(&step.input))?;
+                process.wait_for_output(&step.marks)?;
+                self.going_on.insert(name.clone(), process);
+                return Ok(Vec::new());
+            }
+            What::Stop(name) => {
+                let process = self.going_on.remove(name).with_context(|| format!("{name} was not started"))?;
+                process.end(Duration::ZERO)?
+            }
+            What::Call(words) if step.marks.own => self.own(words, &self.fill(&step.input))?.end(step.marks.limit)?,
+            What::Call(words) => self.call(words, step)?,
+        };
+        let places = Places { port: self.port, data: &self.data, scratch: self.scratch.path() };
+        Ok(mask::lines(output.code, &output.out, &output.err, &step.marks, &places))
+    }
+
+    /// A call in the JVM of all tools; repeated where the script waits for something.
+    fn call(&mut self, words: &[String], step: &Step) -> Result<Output> {
+        let (class, arguments) = self.command(words)?;
+        let request = json!({
+            "class": class,
+            "args": arguments,
+            "input": self.fill(&step.input),
+            "seconds": step.marks.limit.as_secs(),
+        });
+        let deadline = Instant::now() + step.marks.limit;
+        loop {
+            let output = self.jvm.ask(&request)?;
+            if step.marks.is_content(&output.out) || Instant::now() >= deadline {
+                return Ok(output);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    fn own(&self, words: &[String], input: &str) -> Result<OwnJvm> {
+        let (class, arguments) = self.command(words)?;
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        OwnJvm::start(class, &arguments, input)
+    }
+
+    /// A script's words as a class and its arguments.
+    fn command(&self, words: &[String]) -> Result<(&'static str, Vec<String>)> {
+        let (tool, rest) = words.split_first().context("an empty call")?;
+        let class = crate::table::class(tool).with_context(|| format!("no tool is called {tool}"))?;
+        let expand = |word: &String| match word.as_str() {
+            "@" => vec!["--bootstrap-server".to_string(), self.fill("BROKER")],
+            _ => vec![self.fill(word)],
+        };
+        Ok((class, rest.iter().flat_map(expand).collect()))
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let text = text.replace("BROKER", &format!("127.0.0.1:{}", self.port));
+        let text = text.replace("DATA", &self.data.display().to_string());
+        text.replace("TMP", &self.scratch.path().display().to_string())
+    }
+}
+
+/// `clients/java/OfficialTools.java`, which runs one call after the other.
+struct Jvm {
+    child: Child,
+    requests: ChildStdin,
+    answers: Receiver<String>,
+}
+
+impl Jvm {
+    fn start() -> Result<Jvm> {
+        let mut command = program::java("OfficialTools", &[]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        program::die_with_us(&mut command);
+        let mut child = command.spawn().context("cannot start the JVM of the tools")?;
+        let requests = child.stdin.take().context("no input")?;
+        let output: ChildStdout = child.stdout.take().context("no output")?;
+        let (sender, answers) = channel();
+        thread::spawn(move || {
+            BufReader::new(output).lines().map_while(std::result::Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Ok(Jvm { child, requests, answers })
+    }
+
+    fn ask(&mut self, request: &Value) -> Result<Output> {
+        writeln!(self.requests, "{request}").context("the JVM of the tools has ended")?;
+        let limit = Duration::from_secs(request["seconds"].as_u64().unwrap_or_default()) + GRACE;
+        let answer = self.answers.recv_timeout(limit).context("the JVM of the tools does not answer")?;
+        let answer: Value = serde_json::from_str(&answer)?;
+        let text = |key: &str| answer[key].as_str().unwrap_or_default().to_string();
+        Ok(Output { code: answer["code"].as_i64().map(|code| code as i32), out: text("out"), err: text("err") })
+    }
+}
+
+impl Drop for Jvm {
+    fn drop(&mut self) {
+        signal(self.child.id(), libc::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// A stream's text so far, read by a thread.
+struct Stream {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stream {
+    fn read(mut stream: impl Read + Send + 'static) -> Stream {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut bytes) {
+                shared.lock().expect("no panic").extend_from_slice(&bytes[..count]);
+            }
+        });
+        Stream { text, reader }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("no panic")).into_owned()
+    }
+
+    fn end(self) -> String {
+        let _ = self.reader.join();
+        String::from_utf8_lossy(&self.text.lock().expect("no panic")).into_owned()
+    }
+}
+
+/// A tool in a JVM of its own.
+struct OwnJvm {
+    child: Option<Child>,
+    out: Option<Stream>,
+    err: Option<Stream>,
+}
+
+impl OwnJvm {
+    fn start(class: &str, arguments: &[&str], input: &str) -> Result<OwnJvm> {
+        let mut command = program::java(class, arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        program::die_with_us(&mut command);
+        let mut child = command.spawn().with_context(|| format!("cannot start {class}"))?;
+        child.stdin.take().context("no input")?.write_all(input.as_bytes())?;
+        let (out, err) = (child.stdout.take().map(Stream::read), child.stderr.take().map(Stream::read));
+        Ok(OwnJvm { child: Some(child), out, err })
+    }
+
+    fn wait_for_output(&mut self, marks: &Marks) -> Result<()> {
+        let deadline = Instant::now() + marks.limit;
+        loop {
+            let out = self.out.as_ref().context("no output")?.so_far();
+            if marks.is_content(&out) {
+                return Ok(());
+            }
+            let ended = self.child.as_mut().context("it runs")?.try_wait()?;
+            if ended.is_some() || Instant::now() > deadline {
+                let err = self.err.as_ref().map(Stream::so_far).unwrap_or_default();
+                bail!("{:?} was not printed (ended: {ended:?})\n{out}\n{err}", marks.until);
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until it has ended, or ends it by SIGTERM when `limit` is over.
+    fn end(mut self, limit: Duration) -> Result<Output> {
+        let mut child = self.child.take().context("it runs")?;
+        let deadline = Instant::now() + limit;
+        let mut asked = false;
+        let code = loop {
+            if let Some(status) = child.try_wait()? {
+                break status.code();
+            }
+            if !asked && Instant::now() >= deadline {
+                signal(child.id(), libc::SIGTERM);
+                asked = true;
+            }
+            if Instant::now() > deadline + GRACE {
+                signal(child.id(), libc::SIGKILL);
+                child.wait()?;
+                break None;
+            }
+            thread::sleep(PAUSE);
+        };
+        let text = |stream: Option<Stream>| stream.map(Stream::end).unwrap_or_default();
+        Ok(Output { code, out: text(self.out.take()), err: text(self.err.take()) })
+    }
+}
+
+impl Drop for OwnJvm {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            signal(child.id(), libc::SIGKILL);
+            let _ = child.wait();
+        }
+    }
+}
