@@ -81,7 +81,7 @@ fn a_setting_that_protects_stops_the_start_before_anything_is_written() {
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
-/// The machine's own name is this machine; a name that no resolver knows is not.
+/// Whose address it is decides, not how it is written: all interfaces are this machine's.
 #[test]
 fn a_bootstrap_server_is_looked_up() {
     let listeners = [
@@ -91,17 +91,11 @@ fn a_bootstrap_server_is_looked_up() {
     ];
     let elsewhere = "controller.quorum.bootstrap.servers=host.invalid:9093";
     let said = String::from_utf8(refused(&[&listeners[..], &[elsewhere]].concat()).stderr).unwrap();
-    assert!(
-        said.contains("Invalid value host.invalid:9093 for configuration controller.quorum.bootstrap.servers"),
-        "{said}"
-    );
-    let here = "controller.quorum.bootstrap.servers=ip6-localhost:9093,localhost.localdomain:9093,0.0.0.0:9093";
-    let names = here.split_once('=').unwrap().1.split(',');
-    // What the machine of the test knows of these.
-    let known: Vec<&str> = names.filter(|name| std::net::ToSocketAddrs::to_socket_addrs(name).is_ok()).collect();
-    let servers = format!("controller.quorum.bootstrap.servers={}", known.join(","));
+    let sentence = "Invalid value host.invalid:9093 for configuration controller.quorum.bootstrap.servers";
+    assert!(said.contains(sentence), "{said}");
+    let here = "controller.quorum.bootstrap.servers=0.0.0.0:9093";
     let directory = tempfile::tempdir().unwrap();
-    let mut broker = Running(klamm(directory.path(), &[&listeners[..], &[&servers]].concat()).spawn().unwrap());
+    let mut broker = Running(klamm(directory.path(), &[&listeners[..], &[here]].concat()).spawn().unwrap());
     let mut lines = BufReader::new(broker.0.stdout.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("Kafka Server started")), "{servers}");
+    assert!(lines.any(|line| line.contains("Kafka Server started")));
 }

@@ -1,5 +1,6 @@
 //! What the process may use of its machine: processors, and which of them a thread runs on; open files; its name.
 
+use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 #[cfg(target_os = "linux")]
 use std::time::Duration;
@@ -45,10 +46,15 @@ pub fn host_name() -> String {
     if name.is_empty() { "localhost".into() } else { name }
 }
 
-/// Whether a host name or address is this machine's: sockets can be bound to one of its addresses. Asks the resolver.
+/// Whether a host name or address is this machine's and no other's. Asks the resolver.
 pub fn is_own_host(host: &str) -> bool {
-    use std::net::{ToSocketAddrs, UdpSocket};
-    (host, 0).to_socket_addrs().is_ok_and(|mut found| found.any(|address| UdpSocket::bind(address).is_ok()))
+    use std::net::ToSocketAddrs;
+    (host, 0).to_socket_addrs().is_ok_and(|found| are_own(&found.collect::<Vec<_>>()))
+}
+
+/// Sockets can be bound to a machine's own addresses only. A name may stand for several machines.
+fn are_own(addresses: &[SocketAddr]) -> bool {
+    !addresses.is_empty() && addresses.iter().all(|address| UdpSocket::bind(address).is_ok())
 }
 
 /// Raises the soft limit of open descriptors to the hard one: segments and connections take one each, and the usual soft
@@ -93,6 +99,13 @@ mod slices {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_this_machine_only_if_all_of_its_addresses_are() {
+        let [own, other]: [SocketAddr; 2] = ["127.0.0.1:0", "192.0.2.1:0"].map(|text| text.parse().unwrap());
+        assert!(are_own(&[own]) && !are_own(&[own, other]) && !are_own(&[other]) && !are_own(&[]));
+        assert!(is_own_host("localhost") && !is_own_host("host.invalid"));
+    }
 
     #[test]
     fn slices_are_short_and_nothing_else_changes() {
