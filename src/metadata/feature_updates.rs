@@ -125,7 +125,7 @@ fn check(
 fn reason_not_spoken(decider: Decider, name: &str, level: i16) -> Option<String> {
     let spoken = SPOKEN_FEATURES.iter().find(|(spoken, _, _)| *spoken == name);
     let (min, max) = spoken.map_or((0, 0), |(_, min, max)| (*min, *max));
-    // Another version of the quorum needs records that are not written yet.
+    // Another version of the quorum needs voters with endpoints of controllers, and there are none.
     let (min, max) = if name == KRAFT_VERSION { (0, decider.kraft_version) } else { (min, max) };
     let who = format!("Local controller {}", decider.node_id);
     match (min..=max).contains(&level) {
