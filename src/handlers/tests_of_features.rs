@@ -199,7 +199,7 @@ fn features_are_told_as_far_as_they_are_built() {
         [
             ("eligible.leader.replicas.version", 0, 1),
             ("group.version", 0, 1),
-            ("kraft.version", 0, 0),
+            ("kraft.version", 0, 1),
             ("metadata.version", 7, 30),
             ("share.version", 0, 0),
             ("streams.version", 0, 0),

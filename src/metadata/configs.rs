@@ -1,7 +1,8 @@
 //! Decisions about dynamic configs of topics, brokers, groups and client metrics.
 //!
-//! As Kafka's `ConfigurationControlManager` and `ConfigAdminManager`. A resource is changed as a whole or not at all. Values of topics and groups are judged by `config`, those of brokers
-//! by their definitions and by whether they may change while the broker runs.
+//! As Kafka's `ConfigurationControlManager` and `ConfigAdminManager`. A resource is changed as a whole or not at all.
+//! Values of topics, groups and client metrics are judged by `config`, those of brokers by their definitions and by
+//! whether they may change while the broker runs.
 
 use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
