@@ -18,7 +18,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build");
     let table = schema::load(&folder);
     let names = loggers::list(&Path::new(&root).join("src"));
-    for (file, text) in groups::files(&table).into_iter().chain([("loggers.rs".into(), names)]) {
+    for (file, text) in groups::files(&table).into_iter().chain([("loggers.rs", names)]) {
         let path = Path::new(&out).join(file);
         std::fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     }

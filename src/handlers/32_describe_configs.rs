@@ -1,5 +1,5 @@
-//! DescribeConfigs (key 32), versions 1–4: configurations of topics, groups, client metrics, of this broker and its loggers,
-//! and where each value comes from.
+//! DescribeConfigs (key 32), versions 1–4: configurations of topics, groups, client metrics, of this broker and its
+//! loggers, and where each value comes from.
 //!
 //! Follows `ConfigHelper`: the broker resource without a name is the dynamic defaults of all brokers; another id than
 //! our own is INVALID_REQUEST; an empty list of keys means all, like null. Versions: 1 sources and synonyms (KIP-226); 3

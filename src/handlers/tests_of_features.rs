@@ -199,7 +199,7 @@ fn features_are_told_as_far_as_they_are_built() {
         [
             ("eligible.leader.replicas.version", 0, 1),
             ("group.version", 0, 1),
-            ("kraft.version", 0, 0),
+            ("kraft.version", 0, 1),
             ("metadata.version", 7, 33),
             ("share.version", 0, 0),
             ("streams.version", 0, 0),
@@ -265,6 +265,10 @@ fn subscriptions_of_client_metrics_are_kept() {
     let message = "Invalid value 5 for interval.ms, interval must be between 100 and 3600000 (1 hour)";
     let refused = (ErrorCode::InvalidRequest, Some(message.to_string()));
     assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", SET, "interval.ms", Some("5")), false), refused);
+    let message = "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
+    let refused = (ErrorCode::InvalidConfig, Some(message.to_string()));
+    let long = "a".repeat(32_768);
+    assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", SET, "metrics", Some(&long)), false), refused);
     let message = "Can't APPEND to key metrics because its type is not LIST.";
     let refused = (ErrorCode::InvalidConfig, Some(message.to_string()));
     assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", 2, "metrics", Some("a")), false), refused);

@@ -1,7 +1,8 @@
 //! Decisions about dynamic configs of topics, brokers, groups and client metrics.
 //!
-//! As Kafka's `ConfigurationControlManager` and `ConfigAdminManager`. A resource is changed as a whole or not at all. Values of topics and groups are judged by `config`, those of brokers
-//! by their definitions and by whether they may change while the broker runs.
+//! As Kafka's `ConfigurationControlManager` and `ConfigAdminManager`. A resource is changed as a whole or not at all.
+//! Values of topics, groups and client metrics are judged by `config`, those of brokers by their definitions and by
+//! whether they may change while the broker runs.
 
 use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
@@ -57,6 +58,9 @@ pub struct ResourceResult {
 
 /// What is said of a resource that a request names more than once.
 pub const RESOURCE_TWICE: &str = "Each resource must appear at most once.";
+
+/// The longest value, in Java's characters (`DISALLOWED_CONFIG_VALUE_SIZE_ERROR`).
+const MAX_VALUE_LENGTH: usize = 32_767;
 
 /// IncrementalAlterConfigs.
 pub fn incremental_alter_configs(
@@ -135,6 +139,13 @@ fn change_resource(
     changes.extend(deleted.iter().map(|name| (name.clone(), None)));
     if changes.len() > room {
         return refuse(ErrorCode::PolicyViolation, "Unable to perform excessively large batch operation.");
+    }
+    let is_too_long = |value: &String| value.encode_utf16().count() > MAX_VALUE_LENGTH;
+    if changes.iter().filter_map(|(_, value)| value.as_ref()).any(is_too_long) {
+        let message = format!(
+            "The configuration value cannot be added because it exceeds the maximum value size of {MAX_VALUE_LENGTH} bytes."
+        );
+        return refuse(ErrorCode::InvalidConfig, message);
     }
     match kind {
         ResourceType::Topic => check_topic(image, settings, &resource.resource_name, current, &changes)?,

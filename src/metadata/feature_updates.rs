@@ -113,6 +113,15 @@ fn check(
     if is_kraft && level < current {
         return refuse("Can't downgrade the version of this feature.");
     }
+    if is_kraft && level > current {
+        // The voters that it needs in the log have endpoints of controllers, and this one has none.
+        let message =
+            format!("Invalid upgrade of {name} from version KRAFT_VERSION_{current} to KRAFT_VERSION_{level}");
+        return Err(Refusal::new(ErrorCode::InvalidUpdateVersion, message));
+    }
+    if !SPOKEN_FEATURES.iter().any(|(spoken, ..)| *spoken == name) {
+        return refuse(&format!("Feature {name} not found."));
+    }
     match missing_dependency(name, level, proposed) {
         Some((on, least)) => {
             refuse(&format!("{name} could not be set to {level} because it depends on {on} level {least}"))
@@ -125,8 +134,6 @@ fn check(
 fn reason_not_spoken(decider: Decider, name: &str, level: i16) -> Option<String> {
     let spoken = SPOKEN_FEATURES.iter().find(|(spoken, _, _)| *spoken == name);
     let (min, max) = spoken.map_or((0, 0), |(_, min, max)| (*min, *max));
-    // Another version of the quorum needs records that are not written yet.
-    let (min, max) = if name == KRAFT_VERSION { (0, decider.kraft_version) } else { (min, max) };
     let who = format!("Local controller {}", decider.node_id);
     match (min..=max).contains(&level) {
         true => None,

@@ -132,7 +132,7 @@ pub(super) fn fresh() -> Image {
     image
 }
 
-fn topic(name: &str, num_partitions: i32, replication_factor: i16) -> NewTopic {
+pub(super) fn topic(name: &str, num_partitions: i32, replication_factor: i16) -> NewTopic {
     let (assignments, configs) = (Vec::new(), Vec::new());
     NewTopic { name: name.into(), num_partitions, replication_factor, assignments, configs }
 }

@@ -73,12 +73,20 @@ fn levels_that_cannot_be_are_refused() {
             "Invalid update version 1 for feature group.version. The controller does not support the given upgrade type.",
         ),
         (
+            update("no.such", 0, SafeDowngrade),
+            "Invalid update version 0 for feature no.such. Feature no.such not found.",
+        ),
+        (
+            update("kraft.version", 1, SafeDowngrade),
+            "Invalid update version 1 for feature kraft.version. Can't downgrade to a newer version.",
+        ),
+        (
             update("kraft.version", 1, Upgrade),
-            "Invalid update version 1 for feature kraft.version. Local controller 1 does not support this feature.",
+            "Invalid upgrade of kraft.version from version KRAFT_VERSION_0 to KRAFT_VERSION_1",
         ),
     ];
     for (asked, message) in table {
-        assert_eq!(update_features(&image, DECIDER, &[asked.clone()]), refused(message), "{asked:?}");
+        assert_eq!(update_features(&image, DECIDER, std::slice::from_ref(&asked)), refused(message), "{asked:?}");
         // One that may be does not go without the one that may not.
         let both = [update("group.version", 1, Upgrade), asked.clone()];
         assert!(asked.name == "group.version" || update_features(&image, DECIDER, &both).is_err());

@@ -1,6 +1,6 @@
 //! Elections and reassignments: what is refused, with Apache Kafka's sentences, and which records come of the rest.
 
-use super::tests::{DIRECTORIES, assigned, commit, create, fresh, registration};
+use super::tests::{DIRECTORIES, assigned, commit, create, fresh, registration, topic};
 use super::*;
 use crate::config::Config;
 use crate::model::ErrorCode;
@@ -207,4 +207,77 @@ fn a_reassignment_is_not_given_up_at_the_price_of_records() {
     change(&mut image, 1, PartitionChangeRecord { isr: Some(vec![2]), leader: 2, ..Default::default() });
     let message = "Unable to revert partition assignment for t:1 because it would require an unclean leader election.";
     assert_eq!(assign(&mut image, 1, None, true), refused(ErrorCode::InvalidReplicaAssignment, message));
+}
+
+fn refusal<T: std::fmt::Debug>(mut decision: Decision<TopicResult<T>>) -> (ErrorCode, String) {
+    let refusal = decision.results.remove(0).result.unwrap_err();
+    (refusal.error, refusal.message.unwrap())
+}
+
+/// Apache Kafka 4.3.1's sentences about brokers that new partitions cannot have.
+#[test]
+fn new_partitions_are_refused_in_kafkas_words() {
+    use ErrorCode::{InvalidPartitions, InvalidReplicaAssignment, InvalidReplicationFactor};
+    let image = cluster();
+    let new = |topics: NewTopic| refusal(create(&image, &[topics], false));
+    let cannot = |why: &str| (InvalidReplicationFactor, format!("Unable to replicate the partition {why}"));
+    let too_few = "4 time(s): The target replication factor of 4 cannot be reached because only 3 broker(s) are \
+                   registered or some brokers have all their log directories cordoned.";
+    assert_eq!(new(topic("u", 1, 4)), cannot(too_few));
+    let invalid = |why: &str| (InvalidReplicaAssignment, format!("The manual partition assignment includes {why}"));
+    assert_eq!(new(assigned("u", &[(0, &[1, 9])])), invalid("broker 9, but no such broker is registered."));
+    assert_eq!(new(assigned("u", &[(0, &[2, 1, 2])])), invalid("the broker 2 more than once."));
+    let inconsistent = "a partition with 1 replica(s), but this is not consistent with previous partitions, which have 2 \
+                        replica(s).";
+    assert_eq!(new(assigned("u", &[(0, &[1, 2]), (1, &[1])])), invalid(inconsistent));
+
+    let more = |image: &Image, count, assignments: Option<Vec<Vec<i32>>>| {
+        let wanted = NewPartitions { name: "t".into(), count, assignments };
+        refusal(create_partitions(image, &[wanted], false))
+    };
+    let fewer = "The topic t currently has 2 partition(s); 1 would not be an increase.";
+    assert_eq!(more(&image, 1, None), (InvalidPartitions, fewer.into()));
+    assert_eq!(more(&image, 2, None), (InvalidPartitions, "Topic already has 2 partition(s).".into()));
+    let counted = "Attempted to add 1 additional partition(s), but only 2 assignment(s) were specified.";
+    assert_eq!(more(&image, 3, Some(vec![vec![1], vec![2]])), (InvalidReplicaAssignment, counted.into()));
+
+    let mut away = cluster();
+    fence(&mut away, 3);
+    let fenced = "All brokers specified in the manual partition assignment for partition 0 are fenced or in controlled \
+                  shutdown.";
+    assert_eq!(
+        refusal(create(&away, &[assigned("u", &[(0, &[3])])], false)),
+        (InvalidReplicaAssignment, fenced.into())
+    );
+    fence(&mut away, 1);
+    fence(&mut away, 2);
+    let none = "All brokers are currently fenced, or have all their log directories cordoned.";
+    assert_eq!(refusal(create(&away, &[topic("u", 1, 1)], false)), cannot(&format!("1 time(s): {none}")));
+    assert_eq!(more(&away, 3, None), (InvalidReplicationFactor, none.into()));
+}
+
+/// A broker whose log directories are all cordoned gets no new partitions.
+#[test]
+fn cordoned_brokers_get_no_partitions() {
+    let mut image = cluster();
+    for id in [2, 3] {
+        let broker = image.broker(id).unwrap();
+        let cordon = record::BrokerRegistrationChangeRecord {
+            broker_id: id,
+            broker_epoch: broker.epoch,
+            cordoned_log_dirs: Some(broker.log_dirs.clone()),
+            ..Default::default()
+        };
+        commit(&mut image, &[Record::BrokerRegistrationChange(cordon)]);
+    }
+    let message = "The manual partition assignment includes broker 2, but all its log directories are cordoned.";
+    let refused = refusal(create(&image, &[assigned("u", &[(0, &[2])])], false));
+    assert_eq!(refused, (ErrorCode::InvalidReplicaAssignment, message.into()));
+    let created = create(&image, &[topic("u", 6, 1)], false);
+    let replicas = created.records.iter().filter_map(|record| match record {
+        Record::Partition(partition) => Some(partition.replicas.as_slice()),
+        _ => None,
+    });
+    assert!(replicas.into_iter().all(|replicas| replicas == [1]));
+    assert_eq!(refusal(create(&image, &[topic("v", 1, 2)], false)).0, ErrorCode::InvalidReplicationFactor);
 }

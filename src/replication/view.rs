@@ -87,12 +87,11 @@ impl View {
     /// The features that ApiVersions tells of.
     pub fn features(&self) -> Vec<Feature> {
         let feature = |&(name, min_level, max_level): &(&'static str, i16, i16)| {
-            let kraft_version = self.leadership.kraft_version;
-            let (level, max_level) = match name {
-                // Another one than the log has cannot be had.
-                KRAFT_VERSION => (kraft_version, kraft_version),
-                _ => (self.image.feature(name).min(max_level), max_level),
+            let level = match name {
+                KRAFT_VERSION => self.leadership.kraft_version,
+                _ => self.image.feature(name),
             };
+            let level = level.min(max_level);
             Feature { name, min_level, max_level, level }
         };
         SPOKEN_FEATURES.iter().map(feature).collect()
