@@ -41,7 +41,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
 }
 
-/// A group that is being loaded is answered as one that rebalances: the member joins again (`GroupCoordinatorService`).
+/// A group that is being loaded is answered as one that rebalances: the member joins again. So did Kafka's coordinator before
+/// 4.0; today's sends the error itself, which is a fatal one to the Java client (`SyncGroupResponseHandler`).
 fn loading(error: ErrorCode) -> ErrorCode {
     if error == ErrorCode::CoordinatorLoadInProgress { ErrorCode::RebalanceInProgress } else { error }
 }

@@ -3,7 +3,7 @@
 //! Version 1: subscription by a regular expression, and member ids that the client makes (KIP-1082).
 
 use super::{Outcome, Request, State, group_job};
-use crate::coordinator::consumer::{Heartbeat, HeartbeatReply};
+use crate::coordinator::consumer::{self, Heartbeat, HeartbeatReply};
 use crate::model::{ErrorCode, Refusal, TopicId};
 use crate::shard::context::Context;
 use crate::wire::api::consumer_group_heartbeat::{self as message, response};
@@ -36,7 +36,12 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let stepped = group_job::step(context, &body.group_id, |groups, step| groups.consumer_heartbeat(step, &heartbeat));
     let (result, barrier) = match stepped {
         Ok((result, barrier)) => (result, Some(barrier)),
-        Err(error) => (Err(Refusal::of(error)), None),
+        // What is wrong with the request itself is said first.
+        Err(error) => {
+            let settings = context.shared.coordinators().settings(context.view);
+            let wrong = consumer::validate(&heartbeat, &settings.groups).err();
+            (Err(wrong.unwrap_or(Refusal::of(error))), None)
+        }
     };
     request.head.answer_behind(context, barrier, &respond(result))
 }

@@ -240,7 +240,8 @@ impl Cache {
     }
 
     fn create(&mut self, now: Instant, asked: Asked, partitions: &[(Name, Wanted)]) -> i32 {
-        if !self.take_slot() && !(self.evict(now) && self.take_slot()) {
+        let has_slot = self.take_slot() || (self.evict(now) && self.take_slot());
+        if !has_slot {
             return NO_SESSION;
         }
         let session_id = self.draw_id();

@@ -6,8 +6,8 @@ use super::tests_of_versions::versions;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::replication::coordinators::lag::Lag;
 use crate::wire::api::{
-    consumer_group_describe, delete_groups, describe_groups, find_coordinator, heartbeat, join_group, leave_group,
-    list_groups, offset_commit, offset_delete, offset_fetch, produce, sync_group,
+    consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups, find_coordinator, heartbeat,
+    join_group, leave_group, list_groups, offset_commit, offset_delete, offset_fetch, produce, sync_group,
 };
 
 const GROUP: &str = "group";
@@ -279,6 +279,16 @@ fn without_their_topic_groups_have_no_coordinator() {
     }
     let listed: list_groups::Response = broker.ask(ApiKey::ListGroups, 5, &list_groups::Request::default());
     assert_eq!((listed.error_code, listed.groups.len()), (0, 0));
+    for (member_id, expected) in [("m", nowhere), ("", ErrorCode::InvalidRequest.code())] {
+        let request = consumer_group_heartbeat::Request {
+            group_id: GROUP.into(),
+            member_id: member_id.into(),
+            member_epoch: 3,
+            ..Default::default()
+        };
+        let beaten: consumer_group_heartbeat::Response = broker.ask(ApiKey::ConsumerGroupHeartbeat, 1, &request);
+        assert_eq!(beaten.error_code, expected, "{member_id:?}");
+    }
 }
 
 #[test]

@@ -133,7 +133,8 @@ impl Groups {
             for group in groups {
                 let found = committed(raw, group)?;
                 ensure!(found == Some((self.committed, group.into())), "{group} has committed {found:?}");
-                let state = if kind == "classic" { state_of_classic(raw, group)? } else { state_of_consumer(raw, group)? };
+                let state =
+                    if kind == "classic" { state_of_classic(raw, group)? } else { state_of_consumer(raw, group)? };
                 ensure!(state == "Empty", "{group} is {state}");
                 let listed = kinds(raw, group)?;
                 ensure!(listed == [kind], "{group} is listed as {listed:?}");

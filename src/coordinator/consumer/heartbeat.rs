@@ -32,7 +32,7 @@ fn is_blank(text: &str) -> bool {
 }
 
 /// What can be said without looking at the group (`throwIfConsumerGroupHeartbeatRequestIsInvalid`).
-fn validate(request: &Heartbeat<'_>, settings: &Settings) -> Result<(), Refusal> {
+pub fn validate(request: &Heartbeat<'_>, settings: &Settings) -> Result<(), Refusal> {
     let needs_member_id = request.api_version >= FIRST_VERSION_WITH_CLIENT_MADE_IDS
         || request.member_epoch > JOIN_EPOCH
         || request.member_epoch == LEAVE_EPOCH;

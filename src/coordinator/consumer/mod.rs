@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::group::Group;
+pub use self::heartbeat::validate;
 pub(super) use self::progress::TopicHashes;
 use super::step::Client;
 use crate::model::TopicId;

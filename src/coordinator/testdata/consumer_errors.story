@@ -144,7 +144,7 @@ beat member=b epoch=4 owned=1:0+1+2+3 topics=t rebalance=5000
 b epoch=4 interval=5000 assignment=1:0+1+2+3
 record g member b client=c host=/127.0.0.1 topics=t rebalance=5000 regex=""
 
-# A member of the classic protocol gets its id before what it subscribes to is read.
+# A member of the classic protocol whose subscription cannot be read.
 beat group=j member=m topics=t
 ----
 m epoch=2 interval=5000 assignment=1:0+1+2+3
@@ -155,10 +155,6 @@ record j target 2 at=1060000
 record j current of m epoch=2 previous=0 state=0 assigned=1:0@2+1@2+2@2+3@2 revoking=-
 timer j Session("m") at 105s
 
-join as=91 group=j client=c protocols=range:!bad v=9
+join as=91 group=j client=c member=x protocols=range:!bad v=9
 ----
-reply to 91: join MemberIdRequired member=AAAAAAAAAAAAAAAAAAAAAQ
-
-join as=92 group=j client=c member=c#1 protocols=range:!bad v=9
-----
-reply to 92: join UnknownServerError member=
+reply to 91: join UnknownServerError member=

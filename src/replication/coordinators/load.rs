@@ -102,22 +102,45 @@ pub(super) fn load(coordinator: &Arc<Coordinator>, world: &World<'_>, moment: Mo
 fn tell_misplaced(coordinator: &Coordinator, groups: &Groups, world: &World<'_>) {
     let partitions = world.image.topic(super::GROUPS_TOPIC).map_or(0, |topic| topic.partitions.len());
     let here = coordinator.partition.index;
-    for group in groups.list(&[], &[]) {
-        let belongs = java_hash::partition_for(&group.group_id, partitions);
-        if belongs != here.0 {
-            warn!(
-                "the group {:?} lies in partition {here} of {}, where no client finds it; it belongs to {belongs} \
-                 (an earlier build of Klamm wrote it, see CHANGELOG)",
-                group.group_id,
-                super::GROUPS_TOPIC
-            );
-        }
+    for (group, belongs) in misplaced(groups, here.0, partitions) {
+        let topic = super::GROUPS_TOPIC;
+        warn!(
+            "the group {group:?} lies in partition {here} of {topic}, where no client finds it; it belongs to {belongs} \
+             (an earlier build of Klamm wrote it, see CHANGELOG)"
+        );
     }
+}
+
+/// Groups that lie in a partition and belong to another one: to which.
+fn misplaced(groups: &Groups, here: i32, partitions: usize) -> Vec<(String, i32)> {
+    let listed = groups.list(&[], &[]).into_iter().map(|listed| listed.group_id);
+    let placed = listed.map(|group| (java_hash::partition_for(&group, partitions), group));
+    placed.filter(|(belongs, _)| *belongs != here).map(|(belongs, group)| (group, belongs)).collect()
 }
 
 fn begin(coordinator: &Coordinator, groups: Groups, end: Mark) {
     let mut state = coordinator.lock();
     if matches!(state.machine, Machine::Loading) {
         *state = State { machine: Machine::Active(Box::new(groups)), end };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::record::offsets::{OffsetCommitKey, OffsetCommitValue};
+
+    #[test]
+    fn groups_of_an_earlier_build_are_found() {
+        let mut groups = Groups::default();
+        for group in ["test-consumer-group", "grp", "polygenelubricants"] {
+            let key = OffsetCommitKey { group: group.into(), topic: "t".into(), partition: 0 };
+            let value = Value::OffsetCommit(OffsetCommitValue { offset: 1, ..Default::default() });
+            groups.apply(&Key::OffsetCommit(key), Some(&value));
+        }
+        let found = |here| misplaced(&groups, here, 50);
+        let of = |group: &str, belongs| (group.to_string(), belongs);
+        assert_eq!(found(29), [of("polygenelubricants", 0), of("test-consumer-group", 31)]);
+        assert_eq!(found(31), [of("grp", 29), of("polygenelubricants", 0)]);
     }
 }
