@@ -199,6 +199,15 @@ fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
              disabling tiered storage cluster-wide, and Klamm has none yet"
         ));
     }
+    if let Some((entity, _)) = image.quotas().next() {
+        let part =
+            |(kind, name): &(String, Option<String>)| format!("{kind} {}", name.as_deref().unwrap_or("<default>"));
+        let entity = entity.iter().map(part).collect::<Vec<_>>().join(", ");
+        return Err(format!(
+            "the cluster has client quotas (of {entity}), and Klamm enforces none yet: remove them with kafka-configs of \
+             Apache Kafka before Klamm starts"
+        ));
+    }
     notices.iter().for_each(|notice| warn!("dynamic configs: {notice}"));
     Ok(())
 }
@@ -390,4 +399,41 @@ fn start_cleaner(shared: &Arc<Shared>) -> Result<Option<CleanerThread>, String> 
     let thread = thread::Builder::new().name("klamm-cleaner".into()).spawn(move || cleaner.run(&stopped));
     let thread = thread.map_err(|error| format!("cannot start a thread: {error}"))?;
     Ok(Some(CleanerThread { thread, stop }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Record;
+    use crate::metadata::record::client_quota_record::EntityData;
+    use crate::metadata::record::{ClientQuotaRecord, ConfigRecord};
+
+    /// What a directory of Apache Kafka may ask for beside the configuration file.
+    #[test]
+    fn what_protects_in_the_metadata_stops_the_start() {
+        let config = Config::defaults();
+        let check = |record: Record<'_>| {
+            let mut image = Image::default();
+            assert_eq!(image.apply(&record, 0), None);
+            check_dynamic(&config, &image)
+        };
+        let quota = ClientQuotaRecord {
+            entity: vec![EntityData { entity_type: "user".into(), entity_name: None }],
+            key: "producer_byte_rate".into(),
+            value: 1000.0,
+            remove: false,
+        };
+        let why = check(Record::ClientQuota(quota)).unwrap_err();
+        assert!(why.starts_with("the cluster has client quotas (of user <default>)"), "{why}");
+        let of_topic = |name: &'static str, value: &'static str| {
+            Record::Config(ConfigRecord {
+                resource_type: ResourceType::Topic as i8,
+                resource_name: "t".into(),
+                name: name.into(),
+                value: Some(value.into()),
+            })
+        };
+        assert!(check(of_topic("remote.storage.enable", "true")).unwrap_err().starts_with("topic t: "));
+        assert_eq!(check(of_topic("retention.ms", "1")), Ok(()));
+    }
 }

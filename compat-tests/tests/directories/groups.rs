@@ -26,7 +26,12 @@ const LEAVING: i32 = -1;
 const PASSING: &[i16] = &[14, 15, 16, 27];
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// UNSUPPORTED_VERSION
+const NO_CONSUMER_PROTOCOL: i16 = 35;
+
 pub struct Groups {
+    /// The directory's group.version is 1 (Kafka 4.0): without it no broker speaks the consumer protocol.
+    has_consumer_protocol: bool,
     /// What each has committed; nothing at first.
     committed: i64,
 }
@@ -48,8 +53,12 @@ fn patiently<T>(what: &str, mut ask: impl FnMut() -> Result<(i16, T)>) -> Result
 }
 
 impl Groups {
-    pub fn begin() -> Groups {
-        Groups { committed: 0 }
+    pub fn begin(has_consumer_protocol: bool) -> Groups {
+        Groups { has_consumer_protocol, committed: 0 }
+    }
+
+    fn of_consumer_protocol(&self) -> &'static [&'static str] {
+        if self.has_consumer_protocol { &CONSUMER } else { &[] }
     }
 
     /// Each group gets a member, which commits and leaves.
@@ -58,8 +67,12 @@ impl Groups {
         for group in CLASSIC {
             self.commit_as_classic_member(raw, group)?;
         }
-        for group in CONSUMER {
+        for group in self.of_consumer_protocol() {
             self.commit_as_consumer(raw, group)?;
+        }
+        if !self.has_consumer_protocol {
+            let error = raw.call(&joining(CONSUMER[0]), 1)?.error_code;
+            ensure!(error == NO_CONSUMER_PROTOCOL, "ConsumerGroupHeartbeat with group.version 0: error {error}");
         }
         Ok(())
     }
@@ -91,19 +104,13 @@ impl Groups {
 
     fn commit_as_consumer(&self, raw: &mut Raw, group: &str) -> Result<()> {
         find(raw, group)?;
-        let beat = ConsumerGroupHeartbeatRequest::default().with_group_id(id(group)).with_member_id(text(MEMBER));
-        let join = beat
-            .clone()
-            .with_member_epoch(JOINING)
-            .with_rebalance_timeout_ms(10_000)
-            .with_subscribed_topic_names(Some(vec![topic_name(SEQUENCE)]))
-            .with_topic_partitions(Some(Vec::new()));
+        let join = joining(group);
         let epoch = patiently(&format!("ConsumerGroupHeartbeat {group}"), || {
             let joined = raw.call(&join, 1)?;
             Ok((joined.error_code, joined.member_epoch))
         })?;
         self.commit(raw, group, epoch, MEMBER)?;
-        let leave = beat.with_member_epoch(LEAVING);
+        let leave = beat(group).with_member_epoch(LEAVING);
         patiently(&format!("leaving {group}"), || Ok((raw.call(&leave, 1)?.error_code, ())))
     }
 
@@ -129,8 +136,8 @@ impl Groups {
         if self.committed == 0 {
             return Ok(());
         }
-        for (groups, kind) in [(CLASSIC, "classic"), (CONSUMER, "consumer")] {
-            for group in groups {
+        for (groups, kind) in [(&CLASSIC[..], "classic"), (self.of_consumer_protocol(), "consumer")] {
+            for group in groups.iter().copied() {
                 let found = committed(raw, group)?;
                 ensure!(found == Some((self.committed, group.into())), "{group} has committed {found:?}");
                 let state =
@@ -142,6 +149,18 @@ impl Groups {
         }
         Ok(())
     }
+}
+
+fn beat(group: &str) -> ConsumerGroupHeartbeatRequest {
+    ConsumerGroupHeartbeatRequest::default().with_group_id(id(group)).with_member_id(text(MEMBER))
+}
+
+fn joining(group: &str) -> ConsumerGroupHeartbeatRequest {
+    beat(group)
+        .with_member_epoch(JOINING)
+        .with_rebalance_timeout_ms(10_000)
+        .with_subscribed_topic_names(Some(vec![topic_name(SEQUENCE)]))
+        .with_topic_partitions(Some(Vec::new()))
 }
 
 /// Kafka makes the topic of the groups when it is asked for one.

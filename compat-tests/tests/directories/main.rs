@@ -93,7 +93,7 @@ fn there_and_back(setup: &Setup, first: &Setup, quorum: Quorum, end: End) -> Res
     let (subject, kafka) = (with_overrides(setup.clone()), with_overrides(Setup::kafka()));
     let starts_with_kafka = first.peer == Peer::Kafka;
     let mut broker = Broker::start_shared(&with_overrides(first.clone()), quorum)?;
-    let mut story = Story::begin(&broker)?;
+    let mut story = Story::begin(&broker, true)?;
     for at in 0..4 {
         story.check(&broker).with_context(|| format!("broker {at}, {}", broker.setup().name()))?;
         story.go_on(&broker).with_context(|| format!("broker {at}, {}", broker.setup().name()))?;
@@ -189,7 +189,8 @@ fn transaction_indexes(broker: &Broker) -> Result<BTreeMap<String, Vec<u8>>> {
 fn only_formatted(setup: &Setup, quorum: Quorum, release: Option<&str>) -> Result<Broker> {
     let kafka = Setup { overrides: setup.overrides.clone(), ..Setup::kafka() };
     let mut broker = Broker::start_formatted(setup, quorum, release)?;
-    let mut story = Story::begin(&broker)?;
+    let has_consumer_protocol = release.is_none_or(|release| release >= "4");
+    let mut story = Story::begin(&broker, has_consumer_protocol)?;
     story.go_on(&broker)?;
     broker.stop()?;
     broker.hand_over(&kafka)?;
@@ -230,7 +231,7 @@ const SEQUENCE: &str = "sequence";
 const SEGMENTS: &[(&str, &str)] = &[("internal.segment.bytes", "100000")];
 
 impl Story {
-    fn begin(broker: &Broker) -> Result<Story> {
+    fn begin(broker: &Broker, has_consumer_protocol: bool) -> Result<Story> {
         let mut raw = Raw::connect(broker.port())?;
         let mut topics = Vec::new();
         for codec in CODECS {
@@ -244,7 +245,7 @@ impl Story {
         let compacted = Compacted::begin(&mut raw)?;
         let shortened = Shortened::begin(&mut raw)?;
         let producer_ids = vec![producer_id, compacted.producer_id()];
-        let groups = Groups::begin();
+        let groups = Groups::begin(has_consumer_protocol);
         Ok(Story { topics, created: Vec::new(), sequence, producer_ids, compacted, shortened, groups })
     }
 
