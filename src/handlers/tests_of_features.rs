@@ -14,6 +14,7 @@ const BROKER_LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;
 const SET: i8 = 0;
 const DELETE: i8 = 1;
+const APPEND: i8 = 2;
 
 #[test]
 fn leaders_are_where_they_belong() {
@@ -265,13 +266,9 @@ fn subscriptions_of_client_metrics_are_kept() {
     let message = "Invalid value 5 for interval.ms, interval must be between 100 and 3600000 (1 hour)";
     let refused = (ErrorCode::InvalidRequest, Some(message.to_string()));
     assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", SET, "interval.ms", Some("5")), false), refused);
-    let message = "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
-    let refused = (ErrorCode::InvalidConfig, Some(message.to_string()));
-    let long = "a".repeat(32_768);
-    assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", SET, "metrics", Some(&long)), false), refused);
     let message = "Can't APPEND to key metrics because its type is not LIST.";
     let refused = (ErrorCode::InvalidConfig, Some(message.to_string()));
-    assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", 2, "metrics", Some("a")), false), refused);
+    assert_eq!(alter(&mut broker, (CLIENT_METRICS, "s", APPEND, "metrics", Some("a")), false), refused);
 
     let told: Vec<_> = describe(&mut broker, CLIENT_METRICS, "s")
         .configs
@@ -291,6 +288,22 @@ fn subscriptions_of_client_metrics_are_kept() {
     let request = alter_configs::Request { resources, ..Default::default() };
     let response: alter_configs::Response = broker.ask(ApiKey::AlterConfigs, 2, &request);
     assert_eq!((response.responses[0].error_code, listed(&mut broker, CLIENT_METRICS).len()), (0, 1));
+}
+
+/// What fits into a request can become too long by being added to.
+#[test]
+fn a_value_does_not_grow_without_bounds() {
+    const TOPIC: i8 = 2;
+    const KEY: &str = "leader.replication.throttled.replicas";
+    let mut broker = Broker::start(&[]);
+    broker.create_topic("t", 1);
+    let pairs = |from: i32| (from..from + 2500).map(|n| format!("{n}:1")).collect::<Vec<_>>().join(",");
+    let (first, second) = (pairs(10_000), pairs(20_000));
+    assert_eq!(alter(&mut broker, (TOPIC, "t", SET, KEY, Some(&first)), false), (ErrorCode::None, None));
+    let message = "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.";
+    let refused = (ErrorCode::InvalidConfig, Some(message.to_string()));
+    assert_eq!(alter(&mut broker, (TOPIC, "t", APPEND, KEY, Some(&second)), false), refused);
+    assert_eq!(broker.view().image.topic_configs("t")[KEY], first);
 }
 
 /// One test for all that changes levels: they are of the whole process.
@@ -326,7 +339,7 @@ fn loggers_take_levels_while_the_broker_runs() {
         (("1", SET, "no.such", Some("INFO")), InvalidConfig, "Logger no.such does not exist!"),
         (("1", DELETE, "root", None), InvalidRequest, "Removing the log level of the root logger is not allowed"),
         (
-            ("1", 2, LOGGER, Some("INFO")),
+            ("1", APPEND, LOGGER, Some("INFO")),
             InvalidRequest,
             "APPEND operation is not allowed for the BROKER_LOGGER resource",
         ),

@@ -5,10 +5,11 @@ use super::HANDLERS;
 use super::testing::{Broker, batch};
 use crate::model::{ApiKey, Uuid};
 use crate::wire::api::{
-    alter_configs, alter_replica_log_dirs, api_versions, create_partitions, create_topics, delete_records,
-    delete_topics, describe_cluster, describe_configs, describe_log_dirs, describe_topic_partitions, fetch,
-    find_coordinator, incremental_alter_configs, init_producer_id, list_config_resources, list_offsets,
-    list_partition_reassignments, metadata, offset_for_leader_epoch, produce,
+    alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,
+    create_topics, delete_records, delete_topics, describe_cluster, describe_configs, describe_log_dirs,
+    describe_quorum, describe_topic_partitions, elect_leaders, fetch, find_coordinator, incremental_alter_configs,
+    init_producer_id, list_config_resources, list_offsets, list_partition_reassignments, metadata,
+    offset_for_leader_epoch, produce, update_features,
 };
 
 pub(super) fn versions(key: ApiKey) -> impl Iterator<Item = i16> {
@@ -41,8 +42,12 @@ fn every_version_answers_the_empty_request() {
         AlterReplicaLogDirs alter_replica_log_dirs,
         DescribeLogDirs describe_log_dirs,
         CreatePartitions create_partitions,
+        ElectLeaders elect_leaders,
         IncrementalAlterConfigs incremental_alter_configs,
+        AlterPartitionReassignments alter_partition_reassignments,
         ListPartitionReassignments list_partition_reassignments,
+        DescribeQuorum describe_quorum,
+        UpdateFeatures update_features,
         DescribeCluster describe_cluster,
         ListConfigResources list_config_resources,
         DescribeTopicPartitions describe_topic_partitions,
