@@ -4,7 +4,7 @@
 //! `klamm.copy.max.bytes`); where a path has replaced another for good, what it replaced is written out here.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use klamm::handlers::fetch_session::{Answering, Asked, Cache, Name, Seen, Told, Wanted};
+use klamm::handlers::fetch_session::{Answering, Asked, Cache, Name, Seen, Slots, Told, Wanted};
 use klamm::io::disk::Disk;
 use klamm::io::driver::{ConnectionKey, Driver, Event, Listening};
 use klamm::io::machine::{self, Backend, Preference};
@@ -141,7 +141,7 @@ fn session(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fetch_of_10000_partitions");
     let told = Told { high_watermark: 5, log_start_offset: 0, is_error: false };
     for (name, rests) in [("passed_over", true), ("each_looked_at", false)] {
-        let mut cache = Cache::new(1, 0, 1, 7);
+        let mut cache = Cache::new(Slots { all: 1, taken: Arc::default() }, 0, 1, 7);
         let topic: Arc<str> = "stream".into();
         let partition = |partition: i32| {
             let wanted = Wanted {
