@@ -6,8 +6,7 @@
 //! with the only one the whole cluster is without leaders and without brokers until it is started again.
 
 use super::{Outcome, Request, State, code_and_message, effective, metadata_job};
-use crate::config::TopicConfig;
-use crate::metadata::{self, Image, Refusal, Topic};
+use crate::metadata::{self, Image, Refusal};
 use crate::shard::context::Context;
 use crate::wire::api::unregister_broker as message;
 
@@ -22,9 +21,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let (head, shared, id) = (request.head, context.shared.clone(), body.broker_id);
     let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
         let settings = effective::settings(&shared, image);
-        let min_insync =
-            |topic: &Topic| TopicConfig::resolve(&settings, image.topic_configs(&topic.name)).min_insync_replicas;
-        match metadata::unregister_broker(image, shared.config.node_id, id, min_insync) {
+        match metadata::unregister_broker(image, &settings, shared.config.node_id, id) {
             Ok(records) => (records, Ok(())),
             Err(refusal) => (Vec::new(), Err(refusal)),
         }

@@ -27,6 +27,8 @@ pub(super) enum Election {
     Online,
     /// As `Online`, and at last any replica that is there.
     Unclean,
+    /// Nobody leads for now.
+    Nobody,
 }
 
 /// A partition as it shall be.
@@ -138,6 +140,9 @@ impl<'a> PartitionChange<'a> {
 
     /// Who shall lead, and whether records may be lost by it.
     fn leader(&self) -> (i32, bool) {
+        if self.election == Election::Nobody {
+            return (NO_LEADER, false);
+        }
         let current = self.partition.leader;
         let preferred = self.replicas.first().copied().filter(|_| self.election == Election::Preferred);
         let mut candidates = preferred.into_iter().chain([current]).chain(self.replicas.iter().copied());
