@@ -9,9 +9,10 @@ use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::simulated_disk::SimulatedDisk;
-use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
+use crate::metadata;
+use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
-use crate::replication::controller::{Controller, Queue, Surroundings, Work};
+use crate::replication::controller::{Controller, Job, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
 use crate::replication::housekeeping::Chores;
 use crate::replication::view::View;
@@ -81,6 +82,12 @@ impl Broker {
         let response: create_topics::Response = self.ask(ApiKey::CreateTopics, 7, &request);
         assert_eq!(response.topics[0].error_code, 0);
         response.topics[0].topic_id
+    }
+
+    /// Writes records into the metadata log that no request would cause.
+    pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
+        let reply = Box::new(|result: Result<(), ErrorCode>| assert_eq!(result, Ok(())));
+        self.controller.step(vec![Work::Decide(Job { decide: Box::new(move |_, _| records), reply })]);
     }
 
     pub(super) fn view(&self) -> Arc<View> {
