@@ -84,6 +84,12 @@ impl Broker {
         response.topics[0].topic_id
     }
 
+    /// Writes records into the metadata log that no request would cause.
+    pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
+        let reply = Box::new(|result: Result<(), ErrorCode>| assert_eq!(result, Ok(())));
+        self.controller.step(vec![Work::Decide(Job { decide: Box::new(move |_, _| records), reply })]);
+    }
+
     pub(super) fn view(&self) -> Arc<View> {
         self.shared.view.load_full()
     }

@@ -3,10 +3,12 @@
 
 use super::testing::{Broker, NOW};
 use super::tests_of_versions::versions;
+use crate::metadata::Record;
+use crate::metadata::record::PartitionChangeRecord;
 use crate::model::{ApiKey, ErrorCode};
 use crate::wire::api::{
     alter_configs, alter_partition_reassignments, api_versions, consumer_group_describe, consumer_group_heartbeat,
-    describe_configs, describe_quorum, elect_leaders, incremental_alter_configs, list_config_resources,
+    describe_configs, describe_quorum, elect_leaders, incremental_alter_configs, list_config_resources, metadata,
     update_features,
 };
 
@@ -49,6 +51,30 @@ fn leaders_are_where_they_belong() {
     let result = &response.replica_election_results[0].partition_result[0];
     let message = Some("Unknown election type 7");
     assert_eq!((response.error_code, result.error_message.as_deref()), (ErrorCode::InvalidRequest.code(), message));
+}
+
+/// A partition that lost its leader, as in a directory that another cluster has left behind.
+#[test]
+fn a_partition_without_a_leader_gets_one() {
+    let mut broker = Broker::start(&[]);
+    let topic_id = broker.create_topic("t", 1);
+    let lost =
+        PartitionChangeRecord { partition_id: 0, topic_id, leader: -1, isr: Some(Vec::new()), ..Default::default() };
+    broker.commit(vec![Record::PartitionChange(lost)]);
+    let mut elect = |election_type| {
+        let topic_partitions = Some(vec![elect_leaders::TopicPartitions { topic: "t".into(), partitions: vec![0] }]);
+        let request = elect_leaders::Request { election_type, topic_partitions, ..Default::default() };
+        let response: elect_leaders::Response = broker.ask(ApiKey::ElectLeaders, 2, &request);
+        let code = response.replica_election_results[0].partition_result[0].error_code;
+        let request = metadata::Request { topics: None, ..Default::default() };
+        let told: metadata::Response = broker.ask(ApiKey::Metadata, 9, &request);
+        let partition = &told.topics[0].partitions[0];
+        (ErrorCode::from_code(code).unwrap(), partition.leader_id, partition.leader_epoch, partition.isr_nodes.clone())
+    };
+    let (preferred, unclean) = (0, 1);
+    assert_eq!(elect(preferred), (ErrorCode::PreferredLeaderNotAvailable, -1, 1, vec![]));
+    assert_eq!(elect(unclean), (ErrorCode::None, 1, 2, vec![1]));
+    assert_eq!(elect(unclean), (ErrorCode::ElectionNotNeeded, 1, 2, vec![1]));
 }
 
 #[test]
