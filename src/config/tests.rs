@@ -164,7 +164,8 @@ fn topic_overrides_are_checked() {
     assert_eq!(check(&[("no.such", "1")]), Err("Unknown topic config name: no.such".into()));
     let small = "Invalid value 5 for configuration segment.bytes: Value must be at least 1048576";
     assert_eq!(check(&[("segment.bytes", "5")]), Err(small.into()));
-    assert!(check(&[("min.compaction.lag.ms", "10"), ("max.compaction.lag.ms", "5")]).is_err());
+    let conflict = "conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)";
+    assert_eq!(check(&[("min.compaction.lag.ms", "10"), ("max.compaction.lag.ms", "5")]), Err(conflict.into()));
     assert!(check(&[("remote.storage.enable", "true")]).is_err());
     assert!(check(&[("retention.ms", "-2")]).is_err() && check(&[("compression.type", "brotli")]).is_err());
 }

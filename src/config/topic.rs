@@ -211,6 +211,6 @@ pub(super) fn check_compaction_lags(config: &TopicConfig) -> Result<(), Invalid>
     if min <= max {
         return Ok(());
     }
-    let reason = format!("min.compaction.lag.ms ({min}) must not exceed max.compaction.lag.ms ({max})");
+    let reason = format!("conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})");
     Err(Invalid::new("log.cleaner.min.compaction.lag.ms", min.to_string(), reason))
 }

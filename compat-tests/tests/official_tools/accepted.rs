@@ -197,11 +197,6 @@ pub const ACCEPTED: &[Accepted] = &[
     accept("partitions", "kafka-leader-election @", FEATURES),
     accept("partitions", "kafka-reassign-partitions @ --execute", FEATURES),
     accept("features", "kafka-features @", FEATURES),
-    accept(
-        "configs",
-        "kafka-configs @ --topic tuned --alter --add-config max.compaction.lag.ms=1,min.compaction.lag.ms=2",
-        CONFIG,
-    ),
     accept("configs", "kafka-configs @ --topic tuned --alter --add-config remote.storage.enable=true", CONFIG),
     accept("configs", "kafka-configs @ --broker-defaults --alter --add-config listeners=PLAINTEXT://:1", CONFIG),
 ];
