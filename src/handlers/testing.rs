@@ -9,10 +9,10 @@ use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::simulated_disk::SimulatedDisk;
-use crate::metadata::{self, Image};
+use crate::metadata;
 use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
-use crate::replication::controller::{Controller, Inputs, Job, Queue, Surroundings, Work};
+use crate::replication::controller::{Controller, Job, Queue, Surroundings, Work};
 use crate::replication::coordinators::Coordinators;
 use crate::replication::housekeeping::Chores;
 use crate::replication::view::View;
@@ -109,13 +109,6 @@ impl Broker {
     /// Whether the connection is closed for a request.
     pub(super) fn closes<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> bool {
         matches!(self.begin(&frame(key, version, body)), Outcome::Close(_))
-    }
-
-    /// Writes records into the metadata log, as if another broker had decided them.
-    pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
-        let decide = Box::new(move |_: &Image, _: &mut Inputs| records);
-        let reply = Box::new(|result: Result<(), ErrorCode>| result.unwrap());
-        self.controller.step(vec![Work::Decide(Job { decide, reply })]);
     }
 
     fn begin(&mut self, frame: &[u8]) -> Outcome {
