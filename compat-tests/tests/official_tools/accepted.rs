@@ -42,6 +42,7 @@ const QUOTAS: &str = "changes of quotas are not built yet";
 const SCRAM: &str = "changes of SCRAM users are not built yet";
 const CLUSTER: &str = "a broker is its own controller until the cluster is built, and has no listener for one";
 const OWN: &str = "keys and defaults of Klamm's own";
+const LISTENERS: &str = "listeners cannot be changed at run time yet";
 const INDEXES: &str = "the active segment's indexes are in memory and become files when it is sealed";
 
 /// Of each broker's own keys: what `kafka-configs --describe --all` shows of one that Kafka 4.3.1 does not have.
@@ -148,4 +149,17 @@ pub const ACCEPTED: &[Accepted] = &[
     accept("share_and_streams", "kafka-streams-groups @", STREAMS),
     accept("files", "kafka-dump-log --files DATA/stored-0/00000000000000000000.index", INDEXES),
     accept("files", "kafka-dump-log --files DATA/stored-0/00000000000000000000.timeindex", INDEXES),
+    accept_lines("cluster", "kafka-metadata-quorum @ describe --status", &["CurrentVoters: "], CLUSTER),
+    accept("configs", "kafka-configs @ --broker-defaults --alter --add-config listeners=PLAINTEXT://:1", LISTENERS),
+    accept_lines("configs", "kafka-configs @ --client c1 --describe", &["Quota configs for client-id 'c1'"], QUOTAS),
+    accept_lines("configs", "kafka-configs @ --user u1 --describe", &["SCRAM credential configs"], SCRAM),
+    accept_lines("features", "kafka-features @ describe", &["Feature: share.version"], SHARE),
+    accept_lines("features", "kafka-features @ describe", &["Feature: streams.version"], STREAMS),
+    accept_lines("features", "kafka-features @ describe", &["Feature: transaction.version"], TRANSACTIONS),
+    accept("features", "kafka-features @ upgrade --release-version 4.3 --dry-run", CLUSTER),
+    accept("transactions", "kafka-transactions @ describe --transactional-id none", TRANSACTIONS),
+    accept_lines("transactions", "kafka-transactions @ list", &["perf"], TRANSACTIONS),
+    accept_lines("features", "kafka-features @ describe", &["Feature: metadata.version"], NEWER),
+    accept("features", "kafka-features @ upgrade --feature metadata.version=99", NEWER),
+    accept("features", "kafka-features @ disable --feature metadata.version --dry-run", NEWER),
 ];
