@@ -129,14 +129,11 @@ impl Controller {
         let mut view = View::new(hosting.cluster_id());
         view.image = image;
         view.leadership = log.leadership();
-        if view.image.offset() < 0 {
+        // Apache Kafka may have ended before its first records were whole.
+        if view.image.offset() < 0 || view.image.metadata_version() == 0 {
             hosting.refuse_partitions_without_metadata()?;
-            // Where Apache Kafka 4.4 has formatted (KIP-1170), the features are in the snapshot that was replayed.
-            if view.image.metadata_version() == 0 {
-                let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
-                let fresh = metadata::fresh_cluster(formatted, config.topic_defaults.min_insync_replicas);
-                log.append(&fresh, &mut view.image, now).map_err(AppendError::into_error)?;
-            }
+            let formatted = replay::bootstrap_records(&*disk, hosting.metadata_directory().path())?;
+            log.begin_cluster(&mut view.image, formatted, config.topic_defaults.min_insync_replicas, now)?;
         }
         let published = Arc::new(ArcSwap::from_pointee(view.clone()));
         let node_id = config.node_id;

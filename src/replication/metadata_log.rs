@@ -13,7 +13,7 @@ use log::{info, warn};
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
 use crate::metadata::record::AbortTransactionRecord;
-use crate::metadata::{Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level};
+use crate::metadata::{Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level, fresh_cluster};
 use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use crate::record::builder::{self, Builder, Options};
 use crate::record::control::{self, ControlType};
@@ -100,6 +100,22 @@ impl MetadataLog {
             directory_id: voter.voter_directory_id,
             endpoints: voter.endpoints.iter().map(endpoint).collect(),
         }
+    }
+
+    /// Writes the first records of a cluster. `formatted` are those that a tool has left in a file of its own; Apache Kafka
+    /// 4.4 leaves them in a snapshot at offset 0, which has been replayed but is no state of the log (KIP-1170,
+    /// `QuorumController.handleLoadBootstrap`).
+    pub fn begin_cluster(
+        &mut self,
+        image: &mut Image,
+        formatted: Option<Vec<Record<'static>>>,
+        min_insync_replicas: i32,
+        now: TimestampMs,
+    ) -> Result<(), Error> {
+        let in_snapshot = std::mem::take(image);
+        let formatted = formatted.or_else(|| (in_snapshot.metadata_version() > 0).then(|| in_snapshot.to_records()));
+        let fresh = fresh_cluster(formatted, min_insync_replicas);
+        self.append(&fresh, image, now).map_err(AppendError::into_error)
     }
 
     /// Where the next record will stand.

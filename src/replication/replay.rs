@@ -287,6 +287,21 @@ mod tests {
         }
     }
 
+    /// Apache Kafka 4.4 formats with a snapshot at offset 0 and does not take it for a part of the log later.
+    #[test]
+    fn what_the_first_snapshot_says_is_written_to_the_log() {
+        let (disk, name) = (SimulatedDisk::default(), "00000000000000000000-0000000000.checkpoint");
+        let features = [level("metadata.version", 33), level("share.version", 2)];
+        put(&disk, name, &snapshot(&[1], &features));
+        let (mut log, mut image) = open(&disk).unwrap();
+        log.begin_cluster(&mut image, None, 1, NOW).unwrap();
+        log.close(NOW).unwrap();
+        disk.remove_file(&Path::new(DATA).join(metadata_log::DIRECTORY).join(name)).unwrap();
+        let (_, alone) = open(&disk).unwrap();
+        assert_eq!((alone.metadata_version(), alone.feature("share.version")), (33, 2));
+        assert_eq!(alone.to_records(), image.to_records());
+    }
+
     /// The records of an older cluster are written as its readers know them, those of its beginning as well.
     #[test]
     fn a_log_keeps_the_level_that_it_was_formatted_with() {
