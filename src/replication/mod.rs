@@ -10,6 +10,7 @@ pub mod metadata_log;
 pub mod metadata_snapshot;
 pub mod moving;
 pub mod partition;
+mod place;
 mod quorum_state;
 mod replay;
 #[cfg(test)]

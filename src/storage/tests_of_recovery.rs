@@ -105,6 +105,19 @@ struct Case {
     batches: Batches,
 }
 
+/// A broker was killed before it had flushed anything; every file is as it was.
+const SOUND: Case = Case {
+    clean: false,
+    recovery_point: 0,
+    sealed_index: Index::Sound,
+    active_index: Index::Sound,
+    snapshots: File::Sound,
+    epochs: File::Sound,
+    metadata: File::Sound,
+    transit: Transit::None,
+    batches: Batches::Whole,
+};
+
 fn each(mut visit: impl FnMut(Case)) {
     use Index::*;
     let files = [File::Sound, File::Missing, File::Damaged];
@@ -339,34 +352,25 @@ fn a_log_of_another_topic_is_refused_and_one_behind_its_start_begins_anew() {
 /// A sealed segment with a flipped byte, and a last one that lost its end although the broker had stopped in order.
 #[test]
 fn what_is_given_up_is_told_with_file_offset_and_bytes() {
-    let case = Case {
-        clean: false,
-        recovery_point: 0,
-        sealed_index: Index::Sound,
-        active_index: Index::Sound,
-        snapshots: File::Sound,
-        epochs: File::Sound,
-        metadata: File::Sound,
-        transit: Transit::None,
-        batches: Batches::Flipped,
-    };
-    let told = |case: Case| {
+    let told = |case: Case, spoil: &dyn Fn(&SimulatedDisk)| {
         let disk = case.lay_out(&closed());
+        spoil(&disk);
         let log = open(&(Arc::new(disk) as Arc<dyn Disk>), &config(), case.checkpointed());
         log.loss().expect("something is lost").to_string()
     };
     assert_eq!(
-        told(case),
+        told(Case { batches: Batches::Flipped, ..SOUND }, &|_| ()),
         "the log ends at offset 4 now; 00000000000000000003.log is damaged at byte 170, 340 bytes from there on are cut \
          off; 2 segments from base offset 6 on, 1020 bytes, are removed"
     );
-    let whole = Case { batches: Batches::Whole, clean: true, recovery_point: END, ..case };
-    let disk = whole.lay_out(&closed());
-    let last = disk.open(&path(LAST, Kind::Log), Open::ReadWrite).unwrap();
-    last.set_size(BATCH_BYTES as u64).unwrap();
-    let log = open(&(Arc::new(disk) as Arc<dyn Disk>), &config(), whole.checkpointed());
-    let told = log.loss().expect("two batches are missing").to_string();
-    assert_eq!(told, "the log ends at offset 10 now; it was known to be durable up to offset 12");
+    let shorten = |disk: &SimulatedDisk| {
+        let last = disk.open(&path(LAST, Kind::Log), Open::ReadWrite).unwrap();
+        last.set_size(BATCH_BYTES as u64).unwrap();
+    };
+    assert_eq!(
+        told(Case { clean: true, recovery_point: END, ..SOUND }, &shorten),
+        "the log ends at offset 10 now; it was known to be durable up to offset 12"
+    );
 }
 
 /// The time to recover goes with what was not flushed, not with what the log holds.
@@ -375,17 +379,7 @@ fn what_is_read_goes_with_what_was_not_flushed() {
     let closed = closed();
     let mut before = u64::MAX;
     for recovery_point in [0, 3, 6, 9] {
-        let case = Case {
-            clean: false,
-            recovery_point,
-            sealed_index: Index::Sound,
-            active_index: Index::Sound,
-            snapshots: File::Sound,
-            epochs: File::Sound,
-            metadata: File::Sound,
-            transit: Transit::None,
-            batches: Batches::Whole,
-        };
+        let case = Case { recovery_point, ..SOUND };
         let disk = case.lay_out(&closed);
         disk.take_reads();
         open(&(Arc::new(disk.clone()) as Arc<dyn Disk>), &config(), case.checkpointed());
