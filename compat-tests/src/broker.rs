@@ -172,7 +172,8 @@ impl Broker {
         Broker::start_on_shared(setup, quorum, formatted)
     }
 
-    /// The same, on a directory that Apache Kafka's tool has formatted, whoever starts on it; for a release, where one is named.
+    /// The same, on a directory that Apache Kafka's tool has formatted (for this release, where one is named), whether Klamm
+    /// or Apache Kafka starts on it.
     pub fn start_formatted(setup: &Setup, quorum: Quorum, release: Option<&str>) -> Result<Broker> {
         Broker::start_on_shared(setup, quorum, Some(release))
     }

@@ -17,7 +17,7 @@ pub struct Layers {
     pub environment: Vec<(String, String)>,
     /// `--override key=value`
     pub overrides: Vec<(String, String)>,
-    /// Whether a host name is this machine's; `None` where nobody can say.
+    /// Whether a host name is this machine's; `None` where the caller has no way to ask the machine.
     pub is_own_host: Option<fn(&str) -> bool>,
 }
 

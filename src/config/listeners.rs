@@ -171,8 +171,8 @@ fn protocol_of(name: &str, protocols: &[(String, SecurityProtocol)]) -> Result<S
         // Serving such a listener without encryption or authentication would be worse than not starting.
         Some(protocol) => {
             let reason = format!(
-                "listener {name} asks for it, but only PLAINTEXT is supported yet: anybody who reaches it could read and \
-                 write; give it the protocol PLAINTEXT to start like that"
+                "listener {name} asks for it, but only PLAINTEXT is supported yet: every client that reaches it could read \
+                 and write; give it the protocol PLAINTEXT to start like that"
             );
             Err(Invalid::new("listener.security.protocol.map", protocol.name(), reason))
         }

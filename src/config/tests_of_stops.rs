@@ -58,7 +58,7 @@ fn what_stops_the_start_is_said_in_one_sentence() {
     assert_eq!(
         said(&[("listener.security.protocol.map", "PLAINTEXT:SASL_PLAINTEXT")]),
         "Invalid value SASL_PLAINTEXT for configuration listener.security.protocol.map: listener PLAINTEXT asks for it, \
-         but only PLAINTEXT is supported yet: anybody who reaches it could read and write; give it the protocol \
+         but only PLAINTEXT is supported yet: every client that reaches it could read and write; give it the protocol \
          PLAINTEXT to start like that"
     );
     assert!(
@@ -151,7 +151,7 @@ fn what_kafka_would_not_obey_either_is_said_and_stops_nothing() {
     assert_eq!(load(&authorized).unwrap_err().key, "authorizer.class.name");
     let tls = [("listeners", "SSL://:9092"), ("ssl.client.auth", "required")];
     assert_eq!(load(&tls).unwrap_err().key, "listener.security.protocol.map");
-    // Nobody listens there.
+    // Klamm opens no listener of controllers, so no client can connect to one.
     let of_controller = [
         ("listeners", "PLAINTEXT://:9092,CONTROLLER://:9093"),
         ("controller.listener.names", "CONTROLLER"),

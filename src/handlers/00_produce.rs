@@ -7,6 +7,9 @@
 //!
 //! Versions: 9 flexible; 8 errors of single records (KIP-467); 13 topic ids (KIP-516). 0–2 are advertised and refused.
 //! Not built yet: transactions. A batch with the transactional bit is refused with INVALID_TXN_STATE.
+//!
+//! Deviation: where a request names a partition twice, each of its batches is written and answered; Kafka writes the last
+//! one and drops the others without a word.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,6 +7,7 @@
 //! Versions: 7 sessions (KIP-227), 12 flexible and diverging epochs (KIP-595), 13 topic ids (KIP-516), 15 replica state,
 //! 16 node endpoints, 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -125,8 +126,22 @@ fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
         let name: Arc<str> = (*t.topic).into();
         t.partitions.iter().map(|p| partition(&name, t.topic_id, p)).collect()
     };
-    let all: IndexMap<Name, Wanted> = body.topics.iter().flat_map(topic).collect();
-    all.into_iter().collect()
+    let all = body.topics.iter().flat_map(topic);
+    if names_each_once(&body.topics) {
+        return all.collect();
+    }
+    all.collect::<IndexMap<Name, Wanted>>().into_iter().collect()
+}
+
+/// Whether no topic stands twice, and no partition of one: clients name each once, and their fetches need no map.
+fn names_each_once(topics: &[message::FetchTopic<'_>]) -> bool {
+    let mut seen = BTreeSet::new();
+    let has_each_once = |topic: &message::FetchTopic<'_>| {
+        let mut indexes: Vec<i32> = topic.partitions.iter().map(|partition| partition.partition).collect();
+        indexes.sort_unstable();
+        indexes.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    topics.iter().all(|topic| seen.insert((topic.topic_id, &*topic.topic))) && topics.iter().all(has_each_once)
 }
 
 fn forgotten(body: &message::Request<'_>) -> Vec<Name> {

@@ -188,7 +188,7 @@ fn features_are_turned_off_and_on() {
     let response: api_versions::Response = broker.ask(ApiKey::ApiVersions, 4, &api_versions);
     assert!(response.finalized_features.iter().all(|feature| feature.name != "group.version"));
 
-    // In the first version a level can only be raised, whatever it allows.
+    // A request of the first version can only raise a level, also where the client allows a downgrade.
     let feature_updates =
         vec![update_features::FeatureUpdateKey { allow_downgrade: true, ..update("group.version", 1, 1) }];
     for version in versions(ApiKey::UpdateFeatures) {

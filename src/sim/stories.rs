@@ -269,6 +269,25 @@ fn a_stop_answers_whatever_it_has_appended() {
     }
 }
 
+/// Kafka keeps the last of them and drops the others without a word (`KafkaApis.handleProduceRequest`); nothing of a
+/// client's is dropped here.
+#[test]
+fn every_batch_of_a_partition_that_is_named_twice_is_written() {
+    let cluster = cluster(2, &[]);
+    create_topic(&cluster, 1);
+    let (first, second) = (batch(5, 0, 1, 0), batch(5, 1, 1, 0));
+    let mut request = produce_request(0, &first, -1);
+    let again = produce_request(0, &second, -1).topic_data.remove(0).partition_data;
+    request.topic_data[0].partition_data.extend(again);
+    let mut client = Client::connect(&cluster.borrow());
+    let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &request);
+    let response = produce::Response::decode(&mut Reader::new(&answer), PRODUCE).unwrap();
+    let told: Vec<_> =
+        response.responses[0].partition_responses.iter().map(|p| (p.index, p.error_code, p.base_offset)).collect();
+    assert_eq!(told, [(0, 0, 0), (0, 0, 1)]);
+    assert_eq!(read_all(&cluster, 0).len(), 2);
+}
+
 /// Clients that end together with their broker: what they ask right after it was told to stop is answered, as Kafka answers
 /// it during its controlled shutdown.
 #[test]
