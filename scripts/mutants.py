@@ -41,30 +41,30 @@ FAULTS = [
      "        let up_to = self.log_end_offset();\n        let (files, unopened)",
      "        let up_to = self.log_end_offset();\n"
      "        self.recovery_point.fetch_max(up_to.0, Ordering::AcqRel);\n        let (files, unopened)"),
-    ("a failed sync is taken for a good one", "src/replication/partition.rs",
+    ("a failed sync is taken for a good one", "src/replica/partition.rs",
      "            Err(failure) => {\n                self.log.fail_sync(&failure);\n                None\n            }\n",
      "            Err(_) => {\n                self.log.flushed(flush, now);\n"
      "                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);\n                None\n            }\n"),
-    ("acknowledged before the sync that the topic asks for", "src/replication/partition.rs",
+    ("acknowledged before the sync that the topic asks for", "src/replica/partition.rs",
      "            if self.log.wants_sync(now) {\n                return self.begin_sync();\n            }\n",
      "            if self.log.wants_sync(now) {\n"
      "                self.high_watermark.fetch_max(end.0, Ordering::AcqRel);\n"
      "                return self.begin_sync();\n            }\n"),
-    ("what was written before a refusal is not committed", "src/replication/partition.rs",
+    ("what was written before a refusal is not committed", "src/replica/partition.rs",
      "        if end > self.high_watermark() {\n            if self.log.wants_sync(now)",
      "        if written.is_some() && end > self.high_watermark() {\n            if self.log.wants_sync(now)"),
-    ("a failed directory makes a committed copy begin anew", "src/replication/hosting.rs",
+    ("a failed directory makes a committed copy begin anew", "src/hosting/mod.rs",
      "        if self.awaits_its_copy(&topic.name, described) {\n            return None;\n        }\n", ""),
-    ("acknowledged before the write", "src/replication/partition.rs",
+    ("acknowledged before the write", "src/replica/partition.rs",
      "        let is_reached = self.high_watermark() >= mark.end;\n",
      "        let is_reached = self.high_watermark() >= mark.end || mark.end.0 > 0;\n"),
-    ("what a start has found is not synced", "src/replication/hosting.rs",
+    ("what a start has found is not synced", "src/hosting/mod.rs",
      "    if log.wants_sync(now) {\n        let flush = log.flush()?;",
      "    if false && log.wants_sync(now) {\n        let flush = log.flush()?;"),
-    ("compaction goes by what is not on the platter", "src/replication/cleaning.rs",
+    ("compaction goes by what is not on the platter", "src/hosting/cleaning.rs",
      "        if !is_durable {\n            let is_flushed",
      "        if false && !is_durable {\n            let is_flushed"),
-    ("metadata is answered for before it is synced", "src/replication/controller.rs",
+    ("metadata is answered for before it is synced", "src/controller/mod.rs",
      "        let committed = self.log.sync((self.surroundings.wall)()).map_err(|failure| {\n"
      "            error!(\"the metadata log failed, nothing can be changed any more: {failure}\");\n"
      "            ErrorCode::KafkaStorageError\n        });\n        let removals",
@@ -114,7 +114,7 @@ FAULTS = [
     ("a swap is not made durable", "src/storage/cleaner/swap.rs",
      "        self.sync_swap()?;\n        self.name_copy(&copy)?;\n        self.sync_swap()?;\n",
      "        self.name_copy(&copy)?;\n"),
-    ("a torn copy of a log goes on", "src/replication/moving.rs",
+    ("a torn copy of a log goes on", "src/hosting/moving.rs",
      "directory.was_clean_shutdown() && log.log_end_offset()", "log.log_end_offset()"),
     # ---- Producers
     ("no duplicate is recognised", "src/storage/producers.rs",
@@ -128,7 +128,7 @@ FAULTS = [
     # ---- Requests
     ("a stop goes on with what comes", "src/server/receiving.rs",
      "            Some(_) => self.discard(key, &mut hot),\n", "            Some(_) => self.advance_with(key, &mut hot),\n"),
-    ("a fetch passes the high watermark", "src/replication/partition.rs",
+    ("a fetch passes the high watermark", "src/replica/partition.rs",
      "        let up_to = self.readable_end(isolation);\n",
      "        let up_to = self.readable_end(isolation).max(self.log.log_end_offset());\n"),
     ("nobody is woken by progress", "src/shard/context.rs",
@@ -176,7 +176,7 @@ FAULTS = [
     ("a shard that sends much does not give way", "src/server/mod.rs", "            self.driver.give_way();\n", ""),
     ("a shard gives way after every turn", "src/server/mod.rs", "        if !self.touched.is_empty() {\n", "        if true {\n"),
     # ---- Groups
-    ("a coordinator answers before its records are committed", "src/replication/coordinators/mod.rs",
+    ("a coordinator answers before its records are committed", "src/coordinator_runtime/mod.rs",
      "        let passed = self.coordinator.partition.is_committed(self.end);\n",
      "        let passed = self.coordinator.partition.is_committed(self.end).map(|_| true);\n"),
     ("a partition is given away before it is let go", "src/coordinator/consumer/reconcile.rs",
@@ -196,7 +196,7 @@ FAULTS = [
      "        let Some(value) = value else { return };\n"),
     ("offsets in use expire", "src/coordinator/offsets/expire.rs",
      "match !subscribed && is_expired(committed) {", "match (!subscribed || true) && is_expired(committed) {"),
-    ("sessions are not begun when a coordinator has loaded", "src/replication/coordinators/load.rs",
+    ("sessions are not begun when a coordinator has loaded", "src/coordinator_runtime/load.rs",
      "    let begun = coordinator.step(world, moment, |groups, step| groups.handle_loaded(step));\n",
      "    let begun = coordinator.step(world, moment, |_, _| ());\n"),
 ]

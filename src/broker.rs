@@ -15,28 +15,27 @@ use std::time::Duration;
 use log::{error, info, warn};
 
 use crate::config::{self, Config, IoChoice, Listener};
+use crate::controller::{self, Controller};
+use crate::coordinator_runtime::Coordinators;
+use crate::coordinator_runtime::keeper::{self, Keeper};
+use crate::hosting::Hosting;
+use crate::hosting::cleaning::Cleaner;
+use crate::hosting::housekeeping::{self, Housekeeper};
 use crate::io::descriptors;
 use crate::io::disk::Disk;
 use crate::io::driver::{Driver, Waker};
+use crate::io::environment::Environment;
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
-use crate::io::{clock, random, threads};
+use crate::io::{clock, threads};
 use crate::metadata::{self, Image, ResourceType};
-use crate::model::Uuid;
-use crate::replication::cleaning::{self, Cleaner};
-use crate::replication::controller::{Controller, Queue, Surroundings, Work};
-use crate::replication::coordinators::Coordinators;
-use crate::replication::coordinators::keeper::{Errand, Keeper};
-use crate::replication::hosting::Hosting;
-use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
-use crate::replication::partition::Partition;
-use crate::replication::watch::{MAX_SHARDS, ShardId};
+use crate::replica::partition::Partition;
+use crate::replica::watch::{MAX_SHARDS, ShardId};
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
+use crate::stdx::inbox::Inbox;
 use crate::storage::directory::LogDirectory;
-
-const SURROUNDINGS: Surroundings = Surroundings { wall: clock::wall, random: random::bytes };
 
 /// How long an address may be in use before the start fails, and how often it is tried.
 const LISTEN_PATIENCE: Duration = Duration::from_secs(1);
@@ -48,7 +47,7 @@ const UNFENCED: &str = "The broker has been unfenced. Transitioning from RECOVER
 /// A running broker. Dropping it does not stop it: call [`Broker::stop`].
 pub struct Broker {
     shared: Arc<Shared>,
-    queue: Queue,
+    queue: Inbox<controller::Task>,
     shards: Vec<JoinHandle<()>>,
     metadata_thread: JoinHandle<()>,
     housekeeping_thread: JoinHandle<()>,
@@ -63,14 +62,11 @@ struct CleanerThread {
     stop: Sender<()>,
 }
 
-fn random_id() -> String {
-    Uuid::from_random_bytes(random::bytes()).to_string()
-}
-
 /// Gives the log directories an identity without starting anything, as `kafka-storage format` does; answers the cluster
 /// id. Directories that have one are refused, or left as they are with `ignore_formatted`.
 pub fn format(config: &Config, cluster_id: Option<String>, ignore_formatted: bool) -> Result<String, String> {
-    let cluster_id = cluster_id.unwrap_or_else(random_id);
+    let environment = Environment::of_the_machine();
+    let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
     for path in config.log_dirs.iter().map(PathBuf::from) {
         let directory = LogDirectory::open(Arc::new(RealDisk), path).map_err(|failure| failure.to_string())?;
         if directory.meta().is_some() && !ignore_formatted {
@@ -80,7 +76,7 @@ pub fn format(config: &Config, cluster_id: Option<String>, ignore_formatted: boo
             ));
         }
     }
-    let hosting = Hosting::open(Arc::new(RealDisk), config, &cluster_id, random::bytes);
+    let hosting = Hosting::open(Arc::new(RealDisk), config, &cluster_id, &environment);
     Ok(hosting.map_err(|failure| failure.to_string())?.cluster_id().to_string())
 }
 
@@ -111,22 +107,24 @@ impl Broker {
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         // With one processor nothing can come while we look.
         let spin = config.spin;
-        let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id.unwrap_or_else(random_id), SURROUNDINGS);
+        let environment = Environment::of_the_machine();
+        let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
+        let opened = Controller::open(Arc::new(RealDisk), &config, &cluster_id, environment.clone());
         let mut controller = opened.map_err(|failure| failure.to_string())?;
         check_dynamic(&config, &controller.published().load().image)?;
 
-        let (queue, work) = Queue::new();
-        let (chores, housework) = Chores::new();
-        controller.leave_to(chores.clone());
+        let (queue, work) = Inbox::new();
+        let (housekeeping, housekeeping_tasks) = Inbox::new();
+        controller.leave_to(housekeeping.clone());
         controller.watch_directories(&queue);
-        let (coordinators, errands) = Coordinators::new(config.clone(), random::bytes);
+        let (coordinators, keeper_tasks) = Coordinators::new(config.clone(), environment.clone());
         let shared = Arc::new(Shared::new(
             config,
             controller.published(),
             shard_count,
             controller.directories(),
-            random::seed(),
-            Threads { controller: queue.clone(), housekeeping: chores, coordinators: Arc::new(coordinators) },
+            environment.seed(),
+            Threads { controller: queue.clone(), housekeeping, coordinators: Arc::new(coordinators) },
         ));
         let starting = start_shards(shard_count, backend, spin)?;
         shared.set_mailboxes(starting.iter().map(|shard| Arc::new(Mailbox::new(shard.waker.clone()))).collect());
@@ -137,12 +135,12 @@ impl Broker {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || {
             announce.tell_all();
-            announce.coordinators().send(Errand::Look);
+            announce.coordinators().send(keeper::Task::Look);
         }));
 
-        let housekeeping_thread = start_housekeeping_thread(&shared, housework)?;
-        let groups_thread = start_groups_thread(&shared, errands)?;
-        let cleaner = start_cleaner(&shared)?;
+        let housekeeping_thread = start_housekeeping_thread(&shared, environment.clone(), housekeeping_tasks)?;
+        let groups_thread = start_groups_thread(&shared, environment.clone(), keeper_tasks)?;
+        let cleaner = start_cleaner(&shared, environment)?;
         let metadata_thread = start_metadata_thread(controller, work)?;
         for shard in &starting {
             let _ = shard.orders.send(Order::Turn);
@@ -166,16 +164,16 @@ impl Broker {
         for shard in self.shards {
             panicked |= shard.join().is_err();
         }
-        self.shared.coordinators().send(Errand::Stop);
+        self.shared.coordinators().send(keeper::Task::Stop);
         panicked |= self.groups_thread.join().is_err();
-        self.shared.send_to_housekeeping(Chore::Stop);
+        self.shared.send_to_housekeeping(housekeeping::Task::Stop);
         panicked |= self.housekeeping_thread.join().is_err();
         // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
         if let Some(cleaner) = self.cleaner {
             let _ = cleaner.stop.send(());
             panicked |= cleaner.thread.join().is_err();
         }
-        self.queue.send(Work::Stop);
+        self.queue.send(controller::Task::Stop);
         panicked |= self.metadata_thread.join().is_err();
         if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
     }
@@ -345,7 +343,10 @@ fn registered_endpoints(shared: &Shared, endpoints: &[Endpoint]) -> Vec<metadata
     registered.collect()
 }
 
-fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Result<JoinHandle<()>, String> {
+fn start_metadata_thread(
+    mut controller: Controller,
+    work: Receiver<controller::Task>,
+) -> Result<JoinHandle<()>, String> {
     let body = move || {
         controller.run(&work);
         if let Some(why) = controller.fatal() {
@@ -358,41 +359,46 @@ fn start_metadata_thread(mut controller: Controller, work: Receiver<Work>) -> Re
     thread::Builder::new().name("klamm-metadata".into()).spawn(body).map_err(|e| format!("cannot start a thread: {e}"))
 }
 
-fn start_housekeeping_thread(shared: &Arc<Shared>, chores: Receiver<Chore>) -> Result<JoinHandle<()>, String> {
+fn start_housekeeping_thread(
+    shared: &Arc<Shared>,
+    environment: Environment,
+    housekeeping_tasks: Receiver<housekeeping::Task>,
+) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
     let teller = shared.clone();
-    let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
-    let clocks = (clock::now(), SURROUNDINGS.wall);
+    let copied = Box::new(move |slot| teller.send_to_controller(controller::Task::Copied(slot)));
     let mut housekeeper = Housekeeper::new(
         shared.config.clone(),
         shared.view.clone(),
         shared.directories.clone(),
-        clocks,
+        environment,
         announce,
         copied,
     );
-    let body = move || housekeeper.run(&chores, clock::now);
+    let body = move || housekeeper.run(&housekeeping_tasks);
     let thread = thread::Builder::new().name("klamm-housekeeping".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))
 }
 
-fn start_groups_thread(shared: &Arc<Shared>, errands: Receiver<Errand>) -> Result<JoinHandle<()>, String> {
+fn start_groups_thread(
+    shared: &Arc<Shared>,
+    environment: Environment,
+    keeper_tasks: Receiver<keeper::Task>,
+) -> Result<JoinHandle<()>, String> {
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
-    let clocks = (clock::now(), SURROUNDINGS.wall);
-    let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators().clone(), clocks, announce);
-    let body = move || keeper.run(&errands, clock::now);
+    let mut keeper = Keeper::new(shared.view.clone(), shared.coordinators().clone(), environment, announce);
+    let body = move || keeper.run(&keeper_tasks);
     let thread = thread::Builder::new().name("klamm-groups".into()).spawn(body);
     thread.map_err(|error| format!("cannot start a thread: {error}"))
 }
 
-fn start_cleaner(shared: &Arc<Shared>) -> Result<Option<CleanerThread>, String> {
+fn start_cleaner(shared: &Arc<Shared>, environment: Environment) -> Result<Option<CleanerThread>, String> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let surroundings = cleaning::Surroundings { now: clock::now, wall: clock::wall, random: random::bytes };
     let teller = shared.clone();
     let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
-    let Some(mut cleaner) = Cleaner::open(&disk, &shared.config, shared.view.clone(), surroundings, announce) else {
+    let Some(mut cleaner) = Cleaner::open(&disk, &shared.config, shared.view.clone(), environment, announce) else {
         return Ok(None);
     };
     let (stop, stopped) = channel();

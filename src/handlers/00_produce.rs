@@ -14,10 +14,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Head, Looked, Outcome, Parked, Request, State, numbers};
+use super::{Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, Offset, Uuid};
 use crate::record::header::Header;
-use crate::replication::partition::{Partition, Refused};
+use crate::replica::partition::{Partition, Refused};
 use crate::shard::context::Context;
 use crate::storage::log::Appended;
 use crate::wire::api::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse, Response, TopicProduceResponse};
@@ -125,7 +125,7 @@ impl Waiting {
     }
 
     /// Looks whether everything is committed, or will never be.
-    pub(super) fn look(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Looked {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         let mut all_decided = true;
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             let Ok((log, appended)) = &partition.result else { continue };
@@ -139,7 +139,7 @@ impl Waiting {
                 Err(error) => partition.result = Err(error.into()),
             }
         }
-        if all_decided { self.head.looked(&self.response()) } else { Looked::Wait }
+        if all_decided { self.head.looked(&self.response()) } else { Polled::Wait }
     }
 
     fn response(&self) -> Response<'_> {

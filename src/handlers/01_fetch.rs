@@ -14,9 +14,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
-use super::{Answer, Head, Looked, Outcome, Parked, Request, State, numbers};
+use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::shard::context::Context;
 use crate::stdx::slab::Key;
 use crate::storage::log::{AbortedTxn, Slice};
@@ -191,28 +191,28 @@ impl Waiting {
     }
 
     /// Looks again; if it `asks`, with the shard's bit set first, so that no progress is missed.
-    pub(super) fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Looked {
+    pub(super) fn poll(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         if std::mem::take(&mut self.is_new) && !expired && !asks {
-            return Looked::Wait;
+            return Polled::Wait;
         }
         if let Some(covered) = state.sessions.covered(self.answering) {
             self.partitions = covered;
         }
         let gathered = self.gather(context, asks);
         if !expired && !self.is_enough(&gathered) {
-            return Looked::Wait;
+            return Polled::Wait;
         }
         match self.answer(state, gathered) {
-            Ok(answer) => Looked::Answer(answer),
+            Ok(answer) => Polled::Answer(answer),
             Err(error) => {
                 log::error!("{error}");
-                Looked::Silent
+                Polled::Silent
             }
         }
     }
 
     fn is_enough(&self, gathered: &Gathered) -> bool {
-        // A session whose partitions are all quiet waits for them; a request without partitions has nothing to wait for.
+        // A session whose partitions are all idle waits for them; a request without partitions has nothing to wait for.
         let has_none = self.partitions.is_empty() && matches!(self.answering, Answering::Full { .. });
         gathered.is_urgent || has_none || gathered.size_bytes >= self.min_bytes
     }

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Outcome, Request, State};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, TimestampMs};
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::shard::context::Context;
 use crate::wire::api::list_offsets::{
     self as message, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, ListOffsetsTopicResponse,

@@ -16,9 +16,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::cluster_state::{self, CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::{Head, Outcome, Request, State, effective, internal_topics, metadata_job};
+use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::{self, CreatedTopic, Image, NO_LEADER, NewTopic, Partition, Topic, TopicResult, topic_name};
 use crate::model::{ErrorCode, TopicId};
-use crate::replication::coordinators::GROUPS_TOPIC;
 use crate::shard::context::Context;
 use crate::wire::api::metadata::{
     self as message, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,

@@ -94,7 +94,7 @@ fn answer(
     request: &Request<'_>,
     context: &Context<'_>,
     topics: Responses<'_>,
-    barrier: Option<crate::replication::coordinators::Barrier>,
+    barrier: Option<crate::coordinator_runtime::Barrier>,
 ) -> Outcome {
     request.head.answer_behind(context, barrier, &message::Response { topics, ..Default::default() })
 }

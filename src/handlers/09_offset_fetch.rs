@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::offsets::{Fetch, FetchReply, FetchTopic, FetchedPartition, FetchedTopic};
+use crate::coordinator_runtime::Barrier;
 use crate::model::{ErrorCode, TopicId};
-use crate::replication::coordinators::Barrier;
-use crate::replication::view::View;
+use crate::replica::view::View;
 use crate::shard::context::Context;
 use crate::wire::api::offset_fetch::{
     self as message, OffsetFetchRequestGroup, OffsetFetchResponseGroup, OffsetFetchResponsePartition,

@@ -11,9 +11,9 @@
 
 use super::{Head, Origin, Outcome, Request, State, cluster_state, internal_topics, metadata_job, no_transactions};
 use crate::codec::Str;
+use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::Image;
 use crate::model::{ErrorCode, Refusal};
-use crate::replication::coordinators::GROUPS_TOPIC;
 use crate::shard::context::Context;
 use crate::wire::api::find_coordinator::{self as message, Coordinator};
 

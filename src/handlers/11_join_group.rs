@@ -7,12 +7,12 @@
 use std::sync::Arc;
 
 use super::rebalance::{self, Ask};
-use super::{Head, Looked, Outcome, Request, State, group_job};
+use super::{Head, Outcome, Polled, Request, State, group_job};
 use crate::codec::{Message, Reader};
 use crate::coordinator::classic::{self, Join, JoinReply, JoinedMember};
 use crate::coordinator::step::{Client, Reply, Waiter};
+use crate::coordinator_runtime::Coordinator;
 use crate::model::ErrorCode;
-use crate::replication::coordinators::Coordinator;
 use crate::shard::context::Context;
 use crate::wire::api::join_group::{self as message, JoinGroupResponseMember};
 
@@ -92,14 +92,14 @@ impl Ask for Asked {
         context.step(coordinator, |groups, step| groups.join(step, &join, waiter)).map(drop)
     }
 
-    fn answer(&self, head: Head, reply: Reply) -> Looked {
+    fn answer(&self, head: Head, reply: Reply) -> Polled {
         match reply {
             Reply::Join(reply) => head.looked(&respond(self.version, &reply)),
-            Reply::Sync(_) => Looked::Close("a JoinGroup was answered as a SyncGroup".into()),
+            Reply::Sync(_) => Polled::Close("a JoinGroup was answered as a SyncGroup".into()),
         }
     }
 
-    fn refuse(&self, head: Head, error: ErrorCode) -> Looked {
+    fn refuse(&self, head: Head, error: ErrorCode) -> Polled {
         head.looked(&refusal(self.version, error, ""))
     }
 }

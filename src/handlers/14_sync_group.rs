@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use super::rebalance::{self, Ask};
-use super::{Head, Looked, Outcome, Request, State, group_job};
+use super::{Head, Outcome, Polled, Request, State, group_job};
 use crate::codec::{Message, Reader};
 use crate::coordinator::classic::Sync;
 use crate::coordinator::step::{Reply, Waiter};
+use crate::coordinator_runtime::Coordinator;
 use crate::model::ErrorCode;
-use crate::replication::coordinators::Coordinator;
 use crate::shard::context::Context;
 use crate::wire::api::sync_group as message;
 
@@ -67,7 +67,7 @@ impl Ask for Asked {
         context.step(coordinator, |groups, step| groups.sync(step, &sync, waiter)).map(drop)
     }
 
-    fn answer(&self, head: Head, reply: Reply) -> Looked {
+    fn answer(&self, head: Head, reply: Reply) -> Polled {
         match reply {
             Reply::Sync(reply) => head.looked(&message::Response {
                 error_code: reply.error.code(),
@@ -76,11 +76,11 @@ impl Ask for Asked {
                 assignment: reply.assignment.as_slice().into(),
                 ..Default::default()
             }),
-            Reply::Join(_) => Looked::Close("a SyncGroup was answered as a JoinGroup".into()),
+            Reply::Join(_) => Polled::Close("a SyncGroup was answered as a JoinGroup".into()),
         }
     }
 
-    fn refuse(&self, head: Head, error: ErrorCode) -> Looked {
+    fn refuse(&self, head: Head, error: ErrorCode) -> Polled {
         head.looked(&refusal(loading(error)))
     }
 }

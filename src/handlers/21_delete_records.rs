@@ -11,7 +11,7 @@ use super::{Outcome, Request, State, effective};
 use crate::config::TopicConfig;
 use crate::metadata::topic_name;
 use crate::model::{ErrorCode, Offset};
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::shard::context::Context;
 use crate::wire::api::delete_records::{self as message, DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 

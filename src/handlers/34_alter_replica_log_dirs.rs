@@ -12,9 +12,9 @@ use std::path::Path;
 
 use super::metadata_job::{self, Decided};
 use super::{Outcome, Request, State, effective};
+use crate::controller::{MoveJob, Task};
+use crate::hosting::futures::Move;
 use crate::model::{ErrorCode, PartitionIndex};
-use crate::replication::controller::{MoveJob, Work};
-use crate::replication::moving::Move;
 use crate::shard::context::Context;
 use crate::storage::directory::LogDirectory;
 use crate::wire::api::alter_replica_log_dirs::{
@@ -68,7 +68,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         let results = topics.into_iter().map(topic).collect();
         head.encode(&message::Response { results, ..Default::default() })
     };
-    let work = |answer, reply| Work::Move(MoveJob { moves, answer, reply });
+    let work = |answer, reply| Task::Move(MoveJob { moves, answer, reply });
     metadata_job::submit_work(context, TIMEOUT_MS, work, finish)
 }
 

@@ -12,7 +12,7 @@ use std::path::Path;
 use super::{Outcome, Request, State, effective};
 use crate::metadata;
 use crate::model::ErrorCode;
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::shard::context::Context;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::Log;

@@ -7,7 +7,7 @@
 use super::{Outcome, Request, State};
 use crate::metadata::topic_name::CLUSTER_METADATA_TOPIC;
 use crate::model::ErrorCode;
-use crate::replication::view::{Leadership, VoterEndpoint};
+use crate::replica::view::{Leadership, VoterEndpoint};
 use crate::shard::context::Context;
 use crate::wire::api::describe_quorum::{self as message, request, response};
 

@@ -5,7 +5,7 @@
 //! belong to the shard of the connection that made them; a client that comes back on another shard is told that its
 //! session is unknown and starts over, as Kafka's clients do after any broker's restart. Follows `FetchSession.scala`.
 //!
-//! A partition of which all was told and nothing is left to read is quiet: fetches pass it over until it is roused by its
+//! A partition of which all was told and nothing is left to read is idle: fetches pass it over until it is marked active by its
 //! progress, by the client asking something else of it, or by a change of the metadata. Whoever finds it at rest has
 //! asked for its progress before (`Partition::waiting`), so none is missed. A consumer of very many partitions costs what
 //! happens in them, where Kafka looks at each of them at each fetch.
@@ -88,8 +88,8 @@ struct Session {
     uses_topic_ids: bool,
     isolation: IsolationLevel,
     partitions: IndexMap<Name, Cached>,
-    /// The places of those that are not quiet.
-    restless: BTreeSet<usize>,
+    /// The places of those that are not idle.
+    active: BTreeSet<usize>,
     /// Its fetch that waits, or has waited last.
     parked: Option<Key>,
     /// Where the next answer begins, so that each partition comes first in its turn.
@@ -224,7 +224,7 @@ impl Cache {
         forgotten.iter().for_each(|name| session.forget(session_id, name, &mut self.watchers));
         if session.isolation != asked.isolation {
             session.isolation = asked.isolation;
-            session.rouse_all();
+            session.mark_active_all();
         }
         if session.partitions.is_empty() {
             self.remove(session_id);
@@ -251,7 +251,7 @@ impl Cache {
             epoch: 1,
             uses_topic_ids: asked.uses_topic_ids,
             isolation: asked.isolation,
-            restless: (0..partitions.len()).collect(),
+            active: (0..partitions.len()).collect(),
             partitions,
             parked: None,
             start: 0,
@@ -296,7 +296,7 @@ impl Cache {
             session.start = at + 1;
         }
         if let Some(number) = seen.at_rest {
-            session.restless.remove(&at);
+            session.active.remove(&at);
             // It has another number where a topic was made anew under its name.
             if let Some(other) = cached.number.replace(number).filter(|known| *known != number) {
                 self.watchers.remove(&(other, session_id));
@@ -321,12 +321,12 @@ impl Cache {
         }
     }
 
-    /// A partition has made progress: it is quiet no more. The answer is whose fetches, if they wait, should be looked at.
-    pub fn rouse(&mut self, number: u64) -> Vec<Key> {
+    /// A partition has made progress: it is active again. The answer is whose fetches, if they wait, should be looked at.
+    pub fn mark_active(&mut self, number: u64) -> Vec<Key> {
         let mut waiting = Vec::new();
         for (&(_, session_id), at) in self.watchers.range((number, i32::MIN)..=(number, i32::MAX)) {
             if let Some(session) = self.sessions.get_mut(&session_id) {
-                session.restless.insert(*at);
+                session.active.insert(*at);
                 waiting.extend(session.parked);
             }
         }
@@ -334,8 +334,8 @@ impl Cache {
     }
 
     /// Anything may have changed.
-    pub fn rouse_all(&mut self) {
-        self.sessions.values_mut().for_each(Session::rouse_all);
+    pub fn mark_active_all(&mut self) {
+        self.sessions.values_mut().for_each(Session::mark_active_all);
     }
 }
 
@@ -349,7 +349,7 @@ impl Session {
                 }
                 None => self.partitions.insert_full(name, Cached::new(wanted)).0,
             };
-            self.restless.insert(at);
+            self.active.insert(at);
         }
     }
 
@@ -359,11 +359,11 @@ impl Session {
         if let Some(number) = gone.number {
             watchers.remove(&(number, session_id));
         }
-        self.restless.remove(&at);
+        self.active.remove(&at);
         let last = self.partitions.len();
         let Some((_, moved)) = self.partitions.get_index(at) else { return };
-        if self.restless.remove(&last) {
-            self.restless.insert(at);
+        if self.active.remove(&last) {
+            self.active.insert(at);
         }
         if let Some(number) = moved.number {
             watchers.insert((number, session_id), at);
@@ -376,14 +376,14 @@ impl Session {
         }
     }
 
-    fn rouse_all(&mut self) {
-        self.restless = (0..self.partitions.len()).collect();
+    fn mark_active_all(&mut self) {
+        self.active = (0..self.partitions.len()).collect();
     }
 
-    /// The partitions that are not quiet, beginning behind the one that had records last.
+    /// The partitions that are not idle, beginning behind the one that had records last.
     fn covered(&self) -> Vec<(Name, Wanted)> {
         let start = self.start % self.partitions.len().max(1);
-        let rotated = self.restless.range(start..).chain(self.restless.range(..start));
+        let rotated = self.active.range(start..).chain(self.active.range(..start));
         let one =
             |at: &usize| self.partitions.get_index(*at).map(|(name, cached)| (name.clone(), cached.wanted.clone()));
         rotated.filter_map(one).collect()
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_partitions_are_passed_over_until_they_are_roused() {
+    fn idle_partitions_are_passed_over_until_they_are_marked_active() {
         let mut cache = Cache::new(slots(2), 0, 1, 7);
         let now = Instant(0);
         let all: Vec<_> = (0..4).map(|index| partition(index, 5)).collect();
@@ -480,7 +480,10 @@ mod tests {
         let key = Key { index: 3, generation: 1 };
         cache.park(next, key);
         // By its progress, each time; by the client; by another isolation level; by a change of anything.
-        assert_eq!((cache.rouse(11), cache.rouse(11), cache.rouse(99)), (vec![key], vec![key], vec![]));
+        assert_eq!(
+            (cache.mark_active(11), cache.mark_active(11), cache.mark_active(99)),
+            (vec![key], vec![key], vec![])
+        );
         assert_eq!(indexes(&cache.covered(next).unwrap()), [1, 2]);
         let (_, covered) = cache.begin(now, asked(id, 2), vec![partition(3, 7)], &[]).unwrap();
         assert_eq!((indexes(&covered), &covered[2].1), (vec![1, 2, 3], &partition(3, 7).1));
@@ -493,19 +496,19 @@ mod tests {
         };
         settle(&mut cache, &all);
         assert!(cache.covered(next).unwrap().is_empty());
-        cache.rouse_all();
+        cache.mark_active_all();
         assert_eq!(cache.covered(next).unwrap().len(), 4);
         // Whoever forgets one moves another; nothing of an ended session stays.
         settle(&mut cache, &all);
         let committed = Asked { session_epoch: 4, ..committed };
         assert_eq!(cache.begin(now, committed, vec![], &[partition(1, 0).0]).unwrap().1, []);
-        assert_eq!((cache.rouse(11), cache.rouse(13)), (vec![], vec![key]));
+        assert_eq!((cache.mark_active(11), cache.mark_active(13)), (vec![], vec![key]));
         assert_eq!(indexes(&cache.covered(next).unwrap()), [3]);
         let committed = Asked { session_epoch: 5, ..committed };
         let (_, covered) = cache.begin(now, committed, vec![partition(2, 1)], &[partition(0, 0).0]).unwrap();
         assert_eq!(indexes(&covered), [2, 3]);
         settle(&mut cache, &covered);
-        assert_eq!((cache.rouse(12), indexes(&cache.covered(next).unwrap())), (vec![key], vec![2]));
+        assert_eq!((cache.mark_active(12), indexes(&cache.covered(next).unwrap())), (vec![key], vec![2]));
         cache.begin(now, asked(id, FINAL_EPOCH), vec![], &[]).unwrap();
         assert!(cache.watchers.is_empty() && cache.covered(next).is_none());
     }

@@ -5,11 +5,11 @@
 
 use std::net::SocketAddr;
 
-use super::{Answer, Head, Looked, Outcome, Parked, Request};
+use super::{Answer, Head, Outcome, Parked, Polled, Request};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Client, Step};
+use crate::coordinator_runtime::Barrier;
 use crate::model::ErrorCode;
-use crate::replication::coordinators::Barrier;
 use crate::shard::context::Context;
 use crate::wire::Message;
 
@@ -79,19 +79,19 @@ fn not_committed(error: ErrorCode) -> String {
 }
 
 impl Waiting {
-    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Looked {
+    pub(super) fn poll(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Polled {
         for barrier in &self.barriers {
             if asks {
                 barrier.coordinator.partition.waiting.add(context.shard);
             }
             match barrier.is_passed() {
                 Ok(true) => {}
-                Ok(false) if expired => return Looked::Close(not_committed(ErrorCode::RequestTimedOut)),
-                Ok(false) => return Looked::Wait,
-                Err(error) => return Looked::Close(not_committed(error)),
+                Ok(false) if expired => return Polled::Close(not_committed(ErrorCode::RequestTimedOut)),
+                Ok(false) => return Polled::Wait,
+                Err(error) => return Polled::Close(not_committed(error)),
             }
         }
-        self.answer.take().map_or(Looked::Silent, Looked::Answer)
+        self.answer.take().map_or(Polled::Silent, Polled::Answer)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::effective;
 use crate::config::CoordinatorSettings;
+use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::{self, Image, NewTopic, Record};
 use crate::model::Uuid;
-use crate::replication::coordinators::GROUPS_TOPIC;
 use crate::shard::context::Shared;
 
 /// How the topic of the groups is made (`GroupCoordinator.groupMetadataTopicConfigs`). Deviation: it has as many replicas

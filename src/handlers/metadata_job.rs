@@ -7,11 +7,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Answer, Looked, Outcome, Parked, State};
+use super::{Answer, Outcome, Parked, Polled, State};
+pub(super) use crate::controller::Inputs;
+use crate::controller::{Decide, Job, Task};
 use crate::metadata::{Image, Record};
 use crate::model::ErrorCode;
-pub(super) use crate::replication::controller::Inputs;
-use crate::replication::controller::{Decide, Job, Work};
 use crate::shard::context::{Context, News, Reply};
 use crate::stdx::slab::Key;
 
@@ -23,7 +23,7 @@ type Finish = Box<dyn FnOnce(&mut State, &Context<'_>, Decided<()>) -> Result<An
 /// Whom the metadata thread tells that it is done.
 type ReplyTo = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
 
-type MakeWork = Box<dyn FnOnce(ReplyTo) -> Work>;
+type MakeWork = Box<dyn FnOnce(ReplyTo) -> Task>;
 
 /// A request on its way through the metadata thread.
 pub struct Waiting {
@@ -53,14 +53,14 @@ pub(super) fn submit<T: Send + 'static>(
         finish(state, context, result)
     };
     let decide: Decide = Box::new(decide);
-    wait_for(context, timeout_ms, Box::new(|reply| Work::Decide(Job { decide, reply })), Box::new(finish))
+    wait_for(context, timeout_ms, Box::new(|reply| Task::Decide(Job { decide, reply })), Box::new(finish))
 }
 
 /// Hands the metadata thread work that is no change of metadata. `finish` gets what it has left with `answer`.
 pub(super) fn submit_work<T: Send + 'static>(
     context: &Context<'_>,
     timeout_ms: i32,
-    work: impl FnOnce(Box<dyn FnOnce(T) + Send>, ReplyTo) -> Work + 'static,
+    work: impl FnOnce(Box<dyn FnOnce(T) + Send>, ReplyTo) -> Task + 'static,
     finish: impl FnOnce(&mut State, &Context<'_>, Decided<T>) -> Result<Answer, String> + 'static,
 ) -> Outcome {
     let results = Arc::new(Mutex::new(None));
@@ -93,18 +93,18 @@ impl Waiting {
         self.result = Some(result);
     }
 
-    pub(super) fn look(&mut self, state: &mut State, context: &Context<'_>, expired: bool) -> Looked {
+    pub(super) fn poll(&mut self, state: &mut State, context: &Context<'_>, expired: bool) -> Polled {
         let result = match self.result.take() {
             Some(result) => result,
             None if expired => Err(ErrorCode::RequestTimedOut),
-            None => return Looked::Wait,
+            None => return Polled::Wait,
         };
-        let Some(finish) = self.finish.take() else { return Looked::Silent };
+        let Some(finish) = self.finish.take() else { return Polled::Silent };
         match finish(state, context, result) {
-            Ok(answer) => Looked::Answer(answer),
+            Ok(answer) => Polled::Answer(answer),
             Err(error) => {
                 log::error!("{error}");
-                Looked::Silent
+                Polled::Silent
             }
         }
     }

@@ -139,8 +139,8 @@ use std::sync::Arc;
 use crate::codec::{DecodeError, Message, Reader, Str};
 use crate::metadata::Refusal;
 use crate::model::{ApiKey, Instant};
-use crate::replication::partition::Partition;
-use crate::replication::watch::ShardId;
+use crate::replica::partition::Partition;
+use crate::replica::watch::ShardId;
 use crate::shard::context::{Context, News, Shared};
 use crate::stdx::slab::Key;
 use crate::storage::log::Slice;
@@ -171,7 +171,7 @@ pub enum Outcome {
 }
 
 /// What a look at a parked request found.
-pub enum Looked {
+pub enum Polled {
     Wait,
     Answer(Answer),
     Silent,
@@ -232,22 +232,22 @@ impl Parked {
     }
 
     /// Decides whether the wait is over. An expired request is answered in any case.
-    pub fn look(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Looked {
+    pub fn poll(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Polled {
         // Nearly always the first look ends the wait. Only what must go on waiting asks to be told of progress, and looks
         // again: whoever has asked is told of the next write, and a shard woken for nothing costs more than a look.
         match self.look_once(state, context, expired, false) {
-            Looked::Wait => self.look_once(state, context, expired, true),
+            Polled::Wait => self.look_once(state, context, expired, true),
             looked => looked,
         }
     }
 
-    fn look_once(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Looked {
+    fn look_once(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         match self {
-            Parked::Produce(waiting) => waiting.look(context, expired, asks),
-            Parked::Fetch(waiting) => waiting.look(state, context, expired, asks),
-            Parked::Metadata(waiting) => waiting.look(state, context, expired),
-            Parked::Barrier(waiting) => waiting.look(context, expired, asks),
-            Parked::Rebalance(waiting) => waiting.look(context, expired, asks),
+            Parked::Produce(waiting) => waiting.poll(context, expired, asks),
+            Parked::Fetch(waiting) => waiting.poll(state, context, expired, asks),
+            Parked::Metadata(waiting) => waiting.poll(state, context, expired),
+            Parked::Barrier(waiting) => waiting.poll(context, expired, asks),
+            Parked::Rebalance(waiting) => waiting.poll(context, expired, asks),
         }
     }
 }
@@ -272,13 +272,13 @@ impl State {
     }
 
     /// A partition has made progress; the answer is who may wait for it besides those that watch it.
-    pub fn rouse(&mut self, partition: u64) -> Vec<Key> {
-        self.sessions.rouse(partition)
+    pub fn mark_active(&mut self, partition: u64) -> Vec<Key> {
+        self.sessions.mark_active(partition)
     }
 
     /// Any partition may have changed.
-    pub fn rouse_all(&mut self) {
-        self.sessions.rouse_all();
+    pub fn mark_active_all(&mut self) {
+        self.sessions.mark_active_all();
     }
 }
 
@@ -307,12 +307,12 @@ impl Head {
 
     /// The answer of a request that was parked. What cannot be encoded is a bug; the client's connection is not left
     /// hanging for it.
-    fn looked<'m>(self, body: &impl Message<'m>) -> Looked {
+    fn looked<'m>(self, body: &impl Message<'m>) -> Polled {
         match self.encode(body) {
-            Ok(answer) => Looked::Answer(answer),
+            Ok(answer) => Polled::Answer(answer),
             Err(error) => {
                 log::error!("{error}");
-                Looked::Silent
+                Polled::Silent
             }
         }
     }

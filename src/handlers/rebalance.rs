@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use super::{Head, Looked, Outcome, Parked};
+use super::{Head, Outcome, Parked, Polled};
 use crate::coordinator::step::{Reply, Waiter};
+use crate::coordinator_runtime::{Barrier, Coordinator};
 use crate::model::{ErrorCode, Instant};
-use crate::replication::coordinators::{Barrier, Coordinator};
 use crate::shard::context::Context;
 use crate::stdx::slab::Key;
 
@@ -17,8 +17,8 @@ pub(super) trait Ask: Send {
     /// Lets the coordinator have it.
     fn ask(&self, context: &mut Context<'_>, coordinator: &Arc<Coordinator>, waiter: Waiter) -> Result<(), ErrorCode>;
     /// The answer's bytes.
-    fn answer(&self, head: Head, reply: Reply) -> Looked;
-    fn refuse(&self, head: Head, error: ErrorCode) -> Looked;
+    fn answer(&self, head: Head, reply: Reply) -> Polled;
+    fn refuse(&self, head: Head, error: ErrorCode) -> Polled;
 }
 
 /// See the module.
@@ -48,7 +48,7 @@ impl Waiting {
         self.answered = Some((reply, barrier));
     }
 
-    pub(super) fn look(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Looked {
+    pub(super) fn poll(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Polled {
         if let Some(error) = self.refused {
             return self.ask.refuse(self.head, error);
         }
@@ -63,11 +63,11 @@ impl Waiting {
             // A shard that stops, or a client that has gone.
             _ if expired => return self.ask.refuse(self.head, ErrorCode::NotCoordinator),
             None if self.coordinator.has_ended() => return self.ask.refuse(self.head, ErrorCode::NotCoordinator),
-            _ => return Looked::Wait,
+            _ => return Polled::Wait,
         }
         match self.answered.take() {
             Some((reply, _)) => self.ask.answer(self.head, reply),
-            None => Looked::Wait,
+            None => Polled::Wait,
         }
     }
 }

@@ -1,25 +1,25 @@
 //! A broker without sockets and threads, for tests of handlers: real handlers, a real controller, a simulated disk.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 
-use super::{Looked, Origin, Outcome, Parked, State, handle};
+use super::{Origin, Outcome, Parked, Polled, State, handle};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
+use crate::controller::{Controller, Job, Task};
+use crate::coordinator_runtime::Coordinators;
 use crate::io::driver::Waker;
+use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::metadata;
 use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
-use crate::replication::controller::{Controller, Job, Queue, Surroundings, Work};
-use crate::replication::coordinators::Coordinators;
-use crate::replication::housekeeping::Chores;
-use crate::replication::view::View;
-use crate::replication::watch::ShardId;
+use crate::replica::view::View;
+use crate::replica::watch::ShardId;
 use crate::shard::context::{Context, Endpoint, Shared, Threads};
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
+use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
 use crate::wire::api;
 use crate::wire::api::create_topics::{self, CreatableTopic};
@@ -34,15 +34,9 @@ impl Waker for NobodySleeps {
     fn wake(&self) {}
 }
 
-/// Never the same twice, which is all that ids need.
-fn counted() -> [u8; 16] {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    u128::from(NEXT.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
-}
-
 pub(super) struct Broker {
     controller: Controller,
-    work: Receiver<Work>,
+    work: Receiver<Task>,
     pub(super) shared: Arc<Shared>,
     state: State,
     dirty: Dirty,
@@ -56,16 +50,16 @@ impl Broker {
             ..Layers::default()
         };
         let (config, _) = Config::load(&layers).unwrap();
-        let surroundings = Surroundings { wall: || NOW, random: counted };
+        let environment = fixed::environment(NOW);
         let disk = Arc::new(SimulatedDisk::default());
-        let mut controller = Controller::open(disk, &config, "test", surroundings).unwrap();
+        let mut controller = Controller::open(disk, &config, "test", environment.clone()).unwrap();
         controller.register(&config, Vec::new()).unwrap();
-        let (queue, work) = Queue::new();
+        let (queue, work) = Inbox::new();
         let (config, directories) = (config, controller.directories());
-        let (coordinators, _) = Coordinators::new(config.clone(), counted);
+        let (coordinators, _) = Coordinators::new(config.clone(), environment);
         let coordinators = Arc::new(coordinators);
         let published = controller.published();
-        let threads = Threads { controller: queue, housekeeping: Chores::new().0, coordinators };
+        let threads = Threads { controller: queue, housekeeping: Inbox::new().0, coordinators };
         let shared = Shared::new(config, published, 1, directories, 7, threads);
         let shared = Arc::new(shared);
         shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
@@ -87,7 +81,7 @@ impl Broker {
     /// Writes records into the metadata log that no request would cause.
     pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
         let reply = Box::new(|result: Result<(), ErrorCode>| assert_eq!(result, Ok(())));
-        self.controller.step(vec![Work::Decide(Job { decide: Box::new(move |_, _| records), reply })]);
+        self.controller.step(vec![Task::Decide(Job { decide: Box::new(move |_, _| records), reply })]);
     }
 
     pub(super) fn view(&self) -> Arc<View> {
@@ -141,10 +135,10 @@ impl Broker {
             parked.receive(reply.news);
         }
         let view = self.view();
-        match parked.look(&mut self.state, &mut context(&shared, &view, &mut self.dirty), false) {
-            Looked::Answer(answer) => answer.bytes,
-            Looked::Close(reason) => panic!("the connection was closed: {reason}"),
-            Looked::Wait | Looked::Silent => panic!("no answer"),
+        match parked.poll(&mut self.state, &mut context(&shared, &view, &mut self.dirty), false) {
+            Polled::Answer(answer) => answer.bytes,
+            Polled::Close(reason) => panic!("the connection was closed: {reason}"),
+            Polled::Wait | Polled::Silent => panic!("no answer"),
         }
     }
 }

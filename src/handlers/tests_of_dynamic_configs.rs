@@ -8,11 +8,12 @@ use super::effective;
 use super::testing::{Broker, NOW};
 use crate::config::TopicConfig;
 use crate::config::definitions::{Effect, Mode, broker_all};
+use crate::hosting::cleaning::Cleaner;
 use crate::io::disk::Disk;
+use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
-use crate::model::{ApiKey, ErrorCode, Instant};
-use crate::replication::cleaning::{self, Cleaner};
-use crate::replication::topic_settings;
+use crate::model::{ApiKey, ErrorCode};
+use crate::replica::topic_settings;
 use crate::wire::api::alter_replica_log_dirs::{self, AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use crate::wire::api::describe_configs::{DescribeConfigsResource, DescribeConfigsResourceResult};
 use crate::wire::api::{create_topics, describe_configs, describe_log_dirs, incremental_alter_configs};
@@ -96,10 +97,10 @@ fn retention(broker: &mut Broker) -> String {
 /// What the cleaner goes by at each of its rounds.
 fn cleaner(broker: &mut Broker) -> String {
     let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::default());
-    let surroundings = cleaning::Surroundings { now: || Instant(0), wall: || NOW, random: || [0; 16] };
+    let environment = fixed::environment(NOW);
     let shared = &broker.shared;
     let view = shared.view.clone();
-    let cleaner = Cleaner::open(&disk, &shared.config, view, surroundings, Box::new(|_| ())).unwrap();
+    let cleaner = Cleaner::open(&disk, &shared.config, view, environment, Box::new(|_| ())).unwrap();
     let view = broker.view();
     let none = BTreeMap::new();
     format!("{:?} {:?} {:?}", cleaner.means(&view), cleaner.backoff(&view), cleaner.policy(&view, &none))

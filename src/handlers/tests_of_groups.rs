@@ -3,8 +3,8 @@
 
 use super::testing::{Broker, batch};
 use super::tests_of_versions::versions;
+use crate::coordinator_runtime::lag::Lag;
 use crate::model::{ApiKey, ErrorCode, Uuid};
-use crate::replication::coordinators::lag::Lag;
 use crate::wire::api::{
     consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups, find_coordinator, heartbeat,
     join_group, leave_group, list_groups, offset_commit, offset_delete, offset_fetch, produce, sync_group,

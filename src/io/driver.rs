@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::io::disk::File;
 use crate::io::simulated::Unwatched;
-use crate::io::sockets::Placed;
+use crate::io::sockets::Admitted;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::Key;
 
@@ -78,15 +78,15 @@ pub trait Waker: Send + Sync {
 pub struct Released(pub(super) Socket);
 
 pub(super) enum Socket {
-    Kernel(Placed),
+    Kernel(Admitted),
     Simulated(Unwatched),
 }
 
 impl Released {
     /// The socket, for a driver of the kernel's.
-    pub(super) fn placed(self) -> Option<Placed> {
+    pub(super) fn admitted(self) -> Option<Admitted> {
         match self.0 {
-            Socket::Kernel(placed) => Some(placed),
+            Socket::Kernel(admitted) => Some(admitted),
             Socket::Simulated(_) => None,
         }
     }
@@ -163,7 +163,7 @@ pub trait Driver {
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey>;
 
     /// Lets those threads run first that wait for this processor, if there are any.
-    fn give_way(&mut self);
+    fn yield_now(&mut self);
 
     fn submit(&mut self, token: u64, operation: Operation);
 

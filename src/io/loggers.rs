@@ -1,6 +1,6 @@
 //! Which log lines are shown: a level for each module that speaks, which may change while the broker runs (KIP-412).
 //!
-//! A logger is named like its module, with dots (`klamm.replication.hosting`), the whole is `root`. One without a level
+//! A logger is named like its module, with dots (`klamm.hosting.moving`), the whole is `root`. One without a level
 //! of its own has that of the module around it, as with log4j. What is changed is kept by this process alone. The state
 //! is global because the facade `log` is.
 //!
@@ -121,7 +121,7 @@ pub fn set(name: &str, level: Option<Level>) {
     log::set_max_level(levels.widest());
 }
 
-/// Whether a line of this module (`klamm::replication::hosting`) is to be shown.
+/// Whether a line of this module (`klamm::hosting`) is to be shown.
 pub fn shows(target: &str, level: log::Level) -> bool {
     level <= levels().of(&target.replace("::", ".")).filter()
 }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn names_are_modules_and_what_is_around_them() {
-        for name in ["klamm", "klamm.replication", "klamm.replication.controller", "klamm.handlers.describe_log_dirs"] {
+        for name in ["klamm", "klamm.hosting", "klamm.hosting.moving", "klamm.handlers.describe_log_dirs"] {
             assert!(exists(name), "{name} is not among {:?}", names());
         }
         assert!(exists(ROOT) && !exists("klamm.sim.run") && !exists("klamm.tidy") && !exists("kafka.server.KafkaApis"));

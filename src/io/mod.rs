@@ -7,6 +7,7 @@ pub mod clock;
 pub mod descriptors;
 pub mod disk;
 pub mod driver;
+pub mod environment;
 pub mod loggers;
 pub mod machine;
 pub mod open_files;

@@ -15,7 +15,7 @@ use crate::io::clock;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker};
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Placed, Streams};
+use crate::io::sockets::{self, Admitted, Streams};
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::Key;
 
@@ -85,13 +85,13 @@ impl Readiness {
     fn register(&mut self, stream: TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
         let peer = sockets::adopt(&stream)?;
         // What is said of one that finds no place is the same as of one that went away.
-        let placed = Placed::new(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
-        Ok((self.watch(placed)?, peer))
+        let admitted = Admitted::new(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
+        Ok((self.watch(admitted)?, peer))
     }
 
-    fn watch(&mut self, placed: Placed) -> io::Result<ConnectionKey> {
-        let descriptor = placed.stream.as_raw_fd();
-        let key = self.streams.insert(placed);
+    fn watch(&mut self, admitted: Admitted) -> io::Result<ConnectionKey> {
+        let descriptor = admitted.stream.as_raw_fd();
+        let key = self.streams.insert(admitted);
         let token = Token(key.0.to_u64() as usize);
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut SourceFd(&descriptor), token, interest) {
@@ -200,16 +200,16 @@ impl Driver for Readiness {
     }
 
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
-        let placed = self.streams.remove(connection)?;
-        let deregistered = self.poll.registry().deregister(&mut SourceFd(&placed.stream.as_raw_fd()));
-        deregistered.ok().map(|()| Released(Socket::Kernel(placed)))
+        let admitted = self.streams.remove(connection)?;
+        let deregistered = self.poll.registry().deregister(&mut SourceFd(&admitted.stream.as_raw_fd()));
+        deregistered.ok().map(|()| Released(Socket::Kernel(admitted)))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        self.watch(released.placed()?).ok()
+        self.watch(released.admitted()?).ok()
     }
 
-    fn give_way(&mut self) {
+    fn yield_now(&mut self) {
         thread::yield_now();
     }
 

@@ -26,7 +26,7 @@ const WALL_START_MS: i64 = 1_767_225_600_000;
 
 /// How the machine behaves at the moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Weather {
+pub struct NetworkConditions {
     /// The longest that bytes are under way.
     pub max_delay: Duration,
     /// The longest that a disk operation takes.
@@ -37,9 +37,9 @@ pub struct Weather {
     pub late_operations: bool,
 }
 
-impl Default for Weather {
-    fn default() -> Weather {
-        Weather { max_delay: MAX_DELAY, max_operation: MAX_DELAY, whole_one_in: 2, late_operations: false }
+impl Default for NetworkConditions {
+    fn default() -> NetworkConditions {
+        NetworkConditions { max_delay: MAX_DELAY, max_operation: MAX_DELAY, whole_one_in: 2, late_operations: false }
     }
 }
 
@@ -72,10 +72,10 @@ struct State {
     links: Slab<Link>,
     drivers: Vec<DriverState>,
     listeners: Vec<(SocketAddr, Vec<usize>)>,
-    weather: Weather,
+    conditions: NetworkConditions,
     /// How far the wall clock is from where it would be if nobody had touched it.
     wall_skew_ms: i64,
-    times_given_way: u64,
+    times_yielded: u64,
     last_listening: Option<Listening>,
 }
 
@@ -99,9 +99,9 @@ impl World {
             links: Slab::default(),
             drivers: Vec::new(),
             listeners: Vec::new(),
-            weather: Weather::default(),
+            conditions: NetworkConditions::default(),
             wall_skew_ms: 0,
-            times_given_way: 0,
+            times_yielded: 0,
             last_listening: None,
         };
         World(Arc::new(Mutex::new(state)))
@@ -133,8 +133,8 @@ impl World {
     }
 
     /// How often a driver was told to give way.
-    pub fn times_given_way(&self) -> u64 {
-        self.state().times_given_way
+    pub fn times_yielded(&self) -> u64 {
+        self.state().times_yielded
     }
 
     /// What was asked of the socket that was the last to listen.
@@ -142,8 +142,8 @@ impl World {
         self.state().last_listening
     }
 
-    pub fn set_weather(&self, weather: Weather) {
-        self.state().weather = weather;
+    pub fn set_conditions(&self, conditions: NetworkConditions) {
+        self.state().conditions = conditions;
     }
 
     /// Moves the clock.
@@ -220,7 +220,7 @@ impl World {
 
 impl State {
     fn delay(&mut self) -> Duration {
-        self.up_to(self.weather.max_delay)
+        self.up_to(self.conditions.max_delay)
     }
 
     fn up_to(&mut self, most: Duration) -> Duration {
@@ -439,7 +439,7 @@ impl Driver for Simulated {
         let mut state = self.world.state();
         let now = state.now;
         // Now and then the bytes come in pieces, as from a real network.
-        let whole_one_in = state.weather.whole_one_in;
+        let whole_one_in = state.conditions.whole_one_in;
         let limit = if state.random.chance(whole_one_in) { usize::MAX } else { state.random.below(64) as usize };
         let link = state.links.get_mut(connection.0).ok_or(ErrorKind::NotConnected)?;
         link.to_broker.read(buffer, most.min(limit.max(1)), now)
@@ -484,15 +484,15 @@ impl Driver for Simulated {
         Some(connection)
     }
 
-    fn give_way(&mut self) {
-        self.world.state().times_given_way += 1;
+    fn yield_now(&mut self) {
+        self.world.state().times_yielded += 1;
     }
 
     fn submit(&mut self, token: u64, operation: Operation) {
         let (at, is_late) = {
             let mut state = self.world.state();
-            let most = state.weather.max_operation;
-            let is_late = state.weather.late_operations && state.random.chance(2);
+            let most = state.conditions.max_operation;
+            let is_late = state.conditions.late_operations && state.random.chance(2);
             (state.now + state.up_to(most), is_late)
         };
         if is_late {

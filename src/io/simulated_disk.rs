@@ -61,7 +61,7 @@ struct Faults {
     failures: Failures,
     seed: u64,
     /// Of each path its own: threads that open several logs at once do not take each other's.
-    dice: BTreeMap<PathBuf, Random>,
+    random: BTreeMap<PathBuf, Random>,
     /// Bytes that may still be written before the disk is full.
     space_left: Option<u64>,
     fail_writes: bool,
@@ -155,7 +155,7 @@ impl SimulatedDisk {
     pub fn set_failures(&self, failures: Failures, seed: u64) {
         let mut faults = held(&self.faults);
         (faults.failures, faults.seed) = (failures, seed);
-        faults.dice.clear();
+        faults.random.clear();
     }
 
     /// Turns one bit of a file, in memory and on the platter.
@@ -269,8 +269,8 @@ impl Faults {
             .as_encoded_bytes()
             .iter()
             .fold(self.seed, |seed, byte| (seed ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-        let dice = self.dice.entry(path.to_path_buf()).or_insert_with(|| Random::new(seed));
-        dice.chance(one_in)
+        let random = self.random.entry(path.to_path_buf()).or_insert_with(|| Random::new(seed));
+        random.chance(one_in)
     }
 
     fn check_write(&mut self, path: &Path) -> io::Result<()> {

@@ -23,20 +23,20 @@ pub(super) struct Streams {
 }
 
 struct Connected {
-    placed: Placed,
+    admitted: Admitted,
     reading: Reading,
 }
 
 /// A connection, and its place among those that there may be.
-pub(super) struct Placed {
+pub(super) struct Admitted {
     pub stream: TcpStream,
     _place: Place,
 }
 
-impl Placed {
+impl Admitted {
     /// `None` if there are as many as there may be; the stream is closed then.
-    pub(super) fn new(stream: TcpStream) -> Option<Placed> {
-        CONNECTIONS.take().map(|place| Placed { stream, _place: place })
+    pub(super) fn new(stream: TcpStream) -> Option<Admitted> {
+        CONNECTIONS.take().map(|place| Admitted { stream, _place: place })
     }
 }
 
@@ -52,17 +52,17 @@ enum Reading {
 }
 
 impl Streams {
-    pub(super) fn insert(&mut self, placed: Placed) -> ConnectionKey {
-        ConnectionKey(self.streams.insert(Connected { placed, reading: Reading::Perhaps }))
+    pub(super) fn insert(&mut self, admitted: Admitted) -> ConnectionKey {
+        ConnectionKey(self.streams.insert(Connected { admitted, reading: Reading::Perhaps }))
     }
 
     pub(super) fn get(&self, key: ConnectionKey) -> io::Result<&TcpStream> {
         let connected = self.streams.get(key.0).ok_or(io::ErrorKind::NotConnected)?;
-        Ok(&connected.placed.stream)
+        Ok(&connected.admitted.stream)
     }
 
-    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<Placed> {
-        self.streams.remove(key.0).map(|connected| connected.placed)
+    pub(super) fn remove(&mut self, key: ConnectionKey) -> Option<Admitted> {
+        self.streams.remove(key.0).map(|connected| connected.admitted)
     }
 
     /// An edge has come: there may be something to receive.
@@ -84,7 +84,7 @@ impl Streams {
         if connected.reading == Reading::Nothing {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let length = retry(|| append(&connected.placed.stream, buffer, most))?;
+        let length = retry(|| append(&connected.admitted.stream, buffer, most))?;
         if length < most && connected.reading == Reading::Perhaps {
             connected.reading = Reading::Nothing;
         }

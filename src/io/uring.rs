@@ -22,7 +22,7 @@ use crate::io::driver::{
     ConnectionKey, Done, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker,
 };
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Placed, Streams};
+use crate::io::sockets::{self, Admitted, Streams};
 use crate::io::spin::Spin;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{Key, Slab};
@@ -345,9 +345,9 @@ impl Uring {
             let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(result) });
             if let Ok(peer) = sockets::adopt(&stream)
                 && (number as usize) < self.listeners.len()
-                && let Some(placed) = Placed::new(stream)
+                && let Some(admitted) = Admitted::new(stream)
             {
-                let connection = self.streams.insert(placed);
+                let connection = self.streams.insert(admitted);
                 self.arm_connection(connection);
                 out.push(Event::Accepted { listener: ListenerKey(number), connection, peer });
             }
@@ -458,26 +458,26 @@ impl Driver for Uring {
     }
 
     fn close(&mut self, connection: ConnectionKey) {
-        if let Some(placed) = self.streams.remove(connection) {
+        if let Some(admitted) = self.streams.remove(connection) {
             // The armed poll holds the socket open until it is cancelled at the next entry; the peer learns it now.
-            let _ = placed.stream.shutdown(Shutdown::Both);
+            let _ = admitted.stream.shutdown(Shutdown::Both);
             self.cancel(Tag::Connection(connection.0));
         }
     }
 
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
-        let placed = self.streams.remove(connection)?;
+        let admitted = self.streams.remove(connection)?;
         self.cancel(Tag::Connection(connection.0));
-        Some(Released(Socket::Kernel(placed)))
+        Some(Released(Socket::Kernel(admitted)))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        let connection = self.streams.insert(released.placed()?);
+        let connection = self.streams.insert(released.admitted()?);
         self.arm_connection(connection);
         Some(connection)
     }
 
-    fn give_way(&mut self) {
+    fn yield_now(&mut self) {
         thread::yield_now();
     }
 

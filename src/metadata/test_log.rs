@@ -1,4 +1,4 @@
-//! For tests: records to batches and back without files; in life `replication::metadata_log` does it.
+//! For tests: records to batches and back without files; in life `quorum::metadata_log` does it.
 
 use super::apply::Ignored;
 use super::image::Image;

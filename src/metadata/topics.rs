@@ -220,7 +220,7 @@ fn none_active(index: i32) -> Refusal {
     Refusal::new(ErrorCode::InvalidReplicaAssignment, message)
 }
 
-/// Topics begin at different brokers; the id is as good as a throw of dice.
+/// Topics begin at different brokers; the id is random.
 fn start_of(id: Uuid) -> usize {
     usize::from(u16::from_be_bytes([id.0[0], id.0[1]]))
 }

@@ -4,12 +4,12 @@
 //! look at the parked requests that this may have ended; send each connection's answers once. Everything here belongs to
 //! one thread. Frames of a connection are handled in order, and its answers leave in that order.
 
+mod admission;
 mod connection;
 mod connections;
 mod inbound;
 mod outbound;
 mod parking;
-mod rationing;
 mod receiving;
 mod sending;
 mod slots;
@@ -25,18 +25,18 @@ use log::{info, warn};
 use crate::handlers;
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
 use crate::model::{Instant, TimestampMs};
-use crate::replication::view::View;
-use crate::replication::watch::ShardId;
+use crate::replica::view::View;
+use crate::replica::watch::ShardId;
+use crate::server::admission::MemoryAdmission;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
 use crate::server::parking::Waiting;
-use crate::server::rationing::Rationing;
 use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::writing::DiskJob;
 use crate::shard::context::Shared;
 use crate::shard::dirty::Dirty;
-use crate::shard::lot::Lot;
 use crate::shard::mailbox::Handover;
+use crate::shard::wait_list::WaitList;
 use crate::stdx::slab::Slab;
 use crate::storage::recent::Kept;
 
@@ -61,8 +61,8 @@ pub struct Server {
     driver: Box<dyn Driver>,
     handlers: handlers::State,
     connections: Connections,
-    lot: Lot<Waiting>,
-    rationing: Rationing,
+    wait_list: WaitList<Waiting>,
+    admission: MemoryAdmission,
     dirty: Dirty,
     kept: Kept,
     jobs: Slab<DiskJob>,
@@ -94,8 +94,8 @@ impl Server {
             shared,
             driver,
             connections: Connections::default(),
-            lot: Lot::default(),
-            rationing: Rationing::default(),
+            wait_list: WaitList::default(),
+            admission: MemoryAdmission::default(),
             dirty: Dirty::new(shard),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
@@ -130,7 +130,7 @@ impl Server {
 
     /// Requests that wait.
     pub fn parked(&self) -> usize {
-        self.lot.len()
+        self.wait_list.len()
     }
 
     /// Connections that it serves.
@@ -165,7 +165,7 @@ impl Server {
         self.send_touched();
         if !self.touched.is_empty() {
             // Somebody was sent all that a turn allows and goes on: that has been long for who waits for the processor.
-            self.driver.give_way();
+            self.driver.yield_now();
         }
         self.close_idle();
         Ok(!self.has_stopped())
@@ -177,10 +177,16 @@ impl Server {
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
         let stop = self.stopping.or(self.leaving).unwrap_or(Instant::NEVER);
-        let ration = self.rationing.next_look(self.now);
+        let ration = self.admission.next_look(self.now);
         let rebalance = self.shared.coordinators().next_deadline(self.shard, self.shared.shards());
-        let until =
-            self.lot.next_deadline().unwrap_or(Instant::NEVER).min(idle_check).min(stop).min(rebalance).min(ration);
+        let until = self
+            .wait_list
+            .next_deadline()
+            .unwrap_or(Instant::NEVER)
+            .min(idle_check)
+            .min(stop)
+            .min(rebalance)
+            .min(ration);
         (until != Instant::NEVER).then_some(until)
     }
 
@@ -260,7 +266,7 @@ impl Server {
             self.shared.balance.remove(self.shard);
             self.shared.memory.change(connection.counted_bytes, 0);
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
-            connection.parked.and_then(|parked| self.lot.take(parked));
+            connection.parked.and_then(|parked| self.wait_list.take(parked));
             if let Some(reason) = reason {
                 warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.shard.0);
             }
@@ -311,7 +317,7 @@ impl Server {
 
     fn has_stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
-        let at_rest = self.lot.is_empty()
+        let at_rest = self.wait_list.is_empty()
             && self.jobs.is_empty()
             && self.connections.iter().all(|(_, connection)| connection.is_at_rest());
         if !at_rest && self.now < until {

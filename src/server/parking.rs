@@ -1,6 +1,6 @@
 //! Requests that wait: parked, looked at when something happened that may end their wait, answered.
 
-use crate::handlers::{Answer, Looked, Parked};
+use crate::handlers::{Answer, Parked, Polled};
 use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::slots::Sequence;
@@ -19,13 +19,13 @@ pub(super) struct Waiting {
 impl Server {
     pub(super) fn handle_mail(&mut self, mail: Mail<Reply>) {
         if mail.progress_anywhere {
-            self.handlers.rouse_all();
-            for key in self.lot.all() {
-                self.look(key, false);
+            self.handlers.mark_active_all();
+            for key in self.wait_list.all() {
+                self.poll(key, false);
             }
         } else {
             for partition in mail.progress {
-                self.look_at_watchers(partition);
+                self.poll_watchers(partition);
             }
         }
         for reply in mail.replies {
@@ -41,19 +41,19 @@ impl Server {
     }
 
     fn handle_reply(&mut self, reply: Reply) {
-        if let Some(waiting) = self.lot.get_mut(reply.parked) {
+        if let Some(waiting) = self.wait_list.get_mut(reply.parked) {
             waiting.parked.receive(reply.news);
-            self.look(reply.parked, false);
+            self.poll(reply.parked, false);
         }
     }
 
     pub(super) fn handle_expired(&mut self) {
-        while let Some(key) = self.lot.expired(self.now) {
-            self.look(key, true);
+        while let Some(key) = self.wait_list.expired(self.now) {
+            self.poll(key, true);
         }
         if self.stopping.is_some() {
             // Whoever merely waits for more is answered with what there is.
-            for key in self.lot.all() {
+            for key in self.wait_list.all() {
                 self.give_up_waiting(key);
             }
         }
@@ -71,19 +71,19 @@ impl Server {
         context.run_coordinator_timers();
     }
 
-    pub(super) fn look_at_watchers(&mut self, partition: u64) {
-        let mut waiting = self.lot.watching(partition);
-        waiting.extend(self.handlers.rouse(partition));
+    pub(super) fn poll_watchers(&mut self, partition: u64) {
+        let mut waiting = self.wait_list.watching(partition);
+        waiting.extend(self.handlers.mark_active(partition));
         waiting.sort_unstable();
         waiting.dedup();
         for key in waiting {
-            self.look(key, false);
+            self.poll(key, false);
         }
     }
 
     /// Looks whether a parked request can be answered; an expired one is answered in any case.
-    fn look(&mut self, key: Key, expired: bool) {
-        let Some(waiting) = self.lot.get_mut(key) else { return };
+    fn poll(&mut self, key: Key, expired: bool) {
+        let Some(waiting) = self.wait_list.get_mut(key) else { return };
         let mut context = Context {
             shared: &self.shared,
             view: &self.view,
@@ -92,12 +92,12 @@ impl Server {
             wall: self.wall,
             dirty: &mut self.dirty,
         };
-        match waiting.parked.look(&mut self.handlers, &mut context, expired) {
-            Looked::Wait => debug_assert!(!expired, "an expired request is answered"),
-            Looked::Answer(answer) => self.resume(key, Some(answer)),
-            Looked::Silent => self.resume(key, None),
-            Looked::Close(reason) => {
-                if let Some(waiting) = self.lot.take(key) {
+        match waiting.parked.poll(&mut self.handlers, &mut context, expired) {
+            Polled::Wait => debug_assert!(!expired, "an expired request is answered"),
+            Polled::Answer(answer) => self.resume(key, Some(answer)),
+            Polled::Silent => self.resume(key, None),
+            Polled::Close(reason) => {
+                if let Some(waiting) = self.wait_list.take(key) {
                     self.close(waiting.connection, Some(reason));
                 }
             }
@@ -105,7 +105,7 @@ impl Server {
     }
 
     fn resume(&mut self, key: Key, answer: Option<Answer>) {
-        let Some(waiting) = self.lot.take(key) else { return };
+        let Some(waiting) = self.wait_list.take(key) else { return };
         if let Some(connection) = self.connections.get_mut(waiting.connection) {
             connection.fill(waiting.sequence, answer);
             if !waiting.parked.is_produce() {
@@ -118,7 +118,7 @@ impl Server {
 
     pub(super) fn park(&mut self, waiting: Waiting, deadline: Instant, watched: Vec<u64>) {
         let (owner, is_produce) = (waiting.connection, waiting.parked.is_produce());
-        let key = self.lot.park(waiting, deadline, watched);
+        let key = self.wait_list.park(waiting, deadline, watched);
         let mut has_ended = false;
         if let Some(connection) = self.connections.get_mut(owner).filter(|_| !is_produce) {
             connection.parked = Some(key);
@@ -132,10 +132,12 @@ impl Server {
             wall: self.wall,
             dirty: &mut self.dirty,
         };
-        let look_now =
-            self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.start(&mut self.handlers, &mut context, key));
+        let look_now = self
+            .wait_list
+            .get_mut(key)
+            .is_some_and(|waiting| waiting.parked.start(&mut self.handlers, &mut context, key));
         if look_now {
-            self.look(key, false);
+            self.poll(key, false);
         }
         if has_ended {
             self.give_up_waiting(key);
@@ -154,8 +156,8 @@ impl Server {
     }
 
     fn give_up_waiting(&mut self, key: Key) {
-        if self.lot.get_mut(key).is_some_and(|waiting| waiting.parked.waits_for_more()) {
-            self.look(key, true);
+        if self.wait_list.get_mut(key).is_some_and(|waiting| waiting.parked.waits_for_more()) {
+            self.poll(key, true);
         }
     }
 }

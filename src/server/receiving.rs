@@ -8,9 +8,9 @@ use std::io::{self, ErrorKind};
 use crate::handlers::{self, Origin, Outcome};
 use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
+use crate::server::admission::COUNTED_FROM_BYTES;
 use crate::server::connection::Connection;
 use crate::server::parking::Waiting;
-use crate::server::rationing::COUNTED_FROM_BYTES;
 use crate::server::{HOT_BUFFER_BYTES, Reason, Server};
 use crate::shard::context::Context;
 use crate::wire::frame::{self, Split};
@@ -96,7 +96,7 @@ impl Server {
             let received = self.driver.receive(key, buffer, wanted);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
             if length == lacks {
-                self.rationing.finish(key);
+                self.admission.finish(key);
                 self.handle_kept(key)?;
             }
             return Ok(length);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::io::driver::{ConnectionKey, Done, Operation};
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::server::Server;
 use crate::stdx::slab::Key;
 use crate::storage::log::Flush;
@@ -45,7 +45,7 @@ impl Server {
             self.start_sync(partition.clone(), flush);
         }
         self.shared.tell_progress(partition, Some(self.shard));
-        self.look_at_watchers(partition.number);
+        self.poll_watchers(partition.number);
     }
 
     pub(super) fn handle_done(&mut self, token: u64, result: io::Result<Done>) {

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::replication::watch::ShardId;
+use crate::replica::watch::ShardId;
 
 /// How many connections each shard serves, or is about to.
 pub struct Balance(Vec<AtomicUsize>);

@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, OnceLock};
 use arc_swap::ArcSwap;
 
 use crate::config::Config;
+use crate::controller;
 use crate::coordinator::step;
+use crate::coordinator_runtime::{Barrier, Coordinators};
+use crate::hosting::housekeeping;
 use crate::model::{ErrorCode, Instant, TimestampMs};
-use crate::replication::controller::{self, Work};
-use crate::replication::coordinators::{Barrier, Coordinators};
-use crate::replication::housekeeping::{Chore, Chores};
-use crate::replication::partition::Partition;
-use crate::replication::view::View;
-use crate::replication::watch::ShardId;
+use crate::replica::partition::Partition;
+use crate::replica::view::View;
+use crate::replica::watch::ShardId;
 use crate::shard::balance::Balance;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
+use crate::stdx::inbox::Inbox;
 use crate::stdx::seen::Seen;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
@@ -69,8 +70,8 @@ pub struct Shared {
 
 /// Ways to the threads that do what may block.
 pub struct Threads {
-    pub controller: controller::Queue,
-    pub housekeeping: Chores,
+    pub controller: Inbox<controller::Task>,
+    pub housekeeping: Inbox<housekeeping::Task>,
     pub coordinators: Arc<Coordinators>,
 }
 
@@ -140,12 +141,12 @@ impl Shared {
         &self.threads.coordinators
     }
 
-    pub fn send_to_controller(&self, work: Work) {
-        self.threads.controller.send(work);
+    pub fn send_to_controller(&self, task: controller::Task) {
+        self.threads.controller.send(task);
     }
 
-    pub fn send_to_housekeeping(&self, chore: Chore) {
-        self.threads.housekeeping.send(chore);
+    pub fn send_to_housekeeping(&self, task: housekeeping::Task) {
+        self.threads.housekeeping.send(task);
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::Step;
+use crate::coordinator_runtime::{Barrier, Coordinator, Moment};
 use crate::model::ErrorCode;
-use crate::replication::coordinators::{Barrier, Coordinator, Moment};
-use crate::replication::watch::ShardId;
+use crate::replica::watch::ShardId;
 use crate::shard::context::{Context, News, Reply};
 use crate::stdx::slab::Key;
 

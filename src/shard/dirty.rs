@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::replication::partition::Partition;
-use crate::replication::watch::ShardId;
+use crate::replica::partition::Partition;
+use crate::replica::watch::ShardId;
 
 /// Belongs to one shard; the mark of membership is in the partition, so that adding costs one atomic operation.
 pub struct Dirty {

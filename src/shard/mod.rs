@@ -1,11 +1,11 @@
 //! One shard per core: its mailbox, its parked requests, the partitions that it has appended to in this turn.
 //!
-//! This is the only level that waits. What waits is a value in the [`lot::Lot`]; no thread, no task.
+//! This is the only level that waits. What waits is a value in the [`wait_list::WaitList`]; no thread, no task.
 
 pub mod balance;
 pub mod context;
 mod coordination;
 pub mod dirty;
-pub mod lot;
 pub mod mailbox;
 pub mod memory;
+pub mod wait_list;

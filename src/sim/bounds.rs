@@ -178,9 +178,9 @@ fn who_sends_much_gives_way_after_each_turn() {
         client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(partition, &batch, -1));
     }
     read_all(&cluster, 0);
-    assert_eq!(cluster.borrow().times_given_way(), 0);
+    assert_eq!(cluster.borrow().times_yielded(), 0);
     read_all(&cluster, 1);
-    assert!(cluster.borrow().times_given_way() >= VALUE_BYTES as u64 / 1000);
+    assert!(cluster.borrow().times_yielded() >= VALUE_BYTES as u64 / 1000);
 }
 
 #[test]

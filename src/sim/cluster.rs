@@ -1,61 +1,61 @@
 //! One simulated broker: its shards, its threads of metadata and housekeeping turned by hand, its disk that survives it.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::config::{Config, Layers};
+use crate::controller::{self, Controller};
+use crate::coordinator_runtime::Coordinators;
+use crate::coordinator_runtime::keeper::{self, Keeper};
+use crate::hosting::cleaning::Cleaner;
+use crate::hosting::housekeeping::{self, Housekeeper};
 use crate::io::disk::Disk;
 use crate::io::driver::Driver;
 #[cfg(test)]
 use crate::io::driver::Listening;
+use crate::io::environment::{Environment, Source};
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 #[cfg(test)]
 use crate::model::Offset;
 use crate::model::{Instant, TimestampMs};
-use crate::replication::cleaning::{self, Cleaner};
-use crate::replication::controller::{Controller, Queue, Surroundings, Work};
-use crate::replication::coordinators::Coordinators;
-use crate::replication::coordinators::keeper::{Errand, Keeper};
-use crate::replication::housekeeping::{Chore, Chores, Housekeeper};
-use crate::replication::partition::Partition;
-use crate::replication::view::View;
-use crate::replication::watch::ShardId;
+use crate::replica::partition::Partition;
+use crate::replica::view::View;
+use crate::replica::watch::ShardId;
 use crate::server::Server;
 use crate::shard::context::{Endpoint, Reply, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
+use crate::stdx::inbox::Inbox;
 
 /// Where the simulated broker listens.
 pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
 /// How far the clock moves in a step, and in a turn while it stops.
 const STEP: Duration = Duration::from_micros(200);
 
-thread_local! {
-    /// What the world's clock says, for those who are given a function to ask.
-    static WALL: Cell<TimestampMs> = const { Cell::new(TimestampMs(0)) };
-    static NOW: Cell<Instant> = const { Cell::new(Instant(0)) };
+/// The world's clocks. Identifiers need not be unguessable here, only different from each other: every cluster counts its
+/// own.
+struct Simulated {
+    world: World,
+    count: Mutex<u128>,
 }
 
-fn wall() -> TimestampMs {
-    WALL.get()
+impl Source for Simulated {
+    fn now(&self) -> Instant {
+        self.world.now()
+    }
+
+    fn wall(&self) -> TimestampMs {
+        self.world.wall()
+    }
+
+    fn random_bytes(&self) -> [u8; 16] {
+        let mut count = self.count.lock().expect("no panic");
+        *count = count.wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101);
+        count.to_be_bytes()
+    }
 }
-
-fn now() -> Instant {
-    NOW.get()
-}
-
-thread_local!(static COUNT: Cell<u128> = const { Cell::new(0) });
-
-/// Identifiers need not be unguessable here, only different from each other: every cluster counts its own.
-fn counted() -> [u8; 16] {
-    COUNT.set(COUNT.get().wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101));
-    COUNT.get().to_be_bytes()
-}
-
-const SURROUNDINGS: Surroundings = Surroundings { wall, random: counted };
 
 /// A running broker.
 struct Running {
@@ -63,13 +63,13 @@ struct Running {
     shared: Arc<Shared>,
     mailboxes: Vec<Arc<Mailbox<Reply>>>,
     controller: Controller,
-    work: Receiver<Work>,
+    work: Receiver<controller::Task>,
     housekeeper: Housekeeper,
-    chores: Receiver<Chore>,
+    housekeeping_tasks: Receiver<housekeeping::Task>,
     /// When the housekeeper wants to come again.
     due: Instant,
     keeper: Keeper,
-    errands: Receiver<Errand>,
+    keeper_tasks: Receiver<keeper::Task>,
     /// When the keeper of the coordinators wants to come again.
     keeper_due: Instant,
 }
@@ -78,6 +78,7 @@ struct Running {
 pub(super) struct Cluster {
     pub(super) world: World,
     pub(super) disk: SimulatedDisk,
+    environment: Environment,
     config: Config,
     sent_per_turn_bytes: Option<usize>,
     running: Option<Running>,
@@ -99,9 +100,11 @@ impl Cluster {
         let settings = own.iter().chain(overrides).map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let layers = Layers { overrides: settings, ..Layers::default() };
         let (config, _) = Config::load(&layers).unwrap();
-        COUNT.set(0);
+        let world = World::new(seed);
+        let environment = Environment::new(Simulated { world: world.clone(), count: Mutex::new(0) });
         let mut cluster = Cluster {
-            world: World::new(seed),
+            world,
+            environment,
             disk: SimulatedDisk::default(),
             config,
             // A third sends large answers in many turns, which the simulated sockets are too small for otherwise.
@@ -120,16 +123,16 @@ impl Cluster {
 
     /// Starts the broker; why it does not start is a sentence.
     pub(super) fn try_restart(&mut self) -> Result<(), String> {
-        self.show_time();
+        self.disk.set_time(self.world.wall());
         let disk = Arc::new(self.disk.clone());
-        let opened = Controller::open(disk, &self.config, "simulated", SURROUNDINGS);
+        let opened = Controller::open(disk, &self.config, "simulated", self.environment.clone());
         let mut controller = opened.map_err(|failure| failure.to_string())?;
-        let (queue, work) = Queue::new();
+        let (queue, work) = Inbox::new();
         let shards = self.config.shards.unwrap_or(1);
-        let (leave_chores, chores) = Chores::new();
-        controller.leave_to(leave_chores.clone());
+        let (housekeeping, housekeeping_tasks) = Inbox::new();
+        controller.leave_to(housekeeping.clone());
         controller.watch_directories(&queue);
-        let (coordinators, errands) = Coordinators::new(self.config.clone(), counted);
+        let (coordinators, keeper_tasks) = Coordinators::new(self.config.clone(), self.environment.clone());
         let coordinators = Arc::new(coordinators);
         let shared = Arc::new(Shared::new(
             self.config.clone(),
@@ -137,7 +140,7 @@ impl Cluster {
             shards,
             controller.directories(),
             7,
-            Threads { controller: queue, housekeeping: leave_chores, coordinators: coordinators.clone() },
+            Threads { controller: queue, housekeeping, coordinators: coordinators.clone() },
         ));
         let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
         let mailboxes: Vec<_> = drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect();
@@ -148,7 +151,7 @@ impl Cluster {
         let announce = shared.clone();
         controller.announce_to(Box::new(move || {
             announce.tell_all();
-            announce.coordinators().send(Errand::Look);
+            announce.coordinators().send(keeper::Task::Look);
         }));
         let mut servers = Vec::new();
         for (number, driver) in drivers.into_iter().enumerate() {
@@ -159,18 +162,18 @@ impl Cluster {
             server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
             servers.push(server);
         }
-        let clocks = (self.world.now(), SURROUNDINGS.wall);
         let published = controller.published();
         let teller = shared.clone();
         let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
-        let keeper = Keeper::new(published.clone(), coordinators, clocks, announce);
-        shared.coordinators().send(Errand::Look);
+        let keeper = Keeper::new(published.clone(), coordinators, self.environment.clone(), announce);
+        shared.coordinators().send(keeper::Task::Look);
         let teller = shared.clone();
-        let copied = Box::new(move |slot| teller.send_to_controller(Work::Copied(slot)));
+        let copied = Box::new(move |slot| teller.send_to_controller(controller::Task::Copied(slot)));
         let teller = shared.clone();
         let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
         let directories = controller.directories();
-        let housekeeper = Housekeeper::new(self.config.clone(), published, directories, clocks, announce, copied);
+        let housekeeper =
+            Housekeeper::new(self.config.clone(), published, directories, self.environment.clone(), announce, copied);
         let due = self.world.now();
         self.running = Some(Running {
             servers,
@@ -179,10 +182,10 @@ impl Cluster {
             controller,
             work,
             housekeeper,
-            chores,
+            housekeeping_tasks,
             due,
             keeper,
-            errands,
+            keeper_tasks,
             keeper_due: due,
         });
         Ok(())
@@ -195,16 +198,10 @@ impl Cluster {
         self.config.metadata_log_dir = self.config.log_dirs[0].clone();
     }
 
-    fn show_time(&self) {
-        WALL.set(self.world.wall());
-        NOW.set(self.world.now());
-        self.disk.set_time(self.world.wall());
-    }
-
     /// Time passes.
     pub(super) fn advance(&mut self, by: Duration) {
         self.world.advance(by);
-        self.show_time();
+        self.disk.set_time(self.world.wall());
     }
 
     pub(super) fn turn_shard(&mut self, shard: usize) {
@@ -223,18 +220,19 @@ impl Cluster {
 
     pub(super) fn turn_housekeeper(&mut self) {
         let Some(running) = &mut self.running else { return };
-        let (chores, now): (Vec<_>, _) = (running.chores.try_iter().collect(), self.world.now());
-        if !chores.is_empty() || running.due <= now {
-            running.due = running.housekeeper.step(chores, now).unwrap_or(Instant::NEVER);
+        let (housekeeping_tasks, now): (Vec<_>, _) =
+            (running.housekeeping_tasks.try_iter().collect(), self.world.now());
+        if !housekeeping_tasks.is_empty() || running.due <= now {
+            running.due = running.housekeeper.step(housekeeping_tasks, now).unwrap_or(Instant::NEVER);
         }
     }
 
     /// The thread of the groups does what is due.
     pub(super) fn turn_keeper(&mut self) {
         let Some(running) = &mut self.running else { return };
-        let (errands, now): (Vec<_>, _) = (running.errands.try_iter().collect(), self.world.now());
-        if !errands.is_empty() || running.keeper_due <= now {
-            running.keeper_due = running.keeper.step(errands, now).unwrap_or(Instant::NEVER);
+        let (keeper_tasks, now): (Vec<_>, _) = (running.keeper_tasks.try_iter().collect(), self.world.now());
+        if !keeper_tasks.is_empty() || running.keeper_due <= now {
+            running.keeper_due = running.keeper.step(keeper_tasks, now).unwrap_or(Instant::NEVER);
         }
     }
 
@@ -277,12 +275,12 @@ impl Cluster {
             turning.retain_mut(|server| server.turn().unwrap());
             self.world.advance(STEP);
         }
-        self.show_time();
-        let errands = running.errands.try_iter().chain([Errand::Stop]).collect();
-        running.keeper.step(errands, self.world.now());
-        let chores = running.chores.try_iter().chain([Chore::Stop]).collect();
-        running.housekeeper.step(chores, self.world.now());
-        let work = running.work.try_iter().chain([Work::Stop]).collect();
+        self.disk.set_time(self.world.wall());
+        let keeper_tasks = running.keeper_tasks.try_iter().chain([keeper::Task::Stop]).collect();
+        running.keeper.step(keeper_tasks, self.world.now());
+        let housekeeping_tasks = running.housekeeping_tasks.try_iter().chain([housekeeping::Task::Stop]).collect();
+        running.housekeeper.step(housekeeping_tasks, self.world.now());
+        let work = running.work.try_iter().chain([controller::Task::Stop]).collect();
         running.controller.step(work);
         if running.controller.fatal().is_none() {
             running.controller.close();
@@ -304,7 +302,7 @@ impl Cluster {
     /// The metadata as a start would find them.
     pub(super) fn replayed(&self) -> Option<Arc<View>> {
         let disk = Arc::new(self.disk.copy());
-        let controller = Controller::open(disk, &self.config, "simulated", SURROUNDINGS).ok()?;
+        let controller = Controller::open(disk, &self.config, "simulated", self.environment.clone()).ok()?;
         Some(controller.published().load_full())
     }
 
@@ -318,11 +316,10 @@ impl Cluster {
     pub(super) fn open_cleaner(&self) -> Cleaner {
         let running = self.running.as_ref().expect("it runs");
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-        let surroundings = cleaning::Surroundings { now, wall, random: counted };
         let teller = running.shared.clone();
         let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
         let view = running.controller.published();
-        Cleaner::open(&disk, &self.config, view, surroundings, announce).expect("it is enabled")
+        Cleaner::open(&disk, &self.config, view, self.environment.clone(), announce).expect("it is enabled")
     }
 
     /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
@@ -360,8 +357,8 @@ impl Cluster {
     }
 
     /// How often a shard has let others have its processor.
-    pub(super) fn times_given_way(&self) -> u64 {
-        self.world.times_given_way()
+    pub(super) fn times_yielded(&self) -> u64 {
+        self.world.times_yielded()
     }
 
     /// What the last of the shards has asked of its listening socket.

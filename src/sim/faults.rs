@@ -11,10 +11,10 @@ use super::oracle::Key;
 use super::plan::{Kind, Kinds, Plan};
 use super::run::{Attempt, Planted, Run};
 use crate::io::disk::Disk;
-use crate::io::simulated::Weather;
+use crate::io::simulated::NetworkConditions;
 use crate::io::simulated_disk::{Crash, Failures};
 use crate::model::Instant;
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::stdx::random::Random;
 
 /// One step in so many, for the kinds that strike by the step.
@@ -110,18 +110,18 @@ impl Faults {
     }
 
     fn change_weather(&mut self, cluster: &Cluster) {
-        let mut weather = Weather { whole_one_in: 1, ..Weather::default() };
+        let mut conditions = NetworkConditions { whole_one_in: 1, ..NetworkConditions::default() };
         if self.kinds.has(Kind::SplitMessages) {
-            weather.whole_one_in = 1 + self.random.below(8);
+            conditions.whole_one_in = 1 + self.random.below(8);
         }
         if self.kinds.has(Kind::SlowNetwork) {
-            weather.max_delay = Duration::from_millis(1 + self.random.below(300));
+            conditions.max_delay = Duration::from_millis(1 + self.random.below(300));
         }
         if self.kinds.has(Kind::SlowDisk) {
-            weather.max_operation = Duration::from_millis(1 + self.random.below(500));
-            weather.late_operations = true;
+            conditions.max_operation = Duration::from_millis(1 + self.random.below(500));
+            conditions.late_operations = true;
         }
-        cluster.world.set_weather(weather);
+        cluster.world.set_conditions(conditions);
     }
 
     fn count(&mut self, kind: Kind) {
@@ -374,7 +374,7 @@ impl Run {
         (self.faults.stalled, self.faults.full_until) = (None, None);
         self.cluster.disk.set_failures(Failures::default(), 0);
         self.cluster.disk.limit_space(None);
-        self.cluster.world.set_weather(Weather { whole_one_in: 1, ..Weather::default() });
+        self.cluster.world.set_conditions(NetworkConditions { whole_one_in: 1, ..NetworkConditions::default() });
         // What was stamped ahead of time, such as when a group was assigned its partitions, must not be waited for.
         self.cluster.world.skew_wall(self.faults.wall_lag_ms);
         let has_offline = self.cluster.has_failed_directory();

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::history::Object;
 use super::oracle::Oracle;
 use crate::metadata::{Image, ResourceType};
-use crate::replication::partition::Partition;
-use crate::replication::view::View;
+use crate::replica::partition::Partition;
+use crate::replica::view::View;
 
 /// What a partition showed last, by its number in this process, and in which directory: a log that was moved was opened.
 #[derive(Default)]

@@ -26,9 +26,9 @@ use super::plan::{Kind, Kinds, Plan};
 use super::producer::Producer;
 use super::scene::{Actor, Known, Scene, text};
 use super::wire::{Got, Wire, decode};
+use crate::hosting::cleaning::{Cleaner, Speed};
 use crate::io::simulated_disk::Crash;
 use crate::model::ErrorCode;
-use crate::replication::cleaning::{Cleaner, Speed};
 use crate::stdx::random::Random;
 use crate::storage::cleaner::Pace;
 

@@ -1,4 +1,4 @@
-//! What a client sees when it acts: the machine, its time, the dice, and the oracle to which it tells what it was promised.
+//! What a client sees when it acts: the machine, its time, its randomness, and the oracle to which it tells what it was promised.
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
 use crate::codec::{Message, Reader};
-use crate::io::simulated::Weather;
+use crate::io::simulated::NetworkConditions;
 use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::record::batches::Batches;
@@ -248,7 +248,11 @@ fn a_stop_answers_whatever_it_has_appended() {
         (0..100).for_each(|_| cluster.borrow_mut().step());
         // Requests come all the time, and there is a sync under way at any moment.
         let (max_delay, max_operation) = (Duration::from_millis(800), Duration::from_millis(200));
-        cluster.borrow().world.set_weather(Weather { max_delay, max_operation, ..Weather::default() });
+        cluster.borrow().world.set_conditions(NetworkConditions {
+            max_delay,
+            max_operation,
+            ..NetworkConditions::default()
+        });
         for (producer, client) in (0..).zip(&mut clients) {
             client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(producer, 0, 1, 0), -1));
             client.pump();
@@ -297,7 +301,7 @@ fn clients_may_say_goodbye_to_a_broker_that_stops() {
     let mut clients: Vec<Client> = (0..20).map(|_| Client::connect(&cluster.borrow())).collect();
     (0..100).for_each(|_| cluster.borrow_mut().step());
     let max_delay = Duration::from_millis(100);
-    cluster.borrow().world.set_weather(Weather { max_delay, ..Weather::default() });
+    cluster.borrow().world.set_conditions(NetworkConditions { max_delay, ..NetworkConditions::default() });
     for (producer, client) in (0..).zip(&mut clients) {
         client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(producer, 0, 1, 0), -1));
         client.pump();
@@ -447,7 +451,7 @@ fn a_request_that_waits_goes_with_its_connection() {
 fn a_request_that_waits_goes_with_the_connection_that_the_broker_closes() {
     let cluster = cluster(7, &[]);
     create_topic(&cluster, 1);
-    cluster.borrow().world.set_weather(Weather { whole_one_in: 1, ..Weather::default() });
+    cluster.borrow().world.set_conditions(NetworkConditions { whole_one_in: 1, ..NetworkConditions::default() });
     let mut client = Client::connect(&cluster.borrow());
     client.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, i32::MAX));
     client.send_raw(&(-1i32).to_be_bytes());

@@ -14,9 +14,9 @@ use crate::coordinator::story::{check, execute, shorten, told};
 use crate::coordinator::world::World;
 
 /// One number that decides all of a command.
-pub struct Dice(pub u32);
+pub struct Random(pub u32);
 
-impl Dice {
+impl Random {
     pub fn roll(&mut self, sides: u32) -> u32 {
         self.0 = self.0.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
         let word = ((self.0 >> ((self.0 >> 28) + 4)) ^ self.0).wrapping_mul(277_803_737);
@@ -36,7 +36,7 @@ fn group(groups: &Groups) -> Option<&Group> {
 }
 
 /// A member id that the group knows, or knew, with its instance id.
-fn member(world: &World, dice: &mut Dice) -> String {
+fn member(world: &World, random: &mut Random) -> String {
     let mut known = vec!["member=s#1 instance=s".to_string(), "member=x".to_string()];
     if let Some(group) = group(&world.groups) {
         for _ in 0..4 {
@@ -47,47 +47,47 @@ fn member(world: &World, dice: &mut Dice) -> String {
             known.extend(group.pending_join.iter().map(|id| format!("member={}", shorten(id))));
         }
     }
-    known[dice.roll(known.len() as u32) as usize].clone()
+    known[random.roll(known.len() as u32) as usize].clone()
 }
 
 /// A command that makes sense, mostly. `few`: never more than two members, as a third one would let Kafka's hash tables
 /// decide who leads.
 fn command(world: &World, waiter: u64, few: bool, seed: u32) -> String {
-    let mut dice = Dice(seed);
+    let mut random = Random(seed);
     let group = group(&world.groups);
     let size = group.map_or(0, |group| group.size() + group.pending_join.len());
-    let generation = group.map_or(0, |group| group.generation) + [0, 0, 0, 0, 0, 0, -1, 1][dice.roll(8) as usize];
-    let protocols = dice.pick(&["x:t,y:t", "x:t,y:t", "x:t,y:t", "y:t+u,x:t", "x:u", "z:t"]);
-    let times = format!("session={} rebalance={}", 6007 + dice.roll(4000), 9001 + dice.roll(20_000));
+    let generation = group.map_or(0, |group| group.generation) + [0, 0, 0, 0, 0, 0, -1, 1][random.roll(8) as usize];
+    let protocols = random.pick(&["x:t,y:t", "x:t,y:t", "x:t,y:t", "y:t+u,x:t", "x:u", "z:t"]);
+    let times = format!("session={} rebalance={}", 6007 + random.roll(4000), 9001 + random.roll(20_000));
     let room = !few || size < 2 || group.is_some_and(|group| group.static_member_id("s").is_some());
-    match dice.roll(if few { 24 } else { 26 }) {
+    match random.roll(if few { 24 } else { 26 }) {
         0..=4 if !few || size < 2 => {
-            let who = dice.pick(&["client=a v=3", "client=b", "client=s instance=s", "client=r instance=r"]);
+            let who = random.pick(&["client=a v=3", "client=b", "client=s instance=s", "client=r instance=r"]);
             format!("join as={waiter} {who} protocols={protocols} {times}")
         }
         2 if room => format!("join as={waiter} client=s instance=s protocols={protocols} v=8 {times}"),
-        3..=8 => format!("join as={waiter} {} protocols={protocols} {times}", member(world, &mut dice)),
+        3..=8 => format!("join as={waiter} {} protocols={protocols} {times}", member(world, &mut random)),
         9..=13 => {
             let ids = group.map(|group| group.members().map(|member| shorten(&member.id)).collect::<Vec<_>>());
             let assignments: Vec<_> = ids.unwrap_or_default().iter().map(|id| format!("{id}:{id}")).collect();
             let assignments = assignments.join(",");
-            let member = member(world, &mut dice);
+            let member = member(world, &mut random);
             format!("sync as={waiter} {member} generation={generation} assignments={assignments}")
         }
-        14..=15 => format!("heartbeat {} generation={generation}", member(world, &mut dice)),
-        16..=17 => format!("wait ms={}", dice.roll(9000) + 1),
+        14..=15 => format!("heartbeat {} generation={generation}", member(world, &mut random)),
+        16..=17 => format!("wait ms={}", random.roll(9000) + 1),
         18 => {
-            let member = member(world, &mut dice).replace("member=", "").replace(" instance=", "/");
-            format!("leave members={}", dice.pick(&[&member, &member, &member, "/s"]))
+            let member = member(world, &mut random).replace("member=", "").replace(" instance=", "/");
+            format!("leave members={}", random.pick(&[&member, &member, &member, "/s"]))
         }
         19..=20 => {
-            format!("commit {} generation={generation} offsets=t-0:{waiter},u-1:2", member(world, &mut dice))
+            format!("commit {} generation={generation} offsets=t-0:{waiter},u-1:2", member(world, &mut random))
         }
-        21 => dice.pick(&["describe", "fetch", "list", "commit offsets=t-0:1"]).to_string(),
-        22 => dice.pick(&["restart", "expire", "delete group=g", "delete_offsets partitions=t-0,u-1"]).to_string(),
-        24 => format!("settings max_size={}", dice.roll(4) + 1),
+        21 => random.pick(&["describe", "fetch", "list", "commit offsets=t-0:1"]).to_string(),
+        22 => random.pick(&["restart", "expire", "delete group=g", "delete_offsets partitions=t-0,u-1"]).to_string(),
+        24 => format!("settings max_size={}", random.roll(4) + 1),
         25 => "wait ms=60000".to_string(),
-        _ => dice.pick(&["heartbeat member=x", "wait ms=3001", "wait ms=30011"]).to_string(),
+        _ => random.pick(&["heartbeat member=x", "wait ms=3001", "wait ms=30011"]).to_string(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::Group;
 use super::member::Partitions;
-use crate::coordinator::classic::random::Dice;
+use crate::coordinator::classic::random::Random;
 use crate::coordinator::groups;
 use crate::coordinator::story::{check, execute, shorten, told};
 use crate::coordinator::world::World;
@@ -39,53 +39,53 @@ fn number(topic: TopicId) -> u128 {
 }
 
 /// A heartbeat that makes sense, mostly.
-fn beat(world: &World, dice: &mut Dice) -> String {
-    let id = dice.pick(&MEMBERS);
+fn beat(world: &World, random: &mut Random) -> String {
+    let id = random.pick(&MEMBERS);
     // Two of them are static.
     let instance = if matches!(id, "p" | "q") { format!(" instance={id}") } else { String::new() };
-    let rack = dice.pick(&["", "", " rack=r1", " rack=r2"]);
-    let topics = dice.pick(&["t", "t", "t,u", "t,u,v", "u", "v"]);
-    let assignor = dice.pick(&["", "", "", " assignor=range", " assignor=uniform"]);
-    let Some(member) = group(world).and_then(|group| group.members.get(id)).filter(|_| dice.roll(12) > 0) else {
+    let rack = random.pick(&["", "", " rack=r1", " rack=r2"]);
+    let topics = random.pick(&["t", "t", "t,u", "t,u,v", "u", "v"]);
+    let assignor = random.pick(&["", "", "", " assignor=range", " assignor=uniform"]);
+    let Some(member) = group(world).and_then(|group| group.members.get(id)).filter(|_| random.roll(12) > 0) else {
         return format!("beat member={id}{instance}{rack} topics={topics}{assignor}");
     };
-    let epoch = match dice.roll(24) {
+    let epoch = match random.roll(24) {
         0 => -1,
         1 if !instance.is_empty() => -2,
         2 => member.current.previous_epoch,
         3 => member.current.epoch + 1,
         _ => member.current.epoch,
     };
-    let report = match dice.roll(4) {
+    let report = match random.roll(4) {
         0 => String::new(),
-        1 => format!(" owned={}", owned(&member.current.assigned, || dice.roll(3) > 0)),
+        1 => format!(" owned={}", owned(&member.current.assigned, || random.roll(3) > 0)),
         _ => format!(" owned={}", owned(&member.current.assigned, || true)),
     };
-    let subscription = if dice.roll(8) == 0 { format!(" topics={topics}{assignor}") } else { String::new() };
+    let subscription = if random.roll(8) == 0 { format!(" topics={topics}{assignor}") } else { String::new() };
     format!("beat member={id} epoch={epoch}{instance}{report}{subscription}")
 }
 
-fn topic(world: &World, dice: &mut Dice, seed: u32) -> String {
-    let name = dice.pick(&TOPICS);
+fn topic(world: &World, random: &mut Random, seed: u32) -> String {
+    let name = random.pick(&TOPICS);
     let (id, partitions) = match world.cluster.topics.get(name) {
         Some(topic) => (number(topic.id), topic.partitions.len() as u32),
         None => (u128::from(seed) + 100, 0),
     };
-    let racks = |_| dice.pick(&["r1+r2", "r2+r3", "r1+r3"]).to_string();
+    let racks = |_| random.pick(&["r1+r2", "r2+r3", "r1+r3"]).to_string();
     let racks: Vec<String> = (0..partitions + 1 + seed % 3).map(racks).collect();
     format!("topic name={name} id={id} racks={}", racks.join(","))
 }
 
 fn command(world: &World, waiter: u64, seed: u32) -> String {
-    let mut dice = Dice(seed);
-    match dice.roll(40) {
-        0..=1 => topic(world, &mut dice, seed),
-        2 => match world.cluster.topics.keys().nth(dice.roll(8) as usize) {
+    let mut random = Random(seed);
+    match random.roll(40) {
+        0..=1 => topic(world, &mut random, seed),
+        2 => match world.cluster.topics.keys().nth(random.roll(8) as usize) {
             Some(name) => format!("drop_topic name={name}"),
-            None => topic(world, &mut dice, seed),
+            None => topic(world, &mut random, seed),
         },
-        3..=6 => format!("wait ms={}", dice.roll(9000) + 1),
-        7 => format!("wait ms={}", 10_000 + dice.roll(50_000)),
+        3..=6 => format!("wait ms={}", random.roll(9000) + 1),
+        7 => format!("wait ms={}", 10_000 + random.roll(50_000)),
         8..=9 => "describe_consumer".into(),
         10 => match group(world).and_then(|group| group.members.values().next()) {
             Some(member) => {
@@ -94,7 +94,7 @@ fn command(world: &World, waiter: u64, seed: u32) -> String {
             }
             None => "list".into(),
         },
-        _ => beat(world, &mut dice),
+        _ => beat(world, &mut random),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -14,12 +14,14 @@ use super::load::load;
 use super::{Coordinator, Coordinators, Moment};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::Step;
-use crate::model::{Instant, TimestampMs, TopicId};
-use crate::replication::partition::Partition;
-use crate::replication::view::View;
+use crate::io::environment::Environment;
+use crate::model::{Instant, TopicId};
+use crate::replica::partition::Partition;
+use crate::replica::view::View;
+use crate::stdx::inbox;
 
 /// What the keeper is told.
-pub enum Errand {
+pub enum Task {
     Load(Arc<Coordinator>),
     /// Partitions came or went.
     Look,
@@ -30,7 +32,7 @@ pub enum Errand {
 pub struct Keeper {
     published: Arc<ArcSwap<View>>,
     coordinators: Arc<Coordinators>,
-    wall: fn() -> TimestampMs,
+    environment: Environment,
     next_expiry: Instant,
     /// The topics that there were at the last look.
     topics: BTreeMap<Arc<str>, TopicId>,
@@ -42,33 +44,30 @@ impl Keeper {
     pub fn new(
         published: Arc<ArcSwap<View>>,
         coordinators: Arc<Coordinators>,
-        (now, wall): (Instant, fn() -> TimestampMs),
+        environment: Environment,
         announce: Box<dyn Fn(&Partition) + Send>,
     ) -> Keeper {
-        let next_expiry = now + expiry_interval(&published, &coordinators);
-        Keeper { published, coordinators, wall, next_expiry, topics: BTreeMap::new(), announce }
+        let next_expiry = environment.now() + expiry_interval(&published, &coordinators);
+        Keeper { published, coordinators, environment, next_expiry, topics: BTreeMap::new(), announce }
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, errands: &Receiver<Errand>, clock: fn() -> Instant) {
-        let mut new = vec![Errand::Look];
-        while let Some(due) = self.step(new, clock()) {
-            new = match errands.recv_timeout(due.since(clock())) {
-                Ok(first) => std::iter::once(first).chain(errands.try_iter()).collect(),
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
+    pub fn run(&mut self, tasks: &Receiver<Task>) {
+        let mut new = vec![Task::Look];
+        while let Some(due) = self.step(new, self.environment.now()) {
+            let Some(came) = inbox::wait(tasks, due.since(self.environment.now())) else { return };
+            new = came;
         }
     }
 
-    /// Runs the errands and does what is due; when to come again, or `None` if it was told to stop. Blocks.
-    pub fn step(&mut self, errands: Vec<Errand>, now: Instant) -> Option<Instant> {
+    /// Runs the tasks and does what is due; when to come again, or `None` if it was told to stop. Blocks.
+    pub fn step(&mut self, tasks: Vec<Task>, now: Instant) -> Option<Instant> {
         let mut looks = false;
-        for errand in errands {
-            match errand {
-                Errand::Load(coordinator) => self.load(&coordinator, now),
-                Errand::Look => looks = true,
-                Errand::Stop => return None,
+        for task in tasks {
+            match task {
+                Task::Load(coordinator) => self.load(&coordinator, now),
+                Task::Look => looks = true,
+                Task::Stop => return None,
             }
         }
         if looks {
@@ -82,7 +81,7 @@ impl Keeper {
     }
 
     fn moment(&self, now: Instant) -> Moment {
-        Moment { now, wall: (self.wall)() }
+        Moment { now, wall: self.environment.wall() }
     }
 
     fn load(&self, coordinator: &Arc<Coordinator>, now: Instant) {
@@ -115,7 +114,7 @@ impl Keeper {
     }
 
     fn write(&self, partition: &Partition) {
-        partition.write_and_sync((self.wall)());
+        partition.write_and_sync(self.environment.wall());
         (self.announce)(partition);
     }
 }

@@ -19,88 +19,26 @@
 //!
 //! Deviation: what the cleaner knows of the log is not taken along, so the next round reads it from its beginning.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use log::{error, info, warn};
 
+use super::Hosting;
+use super::futures::{Completed, Copied, FoundFuture, Move, copy};
+use super::slots;
+use crate::io::environment::Environment;
 use crate::metadata::record::PartitionChangeRecord;
 use crate::metadata::{self, Image, Record};
 use crate::model::{ErrorCode, Offset, PartitionIndex, TimestampMs};
-use crate::record::batches::Batches;
-use crate::replication::hosting::{self, Hosting, Slot};
-use crate::replication::partition::Partition;
-use crate::replication::view::{Future, Hosted, View};
+use crate::replica::partition::Partition;
+use crate::replica::view::{Future, Hosted, Slot, View};
+use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory};
-use crate::storage::log::{Identity, Log, LogConfig, ReadError, Removal};
-use crate::storage::{AppendError, Error};
+use crate::storage::log::{Identity, Log, LogConfig, Removal};
 
-/// Copied at once; nobody waits longer for the thread that copies.
-const SLICE_BYTES: u64 = 4 << 20;
 /// Slices that may be left when a copy counts as caught up: so long producers are kept waiting at most.
 const LAST_SLICES: usize = 4;
-
-/// What somebody wants: a partition in a directory.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Move {
-    pub topic: String,
-    pub partition: i32,
-    /// As DescribeLogDirs names it.
-    pub log_dir: String,
-}
-
-/// How far a copy is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Copied {
-    More,
-    All,
-    /// The log begins behind the copy's end: it has to begin anew.
-    Overtaken,
-}
-
-/// Copies one slice. Blocks.
-pub fn copy(from: &Log, to: &Log, end: Offset, now: TimestampMs) -> Result<Copied, Error> {
-    let next = to.log_end_offset();
-    if next >= end {
-        return Ok(Copied::All);
-    }
-    let slice = match from.read(next, end, SLICE_BYTES, true) {
-        Ok(Some(slice)) => slice,
-        // Compaction has left nothing up to the end.
-        Ok(None) => return Ok(Copied::All),
-        Err(ReadError::OutOfRange(_)) => return Ok(Copied::Overtaken),
-        Err(ReadError::Storage(failure)) => return Err(failure),
-    };
-    let mut bytes = vec![0; usize::try_from(slice.length).unwrap_or(0)];
-    let read = slice.file.read_at(&mut bytes, slice.position.0).map_err(Error::io("read", from.directory()))?;
-    // The last batch may be cut.
-    let whole: usize = Batches::new(&bytes[..read]).map_while(Result::ok).map(|batch| batch.bytes.len()).sum();
-    if whole == 0 {
-        let why = format!("no batch can be read at offset {next}");
-        return Err(Error::Unusable { path: from.directory().to_path_buf(), why });
-    }
-    to.append_copy(&bytes[..whole], now).map_err(AppendError::into_error)?;
-    Ok(if to.log_end_offset() >= end { Copied::All } else { Copied::More })
-}
-
-/// What came of the attempt to complete a copy.
-pub enum Completed {
-    /// It is to take the log's place.
-    Ready(Box<Record<'static>>),
-    /// The housekeeping thread is to go on.
-    NotYet,
-    /// There is nothing to complete.
-    Gone,
-}
-
-/// A copy that lies on the disk and that nobody copies to: found at the start, or kept by a failure from its place.
-pub(super) struct FoundFuture {
-    pub directory: usize,
-    pub topic: String,
-    pub partition: PartitionIndex,
-    pub path: PathBuf,
-}
 
 impl Hosting {
     /// Begins a move, or forgets one that leads elsewhere (`ReplicaManager.alterReplicaLogDirs`). Blocks.
@@ -109,10 +47,10 @@ impl Hosting {
         view: &mut View,
         wanted: &Move,
         now: TimestampMs,
-        random: fn() -> [u8; 16],
+        environment: &Environment,
     ) -> (ErrorCode, Option<Removal>) {
         let mut removal = None;
-        let moved = self.try_move(view, wanted, now, random, &mut removal);
+        let moved = self.try_move(view, wanted, now, environment, &mut removal);
         (moved.err().unwrap_or(ErrorCode::None), removal)
     }
 
@@ -121,7 +59,7 @@ impl Hosting {
         view: &mut View,
         wanted: &Move,
         now: TimestampMs,
-        random: fn() -> [u8; 16],
+        environment: &Environment,
         removal: &mut Option<Removal>,
     ) -> Result<(), ErrorCode> {
         let index = PartitionIndex(wanted.partition);
@@ -147,7 +85,7 @@ impl Hosting {
         let slot = (topic.id, wanted.partition);
         let partition = view.partition_by_id(topic.id, wanted.partition)?.clone();
         if view.future(slot).is_some_and(|future| !self.directories[to].holds(&future.log)) {
-            *removal = self.drop_future(view, slot, random);
+            *removal = self.drop_future(view, slot, environment);
         }
         if self.directories[to].holds(&partition.log) || view.future(slot).is_some() {
             return Ok(());
@@ -156,7 +94,7 @@ impl Hosting {
         if self.directories.iter().any(LogDirectory::is_offline) {
             return Err(ErrorCode::KafkaStorageError);
         }
-        let future = self.new_future(&view.image, to, &partition, now, random);
+        let future = self.new_future(&view.image, to, &partition, now, environment);
         let log = future.map_err(|failure| {
             warn!("cannot move {}-{}: {failure}", partition.topic, partition.index);
             ErrorCode::KafkaStorageError
@@ -178,7 +116,7 @@ impl Hosting {
         to: usize,
         partition: &Partition,
         now: TimestampMs,
-        random: fn() -> [u8; 16],
+        environment: &Environment,
     ) -> Result<Log, Error> {
         let log = &partition.log;
         let start = log.log_start_offset();
@@ -190,16 +128,16 @@ impl Hosting {
             (found.directory, &*found.topic, found.partition) != (to, &*partition.topic, partition.index)
         };
         self.futures.retain(is_other);
-        let path = self.directories[to].future_path(&partition.topic, partition.index, random());
+        let path = self.directories[to].future_path(&partition.topic, partition.index, environment.random_bytes());
         let config = self.log_config_of(image, &partition.topic);
         self.directories[to].open_future(&path, log.identity().clone(), config, start, now)
     }
 
     /// Lets go of a move; what is left is to be unlinked.
-    pub fn drop_future(&self, view: &mut View, slot: Slot, random: fn() -> [u8; 16]) -> Option<Removal> {
+    pub fn drop_future(&self, view: &mut View, slot: Slot, environment: &Environment) -> Option<Removal> {
         let future = view.future(slot).cloned()?;
         view.set_future(slot, None);
-        let deleted = future.log.delete(random());
+        let deleted = future.log.delete(environment.random_bytes());
         deleted.inspect_err(|failure| warn!("{failure}")).ok()
     }
 
@@ -217,7 +155,7 @@ impl Hosting {
         view: &mut View,
         slot: Slot,
         now: TimestampMs,
-        random: fn() -> [u8; 16],
+        environment: &Environment,
     ) -> (Completed, Option<Removal>) {
         let Some(future) = view.future(slot).cloned() else { return (Completed::Gone, None) };
         let Ok(partition) = view.partition_by_id(slot.0, slot.1).cloned() else {
@@ -241,10 +179,10 @@ impl Hosting {
         }
         // Anew, from where the log begins now.
         let to = self.directories.iter().position(|directory| directory.holds(&future.log));
-        let removal = self.drop_future(view, slot, random);
+        let removal = self.drop_future(view, slot, environment);
         let again = to
             .filter(|to| !self.directories[*to].is_offline())
-            .map(|to| self.new_future(&view.image, to, &partition, now, random));
+            .map(|to| self.new_future(&view.image, to, &partition, now, environment));
         if let Some(Ok(log)) = again {
             self.set_future(view, slot, &partition, log);
         }
@@ -342,7 +280,13 @@ impl Hosting {
     }
 
     /// Puts a complete copy into its place, after the metadata has said so. Blocks.
-    pub fn swap(&mut self, view: &mut View, slot: Slot, now: TimestampMs, random: fn() -> [u8; 16]) -> Option<Removal> {
+    pub fn swap(
+        &mut self,
+        view: &mut View,
+        slot: Slot,
+        now: TimestampMs,
+        environment: &Environment,
+    ) -> Option<Removal> {
         let future = view.future(slot).cloned()?;
         let partition = view.partition_by_id(slot.0, slot.1).ok()?.clone();
         let topic = view.image.topic_by_id(slot.0)?.clone();
@@ -353,7 +297,8 @@ impl Hosting {
         let to = &directories[at];
         let config = self.topic_config(&view.image, &topic.name);
         let log_config = self.log_config_of(&view.image, &topic.name);
-        let deleted = partition.log.delete(random()).inspect_err(|failure| from.health().note(failure));
+        let deleted =
+            partition.log.delete(environment.random_bytes()).inspect_err(|failure| from.health().note(failure));
         let removal = deleted.and_then(|removal| {
             from.forget(&topic.name, partition.index);
             from.sync_names().map(|()| removal)
@@ -382,7 +327,7 @@ impl Hosting {
         let replaced = self.lead_as(partition.number, &topic, &described, log, &config);
         if let Some(partition) = &replaced {
             // Before somebody writes: the new directory knows the log's start.
-            let _ = to.checkpoint(&Checkpoint::ALL, [hosting::state(partition)]);
+            let _ = to.checkpoint(&Checkpoint::ALL, [slots::state(partition)]);
             info!("{}-{} was moved to {}", partition.topic, partition.index, to.path().display());
         }
         let hosted: Vec<_> = view.hosted(slot.0)?.iter().cloned().collect();
@@ -406,10 +351,10 @@ impl Hosting {
     }
 
     /// Finishes the moves that the metadata has committed; what else there is goes on later. Blocks.
-    pub(super) fn finish_moves(&mut self, image: &Image, random: fn() -> [u8; 16]) {
+    pub(super) fn finish_moves(&mut self, image: &Image, environment: &Environment) {
         for found in std::mem::take(&mut self.futures) {
             let topic = image.topic(&found.topic);
-            match self.finish_move(image, &found, random) {
+            match self.finish_move(image, &found, environment) {
                 Ok(true) => {}
                 Ok(false) => self.futures.push(found),
                 Err(failure) => {
@@ -423,7 +368,7 @@ impl Hosting {
     }
 
     /// Whether nothing more is to be done for a copy.
-    fn finish_move(&mut self, image: &Image, found: &FoundFuture, random: fn() -> [u8; 16]) -> Result<bool, Error> {
+    fn finish_move(&mut self, image: &Image, found: &FoundFuture, environment: &Environment) -> Result<bool, Error> {
         let directory = &self.directories[found.directory];
         if directory.is_offline() {
             return Ok(false);
@@ -439,7 +384,7 @@ impl Hosting {
         }
         let has_it = |other: &&LogDirectory| !other.is_offline() && other.has_partition(name.0, name.1);
         for current in self.directories.iter().filter(has_it) {
-            let aside = current.set_aside_deleted(name.0, name.1, random());
+            let aside = current.set_aside_deleted(name.0, name.1, environment.random_bytes());
             match aside.and_then(|removal| removal.run()) {
                 // What lies in a directory that has failed is in nobody's way.
                 Err(_) if current.is_offline() => {}
@@ -453,7 +398,7 @@ impl Hosting {
     }
 
     /// Goes on with the moves that were under way, now that the logs are open; after a crash from their beginning. Blocks.
-    pub(super) fn resume_moves(&mut self, view: &mut View, now: TimestampMs, random: fn() -> [u8; 16]) {
+    pub(super) fn resume_moves(&mut self, view: &mut View, now: TimestampMs, environment: &Environment) {
         for found in std::mem::take(&mut self.futures) {
             let topic = view.topic(&found.topic).map(|topic| topic.id);
             let partition = view.partition_by_name(&found.topic, found.partition.0).cloned();
@@ -477,7 +422,7 @@ impl Hosting {
                     if directory.holds(&partition.log) {
                         continue;
                     }
-                    removed.and_then(|()| self.new_future(&view.image, found.directory, &partition, now, random))
+                    removed.and_then(|()| self.new_future(&view.image, found.directory, &partition, now, environment))
                 }
             };
             match log {

@@ -9,7 +9,7 @@ use rpds::RedBlackTreeMapSync as Map;
 
 use crate::metadata::{Image, KRAFT_VERSION, NO_LEADER, SPOKEN_FEATURES, Topic, topic_name};
 use crate::model::{ErrorCode, LeaderEpoch, Offset, TopicId, Uuid};
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::storage::log::Log;
 
 /// A feature (KIP-584) that this broker speaks: the levels that it could, and the one that the cluster has.
@@ -40,6 +40,9 @@ pub struct VoterEndpoint {
     pub port: u16,
 }
 
+/// A partition of a topic, by number.
+pub type Slot = (TopicId, i32);
+
 /// The partitions of one topic that are on this broker; `None` where one is not, or could not be opened.
 pub type Hosted = Arc<[Option<Arc<Partition>>]>;
 
@@ -58,9 +61,9 @@ pub struct View {
     pub leadership: Leadership,
     cluster_id: Arc<str>,
     hosted: Map<TopicId, Hosted>,
-    futures: Map<(TopicId, i32), Arc<Future>>,
+    futures: Map<Slot, Arc<Future>>,
     /// A log directory could not be used at the start: what is missing may be in it.
-    pub(super) lacks_directory: bool,
+    pub lacks_directory: bool,
 }
 
 impl View {
@@ -134,15 +137,15 @@ impl View {
     }
 
     /// The logs that are being moved, by partition.
-    pub fn futures(&self) -> impl Iterator<Item = (&(TopicId, i32), &Arc<Future>)> {
+    pub fn futures(&self) -> impl Iterator<Item = (&Slot, &Arc<Future>)> {
         self.futures.iter()
     }
 
-    pub fn future(&self, slot: (TopicId, i32)) -> Option<&Arc<Future>> {
+    pub fn future(&self, slot: Slot) -> Option<&Arc<Future>> {
         self.futures.get(&slot)
     }
 
-    pub(super) fn set_future(&mut self, slot: (TopicId, i32), future: Option<Arc<Future>>) {
+    pub fn set_future(&mut self, slot: Slot, future: Option<Arc<Future>>) {
         match future {
             Some(future) => self.futures.insert_mut(slot, future),
             None => drop(self.futures.remove_mut(&slot)),
@@ -153,11 +156,11 @@ impl View {
         self.hosted.get(&topic_id)
     }
 
-    pub(super) fn set_hosted(&mut self, topic_id: TopicId, hosted: Hosted) {
+    pub fn set_hosted(&mut self, topic_id: TopicId, hosted: Hosted) {
         self.hosted.insert_mut(topic_id, hosted);
     }
 
-    pub(super) fn remove_hosted(&mut self, topic_id: TopicId) -> Option<Hosted> {
+    pub fn remove_hosted(&mut self, topic_id: TopicId) -> Option<Hosted> {
         let removed = self.hosted.get(&topic_id).cloned();
         self.hosted.remove_mut(&topic_id);
         removed

@@ -13,7 +13,7 @@ use log::error;
 
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::record::validate::{self, RecordError, Rules};
-use crate::replication::watch::SharedShards;
+use crate::replica::watch::SharedShards;
 use crate::storage::AppendError;
 use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
 use crate::storage::recent::Kept;

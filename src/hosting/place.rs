@@ -8,9 +8,9 @@ use std::fmt;
 
 use log::warn;
 
+use super::Hosting;
 use crate::metadata::{self, Image, Topic};
 use crate::model::{PartitionIndex, Uuid};
-use crate::replication::hosting::Hosting;
 use crate::storage::directory::LogDirectory;
 
 impl Hosting {

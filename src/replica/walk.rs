@@ -10,7 +10,7 @@ const WALK_BYTES: u64 = 1024 * 1024;
 
 /// Shows the batches from `from` up to `end`, which stands between two batches. The first one may begin below `from`.
 /// Why one cannot be used ends the walk. Blocks.
-pub(super) fn walk(
+pub fn walk(
     log: &Log,
     mut from: Offset,
     end: Offset,

@@ -6,23 +6,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Receiver;
 
 use arc_swap::ArcSwap;
 use log::{error, info, warn};
 
 use crate::config::Config;
+use crate::hosting::Hosting;
+use crate::hosting::formatted;
+use crate::hosting::futures::{Completed, Move};
+use crate::hosting::housekeeping;
 use crate::io::disk::Disk;
+use crate::io::environment::Environment;
 use crate::metadata::{self, Image, Record, Registration, ResourceType};
 use crate::model::{ErrorCode, NodeId, TimestampMs, TopicId, Uuid};
-use crate::replication::formatted;
-use crate::replication::hosting::{Hosting, Slot};
-use crate::replication::housekeeping::{Chore, Chores};
-use crate::replication::metadata_log::MetadataLog;
-use crate::replication::metadata_snapshot::Policy;
-use crate::replication::moving::{Completed, Move};
-use crate::replication::replay;
-use crate::replication::view::View;
+use crate::quorum::metadata_log::MetadataLog;
+use crate::quorum::metadata_snapshot::Policy;
+use crate::quorum::replay;
+use crate::replica::view::{Slot, View};
+use crate::stdx::inbox::Inbox;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::{LogConfig, Removal};
 use crate::storage::{AppendError, Error};
@@ -35,12 +37,12 @@ const MAX_BATCHED: usize = 256;
 /// What a decision may use besides the image.
 pub struct Inputs {
     pub now: TimestampMs,
-    random: fn() -> [u8; 16],
+    environment: Environment,
 }
 
 impl Inputs {
     pub fn new_id(&mut self) -> Uuid {
-        Uuid::from_random_bytes((self.random)())
+        self.environment.new_id()
     }
 }
 
@@ -61,7 +63,7 @@ pub struct MoveJob {
 }
 
 /// What the metadata thread is asked.
-pub enum Work {
+pub enum Task {
     Decide(Job),
     /// A log directory has failed, or has room again.
     DirectoryChanged,
@@ -72,29 +74,6 @@ pub enum Work {
     Stop,
 }
 
-/// Where work is left for the metadata thread.
-#[derive(Clone)]
-pub struct Queue(Sender<Work>);
-
-impl Queue {
-    pub fn new() -> (Queue, Receiver<Work>) {
-        let (sender, receiver) = channel();
-        (Queue(sender), receiver)
-    }
-
-    pub fn send(&self, work: Work) {
-        // Fails only when the broker has stopped; then nobody is left to be answered.
-        let _ = self.0.send(work);
-    }
-}
-
-/// The clock and the dice, which a simulation replaces.
-#[derive(Clone, Copy)]
-pub struct Surroundings {
-    pub wall: fn() -> TimestampMs,
-    pub random: fn() -> [u8; 16],
-}
-
 /// See the module.
 pub struct Controller {
     node_id: i32,
@@ -102,11 +81,11 @@ pub struct Controller {
     hosting: Hosting,
     view: View,
     published: Arc<ArcSwap<View>>,
-    surroundings: Surroundings,
+    environment: Environment,
     /// Called when partitions came or went: whoever waits for them must look again.
     announce: Box<dyn Fn() + Send>,
     /// Whoever unlinks files and flushes logs by the clock.
-    housekeeping: Option<Chores>,
+    housekeeping: Option<Inbox<housekeeping::Task>>,
 }
 
 impl Controller {
@@ -116,11 +95,11 @@ impl Controller {
         disk: Arc<dyn Disk>,
         config: &Config,
         cluster_id: &str,
-        surroundings: Surroundings,
+        environment: Environment,
     ) -> Result<Controller, Error> {
-        let now = (surroundings.wall)();
+        let now = environment.wall();
         formatted::check(&*disk, config)?;
-        let hosting = Hosting::open(disk.clone(), config, cluster_id, surroundings.random)?;
+        let hosting = Hosting::open(disk.clone(), config, cluster_id, &environment)?;
         let (node, policy) = (NodeId(config.node_id), snapshot_policy(config));
         let (mut log, image) = {
             let directory = hosting.metadata_directory();
@@ -138,7 +117,7 @@ impl Controller {
         let published = Arc::new(ArcSwap::from_pointee(view.clone()));
         let node_id = config.node_id;
         let announce = Box::new(|| ());
-        Ok(Controller { node_id, log, hosting, view, published, surroundings, announce, housekeeping: None })
+        Ok(Controller { node_id, log, hosting, view, published, environment, announce, housekeeping: None })
     }
 
     /// What it publishes to: empty of partitions until [`Controller::register`].
@@ -148,15 +127,15 @@ impl Controller {
 
     /// Registers this broker under the addresses that it got, and opens its partitions. Blocks.
     pub fn register(&mut self, config: &Config, endpoints: Vec<metadata::Endpoint>) -> Result<(), Error> {
-        let now = (self.surroundings.wall)();
-        self.hosting.settle(&self.view.image, self.surroundings.random)?;
+        let now = self.environment.wall();
+        self.hosting.settle(&self.view.image, &self.environment)?;
         // Before the registration, which takes the leadership of what is in a directory that is not here.
         for some in self.hosting.found_elsewhere(&self.view.image).chunks(MAX_ASSIGNED) {
             self.log.append(some, &mut self.view.image, now).map_err(AppendError::into_error)?;
         }
         let registration = Registration {
             id: config.node_id,
-            incarnation_id: Uuid::from_random_bytes((self.surroundings.random)()),
+            incarnation_id: self.environment.new_id(),
             endpoints,
             rack: config.broker_rack.clone(),
             log_dirs: self.hosting.directory_ids(),
@@ -166,7 +145,7 @@ impl Controller {
         let records = metadata::register_broker(&self.view.image, &registration, offset, was_clean);
         self.log.append(&records, &mut self.view.image, now).map_err(AppendError::into_error)?;
         self.log.sync(now)?;
-        self.hosting.host_all(&mut self.view, self.surroundings);
+        self.hosting.host_all(&mut self.view, &self.environment);
         let topics: Vec<_> = self.view.image.topics().map(|topic| topic.id).collect();
         self.assign(&topics, now);
         self.published.store(Arc::new(self.view.clone()));
@@ -179,16 +158,16 @@ impl Controller {
     }
 
     /// To whom the unlinking of deleted topics is left; without it they are unlinked here.
-    pub fn leave_to(&mut self, housekeeping: Chores) {
+    pub fn leave_to(&mut self, housekeeping: Inbox<housekeeping::Task>) {
         self.housekeeping = Some(housekeeping);
     }
 
-    /// Whom to tell of a directory that fails, has failed already, or has room again: it leaves [`Work::DirectoryChanged`] here.
-    pub fn watch_directories(&self, queue: &Queue) {
+    /// Whom to tell of a directory that fails, has failed already, or has room again: it leaves [`Task::DirectoryChanged`] here.
+    pub fn watch_directories(&self, queue: &Inbox<Task>) {
         let metadata = std::iter::once(self.hosting.metadata_directory());
         for directory in self.hosting.directories().iter().chain(metadata) {
             let queue = queue.clone();
-            directory.health().tell(Box::new(move || queue.send(Work::DirectoryChanged)));
+            directory.health().tell(Box::new(move || queue.send(Task::DirectoryChanged)));
         }
     }
 
@@ -197,7 +176,7 @@ impl Controller {
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, queue: &Receiver<Work>) {
+    pub fn run(&mut self, queue: &Receiver<Task>) {
         loop {
             let Ok(first) = queue.recv() else { return };
             let work = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
@@ -208,16 +187,16 @@ impl Controller {
     }
 
     /// Does what came together; `false` if it was told to stop.
-    pub fn step(&mut self, work: Vec<Work>) -> bool {
+    pub fn step(&mut self, work: Vec<Task>) -> bool {
         let (mut jobs, mut goes_on, mut has_changed) = (Vec::new(), true, false);
         let (mut moves, mut copied) = (Vec::new(), Vec::new());
         for work in work {
             match work {
-                Work::Decide(job) => jobs.push(job),
-                Work::DirectoryChanged => has_changed = true,
-                Work::Move(job) => moves.push(job),
-                Work::Copied(slot) => copied.push(slot),
-                Work::Stop => goes_on = false,
+                Task::Decide(job) => jobs.push(job),
+                Task::DirectoryChanged => has_changed = true,
+                Task::Move(job) => moves.push(job),
+                Task::Copied(slot) => copied.push(slot),
+                Task::Stop => goes_on = false,
             }
         }
         if !jobs.is_empty() {
@@ -258,7 +237,7 @@ impl Controller {
         if records.is_empty() {
             return false;
         }
-        let told = self.commit(&records, (self.surroundings.wall)());
+        let told = self.commit(&records, self.environment.wall());
         told.inspect_err(|failure| error!("cannot write metadata: {failure}")).is_ok()
     }
 
@@ -269,7 +248,7 @@ impl Controller {
             let result = self.decide(job.decide, &mut changed);
             replies.push((job.reply, result));
         }
-        let committed = self.log.sync((self.surroundings.wall)()).map_err(|failure| {
+        let committed = self.log.sync(self.environment.wall()).map_err(|failure| {
             error!("the metadata log failed, nothing can be changed any more: {failure}");
             ErrorCode::KafkaStorageError
         });
@@ -286,16 +265,16 @@ impl Controller {
         }
         self.unlink(removals);
         if committed.is_ok() {
-            let taken = self.log.snapshot_if_due(&self.view.image, (self.surroundings.wall)());
+            let taken = self.log.snapshot_if_due(&self.view.image, self.environment.wall());
             taken.unwrap_or_else(|failure| error!("no snapshot of the metadata: {failure}"));
         }
     }
 
     fn move_logs(&mut self, job: MoveJob) {
-        let (now, random) = ((self.surroundings.wall)(), self.surroundings.random);
+        let now = self.environment.wall();
         let mut removals = Vec::new();
         let begin = |wanted: &Move| {
-            let (code, removal) = self.hosting.move_log(&mut self.view, wanted, now, random);
+            let (code, removal) = self.hosting.move_log(&mut self.view, wanted, now, &self.environment);
             removals.extend(removal);
             code
         };
@@ -306,17 +285,17 @@ impl Controller {
     }
 
     fn complete_move(&mut self, slot: Slot) {
-        let (now, random) = ((self.surroundings.wall)(), self.surroundings.random);
-        let (completed, removal) = self.hosting.complete(&mut self.view, slot, now, random);
+        let now = self.environment.wall();
+        let (completed, removal) = self.hosting.complete(&mut self.view, slot, now, &self.environment);
         let mut removals: Vec<_> = removal.into_iter().collect();
         if let Completed::Ready(record) = completed {
             let committed = self.commit(&[*record], now);
             removals.extend(match committed {
-                Ok(()) => self.hosting.swap(&mut self.view, slot, now, random),
+                Ok(()) => self.hosting.swap(&mut self.view, slot, now, &self.environment),
                 Err(_) => {
                     let partition = self.view.partition_by_id(slot.0, slot.1);
                     partition.into_iter().for_each(|partition| partition.log.unseal());
-                    self.hosting.drop_future(&mut self.view, slot, random)
+                    self.hosting.drop_future(&mut self.view, slot, &self.environment)
                 }
             });
         }
@@ -332,7 +311,7 @@ impl Controller {
     /// Publishes the view, and leaves the rest to the housekeeper.
     fn show(&mut self, removals: Vec<Removal>) {
         self.published.store(Arc::new(self.view.clone()));
-        self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(Chore::Look));
+        self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(housekeeping::Task::Look));
         self.unlink(removals);
     }
 
@@ -352,7 +331,7 @@ impl Controller {
         let delay = self.hosting.delete_delay(&self.view.image);
         for removal in removals {
             if let Some(housekeeping) = &self.housekeeping {
-                housekeeping.send(Chore::Unlink(removal, delay));
+                housekeeping.send(housekeeping::Task::Unlink(removal, delay));
             } else if let Err(failure) = removal.run() {
                 error!("{failure}");
             }
@@ -360,8 +339,8 @@ impl Controller {
     }
 
     fn decide(&mut self, decide: Decide, changed: &mut BTreeSet<TopicId>) -> Result<(), ErrorCode> {
-        let now = (self.surroundings.wall)();
-        let mut inputs = Inputs { now, random: self.surroundings.random };
+        let now = self.environment.wall();
+        let mut inputs = Inputs { now, environment: self.environment.clone() };
         let records = decide(&self.view.image, &mut inputs);
         // A deleted topic is named by its records only while it is in the image.
         note_changed(&records, &self.view.image, changed);
@@ -379,20 +358,20 @@ impl Controller {
 
     /// Makes the partitions on this broker what the image says, then shows both.
     fn publish(&mut self, changed: BTreeSet<TopicId>) -> Vec<Removal> {
-        let now = (self.surroundings.wall)();
-        let removals = self.hosting.follow(&mut self.view, &changed, now, self.surroundings.random);
+        let now = self.environment.wall();
+        let removals = self.hosting.follow(&mut self.view, &changed, now, &self.environment);
         self.assign(&changed.iter().copied().collect::<Vec<_>>(), now);
         self.published.store(Arc::new(self.view.clone()));
         if !changed.is_empty() {
             (self.announce)();
-            self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(Chore::Look));
+            self.housekeeping.iter().for_each(|housekeeping| housekeeping.send(housekeeping::Task::Look));
         }
         removals
     }
 
     /// Ends everything in order: all shards have stopped. Blocks.
     pub fn close(&mut self) {
-        let now = (self.surroundings.wall)();
+        let now = self.environment.wall();
         let clean = self.hosting.close(&self.view, now);
         // A registration that looks alive would make Apache Kafka wait for the end of its session.
         let fenced = metadata::fence_broker(&self.view.image, self.node_id);

@@ -15,23 +15,16 @@ use log::{error, info, warn};
 
 use crate::config::{Config, Settings, TopicConfig, Value};
 use crate::io::disk::Disk;
+use crate::io::environment::Environment;
 use crate::model::{Instant, Offset, PartitionIndex, TimestampMs};
-use crate::replication::partition::Partition;
-use crate::replication::topic_settings;
-use crate::replication::view::View;
+use crate::replica::partition::Partition;
+use crate::replica::topic_settings;
+use crate::replica::view::View;
 use crate::storage::cleaner::checkpoint::{CleanedTo, CleanerCheckpoint};
 use crate::storage::cleaner::{Cleaned, Dirtiness, Means, Pace, Policy, Stopped};
 
 /// Speed is held over so long: nobody saves up a burst.
 const PACE_WINDOW: Duration = Duration::from_secs(1);
-
-/// The clocks and the dice, which a test replaces.
-#[derive(Clone, Copy)]
-pub struct Surroundings {
-    pub now: fn() -> Instant,
-    pub wall: fn() -> TimestampMs,
-    pub random: fn() -> [u8; 16],
-}
 
 /// Tells whoever waits for a partition that it has moved.
 pub type Announce = Box<dyn Fn(&Partition) + Send>;
@@ -51,7 +44,7 @@ pub struct Cleaner {
     view: Arc<ArcSwap<View>>,
     directories: Vec<Directory>,
     uncleanable: BTreeSet<u64>,
-    surroundings: Surroundings,
+    environment: Environment,
     announce: Announce,
 }
 
@@ -69,7 +62,7 @@ impl Cleaner {
         disk: &Arc<dyn Disk>,
         config: &Config,
         view: Arc<ArcSwap<View>>,
-        surroundings: Surroundings,
+        environment: Environment,
         announce: Announce,
     ) -> Option<Cleaner> {
         let nothing = BTreeMap::new();
@@ -85,13 +78,13 @@ impl Cleaner {
         };
         let directories = config.log_dirs.iter().map(open).collect();
         let config = config.clone();
-        Some(Cleaner { config, view, directories, uncleanable: BTreeSet::new(), surroundings, announce })
+        Some(Cleaner { config, view, directories, uncleanable: BTreeSet::new(), environment, announce })
     }
 
     /// Works until it is told to stop, or nobody is left to tell it.
     pub fn run(&mut self, stop: &Receiver<()>) {
         loop {
-            let mut pace = Throttle::new(stop, self.surroundings.now);
+            let mut pace = Throttle::new(stop, self.environment.clone());
             if self.step(&mut pace) {
                 continue;
             }
@@ -109,7 +102,7 @@ impl Cleaner {
         let Some(next) = self.filthiest(&view) else { return false };
         let (means, bytes_per_second) = self.means(&view);
         pace.set_bytes_per_second(bytes_per_second);
-        let now = (self.surroundings.wall)();
+        let now = self.environment.wall();
         // An older record of a key goes because of a newer one, which must not be lost with the power after that.
         let is_durable = next.partition.log.recovery_point() >= next.dirtiness.first_uncleanable_offset;
         if !is_durable {
@@ -152,7 +145,7 @@ impl Cleaner {
                 dedupe_buffer_bytes: u64::try_from(settings.long("log.cleaner.dedupe.buffer.size")).unwrap_or(0),
                 load_factor: double(settings, "log.cleaner.io.buffer.load.factor"),
                 io_buffer_bytes: settings.size("log.cleaner.io.buffer.size") as usize,
-                random: (self.surroundings.random)(),
+                random: self.environment.random_bytes(),
             };
             (means, double(settings, "log.cleaner.io.max.bytes.per.second"))
         })
@@ -206,7 +199,7 @@ impl Cleaner {
     }
 
     fn filthiest(&self, view: &View) -> Option<Candidate> {
-        let now = (self.surroundings.wall)();
+        let now = self.environment.wall();
         let all = view.partitions().filter(|p| p.is_compacted() && !self.uncleanable.contains(&p.number));
         let candidates = all.filter_map(|partition| self.candidate(view, partition, now));
         candidates.max_by(|a, b| a.dirtiness.ratio().total_cmp(&b.dirtiness.ratio()))
@@ -270,7 +263,7 @@ pub trait Speed: Pace {
 /// Keeps below a speed by waiting on the channel that brings the word to stop.
 struct Throttle<'s> {
     stop: &'s Receiver<()>,
-    now: fn() -> Instant,
+    environment: Environment,
     bytes_per_second: f64,
     began: Instant,
     spent_bytes: u64,
@@ -278,15 +271,16 @@ struct Throttle<'s> {
 }
 
 impl<'s> Throttle<'s> {
-    fn new(stop: &'s Receiver<()>, now: fn() -> Instant) -> Throttle<'s> {
-        Throttle { stop, now, bytes_per_second: f64::MAX, began: now(), spent_bytes: 0, is_stopped: false }
+    fn new(stop: &'s Receiver<()>, environment: Environment) -> Throttle<'s> {
+        let began = environment.now();
+        Throttle { stop, environment, bytes_per_second: f64::MAX, began, spent_bytes: 0, is_stopped: false }
     }
 }
 
 impl Pace for Throttle<'_> {
     fn spend(&mut self, bytes: u64) -> bool {
         self.spent_bytes += bytes;
-        let elapsed = (self.now)().since(self.began);
+        let elapsed = self.environment.now().since(self.began);
         let due = Duration::try_from_secs_f64(self.spent_bytes as f64 / self.bytes_per_second.max(1.0));
         let ahead = due.unwrap_or(Duration::MAX).saturating_sub(elapsed);
         self.is_stopped = if ahead.is_zero() {
@@ -295,7 +289,7 @@ impl Pace for Throttle<'_> {
             self.stop.recv_timeout(ahead) != Err(RecvTimeoutError::Timeout)
         };
         if elapsed >= PACE_WINDOW && ahead.is_zero() {
-            (self.began, self.spent_bytes) = ((self.now)(), 0);
+            (self.began, self.spent_bytes) = (self.environment.now(), 0);
         }
         !self.is_stopped
     }
@@ -312,15 +306,15 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::io::environment::fixed;
     use crate::io::simulated_disk::SimulatedDisk;
     use crate::model::{LeaderEpoch, Uuid};
     use crate::record::builder::{Builder, Options, Record};
     use crate::record::validate::Rules;
-    use crate::replication::view::Hosted;
+    use crate::replica::view::Hosted;
     use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
 
     const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
-    const SURROUNDINGS: Surroundings = Surroundings { now: || Instant(5), wall: || NOW, random: || [4; 16] };
 
     struct Unhurried;
 
@@ -385,7 +379,7 @@ mod tests {
                 announced.lock().unwrap().insert(partition.topic.to_string());
             })
         };
-        let mut cleaner = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS, announce()).unwrap();
+        let mut cleaner = Cleaner::open(&disk, &config(), view.clone(), fixed::environment(NOW), announce()).unwrap();
         let bytes = large.log.size_bytes();
         assert_eq!(large.log.recovery_point(), Offset(0));
         assert!(cleaner.step(&mut Unhurried) && cleaner.step(&mut Unhurried));
@@ -394,7 +388,7 @@ mod tests {
         assert_eq!(announced.lock().unwrap().len(), 2, "a sync may commit what somebody waits for");
         let cleaned_to = cleaner.cleaned_to("large", PartitionIndex(0)).unwrap();
         assert!(large.log.recovery_point() >= cleaned_to, "nothing goes for the sake of what may be lost");
-        let again = Cleaner::open(&disk, &config(), view.clone(), SURROUNDINGS, announce()).unwrap();
+        let again = Cleaner::open(&disk, &config(), view.clone(), fixed::environment(NOW), announce()).unwrap();
         assert_eq!(again.cleaned_to("large", PartitionIndex(0)), Some(cleaned_to));
         // Another topic of the same name begins at its beginning.
         large.log.delete([1; 16]).unwrap();
@@ -410,7 +404,7 @@ mod tests {
     #[test]
     fn a_throttle_waits_and_can_be_stopped() {
         let (sender, stop) = std::sync::mpsc::channel();
-        let mut throttle = Throttle::new(&stop, || Instant(7));
+        let mut throttle = Throttle::new(&stop, fixed::environment(NOW));
         assert!(throttle.spend(1 << 40));
         throttle.set_bytes_per_second(1.0);
         sender.send(()).unwrap();

@@ -3,7 +3,7 @@
 use crate::coordinator::step::Record;
 use crate::model::TimestampMs;
 use crate::record::builder::{self, Builder, Codec, Options};
-use crate::replication::partition::Partition;
+use crate::replica::partition::Partition;
 use crate::storage::AppendError;
 use crate::storage::log::Mark;
 

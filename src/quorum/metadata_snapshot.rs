@@ -247,3 +247,6 @@ pub fn clean(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

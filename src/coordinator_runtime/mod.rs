@@ -19,22 +19,24 @@ mod world;
 use std::cmp::Ordering::{Equal, Greater};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use log::error;
 
-use self::keeper::Errand;
+use self::keeper::Task;
 pub use self::settings::Resolved;
 pub use self::world::World;
 use crate::config::Config;
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Output, Reply, Step, Waiter};
-use crate::model::{ErrorCode, Instant, TimestampMs, Uuid, java_hash};
-use crate::replication::partition::Partition;
-use crate::replication::view::View;
-use crate::replication::watch::ShardId;
+use crate::io::environment::Environment;
+use crate::model::{ErrorCode, Instant, TimestampMs, java_hash};
+use crate::replica::partition::Partition;
+use crate::replica::view::View;
+use crate::replica::watch::ShardId;
+use crate::stdx::inbox::Inbox;
 use crate::storage::AppendError;
 use crate::storage::log::Mark;
 
@@ -151,7 +153,7 @@ impl Coordinator {
             Machine::Ended => return Err(ErrorCode::NotCoordinator),
         };
         let group_settings = |group: &str| world.group(group);
-        let mut new_id = || Uuid::from_random_bytes((world.random)());
+        let mut new_id = || world.environment.new_id();
         let mut step = Step {
             now: moment.now,
             wall: moment.wall,
@@ -209,20 +211,20 @@ impl Coordinator {
 /// All coordinators of this broker, by partition. Readers take no lock.
 pub struct Coordinators {
     settings: settings::Current,
-    random: fn() -> [u8; 16],
+    environment: Environment,
     by_partition: ArcSwap<BTreeMap<i32, Arc<Coordinator>>>,
     /// Taken to add or remove one.
     changing: Mutex<()>,
-    errands: Mutex<Sender<Errand>>,
+    tasks: Inbox<Task>,
 }
 
 impl Coordinators {
     /// The other end of the channel is for the [`keeper::Keeper`].
-    pub fn new(config: Config, random: fn() -> [u8; 16]) -> (Coordinators, Receiver<Errand>) {
-        let (errands, errands_left) = channel();
-        let (by_partition, changing, errands) = (ArcSwap::default(), Mutex::default(), Mutex::new(errands));
+    pub fn new(config: Config, environment: Environment) -> (Coordinators, Receiver<Task>) {
+        let (tasks, tasks_left) = Inbox::new();
+        let (by_partition, changing) = (ArcSwap::default(), Mutex::default());
         let settings = settings::Current::new(config);
-        (Coordinators { settings, random, by_partition, changing, errands }, errands_left)
+        (Coordinators { settings, environment, by_partition, changing, tasks }, tasks_left)
     }
 
     #[cfg(test)]
@@ -242,7 +244,12 @@ impl Coordinators {
 
     /// What a step may see of a view.
     pub fn world<'a>(&'a self, view: &'a View) -> World<'a> {
-        World { image: &view.image, resolved: self.settings(view), settings: &self.settings, random: self.random }
+        World {
+            image: &view.image,
+            resolved: self.settings(view),
+            settings: &self.settings,
+            environment: &self.environment,
+        }
     }
 
     /// The coordinator of a group. Before there is the topic, no broker coordinates it (`CoordinatorRuntime`).
@@ -290,7 +297,7 @@ impl Coordinators {
             let mut state = coordinator.lock();
             *state = State { machine: Machine::Active(Box::default()), end: partition.log.mark() };
         } else {
-            self.send(Errand::Load(coordinator.clone()));
+            self.send(Task::Load(coordinator.clone()));
         }
         all.insert(partition.index.0, coordinator.clone());
         self.by_partition.store(Arc::new(all));
@@ -332,9 +339,9 @@ impl Coordinators {
     }
 
     /// Leaves something to be done by the keeper's thread.
-    pub fn send(&self, errand: Errand) {
+    pub fn send(&self, task: Task) {
         // Fails only when the broker stops.
-        let _ = self.errands.lock().unwrap_or_else(PoisonError::into_inner).send(errand);
+        self.tasks.send(task);
     }
 }
 
@@ -342,7 +349,9 @@ impl Coordinators {
 mod tests {
     use super::*;
     use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic};
+    use crate::io::environment::fixed;
     use crate::io::simulated_disk::SimulatedDisk;
+    use crate::model::Uuid;
     use crate::model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
     use crate::record::validate::Rules;
     use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
@@ -375,7 +384,7 @@ mod tests {
     #[test]
     fn a_successor_finds_what_waits_to_be_written() {
         let partition = partition(LogConfig::default());
-        let (coordinators, errands) = Coordinators::new(Config::defaults(), || [7; 16]);
+        let (coordinators, tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
         let view = View::new("cluster");
         let world = coordinators.world(&view);
 
@@ -386,7 +395,7 @@ mod tests {
 
         let second = coordinators.of_partition(&partition).unwrap();
         assert_eq!(second.look(|_| ()).err(), Some(ErrorCode::CoordinatorLoadInProgress));
-        let Ok(Errand::Load(asked)) = errands.try_recv() else { panic!("it is to be loaded") };
+        let Ok(Task::Load(asked)) = tasks.try_recv() else { panic!("it is to be loaded") };
         load::load(&asked, &world, MOMENT);
         let committed = |groups: &Groups| groups.committed().map(|(_, _, index, offset)| (index, offset)).collect();
         let (committed, barrier): (Vec<(i32, i64)>, _) = second.look(committed).unwrap();
@@ -397,7 +406,7 @@ mod tests {
     #[test]
     fn records_that_no_segment_takes_are_not_tried_again() {
         let partition = partition(LogConfig { segment_bytes: 1024, ..LogConfig::default() });
-        let (coordinators, _errands) = Coordinators::new(Config::defaults(), || [7; 16]);
+        let (coordinators, _errands) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
         let view = View::new("cluster");
         let world = coordinators.world(&view);
         let coordinator = coordinators.of_partition(&partition).unwrap();

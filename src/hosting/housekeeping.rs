@@ -8,19 +8,21 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use log::{error, info};
 
+use super::futures::{self, Copied};
+use super::slots;
 use crate::config::{Config, TopicConfig};
-use crate::model::{Instant, TimestampMs};
-use crate::replication::hosting::{self, Slot};
-use crate::replication::moving::{self, Copied};
-use crate::replication::partition::Partition;
-use crate::replication::topic_settings;
-use crate::replication::view::View;
+use crate::io::environment::Environment;
+use crate::model::Instant;
+use crate::replica::partition::Partition;
+use crate::replica::topic_settings;
+use crate::replica::view::{Slot, View};
+use crate::stdx::inbox;
 use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory};
 use crate::storage::log::Removal;
@@ -32,7 +34,7 @@ const LEAST_FLUSH_PERIOD: Duration = Duration::from_millis(50);
 const COPY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the housekeeping thread is told.
-pub enum Chore {
+pub enum Task {
     /// Files that nobody needs any more, to be unlinked after this time.
     Unlink(Removal, Duration),
     /// Partitions came or went, or their configuration changed.
@@ -40,24 +42,8 @@ pub enum Chore {
     Stop,
 }
 
-/// Where chores are left.
-#[derive(Clone)]
-pub struct Chores(Sender<Chore>);
-
-impl Chores {
-    pub fn new() -> (Chores, Receiver<Chore>) {
-        let (sender, receiver) = channel();
-        (Chores(sender), receiver)
-    }
-
-    pub fn send(&self, chore: Chore) {
-        // Fails only when the broker stops; the next start removes what is left over.
-        let _ = self.0.send(chore);
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Task {
+enum Periodic {
     Retention,
     Flush,
     ExpireProducers,
@@ -66,7 +52,7 @@ enum Task {
 
 #[derive(Clone, Copy)]
 struct Scheduled {
-    task: Task,
+    task: Periodic,
     /// `None`: not at the moment.
     period: Option<Duration>,
     due: Instant,
@@ -77,7 +63,7 @@ pub struct Housekeeper {
     config: Config,
     published: Arc<ArcSwap<View>>,
     directories: Arc<[LogDirectory]>,
-    wall: fn() -> TimestampMs,
+    environment: Environment,
     /// Called when a partition may have moved its high watermark.
     announce: Box<dyn Fn(&Partition) + Send>,
     /// Told of copies that have caught up.
@@ -91,34 +77,31 @@ impl Housekeeper {
         config: Config,
         published: Arc<ArcSwap<View>>,
         directories: Arc<[LogDirectory]>,
-        (now, wall): (Instant, fn() -> TimestampMs),
+        environment: Environment,
         announce: Box<dyn Fn(&Partition) + Send>,
         copied: Box<dyn Fn(Slot) + Send>,
     ) -> Housekeeper {
-        let tasks = tasks(&config, now);
-        Housekeeper { config, published, directories, wall, announce, copied, tasks, removals: Vec::new() }
+        let tasks = tasks(&config, environment.now());
+        Housekeeper { config, published, directories, environment, announce, copied, tasks, removals: Vec::new() }
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, chores: &Receiver<Chore>, clock: fn() -> Instant) {
-        let mut new = vec![Chore::Look];
-        while let Some(due) = self.step(new, clock()) {
-            new = match chores.recv_timeout(due.since(clock())) {
-                Ok(first) => std::iter::once(first).chain(chores.try_iter()).collect(),
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
+    pub fn run(&mut self, tasks: &Receiver<Task>) {
+        let mut new = vec![Task::Look];
+        while let Some(due) = self.step(new, self.environment.now()) {
+            let Some(came) = inbox::wait(tasks, due.since(self.environment.now())) else { return };
+            new = came;
         }
     }
 
-    /// Takes the new chores and does what is due; when to come again, or `None` if it was told to stop. Blocks.
-    pub fn step(&mut self, chores: Vec<Chore>, now: Instant) -> Option<Instant> {
+    /// Takes the new tasks and does what is due; when to come again, or `None` if it was told to stop. Blocks.
+    pub fn step(&mut self, tasks: Vec<Task>, now: Instant) -> Option<Instant> {
         let mut looks = false;
-        for chore in chores {
-            match chore {
-                Chore::Unlink(removal, delay) => self.removals.push((now + delay, removal)),
-                Chore::Look => looks = true,
-                Chore::Stop => return None,
+        for task in tasks {
+            match task {
+                Task::Unlink(removal, delay) => self.removals.push((now + delay, removal)),
+                Task::Look => looks = true,
+                Task::Stop => return None,
             }
         }
         if looks {
@@ -139,11 +122,11 @@ impl Housekeeper {
 
     /// A slice of each log that is being moved; when to come for the next.
     fn copy_logs(&self) -> Option<Duration> {
-        let (view, now) = (self.published.load_full(), (self.wall)());
+        let (view, now) = (self.published.load_full(), self.environment.wall());
         let mut next = None;
         for (slot, future) in view.futures().filter(|(_, future)| !future.is_announced.load(Ordering::Acquire)) {
             let Ok(partition) = view.partition_by_id(slot.0, slot.1) else { continue };
-            let wait = match moving::copy(&partition.log, &future.log, partition.log.log_end_offset(), now) {
+            let wait = match futures::copy(&partition.log, &future.log, partition.log.log_end_offset(), now) {
                 Ok(Copied::More) => Some(Duration::ZERO),
                 Err(failure) if failure.is_full() => Some(COPY_AGAIN),
                 Err(Error::Offline) => None,
@@ -161,13 +144,13 @@ impl Housekeeper {
         next
     }
 
-    fn perform(&mut self, task: Task, now: Instant) {
+    fn perform(&mut self, task: Periodic, now: Instant) {
         let view = self.published.load_full();
         match task {
-            Task::Retention => self.delete_old_segments(&view, now),
-            Task::Flush => self.flush(&view),
-            Task::ExpireProducers => self.expire_producers(&view),
-            Task::Checkpoint(which) => drop(hosting::checkpoint(&self.directories, which, &view)),
+            Periodic::Retention => self.delete_old_segments(&view, now),
+            Periodic::Flush => self.flush(&view),
+            Periodic::ExpireProducers => self.expire_producers(&view),
+            Periodic::Checkpoint(which) => drop(slots::checkpoint(&self.directories, which, &view)),
         }
     }
 
@@ -181,12 +164,12 @@ impl Housekeeper {
             let config = TopicConfig::resolve(&settings, image.topic_configs(&topic.name));
             let retention = topic_settings::retention(&config);
             for partition in hosted.iter().flatten() {
-                let removal = partition.delete_old_segments((self.wall)(), &retention);
+                let removal = partition.delete_old_segments(self.environment.wall(), &retention);
                 (self.announce)(partition);
                 let Some(removal) = removal.filter(|removal| !removal.is_empty()) else { continue };
                 let start = partition.log.log_start_offset();
                 info!("{}-{}: old segments were deleted, the log begins at {start}", topic.name, partition.index);
-                self.removals.push((now + hosting::delete_delay(&config), removal));
+                self.removals.push((now + slots::delete_delay(&config), removal));
             }
         }
     }
@@ -194,7 +177,7 @@ impl Housekeeper {
     /// `flush.ms` of logs that nobody writes to at the moment; a write looks for itself.
     fn flush(&self, view: &View) {
         for partition in view.partitions() {
-            let now = (self.wall)();
+            let now = self.environment.wall();
             if !partition.log.is_offline() && partition.log.wants_sync(now) {
                 partition.flush(now);
                 (self.announce)(partition);
@@ -205,7 +188,7 @@ impl Housekeeper {
     fn expire_producers(&self, view: &View) {
         for partition in view.partitions().filter(|partition| !partition.log.is_offline()) {
             // Fails only if the log went offline, which was told where it happened.
-            let _ = partition.log.expire_producers((self.wall)());
+            let _ = partition.log.expire_producers(self.environment.wall());
         }
     }
 
@@ -214,10 +197,10 @@ impl Housekeeper {
         let view = self.published.load();
         let flush_ms = view.partitions().map(|partition| partition.log.config().flush_ms).min();
         let flush_ms = flush_ms.filter(|flush_ms| *flush_ms < i64::MAX);
-        let period = flush_ms.map(|ms| hosting::duration(ms).max(LEAST_FLUSH_PERIOD));
-        for scheduled in self.tasks.iter_mut().filter(|scheduled| scheduled.task == Task::Flush) {
+        let period = flush_ms.map(|ms| slots::duration(ms).max(LEAST_FLUSH_PERIOD));
+        for scheduled in self.tasks.iter_mut().filter(|scheduled| scheduled.task == Periodic::Flush) {
             if scheduled.period != period {
-                *scheduled = Scheduled { task: Task::Flush, period, due: now + period.unwrap_or_default() };
+                *scheduled = Scheduled { task: Periodic::Flush, period, due: now + period.unwrap_or_default() };
             }
         }
     }
@@ -235,19 +218,19 @@ impl Housekeeper {
 }
 
 fn tasks(config: &Config, now: Instant) -> Vec<Scheduled> {
-    let first = now + hosting::duration(config.log_initial_task_delay_ms);
+    let first = now + slots::duration(config.log_initial_task_delay_ms);
     // 0 switches a checkpoint off; Kafka would write it once.
     let every =
-        |task, ms: i64| Scheduled { task, period: Some(hosting::duration(ms)).filter(|p| !p.is_zero()), due: first };
+        |task, ms: i64| Scheduled { task, period: Some(slots::duration(ms)).filter(|p| !p.is_zero()), due: first };
     const STARTS: &[Checkpoint] = &[Checkpoint::LogStartOffsets];
     // A recovery point without its start offset would bring deleted records back.
     const RECOVERY: &[Checkpoint] = &[Checkpoint::LogStartOffsets, Checkpoint::RecoveryPoints];
     vec![
-        every(Task::Retention, config.log_retention_check_interval_ms),
-        Scheduled { task: Task::Flush, period: None, due: first },
-        every(Task::ExpireProducers, config.producer_id_expiration_check_interval_ms),
-        every(Task::Checkpoint(STARTS), config.log_flush_start_offset_checkpoint_interval_ms),
-        every(Task::Checkpoint(RECOVERY), config.log_flush_offset_checkpoint_interval_ms),
-        every(Task::Checkpoint(&[Checkpoint::HighWatermarks]), config.high_watermark_checkpoint_interval_ms),
+        every(Periodic::Retention, config.log_retention_check_interval_ms),
+        Scheduled { task: Periodic::Flush, period: None, due: first },
+        every(Periodic::ExpireProducers, config.producer_id_expiration_check_interval_ms),
+        every(Periodic::Checkpoint(STARTS), config.log_flush_start_offset_checkpoint_interval_ms),
+        every(Periodic::Checkpoint(RECOVERY), config.log_flush_offset_checkpoint_interval_ms),
+        every(Periodic::Checkpoint(&[Checkpoint::HighWatermarks]), config.high_watermark_checkpoint_interval_ms),
     ]
 }

@@ -15,20 +15,20 @@ struct Parked<P> {
 }
 
 /// See the module.
-pub struct Lot<P> {
+pub struct WaitList<P> {
     parked: Slab<Parked<P>>,
     deadlines: BTreeSet<(Instant, Key)>,
     /// Partition and who watches it.
     watchers: BTreeSet<(u64, Key)>,
 }
 
-impl<P> Default for Lot<P> {
-    fn default() -> Lot<P> {
-        Lot { parked: Slab::default(), deadlines: BTreeSet::new(), watchers: BTreeSet::new() }
+impl<P> Default for WaitList<P> {
+    fn default() -> WaitList<P> {
+        WaitList { parked: Slab::default(), deadlines: BTreeSet::new(), watchers: BTreeSet::new() }
     }
 }
 
-impl<P> Lot<P> {
+impl<P> WaitList<P> {
     pub fn len(&self) -> usize {
         self.parked.len()
     }
@@ -93,19 +93,19 @@ mod tests {
 
     #[test]
     fn nothing_of_a_taken_request_stays() {
-        let mut lot = Lot::default();
-        let first = lot.park("first", Instant(10), vec![1, 2, 2]);
-        let second = lot.park("second", Instant(5), vec![2]);
-        let third = lot.park("third", Instant::NEVER, vec![]);
-        assert_eq!(lot.watching(2), [first, second]);
-        assert_eq!(lot.next_deadline(), Some(Instant(5)));
-        assert_eq!(lot.expired(Instant(4)), None);
-        assert_eq!(lot.expired(Instant(5)), Some(second));
-        assert_eq!(lot.take(second), Some("second"));
-        assert_eq!(lot.take(second), None);
-        assert_eq!(lot.watching(2), [first]);
-        assert_eq!(lot.take(first), Some("first"));
-        assert!(lot.watchers.is_empty() && lot.deadlines.is_empty());
-        assert_eq!(lot.all(), [third]);
+        let mut wait_list = WaitList::default();
+        let first = wait_list.park("first", Instant(10), vec![1, 2, 2]);
+        let second = wait_list.park("second", Instant(5), vec![2]);
+        let third = wait_list.park("third", Instant::NEVER, vec![]);
+        assert_eq!(wait_list.watching(2), [first, second]);
+        assert_eq!(wait_list.next_deadline(), Some(Instant(5)));
+        assert_eq!(wait_list.expired(Instant(4)), None);
+        assert_eq!(wait_list.expired(Instant(5)), Some(second));
+        assert_eq!(wait_list.take(second), Some("second"));
+        assert_eq!(wait_list.take(second), None);
+        assert_eq!(wait_list.watching(2), [first]);
+        assert_eq!(wait_list.take(first), Some("first"));
+        assert!(wait_list.watchers.is_empty() && wait_list.deadlines.is_empty());
+        assert_eq!(wait_list.all(), [third]);
     }
 }

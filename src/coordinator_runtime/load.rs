@@ -14,7 +14,7 @@ use crate::coordinator::record::offsets::{Key, Value};
 use crate::model::java_hash;
 use crate::record::batches::Batch;
 use crate::record::control::EndTxnMarker;
-use crate::replication::walk::walk;
+use crate::replica::walk::walk;
 use crate::storage::log::Mark;
 
 /// No batch of a coordinator unpacks to more: Kafka's limit for a request is 100 MiB.

@@ -18,14 +18,14 @@ pub(super) const COUNTED_FROM_BYTES: usize = 32 * 1024;
 
 /// Connections with a large frame under way, while memory is short.
 #[derive(Default)]
-pub(super) struct Rationing {
+pub(super) struct MemoryAdmission {
     /// The one whose frame may go on.
     favoured: Option<ConnectionKey>,
     /// In the order in which they came; some may have gone.
     waiting: VecDeque<ConnectionKey>,
 }
 
-impl Rationing {
+impl MemoryAdmission {
     /// When those that wait should be looked at.
     pub(super) fn next_look(&self, now: Instant) -> Instant {
         match (self.waiting.is_empty(), self.favoured) {
@@ -46,15 +46,15 @@ impl Server {
     pub(super) fn may_collect(&mut self, key: ConnectionKey) -> bool {
         let Some(connection) = self.connections.get_mut(key) else { return false };
         // Of one that has ended no more can come than is in its socket.
-        if !self.shared.memory.is_short() || connection.has_ended || self.rationing.favoured == Some(key) {
+        if !self.shared.memory.is_short() || connection.has_ended || self.admission.favoured == Some(key) {
             return true;
         }
-        if self.rationing.favoured.is_none() && self.rationing.waiting.is_empty() {
-            self.rationing.favoured = Some(key);
+        if self.admission.favoured.is_none() && self.admission.waiting.is_empty() {
+            self.admission.favoured = Some(key);
             return true;
         }
         connection.awaits_memory = true;
-        self.rationing.waiting.push_back(key);
+        self.admission.waiting.push_back(key);
         false
     }
 
@@ -69,15 +69,15 @@ impl Server {
 
     /// Lets those that wait for memory go on: all of them if there is some, else one.
     pub(super) fn ration(&mut self) {
-        if self.rationing.waiting.is_empty() {
+        if self.admission.waiting.is_empty() {
             return;
         }
         if !self.shared.memory.is_short() {
-            self.rationing.favoured = None;
-            std::mem::take(&mut self.rationing.waiting).into_iter().for_each(|key| self.let_go_on(key));
+            self.admission.favoured = None;
+            std::mem::take(&mut self.admission.waiting).into_iter().for_each(|key| self.let_go_on(key));
             return;
         }
-        if let Some(favoured) = self.rationing.favoured {
+        if let Some(favoured) = self.admission.favoured {
             // It may have gone.
             let last_active = self.connections.get(favoured).map(|connection| connection.last_active);
             if last_active.is_some_and(|last_active| self.now.since(last_active) <= STALL) {
@@ -85,9 +85,9 @@ impl Server {
             }
             self.close(favoured, Some("a large request stood still while memory was short".into()));
         }
-        while let Some(next) = self.rationing.waiting.pop_front() {
+        while let Some(next) = self.admission.waiting.pop_front() {
             if self.connections.get(next).is_some_and(|connection| connection.awaits_memory) {
-                self.rationing.favoured = Some(next);
+                self.admission.favoured = Some(next);
                 return self.let_go_on(next);
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Coordinators;
 use crate::model::ErrorCode;
-use crate::replication::view::View;
+use crate::replica::view::View;
 
 /// Of one group and partition.
 #[derive(Clone, PartialEq, Eq, Debug)]

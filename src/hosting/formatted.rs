@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::model::Uuid;
-use crate::replication::metadata_log;
+use crate::quorum::metadata_log;
 use crate::storage::Error;
 use crate::storage::meta_properties::{self, MetaProperties};
 use crate::storage::names::{self, DirectoryName};
@@ -39,7 +39,7 @@ struct Found {
 }
 
 /// Refuses directories that are not what the last start left. Blocks.
-pub(super) fn check(disk: &dyn Disk, config: &Config) -> Result<(), Error> {
+pub fn check(disk: &dyn Disk, config: &Config) -> Result<(), Error> {
     let metadata = Path::new(&config.metadata_log_dir);
     let others = config.log_dirs.iter().map(Path::new).filter(|path| *path != metadata);
     let mut found = vec![look(disk, metadata)?];

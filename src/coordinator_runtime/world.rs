@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::settings::{Current, Resolved};
 use crate::coordinator::settings::ConsumerSettings;
 use crate::coordinator::step::Topics;
+use crate::io::environment::Environment;
 use crate::metadata::Image;
 use crate::model::TopicId;
 use crate::record::builder::Codec;
@@ -15,7 +16,7 @@ pub struct World<'a> {
     pub image: &'a Image,
     pub resolved: Arc<Resolved>,
     pub(super) settings: &'a Current,
-    pub random: fn() -> [u8; 16],
+    pub environment: &'a Environment,
 }
 
 impl World<'_> {

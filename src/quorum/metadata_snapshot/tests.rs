@@ -1,8 +1,6 @@
 //! Snapshots of the metadata log: an image comes back as it was, whatever crashes, and the log does not grow for ever.
 
-use super::metadata_log::{self, MetadataLog};
-use super::metadata_snapshot::{self, Policy, Quorum, SnapshotId};
-use super::replay;
+use super::{Policy, Quorum, SnapshotId};
 use crate::codec::Message;
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
@@ -11,6 +9,8 @@ use crate::metadata::record::{
 };
 use crate::metadata::{Image, Record, fresh_cluster};
 use crate::model::{LeaderEpoch, NodeId, Offset, TimestampMs, Uuid};
+use crate::quorum::metadata_log::{self, MetadataLog};
+use crate::quorum::{metadata_snapshot, replay};
 use crate::record::control_messages::voters_record::{Voter, VotersRecord};
 use crate::storage::Error;
 use crate::storage::health::Health;
