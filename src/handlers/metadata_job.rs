@@ -13,7 +13,6 @@ use crate::controller::{Decide, Job, Task};
 use crate::metadata::{Image, Record};
 use crate::model::ErrorCode;
 use crate::shard::context::{Context, News, Reply};
-use crate::stdx::slab::Key;
 
 /// What a finished request gets: what its decision has left, or why there is none.
 pub(super) type Decided<T> = Result<T, ErrorCode>;
@@ -23,11 +22,8 @@ type Finish = Box<dyn FnOnce(&mut State, &Context<'_>, Decided<()>) -> Result<An
 /// Whom the metadata thread tells that it is done.
 type ReplyTo = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
 
-type MakeWork = Box<dyn FnOnce(ReplyTo) -> Task>;
-
 /// A request on its way through the metadata thread.
 pub struct Waiting {
-    work: Option<MakeWork>,
     result: Option<Result<(), ErrorCode>>,
     finish: Option<Finish>,
 }
@@ -53,14 +49,16 @@ pub(super) fn submit<T: Send + 'static>(
         finish(state, context, result)
     };
     let decide: Decide = Box::new(decide);
-    wait_for(context, timeout_ms, Box::new(|reply| Task::Decide(Job { decide, reply })), Box::new(finish))
+    let reply = reply_to(context);
+    context.shared.send_to_controller(Task::Decide(Job { decide, reply }));
+    wait_for(context, timeout_ms, Box::new(finish))
 }
 
 /// Hands the metadata thread work that is no change of metadata. `finish` gets what it has left with `answer`.
 pub(super) fn submit_work<T: Send + 'static>(
     context: &Context<'_>,
     timeout_ms: i32,
-    work: impl FnOnce(Box<dyn FnOnce(T) + Send>, ReplyTo) -> Task + 'static,
+    work: impl FnOnce(Box<dyn FnOnce(T) + Send>, ReplyTo) -> Task,
     finish: impl FnOnce(&mut State, &Context<'_>, Decided<T>) -> Result<Answer, String> + 'static,
 ) -> Outcome {
     let results = Arc::new(Mutex::new(None));
@@ -71,24 +69,23 @@ pub(super) fn submit_work<T: Send + 'static>(
         let result = done.and_then(|()| answer.ok_or(ErrorCode::UnknownServerError));
         finish(state, context, result)
     };
-    wait_for(context, timeout_ms, Box::new(|reply| work(answer, reply)), Box::new(finish))
+    context.shared.send_to_controller(work(answer, reply_to(context)));
+    wait_for(context, timeout_ms, Box::new(finish))
 }
 
-fn wait_for(context: &Context<'_>, timeout_ms: i32, work: MakeWork, finish: Finish) -> Outcome {
-    let waiting = Waiting { work: Some(work), result: None, finish: Some(finish) };
+/// The place in which this request will wait.
+fn reply_to(context: &Context<'_>) -> ReplyTo {
+    let (mailbox, parked) = (context.shared.mailbox(context.shard).clone(), context.ticket());
+    Box::new(move |result| mailbox.reply(Reply { parked, news: News::Metadata(result) }))
+}
+
+fn wait_for(context: &Context<'_>, timeout_ms: i32, finish: Finish) -> Outcome {
+    let waiting = Waiting { result: None, finish: Some(finish) };
     let deadline = context.now + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     Outcome::Wait { parked: Parked::Metadata(waiting), deadline, watched: Vec::new() }
 }
 
 impl Waiting {
-    /// Sends the job, now that it is known under which key the request waits.
-    pub(super) fn start(&mut self, context: &Context<'_>, parked: Key) {
-        let Some(work) = self.work.take() else { return };
-        let mailbox = context.shared.mailbox(context.shard).clone();
-        let reply = Box::new(move |result| mailbox.reply(Reply { parked, news: News::Metadata(result) }));
-        context.shared.send_to_controller(work(reply));
-    }
-
     pub(super) fn receive(&mut self, result: Result<(), ErrorCode>) {
         self.result = Some(result);
     }
@@ -100,12 +97,6 @@ impl Waiting {
             None => return Polled::Wait,
         };
         let Some(finish) = self.finish.take() else { return Polled::Silent };
-        match finish(state, context, result) {
-            Ok(answer) => Polled::Answer(answer),
-            Err(error) => {
-                log::error!("{error}");
-                Polled::Silent
-            }
-        }
+        finish(state, context, result).map_or_else(Polled::Close, Polled::Answer)
     }
 }
