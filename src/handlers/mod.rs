@@ -143,6 +143,7 @@ use crate::replica::partition::Partition;
 use crate::replica::watch::ShardId;
 use crate::shard::context::{Context, News, Shared};
 use crate::stdx::slab::Key;
+use crate::stdx::spare;
 use crate::storage::log::Slice;
 use crate::wire::api::{self, Description};
 use crate::wire::frame;
@@ -251,6 +252,8 @@ impl Parked {
 pub struct State {
     sessions: fetch_session::Cache,
     producer_ids: init_producer_id::Block,
+    /// For produces to come.
+    produces: Vec<produce::Lists>,
 }
 
 impl State {
@@ -263,6 +266,7 @@ impl State {
         State {
             sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
             producer_ids: init_producer_id::Block::default(),
+            produces: Vec::new(),
         }
     }
 
@@ -288,7 +292,7 @@ pub struct Head {
 impl Head {
     /// Encodes an answer.
     fn encode<'m>(self, body: &impl Message<'m>) -> Result<Answer, String> {
-        let mut bytes = Vec::new();
+        let mut bytes = spare::take(&spare::ANSWERS);
         let encoded = frame::append_response(&mut bytes, self.description, self.correlation_id, body, self.version);
         match encoded {
             Ok(()) => Ok(Answer { bytes, holes: Vec::new() }),

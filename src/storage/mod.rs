@@ -28,7 +28,6 @@ mod retention;
 mod search;
 mod segment;
 mod snapshot;
-mod spare;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

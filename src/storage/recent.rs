@@ -5,9 +5,9 @@
 //! ([`Kept`]), whose budget bounds all of them. Everything is in the file as well: who comes too late reads it there.
 
 use super::batches::Placed;
-use super::spare;
 use crate::model::Offset;
 use crate::record::header::{self, Header};
+use crate::stdx::spare;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ impl Recent {
 
 impl Drop for Recent {
     fn drop(&mut self) {
-        spare::give_back(std::mem::take(&mut self.bytes));
+        spare::give_back(&spare::BATCHES, std::mem::take(&mut self.bytes));
     }
 }
 

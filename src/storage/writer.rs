@@ -5,10 +5,10 @@ use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
 use super::log::{Identity, LogConfig};
 use super::producers::{Producer, Producers};
-use super::spare;
 use super::transactions::AbortedTxn;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
+use crate::stdx::spare;
 use std::path::PathBuf;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
@@ -90,7 +90,7 @@ impl Pending {
     /// Copies a batch behind the others and gives it its offset and epoch.
     pub fn place(&mut self, batch: &[u8], base_offset: Offset, epoch: LeaderEpoch) {
         if self.bytes.capacity() == 0 {
-            self.bytes = spare::take();
+            self.bytes = spare::take(&spare::BATCHES);
         }
         let at = self.bytes.len();
         self.bytes.extend_from_slice(batch);
@@ -112,7 +112,7 @@ impl Pending {
 
     /// Empties it and hands the buffer to whoever needs the next one.
     pub fn clear(&mut self) {
-        spare::give_back(std::mem::take(&mut self.bytes));
+        spare::give_back(&spare::BATCHES, std::mem::take(&mut self.bytes));
         self.entries.clear();
         self.epochs.clear();
         self.before = None;
