@@ -199,7 +199,8 @@ impl Polled {
 
 /// A request that waits.
 pub enum Parked {
-    Produce(produce::Waiting),
+    /// For a sync; boxed, because few produces wait longer than their turn.
+    Produce(Box<AppendedProduce>),
     Fetch(fetch::Waiting),
     Metadata(metadata_job::Waiting),
     /// For a coordinator's records to be committed.

@@ -117,7 +117,7 @@ impl Broker {
     fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
         match self.begin(frame) {
             Outcome::Answer(answer) => answer.bytes,
-            Outcome::Appended(waiting) => self.wait(Parked::Produce(waiting)),
+            Outcome::Appended(waiting) => self.wait(Parked::Produce(Box::new(waiting))),
             Outcome::Wait { parked, .. } => self.wait(parked),
             Outcome::Close(reason) => panic!("the connection was closed: {reason}"),
             Outcome::Silent => panic!("no answer"),

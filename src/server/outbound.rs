@@ -39,6 +39,8 @@ impl Piece {
 }
 
 /// What to send next.
+// It lives on the stack for one send, where a list would ask for memory.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Next<'a> {
     Nothing,
     Memory { slices: Slices<'a>, more: bool },

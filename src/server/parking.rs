@@ -114,7 +114,7 @@ impl Server {
             match waiting.poll(&mut self.turn.context(None), false, false) {
                 Polled::Wait => {
                     let (deadline, watched) = (waiting.deadline(), waiting.watched());
-                    let parked = Parked::Produce(waiting);
+                    let parked = Parked::Produce(Box::new(waiting));
                     let key = self.wait_list.park(Waiting { connection, sequence, parked }, deadline, watched);
                     self.poll(key, false);
                     continue;
