@@ -340,6 +340,23 @@ mod tests {
     }
 
     #[test]
+    fn only_a_run_without_a_name_replaces_the_page_beside_the_results() {
+        let directory = tempfile::tempdir().unwrap();
+        let page = directory.path().join("README.md");
+        let before = format!("before\n{}\nold\n{}\n", MARKS.0, MARKS.1);
+        std::fs::write(&page, &before).unwrap();
+        let mut report = Report::new(Vec::new(), false);
+        report.note(Kind::Klamm, "group", "name", Measure::Milliseconds, 1.0);
+        report.note(Kind::Kafka, "group", "name", Measure::Milliseconds, 3.0);
+        report.write(directory.path(), Some("named")).unwrap();
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), before);
+        report.write(directory.path(), None).unwrap();
+        let after = std::fs::read_to_string(&page).unwrap();
+        assert!(after.starts_with("before\n<!-- bench -->\n") && after.contains("**3.00**"), "{after}");
+        assert!(!after.contains("old"), "{after}");
+    }
+
+    #[test]
     fn numbers_are_short() {
         assert_eq!(number(0.1234), "0.123");
         assert_eq!(number(12.34), "12.3");
