@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 /// Bytes of a name that are kept and told.
 const MOST_NAME_BYTES: usize = 100;
 
-/// See the module.
+/// The names that have been seen so far.
 #[derive(Clone, Debug)]
 pub struct Seen {
     most: usize,

@@ -14,7 +14,7 @@ use crate::model::{ApiKey, Uuid};
 const MIN_VERSION: i16 = 3;
 const MAX_VERSION: i16 = 13;
 const FLEXIBLE_SINCE: i16 = 9;
-/// From this version on topics come by id instead of name (KIP-516).
+/// The first version that names topics by id (KIP-516).
 const TOPIC_ID_SINCE: i16 = 13;
 
 /// A whole Produce request.
