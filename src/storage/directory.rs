@@ -812,6 +812,17 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_log_does_not_take_its_directory_offline() {
+        let disk = SimulatedDisk::default();
+        let ours = directory(&disk);
+        drop(ours.open_log(identity(0), LogConfig::default(), NOW).unwrap());
+        disk.replace(Path::new("/data/t-0/partition.metadata"), &[b' '; 5000]).unwrap();
+        assert!(matches!(ours.open_log(identity(0), LogConfig::default(), NOW), Err(Error::Unusable { .. })));
+        assert!(!ours.is_offline(), "the disk has done nothing wrong");
+        assert!(ours.open_log(identity(1), LogConfig::default(), NOW).is_ok());
+    }
+
+    #[test]
     fn the_markers_epoch_is_found() {
         assert_eq!(broker_epoch("{\"version\":0,\"brokerEpoch\":12}"), Some(12));
         assert_eq!(broker_epoch("{ \"brokerEpoch\" : -1 }"), Some(-1));

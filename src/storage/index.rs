@@ -403,9 +403,41 @@ mod tests {
             }
         }
 
+        /// What is read are whole entries that rise and stay within the segment, and it is what stood there.
         #[test]
-        fn any_bytes_are_an_index_or_not(offsets: Vec<u8>, times: Vec<u8>, size in 0u64..1000) {
-            let _ = MemoryIndex::decode(&offsets, &times, size);
+        fn any_bytes_are_an_index_or_not(
+            offsets in proptest::collection::vec((1i32..4, -1i32..40), 0..4),
+            times in proptest::collection::vec((0i64..4, -1i32..3), 0..4),
+            rest: (bool, bool),
+            size in 0u64..60,
+        ) {
+            let (mut relative, mut position) = (0, 0);
+            let offsets: Vec<(i32, i32)> = offsets.into_iter().map(|(step, further)| {
+                (relative, position) = (relative + step, position + further);
+                (relative, position)
+            }).collect();
+            let (mut time, mut relative) = (-1, 0);
+            let times: Vec<(i64, i32)> = times.into_iter().map(|(later, step)| {
+                (time, relative) = (time + later, relative + step);
+                (time, relative)
+            }).collect();
+            let mut offset_bytes: Vec<u8> =
+                offsets.iter().flat_map(|(r, p)| [r.to_be_bytes(), p.to_be_bytes()].concat()).collect();
+            let mut time_bytes: Vec<u8> =
+                times.iter().flat_map(|(t, r)| [&t.to_be_bytes()[..], &r.to_be_bytes()].concat()).collect();
+            offset_bytes.extend(rest.0.then_some(0));
+            time_bytes.extend(rest.1.then_some(0));
+            let is_sound = !rest.0
+                && !rest.1
+                && offsets.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1)
+                && offsets.iter().all(|(_, position)| (0..size as i32).contains(position))
+                && times.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1)
+                && times.iter().all(|(time, relative)| *time >= 0 && *relative >= 0);
+            let decoded = MemoryIndex::decode(&offset_bytes, &time_bytes, size);
+            prop_assert_eq!(decoded.is_some(), is_sound);
+            if let Some(index) = decoded {
+                prop_assert_eq!((index.encode_offsets(), index.encode_times()), (offset_bytes, time_bytes));
+            }
         }
     }
 }

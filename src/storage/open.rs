@@ -558,7 +558,7 @@ impl<'a> Opening<'a> {
         end_offset: Offset,
         health: Arc<Health>,
     ) -> Result<Log, Error> {
-        let Some(last) = self.segments.pop() else { return Err(Error::Offline) };
+        let last = self.segments.pop().expect("a settled log has a segment");
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
         let mut active = Active::new(base_offset, self.now);

@@ -169,8 +169,13 @@ impl Producers {
     }
 
     pub fn insert(&mut self, producer_id: i64, producer: Producer) {
-        self.ongoing.extend(producer.txn_first_offset.map(|first| (first, producer_id)));
-        self.by_id.insert(producer_id, producer);
+        let begun = producer.txn_first_offset;
+        let before = self.by_id.insert(producer_id, producer);
+        // A damaged snapshot may name a producer twice.
+        if let Some(first) = before.and_then(|before| before.txn_first_offset) {
+            self.ongoing.remove(&(first, producer_id));
+        }
+        self.ongoing.extend(begun.map(|first| (first, producer_id)));
     }
 
     /// Where the first open transaction began.

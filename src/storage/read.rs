@@ -221,7 +221,7 @@ impl Log {
             return ReadError::Storage(Error::Offline);
         }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
-        ReadError::Storage(Error::Io { doing: "read", path, cause })
+        ReadError::Storage(Error::io("read", &path)(cause))
     }
 
     /// The epoch of the last leader that wrote, or took over.

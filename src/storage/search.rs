@@ -123,7 +123,7 @@ impl Log {
             return Error::Offline;
         }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
-        Error::Io { doing: "search by time in", path, cause }
+        Error::io("search by time in", &path)(cause)
     }
 }
 

@@ -111,9 +111,29 @@ mod tests {
             prop_assert_eq!(decode(&bytes), None);
         }
 
+        /// A snapshot is what has the version, the checksum and as many whole entries as it says, whatever they say; and
+        /// what was read of it is read again from what is written of it.
         #[test]
-        fn any_bytes_are_a_snapshot_or_not(bytes: Vec<u8>) {
-            let _ = decode(&bytes);
+        fn any_bytes_are_a_snapshot_or_not(
+            version in prop_oneof![9 => Just(VERSION), 1 => 0i16..3],
+            is_intact in prop::bool::weighted(0.9),
+            miscounted in prop::bool::weighted(0.1),
+            entries in proptest::collection::vec((0i64..3, any::<[u8; ENTRY_BYTES - 8]>()), 0..4),
+            has_rest in prop::bool::weighted(0.1),
+        ) {
+            let count = entries.len() as u32 + u32::from(miscounted);
+            let mut body = count.to_be_bytes().to_vec();
+            entries.iter().for_each(|(id, entry)| body.extend([&id.to_be_bytes()[..], entry].concat()));
+            body.extend(has_rest.then_some(0));
+            let checksum = crc32c::crc32c(&body) ^ u32::from(!is_intact);
+            let bytes = [&version.to_be_bytes()[..], &checksum.to_be_bytes(), &body].concat();
+            let is_sound = version == VERSION && is_intact && !miscounted && !has_rest;
+            let decoded = decode(&bytes);
+            prop_assert_eq!(decoded.is_some(), is_sound);
+            if let Some(producers) = decoded {
+                prop_assert!(producers.len() <= entries.len());
+                prop_assert_eq!(decode(&encode(&producers)), Some(producers));
+            }
         }
     }
 }

@@ -339,6 +339,6 @@ impl Log {
     }
 
     fn unreadable(&self, segment: &Segment, cause: std::io::Error) -> Error {
-        Error::Io { doing: "read", path: names::file(&self.directory, segment.base_offset, Kind::Log), cause }
+        Error::io("read", &names::file(&self.directory, segment.base_offset, Kind::Log))(cause)
     }
 }
