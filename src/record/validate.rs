@@ -13,6 +13,9 @@
 //! the checksum is right, and corrects a wrong `maxTimestamp`. On the shallow path the producer's checksum vouches for
 //! both, which is also how Redpanda does it. Nothing in the broker relies on the inside of a batch being sound.
 
+#[cfg(test)]
+mod answers_tests;
+
 use std::borrow::Cow;
 
 use crate::model::{CompressionType, ErrorCode, TimestampMs, TimestampType};

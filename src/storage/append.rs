@@ -1,5 +1,10 @@
 //! The way of a batch into a log: order, write, publish; and the roll from one segment to the next.
 
+#[cfg(test)]
+mod full_disk_tests;
+#[cfg(test)]
+mod rolling_tests;
+
 use super::error::{AppendError, Error};
 use super::index::{self, MemoryIndex};
 use super::log::{Log, LogConfig};

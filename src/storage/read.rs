@@ -5,7 +5,8 @@ use super::error::Error;
 use super::log::Log;
 use super::names::{self, Kind};
 use super::recent::Recent;
-use super::transactions::{self, AbortedTxn};
+use super::segment::Segment;
+use super::transactions::AbortedTxn;
 use super::view::View;
 use crate::io::disk::File;
 use crate::model::{LeaderEpoch, Offset, Position};
@@ -109,9 +110,9 @@ impl Log {
             let Some((mut slice, at)) = self.read_in(view, from, up_to, max_bytes, at_least_one)? else {
                 return Ok(None);
             };
-            if slice.length > 0 && view.has_aborted_from(at) {
+            if slice.length > 0 && has_aborted_from(view, at) {
                 let end = self.end_of_slice(view, at, &slice).map_err(|cause| self.cannot_read(view, at, cause))?;
-                slice.aborted = transactions::collect(&view.segments[at..], from, end);
+                slice.aborted = collect(&view.segments[at..], from, end);
             }
             Ok(Some(slice))
         })
@@ -244,4 +245,29 @@ impl Log {
         let end_offset = self.log_end_offset();
         self.epochs.load().end_offset_for(epoch, end_offset)
     }
+}
+
+/// The aborted transactions that reach into the offsets from `from` up to `up_to`, looked for from a segment on
+/// (`LocalLog.collectAbortedTransactions`).
+pub(super) fn collect(segments: &[Arc<Segment>], from: Offset, up_to: Offset) -> Vec<AbortedTxn> {
+    let mut found = Vec::new();
+    for segment in segments {
+        let Some(all) = segment.aborted.load() else { continue };
+        let first = all.partition_point(|txn| txn.last_offset < from);
+        for txn in &all[first..] {
+            if txn.first_offset < up_to {
+                found.push(*txn);
+            }
+            // All that begins below was decided by then.
+            if txn.last_stable_offset >= up_to {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+/// Whether a transaction was aborted in a segment or behind it.
+fn has_aborted_from(view: &View, at: usize) -> bool {
+    view.segments[at..].iter().any(|segment| segment.aborted.len() > 0)
 }

@@ -5,8 +5,8 @@
 //! happened in between does no harm. Does not know when it is due, nor what else a topic's configuration says.
 
 use super::error::Error;
-use super::flush::Removal;
 use super::log::Log;
+use super::removal::Removal;
 use super::view::View;
 use crate::model::{Offset, TimestampMs};
 use std::sync::atomic::Ordering;

@@ -1,9 +1,9 @@
 //! What only the one writer of a log touches: the place of the next batch, what was appended and not written yet, the
 //! producers, the active segment's bookkeeping. The lock of [`Log`](super::log::Log) guards it.
 
+use super::config::{Identity, LogConfig};
 use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
-use super::log::{Identity, LogConfig};
 use super::producers::{Producer, Producers};
 use super::spare;
 use super::transactions::AbortedTxn;

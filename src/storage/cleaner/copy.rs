@@ -7,8 +7,10 @@ use super::super::index::{IndexBuilder, IndexFile, MemoryIndex, write_file};
 use super::super::log::Log;
 use super::super::names::{self, CLEANED_SUFFIX, Kind};
 use super::super::producers::Producer;
+use super::super::read::collect;
+use super::super::removal::ignore_missing;
 use super::super::segment::Segment;
-use super::super::transactions::{self, Aborted, AbortedTxn, collect};
+use super::super::transactions::{self, Aborted, AbortedTxn};
 use super::super::view::View;
 use super::offset_map::OffsetMap;
 use super::reader::{self, Reader, Unpack};
@@ -189,7 +191,7 @@ impl Log {
     pub(super) fn remove_cleaned(&self, base_offset: Offset) -> Result<(), Error> {
         for kind in Kind::ALL {
             let path = self.cleaned(base_offset, kind);
-            super::super::flush::ignore_missing(self.disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
+            ignore_missing(self.disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
         }
         Ok(())
     }

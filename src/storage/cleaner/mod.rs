@@ -16,11 +16,11 @@ mod transactions;
 
 use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
-use super::flush::Removal;
 use super::log::Log;
 use super::names::{self, Kind};
+use super::read::collect;
+use super::removal::Removal;
 use super::segment::Segment;
-use super::transactions::collect;
 use super::view::View;
 use crate::model::{Offset, TimestampMs};
 use offset_map::OffsetMap;

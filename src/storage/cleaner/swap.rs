@@ -6,9 +6,9 @@
 //! sync.
 
 use super::super::error::Error;
-use super::super::flush::{Removal, ignore_missing};
 use super::super::log::Log;
 use super::super::names::{self, DELETED_SUFFIX, Kind, SWAP_SUFFIX};
+use super::super::removal::{Removal, ignore_missing};
 use super::super::segment::Segment;
 use super::super::view::View;
 use super::super::writer::Writer;
