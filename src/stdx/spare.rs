@@ -3,6 +3,9 @@
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
+/// A buffer for batches that is larger is not kept.
+pub const BATCH_BYTES: usize = 1 << 20;
+
 /// The buffers that a thread keeps for one purpose.
 pub struct Pool {
     most_buffers: usize,
@@ -18,14 +21,16 @@ impl Pool {
 
 thread_local! {
     /// For batches: a partition has a buffer only while something is pending, so that idle ones cost nothing.
-    pub static BATCHES: Pool = const { Pool::new(16, 1 << 20) };
+    pub static BATCHES: Pool = const { Pool::new(16, BATCH_BYTES) };
     /// For answers, and the pieces of them that stand between ranges of files.
     pub static ANSWERS: Pool = const { Pool::new(256, 4 << 10) };
 }
 
 /// An empty buffer, with room where one was given back on this thread.
 pub fn take(pool: &'static LocalKey<Pool>) -> Vec<u8> {
-    pool.with(|pool| pool.buffers.borrow_mut().pop()).unwrap_or_default()
+    let buffer = pool.with(|pool| pool.buffers.borrow_mut().pop()).unwrap_or_default();
+    assert!(buffer.is_empty(), "what one partition or client has would go to another");
+    buffer
 }
 
 /// Keeps a buffer for the next [`take`], if it is not too large and there are not too many.
