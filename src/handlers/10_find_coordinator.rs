@@ -9,7 +9,7 @@
 //! (`rd_kafka_txn_handle_FindCoordinator` repeats the rest for ever), the Java client gives up on it, too. A share key is
 //! answered INVALID_REQUEST, as by a Kafka that has share groups turned off.
 
-use super::{Head, Origin, Outcome, Request, State, cluster_state, internal_topics, metadata_job, no_transactions};
+use super::{Head, Outcome, Request, State, cluster_state, internal_topics, metadata_job, no_transactions};
 use crate::codec::Str;
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::Image;
@@ -35,7 +35,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, origin) = (request.head, request.origin);
+    let (head, listener) = (request.head, request.session.listener);
     let asked =
         Asked { key_type: body.key_type, keys: body.coordinator_keys.iter().map(|key| key.to_string()).collect() };
     if body.key_type == TRANSACTION {
@@ -43,7 +43,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         no_transactions::warn(context, request, wanted.map_or("", |id| id));
     }
     if body.key_type != GROUP || context.view.topic(GROUPS_TOPIC).is_some() {
-        return head.answer(&respond(context, head, origin, &asked, None));
+        return head.answer(&respond(context, head, listener, &asked, None));
     }
     let shared = context.shared.clone();
     let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
@@ -55,7 +55,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             Ok(Err(refusal)) => refusal.message.or_else(|| Some(refusal.error.to_string())),
             Err(error) => Some(error.to_string()),
         };
-        head.encode(&respond(context, head, origin, &asked, failed))
+        head.encode(&respond(context, head, listener, &asked, failed))
     };
     metadata_job::submit(context, CREATE_TIMEOUT_MS, decide, finish)
 }
@@ -71,11 +71,11 @@ struct Asked {
 fn respond<'c>(
     context: &'c Context<'_>,
     head: Head,
-    origin: Origin,
+    listener: usize,
     asked: &Asked,
     failed: Option<String>,
 ) -> message::Response<'c> {
-    let find = |key: String| find(context, head, origin, asked.key_type, key, failed.clone());
+    let find = |key: String| find(context, head, listener, asked.key_type, key, failed.clone());
     if head.version >= KEYS_SINCE {
         let coordinators = asked.keys.iter().cloned().map(find).collect();
         return message::Response { coordinators, ..Default::default() };
@@ -97,14 +97,14 @@ fn respond<'c>(
 fn find<'c>(
     context: &'c Context<'_>,
     head: Head,
-    origin: Origin,
+    listener: usize,
     key_type: i8,
     key: String,
     failed: Option<String>,
 ) -> Coordinator<'c> {
     let (error, message) = match key_type {
         GROUP if failed.is_some() => (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into()),
-        GROUP => match cluster_state::this_node(context, origin.listener) {
+        GROUP => match cluster_state::this_node(context, listener) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator {

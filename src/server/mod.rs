@@ -13,6 +13,7 @@ mod parking;
 mod receiving;
 mod sending;
 mod slots;
+mod transport;
 mod writing;
 
 use std::io;
@@ -34,6 +35,7 @@ use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
 use crate::shard::mailbox::Handover;
+use crate::shard::session::Session;
 use crate::shard::wait_list::WaitList;
 use crate::stdx::queue::Queue;
 use crate::stdx::slab::Slab;
@@ -237,7 +239,7 @@ impl Server {
             let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
-        self.connections.insert(key, Connection::new(peer, listener, self.turn.now));
+        self.connections.insert(key, Connection::new(Session::anonymous(listener, peer), self.turn.now));
         self.enqueue(key);
     }
 
@@ -265,7 +267,7 @@ impl Server {
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
             if let Some(reason) = reason {
-                warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.turn.shard.0);
+                warn!("connection closed: peer={} shard={}: {reason}", connection.session.peer, self.turn.shard.0);
             }
         }
     }

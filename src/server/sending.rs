@@ -37,7 +37,7 @@ impl Server {
         while connection.writable && !connection.reading_cold && left > 0 {
             let sent = match connection.outbound.next() {
                 Next::Nothing => break,
-                Next::Memory { slices, more } => self.driver.send(key, slices.all(), more),
+                Next::Memory { slices, more } => connection.transport.send(&mut *self.driver, key, slices.all(), more),
                 Next::File(slice) => {
                     let step = (slice.length as usize).min(FILE_STEP_BYTES).min(self.sent_per_turn_bytes);
                     if !slice.file.is_resident(slice.position.0, step as u64) {
@@ -47,7 +47,8 @@ impl Server {
                         connection.reading_cold = true;
                         break;
                     }
-                    self.driver.send_file(key, &*slice.file, slice.position.0, step)
+                    let position = slice.position.0;
+                    connection.transport.send_file(&mut *self.driver, key, &*slice.file, position, step)
                 }
             };
             match sent {
