@@ -10,7 +10,7 @@ use crate::controller;
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators};
 use crate::hosting::housekeeping;
-use crate::model::{ErrorCode, Instant, TimestampMs};
+use crate::model::{ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
@@ -63,8 +63,8 @@ pub struct Shared {
     pub refused_transactions: Mutex<Seen>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
-    shards: usize,
-    mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
+    /// One for each shard.
+    mailboxes: Vec<Arc<Mailbox<Reply>>>,
     threads: Threads,
 }
 
@@ -79,50 +79,38 @@ impl Shared {
     pub fn new(
         config: Config,
         view: Arc<ArcSwap<View>>,
-        shards: usize,
         directories: Arc<[LogDirectory]>,
         seed: u64,
+        mailboxes: Vec<Arc<Mailbox<Reply>>>,
         threads: Threads,
     ) -> Shared {
-        let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        let balance = Balance::new(shards);
-        let memory = RequestMemory::new(config.queued_max_request_bytes);
-        let refused_transactions = Mutex::new(Seen::new(MOST_REFUSED_CLIENTS));
-        let fetch_sessions = Arc::default();
+        assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         Shared {
-            config,
             view,
             seed,
             directories,
-            endpoints,
-            balance,
-            memory,
-            refused_transactions,
-            fetch_sessions,
-            shards,
+            endpoints: OnceLock::new(),
+            balance: Balance::new(mailboxes.len()),
+            memory: RequestMemory::new(config.queued_max_request_bytes),
+            refused_transactions: Mutex::new(Seen::new(MOST_REFUSED_CLIENTS)),
+            fetch_sessions: Arc::default(),
+            config,
             mailboxes,
             threads,
         }
     }
 
     pub fn shards(&self) -> usize {
-        self.shards
-    }
-
-    /// Once, before any shard turns.
-    pub fn set_mailboxes(&self, mailboxes: Vec<Arc<Mailbox<Reply>>>) {
-        assert!(mailboxes.len() == self.shards && self.mailboxes.set(mailboxes).is_ok(), "set once, one per shard");
+        self.mailboxes.len()
     }
 
     pub fn mailbox(&self, shard: ShardId) -> &Arc<Mailbox<Reply>> {
-        &self.mailboxes.get().expect("mailboxes are set before shards turn")[shard.0 as usize]
+        &self.mailboxes[shard.0 as usize]
     }
 
     /// Tells every shard that partitions came or went.
     pub fn tell_all(&self) {
-        for mailbox in self.mailboxes.get().into_iter().flatten() {
-            mailbox.tell_progress_anywhere();
-        }
+        self.mailboxes.iter().for_each(|mailbox| mailbox.tell_progress_anywhere());
     }
 
     /// Tells the shards that wait for a partition that it may have moved, but for the one that knows.
