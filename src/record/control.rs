@@ -41,6 +41,7 @@ impl ControlType {
 
 /// A batch of one control record.
 pub fn control_batch(options: Options, timestamp: TimestampMs, kind: ControlType, value: &[u8]) -> Vec<u8> {
+    assert_eq!(ControlType::from_key(&kind.key()), Some(kind), "the key could not be read back");
     let mut builder = Builder::new(Options { is_control: true, ..options });
     builder.append(&Record { timestamp, key: Some(&kind.key()), value: Some(value), headers: &[] });
     builder.build()

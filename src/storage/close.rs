@@ -16,6 +16,7 @@ impl Log {
         let flush = self.close_unsynced()?;
         flush.run()?;
         self.flushed(&flush, now);
+        assert_eq!(flush.up_to, self.log_end_offset(), "nothing is appended to a closed log");
         Ok(flush.up_to)
     }
 
@@ -33,6 +34,8 @@ impl Log {
 
     fn finish(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
         self.write_locked(writer, config)?;
+        assert!(writer.pending.is_empty(), "a clean log lacks nothing that was appended");
+        assert_eq!(writer.next_offset, self.log_end_offset(), "a clean log is read up to its last offset");
         // Where nothing was appended the files are as opening found or made them. An empty segment needs none: ten thousand
         // idle partitions would take a stop seconds for them, and Kafka makes them anew where they are missing.
         let is_empty = writer.active.size_bytes == 0;
@@ -40,7 +43,9 @@ impl Log {
             let view = self.view.load_full();
             self.finish_active(writer, &view)?;
         }
-        self.take_snapshot(writer)
+        self.take_snapshot(writer)?;
+        assert_eq!(writer.snapshot_offset, writer.next_offset, "the producers are those of the log's end");
+        Ok(())
     }
 
     /// Takes the log's directory out of sight; the removal does the rest. `unique` distinguishes two deletions of the

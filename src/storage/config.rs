@@ -5,7 +5,7 @@ use super::index;
 use crate::model::{Offset, PartitionIndex, TopicId};
 
 /// Positions in `.index` are 31 bits wide.
-const MAX_SEGMENT_BYTES: u64 = i32::MAX as u64;
+pub(super) const MAX_SEGMENT_BYTES: u64 = i32::MAX as u64;
 
 /// The part of a topic's configuration that a log obeys.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +51,7 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    /// What positions in an index can name bounds it, whatever the configuration says.
     pub(super) fn segment_bytes(&self) -> u64 {
         self.segment_bytes.min(MAX_SEGMENT_BYTES)
     }
@@ -69,6 +70,7 @@ impl LogConfig {
     pub(super) fn roll_after_ms(&self, of: &Identity, base_offset: Offset) -> i64 {
         let bound = self.segment_jitter_ms.min(self.segment_ms).max(0) as u64;
         let jitter_ms = if bound == 0 { 0 } else { (of.mixed_with(base_offset) % bound) as i64 };
+        assert!(jitter_ms >= 0 && (jitter_ms as u64) <= bound, "a segment is rolled earlier, never later");
         self.segment_ms.saturating_sub(jitter_ms)
     }
 }

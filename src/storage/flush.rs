@@ -91,9 +91,12 @@ impl Log {
     /// All but the segments.
     pub(super) fn flush_locked(&self, writer: &mut Writer) -> Flush {
         let up_to = self.log_end_offset();
+        assert!(up_to <= writer.next_offset, "readers see more than was appended");
+        let names_synced = self.names_synced.load(Ordering::Acquire);
+        assert!(names_synced <= writer.names_version, "names were synced that nothing has made yet");
         let (files, unopened) = (Vec::new(), std::mem::take(&mut writer.unsynced));
         let mut directories = Vec::new();
-        if writer.names_version > self.names_synced.load(Ordering::Acquire) {
+        if writer.names_version > names_synced {
             directories.push(self.directory.clone());
             // The directory itself may be new.
             directories.extend(self.directory.parent().map(Path::to_path_buf));
@@ -105,6 +108,9 @@ impl Log {
     /// Notes that a flush has succeeded. One that failed is told to [`Log::fail_sync`] instead: after a failed sync
     /// nobody knows what is on the platter, and trying again would not find out.
     pub fn flushed(&self, flush: &Flush, now: TimestampMs) {
+        assert_eq!(flush.directory, self.directory, "the flush is another log's");
+        assert!(flush.up_to <= self.log_end_offset(), "what is durable was published before");
+        assert!(self.recovery_point() <= self.log_end_offset(), "recovery would begin behind the log's end");
         self.recovery_point.fetch_max(flush.up_to.0, Ordering::AcqRel);
         self.names_synced.fetch_max(flush.names_version, Ordering::AcqRel);
         self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);

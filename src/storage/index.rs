@@ -18,8 +18,11 @@ use std::sync::Arc;
 
 pub const OFFSET_ENTRY_BYTES: usize = 8;
 pub const TIME_ENTRY_BYTES: usize = 12;
+const _: () = assert!(OFFSET_ENTRY_BYTES == 2 * size_of::<u32>());
+const _: () = assert!(TIME_ENTRY_BYTES == size_of::<i64>() + size_of::<u32>());
 /// Below this many bytes a part of an index file is read at once instead of being searched by single reads.
 const SEARCH_AT_ONCE_BYTES: u64 = 4096;
+const _: () = assert!(SEARCH_AT_ONCE_BYTES > TIME_ENTRY_BYTES as u64, "a search by single reads ends");
 /// `.timeindex` of a segment without timestamps (and Kafka's `RecordBatch.NO_TIMESTAMP`).
 pub const NO_TIMESTAMP: i64 = -1;
 
@@ -72,6 +75,7 @@ impl IndexBuilder {
         last_offset: Offset,
         interval_bytes: u64,
     ) -> Option<IndexEntry> {
+        assert!(position >= self.last_indexed, "batches are added in their order");
         if batch.max_timestamp > self.max_timestamp.timestamp.0 {
             self.max_timestamp = TimestampOffset { timestamp: TimestampMs(batch.max_timestamp), offset: last_offset };
         }
@@ -103,6 +107,7 @@ impl MemoryIndex {
     pub fn push_time(&self, base_offset: Offset, max: TimestampOffset) {
         let last = self.times.last().map_or(NO_TIMESTAMP, |[timestamp, _]| timestamp as i64);
         if max.timestamp.0 > last {
+            debug_assert!(max.timestamp.0 > NO_TIMESTAMP, "an entry says something");
             self.times.push([max.timestamp.0 as u64, u64::from(relative(base_offset, max.offset))]);
         }
     }
@@ -132,7 +137,9 @@ impl MemoryIndex {
 
     /// The content of the `.index` file.
     pub fn encode_offsets(&self) -> Vec<u8> {
-        self.offsets.iter().flat_map(|[word]| word.to_be_bytes()).collect()
+        let bytes: Vec<u8> = self.offsets.iter().flat_map(|[word]| word.to_be_bytes()).collect();
+        assert!(bytes.len().is_multiple_of(OFFSET_ENTRY_BYTES), "a file of another size is rebuilt at each opening");
+        bytes
     }
 
     /// The content of the `.timeindex` file.
@@ -143,7 +150,9 @@ impl MemoryIndex {
             bytes[8..].copy_from_slice(&(relative as u32).to_be_bytes());
             bytes
         };
-        self.times.iter().flat_map(entry).collect()
+        let bytes: Vec<u8> = self.times.iter().flat_map(entry).collect();
+        assert!(bytes.len().is_multiple_of(TIME_ENTRY_BYTES), "a file of another size is rebuilt at each opening");
+        bytes
     }
 
     /// Reads both files back; `None` unless they are what an index of a segment of this size can be.
@@ -216,6 +225,7 @@ impl IndexFile {
         let mut best = None;
         while (high - low) * width > SEARCH_AT_ONCE_BYTES {
             let middle = low + (high - low) / 2;
+            debug_assert!(low <= middle && middle < high, "the search goes on");
             let mut entry = [0; WIDTH];
             if file.read_at(&mut entry, middle * width)? < WIDTH {
                 return Err(io::ErrorKind::UnexpectedEof.into());

@@ -189,6 +189,13 @@ impl Log {
         Ok(())
     }
 
+    /// Shows readers another picture of the log. The caller has the writer's lock.
+    pub(super) fn publish(&self, view: View) {
+        view.check();
+        view.check_follows(&self.view.load());
+        self.view.store(Arc::new(view));
+    }
+
     /// Takes nothing more from now on. What was published stays readable as far as the disk lets it.
     pub fn set_offline(&self) {
         self.offline.store(true, Ordering::Release);
@@ -200,6 +207,7 @@ impl Log {
         let mut writer = self.lock_writer()?;
         let written = self.write_locked(&mut writer, &config);
         written.map_err(|error| self.fail(&mut writer, error))?;
+        assert!(writer.pending.is_empty(), "a copy would lack what is pending");
         self.sealed.store(true, Ordering::Release);
         Ok(())
     }
@@ -239,6 +247,9 @@ impl Log {
             self.set_offline();
             writer.pending.clear();
         }
+        assert!(writer.pending.is_empty(), "what could not be written is not tried again");
+        let is_taken_back = writer.next_offset == self.log_end_offset();
+        assert!(is_taken_back || self.is_offline(), "a log that goes on gives the offsets anew");
         failed.unwrap_or(error)
     }
 
@@ -254,6 +265,7 @@ impl Log {
     /// Brings the log back to its published end.
     fn take_back(&self, writer: &mut Writer) -> Result<(), Error> {
         let view = self.view.load();
+        writer.check(&view);
         let active = &mut writer.active;
         let path = names::file(&self.directory, active.base_offset, Kind::Log);
         // Also gives back what was reserved ahead: others need it now.
@@ -267,6 +279,7 @@ impl Log {
             if taken_back.len() > MAX_TAKEN_BACK {
                 taken_back.pop_first();
             }
+            assert!(taken_back.len() <= MAX_TAKEN_BACK, "what is remembered of full disks has a bound");
             self.generation.store(generation.wrapping_add(1), Ordering::Release);
         }
         writer.take_back(view.end_offset);

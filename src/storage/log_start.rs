@@ -8,6 +8,7 @@ use super::view::View;
 use super::writer::Writer;
 use crate::model::Offset;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Log {
     /// Moves the start of the log up, never down, and never behind its end. The segments below it go with the next look
@@ -19,7 +20,7 @@ impl Log {
         if offset <= view.log_start_offset {
             return Ok(());
         }
-        self.view.store(Arc::new(View { log_start_offset: offset, ..(*view).clone() }));
+        self.publish(View { log_start_offset: offset, ..(*view).clone() });
         self.cut_epochs(&mut writer, offset)
     }
 
@@ -30,7 +31,11 @@ impl Log {
         let mut files = Vec::new();
         let keep_from = view.floor(offset);
         let (gone, kept) = view.segments.split_at(keep_from);
-        self.view.store(Arc::new(View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() }));
+        assert!(!kept.is_empty(), "the active segment stays");
+        assert!(gone.is_empty() || kept[0].base_offset <= offset, "records at or behind the new start would go");
+        let are_names_durable = writer.names_version <= self.names_synced.load(Ordering::Acquire);
+        assert!(gone.is_empty() || are_names_durable, "a loss of power could leave neither old segments nor new ones");
+        self.publish(View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() });
         for (segment, kind) in gone.iter().flat_map(|s| Kind::ALL.map(|kind| (s, kind))) {
             let path = names::file(&self.directory, segment.base_offset, kind);
             let aside = names::with_suffix(&path, names::DELETED_SUFFIX);

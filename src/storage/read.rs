@@ -46,6 +46,7 @@ impl Slice {
 
     /// So many bytes of its beginning are done with.
     pub fn advance(&mut self, length: u64) {
+        assert!(length <= self.length, "more was sent than the slice has");
         self.position.0 += length;
         self.length -= length;
     }
@@ -163,6 +164,7 @@ impl Log {
         }
         // The batches between a segment's last one and the next segment's first may have been compacted away: then the
         // search goes on in the next segment.
+        assert!(view.segments[0].base_offset <= from, "the offset was in the log, but is in no segment");
         for at in view.floor(from)..view.segments.len() {
             let slice = self.read_segment(view, at, from, up_to, max_bytes, at_least_one);
             if let Some(slice) = slice.map_err(|cause| self.cannot_read(view, at, cause))? {
@@ -198,6 +200,9 @@ impl Log {
         } else {
             locate(up_to)?.map_or(size_bytes, |behind| behind.position)
         };
+        assert!(first.end() <= size_bytes, "the batch reaches behind what is published");
+        assert!(limit <= size_bytes, "the slice reaches behind what is published");
+        debug_assert!(first.header.last_offset() >= from, "the batch ends before the offset asked for");
         let available_bytes = limit.saturating_sub(first.position);
         let wanted = match (max_bytes, at_least_one) {
             (max, true) => max.max(first.size_bytes),

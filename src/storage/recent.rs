@@ -23,6 +23,9 @@ pub struct Recent {
 
 impl Recent {
     pub(super) fn new(first_offset: Offset, position: u64, bytes: Vec<u8>) -> Recent {
+        assert!(bytes.len() <= MOST_BYTES, "a write of {} bytes would fill the memory of its shard", bytes.len());
+        let first = Header::parse(&bytes).map(|header| Offset(header.base_offset));
+        assert!(first.is_some_and(|first| first >= first_offset), "what is kept is not what was written");
         Recent { first_offset, position, bytes }
     }
 
@@ -36,6 +39,7 @@ impl Recent {
         loop {
             let rest = self.bytes.get(at..)?;
             let (header, size) = (Header::parse(rest)?, header::announced_size(rest)?);
+            debug_assert!(size <= rest.len(), "the last batch of a write is whole");
             if header.last_offset() >= offset {
                 return Some(Placed { position: self.position + at as u64, size_bytes: size as u64, header });
             }
@@ -82,6 +86,8 @@ impl Kept {
         {
             self.size_bytes -= oldest.bytes.capacity();
         }
+        assert!(self.size_bytes <= self.budget_bytes || self.writes.is_empty(), "memory beyond the shard's budget");
+        assert!(!self.writes.is_empty() || self.size_bytes == 0, "bytes are counted that are gone");
     }
 }
 

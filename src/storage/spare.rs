@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 /// How many buffers a thread keeps, and how large one may be to be kept.
 const MOST_BUFFERS: usize = 16;
-const MOST_BYTES: usize = 1 << 20;
+pub const MOST_BYTES: usize = 1 << 20;
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -13,7 +13,9 @@ thread_local! {
 
 /// An empty buffer, with room where one was given back on this thread.
 pub fn take() -> Vec<u8> {
-    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+    let buffer = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+    assert!(buffer.is_empty(), "one partition's batches would be written to another");
+    buffer
 }
 
 pub fn give_back(mut buffer: Vec<u8>) {
@@ -26,6 +28,7 @@ pub fn give_back(mut buffer: Vec<u8>) {
         let mut spare = spare.borrow_mut();
         if spare.len() < MOST_BUFFERS {
             spare.push(buffer);
+            debug_assert!(spare.iter().all(|spare| spare.capacity() <= MOST_BYTES), "idle memory has a bound");
         }
     });
 }

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub const ENTRY_BYTES: usize = 34;
+const _: () = assert!(ENTRY_BYTES == size_of::<i16>() + 4 * size_of::<i64>(), "a version and four numbers");
 const VERSION: i16 = 0;
 /// Two million transactions aborted within one segment.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -92,6 +93,8 @@ pub fn append(
     known: usize,
     more: &[AbortedTxn],
 ) -> io::Result<PathBuf> {
+    assert!(!more.is_empty(), "an index without entries is no file");
+    assert!(more.iter().all(|txn| txn.last_offset >= base_offset), "a marker of an earlier segment");
     let path = names::file(directory, base_offset, Kind::TransactionIndex);
     let file = disk.open(&path, Open::Create)?;
     if known == 0 {
@@ -121,6 +124,7 @@ impl Aborted {
     pub fn extend(&self, more: &[AbortedTxn]) {
         let mut all = self.load().map_or_else(Vec::new, |all| all.to_vec());
         all.extend_from_slice(more);
+        assert!(!all.is_empty(), "none is told apart from an empty list");
         self.0.store(Some(Arc::new(all)));
     }
 }

@@ -67,6 +67,14 @@ impl Checkpoint {
     }
 }
 
+const _: () = {
+    let mut at = 0;
+    while at < Checkpoint::ALL.len() {
+        assert!(Checkpoint::ALL[at] as usize == at, "what is kept of a file stands in its place");
+        at += 1;
+    }
+};
+
 /// What one checkpoint file should say.
 #[derive(Default)]
 struct Kept {
@@ -119,6 +127,7 @@ impl Checkpoints {
     fn note(&mut self, which: Checkpoint, state: &PartitionState) {
         let kept = &mut self.kept[which as usize];
         let offset = which.offset_of(state);
+        assert!(offset.0 >= 0, "a negative offset could not be read back");
         let name = (state.topic.clone(), state.partition);
         kept.is_changed |= kept.offsets.insert(name, offset) != Some(offset);
     }
@@ -144,6 +153,7 @@ impl LogDirectory {
         let checkpoints = self.checkpoints();
         let of = |which| checkpoints.of(which).offsets.get(&name).copied().unwrap_or_default();
         let (log_start_offset, recovery_point) = (of(Checkpoint::LogStartOffsets), of(Checkpoint::RecoveryPoints));
+        assert!(log_start_offset.0 >= 0 && recovery_point.0 >= 0, "negative offsets are refused when the file is read");
         Checkpointed { log_start_offset, recovery_point, clean }
     }
 

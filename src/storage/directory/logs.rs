@@ -91,11 +91,13 @@ impl LogDirectory {
                 .collect()
         });
         all.sort_unstable_by_key(|(at, _)| *at);
+        assert!(all.iter().map(|(at, _)| *at).eq(0..wanted.len()), "every log is opened once");
         all.into_iter().map(|(_, result)| result).collect()
     }
 
     /// Closes logs of this directory, for a stop: many are synced with one call. The answers in the same order. Blocks.
     pub fn close_logs(&self, logs: &[&Log], now: TimestampMs) -> Vec<Result<Offset, Error>> {
+        assert!(logs.iter().all(|log| self.holds(log)), "one call syncs the file system of this directory only");
         let closed: Vec<_> = logs.iter().map(|log| log.close_unsynced()).collect();
         let unsynced = closed.iter().flatten().filter(|flush| !flush.is_empty()).count();
         let at_once = unsynced >= SYNC_AT_ONCE_FROM && self.disk.sync_file_system(&self.path).is_ok();
@@ -105,6 +107,7 @@ impl LogDirectory {
                 flush.run()?;
             }
             log.flushed(&flush, now);
+            assert_eq!(flush.up_to, log.log_end_offset(), "nothing is appended to a closed log");
             Ok(flush.up_to)
         };
         logs.iter().zip(closed).map(finish).collect()

@@ -19,6 +19,8 @@ impl LogDirectory {
             return Err(Error::Unusable { path: self.path.clone(), why });
         }
         let content = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
+        assert!(content.len() as u64 <= MAX_MARKER_BYTES, "the next start could not read the marker");
+        assert_eq!(self::broker_epoch(&content), Some(broker_epoch), "the next start would read another epoch");
         let write = || {
             let file = self.disk.open(&path, Open::Create)?;
             file.set_size(0)?;

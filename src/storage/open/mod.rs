@@ -187,17 +187,23 @@ impl<'a> Opening<'a> {
             }
         };
         let (mut sound, mut end_offset) = (self.segments.len(), None);
-        for (at, plan) in self.plans(checkpointed).into_iter().enumerate() {
+        let plans = self.plans(checkpointed);
+        let is_looked_at = |plan: &Plan| matches!(plan, Plan::CheckThenTrust | Plan::Recover);
+        assert!(plans.last().is_none_or(is_looked_at), "where the log ends is never taken on trust");
+        for (at, plan) in plans.into_iter().enumerate() {
             match plan {
                 Plan::Trust => {}
                 Plan::RebuildIndexes => self.rebuild_index(at)?,
                 Plan::CheckThenTrust => {
+                    assert_eq!(at + 1, self.segments.len(), "only the last segment is active");
                     end_offset = self.load_active()?;
                     sound -= usize::from(end_offset.is_none());
                 }
                 Plan::Recover => sound = sound.min(at),
             }
         }
+        assert!(sound <= self.segments.len(), "there are not so many segments");
+        assert!(end_offset.is_none() || sound == self.segments.len(), "the end is known, so nothing is recovered");
         for at in 0..sound {
             self.load_aborted(at)?;
         }

@@ -12,6 +12,7 @@ use std::io;
 
 /// Enough of a transaction marker's batch to find its one record.
 const MARKER_BYTES: usize = HEADER_SIZE + 128;
+const _: () = assert!(MARKER_BYTES - HEADER_SIZE >= 2 * (4 + 6 + 7), "a key of 4 bytes, a value of 6, and room to grow");
 
 pub(super) fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
     let epoch = placed.header.leader_epoch();

@@ -22,6 +22,7 @@ impl Opening<'_> {
             end_offset = end_offset.max(self.segments[at].base_offset);
             self.tell_recovery(first, at);
             let (next, torn) = self.recover_segment(at, end_offset)?;
+            assert!(next >= end_offset, "a segment does not end before it begins");
             end_offset = next;
             if torn {
                 for gone in self.segments.drain(at + 1..) {
@@ -70,6 +71,7 @@ impl Opening<'_> {
             note_epoch(&mut self.epochs, &placed);
             let noted = note_producer(&mut self.producers, &*log, &placed);
             aborted.extend(noted.map_err(Error::io("read", &path))?);
+            debug_assert!(last.next() > end_offset && placed.position == sound_bytes, "recovery goes on");
             end_offset = last.next();
             sound_bytes = placed.end();
         }
@@ -77,6 +79,7 @@ impl Opening<'_> {
             let why = "holds messages of a format before Kafka 0.11, which Klamm does not read".to_string();
             return Err(Error::Unusable { path, why });
         }
+        assert!(sound_bytes <= size_bytes, "recovery does not lengthen a file");
         if sound_bytes < size_bytes {
             let end = loss::end_of_data(&*log, sound_bytes, size_bytes).map_err(Error::io("read", &path))?;
             self.cut = Some(Cut { file: path.clone(), position: sound_bytes, bytes: end - sound_bytes });

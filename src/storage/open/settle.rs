@@ -69,11 +69,15 @@ impl Opening<'_> {
             }
         }
         self.settle_epochs(start, end_offset)?;
+        assert!(last_base <= end_offset && start <= end_offset, "the log ends behind its start and its segments");
+        assert!(self.snapshot_offset <= end_offset, "the producers are those of an offset to come");
         Ok(end_offset)
     }
 
     fn settle_epochs(&mut self, start: Offset, end_offset: Offset) -> Result<(), Error> {
         self.epochs = self.epochs.cut_from_end(end_offset).cut_from_start(start);
+        let latest = self.epochs.latest();
+        assert!(latest.is_none_or(|latest| latest.start_offset <= end_offset), "an epoch begins behind the log");
         // What is cut off would be cut off at each start: an epoch without records needs no new file each time.
         let is_told = |on_disk: &Epochs| on_disk.cut_from_end(end_offset).cut_from_start(start) == self.epochs;
         if self.epochs_on_disk.as_ref().is_some_and(is_told) {
@@ -83,6 +87,23 @@ impl Opening<'_> {
         self.epochs_on_disk = Some(self.epochs.clone());
         self.unsynced.push(replace_unsynced(&**self.disk, &path, self.epochs.encode().as_bytes())?);
         Ok(())
+    }
+
+    /// The last segment, as the writer goes on with it.
+    fn active(&self, last: &Found) -> Result<Active, Error> {
+        let mut active = Active::new(last.base_offset, self.now);
+        active.size_bytes = last.size_bytes;
+        active.allocated_bytes = last.size_bytes;
+        if last.size_bytes > 0 {
+            let mut first = Batches::new(last.file(&**self.disk)?, 0, last.size_bytes, HEADER_SIZE);
+            let first = first.next_header().map_err(Error::io("read", last.log.path()))?;
+            active.book.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
+        }
+        if let Some(index) = &last.index {
+            active.book.builder = IndexBuilder::resume(index, last.base_offset);
+            active.book.index_lengths = index.lengths();
+        }
+        Ok(active)
     }
 
     pub(super) fn into_log(
@@ -95,19 +116,9 @@ impl Opening<'_> {
         let last = self.segments.pop().expect("a settled log has a segment");
         let (base_offset, size_bytes) = (last.base_offset, last.size_bytes);
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
-        let mut active = Active::new(base_offset, self.now);
-        active.size_bytes = size_bytes;
-        active.allocated_bytes = size_bytes;
-        let path = names::file(self.directory, base_offset, Kind::Log);
-        if size_bytes > 0 {
-            let mut first = Batches::new(last.file(&**self.disk)?, 0, size_bytes, HEADER_SIZE);
-            let first = first.next_header().map_err(Error::io("read", &path))?;
-            active.book.first_timestamp = first.map(|placed| TimestampMs(placed.header.max_timestamp));
-        }
-        let index = last.index.unwrap_or_default();
+        let active = self.active(&last)?;
+        let index = last.index.expect("the last segment was looked at or made");
         let last_aborted = Aborted::new(last.aborted.unwrap_or_default());
-        active.book.builder = IndexBuilder::resume(&index, base_offset);
-        active.book.index_lengths = index.lengths();
         let sealed = |s: Found| {
             let aborted = Aborted::new(s.aborted.unwrap_or_default());
             Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes).with_aborted(aborted))
@@ -123,6 +134,7 @@ impl Opening<'_> {
             active_max_timestamp: active.book.builder.max_timestamp,
             recent: Weak::new(),
         };
+        view.check();
         let loss = Loss::new(end_offset, self.cut, self.removed, checkpointed.recovery_point);
         let recovery_point = if checkpointed.clean { end_offset } else { checkpointed.recovery_point.min(end_offset) };
         let writer = Writer {
@@ -138,6 +150,8 @@ impl Opening<'_> {
             rolled: false,
             unsynced: self.unsynced,
         };
+        writer.check(&view);
+        assert!(recovery_point <= end_offset, "recovery would begin behind the log's end");
         Ok(Log {
             disk: self.disk.clone(),
             directory: self.directory.to_path_buf(),

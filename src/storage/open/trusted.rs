@@ -38,6 +38,7 @@ impl Opening<'_> {
             if placed.header.base_offset < end_offset.0 || reaches > i64::from(i32::MAX) {
                 return Ok(None);
             }
+            debug_assert!(placed.end() <= last.size_bytes, "a batch reaches behind its file");
             end_offset = placed.header.last_offset().next();
         }
         if batches.position() != last.size_bytes {
