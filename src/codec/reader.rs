@@ -322,7 +322,7 @@ impl<'a> Reader<'a> {
         Ok(self.i8(field)? >= 0)
     }
 
-    /// As [`Reader::is_present`] within a tagged field, where it is an unsigned varint: 0 is null.
+    /// Whether a nullable struct follows within a tagged field, where it is an unsigned varint: 0 is null.
     pub fn is_present_in_tag(&mut self, field: Field) -> Result<bool> {
         Ok(self.uvarint(field)? > 0)
     }
@@ -343,7 +343,7 @@ impl<'a> Reader<'a> {
         Ok((tag, Reader { rest, end: self.position() }))
     }
 
-    /// Reads over tagged fields that nobody here knows.
+    /// Reads over tagged fields that this version does not know.
     #[inline]
     pub fn skip_tags(&mut self, field: Field) -> Result<()> {
         for _ in 0..self.tag_count(field)? {

@@ -2,7 +2,7 @@
 //! packed anew.
 //!
 //! Invariant: what is built here passes the walk of `records` and has the right checksum. It does not know limits:
-//! whoever appends asks [`Builder::size_bytes`] before the batch grows too large.
+//! the caller asks [`Builder::size_bytes`] before the batch grows too large.
 
 use crate::codec::varint;
 use crate::model::{CompressionType, LeaderEpoch, Offset, TimestampMs, TimestampType};

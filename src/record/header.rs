@@ -49,7 +49,8 @@ const _: () = {
     assert!(end == HEADER_SIZE, "the fields fill the header");
 };
 const _: () = assert!(LOG_OVERHEAD == PARTITION_LEADER_EPOCH, "the length counts what follows it");
-const _: () = assert!(MAGIC <= CRC && CRC + 4 == ATTRIBUTES, "what `assign` writes and the checksum are not checksummed");
+const _: () =
+    assert!(MAGIC <= CRC && CRC + 4 == ATTRIBUTES, "what `assign` writes and the checksum are not checksummed");
 
 const COMPRESSION_MASK: i16 = 0x07;
 const TIMESTAMP_TYPE_BIT: i16 = 0x08;
@@ -161,7 +162,7 @@ impl Header {
         LeaderEpoch(self.partition_leader_epoch)
     }
 
-    /// `None` for the three codec numbers that nobody has defined.
+    /// `None` for the three codec numbers that are not defined.
     pub fn compression(&self) -> Option<CompressionType> {
         CompressionType::from_id((self.attributes & COMPRESSION_MASK) as u8)
     }

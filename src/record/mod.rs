@@ -1,4 +1,4 @@
-//! Record batches (magic 2) as views over bytes: nothing is copied or parsed per record unless somebody asks.
+//! Record batches (magic 2) as views over bytes: nothing is copied or parsed per record unless a caller asks.
 
 pub mod batches;
 pub mod builder;

@@ -36,10 +36,12 @@ pub const DEFAULT_MAX_UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Default of [`Rules::max_decompressed_message_bytes`], as in Kafka: no limit.
 pub const NO_DECOMPRESSED_LIMIT: usize = 2_147_483_639;
 /// No payload longer than this is packed anew: whatever packing or renumbering adds, the length of the result fits into
-/// the header's 32 bits. Requests are far smaller unless somebody raises every limit.
+/// the header's 32 bits. Requests are far smaller unless the operator raises every limit.
 const MAX_REPACKED_BYTES: usize = 512 * 1024 * 1024;
-const _: () = assert!(2 * MAX_REPACKED_BYTES + header::HEADER_SIZE < i32::MAX as usize, "the length fits even if it doubles");
-const _: () = assert!(DEFAULT_MAX_UNPACKED_BYTES <= MAX_REPACKED_BYTES, "what is unpacked by default can be packed anew");
+const _: () =
+    assert!(2 * MAX_REPACKED_BYTES + header::HEADER_SIZE < i32::MAX as usize, "the length fits even if it doubles");
+const _: () =
+    assert!(DEFAULT_MAX_UNPACKED_BYTES <= MAX_REPACKED_BYTES, "what is unpacked by default can be packed anew");
 
 /// What a topic's configuration says about batches.
 #[derive(Clone, Debug)]

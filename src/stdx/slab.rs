@@ -12,7 +12,7 @@ impl Key {
     pub const FIRST: Key = Key { index: 0, generation: 0 };
     pub const LAST: Key = Key { index: u32::MAX, generation: u32::MAX };
 
-    /// As one number, for interfaces that carry 64 bits of the caller's.
+    /// The key as one number, for interfaces that carry 64 bits of the caller's.
     pub fn to_u64(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
@@ -22,7 +22,7 @@ impl Key {
     }
 }
 
-/// Generations stay below this, so that a key and two bits of somebody else's fit into 64 bits.
+/// Generations stay below this, so that a key and two bits of the driver's own fit into 64 bits.
 pub const GENERATIONS: u32 = 1 << 30;
 const _: () = assert!(GENERATIONS.is_power_of_two() && (GENERATIONS as u64 - 1) << 2 <= u32::MAX as u64);
 

@@ -36,7 +36,7 @@ pub enum Checkpoint {
 }
 
 impl Checkpoint {
-    /// In the order in which they are written: a recovery point without its start offset would bring deleted records
+    /// All of them, in the order in which they are written: a recovery point without its start offset would bring deleted records
     /// back.
     pub const ALL: [Checkpoint; 3] =
         [Checkpoint::LogStartOffsets, Checkpoint::RecoveryPoints, Checkpoint::HighWatermarks];

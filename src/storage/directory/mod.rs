@@ -43,7 +43,7 @@ pub struct LogDirectory {
     futures: Vec<(Name, PathBuf)>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
-    /// Logs that could not be opened, so nobody knows whether they are in order.
+    /// Logs that could not be opened, so that it is not known whether they are in order.
     unopened: Mutex<BTreeSet<Name>>,
     health: Arc<Health>,
     /// `None` only of a directory that cannot be used.
@@ -144,12 +144,12 @@ impl LogDirectory {
         self.disk.absolute(&self.path)
     }
 
-    /// Of the file system that the directory is on.
+    /// The space on the file system that the directory is on.
     pub fn space(&self) -> Result<Space, Error> {
         self.disk.space(&self.path).map_err(Error::io("ask for the space of", &self.path))
     }
 
-    /// As [`LogDirectory::space`], of a directory that is still in use.
+    /// The same of a directory that is still in use.
     pub fn space_if_online(&self) -> Result<Space, Error> {
         if self.is_offline() { Err(Error::Offline) } else { self.space() }
     }
@@ -158,7 +158,7 @@ impl LogDirectory {
         log.directory().parent() == Some(&self.path)
     }
 
-    /// Whose directory it is; `None` if nobody has formatted it.
+    /// Whose directory it is; `None` if it is not formatted.
     pub fn meta(&self) -> Option<&MetaProperties> {
         self.meta.as_ref()
     }
@@ -209,7 +209,7 @@ impl LogDirectory {
         &self.unknown
     }
 
-    /// What deletions left behind that the last process did not finish. To be run by somebody who may block.
+    /// What deletions left behind that the last process did not finish. To be run on a thread that may block.
     pub fn take_leftovers(&mut self) -> Vec<Removal> {
         std::mem::take(&mut self.leftovers)
     }
