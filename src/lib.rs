@@ -22,7 +22,7 @@ pub mod replica;
 pub mod security;
 pub mod server;
 pub mod shard;
-pub mod stdx;
+pub(crate) mod stdx;
 pub mod storage;
 pub mod wire;
 

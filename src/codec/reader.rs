@@ -165,11 +165,6 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub fn u32(&mut self, field: Field) -> Result<u32> {
-        Ok(u32::from_be_bytes(self.array(field)?))
-    }
-
-    #[inline]
     pub fn i64(&mut self, field: Field) -> Result<i64> {
         Ok(i64::from_be_bytes(self.array(field)?))
     }
@@ -322,7 +317,7 @@ impl<'a> Reader<'a> {
         Ok(self.i8(field)? >= 0)
     }
 
-    /// As [`Reader::is_present`] within a tagged field, where it is an unsigned varint: 0 is null.
+    /// Whether a nullable struct follows within a tagged field, where it is an unsigned varint: 0 is null.
     pub fn is_present_in_tag(&mut self, field: Field) -> Result<bool> {
         Ok(self.uvarint(field)? > 0)
     }
@@ -343,7 +338,7 @@ impl<'a> Reader<'a> {
         Ok((tag, Reader { rest, end: self.position() }))
     }
 
-    /// Reads over tagged fields that nobody here knows.
+    /// Reads over tagged fields that this version does not know.
     #[inline]
     pub fn skip_tags(&mut self, field: Field) -> Result<()> {
         for _ in 0..self.tag_count(field)? {

@@ -23,7 +23,7 @@ pub fn read_u64(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// As [`read_u64`], refusing more than 32 bits.
+/// Reads an unsigned varint as [`read_u64`] does, and refuses more than 32 bits.
 #[inline]
 pub fn read_u32(bytes: &[u8]) -> Option<(u32, usize)> {
     let (value, length) = read_u64(&bytes[..bytes.len().min(MAX_U32_BYTES)])?;

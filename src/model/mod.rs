@@ -88,11 +88,6 @@ impl CompressionType {
         use CompressionType::*;
         [None, Gzip, Snappy, Lz4, Zstd].get(id as usize).copied()
     }
-
-    /// The name that configurations use.
-    pub fn name(self) -> &'static str {
-        ["none", "gzip", "snappy", "lz4", "zstd"][self as usize]
-    }
 }
 
 /// `message.timestamp.type`, attribute bit 3 of a batch.

@@ -1,7 +1,7 @@
 //! The consecutive batches of a byte slice: a segment, what a producer sent, what a fetch returns.
 //!
 //! Each step looks only at what is there. Whether the checksum is right is asked of the batch ([`Batch::is_intact`]),
-//! because not everybody who walks over batches wants to pay for it.
+//! because not every walk over batches needs to pay for it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +26,7 @@ pub enum Error {
     ShortLength(i32),
     /// A message of format 0 or 1, as clients before Kafka 0.11 sent; Kafka 4 takes none.
     OldMagic(u8),
-    /// A format that nobody has defined.
+    /// A format that is not defined.
     UnknownMagic(u8),
 }
 

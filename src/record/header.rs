@@ -162,7 +162,7 @@ impl Header {
         LeaderEpoch(self.partition_leader_epoch)
     }
 
-    /// `None` for the three codec numbers that nobody has defined.
+    /// `None` for the three codec numbers that are not defined.
     pub fn compression(&self) -> Option<CompressionType> {
         CompressionType::from_id((self.attributes & COMPRESSION_MASK) as u8)
     }
@@ -233,12 +233,6 @@ pub fn assign(batch: &mut [u8], base_offset: Offset, epoch: LeaderEpoch) {
     assert!(base_offset.0 >= 0, "a place in the log is not negative");
     batch[..BATCH_LENGTH].copy_from_slice(&base_offset.0.to_be_bytes());
     batch[PARTITION_LEADER_EPOCH..MAGIC].copy_from_slice(&epoch.0.to_be_bytes());
-}
-
-/// Stamps a batch with the broker's clock (`message.timestamp.type=LogAppendTime`): sets the attribute bit and
-/// `maxTimestamp`, then the checksum anew.
-pub fn stamp_log_append_time(batch: &mut [u8], now: TimestampMs) {
-    stamp(batch, TimestampType::LogAppendTime, now);
 }
 
 /// Sets the kind of timestamp and `maxTimestamp`, then the checksum anew.

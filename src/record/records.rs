@@ -60,15 +60,12 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Key and value of each header. A key is UTF-8 by convention; nobody checks it on the way in.
+    /// Key and value of each header. A key is UTF-8 by convention; it is not checked on the way in.
     pub fn iter(&self) -> impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)> + use<'a> {
         let mut reader = Reader { rest: self.bytes };
         (0..self.count).map_while(move |_| reader.header().ok())

@@ -36,7 +36,7 @@ pub const DEFAULT_MAX_UNPACKED_BYTES: usize = 128 * 1024 * 1024;
 /// Default of [`Rules::max_decompressed_message_bytes`], as in Kafka: no limit.
 pub const NO_DECOMPRESSED_LIMIT: usize = 2_147_483_639;
 /// No payload longer than this is packed anew: whatever packing or renumbering adds, the length of the result fits into
-/// the header's 32 bits. Requests are far smaller unless somebody raises every limit.
+/// the header's 32 bits. Requests are far smaller unless the operator raises every limit.
 const MAX_REPACKED_BYTES: usize = 512 * 1024 * 1024;
 const _: () =
     assert!(2 * MAX_REPACKED_BYTES + header::HEADER_SIZE < i32::MAX as usize, "the length fits even if it doubles");
@@ -114,12 +114,6 @@ impl Accepted<'_> {
             assert_eq!(copy.len(), self.bytes.len(), "another batch would be stamped");
             header::stamp(copy, self.header.timestamp_type(), TimestampMs(self.header.max_timestamp));
         }
-    }
-
-    /// What the produce response says: the broker's time, if that is what the topic's records carry.
-    pub fn log_append_time(&self) -> Option<TimestampMs> {
-        let is_set = self.header.timestamp_type() == TimestampType::LogAppendTime;
-        is_set.then_some(TimestampMs(self.header.max_timestamp))
     }
 }
 
@@ -568,10 +562,11 @@ mod tests {
         let sent = batch(Options::default(), &["a"]);
         let accepted = validate(&Rules::default(), 9, TimestampMs(1000), &sent).unwrap();
         assert!(matches!(accepted.bytes, Cow::Borrowed(_)) && !accepted.is_stamped);
-        assert_eq!(accepted.log_append_time(), None);
+        assert_eq!(accepted.header.timestamp_type(), TimestampType::CreateTime);
         let append = Rules { timestamp_type: TimestampType::LogAppendTime, ..Rules::default() };
         let accepted = validate(&append, 9, TimestampMs(1000), &sent).unwrap();
         assert!(matches!(accepted.bytes, Cow::Borrowed(_)) && accepted.is_stamped);
-        assert_eq!(accepted.log_append_time(), Some(TimestampMs(1000)));
+        let stamped = (accepted.header.timestamp_type(), accepted.header.max_timestamp);
+        assert_eq!(stamped, (TimestampType::LogAppendTime, 1000));
     }
 }

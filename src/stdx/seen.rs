@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const MOST_NAME_BYTES: usize = 100;
 const _: () = assert!(MOST_NAME_BYTES >= char::MAX.len_utf8(), "a name that is cut keeps a character");
 
-/// The names that have been seen so far.
+/// A set of names with a bound.
 #[derive(Clone, Debug)]
 pub struct Seen {
     most: usize,

@@ -22,7 +22,7 @@ impl Key {
     }
 }
 
-/// Generations stay below this, so that a key and two bits of the driver's fit into 64 bits.
+/// Generations stay below this, so that a key and two bits of the driver's own fit into 64 bits.
 pub const GENERATIONS: u32 = 1 << 30;
 const _: () = assert!(GENERATIONS.is_power_of_two() && (GENERATIONS as u64 - 1) << 2 <= u32::MAX as u64);
 

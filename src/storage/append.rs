@@ -51,7 +51,7 @@ impl Appended {
     }
 }
 
-/// The end of a log as somebody has seen it. A log that could not write takes back what was pending and gives its offsets
+/// The end of a log as a request has seen it. A log that could not write takes back what was pending and gives its offsets
 /// anew, in another generation: an offset alone does not say whose record has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark {
@@ -61,17 +61,15 @@ pub struct Mark {
 
 /// What a write made visible.
 pub struct Written {
-    pub end_offset: Offset,
-    pub bytes: u64,
-    /// A segment was sealed. A flush is due that nobody waits for: it keeps recovery short where nobody asks for syncs.
+    /// A segment was sealed. A flush is due that no request waits for: it keeps recovery short where no topic asks for syncs.
     pub rolled: bool,
     /// What was written, where it was wanted in memory.
     pub recent: Option<Arc<Recent>>,
 }
 
 impl Log {
-    /// Takes batches into the log's order. `bytes` are whole batches that `record::validate` has accepted; nobody need
-    /// see them before [`Log::write_pending`].
+    /// Takes batches into the log's order. `bytes` are whole batches that `record::validate` has accepted. Readers
+    /// see them after [`Log::write_pending`].
     pub fn append(
         &self,
         bytes: &[u8],
@@ -236,13 +234,12 @@ impl Log {
         self.write_and_keep(false)
     }
 
-    /// As [`Log::write_pending`]. Where it is wanted in memory the answer holds what was written, if it is small enough,
+    /// Does what [`Log::write_pending`] does. Where it is wanted in memory the answer holds what was written, if it is small enough,
     /// and readers find it there as long as that is kept.
     pub fn write_and_keep(&self, is_wanted: bool) -> Result<Option<Written>, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
-        let bytes = writer.pending.bytes.len() as u64;
-        if bytes == 0 && !writer.rolled {
+        if writer.pending.is_empty() && !writer.rolled {
             return Ok(None);
         }
         let done = self.write_kept(&mut writer, &config, &[], is_wanted);
@@ -250,8 +247,7 @@ impl Log {
         assert!(writer.pending.is_empty(), "all that was pending is written with one call");
         assert_eq!(writer.next_offset, self.log_end_offset(), "all that has an offset can be read");
         let rolled = std::mem::take(&mut writer.rolled);
-        let end_offset = self.log_end_offset();
-        Ok(Some(Written { end_offset, bytes, rolled, recent }))
+        Ok(Some(Written { rolled, recent }))
     }
 
     pub(super) fn write_locked(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
@@ -318,7 +314,7 @@ impl Log {
         Ok(recent)
     }
 
-    /// Before the markers can be seen: a reader must never see an aborted record without its entry.
+    /// Writes the entries of aborted transactions before their markers can be seen: a reader must never see an aborted record without its entry.
     fn write_aborted(&self, writer: &mut Writer, segment: &Segment) -> Result<(), Error> {
         if writer.pending.aborted.is_empty() {
             return Ok(());

@@ -8,9 +8,9 @@ use crate::record::header::{self, HEADER_SIZE, Header, LOG_OVERHEAD, MAGIC_V2};
 use std::io;
 use std::sync::Arc;
 
-/// For a look between two index entries (`index.interval.bytes` is 4096).
+/// The buffer for a look between two index entries (`index.interval.bytes` is 4096).
 pub const LOOKUP_BUFFER_BYTES: usize = 4096;
-/// For reading a file from end to end.
+/// The buffer for reading a file from end to end.
 pub const SCAN_BUFFER_BYTES: usize = 256 * 1024;
 const _: () = assert!(HEADER_SIZE <= LOOKUP_BUFFER_BYTES && LOOKUP_BUFFER_BYTES <= SCAN_BUFFER_BYTES);
 
@@ -27,13 +27,13 @@ const _: () =
 
 /// A batch's place in its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Placed {
+pub struct BatchAt {
     pub position: u64,
     pub size_bytes: u64,
     pub header: Header,
 }
 
-impl Placed {
+impl BatchAt {
     pub fn end(&self) -> u64 {
         self.position + self.size_bytes
     }
@@ -61,8 +61,8 @@ impl Batches {
     }
 
     /// The next batch by its header; `None` at the limit, or where no whole batch follows.
-    pub fn next_header(&mut self) -> io::Result<Option<Placed>> {
-        let found = self.look()?;
+    pub fn next_header(&mut self) -> io::Result<Option<BatchAt>> {
+        let found = self.peek()?;
         if let Some(placed) = found {
             debug_assert!(placed.position == self.position && placed.end() > self.position, "the walk goes on");
             self.position = placed.end();
@@ -70,9 +70,9 @@ impl Batches {
         Ok(found)
     }
 
-    /// As [`next_header`](Batches::next_header); a batch whose checksum is wrong ends the walk too.
-    pub fn next_checked(&mut self) -> io::Result<Option<Placed>> {
-        let Some(placed) = self.look()? else { return Ok(None) };
+    /// The next batch, as [`next_header`](Batches::next_header) finds it; a batch whose checksum is wrong ends the walk too.
+    pub fn next_checked(&mut self) -> io::Result<Option<BatchAt>> {
+        let Some(placed) = self.peek()? else { return Ok(None) };
         debug_assert!(placed.end() <= self.limit, "a batch reaches over the limit");
         let from = placed.position + UNCHECKED_BYTES;
         let checksum = self.fold(from, placed.end(), 0, crc32c::crc32c_append)?;
@@ -97,7 +97,7 @@ impl Batches {
         Ok(self.fold(at + LEGACY_CHECKED_FROM, end, 0, crc32_append)? == Some(crc))
     }
 
-    fn look(&mut self) -> io::Result<Option<Placed>> {
+    fn peek(&mut self) -> io::Result<Option<BatchAt>> {
         let (position, limit) = (self.position, self.limit);
         let head = self.window(position, HEADER_SIZE)?;
         let (Some(header), Some(size)) = (Header::parse(head), header::announced_size(head)) else { return Ok(None) };
@@ -105,7 +105,7 @@ impl Batches {
         let whole = position.checked_add(size_bytes).is_some_and(|end| end <= limit);
         let sound = header.magic == MAGIC_V2 && header.last_offset_delta >= 0 && header.base_offset >= 0;
         let fits = header.base_offset.checked_add(i64::from(header.last_offset_delta)).is_some_and(|o| o < i64::MAX);
-        Ok((whole && sound && fits).then_some(Placed { position, size_bytes, header }))
+        Ok((whole && sound && fits).then_some(BatchAt { position, size_bytes, header }))
     }
 
     /// Folds a checksum over a part of the file; `None` if the file ends before.

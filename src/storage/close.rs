@@ -20,7 +20,7 @@ impl Log {
         Ok(flush.up_to)
     }
 
-    /// As [`Log::close`], but what must be synced is left to the caller, who may do it for many logs at once.
+    /// Does what [`Log::close`] does, but leaves what must be synced to the caller, which may sync many logs at once.
     pub fn close_unsynced(&self) -> Result<Flush, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
@@ -49,7 +49,7 @@ impl Log {
     }
 
     /// Takes the log's directory out of sight; the removal does the rest. `unique` distinguishes two deletions of the
-    /// same name. Whoever reads at the moment still can.
+    /// same name. A fetch that reads at the moment still can.
     pub fn delete(&self, unique: [u8; 16]) -> Result<Removal, Error> {
         let _writer = self.writer.lock().map_err(|_| Error::Offline)?;
         self.set_offline();

@@ -99,7 +99,7 @@ impl Identity {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Checkpointed {
     pub log_start_offset: Offset,
-    /// Everything below is on the platter.
+    /// Everything below is durable.
     pub recovery_point: Offset,
     /// The broker that had the log before stopped in order.
     pub clean: bool,

@@ -58,7 +58,7 @@ impl Epochs {
         self.0.first().copied()
     }
 
-    /// With one more epoch, if it says something new. What contradicts it (an epoch or a start not below) goes.
+    /// Adds one more epoch, if it says something new. What contradicts it (an epoch or a start not below) goes.
     pub fn with(&self, entry: EpochStart) -> Option<Epochs> {
         let known = |latest: EpochStart| entry.epoch == latest.epoch && entry.start_offset >= latest.start_offset;
         if self.latest().is_some_and(known) || entry.epoch.0 < 0 {
@@ -71,12 +71,12 @@ impl Epochs {
         Some(Epochs::rising(entries))
     }
 
-    /// Without the epochs that begin at or after the end of the log.
+    /// Leaves out the epochs that begin at or after the end of the log.
     pub fn cut_from_end(&self, end_offset: Offset) -> Epochs {
         Epochs::rising(self.0.iter().filter(|e| e.start_offset < end_offset).copied().collect())
     }
 
-    /// With the first epoch beginning no earlier than the log does.
+    /// Lets the first epoch begin no earlier than the log does.
     pub fn cut_from_start(&self, log_start_offset: Offset) -> Epochs {
         let covered = self.0.partition_point(|e| e.start_offset <= log_start_offset);
         let mut entries = self.0[covered.saturating_sub(1)..].to_vec();
@@ -85,12 +85,6 @@ impl Epochs {
             entries[0].start_offset = log_start_offset;
         }
         Epochs::rising(entries)
-    }
-
-    /// The epoch in which a record was written.
-    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        let covered = self.0.partition_point(|e| e.start_offset <= offset);
-        Some(self.0.get(covered.checked_sub(1)?)?.epoch)
     }
 
     /// The largest known epoch not above the asked one, and the offset behind its last record; `None` if the epoch is
@@ -155,7 +149,5 @@ mod tests {
         assert_eq!(end(4), Some((3, 20)));
         assert_eq!(end(5), Some((5, 99)));
         assert_eq!(end(6), None);
-        assert_eq!(some.epoch_at(Offset(12)), Some(LeaderEpoch(3)));
-        assert_eq!(some.epoch_at(Offset(4)), None);
     }
 }

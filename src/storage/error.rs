@@ -40,7 +40,7 @@ impl Error {
         matches!(self, Error::Io { .. })
     }
 
-    /// For `map_err`: an input or output error with what was being done to what.
+    /// Makes an error for `map_err`: what was being done to what, and how that failed.
     pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
         move |cause| match cause.kind() {
             // No call of the system answers this: our own reading has found what a sound file cannot hold.
@@ -105,7 +105,7 @@ impl AppendError {
 }
 
 impl AppendError {
-    /// As an operating error, for an append of the broker's own that no client can be told about.
+    /// Turns a refusal into an operating error, for an append of the broker's own that no client can be told about.
     pub fn into_error(self) -> Error {
         match self {
             AppendError::Storage(error) => error,

@@ -16,13 +16,13 @@ use std::sync::atomic::Ordering;
 pub struct Flush {
     pub up_to: Offset,
     pub files: Vec<Arc<dyn File>>,
-    /// Files that nobody keeps open: they are opened to be synced. One that is gone by then needs no sync.
+    /// Files that no segment keeps open: they are opened to be synced. One that is gone by then needs no sync.
     unopened: Vec<PathBuf>,
     /// Directories in which names are new.
     directories: Vec<PathBuf>,
     names_version: u64,
     disk: Arc<dyn Disk>,
-    /// Of the log, for messages.
+    /// The log's directory, which errors name.
     directory: PathBuf,
 }
 
@@ -106,7 +106,7 @@ impl Log {
     }
 
     /// Notes that a flush has succeeded. One that failed is told to [`Log::fail_sync`] instead: after a failed sync
-    /// nobody knows what is on the platter, and trying again would not find out.
+    /// it is not known what is durable, and trying again would not find out.
     pub fn flushed(&self, flush: &Flush, now: TimestampMs) {
         assert_eq!(flush.directory, self.directory, "the flush is another log's");
         assert!(flush.up_to <= self.log_end_offset(), "what is durable was published before");

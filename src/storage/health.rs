@@ -3,14 +3,14 @@
 //!
 //! **A failure** (input/output error, read-only, a name that has vanished) takes the whole directory offline until the
 //! next start: one line, all of its logs refuse at once, nothing is tried again. A failed sync is always one, whatever
-//! its reason: what it should have made durable may be gone from memory and platter alike, and a second sync would not
+//! its reason: what it should have made durable may be gone from memory and disk alike, and a second sync would not
 //! tell.
 //!
 //! **A full disk** (ENOSPC, EDQUOT) in a write is none: what was half written is cut off again, what waited for it is
 //! refused, and the next write may succeed. One line says that the directory has become full and one that it has room
 //! again, whatever comes between. Space that the file system has promised and then denies to the sync is a failed sync.
 //!
-//! Does not know what the broker does about it: whoever wants to hear of a failure, or of room, leaves a function here.
+//! Does not know what the broker does about it: the controller, which wants to hear of a failure and of room, leaves a function here.
 
 use super::error::Error;
 use crate::io::disk::Disk;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-/// From so much room on a directory counts as full no longer: the part of the disk in per cent, and bytes that are
+/// The room from which on a directory counts as full no longer: the part of the disk in per cent, and bytes that are
 /// enough on a large one. Between full and this, single small writes succeed and large ones fail.
 const ROOM_PERCENT: u64 = 2;
 const ROOM_BYTES: u64 = 64 << 20;
@@ -40,7 +40,7 @@ impl Health {
         Health { disk, path: path.to_path_buf(), offline, full, on_change: OnceLock::new() }
     }
 
-    /// Whom to tell of a failure and of room; once. A failure that has happened already is told at once.
+    /// Sets what is called at a failure, and when there is room again; once. A failure that has happened already is told at once.
     pub fn tell(&self, on_change: Box<dyn Fn() + Send + Sync>) {
         let _ = self.on_change.set(on_change);
         if self.is_offline() {
@@ -80,7 +80,7 @@ impl Health {
         }
     }
 
-    /// Something was written, or somebody looks by the clock.
+    /// Something was written, or the housekeeping thread looks by the clock.
     pub fn note_written(&self) {
         if self.is_full() {
             self.look_for_room();

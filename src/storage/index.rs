@@ -2,7 +2,7 @@
 //!
 //! `.index`: `{offset − base: i32, position: i32}` for the *last* offset of the batch at that position. `.timeindex`:
 //! `{timestamp: i64, offset − base: i32}`, both rising: no batch up to that offset has a larger timestamp. Both are hints
-//! on where to begin reading: whoever uses one checks what it finds there, so that a damaged index costs time and
+//! on where to begin reading: a reader checks what it finds there, so that a damaged index costs time and
 //! nothing else. Files are written once, when the segment is sealed or the log closed.
 
 use super::error::Error;
@@ -326,7 +326,7 @@ impl Index {
     }
 }
 
-/// Writes a whole file anew, without syncing it; the file is given back so that somebody can.
+/// Writes a whole file anew, without syncing it; the file is given back so that the caller can.
 pub fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<Arc<dyn File>> {
     let file = disk.open(path, Open::Create)?;
     let write = || {
@@ -338,7 +338,7 @@ pub fn write_file(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<Ar
     Ok(file)
 }
 
-/// Replaces a small file as a whole without waiting for the platter: its path is given back for the next flush.
+/// Replaces a small file as a whole without waiting for the disk: its path is given back for the next flush.
 pub(super) fn replace_unsynced(disk: &dyn Disk, path: &Path, content: &[u8]) -> Result<PathBuf, Error> {
     let temporary = names::with_suffix(path, ".tmp");
     write_file(disk, &temporary, content).map_err(Error::io("write", &temporary))?;

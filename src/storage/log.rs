@@ -1,4 +1,4 @@
-//! One partition's log: appended to by one writer at a time, read by anybody without a lock.
+//! One partition's log: appended to by one writer at a time, read by any thread without a lock.
 //!
 //! Life of a batch: [`Log::append`] gives it its offset and copies it behind what is pending; [`Log::write_pending`]
 //! writes all that is pending with one call and publishes the new end (a large batch is not copied: `append` itself
@@ -11,7 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-pub use super::append::{Appended, Mark, Written};
+pub use super::append::{Appended, Mark};
 pub use super::config::{Checkpointed, Identity, LogConfig};
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
@@ -21,10 +21,9 @@ use super::index;
 use super::loss::Loss;
 use super::names::{self, Kind};
 pub use super::producers::{Origin, Producer};
-pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::read::{ReadError, Slice};
 pub use super::removal::Removal;
 pub use super::retention::{Deletion, RetentionConfig};
-pub use super::search::TimedOffset;
 pub use super::transactions::AbortedTxn;
 use super::view::View;
 use super::writer::Writer;
@@ -37,8 +36,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Of so many writes that failed for want of space it is known how far the log had come; who appended before and still
-/// waits is refused, though its records may be there.
+/// Number of failed generations whose end offset is remembered. A produce that has waited for longer is refused, though
+/// its records may be there.
 const MAX_TAKEN_BACK: usize = 64;
 
 /// A partition's log; shared by reference between all that append and read.
@@ -51,7 +50,7 @@ pub struct Log {
     pub(super) config: ArcSwap<LogConfig>,
     pub(super) recovery_point: AtomicI64,
     pub(super) last_flush_ms: AtomicI64,
-    /// The version of the directory's names that is on the platter.
+    /// The version of the directory's names that is durable.
     pub(super) names_synced: AtomicU64,
     pub(super) offline: AtomicBool,
     /// Nothing is appended any more, because a copy is about to take its place.
@@ -110,7 +109,7 @@ impl Log {
         self.view.load().segments.len()
     }
 
-    /// Everything below is on the platter.
+    /// Everything below is durable.
     pub fn recovery_point(&self) -> Offset {
         Offset(self.recovery_point.load(Ordering::Acquire))
     }
@@ -253,7 +252,7 @@ impl Log {
         failed.unwrap_or(error)
     }
 
-    /// A sync has failed, so nobody knows what is on the platter.
+    /// A sync has failed, so it is not known what is durable.
     pub fn fail_sync(&self, why: &str) {
         // The names of a deleted log are gone; that is no fault of the disk.
         if !self.is_deleted() {

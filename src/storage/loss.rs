@@ -14,7 +14,7 @@ pub struct Cut {
     pub file: PathBuf,
     /// Where the first batch stood that is not sound.
     pub position: u64,
-    /// From there to the end of the data; space reserved ahead is none.
+    /// The bytes from there to the end of the data; space reserved ahead does not count.
     pub bytes: u64,
 }
 

@@ -76,7 +76,7 @@ pub fn parse_file(name: &str) -> Option<(Offset, Kind)> {
 /// A file that was on its way out or in when the process ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Transient {
-    /// Unlinked sooner or later; nobody reads it.
+    /// Unlinked sooner or later; no reader opens it.
     Deleted,
     /// Output of a compaction that was not finished.
     Cleaned(Offset),

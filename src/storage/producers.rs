@@ -14,7 +14,7 @@ const NO_PRODUCER_EPOCH: i16 = -1;
 const NO_SEQUENCE: i32 = -1;
 const NO_COORDINATOR_EPOCH: i32 = -1;
 
-/// Who appends, which decides how much is checked.
+/// The one that appends, which decides how much is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Origin {
     /// A producer: epoch and sequence count.
@@ -98,9 +98,8 @@ pub struct Producers {
     by_id: HashMap<i64, Producer>,
     /// Where open transactions began, and whose they are.
     ongoing: BTreeSet<(Offset, i64)>,
-    /// Of those of whom only batches are known that were taken back or refused for want of room: the epoch and the sequence
-    /// that must come first. What they sent behind must not get in before it is sent again, though nothing else is known
-    /// of them.
+    /// The epoch and the sequence that must come first, for each producer that is known only by batches that were taken back
+    /// or refused for want of room: what it sent behind them must not get in before they are sent again.
     taken_back: BTreeMap<i64, (i16, i32)>,
 }
 
@@ -108,7 +107,7 @@ pub struct Producers {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Completed {
     pub first_offset: Offset,
-    /// Behind the marker, once this one is no longer open.
+    /// The last stable offset behind the marker, once this transaction is no longer open.
     pub last_stable_offset: Offset,
 }
 
@@ -131,7 +130,7 @@ impl Producers {
         self.by_id.get(&producer_id).cloned()
     }
 
-    /// As if the batches since then had never been.
+    /// Restores a producer, so that the batches since then seem never to have come.
     pub fn put_back(&mut self, producer_id: i64, known: Option<Producer>) {
         assert!(producer_id >= 0, "a batch without a producer was noted");
         let gone = self.by_id.remove(&producer_id);
@@ -141,7 +140,7 @@ impl Producers {
         }
         if let Some(first) = gone.and_then(|producer| producer.txn_first_offset) {
             let was_ongoing = self.ongoing.remove(&(first, producer_id));
-            assert!(was_ongoing, "a transaction of producer {producer_id} is open that nobody knows of");
+            assert!(was_ongoing, "a transaction of producer {producer_id} is open that is not listed");
         }
         if let Some(producer) = known {
             self.insert(producer_id, producer);
@@ -159,7 +158,7 @@ impl Producers {
         }
     }
 
-    /// As a snapshot tells of them, who knows only the last batch of each, with the batches before it where `read` from the
+    /// Adds to what a snapshot tells, which is only the last batch of each, the batches before it where `read` from the
     /// log tells of the same last one.
     pub fn with_batches(mut self, read: &Producers) -> Producers {
         for (id, producer) in &mut self.by_id {
@@ -177,7 +176,7 @@ impl Producers {
         // A damaged snapshot may name a producer twice.
         if let Some(first) = before.and_then(|before| before.txn_first_offset) {
             let was_ongoing = self.ongoing.remove(&(first, producer_id));
-            assert!(was_ongoing, "a transaction of producer {producer_id} is open that nobody knows of");
+            assert!(was_ongoing, "a transaction of producer {producer_id} is open that is not listed");
         }
         self.ongoing.extend(begun.map(|first| (first, producer_id)));
         assert!(self.ongoing.len() <= self.by_id.len(), "a producer has one open transaction at most");
@@ -192,7 +191,7 @@ impl Producers {
     pub fn expire(&mut self, now: TimestampMs, expiration_ms: i64) {
         let silent = |p: &Producer| now.0.saturating_sub(p.last_timestamp.0) >= expiration_ms;
         self.by_id.retain(|_, producer| producer.txn_first_offset.is_some() || !silent(producer));
-        // Whoever has not sent again by the next look has given up, or comes as somebody new.
+        // A producer that has not sent again by the next look has given up, or comes under another id.
         self.taken_back.clear();
         assert!(self.ongoing.len() <= self.by_id.len(), "a producer is forgotten whose transaction is open");
     }
@@ -288,7 +287,7 @@ impl Producers {
         producer.coordinator_epoch = coordinator_epoch.unwrap_or(producer.coordinator_epoch);
         let first_offset = producer.txn_first_offset.take()?;
         let was_ongoing = self.ongoing.remove(&(first_offset, batch.producer_id));
-        assert!(was_ongoing, "producer {} ends a transaction that nobody knows of", batch.producer_id);
+        assert!(was_ongoing, "producer {} ends a transaction that is not listed", batch.producer_id);
         let last_stable_offset = self.first_unstable_offset().unwrap_or(offset.next());
         Some(Completed { first_offset, last_stable_offset })
     }

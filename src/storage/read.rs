@@ -21,13 +21,11 @@ pub struct Slice {
     pub position: Position,
     /// The last batch may be cut, as in Kafka. Zero only if not even the first batch fits and was not asked for whole.
     pub length: u64,
-    /// Of the first batch, which may begin below the offset asked for.
+    /// Where the first batch begins, which may be below the offset asked for.
     pub base_offset: Offset,
-    /// Bytes from the position on that could be read with no limit on bytes, within this segment.
-    pub available_bytes: u64,
     /// More that may be read lies in the next segment.
     pub is_followed: bool,
-    /// For [`Log::read_committed`]: the aborted transactions that reach into it.
+    /// The aborted transactions that reach into it; empty but for [`Log::read_committed`].
     pub aborted: Vec<AbortedTxn>,
     /// The write that it is a part of, while that is in memory.
     recent: Option<Arc<Recent>>,
@@ -39,7 +37,7 @@ impl Slice {
         self.recent.as_ref()?.at(self.position.0, self.length)
     }
 
-    /// Leaves the file only: whoever cannot pass the bytes on at once holds no memory for them.
+    /// Leaves the file only: a connection that cannot pass the bytes on at once holds no memory for them.
     pub fn forget_memory(&mut self) {
         self.recent = None;
     }
@@ -96,10 +94,10 @@ impl Log {
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadError> {
         let read = |view: &View| self.read_in(view, from, up_to, max_bytes, at_least_one);
-        self.look(|view| Ok(read(view)?.map(|(slice, _)| slice)))
+        self.with_view(|view| Ok(read(view)?.map(|(slice, _)| slice)))
     }
 
-    /// As [`Log::read`], with the aborted transactions whose records a `read_committed` consumer must leave out.
+    /// Does what [`Log::read`] does, with the aborted transactions whose records a `read_committed` consumer must leave out.
     pub fn read_committed(
         &self,
         from: Offset,
@@ -107,7 +105,7 @@ impl Log {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ReadError> {
-        self.look(|view| {
+        self.with_view(|view| {
             let Some((mut slice, at)) = self.read_in(view, from, up_to, max_bytes, at_least_one)? else {
                 return Ok(None);
             };
@@ -134,9 +132,9 @@ impl Log {
         Ok(view.segment_end_offset(at))
     }
 
-    /// Looks at the log; again where segments have left it meanwhile, whose files may have been out of reach, or whose
-    /// names may have been those of others.
-    pub(super) fn look<T, E>(&self, mut look: impl FnMut(&View) -> Result<T, E>) -> Result<T, E> {
+    /// Reads from one picture of the log; again from the next where segments have left the log meanwhile: the files of
+    /// those may have been out of reach, or their names may have been those of others.
+    pub(super) fn with_view<T, E>(&self, mut look: impl FnMut(&View) -> Result<T, E>) -> Result<T, E> {
         loop {
             let view = self.view.load();
             let found = look(&view);
@@ -214,7 +212,6 @@ impl Log {
             position: Position(first.position),
             length: wanted.min(available_bytes),
             base_offset: Offset(first.header.base_offset),
-            available_bytes,
             is_followed: up_to > view.segment_end_offset(at),
             aborted: Vec::new(),
             recent,
@@ -239,10 +236,6 @@ impl Log {
     pub fn earliest_epoch(&self) -> Option<LeaderEpoch> {
         let start = self.log_start_offset();
         self.epochs.load().earliest().filter(|earliest| earliest.start_offset <= start).map(|earliest| earliest.epoch)
-    }
-
-    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        self.epochs.load().epoch_at(offset)
     }
 
     /// The largest epoch not above the asked one, and the offset behind its last record; `None` if it is unknown.

@@ -1,10 +1,10 @@
-//! The last write of a log, kept in memory for those who wait at its end.
+//! The last write of a log, kept in memory for the fetches that wait at its end.
 //!
 //! They are told of a write in the turn that made it and ask for just these batches: here they are found and sent without
 //! a question to the file. The log itself holds a weak reference; how long a write is kept is for the shard that made it
-//! ([`Kept`]), whose budget bounds all of them. Everything is in the file as well: who comes too late reads it there.
+//! ([`Kept`]), whose budget bounds all of them. Everything is in the file as well: a fetch that comes too late reads it there.
 
-use super::batches::Placed;
+use super::batches::BatchAt;
 use crate::model::Offset;
 use crate::record::header::{self, Header};
 use crate::stdx::spare;
@@ -34,14 +34,14 @@ impl Recent {
     }
 
     /// The first batch that ends at or after the offset.
-    pub(super) fn locate(&self, offset: Offset) -> Option<Placed> {
+    pub(super) fn locate(&self, offset: Offset) -> Option<BatchAt> {
         let mut at = 0;
         loop {
             let rest = self.bytes.get(at..)?;
             let (header, size) = (Header::parse(rest)?, header::announced_size(rest)?);
             debug_assert!(size <= rest.len(), "the last batch of a write is whole");
             if header.last_offset() >= offset {
-                return Some(Placed { position: self.position + at as u64, size_bytes: size as u64, header });
+                return Some(BatchAt { position: self.position + at as u64, size_bytes: size as u64, header });
             }
             at += size;
         }

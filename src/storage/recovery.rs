@@ -8,7 +8,7 @@
 //! | the one with the recovery point, all behind it | recover | recover |
 //!
 //! *Recover* reads every batch with its checksum and cuts the log at the first that is torn. *Rebuild* reads headers and
-//! cuts nothing. *Trust* reads nothing. So what is read is what was not known to be on the platter, and the batches
+//! cuts nothing. *Trust* reads nothing. So what is read is what was not known to be durable, and the batches
 //! behind the newest usable snapshot of producers.
 //!
 //! | found | done |
@@ -100,7 +100,7 @@ pub enum SnapshotPlan {
 
 /// `state_at` is the offset as of which the producers are wanted: the first that is recovered, or the log's end.
 pub fn snapshot_plan(snapshot: Offset, state_at: Offset, log_start_offset: Offset) -> SnapshotPlan {
-    // At the log's start nothing is known of anybody: that needs no file.
+    // At the log's start no producer is known: that needs no file.
     let is_usable = snapshot <= state_at && snapshot > log_start_offset;
     if is_usable { SnapshotPlan::LoadOrRemove } else { SnapshotPlan::PassOver }
 }

@@ -5,7 +5,7 @@ use crate::io::disk::Disk;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Files that nobody needs any more; unlinking large ones takes time.
+/// Files that no log and no reader needs any more; unlinking large ones takes time.
 pub struct Removal {
     disk: Arc<dyn Disk>,
     files: Vec<PathBuf>,

@@ -25,7 +25,7 @@ pub struct RetentionConfig {
 /// What came of a look for old segments.
 pub enum Deletion {
     Nothing,
-    /// Names in the log's directory are not on the platter yet: without them a loss of power could leave neither the
+    /// Names in the log's directory are not durable yet: without them a loss of power could leave neither the
     /// old segments nor the new one. To be asked again after a flush.
     SyncFirst,
     Removed(Removal),
@@ -51,7 +51,7 @@ impl Log {
         let mut writer = self.lock_writer()?;
         if old == view.segments.len() {
             if writer.next_offset != end || self.view.load().segments.len() != old {
-                // Somebody has appended since: the active segment is not old any more.
+                // A batch was appended since: the active segment is not old any more.
                 return Ok(Deletion::Nothing);
             }
             self.roll(&mut writer, now).map_err(|error| self.fail(&mut writer, error))?;
@@ -159,7 +159,7 @@ mod tests {
 
     const KEEP_ALL: RetentionConfig = RetentionConfig { delete: true, retention_ms: -1, retention_bytes: -1 };
     const DAY_MS: i64 = 86_400_000;
-    /// Of a batch with one record without a value.
+    /// The size of a batch with one record without a value.
     const BATCH_BYTES: i64 = 68;
 
     fn later(ms: i64) -> TimestampMs {
@@ -305,7 +305,7 @@ mod tests {
         let Ok(Deletion::Removed(removal)) = log.delete_old_segments(NOW, Offset(3), &retention) else { panic!() };
         assert!(files(&disk).contains(&"00000000000000000000.log.deleted".to_string()));
         assert!(!files(&disk).contains(&"00000000000000000000.index".to_string()));
-        assert_eq!(testing::headers(&testing::bytes(&before)).len(), 1, "who reads at the moment still can");
+        assert_eq!(testing::headers(&testing::bytes(&before)).len(), 1, "a reader still can");
         drop(log);
         drop(removal);
         drop(open(&(Arc::new(disk.clone()) as Arc<dyn Disk>), &LogConfig::default(), at(2, 3, true)));

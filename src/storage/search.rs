@@ -1,7 +1,7 @@
 //! Finding offsets by timestamp, for ListOffsets (`UnifiedLog.fetchOffsetByTimestamp`). No lock; may read cold pages and
 //! unpack a batch, so not for a shard's thread where that must not block.
 
-use super::batches::{Batches, LOOKUP_BUFFER_BYTES, Placed};
+use super::batches::{BatchAt, Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
 use super::index::{NO_TIMESTAMP, TimestampOffset};
 use super::log::Log;
@@ -23,7 +23,7 @@ pub struct TimedOffset {
 impl Log {
     /// The first record whose timestamp is not below the given one.
     pub fn offset_for_timestamp(&self, timestamp: TimestampMs) -> Result<Option<TimedOffset>, Error> {
-        self.look(|view| self.search(view, timestamp))
+        self.with_view(|view| self.search(view, timestamp))
     }
 
     fn search(&self, view: &View, timestamp: TimestampMs) -> Result<Option<TimedOffset>, Error> {
@@ -64,7 +64,7 @@ impl Log {
 
     /// The record with the largest timestamp, the first of them; where no record has one, the first record.
     pub fn max_timestamp(&self) -> Result<Option<TimedOffset>, Error> {
-        self.look(|view| self.search_max(view))
+        self.with_view(|view| self.search_max(view))
     }
 
     fn search_max(&self, view: &View) -> Result<Option<TimedOffset>, Error> {
@@ -100,7 +100,7 @@ impl Log {
         &self,
         view: &View,
         at: usize,
-        placed: &Placed,
+        placed: &BatchAt,
         wanted: impl Fn(i64, i64) -> bool,
     ) -> io::Result<Option<TimedOffset>> {
         // A batch in the log is as long as it says, and was within the broker's limits when it was appended.
@@ -129,7 +129,7 @@ impl Log {
     }
 }
 
-fn timed(placed: &Placed, timestamp: i64, offset: i64) -> TimedOffset {
+fn timed(placed: &BatchAt, timestamp: i64, offset: i64) -> TimedOffset {
     TimedOffset {
         timestamp: TimestampMs(timestamp),
         offset: Offset(offset),

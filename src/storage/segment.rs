@@ -3,7 +3,7 @@
 //! A segment does not know how long it is while it is written: that is part of the [`View`](super::view::View), so that
 //! a reader has one consistent picture.
 
-use super::batches::{Batches, LOOKUP_BUFFER_BYTES, Placed};
+use super::batches::{BatchAt, Batches, LOOKUP_BUFFER_BYTES};
 use super::index::{Index, IndexFile, MemoryIndex, TimestampOffset};
 use super::names::{self, Kind};
 use super::transactions::Aborted;
@@ -21,7 +21,7 @@ pub struct Segment {
     /// The length of a sealed segment; of the active one what is published counts.
     pub sealed_size_bytes: u64,
     pub aborted: Aborted,
-    /// The largest timestamp of a sealed segment, once somebody wanted it.
+    /// The largest timestamp of a sealed segment, once a search or retention has asked for it.
     max_timestamp: OnceLock<TimestampOffset>,
 }
 
@@ -75,7 +75,7 @@ impl Segment {
     }
 
     /// The first batch, below `size_bytes`, that ends at or after the offset.
-    pub fn locate(&self, disk: &dyn Disk, offset: Offset, size_bytes: u64) -> io::Result<Option<Placed>> {
+    pub fn locate(&self, disk: &dyn Disk, offset: Offset, size_bytes: u64) -> io::Result<Option<BatchAt>> {
         assert!(self.memory().is_some() || size_bytes == self.sealed_size_bytes, "a sealed segment has one size");
         let file = self.file(disk)?;
         let hint = self.index.floor_position(disk, self.base_offset, offset);
@@ -119,7 +119,7 @@ impl Segment {
     }
 }
 
-fn find(batches: &mut Batches, first: Option<Placed>, offset: Offset) -> io::Result<Option<Placed>> {
+fn find(batches: &mut Batches, first: Option<BatchAt>, offset: Offset) -> io::Result<Option<BatchAt>> {
     let mut next = match first {
         Some(first) => Some(first),
         None => batches.next_header()?,

@@ -27,9 +27,9 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 pub struct AbortedTxn {
     pub producer_id: i64,
     pub first_offset: Offset,
-    /// Of its marker.
+    /// The offset of its marker.
     pub last_offset: Offset,
-    /// As it was behind the marker.
+    /// The last stable offset as it was behind the marker.
     pub last_stable_offset: Offset,
 }
 
@@ -104,7 +104,7 @@ pub fn append(
     Ok(path)
 }
 
-/// The entries of one segment: replaced as a whole by the one writer, read by anybody.
+/// The entries of one segment: replaced as a whole by the log's one writer, read without a lock.
 #[derive(Default)]
 pub struct Aborted(ArcSwapOption<Vec<AbortedTxn>>);
 

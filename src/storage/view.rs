@@ -19,7 +19,7 @@ pub struct View {
     pub active_size_bytes: u64,
     /// The largest timestamp in the active segment.
     pub active_max_timestamp: TimestampOffset,
-    /// The last write to the active segment, while somebody keeps it in memory.
+    /// The last write to the active segment, while a shard keeps it in memory.
     pub recent: Weak<Recent>,
 }
 

@@ -24,7 +24,7 @@ const ROOM_BYTES: usize = 4096;
 const _: () = assert!(2 * recent::MOST_BYTES + ROOM_BYTES <= spare::BATCH_BYTES, "a kept write's buffer is used again");
 
 pub struct Writer {
-    /// Of the next batch to be appended, so behind what is pending.
+    /// The offset of the next batch to be appended, so behind what is pending.
     pub next_offset: Offset,
     pub producers: Producers,
     /// What `leader-epoch-checkpoint` says.
@@ -33,7 +33,7 @@ pub struct Writer {
     pub snapshot_offset: Offset,
     pub pending: Pending,
     pub active: Active,
-    /// Small files that were written and go to the platter with the next flush.
+    /// Small files that were written and are made durable by the next flush.
     pub unsynced: Vec<PathBuf>,
     /// Counts the changes of names in the directory.
     pub names_version: u64,
@@ -88,7 +88,7 @@ impl Writer {
         assert!(self.snapshot_offset <= self.next_offset, "the producers were written as of an offset to come");
     }
 
-    /// As if what is pending had never come. `end` is where the log ends without it.
+    /// Forgets what is pending, so that it seems never to have come. `end` is where the log ends without it.
     pub fn take_back(&mut self, end: Offset) {
         assert!(end <= self.next_offset, "taking back does not give offsets");
         for (producer_id, known) in std::mem::take(&mut self.pending.producers_before).into_iter().rev() {
@@ -158,7 +158,7 @@ impl Pending {
         if is_roomy { self.bytes.to_vec() } else { std::mem::take(&mut self.bytes) }
     }
 
-    /// Empties it and hands the buffer to whoever needs the next one.
+    /// Empties it and gives the buffer back for the next partition that appends.
     pub fn clear(&mut self) {
         spare::give_back(&spare::BATCHES, std::mem::take(&mut self.bytes));
         self.entries.clear();

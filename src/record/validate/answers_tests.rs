@@ -52,7 +52,11 @@ fn rules(topic: &str, deep: bool) -> Rules {
     }
     rules.compacted = topic.starts_with("compact");
     let codec = topic.rsplit_once("to-").or(topic.rsplit_once("small-")).map(|(_, name)| name);
-    let kind = |name| (0..5).find_map(|id| CompressionType::from_id(id).filter(|kind| kind.name() == name)).unwrap();
+    let kind = |name| {
+        let names = ["none", "gzip", "snappy", "lz4", "zstd"];
+        let id = names.iter().position(|known| *known == name).unwrap();
+        CompressionType::from_id(id as u8).unwrap()
+    };
     rules.codec = codec.map(|name| Codec { kind: kind(name), level: None });
     if topic == "append" {
         rules.timestamp_type = TimestampType::LogAppendTime;

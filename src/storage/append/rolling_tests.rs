@@ -58,7 +58,7 @@ fn an_empty_segment_does_not_grow_old() {
 }
 
 #[test]
-fn nobody_rolls_an_idle_log_for_its_age() {
+fn an_idle_log_is_not_rolled_for_its_age() {
     let log = new_log(&config(0));
     put(&log, NOW.0, NOW);
     let retention = RetentionConfig { delete: true, retention_ms: 100 * SEGMENT_MS, retention_bytes: -1 };

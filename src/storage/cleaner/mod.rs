@@ -69,7 +69,7 @@ pub struct Dirtiness {
 }
 
 impl Dirtiness {
-    /// The part of the bytes that is dirty.
+    /// The part of the bytes that is dirty: the log with the largest is cleaned first (`grabFilthiestCompactedLog`).
     pub fn ratio(&self) -> f64 {
         let total = self.clean_bytes + self.cleanable_bytes;
         if total == 0 { 0.0 } else { self.cleanable_bytes as f64 / total as f64 }
@@ -125,7 +125,7 @@ impl Log {
         policy: &Policy,
         now: TimestampMs,
     ) -> Result<Dirtiness, Error> {
-        self.look(|view| self.dirtiness_in(view, cleaned_to, stable_end, policy, now))
+        self.with_view(|view| self.dirtiness_in(view, cleaned_to, stable_end, policy, now))
     }
 
     fn dirtiness_in(

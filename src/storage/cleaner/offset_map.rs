@@ -1,7 +1,7 @@
 //! The latest offset of each key, by a digest of the key, in memory of a fixed size (`SkimpyOffsetMap`).
 //!
 //! Two keys of the same digest would be taken for one and a record lost. The digest has 128 bits, as Kafka's MD5, and is
-//! keyed with what no client knows, so that nobody can make such keys, which with MD5 anybody can.
+//! keyed with what no client knows, so that no client can make such keys, which with MD5 any client can.
 
 use crate::model::Offset;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -13,7 +13,7 @@ const _: () = assert!(ENTRY_BYTES == size_of::<[u64; 3]>(), "a slot is what the 
 const LEAST_SLOTS: usize = 16;
 const _: () = assert!(LEAST_SLOTS >= 2, "a slot stays empty, so that every look-up ends");
 
-/// See the module. Lookups take a few steps as long as a part of the slots stays empty; the caller sees to that.
+/// The latest offset of each key. Lookups take a few steps as long as a part of the slots stays empty; the caller sees to that.
 pub struct OffsetMap {
     /// Digest in two words, then the offset plus one; zero there is an empty slot.
     slots: Vec<[u64; 3]>,

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 impl Log {
-    /// See the module. The answer is what the originals were renamed to.
+    /// Swaps a finished copy in, in the order that the file's head gives. The answer is what the originals were renamed to.
     pub(super) fn swap_in(&self, group: &[Arc<Segment>], copy: Copy) -> Result<Removal, Stopped> {
         let base_offset = copy.segment.base_offset;
         assert_eq!(base_offset, group[0].base_offset, "a copy bears the name of its first original");

@@ -46,7 +46,7 @@ fn config() -> LogConfig {
     LogConfig { segment_bytes: 600, index_interval_bytes: 100, ..LogConfig::default() }
 }
 
-/// Key and value of each record, and who sends them how.
+/// Key and value of each record, and how a producer sends them.
 #[derive(Clone, Debug)]
 struct Sent {
     records: Vec<(u8, Option<u8>)>,
@@ -234,9 +234,9 @@ proptest! {
 
 }
 
-/// A file is opened by its name when somebody wants it, and compaction gives the name to another file.
+/// A file is opened by its name when a reader wants it, and compaction gives the name to another file.
 #[test]
-fn whoever_is_overtaken_by_a_round_looks_again() {
+fn a_reader_that_is_overtaken_by_a_round_looks_again() {
     let disk: Arc<dyn Disk> = Arc::new(SimulatedDisk::default());
     let mut story = Story::on(disk.clone());
     let sent = |n| Sent { records: vec![(n % 3, Some(n))], codec: 0, producer: None };
@@ -254,11 +254,11 @@ fn whoever_is_overtaken_by_a_round_looks_again() {
         let size = view.segments[0].file(&*disk).and_then(|file| file.size());
         Ok::<_, Error>((size.map_err(Error::io("read", Path::new("0")))?, view.segment_size_bytes(0)))
     };
-    let (size, expected) = story.log.look(look).unwrap();
+    let (size, expected) = story.log.with_view(look).unwrap();
     assert_eq!((size, looks), (expected, 2));
     // Appending and rolling take nothing away: a look that takes long must come to its end.
     let mut looks = 0;
-    let looked = story.log.look(|_| {
+    let looked = story.log.with_view(|_| {
         looks += 1;
         let segments = story.log.segment_count();
         while story.log.segment_count() == segments {
@@ -325,7 +325,7 @@ proptest! {
 }
 
 /// Several segments that a first round has left almost empty become one in the second. The disk brings each change of a
-/// name to the platter or not, whatever becomes of the others, unless they are synced.
+/// name to the disk or not, whatever becomes of the others, unless they are synced.
 #[test]
 fn a_copy_is_never_there_beside_what_it_was_made_of() {
     let mut most_in_one = 0;

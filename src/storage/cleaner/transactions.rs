@@ -10,7 +10,7 @@ use crate::record::batches::Batch;
 use crate::record::header::Header;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// See the module.
+/// The transactions that the cleaner's walk is in, and those that it has yet to come to.
 #[derive(Default)]
 pub(super) struct Transactions {
     /// Aborted ones that the walk has not come to yet, by first offset and producer.

@@ -19,7 +19,7 @@ impl LogDirectory {
         self.path.join(names::future_directory(topic, partition, unique))
     }
 
-    /// Removes the copies of a partition's log that nobody wants any more. Blocks.
+    /// Removes the copies of a partition's log that no move needs any more. Blocks.
     pub fn remove_futures(&self, topic: &str, partition: PartitionIndex) -> Result<(), Error> {
         let entries = self.disk.list(&self.path).map_err(Error::io("list", &self.path))?;
         let unwanted = DirectoryName::Future { topic: topic.to_string(), partition };
@@ -54,7 +54,7 @@ impl LogDirectory {
         self.sync_names()
     }
 
-    /// Takes a partition's directory out of sight that nobody has open, durably. Blocks.
+    /// Takes the directory of a partition that is not open out of sight, durably. Blocks.
     pub fn set_aside_deleted(
         &self,
         topic: &str,
@@ -70,7 +70,7 @@ impl LogDirectory {
         Ok(Removal::of_directory(self.disk.clone(), to))
     }
 
-    /// What is left of a copy that nobody wants.
+    /// The removal of a copy that no move needs.
     pub fn removal_of(&self, path: PathBuf) -> Removal {
         Removal::of_directory(self.disk.clone(), path)
     }

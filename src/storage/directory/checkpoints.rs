@@ -36,7 +36,7 @@ pub enum Checkpoint {
 }
 
 impl Checkpoint {
-    /// In the order in which they are written: a recovery point without its start offset would bring deleted records
+    /// All of them, in the order in which they are written: a recovery point without its start offset would bring deleted records
     /// back.
     pub const ALL: [Checkpoint; 3] =
         [Checkpoint::LogStartOffsets, Checkpoint::RecoveryPoints, Checkpoint::HighWatermarks];
@@ -158,6 +158,7 @@ impl LogDirectory {
     }
 
     /// The high watermark as it was last written down.
+    #[cfg(test)]
     pub fn high_watermark(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
         let name = (topic.to_string(), partition);
         self.checkpoints().of(Checkpoint::HighWatermarks).offsets.get(&name).copied()

@@ -9,7 +9,8 @@ use crate::storage::names;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// From so many logs on that have something to be synced, the whole file system is: each log takes some seven syncs.
+/// The number of logs with something to be synced from which on the whole file system is synced at once: each log would
+/// take some seven syncs.
 const SYNC_AT_ONCE_FROM: usize = 4;
 
 impl LogDirectory {

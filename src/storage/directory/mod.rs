@@ -35,7 +35,6 @@ pub struct LogDirectory {
     path: PathBuf,
     meta: Option<MetaProperties>,
     clean: bool,
-    clean_broker_epoch: Option<i64>,
     checkpoints: Mutex<Checkpoints>,
     /// Held while checkpoint files are written, so that an older content never replaces a newer one.
     writing: Mutex<()>,
@@ -43,7 +42,7 @@ pub struct LogDirectory {
     futures: Vec<(Name, PathBuf)>,
     unknown: Vec<String>,
     leftovers: Vec<Removal>,
-    /// Logs that could not be opened, so nobody knows whether they are in order.
+    /// Logs that could not be opened, so that it is not known whether they are in order.
     unopened: Mutex<BTreeSet<Name>>,
     health: Arc<Health>,
     /// `None` only of a directory that cannot be used.
@@ -61,7 +60,7 @@ impl LogDirectory {
             _ => Error::io("lock", &path.join(LOCK_FILE))(error),
         })?;
         let meta = MetaProperties::read(&*disk, &path)?;
-        let (clean, clean_broker_epoch) = marker::take(&*disk, &path)?;
+        let clean = marker::take(&*disk, &path)?;
         let health = Arc::new(Health::new(disk.clone(), &path));
         let mut directory = LogDirectory {
             checkpoints: Mutex::new(Checkpoints::read(&*disk, &path)),
@@ -70,7 +69,6 @@ impl LogDirectory {
             path,
             meta,
             clean,
-            clean_broker_epoch,
             partitions: Vec::new(),
             futures: Vec::new(),
             unknown: Vec::new(),
@@ -94,7 +92,6 @@ impl LogDirectory {
             path,
             meta: None,
             clean: true,
-            clean_broker_epoch: None,
             partitions: Vec::new(),
             futures: Vec::new(),
             unknown: Vec::new(),
@@ -144,12 +141,12 @@ impl LogDirectory {
         self.disk.absolute(&self.path)
     }
 
-    /// Of the file system that the directory is on.
+    /// The space on the file system that the directory is on.
     pub fn space(&self) -> Result<Space, Error> {
         self.disk.space(&self.path).map_err(Error::io("ask for the space of", &self.path))
     }
 
-    /// As [`LogDirectory::space`], of a directory that is still in use.
+    /// The same of a directory that is still in use.
     pub fn space_if_online(&self) -> Result<Space, Error> {
         if self.is_offline() { Err(Error::Offline) } else { self.space() }
     }
@@ -158,7 +155,7 @@ impl LogDirectory {
         log.directory().parent() == Some(&self.path)
     }
 
-    /// Whose directory it is; `None` if nobody has formatted it.
+    /// Whose directory it is; `None` if it is not formatted.
     pub fn meta(&self) -> Option<&MetaProperties> {
         self.meta.as_ref()
     }
@@ -189,11 +186,6 @@ impl LogDirectory {
         self.clean
     }
 
-    /// The broker epoch that it had then, for the next registration (KIP-966).
-    pub fn clean_broker_epoch(&self) -> Option<i64> {
-        self.clean_broker_epoch
-    }
-
     /// The partitions that have a directory here, in order.
     pub fn partitions(&self) -> &[(String, PartitionIndex)] {
         &self.partitions
@@ -209,7 +201,7 @@ impl LogDirectory {
         &self.unknown
     }
 
-    /// What deletions left behind that the last process did not finish. To be run by somebody who may block.
+    /// What deletions left behind that the last process did not finish. To be run on a thread that may block.
     pub fn take_leftovers(&mut self) -> Vec<Removal> {
         std::mem::take(&mut self.leftovers)
     }

@@ -41,7 +41,7 @@ struct Found {
     /// The entries of its `.txnindex`; `None` if there is no such file, or one that is damaged.
     aborted: Option<Vec<AbortedTxn>>,
     has_transaction_index: bool,
-    /// In memory if it was rebuilt or belongs to the active segment.
+    /// The index in memory, if it was rebuilt or belongs to the active segment.
     index: Option<MemoryIndex>,
 }
 
@@ -54,7 +54,7 @@ struct Opening<'a> {
     /// Offsets of the producer snapshots on disk.
     snapshots: Vec<Offset>,
     epochs: Epochs,
-    /// As the file has them, if there is a sound one.
+    /// The epochs as the file has them, if there is a sound one.
     epochs_on_disk: Option<Epochs>,
     producers: Producers,
     snapshot_offset: Offset,
@@ -64,7 +64,7 @@ struct Opening<'a> {
 }
 
 impl Log {
-    /// As [`Log::open_in`], for a log that shares its directory's state with no other.
+    /// Does what [`Log::open_in`] does, for a log that shares its directory's state with no other.
     pub fn open(
         disk: Arc<dyn Disk>,
         directory: PathBuf,
@@ -77,7 +77,7 @@ impl Log {
         Log::open_in(&Arc::new(health), disk, directory, config, identity, checkpointed, now)
     }
 
-    /// Opens a partition's log, or makes it. Reads all that is not known to be on the platter. Blocks.
+    /// Opens a partition's log, or makes it. Reads all that is not known to be durable. Blocks.
     pub fn open_in(
         health: &Arc<Health>,
         disk: Arc<dyn Disk>,
@@ -234,7 +234,7 @@ impl<'a> Opening<'a> {
 }
 
 impl Found {
-    /// As most partitions of a broker with many: nothing in it to be read, mended or written.
+    /// Whether nothing in it is to be read, mended or written, as in most partitions of a broker with many.
     fn is_empty(&self) -> bool {
         let index_bytes = self.offset_index_bytes.unwrap_or(0) + self.time_index_bytes.unwrap_or(0);
         self.size_bytes == 0 && index_bytes == 0 && !self.has_transaction_index

@@ -4,7 +4,7 @@ use crate::io::disk::File;
 use crate::model::Offset;
 use crate::record::header::HEADER_SIZE;
 use crate::storage::append::{marker_of, note_marker};
-use crate::storage::batches::Placed;
+use crate::storage::batches::BatchAt;
 use crate::storage::epochs::{EpochStart, Epochs};
 use crate::storage::producers::Producers;
 use crate::storage::transactions::AbortedTxn;
@@ -15,7 +15,7 @@ const MARKER_BYTES: usize = HEADER_SIZE + 128;
 const _: () =
     assert!(MARKER_BYTES - HEADER_SIZE >= 2 * (4 + 6 + 7), "a key of 4 bytes, a value of 6, and room to grow");
 
-pub(super) fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
+pub(super) fn note_epoch(epochs: &mut Epochs, placed: &BatchAt) {
     let epoch = placed.header.leader_epoch();
     if epochs.latest().is_none_or(|latest| latest.epoch < epoch) {
         let start_offset = Offset(placed.header.base_offset);
@@ -27,7 +27,7 @@ pub(super) fn note_epoch(epochs: &mut Epochs, placed: &Placed) {
 pub(super) fn note_producer(
     producers: &mut Producers,
     file: &dyn File,
-    placed: &Placed,
+    placed: &BatchAt,
 ) -> io::Result<Option<AbortedTxn>> {
     if !placed.header.has_producer_id() {
         return Ok(None);

@@ -40,7 +40,7 @@ impl Opening<'_> {
         Ok(end_offset)
     }
 
-    /// Before a segment that takes long is read (`LogLoader.recoverLog`).
+    /// Tells of a segment that takes long, before it is read (`LogLoader.recoverLog`).
     fn tell_recovery(&self, first: usize, at: usize) {
         let (base, size_bytes) = (self.segments[at].base_offset, self.segments[at].size_bytes);
         if size_bytes >= TOLD_FROM_BYTES {

@@ -144,7 +144,7 @@ impl Opening<'_> {
             snapshot_offset: self.snapshot_offset,
             pending: Pending::default(),
             active,
-            // After a clean stop with nothing to mend, all names are on the platter already.
+            // After a clean stop with nothing to mend, all names are durable already.
             names_version: u64::from(!checkpointed.clean || !self.unsynced.is_empty() || !has_index_files),
             indexes_on_disk_to: has_index_files.then_some(end_offset),
             rolled: false,

@@ -50,7 +50,7 @@ impl Opening<'_> {
         Ok(Some(end_offset))
     }
 
-    /// Makes the indexes of a sealed segment anew from its batches, which are on the platter and not questioned.
+    /// Makes the indexes of a sealed segment anew from its batches, which are durable and not questioned.
     pub(super) fn rebuild_index(&mut self, at: usize) -> Result<(), Error> {
         let found = &self.segments[at];
         let path = names::file(self.directory, found.base_offset, Kind::Log);

@@ -318,7 +318,7 @@ fn an_opening_that_cannot_read_is_refused_and_the_next_one_finds_everything() {
         if story.disk.fail_a_read(None) {
             break;
         }
-        assert!(opened.is_err(), "read {reads} has failed and nobody minds");
+        assert!(opened.is_err(), "read {reads} has failed and the log was opened");
         story.reopen(0, false);
         story.check(500);
         assert_eq!(story.indexes(), written);
