@@ -48,10 +48,10 @@ public final class OfficialTools {
         Integer code;
         boolean closed;
 
-        /** The first exit counts; it runs the hooks as a JVM would. */
+        /** The first exit counts, unless it comes too late; it runs the hooks as a JVM would. */
         void exit(int with) {
             synchronized (this) {
-                if (code != null)
+                if (code != null || closed)
                     return;
                 code = with;
             }
