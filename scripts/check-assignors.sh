@@ -7,4 +7,4 @@ cd "$KLAMM_ROOT"
 
 cargo test -q --locked --test assignors -- --nocapture >&2
 answers=$CARGO_TARGET_DIR/tmp/assignors.txt
-exec java -cp "$KLAMM_CACHE/java:$KLAMM_CACHE/kafka-$PEER_VERSION/libs/*" Assignors "$answers"
+exec java -cp "$KLAMM_CACHE/java:$KAFKA_LIBS/*" Assignors "$answers"
