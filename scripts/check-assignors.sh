@@ -8,4 +8,4 @@ cd "$KLAMM_ROOT"
 mkdir -p "$CARGO_TARGET_DIR/tmp"
 answers=$CARGO_TARGET_DIR/tmp/assignors.txt
 cargo run -q --locked --example assignors -- "$answers" >&2
-exec java -cp "$KLAMM_CACHE/java:$KLAMM_CACHE/kafka-$PEER_VERSION/libs/*" Assignors "$answers"
+exec java -cp "$KLAMM_CACHE/java:$KAFKA_LIBS/*" Assignors "$answers"

@@ -35,7 +35,7 @@ made() {
 }
 
 kafka_jars() {
-    local libs=$KLAMM_CACHE/kafka-$PEER_VERSION/libs pom=$clients/java/pom.xml
+    local libs=$KAFKA_LIBS pom=$clients/java/pom.xml
     stale kafka "$pom" || [ ! -d "$libs" ] || return 0
     echo "fetching the jars of Apache Kafka $PEER_VERSION"
     rm -rf "$libs"
@@ -48,7 +48,7 @@ java_programs() {
     stale java "${inputs[@]}" || [ ! -d "$out" ] || return 0
     echo "compiling the Java programs"
     rm -rf "$out"
-    javac -nowarn -d "$out" -cp "$KLAMM_CACHE/kafka-$PEER_VERSION/libs/*" "$clients"/java/*.java
+    javac -nowarn -d "$out" -cp "$KAFKA_LIBS/*" "$clients"/java/*.java
     made java "${inputs[@]}"
 }
 
@@ -147,19 +147,18 @@ kafka_python_suite() {
 
 # A folder that looks like Apache Kafka's download, for tests that call its scripts.
 kafka_path() {
-    local out=$suites/kafka_path pair tool inputs=("$KLAMM_ROOT/scripts/prepare.sh")
+    local out=$suites/kafka_path pair tool inputs=("$KLAMM_ROOT"/scripts/{prepare,cache}.sh)
     stale kafka_path "${inputs[@]}" || [ ! -d "$out/bin" ] || return 0
     rm -rf "$out" && mkdir -p "$out/bin"
-    ln -s "$KLAMM_CACHE/kafka-$PEER_VERSION/libs" "$out/libs"
+    ln -s "$KAFKA_LIBS" "$out/libs"
     printf '#!/bin/bash\nexec java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx256m -cp "$CLASSPATH:%s/libs/*" "$@"\n' "$out" \
         >"$out/bin/kafka-run-class.sh"
-    for pair in topics:TopicCommand acls:AclCommand console-producer:ConsoleProducer \
+    for pair in topics:TopicCommand acls:AclCommand configs:ConfigCommand console-producer:ConsoleProducer \
         console-consumer:consumer.ConsoleConsumer consumer-groups:consumer.group.ConsumerGroupCommand \
         verifiable-producer:VerifiableProducer; do
         tool=$out/bin/kafka-${pair%%:*}.sh
         printf '#!/bin/bash\nexec "%s/bin/kafka-run-class.sh" org.apache.kafka.tools.%s "$@"\n' "$out" "${pair#*:}" >"$tool"
     done
-    printf '#!/bin/bash\nexec "%s/bin/kafka-run-class.sh" kafka.admin.ConfigCommand "$@"\n' "$out" >"$out/bin/kafka-configs.sh"
     chmod +x "$out"/bin/*.sh
     made kafka_path "${inputs[@]}"
 }

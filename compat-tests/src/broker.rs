@@ -106,11 +106,20 @@ impl Setup {
 
 /// Every line that the broker has written, in order.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+pub struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Log {
     fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
+    }
+
+    /// What a failure shows of it: the first errors and the last lines.
+    pub fn excerpt(&self, name: &str) -> String {
+        let lines = self.lines();
+        let (earlier, tail) = lines.split_at(lines.len().saturating_sub(LOG_TAIL));
+        let errors = earlier.iter().filter(|line| tells_of_error(line)).take(LOG_ERRORS);
+        let shown: String = errors.chain(tail).map(|line| format!("    {line}\n")).collect();
+        format!("---- log of the broker {name}, first errors and last {LOG_TAIL} of {} lines\n{shown}", lines.len())
     }
 }
 
@@ -323,6 +332,11 @@ impl Broker {
         self.child.as_ref().expect("the broker runs").id()
     }
 
+    /// The log, which can be read while the broker is another thread's.
+    pub fn log(&self) -> Log {
+        self.log.clone()
+    }
+
     pub fn log_text(&self) -> String {
         self.log.lines().join("\n")
     }
@@ -447,12 +461,7 @@ impl Drop for Broker {
         }
         self.join_reader();
         if !self.good {
-            let lines = self.log.lines();
-            let (earlier, tail) = lines.split_at(lines.len().saturating_sub(LOG_TAIL));
-            let (name, errors) = (self.setup.name(), earlier.iter().filter(|line| tells_of_error(line)));
-            eprintln!("---- log of the broker {name}, first errors and last {LOG_TAIL} of {} lines", lines.len());
-            errors.take(LOG_ERRORS).for_each(|line| eprintln!("    {line}"));
-            tail.iter().for_each(|line| eprintln!("    {line}"));
+            eprint!("{}", self.log.excerpt(&self.setup.name()));
         }
     }
 }
@@ -516,6 +525,9 @@ fn limit_descriptors(command: &mut Command, descriptors: u32) {
 fn kafka_command_with(properties: &Path) -> Command {
     let mut command = Command::new("java");
     command.args(kafka_flags()).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=info");
+    // What a failure shows of the log can be put beside the time of the call that failed.
+    command.arg("-Dorg.slf4j.simpleLogger.showDateTime=true");
+    command.arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS");
     command.args(["-cp", &cache::kafka_class_path(), "kafka.Kafka"]).arg(properties);
     command
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// Apache Kafka's release that the tests compare with; `scripts/prepare.sh` and `clients/java/pom.xml` name it too.
-pub const KAFKA_VERSION: &str = "4.3.1";
+pub const KAFKA_VERSION: &str = "4.4.0";
 
 /// `$KLAMM_CACHE`, by default `~/.cache/klamm`; the same rule as in `scripts/cache.sh`.
 pub fn root() -> PathBuf {

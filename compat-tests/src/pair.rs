@@ -1,6 +1,6 @@
 //! Apache Kafka and the broker under test side by side, started once for all scripts of a suite that compares their answers.
 
-use crate::broker::{self, Broker, Peer, Setup};
+use crate::broker::{self, Broker, Log, Peer, Setup};
 use crate::{Result, suite};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -23,6 +23,7 @@ pub struct Place {
     pub data: PathBuf,
     pub began_ms: i64,
     pub peer: Peer,
+    pub log: Log,
 }
 
 impl Pair {
@@ -46,8 +47,13 @@ fn keep_brokers(settings: &[(&str, &str)], started: &Sender<[Place; 2]>, end: &R
     let subject = Broker::start(&subject.with(settings))?;
     let reference = Broker::start(&Setup::kafka().with(settings))?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
-    let place =
-        |broker: &Broker| Place { port: broker.port(), data: broker.data(), began_ms, peer: broker.setup().peer };
+    let place = |broker: &Broker| Place {
+        port: broker.port(),
+        data: broker.data(),
+        began_ms,
+        peer: broker.setup().peer,
+        log: broker.log(),
+    };
     started.send([place(&reference), place(&subject)])?;
     if let Ok(keep) = end.recv() {
         subject.finish(Some(&keep))?;

@@ -126,11 +126,16 @@ impl Raw {
     }
 
     pub fn api_versions(&mut self) -> Result<ApiVersionsResponse> {
+        self.api_versions_in(3)
+    }
+
+    /// The same, in a version from 3 on.
+    pub fn api_versions_in(&mut self, api_version: i16) -> Result<ApiVersionsResponse> {
         let name = StrBytes::from_static_str("compat-tests");
         let version = StrBytes::from_static_str("0.1");
         let request =
             ApiVersionsRequest::default().with_client_software_name(name).with_client_software_version(version);
-        let response = self.call(&request, 3)?;
+        let response = self.call(&request, api_version)?;
         ensure!(response.error_code == 0, "ApiVersions: error {}", response.error_code);
         Ok(response)
     }

@@ -261,7 +261,7 @@ fn groups(broker: &mut Broker) -> Result<()> {
 }
 
 fn configs(broker: &mut Broker) -> Result<()> {
-    let class = "kafka.admin.ConfigCommand";
+    let class = "org.apache.kafka.tools.ConfigCommand";
     let entity = ["--entity-type", "groups", "--entity-name", "tuned"];
     let call = |more: &[&str]| tool(broker, class, &[&entity[..], more].concat());
     let text = call(&["--alter", "--add-config", "consumer.session.timeout.ms=50000"])?;

@@ -109,7 +109,7 @@ fn delete_records(broker: &mut Broker) -> Result<()> {
 }
 
 fn group_configs(broker: &mut Broker) -> Result<()> {
-    let class = "kafka.admin.ConfigCommand";
+    let class = "org.apache.kafka.tools.ConfigCommand";
     let group = ["--entity-type", "groups", "--entity-name", "settled"];
     let alter = |what: &'static str, value: &'static str| [&group[..], &["--alter", what, value]].concat();
     let added = "consumer.session.timeout.ms=50000,share.auto.offset.reset=by_duration:PT1H";

@@ -70,6 +70,8 @@ pub struct Group {
     /// The broker key that stands in for it.
     pub synonym: Option<&'static str>,
     pub effect: Effect,
+    /// Kafka shows it only where it is set.
+    pub internal: bool,
 }
 
 pub(super) const fn key(
@@ -114,7 +116,18 @@ pub(super) const fn group(
     synonym: Option<&'static str>,
     effect: Effect,
 ) -> Group {
-    Group { name, kind, default, valid, synonym, effect }
+    Group { name, kind, default, valid, synonym, effect, internal: false }
+}
+
+pub(super) const fn internal_group(
+    name: &'static str,
+    kind: Type,
+    default: &'static str,
+    valid: Valid,
+    synonym: Option<&'static str>,
+    effect: Effect,
+) -> Group {
+    Group { name, kind, default, valid, synonym, effect, internal: true }
 }
 
 impl Broker {

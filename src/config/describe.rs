@@ -79,7 +79,8 @@ pub fn describe_topic(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
 /// All configurations of a group with these overrides, sorted by name: also of one that does not exist. Values are shown
 /// as they were set, even where the broker's bounds have moved since.
 pub fn describe_group(settings: &Settings<'_>, overrides: &BTreeMap<String, String>) -> Vec<Entry> {
-    let known = definitions::group_all().iter().map(|d| group_entry(settings, overrides, d));
+    let is_shown = |d: &&Group| !d.internal || overrides.contains_key(d.name);
+    let known = definitions::group_all().iter().filter(is_shown).map(|d| group_entry(settings, overrides, d));
     let is_unknown = |name: &&String| definitions::group_named(name).is_none();
     let unknown = overrides.keys().filter(is_unknown).map(|name| Entry {
         name: name.clone(),

@@ -6,7 +6,7 @@ use super::Invalid;
 use super::definitions::{self, group_all, group_named};
 use super::group_table::{BOUNDS, Bounds, SESSIONS};
 use super::settings::Settings;
-use super::value::Value;
+use super::value::{Type, Value};
 use crate::model::CompressionType;
 use std::collections::BTreeMap;
 
@@ -44,6 +44,10 @@ impl Relation {
     }
 }
 
+const STREAMS_ASSIGNOR: &str = "streams.assignor.name";
+const RACK_TAGS: &str = "streams.rack.aware.assignment.tags";
+const DEAD_LETTERS: &str = "errors.deadletterqueue.topic.name";
+
 /// What must hold for the three kinds of groups that have server-side assignors; the names follow `group.<kind>.`.
 const OF_EVERY_KIND: &[(&str, Relation, &str)] = &[
     ("max.heartbeat.interval.ms", AtLeast, "min.heartbeat.interval.ms"),
@@ -56,6 +60,12 @@ const OF_EVERY_KIND: &[(&str, Relation, &str)] = &[
     ("max.assignment.interval.ms", AtLeast, "min.assignment.interval.ms"),
     ("assignment.interval.ms", AtLeast, "min.assignment.interval.ms"),
     ("assignment.interval.ms", AtMost, "max.assignment.interval.ms"),
+];
+
+const OF_STREAMS_GROUPS: &[(&str, Relation, &str)] = &[
+    ("group.streams.num.standby.replicas", AtMost, "group.streams.max.standby.replicas"),
+    ("group.streams.task.offset.interval.ms", AtLeast, "group.streams.min.task.offset.interval.ms"),
+    ("group.streams.num.warmup.replicas", AtMost, "group.streams.max.warmup.replicas"),
 ];
 
 const OF_SHARE_GROUPS: &[(&str, Relation, &str)] = &[
@@ -75,7 +85,9 @@ pub(super) fn check_broker(settings: &Settings<'_>) -> Result<(), Invalid> {
             check_pair(settings, &format!("group.{kind}.{left}"), *relation, &format!("group.{kind}.{right}"))?;
         }
     }
-    check_pair(settings, "group.streams.num.standby.replicas", AtMost, "group.streams.max.standby.replicas")?;
+    for (left, relation, right) in OF_STREAMS_GROUPS {
+        check_pair(settings, left, *relation, right)?;
+    }
     for (left, relation, right) in OF_SHARE_GROUPS {
         check_pair(settings, left, *relation, right)?;
     }
@@ -146,28 +158,76 @@ pub fn validate_group(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
     if let Some(unknown) = overrides.keys().find(|name| group_named(name).is_none()) {
         return Err(format!("Unknown group config name: {unknown}"));
     }
+    let tags = overrides.get(RACK_TAGS).map(|tags| tags.trim()).unwrap_or_default();
+    let tags: Vec<&str> = if tags.is_empty() { Vec::new() } else { tags.split(',').map(str::trim).collect() };
+    if has_twice(&tags) {
+        return Err(format!("{RACK_TAGS} must not contain duplicate tag keys."));
+    }
     for definition in group_all() {
         if let Some(text) = overrides.get(definition.name) {
             let refused = |reason| Invalid::new(definition.name, text, reason).to_string();
             definition.parse(text).map_err(refused)?;
         }
+        if definition.name == RACK_TAGS && tags.contains(&"") {
+            return Err(format!("Configuration '{RACK_TAGS}' values must not be empty."));
+        }
     }
     for bounds in BOUNDS.iter().filter(|bounds| overrides.contains_key(bounds.key)) {
-        check_bounds(settings, bounds, bounds.key, number(settings, overrides, bounds.key))?;
+        check_range(settings, bounds, number(settings, overrides, bounds.key))?;
     }
+    check_streams_assignor(settings, overrides)?;
     for (session, heartbeat) in SESSIONS {
         if !Above.holds(number(settings, overrides, session), number(settings, overrides, heartbeat)) {
             return Err(Above.sentence(session, heartbeat));
         }
     }
-    Ok(())
+    match overrides.get(DEAD_LETTERS) {
+        Some(topic) if topic.starts_with("__") => {
+            Err(format!("{DEAD_LETTERS}: DLQ topic name must not start with '__'"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn has_twice(names: &[&str]) -> bool {
+    (1..names.len()).any(|at| names[..at].contains(&names[at]))
+}
+
+/// What a group sets within the broker's bounds, in Kafka's words for it.
+fn check_range(settings: &Settings<'_>, bounds: &Bounds, value: i64) -> Result<(), String> {
+    let key = bounds.key;
+    match (bounds.min.map(|min| settings.long(min)), bounds.max.map(|max| settings.long(max))) {
+        (Some(min), Some(max)) if !(min..=max).contains(&value) => {
+            Err(format!("{key} must be in the range {min} to {max} inclusive."))
+        }
+        (Some(min), None) if value < min => Err(AtLeast.sentence(key, &min.to_string())),
+        (None, Some(max)) if value > max => Err(AtMost.sentence(key, &max.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// A task assignor that a group names must be one that the broker has.
+fn check_streams_assignor(settings: &Settings<'_>, overrides: &BTreeMap<String, String>) -> Result<(), String> {
+    let Some(name) = overrides.get(STREAMS_ASSIGNOR) else { return Ok(()) };
+    let registered = settings.list("group.streams.assignors");
+    if registered.iter().any(|registered| registered == name.trim()) {
+        return Ok(());
+    }
+    Err(format!(
+        "{STREAMS_ASSIGNOR} '{}' is not a registered task assignor. Registered assignors are: [{}].",
+        name.trim(),
+        registered.join(", ")
+    ))
 }
 
 /// The value of a group's configuration as it was set, or as the broker has it.
 pub(super) fn effective(settings: &Settings<'_>, overrides: &BTreeMap<String, String>, name: &str) -> Option<Value> {
     let definition = group_named(name)?;
     let overridden = overrides.get(name).and_then(|text| definition.parse(text).ok());
-    let of_broker = || settings.value(definition.synonym?);
+    let of_broker = || match settings.value(definition.synonym?)? {
+        Value::List(names) if definition.kind == Type::Text => names.into_iter().next().map(Value::Text),
+        value => Some(value),
+    };
     overridden.or_else(of_broker).or_else(|| definition.parse(definition.default).ok())
 }
 

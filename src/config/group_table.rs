@@ -1,10 +1,10 @@
-//! Every configuration of groups of Apache Kafka 4.3.1, with what its values are held against, in Kafka's order.
+//! Every configuration of groups of Apache Kafka 4.4.0, with what its values are held against, in Kafka's order.
 //!
-//! From `GroupConfig.CONFIG_DEF`, `ALL_GROUP_CONFIG_SYNONYMS` and `validateValues` of the published 4.3.1 jars. The order
+//! From `GroupConfig.CONFIG_DEF`, `ALL_GROUP_CONFIG_SYNONYMS` and `validateValues` of the published 4.4.0 jars. The order
 //! decides which of several bad values is named.
 
 use super::definitions::Effect::*;
-use super::definitions::{Group, group};
+use super::definitions::{Group, group, internal_group};
 use super::value::Type::*;
 use super::value::Valid::*;
 
@@ -32,6 +32,14 @@ pub(super) const GROUP: &[Group] = &[
         AtLeast(0),
         Some("group.consumer.assignment.interval.ms"),
         Effective,
+    ),
+    internal_group(
+        "consumer.assignor.offload.enable",
+        Boolean,
+        "true",
+        Any,
+        Some("group.consumer.assignor.offload.enable"),
+        NoEffect,
     ),
     group("share.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.share.session.timeout.ms"), NotYet),
     group("share.heartbeat.interval.ms", Int, "5000", AtLeast(1), Some("group.share.heartbeat.interval.ms"), NotYet),
@@ -63,6 +71,14 @@ pub(super) const GROUP: &[Group] = &[
     ),
     group("share.renew.acknowledge.enable", Boolean, "true", Any, None, NotYet),
     group("share.assignment.interval.ms", Int, "1000", AtLeast(0), Some("group.share.assignment.interval.ms"), NotYet),
+    internal_group(
+        "share.assignor.offload.enable",
+        Boolean,
+        "true",
+        Any,
+        Some("group.share.assignor.offload.enable"),
+        NoEffect,
+    ),
     group("streams.session.timeout.ms", Int, "45000", AtLeast(1), Some("group.streams.session.timeout.ms"), NotYet),
     group(
         "streams.heartbeat.interval.ms",
@@ -89,6 +105,50 @@ pub(super) const GROUP: &[Group] = &[
         Some("group.streams.assignment.interval.ms"),
         NotYet,
     ),
+    internal_group(
+        "streams.assignor.offload.enable",
+        Boolean,
+        "true",
+        Any,
+        Some("group.streams.assignor.offload.enable"),
+        NoEffect,
+    ),
+    internal_group(
+        "streams.task.offset.interval.ms",
+        Int,
+        "60000",
+        AtLeast(1),
+        Some("group.streams.task.offset.interval.ms"),
+        NotYet,
+    ),
+    internal_group(
+        "streams.num.warmup.replicas",
+        Int,
+        "2",
+        AtLeast(0),
+        Some("group.streams.num.warmup.replicas"),
+        NotYet,
+    ),
+    group(
+        "streams.rack.aware.assignment.tags",
+        List,
+        "",
+        Any,
+        Some("group.streams.rack.aware.assignment.tags"),
+        NotYet,
+    ),
+    internal_group(
+        "streams.acceptable.recovery.lag",
+        Long,
+        "10000",
+        AtLeast(0),
+        Some("group.streams.acceptable.recovery.lag"),
+        NotYet,
+    ),
+    // The first one of the broker's list, where it is not set.
+    group("streams.assignor.name", Text, "sticky", Any, Some("group.streams.assignors"), NotYet),
+    group("errors.deadletterqueue.topic.name", Text, "", Any, None, NotYet),
+    group("errors.deadletterqueue.copy.record.enable", Boolean, "false", Any, None, NotYet),
 ];
 
 /// A group's configuration and the broker's keys with the least and the greatest value that a group may have.
@@ -160,6 +220,12 @@ pub(super) const BOUNDS: &[Bounds] = &[
         "group.streams.min.assignment.interval.ms",
         "group.streams.max.assignment.interval.ms",
     ),
+    Bounds {
+        key: "streams.task.offset.interval.ms",
+        min: Some("group.streams.min.task.offset.interval.ms"),
+        max: None,
+    },
+    Bounds { key: "streams.num.warmup.replicas", min: None, max: Some("group.streams.max.warmup.replicas") },
 ];
 
 /// Timeouts of sessions with the intervals of heartbeats that they must exceed.

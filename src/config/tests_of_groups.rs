@@ -5,8 +5,8 @@ use super::tests::{load, map, told};
 use super::*;
 use std::time::Duration;
 
-/// What Apache Kafka 4.3.1 said; `testdata/RecordGroups.java` wrote it.
-const RECORDED: &str = include_str!("testdata/groups-4.3.1.tsv");
+/// What Apache Kafka 4.4.0 said; `testdata/RecordGroups.java` wrote it.
+const RECORDED: &str = include_str!("testdata/groups-4.4.0.tsv");
 
 /// The broker of the recording.
 fn recorded_broker() -> Config {
@@ -34,20 +34,24 @@ fn describe_configs_of_groups_equals_apache_kafkas_answer() {
         ("share.auto.offset.reset", "by_duration:PT1H"),
         ("share.renew.acknowledge.enable", "FALSE"),
         ("streams.num.standby.replicas", "3"),
+        ("streams.task.offset.interval.ms", "20000"),
+        ("streams.assignor.name", "sticky"),
+        ("errors.deadletterqueue.topic.name", "dlq.g2"),
     ]);
-    for (name, overrides) in [("g1", &none), ("g2", &g2)] {
+    // An internal key is shown where it is set.
+    for (name, overrides, count) in [("g1", &none, 21), ("g2", &g2, 22)] {
         let ours: Vec<String> = describe_group(&settings, overrides).iter().map(told).collect();
         let prefix = format!("DESCRIBE\t{name}\t");
         let theirs: Vec<String> =
             RECORDED.lines().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_string).collect();
         assert_eq!(ours, theirs);
-        assert_eq!(theirs.len(), 17);
+        assert_eq!(theirs.len(), count);
     }
-    let of_later_releases = map(&[("errors.deadletterqueue.topic.name", "dlq")]);
+    let of_later_releases = map(&[("errors.of.a.later.release", "dlq")]);
     let entries = describe_group(&settings, &of_later_releases);
     assert_eq!(
-        told(&entries[3]),
-        "errors.deadletterqueue.topic.name\tnull\tDYNAMIC_GROUP_CONFIG\tUNKNOWN\tS\t[errors.deadletterqueue.topic.name=null@DYNAMIC_GROUP_CONFIG]"
+        told(&entries[5]),
+        "errors.of.a.later.release\tnull\tDYNAMIC_GROUP_CONFIG\tUNKNOWN\tS\t[errors.of.a.later.release=null@DYNAMIC_GROUP_CONFIG]"
     );
 }
 
@@ -79,6 +83,15 @@ fn contradictions_stop_the_start() {
         (
             &[("group.streams.num.standby.replicas", "3")],
             "group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas",
+        ),
+        (
+            &[("group.streams.task.offset.interval.ms", "14999")],
+            "group.streams.task.offset.interval.ms must be greater than or equal to \
+             group.streams.min.task.offset.interval.ms",
+        ),
+        (
+            &[("group.streams.num.warmup.replicas", "21")],
+            "group.streams.num.warmup.replicas must be less than or equal to group.streams.max.warmup.replicas",
         ),
         (
             &[("group.share.max.share.sessions", "199")],

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// `LeaderRecoveryState.RECOVERED`
 const RECOVERED: i8 = 0;
 
-/// The records that a fresh cluster begins with, as Kafka 4.3.1 writes them: the features in one metadata transaction.
+/// The records that a fresh cluster begins with, as Kafka 4.4.0 writes them: the features in one metadata transaction.
 /// `formatted` is what `kafka-storage format` has left for it (features, SCRAM credentials), if it was formatted so.
 /// With eligible leader replicas the cluster-wide `min.insync.replicas` becomes a dynamic config (KIP-966), so its
 /// value is taken from the broker's configuration.

@@ -8,12 +8,12 @@ pub const ELIGIBLE_LEADER_REPLICAS_VERSION: &str = "eligible.leader.replicas.ver
 /// The version of the quorum that keeps the metadata log (KIP-853): told in control records of that log, not in the image.
 pub const KRAFT_VERSION: &str = "kraft.version";
 
-/// What `kafka-storage format` of 4.3.1 finalizes, in its order.
+/// What `kafka-storage format` of 4.4.0 finalizes, in its order.
 pub const FRESH_FEATURES: &[(&str, i16)] = &[
     (super::METADATA_VERSION, METADATA_VERSION_LEVEL),
     (ELIGIBLE_LEADER_REPLICAS_VERSION, 1),
     ("group.version", 1),
-    ("share.version", 1),
+    ("share.version", 2),
     ("streams.version", 1),
     ("transaction.version", 2),
 ];
@@ -30,7 +30,7 @@ pub const SUPPORTED_FEATURES: &[(&str, i16, i16)] = &[
 ];
 
 /// What clients and tools are told: name, lowest and highest level whose APIs are built. A directory may hold more, since
-/// it begins as one of Kafka 4.3 does: a client must not take to what the cluster has and this broker does not speak.
+/// it begins as one of Kafka 4.4 does: a client must not take to what the cluster has and this broker does not speak.
 pub const SPOKEN_FEATURES: &[(&str, i16, i16)] = &[
     (ELIGIBLE_LEADER_REPLICAS_VERSION, 0, 1),
     ("group.version", 0, 1),

@@ -8,8 +8,8 @@ use super::record::{
 };
 use std::borrow::Cow;
 
-/// 4.3-IV0: the newest that Apache Kafka 4.3 reads, so that a directory can move both ways; 4.4 reads it as well.
-pub const METADATA_VERSION_LEVEL: i16 = IBP_4_3_IV0;
+/// 4.4-IV2: what a fresh cluster has, as one of Apache Kafka 4.4 does.
+pub const METADATA_VERSION_LEVEL: i16 = IBP_4_4_IV2;
 /// 3.3-IV3, the oldest that Apache Kafka 4 reads.
 pub const METADATA_VERSION_MIN: i16 = 7;
 /// 4.4-IV2, the newest whose records are known here.

@@ -1,11 +1,11 @@
-//! Changes of the configurations of groups, answered as Apache Kafka 4.3.1 answered the same questions
+//! Changes of the configurations of groups, answered as Apache Kafka 4.4.0 answered the same questions
 //! (`config/testdata/RecordGroups.java`): error codes and sentences.
 
 use super::*;
 use crate::config::{Config, Layers};
 use crate::model::ErrorCode;
 
-const RECORDED: &str = include_str!("../config/testdata/groups-4.3.1.tsv");
+const RECORDED: &str = include_str!("../config/testdata/groups-4.4.0.tsv");
 
 fn set(key: &str, value: &str) -> Change {
     Change { name: key.into(), operation: Some(Operation::Set), value: Some(value.into()) }
@@ -72,7 +72,7 @@ fn groups_are_altered_or_refused_as_by_apache_kafka() {
         assert_eq!(format!("{}\t{}", code.code(), message.unwrap_or_default()), answer, "{asked}");
         compared += 1;
     }
-    assert_eq!(compared, 85);
+    assert_eq!(compared, 110);
 }
 
 #[test]

@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.common.utils.Exit;
+import org.apache.kafka.common.utils.internals.Exit;
 
 /**
  * Runs the official command line tools one after the other in one JVM: a line of JSON in ({"class", "args", "input",
@@ -48,10 +48,10 @@ public final class OfficialTools {
         Integer code;
         boolean closed;
 
-        /** The first exit counts; it runs the hooks as a JVM would. */
+        /** The first exit counts, unless it comes too late; it runs the hooks as a JVM would. */
         void exit(int with) {
             synchronized (this) {
-                if (code != null)
+                if (code != null || closed)
                     return;
                 code = with;
             }

@@ -13,6 +13,7 @@ mod pair;
 mod produce;
 mod session;
 mod small;
+mod versions;
 
 use compat_tests::pair::finish;
 use compat_tests::suite::Suite;
@@ -42,5 +43,7 @@ fn main() -> ExitCode {
         let pair = Arc::clone(&pair);
         suite = suite.plain(name, move || pair::compare(&pair, name, script));
     }
+    let shared = Arc::clone(&pair);
+    suite = suite.plain("versions", move || versions::compare(&shared));
     suite.at_once(4).finally(move |keep| finish(&pair, &keep.join("differential"))).run()
 }

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::thread;
 
 /// Everything that goes by the clock goes quickly.
-const SETTINGS: &[(&str, &str)] = &[
+pub const SETTINGS: &[(&str, &str)] = &[
     ("log.cleaner.backoff.ms", "100"),
     ("log.cleaner.dedupe.buffer.size", "16777216"),
     ("log.retention.check.interval.ms", "200"),

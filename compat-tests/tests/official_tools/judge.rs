@@ -48,15 +48,20 @@ pub struct Shared {
 
 impl Shared {
     pub fn compare(&self, name: &'static str, script: &'static str) -> Result<()> {
+        let places = pair::places(&self.pair, SETTINGS)?;
+        let log = places[0].log.clone();
         let [reference, subject] = {
-            let places = pair::places(&self.pair, SETTINGS)?;
             let mut runners = self.runners.lock().expect("no panic");
-            let runners = runners.get_or_insert_with(|| places.map(Runner::start));
+            let runners = runners.get_or_insert_with(|| {
+                let [reference, subject] = places;
+                [Runner::start(reference, true), Runner::start(subject, false)]
+            });
             [runners[0].begin(script)?, runners[1].begin(script)?]
         };
         let reference = reference.recv().context("Apache Kafka")?.context("Apache Kafka")?;
         let subject = subject.recv().context("the broker under test")?.context("the broker under test")?;
-        self.judge(name, &reference, &subject)?;
+        self.judge(name, &reference, &subject)
+            .inspect_err(|_| print!("\n{}", log.excerpt("Apache Kafka, the reference")))?;
         *self.passed.lock().expect("no panic") += 1;
         Ok(())
     }
@@ -68,7 +73,13 @@ impl Shared {
             show(theirs, ours);
             let (reasons, left) = list.judge(&theirs.call, &differences(theirs, ours));
             if !left.is_empty() {
-                found.push(format!("line {}: {}{}", theirs.line, theirs.call, left.concat()));
+                found.push(format!(
+                    "line {}: {}{}{}",
+                    theirs.line,
+                    theirs.call,
+                    left.concat(),
+                    circumstances(theirs, ours)
+                ));
             }
             if !theirs.tool.is_empty() && !theirs.lines.is_empty() {
                 verdicts.push(Verdict { tool: theirs.tool.clone(), reasons });
@@ -104,6 +115,16 @@ fn show(theirs: &Answered, ours: &Answered) {
         let lines: Vec<String> = theirs.lines.iter().map(|line| format!("\n      {line}")).collect();
         println!("{:4} {} ({} ms){}", theirs.line, theirs.call, theirs.took.as_millis(), lines.concat());
     }
+}
+
+/// What is not compared and helps to find a difference's cause: the time, for a look into the log, and the clients' warnings.
+fn circumstances(theirs: &Answered, ours: &Answered) -> String {
+    let of = |who: &str, answered: &Answered| {
+        let (ago, took) = (answered.began.elapsed().as_secs_f64(), answered.took.as_secs_f64());
+        let warnings: String = answered.warnings.iter().map(|line| format!("\n      {line}")).collect();
+        format!("\n    ({who}'s began {ago:.1} s ago and took {took:.1} s{warnings})")
+    };
+    of("kafka", theirs) + &of("klamm", ours)
 }
 
 /// A line that one broker's tool prints and the other's does not.

@@ -36,6 +36,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
 static ID: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z0-9_-]{22,}"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| regex(r"[0-9]+([.,][0-9]+)*"));
 const ID_LENGTH: usize = 22;
+const SHOWN_WARNINGS: usize = 10;
 
 /// The places of one run, for masking.
 pub struct Places<'a> {
@@ -74,6 +75,12 @@ pub fn lines(code: Option<i32>, out: &str, err: &str, marks: &Marks, places: &Pl
 fn is_of_a_trace(line: &str) -> bool {
     let line = line.trim_start();
     line.starts_with("at ") || (line.starts_with("... ") && line.ends_with(" more"))
+}
+
+/// The warnings among what a tool wrote to its error stream: the last of them, for who looks for the cause of a difference.
+pub fn warnings(err: &str) -> Vec<String> {
+    let warnings: Vec<&str> = err.lines().filter(|line| is_warning(line)).collect();
+    warnings.iter().skip(warnings.len().saturating_sub(SHOWN_WARNINGS)).map(|line| line.to_string()).collect()
 }
 
 /// A warning of the client's log, as slf4j's simple logger writes it: what it tells of goes by the clock.

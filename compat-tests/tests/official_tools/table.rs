@@ -10,7 +10,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("kafka-broker-api-versions", "org.apache.kafka.tools.BrokerApiVersionsCommand"),
     ("kafka-client-metrics", "org.apache.kafka.tools.ClientMetricsCommand"),
     ("kafka-cluster", "org.apache.kafka.tools.ClusterTool"),
-    ("kafka-configs", "kafka.admin.ConfigCommand"),
+    ("kafka-configs", "org.apache.kafka.tools.ConfigCommand"),
     ("kafka-console-consumer", "org.apache.kafka.tools.consumer.ConsoleConsumer"),
     ("kafka-console-producer", "org.apache.kafka.tools.ConsoleProducer"),
     ("kafka-console-share-consumer", "org.apache.kafka.tools.consumer.ConsoleShareConsumer"),

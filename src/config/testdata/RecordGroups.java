@@ -1,9 +1,9 @@
-// Asks a running Apache Kafka about configurations of groups and prints groups-4.3.1.tsv.
+// Asks a running Apache Kafka about configurations of groups and prints groups-4.4.0.tsv.
 //
-// Usage: java -cp 'libs/*' RecordGroups.java HOST:PORT > groups-4.3.1.tsv
+// Usage: java -cp 'libs/*' RecordGroups.java HOST:PORT > groups-4.4.0.tsv
 //
 // The broker is a fresh one with node.id 1 that was started with the four `group.*` settings of the test in
-// config/tests_of_groups.rs. Lines DESCRIBE are those of describe-4.3.1.tsv behind one more column; lines ALTER give the
+// config/tests_of_groups.rs. Lines DESCRIBE are those of describe-4.4.0.tsv behind one more column; lines ALTER give the
 // changes (operation, key, value), the error code and the message. No question of the second kind changes anything.
 
 import java.util.*;
@@ -86,6 +86,31 @@ public class RecordGroups {
         "g1 SET streams.initial.rebalance.delay.ms 0",
         "g1 SET streams.initial.rebalance.delay.ms -1",
         "g1 SET streams.assignment.interval.ms 15001",
+        "g1 SET consumer.assignor.offload.enable false",
+        "g1 SET consumer.assignor.offload.enable no",
+        "g1 SET share.assignor.offload.enable false",
+        "g1 SET streams.assignor.offload.enable false",
+        "g1 SET streams.task.offset.interval.ms 0",
+        "g1 SET streams.task.offset.interval.ms 14999",
+        "g1 SET streams.task.offset.interval.ms 15000",
+        "g1 SET streams.num.warmup.replicas -1",
+        "g1 SET streams.num.warmup.replicas 20",
+        "g1 SET streams.num.warmup.replicas 21",
+        "g1 SET streams.rack.aware.assignment.tags zone",
+        "g1 SET streams.rack.aware.assignment.tags zone,cluster",
+        "g1 SET streams.rack.aware.assignment.tags zone,cluster,zone",
+        "g1 SET streams.rack.aware.assignment.tags zone,,cluster",
+        "g1 SET streams.acceptable.recovery.lag -1",
+        "g1 SET streams.acceptable.recovery.lag 9223372036854775807",
+        "g1 SET streams.assignor.name sticky",
+        "g1 SET streams.assignor.name best",
+        "g1 SET streams.assignor.name best SET streams.num.warmup.replicas 21",
+        "g1 SET streams.assignor.name best SET streams.session.timeout.ms 46000 SET streams.heartbeat.interval.ms 5000",
+        "g1 SET errors.deadletterqueue.topic.name dlq.g1",
+        "g1 SET errors.deadletterqueue.topic.name __dlq",
+        "g1 SET errors.deadletterqueue.topic.name no/topic",
+        "g1 SET errors.deadletterqueue.copy.record.enable true",
+        "g1 SET errors.deadletterqueue.copy.record.enable 1",
         "g1 SET group.consumer.session.timeout.ms 45000",
         "g1 SET no.such 1",
         "g1 DELETE no.such",
@@ -123,7 +148,10 @@ public class RecordGroups {
             operation("SET", "consumer.assignment.interval.ms", "4000"),
             operation("SET", "share.auto.offset.reset", "by_duration:PT1H"),
             operation("SET", "share.renew.acknowledge.enable", "FALSE"),
-            operation("SET", "streams.num.standby.replicas", "3")));
+            operation("SET", "streams.num.standby.replicas", "3"),
+            operation("SET", "streams.task.offset.interval.ms", "20000"),
+            operation("SET", "streams.assignor.name", "sticky"),
+            operation("SET", "errors.deadletterqueue.topic.name", "dlq.g2")));
         admin.incrementalAlterConfigs(changes).all().get();
         Thread.sleep(2000);
     }

@@ -1,5 +1,5 @@
 // Prints in which partition of __consumer_offsets Apache Kafka keeps a group, as its own GroupCoordinatorService says:
-// java -cp "$HOME/.cache/klamm/kafka-4.3.1/libs/*" PartitionsOfGroups.java > partitions_of_groups.txt
+// java -cp "$HOME/.cache/klamm/kafka-4.4.0/libs/*" PartitionsOfGroups.java > partitions_of_groups.txt
 
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -16,7 +16,7 @@ public class PartitionsOfGroups {
 
     public static void main(String[] args) throws Exception {
         PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        out.println("# group | String.hashCode | partition of 50, 7, 1 (GroupCoordinatorService.partitionFor of Apache Kafka 4.3.1)");
+        out.println("# group | String.hashCode | partition of 50, 7, 1 (GroupCoordinatorService.partitionFor of Apache Kafka 4.4.0)");
         for (String group : GROUPS) {
             out.println(group + " | " + group.hashCode() + " | " + of(group, 50) + " " + of(group, 7) + " " + of(group, 1));
         }

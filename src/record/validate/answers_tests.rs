@@ -1,4 +1,4 @@
-//! `validate` against what Apache Kafka 4.3.1 answered to the same requests.
+//! `validate` against what Apache Kafka 4.4.0 answered to the same requests.
 //!
 //! The answers were recorded by `testdata/produce_answers.py` from a running broker; every difference is named in
 //! [`is_accepted_difference`].
