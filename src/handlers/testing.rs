@@ -25,9 +25,9 @@ use crate::wire::header::{RequestHeader, ResponseHeader};
 const SHARD: ShardId = ShardId(0);
 pub(super) const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 
-struct NobodySleeps;
+struct NoShardSleeps;
 
-impl Waker for NobodySleeps {
+impl Waker for NoShardSleeps {
     fn wake(&self) {}
 }
 
@@ -49,7 +49,7 @@ impl Broker {
         let disk = Arc::new(SimulatedDisk::default());
         let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
-        let parts = opened.connect(vec![Arc::new(NobodySleeps)]).register(vec![endpoint]).unwrap();
+        let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         let (shared, state) = (parts.shared.clone(), State::new(&parts.shared, SHARD));
         Broker { parts, shared, state, dirty: Dirty::new(SHARD) }
     }
