@@ -92,6 +92,7 @@ impl Connected {
     /// An error is a sentence for the user. Blocks.
     pub fn register(self, endpoints: Vec<Endpoint>) -> Result<Parts, String> {
         let Connected { disk, environment, shared, mut controller, tasks } = self;
+        assert_eq!(endpoints.len(), shared.config.listeners.len(), "clients are told of each listener");
         let registered = controller.register(&shared.config, registered_endpoints(&shared.config, &endpoints));
         registered.map_err(|failure| failure.to_string())?;
         assert!(shared.endpoints.set(endpoints).is_ok(), "a broker is registered once in its life");

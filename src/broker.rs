@@ -125,7 +125,8 @@ impl Broker {
         let shared = parts.shared.clone();
         let threads = start_parts(parts)?;
         for shard in &starting {
-            let _ = shard.orders.send(Order::Turn);
+            let is_told = shard.orders.send(Order::Turn);
+            assert!(is_told.is_ok(), "a shard's thread waits until it is told to turn");
         }
         info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
@@ -268,6 +269,7 @@ fn bind(shared: &Arc<Shared>, starting: &[Starting]) -> Result<(Vec<SocketAddr>,
         let bound = shard.bound.recv().map_err(|_| "a shard ended while it started".to_string())?;
         wanted = bound.map_err(|(address, error)| format!("cannot listen on {address}: {error}"))?;
     }
+    assert_eq!(wanted.len(), listeners.len(), "each listener is bound, or none");
     let endpoints = listeners.iter().zip(&wanted).map(|(listener, bound)| endpoint(listener, *bound)).collect();
     for (listener, address) in listeners.iter().zip(&wanted) {
         info!("listener={} address={address}", listener.name);

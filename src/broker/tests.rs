@@ -155,7 +155,9 @@ fn two_brokers(io: &str) {
     assert_eq!((to_one.produce("a"), to_one.produce("b"), to_other.produce("z")), (0, 1, 0));
     assert_eq!((to_one.fetch(), to_other.fetch()), (vec!["a".into(), "b".into()], vec!["z".to_string()]));
 
+    let (files, connections) = (one.open_files.clone(), one.connections.clone());
     one.stop().unwrap();
+    assert_eq!((files.count(), connections.count()), (0, 0), "a broker that has stopped holds nothing open");
     assert_eq!(to_one.stream.read(&mut [0; 1]).unwrap_or(0), 0, "it has stopped");
     assert_eq!((to_other.produce("y"), other.connections()), (1, 1));
     assert_eq!(to_other.fetch(), ["z", "y"]);

@@ -27,9 +27,9 @@ const SHARD: ShardId = ShardId(0);
 const TICKET: Key = Key { index: 0, generation: 0 };
 pub(super) const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 
-struct NobodySleeps;
+struct NoShardSleeps;
 
-impl Waker for NobodySleeps {
+impl Waker for NoShardSleeps {
     fn wake(&self) {}
 }
 
@@ -52,7 +52,7 @@ impl Broker {
         let disk = Arc::new(SimulatedDisk::default());
         let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
-        let parts = opened.connect(vec![Arc::new(NobodySleeps)]).register(vec![endpoint]).unwrap();
+        let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());

@@ -93,7 +93,7 @@ fn what_was_sent_before_a_half_close_is_there_and_the_answer_goes_out() {
     });
 }
 
-/// Whoever found less than there was room for asks again only after an edge; none may be missing, however the bytes come.
+/// A shard that found less than there was room for asks again only after an edge; none may be missing, however the bytes come.
 #[test]
 fn every_byte_is_told_of() {
     const TOTAL_BYTES: usize = 2_000_000;
@@ -141,7 +141,7 @@ fn a_connection_goes_on_at_another_driver() {
         assert_eq!(other.send(moved, &[IoSlice::new(b"answer")], false).unwrap(), 6);
         assert_eq!(buffer, b"earlylate");
         client.read_exact(&mut [0; 6]).unwrap();
-        // The first driver hears of it no more; one that nobody takes is closed.
+        // The first driver hears of it no more; one that no driver takes is closed.
         let mut events = Vec::new();
         driver.wait(Some(driver.now()), &mut events).unwrap();
         assert!(!events.iter().any(|event| matches!(event, Event::Readable(k) if *k == key)), "{events:?}");

@@ -16,6 +16,7 @@ const MOST_FILES: u64 = 1 << 15;
 const SPARE_SHARE: u64 = 16;
 const LEAST_SPARE: u64 = 16;
 const MOST_SPARE: u64 = 256;
+const _: () = assert!(FILES_SHARE > 1 && LEAST_SPARE < MOST_SPARE, "something is left for connections");
 
 /// How many descriptors are for what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

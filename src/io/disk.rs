@@ -1,6 +1,6 @@
 //! Files and directories behind an interface, so that the broker runs on a simulated disk too.
 //!
-//! Everything here acts at once and may be called on any thread. What can wait for the platter (`sync_data`, cold
+//! Everything here acts at once and may be called on any thread. What can wait for the device (`sync_data`, cold
 //! reads) must not be called on a shard's thread: the shard hands it to its driver.
 
 pub use super::file::{File, is_device_failure};

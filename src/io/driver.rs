@@ -2,7 +2,7 @@
 //!
 //! The network is *readiness*: the driver says that a connection can be read or written, once per change (edge
 //! triggered), and the shard calls `receive` or `send` until they answer `WouldBlock`. Measured, this beats handing
-//! bulk data to a ring, and it lets one hot buffer per core serve every connection. What may wait for the platter is
+//! bulk data to a ring, and it lets one hot buffer per core serve every connection. What may wait for the device is
 //! *completion*: `submit` now, an [`Event::Done`] later.
 //!
 //! A driver belongs to one thread. Only its [`Waker`] may be used by others.
@@ -38,7 +38,7 @@ pub enum Event {
     Ended(ConnectionKey),
     /// There may be room to send.
     Writable(ConnectionKey),
-    /// Somebody used the [`Waker`].
+    /// A thread used the [`Waker`].
     Woken,
     /// What was submitted under this token has ended.
     Done {
@@ -55,10 +55,10 @@ pub enum Done {
     Ran,
 }
 
-/// Work that blocks and is nobody's hot path.
+/// Work that blocks and is on no hot path.
 pub type Blocking = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
-/// An operation that may wait for the platter.
+/// An operation that may wait for the device.
 pub enum Operation {
     /// Makes a file's content durable.
     Sync(Arc<dyn File>),

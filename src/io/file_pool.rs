@@ -85,7 +85,7 @@ impl OpenFiles {
         OpenFiles { limit, open: AtomicUsize::new(0), time: AtomicU64::new(1), order: Mutex::default() }
     }
 
-    /// Opens something. Where the process has no descriptor left, all files go first that nobody holds.
+    /// Opens something. Where the process has no descriptor left, all files are closed first that are not in use.
     pub fn make_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match open() {
             Err(error) if file::are_descriptors_exhausted(&error) => {
@@ -108,6 +108,7 @@ impl OpenFiles {
         let opened = Arc::new(Opened { file, among: self.clone() });
         let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(before) = slot.file.load_full() {
+            assert!(Arc::ptr_eq(&before.among, self), "a file is opened on one disk only");
             return before;
         }
         let now = self.time.fetch_add(1, Ordering::Relaxed);
@@ -118,6 +119,7 @@ impl OpenFiles {
         }
         order.push_back((Arc::downgrade(slot), now));
         self.close_beyond(self.limit, &mut order);
+        assert!(self.count() > 0, "the file that was opened is in use");
         opened
     }
 

@@ -1,4 +1,4 @@
-//! Threads for what may wait for the platter, where there is no ring to do it.
+//! Threads for what may wait for the device, where there is no ring to do it.
 
 use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -83,6 +83,7 @@ pub(super) fn perform(operation: Operation) -> io::Result<Done> {
         Operation::Read { file, position, length } => {
             let mut buffer = vec![0; length];
             let read = file.read_at(&mut buffer, position)?;
+            assert!(read <= length, "{read} bytes were read into {length}");
             buffer.truncate(read);
             Ok(Done::Read(buffer))
         }

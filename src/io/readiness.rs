@@ -18,13 +18,15 @@ use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Op
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Admitted, Streams};
 use crate::model::{Instant, TimestampMs};
-use crate::stdx::slab::Key;
+use crate::stdx::slab::{GENERATIONS, Key};
 
 /// Events taken from the kernel at once.
 const EVENTS_PER_WAIT: usize = 1024;
 const WAKER: Token = Token(usize::MAX);
 /// Tokens at or above this are listeners. Below it they are connection keys, whose generation is cut to fit.
 const FIRST_LISTENER: usize = usize::MAX - 1024;
+// A connection's key has two bits less, so it stays below.
+const _: () = assert!((GENERATIONS as usize - 1) << 32 < FIRST_LISTENER - (1 << 32));
 /// How long accepting rests after the process ran out of descriptors.
 const ACCEPT_REST: Duration = Duration::from_millis(100);
 
@@ -32,7 +34,7 @@ struct MioWaker(mio::Waker);
 
 impl Waker for MioWaker {
     fn wake(&self) {
-        // Fails only when the poll it belongs to is gone, and with it whoever could be woken.
+        // Fails only when the poll it belongs to is gone, and with it the shard that could be woken.
         let _ = self.0.wake();
     }
 }
@@ -94,6 +96,7 @@ impl Readiness {
         let descriptor = admitted.stream.as_raw_fd();
         let key = self.streams.insert(admitted);
         let token = Token(key.0.to_u64() as usize);
+        assert!(token.0 < FIRST_LISTENER, "a connection's key is taken for no listener");
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut SourceFd(&descriptor), token, interest) {
             self.streams.remove(key);
@@ -129,6 +132,7 @@ impl Driver for Readiness {
         let bound = listener.local_addr()?;
         let number = self.listeners.len();
         let token = Token(FIRST_LISTENER + number);
+        assert!(token != WAKER, "a listener's number is not taken for the waker");
         self.poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
         self.listeners.push(listener);
         Ok((ListenerKey(number as u32), bound))

@@ -164,6 +164,7 @@ impl File for RealFile {
 fn write_vectored_at(file: &fs::File, slices: &[IoSlice<'_>], mut position: u64) -> io::Result<()> {
     /// The kernel refuses longer vectors (`UIO_MAXIOV`).
     const MOST_SLICES: usize = 1024;
+    let began = position;
     let mut first = 0;
     let mut skip = 0;
     while first < slices.len() {
@@ -189,6 +190,8 @@ fn write_vectored_at(file: &fs::File, slices: &[IoSlice<'_>], mut position: u64)
             Err(error) => return Err(error),
         }
     }
+    let total: usize = slices.iter().map(|slice| slice.len()).sum();
+    assert_eq!(position - began, total as u64, "every byte was written once");
     Ok(())
 }
 
@@ -301,11 +304,11 @@ impl HeldLock {
         let file = fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
         match rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            // POSIX allows both answers for "somebody else has it".
+            // POSIX allows both answers for "another process has it".
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => return Err(io::ErrorKind::WouldBlock.into()),
             Err(error) => return Err(error.into()),
         }
-        held.insert(path.clone());
+        assert!(held.insert(path.clone()), "one lock at a time");
         Ok(HeldLock { path, _file: file })
     }
 }
@@ -313,7 +316,7 @@ impl HeldLock {
 impl Drop for HeldLock {
     fn drop(&mut self) {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get_or_insert_default().remove(&self.path);
+        assert!(held.get_or_insert_default().remove(&self.path), "a lock is noted as long as it is held");
     }
 }
 

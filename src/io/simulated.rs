@@ -73,7 +73,7 @@ struct State {
     drivers: Vec<DriverState>,
     listeners: Vec<(SocketAddr, Vec<usize>)>,
     conditions: NetworkConditions,
-    /// How far the wall clock is from where it would be if nobody had touched it.
+    /// How far the wall clock is from where it would be if no test had set it.
     wall_skew_ms: i64,
     times_yielded: u64,
     last_listening: Option<Listening>,
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    /// The machine that the drivers ran on is gone: nobody listens, every connection has ended.
+    /// The machine that the drivers ran on is gone: no driver listens, every connection has ended.
     pub fn cut_all(&self) {
         let mut state = self.state();
         state.listeners.clear();
@@ -244,6 +244,7 @@ impl Pipe {
             return Err(ErrorKind::WouldBlock.into());
         }
         let length = chunk.len();
+        assert!(length <= room, "a socket takes what fits");
         let at = self.chunks.back().map_or(at, |(last, _)| at.max(*last));
         self.size_bytes += length;
         self.chunks.push_back((at, chunk));
@@ -263,6 +264,7 @@ impl Pipe {
         if chunk.is_empty() {
             self.chunks.pop_front();
         }
+        assert!(length <= self.size_bytes, "no more is received than was sent");
         self.size_bytes -= length;
         Ok(length)
     }

@@ -1,6 +1,6 @@
 //! A disk in memory that forgets what was not synced, for tests of what survives.
 //!
-//! Each file has two images: what a running program sees, and what is on the platter. A directory has two lists of names
+//! Each file has two images: what a running program sees, and what is durable. A directory has two lists of names
 //! likewise. `sync_data` and `sync_directory` bring the second up to the first; [`SimulatedDisk::crash`] brings the
 //! first back to the second, which is the harshest reading of POSIX: a new file whose directory was not synced is gone.
 
@@ -166,7 +166,7 @@ impl SimulatedDisk {
         faults.random.clear();
     }
 
-    /// Turns one bit of a file, in memory and on the platter.
+    /// Turns one bit of a file, in memory and in the durable image.
     pub fn flip_bit(&self, path: &Path, position: usize, bit: u8) {
         let Ok((directory, name)) = self.parent(path) else { return };
         let node = held(&directory.0).live.get(&name).cloned();
@@ -179,7 +179,7 @@ impl SimulatedDisk {
         }
     }
 
-    /// Every directory with its files: name, bytes in memory and bytes on the platter, `-` where it has not that
+    /// Every directory with its files: name, bytes in memory and durable bytes, `-` where it has not that
     /// name.
     pub fn listing(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();

@@ -150,12 +150,13 @@ fn more_flag() -> SendFlags {
     SendFlags::empty()
 }
 
-/// Receives behind what a buffer holds, into memory that nobody has had to fill before.
+/// Receives behind what a buffer holds, into memory that need not be filled before.
 fn append(stream: &TcpStream, buffer: &mut Vec<u8>, most: usize) -> io::Result<usize> {
     buffer.reserve(most);
     let room = &mut buffer.spare_capacity_mut()[..most];
     let ((received, _), _) = rustix::net::recv(stream, room, RecvFlags::empty())?;
     let length = received.len();
+    assert!(length <= most, "{length} bytes were received into {most}");
     // SAFETY: the kernel has filled so many bytes of the room behind the buffer's end.
     #[allow(unsafe_code)]
     unsafe {
@@ -174,7 +175,7 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
 }
 
 /// A listening socket that other sockets of this process may share the port with. Sharing a port works between any
-/// processes of one user, so an address that somebody listens on already is refused first, as Kafka would.
+/// processes of one user, so an address that another process listens on already is refused first, as Kafka would.
 pub(super) fn listen(address: SocketAddr, listening: &Listening) -> io::Result<TcpListener> {
     if !listening.shared && address.port() != 0 {
         let probe = open(address)?;

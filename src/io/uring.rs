@@ -1,8 +1,8 @@
 //! The driver on io_uring: the ring says what can be read, written or accepted, and does what may wait for the
-//! platter. The data itself moves by direct calls (see `driver`).
+//! device. The data itself moves by direct calls (see `driver`).
 //!
 //! An operation's buffer and file stay in `pending` until its last completion, and dropping the driver drains them
-//! before they are freed, so the kernel never writes into memory that is somebody else's by then.
+//! before they are freed, so the kernel never writes into memory that is used for something else by then.
 
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -339,7 +339,7 @@ impl Uring {
 
     fn handle_accepted(&mut self, number: u32, result: i32, more: bool, out: &mut Vec<Event>) {
         if result >= 0 {
-            // SAFETY: the kernel made this descriptor for us just now; nobody else knows it.
+            // SAFETY: the kernel made this descriptor for us just now; no other part of the process knows it.
             #[allow(unsafe_code)]
             let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(result) });
             if let Ok(peer) = sockets::adopt(&stream)
@@ -368,6 +368,7 @@ impl Uring {
             (Err(_), _) => Err(io::Error::from_raw_os_error(-result)),
             (Ok(_), None) => Ok(Done::Synced),
             (Ok(read), Some(mut buffer)) => {
+                assert!(read as usize <= buffer.len(), "the kernel reads what it was given room for");
                 buffer.truncate(read as usize);
                 Ok(Done::Read(buffer))
             }
@@ -413,6 +414,7 @@ impl Driver for Uring {
         let listener = sockets::listen(address, listening)?;
         let bound = listener.local_addr()?;
         let number = self.listeners.len() as u32;
+        assert!(number < IGNORED_INDEX, "a listener's number is no other tag's");
         self.listeners.push(listener);
         self.arm_listener(number);
         Ok((ListenerKey(number), bound))
