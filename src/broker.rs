@@ -132,11 +132,7 @@ impl Broker {
         let registered = controller.register(&shared.config, registered_endpoints(&shared, &endpoints));
         registered.map_err(|failure| failure.to_string())?;
         let _ = shared.endpoints.set(endpoints);
-        let announce = shared.clone();
-        controller.announce_to(Box::new(move || {
-            announce.tell_all();
-            announce.coordinators().send(keeper::Task::Look);
-        }));
+        controller.announce_to(Box::new(shared.clone()));
 
         let housekeeping_thread = start_housekeeping_thread(&shared, environment.clone(), housekeeping_tasks)?;
         let groups_thread = start_groups_thread(&shared, environment.clone(), keeper_tasks)?;

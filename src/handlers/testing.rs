@@ -6,13 +6,13 @@ use std::sync::mpsc::Receiver;
 use super::{Origin, Outcome, Parked, Polled, State, handle};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
-use crate::controller::{Controller, Job, Task};
+use crate::controller::{Controller, Task};
 use crate::coordinator_runtime::Coordinators;
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::metadata;
-use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs, Uuid};
+use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
@@ -65,6 +65,7 @@ impl Broker {
         shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
         shared.endpoints.set(vec![endpoint]).unwrap();
+        controller.announce_to(Box::new(shared.clone()));
         let state = State::new(&shared, SHARD);
         Broker { controller, work, shared, state, dirty: Dirty::new(SHARD) }
     }
@@ -80,8 +81,7 @@ impl Broker {
 
     /// Writes records into the metadata log that no request would cause.
     pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
-        let reply = Box::new(|result: Result<(), ErrorCode>| assert_eq!(result, Ok(())));
-        self.controller.step(vec![Task::Decide(Job { decide: Box::new(move |_, _| records), reply })]);
+        self.controller.write(&records);
     }
 
     pub(super) fn view(&self) -> Arc<View> {

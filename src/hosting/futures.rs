@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::metadata::Record;
+use crate::metadata::DirectoryAssignment;
 use crate::model::{Offset, PartitionIndex, TimestampMs};
 use crate::record::batches::Batches;
 use crate::storage::log::{Log, ReadError};
@@ -57,7 +57,7 @@ pub fn copy(from: &Log, to: &Log, end: Offset, now: TimestampMs) -> Result<Copie
 /// What came of the attempt to complete a copy.
 pub enum Completed {
     /// It is to take the log's place.
-    Ready(Box<Record<'static>>),
+    Ready(DirectoryAssignment),
     /// The housekeeping thread is to go on.
     NotYet,
     /// There is nothing to complete.

@@ -99,10 +99,6 @@ impl Hosting {
         slots::delete_delay(&TopicConfig::resolve(&self.settings(image), &BTreeMap::new()))
     }
 
-    fn node_id(&self) -> i32 {
-        self.config.node_id
-    }
-
     fn log_config_of(&self, image: &Image, topic: &str) -> LogConfig {
         self.log_config(image, &self.topic_config(image, topic))
     }

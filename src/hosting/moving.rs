@@ -28,9 +28,8 @@ use super::Hosting;
 use super::futures::{Completed, Copied, FoundFuture, Move, copy};
 use super::slots;
 use crate::io::environment::Environment;
-use crate::metadata::record::PartitionChangeRecord;
-use crate::metadata::{self, Image, Record};
-use crate::model::{ErrorCode, Offset, PartitionIndex, TimestampMs};
+use crate::metadata::{self, DirectoryAssignment, Image};
+use crate::model::{ErrorCode, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::replica::partition::Partition;
 use crate::replica::view::{Future, Hosted, Slot, View};
 use crate::storage::Error;
@@ -163,7 +162,7 @@ impl Hosting {
         };
         match self.complete_log(&partition, &future.log, now) {
             Ok(Copied::All) => match self.assignment(&view.image, slot, &future.log) {
-                Some(record) => return (Completed::Ready(Box::new(record)), None),
+                Some(assignment) => return (Completed::Ready(assignment), None),
                 None => partition.log.unseal(),
             },
             Ok(Copied::More) => {
@@ -226,30 +225,20 @@ impl Hosting {
         finished
     }
 
-    /// The record that puts this broker's replica where a log is.
-    fn assignment(&self, image: &Image, slot: Slot, log: &Log) -> Option<Record<'static>> {
+    /// What is to be told of this broker's replica: that it lies where a log is.
+    fn assignment(&self, image: &Image, slot: Slot, log: &Log) -> Option<DirectoryAssignment> {
         let at = self.directories.iter().position(|directory| directory.holds(log))?;
         self.assignment_to(image, slot, at)
     }
 
-    fn assignment_to(&self, image: &Image, slot: Slot, at: usize) -> Option<Record<'static>> {
-        let described = image.partition(slot.0, slot.1)?;
-        let replica = described.replicas.iter().position(|replica| *replica == self.node_id())?;
-        let mut directories = described.directories.to_vec();
-        *directories.get_mut(replica)? = self.directory_ids[at]?;
-        let (topic_id, partition_id) = slot;
-        let directories = Some(directories);
-        Some(Record::PartitionChange(PartitionChangeRecord {
-            topic_id,
-            partition_id,
-            directories,
-            ..Default::default()
-        }))
+    fn assignment_to(&self, image: &Image, slot: Slot, at: usize) -> Option<DirectoryAssignment> {
+        let (topic_id, partition) = slot;
+        self.assigned(image.partition(topic_id, partition)?)?;
+        Some(DirectoryAssignment { topic_id, partition, directory: self.directory_ids[at]? })
     }
 
-    /// The records that tell where the logs of these partitions are, where the metadata says something else
-    /// (`AssignmentsManager`).
-    pub fn assignments(&self, view: &View, topics: &[crate::model::TopicId]) -> Vec<Record<'static>> {
+    /// Where the logs of these topics' partitions are, where the metadata says something else (`AssignmentsManager`).
+    pub fn assignments(&self, view: &View, topics: &[TopicId]) -> Vec<DirectoryAssignment> {
         if !metadata::knows_directories(view.image.metadata_version()) {
             return Vec::new();
         }
@@ -263,8 +252,8 @@ impl Hosting {
         strange.filter_map(|p| self.assignment(&view.image, (p.topic_id, p.index.0), &p.log)).collect()
     }
 
-    /// The records that tell of logs which a start has found in another directory than the metadata says.
-    pub fn found_elsewhere(&self, image: &Image) -> Vec<Record<'static>> {
+    /// The logs that a start has found in another directory than the metadata says.
+    pub fn found_elsewhere(&self, image: &Image) -> Vec<DirectoryAssignment> {
         if !metadata::knows_directories(image.metadata_version()) {
             return Vec::new();
         }

@@ -1,19 +1,34 @@
 //! What decisions give back: records to append to the metadata log, and an answer for each thing that was asked.
 
+use super::change::Decided;
 use super::record::Record;
 pub use crate::model::Refusal;
 
-/// Records to append as one batch, atomically, and one answer per item. The answers hold once the records are
-/// committed and applied; nothing happened before.
+/// What was decided of a change: records to append as one batch, atomically, and the answer. It holds once the records
+/// are committed and applied; nothing happened before.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Decision<T> {
+pub struct Decision {
+    pub records: Vec<Record<'static>>,
+    pub answer: Decided,
+}
+
+/// The same of a request that names several things, each of which gets an answer.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decisions<T> {
     pub records: Vec<Record<'static>>,
     pub results: Vec<T>,
 }
 
-impl<T> Default for Decision<T> {
-    fn default() -> Decision<T> {
-        Decision { records: Vec::new(), results: Vec::new() }
+impl<T> Decisions<T> {
+    /// As the decision about the whole request.
+    pub(super) fn into_decision(self, answer: impl FnOnce(Vec<T>) -> Decided) -> Decision {
+        Decision { records: self.records, answer: answer(self.results) }
+    }
+}
+
+impl<T> Default for Decisions<T> {
+    fn default() -> Decisions<T> {
+        Decisions { records: Vec::new(), results: Vec::new() }
     }
 }
 

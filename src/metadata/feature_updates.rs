@@ -175,3 +175,6 @@ fn min_insync_for_all(image: &Image, static_value: i32) -> Vec<Record<'static>> 
     records.extend(with_own.map(|name| record(name, None)));
     records
 }
+
+#[cfg(test)]
+mod tests;

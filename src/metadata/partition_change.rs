@@ -228,3 +228,6 @@ impl<'a> PartitionChange<'a> {
 fn contains_all(all: &[i32], some: &[i32]) -> bool {
     some.iter().all(|id| all.contains(id))
 }
+
+#[cfg(test)]
+mod tests;

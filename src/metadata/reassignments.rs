@@ -3,7 +3,7 @@
 //! What the ISR allows is done at once: another order of the same replicas, replicas that are given up. Replicas on other
 //! brokers are written down as being added, and the reassignment goes on when they are there.
 
-use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
+use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
 use super::image::{Image, Partition, Topic};
 use super::partition_change::{Election, PartitionChange};
 use super::placement::check_assignment;
@@ -33,8 +33,8 @@ pub fn alter_partition_reassignments(
     settings: &Settings<'_>,
     topics: &[(String, Vec<Reassignment>)],
     allows_other_factor: bool,
-) -> Decision<Reassigned> {
-    let mut decision = Decision::default();
+) -> Decisions<Reassigned> {
+    let mut decision = Decisions::default();
     for (topic, wanted) in topics {
         let mut reassigned = Reassigned { topic: topic.clone(), partitions: Vec::new() };
         for one in wanted {

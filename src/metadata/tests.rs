@@ -1,5 +1,9 @@
 //! The image against Apache Kafka's own log, decisions against tables, and both against each other with random requests.
 
+use super::bootstrap::{fence_broker, register_broker};
+use super::configs::{alter_configs, incremental_alter_configs};
+use super::producer_ids::allocate_producer_ids;
+use super::topics::{create_partitions, create_topics, delete_topics};
 use super::*;
 use crate::config::Config;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
@@ -156,7 +160,7 @@ fn ids() -> impl FnMut() -> Uuid {
     }
 }
 
-pub(super) fn create(image: &Image, topics: &[NewTopic], validate_only: bool) -> Decision<TopicResult<CreatedTopic>> {
+pub(super) fn create(image: &Image, topics: &[NewTopic], validate_only: bool) -> Decisions<TopicResult<CreatedTopic>> {
     let (config, none) = (Config::defaults(), Configs::new());
     let defaults = TopicDefaults { num_partitions: 3, replication_factor: 1, settings: config.settings(&none, &none) };
     create_topics(image, &defaults, topics, ids(), validate_only)
@@ -204,7 +208,7 @@ fn topics_are_created_with_defaults_and_overrides() {
         [(3, 1), (1, 1), (2, 1)]
     );
     assert_eq!(created[1].configs, configs(&[("retention.ms", "5")]));
-    assert_eq!(create(&image, &wanted, true), Decision { records: Vec::new(), ..decision.clone() });
+    assert_eq!(create(&image, &wanted, true), Decisions { records: Vec::new(), ..decision.clone() });
     commit(&mut image, &decision.records);
     let topic = image.topic("a").unwrap();
     assert_eq!(topic.id, created[0].id);
@@ -440,14 +444,14 @@ fn configs_are_altered_or_refused() {
     let (config, none) = (Config::defaults(), Configs::new());
     let settings = config.settings(&none, &none);
     for (resource_type, resource, key, operation, value, error) in table {
-        let change = Change { name: key.into(), operation: Some(operation), value: value.map(str::to_string) };
+        let change = ConfigChange { name: key.into(), operation: Some(operation), value: value.map(str::to_string) };
         let asked = ResourceChanges { resource_type, resource_name: resource.into(), changes: vec![change] };
         let decision = incremental_alter_configs(&image, &settings, 1, &[asked], false);
         assert_eq!(error_of(&decision.results[0].result), error, "{resource} {key} {value:?}");
         commit(&mut image, &decision.records);
     }
     assert_eq!(image.topic_configs("alpha"), &configs(&[("cleanup.policy", "compact")]));
-    let change = Change { name: "retention.ms".into(), operation: Some(Set), value: Some("9".into()) };
+    let change = ConfigChange { name: "retention.ms".into(), operation: Some(Set), value: Some("9".into()) };
     let asked =
         ResourceChanges { resource_type: topic_type, resource_name: "alpha".into(), changes: vec![change.clone()] };
     let old_way = alter_configs(&image, &settings, 1, std::slice::from_ref(&asked), false);
@@ -561,7 +565,7 @@ fn decide(image: &Image, step: &Step, new_id: &mut dyn FnMut() -> Uuid) -> Vec<R
         }
         Step::Configure(n, value) => {
             let operation = Some(if value.is_some() { Operation::Set } else { Operation::Delete });
-            let change = Change { name: "retention.ms".into(), operation, value: value.map(|v| v.to_string()) };
+            let change = ConfigChange { name: "retention.ms".into(), operation, value: value.map(|v| v.to_string()) };
             let resource_type = ResourceType::Topic as i8;
             let asked = ResourceChanges { resource_type, resource_name: name(*n).into(), changes: vec![change] };
             incremental_alter_configs(image, &settings, 1, &[asked], false).records

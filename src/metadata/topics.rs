@@ -3,7 +3,7 @@
 //! Reads the image and writes nothing. Ids come in as an argument, so the same call gives the same records. Whether a
 //! user may do it at all (authorization, `delete.topic.enable`) has been asked before.
 
-use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::image::{Configs, Image, Partition, ResourceType, Topic};
 use super::placement::{Placer, check_assignment};
 use super::record::{ConfigRecord, Record, RemoveTopicRecord, TopicRecord};
@@ -54,8 +54,8 @@ pub fn create_topics(
     topics: &[NewTopic],
     mut new_id: impl FnMut() -> Uuid,
     validate_only: bool,
-) -> Decision<TopicResult<CreatedTopic>> {
-    let mut decision = Decision::default();
+) -> Decisions<TopicResult<CreatedTopic>> {
+    let mut decision = Decisions::default();
     let mut placer = Placer::new(image);
     let twice = twice(topics.iter().map(|t| t.name.as_str()));
     let too_many = total_partitions(defaults, topics) > MAX_PARTITIONS_PER_REQUEST;
@@ -293,7 +293,7 @@ const UNKNOWN_ID: &str = "This server does not host this topic ID.";
 
 /// Deletes those of the topics that exist (`ControllerApis.deleteTopics`). What contradicts itself is found before
 /// anything is deleted, and none of it is; bad ways of naming a topic are answered before the others.
-pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decision<DeletionResult> {
+pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decisions<DeletionResult> {
     let mut deletion = Deletion::default();
     let refuse = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     for topic in topics {
@@ -354,13 +354,13 @@ impl<'a> Deletion<'a> {
         self.wanted.insert(topic.id, (self.seen, topic));
     }
 
-    fn decide(mut self) -> Decision<DeletionResult> {
+    fn decide(mut self) -> Decisions<DeletionResult> {
         let mut wanted: Vec<_> = std::mem::take(&mut self.wanted).into_values().collect();
         wanted.sort_by_key(|(place, _)| *place);
         let remove = |(_, topic): &(usize, &Topic)| Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id });
         let records = wanted.iter().map(remove).collect();
         wanted.iter().for_each(|(_, topic)| self.answer(Some(&topic.name), topic.id, Ok(())));
-        Decision { records, results: self.results }
+        Decisions { records, results: self.results }
     }
 }
 
@@ -375,8 +375,8 @@ pub struct NewPartitions {
 }
 
 /// Adds those of the partitions that may be added. With `validate_only` the answers are the same and no records come.
-pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only: bool) -> Decision<TopicResult<()>> {
-    let mut decision = Decision::default();
+pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only: bool) -> Decisions<TopicResult<()>> {
+    let mut decision = Decisions::default();
     let mut placer = Placer::new(image);
     let twice = twice(topics.iter().map(|t| t.name.as_str()));
     decision.results.extend(twice.iter().copied().map(duplicate_name));

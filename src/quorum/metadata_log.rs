@@ -13,7 +13,9 @@ use log::{info, warn};
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
 use crate::metadata::record::AbortTransactionRecord;
-use crate::metadata::{Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level, fresh_cluster};
+use crate::metadata::{
+    Ignored, Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level, fresh_cluster,
+};
 use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use crate::quorum::metadata_snapshot::{self, Policy, Quorum, SnapshotId};
 use crate::quorum::quorum_state::{self, QuorumState};
@@ -24,12 +26,36 @@ use crate::record::control_messages::leader_change_message::{LeaderChangeMessage
 use crate::record::control_messages::voters_record::{self, VotersRecord};
 use crate::replica::view::{Leadership, VoterEndpoint};
 use crate::storage::health::Health;
-use crate::storage::log::{Checkpointed, Identity, Log, Origin};
+use crate::storage::log::{Appended, Checkpointed, Identity, Log, Origin};
 use crate::storage::{AppendError, Error};
 
 /// The directory's name within the first log directory.
 pub const DIRECTORY: &str = "__cluster_metadata-0";
 const TOPIC: &str = "__cluster_metadata";
+
+/// Records that stand in the log as one batch, as the cluster's level has them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MetadataBatch {
+    pub base_offset: Offset,
+    pub records: Vec<Record<'static>>,
+}
+
+impl MetadataBatch {
+    /// Applies the records to an image that has all that stands before them; the answer is what had no effect.
+    pub fn apply(&self, image: &mut Image) -> Vec<(Offset, Ignored)> {
+        assert!(image.offset() < self.base_offset.0, "batches are applied in the order of the log");
+        let offsets = (self.base_offset.0..).map(Offset);
+        let apply = |(offset, record): (Offset, &Record<'_>)| Some((offset, image.apply(record, offset.0)?));
+        offsets.zip(&self.records).filter_map(apply).collect()
+    }
+
+    /// As [`MetadataBatch::apply`]; what has no effect is a line in the log.
+    pub fn apply_or_warn(&self, image: &mut Image) {
+        for (offset, ignored) in self.apply(image) {
+            warn!("metadata record at offset {offset} has no effect: {ignored:?}");
+        }
+    }
+}
 
 /// The log, in the epoch of this start.
 pub struct MetadataLog {
@@ -78,7 +104,7 @@ impl MetadataLog {
         if image.in_transaction() {
             info!("the metadata log ends inside a transaction, which is aborted");
             let abort = AbortTransactionRecord { reason: Some("the last leader did not end it".into()) };
-            let written = metadata_log.append(&[Record::AbortTransaction(abort)], &mut image, now);
+            let written = metadata_log.append_and_apply(&[Record::AbortTransaction(abort)], &mut image, now);
             written.map_err(AppendError::into_error)?;
         }
         Ok((metadata_log, image))
@@ -102,9 +128,9 @@ impl MetadataLog {
         }
     }
 
-    /// Writes the first records of a cluster. `formatted` are those that a tool has left in a file of its own; Apache Kafka
+    /// Writes the first records of a cluster, and commits them. `formatted` are those that a tool has left in a file of its own; Apache Kafka
     /// 4.4 leaves them in a snapshot at offset 0, which has been replayed but is no state of the log (KIP-1170,
-    /// `QuorumController.handleLoadBootstrap`).
+    /// `QuorumController.handleLoadBootstrap`). Blocks.
     pub fn begin_cluster(
         &mut self,
         image: &mut Image,
@@ -115,7 +141,8 @@ impl MetadataLog {
         let in_snapshot = std::mem::take(image);
         let formatted = formatted.or_else(|| (in_snapshot.metadata_version() > 0).then(|| in_snapshot.to_records()));
         let fresh = fresh_cluster(formatted, min_insync_replicas);
-        self.append(&fresh, image, now).map_err(AppendError::into_error)
+        self.append_and_apply(&fresh, image, now).map_err(AppendError::into_error)?;
+        self.sync(now)
     }
 
     /// Where the next record will stand.
@@ -140,23 +167,40 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// Writes records as one batch, and applies them to the image. They are committed by the next
-    /// [`MetadataLog::sync`], so nobody may be told of them before.
-    pub fn append(&mut self, records: &[Record<'_>], image: &mut Image, now: TimestampMs) -> Result<(), AppendError> {
+    /// Writes records as one batch, in the form that the image's level asks for; `None` if nothing is to be written. They
+    /// are committed by the next [`MetadataLog::sync`], and no image that is shown has them before.
+    pub fn append(
+        &mut self,
+        records: &[Record<'static>],
+        image: &Image,
+        now: TimestampMs,
+    ) -> Result<Option<MetadataBatch>, AppendError> {
         let level = level_of(records, image);
         let fitted: Vec<_> = records.iter().filter_map(|record| at_level(record, level)).collect();
         if fitted.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let batch = encode(&fitted, now)?;
-        let appended = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
+        let end = self.end_offset();
+        let Appended { base_offset, .. } = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
+        assert_eq!(base_offset, end, "a batch begins where the log ended");
         (self.bytes_since, self.last_append) = (self.bytes_since + batch.len() as u64, now);
         self.log.write_pending()?;
-        for (at, (record, _)) in fitted.iter().enumerate() {
-            let offset = appended.base_offset.0 + at as i64;
-            if let Some(ignored) = image.apply(record, offset) {
-                warn!("metadata record at offset {offset} has no effect: {ignored:?}");
-            }
+        let records: Vec<_> = fitted.into_iter().map(|(record, _)| record.into_owned()).collect();
+        let written = Offset(base_offset.0 + records.len() as i64);
+        assert_eq!(self.end_offset(), written, "each record has an offset");
+        Ok(Some(MetadataBatch { base_offset, records }))
+    }
+
+    /// As [`MetadataLog::append`], and applies the records.
+    pub(super) fn append_and_apply(
+        &mut self,
+        records: &[Record<'static>],
+        image: &mut Image,
+        now: TimestampMs,
+    ) -> Result<(), AppendError> {
+        if let Some(batch) = self.append(records, image, now)? {
+            batch.apply_or_warn(image);
         }
         Ok(())
     }

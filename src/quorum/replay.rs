@@ -244,10 +244,10 @@ mod tests {
     fn the_log_goes_on_behind_the_newest_whole_snapshot() {
         let disk = SimulatedDisk::default();
         let (mut log, mut image) = open(&disk).unwrap();
-        log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
-        log.append(&[topic("a")], &mut image, NOW).unwrap();
+        log.append_and_apply(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+        log.append_and_apply(&[topic("a")], &mut image, NOW).unwrap();
         let covered = log.end_offset();
-        log.append(&[topic("bb")], &mut image, NOW).unwrap();
+        log.append_and_apply(&[topic("bb")], &mut image, NOW).unwrap();
         log.close(NOW).unwrap();
         let name = |offset: Offset, epoch| format!("{:020}-{epoch:010}.checkpoint", offset.0);
         // The snapshot calls the first topic by another name: what stands in the log below its end is not replayed.
@@ -309,7 +309,7 @@ mod tests {
             let disk = SimulatedDisk::default();
             let (mut log, mut image) = open(&disk).unwrap();
             let formatted = vec![level("metadata.version", at)];
-            log.append(&fresh_cluster(Some(formatted), 1), &mut image, NOW).unwrap();
+            log.append_and_apply(&fresh_cluster(Some(formatted), 1), &mut image, NOW).unwrap();
             let registration = Registration {
                 id: 1,
                 incarnation_id: Uuid([3; 16]),
@@ -319,8 +319,8 @@ mod tests {
                 cordoned_log_dirs: Vec::new(),
             };
             let records = register_broker(&image, &registration, log.end_offset().0, true);
-            log.append(&records, &mut image, NOW).unwrap();
-            log.append(&[topic("a")], &mut image, NOW).unwrap();
+            log.append_and_apply(&records, &mut image, NOW).unwrap();
+            log.append_and_apply(&[topic("a")], &mut image, NOW).unwrap();
             log.close(NOW).unwrap();
             let (_, reopened) = open(&disk).unwrap();
             assert!(!image.in_transaction() && reopened.metadata_version() == at);
@@ -351,7 +351,7 @@ mod tests {
         let disk = SimulatedDisk::default();
         let (mut log, mut image) = open(&disk).unwrap();
         let open_transaction = &fresh_cluster(None, 1)[..3];
-        log.append(open_transaction, &mut image, NOW).unwrap();
+        log.append_and_apply(open_transaction, &mut image, NOW).unwrap();
         assert!(image.in_transaction());
         log.close(NOW).unwrap();
         let (log, image) = open(&disk).unwrap();

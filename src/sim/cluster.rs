@@ -148,11 +148,7 @@ impl Cluster {
         controller.register(&self.config, Vec::new()).map_err(|failure| failure.to_string())?;
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
         let _ = shared.endpoints.set(vec![endpoint]);
-        let announce = shared.clone();
-        controller.announce_to(Box::new(move || {
-            announce.tell_all();
-            announce.coordinators().send(keeper::Task::Look);
-        }));
+        controller.announce_to(Box::new(shared.clone()));
         let mut servers = Vec::new();
         for (number, driver) in drivers.into_iter().enumerate() {
             let mut server = Server::new(ShardId(number as u8), shared.clone(), Box::new(driver));
