@@ -77,7 +77,7 @@ pub(super) struct Decider {
     config: Config,
     environment: Environment,
     log: MetadataLog,
-    /// Shown to nobody else: it has what is not committed yet, and may never be.
+    /// Never shown: it has what is not committed yet, and may never be.
     newest: Image,
     kraft_version: i16,
     /// Appended since the last commit, in the order of the log.

@@ -27,9 +27,9 @@ use crate::hosting::housekeeping;
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
 use crate::metadata::{self, Change, Decided, DirectoryAssignment, Registration};
-use crate::model::{ErrorCode, TopicId};
+use crate::model::{ErrorCode, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
-use crate::replica::view::{Slot, View};
+use crate::replica::view::View;
 use crate::stdx::inbox::Inbox;
 use crate::storage::directory::LogDirectory;
 use crate::storage::{AppendError, Error};
@@ -38,6 +38,7 @@ use crate::storage::{AppendError, Error};
 const MAX_ASSIGNED: usize = 1000;
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
+const _: () = assert!(MAX_ASSIGNED > 0 && MAX_ASSIGNED <= metadata::MAX_RECORDS_PER_REQUEST, "one batch holds them");
 
 /// The request that waits for an answer: its shard, and its key there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,7 +78,7 @@ pub enum Task {
         reply: ReplyTo,
     },
     /// The copy of a partition's log has caught up.
-    Copied(Slot),
+    Copied(TopicIdPartition),
     Stop,
 }
 
@@ -132,6 +133,7 @@ impl Controller {
             log_dirs: hosting.directory_ids(),
             cordoned_log_dirs: hosting.cordoned_ids(&view.image),
         };
+        assert!(view.partitions().next().is_none(), "a process registers once");
         let was_clean_shutdown = hosting.was_clean_shutdown();
         // Before the registration, which takes the leadership of what is in a directory that is not here.
         for assignments in hosting.found_elsewhere(&view.image).chunks(MAX_ASSIGNED) {
@@ -195,7 +197,7 @@ impl Controller {
                 Task::Change { change, reply } => changes.push((change, reply)),
                 Task::DirectoryChanged => has_changed = true,
                 Task::Move { moves: wanted, reply } => moves.push((wanted, reply)),
-                Task::Copied(slot) => copied.push(slot),
+                Task::Copied(key) => copied.push(key),
                 Task::Stop => goes_on = false,
             }
         }
@@ -203,7 +205,7 @@ impl Controller {
             self.change_all(changes);
         }
         moves.into_iter().for_each(|(moves, reply)| self.move_logs(&moves, reply));
-        copied.into_iter().for_each(|slot| self.complete_move(slot));
+        copied.into_iter().for_each(|key| self.complete_move(key));
         if has_changed {
             self.handle_changed_directories();
         }
@@ -294,24 +296,24 @@ impl Controller {
         self.publisher.answer(reply, Ok(Answered::Move(codes)));
     }
 
-    fn complete_move(&mut self, slot: Slot) {
+    fn complete_move(&mut self, key: TopicIdPartition) {
         let now = self.environment.wall();
         let Publisher { hosting, view, .. } = &mut self.publisher;
-        let (completed, removal) = hosting.complete(view, slot, now, &self.environment);
+        let (completed, removal) = hosting.complete(view, key, now, &self.environment);
         let mut removals: Vec<_> = removal.into_iter().collect();
         if let Completed::Ready(assignment) = completed {
             let committed = self.change(&self.assignment(&[assignment]));
             let Publisher { hosting, view, .. } = &mut self.publisher;
             removals.extend(match committed {
-                Ok(_) => hosting.swap(view, slot, now, &self.environment),
+                Ok(_) => hosting.swap(view, key, now, &self.environment),
                 Err(_) => {
-                    let partition = view.partition_by_id(slot.0, slot.1);
+                    let partition = view.partition_by_id(key.topic_id, key.index);
                     partition.into_iter().for_each(|partition| partition.log.unseal());
-                    hosting.drop_future(view, slot, &self.environment)
+                    hosting.drop_future(view, key, &self.environment)
                 }
             });
         }
-        self.publisher.note_changed(slot);
+        self.publisher.note_changed(key);
         self.publisher.show();
         self.publisher.tell_housekeeper();
         self.publisher.unlink(removals);

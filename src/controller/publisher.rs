@@ -1,4 +1,4 @@
-//! The one consumer of committed batches of metadata, whoever has decided them: it applies them to the image that is
+//! The one consumer of committed batches of metadata, whichever node has decided them: it applies them to the image that is
 //! shown, makes the partitions of this broker so, publishes both as one [`View`], and tells those who wait.
 //!
 //! Nothing else changes the image of the view. So an image that is seen outside the decider never has what is not
@@ -15,9 +15,9 @@ use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
 use crate::io::environment::Environment;
 use crate::metadata::{Image, Record, ResourceType};
-use crate::model::{ErrorCode, TopicId};
+use crate::model::{ErrorCode, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
-use crate::replica::view::{Slot, View};
+use crate::replica::view::View;
 use crate::stdx::inbox::Inbox;
 use crate::storage::log::Removal;
 
@@ -28,7 +28,7 @@ pub(super) struct Publisher {
     pub(super) hosting: Hosting,
     published: Arc<ArcSwap<View>>,
     environment: Environment,
-    /// `None` while nobody can wait yet.
+    /// `None` before a request can wait.
     audience: Option<Box<dyn Audience>>,
     /// The thread that unlinks files and flushes logs by the clock.
     housekeeping: Option<Inbox<housekeeping::Task>>,
@@ -61,7 +61,9 @@ impl Publisher {
         for batch in batches {
             // A deleted topic is named by its records only while it is in the image.
             note_changed(&batch.records, &self.view.image, &mut changed);
+            let before = self.view.applied_offset();
             batch.apply_or_warn(&mut self.view.image);
+            assert!(before < self.view.applied_offset(), "a batch has records");
             note_changed(&batch.records, &self.view.image, &mut changed);
         }
         changed
@@ -76,8 +78,8 @@ impl Publisher {
     }
 
     /// Those who wait for the partition must look again.
-    pub(super) fn note_changed(&mut self, slot: Slot) {
-        let hosted = self.view.hosted(slot.0).and_then(|hosted| hosted.get(usize::try_from(slot.1).ok()?));
+    pub(super) fn note_changed(&mut self, key: TopicIdPartition) {
+        let hosted = self.view.hosted(key.topic_id).and_then(|hosted| hosted.get(usize::try_from(key.index).ok()?));
         self.changed.extend(hosted.into_iter().flatten().map(|partition| partition.number));
     }
 
@@ -89,6 +91,8 @@ impl Publisher {
 
     /// Shows the view to all.
     pub(super) fn show(&self) {
+        let shown = self.published.load().applied_offset();
+        assert!(shown <= self.view.applied_offset(), "what was shown is never taken back");
         self.published.store(Arc::new(self.view.clone()));
     }
 

@@ -111,8 +111,8 @@ fn what_is_not_committed_is_never_shown() {
     assert_eq!(broker.take_answers()[0], Err(ErrorCode::KafkaStorageError));
     assert_eq!(broker.view().image, shown);
     disk.fail_syncs(false);
-    let slot = (shown.topic("a").unwrap().id, 0);
-    broker.controller.step(vec![create_b(), second, Task::Copied(slot), Task::DirectoryChanged]);
+    let key = TopicIdPartition { topic_id: shown.topic("a").unwrap().id, index: 0 };
+    broker.controller.step(vec![create_b(), second, Task::Copied(key), Task::DirectoryChanged]);
     assert_eq!(broker.take_answers()[0], Err(ErrorCode::KafkaStorageError), "a sync is never tried again");
     assert_eq!(broker.view().image, shown);
 }

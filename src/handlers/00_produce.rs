@@ -14,8 +14,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Head, Outcome, Parked, Polled, Request, State, numbers};
-use crate::model::{ErrorCode, Offset, Uuid};
+use super::{Head, Outcome, Polled, Request, State, numbers};
+use crate::model::{ErrorCode, Instant, Offset, Uuid};
 use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::shard::context::Context;
@@ -43,6 +43,7 @@ struct PartitionResult {
 pub struct Waiting {
     head: Head,
     acks: i16,
+    deadline: Instant,
     topics: Vec<TopicResult>,
 }
 
@@ -52,17 +53,15 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(error) => return request.bad(error),
     };
     let topics: Vec<_> = view.topics().map(|topic| append_topic(context, request, &view, &topic)).collect();
-    let waiting = Waiting { head: request.head, acks: view.acks, topics };
+    let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
+    let waiting = Waiting { head: request.head, acks: view.acks, deadline, topics };
     if waiting.acks == 0 {
         return waiting.silent();
     }
-    let appended: Vec<_> =
-        waiting.partitions().filter_map(|p| p.result.as_ref().ok()).map(|(p, _)| p.clone()).collect();
-    if appended.is_empty() {
+    if waiting.appended().next().is_none() {
         return request.head.answer(&waiting.response());
     }
-    let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
-    Outcome::Wait { watched: numbers(appended.iter()), parked: Parked::Produce(waiting), deadline }
+    Outcome::Appended(waiting)
 }
 
 fn append_topic(
@@ -117,6 +116,20 @@ impl Waiting {
         self.topics.iter().flat_map(|topic| &topic.partitions)
     }
 
+    fn appended(&self) -> impl Iterator<Item = &Arc<Partition>> {
+        self.partitions().filter_map(|partition| partition.result.as_ref().ok()).map(|(partition, _)| partition)
+    }
+
+    /// When it is answered at the latest.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Numbers of the partitions whose progress may end the wait.
+    pub(crate) fn watched(&self) -> Vec<u64> {
+        numbers(self.appended())
+    }
+
     fn silent(&self) -> Outcome {
         match self.partitions().find_map(|partition| partition.result.as_ref().err()) {
             None => Outcome::Silent,
@@ -125,7 +138,7 @@ impl Waiting {
     }
 
     /// Looks whether everything is committed, or will never be.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         let mut all_decided = true;
         for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
             let Ok((log, appended)) = &partition.result else { continue };
@@ -139,7 +152,7 @@ impl Waiting {
                 Err(error) => partition.result = Err(error.into()),
             }
         }
-        if all_decided { self.head.looked(&self.response()) } else { Polled::Wait }
+        if all_decided { self.head.polled(&self.response()) } else { Polled::Wait }
     }
 
     fn response(&self) -> Response<'_> {

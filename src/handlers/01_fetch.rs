@@ -18,7 +18,6 @@ use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use crate::replica::partition::Partition;
 use crate::shard::context::Context;
-use crate::stdx::slab::Key;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{
     self as message, AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
@@ -38,8 +37,6 @@ pub struct Waiting {
     max_bytes: u64,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
-    /// It was looked at a moment ago, when it came.
-    is_new: bool,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -94,15 +91,16 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         max_bytes,
         answering,
         partitions,
-        is_new: true,
     };
-    let gathered = waiting.gather(context, false);
-    if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
-        return match waiting.answer(state, gathered) {
-            Ok(answer) => Outcome::Answer(answer),
-            Err(error) => Outcome::Close(error),
-        };
+    let mut gathered = waiting.gather(context, false);
+    if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
+        // It will wait, unless what it waits for has come before the shard's bits were set.
+        gathered = waiting.gather(context, true);
     }
+    if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
+        return waiting.answer(state, gathered).map_or_else(Outcome::Close, Outcome::Answer);
+    }
+    state.sessions.park(waiting.answering, context.ticket());
     let deadline = context.now + Duration::from_millis(body.max_wait_ms as u64);
     let watched = numbers(gathered.found.iter().filter_map(|found| found.partition.as_ref()));
     Outcome::Wait { parked: Parked::Fetch(waiting), deadline, watched }
@@ -185,16 +183,8 @@ fn whole_error(head: Head, error: ErrorCode) -> Outcome {
 }
 
 impl Waiting {
-    /// It waits under this key.
-    pub(super) fn start(&self, state: &mut State, key: Key) {
-        state.sessions.park(self.answering, key);
-    }
-
     /// Looks again; if it `asks`, with the shard's bit set first, so that no progress is missed.
     pub(super) fn poll(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
-        if std::mem::take(&mut self.is_new) && !expired && !asks {
-            return Polled::Wait;
-        }
         if let Some(covered) = state.sessions.covered(self.answering) {
             self.partitions = covered;
         }
@@ -202,13 +192,7 @@ impl Waiting {
         if !expired && !self.is_enough(&gathered) {
             return Polled::Wait;
         }
-        match self.answer(state, gathered) {
-            Ok(answer) => Polled::Answer(answer),
-            Err(error) => {
-                log::error!("{error}");
-                Polled::Silent
-            }
-        }
+        self.answer(state, gathered).map_or_else(Polled::Close, Polled::Answer)
     }
 
     fn is_enough(&self, gathered: &Gathered) -> bool {

@@ -6,11 +6,10 @@
 
 use std::sync::Arc;
 
-use super::rebalance::{self, Ask};
+use super::rebalance::{self, Form};
 use super::{Head, Outcome, Polled, Request, State, group_job};
-use crate::codec::{Message, Reader};
 use crate::coordinator::classic::{self, Join, JoinReply, JoinedMember};
-use crate::coordinator::step::{Client, Reply, Waiter};
+use crate::coordinator::step::Reply;
 use crate::coordinator_runtime::Coordinator;
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
@@ -26,13 +25,7 @@ const NULL_PROTOCOL_SINCE: i16 = 7;
 const SKIP_ASSIGNMENT_SINCE: i16 = 9;
 const NO_GENERATION: i32 = -1;
 
-/// The request as it came, until it is sent.
-struct Asked {
-    body: Vec<u8>,
-    version: i16,
-    client_id: String,
-    host: String,
-}
+const FORM: Form = Form { answer, refuse };
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -43,18 +36,43 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if let Err(error) = classic::validate_join(&settings.groups, &body.group_id, body.session_timeout_ms) {
         return request.head.answer(&refusal(request.head.version, error, &body.member_id));
     }
-    match context.coordinator(&body.group_id) {
-        Ok(coordinator) => {
-            let asked = Asked {
-                body: request.body.to_vec(),
-                version: request.head.version,
-                client_id: request.client_id.to_string(),
-                host: group_job::host(request.origin.peer),
-            };
-            rebalance::submit(request.head, coordinator, Box::new(asked))
-        }
+    let asked = context.coordinator(&body.group_id).and_then(|coordinator| {
+        ask(context, request, &body, &coordinator)?;
+        Ok(coordinator)
+    });
+    match asked {
+        Ok(coordinator) => rebalance::wait(context, request.head, coordinator, &FORM),
         Err(error) => request.head.answer(&refusal(request.head.version, error, "")),
     }
+}
+
+/// Lets the coordinator have the request.
+fn ask(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    body: &message::Request<'_>,
+    coordinator: &Arc<Coordinator>,
+) -> Result<(), ErrorCode> {
+    let version = request.head.version;
+    let host = group_job::host(request.origin.peer);
+    let join = Join {
+        client: request.client(&host),
+        group_id: &body.group_id,
+        member_id: &body.member_id,
+        instance_id: body.group_instance_id.as_deref(),
+        session_timeout_ms: body.session_timeout_ms,
+        rebalance_timeout_ms: match version {
+            REBALANCE_TIMEOUT_SINCE.. => body.rebalance_timeout_ms,
+            _ => body.session_timeout_ms,
+        },
+        protocol_type: &body.protocol_type,
+        protocols: body.protocols.iter().map(|protocol| (&*protocol.name, &*protocol.metadata)).collect(),
+        reason: body.reason.as_deref(),
+        requires_known_member_id: version >= MEMBER_ID_REQUIRED_SINCE,
+        supports_skipping_assignment: version >= SKIP_ASSIGNMENT_SINCE,
+    };
+    let waiter = context.waiter();
+    context.step(coordinator, |groups, step| groups.join(step, &join, waiter)).map(drop)
 }
 
 /// Where there is no coordinator, Kafka's answer names no member.
@@ -68,40 +86,15 @@ fn refusal(version: i16, error: ErrorCode, member_id: &str) -> message::Response
     }
 }
 
-impl Ask for Asked {
-    fn ask(&self, context: &mut Context<'_>, coordinator: &Arc<Coordinator>, waiter: Waiter) -> Result<(), ErrorCode> {
-        let body = message::Request::decode(&mut Reader::new(&self.body), self.version);
-        let body = body.map_err(|_| ErrorCode::InvalidRequest)?;
-        let rebalance_timeout_ms = match self.version {
-            REBALANCE_TIMEOUT_SINCE.. => body.rebalance_timeout_ms,
-            _ => body.session_timeout_ms,
-        };
-        let join = Join {
-            client: Client { id: &self.client_id, host: &self.host },
-            group_id: &body.group_id,
-            member_id: &body.member_id,
-            instance_id: body.group_instance_id.as_deref(),
-            session_timeout_ms: body.session_timeout_ms,
-            rebalance_timeout_ms,
-            protocol_type: &body.protocol_type,
-            protocols: body.protocols.iter().map(|protocol| (&*protocol.name, &*protocol.metadata)).collect(),
-            reason: body.reason.as_deref(),
-            requires_known_member_id: self.version >= MEMBER_ID_REQUIRED_SINCE,
-            supports_skipping_assignment: self.version >= SKIP_ASSIGNMENT_SINCE,
-        };
-        context.step(coordinator, |groups, step| groups.join(step, &join, waiter)).map(drop)
+fn answer(head: Head, reply: Reply) -> Polled {
+    match reply {
+        Reply::Join(reply) => head.polled(&respond(head.version, &reply)),
+        Reply::Sync(_) => Polled::Close("a JoinGroup was answered as a SyncGroup".into()),
     }
+}
 
-    fn answer(&self, head: Head, reply: Reply) -> Polled {
-        match reply {
-            Reply::Join(reply) => head.looked(&respond(self.version, &reply)),
-            Reply::Sync(_) => Polled::Close("a JoinGroup was answered as a SyncGroup".into()),
-        }
-    }
-
-    fn refuse(&self, head: Head, error: ErrorCode) -> Polled {
-        head.looked(&refusal(self.version, error, ""))
-    }
+fn refuse(head: Head, error: ErrorCode) -> Polled {
+    head.polled(&refusal(head.version, error, ""))
 }
 
 fn respond(version: i16, reply: &JoinReply) -> message::Response<'_> {

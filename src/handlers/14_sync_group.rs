@@ -4,11 +4,10 @@
 
 use std::sync::Arc;
 
-use super::rebalance::{self, Ask};
+use super::rebalance::{self, Form};
 use super::{Head, Outcome, Polled, Request, State, group_job};
-use crate::codec::{Message, Reader};
 use crate::coordinator::classic::Sync;
-use crate::coordinator::step::{Reply, Waiter};
+use crate::coordinator::step::Reply;
 use crate::coordinator_runtime::Coordinator;
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
@@ -17,11 +16,7 @@ use crate::wire::api::sync_group as message;
 /// The first version that must say the protocol's type and name.
 const PROTOCOL_SINCE: i16 = 5;
 
-/// The request as it came, until it is sent.
-struct Asked {
-    body: Vec<u8>,
-    version: i16,
-}
+const FORM: Form = Form { answer, refuse };
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -32,13 +27,34 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if request.head.version >= PROTOCOL_SINCE && (body.protocol_type.is_none() || body.protocol_name.is_none()) {
         return request.head.answer(&refusal(ErrorCode::InconsistentGroupProtocol));
     }
-    match group_job::named(&body.group_id).and_then(|id| context.coordinator(id)) {
-        Ok(coordinator) => {
-            let asked = Asked { body: request.body.to_vec(), version: request.head.version };
-            rebalance::submit(request.head, coordinator, Box::new(asked))
-        }
+    let coordinator = group_job::named(&body.group_id).and_then(|id| context.coordinator(id));
+    let asked = coordinator.and_then(|coordinator| {
+        ask(context, &body, &coordinator)?;
+        Ok(coordinator)
+    });
+    match asked {
+        Ok(coordinator) => rebalance::wait(context, request.head, coordinator, &FORM),
         Err(error) => request.head.answer(&refusal(loading(error))),
     }
+}
+
+/// Lets the coordinator have the request.
+fn ask(
+    context: &mut Context<'_>,
+    body: &message::Request<'_>,
+    coordinator: &Arc<Coordinator>,
+) -> Result<(), ErrorCode> {
+    let sync = Sync {
+        group_id: &body.group_id,
+        generation_id: body.generation_id,
+        member_id: &body.member_id,
+        instance_id: body.group_instance_id.as_deref(),
+        protocol_type: body.protocol_type.as_deref(),
+        protocol_name: body.protocol_name.as_deref(),
+        assignments: body.assignments.iter().map(|member| (&*member.member_id, &*member.assignment)).collect(),
+    };
+    let waiter = context.waiter();
+    context.step(coordinator, |groups, step| groups.sync(step, &sync, waiter)).map(drop)
 }
 
 /// A group that is being loaded is answered as one that rebalances: the member joins again. So did Kafka's coordinator before
@@ -51,36 +67,19 @@ fn refusal(error: ErrorCode) -> message::Response<'static> {
     message::Response { error_code: error.code(), ..Default::default() }
 }
 
-impl Ask for Asked {
-    fn ask(&self, context: &mut Context<'_>, coordinator: &Arc<Coordinator>, waiter: Waiter) -> Result<(), ErrorCode> {
-        let body = message::Request::decode(&mut Reader::new(&self.body), self.version);
-        let body = body.map_err(|_| ErrorCode::InvalidRequest)?;
-        let sync = Sync {
-            group_id: &body.group_id,
-            generation_id: body.generation_id,
-            member_id: &body.member_id,
-            instance_id: body.group_instance_id.as_deref(),
-            protocol_type: body.protocol_type.as_deref(),
-            protocol_name: body.protocol_name.as_deref(),
-            assignments: body.assignments.iter().map(|member| (&*member.member_id, &*member.assignment)).collect(),
-        };
-        context.step(coordinator, |groups, step| groups.sync(step, &sync, waiter)).map(drop)
+fn answer(head: Head, reply: Reply) -> Polled {
+    match reply {
+        Reply::Sync(reply) => head.polled(&message::Response {
+            error_code: reply.error.code(),
+            protocol_type: reply.protocol_type.as_deref().map(Into::into),
+            protocol_name: reply.protocol_name.as_deref().map(Into::into),
+            assignment: reply.assignment.as_slice().into(),
+            ..Default::default()
+        }),
+        Reply::Join(_) => Polled::Close("a SyncGroup was answered as a JoinGroup".into()),
     }
+}
 
-    fn answer(&self, head: Head, reply: Reply) -> Polled {
-        match reply {
-            Reply::Sync(reply) => head.looked(&message::Response {
-                error_code: reply.error.code(),
-                protocol_type: reply.protocol_type.as_deref().map(Into::into),
-                protocol_name: reply.protocol_name.as_deref().map(Into::into),
-                assignment: reply.assignment.as_slice().into(),
-                ..Default::default()
-            }),
-            Reply::Join(_) => Polled::Close("a SyncGroup was answered as a JoinGroup".into()),
-        }
-    }
-
-    fn refuse(&self, head: Head, error: ErrorCode) -> Polled {
-        head.looked(&refusal(loading(error)))
-    }
+fn refuse(head: Head, error: ErrorCode) -> Polled {
+    head.polled(&refusal(loading(error)))
 }

@@ -52,25 +52,27 @@ impl Head {
         barriers: impl IntoIterator<Item = Barrier>,
         body: &impl Message<'m>,
     ) -> Outcome {
-        let mut waiting: Vec<Barrier> = Vec::new();
+        let mut ahead: Vec<Barrier> = Vec::new();
         for barrier in barriers {
             match barrier.is_passed() {
                 Ok(true) => {}
-                Ok(false) => waiting.push(barrier),
+                Ok(false) => ahead.push(barrier),
                 Err(error) => return Outcome::Close(not_committed(error)),
             }
         }
-        if waiting.is_empty() {
+        if ahead.is_empty() {
             return self.answer(body);
         }
         let answer = match self.encode(body) {
             Ok(answer) => Some(answer),
             Err(error) => return Outcome::Close(error),
         };
-        let watched = waiting.iter().map(|barrier| barrier.coordinator.partition.number).collect();
-        let parked = Parked::Barrier(Waiting { answer, barriers: waiting });
+        let watched = ahead.iter().map(|barrier| barrier.coordinator.partition.number).collect();
+        let mut waiting = Waiting { answer, barriers: ahead };
         let settings = context.shared.coordinators().settings(context.view);
-        Outcome::Wait { parked, deadline: context.now + settings.surroundings.commit_timeout, watched }
+        let deadline = context.now + settings.surroundings.commit_timeout;
+        let polled = waiting.poll(context, false, true);
+        polled.or_wait(|| Outcome::Wait { parked: Parked::Barrier(waiting), deadline, watched })
     }
 }
 

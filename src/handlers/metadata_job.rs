@@ -16,7 +16,6 @@ use crate::hosting::futures::Move;
 use crate::metadata::{Change, Decided};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
-use crate::stdx::slab::Key;
 
 /// What a finished request gets: what was decided and is committed, or why there is nothing.
 pub(super) type Result<T = Decided> = std::result::Result<T, ErrorCode>;
@@ -42,15 +41,8 @@ pub(super) enum Finish {
     MoveLogs(alter_replica_log_dirs::Waiting),
 }
 
-/// What the metadata thread is asked for.
-enum Asked {
-    Change(Change),
-    Move(Vec<Move>),
-}
-
 /// A request on its way through the metadata thread.
 pub struct Waiting {
-    asked: Option<Asked>,
     answered: Option<Result<Answered>>,
     finish: Option<Finish>,
 }
@@ -58,32 +50,28 @@ pub struct Waiting {
 /// Hands a change to the metadata thread. The answer says what was decided, or why nothing was: the request's time is
 /// over, or the metadata log has failed.
 pub(super) fn submit(context: &Context<'_>, timeout_ms: i32, change: Change, finish: Finish) -> Outcome {
-    wait_for(context, timeout_ms, Asked::Change(change), finish)
+    context.shared.send_to_controller(Task::Change { change, reply: reply_to(context) });
+    wait_for(context, timeout_ms, finish)
 }
 
 /// Hands moves of logs to the metadata thread, which are no change of metadata yet.
 pub(super) fn submit_moves(context: &Context<'_>, timeout_ms: i32, moves: Vec<Move>, finish: Finish) -> Outcome {
-    wait_for(context, timeout_ms, Asked::Move(moves), finish)
+    context.shared.send_to_controller(Task::Move { moves, reply: reply_to(context) });
+    wait_for(context, timeout_ms, finish)
 }
 
-fn wait_for(context: &Context<'_>, timeout_ms: i32, asked: Asked, finish: Finish) -> Outcome {
-    let waiting = Waiting { asked: Some(asked), answered: None, finish: Some(finish) };
+/// The place in which this request will wait.
+fn reply_to(context: &Context<'_>) -> ReplyTo {
+    ReplyTo { shard: context.shard.0, key: context.ticket().to_u64() }
+}
+
+fn wait_for(context: &Context<'_>, timeout_ms: i32, finish: Finish) -> Outcome {
+    let waiting = Waiting { answered: None, finish: Some(finish) };
     let deadline = context.now + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    Outcome::Wait { parked: Parked::Metadata(waiting), deadline, watched: Vec::new() }
+    Outcome::Wait { parked: Parked::Metadata(Box::new(waiting)), deadline, watched: Vec::new() }
 }
 
 impl Waiting {
-    /// Sends the task, now that it is known under which key the request waits.
-    pub(super) fn start(&mut self, context: &Context<'_>, parked: Key) {
-        let reply = ReplyTo { shard: context.shard.0, key: parked.to_u64() };
-        let task = match self.asked.take() {
-            Some(Asked::Change(change)) => Task::Change { change, reply },
-            Some(Asked::Move(moves)) => Task::Move { moves, reply },
-            None => return,
-        };
-        context.shared.send_to_controller(task);
-    }
-
     pub(super) fn receive(&mut self, answered: Result<Answered>) {
         self.answered = Some(answered);
     }
@@ -95,13 +83,7 @@ impl Waiting {
             None => return Polled::Wait,
         };
         let Some(finish) = self.finish.take() else { return Polled::Silent };
-        match finish.finish(state, context, answered) {
-            Ok(answer) => Polled::Answer(answer),
-            Err(error) => {
-                log::error!("{error}");
-                Polled::Silent
-            }
-        }
+        finish.finish(state, context, answered).map_or_else(Polled::Close, Polled::Answer)
     }
 }
 

@@ -154,11 +154,16 @@ pub struct Answer {
     pub holes: Vec<(usize, Slice)>,
 }
 
+/// A produce whose records are appended and not yet written.
+pub use self::produce::Waiting as AppendedProduce;
+
 /// What became of a request.
 pub enum Outcome {
     Answer(Answer),
     /// No answer, as for a produce with `acks=0`.
     Silent,
+    /// Records were appended: the end of the turn writes them, and then it is known whether the request must wait.
+    Appended(AppendedProduce),
     Wait {
         parked: Parked,
         deadline: Instant,
@@ -169,7 +174,7 @@ pub enum Outcome {
     Close(String),
 }
 
-/// What a look at a parked request found.
+/// What polling a parked request found.
 pub enum Polled {
     Wait,
     Answer(Answer),
@@ -178,11 +183,23 @@ pub enum Polled {
     Close(String),
 }
 
+impl Polled {
+    /// As the outcome of a request that was polled when it came, and waits if it must.
+    fn or_wait(self, wait: impl FnOnce() -> Outcome) -> Outcome {
+        match self {
+            Polled::Wait => wait(),
+            Polled::Answer(answer) => Outcome::Answer(answer),
+            Polled::Silent => Outcome::Silent,
+            Polled::Close(reason) => Outcome::Close(reason),
+        }
+    }
+}
+
 /// A request that waits.
 pub enum Parked {
     Produce(produce::Waiting),
     Fetch(fetch::Waiting),
-    Metadata(metadata_job::Waiting),
+    Metadata(Box<metadata_job::Waiting>),
     /// For a coordinator's records to be committed.
     Barrier(group_job::Waiting),
     /// For other members of its group.
@@ -199,28 +216,6 @@ impl Parked {
         matches!(self, Parked::Fetch(_) | Parked::Rebalance(_))
     }
 
-    /// Once, when it is known under which key the request waits; `true` if it should be looked at now.
-    pub fn start(&mut self, state: &mut State, context: &mut Context<'_>, key: Key) -> bool {
-        match self {
-            // What it waits for may have come between the first look and the parking.
-            Parked::Fetch(waiting) => {
-                waiting.start(state, key);
-                true
-            }
-            Parked::Barrier(_) => true,
-            // Nothing is written before the end of the turn, which looks at it.
-            Parked::Produce(_) => false,
-            Parked::Metadata(waiting) => {
-                waiting.start(context, key);
-                false
-            }
-            Parked::Rebalance(waiting) => {
-                waiting.start(context, key);
-                true
-            }
-        }
-    }
-
     /// What others have to tell.
     pub fn receive(&mut self, news: News) {
         match (self, news) {
@@ -232,15 +227,15 @@ impl Parked {
 
     /// Decides whether the wait is over. An expired request is answered in any case.
     pub fn poll(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool) -> Polled {
-        // Nearly always the first look ends the wait. Only what must go on waiting asks to be told of progress, and looks
-        // again: whoever has asked is told of the next write, and a shard woken for nothing costs more than a look.
-        match self.look_once(state, context, expired, false) {
-            Polled::Wait => self.look_once(state, context, expired, true),
-            looked => looked,
+        // Nearly always the first poll ends the wait. Only what must go on waiting asks to be told of progress, and is polled
+        // again: a shard that has asked is woken by the next write, and a wake-up for nothing costs more than a poll.
+        match self.poll_once(state, context, expired, false) {
+            Polled::Wait => self.poll_once(state, context, expired, true),
+            polled => polled,
         }
     }
 
-    fn look_once(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
+    fn poll_once(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         match self {
             Parked::Produce(waiting) => waiting.poll(context, expired, asks),
             Parked::Fetch(waiting) => waiting.poll(state, context, expired, asks),
@@ -304,16 +299,9 @@ impl Head {
         self.encode(body).map_or_else(Outcome::Close, Outcome::Answer)
     }
 
-    /// The answer of a request that was parked. What cannot be encoded is a bug; the client's connection is not left
-    /// hanging for it.
-    fn looked<'m>(self, body: &impl Message<'m>) -> Polled {
-        match self.encode(body) {
-            Ok(answer) => Polled::Answer(answer),
-            Err(error) => {
-                log::error!("{error}");
-                Polled::Silent
-            }
-        }
+    /// The answer of a request that waited.
+    fn polled<'m>(self, body: &impl Message<'m>) -> Polled {
+        self.encode(body).map_or_else(Polled::Close, Polled::Answer)
     }
 }
 

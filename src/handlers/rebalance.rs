@@ -1,72 +1,69 @@
 //! Requests that wait for other members of their group: JoinGroup and SyncGroup.
 //!
-//! The request goes to the coordinator when it is known under which key it waits; the answer comes in this step or in a
-//! later one, of any shard. It leaves when what the answering step has seen is committed.
+//! The coordinator answers in the step that the request asks for, or in a later one, of any shard. The answer leaves when
+//! what the answering step has seen is committed.
 
 use std::sync::Arc;
 
 use super::{Head, Outcome, Parked, Polled};
-use crate::coordinator::step::{Reply, Waiter};
+use crate::coordinator::step::Reply;
 use crate::coordinator_runtime::{Barrier, Coordinator};
 use crate::model::{ErrorCode, Instant};
 use crate::shard::context::Context;
-use crate::stdx::slab::Key;
 
-/// What is asked, with everything that it needs until it is sent.
-pub(super) trait Ask: Send {
-    /// Lets the coordinator have it.
-    fn ask(&self, context: &mut Context<'_>, coordinator: &Arc<Coordinator>, waiter: Waiter) -> Result<(), ErrorCode>;
-    /// The answer's bytes.
-    fn answer(&self, head: Head, reply: Reply) -> Polled;
-    fn refuse(&self, head: Head, error: ErrorCode) -> Polled;
+/// How one of the two requests is answered.
+pub(super) struct Form {
+    pub(super) answer: fn(Head, Reply) -> Polled,
+    pub(super) refuse: fn(Head, ErrorCode) -> Polled,
 }
 
-/// See the module.
+/// A request that its group's coordinator knows of.
 pub struct Waiting {
     head: Head,
     coordinator: Arc<Coordinator>,
-    ask: Box<dyn Ask>,
+    form: &'static Form,
     answered: Option<(Reply, Barrier)>,
-    refused: Option<ErrorCode>,
 }
 
-/// Sends a request to the coordinator of its group.
-pub(super) fn submit(head: Head, coordinator: Arc<Coordinator>, ask: Box<dyn Ask>) -> Outcome {
+/// Waits for the answer of a coordinator that has been given this request as a [`Context::waiter`].
+pub(super) fn wait(
+    context: &mut Context<'_>,
+    head: Head,
+    coordinator: Arc<Coordinator>,
+    form: &'static Form,
+) -> Outcome {
     let watched = vec![coordinator.partition.number];
-    let waiting = Waiting { head, coordinator, ask, answered: None, refused: None };
-    // The coordinator's timers see to it that everybody is answered.
-    Outcome::Wait { parked: Parked::Rebalance(Box::new(waiting)), deadline: Instant::NEVER, watched }
+    let mut waiting = Waiting { head, coordinator, form, answered: context.take_answer() };
+    waiting.poll(context, false, true).or_wait(|| Outcome::Wait {
+        parked: Parked::Rebalance(Box::new(waiting)),
+        // The coordinator's timers see to it that every member is answered.
+        deadline: Instant::NEVER,
+        watched,
+    })
 }
 
 impl Waiting {
-    pub(super) fn start(&mut self, context: &mut Context<'_>, key: Key) {
-        let waiter = Waiter { shard: context.shard.0, key: key.to_u64() };
-        self.refused = self.ask.ask(context, &self.coordinator, waiter).err();
-    }
-
     pub(super) fn receive(&mut self, reply: Reply, barrier: Barrier) {
         self.answered = Some((reply, barrier));
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Polled {
-        if let Some(error) = self.refused {
-            return self.ask.refuse(self.head, error);
-        }
         // Before the barrier is asked, so that its passing is heard of; and before a coordinator may end unheard.
         if asks {
             self.coordinator.partition.waiting.add(context.shard);
         }
         let passed = self.answered.as_ref().map(|(_, barrier)| barrier.is_passed());
+        let not_coordinator = || (self.form.refuse)(self.head, ErrorCode::NotCoordinator);
         match passed {
             Some(Ok(true)) => {}
-            Some(Err(_)) => return self.ask.refuse(self.head, ErrorCode::NotCoordinator),
+            Some(Err(_)) => return not_coordinator(),
             // A shard that stops, or a client that has gone.
-            _ if expired => return self.ask.refuse(self.head, ErrorCode::NotCoordinator),
-            None if self.coordinator.has_ended() => return self.ask.refuse(self.head, ErrorCode::NotCoordinator),
+            _ if expired => return not_coordinator(),
+            None if self.coordinator.has_ended() => return not_coordinator(),
             _ => return Polled::Wait,
         }
         match self.answered.take() {
-            Some((reply, _)) => self.ask.answer(self.head, reply),
+            Some((reply, _)) => (self.form.answer)(self.head, reply),
             None => Polled::Wait,
         }
     }

@@ -16,8 +16,7 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
-use crate::shard::context::{Context, Endpoint, Shared, Threads};
-use crate::shard::dirty::Dirty;
+use crate::shard::context::{Endpoint, Shared, Threads, Turn};
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
@@ -26,6 +25,8 @@ use crate::wire::api::create_topics::{self, CreatableTopic};
 use crate::wire::header::{RequestHeader, ResponseHeader};
 
 const SHARD: ShardId = ShardId(0);
+/// One request is handled at a time.
+const TICKET: Key = Key { index: 0, generation: 0 };
 pub(super) const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 
 struct NobodySleeps;
@@ -39,7 +40,7 @@ pub(super) struct Broker {
     work: Receiver<Task>,
     pub(super) shared: Arc<Shared>,
     state: State,
-    dirty: Dirty,
+    turn: Turn,
 }
 
 impl Broker {
@@ -67,7 +68,8 @@ impl Broker {
         shared.endpoints.set(vec![endpoint]).unwrap();
         controller.announce_to(Box::new(shared.clone()));
         let state = State::new(&shared, SHARD);
-        Broker { controller, work, shared, state, dirty: Dirty::new(SHARD) }
+        let turn = Turn::new(SHARD, shared.clone(), Instant(0), NOW);
+        Broker { controller, work, shared, state, turn }
     }
 
     /// A topic with this many partitions; its id.
@@ -106,8 +108,8 @@ impl Broker {
     }
 
     fn begin(&mut self, frame: &[u8]) -> Outcome {
-        let (shared, view) = (self.shared.clone(), self.view());
-        let mut context = context(&shared, &view, &mut self.dirty);
+        self.turn.view = self.view();
+        let mut context = self.turn.context(Some(TICKET));
         let origin = Origin { listener: 0, peer: ([127, 0, 0, 1], 1).into() };
         handle(&mut self.state, &mut context, frame, origin)
     }
@@ -115,6 +117,7 @@ impl Broker {
     fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
         match self.begin(frame) {
             Outcome::Answer(answer) => answer.bytes,
+            Outcome::Appended(waiting) => self.wait(Parked::Produce(waiting)),
             Outcome::Wait { parked, .. } => self.wait(parked),
             Outcome::Close(reason) => panic!("the connection was closed: {reason}"),
             Outcome::Silent => panic!("no answer"),
@@ -122,20 +125,16 @@ impl Broker {
     }
 
     fn wait(&mut self, mut parked: Parked) -> Vec<u8> {
-        let (shared, view) = (self.shared.clone(), self.view());
-        let key = Key { index: 0, generation: 0 };
-        let mut context_now = context(&shared, &view, &mut self.dirty);
-        parked.start(&mut self.state, &mut context_now, key);
-        context_now.run_coordinator_timers();
-        for partition in self.dirty.take() {
+        self.turn.context(None).run_coordinator_timers();
+        for partition in self.turn.dirty.take() {
             assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
         }
         self.controller.step(self.work.try_iter().collect());
         for reply in self.shared.mailbox(SHARD).take().replies {
             parked.receive(reply.news);
         }
-        let view = self.view();
-        match parked.poll(&mut self.state, &mut context(&shared, &view, &mut self.dirty), false) {
+        self.turn.view = self.view();
+        match parked.poll(&mut self.state, &mut self.turn.context(None), false) {
             Polled::Answer(answer) => answer.bytes,
             Polled::Close(reason) => panic!("the connection was closed: {reason}"),
             Polled::Wait | Polled::Silent => panic!("no answer"),
@@ -154,10 +153,6 @@ fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
     header.encode(&mut frame, api::describe(key).unwrap().request_header_version(version)).unwrap();
     body.encode(&mut frame, version).unwrap();
     frame
-}
-
-fn context<'a>(shared: &'a Arc<Shared>, view: &'a Arc<View>, dirty: &'a mut Dirty) -> Context<'a> {
-    Context { shared, view, shard: SHARD, now: Instant(0), wall: NOW, dirty }
 }
 
 /// A batch of one record.

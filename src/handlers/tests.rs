@@ -2,13 +2,26 @@
 
 use super::cluster_state::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::testing::{Broker, NOW, batch};
+use super::{Head, Outcome, Polled};
 use crate::config::Type;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::wire::api::{
-    alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster, describe_configs,
-    describe_log_dirs, describe_topic_partitions, fetch, find_coordinator, incremental_alter_configs, init_producer_id,
-    list_config_resources, list_offsets, metadata,
+    self, alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster,
+    describe_configs, describe_log_dirs, describe_topic_partitions, fetch, find_coordinator, incremental_alter_configs,
+    init_producer_id, join_group, list_config_resources, list_offsets, metadata,
 };
+
+/// The client would wait for ever, and its next answer would carry another correlation id.
+#[test]
+fn an_answer_that_cannot_be_encoded_closes_the_connection_of_a_request_that_waited() {
+    let description = api::describe(ApiKey::JoinGroup).unwrap();
+    let head = Head { description, version: 0, correlation_id: 7 };
+    // Version 0 has no field for it, and it must not be left out.
+    let response = join_group::Response { skip_assignment: true, ..Default::default() };
+    let polled = head.polled(&response);
+    assert!(matches!(&polled, Polled::Close(why) if why.starts_with("cannot encode the JoinGroup answer: ")));
+    assert!(matches!(polled.or_wait(|| unreachable!()), Outcome::Close(_)));
+}
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;

@@ -42,7 +42,7 @@ pub struct Hosting {
     lacking_room: BTreeSet<TopicId>,
     /// Where partitions are to be made that are not there yet (`LogManager.preferredLogDirs`).
     preferred: BTreeMap<(String, i32), usize>,
-    /// Copies that nobody copies to: see there.
+    /// Copies to which no thread copies: see there.
     futures: Vec<FoundFuture>,
     /// Partitions that are not where they were listed at the start.
     not_as_listed: BTreeSet<(String, PartitionIndex)>,

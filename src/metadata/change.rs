@@ -207,3 +207,6 @@ fn whole(decided: Result<Vec<Record<'static>>, Refusal>) -> Decision {
         Err(refusal) => Decision { records: Vec::new(), answer: Decided::Whole(Err(refusal)) },
     }
 }
+
+#[cfg(test)]
+mod tests;

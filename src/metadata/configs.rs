@@ -112,6 +112,8 @@ fn decide(
         let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
         decision.results.push(ResourceResult { resource_type, resource_name, result });
     }
+    assert_eq!(decision.results.len(), resources.len(), "each resource is answered");
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each resource has only the room that the others left");
     if validate_only {
         decision.records.clear();
     }

@@ -3,13 +3,12 @@
 
 use super::image::Image;
 use super::record::{PartitionChangeRecord, Record};
-use crate::model::{TopicId, Uuid};
+use crate::model::{TopicIdPartition, Uuid};
 
 /// A replica of the broker that tells it, and the directory that it lies in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DirectoryAssignment {
-    pub topic_id: TopicId,
-    pub partition: i32,
+    pub partition: TopicIdPartition,
     pub directory: Uuid,
 }
 
@@ -21,7 +20,7 @@ pub(super) fn assign_replicas_to_dirs(
     assignments: &[DirectoryAssignment],
 ) -> Vec<Record<'static>> {
     let change = |assignment: &DirectoryAssignment| {
-        let (topic_id, partition_id) = (assignment.topic_id, assignment.partition);
+        let TopicIdPartition { topic_id, index: partition_id } = assignment.partition;
         let partition = image.partition(topic_id, partition_id)?;
         let replica = partition.replicas.iter().position(|replica| *replica == broker_id)?;
         let mut directories = partition.directories.to_vec();
@@ -30,5 +29,7 @@ pub(super) fn assign_replicas_to_dirs(
         let directories = Some(directories);
         Some(PartitionChangeRecord { partition_id, topic_id, directories, ..Default::default() })
     };
-    assignments.iter().filter_map(change).map(Record::PartitionChange).collect()
+    let records: Vec<_> = assignments.iter().filter_map(change).map(Record::PartitionChange).collect();
+    assert!(records.len() <= assignments.len(), "a replica lies in one directory");
+    records
 }

@@ -67,6 +67,7 @@ pub fn elect_leaders(
             );
         }),
     }
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "what is too much is refused");
     decision
 }
 

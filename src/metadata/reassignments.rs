@@ -46,8 +46,10 @@ pub fn alter_partition_reassignments(
             let result = result.map(|record| decision.records.extend(record.map(Record::PartitionChange)));
             reassigned.partitions.push((one.partition, result));
         }
+        assert_eq!(reassigned.partitions.len(), wanted.len(), "each partition is answered");
         decision.results.push(reassigned);
     }
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "what is too much is refused");
     decision
 }
 
@@ -140,6 +142,7 @@ fn cancel(
     if change.allows_unclean {
         change.election = Election::Unclean;
     }
+    assert!(!replicas.is_empty() && !isr.is_empty(), "a partition keeps a replica");
     (change.replicas, change.isr) = (replicas, isr);
     change.removing.clear();
     change.adding.clear();

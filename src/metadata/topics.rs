@@ -12,7 +12,7 @@ use crate::config::{self, Settings};
 use crate::model::{ErrorCode, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A topic that somebody wants. -1 asks for the broker's default.
+/// A topic that a client wants. -1 asks for the broker's default.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewTopic {
     pub name: String,
@@ -76,6 +76,8 @@ pub fn create_topics(
         decision.results.push(TopicResult { name: topic.name.clone(), result });
     }
     decision.results.extend(twice.into_iter().map(duplicate_name));
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each topic has only the room that the others left");
+    assert!(decision.results.len() <= topics.len(), "each topic is answered once");
     if validate_only {
         decision.records.clear();
     }
@@ -84,6 +86,7 @@ pub fn create_topics(
 
 /// The most partitions that one request may create (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH`).
 const MAX_PARTITIONS_PER_REQUEST: u64 = 10_000;
+const _: () = assert!(MAX_PARTITIONS_PER_REQUEST <= MAX_RECORDS_PER_REQUEST as u64, "a partition is a record");
 
 fn total_partitions(defaults: &TopicDefaults<'_>, topics: &[NewTopic]) -> u64 {
     let of = |topic: &NewTopic| match (topic.assignments.len(), topic.num_partitions) {
@@ -120,6 +123,8 @@ fn create_topic(
     records.extend(partitions.iter().map(|p| Record::Partition(p.to_record(id))));
     let replication_factor = partitions.first().map_or(0, |p| p.replicas.len() as i16);
     let num_partitions = partitions.len() as i32;
+    assert!(partitions.iter().map(|p| p.index).eq(0..num_partitions), "partitions are numbered from 0");
+    assert_eq!(records.len(), other_records + partitions.len(), "all of a topic is counted before it is made");
     Ok((records, CreatedTopic { id, num_partitions, replication_factor, configs }))
 }
 
@@ -269,6 +274,7 @@ fn build(
     for (index, replicas) in (first..).zip(brokers) {
         partitions.push(placer.partition(index, replicas).ok_or_else(|| none_active(index))?);
     }
+    assert_eq!(partitions.len(), brokers.len(), "each partition is placed or none");
     Ok(partitions)
 }
 
@@ -358,7 +364,8 @@ impl<'a> Deletion<'a> {
         let mut wanted: Vec<_> = std::mem::take(&mut self.wanted).into_values().collect();
         wanted.sort_by_key(|(place, _)| *place);
         let remove = |(_, topic): &(usize, &Topic)| Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id });
-        let records = wanted.iter().map(remove).collect();
+        let records: Vec<_> = wanted.iter().map(remove).collect();
+        assert_eq!(records.len(), wanted.len(), "each topic is removed once");
         wanted.iter().for_each(|(_, topic)| self.answer(Some(&topic.name), topic.id, Ok(())));
         Decisions { records, results: self.results }
     }
@@ -388,6 +395,7 @@ pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only:
         });
         decision.results.push(TopicResult { name: topic.name.clone(), result });
     }
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each topic has only the room that the others left");
     if validate_only {
         decision.records.clear();
     }
@@ -426,6 +434,7 @@ fn additional_partitions(
             build(placer, first, &brokers, |_| cannot_replicate(factor as i64, NONE_ACTIVE))?
         }
     };
+    assert_eq!(partitions.len(), additional, "as many as were asked for");
     Ok((topic.id, partitions))
 }
 

@@ -92,7 +92,11 @@ impl MetadataLog {
         let found = quorum_state::read(&*disk, &directory);
         check_voters(&directory, node_id, &found, &replayed)?;
         let known = log.latest_epoch().unwrap_or_default().max(found.epoch).max(replayed.snapshot_epoch);
-        let epoch = LeaderEpoch(known.0 + 1);
+        let Some(epoch) = known.0.checked_add(1).map(LeaderEpoch) else {
+            let why = format!("the quorum has no epoch behind {known}");
+            return Err(Error::Unusable { path: directory, why });
+        };
+        assert!(epoch > found.epoch && epoch > replayed.snapshot_epoch, "a leader's epoch is new");
         quorum_state::write(&*disk, &directory, node_id, epoch, replayed.quorum.kraft_version)?;
         let (quorum, bytes_since) = (replayed.quorum, replayed.bytes);
         let (snapshot_time, last_append) = (now, now);
@@ -210,6 +214,7 @@ impl MetadataLog {
         let flush = self.log.flush()?;
         flush.run().inspect_err(|failure| self.log.fail_sync(&failure.to_string()))?;
         self.log.flushed(&flush, now);
+        assert!(self.log.recovery_point() >= self.end_offset(), "all that was appended is synced");
         Ok(())
     }
 
@@ -224,6 +229,7 @@ impl MetadataLog {
         }
         let directory = self.log.directory();
         let id = SnapshotId { end_offset: self.log.log_end_offset(), epoch: self.epoch };
+        assert!(image.offset() < id.end_offset.0, "a snapshot stands for what is below its offset");
         // Also where it fails: the disk is not asked again at each change.
         (self.bytes_since, self.snapshot_time) = (0, now);
         let written = metadata_snapshot::write(&*self.disk, directory, id, image, &self.quorum, self.last_append, now);

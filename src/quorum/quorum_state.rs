@@ -49,10 +49,11 @@ pub fn write(
     epoch: LeaderEpoch,
     kraft_version: i16,
 ) -> Result<(), Error> {
+    assert!(epoch.0 > 0, "a leader has an epoch");
     let content = if kraft_version >= KRAFT_VERSION_1 {
-        let nobody = Uuid::ZERO;
+        let none = Uuid::ZERO;
         format!(
-            "{{\"leaderId\":{node},\"leaderEpoch\":{epoch},\"votedId\":-1,\"votedDirectoryId\":\"{nobody}\",\
+            "{{\"leaderId\":{node},\"leaderEpoch\":{epoch},\"votedId\":-1,\"votedDirectoryId\":\"{none}\",\
              \"data_version\":1}}"
         )
     } else {

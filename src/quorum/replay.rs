@@ -67,6 +67,7 @@ pub fn replay(disk: &dyn Disk, log: &Log) -> Result<Replayed, Error> {
         replayed.bytes += batch.size_bytes() as u64;
         replayed.apply(batch, |offset| Some(offset).filter(|offset| *offset >= from.0))
     })?;
+    assert!(replayed.image.offset() < end.0, "what is replayed is in the log or in its snapshot");
     Ok(replayed)
 }
 

@@ -1,12 +1,13 @@
 //! Which shards want to hear of progress of a partition: one bit each, set before looking and cleared by telling.
 //!
-//! A shard that wants to wait sets its bit *first* and looks at the partition's state *second*; whoever makes progress
+//! A shard that wants to wait sets its bit *first* and looks at the partition's state *second*; a writer that makes progress
 //! publishes it first and takes the bits second. Whatever the order of the two, the progress is seen or told.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// Shards that one process can have: a bit each.
 pub const MAX_SHARDS: usize = 64;
+const _: () = assert!(MAX_SHARDS == u64::BITS as usize, "a set of shards is a word");
 
 /// A shard of this process, numbered from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -51,7 +52,7 @@ impl SharedShards {
         self.0.fetch_and(!shard.bit(), Ordering::SeqCst);
     }
 
-    /// Whether nobody is in it at the moment; a hint, as others change it.
+    /// Whether no shard is in it at the moment; a hint, as others change it.
     pub fn is_empty(&self) -> bool {
         self.0.load(Ordering::Relaxed) == 0
     }
@@ -60,7 +61,7 @@ impl SharedShards {
     pub fn take(&self) -> Shards {
         // What the caller has published must be visible before the bits are looked at.
         fence(Ordering::SeqCst);
-        // Reading first keeps the common case, nobody waits, free of a locked instruction.
+        // Reading first keeps the common case, no shard waits, free of a locked instruction.
         if self.0.load(Ordering::SeqCst) == 0 {
             return Shards::default();
         }

@@ -46,7 +46,7 @@ impl Server {
     pub(super) fn may_collect(&mut self, key: ConnectionKey) -> bool {
         let Some(connection) = self.connections.get_mut(key) else { return false };
         // Of one that has ended no more can come than is in its socket.
-        if !self.shared.memory.is_short() || connection.has_ended || self.admission.favoured == Some(key) {
+        if !self.turn.shared.memory.is_short() || connection.has_ended || self.admission.favoured == Some(key) {
             return true;
         }
         if self.admission.favoured.is_none() && self.admission.waiting.is_empty() {
@@ -63,7 +63,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let holds = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
         let counted = if holds < COUNTED_FROM_BYTES { 0 } else { holds };
-        self.shared.memory.change(connection.counted_bytes, counted);
+        self.turn.shared.memory.change(connection.counted_bytes, counted);
         connection.counted_bytes = counted;
     }
 
@@ -72,7 +72,7 @@ impl Server {
         if self.admission.waiting.is_empty() {
             return;
         }
-        if !self.shared.memory.is_short() {
+        if !self.turn.shared.memory.is_short() {
             self.admission.favoured = None;
             std::mem::take(&mut self.admission.waiting).into_iter().for_each(|key| self.let_go_on(key));
             return;
@@ -80,7 +80,7 @@ impl Server {
         if let Some(favoured) = self.admission.favoured {
             // It may have gone.
             let last_active = self.connections.get(favoured).map(|connection| connection.last_active);
-            if last_active.is_some_and(|last_active| self.now.since(last_active) <= STALL) {
+            if last_active.is_some_and(|last_active| self.turn.now.since(last_active) <= STALL) {
                 return;
             }
             self.close(favoured, Some("a large request stood still while memory was short".into()));

@@ -24,17 +24,15 @@ use log::{info, warn};
 
 use crate::handlers;
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
-use crate::model::{Instant, TimestampMs};
-use crate::replica::view::View;
+use crate::model::Instant;
 use crate::replica::watch::ShardId;
 use crate::server::admission::MemoryAdmission;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
-use crate::server::parking::Waiting;
+use crate::server::parking::{Produce, Waiting};
 use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::writing::DiskJob;
-use crate::shard::context::Shared;
-use crate::shard::dirty::Dirty;
+use crate::shard::context::{Shared, Turn};
 use crate::shard::mailbox::Handover;
 use crate::shard::wait_list::WaitList;
 use crate::stdx::slab::Slab;
@@ -55,15 +53,14 @@ const IDLE_CHECK: (Duration, Duration) = (Duration::from_millis(50), Duration::f
 
 /// One shard. Make it on the thread that runs it.
 pub struct Server {
-    shard: ShardId,
-    shared: Arc<Shared>,
-    view: Arc<View>,
+    turn: Turn,
     driver: Box<dyn Driver>,
     handlers: handlers::State,
     connections: Connections,
     wait_list: WaitList<Waiting>,
+    /// The produces of this turn, until it has written what they appended.
+    produces: Vec<Produce>,
     admission: MemoryAdmission,
-    dirty: Dirty,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
@@ -71,8 +68,6 @@ pub struct Server {
     /// Connections with something to handle, and those with something to send.
     queue: Vec<ConnectionKey>,
     touched: Vec<ConnectionKey>,
-    now: Instant,
-    wall: TimestampMs,
     next_idle_check: Instant,
     /// Told to stop: how long it serves on.
     leaving: Option<Instant>,
@@ -85,25 +80,21 @@ type Reason = String;
 
 impl Server {
     pub fn new(shard: ShardId, shared: Arc<Shared>, driver: Box<dyn Driver>) -> Server {
-        let (now, wall) = (driver.now(), driver.wall());
+        let turn = Turn::new(shard, shared.clone(), driver.now(), driver.wall());
         Server {
-            shard,
-            view: shared.view.load_full(),
             handlers: handlers::State::new(&shared, shard),
             kept: Kept::new(shared.config.tail_buffer_bytes),
-            shared,
+            turn,
             driver,
             connections: Connections::default(),
             wait_list: WaitList::default(),
+            produces: Vec::new(),
             admission: MemoryAdmission::default(),
-            dirty: Dirty::new(shard),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
             queue: Vec::new(),
             touched: Vec::new(),
-            now,
-            wall,
             next_idle_check: Instant::NEVER,
             leaving: None,
             stopping: None,
@@ -118,7 +109,7 @@ impl Server {
 
     /// Listens on an address; `shared` says that another shard listens there already.
     pub fn listen(&mut self, address: SocketAddr, shared: bool) -> io::Result<SocketAddr> {
-        let config = &self.shared.config;
+        let config = &self.turn.shared.config;
         let listening = Listening {
             shared,
             backlog: config.socket_listen_backlog_size.unwrap_or(Listening::default().backlog),
@@ -149,10 +140,10 @@ impl Server {
         let mut events = Vec::new();
         let until = self.wait_until();
         self.driver.wait(until, &mut events)?;
-        self.now = self.driver.now();
-        self.wall = self.driver.wall();
-        let mail = self.shared.mailbox(self.shard).take();
-        self.view = self.shared.view.load_full();
+        self.turn.begin(self.driver.now(), self.driver.wall());
+        let mail = self.turn.shared.mailbox(self.turn.shard).take();
+        // Behind the mail: it may tell of what only the newest view shows.
+        self.turn.view = self.turn.shared.view.load_full();
         for event in events {
             self.handle_event(event);
         }
@@ -172,13 +163,14 @@ impl Server {
     }
 
     fn wait_until(&self) -> Option<Instant> {
-        if !self.queue.is_empty() || !self.touched.is_empty() || !self.shared.mailbox(self.shard).may_sleep() {
+        if !self.queue.is_empty() || !self.touched.is_empty() || !self.turn.shared.mailbox(self.turn.shard).may_sleep()
+        {
             return Some(self.driver.now());
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
         let stop = self.stopping.or(self.leaving).unwrap_or(Instant::NEVER);
-        let ration = self.admission.next_look(self.now);
-        let rebalance = self.shared.coordinators().next_deadline(self.shard, self.shared.shards());
+        let ration = self.admission.next_look(self.turn.now);
+        let rebalance = self.turn.shared.coordinators().next_deadline(self.turn.shard, self.turn.shared.shards());
         let until = self
             .wait_list
             .next_deadline()
@@ -216,13 +208,13 @@ impl Server {
         if self.leaving.is_some() {
             return self.driver.close(key);
         }
-        let shard = self.shared.balance.place(self.shard);
-        if shard == self.shard {
+        let shard = self.turn.shared.balance.place(self.turn.shard);
+        if shard == self.turn.shard {
             return self.serve(key, listener, peer);
         }
         match self.driver.release(key) {
-            Some(socket) => self.shared.mailbox(shard).hand_over(Handover { socket, listener, peer }),
-            None => self.shared.balance.remove(shard),
+            Some(socket) => self.turn.shared.mailbox(shard).hand_over(Handover { socket, listener, peer }),
+            None => self.turn.shared.balance.remove(shard),
         }
     }
 
@@ -231,16 +223,16 @@ impl Server {
         let adopted = if self.leaving.is_none() { self.driver.adopt(socket) } else { None };
         match adopted {
             Some(key) => self.serve(key, listener, peer),
-            None => self.shared.balance.remove(self.shard),
+            None => self.turn.shared.balance.remove(self.turn.shard),
         }
     }
 
     fn serve(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
         if self.connections.is_empty() {
-            let never_closes = self.shared.config.connections_max_idle_ms < 0;
-            self.next_idle_check = if never_closes { Instant::NEVER } else { self.now + self.idle_interval() };
+            let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
+            self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
-        self.connections.insert(key, Connection::new(peer, listener, self.now));
+        self.connections.insert(key, Connection::new(peer, listener, self.turn.now));
         self.enqueue(key);
     }
 
@@ -263,12 +255,12 @@ impl Server {
     fn close(&mut self, key: ConnectionKey, reason: Option<Reason>) {
         if let Some(connection) = self.connections.remove(key) {
             self.driver.close(key);
-            self.shared.balance.remove(self.shard);
-            self.shared.memory.change(connection.counted_bytes, 0);
+            self.turn.shared.balance.remove(self.turn.shard);
+            self.turn.shared.memory.change(connection.counted_bytes, 0);
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
             if let Some(reason) = reason {
-                warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.shard.0);
+                warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.turn.shard.0);
             }
         }
     }
@@ -290,18 +282,18 @@ impl Server {
     }
 
     fn idle_interval(&self) -> Duration {
-        let idle_ms = u64::try_from(self.shared.config.connections_max_idle_ms).unwrap_or(u64::MAX);
+        let idle_ms = u64::try_from(self.turn.shared.config.connections_max_idle_ms).unwrap_or(u64::MAX);
         Duration::from_millis(idle_ms / 4).clamp(IDLE_CHECK.0, IDLE_CHECK.1)
     }
 
     fn close_idle(&mut self) {
-        let idle_ms = self.shared.config.connections_max_idle_ms;
-        if self.now < self.next_idle_check || idle_ms < 0 {
+        let idle_ms = self.turn.shared.config.connections_max_idle_ms;
+        if self.turn.now < self.next_idle_check || idle_ms < 0 {
             return;
         }
-        self.next_idle_check = self.now + self.idle_interval();
+        self.next_idle_check = self.turn.now + self.idle_interval();
         let limit = Duration::from_millis(idle_ms as u64);
-        let is_idle = |c: &Connection| c.owes_nothing_now() && self.now.since(c.last_active) > limit;
+        let is_idle = |c: &Connection| c.owes_nothing_now() && self.turn.now.since(c.last_active) > limit;
         let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| key).collect();
         for key in idle {
             self.close(key, None);
@@ -309,9 +301,9 @@ impl Server {
     }
 
     fn end_farewell(&mut self) {
-        let is_over = |until| self.now >= until || self.connections.is_empty();
+        let is_over = |until| self.turn.now >= until || self.connections.is_empty();
         if self.stopping.is_none() && self.leaving.is_some_and(is_over) {
-            self.stopping = Some(self.now + STOP_PATIENCE);
+            self.stopping = Some(self.turn.now + STOP_PATIENCE);
         }
     }
 
@@ -320,10 +312,10 @@ impl Server {
         let at_rest = self.wait_list.is_empty()
             && self.jobs.is_empty()
             && self.connections.iter().all(|(_, connection)| connection.is_at_rest());
-        if !at_rest && self.now < until {
+        if !at_rest && self.turn.now < until {
             return false;
         }
-        info!("shard {} stopped with {} connections", self.shard.0, self.connections.len());
+        info!("shard {} stopped with {} connections", self.turn.shard.0, self.connections.len());
         for key in self.connections.iter().map(|(key, _)| key).collect::<Vec<_>>() {
             self.close(key, None);
         }

@@ -1,13 +1,20 @@
 //! Requests that wait: parked, looked at when something happened that may end their wait, answered.
 
-use crate::handlers::{Answer, Parked, Polled};
+use crate::handlers::{self, Answer, Parked, Polled};
 use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::slots::Sequence;
 use crate::server::{FAREWELL, Server};
-use crate::shard::context::{Context, Reply};
+use crate::shard::context::Reply;
 use crate::shard::mailbox::Mail;
 use crate::stdx::slab::Key;
+
+/// A produce of this turn.
+pub(super) struct Produce {
+    pub(super) connection: ConnectionKey,
+    pub(super) sequence: Sequence,
+    pub(super) waiting: handlers::AppendedProduce,
+}
 
 /// Who waits for an answer, and for what.
 pub(super) struct Waiting {
@@ -35,7 +42,7 @@ impl Server {
             self.take_over(connection);
         }
         if mail.stop && self.leaving.is_none() {
-            self.leaving = Some(self.now + FAREWELL);
+            self.leaving = Some(self.turn.now + FAREWELL);
             self.driver.stop_listening();
         }
     }
@@ -48,7 +55,7 @@ impl Server {
     }
 
     pub(super) fn handle_expired(&mut self) {
-        while let Some(key) = self.wait_list.expired(self.now) {
+        while let Some(key) = self.wait_list.expired(self.turn.now) {
             self.poll(key, true);
         }
         if self.stopping.is_some() {
@@ -60,14 +67,7 @@ impl Server {
     }
 
     pub(super) fn run_coordinator_timers(&mut self) {
-        let mut context = Context {
-            shared: &self.shared,
-            view: &self.view,
-            shard: self.shard,
-            now: self.now,
-            wall: self.wall,
-            dirty: &mut self.dirty,
-        };
+        let mut context = self.turn.context(None);
         context.run_coordinator_timers();
     }
 
@@ -84,16 +84,10 @@ impl Server {
     /// Looks whether a parked request can be answered; an expired one is answered in any case.
     fn poll(&mut self, key: Key, expired: bool) {
         let Some(waiting) = self.wait_list.get_mut(key) else { return };
-        let mut context = Context {
-            shared: &self.shared,
-            view: &self.view,
-            shard: self.shard,
-            now: self.now,
-            wall: self.wall,
-            dirty: &mut self.dirty,
-        };
+        let mut context = self.turn.context(None);
         match waiting.parked.poll(&mut self.handlers, &mut context, expired) {
-            Polled::Wait => debug_assert!(!expired, "an expired request is answered"),
+            // Else the shard would poll it for ever.
+            Polled::Wait => assert!(!expired, "an expired request is answered"),
             Polled::Answer(answer) => self.resume(key, Some(answer)),
             Polled::Silent => self.resume(key, None),
             Polled::Close(reason) => {
@@ -106,38 +100,48 @@ impl Server {
 
     fn resume(&mut self, key: Key, answer: Option<Answer>) {
         let Some(waiting) = self.wait_list.take(key) else { return };
-        if let Some(connection) = self.connections.get_mut(waiting.connection) {
-            connection.fill(waiting.sequence, answer);
-            if !waiting.parked.is_produce() {
-                connection.parked = None;
+        if let Some(connection) = self.connections.get_mut(waiting.connection).filter(|_| !waiting.parked.is_produce())
+        {
+            connection.parked = None;
+        }
+        self.fill(waiting.connection, waiting.sequence, answer);
+    }
+
+    /// Answers the produces of this turn, now that it has written what they appended; those that wait for a sync are parked.
+    pub(super) fn answer_produces(&mut self) {
+        let mut produces = std::mem::take(&mut self.produces);
+        for Produce { connection, sequence, mut waiting } in produces.drain(..) {
+            match waiting.poll(&mut self.turn.context(None), false, false) {
+                Polled::Wait => {
+                    let (deadline, watched) = (waiting.deadline(), waiting.watched());
+                    let parked = Parked::Produce(waiting);
+                    let key = self.wait_list.park(Waiting { connection, sequence, parked }, deadline, watched);
+                    self.poll(key, false);
+                }
+                Polled::Answer(answer) => self.fill(connection, sequence, Some(answer)),
+                Polled::Silent => self.fill(connection, sequence, None),
+                Polled::Close(reason) => self.close(connection, Some(reason)),
             }
-            self.enqueue(waiting.connection);
-            self.touch(waiting.connection);
+        }
+        // Its room is used again.
+        self.produces = produces;
+    }
+
+    fn fill(&mut self, key: ConnectionKey, sequence: Sequence, answer: Option<Answer>) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.fill(sequence, answer);
+            self.enqueue(key);
+            self.touch(key);
         }
     }
 
     pub(super) fn park(&mut self, waiting: Waiting, deadline: Instant, watched: Vec<u64>) {
-        let (owner, is_produce) = (waiting.connection, waiting.parked.is_produce());
+        let owner = waiting.connection;
         let key = self.wait_list.park(waiting, deadline, watched);
         let mut has_ended = false;
-        if let Some(connection) = self.connections.get_mut(owner).filter(|_| !is_produce) {
+        if let Some(connection) = self.connections.get_mut(owner) {
             connection.parked = Some(key);
             has_ended = connection.has_ended;
-        }
-        let mut context = Context {
-            shared: &self.shared,
-            view: &self.view,
-            shard: self.shard,
-            now: self.now,
-            wall: self.wall,
-            dirty: &mut self.dirty,
-        };
-        let look_now = self
-            .wait_list
-            .get_mut(key)
-            .is_some_and(|waiting| waiting.parked.start(&mut self.handlers, &mut context, key));
-        if look_now {
-            self.poll(key, false);
         }
         if has_ended {
             self.give_up_waiting(key);

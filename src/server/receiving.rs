@@ -10,9 +10,8 @@ use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::admission::COUNTED_FROM_BYTES;
 use crate::server::connection::Connection;
-use crate::server::parking::Waiting;
+use crate::server::parking::{Produce, Waiting};
 use crate::server::{HOT_BUFFER_BYTES, Reason, Server};
-use crate::shard::context::Context;
 use crate::wire::frame::{self, Split};
 
 /// What one connection may have handled in one turn before the others get theirs.
@@ -43,7 +42,7 @@ impl Server {
             return Ok(());
         };
         let received = self.driver.receive(key, hot, HOT_BUFFER_BYTES);
-        if arrived(connection, received, self.now)?.is_some() {
+        if arrived(connection, received, self.turn.now)?.is_some() {
             self.enqueue(key);
         }
         Ok(())
@@ -54,7 +53,7 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-            let is_blocked = connection.is_blocked(self.shared.memory.is_short());
+            let is_blocked = connection.is_blocked(self.turn.shared.memory.is_short());
             if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.readable {
                 return Ok(());
             }
@@ -70,7 +69,7 @@ impl Server {
     /// Handles the frames that were kept when the connection could not go on.
     fn handle_kept(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-        if connection.inbound.len() == 0 || connection.is_blocked(self.shared.memory.is_short()) {
+        if connection.inbound.len() == 0 || connection.is_blocked(self.turn.shared.memory.is_short()) {
             return Ok(());
         }
         let (kept, mut at) = connection.inbound.take();
@@ -84,8 +83,8 @@ impl Server {
 
     /// One receive, and the frames that it completed; answers the bytes that came.
     fn receive(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<usize, Option<Reason>> {
-        let limit = self.shared.config.socket_request_max_bytes as usize;
-        let now = self.now;
+        let limit = self.turn.shared.config.socket_request_max_bytes as usize;
+        let now = self.turn.now;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
         if let Some(lacks) = connection.inbound.large_frame_lacks(HOT_BUFFER_BYTES, limit) {
             if !self.may_collect(key) {
@@ -117,7 +116,7 @@ impl Server {
 
     /// Handles whole frames from the front; answers the bytes handled, and whether a whole frame was left.
     fn handle_frames(&mut self, key: ConnectionKey, bytes: &[u8]) -> Result<(usize, bool), Option<Reason>> {
-        let limit = self.shared.config.socket_request_max_bytes as usize;
+        let limit = self.turn.shared.config.socket_request_max_bytes as usize;
         let mut at = 0;
         loop {
             let frame = match frame::split(&bytes[at..], limit) {
@@ -126,7 +125,7 @@ impl Server {
                 Split::Bad(error) => return Err(Some(error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
-            if !connection.may_handle(handlers::is_produce(frame), self.shared.memory.is_short()) {
+            if !connection.may_handle(handlers::is_produce(frame), self.turn.shared.memory.is_short()) {
                 return Ok((at, true));
             }
             at += frame::SIZE_BYTES + frame.len();
@@ -136,14 +135,7 @@ impl Server {
 
     fn handle_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), Option<Reason>> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-        let mut context = Context {
-            shared: &self.shared,
-            view: &self.view,
-            shard: self.shard,
-            now: self.now,
-            wall: self.wall,
-            dirty: &mut self.dirty,
-        };
+        let mut context = self.turn.context(Some(self.wait_list.ticket()));
         let origin = Origin { listener: connection.listener, peer: connection.peer };
         match handlers::handle(&mut self.handlers, &mut context, frame, origin) {
             Outcome::Answer(answer) => {
@@ -155,8 +147,13 @@ impl Server {
             }
             Outcome::Silent => connection.answer_now(None),
             Outcome::Close(reason) => return Err(Some(reason)),
+            Outcome::Appended(waiting) => {
+                let sequence = connection.answer_later(true);
+                self.produces.push(Produce { connection: key, sequence, waiting });
+            }
             Outcome::Wait { parked, deadline, watched } => {
-                let sequence = connection.answer_later(parked.is_produce());
+                assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
+                let sequence = connection.answer_later(false);
                 self.park(Waiting { connection: key, sequence, parked }, deadline, watched);
             }
         }

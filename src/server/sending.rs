@@ -55,7 +55,7 @@ impl Server {
                 Ok(length) => {
                     connection.outbound.sent(length);
                     left = left.saturating_sub(length);
-                    connection.last_active = self.now;
+                    connection.last_active = self.turn.now;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => connection.writable = false,
                 Err(error) => return Err(error),
@@ -70,7 +70,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
             self.close(key, None);
-        } else if connection.may_go_on(self.shared.memory.is_short()) {
+        } else if connection.may_go_on(self.turn.shared.memory.is_short()) {
             self.enqueue(key);
         }
         Ok(())

@@ -31,11 +31,12 @@ pub(super) struct Sync {
 impl Server {
     /// Writes every partition that this turn appended to, once; `true` if there was one.
     pub(super) fn write_dirty(&mut self) -> bool {
-        let partitions = self.dirty.take();
+        let partitions = self.turn.dirty.take();
         for partition in &partitions {
-            let flush = partition.write_and_keep(self.wall, &mut self.kept);
+            let flush = partition.write_and_keep(self.turn.wall, &mut self.kept);
             self.follow_up(partition, flush);
         }
+        self.answer_produces();
         !partitions.is_empty()
     }
 
@@ -44,7 +45,7 @@ impl Server {
         if let Some(flush) = flush {
             self.start_sync(partition.clone(), flush);
         }
-        self.shared.tell_progress(partition, Some(self.shard));
+        self.turn.shared.tell_progress(partition, Some(self.turn.shard));
         self.poll_watchers(partition.number);
     }
 
@@ -78,7 +79,7 @@ impl Server {
         }
         if sync.left.get() == 0 {
             let result = sync.failure.take().map_or(Ok(()), Err);
-            let next = sync.partition.handle_synced(&sync.flush, result, self.wall);
+            let next = sync.partition.handle_synced(&sync.flush, result, self.turn.wall);
             self.follow_up(&sync.partition, next);
         }
     }

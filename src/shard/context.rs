@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::config::Config;
 use crate::controller::{self, Answered, ReplyTo};
-use crate::coordinator::step;
+use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, keeper};
 use crate::hosting::housekeeping;
 use crate::model::{ErrorCode, Instant, TimestampMs};
@@ -160,7 +160,43 @@ impl controller::Audience for Arc<Shared> {
     }
 }
 
-/// See the module.
+/// What a shard works with in one turn.
+pub struct Turn {
+    pub shared: Arc<Shared>,
+    pub view: Arc<View>,
+    pub shard: ShardId,
+    pub now: Instant,
+    pub wall: TimestampMs,
+    pub dirty: Dirty,
+}
+
+impl Turn {
+    pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
+        Turn { view: shared.view.load_full(), shared, shard, now, wall, dirty: Dirty::new(shard) }
+    }
+
+    /// The next turn's time.
+    pub fn begin(&mut self, now: Instant, wall: TimestampMs) {
+        assert!(now >= self.now, "the clock of a driver never goes back");
+        (self.now, self.wall) = (now, wall);
+    }
+
+    /// What a handler gets. `ticket` is the key under which the request will wait, if it has to.
+    pub fn context(&mut self, ticket: Option<Key>) -> Context<'_> {
+        Context {
+            shared: &self.shared,
+            view: &self.view,
+            shard: self.shard,
+            now: self.now,
+            wall: self.wall,
+            dirty: &mut self.dirty,
+            ticket,
+            answered: None,
+        }
+    }
+}
+
+/// What a handler may use: the shard's turn, and the place that is kept for the request.
 pub struct Context<'a> {
     pub shared: &'a Arc<Shared>,
     pub view: &'a Arc<View>,
@@ -168,4 +204,35 @@ pub struct Context<'a> {
     pub now: Instant,
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
+    ticket: Option<Key>,
+    /// What a coordinator has answered to this very request, in the step that the request asked for.
+    answered: Option<(step::Reply, Barrier)>,
+}
+
+impl Context<'_> {
+    /// The key under which the request will wait, for others to answer to. A request that has given its ticket away, and
+    /// whose giving did not fail, must wait.
+    pub fn ticket(&self) -> Key {
+        self.ticket.expect("a frame is handled with a ticket")
+    }
+
+    /// This request, for a coordinator that is to answer it.
+    pub fn waiter(&self) -> Waiter {
+        Waiter { shard: self.shard.0, key: self.ticket().to_u64() }
+    }
+
+    /// Gives a coordinator's answer to the request that waits for it, or is about to.
+    pub(super) fn tell(&mut self, waiter: Waiter, reply: step::Reply, barrier: Barrier) {
+        let (shard, parked) = (ShardId(waiter.shard), Key::from_u64(waiter.key));
+        if shard == self.shard && self.ticket == Some(parked) {
+            self.answered = Some((reply, barrier));
+        } else {
+            self.shared.mailbox(shard).reply(Reply { parked, news: News::Group { reply, barrier } });
+        }
+    }
+
+    /// What a step of this request has already answered.
+    pub fn take_answer(&mut self) -> Option<(step::Reply, Barrier)> {
+        self.answered.take()
+    }
 }

@@ -7,9 +7,7 @@ use crate::coordinator::groups::Groups;
 use crate::coordinator::step::Step;
 use crate::coordinator_runtime::{Barrier, Coordinator, Moment};
 use crate::model::ErrorCode;
-use crate::replica::watch::ShardId;
-use crate::shard::context::{Context, News, Reply};
-use crate::stdx::slab::Key;
+use crate::shard::context::Context;
 
 impl Context<'_> {
     /// The coordinator of a group.
@@ -35,8 +33,7 @@ impl Context<'_> {
             self.dirty.add(&coordinator.partition);
         }
         for (waiter, reply) in stepped.replies {
-            let news = News::Group { reply, barrier: stepped.barrier.clone() };
-            self.shared.mailbox(ShardId(waiter.shard)).reply(Reply { parked: Key::from_u64(waiter.key), news });
+            self.tell(waiter, reply, stepped.barrier.clone());
         }
         let owner = coordinator.shard(self.shared.shards());
         if stepped.is_due_sooner && owner != self.shard {

@@ -1,7 +1,7 @@
 //! Requests that wait: values with a deadline and the partitions whose progress may end their wait.
 //!
 //! A request stays in its place until it is taken; looking at it and leaving it costs nothing. Numbers of partitions
-//! are those of [`Partition`](crate::replication), unique within the process. Belongs to one shard.
+//! are those of [`Partition`](crate::replica::partition::Partition), unique within the process. Belongs to one shard.
 
 use std::collections::BTreeSet;
 
@@ -50,6 +50,11 @@ impl<P> WaitList<P> {
             self.watchers.insert((partition, key));
         }
         key
+    }
+
+    /// The key of the request that is parked next: others can be told of it before.
+    pub fn ticket(&self) -> Key {
+        self.parked.next_key()
     }
 
     pub fn get_mut(&mut self, key: Key) -> Option<&mut P> {

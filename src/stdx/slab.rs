@@ -62,6 +62,13 @@ impl<T> Slab<T> {
         Key { index, generation: 0 }
     }
 
+    /// The key that the next tenant will have.
+    pub fn next_key(&self) -> Key {
+        let new = || u32::try_from(self.places.len()).expect("fewer than 2^32 tenants");
+        let index = self.free.last().copied().unwrap_or_else(new);
+        Key { index, generation: self.places.get(index as usize).map_or(0, |place| place.generation) }
+    }
+
     pub fn get(&self, key: Key) -> Option<&T> {
         let place = self.places.get(key.index as usize)?;
         place.value.as_ref().filter(|_| place.generation == key.generation)
@@ -98,9 +105,13 @@ mod tests {
     #[test]
     fn a_place_used_again_has_another_key() {
         let mut slab = Slab::default();
+        let announced = slab.next_key();
         let first = slab.insert("a");
+        assert_eq!(first, announced);
         assert_eq!(slab.remove(first), Some("a"));
+        let announced = slab.next_key();
         let second = slab.insert("b");
+        assert_eq!(second, announced);
         assert_eq!(first.index, second.index);
         assert_eq!((slab.get(first), slab.get(second)), (None, Some(&"b")));
         assert_eq!(slab.remove(first), None);

@@ -143,7 +143,7 @@ proptest! {
             log.append_and_apply(batch, &mut image, NOW).unwrap();
             log.sync(NOW).unwrap();
             let crash = crashes.iter().find(|(when, _, _)| *when == at);
-            // The snapshot fails where the platter does; what it leaves is part of what the crash finds.
+            // The snapshot fails where the disk does; what it leaves is part of what the crash finds.
             disk.fail_syncs(crash.is_some_and(|(_, _, fails)| *fails));
             let taken = log.snapshot_if_due(&image, NOW);
             disk.fail_syncs(false);
