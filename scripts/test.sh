@@ -99,7 +99,7 @@ counted() {
     shift
     logged "$suite" "$@"
     code=$?
-    # Some tools colour even what nobody sees.
+    # Some tools colour their output even without a terminal.
     line=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$suite.log" | grep -oE '(^|: )[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
     ok=$(echo "${line#: }" | awk '{ print $1 + 0 }')
     bad=$(echo "${line#: }" | awk '{ print $3 + 0 }')

@@ -32,7 +32,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 /// What takes any bytes at all, and panics where something does not hold.
 pub type Entry = fn(&[u8]);
 
-/// By the name of the fuzz target.
+/// The entries, by the name of their fuzz target.
 pub const ENTRIES: [(&str, Entry); 8] = [
     ("messages", messages),
     ("batches", batches),

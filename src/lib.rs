@@ -18,6 +18,7 @@ pub mod model;
 pub mod quorum;
 pub mod record;
 pub mod replica;
+pub mod security;
 pub mod server;
 pub mod shard;
 pub mod stdx;

@@ -47,8 +47,12 @@ pub trait Message<'a>: Sized + Default {
     /// Appends the message; the size is known before the first byte is written, so that `out` grows once. Nothing is
     /// appended in case of an error.
     fn encode(&self, out: &mut Vec<u8>, version: i16) -> Result<(), EncodeError> {
-        out.reserve(self.size_bytes(version)?);
+        let size_bytes = self.size_bytes(version)?;
+        debug_assert!(size_bytes >= Self::min_size(version), "readers would refuse an array of {}", Self::NAME);
+        out.reserve(size_bytes);
+        let from = out.len();
         self.write(&mut Buffer::new(out), version);
+        assert_eq!(out.len() - from, size_bytes, "{} is as long as it was counted", Self::NAME);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ pub const MAX_ARRAY_LENGTH: usize = 1_000_000;
 pub const MAX_TAGGED_FIELD_COUNT: u32 = 10_000;
 /// The longest string in bytes, in both encodings (Kafka's generated readers).
 pub const MAX_STRING_LENGTH: usize = i16::MAX as usize;
+const _: () = assert!(MAX_ARRAY_LENGTH < i32::MAX as usize && (MAX_TAGGED_FIELD_COUNT as usize) < MAX_ARRAY_LENGTH);
 
 /// What was wrong with the bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,6 +97,7 @@ impl<'a> Reader<'a> {
 
     /// Bytes read so far.
     pub fn position(&self) -> usize {
+        debug_assert!(self.rest.len() <= self.end, "a reader does not go back");
         self.end - self.rest.len()
     }
 
@@ -276,6 +278,7 @@ impl<'a> Reader<'a> {
         if count > MAX_ARRAY_LENGTH || count.saturating_mul(min_size.max(1)) > self.remaining() {
             return Err(self.error(DecodeErrorKind::ArrayTooLong, field));
         }
+        assert!(count <= self.remaining(), "an element takes a byte at least, so that the caller may reserve");
         Ok(Some(count))
     }
 
@@ -336,6 +339,7 @@ impl<'a> Reader<'a> {
         let tag = self.uvarint(field)?;
         let size = self.uvarint(field)?;
         let rest = self.take(size as usize, field)?;
+        debug_assert_eq!(rest.len(), size as usize, "a tag's reader has its content and nothing else");
         Ok((tag, Reader { rest, end: self.position() }))
     }
 

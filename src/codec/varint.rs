@@ -2,8 +2,10 @@
 
 /// The most bytes that a 32-bit varint takes.
 pub const MAX_U32_BYTES: usize = 5;
+const _: () = assert!(7 * (MAX_U32_BYTES - 1) < 32 && 7 * MAX_U32_BYTES >= 32);
 /// The most bytes that a 64-bit varint takes.
 pub const MAX_U64_BYTES: usize = 10;
+const _: () = assert!(7 * (MAX_U64_BYTES - 1) < 64 && 7 * MAX_U64_BYTES >= 64);
 
 /// Reads an unsigned varint from the front: the value and the bytes it took; `None` if it is cut or over 64 bits.
 #[inline]

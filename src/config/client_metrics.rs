@@ -15,7 +15,7 @@ const MATCH: &str = "match";
 /// Name, type and default, by name.
 const KEYS: [(&str, Type, &str); 3] =
     [(INTERVAL_MS, Type::Int, "300000"), (MATCH, Type::List, ""), ("metrics", Type::List, "")];
-/// From 100 ms to an hour.
+/// The intervals that are allowed: 100 ms to an hour.
 const INTERVALS_MS: std::ops::RangeInclusive<i64> = 100..=3_600_000;
 /// What a client may be known by.
 const MATCHED: [&str; 6] = [

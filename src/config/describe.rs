@@ -30,11 +30,11 @@ pub struct Entry {
     pub name: String,
     pub value: Option<String>,
     pub source: Source,
-    /// `None` for keys that nobody knows.
+    /// `None` for keys that neither Kafka nor Klamm has.
     pub kind: Option<Type>,
     pub is_sensitive: bool,
     pub read_only: bool,
-    /// By precedence, the first one is where the value comes from.
+    /// In the order of precedence: the first one is where the value comes from.
     pub synonyms: Vec<Synonym>,
     pub documentation: Option<Cow<'static, str>>,
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 type Texts = &'static [(&'static str, &'static str)];
 
-/// Of topics.
+/// The texts of topics' keys.
 const TOPIC: Texts = &[
     ("cleanup.policy", "Whether old segments are deleted, compacted (the newest record of each key stays), or both."),
     ("compression.gzip.level", "The level of gzip where records are compressed by the broker."),
@@ -39,14 +39,14 @@ const TOPIC: Texts = &[
     ("segment.ms", "The age at which a segment ends even if it is not full."),
 ];
 
-/// Of groups.
+/// The texts of groups' keys.
 const GROUP: Texts = &[
     ("consumer.assignment.interval.ms", "The least time between two assignments of a consumer group."),
     ("consumer.heartbeat.interval.ms", "How often members of a consumer group are told to send heartbeats."),
     ("consumer.session.timeout.ms", "After what silence a member of a consumer group is removed."),
 ];
 
-/// Of brokers, where no topic and no group has the same.
+/// The texts of brokers' keys, where no topic's and no group's key has the same.
 const BROKER: Texts = &[
     ("advertised.listeners", "The addresses that clients are told; those of listeners where it is not set."),
     ("auto.create.topics.enable", "Whether a topic is created when a client first asks for it."),
@@ -133,7 +133,7 @@ fn find(texts: Texts, name: &str) -> Option<&'static str> {
     texts.binary_search_by(|(key, _)| (*key).cmp(name)).ok().map(|at| texts[at].1)
 }
 
-/// Of a key that nothing acts on.
+/// The text of a key that Klamm does not act on.
 fn of_effect(effect: Effect) -> Option<Cow<'static, str>> {
     match effect {
         Effect::Effective => None,
@@ -162,7 +162,7 @@ pub(super) fn of_broker(name: &str) -> Option<Cow<'static, str>> {
         .or_else(|| of_default(definition.name).map(Cow::from))
 }
 
-/// Of what topics or groups get that do not set it themselves.
+/// The text of a key whose value topics or groups get that do not set it themselves.
 fn of_default(name: &str) -> Option<String> {
     let of_topics = definitions::topic_all().iter().find_map(|topic| {
         let (_, factor) = topic.synonyms.iter().find(|(synonym, _)| *synonym == name)?;

@@ -1,4 +1,4 @@
-//! Which settings of groups go together: of the broker at its start, of one group when somebody alters it.
+//! Which settings of groups go together: of the broker at its start, of one group when a request alters it.
 //!
 //! The sentences and their order are those of `GroupCoordinatorConfig`, `ShareGroupConfig` and `GroupConfig.validateValues`.
 

@@ -40,7 +40,7 @@ impl MigrationPolicy {
     }
 }
 
-/// Of the broker, for all groups.
+/// The broker's settings that hold for all groups.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupSettings {
     /// `group.min.session.timeout.ms`
@@ -93,7 +93,7 @@ impl Default for GroupSettings {
     }
 }
 
-/// Of one consumer group.
+/// The settings of one consumer group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ConsumerGroupSettings {
     /// `consumer.session.timeout.ms`
@@ -122,7 +122,7 @@ impl Default for ConsumerGroupSettings {
     }
 }
 
-/// Of whatever surrounds the coordinators: their topic, their writes, what they speak.
+/// The settings of what surrounds the coordinators: their topic, their writes, the protocols that they speak.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CoordinatorSettings {
     /// `offsets.topic.num.partitions`

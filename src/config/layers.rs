@@ -11,7 +11,7 @@ use std::fmt;
 /// Key and value pairs by source, each in the order of its source.
 #[derive(Clone, Default, Debug)]
 pub struct Layers {
-    /// From `properties::parse`.
+    /// The pairs of the configuration file, as `properties::parse` gives them.
     pub file: Vec<(String, String)>,
     /// The process's environment, whole: [`Layers::merge`] picks what is meant.
     pub environment: Vec<(String, String)>,
@@ -35,7 +35,7 @@ pub enum Notice {
     NotYet {
         keys: Vec<String>,
     },
-    /// Without effect in Apache Kafka, too, with this configuration.
+    /// Keys that have no effect with this configuration, in Apache Kafka either.
     Idle {
         keys: Vec<String>,
         because: &'static str,
@@ -156,8 +156,8 @@ fn mirror_node_id(merged: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Whoever advertises an address wants to be reached: then Kafka's own default for `listeners` holds, all interfaces,
-/// instead of our loopback address. Compose files lean on it.
+/// A broker that advertises an address is to be reached there: then `listeners` gets Kafka's own default, all interfaces,
+/// instead of our loopback address. Compose files rely on it.
 fn open_advertised(merged: &mut BTreeMap<String, String>) {
     if merged.contains_key("advertised.listeners") {
         merged.entry("listeners".into()).or_insert_with(|| "PLAINTEXT://:9092".into());
@@ -222,7 +222,7 @@ enum Said {
 fn said_of(key: &str) -> Option<Said> {
     /// Settings of plug-ins: the names after the prefix are theirs.
     const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "principal."];
-    /// Of `StandardAuthorizer`, which comes with Kafka.
+    /// Keys of `StandardAuthorizer`, which comes with Kafka.
     const OF_AUTHORIZER: &[&str] = &["super.users", "allow.everyone.if.no.acl.found"];
     if let Some(found) = definitions::broker(key).or_else(|| definitions::listener_override(key)) {
         let of_listener = definitions::broker(key).is_none();

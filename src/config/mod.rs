@@ -82,9 +82,10 @@ pub struct Config {
     pub listeners: Vec<Listener>,
     /// Name of the listener that other brokers use.
     pub inter_broker_listener_name: String,
-    /// At least one.
+    /// There is at least one.
     pub log_dirs: Vec<String>,
-    /// Where the metadata log is: one of the log directories, the first if nobody says otherwise, or one of its own.
+    /// Where the metadata log is: one of the log directories (the first unless `metadata.log.dir` names another), or a
+    /// directory of its own.
     pub metadata_log_dir: String,
     pub num_partitions: i32,
     pub default_replication_factor: i16,
@@ -93,9 +94,9 @@ pub struct Config {
     pub socket_request_max_bytes: u32,
     /// `None` leaves the size to the kernel, which lets it grow with what a connection carries.
     pub socket_send_buffer_bytes: Option<usize>,
-    /// As the one before.
+    /// `None` leaves the size to the kernel, likewise.
     pub socket_receive_buffer_bytes: Option<usize>,
-    /// `None`: nobody has said.
+    /// `None` where the user has not set it.
     pub socket_listen_backlog_size: Option<i32>,
     /// -1 leaves the limit to the server.
     pub queued_max_request_bytes: i64,
@@ -246,8 +247,8 @@ fn default_replication_factor(s: &Settings<'_>) -> Result<i16, Invalid> {
     })
 }
 
-/// Kafka gives its sockets 100 KiB where nobody says otherwise; here only who says so gets a fixed size. Kafka's
-/// definition takes any number; sizes that no socket can have (Java's refuse them later) are refused here at the start.
+/// Kafka gives its sockets 100 KiB by default; here a socket gets a fixed size only where the user sets one. Kafka's
+/// definition takes any number; this refuses sizes that no socket can have at the start (Java's sockets do it later).
 fn socket_buffer_bytes(s: &Settings<'_>, key: &str) -> Result<Option<usize>, Invalid> {
     let bytes = s.int(key);
     if !s.is_set(key) || bytes == -1 {

@@ -138,7 +138,7 @@ fn a_group_obeys_its_own_settings_within_the_brokers_bounds() {
     };
     assert_eq!(millis(&[]), (50_000, 6_000, 2_000));
     assert_eq!(millis(&[("consumer.session.timeout.ms", "55000")]), (55_000, 6_000, 2_000));
-    // The log may hold what was allowed under other bounds, or by somebody else.
+    // The log may hold what was allowed under other bounds, or by another broker.
     let old = [("consumer.session.timeout.ms", "1"), ("consumer.heartbeat.interval.ms", "99999")];
     assert_eq!(millis(&old), (45_000, 15_000, 2_000));
     assert_eq!(millis(&[("consumer.assignment.interval.ms", "junk")]), (50_000, 6_000, 2_000));

@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 /// `compression.type`: what is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CompressionConfig {
-    /// As the producer sent it.
+    /// The broker stores a batch as the producer sent it.
     Producer,
-    /// Recompressed where the producer chose something else.
+    /// The broker recompresses a batch whose producer chose something else.
     Fixed(CompressionType),
 }
 

@@ -64,7 +64,7 @@ impl Authority {
     pub(super) fn write(&mut self, records: &[metadata::Record<'static>]) {
         let Authority::Here(decider) = self;
         let appended = decider.log.append(records, &decider.newest, decider.environment.wall());
-        for batch in appended.expect("it can be written") {
+        if let Some(batch) = appended.expect("it can be written") {
             batch.apply_or_warn(&mut decider.newest);
             decider.uncommitted.push(batch);
         }

@@ -1,4 +1,4 @@
-//! Recovery over a directory that something has changed while nobody looked: bytes flipped, files cut, lengthened,
+//! Recovery over a directory that was changed while no broker had it: bytes flipped, files cut, lengthened,
 //! emptied, removed. The log opens or says why not; and what it serves afterwards are whole batches in order, none of
 //! which was not there before.
 

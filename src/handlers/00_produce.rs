@@ -11,27 +11,34 @@
 //! Deviation: where a request names a partition twice, each of its batches is written and answered; Kafka writes the last
 //! one and drops the others without a word.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Head, Outcome, Polled, Request, State, numbers};
+use super::{Answer, Head, Outcome, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, Instant, Offset, Uuid};
 use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::shard::context::Context;
+use crate::stdx::spare;
 use crate::storage::log::Appended;
-use crate::wire::api::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse, Response, TopicProduceResponse};
-use crate::wire::produce::{RequestView, TopicView};
+use crate::wire::api::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse};
+use crate::wire::produce::{RequestView, ResponseWriter, TopicView};
 
 /// The first version that names topics by id.
 const TOPIC_ID_SINCE: i16 = 13;
 /// The one client that may write to internal topics (`AdminUtils.ADMIN_CLIENT_ID`).
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 
+/// Lists that a shard keeps for produces to come: for as many as may wait for a sync at the same time, of a usual size.
+const MOST_SPARE_LISTS: usize = 64;
+const MOST_SPARE_PARTITIONS: usize = 1024;
+
 struct TopicResult {
-    name: String,
+    /// Where its name stands in [`Lists::names`].
+    name: Range<usize>,
     topic_id: Uuid,
-    partitions: Vec<PartitionResult>,
+    partition_count: usize,
 }
 
 struct PartitionResult {
@@ -39,29 +46,43 @@ struct PartitionResult {
     result: Result<(Arc<Partition>, Appended), Refused>,
 }
 
+/// What became of each partition. Lists of the shard, which are used again for each produce.
+#[derive(Default)]
+pub(super) struct Lists {
+    names: String,
+    topics: Vec<TopicResult>,
+    /// Those of all topics, one after the other.
+    partitions: Vec<PartitionResult>,
+}
+
 /// A produce whose records are on their way to the disk.
 pub struct Waiting {
     head: Head,
     acks: i16,
     deadline: Instant,
-    topics: Vec<TopicResult>,
+    lists: Lists,
 }
 
-pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let view = match RequestView::parse(request.body, request.head.version) {
         Ok(view) => view,
         Err(error) => return request.bad(error),
     };
-    let topics: Vec<_> = view.topics().map(|topic| append_topic(context, request, &view, &topic)).collect();
+    let mut lists = state.produces.pop().unwrap_or_default();
+    for topic in view.topics() {
+        append_topic(context, request, &view, &topic, &mut lists);
+    }
     let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
-    let waiting = Waiting { head: request.head, acks: view.acks, deadline, topics };
-    if waiting.acks == 0 {
-        return waiting.silent();
-    }
-    if waiting.appended().next().is_none() {
-        return request.head.answer(&waiting.response());
-    }
-    Outcome::Appended(waiting)
+    let waiting = Waiting { head: request.head, acks: view.acks, deadline, lists };
+    let outcome = if waiting.acks == 0 {
+        waiting.silent()
+    } else if waiting.appended().next().is_some() {
+        return Outcome::Appended(waiting);
+    } else {
+        waiting.answer().map_or_else(Outcome::Close, Outcome::Answer)
+    };
+    state.finish_produce(waiting);
+    outcome
 }
 
 fn append_topic(
@@ -69,13 +90,17 @@ fn append_topic(
     request: &Request<'_>,
     view: &RequestView<'_>,
     topic: &TopicView<'_>,
-) -> TopicResult {
-    let append = |partition: crate::wire::produce::PartitionView<'_>| PartitionResult {
-        index: partition.index,
-        result: append(context, request, view, topic, partition.index, partition.records),
-    };
-    let partitions = topic.partitions().map(append).collect();
-    TopicResult { name: topic.name.into(), topic_id: topic.topic_id, partitions }
+    lists: &mut Lists,
+) {
+    let before = lists.partitions.len();
+    for partition in topic.partitions() {
+        let result = append(context, request, view, topic, partition.index, partition.records);
+        lists.partitions.push(PartitionResult { index: partition.index, result });
+    }
+    let name_begins = lists.names.len();
+    lists.names.push_str(topic.name);
+    let (name, partition_count) = (name_begins..lists.names.len(), lists.partitions.len() - before);
+    lists.topics.push(TopicResult { name, topic_id: topic.topic_id, partition_count });
 }
 
 fn append(
@@ -111,13 +136,22 @@ fn append(
     Ok((partition, appended))
 }
 
-impl Waiting {
-    fn partitions(&self) -> impl Iterator<Item = &PartitionResult> {
-        self.topics.iter().flat_map(|topic| &topic.partitions)
+impl State {
+    /// Takes the lists of a produce that is answered, for the next one.
+    pub fn finish_produce(&mut self, Waiting { mut lists, .. }: Waiting) {
+        if self.produces.len() < MOST_SPARE_LISTS && lists.partitions.capacity() <= MOST_SPARE_PARTITIONS {
+            lists.names.clear();
+            lists.topics.clear();
+            lists.partitions.clear();
+            self.produces.push(lists);
+        }
     }
+}
 
+impl Waiting {
     fn appended(&self) -> impl Iterator<Item = &Arc<Partition>> {
-        self.partitions().filter_map(|partition| partition.result.as_ref().ok()).map(|(partition, _)| partition)
+        let appended = self.lists.partitions.iter().filter_map(|partition| partition.result.as_ref().ok());
+        appended.map(|(partition, _)| partition)
     }
 
     /// When it is answered at the latest.
@@ -131,7 +165,7 @@ impl Waiting {
     }
 
     fn silent(&self) -> Outcome {
-        match self.partitions().find_map(|partition| partition.result.as_ref().err()) {
+        match self.lists.partitions.iter().find_map(|partition| partition.result.as_ref().err()) {
             None => Outcome::Silent,
             Some(refused) => Outcome::Close(format!("a produce with acks=0 failed: {}", refused.error.name())),
         }
@@ -140,7 +174,7 @@ impl Waiting {
     /// Looks whether everything is committed, or will never be.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         let mut all_decided = true;
-        for partition in self.topics.iter_mut().flat_map(|topic| &mut topic.partitions) {
+        for partition in &mut self.lists.partitions {
             let Ok((log, appended)) = &partition.result else { continue };
             if asks {
                 log.waiting.add(context.shard);
@@ -152,19 +186,22 @@ impl Waiting {
                 Err(error) => partition.result = Err(error.into()),
             }
         }
-        if all_decided { self.head.polled(&self.response()) } else { Polled::Wait }
+        if all_decided { self.answer().map_or_else(Polled::Close, Polled::Answer) } else { Polled::Wait }
     }
 
-    fn response(&self) -> Response<'_> {
-        Response { responses: self.topics.iter().map(answer_topic).collect(), ..Default::default() }
-    }
-}
-
-fn answer_topic(topic: &TopicResult) -> TopicProduceResponse<'_> {
-    TopicProduceResponse {
-        name: topic.name.as_str().into(),
-        topic_id: topic.topic_id,
-        partition_responses: topic.partitions.iter().map(answer_partition).collect(),
+    fn answer(&self) -> Result<Answer, String> {
+        let Lists { names, topics, partitions } = &self.lists;
+        let mut bytes = spare::take(&spare::ANSWERS);
+        let mut writer = ResponseWriter::new(&mut bytes, self.head.version, self.head.correlation_id, topics.len());
+        let mut partitions = partitions.iter();
+        for topic in topics {
+            writer.topic(&names[topic.name.clone()], topic.topic_id, topic.partition_count);
+            for partition in partitions.by_ref().take(topic.partition_count) {
+                writer.partition(&answer_partition(partition));
+            }
+        }
+        writer.finish().map_err(|error| format!("cannot encode the Produce answer: {error}"))?;
+        Ok(Answer { bytes, holes: Vec::new() })
     }
 }
 

@@ -7,7 +7,6 @@
 //! Versions: 7 sessions (KIP-227), 12 flexible and diverging epochs (KIP-595), 13 topic ids (KIP-516), 15 replica state,
 //! 16 node endpoints, 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
 use crate::replica::partition::Partition;
 use crate::shard::context::Context;
+use crate::stdx::spare;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{
     self as message, AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
@@ -133,13 +133,21 @@ fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
 
 /// Whether no topic stands twice, and no partition of one: clients name each once, and their fetches need no map.
 fn names_each_once(topics: &[message::FetchTopic<'_>]) -> bool {
-    let mut seen = BTreeSet::new();
-    let has_each_once = |topic: &message::FetchTopic<'_>| {
-        let mut indexes: Vec<i32> = topic.partitions.iter().map(|partition| partition.partition).collect();
-        indexes.sort_unstable();
-        indexes.windows(2).all(|pair| pair[0] != pair[1])
-    };
-    topics.iter().all(|topic| seen.insert((topic.topic_id, &*topic.topic))) && topics.iter().all(has_each_once)
+    let name = |topic: &message::FetchTopic<'_>| (topic.topic_id, topic.topic.to_string());
+    let index = |partition: &message::FetchPartition| partition.partition;
+    is_distinct(topics, |a, b| a.topic_id == b.topic_id && a.topic == b.topic, name)
+        && topics.iter().all(|topic| is_distinct(&topic.partitions, |a, b| index(a) == index(b), index))
+}
+
+/// Whether no two items are equal. Few are compared with each other, which needs no memory; many are sorted by a key.
+fn is_distinct<T, K: Ord>(items: &[T], equal: impl Fn(&T, &T) -> bool, key: impl Fn(&T) -> K) -> bool {
+    const FEW: usize = 8;
+    if items.len() <= FEW {
+        return items.iter().enumerate().all(|(at, item)| items[..at].iter().all(|before| !equal(before, item)));
+    }
+    let mut keys: Vec<K> = items.iter().map(key).collect();
+    keys.sort_unstable();
+    keys.windows(2).all(|pair| pair[0] != pair[1])
 }
 
 fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
@@ -270,7 +278,7 @@ impl Waiting {
         let told: Vec<_> = all.filter(|((name, _), found)| self.tell(state, name, found)).collect();
         let topics: Vec<_> =
             told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
-        let mut answer = Answer::default();
+        let mut answer = Answer { bytes: spare::take(&spare::ANSWERS), holes: Vec::new() };
         let mut holes = Vec::new();
         let opening = Opening {
             correlation_id: self.head.correlation_id,

@@ -72,7 +72,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
     let wanted = Wanted {
         head: request.head,
-        listener: request.origin.listener,
+        listener: request.session.listener,
         topics: Topics::of(&body, version),
         cluster_operations: body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version),
         topic_operations: body.include_topic_authorized_operations && version >= TOPIC_OPERATIONS_SINCE,

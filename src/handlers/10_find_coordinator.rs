@@ -10,7 +10,7 @@
 //! answered INVALID_REQUEST, as by a Kafka that has share groups turned off.
 
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Origin, Outcome, Request, State, cluster_state, no_transactions};
+use super::{Answer, Head, Outcome, Request, State, cluster_state, no_transactions};
 use crate::codec::Str;
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::{Change, Decided};
@@ -36,7 +36,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, origin) = (request.head, request.origin);
+    let (head, listener) = (request.head, request.session.listener);
     let asked =
         Asked { key_type: body.key_type, keys: body.coordinator_keys.iter().map(|key| key.to_string()).collect() };
     if body.key_type == TRANSACTION {
@@ -44,9 +44,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         no_transactions::warn(context, request, wanted.map_or("", |id| id));
     }
     if body.key_type != GROUP || context.view.topic(GROUPS_TOPIC).is_some() {
-        return head.answer(&respond(context, head, origin, &asked, None));
+        return head.answer(&respond(context, head, listener, &asked, None));
     }
-    let finish = Finish::FindCoordinator(Waiting { head, origin, asked });
+    let finish = Finish::FindCoordinator(Waiting { head, listener, asked });
     let change = Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into()] };
     metadata_job::submit(context, CREATE_TIMEOUT_MS, change, finish)
 }
@@ -58,14 +58,14 @@ impl Waiting {
             other => Some(Refusal::of(metadata_job::why_not(other))),
         };
         let failed = failed.map(|refusal| refusal.message.unwrap_or_else(|| refusal.error.to_string()));
-        self.head.encode(&respond(context, self.head, self.origin, &self.asked, failed))
+        self.head.encode(&respond(context, self.head, self.listener, &self.asked, failed))
     }
 }
 
 /// What the answer needs.
 pub(super) struct Waiting {
     head: Head,
-    origin: Origin,
+    listener: usize,
     asked: Asked,
 }
 
@@ -80,11 +80,11 @@ struct Asked {
 fn respond<'c>(
     context: &'c Context<'_>,
     head: Head,
-    origin: Origin,
+    listener: usize,
     asked: &Asked,
     failed: Option<String>,
 ) -> message::Response<'c> {
-    let find = |key: String| find(context, head, origin, asked.key_type, key, failed.clone());
+    let find = |key: String| find(context, head, listener, asked.key_type, key, failed.clone());
     if head.version >= KEYS_SINCE {
         let coordinators = asked.keys.iter().cloned().map(find).collect();
         return message::Response { coordinators, ..Default::default() };
@@ -106,14 +106,14 @@ fn respond<'c>(
 fn find<'c>(
     context: &'c Context<'_>,
     head: Head,
-    origin: Origin,
+    listener: usize,
     key_type: i8,
     key: String,
     failed: Option<String>,
 ) -> Coordinator<'c> {
     let (error, message) = match key_type {
         GROUP if failed.is_some() => (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into()),
-        GROUP => match cluster_state::this_node(context, origin.listener) {
+        GROUP => match cluster_state::this_node(context, listener) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator {

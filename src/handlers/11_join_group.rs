@@ -54,7 +54,7 @@ fn ask(
     coordinator: &Arc<Coordinator>,
 ) -> Result<(), ErrorCode> {
     let version = request.head.version;
-    let host = group_job::host(request.origin.peer);
+    let host = group_job::host(request.session.peer);
     let join = Join {
         client: request.client(&host),
         group_id: &body.group_id,

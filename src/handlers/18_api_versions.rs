@@ -1,8 +1,9 @@
 //! ApiVersions (key 18), versions 0–5: what this broker offers.
 //!
 //! A request of a version from the future is answered in version 0 with UNSUPPORTED_VERSION and our own range, so that
-//! the client can ask again (KIP-511). 3 carries the client's name and version, which must look like one; 4 may tell of
-//! features from level 0 on (KIP-584); 5 says whom the client believes to talk to (KIP-1242).
+//! the client can ask again (KIP-511). 3 carries the client's name and version, which must look like one, and which the
+//! session keeps; 4 may tell of features from level 0 on (KIP-584); 5 says whom the client believes to talk to (KIP-1242):
+//! cluster and node, or neither.
 
 use super::{HANDLERS, Handler, Head, Outcome, Request, State};
 use crate::model::{ApiKey, ErrorCode};
@@ -11,6 +12,8 @@ use crate::wire::api::api_versions::{self as message, ApiVersion, FinalizedFeatu
 
 /// The first version that says who the client is.
 const CLIENT_SOFTWARE_SINCE: i16 = 3;
+/// The node of a client that does not say whom it believes to talk to.
+const NO_NODE: i32 = -1;
 /// The first version whose readers understand a feature that may be off.
 const FEATURES_FROM_ZERO_SINCE: i16 = 4;
 
@@ -20,10 +23,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let version = request.head.version;
-    if version >= CLIENT_SOFTWARE_SINCE
-        && !(is_software_word(&body.client_software_name) && is_software_word(&body.client_software_version))
-    {
+    if !is_valid(&body, version) {
         return error(request.head, ErrorCode::InvalidRequest);
+    }
+    if version >= CLIENT_SOFTWARE_SINCE {
+        request.session.set_software(&body.client_software_name, &body.client_software_version);
     }
     if believes_in_another(context, &body) {
         return error(request.head, ErrorCode::RebootstrapRequired);
@@ -71,7 +75,14 @@ fn error(head: Head, error: ErrorCode) -> Outcome {
     head.answer(&message::Response { error_code: error.code(), ..Default::default() })
 }
 
-/// Letters, digits, dashes and dots, with a letter or digit at both ends (`ApiVersionsRequest.isValid`).
+/// `ApiVersionsRequest.isValid`; what a version does not carry has its default.
+fn is_valid(body: &message::Request<'_>, version: i16) -> bool {
+    let names_both_or_none = body.cluster_id.is_some() == (body.node_id != NO_NODE);
+    let words = [&body.client_software_name, &body.client_software_version];
+    names_both_or_none && (version < CLIENT_SOFTWARE_SINCE || words.iter().all(|word| is_software_word(word)))
+}
+
+/// Letters, digits, dashes and dots, with a letter or digit at both ends.
 fn is_software_word(word: &str) -> bool {
     let inner = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'.';
     let outer = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
@@ -80,14 +91,64 @@ fn is_software_word(word: &str) -> bool {
 }
 
 fn believes_in_another(context: &Context<'_>, body: &message::Request<'_>) -> bool {
-    let other_cluster = body.cluster_id.as_deref().is_some_and(|id| id != context.view.cluster_id());
-    let other_node = body.node_id >= 0 && body.node_id != context.shared.config.node_id;
-    other_cluster || other_node
+    let (cluster_id, node_id) = (context.view.cluster_id(), context.shared.config.node_id);
+    body.cluster_id.as_deref().is_some_and(|id| id != cluster_id || body.node_id != node_id)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::Broker;
     use super::*;
+
+    fn ask(broker: &mut Broker, version: i16, body: &message::Request<'_>) -> i16 {
+        let response: message::Response<'_> = broker.ask(ApiKey::ApiVersions, version, body);
+        response.error_code
+    }
+
+    fn says(name: &'static str, version: &'static str) -> message::Request<'static> {
+        message::Request {
+            client_software_name: name.into(),
+            client_software_version: version.into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_session_keeps_what_a_valid_request_says() {
+        let mut broker = Broker::start(&[]);
+        assert_eq!(ask(&mut broker, 2, &message::Request::default()), 0);
+        assert_eq!(broker.session.software(), None);
+        for (name, version) in [("", "1"), ("a b", "1"), ("a", "-1"), ("a", "")] {
+            assert_eq!(ask(&mut broker, 3, &says(name, version)), ErrorCode::InvalidRequest.code());
+            assert_eq!(broker.session.software(), None);
+        }
+        assert_eq!(ask(&mut broker, 3, &says("librdkafka", "2.11.0")), 0);
+        assert_eq!(ask(&mut broker, 4, &says("?", "?")), ErrorCode::InvalidRequest.code());
+        let software = broker.session.software().unwrap();
+        assert_eq!((software.name.as_str(), software.version.as_str()), ("librdkafka", "2.11.0"));
+    }
+
+    /// `ApiVersionsRequest.isValid` and `KafkaApis.clusterIdOrNodeIdIsInvalid` (KIP-1242).
+    #[test]
+    fn a_client_names_cluster_and_node_or_neither() {
+        let mut broker = Broker::start(&[]);
+        let ours = broker.view().cluster_id().to_string();
+        let (node, other) = (broker.shared.config.node_id, broker.shared.config.node_id + 1);
+        let (fine, invalid, elsewhere) = (0, ErrorCode::InvalidRequest.code(), ErrorCode::RebootstrapRequired.code());
+        let cases = [
+            (None, -1, fine),
+            (Some(ours.as_str()), node, fine),
+            (None, node, invalid),
+            (Some(ours.as_str()), -1, invalid),
+            (Some(ours.as_str()), other, elsewhere),
+            (Some(ours.as_str()), -2, elsewhere),
+            (Some("another"), node, elsewhere),
+        ];
+        for (cluster_id, node_id, expected) in cases {
+            let body = message::Request { cluster_id: cluster_id.map(Into::into), node_id, ..says("a", "1") };
+            assert_eq!(ask(&mut broker, 5, &body), expected, "{cluster_id:?} {node_id}");
+        }
+    }
 
     #[test]
     fn software_words() {

@@ -48,7 +48,7 @@ fn describe<'r>(context: &'r Context<'_>, request: &Request<'_>, body: &message:
         })
         .collect();
     if body.include_fenced_brokers {
-        brokers.extend(fenced(context, request.origin.listener));
+        brokers.extend(fenced(context, request.session.listener));
     }
     let mut response = message::Response {
         cluster_id: context.view.cluster_id().into(),

@@ -17,7 +17,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         let refusal = Refusal::of(ErrorCode::UnsupportedVersion);
         return request.head.answer(&respond(Err(refusal)));
     }
-    let host = group_job::host(request.origin.peer);
+    let host = group_job::host(request.session.peer);
     let partitions = body.topic_partitions.as_ref();
     let heartbeat = Heartbeat {
         client: request.client(&host),

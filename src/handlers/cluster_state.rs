@@ -5,28 +5,15 @@
 use super::Request;
 use crate::metadata::{self, NO_LEADER, Topic, topic_name};
 use crate::model::ErrorCode;
+use crate::security::access::AclResource;
 use crate::shard::context::Context;
 
-/// Bits of `AclOperation`, as authorized operations are told (KIP-430).
-const READ: i32 = 1 << 3;
-const WRITE: i32 = 1 << 4;
-const CREATE: i32 = 1 << 5;
-const DELETE: i32 = 1 << 6;
-const ALTER: i32 = 1 << 7;
-const DESCRIBE: i32 = 1 << 8;
-const CLUSTER_ACTION: i32 = 1 << 9;
-const DESCRIBE_CONFIGS: i32 = 1 << 10;
-const ALTER_CONFIGS: i32 = 1 << 11;
-const IDEMPOTENT_WRITE: i32 = 1 << 12;
-
-/// Without an authorizer everything that can be done with a topic (`AclEntry.supportedOperations`).
-pub(super) const TOPIC_OPERATIONS: i32 =
-    READ | WRITE | CREATE | DELETE | ALTER | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
+/// Without an authorizer everything that can be done with a topic.
+pub(super) const TOPIC_OPERATIONS: i32 = AclResource::Topic.operations();
 /// The same of the cluster.
-pub(super) const CLUSTER_OPERATIONS: i32 =
-    CREATE | ALTER | DESCRIBE | CLUSTER_ACTION | DESCRIBE_CONFIGS | ALTER_CONFIGS | IDEMPOTENT_WRITE;
+pub(super) const CLUSTER_OPERATIONS: i32 = AclResource::Cluster.operations();
 /// The same of a group.
-pub(super) const GROUP_OPERATIONS: i32 = READ | DELETE | DESCRIBE | DESCRIBE_CONFIGS | ALTER_CONFIGS;
+pub(super) const GROUP_OPERATIONS: i32 = AclResource::Group.operations();
 
 /// A broker's address on the listener that the client came in by.
 pub(super) struct Node<'a> {
@@ -75,7 +62,7 @@ pub(super) fn unknown_topic(name: &str) -> ErrorCode {
 impl Request<'_> {
     /// This broker as the client of this request can reach it.
     pub(super) fn this_node<'c>(&self, context: &'c Context<'_>) -> Option<Node<'c>> {
-        this_node(context, self.origin.listener)
+        this_node(context, self.session.listener)
     }
 }
 
@@ -86,6 +73,6 @@ mod tests {
     /// What Apache Kafka answers without an authorizer.
     #[test]
     fn operations_are_kafkas() {
-        assert_eq!((TOPIC_OPERATIONS, CLUSTER_OPERATIONS), (3576, 8096));
+        assert_eq!((TOPIC_OPERATIONS, CLUSTER_OPERATIONS, GROUP_OPERATIONS), (3576, 8096, 3400));
     }
 }

@@ -1,9 +1,23 @@
 //! One file per API key: `ls` is the table of what the protocol offers here.
 //!
-//! [`HANDLERS`] is the only list: dispatch and the answer to ApiVersions both come from it, so what is not implemented
-//! is not advertised. A handler decides at once or answers [`Outcome::Wait`] with a value that knows what it waits for.
+//! The rows of the [`table`] say what there is and what the server must know of it. A handler decides at once or answers
+//! [`Outcome::Wait`] with a value that knows what it waits for.
 
+// What several of them use.
 mod acls;
+mod broker_loggers;
+mod cluster_state;
+mod config_changes;
+mod effective;
+pub mod fetch_session;
+mod group_job;
+mod internal_topics;
+mod metadata_job;
+mod no_transactions;
+mod rebalance;
+pub mod table;
+
+// One for each API; `ls` shows them in the order of their keys.
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
 #[path = "45_alter_partition_reassignments.rs"]
@@ -12,9 +26,6 @@ mod alter_partition_reassignments;
 mod alter_replica_log_dirs;
 #[path = "18_api_versions.rs"]
 mod api_versions;
-mod broker_loggers;
-mod cluster_state;
-mod config_changes;
 #[path = "69_consumer_group_describe.rs"]
 mod consumer_group_describe;
 #[path = "68_consumer_group_heartbeat.rs"]
@@ -59,17 +70,14 @@ mod describe_topic_partitions;
 mod describe_transactions;
 #[path = "50_describe_user_scram_credentials.rs"]
 mod describe_user_scram_credentials;
-mod effective;
 #[path = "43_elect_leaders.rs"]
 mod elect_leaders;
 #[path = "40_expire_delegation_token.rs"]
 mod expire_delegation_token;
 #[path = "01_fetch.rs"]
 mod fetch;
-pub mod fetch_session;
 #[path = "10_find_coordinator.rs"]
 mod find_coordinator;
-mod group_job;
 #[path = "12_heartbeat.rs"]
 mod heartbeat;
 #[path = "44_incremental_alter_configs.rs"]
@@ -92,8 +100,6 @@ mod list_partition_reassignments;
 mod list_transactions;
 #[path = "03_metadata.rs"]
 mod metadata;
-mod metadata_job;
-mod no_transactions;
 #[path = "08_offset_commit.rs"]
 mod offset_commit;
 #[path = "47_offset_delete.rs"]
@@ -104,13 +110,18 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 #[path = "00_produce.rs"]
 mod produce;
-#[cfg(test)]
-mod readme;
-mod rebalance;
 #[path = "39_renew_delegation_token.rs"]
 mod renew_delegation_token;
 #[path = "14_sync_group.rs"]
 mod sync_group;
+#[path = "64_unregister_broker.rs"]
+mod unregister_broker;
+#[path = "57_update_features.rs"]
+mod update_features;
+
+// Tests of several together.
+#[cfg(test)]
+mod readme;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -127,21 +138,19 @@ mod tests_of_groups;
 mod tests_of_small_answers;
 #[cfg(test)]
 mod tests_of_versions;
-#[path = "64_unregister_broker.rs"]
-mod unregister_broker;
-#[path = "57_update_features.rs"]
-mod update_features;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+pub use self::table::{HANDLERS, Handler, Order};
 use crate::codec::{DecodeError, Message, Reader, Str};
 use crate::metadata::Refusal;
 use crate::model::{ApiKey, Instant};
 use crate::replica::partition::Partition;
 use crate::replica::watch::ShardId;
 use crate::shard::context::{Context, News, Shared};
+use crate::shard::session::{Authentication, Session};
 use crate::stdx::slab::Key;
+use crate::stdx::spare;
 use crate::storage::log::Slice;
 use crate::wire::api::{self, Description};
 use crate::wire::frame;
@@ -197,7 +206,8 @@ impl Polled {
 
 /// A request that waits.
 pub enum Parked {
-    Produce(produce::Waiting),
+    /// For a sync; boxed, because few produces wait longer than their turn.
+    Produce(Box<AppendedProduce>),
     Fetch(fetch::Waiting),
     Metadata(Box<metadata_job::Waiting>),
     /// For a coordinator's records to be committed.
@@ -250,6 +260,8 @@ impl Parked {
 pub struct State {
     sessions: fetch_session::Cache,
     producer_ids: init_producer_id::Block,
+    /// For produces to come.
+    produces: Vec<produce::Lists>,
 }
 
 impl State {
@@ -262,6 +274,7 @@ impl State {
         State {
             sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
             producer_ids: init_producer_id::Block::default(),
+            produces: Vec::new(),
         }
     }
 
@@ -287,7 +300,7 @@ pub struct Head {
 impl Head {
     /// Encodes an answer.
     fn encode<'m>(self, body: &impl Message<'m>) -> Result<Answer, String> {
-        let mut bytes = Vec::new();
+        let mut bytes = spare::take(&spare::ANSWERS);
         let encoded = frame::append_response(&mut bytes, self.description, self.correlation_id, body, self.version);
         match encoded {
             Ok(()) => Ok(Answer { bytes, holes: Vec::new() }),
@@ -310,15 +323,8 @@ pub struct Request<'a> {
     pub head: Head,
     pub client_id: &'a str,
     pub body: &'a [u8],
-    pub origin: Origin,
-}
-
-/// Where a frame came from.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin {
-    /// Index of the listener that it came in by.
-    pub listener: usize,
-    pub peer: SocketAddr,
+    /// What the connection that it came by knows of its client.
+    pub session: &'a Session,
 }
 
 impl<'a> Request<'a> {
@@ -333,98 +339,24 @@ impl<'a> Request<'a> {
     }
 }
 
-type Handle = fn(&mut State, &mut Context<'_>, &Request<'_>) -> Outcome;
-
-/// One line of the table of what is implemented.
-pub struct Handler {
-    pub key: ApiKey,
-    pub min_version: i16,
-    pub max_version: i16,
-    /// What ApiVersions says instead of `min_version`.
-    pub advertised_min_version: i16,
-    handle: Handle,
-}
-
-impl Handler {
-    const fn new(key: ApiKey, (min_version, max_version): (i16, i16), handle: Handle) -> Handler {
-        Handler { key, min_version, max_version, advertised_min_version: min_version, handle }
-    }
-}
-
-/// Everything that is implemented, in the order of the keys.
-pub const HANDLERS: &[Handler] = &[
-    // Advertised from 0: librdkafka up to 2.x takes a higher minimum for a broker without the features of 0 to 2
-    // (KAFKA-18659). Kafka refuses those versions just as we do.
-    Handler { advertised_min_version: 0, ..Handler::new(ApiKey::Produce, (3, 13), produce::handle) },
-    Handler::new(ApiKey::Fetch, (4, 18), fetch::handle),
-    Handler::new(ApiKey::ListOffsets, (1, 11), list_offsets::handle),
-    Handler::new(ApiKey::Metadata, (0, 13), metadata::handle),
-    Handler::new(ApiKey::OffsetCommit, (2, 10), offset_commit::handle),
-    Handler::new(ApiKey::OffsetFetch, (1, 10), offset_fetch::handle),
-    Handler::new(ApiKey::FindCoordinator, (0, 6), find_coordinator::handle),
-    Handler::new(ApiKey::JoinGroup, (0, 9), join_group::handle),
-    Handler::new(ApiKey::Heartbeat, (0, 4), heartbeat::handle),
-    Handler::new(ApiKey::LeaveGroup, (0, 5), leave_group::handle),
-    Handler::new(ApiKey::SyncGroup, (0, 5), sync_group::handle),
-    Handler::new(ApiKey::DescribeGroups, (0, 6), describe_groups::handle),
-    Handler::new(ApiKey::ListGroups, (0, 5), list_groups::handle),
-    Handler::new(ApiKey::ApiVersions, (0, 5), api_versions::handle),
-    Handler::new(ApiKey::CreateTopics, (2, 7), create_topics::handle),
-    Handler::new(ApiKey::DeleteTopics, (1, 6), delete_topics::handle),
-    Handler::new(ApiKey::DeleteRecords, (0, 2), delete_records::handle),
-    // 6 is not for clients yet (KIP-939).
-    Handler::new(ApiKey::InitProducerId, (0, 5), init_producer_id::handle),
-    Handler::new(ApiKey::OffsetForLeaderEpoch, (2, 4), offset_for_leader_epoch::handle),
-    Handler::new(ApiKey::DescribeAcls, (1, 3), describe_acls::handle),
-    Handler::new(ApiKey::CreateAcls, (1, 3), create_acls::handle),
-    Handler::new(ApiKey::DeleteAcls, (1, 3), delete_acls::handle),
-    Handler::new(ApiKey::DescribeConfigs, (1, 4), describe_configs::handle),
-    Handler::new(ApiKey::AlterConfigs, (0, 2), alter_configs::handle),
-    Handler::new(ApiKey::AlterReplicaLogDirs, (1, 2), alter_replica_log_dirs::handle),
-    Handler::new(ApiKey::DescribeLogDirs, (1, 5), describe_log_dirs::handle),
-    Handler::new(ApiKey::CreatePartitions, (0, 3), create_partitions::handle),
-    Handler::new(ApiKey::CreateDelegationToken, (1, 3), create_delegation_token::handle),
-    Handler::new(ApiKey::RenewDelegationToken, (1, 2), renew_delegation_token::handle),
-    Handler::new(ApiKey::ExpireDelegationToken, (1, 2), expire_delegation_token::handle),
-    Handler::new(ApiKey::DescribeDelegationToken, (1, 3), describe_delegation_token::handle),
-    Handler::new(ApiKey::DeleteGroups, (0, 3), delete_groups::handle),
-    Handler::new(ApiKey::ElectLeaders, (0, 2), elect_leaders::handle),
-    Handler::new(ApiKey::IncrementalAlterConfigs, (0, 1), incremental_alter_configs::handle),
-    Handler::new(ApiKey::AlterPartitionReassignments, (0, 1), alter_partition_reassignments::handle),
-    Handler::new(ApiKey::ListPartitionReassignments, (0, 0), list_partition_reassignments::handle),
-    Handler::new(ApiKey::OffsetDelete, (0, 0), offset_delete::handle),
-    Handler::new(ApiKey::DescribeClientQuotas, (0, 1), describe_client_quotas::handle),
-    Handler::new(ApiKey::DescribeUserScramCredentials, (0, 0), describe_user_scram_credentials::handle),
-    Handler::new(ApiKey::DescribeQuorum, (0, 2), describe_quorum::handle),
-    Handler::new(ApiKey::UpdateFeatures, (0, 2), update_features::handle),
-    Handler::new(ApiKey::DescribeCluster, (0, 2), describe_cluster::handle),
-    Handler::new(ApiKey::DescribeProducers, (0, 0), describe_producers::handle),
-    Handler::new(ApiKey::UnregisterBroker, (0, 0), unregister_broker::handle),
-    Handler::new(ApiKey::DescribeTransactions, (0, 0), describe_transactions::handle),
-    Handler::new(ApiKey::ListTransactions, (0, 2), list_transactions::handle),
-    Handler::new(ApiKey::ConsumerGroupHeartbeat, (0, 1), consumer_group_heartbeat::handle),
-    Handler::new(ApiKey::ConsumerGroupDescribe, (0, 1), consumer_group_describe::handle),
-    Handler::new(ApiKey::ListConfigResources, (0, 1), list_config_resources::handle),
-    Handler::new(ApiKey::DescribeTopicPartitions, (0, 0), describe_topic_partitions::handle),
-];
-
-fn find(key: i16) -> Option<&'static Handler> {
-    HANDLERS.iter().find(|handler| handler.key.id() == key)
-}
-
-/// Whether a frame is a Produce request, from its first two bytes.
-pub fn is_produce(frame: &[u8]) -> bool {
-    frame.starts_with(&ApiKey::Produce.id().to_be_bytes())
-}
-
-/// Handles one frame.
-pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], origin: Origin) -> Outcome {
+/// Handles one frame. `row` is the one that [`table::of_frame`] finds for it.
+pub fn handle(
+    state: &mut State,
+    context: &mut Context<'_>,
+    row: Option<&'static Handler>,
+    frame: &[u8],
+    session: &Session,
+) -> Outcome {
     let Some((key, version)) = key_and_version(frame) else {
         return Outcome::Close("a frame too short for a request".into());
     };
-    let Some((handler, description)) = find(key).and_then(|h| Some((h, api::describe(h.key)?))) else {
+    let Some((handler, description)) = row.and_then(|row| Some((row, api::describe(row.key)?))) else {
         return Outcome::Close(format!("request of an API that is not offered: key {key}, version {version}"));
     };
+    assert_eq!(handler.key.id(), key, "a frame is handled by its own row");
+    match session.authentication {
+        Authentication::Open => {}
+    }
     let mut reader = Reader::new(frame);
     let header = match RequestHeader::decode(&mut reader, description.request_header_version(version)) {
         Ok(header) => header,
@@ -439,7 +371,7 @@ pub fn handle(state: &mut State, context: &mut Context<'_>, frame: &[u8], origin
     }
     let client_id = header.client_id.as_deref().unwrap_or_default();
     let body = &frame[frame.len() - reader.remaining()..];
-    (handler.handle)(state, context, &Request { head, client_id, body, origin })
+    (handler.handle)(state, context, &Request { head, client_id, body, session })
 }
 
 fn key_and_version(frame: &[u8]) -> Option<(i16, i16)> {

@@ -16,7 +16,7 @@ pub(super) fn warn(context: &Context<'_>, request: &Request<'_>, transactional_i
     let seen = &context.shared.refused_transactions;
     let is_new = seen.lock().unwrap_or_else(PoisonError::into_inner).is_new(request.client_id);
     if is_new {
-        let (client, id, peer) = (shorten(request.client_id), shorten(transactional_id), request.origin.peer.ip());
+        let (client, id, peer) = (shorten(request.client_id), shorten(transactional_id), request.session.peer.ip());
         log::warn!("client {client:?} from {peer} with transactional id {id:?} was refused: {REASON}");
     }
 }

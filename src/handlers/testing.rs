@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use super::{Origin, Outcome, Parked, Polled, State, handle};
+use super::{Outcome, Parked, Polled, State, handle, table};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
 use crate::controller::{Controller, Task};
@@ -18,6 +18,7 @@ use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::shard::context::{Endpoint, Shared, Threads, Turn};
 use crate::shard::mailbox::Mailbox;
+use crate::shard::session::Session;
 use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
 use crate::wire::api;
@@ -41,6 +42,7 @@ pub(super) struct Broker {
     pub(super) shared: Arc<Shared>,
     state: State,
     turn: Turn,
+    pub(super) session: Session,
 }
 
 impl Broker {
@@ -69,7 +71,8 @@ impl Broker {
         controller.announce_to(Box::new(shared.clone()));
         let state = State::new(&shared, SHARD);
         let turn = Turn::new(SHARD, shared.clone(), Instant(0), NOW);
-        Broker { controller, work, shared, state, turn }
+        let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
+        Broker { controller, work, shared, state, turn, session }
     }
 
     /// A topic with this many partitions; its id.
@@ -110,14 +113,13 @@ impl Broker {
     fn begin(&mut self, frame: &[u8]) -> Outcome {
         self.turn.view = self.view();
         let mut context = self.turn.context(Some(TICKET));
-        let origin = Origin { listener: 0, peer: ([127, 0, 0, 1], 1).into() };
-        handle(&mut self.state, &mut context, frame, origin)
+        handle(&mut self.state, &mut context, table::of_frame(frame), frame, &self.session)
     }
 
     fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
         match self.begin(frame) {
             Outcome::Answer(answer) => answer.bytes,
-            Outcome::Appended(waiting) => self.wait(Parked::Produce(waiting)),
+            Outcome::Appended(waiting) => self.wait(Parked::Produce(Box::new(waiting))),
             Outcome::Wait { parked, .. } => self.wait(parked),
             Outcome::Close(reason) => panic!("the connection was closed: {reason}"),
             Outcome::Silent => panic!("no answer"),

@@ -24,6 +24,14 @@ macro_rules! api_keys {
     };
 }
 
+const _: () = {
+    let mut id = 0;
+    while id < ApiKey::ALL.len() {
+        assert!(ApiKey::ALL[id] as usize == id, "keys are numbered without gaps");
+        id += 1;
+    }
+};
+
 impl ApiKey {
     /// The number on the wire.
     pub fn id(self) -> i16 {

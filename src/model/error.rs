@@ -32,6 +32,14 @@ impl std::fmt::Display for ErrorCode {
     }
 }
 
+const _: () = {
+    let mut at = 0;
+    while at < ErrorCode::ALL.len() {
+        assert!(ErrorCode::ALL[at] as isize == at as isize - 1, "codes are numbered from -1 on without gaps");
+        at += 1;
+    }
+};
+
 impl ErrorCode {
     /// The number on the wire.
     pub fn code(self) -> i16 {

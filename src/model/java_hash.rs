@@ -11,7 +11,9 @@ pub fn string_hash(text: &str) -> i32 {
 /// (`ShareCoordinatorService.partitionFor`). All of them take `Utils.abs`, whose value for the least number is 0.
 pub fn partition_for(key: &str, partitions: usize) -> i32 {
     let hash = string_hash(key).checked_abs().unwrap_or(0);
-    hash % i32::try_from(partitions).unwrap_or(i32::MAX).max(1)
+    let partition = hash % i32::try_from(partitions).unwrap_or(i32::MAX).max(1);
+    assert!(partition >= 0, "{key} has no partition");
+    partition
 }
 
 #[cfg(test)]

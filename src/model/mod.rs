@@ -78,6 +78,8 @@ pub enum CompressionType {
     Zstd = 4,
 }
 
+const _: () = assert!(CompressionType::None as u8 == 0 && CompressionType::Zstd as u8 == 4, "the places in the lists");
+
 impl CompressionType {
     pub fn from_id(id: u8) -> Option<CompressionType> {
         use CompressionType::*;

@@ -4,6 +4,7 @@ use std::fmt;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 const TEXT_LENGTH: usize = 22;
+const _: () = assert!(6 * TEXT_LENGTH >= 128 && 6 * (TEXT_LENGTH - 1) < 128, "the text holds all bits and no more");
 
 /// A topic, directory, incarnation or cluster identifier (`org.apache.kafka.common.Uuid`).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -22,6 +23,7 @@ impl Uuid {
         if ALPHABET[usize::from(bytes[0] >> 2)] == b'-' {
             bytes[0] &= 0x7f;
         }
+        assert!(ALPHABET[usize::from(bytes[0] >> 2)] != b'-', "command lines would take the identifier for an option");
         Uuid(bytes)
     }
 

@@ -12,9 +12,10 @@ use crate::record::header::{self, HEADER_SIZE, Header, LOG_OVERHEAD, MAGIC_V2};
 use crate::record::records::Records;
 
 /// Where the magic byte stands, in this format as in the message formats 0 and 1.
-const MAGIC_AT: usize = 16;
+const MAGIC_AT: usize = header::MAGIC;
 /// The shortest message of any format (format 0: checksum, magic, attributes, two lengths), without its overhead.
 const MIN_LENGTH: i32 = 14;
+const _: () = assert!(LOG_OVERHEAD + MIN_LENGTH as usize > MAGIC_AT, "the shortest message has its magic byte");
 
 /// What stops a walk over batches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +66,7 @@ impl<'a> Batch<'a> {
         let size = header::announced_size(bytes).ok_or(Error::ShortLength(length))?;
         let bytes = bytes.get(..size).ok_or(Error::Truncated)?;
         let header = Header::parse(bytes).ok_or(Error::Truncated)?;
+        debug_assert_eq!(header.size_bytes(), bytes.len(), "a batch is as long as its header says");
         Ok(Batch { header, bytes })
     }
 
@@ -79,6 +81,7 @@ impl<'a> Batch<'a> {
 
     /// What follows the header, as it stands: packed if the batch is.
     pub fn packed_records(&self) -> &'a [u8] {
+        debug_assert!(self.bytes.len() >= HEADER_SIZE, "a batch begins with a whole header");
         &self.bytes[HEADER_SIZE..]
     }
 

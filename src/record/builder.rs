@@ -115,6 +115,7 @@ impl Builder {
     /// Appends a record at a given distance from the base offset, which may leave a gap but not go back.
     pub fn append_at(&mut self, offset_delta: i32, record: &Record<'_>) {
         assert!(offset_delta >= self.next_offset_delta, "offsets within a batch only grow");
+        assert!(offset_delta < i32::MAX, "the batch has no offsets left");
         if self.is_empty() {
             self.base_timestamp = record.timestamp.0;
         }
@@ -123,11 +124,14 @@ impl Builder {
         write_record(&mut self.payload, offset_delta, timestamp_delta, record);
         self.records_count += 1;
         self.next_offset_delta = offset_delta + 1;
+        debug_assert!(self.records_count <= self.next_offset_delta, "a record has an offset of its own");
     }
 
     /// The finished batch. Without records it is a bare header, which Kafka reads as an empty batch.
     pub fn build(self) -> Vec<u8> {
         let o = self.options;
+        assert!(self.is_empty() == self.payload.is_empty(), "a record has bytes");
+        assert!(o.base_offset.0 >= 0, "a place in the log is not negative");
         let mut header = Header {
             base_offset: o.base_offset.0,
             batch_length: 0,
@@ -155,6 +159,7 @@ impl Builder {
 /// A whole batch of this header and these unpacked records, packed with `codec`. Length, codec and checksum of the
 /// header are set here, whatever they were.
 pub fn pack(mut header: Header, unpacked: &[u8], codec: Codec) -> Vec<u8> {
+    assert_eq!(header.magic, MAGIC_V2, "batches of older formats are not written");
     let mut batch = vec![0; HEADER_SIZE];
     match codec.kind {
         CompressionType::None => batch.extend_from_slice(unpacked),
@@ -164,12 +169,16 @@ pub fn pack(mut header: Header, unpacked: &[u8], codec: Codec) -> Vec<u8> {
     header.batch_length = i32::try_from(batch.len() - LOG_OVERHEAD).expect("callers bound their batches");
     header.write_to(batch.first_chunk_mut().expect("it was made that long"));
     header::write_checksum(&mut batch);
+    debug_assert_eq!(header::announced_size(&batch), Some(batch.len()), "a batch is as long as its header says");
+    debug_assert_eq!(Header::parse(&batch).map(|packed| packed.crc), Some(header::checksum(&batch)));
     batch
 }
 
 /// Writes one record, its timestamp as the given distance from the batch's base.
 pub(super) fn write_record(out: &mut Vec<u8>, offset_delta: i32, timestamp_delta: i64, record: &Record<'_>) {
-    varint::write_i64(out, body_size(offset_delta, timestamp_delta, record) as i64);
+    let body_bytes = body_size(offset_delta, timestamp_delta, record);
+    varint::write_i64(out, body_bytes as i64);
+    let body_from = out.len();
     out.push(0);
     varint::write_i64(out, timestamp_delta);
     varint::write_i64(out, i64::from(offset_delta));
@@ -180,6 +189,7 @@ pub(super) fn write_record(out: &mut Vec<u8>, offset_delta: i32, timestamp_delta
         write_nullable(out, Some(key));
         write_nullable(out, *value);
     }
+    debug_assert_eq!(out.len() - body_from, body_bytes, "a record is as long as it says");
 }
 
 fn body_size(offset_delta: i32, timestamp_delta: i64, record: &Record<'_>) -> usize {

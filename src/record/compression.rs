@@ -20,14 +20,17 @@ use crate::model::CompressionType;
 const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 const XERIAL_VERSION: i32 = 1;
 const XERIAL_HEADER_SIZE: usize = 16;
+const _: () = assert!(XERIAL_HEADER_SIZE == XERIAL_MAGIC.len() + 2 * size_of::<i32>());
 /// Block size of snappy-java's output stream when it is not told another one, as Kafka does not.
 const XERIAL_BLOCK_SIZE: usize = 32 * 1024;
 /// No snappy element makes more of its bytes: a copy with a two-byte offset turns 3 bytes into at most 64.
 const SNAPPY_MAX_EXPANSION: usize = 22;
+const _: () = assert!(3 * SNAPPY_MAX_EXPANSION >= 64, "no sound block is refused");
 const LZ4_MAGIC: [u8; 4] = 0x184D_2204_u32.to_le_bytes();
 /// First reservation for zstd's output as a multiple of its input, and the step when that was too little.
 const ZSTD_GUESS: usize = 4;
 const ZSTD_MIN_OUTPUT: usize = 16 * 1024;
+const _: () = assert!(ZSTD_GUESS > 1 && ZSTD_MIN_OUTPUT > 0, "each attempt has more room than the last");
 
 /// Why a payload could not be unpacked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,14 +66,16 @@ pub fn compress(kind: CompressionType, level: Option<i32>, bytes: &[u8]) -> Vec<
 
 /// Unpacks `bytes` into at most `limit_bytes`.
 pub fn decompress(kind: CompressionType, bytes: &[u8], limit_bytes: usize) -> Result<Vec<u8>, Error> {
-    match kind {
+    let unpacked = match kind {
         CompressionType::None if bytes.len() > limit_bytes => Err(Error::TooLarge),
         CompressionType::None => Ok(bytes.to_vec()),
         CompressionType::Gzip => read_bounded(MultiGzDecoder::new(bytes), limit_bytes),
         CompressionType::Snappy => decompress_snappy(bytes, limit_bytes),
         CompressionType::Lz4 => decompress_lz4(bytes, limit_bytes),
         CompressionType::Zstd => decompress_zstd(bytes, limit_bytes),
-    }
+    };
+    assert!(unpacked.as_ref().map_or(0, Vec::len) <= limit_bytes, "{kind:?} unpacks beyond the limit");
+    unpacked
 }
 
 fn compress_gzip(level: Option<i32>, bytes: &[u8]) -> Vec<u8> {
@@ -149,6 +154,7 @@ fn append_snappy_block(block: &[u8], limit_bytes: usize, out: &mut Vec<u8>) -> R
         return Err(Error::Corrupt);
     }
     let start = out.len();
+    assert!(start <= limit_bytes, "earlier blocks were let in beyond the limit");
     if announced > limit_bytes - start {
         return Err(Error::TooLarge);
     }

@@ -41,6 +41,7 @@ impl ControlType {
 
 /// A batch of one control record.
 pub fn control_batch(options: Options, timestamp: TimestampMs, kind: ControlType, value: &[u8]) -> Vec<u8> {
+    assert_eq!(ControlType::from_key(&kind.key()), Some(kind), "the key could not be read back");
     let mut builder = Builder::new(Options { is_control: true, ..options });
     builder.append(&Record { timestamp, key: Some(&kind.key()), value: Some(value), headers: &[] });
     builder.build()
@@ -114,10 +115,23 @@ mod tests {
         assert_eq!(ControlType::from_key(&[0, 1, 0, 1, 99]), Some(ControlType::Commit));
     }
 
+    /// Bytes of which many are as those of a marker.
+    fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(prop_oneof![4 => Just(0), 2 => 0u8..3, 1 => any::<u8>()], 0..=most)
+    }
+
     proptest! {
+        /// A marker is what has a version and the type 0 or 1 in its key, a version and an epoch in its value.
         #[test]
-        fn any_bytes_are_refused_or_read(key: Vec<u8>, value: Vec<u8>) {
-            let _ = EndTxnMarker::parse(&key, &value);
+        fn any_bytes_are_a_marker_or_not(key in bytes(6), value in bytes(9)) {
+            let parsed = EndTxnMarker::parse(&key, &value);
+            let is_marker = key.len() >= 4 && key[0] < 0x80 && key[2] == 0 && key[3] < 2;
+            prop_assert_eq!(parsed.is_some(), is_marker && value.len() >= 6 && value[0] < 0x80);
+            if let Some(EndTxnMarker { commit, coordinator_epoch }) = parsed {
+                prop_assert_eq!((u8::from(commit), &coordinator_epoch.to_be_bytes()[..]), (key[3], &value[2..6]));
+                let kind = if commit { ControlType::Commit } else { ControlType::Abort };
+                prop_assert_eq!(&kind.key()[2..], &key[2..4]);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 use crate::model::{TimestampMs, TimestampType};
 use crate::record::batches::Batch;
 use crate::record::builder::{self, Codec, pack, write_record};
-use crate::record::header::Header;
+use crate::record::header::{HEADER_SIZE, Header};
 use crate::record::records::{Error, Record};
 
 /// `RecordBatch.NO_TIMESTAMP`
@@ -71,6 +71,7 @@ fn rebuild(mut header: Header, kept: &[(i64, Record<'_>)], horizon: Option<Times
         };
         write_record(&mut payload, record.offset_delta, timestamp.wrapping_sub(base_timestamp), &copy);
     }
+    assert!(!kept.is_empty(), "a batch without records is a bare header");
     header.base_timestamp = base_timestamp;
     header.records_count = kept.len() as i32;
     if header.timestamp_type() == TimestampType::CreateTime {
@@ -79,6 +80,7 @@ fn rebuild(mut header: Header, kept: &[(i64, Record<'_>)], horizon: Option<Times
     let codec = Codec { kind: header.compression().unwrap_or(Codec::NONE.kind), level: None };
     header.clear_other_attributes();
     header.set_delete_horizon(horizon.is_some());
+    assert_eq!(header.delete_horizon(), horizon, "the horizon is the base of the timestamps");
     pack(header, &payload, codec)
 }
 
@@ -88,7 +90,9 @@ pub fn without_records(mut header: Header) -> Vec<u8> {
     header.base_timestamp = NO_TIMESTAMP;
     header.records_count = 0;
     header.clear_other_attributes();
-    pack(header, &[], Codec::NONE)
+    let bare = pack(header, &[], Codec::NONE);
+    assert_eq!(bare.len(), HEADER_SIZE, "nothing but the header is left");
+    bare
 }
 
 #[cfg(test)]

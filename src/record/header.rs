@@ -13,9 +13,9 @@ pub const MAGIC_V2: u8 = 2;
 
 const BATCH_LENGTH: usize = 8;
 const PARTITION_LEADER_EPOCH: usize = 12;
-const MAGIC: usize = 16;
+pub(crate) const MAGIC: usize = 16;
 const CRC: usize = 17;
-const ATTRIBUTES: usize = 21;
+pub(crate) const ATTRIBUTES: usize = 21;
 const LAST_OFFSET_DELTA: usize = 23;
 const BASE_TIMESTAMP: usize = 27;
 const MAX_TIMESTAMP: usize = 35;
@@ -23,12 +23,50 @@ const PRODUCER_ID: usize = 43;
 const PRODUCER_EPOCH: usize = 51;
 const BASE_SEQUENCE: usize = 53;
 const RECORDS_COUNT: usize = 57;
+const _: () = {
+    // Each field's place and size; together they are the header, without a gap.
+    let fields = [
+        (0, 8),
+        (BATCH_LENGTH, 4),
+        (PARTITION_LEADER_EPOCH, 4),
+        (MAGIC, 1),
+        (CRC, 4),
+        (ATTRIBUTES, 2),
+        (LAST_OFFSET_DELTA, 4),
+        (BASE_TIMESTAMP, 8),
+        (MAX_TIMESTAMP, 8),
+        (PRODUCER_ID, 8),
+        (PRODUCER_EPOCH, 2),
+        (BASE_SEQUENCE, 4),
+        (RECORDS_COUNT, 4),
+    ];
+    let (mut field, mut end) = (0, 0);
+    while field < fields.len() {
+        assert!(fields[field].0 == end, "a field begins where the one before it ends");
+        end += fields[field].1;
+        field += 1;
+    }
+    assert!(end == HEADER_SIZE, "the fields fill the header");
+};
+const _: () = assert!(LOG_OVERHEAD == PARTITION_LEADER_EPOCH, "the length counts what follows it");
+const _: () =
+    assert!(MAGIC <= CRC && CRC + 4 == ATTRIBUTES, "what `assign` writes and the checksum are not checksummed");
 
 const COMPRESSION_MASK: i16 = 0x07;
 const TIMESTAMP_TYPE_BIT: i16 = 0x08;
 const TRANSACTIONAL_BIT: i16 = 0x10;
 const CONTROL_BIT: i16 = 0x20;
 const DELETE_HORIZON_BIT: i16 = 0x40;
+const _: () = {
+    let bits = [TIMESTAMP_TYPE_BIT, TRANSACTIONAL_BIT, CONTROL_BIT, DELETE_HORIZON_BIT];
+    let (mut at, mut taken) = (0, COMPRESSION_MASK);
+    while at < bits.len() {
+        assert!(bits[at].count_ones() == 1 && taken & bits[at] == 0, "an attribute has a bit of its own");
+        taken |= bits[at];
+        at += 1;
+    }
+};
+const _: () = assert!(CompressionType::Zstd as i16 <= COMPRESSION_MASK, "every codec has its number in the mask");
 
 /// A batch header decoded into values. It is small and `Copy`; take it once per batch.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,6 +190,7 @@ impl Header {
 
     pub fn set_compression(&mut self, kind: CompressionType) {
         self.attributes = (self.attributes & !COMPRESSION_MASK) | kind as i16;
+        debug_assert_eq!(self.compression(), Some(kind));
     }
 
     pub fn set_timestamp_type(&mut self, kind: TimestampType) {
@@ -190,6 +229,8 @@ pub fn checksum(batch: &[u8]) -> u32 {
 
 /// Gives a batch its place in the log. Both fields lie before the checksummed bytes, so the checksum stays right.
 pub fn assign(batch: &mut [u8], base_offset: Offset, epoch: LeaderEpoch) {
+    assert!(batch.len() >= HEADER_SIZE, "a batch begins with a whole header");
+    assert!(base_offset.0 >= 0, "a place in the log is not negative");
     batch[..BATCH_LENGTH].copy_from_slice(&base_offset.0.to_be_bytes());
     batch[PARTITION_LEADER_EPOCH..MAGIC].copy_from_slice(&epoch.0.to_be_bytes());
 }
@@ -202,6 +243,7 @@ pub fn stamp_log_append_time(batch: &mut [u8], now: TimestampMs) {
 
 /// Sets the kind of timestamp and `maxTimestamp`, then the checksum anew.
 pub fn stamp(batch: &mut [u8], kind: TimestampType, max_timestamp: TimestampMs) {
+    debug_assert_eq!(announced_size(batch), Some(batch.len()), "the checksum is over the whole batch");
     let attributes = i16::from_be_bytes([batch[ATTRIBUTES], batch[ATTRIBUTES + 1]]) & !TIMESTAMP_TYPE_BIT;
     let attributes = if kind == TimestampType::LogAppendTime { attributes | TIMESTAMP_TYPE_BIT } else { attributes };
     batch[ATTRIBUTES..LAST_OFFSET_DELTA].copy_from_slice(&attributes.to_be_bytes());
@@ -211,6 +253,7 @@ pub fn stamp(batch: &mut [u8], kind: TimestampType, max_timestamp: TimestampMs) 
 
 /// Computes the checksum of this whole batch and writes it into its header.
 pub fn write_checksum(batch: &mut [u8]) {
+    assert!(batch.len() >= HEADER_SIZE, "a batch begins with a whole header");
     let crc = checksum(batch);
     batch[CRC..ATTRIBUTES].copy_from_slice(&crc.to_be_bytes());
 }

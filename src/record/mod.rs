@@ -9,6 +9,3 @@ pub mod filter;
 pub mod header;
 pub mod records;
 pub mod validate;
-
-#[cfg(test)]
-mod answers;

@@ -13,6 +13,9 @@
 //! the checksum is right, and corrects a wrong `maxTimestamp`. On the shallow path the producer's checksum vouches for
 //! both, which is also how Redpanda does it. Nothing in the broker relies on the inside of a batch being sound.
 
+#[cfg(test)]
+mod answers_tests;
+
 use std::borrow::Cow;
 
 use crate::model::{CompressionType, ErrorCode, TimestampMs, TimestampType};
@@ -35,6 +38,10 @@ pub const NO_DECOMPRESSED_LIMIT: usize = 2_147_483_639;
 /// No payload longer than this is packed anew: whatever packing or renumbering adds, the length of the result fits into
 /// the header's 32 bits. Requests are far smaller unless somebody raises every limit.
 const MAX_REPACKED_BYTES: usize = 512 * 1024 * 1024;
+const _: () =
+    assert!(2 * MAX_REPACKED_BYTES + header::HEADER_SIZE < i32::MAX as usize, "the length fits even if it doubles");
+const _: () =
+    assert!(DEFAULT_MAX_UNPACKED_BYTES <= MAX_REPACKED_BYTES, "what is unpacked by default can be packed anew");
 
 /// What a topic's configuration says about batches.
 #[derive(Clone, Debug)]
@@ -104,6 +111,7 @@ impl Accepted<'_> {
     /// Writes the timestamps that differ from what the producer sent into a copy of [`Accepted::bytes`].
     pub fn stamp(&self, copy: &mut [u8]) {
         if self.is_stamped {
+            assert_eq!(copy.len(), self.bytes.len(), "another batch would be stamped");
             header::stamp(copy, self.header.timestamp_type(), TimestampMs(self.header.max_timestamp));
         }
     }
@@ -149,6 +157,11 @@ pub fn validate<'a>(rules: &Rules, version: i16, now: TimestampMs, bytes: &'a [u
         stamped(batch.header, Cow::Borrowed(batch.bytes), kind, time)
     };
     let size = accepted.bytes.len();
+    let header = &accepted.header;
+    assert_eq!(header.size_bytes(), size, "a batch is as long as its header says");
+    assert_eq!(header.base_offset, 0, "a producer gives no offsets");
+    assert!(!header.is_control(), "control batches are the broker's to write");
+    assert_eq!(i64::from(header.last_offset_delta) + 1, i64::from(header.records_count), "every offset has its record");
     if size > rules.max_message_bytes {
         return refuse(ErrorCode::MessageTooLarge, too_large(size, rules.max_message_bytes));
     }
@@ -375,6 +388,7 @@ impl RecordErrors {
         if self.errors.len() < MAX_RECORD_ERRORS {
             self.errors.push(RecordError { batch_index, message: Some(message()) });
         }
+        debug_assert!(self.errors.len() <= MAX_RECORD_ERRORS.min(self.count), "an answer names a bounded number");
     }
 
     fn into_result(self) -> Result<(), Refused> {

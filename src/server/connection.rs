@@ -1,12 +1,12 @@
 //! One connection: what came and was not handled, what is answered and was not sent. Knows no socket and no handler.
 
-use std::net::SocketAddr;
-
-use crate::handlers::Answer;
+use crate::handlers::{Answer, Order};
 use crate::model::Instant;
 use crate::server::inbound::Inbound;
 use crate::server::outbound::Outbound;
 use crate::server::slots::{Sequence, Slots};
+use crate::server::transport::Transport;
+use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 
 /// Unsent bytes beyond which nothing more of a connection is handled: a client that does not read its answers holds at
@@ -14,9 +14,8 @@ use crate::stdx::slab::Key;
 const MAX_UNSENT_BYTES: usize = 1024 * 1024;
 
 pub(super) struct Connection {
-    pub(super) peer: SocketAddr,
-    /// Index of the listener that it came in by.
-    pub(super) listener: usize,
+    pub(super) session: Session,
+    pub(super) transport: Transport,
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     slots: Slots<Answer>,
@@ -44,10 +43,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(peer: SocketAddr, listener: usize, now: Instant) -> Connection {
+    pub(super) fn new(session: Session, now: Instant) -> Connection {
         Connection {
-            peer,
-            listener,
+            session,
+            transport: Transport::Plain,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             slots: Slots::default(),
@@ -65,15 +64,15 @@ impl Connection {
         }
     }
 
-    /// Whether a frame may be handled now. While memory is short whoever has something unsent must take it first.
-    pub(super) fn may_handle(&self, is_produce: bool, memory_is_short: bool) -> bool {
+    /// Whether a frame may be handled now. While memory is short, a client that has not taken its answers must do so first.
+    pub(super) fn may_handle(&self, order: Order, memory_is_short: bool) -> bool {
         let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
-        self.outbound.size_bytes() < most && self.slots.may_handle(is_produce)
+        self.outbound.size_bytes() < most && self.slots.may_handle(order)
     }
 
     /// Whether no frame may be handled; then there is no use in receiving more.
     pub(super) fn is_blocked(&self, memory_is_short: bool) -> bool {
-        !self.may_handle(true, memory_is_short)
+        !self.may_handle(Order::Pipelined, memory_is_short)
     }
 
     /// Whether there may be something that may be handled.
@@ -86,8 +85,8 @@ impl Connection {
         self.move_ready();
     }
 
-    pub(super) fn answer_later(&mut self, is_produce: bool) -> Sequence {
-        self.slots.push_waiting(is_produce)
+    pub(super) fn answer_later(&mut self, order: Order) -> Sequence {
+        self.slots.push_waiting(order)
     }
 
     pub(super) fn fill(&mut self, sequence: Sequence, answer: Option<Answer>) {

@@ -3,7 +3,7 @@
 use crate::io::driver::ConnectionKey;
 use crate::server::connection::Connection;
 
-/// See the module.
+/// The connections of one shard.
 #[derive(Default)]
 pub(super) struct Connections {
     places: Vec<Option<(ConnectionKey, Connection)>>,
@@ -25,7 +25,7 @@ impl Connections {
         if at >= self.places.len() {
             self.places.resize_with(at + 1, || None);
         }
-        debug_assert!(self.places[at].is_none(), "a connection that was closed is still here");
+        assert!(self.places[at].is_none(), "a connection that was closed is still here");
         self.places[at] = Some((key, connection));
         self.count += 1;
     }
@@ -55,12 +55,13 @@ impl Connections {
 mod tests {
     use super::*;
     use crate::model::Instant;
+    use crate::shard::session::Session;
     use crate::stdx::slab::Key;
 
     #[test]
     fn a_later_tenant_is_not_mistaken_for_an_earlier_one() {
         let key = |index, generation| ConnectionKey(Key { index, generation });
-        let connection = || Connection::new(([127, 0, 0, 1], 1).into(), 0, Instant(0));
+        let connection = || Connection::new(Session::anonymous(0, ([127, 0, 0, 1], 1).into()), Instant(0));
         let mut connections = Connections::default();
         connections.insert(key(3, 0), connection());
         assert!(connections.get(key(3, 0)).is_some() && connections.get_mut(key(3, 1)).is_none());

@@ -13,6 +13,7 @@ mod parking;
 mod receiving;
 mod sending;
 mod slots;
+mod transport;
 mod writing;
 
 use std::io;
@@ -34,7 +35,9 @@ use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
 use crate::shard::mailbox::Handover;
+use crate::shard::session::Session;
 use crate::shard::wait_list::WaitList;
+use crate::stdx::queue::Queue;
 use crate::stdx::slab::Slab;
 use crate::storage::recent::Kept;
 
@@ -59,15 +62,17 @@ pub struct Server {
     connections: Connections,
     wait_list: WaitList<Waiting>,
     /// The produces of this turn, until it has written what they appended.
-    produces: Vec<Produce>,
+    produces: Queue<Produce>,
     admission: MemoryAdmission,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     sent_per_turn_bytes: usize,
     /// Connections with something to handle, and those with something to send.
-    queue: Vec<ConnectionKey>,
-    touched: Vec<ConnectionKey>,
+    queue: Queue<ConnectionKey>,
+    touched: Queue<ConnectionKey>,
+    /// Empty between turns.
+    events: Vec<Event>,
     next_idle_check: Instant,
     /// Told to stop: how long it serves on.
     leaving: Option<Instant>,
@@ -88,13 +93,14 @@ impl Server {
             driver,
             connections: Connections::default(),
             wait_list: WaitList::default(),
-            produces: Vec::new(),
+            produces: Queue::default(),
             admission: MemoryAdmission::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
-            queue: Vec::new(),
-            touched: Vec::new(),
+            queue: Queue::default(),
+            touched: Queue::default(),
+            events: Vec::new(),
             next_idle_check: Instant::NEVER,
             leaving: None,
             stopping: None,
@@ -137,16 +143,17 @@ impl Server {
 
     /// One turn; `false` when the shard has stopped.
     pub fn turn(&mut self) -> io::Result<bool> {
-        let mut events = Vec::new();
+        let mut events = std::mem::take(&mut self.events);
         let until = self.wait_until();
         self.driver.wait(until, &mut events)?;
         self.turn.begin(self.driver.now(), self.driver.wall());
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
         self.turn.view = self.turn.shared.view.load_full();
-        for event in events {
+        for event in events.drain(..) {
             self.handle_event(event);
         }
+        self.events = events;
         self.handle_mail(mail);
         self.end_farewell();
         self.handle_expired();
@@ -232,7 +239,7 @@ impl Server {
             let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
-        self.connections.insert(key, Connection::new(peer, listener, self.turn.now));
+        self.connections.insert(key, Connection::new(Session::anonymous(listener, peer), self.turn.now));
         self.enqueue(key);
     }
 
@@ -260,7 +267,7 @@ impl Server {
             // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
             if let Some(reason) = reason {
-                warn!("connection closed: peer={} shard={}: {reason}", connection.peer, self.turn.shard.0);
+                warn!("connection closed: peer={} shard={}: {reason}", connection.session.peer, self.turn.shard.0);
             }
         }
     }
@@ -268,12 +275,13 @@ impl Server {
     /// Handles what has come and writes what was appended, until there is nothing left or others must have their turn.
     fn work(&mut self) {
         for _ in 0..ROUNDS_PER_TURN {
-            let queue = std::mem::take(&mut self.queue);
+            let queue = self.queue.take();
             for key in &queue {
                 if let Err(reason) = self.advance(*key) {
                     self.close(*key, reason);
                 }
             }
+            self.queue.give_back(queue);
             let wrote = self.write_dirty();
             if !wrote && self.queue.is_empty() {
                 return;

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use crate::handlers::Answer;
+use crate::stdx::spare;
 use crate::storage::log::Slice;
 
 /// Slices that one send takes at most (the kernel's own limit is 1024).
@@ -38,10 +39,33 @@ impl Piece {
 }
 
 /// What to send next.
+// It lives on the stack for one send, where a list would ask for memory.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Next<'a> {
     Nothing,
-    Memory { slices: Vec<IoSlice<'a>>, more: bool },
+    Memory { slices: Slices<'a>, more: bool },
     File(&'a Slice),
+}
+
+/// What one send takes from memory.
+pub(super) struct Slices<'a> {
+    slices: [IoSlice<'a>; MAX_SLICES],
+    count: usize,
+}
+
+impl<'a> Slices<'a> {
+    fn collect(pieces: impl Iterator<Item = &'a [u8]>) -> Slices<'a> {
+        let mut all = Slices { slices: [IoSlice::new(&[]); MAX_SLICES], count: 0 };
+        for piece in pieces.take(MAX_SLICES) {
+            all.slices[all.count] = IoSlice::new(piece);
+            all.count += 1;
+        }
+        all
+    }
+
+    pub(super) fn all(&self) -> &[IoSlice<'a>] {
+        &self.slices[..self.count]
+    }
 }
 
 /// See the module.
@@ -81,7 +105,9 @@ impl Outbound {
         }
         let mut from = 0;
         for (position, slice) in std::mem::take(&mut answer.holes) {
-            self.push(Piece::Memory { bytes: answer.bytes[from..position].to_vec(), at: 0 });
+            let mut bytes = spare::take(&spare::ANSWERS);
+            bytes.extend_from_slice(&answer.bytes[from..position]);
+            self.push(Piece::Memory { bytes, at: 0 });
             self.push(Piece::File(slice));
             from = position;
         }
@@ -95,8 +121,8 @@ impl Outbound {
             Some(Piece::File(slice)) if slice.memory().is_none() => Next::File(slice),
             Some(_) => {
                 let in_memory = self.pieces.iter().map_while(Piece::memory);
-                let slices: Vec<_> = in_memory.map(IoSlice::new).take(MAX_SLICES).collect();
-                let more = slices.len() < self.pieces.len();
+                let slices = Slices::collect(in_memory);
+                let more = slices.count < self.pieces.len();
                 Next::Memory { slices, more }
             }
         }
@@ -120,7 +146,9 @@ impl Outbound {
             if piece.len() <= length {
                 length -= piece.len();
                 self.memory_bytes -= piece.own_memory_bytes();
-                self.pieces.pop_front();
+                if let Some(Piece::Memory { bytes, .. }) = self.pieces.pop_front() {
+                    spare::give_back(&spare::ANSWERS, bytes);
+                }
                 continue;
             }
             match piece {
@@ -179,7 +207,7 @@ mod tests {
         for _ in 0..whole.len() {
             let sent = whole.len() - outbound.size_bytes();
             let Next::Memory { slices, more: false } = outbound.next() else { panic!("all is in memory") };
-            assert_eq!(slices.iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>(), whole[sent..]);
+            assert_eq!(slices.all().iter().flat_map(|slice| slice.to_vec()).collect::<Vec<_>>(), whole[sent..]);
             outbound.sent(1);
         }
         assert!(outbound.is_empty());
@@ -197,7 +225,7 @@ mod tests {
             let Next::File(slice) = outbound.next() else { panic!("nothing is in memory") };
             assert_eq!((slice.length, slice.position.0), (left, whole.len() as u64 - 8 - left));
             outbound.sent(left as usize);
-            assert!(matches!(outbound.next(), Next::Memory { slices, more: false } if *slices[0] == *b"tail"));
+            assert!(matches!(outbound.next(), Next::Memory { slices, more: false } if *slices.all()[0] == *b"tail"));
         }
     }
 }

@@ -109,22 +109,23 @@ impl Server {
 
     /// Answers the produces of this turn, now that it has written what they appended; those that wait for a sync are parked.
     pub(super) fn answer_produces(&mut self) {
-        let mut produces = std::mem::take(&mut self.produces);
+        let mut produces = self.produces.take();
         for Produce { connection, sequence, mut waiting } in produces.drain(..) {
             match waiting.poll(&mut self.turn.context(None), false, false) {
                 Polled::Wait => {
                     let (deadline, watched) = (waiting.deadline(), waiting.watched());
-                    let parked = Parked::Produce(waiting);
+                    let parked = Parked::Produce(Box::new(waiting));
                     let key = self.wait_list.park(Waiting { connection, sequence, parked }, deadline, watched);
                     self.poll(key, false);
+                    continue;
                 }
                 Polled::Answer(answer) => self.fill(connection, sequence, Some(answer)),
                 Polled::Silent => self.fill(connection, sequence, None),
                 Polled::Close(reason) => self.close(connection, Some(reason)),
             }
+            self.handlers.finish_produce(waiting);
         }
-        // Its room is used again.
-        self.produces = produces;
+        self.produces.give_back(produces);
     }
 
     fn fill(&mut self, key: ConnectionKey, sequence: Sequence, answer: Option<Answer>) {

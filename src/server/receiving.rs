@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind};
 
-use crate::handlers::{self, Origin, Outcome};
+use crate::handlers::{self, Handler, Order, Outcome, table};
 use crate::io::driver::ConnectionKey;
 use crate::model::Instant;
 use crate::server::admission::COUNTED_FROM_BYTES;
@@ -41,7 +41,7 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.readable) else {
             return Ok(());
         };
-        let received = self.driver.receive(key, hot, HOT_BUFFER_BYTES);
+        let received = connection.transport.receive(&mut *self.driver, key, hot, HOT_BUFFER_BYTES);
         if arrived(connection, received, self.turn.now)?.is_some() {
             self.enqueue(key);
         }
@@ -92,7 +92,7 @@ impl Server {
             }
             let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
             let (buffer, wanted) = connection.inbound.room(lacks, HOT_BUFFER_BYTES);
-            let received = self.driver.receive(key, buffer, wanted);
+            let received = connection.transport.receive(&mut *self.driver, key, buffer, wanted);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
             if length == lacks {
                 self.admission.finish(key);
@@ -102,7 +102,8 @@ impl Server {
         }
         hot.clear();
         connection.inbound.move_into(hot);
-        let received = self.driver.receive(key, hot, HOT_BUFFER_BYTES - hot.len());
+        let room = HOT_BUFFER_BYTES - hot.len();
+        let received = connection.transport.receive(&mut *self.driver, key, hot, room);
         let Some(length) = arrived(connection, received, now)? else {
             connection.inbound.keep(hot, false);
             return Ok(0);
@@ -125,19 +126,25 @@ impl Server {
                 Split::Bad(error) => return Err(Some(error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
-            if !connection.may_handle(handlers::is_produce(frame), self.turn.shared.memory.is_short()) {
+            let row = table::of_frame(frame);
+            let order = row.map_or(Order::Alone, |row| row.order);
+            if !connection.may_handle(order, self.turn.shared.memory.is_short()) {
                 return Ok((at, true));
             }
             at += frame::SIZE_BYTES + frame.len();
-            self.handle_frame(key, frame)?;
+            self.handle_frame(key, row, frame)?;
         }
     }
 
-    fn handle_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), Option<Reason>> {
+    fn handle_frame(
+        &mut self,
+        key: ConnectionKey,
+        row: Option<&'static Handler>,
+        frame: &[u8],
+    ) -> Result<(), Option<Reason>> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
-        let origin = Origin { listener: connection.listener, peer: connection.peer };
-        match handlers::handle(&mut self.handlers, &mut context, frame, origin) {
+        match handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session) {
             Outcome::Answer(answer) => {
                 connection.answer_now(Some(answer));
                 // Before the next frame, not only at the end of the turn.
@@ -148,12 +155,12 @@ impl Server {
             Outcome::Silent => connection.answer_now(None),
             Outcome::Close(reason) => return Err(Some(reason)),
             Outcome::Appended(waiting) => {
-                let sequence = connection.answer_later(true);
+                let sequence = connection.answer_later(Order::Pipelined);
                 self.produces.push(Produce { connection: key, sequence, waiting });
             }
             Outcome::Wait { parked, deadline, watched } => {
                 assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
-                let sequence = connection.answer_later(false);
+                let sequence = connection.answer_later(Order::Alone);
                 self.park(Waiting { connection: key, sequence, parked }, deadline, watched);
             }
         }

@@ -17,7 +17,8 @@ const FILE_STEP_BYTES: usize = 1024 * 1024;
 
 impl Server {
     pub(super) fn send_touched(&mut self) {
-        for key in std::mem::take(&mut self.touched) {
+        let touched = self.touched.take();
+        for key in touched.iter().copied() {
             if let Some(connection) = self.connections.get_mut(key) {
                 connection.touched = false;
             }
@@ -27,6 +28,7 @@ impl Server {
                 self.close(key, (!is_gone).then(|| error.to_string()));
             }
         }
+        self.touched.give_back(touched);
     }
 
     fn send(&mut self, key: ConnectionKey) -> io::Result<()> {
@@ -35,7 +37,7 @@ impl Server {
         while connection.writable && !connection.reading_cold && left > 0 {
             let sent = match connection.outbound.next() {
                 Next::Nothing => break,
-                Next::Memory { slices, more } => self.driver.send(key, &slices, more),
+                Next::Memory { slices, more } => connection.transport.send(&mut *self.driver, key, slices.all(), more),
                 Next::File(slice) => {
                     let step = (slice.length as usize).min(FILE_STEP_BYTES).min(self.sent_per_turn_bytes);
                     if !slice.file.is_resident(slice.position.0, step as u64) {
@@ -45,7 +47,8 @@ impl Server {
                         connection.reading_cold = true;
                         break;
                     }
-                    self.driver.send_file(key, &*slice.file, slice.position.0, step)
+                    let position = slice.position.0;
+                    connection.transport.send_file(&mut *self.driver, key, &*slice.file, position, step)
                 }
             };
             match sent {

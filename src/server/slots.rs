@@ -1,15 +1,18 @@
 //! Answers leave a connection in the order of its requests, whatever order they become ready in.
 //!
 //! A request that waits holds back the frames behind it, as Kafka does by handling one request of a connection at a
-//! time. Produce requests alone may follow each other while they wait, for they are all written by the end of the turn.
+//! time. Only requests of [`Order::Pipelined`], which are produces, may follow each other while they wait, for they are all
+//! written by the end of the turn.
 
 use std::collections::VecDeque;
+
+use crate::handlers::Order;
 
 /// Answers that a connection may have outstanding; beyond it no further frame is handled.
 const MAX_OUTSTANDING: usize = 1024;
 
 enum Slot<A> {
-    Waiting { is_produce: bool },
+    Waiting(Order),
     Ready(Option<A>),
 }
 
@@ -17,47 +20,56 @@ enum Slot<A> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Sequence(u64);
 
-/// See the module. `A` is an answer; a request without one leaves its place empty.
+/// The places of a connection's answers. `A` is an answer; a request without one leaves its place empty.
 pub(super) struct Slots<A> {
     first: u64,
     queue: VecDeque<Slot<A>>,
-    waiting_produces: usize,
-    waiting_others: usize,
+    waiting_pipelined: usize,
+    waiting_alone: usize,
 }
 
 impl<A> Default for Slots<A> {
     fn default() -> Slots<A> {
-        Slots { first: 0, queue: VecDeque::new(), waiting_produces: 0, waiting_others: 0 }
+        Slots { first: 0, queue: VecDeque::new(), waiting_pipelined: 0, waiting_alone: 0 }
     }
 }
 
 impl<A> Slots<A> {
     /// Whether the next frame may be handled now.
-    pub(super) fn may_handle(&self, is_produce: bool) -> bool {
-        self.waiting_others == 0 && (is_produce || self.waiting_produces == 0) && self.queue.len() < MAX_OUTSTANDING
+    pub(super) fn may_handle(&self, order: Order) -> bool {
+        let waits_behind_none = match order {
+            Order::Alone => self.waiting_alone == 0 && self.waiting_pipelined == 0,
+            Order::Pipelined => self.waiting_alone == 0,
+        };
+        waits_behind_none && self.queue.len() < MAX_OUTSTANDING
     }
 
     pub(super) fn push_ready(&mut self, answer: Option<A>) {
         self.queue.push_back(Slot::Ready(answer));
     }
 
-    pub(super) fn push_waiting(&mut self, is_produce: bool) -> Sequence {
-        *self.waiting(is_produce) += 1;
-        self.queue.push_back(Slot::Waiting { is_produce });
+    pub(super) fn push_waiting(&mut self, order: Order) -> Sequence {
+        *self.waiting(order) += 1;
+        self.queue.push_back(Slot::Waiting(order));
         Sequence(self.first + self.queue.len() as u64 - 1)
     }
 
-    fn waiting(&mut self, is_produce: bool) -> &mut usize {
-        if is_produce { &mut self.waiting_produces } else { &mut self.waiting_others }
+    fn waiting(&mut self, order: Order) -> &mut usize {
+        match order {
+            Order::Alone => &mut self.waiting_alone,
+            Order::Pipelined => &mut self.waiting_pipelined,
+        }
     }
 
     pub(super) fn fill(&mut self, sequence: Sequence, answer: Option<A>) {
         let at = (sequence.0 - self.first) as usize;
         if let Some(slot) = self.queue.get_mut(at)
-            && let Slot::Waiting { is_produce } = *slot
+            && let Slot::Waiting(order) = *slot
         {
             *slot = Slot::Ready(answer);
-            *self.waiting(is_produce) -= 1;
+            let waiting = self.waiting(order);
+            assert!(*waiting > 0, "every waiting place is counted");
+            *waiting -= 1;
         }
     }
 
@@ -84,8 +96,8 @@ mod tests {
     #[test]
     fn answers_leave_in_the_order_of_requests() {
         let mut slots = Slots::default();
-        let first = slots.push_waiting(true);
-        let second = slots.push_waiting(true);
+        let first = slots.push_waiting(Order::Pipelined);
+        let second = slots.push_waiting(Order::Pipelined);
         slots.push_ready(None);
         slots.push_ready(Some("c"));
         slots.fill(second, Some("b"));
@@ -97,16 +109,16 @@ mod tests {
     }
 
     #[test]
-    fn only_produce_follows_a_waiting_produce() {
+    fn only_pipelined_requests_follow_each_other() {
         let mut slots = Slots::<()>::default();
-        let produce = slots.push_waiting(true);
-        assert!(slots.may_handle(true) && !slots.may_handle(false));
+        let produce = slots.push_waiting(Order::Pipelined);
+        assert!(slots.may_handle(Order::Pipelined) && !slots.may_handle(Order::Alone));
         slots.fill(produce, Some(()));
-        assert!(slots.may_handle(false));
-        let fetch = slots.push_waiting(false);
-        assert!(!slots.may_handle(true) && !slots.may_handle(false));
+        assert!(slots.may_handle(Order::Alone));
+        let fetch = slots.push_waiting(Order::Alone);
+        assert!(!slots.may_handle(Order::Pipelined) && !slots.may_handle(Order::Alone));
         slots.fill(fetch, None);
-        assert!(slots.may_handle(false));
+        assert!(slots.may_handle(Order::Alone));
         assert_eq!(slots.pop_ready(), Some(()));
         assert_eq!(slots.pop_ready(), None);
         assert!(slots.is_empty());
@@ -116,8 +128,8 @@ mod tests {
     fn outstanding_answers_are_limited() {
         let mut slots = Slots::<()>::default();
         (0..MAX_OUTSTANDING).for_each(|_| slots.push_ready(Some(())));
-        assert!(!slots.may_handle(true));
+        assert!(!slots.may_handle(Order::Pipelined));
         slots.pop_ready();
-        assert!(slots.may_handle(true));
+        assert!(slots.may_handle(Order::Pipelined));
     }
 }

@@ -37,7 +37,9 @@ impl Server {
             self.follow_up(partition, flush);
         }
         self.answer_produces();
-        !partitions.is_empty()
+        let wrote = !partitions.is_empty();
+        self.turn.dirty.give_back(partitions);
+        wrote
     }
 
     /// Starts the sync that is asked for, and tells whoever waits for the partition.

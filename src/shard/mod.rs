@@ -8,4 +8,5 @@ mod coordination;
 pub mod dirty;
 pub mod mailbox;
 pub mod memory;
+pub mod session;
 pub mod wait_list;

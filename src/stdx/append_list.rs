@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// Entries of the first bucket; each further bucket holds four times as many as the one before.
 const FIRST_BUCKET: usize = 64;
 const BUCKETS: usize = 10;
+const _: () = assert!(FIRST_BUCKET.is_power_of_two());
+const _: () = assert!(FIRST_BUCKET.ilog2() as usize + 2 * BUCKETS < 32, "places are counted without overflow");
 
 /// A list of entries of `WORDS` words each.
 pub struct AppendList<const WORDS: usize> {
@@ -37,12 +39,14 @@ impl<const WORDS: usize> AppendList<WORDS> {
 
     /// Adds an entry; `false` if the list is full. For one writer at a time.
     pub fn push(&self, entry: [u64; WORDS]) -> bool {
+        const { assert!(WORDS > 0, "an entry has a word") }
         let at = self.length.load(Ordering::Relaxed);
         if at >= Self::CAPACITY {
             return false;
         }
         let (bucket, within) = place(at);
         let words = self.buckets[bucket].get_or_init(|| zeroed(WORDS * (FIRST_BUCKET << (2 * bucket))));
+        assert!((within + 1) * WORDS <= words.len(), "a part of the entry would be lost");
         for (slot, word) in words[within * WORDS..].iter().zip(entry) {
             slot.store(word, Ordering::Relaxed);
         }
@@ -83,6 +87,7 @@ impl<const WORDS: usize> AppendList<WORDS> {
 fn place(at: usize) -> (usize, usize) {
     let bucket = ((at / FIRST_BUCKET * 3 + 1).ilog2() / 2) as usize;
     let before = FIRST_BUCKET * ((1 << (2 * bucket)) - 1) / 3;
+    debug_assert!(before <= at && at - before < FIRST_BUCKET << (2 * bucket), "entry {at} is in another bucket");
     (bucket, at - before)
 }
 

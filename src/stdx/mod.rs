@@ -2,6 +2,8 @@
 
 pub mod append_list;
 pub mod inbox;
+pub mod queue;
 pub mod random;
 pub mod seen;
 pub mod slab;
+pub mod spare;

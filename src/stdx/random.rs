@@ -19,6 +19,7 @@ impl Random {
 
     /// A number below `bound`, which must not be 0. Slightly uneven for huge bounds, which does not matter here.
     pub fn below(&mut self, bound: u64) -> u64 {
+        assert!(bound > 0, "no number is below 0");
         self.next_u64() % bound
     }
 

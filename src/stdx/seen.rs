@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 /// Bytes of a name that are kept and told.
 const MOST_NAME_BYTES: usize = 100;
+const _: () = assert!(MOST_NAME_BYTES >= char::MAX.len_utf8(), "a name that is cut keeps a character");
 
-/// See the module.
+/// The names that have been seen so far.
 #[derive(Clone, Debug)]
 pub struct Seen {
     most: usize,
@@ -21,7 +22,9 @@ impl Seen {
 
     /// Whether this name is seen for the first time.
     pub fn is_new(&mut self, name: &str) -> bool {
-        self.names.len() < self.most && self.names.insert(shorten(name).into())
+        let is_new = self.names.len() < self.most && self.names.insert(shorten(name).into());
+        assert!(self.names.len() <= self.most, "names come from outside, so their number has a bound");
+        is_new
     }
 }
 

@@ -12,7 +12,7 @@ impl Key {
     pub const FIRST: Key = Key { index: 0, generation: 0 };
     pub const LAST: Key = Key { index: u32::MAX, generation: u32::MAX };
 
-    /// As one number, for interfaces that carry 64 bits of the caller's.
+    /// The key as one number, for interfaces that carry 64 bits of the caller's.
     pub fn to_u64(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
@@ -22,8 +22,9 @@ impl Key {
     }
 }
 
-/// Generations stay below this, so that a key and two bits of somebody else's fit into 64 bits.
+/// Generations stay below this, so that a key and two bits of the driver's fit into 64 bits.
 pub const GENERATIONS: u32 = 1 << 30;
+const _: () = assert!(GENERATIONS.is_power_of_two() && (GENERATIONS as u64 - 1) << 2 <= u32::MAX as u64);
 
 struct Place<T> {
     generation: u32,
@@ -44,6 +45,7 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     pub fn len(&self) -> usize {
+        debug_assert!(self.free.len() <= self.places.len(), "a place is free twice");
         self.places.len() - self.free.len()
     }
 
@@ -54,6 +56,7 @@ impl<T> Slab<T> {
     pub fn insert(&mut self, value: T) -> Key {
         if let Some(index) = self.free.pop() {
             let place = &mut self.places[index as usize];
+            assert!(place.value.is_none(), "the place has a tenant");
             place.value = Some(value);
             return Key { index, generation: place.generation };
         }

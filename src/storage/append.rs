@@ -1,5 +1,11 @@
 //! The way of a batch into a log: order, write, publish; and the roll from one segment to the next.
 
+#[cfg(test)]
+mod full_disk_tests;
+#[cfg(test)]
+mod rolling_tests;
+
+use super::config::MAX_SEGMENT_BYTES;
 use super::error::{AppendError, Error};
 use super::index::{self, MemoryIndex};
 use super::log::{Log, LogConfig};
@@ -23,6 +29,7 @@ use std::sync::{Arc, Weak};
 
 /// What is pending beyond this is written at once instead of at the end of the turn, as is a batch that is large by itself.
 const MAX_PENDING_BYTES: usize = 8 << 20;
+const _: () = assert!((MAX_PENDING_BYTES as u64) < MAX_SEGMENT_BYTES, "what is pending fits into one segment");
 
 /// The answer to an append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -97,6 +104,8 @@ impl Log {
             }
         }
         let base_offset = writer.next_offset;
+        assert!(base_offset >= self.log_end_offset(), "offsets are given once");
+        assert!(added >= count as i64, "every batch takes an offset");
         let end = base_offset.0.checked_add(added).filter(|end| *end < i64::MAX);
         let end = end.ok_or_else(|| AppendError::InvalidRecord("the partition has no offsets left".into()))?;
         for batch in batches() {
@@ -108,6 +117,7 @@ impl Log {
                 return Err(error.into());
             }
         }
+        assert_eq!(writer.next_offset.0, end, "the offsets that are answered are those in the log");
         let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
         let generation = self.generation.load(Ordering::Relaxed);
         Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false, generation })
@@ -118,17 +128,25 @@ impl Log {
     pub fn append_copy(&self, bytes: &[u8], now: TimestampMs) -> Result<(), AppendError> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
-        for batch in (Split { rest: bytes, segment_bytes: u64::MAX }) {
+        let batches = || Split { rest: bytes, segment_bytes: u64::MAX };
+        // Of a source that is damaged, before the first batch is pending.
+        let mut next = writer.next_offset.0;
+        for batch in batches() {
+            let (header, _) = batch?;
+            let end = header.base_offset.checked_add(i64::from(header.last_offset_delta) + 1);
+            let end = end.filter(|end| *end < i64::MAX && header.base_offset >= next);
+            next = end.ok_or(AppendError::NotBatches("a copy may not go back, nor beyond all offsets"))?;
+        }
+        for batch in batches() {
             let (header, batch) = batch?;
-            if header.base_offset < writer.next_offset.0 {
-                return Err(AppendError::NotBatches("a copy may not go back"));
-            }
             writer.next_offset = Offset(header.base_offset);
             let placed = self.place(&mut writer, &header, batch, header.leader_epoch(), now, &config);
             placed.map_err(|error| self.fail(&mut writer, error))?;
         }
         let written = self.write_locked(&mut writer, &config);
-        Ok(written.map_err(|error| self.fail(&mut writer, error))?)
+        written.map_err(|error| self.fail(&mut writer, error))?;
+        assert!(writer.pending.is_empty(), "a copy is written as it comes");
+        Ok(())
     }
 
     /// Lets the log end at an offset that it has not reached, which the name of a new segment keeps.
@@ -139,7 +157,7 @@ impl Log {
         }
         writer.next_offset = end;
         self.roll(&mut writer, now).map_err(|error| self.fail(&mut writer, error))?;
-        self.view.store(Arc::new(View { end_offset: end, ..(**self.view.load()).clone() }));
+        assert_eq!(self.log_end_offset(), end, "the new segment's name is the end");
         Ok(())
     }
 
@@ -177,6 +195,7 @@ impl Log {
         now: TimestampMs,
         config: &LogConfig,
     ) -> Result<(), Error> {
+        assert_eq!(batch.size_bytes(), bytes.len(), "a batch is as long as its header says");
         let base_offset = writer.next_offset;
         let last_offset = Offset(base_offset.0 + i64::from(batch.last_offset_delta));
         let size = writer.active.size_bytes + writer.pending.bytes.len() as u64;
@@ -187,6 +206,8 @@ impl Log {
             self.write_locked(writer, config)?;
         }
         let position = writer.active.size_bytes + writer.pending.bytes.len() as u64;
+        assert!(position < MAX_SEGMENT_BYTES, "the index cannot name position {position}");
+        assert!(base_offset >= writer.active.base_offset, "the batch belongs into an earlier segment");
         writer.pending.before.get_or_insert_with(|| writer.active.book.clone());
         let entry = writer.active.note(position, batch, last_offset, config);
         writer.pending.entries.extend(entry);
@@ -226,6 +247,8 @@ impl Log {
         }
         let done = self.write_kept(&mut writer, &config, &[], is_wanted);
         let recent = done.map_err(|error| self.fail(&mut writer, error))?;
+        assert!(writer.pending.is_empty(), "all that was pending is written with one call");
+        assert_eq!(writer.next_offset, self.log_end_offset(), "all that has an offset can be read");
         let rolled = std::mem::take(&mut writer.rolled);
         let end_offset = self.log_end_offset();
         Ok(Some(Written { end_offset, bytes, rolled, recent }))
@@ -248,11 +271,16 @@ impl Log {
             return Ok(None);
         }
         let view = self.view.load_full();
+        writer.check(&view);
+        writer.pending.check(&writer.active, &view, length, writer.next_offset);
+        assert!(rest.is_empty() || !is_wanted, "a batch that is not copied cannot be kept in memory");
         let segment = view.active();
         let active = &mut writer.active;
         let path = names::file(&self.directory, active.base_offset, Kind::Log);
         let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
         if let Some((position, bytes)) = active.reserve(length, config) {
+            assert_eq!(position, active.size_bytes, "the reserved space begins where the write does");
+            assert!(bytes >= length, "the reserved space holds the write");
             file.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
             active.allocated_bytes = position + bytes;
         }
@@ -270,20 +298,23 @@ impl Log {
             writer.pending.entries.iter().for_each(|entry| memory.push(active.base_offset, *entry));
         }
         let (active_size_bytes, active_max_timestamp) = (active.size_bytes, active.book.builder.max_timestamp);
+        let counted = active.book.index_lengths.0;
+        assert!(segment.memory().is_none_or(|memory| memory.lengths().0 <= counted), "an entry was not counted");
         let is_kept = is_wanted && length as usize <= recent::MOST_BYTES;
         let recent = is_kept.then(|| Arc::new(Recent::new(view.end_offset, position, writer.pending.take_bytes())));
         writer.pending.clear();
         self.health.note_written();
         let end_offset = writer.next_offset;
         let first_unstable_offset = writer.producers.first_unstable_offset();
-        self.view.store(Arc::new(View {
+        self.publish(View {
             end_offset,
             first_unstable_offset,
             active_size_bytes,
             active_max_timestamp,
             recent: recent.as_ref().map_or_else(Weak::new, Arc::downgrade),
             ..(*view).clone()
-        }));
+        });
+        writer.check(&self.view.load());
         Ok(recent)
     }
 
@@ -306,6 +337,9 @@ impl Log {
     /// Seals the active segment and begins a new one at the next offset. Nothing may be pending.
     pub(super) fn roll(&self, writer: &mut Writer, now: TimestampMs) -> Result<(), Error> {
         let view = self.view.load_full();
+        assert!(writer.pending.is_empty(), "what is pending belongs to the segment that is sealed");
+        assert!(writer.next_offset > view.active().base_offset, "a segment without records would be overwritten");
+        writer.check(&view);
         self.finish_active(writer, &view)?;
         self.take_snapshot(writer)?;
         let base_offset = writer.next_offset;
@@ -323,19 +357,24 @@ impl Log {
         writer.active = Active::new(base_offset, now);
         writer.names_version += 1;
         writer.rolled = true;
-        self.view.store(Arc::new(View {
+        self.publish(View {
             segments: segments.into(),
+            // The name of a segment keeps the end of a log whose last offsets are left out.
+            end_offset: base_offset,
             active_size_bytes: 0,
             active_max_timestamp: writer.active.book.builder.max_timestamp,
             recent: Weak::new(),
             ..(*view).clone()
-        }));
+        });
+        writer.check(&self.view.load());
         Ok(())
     }
 
     /// Gives back the space reserved ahead and writes the index files of the active segment.
     pub(super) fn finish_active(&self, writer: &mut Writer, view: &View) -> Result<(), Error> {
         let segment = view.active();
+        assert!(writer.pending.is_empty(), "the segment is not complete");
+        assert_eq!(writer.active.size_bytes, view.active_size_bytes, "published bytes would be cut off");
         let path = names::file(&self.directory, segment.base_offset, Kind::Log);
         let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
         file.set_size(writer.active.size_bytes).map_err(Error::io("trim", &path))?;
@@ -350,6 +389,7 @@ impl Log {
 
     /// Writes the producers as of the next offset, if they were not written at it before. Nothing may be pending.
     pub(super) fn take_snapshot(&self, writer: &mut Writer) -> Result<(), Error> {
+        assert!(writer.pending.is_empty(), "the producers would be ahead of the log");
         if writer.next_offset <= writer.snapshot_offset {
             return Ok(());
         }

@@ -12,13 +12,18 @@ use std::sync::Arc;
 pub const LOOKUP_BUFFER_BYTES: usize = 4096;
 /// For reading a file from end to end.
 pub const SCAN_BUFFER_BYTES: usize = 256 * 1024;
+const _: () = assert!(HEADER_SIZE <= LOOKUP_BUFFER_BYTES && LOOKUP_BUFFER_BYTES <= SCAN_BUFFER_BYTES);
 
 /// Bytes before those that the checksum covers: all up to `attributes`.
 const UNCHECKED_BYTES: u64 = 21;
+const _: () = assert!(UNCHECKED_BYTES as usize == header::ATTRIBUTES, "the checksum covers all from `attributes` on");
 /// The least that a message of formats 0 and 1 takes behind its overhead (`LegacyRecord`).
 const LEGACY_LEAST_BYTES: i32 = 14;
 const LEGACY_CRC_AT: usize = 12;
 const LEGACY_CHECKED_FROM: u64 = 16;
+const _: () = assert!(LEGACY_CRC_AT == LOG_OVERHEAD && LEGACY_CHECKED_FROM as usize == LEGACY_CRC_AT + 4);
+const _: () =
+    assert!(LOG_OVERHEAD + LEGACY_LEAST_BYTES as usize > header::MAGIC, "the least message has its magic byte");
 
 /// A batch's place in its file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +64,7 @@ impl Batches {
     pub fn next_header(&mut self) -> io::Result<Option<Placed>> {
         let found = self.look()?;
         if let Some(placed) = found {
+            debug_assert!(placed.position == self.position && placed.end() > self.position, "the walk goes on");
             self.position = placed.end();
         }
         Ok(found)
@@ -67,6 +73,7 @@ impl Batches {
     /// As [`next_header`](Batches::next_header); a batch whose checksum is wrong ends the walk too.
     pub fn next_checked(&mut self) -> io::Result<Option<Placed>> {
         let Some(placed) = self.look()? else { return Ok(None) };
+        debug_assert!(placed.end() <= self.limit, "a batch reaches over the limit");
         let from = placed.position + UNCHECKED_BYTES;
         let checksum = self.fold(from, placed.end(), 0, crc32c::crc32c_append)?;
         if checksum != Some(placed.header.crc) {
@@ -113,11 +120,13 @@ impl Batches {
             sum = step(sum, part);
             at += part.len() as u64;
         }
+        debug_assert!(at == to.max(from), "a checksum covers its range and no more");
         Ok(Some(sum))
     }
 
     /// What the buffer holds from `at` on: at least `wanted` bytes if the file below the limit has them.
     fn window(&mut self, at: u64, wanted: usize) -> io::Result<&[u8]> {
+        debug_assert!(wanted <= self.buffer.len(), "the buffer holds what is asked for");
         let wanted = wanted.min(usize::try_from(self.limit.saturating_sub(at)).unwrap_or(usize::MAX));
         let held_to = self.held_from + self.held as u64;
         if at < self.held_from || at + wanted as u64 > held_to {

@@ -34,6 +34,14 @@ impl Epochs {
         Ok(entries.into_iter().fold(Epochs::default(), |epochs, e| epochs.with(e).unwrap_or(epochs)))
     }
 
+    /// The one way to a new value but for none.
+    fn rising(entries: Vec<EpochStart>) -> Epochs {
+        let rises = |a: &EpochStart, b: &EpochStart| a.epoch < b.epoch && a.start_offset < b.start_offset;
+        debug_assert!(entries.is_sorted_by(rises), "epochs and their starts rise: {entries:?}");
+        assert!(entries.first().is_none_or(|first| first.epoch.0 >= 0), "an unknown epoch is not kept");
+        Epochs(entries)
+    }
+
     pub fn encode(&self) -> String {
         checkpoint::encode(self.0.iter().map(|e| format!("{} {}", e.epoch, e.start_offset)))
     }
@@ -59,12 +67,13 @@ impl Epochs {
         let below = |e: &&EpochStart| e.epoch < entry.epoch && e.start_offset < entry.start_offset;
         let mut entries: Vec<_> = self.0.iter().take_while(below).copied().collect();
         entries.push(entry);
-        Some(Epochs(entries))
+        assert!(entries.len() <= self.0.len() + 1, "one epoch adds one entry");
+        Some(Epochs::rising(entries))
     }
 
     /// Without the epochs that begin at or after the end of the log.
     pub fn cut_from_end(&self, end_offset: Offset) -> Epochs {
-        Epochs(self.0.iter().filter(|e| e.start_offset < end_offset).copied().collect())
+        Epochs::rising(self.0.iter().filter(|e| e.start_offset < end_offset).copied().collect())
     }
 
     /// With the first epoch beginning no earlier than the log does.
@@ -72,9 +81,10 @@ impl Epochs {
         let covered = self.0.partition_point(|e| e.start_offset <= log_start_offset);
         let mut entries = self.0[covered.saturating_sub(1)..].to_vec();
         if covered > 0 {
+            assert!(entries[0].start_offset <= log_start_offset, "the epoch that covers the start begins before it");
             entries[0].start_offset = log_start_offset;
         }
-        Epochs(entries)
+        Epochs::rising(entries)
     }
 
     /// The epoch in which a record was written.
@@ -96,6 +106,7 @@ impl Epochs {
         let next = self.0.get(above)?;
         // Below the first known epoch nothing but the asked one can be said: what it wrote is gone from the log.
         let found = above.checked_sub(1).map_or(epoch, |at| self.0[at].epoch);
+        assert!(found <= epoch && epoch < next.epoch, "the answer is for the epoch that was asked for");
         Some((found, next.start_offset))
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// An operating error: the log, or its directory, cannot be used as it is.
 #[derive(Debug)]
 pub enum Error {
-    /// The file system refused or failed.
+    /// The file system refused or failed. Never what a file holds, nor what the log itself refuses.
     Io { doing: &'static str, path: PathBuf, cause: io::Error },
     /// A file is there but cannot be what Kafka would have written, and may not be thrown away on that account.
     Unusable { path: PathBuf, why: String },
@@ -17,8 +17,10 @@ pub enum Error {
     NotOurs { path: PathBuf, why: String },
     /// The disk failed earlier; since then the log takes nothing more.
     Offline,
-    /// The log is about to be replaced by its copy in another directory, which takes what comes in a moment.
+    /// The log is about to be replaced by its copy in another directory: the copy will accept appends shortly.
     Moving,
+    /// The log has refused what the broker itself would append: a bug of ours, or damage in what it copies from.
+    Refused(String),
 }
 
 impl Error {
@@ -40,7 +42,13 @@ impl Error {
 
     /// For `map_err`: an input or output error with what was being done to what.
     pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-        move |cause| Error::Io { doing, path: path.to_path_buf(), cause }
+        move |cause| match cause.kind() {
+            // No call of the system answers this: our own reading has found what a sound file cannot hold.
+            io::ErrorKind::InvalidData => {
+                Error::Unusable { path: path.to_path_buf(), why: format!("cannot {doing} it: {cause}") }
+            }
+            _ => Error::Io { doing, path: path.to_path_buf(), cause },
+        }
     }
 }
 
@@ -51,6 +59,7 @@ impl fmt::Display for Error {
             Error::Unusable { path, why } | Error::NotOurs { path, why } => write!(f, "{}: {why}", path.display()),
             Error::Offline => write!(f, "the log is offline since an earlier failure of its disk"),
             Error::Moving => write!(f, "the log is being moved to another directory"),
+            Error::Refused(why) => write!(f, "the log has refused what the broker would append itself: {why}"),
         }
     }
 }
@@ -96,13 +105,11 @@ impl AppendError {
 }
 
 impl AppendError {
-    /// For an append of the broker's own, which nobody but it could have got wrong.
+    /// As an operating error, for an append of the broker's own that no client can be told about.
     pub fn into_error(self) -> Error {
         match self {
             AppendError::Storage(error) => error,
-            other => {
-                Error::Io { doing: "append to", path: "the log".into(), cause: io::Error::other(other.to_string()) }
-            }
+            refusal => Error::Refused(refusal.to_string()),
         }
     }
 }
@@ -129,5 +136,35 @@ impl std::error::Error for AppendError {}
 impl From<Error> for AppendError {
     fn from(error: Error) -> Self {
         AppendError::Storage(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::simulated_disk::SimulatedDisk;
+    use crate::storage::health::Health;
+    use std::sync::Arc;
+
+    fn note(error: &Error) -> Health {
+        let health = Health::new(Arc::new(SimulatedDisk::default()), Path::new("/data"));
+        health.note(error);
+        health
+    }
+
+    #[test]
+    fn a_refusal_says_nothing_about_the_disk() {
+        let refused = AppendError::NotBatches("a copy may not go back").into_error();
+        assert!(!refused.is_io() && !note(&refused).is_offline());
+        assert!(refused.to_string().contains("a copy may not go back"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_what_it_should_be_says_nothing_about_the_disk() {
+        let damaged = io::Error::new(io::ErrorKind::InvalidData, "has 5000 bytes, more than the 4096 allowed");
+        let damaged = Error::io("read", Path::new("/data/t-0/partition.metadata"))(damaged);
+        assert!(!damaged.is_io() && !note(&damaged).is_offline());
+        assert!(damaged.to_string().starts_with("/data/t-0/partition.metadata: "));
+        assert!(damaged.to_string().contains("5000 bytes"));
     }
 }

@@ -1,8 +1,8 @@
-//! What outlives the process: flushes, the orderly close, and what is removed for good.
+//! What must be synced so that what was published survives a loss of power, and the note that it was.
 
 use super::error::Error;
-use super::log::{Log, LogConfig};
-use super::names::{self, Kind};
+use super::log::Log;
+use super::removal::ignore_missing;
 use super::segment::Segment;
 use super::view::View;
 use super::writer::Writer;
@@ -36,6 +36,11 @@ impl Flush {
         rest.map_or(Ok(()), |sync| sync().map_err(Error::io("sync a file in", &self.directory)))
     }
 
+    /// The files of segments too, which are opened to be synced.
+    pub(super) fn add_unopened(&mut self, segments: &[Arc<Segment>]) {
+        self.unopened.extend(segments.iter().map(|segment| segment.log.path().to_path_buf()));
+    }
+
     pub fn is_empty(&self) -> bool {
         self.files.is_empty() && self.unopened.is_empty() && self.directories.is_empty()
     }
@@ -52,45 +57,6 @@ impl Flush {
             }
             directories.iter().try_for_each(|path| disk.sync_directory(path))
         }))
-    }
-}
-
-/// Files that nobody needs any more; unlinking large ones takes time.
-pub struct Removal {
-    disk: Arc<dyn Disk>,
-    files: Vec<PathBuf>,
-    directory: Option<PathBuf>,
-}
-
-impl Removal {
-    pub(super) fn of_directory(disk: Arc<dyn Disk>, directory: PathBuf) -> Removal {
-        Removal { disk, files: Vec::new(), directory: Some(directory) }
-    }
-
-    pub(super) fn of_files(disk: Arc<dyn Disk>, files: Vec<PathBuf>) -> Removal {
-        Removal { disk, files, directory: None }
-    }
-
-    /// Unlinks them. What is gone already is fine. Blocks.
-    pub fn run(&self) -> Result<(), Error> {
-        for path in &self.files {
-            ignore_missing(self.disk.remove_file(path)).map_err(Error::io("remove", path))?;
-        }
-        match &self.directory {
-            Some(path) => ignore_missing(self.disk.remove_directory_tree(path)).map_err(Error::io("remove", path)),
-            None => Ok(()),
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.directory.is_none()
-    }
-}
-
-pub(super) fn ignore_missing(result: std::io::Result<()>) -> std::io::Result<()> {
-    match result {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        other => other,
     }
 }
 
@@ -116,18 +82,21 @@ impl Log {
     }
 
     /// The segments that hold what is behind the recovery point.
-    fn unflushed<'v>(&self, view: &'v View) -> &'v [Arc<Segment>] {
+    pub(super) fn unflushed<'v>(&self, view: &'v View) -> &'v [Arc<Segment>] {
         let recovery_point = self.recovery_point();
         let first = if view.end_offset > recovery_point { view.floor(recovery_point) } else { view.segments.len() };
         &view.segments[first..]
     }
 
     /// All but the segments.
-    fn flush_locked(&self, writer: &mut Writer) -> Flush {
+    pub(super) fn flush_locked(&self, writer: &mut Writer) -> Flush {
         let up_to = self.log_end_offset();
+        assert!(up_to <= writer.next_offset, "readers see more than was appended");
+        let names_synced = self.names_synced.load(Ordering::Acquire);
+        assert!(names_synced <= writer.names_version, "names were synced that nothing has made yet");
         let (files, unopened) = (Vec::new(), std::mem::take(&mut writer.unsynced));
         let mut directories = Vec::new();
-        if writer.names_version > self.names_synced.load(Ordering::Acquire) {
+        if writer.names_version > names_synced {
             directories.push(self.directory.clone());
             // The directory itself may be new.
             directories.extend(self.directory.parent().map(Path::to_path_buf));
@@ -139,101 +108,11 @@ impl Log {
     /// Notes that a flush has succeeded. One that failed is told to [`Log::fail_sync`] instead: after a failed sync
     /// nobody knows what is on the platter, and trying again would not find out.
     pub fn flushed(&self, flush: &Flush, now: TimestampMs) {
+        assert_eq!(flush.directory, self.directory, "the flush is another log's");
+        assert!(flush.up_to <= self.log_end_offset(), "what is durable was published before");
+        assert!(self.recovery_point() <= self.log_end_offset(), "recovery would begin behind the log's end");
         self.recovery_point.fetch_max(flush.up_to.0, Ordering::AcqRel);
         self.names_synced.fetch_max(flush.names_version, Ordering::AcqRel);
         self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);
-    }
-
-    /// Moves the start of the log up, never down, and never behind its end. The segments below it go with the next look
-    /// for old ones (`UnifiedLog.maybeIncrementLogStartOffset`). The caller keeps it below the high watermark.
-    pub fn delete_records_before(&self, offset: Offset) -> Result<(), Error> {
-        let mut writer = self.lock_writer()?;
-        let view = self.view.load_full();
-        let offset = offset.min(view.end_offset);
-        if offset <= view.log_start_offset {
-            return Ok(());
-        }
-        self.view.store(Arc::new(View { log_start_offset: offset, ..(*view).clone() }));
-        self.cut_epochs(&mut writer, offset)
-    }
-
-    /// Moves the start of the log up to the offset, if it is below, and takes out the segments below it.
-    pub(super) fn drop_segments_below(&self, writer: &mut Writer, offset: Offset) -> Result<Removal, Error> {
-        let view = self.view.load_full();
-        let offset = offset.max(view.log_start_offset);
-        let mut removal = Removal { disk: self.disk.clone(), files: Vec::new(), directory: None };
-        let keep_from = view.floor(offset);
-        let (gone, kept) = view.segments.split_at(keep_from);
-        self.view.store(Arc::new(View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() }));
-        for (segment, kind) in gone.iter().flat_map(|s| Kind::ALL.map(|kind| (s, kind))) {
-            let path = names::file(&self.directory, segment.base_offset, kind);
-            let aside = names::with_suffix(&path, names::DELETED_SUFFIX);
-            let renamed = ignore_missing(self.disk.rename(&path, &aside)).map_err(Error::io("rename", &path));
-            renamed.map_err(|error| self.fail(writer, error))?;
-            removal.files.push(aside);
-        }
-        self.cut_epochs(writer, offset)?;
-        Ok(removal)
-    }
-
-    fn cut_epochs(&self, writer: &mut Writer, log_start_offset: Offset) -> Result<(), Error> {
-        let epochs = self.epochs.load().cut_from_start(log_start_offset);
-        if epochs == **self.epochs.load() {
-            return Ok(());
-        }
-        match self.store_epochs(writer, epochs.clone()) {
-            // The next opening cuts what the file says too much; and this is what makes room.
-            Err(error) if error.is_full() => {
-                self.epochs.store(Arc::new(epochs));
-                Ok(())
-            }
-            stored => stored.map_err(|error| self.fail(writer, error)),
-        }
-    }
-
-    /// Writes and syncs everything, so that the log can be opened as clean at the end offset returned. Takes nothing more
-    /// afterwards. Blocks.
-    pub fn close(&self, now: TimestampMs) -> Result<Offset, Error> {
-        let flush = self.close_unsynced()?;
-        flush.run()?;
-        self.flushed(&flush, now);
-        Ok(flush.up_to)
-    }
-
-    /// As [`Log::close`], but what must be synced is left to the caller, who may do it for many logs at once.
-    pub fn close_unsynced(&self) -> Result<Flush, Error> {
-        let config = self.config.load();
-        let mut writer = self.lock_writer()?;
-        let finished = self.finish(&mut writer, &config);
-        finished.map_err(|error| self.fail(&mut writer, error))?;
-        let mut flush = self.flush_locked(&mut writer);
-        let unflushed = self.view.load_full();
-        flush.unopened.extend(self.unflushed(&unflushed).iter().map(|segment| segment.log.path().to_path_buf()));
-        self.set_offline();
-        Ok(flush)
-    }
-
-    fn finish(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {
-        self.write_locked(writer, config)?;
-        // Where nothing was appended the files are as opening found or made them. An empty segment needs none: ten thousand
-        // idle partitions would take a stop seconds for them, and Kafka makes them anew where they are missing.
-        let is_empty = writer.active.size_bytes == 0;
-        if writer.indexes_on_disk_to != Some(writer.next_offset) && !is_empty {
-            let view = self.view.load_full();
-            self.finish_active(writer, &view)?;
-        }
-        self.take_snapshot(writer)
-    }
-
-    /// Takes the log's directory out of sight; the removal does the rest. `unique` distinguishes two deletions of the
-    /// same name. Whoever reads at the moment still can.
-    pub fn delete(&self, unique: [u8; 16]) -> Result<Removal, Error> {
-        let _writer = self.writer.lock().map_err(|_| Error::Offline)?;
-        self.set_offline();
-        self.deleted.store(true, Ordering::Release);
-        let name = names::deleted_directory(&self.identity.topic, self.identity.partition, unique);
-        let aside = self.directory.with_file_name(name);
-        self.disk.rename(&self.directory, &aside).map_err(Error::io("rename", &self.directory))?;
-        Ok(Removal::of_directory(self.disk.clone(), aside))
     }
 }

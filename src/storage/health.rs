@@ -24,6 +24,7 @@ use std::sync::{Arc, OnceLock};
 /// enough on a large one. Between full and this, single small writes succeed and large ones fail.
 const ROOM_PERCENT: u64 = 2;
 const ROOM_BYTES: u64 = 64 << 20;
+const _: () = assert!(0 < ROOM_PERCENT && ROOM_PERCENT < 100 && ROOM_BYTES > 0, "a full disk can have room again");
 
 pub struct Health {
     disk: Arc<dyn Disk>,

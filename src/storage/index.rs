@@ -18,8 +18,11 @@ use std::sync::Arc;
 
 pub const OFFSET_ENTRY_BYTES: usize = 8;
 pub const TIME_ENTRY_BYTES: usize = 12;
+const _: () = assert!(OFFSET_ENTRY_BYTES == 2 * size_of::<u32>());
+const _: () = assert!(TIME_ENTRY_BYTES == size_of::<i64>() + size_of::<u32>());
 /// Below this many bytes a part of an index file is read at once instead of being searched by single reads.
 const SEARCH_AT_ONCE_BYTES: u64 = 4096;
+const _: () = assert!(SEARCH_AT_ONCE_BYTES > TIME_ENTRY_BYTES as u64, "a search by single reads ends");
 /// `.timeindex` of a segment without timestamps (and Kafka's `RecordBatch.NO_TIMESTAMP`).
 pub const NO_TIMESTAMP: i64 = -1;
 
@@ -72,6 +75,7 @@ impl IndexBuilder {
         last_offset: Offset,
         interval_bytes: u64,
     ) -> Option<IndexEntry> {
+        assert!(position >= self.last_indexed, "batches are added in their order");
         if batch.max_timestamp > self.max_timestamp.timestamp.0 {
             self.max_timestamp = TimestampOffset { timestamp: TimestampMs(batch.max_timestamp), offset: last_offset };
         }
@@ -103,6 +107,7 @@ impl MemoryIndex {
     pub fn push_time(&self, base_offset: Offset, max: TimestampOffset) {
         let last = self.times.last().map_or(NO_TIMESTAMP, |[timestamp, _]| timestamp as i64);
         if max.timestamp.0 > last {
+            debug_assert!(max.timestamp.0 > NO_TIMESTAMP, "an entry says something");
             self.times.push([max.timestamp.0 as u64, u64::from(relative(base_offset, max.offset))]);
         }
     }
@@ -132,7 +137,9 @@ impl MemoryIndex {
 
     /// The content of the `.index` file.
     pub fn encode_offsets(&self) -> Vec<u8> {
-        self.offsets.iter().flat_map(|[word]| word.to_be_bytes()).collect()
+        let bytes: Vec<u8> = self.offsets.iter().flat_map(|[word]| word.to_be_bytes()).collect();
+        assert!(bytes.len().is_multiple_of(OFFSET_ENTRY_BYTES), "a file of another size is rebuilt at each opening");
+        bytes
     }
 
     /// The content of the `.timeindex` file.
@@ -143,7 +150,9 @@ impl MemoryIndex {
             bytes[8..].copy_from_slice(&(relative as u32).to_be_bytes());
             bytes
         };
-        self.times.iter().flat_map(entry).collect()
+        let bytes: Vec<u8> = self.times.iter().flat_map(entry).collect();
+        assert!(bytes.len().is_multiple_of(TIME_ENTRY_BYTES), "a file of another size is rebuilt at each opening");
+        bytes
     }
 
     /// Reads both files back; `None` unless they are what an index of a segment of this size can be.
@@ -216,6 +225,7 @@ impl IndexFile {
         let mut best = None;
         while (high - low) * width > SEARCH_AT_ONCE_BYTES {
             let middle = low + (high - low) / 2;
+            debug_assert!(low <= middle && middle < high, "the search goes on");
             let mut entry = [0; WIDTH];
             if file.read_at(&mut entry, middle * width)? < WIDTH {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -403,9 +413,41 @@ mod tests {
             }
         }
 
+        /// What is read are whole entries that rise and stay within the segment, and it is what stood there.
         #[test]
-        fn any_bytes_are_an_index_or_not(offsets: Vec<u8>, times: Vec<u8>, size in 0u64..1000) {
-            let _ = MemoryIndex::decode(&offsets, &times, size);
+        fn any_bytes_are_an_index_or_not(
+            offsets in proptest::collection::vec((1i32..4, -1i32..40), 0..4),
+            times in proptest::collection::vec((0i64..4, -1i32..3), 0..4),
+            rest: (bool, bool),
+            size in 0u64..60,
+        ) {
+            let (mut relative, mut position) = (0, 0);
+            let offsets: Vec<(i32, i32)> = offsets.into_iter().map(|(step, further)| {
+                (relative, position) = (relative + step, position + further);
+                (relative, position)
+            }).collect();
+            let (mut time, mut relative) = (-1, 0);
+            let times: Vec<(i64, i32)> = times.into_iter().map(|(later, step)| {
+                (time, relative) = (time + later, relative + step);
+                (time, relative)
+            }).collect();
+            let mut offset_bytes: Vec<u8> =
+                offsets.iter().flat_map(|(r, p)| [r.to_be_bytes(), p.to_be_bytes()].concat()).collect();
+            let mut time_bytes: Vec<u8> =
+                times.iter().flat_map(|(t, r)| [&t.to_be_bytes()[..], &r.to_be_bytes()].concat()).collect();
+            offset_bytes.extend(rest.0.then_some(0));
+            time_bytes.extend(rest.1.then_some(0));
+            let is_sound = !rest.0
+                && !rest.1
+                && offsets.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1)
+                && offsets.iter().all(|(_, position)| (0..size as i32).contains(position))
+                && times.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1)
+                && times.iter().all(|(time, relative)| *time >= 0 && *relative >= 0);
+            let decoded = MemoryIndex::decode(&offset_bytes, &time_bytes, size);
+            prop_assert_eq!(decoded.is_some(), is_sound);
+            if let Some(index) = decoded {
+                prop_assert_eq!((index.encode_offsets(), index.encode_times()), (offset_bytes, time_bytes));
+            }
         }
     }
 }

@@ -5,9 +5,9 @@
 
 use super::batches::{Batches, SCAN_BUFFER_BYTES};
 use super::error::Error;
-use super::flush::ignore_missing;
 use super::names::{self, Kind, Transient};
 use super::recovery::{self, TransientPlan};
+use super::removal::ignore_missing;
 use crate::io::disk::{Disk, Open};
 use crate::model::Offset;
 use std::io;

@@ -8,23 +8,28 @@
 //! given anew, in another generation: [`Mark`]); after any other failure of the disk it takes nothing more
 //! ([`Error::Offline`]), and neither do the others in its directory (`health`).
 
+#[cfg(test)]
+mod tests;
+
 pub use super::append::{Appended, Mark, Written};
+pub use super::config::{Checkpointed, Identity, LogConfig};
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
-pub use super::flush::{Flush, Removal};
+pub use super::flush::Flush;
 use super::health::Health;
 use super::index;
 use super::loss::Loss;
 use super::names::{self, Kind};
 pub use super::producers::{Origin, Producer};
 pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::removal::Removal;
 pub use super::retention::{Deletion, RetentionConfig};
 pub use super::search::TimedOffset;
 pub use super::transactions::AbortedTxn;
 use super::view::View;
 use super::writer::Writer;
 use crate::io::disk::Disk;
-use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
+use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use arc_swap::ArcSwap;
 use log::warn;
 use std::collections::BTreeMap;
@@ -35,105 +40,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Of so many writes that failed for want of space it is known how far the log had come; who appended before and still
 /// waits is refused, though its records may be there.
 const MAX_TAKEN_BACK: usize = 64;
-
-/// Positions in `.index` are 31 bits wide.
-const MAX_SEGMENT_BYTES: u64 = i32::MAX as u64;
-
-/// The part of a topic's configuration that a log obeys.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LogConfig {
-    /// `segment.bytes`
-    pub segment_bytes: u64,
-    /// `segment.ms`
-    pub segment_ms: i64,
-    /// `segment.jitter.ms`
-    pub segment_jitter_ms: i64,
-    /// `segment.index.bytes`
-    pub segment_index_bytes: u64,
-    /// `index.interval.bytes`
-    pub index_interval_bytes: u64,
-    /// `preallocate`: the space of a whole segment is reserved with its first write. Kafka makes the file as long at
-    /// once, which shows its size and reserves nothing.
-    pub preallocate: bool,
-    /// `flush.messages`
-    pub flush_messages: i64,
-    /// `flush.ms`
-    pub flush_ms: i64,
-    /// `producer.id.expiration.ms`
-    pub producer_id_expiration_ms: i64,
-    /// `klamm.copy.max.bytes`: a larger batch is written at once, from where it was received.
-    pub copy_max_bytes: usize,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        LogConfig {
-            segment_bytes: 1 << 30,
-            segment_ms: 7 * 24 * 3_600_000,
-            segment_jitter_ms: 0,
-            segment_index_bytes: 10 << 20,
-            index_interval_bytes: 4096,
-            preallocate: false,
-            flush_messages: i64::MAX,
-            flush_ms: i64::MAX,
-            producer_id_expiration_ms: 24 * 3_600_000,
-            copy_max_bytes: 64 << 10,
-        }
-    }
-}
-
-impl LogConfig {
-    pub(super) fn segment_bytes(&self) -> u64 {
-        self.segment_bytes.min(MAX_SEGMENT_BYTES)
-    }
-
-    pub(super) fn max_offset_entries(&self) -> usize {
-        (self.segment_index_bytes as usize / index::OFFSET_ENTRY_BYTES).max(1)
-    }
-
-    /// One place stays free for the entry that sealing adds (`TimeIndex.isFull`).
-    pub(super) fn max_time_entries(&self) -> usize {
-        (self.segment_index_bytes as usize / index::TIME_ENTRY_BYTES).saturating_sub(1).max(1)
-    }
-
-    /// How long a segment may wait for its roll. The jitter spreads the rolling of many partitions that began together;
-    /// it is the same for a segment whenever it is asked, where Kafka draws it when it makes or opens the segment.
-    pub(super) fn roll_after_ms(&self, of: &Identity, base_offset: Offset) -> i64 {
-        let bound = self.segment_jitter_ms.min(self.segment_ms).max(0) as u64;
-        let jitter_ms = if bound == 0 { 0 } else { (of.mixed_with(base_offset) % bound) as i64 };
-        self.segment_ms.saturating_sub(jitter_ms)
-    }
-}
-
-/// Whose log it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Identity {
-    pub topic: String,
-    pub partition: PartitionIndex,
-    pub topic_id: TopicId,
-}
-
-impl Identity {
-    /// A number that looks like chance, another one for each partition and each of its offsets (FNV-1a).
-    fn mixed_with(&self, offset: Offset) -> u64 {
-        const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-        const PRIME: u64 = 0x0000_0100_0000_01b3;
-        let (partition, offset) = (self.partition.0.to_be_bytes(), offset.0.to_be_bytes());
-        let bytes = self.topic.as_bytes().iter().chain(&partition).chain(&offset);
-        let mixed = bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME));
-        mixed ^ (mixed >> 32)
-    }
-}
-
-/// What the checkpoints of the log directory say about a log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Checkpointed {
-    pub log_start_offset: Offset,
-    /// Everything below is on the platter.
-    pub recovery_point: Offset,
-    /// The broker that had the log before stopped in order.
-    pub clean: bool,
-}
 
 /// A partition's log; shared by reference between all that append and read.
 pub struct Log {
@@ -283,6 +189,13 @@ impl Log {
         Ok(())
     }
 
+    /// Shows readers another picture of the log. The caller has the writer's lock.
+    pub(super) fn publish(&self, view: View) {
+        view.check();
+        view.check_follows(&self.view.load());
+        self.view.store(Arc::new(view));
+    }
+
     /// Takes nothing more from now on. What was published stays readable as far as the disk lets it.
     pub fn set_offline(&self) {
         self.offline.store(true, Ordering::Release);
@@ -294,6 +207,7 @@ impl Log {
         let mut writer = self.lock_writer()?;
         let written = self.write_locked(&mut writer, &config);
         written.map_err(|error| self.fail(&mut writer, error))?;
+        assert!(writer.pending.is_empty(), "a copy would lack what is pending");
         self.sealed.store(true, Ordering::Release);
         Ok(())
     }
@@ -333,6 +247,9 @@ impl Log {
             self.set_offline();
             writer.pending.clear();
         }
+        assert!(writer.pending.is_empty(), "what could not be written is not tried again");
+        let is_taken_back = writer.next_offset == self.log_end_offset();
+        assert!(is_taken_back || self.is_offline(), "a log that goes on gives the offsets anew");
         failed.unwrap_or(error)
     }
 
@@ -348,6 +265,7 @@ impl Log {
     /// Brings the log back to its published end.
     fn take_back(&self, writer: &mut Writer) -> Result<(), Error> {
         let view = self.view.load();
+        writer.check(&view);
         let active = &mut writer.active;
         let path = names::file(&self.directory, active.base_offset, Kind::Log);
         // Also gives back what was reserved ahead: others need it now.
@@ -361,6 +279,7 @@ impl Log {
             if taken_back.len() > MAX_TAKEN_BACK {
                 taken_back.pop_first();
             }
+            assert!(taken_back.len() <= MAX_TAKEN_BACK, "what is remembered of full disks has a bound");
             self.generation.store(generation.wrapping_add(1), Ordering::Release);
         }
         writer.take_back(view.end_offset);

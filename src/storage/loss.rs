@@ -27,9 +27,10 @@ pub struct Removed {
 }
 
 impl Removed {
-    /// One more, with a higher base offset.
+    /// One more is gone.
     pub fn add(removed: &mut Option<Removed>, base_offset: Offset, bytes: u64) {
         let all = removed.get_or_insert(Removed { first_base_offset: base_offset, count: 0, bytes: 0 });
+        all.first_base_offset = all.first_base_offset.min(base_offset);
         all.count += 1;
         all.bytes += bytes;
     }
@@ -96,6 +97,7 @@ pub(super) fn end_of_data(file: &dyn File, from: u64, to: u64) -> io::Result<u64
         }
         at += read as u64;
     }
+    assert!((from..=to.max(from)).contains(&end), "the data ends between the two positions");
     Ok(end)
 }
 

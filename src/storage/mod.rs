@@ -8,6 +8,8 @@ mod append;
 mod batches;
 mod checkpoint;
 pub mod cleaner;
+mod close;
+mod config;
 pub mod directory;
 mod epochs;
 mod error;
@@ -16,6 +18,7 @@ pub mod health;
 mod index;
 mod interrupted;
 pub mod log;
+mod log_start;
 pub mod loss;
 pub mod meta_properties;
 pub mod names;
@@ -24,23 +27,13 @@ mod producers;
 mod read;
 pub mod recent;
 mod recovery;
+mod removal;
 mod retention;
 mod search;
 mod segment;
 mod snapshot;
-mod spare;
 #[cfg(test)]
 mod testing;
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod tests_of_full_disk;
-#[cfg(test)]
-mod tests_of_recovery;
-#[cfg(test)]
-mod tests_of_rolling;
-#[cfg(test)]
-mod tests_of_transactions;
 mod transactions;
 mod view;
 mod writer;

@@ -15,6 +15,7 @@ pub const STRAY_DIRECTORY_SUFFIX: &str = "-stray";
 /// KRaft's own deleted snapshots (`<offset>-<epoch>.checkpoint.deleted`) are not a log's business.
 const SNAPSHOT_DELETED_SUFFIX: &str = ".checkpoint.deleted";
 const BASE_OFFSET_DIGITS: usize = 20;
+const _: () = assert!((i64::MAX.ilog10() as usize) < BASE_OFFSET_DIGITS, "every offset has its name");
 /// The longest name that common file systems take; Kafka shortens the topic to stay below.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -43,8 +44,17 @@ impl Kind {
     }
 }
 
+const _: () = {
+    let mut at = 0;
+    while at < Kind::ALL.len() {
+        assert!(Kind::ALL[at] as usize == at, "the list has every kind once");
+        at += 1;
+    }
+};
+
 /// Where the file of this kind and base offset lies.
 pub fn file(directory: &Path, base_offset: Offset, kind: Kind) -> PathBuf {
+    assert!(base_offset.0 >= 0, "the name of offset {base_offset} could not be read back");
     directory.join(format!("{:020}{}", base_offset.0, kind.suffix()))
 }
 
@@ -117,7 +127,9 @@ fn transient_directory(topic: &str, partition: PartitionIndex, unique: [u8; 16],
     let room = MAX_NAME_BYTES.saturating_sub(tail.len());
     // Topic names are ASCII; for any other the cut moves back to a character's start.
     let cut = (0..=room.min(topic.len())).rev().find(|at| topic.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}{tail}", &topic[..cut])
+    let name = format!("{}{tail}", &topic[..cut]);
+    assert!(name.len() <= MAX_NAME_BYTES, "no file system takes {name}");
+    name
 }
 
 /// What a directory's name in a log directory says.

@@ -74,6 +74,7 @@ impl Producer {
     }
 
     pub fn remember(&mut self, batch: Remembered) {
+        debug_assert!(self.batches.is_sorted_by_key(Option::is_none), "the known batches stand first");
         match self.batches.iter_mut().find(|place| place.is_none()) {
             Some(place) => *place = Some(batch),
             None => {
@@ -132,13 +133,15 @@ impl Producers {
 
     /// As if the batches since then had never been.
     pub fn put_back(&mut self, producer_id: i64, known: Option<Producer>) {
+        assert!(producer_id >= 0, "a batch without a producer was noted");
         let gone = self.by_id.remove(&producer_id);
         if let Some(gone) = gone.as_ref().filter(|_| known.is_none()) {
             let first = gone.batches.iter().flatten().map(Remembered::first_sequence).next();
             self.taken_back.extend(first.map(|first| (producer_id, (gone.epoch, first))));
         }
         if let Some(first) = gone.and_then(|producer| producer.txn_first_offset) {
-            self.ongoing.remove(&(first, producer_id));
+            let was_ongoing = self.ongoing.remove(&(first, producer_id));
+            assert!(was_ongoing, "a transaction of producer {producer_id} is open that nobody knows of");
         }
         if let Some(producer) = known {
             self.insert(producer_id, producer);
@@ -169,8 +172,15 @@ impl Producers {
     }
 
     pub fn insert(&mut self, producer_id: i64, producer: Producer) {
-        self.ongoing.extend(producer.txn_first_offset.map(|first| (first, producer_id)));
-        self.by_id.insert(producer_id, producer);
+        let begun = producer.txn_first_offset;
+        let before = self.by_id.insert(producer_id, producer);
+        // A damaged snapshot may name a producer twice.
+        if let Some(first) = before.and_then(|before| before.txn_first_offset) {
+            let was_ongoing = self.ongoing.remove(&(first, producer_id));
+            assert!(was_ongoing, "a transaction of producer {producer_id} is open that nobody knows of");
+        }
+        self.ongoing.extend(begun.map(|first| (first, producer_id)));
+        assert!(self.ongoing.len() <= self.by_id.len(), "a producer has one open transaction at most");
     }
 
     /// Where the first open transaction began.
@@ -184,6 +194,7 @@ impl Producers {
         self.by_id.retain(|_, producer| producer.txn_first_offset.is_some() || !silent(producer));
         // Whoever has not sent again by the next look has given up, or comes as somebody new.
         self.taken_back.clear();
+        assert!(self.ongoing.len() <= self.by_id.len(), "a producer is forgotten whose transaction is open");
     }
 
     /// Whether a batch may be appended; the remembered batch if it is the repetition of one.
@@ -244,6 +255,7 @@ impl Producers {
     pub fn apply(&mut self, batch: &Header, base_offset: Offset) {
         let timestamp = TimestampMs(batch.max_timestamp);
         let new = || Producer::new(NO_PRODUCER_EPOCH, NO_COORDINATOR_EPOCH, timestamp);
+        assert!(batch.has_producer_id() && !batch.is_control(), "only a producer's own batches count");
         self.taken_back.remove(&batch.producer_id);
         let producer = self.by_id.entry(batch.producer_id).or_insert_with(new);
         producer.enter_epoch(batch.producer_epoch);
@@ -256,7 +268,8 @@ impl Producers {
         });
         if batch.is_transactional() && producer.txn_first_offset.is_none() {
             producer.txn_first_offset = Some(base_offset);
-            self.ongoing.insert((base_offset, batch.producer_id));
+            let is_new = self.ongoing.insert((base_offset, batch.producer_id));
+            assert!(is_new, "producer {} begins a transaction twice", batch.producer_id);
         }
     }
 
@@ -274,7 +287,8 @@ impl Producers {
         producer.last_timestamp = timestamp;
         producer.coordinator_epoch = coordinator_epoch.unwrap_or(producer.coordinator_epoch);
         let first_offset = producer.txn_first_offset.take()?;
-        self.ongoing.remove(&(first_offset, batch.producer_id));
+        let was_ongoing = self.ongoing.remove(&(first_offset, batch.producer_id));
+        assert!(was_ongoing, "producer {} ends a transaction that nobody knows of", batch.producer_id);
         let last_stable_offset = self.first_unstable_offset().unwrap_or(offset.next());
         Some(Completed { first_offset, last_stable_offset })
     }

@@ -5,7 +5,8 @@ use super::error::Error;
 use super::log::Log;
 use super::names::{self, Kind};
 use super::recent::Recent;
-use super::transactions::{self, AbortedTxn};
+use super::segment::Segment;
+use super::transactions::AbortedTxn;
 use super::view::View;
 use crate::io::disk::File;
 use crate::model::{LeaderEpoch, Offset, Position};
@@ -45,6 +46,7 @@ impl Slice {
 
     /// So many bytes of its beginning are done with.
     pub fn advance(&mut self, length: u64) {
+        assert!(length <= self.length, "more was sent than the slice has");
         self.position.0 += length;
         self.length -= length;
     }
@@ -109,9 +111,9 @@ impl Log {
             let Some((mut slice, at)) = self.read_in(view, from, up_to, max_bytes, at_least_one)? else {
                 return Ok(None);
             };
-            if slice.length > 0 && view.has_aborted_from(at) {
+            if slice.length > 0 && has_aborted_from(view, at) {
                 let end = self.end_of_slice(view, at, &slice).map_err(|cause| self.cannot_read(view, at, cause))?;
-                slice.aborted = transactions::collect(&view.segments[at..], from, end);
+                slice.aborted = collect(&view.segments[at..], from, end);
             }
             Ok(Some(slice))
         })
@@ -162,6 +164,7 @@ impl Log {
         }
         // The batches between a segment's last one and the next segment's first may have been compacted away: then the
         // search goes on in the next segment.
+        assert!(view.segments[0].base_offset <= from, "the offset was in the log, but is in no segment");
         for at in view.floor(from)..view.segments.len() {
             let slice = self.read_segment(view, at, from, up_to, max_bytes, at_least_one);
             if let Some(slice) = slice.map_err(|cause| self.cannot_read(view, at, cause))? {
@@ -197,6 +200,9 @@ impl Log {
         } else {
             locate(up_to)?.map_or(size_bytes, |behind| behind.position)
         };
+        assert!(first.end() <= size_bytes, "the batch reaches behind what is published");
+        assert!(limit <= size_bytes, "the slice reaches behind what is published");
+        debug_assert!(first.header.last_offset() >= from, "the batch ends before the offset asked for");
         let available_bytes = limit.saturating_sub(first.position);
         let wanted = match (max_bytes, at_least_one) {
             (max, true) => max.max(first.size_bytes),
@@ -221,7 +227,7 @@ impl Log {
             return ReadError::Storage(Error::Offline);
         }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
-        ReadError::Storage(Error::Io { doing: "read", path, cause })
+        ReadError::Storage(Error::io("read", &path)(cause))
     }
 
     /// The epoch of the last leader that wrote, or took over.
@@ -244,4 +250,29 @@ impl Log {
         let end_offset = self.log_end_offset();
         self.epochs.load().end_offset_for(epoch, end_offset)
     }
+}
+
+/// The aborted transactions that reach into the offsets from `from` up to `up_to`, looked for from a segment on
+/// (`LocalLog.collectAbortedTransactions`).
+pub(super) fn collect(segments: &[Arc<Segment>], from: Offset, up_to: Offset) -> Vec<AbortedTxn> {
+    let mut found = Vec::new();
+    for segment in segments {
+        let Some(all) = segment.aborted.load() else { continue };
+        let first = all.partition_point(|txn| txn.last_offset < from);
+        for txn in &all[first..] {
+            if txn.first_offset < up_to {
+                found.push(*txn);
+            }
+            // All that begins below was decided by then.
+            if txn.last_stable_offset >= up_to {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+/// Whether a transaction was aborted in a segment or behind it.
+fn has_aborted_from(view: &View, at: usize) -> bool {
+    view.segments[at..].iter().any(|segment| segment.aborted.len() > 0)
 }

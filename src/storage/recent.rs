@@ -5,9 +5,9 @@
 //! ([`Kept`]), whose budget bounds all of them. Everything is in the file as well: who comes too late reads it there.
 
 use super::batches::Placed;
-use super::spare;
 use crate::model::Offset;
 use crate::record::header::{self, Header};
+use crate::stdx::spare;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -23,6 +23,9 @@ pub struct Recent {
 
 impl Recent {
     pub(super) fn new(first_offset: Offset, position: u64, bytes: Vec<u8>) -> Recent {
+        assert!(bytes.len() <= MOST_BYTES, "a write of {} bytes would fill the memory of its shard", bytes.len());
+        let first = Header::parse(&bytes).map(|header| Offset(header.base_offset));
+        assert!(first.is_some_and(|first| first >= first_offset), "what is kept is not what was written");
         Recent { first_offset, position, bytes }
     }
 
@@ -36,6 +39,7 @@ impl Recent {
         loop {
             let rest = self.bytes.get(at..)?;
             let (header, size) = (Header::parse(rest)?, header::announced_size(rest)?);
+            debug_assert!(size <= rest.len(), "the last batch of a write is whole");
             if header.last_offset() >= offset {
                 return Some(Placed { position: self.position + at as u64, size_bytes: size as u64, header });
             }
@@ -52,7 +56,7 @@ impl Recent {
 
 impl Drop for Recent {
     fn drop(&mut self) {
-        spare::give_back(std::mem::take(&mut self.bytes));
+        spare::give_back(&spare::BATCHES, std::mem::take(&mut self.bytes));
     }
 }
 
@@ -82,6 +86,8 @@ impl Kept {
         {
             self.size_bytes -= oldest.bytes.capacity();
         }
+        assert!(self.size_bytes <= self.budget_bytes || self.writes.is_empty(), "memory beyond the shard's budget");
+        assert!(!self.writes.is_empty() || self.size_bytes == 0, "bytes are counted that are gone");
     }
 }
 

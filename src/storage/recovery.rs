@@ -24,8 +24,11 @@
 //! | `partition.metadata` with another topic's id | the log is refused |
 //! | log ends below its start | all of it goes, it begins anew at its start |
 //!
-//! Pure: no disk, no offsets beyond those given. `open` does what is said here; `tests_of_recovery` walks every
+//! Pure: no disk, no offsets beyond those given. `open` does what is said here; `recovery::tests` walks every
 //! combination on a simulated disk.
+
+#[cfg(test)]
+mod tests;
 
 use super::names::Transient;
 use crate::model::{Offset, TopicId};

@@ -5,8 +5,8 @@
 //! happened in between does no harm. Does not know when it is due, nor what else a topic's configuration says.
 
 use super::error::Error;
-use super::flush::Removal;
 use super::log::Log;
+use super::removal::Removal;
 use super::view::View;
 use crate::model::{Offset, TimestampMs};
 use std::sync::atomic::Ordering;
@@ -46,6 +46,8 @@ impl Log {
             return Ok(Deletion::Nothing);
         }
         let end = view.segment_end_offset(old - 1);
+        assert!(end <= high_watermark, "records that are not committed would go");
+        assert!(end <= view.end_offset, "the log would start behind its end");
         let mut writer = self.lock_writer()?;
         if old == view.segments.len() {
             if writer.next_offset != end || self.view.load().segments.len() != old {
@@ -110,6 +112,7 @@ impl OldSegments<'_> {
                 old += 1;
             }
         }
+        assert!(old <= self.view.segments.len(), "there are not so many segments");
         Ok(old)
     }
 

@@ -31,8 +31,10 @@ impl Log {
         for at in 0..view.segments.len() {
             let found =
                 self.search_segment(view, at, timestamp).map_err(|cause| self.cannot_search(view, at, cause))?;
-            if found.is_some() {
-                return Ok(found);
+            if let Some(found) = found {
+                assert!(found.timestamp >= timestamp, "the record is older than asked for");
+                assert!(found.offset >= view.log_start_offset, "the record was deleted");
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -123,7 +125,7 @@ impl Log {
             return Error::Offline;
         }
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
-        Error::Io { doing: "search by time in", path, cause }
+        Error::io("search by time in", &path)(cause)
     }
 }
 

@@ -76,6 +76,7 @@ impl Segment {
 
     /// The first batch, below `size_bytes`, that ends at or after the offset.
     pub fn locate(&self, disk: &dyn Disk, offset: Offset, size_bytes: u64) -> io::Result<Option<Placed>> {
+        assert!(self.memory().is_some() || size_bytes == self.sealed_size_bytes, "a sealed segment has one size");
         let file = self.file(disk)?;
         let hint = self.index.floor_position(disk, self.base_offset, offset);
         if hint > 0 {
@@ -96,6 +97,7 @@ impl Segment {
         if let Some(known) = self.max_timestamp.get() {
             return Ok(*known);
         }
+        assert!(self.memory().is_none(), "the largest timestamp of the active segment is the view's");
         let found = match self.index.last_time(disk, self.base_offset) {
             Ok(Some(found)) => found,
             // No entry: no batch has a timestamp, or the file is gone; only the batches can tell.
@@ -123,6 +125,7 @@ fn find(batches: &mut Batches, first: Option<Placed>, offset: Offset) -> io::Res
         None => batches.next_header()?,
     };
     while let Some(placed) = next {
+        debug_assert!(placed.end() <= batches.position(), "the walk has passed the batch");
         if placed.header.last_offset() >= offset {
             return Ok(Some(placed));
         }

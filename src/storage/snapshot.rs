@@ -10,8 +10,10 @@ const VERSION: i16 = 1;
 const HEAD_BYTES: usize = 6;
 const COUNT_BYTES: usize = 4;
 const ENTRY_BYTES: usize = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
+const _: () = assert!(HEAD_BYTES == size_of::<i16>() + size_of::<u32>() && COUNT_BYTES == size_of::<u32>());
 /// A snapshot larger than this is not read: about twenty million producers.
 pub const MAX_FILE_BYTES: u64 = 1 << 30;
+const _: () = assert!(MAX_FILE_BYTES / (ENTRY_BYTES as u64) < u32::MAX as u64, "the count holds what a file can");
 
 pub fn encode(producers: &Producers) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEAD_BYTES + COUNT_BYTES + producers.len() * ENTRY_BYTES);
@@ -32,6 +34,8 @@ pub fn encode(producers: &Producers) -> Vec<u8> {
         out.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
         out.extend_from_slice(&producer.txn_first_offset.map_or(-1, |o| o.0).to_be_bytes());
     }
+    let size_bytes = HEAD_BYTES + COUNT_BYTES + producers.len() * ENTRY_BYTES;
+    assert_eq!(out.len(), size_bytes, "a snapshot of another size could not be read back");
     let checksum = crc32c::crc32c(&out[HEAD_BYTES..]);
     out[2..HEAD_BYTES].copy_from_slice(&checksum.to_be_bytes());
     out
@@ -56,6 +60,7 @@ pub fn decode(bytes: &[u8]) -> Option<Producers> {
         let (id, producer) = decode_entry(entry)?;
         producers.insert(id, producer);
     }
+    assert!(producers.len() <= entries.len(), "an entry is one producer");
     Some(producers)
 }
 
@@ -111,9 +116,29 @@ mod tests {
             prop_assert_eq!(decode(&bytes), None);
         }
 
+        /// A snapshot is what has the version, the checksum and as many whole entries as it says, whatever they say; and
+        /// what was read of it is read again from what is written of it.
         #[test]
-        fn any_bytes_are_a_snapshot_or_not(bytes: Vec<u8>) {
-            let _ = decode(&bytes);
+        fn any_bytes_are_a_snapshot_or_not(
+            version in prop_oneof![9 => Just(VERSION), 1 => 0i16..3],
+            is_intact in prop::bool::weighted(0.9),
+            miscounted in prop::bool::weighted(0.1),
+            entries in proptest::collection::vec((0i64..3, any::<[u8; ENTRY_BYTES - 8]>()), 0..4),
+            has_rest in prop::bool::weighted(0.1),
+        ) {
+            let count = entries.len() as u32 + u32::from(miscounted);
+            let mut body = count.to_be_bytes().to_vec();
+            entries.iter().for_each(|(id, entry)| body.extend([&id.to_be_bytes()[..], entry].concat()));
+            body.extend(has_rest.then_some(0));
+            let checksum = crc32c::crc32c(&body) ^ u32::from(!is_intact);
+            let bytes = [&version.to_be_bytes()[..], &checksum.to_be_bytes(), &body].concat();
+            let is_sound = version == VERSION && is_intact && !miscounted && !has_rest;
+            let decoded = decode(&bytes);
+            prop_assert_eq!(decoded.is_some(), is_sound);
+            if let Some(producers) = decoded {
+                prop_assert!(producers.len() <= entries.len());
+                prop_assert_eq!(decode(&encode(&producers)), Some(producers));
+            }
         }
     }
 }

@@ -4,10 +4,11 @@
 //! in earlier segments. All entries are in memory: each costs less than the batches that it speaks of. Unlike the other
 //! indexes this one is no hint: what it leaves out would be shown to `read_committed` consumers.
 
+#[cfg(test)]
+mod tests;
+
 use super::index::write_file;
 use super::names::{self, Kind};
-use super::segment::Segment;
-use super::view::View;
 use crate::io::disk::{Disk, Open};
 use crate::model::Offset;
 use arc_swap::ArcSwapOption;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub const ENTRY_BYTES: usize = 34;
+const _: () = assert!(ENTRY_BYTES == size_of::<i16>() + 4 * size_of::<i64>(), "a version and four numbers");
 const VERSION: i16 = 0;
 /// Two million transactions aborted within one segment.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -91,6 +93,8 @@ pub fn append(
     known: usize,
     more: &[AbortedTxn],
 ) -> io::Result<PathBuf> {
+    assert!(!more.is_empty(), "an index without entries is no file");
+    assert!(more.iter().all(|txn| txn.last_offset >= base_offset), "a marker of an earlier segment");
     let path = names::file(directory, base_offset, Kind::TransactionIndex);
     let file = disk.open(&path, Open::Create)?;
     if known == 0 {
@@ -120,33 +124,7 @@ impl Aborted {
     pub fn extend(&self, more: &[AbortedTxn]) {
         let mut all = self.load().map_or_else(Vec::new, |all| all.to_vec());
         all.extend_from_slice(more);
+        assert!(!all.is_empty(), "none is told apart from an empty list");
         self.0.store(Some(Arc::new(all)));
-    }
-}
-
-/// The aborted transactions that reach into the offsets from `from` up to `up_to`, looked for from a segment on
-/// (`LocalLog.collectAbortedTransactions`).
-pub fn collect(segments: &[Arc<Segment>], from: Offset, up_to: Offset) -> Vec<AbortedTxn> {
-    let mut found = Vec::new();
-    for segment in segments {
-        let Some(all) = segment.aborted.load() else { continue };
-        let first = all.partition_point(|txn| txn.last_offset < from);
-        for txn in &all[first..] {
-            if txn.first_offset < up_to {
-                found.push(*txn);
-            }
-            // All that begins below was decided by then.
-            if txn.last_stable_offset >= up_to {
-                return found;
-            }
-        }
-    }
-    found
-}
-
-impl View {
-    /// Whether a transaction was aborted in a segment or behind it.
-    pub fn has_aborted_from(&self, at: usize) -> bool {
-        self.segments[at..].iter().any(|segment| segment.aborted.len() > 0)
     }
 }

@@ -34,6 +34,35 @@ impl View {
         pairs.filter(|(a, b)| a.log.is(&b.log)).count() == earlier.segments.len()
     }
 
+    /// What holds of every picture. A damaged directory cannot break it: opening mends what it finds, or refuses.
+    pub fn check(&self) {
+        assert!(!self.segments.is_empty(), "a log has an active segment");
+        assert!(self.segments[0].base_offset <= self.log_start_offset, "the log starts before its first segment");
+        assert!(self.log_start_offset <= self.end_offset, "the log starts behind its end");
+        assert!(self.active().base_offset <= self.end_offset, "the active segment begins behind the log's end");
+        let is_active_empty = self.active().base_offset == self.end_offset;
+        assert!(self.active_size_bytes == 0 || !is_active_empty, "bytes are published that have no offset");
+        assert!(self.active().memory().is_some(), "the index of the active segment is in memory");
+        let sealed = &self.segments[..self.segments.len() - 1];
+        debug_assert!(sealed.iter().all(|segment| segment.memory().is_none()), "a sealed segment's index is in files");
+        debug_assert!(self.segments.is_sorted_by(|a, b| a.base_offset < b.base_offset), "segments overlap");
+    }
+
+    /// What holds between a picture and the one that it replaces.
+    pub fn check_follows(&self, before: &View) {
+        assert!(self.log_start_offset >= before.log_start_offset, "deleted records come back");
+        assert!(self.end_offset >= before.end_offset, "published records are gone");
+        if Arc::ptr_eq(self.active(), before.active()) {
+            assert!(self.active_size_bytes >= before.active_size_bytes, "published bytes are gone");
+            let (has_bytes, has_offsets) =
+                (self.active_size_bytes > before.active_size_bytes, self.end_offset > before.end_offset);
+            assert_eq!(has_bytes, has_offsets, "bytes and offsets are published together");
+        } else {
+            assert!(self.active().base_offset >= before.end_offset, "a new segment begins where the log ends");
+            assert_eq!(self.active_size_bytes, 0, "a new segment has no bytes");
+        }
+    }
+
     pub fn active(&self) -> &Arc<Segment> {
         &self.segments[self.segments.len() - 1]
     }
@@ -43,6 +72,7 @@ impl View {
     }
 
     pub fn segment_size_bytes(&self, at: usize) -> u64 {
+        debug_assert!(at < self.segments.len(), "no segment {at}");
         if self.is_active(at) { self.active_size_bytes } else { self.segments[at].sealed_size_bytes }
     }
 

@@ -1,22 +1,27 @@
 //! What only the one writer of a log touches: the place of the next batch, what was appended and not written yet, the
 //! producers, the active segment's bookkeeping. The lock of [`Log`](super::log::Log) guards it.
 
+use super::config::{Identity, LogConfig, MAX_SEGMENT_BYTES};
 use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
-use super::log::{Identity, LogConfig};
 use super::producers::{Producer, Producers};
-use super::spare;
+use super::recent;
 use super::transactions::AbortedTxn;
+use super::view::View;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
+use crate::stdx::spare;
 use std::path::PathBuf;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
 /// little, a large one seldom.
 const LEAST_STEP_BYTES: u64 = 256 << 10;
 const MOST_STEP_BYTES: u64 = 16 << 20;
+const _: () = assert!(LEAST_STEP_BYTES.is_power_of_two() && MOST_STEP_BYTES.is_power_of_two());
+const _: () = assert!(LEAST_STEP_BYTES <= MOST_STEP_BYTES && MOST_STEP_BYTES < MAX_SEGMENT_BYTES);
 /// More room than this is not kept behind a write that stays in memory.
 const ROOM_BYTES: usize = 4096;
+const _: () = assert!(2 * recent::MOST_BYTES + ROOM_BYTES <= spare::BATCH_BYTES, "a kept write's buffer is used again");
 
 pub struct Writer {
     /// Of the next batch to be appended, so behind what is pending.
@@ -73,13 +78,29 @@ pub struct Bookkeeping {
 }
 
 impl Writer {
+    /// What holds between the writer and what readers see, before each write and after it, failed or not.
+    pub fn check(&self, view: &View) {
+        assert_eq!(self.active.base_offset, view.active().base_offset, "the writer and the readers see one segment");
+        assert_eq!(self.active.size_bytes, view.active_size_bytes, "what is written is what is published");
+        assert!(self.next_offset >= view.end_offset, "the next batch would get an offset that is taken");
+        let has_pending = self.next_offset > view.end_offset;
+        assert!(has_pending || self.pending.is_empty(), "batches are pending that have no offset");
+        assert!(self.snapshot_offset <= self.next_offset, "the producers were written as of an offset to come");
+    }
+
     /// As if what is pending had never come. `end` is where the log ends without it.
     pub fn take_back(&mut self, end: Offset) {
+        assert!(end <= self.next_offset, "taking back does not give offsets");
         for (producer_id, known) in std::mem::take(&mut self.pending.producers_before).into_iter().rev() {
             self.producers.put_back(producer_id, known);
         }
         if let Some(before) = self.pending.before.take() {
+            assert!(before.index_lengths.0 <= self.active.book.index_lengths.0, "index entries were not counted");
             self.active.book = before;
+        }
+        if self.snapshot_offset > end {
+            // It was written for a segment that could not be begun behind offsets that are left out.
+            self.snapshot_offset = Offset(-1);
         }
         self.next_offset = end;
         self.pending.clear();
@@ -87,11 +108,36 @@ impl Writer {
 }
 
 impl Pending {
+    /// Whether no batch waits to be written; then nothing else does that belongs to one.
+    pub fn is_empty(&self) -> bool {
+        let is_empty = self.bytes.is_empty();
+        assert!(!is_empty || self.before.is_none(), "the segment is to be restored after no write");
+        assert!(!is_empty || self.entries.is_empty(), "index entries without a batch");
+        assert!(!is_empty || self.producers_before.is_empty(), "producers are to be restored after no write");
+        assert!(!is_empty || self.aborted.is_empty(), "aborted transactions without a marker");
+        is_empty
+    }
+
+    /// What holds of what is about to be written at a position, with as many bytes as there are in all.
+    pub fn check(&self, active: &Active, view: &View, length: u64, next_offset: Offset) {
+        assert!(self.before.is_some(), "a failed write could not be taken back");
+        assert!(next_offset > view.end_offset, "what is pending has offsets");
+        let first = Header::parse(&self.bytes).map(|header| Offset(header.base_offset));
+        assert!(first.is_some_and(|first| first >= view.end_offset), "a batch would be written twice");
+        let place = active.size_bytes..active.size_bytes + length;
+        debug_assert!(self.entries.iter().all(|entry| place.contains(&entry.position)), "an entry of another write");
+        debug_assert!(self.entries.is_sorted_by(|a, b| a.last_offset < b.last_offset), "index entries rise");
+        debug_assert!(self.entries.iter().all(|entry| entry.last_offset < next_offset), "an entry behind the write");
+        debug_assert!(self.aborted.is_sorted_by(|a, b| a.last_offset < b.last_offset), "markers rise");
+        assert!(self.aborted.iter().all(|txn| txn.last_offset >= active.base_offset), "a marker of another segment");
+    }
+
     /// Copies a batch behind the others and gives it its offset and epoch.
     pub fn place(&mut self, batch: &[u8], base_offset: Offset, epoch: LeaderEpoch) {
         if self.bytes.capacity() == 0 {
-            self.bytes = spare::take();
+            self.bytes = spare::take(&spare::BATCHES);
         }
+        assert!(batch.len() >= header::HEADER_SIZE, "a batch begins with a whole header");
         let at = self.bytes.len();
         self.bytes.extend_from_slice(batch);
         header::assign(&mut self.bytes[at..], base_offset, epoch);
@@ -100,6 +146,8 @@ impl Pending {
     pub fn note_epoch(&mut self, epoch: LeaderEpoch, start_offset: Offset, published: &Epochs) {
         let latest = self.epochs.last().copied().or(published.latest());
         if epoch.0 >= 0 && latest.is_none_or(|latest| latest.epoch != epoch) {
+            let last_start = self.epochs.last().map(|last| last.start_offset);
+            assert!(last_start.is_none_or(|last| last < start_offset), "an epoch begins behind the one before it");
             self.epochs.push(EpochStart { epoch, start_offset });
         }
     }
@@ -112,7 +160,7 @@ impl Pending {
 
     /// Empties it and hands the buffer to whoever needs the next one.
     pub fn clear(&mut self) {
-        spare::give_back(std::mem::take(&mut self.bytes));
+        spare::give_back(&spare::BATCHES, std::mem::take(&mut self.bytes));
         self.entries.clear();
         self.epochs.clear();
         self.before = None;
@@ -160,6 +208,8 @@ impl Active {
 
     /// Takes note of a batch that begins at `position`; its index entry, if it gets one.
     pub fn note(&mut self, position: u64, batch: &Header, last: Offset, config: &LogConfig) -> Option<IndexEntry> {
+        assert!(position >= self.size_bytes, "the batch would be written over another");
+        assert!(last >= self.base_offset, "the batch belongs into an earlier segment");
         let book = &mut self.book;
         book.first_timestamp.get_or_insert(TimestampMs(batch.max_timestamp));
         let entry = book.builder.add(position, batch, last, config.index_interval_bytes)?;

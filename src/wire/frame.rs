@@ -3,7 +3,7 @@
 
 use super::api::Description;
 use super::header;
-use crate::codec::{Buffer, Counter, EncodeError, Message, Sink};
+use crate::codec::{Buffer, Counter, EncodeError, EncodeErrorKind, Message, Sink};
 
 /// Bytes of the size in front of a frame.
 pub const SIZE_BYTES: usize = 4;
@@ -81,6 +81,51 @@ pub fn append_response<'b>(
 ) -> Result<(), EncodeError> {
     let header = header::ResponseHeader { correlation_id };
     append(out, (&header, description.response_header_version(version)), (body, version))
+}
+
+/// A response's frame that is written in one go, without counting its bytes first.
+pub(super) struct Frame<'o> {
+    out: &'o mut Vec<u8>,
+    /// Where the frame begins in `out`.
+    start: usize,
+    error: Option<EncodeError>,
+}
+
+impl<'o> Frame<'o> {
+    /// Writes room for the size, and the header.
+    pub(super) fn begin(out: &'o mut Vec<u8>, correlation_id: i32, header_version: i16) -> Frame<'o> {
+        let start = out.len();
+        let mut frame = Frame { out, start, error: None };
+        frame.i32(0);
+        header::ResponseHeader { correlation_id }.write(&mut frame, header_version);
+        frame
+    }
+
+    /// Writes the size. In case of an error nothing is left of the frame; `name` is that of the message.
+    pub(super) fn finish(self, name: &'static str) -> Result<(), EncodeError> {
+        let Frame { out, start, error } = self;
+        let size = i32::try_from(out.len() - start - SIZE_BYTES);
+        let error = match (error, size) {
+            (None, Ok(size)) => {
+                out[start..start + SIZE_BYTES].copy_from_slice(&size.to_be_bytes());
+                return Ok(());
+            }
+            (Some(error), _) => error,
+            (None, Err(_)) => EncodeError { kind: EncodeErrorKind::TooLong, field: name },
+        };
+        out.truncate(start);
+        Err(error)
+    }
+}
+
+impl Sink for Frame<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn fail(&mut self, kind: EncodeErrorKind, field: &'static str) {
+        self.error.get_or_insert(EncodeError { kind, field });
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,20 @@
-//! A Produce request read in place: topics, partitions and record bytes as views into the frame.
+//! A Produce request read in place, topics, partitions and record bytes as views into the frame; and its response, written
+//! without a list of what it says.
 //!
 //! Invariant: [`RequestView::parse`] has walked over everything once, so that the iterators cannot meet an error; they
 //! allocate nothing and never look at record bytes. Knows nothing of batches. Versions as `ProduceRequest` has them.
 
-use super::api::produce::{Request, request};
-use crate::codec::{DecodeError, Message, Reader};
-use crate::model::Uuid;
+use super::api;
+use super::api::produce::{PartitionProduceResponse, Request, request};
+use super::frame::Frame;
+use crate::codec::{DecodeError, EncodeError, Message, Reader, Sink};
+use crate::model::{ApiKey, Uuid};
 
 /// The versions whose form is known here; a test compares them with the table.
 const MIN_VERSION: i16 = 3;
 const MAX_VERSION: i16 = 13;
 const FLEXIBLE_SINCE: i16 = 9;
-/// From this version on topics come by id instead of name (KIP-516).
+/// The first version that names topics by id (KIP-516).
 const TOPIC_ID_SINCE: i16 = 13;
 
 /// A whole Produce request.
@@ -122,6 +125,64 @@ impl Form {
     }
 }
 
+/// Writes a response in its order: each topic followed by its partitions, then the end. It names no other leaders
+/// (`NodeEndpoints`), and no client is throttled yet. The bytes agree with the generated `ProduceResponse`.
+pub struct ResponseWriter<'o> {
+    frame: Frame<'o>,
+    form: Form,
+    topics_left: usize,
+    partitions_left: usize,
+}
+
+impl<'o> ResponseWriter<'o> {
+    /// Appends to `out`, which need not be empty.
+    pub fn new(out: &'o mut Vec<u8>, version: i16, correlation_id: i32, topic_count: usize) -> ResponseWriter<'o> {
+        let form = Form { version, flexible: version >= FLEXIBLE_SINCE };
+        let header_version =
+            api::describe(ApiKey::Produce).map_or(0, |produce| produce.response_header_version(version));
+        let mut frame = Frame::begin(out, correlation_id, header_version);
+        frame.length(form.flexible, topic_count, "ProduceResponse.Responses");
+        ResponseWriter { frame, form, topics_left: topic_count, partitions_left: 0 }
+    }
+
+    /// Begins a topic: versions before 13 carry the name, the others the id.
+    pub fn topic(&mut self, name: &str, topic_id: Uuid, partition_count: usize) {
+        assert!(self.partitions_left == 0 && self.topics_left > 0, "topics and partitions as announced");
+        self.topics_left -= 1;
+        self.partitions_left = partition_count;
+        if self.form.version >= TOPIC_ID_SINCE {
+            self.frame.uuid(topic_id);
+        } else {
+            self.frame.str(self.form.flexible, name, "TopicProduceResponse.Name");
+        }
+        self.frame.length(self.form.flexible, partition_count, "TopicProduceResponse.PartitionResponses");
+        self.end_topic();
+    }
+
+    pub fn partition(&mut self, partition: &PartitionProduceResponse<'_>) {
+        assert!(self.partitions_left > 0, "topics and partitions as announced");
+        self.partitions_left -= 1;
+        partition.write(&mut self.frame, self.form.version);
+        self.end_topic();
+    }
+
+    fn end_topic(&mut self) {
+        if self.form.flexible && self.partitions_left == 0 {
+            self.frame.uvarint(0);
+        }
+    }
+
+    /// Writes the end and the frame's size. In case of an error nothing is left of the response.
+    pub fn finish(mut self) -> Result<(), EncodeError> {
+        assert!(self.partitions_left == 0 && self.topics_left == 0, "topics and partitions as announced");
+        self.frame.i32(0);
+        if self.form.flexible {
+            self.frame.uvarint(0);
+        }
+        self.frame.finish("ProduceResponse")
+    }
+}
+
 fn count(reader: &mut Reader<'_>, form: Form, least: usize, field: &'static str) -> Result<usize, DecodeError> {
     use crate::codec::DecodeErrorKind::Null;
     reader.count(form.flexible, least, field)?.ok_or_else(|| reader.error(Null, field))
@@ -130,7 +191,10 @@ fn count(reader: &mut Reader<'_>, form: Form, least: usize, field: &'static str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::api::produce::{PartitionProduceData, TopicProduceData};
+    use crate::wire::api::produce::{
+        BatchIndexAndErrorMessage, PartitionProduceData, Response, TopicProduceData, TopicProduceResponse,
+    };
+    use crate::wire::frame;
     use proptest::prelude::*;
 
     prop_compose! {
@@ -164,6 +228,21 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn answered()(
+            index: i32, error_code: i16, base_offset: i64, log_append_time_ms: i64, log_start_offset: i64,
+            errors in prop::collection::vec(any::<i32>(), 0..3), message in prop::option::of("[a-z]{0,9}"),
+        ) -> PartitionProduceResponse<'static> {
+            let error = |batch_index| BatchIndexAndErrorMessage { batch_index, ..Default::default() };
+            PartitionProduceResponse {
+                index, error_code, base_offset, log_append_time_ms, log_start_offset,
+                record_errors: errors.into_iter().map(error).collect(),
+                error_message: message.map(Into::into),
+                ..Default::default()
+            }
+        }
+    }
+
     #[test]
     fn the_versions_are_those_of_the_table() {
         let produce = crate::wire::api::describe(crate::model::ApiKey::Produce).unwrap();
@@ -188,6 +267,28 @@ mod tests {
             for cut in 0..bytes.len() {
                 prop_assert!(RequestView::parse(&bytes[..cut], version).is_err());
             }
+        }
+
+        #[test]
+        fn the_writer_writes_the_generated_response(
+            topics in prop::collection::vec(("[a-z]{0,200}", any::<[u8; 16]>(), prop::collection::vec(answered(), 0..4)), 0..4),
+            version in 3..=13i16,
+        ) {
+            let topic = |(name, id, partitions): &(String, [u8; 16], Vec<PartitionProduceResponse<'static>>)| {
+                let (name, topic_id) = if version < TOPIC_ID_SINCE { (name.clone(), Uuid::ZERO) } else { ("".into(), Uuid(*id)) };
+                TopicProduceResponse { name: name.into(), topic_id, partition_responses: partitions.clone() }
+            };
+            let response = Response { responses: topics.iter().map(topic).collect(), ..Default::default() };
+            let (mut expected, mut written) = (Vec::new(), b"before".to_vec());
+            let produce = api::describe(ApiKey::Produce).unwrap();
+            let encoded = frame::append_response(&mut expected, produce, 7, &response, version);
+            let mut writer = ResponseWriter::new(&mut written, version, 7, topics.len());
+            for topic in &response.responses {
+                writer.topic(&topic.name, topic.topic_id, topic.partition_responses.len());
+                topic.partition_responses.iter().for_each(|partition| writer.partition(partition));
+            }
+            prop_assert_eq!(writer.finish().map_err(|error| error.kind), encoded.map_err(|error| error.kind));
+            prop_assert_eq!(written, [&b"before"[..], &expected].concat());
         }
 
         #[test]

@@ -41,6 +41,7 @@ impl CleanerCheckpoint {
 
     /// Replaces what it holds. Blocks.
     pub fn write(&self, cleaned_to: &CleanedTo) -> Result<(), Error> {
+        assert!(cleaned_to.values().all(|offset| offset.0 >= 0), "a negative offset could not be read back");
         let lines = cleaned_to.iter().map(|((topic, partition), offset)| format!("{topic} {partition} {offset}"));
         let text = checkpoint::encode(lines);
         self.disk.replace(&self.path, text.as_bytes()).map_err(Error::io("write", &self.path))

@@ -7,8 +7,10 @@ use super::super::index::{IndexBuilder, IndexFile, MemoryIndex, write_file};
 use super::super::log::Log;
 use super::super::names::{self, CLEANED_SUFFIX, Kind};
 use super::super::producers::Producer;
+use super::super::read::collect;
+use super::super::removal::ignore_missing;
 use super::super::segment::Segment;
-use super::super::transactions::{self, Aborted, AbortedTxn, collect};
+use super::super::transactions::{self, Aborted, AbortedTxn};
 use super::super::view::View;
 use super::offset_map::OffsetMap;
 use super::reader::{self, Reader, Unpack};
@@ -89,6 +91,7 @@ impl Output {
         if position + batch.len() as u64 > i32::MAX as u64 {
             return Err(reader::unusable(&self.path, "the copy would be longer than a segment can be"));
         }
+        assert_eq!(header.size_bytes(), batch.len(), "a batch is as long as its header says");
         let entry = self.builder.add(position, &header, header.last_offset(), self.interval_bytes);
         entry.into_iter().for_each(|entry| self.index.push(self.base_offset, entry));
         self.buffer.extend_from_slice(batch);
@@ -102,6 +105,7 @@ impl Output {
             let written = self.file.write_at(&[IoSlice::new(&self.buffer)], self.written);
             written.map_err(Error::io("write to", &self.path))?;
             self.written += bytes;
+            assert!(self.written <= i32::MAX as u64, "the copy is longer than a segment can be");
             self.buffer.clear();
         }
         Ok(bytes)
@@ -118,6 +122,7 @@ impl Log {
         transactions: &mut Transactions,
         reader: &mut Reader<'_>,
     ) -> Result<Copy, Stopped> {
+        assert!(!group.iter().any(|segment| segment.memory().is_some()), "the active segment is never copied");
         let base_offset = group[0].base_offset;
         self.remove_cleaned(base_offset)?;
         let producers = self.last_batches_of_producers()?;
@@ -147,6 +152,7 @@ impl Log {
         }
         output.write()?;
         let copy = self.finish_copy(output, transactions.take_kept())?;
+        assert!(records_written <= records_read, "a copy has no records of its own");
         Ok(Copy { records_read, records_written, ..copy })
     }
 
@@ -158,6 +164,7 @@ impl Log {
     }
 
     fn finish_copy(&self, output: Output, aborted: Vec<AbortedTxn>) -> Result<Copy, Error> {
+        assert!(output.buffer.is_empty(), "the copy is written to its end");
         let base_offset = output.base_offset;
         output.index.push_time(base_offset, output.builder.max_timestamp);
         let write = |kind, content: Vec<u8>| {
@@ -189,7 +196,7 @@ impl Log {
     pub(super) fn remove_cleaned(&self, base_offset: Offset) -> Result<(), Error> {
         for kind in Kind::ALL {
             let path = self.cleaned(base_offset, kind);
-            super::super::flush::ignore_missing(self.disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
+            ignore_missing(self.disk.remove_file(&path)).map_err(Error::io("remove", &path))?;
         }
         Ok(())
     }

@@ -16,11 +16,11 @@ mod transactions;
 
 use super::batches::{Batches, LOOKUP_BUFFER_BYTES};
 use super::error::Error;
-use super::flush::Removal;
 use super::log::Log;
 use super::names::{self, Kind};
+use super::read::collect;
+use super::removal::Removal;
 use super::segment::Segment;
-use super::transactions::collect;
 use super::view::View;
 use crate::model::{Offset, TimestampMs};
 use offset_map::OffsetMap;
@@ -155,6 +155,8 @@ impl Log {
         let bytes = |range: std::ops::Range<usize>| range.map(|at| view.segment_size_bytes(at)).sum();
         let uncleanable = view.segments.partition_point(|s| s.base_offset < first_uncleanable_offset);
         let clean = view.segments.partition_point(|s| s.base_offset < first_dirty_offset);
+        assert!(uncleanable <= sealed, "the active segment is never cleaned");
+        assert!(first_dirty_offset >= view.log_start_offset, "what is below the log's start is not dirty");
         Ok(Dirtiness {
             first_dirty_offset,
             first_uncleanable_offset,
@@ -227,6 +229,7 @@ impl Log {
         let below = view.segments.partition_point(|segment| segment.base_offset < cleaned.end_offset);
         let below = below.min(view.segments.len() - 1);
         let mut transactions = Transactions::default();
+        assert!(cleaned.end_offset >= dirtiness.first_dirty_offset, "a round does not make clean records dirty");
         for group in self.groups(&view, below)? {
             let round = copy::Round {
                 map: &map,
@@ -335,10 +338,11 @@ impl Log {
                 }
             }
         }
+        assert_eq!(groups.iter().map(Vec::len).sum::<usize>(), below, "every segment is in one group");
         Ok(groups)
     }
 
     fn unreadable(&self, segment: &Segment, cause: std::io::Error) -> Error {
-        Error::Io { doing: "read", path: names::file(&self.directory, segment.base_offset, Kind::Log), cause }
+        Error::io("read", &names::file(&self.directory, segment.base_offset, Kind::Log))(cause)
     }
 }

@@ -9,7 +9,9 @@ use std::hash::Hasher;
 
 /// Bytes of an entry: sixteen of the digest, eight of the offset.
 pub const ENTRY_BYTES: usize = 24;
+const _: () = assert!(ENTRY_BYTES == size_of::<[u64; 3]>(), "a slot is what the dedupe buffer is counted in");
 const LEAST_SLOTS: usize = 16;
+const _: () = assert!(LEAST_SLOTS >= 2, "a slot stays empty, so that every look-up ends");
 
 /// See the module. Lookups take a few steps as long as a part of the slots stays empty; the caller sees to that.
 pub struct OffsetMap {
@@ -31,6 +33,7 @@ impl OffsetMap {
         let slots = usize::try_from(slots).unwrap_or(usize::MAX / ENTRY_BYTES).max(LEAST_SLOTS);
         let (first, second) = random.split_at(8);
         let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_ne_bytes(*b));
+        assert!(slots >= LEAST_SLOTS && slots as u64 <= (max_bytes / ENTRY_BYTES as u64).max(LEAST_SLOTS as u64));
         OffsetMap {
             slots: vec![[0; 3]; slots],
             used: 0,
@@ -51,6 +54,7 @@ impl OffsetMap {
         }
         let (at, digest) = self.find(key);
         self.used += usize::from(self.slots[at][2] == 0);
+        assert!(self.used < self.slots.len(), "a slot stays empty, so that every look-up ends");
         self.slots[at] = [digest.0, digest.1, (offset.0 as u64).wrapping_add(1)];
         true
     }
@@ -66,6 +70,7 @@ impl OffsetMap {
         hasher.write(key);
         let digest = hasher.finish128();
         let digest = (digest.h1, digest.h2);
+        debug_assert!(self.most < self.slots.len() && self.used <= self.most, "the look-up would not end");
         let mut at = ((u128::from(digest.0) * self.slots.len() as u128) >> 64) as usize;
         while self.slots[at][2] != 0 && (self.slots[at][0], self.slots[at][1]) != digest {
             at = if at + 1 == self.slots.len() { 0 } else { at + 1 };

@@ -9,12 +9,15 @@ use super::{Pace, Stopped};
 use crate::io::disk::Disk;
 use crate::record::batches::{self, Batch, Batches};
 use crate::record::header;
+use crate::record::validate::DEFAULT_MAX_UNPACKED_BYTES;
 use std::borrow::Cow;
 use std::path::Path;
 
 const LEAST_BUFFER_BYTES: usize = 4096;
+const _: () = assert!(LEAST_BUFFER_BYTES >= header::HEADER_SIZE, "the length of a batch that is cut can be read");
 /// The most that one batch may unpack to. Far above what any broker accepts (`max.message.bytes` and its kin).
 const MAX_UNPACKED_BYTES: usize = 512 << 20;
+const _: () = assert!(MAX_UNPACKED_BYTES >= DEFAULT_MAX_UNPACKED_BYTES, "what was appended can be cleaned");
 
 /// Gives the bytes of a batch's records.
 pub(super) type Unpack<'u> = &'u dyn for<'b> Fn(&Batch<'b>) -> Result<Cow<'b, [u8]>, Stopped>;
@@ -75,8 +78,10 @@ impl<'p> Reader<'p> {
             if used == 0 {
                 let size = header::announced_size(&self.buffer[..read]).filter(|s| *s > wanted && *s <= left);
                 let size = size.ok_or_else(|| unusable(path, format!("no whole batch at byte {position}")))?;
+                assert!(size > self.buffer.len(), "a batch that is cut would be read again and again");
                 self.buffer.resize(size, 0);
             }
+            assert!(used <= read, "batches are taken from what was read");
             position += used as u64;
             self.spend(wrote)?;
         }

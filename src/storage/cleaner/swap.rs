@@ -6,9 +6,9 @@
 //! sync.
 
 use super::super::error::Error;
-use super::super::flush::{Removal, ignore_missing};
 use super::super::log::Log;
 use super::super::names::{self, DELETED_SUFFIX, Kind, SWAP_SUFFIX};
+use super::super::removal::{Removal, ignore_missing};
 use super::super::segment::Segment;
 use super::super::view::View;
 use super::super::writer::Writer;
@@ -22,6 +22,8 @@ impl Log {
     /// See the module. The answer is what the originals were renamed to.
     pub(super) fn swap_in(&self, group: &[Arc<Segment>], copy: Copy) -> Result<Removal, Stopped> {
         let base_offset = copy.segment.base_offset;
+        assert_eq!(base_offset, group[0].base_offset, "a copy bears the name of its first original");
+        assert!(copy.kinds.contains(&Kind::Log), "recovery takes a swap without its .log for none");
         self.sync_names()?;
         for kind in &copy.kinds {
             let (from, to) = (self.cleaned(base_offset, *kind), self.swap(base_offset, *kind));
@@ -48,6 +50,7 @@ impl Log {
         let first = view.segments.iter().position(|segment| Arc::ptr_eq(segment, &group[0]));
         let first = first.ok_or(Stopped::Overtaken)?;
         let after = first + group.len();
+        assert!(after > first, "a copy replaces something");
         let same = |(a, b): (&Arc<Segment>, &Arc<Segment>)| Arc::ptr_eq(a, b);
         if after >= view.segments.len() || !view.segments[first..after].iter().zip(group).all(same) {
             return Err(Stopped::Overtaken);
@@ -55,7 +58,7 @@ impl Log {
         let mut segments = view.segments[..first].to_vec();
         segments.push(copy.clone());
         segments.extend_from_slice(&view.segments[after..]);
-        self.view.store(Arc::new(View { segments: segments.into(), ..(*view).clone() }));
+        self.publish(View { segments: segments.into(), ..(*view).clone() });
         let mut files = Vec::new();
         for segment in group {
             self.set_aside(segment.base_offset, copy.base_offset, &mut files)

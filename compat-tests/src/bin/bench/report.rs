@@ -1,4 +1,4 @@
-//! What was measured, as a table that goes into the README, a plot, and lines for other programs.
+//! What was measured, as a table that goes into `benches/README.md`, a plot, and lines for other programs.
 
 use crate::grid::{Cell, Measure};
 use crate::limits::Limit;
@@ -147,13 +147,13 @@ impl Report {
         println!("\n{}", self.markdown());
     }
 
-    /// Into a directory; what has no name of its own also between the marks in the page beside it, where that has them.
+    /// Writes the results into a directory. A run without a name also replaces the table in the directory's README.md.
     pub fn write(&self, directory: &Path, name: Option<&str>) -> Result<()> {
         std::fs::create_dir_all(directory)?;
         let is_plain = name.is_none();
         let name = name.map_or("results".to_string(), |name| format!("results-{name}"));
         std::fs::write(directory.join(format!("{name}.md")), self.markdown())?;
-        let page = directory.join("../README.md");
+        let page = directory.join("README.md");
         if let Some(page_text) = std::fs::read_to_string(&page).ok().filter(|_| is_plain) {
             let text = format!("{}\n{}{}", self.heading(), self.ratios(), self.machine());
             std::fs::write(page, replaced(&page_text, &text))?;
@@ -337,6 +337,23 @@ mod tests {
         add(Kind::Kafka, 1, 10.0);
         let ratio = report.rows[0].advantage(Kind::Kafka).unwrap();
         assert_eq!((ratio.least, ratio.middle, ratio.most), (3.0, 3.0, 3.0));
+    }
+
+    #[test]
+    fn only_a_run_without_a_name_replaces_the_page_beside_the_results() {
+        let directory = tempfile::tempdir().unwrap();
+        let page = directory.path().join("README.md");
+        let before = format!("before\n{}\nold\n{}\n", MARKS.0, MARKS.1);
+        std::fs::write(&page, &before).unwrap();
+        let mut report = Report::new(Vec::new(), false);
+        report.note(Kind::Klamm, "group", "name", Measure::Milliseconds, 1.0);
+        report.note(Kind::Kafka, "group", "name", Measure::Milliseconds, 3.0);
+        report.write(directory.path(), Some("named")).unwrap();
+        assert_eq!(std::fs::read_to_string(&page).unwrap(), before);
+        report.write(directory.path(), None).unwrap();
+        let after = std::fs::read_to_string(&page).unwrap();
+        assert!(after.starts_with("before\n<!-- bench -->\n") && after.contains("**3.00**"), "{after}");
+        assert!(!after.contains("old"), "{after}");
     }
 
     #[test]

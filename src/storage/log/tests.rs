@@ -1,13 +1,13 @@
 //! Logs against a plain model, and against crashes.
 
-use super::log::{Checkpointed, Log, LogConfig, Origin, ReadError};
-use super::testing::*;
-use super::{AppendError, names, recent};
 use crate::io::disk::{Disk, Open};
 use crate::io::real_disk::RealDisk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::Header;
+use crate::storage::log::{Checkpointed, Log, LogConfig, Origin, ReadError};
+use crate::storage::testing::*;
+use crate::storage::{AppendError, names, recent};
 use proptest::prelude::*;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -220,7 +220,7 @@ fn another_topics_directory_is_refused() {
     let mut other = identity();
     other.topic_id = crate::model::Uuid([8; 16]);
     let opened = Log::open(disk.clone(), directory(), small(), other, at(0, 0, false), NOW);
-    assert!(matches!(opened, Err(super::Error::NotOurs { .. })));
+    assert!(matches!(opened, Err(crate::storage::Error::NotOurs { .. })));
 }
 
 #[test]

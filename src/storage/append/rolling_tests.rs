@@ -1,12 +1,12 @@
 //! When a log begins a new segment for its age (`LogSegment.shouldRoll`): by the timestamps of the records, and only when
 //! something is appended.
 
-use super::log::{Checkpointed, Deletion, Identity, Log, LogConfig, RetentionConfig};
-use super::testing::{self, EPOCH, NOW, at, batch, open};
 use crate::io::disk::Disk;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{Offset, PartitionIndex, TimestampMs};
 use crate::storage::log::Origin;
+use crate::storage::log::{Checkpointed, Deletion, Identity, Log, LogConfig, RetentionConfig};
+use crate::storage::testing::{self, EPOCH, NOW, at, batch, open};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! A disk that fills up and gets room again: what is refused leaves no trace, what was acknowledged stays.
 
-use super::log::{Appended, Deletion, Log, LogConfig, Mark, Origin, RetentionConfig};
-use super::testing::{EPOCH, NOW, at, batch, open, put, read_all};
-use super::{AppendError, Error};
 use crate::io::disk::Disk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{Offset, TimestampMs};
+use crate::storage::log::{Appended, Deletion, Log, LogConfig, Mark, Origin, RetentionConfig};
+use crate::storage::testing::{EPOCH, NOW, at, batch, open, put, read_all};
+use crate::storage::{AppendError, Error};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;

@@ -2,7 +2,11 @@
 //! classes to judge (`scripts/check-assignors.sh`, `compat-tests/clients/java/Assignors.java`).
 //!
 //! A line is a question with our answer, its words separated by spaces; texts are in hexadecimal behind an `x`. The inputs
-//! are seeded: `KLAMM_SEED` draws others.
+//! are seeded: `KLAMM_SEED` draws others. The one argument is the file to write:
+//!
+//! ```text
+//! cargo run --example assignors -- answers.txt
+//! ```
 
 use klamm::coordinator::assignor::{Assignment, Assignor, GroupSpec, MemberSpec, TopicDescriber, assign};
 use klamm::coordinator::regex::TopicPattern;
@@ -54,8 +58,8 @@ fn hex(text: &str) -> String {
     text.bytes().fold("x".to_string(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
-#[test]
-fn questions_for_kafka() {
+fn main() {
+    let path = std::env::args_os().nth(1).expect("the argument is the file to write");
     let seed = std::env::var("KLAMM_SEED").map_or(SEED, |seed| seed.parse().expect("KLAMM_SEED is a number"));
     println!("KLAMM_SEED={seed}");
     let mut random = Random(seed);
@@ -73,8 +77,7 @@ fn questions_for_kafka() {
     for _ in 0..PATTERNS {
         match_names(&patterns::draw(&mut random), &[], &mut random, &mut lines);
     }
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("assignors.txt");
-    std::fs::write(path, lines).unwrap();
+    std::fs::write(&path, lines).unwrap_or_else(|why| panic!("cannot write {}: {why}", path.display()));
 }
 
 // ---- Assignors -------------------------------------------------------------------------------------------------------

@@ -1,18 +1,18 @@
 //! Transactions in a log against a plain model: what `read_committed` consumers see, through rolls, restarts, recovery
 //! and compaction.
 
-use super::cleaner::{Means, Pace, Policy};
-use super::log::{Log, LogConfig, Origin};
-use super::names::{self, Kind};
-use super::testing::{EPOCH, NOW, at, bytes, directory, open};
-use super::transactions::{self, AbortedTxn};
-use super::{AppendError, testing};
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
 use crate::record::control::EndTxnMarker;
+use crate::storage::cleaner::{Means, Pace, Policy};
+use crate::storage::log::{Log, LogConfig, Origin};
+use crate::storage::names::{self, Kind};
+use crate::storage::testing::{EPOCH, NOW, at, bytes, directory, open};
+use crate::storage::transactions::{self, AbortedTxn};
+use crate::storage::{AppendError, testing};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use crate::record::builder::Codec;
 use crate::record::header::Header;
 use crate::record::validate::{Rules, validate};
 
-const ANSWERS: &str = include_str!("testdata/produce_answers.txt");
+const ANSWERS: &str = include_str!("../testdata/produce_answers.txt");
 
 struct Answer {
     name: &'static str,

@@ -3,12 +3,12 @@
 //! The log has four segments of three batches, each with its snapshot of producers. What is expected is told here in the
 //! plainest way, without the tables of `recovery`.
 
-use super::log::{Checkpointed, LogConfig};
-use super::names::{self, Kind};
-use super::testing::{self, NOW, at, batch, identity, open, put, read_all};
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::Offset;
+use crate::storage::log::{Checkpointed, LogConfig};
+use crate::storage::names::{self, Kind};
+use crate::storage::testing::{self, NOW, at, batch, identity, open, put, read_all};
 use std::collections::BTreeMap;
 use std::io::IoSlice;
 use std::path::{Path, PathBuf};
@@ -337,10 +337,11 @@ fn a_log_of_another_topic_is_refused_and_one_behind_its_start_begins_anew() {
         disk.open(&path, Open::Create).unwrap().write_at(&[IoSlice::new(&content)], 0).unwrap();
     }
     let shared = Arc::new(disk.clone()) as Arc<dyn Disk>;
-    let other = super::log::Identity { topic_id: crate::model::Uuid([9; 16]), ..identity() };
+    let other = crate::storage::log::Identity { topic_id: crate::model::Uuid([9; 16]), ..identity() };
     let before = files(&disk);
-    let refused = super::log::Log::open(shared.clone(), testing::directory(), config(), other, at(0, 0, false), NOW);
-    assert!(matches!(refused, Err(super::Error::NotOurs { .. })));
+    let refused =
+        crate::storage::log::Log::open(shared.clone(), testing::directory(), config(), other, at(0, 0, false), NOW);
+    assert!(matches!(refused, Err(crate::storage::Error::NotOurs { .. })));
     assert_eq!(files(&disk), before, "nothing was touched");
     let log = open(&shared, &config(), at(END + 5, 0, true));
     assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(END + 5), Offset(END + 5)));

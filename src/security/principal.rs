@@ -1,0 +1,51 @@
+//! A principal: whom a client is known as (`KafkaPrincipal`).
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// Names a user, or what a custom principal type stands for. Two are the same if type and name are.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Principal {
+    kind: Cow<'static, str>,
+    name: Cow<'static, str>,
+}
+
+impl Principal {
+    /// The type of every principal that Kafka makes itself.
+    pub const USER: &'static str = "User";
+    /// A client that has not said who it is.
+    pub const ANONYMOUS: Principal =
+        Principal { kind: Cow::Borrowed(Principal::USER), name: Cow::Borrowed("ANONYMOUS") };
+
+    pub fn new(kind: impl Into<Cow<'static, str>>, name: impl Into<Cow<'static, str>>) -> Principal {
+        Principal { kind: kind.into(), name: name.into() }
+    }
+
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principals_are_written_as_kafka_writes_them() {
+        assert_eq!(Principal::ANONYMOUS.to_string(), "User:ANONYMOUS");
+        let alice = Principal::new(Principal::USER, "alice".to_string());
+        assert_eq!((alice.kind(), alice.name(), alice.to_string().as_str()), ("User", "alice", "User:alice"));
+        assert_ne!(alice, Principal::new("Role", "alice"));
+        assert_eq!(Principal::new("User", "ANONYMOUS"), Principal::ANONYMOUS);
+    }
+}

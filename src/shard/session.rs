@@ -1,0 +1,83 @@
+//! What a connection knows of its client: whom it stands for, what it speaks, where it came in.
+//!
+//! Beside [`Context`](super::context::Context), because both are what a handler may use of the server without naming it:
+//! the server makes a session for each connection, a request that comes without a socket brings its own, handlers read
+//! it through their `Request`.
+//!
+//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions now, SASL later) do so
+//! through a shared reference, as the same request is read meanwhile.
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+
+use crate::security::principal::Principal;
+
+/// As much of a client's name and version is kept; Kafka keeps all of it.
+const MOST_SOFTWARE_BYTES: usize = 128;
+
+/// How far a client has come in saying who it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Authentication {
+    /// Every request is handled. A listener without SASL begins here. One with SASL will begin before it, and until then
+    /// only ApiVersions (18), SaslHandshake (17) and SaslAuthenticate (36) may be handled
+    /// (`SaslServerAuthenticator.handleKafkaRequest`).
+    Open,
+}
+
+/// What a client says of itself in ApiVersions (KIP-511).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Software {
+    pub name: String,
+    pub version: String,
+}
+
+/// What one connection, or one request without a connection, brings to its handlers.
+#[derive(Debug)]
+pub struct Session {
+    /// Index of the listener that it came in by.
+    pub listener: usize,
+    pub peer: SocketAddr,
+    pub principal: Principal,
+    pub authentication: Authentication,
+    software: RefCell<Option<Software>>,
+}
+
+impl Session {
+    /// The session of a client that has not said anything yet, on a listener that asks it nothing.
+    pub fn anonymous(listener: usize, peer: SocketAddr) -> Session {
+        Session {
+            listener,
+            peer,
+            principal: Principal::ANONYMOUS,
+            authentication: Authentication::Open,
+            software: RefCell::default(),
+        }
+    }
+
+    /// What the client has said last of its software.
+    pub fn software(&self) -> Option<Software> {
+        self.software.borrow().clone()
+    }
+
+    /// Keeps what a client says of its software, which ApiVersions has found valid: letters, digits, dashes and dots.
+    pub fn set_software(&self, name: &str, version: &str) {
+        assert!(name.is_ascii() && version.is_ascii(), "ApiVersions has looked at the words");
+        let kept = |word: &str| word[..word.len().min(MOST_SOFTWARE_BYTES)].to_string();
+        *self.software.borrow_mut() = Some(Software { name: kept(name), version: kept(version) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_valid_software_is_kept_and_no_more_of_it_than_the_limit() {
+        let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
+        assert_eq!((session.software(), session.principal.to_string().as_str()), (None, "User:ANONYMOUS"));
+        session.set_software("librdkafka", "2.11.0");
+        session.set_software(&"x".repeat(4000), "1");
+        let software = session.software().unwrap();
+        assert_eq!((software.name.len(), software.version.as_str()), (MOST_SOFTWARE_BYTES, "1"));
+    }
+}

@@ -1,0 +1,100 @@
+//! The producers of a log that is opened, and the transactions of theirs that were aborted: from snapshots and indexes
+//! where those are sound, and from the batches behind them.
+
+use super::Opening;
+use super::notes::note_producer;
+use crate::model::Offset;
+use crate::storage::batches::{Batches, SCAN_BUFFER_BYTES};
+use crate::storage::error::Error;
+use crate::storage::names::{self, Kind};
+use crate::storage::recovery::{self, SnapshotPlan};
+use crate::storage::snapshot;
+use crate::storage::transactions::{self, AbortedTxn};
+use log::warn;
+use std::io;
+
+impl Opening<'_> {
+    /// The producers as of `offset`: from the newest sound snapshot, and the batches behind it.
+    pub(super) fn load_producers(
+        &mut self,
+        offset: Offset,
+        segments: usize,
+        log_start_offset: Offset,
+    ) -> Result<(), Error> {
+        let mut from = log_start_offset;
+        self.snapshot_offset = from;
+        let snapshot_plan = |snapshot| recovery::snapshot_plan(snapshot, offset, log_start_offset);
+        let usable: Vec<_> =
+            self.snapshots.iter().filter(|s| snapshot_plan(**s) == SnapshotPlan::LoadOrRemove).copied().collect();
+        for candidate in usable.into_iter().rev() {
+            let path = names::file(self.directory, candidate, Kind::ProducerSnapshot);
+            let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
+            if let Some(producers) = snapshot::decode(&content) {
+                assert!(log_start_offset < candidate && candidate <= offset, "a snapshot of another time");
+                (self.producers, self.snapshot_offset, from) = (producers, candidate, candidate);
+                self.producers.expire(self.now, self.config.producer_id_expiration_ms);
+                break;
+            }
+            warn!("{} is damaged and removed: producers are read from the batches", path.display());
+            self.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+            self.snapshots.retain(|s| *s != candidate);
+        }
+        let first = self.segments.partition_point(|segment| segment.base_offset <= from).saturating_sub(1);
+        for at in first..segments.max(first) {
+            if from >= offset {
+                break;
+            }
+            let found = &self.segments[at];
+            let path = names::file(self.directory, found.base_offset, Kind::Log);
+            let file = found.file(&**self.disk)?;
+            let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            while let Some(placed) = batches.next_header().map_err(Error::io("read", &path))? {
+                if placed.header.base_offset >= from.0 && placed.header.base_offset < offset.0 {
+                    let noted = note_producer(&mut self.producers, &*file, &placed);
+                    noted.map_err(Error::io("read", &path))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a `.txnindex`, or makes it anew from the segment's batches where it is damaged.
+    pub(super) fn load_aborted(&mut self, at: usize) -> Result<(), Error> {
+        let found = &self.segments[at];
+        if !found.has_transaction_index {
+            return Ok(());
+        }
+        let path = names::file(self.directory, found.base_offset, Kind::TransactionIndex);
+        let read = transactions::read(&**self.disk, self.directory, found.base_offset);
+        let aborted = match read.map_err(Error::io("read", &path))? {
+            Some(aborted) => aborted,
+            None => {
+                let aborted = self.aborted_from_batches(at)?;
+                let written = transactions::write(&**self.disk, self.directory, found.base_offset, &aborted);
+                self.unsynced.push(written.map_err(Error::io("write", &path))?);
+                aborted
+            }
+        };
+        self.segments[at].aborted = Some(aborted);
+        Ok(())
+    }
+
+    /// The transactions that end aborted in a segment, with those that were open before as the snapshot tells them.
+    fn aborted_from_batches(&self, at: usize) -> Result<Vec<AbortedTxn>, Error> {
+        let found = &self.segments[at];
+        let path = names::file(self.directory, found.base_offset, Kind::ProducerSnapshot);
+        let snapshot = match self.disk.read_small(&path, snapshot::MAX_FILE_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            read => Some(read.map_err(Error::io("read", &path))?),
+        };
+        let mut producers = snapshot.and_then(|content| snapshot::decode(&content)).unwrap_or_default();
+        let file = found.file(&**self.disk)?;
+        let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let mut aborted = Vec::new();
+        while let Some(placed) = batches.next_header().map_err(Error::io("read", found.log.path()))? {
+            let noted = note_producer(&mut producers, &*file, &placed);
+            aborted.extend(noted.map_err(Error::io("read", found.log.path()))?);
+        }
+        Ok(aborted)
+    }
+}

@@ -1,0 +1,190 @@
+//! How often a shard asks for memory while it serves the steady path: one producer, one consumer of the tail.
+//!
+//! The ceilings are what was counted, and only fall. One test function, because the count is the process's; it counts what
+//! the broker's threads ask for, not the client's.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use klamm::broker::Broker;
+use klamm::codec::{Message, Reader};
+use klamm::config::{Config, Layers};
+use klamm::model::{ApiKey, TimestampMs};
+use klamm::record::builder::{Builder, Options, Record};
+use klamm::wire::api::{self, create_topics, fetch, produce};
+use klamm::wire::header::{RequestHeader, ResponseHeader};
+
+/// Allocations of a request on the steady path, in hundredths.
+const PRODUCE_CEILING: usize = 700;
+const FETCH_CEILING: usize = 1800;
+/// Requests before counting, so that what is used again has its size, and while counting. Some buffers grow with the log:
+/// its indexes, the list of its producers. They may ask once in so many requests.
+const WARM_UP: usize = 2000;
+const COUNTED: usize = 2000;
+
+struct Counting;
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Shows where memory is asked for (`KLAMM_TRACE=1`).
+static TRACES: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// The client's thread does not count; neither does printing a trace.
+    static IS_LEFT_OUT: Cell<bool> = const { Cell::new(false) };
+}
+
+fn count() {
+    if IS_LEFT_OUT.try_with(Cell::get).unwrap_or(true) {
+        return;
+    }
+    COUNT.fetch_add(1, Relaxed);
+    if TRACES.load(Relaxed) {
+        IS_LEFT_OUT.set(true);
+        eprintln!("{}", std::backtrace::Backtrace::force_capture());
+        IS_LEFT_OUT.set(false);
+    }
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting beside it touches no memory of the caller.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`, and the memory came from `System`.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct Client {
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Client {
+    fn ask<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> &[u8] {
+        let description = api::describe(key).unwrap();
+        let header = RequestHeader {
+            request_api_key: key.id(),
+            request_api_version: version,
+            correlation_id: 7,
+            client_id: Some("counting".into()),
+        };
+        let mut frame = vec![0; 4];
+        header.encode(&mut frame, description.request_header_version(version)).unwrap();
+        body.encode(&mut frame, version).unwrap();
+        let size = (frame.len() - 4) as u32;
+        frame[..4].copy_from_slice(&size.to_be_bytes());
+        self.stream.write_all(&frame).unwrap();
+        let mut size = [0; 4];
+        self.stream.read_exact(&mut size).unwrap();
+        self.answer.resize(u32::from_be_bytes(size) as usize, 0);
+        self.stream.read_exact(&mut self.answer).unwrap();
+        let mut reader = Reader::new(&self.answer);
+        ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
+        &self.answer[self.answer.len() - reader.remaining()..]
+    }
+
+    fn produce(&mut self, records: &[u8]) -> i64 {
+        const VERSION: i16 = 12;
+        let partition = produce::PartitionProduceData { index: 0, records: Some(records.into()) };
+        let topic =
+            produce::TopicProduceData { name: "stream".into(), partition_data: vec![partition], ..Default::default() };
+        let request =
+            produce::Request { transactional_id: None, acks: -1, timeout_ms: 30_000, topic_data: vec![topic] };
+        let answer = self.ask(ApiKey::Produce, VERSION, &request);
+        let response = produce::Response::decode(&mut Reader::new(answer), VERSION).unwrap();
+        let partition = &response.responses[0].partition_responses[0];
+        assert_eq!(partition.error_code, 0);
+        partition.base_offset
+    }
+
+    /// Fetches from an offset without a session, as librdkafka does.
+    fn fetch(&mut self, from: i64) {
+        const VERSION: i16 = 12;
+        let partition = fetch::FetchPartition {
+            partition: 0,
+            current_leader_epoch: -1,
+            fetch_offset: from,
+            last_fetched_epoch: -1,
+            partition_max_bytes: 1 << 20,
+            ..Default::default()
+        };
+        let topic = fetch::FetchTopic { topic: "stream".into(), partitions: vec![partition], ..Default::default() };
+        let request = fetch::Request {
+            max_wait_ms: 500,
+            min_bytes: 1,
+            max_bytes: 1 << 20,
+            session_epoch: -1,
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let answer = self.ask(ApiKey::Fetch, VERSION, &request);
+        let response = fetch::Response::decode(&mut Reader::new(answer), VERSION).unwrap();
+        assert!(response.responses[0].partitions[0].records.as_ref().is_some_and(|records| !records.is_empty()));
+    }
+}
+
+/// Hundredths of an allocation per request.
+fn per_request(requests: usize, mut ask: impl FnMut()) -> usize {
+    (0..WARM_UP).for_each(|_| ask());
+    let traces = std::env::var_os("KLAMM_TRACE").is_some();
+    let before = COUNT.load(Relaxed);
+    TRACES.store(traces, Relaxed);
+    (0..requests).for_each(|_| ask());
+    TRACES.store(false, Relaxed);
+    (COUNT.load(Relaxed) - before) * 100 / requests
+}
+
+#[test]
+fn the_steady_path_asks_for_no_memory() {
+    IS_LEFT_OUT.set(true);
+    let directory = tempfile::tempdir().unwrap();
+    let settings = [
+        ("log.dirs", directory.path().to_str().unwrap()),
+        ("listeners", "PLAINTEXT://127.0.0.1:0"),
+        ("klamm.shards", "1"),
+    ];
+    let overrides = settings.map(|(key, value)| (key.to_string(), value.to_string())).into();
+    let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
+    let broker = Broker::start(config, None).unwrap();
+    let stream = TcpStream::connect(broker.addresses()[0]).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut client = Client { stream, answer: Vec::new() };
+    let topic = create_topics::CreatableTopic {
+        name: "stream".into(),
+        num_partitions: 1,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    client.ask(ApiKey::CreateTopics, 7, &create_topics::Request { topics: vec![topic], ..Default::default() });
+    let mut builder = Builder::new(Options::default());
+    builder.append(&Record { timestamp: TimestampMs(1), value: Some(&[7; 100]), ..Record::default() });
+    let batch = builder.build();
+
+    let requests = if std::env::var_os("KLAMM_TRACE").is_some() { 3 } else { COUNTED };
+    let mut end = 0;
+    let produce = per_request(requests, || end = client.produce(&batch));
+    let fetch = per_request(requests, || client.fetch(end));
+    println!("allocations: produce {produce} in 100 requests, fetch {fetch} in 100 requests");
+    drop(client);
+    broker.stop().unwrap();
+    assert!(produce <= PRODUCE_CEILING, "a produce asks for memory {produce} times in 100 requests");
+    assert!(fetch <= FETCH_CEILING, "a fetch asks for memory {fetch} times in 100 requests");
+}
