@@ -5,6 +5,7 @@
 //! Runs on a thread of its own, because it syncs and opens files. All others read what it has published. Driven by
 //! [`Controller::step`], which takes what waits in the queue, so that a simulation can turn it by hand.
 
+mod audience;
 mod authority;
 mod publisher;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use arc_swap::ArcSwap;
 use log::{error, info, warn};
 
 use crate::config::Config;
+pub use crate::controller::audience::{Answered, Audience, ReplyTo};
 use crate::controller::authority::{Authority, Decider};
 use crate::controller::publisher::Publisher;
 use crate::hosting::Hosting;
@@ -39,30 +41,6 @@ const MAX_ASSIGNED: usize = 1000;
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
 const _: () = assert!(MAX_ASSIGNED > 0 && MAX_ASSIGNED <= metadata::MAX_RECORDS_PER_REQUEST, "one batch holds them");
-
-/// The request that waits for an answer: its shard, and its key there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReplyTo {
-    pub shard: u8,
-    pub key: u64,
-}
-
-/// What a request is answered.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Answered {
-    Change(Decided),
-    /// What came of each of the moves.
-    Move(Vec<ErrorCode>),
-}
-
-/// The shards, as the controller sees them.
-pub trait Audience: Send {
-    /// What has become of a request, or why nothing has.
-    fn answer(&self, to: ReplyTo, answer: Result<Answered, ErrorCode>);
-
-    /// Something has changed of the partitions with these numbers, or they have gone; others may have come.
-    fn tell_changed(&self, partitions: &BTreeSet<u64>);
-}
 
 /// What the metadata thread is asked.
 pub enum Task {

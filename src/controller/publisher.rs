@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use log::error;
 
-use super::{Answered, Audience, ReplyTo};
+use super::audience::{Answered, Audience, ReplyTo};
 use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
 use crate::io::environment::Environment;

@@ -11,7 +11,6 @@ mod config_changes;
 mod effective;
 pub mod fetch_session;
 mod group_job;
-mod internal_topics;
 mod metadata_job;
 mod no_transactions;
 mod rebalance;

@@ -1,8 +1,8 @@
 //! Topics that the broker makes at their first use (`AutoTopicCreationManager`).
 
-use super::change::Inputs;
 use super::decision::Decisions;
 use super::image::Image;
+use super::inputs::Inputs;
 use super::topic_name::GROUPS_TOPIC;
 use super::topics::{CreatedTopic, NewTopic, TopicDefaults, TopicResult, create_topics};
 use crate::config::CoordinatorSettings;

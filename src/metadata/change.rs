@@ -9,21 +9,21 @@ use std::ops::Range;
 use super::auto_creation::auto_create_topics;
 use super::bootstrap::{Registration, change_log_dirs, fence_broker, register_broker};
 use super::configs::{ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
-use super::decision::{Decision, Refusal};
+use super::decision::{Decisions, Refusal};
 use super::directories::{DirectoryAssignment, assign_replicas_to_dirs};
 use super::elections::{Elected, ElectionType, elect_leaders};
-use super::feature_updates::{Decider, FeatureUpdate, update_features};
+use super::feature_updates::{FeatureUpdate, update_features};
 use super::image::Image;
+use super::inputs::Inputs;
 use super::producer_ids::allocate_producer_ids;
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 use super::record::Record;
 use super::topics::{
-    CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult, create_partitions,
-    create_topics, delete_topics,
+    CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics,
+    delete_topics,
 };
 use super::unregistration::unregister_broker;
-use crate::config::{Config, Settings};
-use crate::model::{Offset, Uuid};
+use crate::model::Uuid;
 
 /// What shall change.
 #[derive(Clone, PartialEq, Debug)]
@@ -107,42 +107,18 @@ pub enum Decided {
     Whole(Result<(), Refusal>),
 }
 
-/// What a decision may use beside the image and the change.
-pub struct Inputs<'a> {
-    /// The static settings of the node that decides.
-    pub config: &'a Config,
-    /// The finalized level of `kraft.version`, which stands in the metadata log beside the image.
-    pub kraft_version: i16,
-    /// Where the first record will stand in the metadata log.
-    pub next_offset: Offset,
-    pub new_id: &'a mut dyn FnMut() -> Uuid,
+/// What was decided of a change: records to append as one batch, atomically, and the answer. It holds once the records
+/// are committed and applied; nothing happened before.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision {
+    pub records: Vec<Record<'static>>,
+    pub answer: Decided,
 }
 
-impl<'a> Inputs<'a> {
-    fn settings<'i>(&self, image: &'i Image) -> Settings<'i>
-    where
-        'a: 'i,
-    {
-        self.config.settings(image.default_broker_configs(), image.broker_configs(self.config.node_id))
-    }
-
-    pub(super) fn topic_defaults<'i>(&self, image: &'i Image) -> TopicDefaults<'i>
-    where
-        'a: 'i,
-    {
-        TopicDefaults {
-            num_partitions: self.config.num_partitions,
-            replication_factor: self.config.default_replication_factor,
-            settings: self.settings(image),
-        }
-    }
-
-    fn decider(&self) -> Decider {
-        Decider {
-            node_id: self.config.node_id,
-            kraft_version: self.kraft_version,
-            static_min_insync_replicas: self.config.topic_defaults.min_insync_replicas,
-        }
+impl<T> Decisions<T> {
+    /// As the decision about the whole request.
+    fn into_decision(self, answer: impl FnOnce(Vec<T>) -> Decided) -> Decision {
+        Decision { records: self.records, answer: answer(self.results) }
     }
 }
 

@@ -1,29 +1,13 @@
-//! What decisions give back: records to append to the metadata log, and an answer for each thing that was asked.
+//! What the decisions about single kinds of changes give back, and their limits.
 
-use super::change::Decided;
 use super::record::Record;
 pub use crate::model::Refusal;
 
-/// What was decided of a change: records to append as one batch, atomically, and the answer. It holds once the records
-/// are committed and applied; nothing happened before.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Decision {
-    pub records: Vec<Record<'static>>,
-    pub answer: Decided,
-}
-
-/// The same of a request that names several things, each of which gets an answer.
+/// What was decided of a request that names several things, each of which gets an answer.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Decisions<T> {
     pub records: Vec<Record<'static>>,
     pub results: Vec<T>,
-}
-
-impl<T> Decisions<T> {
-    /// As the decision about the whole request.
-    pub(super) fn into_decision(self, answer: impl FnOnce(Vec<T>) -> Decided) -> Decision {
-        Decision { records: self.records, answer: answer(self.results) }
-    }
 }
 
 impl<T> Default for Decisions<T> {

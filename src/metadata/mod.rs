@@ -1,7 +1,7 @@
 //! Cluster metadata as a log of Kafka's own KRaft records: the image that they make, and the decisions that make them.
 //!
-//! `image.apply(record, offset)` replays, never fails; the functions beside it read an image and give records and
-//! answers. The caller appends the records to `__cluster_metadata-0`, waits until they are committed, applies them and
+//! `image.apply(record, offset)` replays, never fails; [`decide`] reads an image and a [`Change`], and gives records and an
+//! answer. The caller appends the records to `__cluster_metadata-0`, waits until they are committed, applies them and
 //! publishes the new image. There is no other way to change metadata. Ids and offsets come in as arguments; nothing
 //! here knows of files, sockets or the clock.
 
@@ -16,6 +16,7 @@ mod elections;
 mod feature_updates;
 mod features;
 mod image;
+mod inputs;
 mod levels;
 mod partition_change;
 mod placement;
@@ -38,15 +39,16 @@ pub use apply::{Ignored, NO_LEADER};
 #[cfg(test)]
 pub use bootstrap::register_broker;
 pub use bootstrap::{Registration, fresh_cluster};
-pub use change::{Change, Decided, Inputs, decide};
+pub use change::{Change, Decided, Decision, decide};
 pub use configs::{ConfigChange, Operation, RESOURCE_TWICE, ResourceChanges, ResourceResult, check_changes};
-pub use decision::{Decision, Decisions, MAX_RECORDS_PER_REQUEST, Refusal};
+pub use decision::{MAX_RECORDS_PER_REQUEST, Refusal};
 pub use directories::DirectoryAssignment;
 pub use elections::{Elected, ElectionType};
 pub use feature_updates::{FeatureUpdate, UpgradeType};
 pub use features::{FRESH_FEATURES, SUPPORTED_FEATURES, check_level, supported_features};
 pub use features::{KRAFT_VERSION, SPOKEN_FEATURES};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
+pub use inputs::Inputs;
 pub use levels::{
     METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN, at_level, knows_cordoned_directories,
     knows_directories,

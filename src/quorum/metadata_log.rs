@@ -13,9 +13,7 @@ use log::{info, warn};
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
 use crate::metadata::record::AbortTransactionRecord;
-use crate::metadata::{
-    Ignored, Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level, fresh_cluster,
-};
+use crate::metadata::{Ignored, Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, fresh_cluster};
 use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use crate::quorum::metadata_snapshot::{self, Policy, Quorum, SnapshotId};
 use crate::quorum::quorum_state::{self, QuorumState};
@@ -88,7 +86,7 @@ impl MetadataLog {
         log.tell_loss();
         metadata_snapshot::remove_unfinished(&*disk, &directory)?;
         let replayed = replay::replay(&*disk, &log)?;
-        check_levels(log_directory, &replayed.image)?;
+        replay::check_levels(log_directory, &replayed.image)?;
         let found = quorum_state::read(&*disk, &directory);
         check_voters(&directory, node_id, &found, &replayed)?;
         let known = log.latest_epoch().unwrap_or_default().max(found.epoch).max(replayed.snapshot_epoch);
@@ -270,12 +268,6 @@ fn encode(records: &[(Cow<'_, Record<'_>>, i16)], now: TimestampMs) -> Result<Ve
         return Err(AppendError::InvalidRecord("the change needs too many metadata records".into()));
     }
     Ok(builder.build())
-}
-
-/// A newer Apache Kafka may have raised a level beyond what is known here: nothing is written then.
-pub fn check_levels(path: &Path, image: &Image) -> Result<(), Error> {
-    let checked = image.features().try_for_each(|(name, level)| check_level(name, level));
-    checked.map_err(|why| Error::Unusable { path: path.to_path_buf(), why })
 }
 
 /// Klamm is a quorum of one: a log that other voters have a say in is not its own to continue.

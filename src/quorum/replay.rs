@@ -10,9 +10,8 @@ use log::warn;
 
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
-use crate::metadata::{Image, Record};
+use crate::metadata::{Image, Record, check_level};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
-use crate::quorum::metadata_log;
 use crate::quorum::metadata_snapshot::{self, Quorum};
 use crate::record::batches::{Batch, Batches};
 use crate::record::control::ControlType;
@@ -78,8 +77,14 @@ pub fn bootstrap_records(disk: &dyn Disk, log_directory: &Path) -> Result<Option
         return Ok(None);
     }
     let replayed = read_snapshot(disk, &path, -1).map_err(|why| Error::Unusable { path: path.clone(), why })?;
-    metadata_log::check_levels(&path, &replayed.image)?;
+    check_levels(&path, &replayed.image)?;
     Ok(Some(replayed.image.to_records()))
+}
+
+/// A newer Apache Kafka may have raised a level beyond what is known here: nothing is written then.
+pub fn check_levels(path: &Path, image: &Image) -> Result<(), Error> {
+    let checked = image.features().try_for_each(|(name, level)| check_level(name, level));
+    checked.map_err(|why| Error::Unusable { path: path.to_path_buf(), why })
 }
 
 /// The newest snapshot that is whole, and the offset where the log goes on.
@@ -158,7 +163,7 @@ mod tests {
     use crate::metadata::record::{FeatureLevelRecord, TopicRecord};
     use crate::metadata::{METADATA_VERSION_MAX, METADATA_VERSION_MIN, Registration, fresh_cluster, register_broker};
     use crate::model::{NodeId, Uuid};
-    use crate::quorum::metadata_log::MetadataLog;
+    use crate::quorum::metadata_log::{self, MetadataLog};
     use crate::quorum::metadata_snapshot::{Policy, SnapshotId};
     use crate::record::builder::{self, Builder, Options};
     use crate::record::control::control_batch;

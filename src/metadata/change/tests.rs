@@ -1,12 +1,13 @@
 //! Every kind of change: the same question gives the same decision, and what is decided fits the image.
 
 use super::*;
+use crate::config::Config;
 use crate::metadata::configs::{ConfigChange, Operation};
 use crate::metadata::feature_updates::UpgradeType;
 use crate::metadata::image::ResourceType;
 use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
 use crate::metadata::topic_name::GROUPS_TOPIC;
-use crate::model::TopicIdPartition;
+use crate::model::{Offset, TopicIdPartition};
 
 fn ask(image: &Image, change: &Change) -> Decision {
     let mut drawn = 0;
