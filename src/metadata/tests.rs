@@ -48,8 +48,8 @@ fn apache_kafkas_log_is_replayed() {
     let broker = image.broker(1).unwrap();
     assert!(broker.in_controlled_shutdown);
     assert_eq!(broker.endpoints[0].port, 19092);
-    assert_eq!(image.controllers().count(), 1);
-    assert_eq!(image.acls().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
+    assert_eq!(image.controllers.values().count(), 1);
+    assert_eq!(image.acls.values().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
     assert!(image.scram_credential("u1", 1).is_some() && image.scram_credential("u2", 2).is_none());
     let quotas: Vec<usize> = image.quotas().map(|(_, values)| values.len()).collect();
     assert_eq!(quotas, [1, 1]);
@@ -579,7 +579,7 @@ fn decide(image: &Image, step: &Step, new_id: &mut dyn FnMut() -> Uuid) -> Vec<R
 
 fn assert_invariants(image: &Image) {
     let mut names: Vec<String> = image.topics().map(|t| t.name.replace('.', "_")).collect();
-    assert_eq!(names.len(), image.topic_count());
+    assert_eq!(names.len(), image.topics.size());
     for topic in image.topics() {
         assert!(topic_name::validate(&topic.name).is_ok());
         assert_eq!(image.topic_by_id(topic.id).map(|t| &t.name), Some(&topic.name));
@@ -591,7 +591,7 @@ fn assert_invariants(image: &Image) {
     }
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), image.topic_count(), "names collide");
+    assert_eq!(names.len(), image.topics.size(), "names collide");
     for name in image.config_resources(ResourceType::Topic) {
         assert!(image.topic(name).is_some(), "configs of {name}, which is gone");
     }
