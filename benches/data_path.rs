@@ -85,7 +85,7 @@ struct TemporaryLog {
 
 fn open() -> TemporaryLog {
     let directory = tempfile::tempdir().expect("a directory");
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
     let identity = Identity { topic: "stream".into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
     let path = directory.path().join("stream-0");
     let log = Log::open(disk, path, LogConfig::default(), identity, Checkpointed::default(), NOW);

@@ -44,7 +44,7 @@ impl TemporaryLog {
 
     fn with(config: LogConfig) -> TemporaryLog {
         let directory = tempfile::tempdir().expect("a directory");
-        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
         let identity = Identity { topic: "stream".into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
         let path = directory.path().join("stream-0");
         let log = Log::open(disk, path, config, identity, Checkpointed::default(), NOW);
@@ -181,7 +181,7 @@ fn session(criterion: &mut Criterion) {
 
 /// A driver with one connection, and the client's end of it.
 fn connected(backend: Backend, spin: Duration) -> (Box<dyn Driver>, ConnectionKey, TcpStream) {
-    let mut driver = machine::open(backend, spin).expect("a driver");
+    let mut driver = machine::open(backend, spin, Arc::default()).expect("a driver");
     let (_, address) =
         driver.listen("127.0.0.1:0".parse().expect("an address"), &Listening::default()).expect("it listens");
     let client = TcpStream::connect(address).expect("a connection");

@@ -3,6 +3,7 @@
 //! The modules stand in levels (see `ARCHITECTURE.md`): a module names only modules of lower levels. `tidy.rs` is the
 //! test that keeps it so.
 
+pub mod assembly;
 pub mod broker;
 pub mod cli;
 pub mod codec;

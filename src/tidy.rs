@@ -1,5 +1,6 @@
 //! The levels of the house, kept by a test: a module names only modules of lower levels.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,10 +24,10 @@ const LEVELS: &[(&str, u32)] = &[
     ("hosting", 7),
     ("controller", 8),
     ("shard", 9),
-    ("handlers", 10),
-    ("http", 10),
-    ("server", 11),
-    ("assembly", 12),
+    ("assembly", 10),
+    ("handlers", 11),
+    ("http", 11),
+    ("server", 12),
     ("broker", 13),
     ("cli", 14),
     ("main", 15),
@@ -117,9 +118,218 @@ fn files_begin_by_saying_what_they_hold() {
     }
 }
 
+/// The product's part of a file: without tests, and without what only tests and their own programs use.
+fn product(path: &Path, text: &str) -> String {
+    let name = path.to_str().unwrap();
+    let is_of_tests = ["test", "story", "stories", "sim/", "fuzzing", "tidy"].iter().any(|part| name.contains(part));
+    if is_of_tests {
+        return String::new();
+    }
+    let mut lines = text.lines().peekable();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        let is_last = line == "#[cfg(test)]" && lines.peek().is_some_and(|next| next.ends_with(" {"));
+        if is_last && lines.peek().is_some_and(|next| next.starts_with("mod ")) {
+            break;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+    }
+    kept
+}
+
+/// The part of a line that is code. A `//` within a string cuts it short, which hides nothing that is looked for here.
+fn code(line: &str) -> &str {
+    line.split("//").next().unwrap_or_default()
+}
+
+/// How many lines each function has, by its first line; rustfmt gives the end of one the indentation of its beginning.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let begins = |line: &str| {
+        let words = line.trim_start().split(['(', '<']).next().unwrap_or_default();
+        words.split(' ').rev().nth(1) == Some("fn") && !line.trim_end().ends_with(';')
+    };
+    let mut found = Vec::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| begins(line)) {
+        let indentation = &line[..line.len() - line.trim_start().len()];
+        let end = format!("{indentation}}}");
+        if let Some(length) = lines[at..].iter().position(|line| *line == end) {
+            found.push((line.trim().to_string(), length + 1));
+        }
+    }
+    found
+}
+
+/// Words that stand for no actor, or for something that the field has a word for.
+const NOT_USED: &[&str] = &[
+    "whoever",
+    "somebody",
+    "anybody",
+    "nobody",
+    "someone",
+    "anyone",
+    "platter",
+    "dice",
+    "weather",
+    "rouse",
+    "restless",
+    "errand",
+    "chore",
+    "replication::",
+];
+/// A doc comment that begins with one of these has no subject.
+const PREPOSITIONS: &[&str] = &["Of ", "For ", "To ", "With ", "By ", "From ", "In ", "On ", "At "];
+/// Kinds of types whose order of iteration is that of a hash.
+const HASHED: &[&str] = &["HashMap", "HashSet"];
+/// What is to be had from `io` only: clocks and threads.
+const OF_THE_MACHINE: &[&str] =
+    &["SystemTime::now", "time::Instant::now", "thread::spawn", "thread::sleep", "thread::Builder", "thread::scope"];
+/// A function fits on a screen.
+const MAX_FUNCTION_LINES: usize = 70;
+/// A file has one subject.
+const MAX_FILE_LINES: usize = 500;
+
+/// Where a rule is broken.
+type Broken = Vec<String>;
+
+fn lines_with(wanted: impl Fn(&str) -> bool) -> Broken {
+    let mut broken = Vec::new();
+    for (path, _, text) in house() {
+        for (number, line) in product(&path, &text).lines().enumerate().filter(|(_, line)| wanted(line)) {
+            broken.push(format!("src/{}:{}: {}", path.display(), number + 1, line.trim()));
+        }
+    }
+    broken
+}
+
+fn words_that_are_not_used() -> Broken {
+    lines_with(|line| {
+        let line = line.to_lowercase();
+        let is_word = |at: usize, word: &str| !line[at + word.len()..].starts_with(|c: char| c.is_alphabetic());
+        let begins = |at: usize| !line[..at].ends_with(|c: char| c.is_alphabetic());
+        NOT_USED.iter().any(|word| line.match_indices(word).any(|(at, word)| begins(at) && is_word(at, word)))
+    })
+}
+
+fn comments_without_a_subject() -> Broken {
+    let mut broken = Vec::new();
+    for (path, _, text) in house() {
+        let product = product(&path, &text);
+        let mut before = "";
+        for (number, line) in product.lines().enumerate() {
+            let comment = line.trim_start().strip_prefix("/// ");
+            let is_first = !before.trim_start().starts_with("///");
+            let has_none = |comment: &str| {
+                comment == "See the module." || PREPOSITIONS.iter().any(|word| comment.starts_with(word))
+            };
+            if is_first && comment.is_some_and(has_none) {
+                broken.push(format!("src/{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+            before = line;
+        }
+    }
+    broken
+}
+
+fn long_functions() -> Broken {
+    let mut broken = Vec::new();
+    for (path, _, text) in house() {
+        let long = functions(&text).into_iter().filter(|(_, length)| *length > MAX_FUNCTION_LINES);
+        broken.extend(long.map(|(begin, length)| format!("src/{}: {length} lines: {begin}", path.display())));
+    }
+    broken
+}
+
+fn long_files() -> Broken {
+    let long = |(path, _, text): (PathBuf, String, String)| {
+        let length = product(&path, &text).lines().count();
+        (length > MAX_FILE_LINES).then(|| format!("src/{}: {length} lines", path.display()))
+    };
+    house().into_iter().filter_map(long).collect()
+}
+
+fn public_names_that_two_types_have() -> Broken {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, _, text) in house() {
+        for line in product(&path, &text).lines() {
+            let name =
+                ["pub struct ", "pub enum ", "pub trait ", "pub type "].iter().find_map(|kind| line.strip_prefix(kind));
+            let Some(name) = name else { continue };
+            let name: String = name.chars().take_while(|c| c.is_alphanumeric()).collect();
+            places.entry(name).or_default().push(path.display().to_string());
+        }
+    }
+    let more = places.into_iter().filter(|(_, files)| files.len() > 1);
+    more.map(|(name, files)| format!("{name}: {}", files.join(", "))).collect()
+}
+
+fn hashed_collections() -> Broken {
+    lines_with(|line| HASHED.iter().any(|word| code(line).contains(word)))
+}
+
+fn clocks_and_threads_outside_io() -> Broken {
+    let of_io = |line: &String| line.starts_with("src/io/");
+    let all = lines_with(|line| OF_THE_MACHINE.iter().any(|word| code(line).contains(word)));
+    all.into_iter().filter(|line| !of_io(line)).collect()
+}
+
+/// Modules that programs outside of the library can see: in the others the compiler finds what nothing uses.
+fn modules_seen_from_outside() -> Broken {
+    let (_, _, text) = house().into_iter().find(|(path, _, _)| path == Path::new("lib.rs")).expect("lib.rs");
+    let text = product(Path::new("lib.rs"), &text);
+    text.lines().filter(|line| line.starts_with("pub mod")).map(str::to_string).collect()
+}
+
+/// Each rule with how often it is broken today. The numbers only fall.
+const RATCHET: &[(&str, fn() -> Broken, usize)] = &[
+    ("a word that is not used", words_that_are_not_used, 184),
+    ("a comment without a subject", comments_without_a_subject, 94),
+    ("a function of more than 70 lines", long_functions, 2),
+    ("a file of more than 500 lines", long_files, 4),
+    ("a public name of two types", public_names_that_two_types_have, 32),
+    ("a collection whose order is that of a hash", hashed_collections, 62),
+    ("a clock or a thread outside of io", clocks_and_threads_outside_io, 5),
+    ("a module that is seen from outside", modules_seen_from_outside, 24),
+];
+
 #[test]
-fn the_check_itself_sees_paths() {
+fn rules_are_broken_less_and_less() {
+    let mut wrong = Vec::new();
+    for (rule, find, ceiling) in RATCHET {
+        let broken = find();
+        if broken.len() > *ceiling {
+            wrong.push(format!("{rule}: {} times, not more than {ceiling}\n  {}", broken.len(), broken.join("\n  ")));
+        } else if broken.len() < *ceiling {
+            wrong.push(format!("{rule}: only {} times by now: put that number into the table", broken.len()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What must hold is written down where it must hold; the number only rises.
+const LEAST_ASSERTIONS: usize = 300;
+
+#[test]
+fn what_must_hold_is_written_down() {
+    const KINDS: [&str; 6] =
+        ["assert!(", "assert_eq!(", "assert_ne!(", "debug_assert!(", "debug_assert_eq!(", "debug_assert_ne!("];
+    let asserts = lines_with(|line| {
+        KINDS.iter().any(|kind| code(line).trim_start().starts_with(kind)) || code(line).contains(" assert!(")
+    });
+    let count = asserts.len();
+    assert!(count >= LEAST_ASSERTIONS, "{count} assertions in the product, {LEAST_ASSERTIONS} before");
+}
+
+#[test]
+fn the_checks_themselves_see() {
     assert_eq!(named_modules("use crate::{io::disk, model};"), ["io", "model"]);
     assert_eq!(named_modules("let x = crate::storage::log::open();"), ["storage"]);
     assert!(named_modules("pub(crate) fn f()").is_empty());
+    let text = "impl A {\n    pub fn f<T>(a: T) -> T {\n        a\n    }\n}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n";
+    assert_eq!(functions(text), [("pub fn f<T>(a: T) -> T {".to_string(), 3)]);
+    assert!(
+        !product(Path::new("storage/log.rs"), text).contains("super")
+            && product(Path::new("log/tests.rs"), text).is_empty()
+    );
 }

@@ -9,9 +9,10 @@
 
 use super::definitions::Effect::*;
 use super::definitions::Mode::*;
-use super::definitions::{Broker, MAX_SHARDS, internal, key};
+use super::definitions::{Broker, internal, key};
 use super::value::Type::*;
 use super::value::Valid::*;
+use crate::model::MAX_SHARDS;
 
 const NO_AUTHORIZER: &str =
     "there is no authorizer yet, so every client could do everything; take the setting out to start like that";
@@ -199,7 +200,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
     key("klamm.io", Text, Some("auto"), OneOf(&["auto", "uring", "epoll"]), ReadOnly, Effective),
-    key("klamm.shards", Int, None, Between(1, MAX_SHARDS), ReadOnly, Effective),
+    key("klamm.shards", Int, None, Between(1, MAX_SHARDS as i64), ReadOnly, Effective),
     key("klamm.spin.us", Int, Some("50"), Between(0, 1000), ReadOnly, Effective),
     key("klamm.tail.buffer.bytes", Int, Some("4194304"), AtLeast(0), ReadOnly, Effective),
     key("leader.imbalance.check.interval.seconds", Long, Some("300"), AtLeast(1), ReadOnly, NotYet),

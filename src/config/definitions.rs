@@ -7,9 +7,6 @@ use super::group_table::GROUP;
 use super::topic_table::TOPIC;
 use super::value::{self, Type, Valid, Value};
 
-/// More threads than this is a slip of the keyboard; the largest machines of 2026 have fewer cores.
-pub const MAX_SHARDS: i64 = 1024;
-
 /// What setting a key does in Klamm today.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Effect {

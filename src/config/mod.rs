@@ -27,7 +27,6 @@ mod topic_table;
 mod value;
 
 pub use client_metrics::{describe_client_metrics, validate_client_metrics};
-pub use definitions::MAX_SHARDS;
 pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
 pub use dynamic::validate_broker;
 pub use group_rules::validate_group;

@@ -121,12 +121,13 @@ fn bad_values_stop_the_start_with_one_sentence() {
             "Invalid value 134217728 for configuration log.cleaner.dedupe.buffer.size: log.cleaner.dedupe.buffer.size \
              must be at least 1MB per cleaner thread.",
         ),
+        (&[("klamm.shards", "65")], "Invalid value 65 for configuration klamm.shards: Value must be no more than 64"),
         (&[("group.max.size", "-3")], "Invalid value -3 for configuration group.max.size: Value must be at least 1"),
     ];
     for (settings, sentence) in table {
         assert_eq!(load(settings).unwrap_err().to_string(), *sentence);
     }
-    assert!(load(&[("klamm.shards", "0")]).is_err() && load(&[("klamm.shards", "2")]).unwrap().0.shards == Some(2));
+    assert!(load(&[("klamm.shards", "0")]).is_err() && load(&[("klamm.shards", "64")]).unwrap().0.shards == Some(64));
     assert!(load(&[("log.dirs", " , ")]).is_err() && load(&[("default.replication.factor", "40000")]).is_err());
     assert!(load(&[("log.retention.ms", "0")]).is_err() && load(&[("log.retention.ms", "-1")]).is_ok());
 }

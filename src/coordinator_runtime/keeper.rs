@@ -53,7 +53,7 @@ impl Keeper {
 
     /// Works until it is told to stop.
     pub fn run(&mut self, tasks: &Receiver<Task>) {
-        let mut new = vec![Task::Look];
+        let mut new = Vec::new();
         while let Some(due) = self.step(new, self.environment.now()) {
             let Some(came) = inbox::wait(tasks, due.since(self.environment.now())) else { return };
             new = came;

@@ -1,13 +1,11 @@
 //! A broker without sockets and threads, for tests of handlers: real handlers, a real controller, a simulated disk.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use super::{Outcome, Parked, Polled, State, handle, table};
+use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
-use crate::controller::{Controller, Task};
-use crate::coordinator_runtime::Coordinators;
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
@@ -16,10 +14,8 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
-use crate::shard::context::{Endpoint, Shared, Threads, Turn};
-use crate::shard::mailbox::Mailbox;
+use crate::shard::context::{Endpoint, Shared, Turn};
 use crate::shard::session::Session;
-use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
 use crate::wire::api;
 use crate::wire::api::create_topics::{self, CreatableTopic};
@@ -37,8 +33,7 @@ impl Waker for NobodySleeps {
 }
 
 pub(super) struct Broker {
-    controller: Controller,
-    work: Receiver<Task>,
+    parts: Parts,
     pub(super) shared: Arc<Shared>,
     state: State,
     turn: Turn,
@@ -53,26 +48,14 @@ impl Broker {
             ..Layers::default()
         };
         let (config, _) = Config::load(&layers).unwrap();
-        let environment = fixed::environment(NOW);
         let disk = Arc::new(SimulatedDisk::default());
-        let mut controller = Controller::open(disk, &config, "test", environment.clone()).unwrap();
-        controller.register(&config, Vec::new()).unwrap();
-        let (queue, work) = Inbox::new();
-        let (config, directories) = (config, controller.directories());
-        let (coordinators, _) = Coordinators::new(config.clone(), environment);
-        let coordinators = Arc::new(coordinators);
-        let published = controller.published();
-        let threads = Threads { controller: queue, housekeeping: Inbox::new().0, coordinators };
-        let shared = Shared::new(config, published, 1, directories, 7, threads);
-        let shared = Arc::new(shared);
-        shared.set_mailboxes(vec![Arc::new(Mailbox::new(Arc::new(NobodySleeps)))]);
+        let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
-        shared.endpoints.set(vec![endpoint]).unwrap();
-        controller.announce_to(Box::new(shared.clone()));
-        let state = State::new(&shared, SHARD);
-        let turn = Turn::new(SHARD, shared.clone(), Instant(0), NOW);
+        let parts = opened.connect(vec![Arc::new(NobodySleeps)]).register(vec![endpoint]).unwrap();
+        let shared = parts.shared.clone();
+        let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
-        Broker { controller, work, shared, state, turn, session }
+        Broker { parts, shared, state, turn, session }
     }
 
     /// A topic with this many partitions; its id.
@@ -86,7 +69,7 @@ impl Broker {
 
     /// Writes records into the metadata log that no request would cause.
     pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
-        self.controller.write(&records);
+        self.parts.metadata.machine.write(&records);
     }
 
     pub(super) fn view(&self) -> Arc<View> {
@@ -131,7 +114,8 @@ impl Broker {
         for partition in self.turn.dirty.take() {
             assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
         }
-        self.controller.step(self.work.try_iter().collect());
+        let tasks = self.parts.metadata.take();
+        self.parts.metadata.machine.step(tasks);
         for reply in self.shared.mailbox(SHARD).take().replies {
             parked.receive(reply.news);
         }

@@ -7,6 +7,7 @@ use crate::model::{Instant, TimestampMs};
 
 /// Reads the clock that never goes back.
 pub fn now() -> Instant {
+    // Of the process: what it counts from has no meaning but for differences, which all brokers of a process agree on.
     static START: OnceLock<std::time::Instant> = OnceLock::new();
     let elapsed = START.get_or_init(std::time::Instant::now).elapsed();
     // Not from zero: a moment before the start of the process can be named without underflow.

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
@@ -12,10 +13,10 @@ const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// Runs a test on every back end that this machine has; the ring must be there where the kernel allows it.
 fn on_each(test: impl Fn(&mut dyn Driver)) {
-    test(&mut *machine::open(Backend::Readiness, Duration::ZERO).unwrap());
+    test(&mut *machine::open(Backend::Readiness, Duration::ZERO, Arc::default()).unwrap());
     if cfg!(target_os = "linux") && machine::choose(machine::Preference::Uring).is_ok() {
         for spin in [Duration::ZERO, Duration::from_micros(50)] {
-            test(&mut *machine::open(Backend::Uring, spin).unwrap());
+            test(&mut *machine::open(Backend::Uring, spin, Arc::default()).unwrap());
         }
     }
 }
@@ -126,7 +127,7 @@ fn every_byte_is_told_of() {
 fn a_connection_goes_on_at_another_driver() {
     on_each(|driver| {
         let backend = if driver.name() == "io_uring" { Backend::Uring } else { Backend::Readiness };
-        let mut other = machine::open(backend, Duration::ZERO).unwrap();
+        let mut other = machine::open(backend, Duration::ZERO, Arc::default()).unwrap();
         let (mut client, key) = connect(driver);
         client.write_all(b"early").unwrap();
         let moved = other.adopt(driver.release(key).unwrap()).unwrap();

@@ -3,37 +3,11 @@
 //! Everything here acts at once and may be called on any thread. What can wait for the platter (`sync_data`, cold
 //! reads) must not be called on a shard's thread: the shard hands it to its driver.
 
-use crate::model::TimestampMs;
+pub use super::file::{File, is_device_failure};
+use super::file_pool::OpenFiles;
 use std::io::{self, IoSlice};
-use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The device has failed (EIO), whatever was asked of it.
-pub fn is_device_failure(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(libc::EIO)
-}
-
-/// An open file. Positions and lengths in bytes.
-pub trait File: Send + Sync {
-    /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
-    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
-    /// Writes all the slices one behind the other, extending the file where needed.
-    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
-    fn size(&self) -> io::Result<u64>;
-    /// When the content changed last.
-    fn modified(&self) -> io::Result<TimestampMs>;
-    /// Cuts or extends (with zeros) the file, and gives back what was allocated behind its end.
-    fn set_size(&self, size: u64) -> io::Result<()>;
-    /// Reserves disk space for the range without changing the file's size. A file system that cannot is no error.
-    fn allocate(&self, position: u64, length: u64) -> io::Result<()>;
-    /// Makes content and size durable. Blocks.
-    fn sync_data(&self) -> io::Result<()>;
-    /// Whether the whole range can be read without waiting for the platter; `true` where that cannot be known.
-    fn is_resident(&self, position: u64, length: u64) -> bool;
-    /// For the drivers' own calls; `None` on a simulated disk.
-    fn descriptor(&self) -> Option<RawFd>;
-}
 
 /// How a file is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +41,8 @@ pub trait Lock: Send + Sync {}
 /// A file system.
 pub trait Disk: Send + Sync {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
+    /// The files of this disk that are open by their names and closed when there are too many of them.
+    fn open_files(&self) -> &Arc<OpenFiles>;
     /// The names in a directory, in no order. Names that are not UTF-8 are left out.
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>>;
     fn create_directories(&self, path: &Path) -> io::Result<()>;

@@ -7,13 +7,12 @@
 //!
 //! A driver belongs to one thread. Only its [`Waker`] may be used by others.
 
+use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::io::disk::File;
-use crate::io::simulated::Unwatched;
-use crate::io::sockets::Admitted;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::Key;
 
@@ -75,20 +74,17 @@ pub trait Waker: Send + Sync {
 }
 
 /// An open connection on its way from one driver to another of its kind; dropping it closes it.
-pub struct Released(pub(super) Socket);
-
-pub(super) enum Socket {
-    Kernel(Admitted),
-    Simulated(Unwatched),
-}
+/// Only the machine that let it go knows what it is.
+pub struct Released(Box<dyn Any + Send>);
 
 impl Released {
-    /// The socket, for a driver of the kernel's.
-    pub(super) fn admitted(self) -> Option<Admitted> {
-        match self.0 {
-            Socket::Kernel(admitted) => Some(admitted),
-            Socket::Simulated(_) => None,
-        }
+    pub(super) fn new(socket: impl Any + Send) -> Released {
+        Released(Box::new(socket))
+    }
+
+    /// The socket; `None` if it is of another kind of machine.
+    pub(super) fn take<S: Any>(self) -> Option<S> {
+        self.0.downcast().ok().map(|socket| *socket)
     }
 }
 

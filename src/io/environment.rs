@@ -14,6 +14,10 @@ pub trait Source: Send + Sync {
     /// The clock that people read, which may be set back.
     fn wall(&self) -> TimestampMs;
     fn random_bytes(&self) -> [u8; 16];
+    /// A number that cannot be guessed from outside.
+    fn seed(&self) -> u64 {
+        u128::from_be_bytes(self.random_bytes()) as u64
+    }
 }
 
 /// A broker's clocks and randomness; a clone is the same environment.
@@ -51,7 +55,7 @@ impl Environment {
 
     /// A number that cannot be guessed from outside.
     pub fn seed(&self) -> u64 {
-        u128::from_be_bytes(self.random_bytes()) as u64
+        self.0.seed()
     }
 }
 

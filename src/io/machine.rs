@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::io::descriptors::Connections;
 use crate::io::driver::Driver;
 use crate::io::readiness::Readiness;
 #[cfg(target_os = "linux")]
@@ -57,7 +59,7 @@ pub fn choose(preference: Preference) -> Result<Choice, String> {
 
 #[cfg(target_os = "linux")]
 fn try_uring() -> Result<String, String> {
-    Uring::new(Duration::ZERO).map(|(_, set_up)| format!("set-up {set_up:?}"))
+    Uring::new(Duration::ZERO, Arc::default()).map(|(_, set_up)| format!("set-up {set_up:?}"))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -72,13 +74,13 @@ pub fn has_ipv6() -> bool {
 }
 
 /// Opens the chosen driver for the calling thread, which then owns it. Before it sleeps it may look for so long whether
-/// something comes; only the ring can.
-pub fn open(backend: Backend, spin: Duration) -> io::Result<Box<dyn Driver>> {
+/// something comes; only the ring can. `connections` counts those of all drivers of one broker.
+pub fn open(backend: Backend, spin: Duration, connections: Arc<Connections>) -> io::Result<Box<dyn Driver>> {
     match backend {
         #[cfg(target_os = "linux")]
-        Backend::Uring => Ok(Box::new(Uring::new(spin).map_err(io::Error::other)?.0)),
+        Backend::Uring => Ok(Box::new(Uring::new(spin, connections).map_err(io::Error::other)?.0)),
         #[cfg(not(target_os = "linux"))]
         Backend::Uring => Err(io::Error::other("io_uring is Linux only")),
-        Backend::Readiness => Ok(Box::new(Readiness::new()?)),
+        Backend::Readiness => Ok(Box::new(Readiness::new(connections)?)),
     }
 }

@@ -8,6 +8,8 @@ pub mod descriptors;
 pub mod disk;
 pub mod driver;
 pub mod environment;
+mod file;
+pub mod file_pool;
 pub mod loggers;
 pub mod machine;
 pub mod open_files;
@@ -15,7 +17,9 @@ mod pool;
 pub mod random;
 mod readiness;
 pub mod real_disk;
+#[cfg(any(test, feature = "sim"))]
 pub mod simulated;
+#[cfg(any(test, feature = "fuzzing", feature = "sim"))]
 pub mod simulated_disk;
 mod sockets;
 #[cfg(target_os = "linux")]

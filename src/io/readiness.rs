@@ -12,8 +12,9 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::io::clock;
+use crate::io::descriptors::Connections;
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Admitted, Streams};
 use crate::model::{Instant, TimestampMs};
@@ -49,7 +50,7 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new() -> io::Result<Readiness> {
+    pub(super) fn new(connections: Arc<Connections>) -> io::Result<Readiness> {
         let poll = Poll::new()?;
         let waker = Arc::new(MioWaker(mio::Waker::new(poll.registry(), WAKER)?));
         let pool = Pool::new(waker.clone());
@@ -58,7 +59,7 @@ impl Readiness {
             events: Events::with_capacity(EVENTS_PER_WAIT),
             waker,
             listeners: Vec::new(),
-            streams: Streams::default(),
+            streams: Streams::new(connections),
             pool,
             accept_again: None,
         })
@@ -85,7 +86,7 @@ impl Readiness {
     fn register(&mut self, stream: TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
         let peer = sockets::adopt(&stream)?;
         // What is said of one that finds no place is the same as of one that went away.
-        let admitted = Admitted::new(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let admitted = self.streams.admit(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
         Ok((self.watch(admitted)?, peer))
     }
 
@@ -202,11 +203,11 @@ impl Driver for Readiness {
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
         let admitted = self.streams.remove(connection)?;
         let deregistered = self.poll.registry().deregister(&mut SourceFd(&admitted.stream.as_raw_fd()));
-        deregistered.ok().map(|()| Released(Socket::Kernel(admitted)))
+        deregistered.ok().map(|()| Released::new(admitted))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        self.watch(released.admitted()?).ok()
+        self.watch(released.take()?).ok()
     }
 
     fn yield_now(&mut self) {

@@ -5,7 +5,7 @@
 
 use super::clock;
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
-use super::open_files::OPEN_FILES;
+use super::file_pool::OpenFiles;
 use crate::model::TimestampMs;
 use rustix::fs::FlockOperation;
 use std::collections::HashSet;
@@ -16,9 +16,17 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The file system of this machine.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct RealDisk;
+/// The file system of this machine. Clones have one count of open files.
+#[derive(Clone, Default)]
+pub struct RealDisk {
+    open_files: Arc<OpenFiles>,
+}
+
+impl RealDisk {
+    pub fn new(open_files: Arc<OpenFiles>) -> RealDisk {
+        RealDisk { open_files }
+    }
+}
 
 struct RealFile(fs::File);
 
@@ -26,12 +34,16 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
         options.read(true).write(how != Open::Read).create(how == Open::Create);
-        Ok(Arc::new(RealFile(OPEN_FILES.make_room(|| options.open(path))?)))
+        Ok(Arc::new(RealFile(self.open_files.make_room(|| options.open(path))?)))
+    }
+
+    fn open_files(&self) -> &Arc<OpenFiles> {
+        &self.open_files
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for entry in OPEN_FILES.make_room(|| fs::read_dir(directory))? {
+        for entry in self.open_files.make_room(|| fs::read_dir(directory))? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else { continue };
             // A file may vanish between its listing and the question for its kind, which few file systems need.
@@ -61,12 +73,12 @@ impl Disk for RealDisk {
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
-        OPEN_FILES.make_room(|| fs::File::open(path))?.sync_all()
+        self.open_files.make_room(|| fs::File::open(path))?.sync_all()
     }
 
     #[cfg(target_os = "linux")]
     fn sync_file_system(&self, path: &Path) -> io::Result<()> {
-        Ok(rustix::fs::syncfs(OPEN_FILES.make_room(|| fs::File::open(path))?)?)
+        Ok(rustix::fs::syncfs(self.open_files.make_room(|| fs::File::open(path))?)?)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -232,7 +244,8 @@ mod residency {
         recently_evicted: u64,
     }
 
-    /// Set when the kernel, or a container's filter, does not know the call: then nothing is asked again.
+    /// Set when the kernel, or a container's filter, does not know the call: then nothing is asked again. Of the process,
+    /// because the kernel is the same for every broker in it.
     static MISSING: AtomicBool = AtomicBool::new(false);
 
     pub fn is_resident(descriptor: RawFd, position: u64, length: u64) -> bool {
@@ -264,7 +277,8 @@ mod residency {
 }
 
 /// The locks that this process holds: POSIX record locks exclude other processes only, and closing any second
-/// descriptor of the file would give the lock away, so a path that is here is never opened again.
+/// descriptor of the file would give the lock away, so a path that is here is never opened again. The kernel counts them for
+/// the process, and so do we: one broker of it excludes another.
 static HELD: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 
 /// A record lock over the whole file, the kind that Java's `FileChannel.tryLock` takes.
@@ -310,7 +324,7 @@ mod tests {
     #[test]
     fn slices_are_written_one_behind_the_other_however_many() {
         let home = tempfile::tempdir().unwrap();
-        let file = RealDisk.open(&home.path().join("f"), Open::Create).unwrap();
+        let file = RealDisk::default().open(&home.path().join("f"), Open::Create).unwrap();
         let pieces: Vec<Vec<u8>> = (0..3000u32).map(|n| vec![n as u8; (n % 7) as usize]).collect();
         let slices: Vec<IoSlice<'_>> = pieces.iter().map(|p| IoSlice::new(p)).collect();
         file.write_at(&slices, 5).unwrap();
@@ -326,7 +340,7 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("f");
-        let file = RealDisk.open(&path, Open::Create).unwrap();
+        let file = RealDisk::default().open(&path, Open::Create).unwrap();
         file.write_at(&[IoSlice::new(b"abc")], 0).unwrap();
         file.allocate(0, 1 << 20).unwrap();
         assert_eq!(file.size().unwrap(), 3);
@@ -338,9 +352,9 @@ mod tests {
     fn a_lock_excludes_until_it_is_dropped() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(".lock");
-        let lock = RealDisk.lock(&path).unwrap();
-        assert_eq!(RealDisk.lock(&path).err().unwrap().kind(), io::ErrorKind::WouldBlock);
+        let lock = RealDisk::default().lock(&path).unwrap();
+        assert_eq!(RealDisk::default().lock(&path).err().unwrap().kind(), io::ErrorKind::WouldBlock);
         drop(lock);
-        RealDisk.lock(&path).unwrap();
+        RealDisk::default().lock(&path).unwrap();
     }
 }

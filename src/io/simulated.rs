@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::random::Random;
@@ -323,7 +323,7 @@ impl Drop for Client {
 }
 
 /// A connection that no driver watches at the moment.
-pub struct Unwatched {
+struct Unwatched {
     world: World,
     connection: ConnectionKey,
 }
@@ -471,12 +471,12 @@ impl Driver for Simulated {
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
         let mut state = self.world.state();
         state.links.get_mut(connection.0)?.driver = NO_DRIVER;
-        Some(Released(Socket::Simulated(Unwatched { world: self.world.clone(), connection })))
+        Some(Released::new(Unwatched { world: self.world.clone(), connection }))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        let Socket::Simulated(Unwatched { connection, .. }) = &released.0 else { return None };
-        let connection = *connection;
+        let unwatched: Unwatched = released.take()?;
+        let connection = unwatched.connection;
         if let Some(link) = self.world.state().links.get_mut(connection.0) {
             link.driver = self.number;
             link.to_broker.told = Instant::default();

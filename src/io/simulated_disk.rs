@@ -5,6 +5,7 @@
 //! first back to the second, which is the harshest reading of POSIX: a new file whose directory was not synced is gone.
 
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
+use super::file_pool::OpenFiles;
 use crate::model::TimestampMs;
 use crate::stdx::random::Random;
 use std::collections::{BTreeMap, HashSet};
@@ -40,6 +41,7 @@ pub struct SimulatedDisk {
     root: Arc<Directory>,
     faults: Arc<Mutex<Faults>>,
     locks: Arc<Mutex<HashSet<PathBuf>>>,
+    open_files: Arc<OpenFiles>,
 }
 
 /// How often the disk fails by itself: one operation of so many; 0 is never.
@@ -130,6 +132,12 @@ struct SimulatedLock {
 }
 
 impl SimulatedDisk {
+    /// An empty disk with its own limit of open files.
+    #[cfg(test)]
+    pub fn with_open_files(open_files: Arc<OpenFiles>) -> SimulatedDisk {
+        SimulatedDisk { open_files, ..SimulatedDisk::default() }
+    }
+
     /// Loses what the crash loses, all locks included. Files still open stay readable but lead nowhere.
     pub fn crash(&self, how: Crash) {
         held(&self.locks).clear();
@@ -493,6 +501,10 @@ impl Disk for SimulatedDisk {
         };
         let (path, writable) = (path.to_path_buf(), how != Open::Read);
         Ok(Arc::new(SimulatedFile { path, content, faults: self.faults.clone(), writable }))
+    }
+
+    fn open_files(&self) -> &Arc<OpenFiles> {
+        &self.open_files
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {

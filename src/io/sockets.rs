@@ -4,22 +4,24 @@
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::io::descriptors::{CONNECTIONS, Place};
-use crate::io::disk::File;
+use crate::io::descriptors::{Connections, Place};
 use crate::io::driver::{ConnectionKey, Listening};
+use crate::io::file::{self, File};
 use crate::stdx::slab::Slab;
 
 #[cfg(target_os = "linux")]
 const UNPACED: &[u8] = b"reno";
 
 /// The connections of one driver.
-#[derive(Default)]
 pub(super) struct Streams {
     streams: Slab<Connected>,
+    /// The count of the broker, to which those of its other drivers belong, too.
+    connections: Arc<Connections>,
 }
 
 struct Connected {
@@ -31,13 +33,6 @@ struct Connected {
 pub(super) struct Admitted {
     pub stream: TcpStream,
     _place: Place,
-}
-
-impl Admitted {
-    /// `None` if there are as many as there may be; the stream is closed then.
-    pub(super) fn new(stream: TcpStream) -> Option<Admitted> {
-        CONNECTIONS.take().map(|place| Admitted { stream, _place: place })
-    }
 }
 
 /// What a receive would find.
@@ -52,6 +47,15 @@ enum Reading {
 }
 
 impl Streams {
+    pub(super) fn new(connections: Arc<Connections>) -> Streams {
+        Streams { streams: Slab::default(), connections }
+    }
+
+    /// Gives a new connection its place. `None` if there are as many as there may be; the stream is closed then.
+    pub(super) fn admit(&self, stream: TcpStream) -> Option<Admitted> {
+        self.connections.take().map(|place| Admitted { stream, _place: place })
+    }
+
     pub(super) fn insert(&mut self, admitted: Admitted) -> ConnectionKey {
         ConnectionKey(self.streams.insert(Connected { admitted, reading: Reading::Perhaps }))
     }
@@ -227,10 +231,7 @@ pub(super) fn adopt(stream: &TcpStream) -> io::Result<SocketAddr> {
 
 /// Whether accepting failed for a want of descriptors or memory, which passes, rather than for that one connection.
 pub(super) fn is_exhaustion(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
-        .iter()
-        .any(|e| error.raw_os_error() == Some(e.raw_os_error()))
+    file::are_descriptors_exhausted(error) || matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
 }
 
 #[cfg(test)]

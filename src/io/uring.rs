@@ -17,12 +17,11 @@ use rustix::event::{EventfdFlags, PollFlags};
 use rustix::io::Errno;
 
 use crate::io::clock;
+use crate::io::descriptors::Connections;
 use crate::io::disk::File;
-use crate::io::driver::{
-    ConnectionKey, Done, Driver, Event, ListenerKey, Listening, Operation, Released, Socket, Waker,
-};
+use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Admitted, Streams};
+use crate::io::sockets::{self, Streams};
 use crate::io::spin::Spin;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{Key, Slab};
@@ -168,7 +167,7 @@ fn check_operations(ring: &IoUring) -> Result<(), String> {
 
 impl Uring {
     /// Opens a ring on this thread, or says why none can be had. `spin` is how long it may look before it sleeps.
-    pub(super) fn new(spin: Duration) -> Result<(Uring, SetUp), String> {
+    pub(super) fn new(spin: Duration, connections: Arc<Connections>) -> Result<(Uring, SetUp), String> {
         let (ring, set_up) = open_ring()?;
         let eventfd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let waker = Arc::new(EventWaker(eventfd.map_err(|error| format!("eventfd: {error}"))?));
@@ -182,7 +181,7 @@ impl Uring {
             enter_flags,
             waker,
             listeners: Vec::new(),
-            streams: Streams::default(),
+            streams: Streams::new(connections),
             pending: Slab::default(),
             pool,
             finished: Vec::new(),
@@ -345,7 +344,7 @@ impl Uring {
             let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(result) });
             if let Ok(peer) = sockets::adopt(&stream)
                 && (number as usize) < self.listeners.len()
-                && let Some(admitted) = Admitted::new(stream)
+                && let Some(admitted) = self.streams.admit(stream)
             {
                 let connection = self.streams.insert(admitted);
                 self.arm_connection(connection);
@@ -468,11 +467,11 @@ impl Driver for Uring {
     fn release(&mut self, connection: ConnectionKey) -> Option<Released> {
         let admitted = self.streams.remove(connection)?;
         self.cancel(Tag::Connection(connection.0));
-        Some(Released(Socket::Kernel(admitted)))
+        Some(Released::new(admitted))
     }
 
     fn adopt(&mut self, released: Released) -> Option<ConnectionKey> {
-        let connection = self.streams.insert(released.admitted()?);
+        let connection = self.streams.insert(released.take()?);
         self.arm_connection(connection);
         Some(connection)
     }

@@ -52,6 +52,9 @@ number!(
     TimestampMs(i64)
 );
 
+/// Shards that a broker can have: a partition notes which of them wait for it, a bit each.
+pub const MAX_SHARDS: usize = 64;
+
 impl Offset {
     pub fn next(self) -> Offset {
         Offset(self.0 + 1)

@@ -5,9 +5,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-/// Shards that one process can have: a bit each.
-pub const MAX_SHARDS: usize = 64;
-const _: () = assert!(MAX_SHARDS == u64::BITS as usize, "a set of shards is a word");
+use crate::model::MAX_SHARDS;
+
+// A bit each.
+const _: () = assert!(MAX_SHARDS == u64::BITS as usize);
 
 /// A shard of this process, numbered from 0.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

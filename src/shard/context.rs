@@ -11,7 +11,7 @@ use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, keeper};
 use crate::hosting::housekeeping;
-use crate::model::{ErrorCode, Instant, TimestampMs};
+use crate::model::{ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
@@ -64,8 +64,8 @@ pub struct Shared {
     pub refused_transactions: Mutex<Seen>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
-    shards: usize,
-    mailboxes: OnceLock<Vec<Arc<Mailbox<Reply>>>>,
+    /// One for each shard.
+    mailboxes: Vec<Arc<Mailbox<Reply>>>,
     threads: Threads,
 }
 
@@ -80,43 +80,33 @@ impl Shared {
     pub fn new(
         config: Config,
         view: Arc<ArcSwap<View>>,
-        shards: usize,
         directories: Arc<[LogDirectory]>,
         seed: u64,
+        mailboxes: Vec<Arc<Mailbox<Reply>>>,
         threads: Threads,
     ) -> Shared {
-        let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
-        let balance = Balance::new(shards);
-        let memory = RequestMemory::new(config.queued_max_request_bytes);
-        let refused_transactions = Mutex::new(Seen::new(MOST_REFUSED_CLIENTS));
-        let fetch_sessions = Arc::default();
+        assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         Shared {
-            config,
             view,
             seed,
             directories,
-            endpoints,
-            balance,
-            memory,
-            refused_transactions,
-            fetch_sessions,
-            shards,
+            endpoints: OnceLock::new(),
+            balance: Balance::new(mailboxes.len()),
+            memory: RequestMemory::new(config.queued_max_request_bytes),
+            refused_transactions: Mutex::new(Seen::new(MOST_REFUSED_CLIENTS)),
+            fetch_sessions: Arc::default(),
+            config,
             mailboxes,
             threads,
         }
     }
 
     pub fn shards(&self) -> usize {
-        self.shards
-    }
-
-    /// Once, before any shard turns.
-    pub fn set_mailboxes(&self, mailboxes: Vec<Arc<Mailbox<Reply>>>) {
-        assert!(mailboxes.len() == self.shards && self.mailboxes.set(mailboxes).is_ok(), "set once, one per shard");
+        self.mailboxes.len()
     }
 
     pub fn mailbox(&self, shard: ShardId) -> &Arc<Mailbox<Reply>> {
-        &self.mailboxes.get().expect("mailboxes are set before shards turn")[shard.0 as usize]
+        &self.mailboxes[shard.0 as usize]
     }
 
     /// Tells the shards that wait for a partition that it may have moved, but for the one that knows.
@@ -153,7 +143,7 @@ impl controller::Audience for Arc<Shared> {
     fn tell_changed(&self, partitions: &BTreeSet<u64>) {
         // All shards, whether they have asked or not: one that has just looked at a partition of the old view asks for
         // what is never told there.
-        for mailbox in self.mailboxes.get().into_iter().flatten().filter(|_| !partitions.is_empty()) {
+        for mailbox in self.mailboxes.iter().filter(|_| !partitions.is_empty()) {
             mailbox.tell_progress_of(partitions.iter().copied());
         }
         self.coordinators().send(keeper::Task::Look);

@@ -1,17 +1,15 @@
 //! One simulated broker: its shards, its threads of metadata and housekeeping turned by hand, its disk that survives it.
 
 use std::net::SocketAddr;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::assembly::{self, Parts};
 use crate::config::{Config, Layers};
 use crate::controller::{self, Controller};
-use crate::coordinator_runtime::Coordinators;
-use crate::coordinator_runtime::keeper::{self, Keeper};
+use crate::coordinator_runtime::keeper;
 use crate::hosting::cleaning::Cleaner;
-use crate::hosting::housekeeping::{self, Housekeeper};
-use crate::io::disk::Disk;
+use crate::hosting::housekeeping;
 use crate::io::driver::Driver;
 #[cfg(test)]
 use crate::io::driver::Listening;
@@ -21,13 +19,10 @@ use crate::io::simulated_disk::{Crash, SimulatedDisk};
 #[cfg(test)]
 use crate::model::Offset;
 use crate::model::{Instant, TimestampMs};
-use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::server::Server;
-use crate::shard::context::{Endpoint, Reply, Shared, Threads};
-use crate::shard::mailbox::Mailbox;
-use crate::stdx::inbox::Inbox;
+use crate::shard::context::Endpoint;
 
 /// Where the simulated broker listens.
 pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
@@ -55,21 +50,19 @@ impl Source for Simulated {
         *count = count.wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101);
         count.to_be_bytes()
     }
+
+    /// The same for every broker, so that runs of different seeds differ by what happens in them only.
+    fn seed(&self) -> u64 {
+        7
+    }
 }
 
 /// A running broker.
 struct Running {
     servers: Vec<Server>,
-    shared: Arc<Shared>,
-    mailboxes: Vec<Arc<Mailbox<Reply>>>,
-    controller: Controller,
-    work: Receiver<controller::Task>,
-    housekeeper: Housekeeper,
-    housekeeping_tasks: Receiver<housekeeping::Task>,
+    parts: Parts,
     /// When the housekeeper wants to come again.
     due: Instant,
-    keeper: Keeper,
-    keeper_tasks: Receiver<keeper::Task>,
     /// When the keeper of the coordinators wants to come again.
     keeper_due: Instant,
 }
@@ -124,67 +117,33 @@ impl Cluster {
     /// Starts the broker; why it does not start is a sentence.
     pub(super) fn try_restart(&mut self) -> Result<(), String> {
         self.disk.set_time(self.world.wall());
+        let started = self.start_process();
+        if started.is_err() {
+            // The sockets of a process go with it.
+            self.world.cut_all();
+        }
+        self.running = Some(started?);
+        Ok(())
+    }
+
+    fn start_process(&self) -> Result<Running, String> {
         let disk = Arc::new(self.disk.clone());
-        let opened = Controller::open(disk, &self.config, "simulated", self.environment.clone());
-        let mut controller = opened.map_err(|failure| failure.to_string())?;
-        let (queue, work) = Inbox::new();
-        let shards = self.config.shards.unwrap_or(1);
-        let (housekeeping, housekeeping_tasks) = Inbox::new();
-        controller.leave_to(housekeeping.clone());
-        controller.watch_directories(&queue);
-        let (coordinators, keeper_tasks) = Coordinators::new(self.config.clone(), self.environment.clone());
-        let coordinators = Arc::new(coordinators);
-        let shared = Arc::new(Shared::new(
-            self.config.clone(),
-            controller.published(),
-            shards,
-            controller.directories(),
-            7,
-            Threads { controller: queue, housekeeping, coordinators: coordinators.clone() },
-        ));
-        let drivers: Vec<_> = (0..shards).map(|_| self.world.driver()).collect();
-        let mailboxes: Vec<_> = drivers.iter().map(|driver| Arc::new(Mailbox::new(driver.waker()))).collect();
-        shared.set_mailboxes(mailboxes.clone());
-        controller.register(&self.config, Vec::new()).map_err(|failure| failure.to_string())?;
-        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
-        let _ = shared.endpoints.set(vec![endpoint]);
-        controller.announce_to(Box::new(shared.clone()));
+        let opened = assembly::open(disk, self.environment.clone(), self.config.clone(), "simulated")?;
+        let drivers: Vec<_> = (0..self.config.shards.unwrap_or(1)).map(|_| self.world.driver()).collect();
+        let connected = opened.connect(drivers.iter().map(|driver| driver.waker()).collect());
         let mut servers = Vec::new();
         for (number, driver) in drivers.into_iter().enumerate() {
-            let mut server = Server::new(ShardId(number as u8), shared.clone(), Box::new(driver));
+            let mut server = Server::new(ShardId(number as u8), connected.shared().clone(), Box::new(driver));
             if let Some(bytes) = self.sent_per_turn_bytes {
                 server.send_at_most(bytes);
             }
             server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
             servers.push(server);
         }
-        let published = controller.published();
-        let teller = shared.clone();
-        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
-        let keeper = Keeper::new(published.clone(), coordinators, self.environment.clone(), announce);
-        shared.coordinators().send(keeper::Task::Look);
-        let teller = shared.clone();
-        let copied = Box::new(move |slot| teller.send_to_controller(controller::Task::Copied(slot)));
-        let teller = shared.clone();
-        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
-        let directories = controller.directories();
-        let housekeeper =
-            Housekeeper::new(self.config.clone(), published, directories, self.environment.clone(), announce, copied);
+        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
+        let parts = connected.register(vec![endpoint])?;
         let due = self.world.now();
-        self.running = Some(Running {
-            servers,
-            shared,
-            mailboxes,
-            controller,
-            work,
-            housekeeper,
-            housekeeping_tasks,
-            due,
-            keeper,
-            keeper_tasks,
-            keeper_due: due,
-        });
-        Ok(())
+        Ok(Running { servers, parts, due, keeper_due: due })
     }
 
     /// For the next start: what an operator changes in the configuration.
@@ -208,27 +167,29 @@ impl Cluster {
     /// The metadata thread does what it was asked.
     pub(super) fn turn_controller(&mut self) {
         let Some(running) = &mut self.running else { return };
-        let work: Vec<_> = running.work.try_iter().collect();
-        if !work.is_empty() {
-            running.controller.step(work);
+        let metadata = &mut running.parts.metadata;
+        let tasks = metadata.take();
+        if !tasks.is_empty() {
+            metadata.machine.step(tasks);
         }
     }
 
     pub(super) fn turn_housekeeper(&mut self) {
         let Some(running) = &mut self.running else { return };
-        let (housekeeping_tasks, now): (Vec<_>, _) =
-            (running.housekeeping_tasks.try_iter().collect(), self.world.now());
-        if !housekeeping_tasks.is_empty() || running.due <= now {
-            running.due = running.housekeeper.step(housekeeping_tasks, now).unwrap_or(Instant::NEVER);
+        let (housekeeping, now) = (&mut running.parts.housekeeping, self.world.now());
+        let tasks = housekeeping.take();
+        if !tasks.is_empty() || running.due <= now {
+            running.due = housekeeping.machine.step(tasks, now).unwrap_or(Instant::NEVER);
         }
     }
 
     /// The thread of the groups does what is due.
     pub(super) fn turn_keeper(&mut self) {
         let Some(running) = &mut self.running else { return };
-        let (keeper_tasks, now): (Vec<_>, _) = (running.keeper_tasks.try_iter().collect(), self.world.now());
-        if !keeper_tasks.is_empty() || running.keeper_due <= now {
-            running.keeper_due = running.keeper.step(keeper_tasks, now).unwrap_or(Instant::NEVER);
+        let (groups, now) = (&mut running.parts.groups, self.world.now());
+        let tasks = groups.take();
+        if !tasks.is_empty() || running.keeper_due <= now {
+            running.keeper_due = groups.machine.step(tasks, now).unwrap_or(Instant::NEVER);
         }
     }
 
@@ -252,36 +213,41 @@ impl Cluster {
 
     /// Whether the process would have ended itself.
     pub(super) fn is_lost(&self) -> bool {
-        self.running.as_ref().is_some_and(|running| running.controller.fatal().is_some())
+        self.running.as_ref().is_some_and(|running| running.parts.metadata.machine.fatal().is_some())
     }
 
     /// Whether a log directory is away until the next start.
     pub(super) fn has_failed_directory(&self) -> bool {
-        let directories = self.running.as_ref().map(|running| running.controller.directories());
+        let directories = self.running.as_ref().map(|running| running.parts.metadata.machine.directories());
         directories.is_some_and(|directories| directories.iter().any(|directory| directory.is_offline()))
     }
 
     /// The broker stops in order, as on SIGTERM.
     pub(super) fn stop(&mut self) {
-        let Some(mut running) = self.running.take() else { return };
-        running.mailboxes.iter().for_each(|mailbox| mailbox.stop());
+        let Some(Running { mut servers, mut parts, .. }) = self.running.take() else { return };
+        let shared = parts.shared.clone();
+        (0..shared.shards()).for_each(|shard| shared.mailbox(ShardId(shard as u8)).stop());
         // Side by side, as a sync of one shard may be what another one waits for.
-        let mut turning: Vec<&mut Server> = running.servers.iter_mut().collect();
+        let mut turning: Vec<&mut Server> = servers.iter_mut().collect();
         while !turning.is_empty() {
             turning.retain_mut(|server| server.turn().unwrap());
             self.world.advance(STEP);
         }
         self.disk.set_time(self.world.wall());
-        let keeper_tasks = running.keeper_tasks.try_iter().chain([keeper::Task::Stop]).collect();
-        running.keeper.step(keeper_tasks, self.world.now());
-        let housekeeping_tasks = running.housekeeping_tasks.try_iter().chain([housekeeping::Task::Stop]).collect();
-        running.housekeeper.step(housekeeping_tasks, self.world.now());
-        let work = running.work.try_iter().chain([controller::Task::Stop]).collect();
-        running.controller.step(work);
-        if running.controller.fatal().is_none() {
-            running.controller.close();
+        shared.coordinators().send(keeper::Task::Stop);
+        let tasks = parts.groups.take();
+        parts.groups.machine.step(tasks, self.world.now());
+        shared.send_to_housekeeping(housekeeping::Task::Stop);
+        let tasks = parts.housekeeping.take();
+        parts.housekeeping.machine.step(tasks, self.world.now());
+        shared.send_to_controller(controller::Task::Stop);
+        let tasks = parts.metadata.take();
+        let controller = &mut parts.metadata.machine;
+        controller.step(tasks);
+        if controller.fatal().is_none() {
+            controller.close();
         }
-        drop(running);
+        drop((servers, parts, shared));
         self.world.cut_all();
     }
 
@@ -292,7 +258,7 @@ impl Cluster {
 
     /// What the last process showed, whatever has become of it.
     pub(super) fn last_view(&self) -> Option<Arc<View>> {
-        self.running.as_ref().map(|running| running.controller.published().load_full())
+        self.running.as_ref().map(|running| running.parts.metadata.machine.published().load_full())
     }
 
     /// The metadata as a start would find them.
@@ -305,17 +271,13 @@ impl Cluster {
     /// The view that the broker shows; `None` when it does not run, or could not go on.
     pub(super) fn view(&self) -> Option<Arc<View>> {
         let running = self.running.as_ref()?;
-        running.controller.fatal().is_none().then(|| running.controller.published().load_full())
+        running.parts.metadata.machine.fatal().is_none().then(|| running.parts.metadata.machine.published().load_full())
     }
 
     /// The cleaner as a start finds it, to be turned by hand.
     pub(super) fn open_cleaner(&self) -> Cleaner {
         let running = self.running.as_ref().expect("it runs");
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-        let teller = running.shared.clone();
-        let announce = Box::new(move |partition: &Partition| teller.tell_progress(partition, None));
-        let view = running.controller.published();
-        Cleaner::open(&disk, &self.config, view, self.environment.clone(), announce).expect("it is enabled")
+        running.parts.open_cleaner().expect("it is enabled")
     }
 
     /// The broker is gone from one moment to the next, and with it what the kind of crash takes along.
@@ -343,13 +305,13 @@ impl Cluster {
 
     pub(super) fn recovery_point(&self, topic: &str, index: i32) -> Offset {
         let running = self.running.as_ref().expect("it runs");
-        let view = running.controller.published().load_full();
+        let view = running.parts.metadata.machine.published().load_full();
         view.partition_by_name(topic, index).expect("it is here").log.recovery_point()
     }
 
     /// What requests hold on all shards.
     pub(super) fn request_memory_bytes(&self) -> usize {
-        self.running.as_ref().map_or(0, |running| running.shared.memory.held_bytes())
+        self.running.as_ref().map_or(0, |running| running.parts.shared.memory.held_bytes())
     }
 
     /// How often a shard has let others have its processor.

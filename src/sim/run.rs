@@ -113,16 +113,31 @@ pub(super) struct Run {
 /// Runs a seed to its end, or to the first promise that is not kept.
 pub fn run(attempt: &Attempt) -> Outcome {
     let mut run = Run::new(attempt);
-    run.live(attempt.steps);
-    let failure = run.oracle.violations.first().map(|violation| Failure {
-        step: run.history.step,
-        rule: violation.rule,
-        text: format!("{:?}: {}", violation.objects, violation.text),
-        history: run.history.about(&violation.objects),
+    let until = run.begin(attempt.steps);
+    while run.goes_on(until) {
+        run.step(true);
+    }
+    run.finish();
+    run.outcome()
+}
+
+/// Runs two seeds beside each other, a step of the one and a step of the other.
+#[cfg(test)]
+pub(super) fn run_alternately(attempts: [&Attempt; 2]) -> [Outcome; 2] {
+    let mut runs = attempts.map(|attempt| {
+        let mut run = Run::new(attempt);
+        let until = run.begin(attempt.steps);
+        (run, until)
     });
-    let (hash, steps) = (run.history.hash(), run.history.step);
-    let simulated = Duration::from_nanos(run.cluster.world.now().0);
-    Outcome { hash, steps, simulated, faults: run.faults.counts.clone(), failure }
+    while runs.iter().any(|(run, until)| run.goes_on(*until)) {
+        for (run, until) in &mut runs {
+            if run.goes_on(*until) {
+                run.step(true);
+            }
+        }
+    }
+    runs.iter_mut().for_each(|(run, _)| run.finish());
+    runs.map(|(run, _)| run.outcome())
 }
 
 impl Run {
@@ -151,18 +166,36 @@ impl Run {
         run
     }
 
-    fn live(&mut self, steps: Option<u64>) {
+    /// Everything is there, and the faults begin; the step before which the run comes to rest.
+    fn begin(&mut self, steps: Option<u64>) -> u64 {
         self.set_up();
         self.is_resting = false;
         self.faults.begin(&self.cluster);
-        let until = self.history.step + steps.unwrap_or(self.plan.steps);
-        while self.history.step < until && self.oracle.violations.is_empty() {
-            self.step(true);
-        }
+        self.history.step + steps.unwrap_or(self.plan.steps)
+    }
+
+    fn goes_on(&self, until: u64) -> bool {
+        self.history.step < until && !self.is_over()
+    }
+
+    /// Faults off, until everything has settled; then the promises are looked at.
+    fn finish(&mut self) {
         self.rest();
         self.verify();
         self.end_once_more();
         self.verify();
+    }
+
+    fn outcome(&self) -> Outcome {
+        let failure = self.oracle.violations.first().map(|violation| Failure {
+            step: self.history.step,
+            rule: violation.rule,
+            text: format!("{:?}: {}", violation.objects, violation.text),
+            history: self.history.about(&violation.objects),
+        });
+        let (hash, steps) = (self.history.hash(), self.history.step);
+        let simulated = Duration::from_nanos(self.cluster.world.now().0);
+        Outcome { hash, steps, simulated, faults: self.faults.counts.clone(), failure }
     }
 
     fn is_over(&self) -> bool {

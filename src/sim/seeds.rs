@@ -63,6 +63,20 @@ fn a_seed_gives_the_same_run_again() {
 }
 
 #[test]
+fn two_clusters_of_one_process_do_not_know_of_each_other() {
+    // The last two are the same one twice: whatever they shared, each would find as the other has left it.
+    for seeds in [[1, 2], [3, 4], [5, 5]] {
+        let attempts = seeds.map(Attempt::of);
+        let together = run::run_alternately([&attempts[0], &attempts[1]]);
+        for (attempt, beside) in attempts.iter().zip(together) {
+            let alone = run::run(attempt);
+            let (one, other) = ((alone.hash, alone.steps, alone.failure), (beside.hash, beside.steps, beside.failure));
+            assert_eq!(one, other, "seed {} of {seeds:?}", attempt.seed);
+        }
+    }
+}
+
+#[test]
 fn seeds_that_found_something_find_nothing_any_more() {
     FOUND.iter().for_each(|(seed, _)| check(*seed));
 }

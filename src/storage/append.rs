@@ -346,7 +346,7 @@ impl Log {
         let path = names::file(&self.directory, base_offset, Kind::Log);
         let file = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
         file.set_size(0).map_err(Error::io("empty", &path))?;
-        let log = LazyFile::opened(path, file);
+        let log = LazyFile::opened(&*self.disk, path, file);
         let sealed = view.active();
         let aborted = sealed.aborted.load().map_or_else(Aborted::default, |all| Aborted::new(all.to_vec()));
         let sealed = Segment::sealed(&self.directory, sealed.base_offset, sealed.log.clone(), writer.active.size_bytes);

@@ -204,8 +204,8 @@ impl IndexFile {
     }
 
     /// One that is open and will have this path; the second part of the answer keeps it open until then.
-    pub fn held(path: PathBuf, file: Arc<dyn File>) -> (IndexFile, Arc<dyn File>) {
-        let (lazy, held) = LazyFile::held(path, file);
+    pub fn held(disk: &dyn Disk, path: PathBuf, file: Arc<dyn File>) -> (IndexFile, Arc<dyn File>) {
+        let (lazy, held) = LazyFile::held(disk, path, file);
         (IndexFile(lazy), held)
     }
 

@@ -171,7 +171,7 @@ impl Log {
             let path = self.cleaned(base_offset, kind);
             let file = write_file(&*self.disk, &path, &content).map_err(Error::io("write", &path))?;
             file.sync_data().map_err(Error::io("sync", &path))?;
-            Ok::<_, Error>(IndexFile::held(names::file(&self.directory, base_offset, kind), file))
+            Ok::<_, Error>(IndexFile::held(&*self.disk, names::file(&self.directory, base_offset, kind), file))
         };
         let (offsets, held_offsets) = write(Kind::OffsetIndex, output.index.encode_offsets())?;
         let (times, held_times) = write(Kind::TimeIndex, output.index.encode_times())?;
@@ -181,7 +181,8 @@ impl Log {
             kinds.push(Kind::TransactionIndex);
         }
         output.file.sync_data().map_err(Error::io("sync", &output.path))?;
-        let (log, held_log) = LazyFile::held(names::file(&self.directory, base_offset, Kind::Log), output.file);
+        let (log, held_log) =
+            LazyFile::held(&*self.disk, names::file(&self.directory, base_offset, Kind::Log), output.file);
         let segment = Segment::sealed_with(base_offset, log, output.written, offsets, times);
         let segment = segment.with_aborted(Aborted::new(aborted));
         let _held = [held_log, held_offsets, held_times];

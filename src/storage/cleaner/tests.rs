@@ -523,6 +523,9 @@ impl Disk for Failing {
         }
         Ok(Arc::new(FailingFile(self.disk.open(path, how)?, self.left.clone())))
     }
+    fn open_files(&self) -> &Arc<crate::io::file_pool::OpenFiles> {
+        self.disk.open_files()
+    }
     fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
         self.disk.list(directory)
     }

@@ -94,7 +94,7 @@ fn segments_roll_by_size_age_index_and_offset() {
 #[test]
 fn a_segment_is_reserved_as_a_whole_where_the_topic_asks_for_it() {
     let directory = tempfile::tempdir().unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
     for (preallocate, least_bytes) in [(true, 1 << 20), (false, 0)] {
         let config = LogConfig { segment_bytes: 1 << 20, preallocate, ..LogConfig::default() };
         let path = directory.path().join(format!("t-{}", u8::from(preallocate)));
@@ -633,7 +633,7 @@ fn the_last_write_is_read_from_memory_while_somebody_keeps_it() {
 #[test]
 fn a_log_lives_on_a_real_disk() {
     let home = tempfile::tempdir().unwrap();
-    let disk: Arc<dyn Disk> = Arc::new(crate::io::real_disk::RealDisk);
+    let disk: Arc<dyn Disk> = Arc::new(crate::io::real_disk::RealDisk::default());
     let config = LogConfig { segment_bytes: 1 << 20, ..LogConfig::default() };
     let directory = home.path().join("t-0");
     let reopen = |checkpointed| {

@@ -44,7 +44,7 @@ impl Opening<'_> {
         if self.segments.is_empty() {
             let path = names::file(self.directory, end_offset, Kind::Log);
             let file = self.disk.open(&path, Open::Create).map_err(Error::io("create", &path))?;
-            let log = LazyFile::opened(path, file);
+            let log = LazyFile::opened(&**self.disk, path, file);
             let index = Some(MemoryIndex::default());
             let (offset_index_bytes, time_index_bytes) = (None, None);
             let base_offset = end_offset;

@@ -1,0 +1,241 @@
+//! Puts a broker's parts together: the one composition of the binary, the simulation and the tests of handlers.
+//!
+//! The order of a start is the order of the steps, each of which gives what the next one needs. [`open`] locks the
+//! directories, replays the metadata log and checks what it holds; [`Opened::connect`] lets the parts reach each other;
+//! the caller binds its sockets; [`Connected::register`] recovers the partitions and registers the broker under the ports
+//! that it got; the caller turns the [`Parts`], on threads or by hand.
+//!
+//! Knows no threads, no sockets and no drivers: of a shard it knows only what wakes it. Nothing here is of the process,
+//! so two brokers of one process do not know of each other.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use log::warn;
+
+use crate::config::{self, Config};
+use crate::controller::{self, Controller};
+use crate::coordinator_runtime::Coordinators;
+use crate::coordinator_runtime::keeper::{self, Keeper};
+use crate::hosting::cleaning::{Announce, Cleaner};
+use crate::hosting::housekeeping::{self, Housekeeper};
+use crate::io::disk::Disk;
+use crate::io::driver::Waker;
+use crate::io::environment::Environment;
+use crate::metadata::{self, Image, ResourceType};
+use crate::replica::partition::Partition;
+use crate::shard::context::{Endpoint, Shared, Threads};
+use crate::shard::mailbox::Mailbox;
+use crate::stdx::inbox::Inbox;
+
+/// Directories are locked, the metadata is replayed, and the broker may run with it.
+pub struct Opened {
+    disk: Arc<dyn Disk>,
+    environment: Environment,
+    config: Config,
+    controller: Controller,
+}
+
+/// Opens the log directories. `cluster_id` is for those that have none. An error is a sentence for the user. Blocks.
+pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, cluster_id: &str) -> Result<Opened, String> {
+    let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
+    let controller = controller.map_err(|failure| failure.to_string())?;
+    check_dynamic(&config, &controller.published().load().image)?;
+    Ok(Opened { disk, environment, config, controller })
+}
+
+impl Opened {
+    /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
+    pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
+        let Opened { disk, environment, config, mut controller } = self;
+        let (to_controller, metadata) = Inbox::new();
+        let (to_housekeeping, housekeeping) = Inbox::new();
+        controller.leave_to(to_housekeeping.clone());
+        controller.watch_directories(&to_controller);
+        let (coordinators, groups) = Coordinators::new(config.clone(), environment.clone());
+        let threads =
+            Threads { controller: to_controller, housekeeping: to_housekeeping, coordinators: Arc::new(coordinators) };
+        let shared = Arc::new(Shared::new(
+            config,
+            controller.published(),
+            controller.directories(),
+            environment.seed(),
+            wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
+            threads,
+        ));
+        Connected { disk, environment, shared, controller, tasks: Tasks { metadata, housekeeping, groups } }
+    }
+}
+
+/// Where the tasks of the parts arrive.
+struct Tasks {
+    metadata: Receiver<controller::Task>,
+    housekeeping: Receiver<housekeeping::Task>,
+    groups: Receiver<keeper::Task>,
+}
+
+/// What the shards share is there, so that they can bind their sockets. The cluster does not know of this broker yet.
+pub struct Connected {
+    disk: Arc<dyn Disk>,
+    environment: Environment,
+    shared: Arc<Shared>,
+    controller: Controller,
+    tasks: Tasks,
+}
+
+impl Connected {
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Registers the broker and opens its partitions. `endpoints` is what clients are told, in the order of the listeners.
+    /// An error is a sentence for the user. Blocks.
+    pub fn register(self, endpoints: Vec<Endpoint>) -> Result<Parts, String> {
+        let Connected { disk, environment, shared, mut controller, tasks } = self;
+        let registered = controller.register(&shared.config, registered_endpoints(&shared.config, &endpoints));
+        registered.map_err(|failure| failure.to_string())?;
+        assert!(shared.endpoints.set(endpoints).is_ok(), "a broker is registered once in its life");
+        controller.announce_to(Box::new(shared.clone()));
+        let copied_to = shared.clone();
+        let housekeeper = Housekeeper::new(
+            shared.config.clone(),
+            shared.view.clone(),
+            shared.directories.clone(),
+            environment.clone(),
+            announce_progress(&shared),
+            Box::new(move |partition| copied_to.send_to_controller(controller::Task::Copied(partition))),
+        );
+        let (coordinators, progress) = (shared.coordinators().clone(), announce_progress(&shared));
+        let keeper = Keeper::new(shared.view.clone(), coordinators, environment.clone(), progress);
+        // The partitions that came with the start, of which no announcement has told.
+        shared.send_to_housekeeping(housekeeping::Task::Look);
+        shared.coordinators().send(keeper::Task::Look);
+        Ok(Parts {
+            metadata: Part { machine: controller, tasks: tasks.metadata },
+            housekeeping: Part { machine: housekeeper, tasks: tasks.housekeeping },
+            groups: Part { machine: keeper, tasks: tasks.groups },
+            shared,
+            disk,
+            environment,
+        })
+    }
+}
+
+/// What does its tasks in order, and where they arrive. It rests until it is turned.
+pub struct Part<M, T> {
+    pub machine: M,
+    pub tasks: Receiver<T>,
+}
+
+impl<M, T> Part<M, T> {
+    /// The tasks that have arrived.
+    pub fn take(&self) -> Vec<T> {
+        self.tasks.try_iter().collect()
+    }
+}
+
+/// A registered broker, but for its shards. To stop it: its shards first, then groups, housekeeping and cleaner, which
+/// use the logs, and the controller last, which closes them.
+pub struct Parts {
+    pub shared: Arc<Shared>,
+    pub metadata: Part<Controller, controller::Task>,
+    pub housekeeping: Part<Housekeeper, housekeeping::Task>,
+    pub groups: Part<Keeper, keeper::Task>,
+    disk: Arc<dyn Disk>,
+    environment: Environment,
+}
+
+impl Parts {
+    /// The cleaner of the logs, which reads its checkpoints; `None` without `log.cleaner.enable`. Blocks.
+    pub fn open_cleaner(&self) -> Option<Cleaner> {
+        let shared = &self.shared;
+        let (view, environment) = (shared.view.clone(), self.environment.clone());
+        Cleaner::open(&self.disk, &shared.config, view, environment, announce_progress(shared))
+    }
+}
+
+/// Tells the shards that wait for a partition that it may have moved its high watermark.
+fn announce_progress(shared: &Arc<Shared>) -> Announce {
+    let shared = shared.clone();
+    Box::new(move |partition: &Partition| shared.tell_progress(partition, None))
+}
+
+/// The endpoints that the cluster's metadata tells of: those of listeners that are advertised.
+fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata::Endpoint> {
+    let told = config.listeners.iter().zip(endpoints).filter(|(listener, _)| listener.advertised.is_some());
+    let registered = told.map(|(listener, endpoint)| metadata::Endpoint {
+        name: endpoint.listener.clone(),
+        host: endpoint.host.clone(),
+        port: endpoint.port,
+        security_protocol: listener.security_protocol.id(),
+    });
+    registered.collect()
+}
+
+/// Whether the broker may run with the dynamic configs that the metadata log holds, which Apache Kafka may have written.
+fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
+    let of_broker = image.broker_configs(config.node_id);
+    let mut notices = config.check_dynamic(image.default_broker_configs(), of_broker).map_err(|invalid| {
+        format!("a dynamic config of the cluster: {invalid} (with kafka-configs of Apache Kafka, before Klamm starts)")
+    })?;
+    for kind in [ResourceType::Topic, ResourceType::Group] {
+        let of_resources = image.config_resources(kind).flat_map(|name| image.configs(kind, name).keys());
+        notices.extend(config::notice_of_resources(of_resources));
+    }
+    let tiered = |name: &&str| config::is_tiered(image.topic_configs(name));
+    if let Some(topic) = image.config_resources(ResourceType::Topic).find(tiered) {
+        // `LogConfig.validateRemoteStorageOnlyIfSystemEnabled`
+        return Err(format!(
+            "topic {topic}: You have to delete all topics with the property remote.storage.enable=true before \
+             disabling tiered storage cluster-wide, and Klamm has none yet"
+        ));
+    }
+    if let Some((entity, _)) = image.quotas().next() {
+        let part =
+            |(kind, name): &(String, Option<String>)| format!("{kind} {}", name.as_deref().unwrap_or("<default>"));
+        let entity = entity.iter().map(part).collect::<Vec<_>>().join(", ");
+        return Err(format!(
+            "the cluster has client quotas (of {entity}), and Klamm enforces none yet: remove them with kafka-configs of \
+             Apache Kafka before Klamm starts"
+        ));
+    }
+    notices.iter().for_each(|notice| warn!("dynamic configs: {notice}"));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metadata::Record;
+    use crate::metadata::record::client_quota_record::EntityData;
+    use crate::metadata::record::{ClientQuotaRecord, ConfigRecord};
+
+    /// What a directory of Apache Kafka may ask for beside the configuration file.
+    #[test]
+    fn what_protects_in_the_metadata_stops_the_start() {
+        let config = Config::defaults();
+        let check = |record: Record<'_>| {
+            let mut image = Image::default();
+            assert_eq!(image.apply(&record, 0), None);
+            check_dynamic(&config, &image)
+        };
+        let quota = ClientQuotaRecord {
+            entity: vec![EntityData { entity_type: "user".into(), entity_name: None }],
+            key: "producer_byte_rate".into(),
+            value: 1000.0,
+            remove: false,
+        };
+        let why = check(Record::ClientQuota(quota)).unwrap_err();
+        assert!(why.starts_with("the cluster has client quotas (of user <default>)"), "{why}");
+        let of_topic = |name: &'static str, value: &'static str| {
+            Record::Config(ConfigRecord {
+                resource_type: ResourceType::Topic as i8,
+                resource_name: "t".into(),
+                name: name.into(),
+                value: Some(value.into()),
+            })
+        };
+        assert!(check(of_topic("remote.storage.enable", "true")).unwrap_err().starts_with("topic t: "));
+        assert_eq!(check(of_topic("retention.ms", "1")), Ok(()));
+    }
+}

@@ -1,0 +1,189 @@
+//! Brokers with real sockets, in the test process.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+
+use super::*;
+use crate::codec::{Message, Reader};
+use crate::config::Layers;
+use crate::model::{ApiKey, TimestampMs};
+use crate::record::batches::Batches;
+use crate::record::builder::{Builder, Options, Record};
+use crate::wire::api::{self, create_topics, fetch, produce};
+use crate::wire::frame::{self, Split};
+use crate::wire::header::{RequestHeader, ResponseHeader};
+
+const TOPIC: &str = "stream";
+const CREATE_TOPICS: i16 = 7;
+const PRODUCE: i16 = 9;
+const FETCH: i16 = 12;
+const PATIENCE: Duration = Duration::from_secs(30);
+const MAX_FRAME_BYTES: usize = 1 << 20;
+
+fn start(directory: &Path, io: &str) -> Broker {
+    let directory = directory.display().to_string();
+    let overrides = [
+        ("log.dirs", directory.as_str()),
+        ("listeners", "PLAINTEXT://127.0.0.1:0"),
+        ("klamm.shards", "2"),
+        ("klamm.io", io),
+    ];
+    let overrides = overrides.map(|(key, value)| (key.to_string(), value.to_string())).into_iter().collect();
+    let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
+    Broker::start(config, None).unwrap()
+}
+
+struct Client {
+    stream: TcpStream,
+    sent: i32,
+}
+
+impl Client {
+    fn connect(broker: &Broker) -> Client {
+        let stream = TcpStream::connect(broker.addresses()[0]).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { stream, sent: 0 }
+    }
+
+    /// Sends a request and waits for its answer, which is left to the test process.
+    fn call<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
+        let description = api::describe(key).unwrap();
+        self.sent += 1;
+        let header = RequestHeader {
+            request_api_key: key.id(),
+            request_api_version: version,
+            correlation_id: self.sent,
+            client_id: Some("test".into()),
+        };
+        let mut request = Vec::new();
+        frame::append(&mut request, (&header, description.request_header_version(version)), (body, version)).unwrap();
+        self.stream.write_all(&request).unwrap();
+        let mut received = Vec::new();
+        let answer: &'static [u8] = loop {
+            if let Split::Complete(answer) = frame::split(&received, MAX_FRAME_BYTES) {
+                break answer.to_vec().leak();
+            }
+            let mut piece = [0; 4096];
+            let length = self.stream.read(&mut piece).unwrap();
+            assert!(length > 0, "the broker closed the connection");
+            received.extend_from_slice(&piece[..length]);
+        };
+        let mut reader = Reader::new(answer);
+        let header = ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
+        assert_eq!(header.correlation_id, self.sent);
+        R::decode(&mut reader, version).unwrap()
+    }
+
+    fn create_topic(&mut self, partitions: i32) {
+        let topic = create_topics::CreatableTopic {
+            name: TOPIC.into(),
+            num_partitions: partitions,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let request = create_topics::Request { topics: vec![topic], timeout_ms: 10_000, ..Default::default() };
+        let response: create_topics::Response = self.call(ApiKey::CreateTopics, CREATE_TOPICS, &request);
+        assert_eq!(response.topics[0].error_code, 0, "{:?}", response.topics[0].error_message);
+    }
+
+    /// Appends one record; its offset.
+    fn produce(&mut self, value: &str) -> i64 {
+        let mut builder = Builder::new(Options::default());
+        let timestamp = TimestampMs(1_767_225_600_000);
+        builder.append(&Record { timestamp, key: None, value: Some(value.as_bytes()), headers: &[] });
+        let records = builder.build();
+        let partition = produce::PartitionProduceData { index: 0, records: Some(records.as_slice().into()) };
+        let topic =
+            produce::TopicProduceData { name: TOPIC.into(), partition_data: vec![partition], ..Default::default() };
+        let request = produce::Request { acks: -1, timeout_ms: 30_000, topic_data: vec![topic], ..Default::default() };
+        let response: produce::Response = self.call(ApiKey::Produce, PRODUCE, &request);
+        let answer = &response.responses[0].partition_responses[0];
+        assert_eq!(answer.error_code, 0);
+        answer.base_offset
+    }
+
+    /// The values from the beginning on.
+    fn fetch(&mut self) -> Vec<String> {
+        let partition = fetch::FetchPartition { partition_max_bytes: 1 << 16, ..Default::default() };
+        let topic = fetch::FetchTopic { topic: TOPIC.into(), partitions: vec![partition], ..Default::default() };
+        let request = fetch::Request {
+            max_wait_ms: 100,
+            min_bytes: 1,
+            max_bytes: 1 << 16,
+            session_epoch: -1,
+            topics: vec![topic],
+            ..Default::default()
+        };
+        let response: fetch::Response = self.call(ApiKey::Fetch, FETCH, &request);
+        let partition = &response.responses[0].partitions[0];
+        assert_eq!(partition.error_code, 0);
+        let mut values = Vec::new();
+        for batch in Batches::new(partition.records.as_deref().unwrap_or_default()).map_while(Result::ok) {
+            let unpacked = batch.unpack(1 << 20).unwrap();
+            let mut records = batch.records(&unpacked);
+            while let Some(record) = records.next() {
+                values.push(String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap());
+            }
+        }
+        values
+    }
+}
+
+/// Waits for what a broker does soon after its client has acted.
+fn wait_until(is_so: impl Fn() -> bool) {
+    let until = clock::now() + PATIENCE;
+    while !is_so() {
+        assert!(clock::now() < until, "it is not so");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn two_brokers(io: &str) {
+    let (one_home, other_home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, other) = (start(one_home.path(), io), start(other_home.path(), io));
+    assert_ne!(one.addresses(), other.addresses());
+    let (one_before, other_before) = (one.open_files(), other.open_files());
+    let (mut to_one, mut to_other) = (Client::connect(&one), Client::connect(&other));
+    let (_second, _third) = (Client::connect(&one), Client::connect(&one));
+    to_one.create_topic(5);
+    assert_eq!(other.open_files(), other_before, "the files of one broker are not counted by the other");
+    assert!(one.open_files() >= one_before + 5, "each partition of the topic has its log open");
+    to_other.create_topic(1);
+    wait_until(|| (one.connections(), other.connections()) == (3, 1));
+
+    assert_eq!((to_one.produce("a"), to_one.produce("b"), to_other.produce("z")), (0, 1, 0));
+    assert_eq!((to_one.fetch(), to_other.fetch()), (vec!["a".into(), "b".into()], vec!["z".to_string()]));
+
+    one.stop().unwrap();
+    assert_eq!(to_one.stream.read(&mut [0; 1]).unwrap_or(0), 0, "it has stopped");
+    assert_eq!((to_other.produce("y"), other.connections()), (1, 1));
+    assert_eq!(to_other.fetch(), ["z", "y"]);
+    let again = start(one_home.path(), io);
+    assert_eq!(Client::connect(&again).fetch(), ["a", "b"], "nothing of its neighbour's");
+    again.stop().unwrap();
+    drop(to_other);
+    wait_until(|| other.connections() == 0);
+    other.stop().unwrap();
+}
+
+#[test]
+fn two_brokers_of_one_process_do_not_know_of_each_other() {
+    two_brokers("epoll");
+    if machine::choose(Preference::Uring).is_ok() {
+        two_brokers("uring");
+    }
+}
+
+#[test]
+fn a_directory_belongs_to_one_broker_of_a_process() {
+    let home = tempfile::tempdir().unwrap();
+    let broker = start(home.path(), "epoll");
+    let path = home.path().display().to_string();
+    let overrides = [("log.dirs".to_string(), path.clone()), ("listeners".into(), "PLAINTEXT://127.0.0.1:0".into())];
+    let (config, _) = Config::load(&Layers { overrides: overrides.into(), ..Layers::default() }).unwrap();
+    let why = Broker::start(config, None).err().expect("it must not start");
+    assert!(why.contains(&path), "{why}");
+    broker.stop().unwrap();
+    start(home.path(), "epoll").stop().unwrap();
+}

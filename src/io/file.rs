@@ -1,0 +1,36 @@
+//! An open file, and what an operating system says when it has failed.
+
+use crate::model::TimestampMs;
+use std::io::{self, IoSlice};
+use std::os::fd::RawFd;
+
+/// The device has failed (EIO), whatever was asked of it.
+pub fn is_device_failure(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EIO)
+}
+
+/// The process, or the machine, has no descriptor left.
+pub fn are_descriptors_exhausted(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
+
+/// An open file. Positions and lengths in bytes.
+pub trait File: Send + Sync {
+    /// Reads up to `buffer.len()` bytes; fewer only at the end of the file.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+    /// Writes all the slices one behind the other, extending the file where needed.
+    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+    fn size(&self) -> io::Result<u64>;
+    /// When the content changed last.
+    fn modified(&self) -> io::Result<TimestampMs>;
+    /// Cuts or extends (with zeros) the file, and gives back what was allocated behind its end.
+    fn set_size(&self, size: u64) -> io::Result<()>;
+    /// Reserves disk space for the range without changing the file's size. A file system that cannot is no error.
+    fn allocate(&self, position: u64, length: u64) -> io::Result<()>;
+    /// Makes content and size durable. Blocks.
+    fn sync_data(&self) -> io::Result<()>;
+    /// Whether the whole range can be read without waiting for the platter; `true` where that cannot be known.
+    fn is_resident(&self, position: u64, length: u64) -> bool;
+    /// For the drivers' own calls; `None` on a simulated disk.
+    fn descriptor(&self) -> Option<RawFd>;
+}
