@@ -19,7 +19,7 @@ use crate::storage::{AppendError, Error};
 
 /// Who decides.
 ///
-/// With several brokers comes `There`: another node leads the quorum of the metadata log. A client's change goes to it as
+/// There will be a second kind with several brokers, `There`: another node leads the quorum of the metadata log. A client's change goes to it as
 /// the frame that it came in, wrapped in an Envelope, and the client is answered what the leader answers; what the broker
 /// asks for itself goes to it as a request of its own. The batches then come from this broker's follower of the metadata
 /// log, when it has seen them committed. The publisher does not know the difference.

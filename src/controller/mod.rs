@@ -60,7 +60,7 @@ pub enum Task {
     Stop,
 }
 
-/// See the module.
+/// The metadata thread's state: who decides, and what is shown.
 pub struct Controller {
     node_id: i32,
     authority: Authority,
@@ -136,7 +136,7 @@ impl Controller {
         self.publisher.announce_to(audience);
     }
 
-    /// To whom the unlinking of deleted topics is left; without it they are unlinked here.
+    /// The housekeeper gets the unlinking of deleted topics; without one they are unlinked here.
     pub fn leave_to(&mut self, housekeeping: Inbox<housekeeping::Task>) {
         self.publisher.leave_to(housekeeping);
     }

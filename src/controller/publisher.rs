@@ -21,7 +21,7 @@ use crate::replica::view::View;
 use crate::stdx::inbox::Inbox;
 use crate::storage::log::Removal;
 
-/// See the module.
+/// What is shown, and the partitions that it shows.
 pub(super) struct Publisher {
     /// What is published next. Its image changes in [`Publisher::apply`] alone.
     pub(super) view: View,

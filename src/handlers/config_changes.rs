@@ -13,7 +13,7 @@ const TIMEOUT_MS: i32 = 30_000;
 /// Which of the two was asked.
 pub(super) enum Api {
     Alter,
-    /// With what came of the changes of loggers, which are no metadata, and their places in the answer.
+    /// What came of the changes of loggers, which are no metadata, stands with its places in the answer.
     Incremental {
         loggers: Vec<(usize, ResourceResult)>,
     },
@@ -29,7 +29,7 @@ pub(super) struct Waiting {
 struct Resource {
     resource_type: i8,
     resource_name: String,
-    /// To be said in the log when its configs are set.
+    /// The log says this when the configs are set.
     notices: Vec<config::Notice>,
 }
 

@@ -103,7 +103,7 @@ pub enum Decided {
     Reassigned(Vec<Reassigned>),
     Elected(Vec<Elected>),
     ProducerIds(Result<Range<i64>, Refusal>),
-    /// Of what is done as a whole or not at all.
+    /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
 }
 

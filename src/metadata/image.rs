@@ -102,7 +102,7 @@ pub struct Image {
     pub(super) configs: Map<ResourceKey, Arc<Configs>>,
     pub(super) next_producer_id: i64,
     pub(super) acls: Map<Uuid, Arc<Acl>>,
-    /// By user and mechanism.
+    /// The credentials by user and mechanism.
     pub(super) scram: Map<(String, i8), Arc<ScramCredential>>,
     pub(super) quotas: Map<QuotaEntity, Arc<BTreeMap<String, f64>>>,
     pub(super) tokens: Map<String, Arc<DelegationToken>>,

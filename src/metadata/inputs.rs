@@ -6,7 +6,7 @@ use super::topics::TopicDefaults;
 use crate::config::{Config, Settings};
 use crate::model::{Offset, Uuid};
 
-/// See the module.
+/// The node that decides, and what comes from outside of the image.
 pub struct Inputs<'a> {
     /// The static settings of the node that decides.
     pub config: &'a Config,

@@ -28,7 +28,7 @@ pub struct NewTopic {
 pub struct TopicDefaults<'a> {
     pub num_partitions: i32,
     pub replication_factor: i16,
-    /// For judging the topic's configs.
+    /// The settings by which the topic's configs are judged.
     pub settings: Settings<'a>,
 }
 
@@ -345,7 +345,7 @@ pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decisions<Deletio
 #[derive(Default)]
 struct Deletion<'a> {
     results: Vec<DeletionResult>,
-    /// By id, with the place in the request.
+    /// The topics by id, with their places in the request.
     wanted: BTreeMap<Uuid, (usize, &'a Topic)>,
     seen: usize,
 }

@@ -152,7 +152,7 @@ impl MetadataLog {
         self.log.log_end_offset()
     }
 
-    /// In version 0 of the message, whatever the kraft.version: Apache Kafka 4.3 reads no other.
+    /// The message is of version 0, whatever the kraft.version: Apache Kafka 4.3 reads no other.
     fn append_leader_change(&self, node_id: NodeId, now: TimestampMs) -> Result<(), AppendError> {
         let voter = Voter { voter_id: node_id.0, ..Voter::default() };
         let message = LeaderChangeMessage {

@@ -20,7 +20,7 @@ const KRAFT_VERSION_1: i16 = 1;
 pub struct QuorumState {
     /// 0 if the file says none that can be read: the log's own epochs count then.
     pub epoch: LeaderEpoch,
-    /// Of version 0 only.
+    /// Version 0 only has them.
     pub voters: Vec<i32>,
 }
 

@@ -54,7 +54,7 @@ struct Syncing {
     again: bool,
 }
 
-/// See the module.
+/// A log and what its leader knows of it.
 pub struct Partition {
     /// Unique within this process, also among partitions of the same name one after the other.
     pub number: u64,

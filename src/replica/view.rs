@@ -51,7 +51,7 @@ pub struct Future {
     pub is_announced: AtomicBool,
 }
 
-/// See the module.
+/// The image and the partitions, as one immutable value.
 #[derive(Clone)]
 pub struct View {
     pub image: Image,
