@@ -64,11 +64,14 @@ FAULTS = [
     ("compaction goes by what is not on the platter", "src/hosting/cleaning.rs",
      "        if !is_durable {\n            let is_flushed",
      "        if false && !is_durable {\n            let is_flushed"),
-    ("metadata is answered for before it is synced", "src/controller/mod.rs",
-     "        let committed = self.log.sync((self.surroundings.wall)()).map_err(|failure| {\n"
-     "            error!(\"the metadata log failed, nothing can be changed any more: {failure}\");\n"
-     "            ErrorCode::KafkaStorageError\n        });\n        let removals",
-     "        let committed: Result<(), ErrorCode> = Ok(());\n        let removals"),
+    ("metadata is answered for before it is synced", "src/controller/authority.rs",
+     "        self.log.sync(self.environment.wall())?;\n        Ok(std::mem::take", "        Ok(std::mem::take"),
+    ("metadata whose sync has failed is shown", "src/controller/authority.rs",
+     "        self.log.sync(self.environment.wall())?;\n        Ok(std::mem::take",
+     "        let _ = self.log.sync(self.environment.wall());\n        Ok(std::mem::take"),
+    ("a change of a topic is told to nobody", "src/controller/publisher.rs",
+     "        self.changed.extend(hosted.flat_map(|hosted| hosted.iter().flatten()).map(|partition| partition.number));\n",
+     "        let _ = hosted;\n"),
     # ---- The log
     ("a partly written batch stays on a full disk", "src/storage/log.rs",
      "        file.set_size(active.size_bytes).map_err(Error::io(\"cut\", &path))?;\n", "        let _ = &file;\n"),

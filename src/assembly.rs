@@ -96,11 +96,7 @@ impl Connected {
         let registered = controller.register(&shared.config, registered_endpoints(&shared.config, &endpoints));
         registered.map_err(|failure| failure.to_string())?;
         assert!(shared.endpoints.set(endpoints).is_ok(), "a broker is registered once in its life");
-        let announce = shared.clone();
-        controller.announce_to(Box::new(move || {
-            announce.tell_all();
-            announce.coordinators().send(keeper::Task::Look);
-        }));
+        controller.announce_to(Box::new(shared.clone()));
         let copied_to = shared.clone();
         let housekeeper = Housekeeper::new(
             shared.config.clone(),
@@ -108,7 +104,7 @@ impl Connected {
             shared.directories.clone(),
             environment.clone(),
             announce_progress(&shared),
-            Box::new(move |slot| copied_to.send_to_controller(controller::Task::Copied(slot))),
+            Box::new(move |partition| copied_to.send_to_controller(controller::Task::Copied(partition))),
         );
         let (coordinators, progress) = (shared.coordinators().clone(), announce_progress(&shared));
         let keeper = Keeper::new(shared.view.clone(), coordinators, environment.clone(), progress);

@@ -41,7 +41,7 @@ use crate::storage::AppendError;
 use crate::storage::log::Mark;
 
 /// The topic of the groups (`Topic.GROUP_METADATA_TOPIC_NAME`).
-pub const GROUPS_TOPIC: &str = "__consumer_offsets";
+pub use crate::metadata::topic_name::GROUPS_TOPIC;
 
 /// What the world looks like at the moment of a step.
 #[derive(Clone, Copy)]

@@ -15,9 +15,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::cluster_state::{self, CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
-use super::{Head, Outcome, Request, State, effective, internal_topics, metadata_job};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State};
 use crate::coordinator_runtime::GROUPS_TOPIC;
-use crate::metadata::{self, CreatedTopic, Image, NO_LEADER, NewTopic, Partition, Topic, TopicResult, topic_name};
+use crate::metadata::{Change, Decided, NO_LEADER, Partition, Topic, topic_name};
 use crate::model::{ErrorCode, TopicId};
 use crate::shard::context::Context;
 use crate::wire::api::metadata::{
@@ -48,6 +49,12 @@ struct Wanted {
     topics: Topics,
     cluster_operations: bool,
     topic_operations: bool,
+}
+
+/// What the answer needs when topics are created first.
+pub(super) struct Waiting {
+    wanted: Wanted,
+    names: Vec<String>,
 }
 
 /// Why topics could not be created.
@@ -91,46 +98,26 @@ fn invalid(head: Head, body: &message::Request<'_>) -> Outcome {
 }
 
 fn create(context: &Context<'_>, wanted: Wanted, names: Vec<String>) -> Outcome {
-    let shared = context.shared.clone();
-    let new_topic = |name: &String| match name.as_str() {
-        GROUPS_TOPIC => internal_topics::groups_topic(&shared, &context.view.image),
-        _ => new_topic(name),
-    };
-    let topics: Vec<NewTopic> = names.iter().map(new_topic).collect();
-    let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
-        let defaults = effective::topic_defaults(&shared, image);
-        let decision = metadata::create_topics(image, &defaults, &topics, || inputs.new_id(), false);
-        (decision.records, decision.results)
-    };
-    let finish =
-        move |_: &mut State, context: &Context<'_>, decided: metadata_job::Decided<Vec<TopicResult<CreatedTopic>>>| {
-            let refused: Refused = match decided {
-                Ok(results) => results.into_iter().filter_map(refusal).collect(),
-                Err(ErrorCode::RequestTimedOut) => {
-                    names.into_iter().map(|name| (name, ErrorCode::LeaderNotAvailable)).collect()
-                }
-                Err(error) => names.into_iter().map(|name| (name, error)).collect(),
-            };
-            wanted.head.encode(&wanted.response(context, &refused))
+    let finish = Finish::AutoCreate(Waiting { wanted, names: names.clone() });
+    metadata_job::submit(context, AUTO_CREATE_TIMEOUT_MS, Change::AutoCreateTopics { names }, finish)
+}
+
+impl Waiting {
+    /// A topic that another client has made meanwhile has no result. If it is gone again, that is the answer.
+    pub(super) fn finish(self, context: &Context<'_>, decided: metadata_job::Result) -> Result<Answer, String> {
+        let refused: Refused = match decided {
+            Ok(Decided::TopicsCreated(results)) => {
+                results.into_iter().filter_map(|topic| Some((topic.name, topic.result.err()?.error))).collect()
+            }
+            other => {
+                let error = match metadata_job::why_not(other) {
+                    ErrorCode::RequestTimedOut => ErrorCode::LeaderNotAvailable,
+                    error => error,
+                };
+                self.names.into_iter().map(|name| (name, error)).collect()
+            }
         };
-    metadata_job::submit(context, AUTO_CREATE_TIMEOUT_MS, decide, finish)
-}
-
-fn new_topic(name: &str) -> NewTopic {
-    NewTopic {
-        name: name.into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments: Vec::new(),
-        configs: Vec::new(),
-    }
-}
-
-fn refusal<T>(topic: TopicResult<T>) -> Option<(String, ErrorCode)> {
-    match topic.result.err()?.error {
-        // Somebody else was faster. If it is gone again, that is the answer.
-        ErrorCode::TopicAlreadyExists => None,
-        error => Some((topic.name, error)),
+        self.wanted.head.encode(&self.wanted.response(context, &refused))
     }
 }
 

@@ -9,10 +9,11 @@
 //! (`rd_kafka_txn_handle_FindCoordinator` repeats the rest for ever), the Java client gives up on it, too. A share key is
 //! answered INVALID_REQUEST, as by a Kafka that has share groups turned off.
 
-use super::{Head, Outcome, Request, State, cluster_state, internal_topics, metadata_job, no_transactions};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, cluster_state, no_transactions};
 use crate::codec::Str;
 use crate::coordinator_runtime::GROUPS_TOPIC;
-use crate::metadata::Image;
+use crate::metadata::{Change, Decided};
 use crate::model::{ErrorCode, Refusal};
 use crate::shard::context::Context;
 use crate::wire::api::find_coordinator::{self as message, Coordinator};
@@ -45,19 +46,27 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if body.key_type != GROUP || context.view.topic(GROUPS_TOPIC).is_some() {
         return head.answer(&respond(context, head, listener, &asked, None));
     }
-    let shared = context.shared.clone();
-    let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
-        internal_topics::create_groups_topic(&shared, image, || inputs.new_id())
-    };
-    let finish = move |_: &mut State, context: &Context<'_>, decided: metadata_job::Decided<Result<(), Refusal>>| {
+    let finish = Finish::FindCoordinator(Waiting { head, listener, asked });
+    let change = Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into()] };
+    metadata_job::submit(context, CREATE_TIMEOUT_MS, change, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, context: &Context<'_>, decided: metadata_job::Result) -> Result<Answer, String> {
         let failed = match decided {
-            Ok(Ok(())) => None,
-            Ok(Err(refusal)) => refusal.message.or_else(|| Some(refusal.error.to_string())),
-            Err(error) => Some(error.to_string()),
+            Ok(Decided::TopicsCreated(results)) => results.into_iter().find_map(|topic| topic.result.err()),
+            other => Some(Refusal::of(metadata_job::why_not(other))),
         };
-        head.encode(&respond(context, head, listener, &asked, failed))
-    };
-    metadata_job::submit(context, CREATE_TIMEOUT_MS, decide, finish)
+        let failed = failed.map(|refusal| refusal.message.unwrap_or_else(|| refusal.error.to_string()));
+        self.head.encode(&respond(context, self.head, self.listener, &self.asked, failed))
+    }
+}
+
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    listener: usize,
+    asked: Asked,
 }
 
 /// What is asked for.

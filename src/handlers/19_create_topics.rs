@@ -5,37 +5,47 @@
 //! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used; 7 topic ids (KIP-516).
 //! Deviation: results come in the order of the request, duplicates last.
 
-use super::{Outcome, Request, State, code_and_message, effective, metadata_job};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, code_and_message, effective};
 use crate::config;
-use crate::metadata::{self, CreatedTopic, Image, NewTopic, Refusal, TopicResult};
+use crate::metadata::{Change, CreatedTopic, Decided, NewTopic, Refusal, TopicResult};
 use crate::shard::context::Context;
 use crate::wire::api::create_topics::{self as message, CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 
 /// The first version whose answer tells of configs.
 const CONFIGS_SINCE: i16 = 5;
 
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    names: Vec<String>,
+}
+
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, shared, validate_only) = (request.head, context.shared.clone(), body.validate_only);
     let topics: Vec<NewTopic> = body.topics.iter().map(new_topic).collect();
-    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-    let decide = move |image: &Image, inputs: &mut metadata_job::Inputs| {
-        let defaults = effective::topic_defaults(&shared, image);
-        let decision = metadata::create_topics(image, &defaults, &topics, || inputs.new_id(), validate_only);
-        (decision.records, decision.results)
-    };
-    let finish = move |_: &mut State, context: &Context<'_>, decided: metadata_job::Decided<_>| {
-        let results = decided.unwrap_or_else(|error| {
-            let failed = |name| TopicResult { name, result: Err(Refusal::of(error)) };
-            names.into_iter().map(failed).collect::<Vec<TopicResult<CreatedTopic>>>()
-        });
-        let topics = results.into_iter().map(|topic| respond(context, head.version, topic)).collect();
-        head.encode(&message::Response { topics, ..Default::default() })
-    };
-    metadata_job::submit(context, body.timeout_ms, decide, finish)
+    let names = topics.iter().map(|topic| topic.name.clone()).collect();
+    let finish = Finish::CreateTopics(Waiting { head: request.head, names });
+    let change = Change::CreateTopics { topics, validate_only: body.validate_only };
+    metadata_job::submit(context, body.timeout_ms, change, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, context: &Context<'_>, decided: metadata_job::Result) -> Result<Answer, String> {
+        let results = match decided {
+            Ok(Decided::TopicsCreated(results)) => results,
+            other => {
+                let error = metadata_job::why_not(other);
+                let failed = |name| TopicResult { name, result: Err(Refusal::of(error)) };
+                self.names.into_iter().map(failed).collect()
+            }
+        };
+        let topics = results.into_iter().map(|topic| respond(context, self.head.version, topic)).collect();
+        self.head.encode(&message::Response { topics, ..Default::default() })
+    }
 }
 
 fn new_topic(topic: &CreatableTopic<'_>) -> NewTopic {

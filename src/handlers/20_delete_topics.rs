@@ -4,14 +4,21 @@
 //! INVALID_REQUEST before version 3, which does not know it. Versions: 4 flexible; 5 messages (KIP-599). Deviation: the
 //! results are not shuffled (there is nothing to hide without an authorizer).
 
-use super::{Outcome, Request, State, code_and_message, metadata_job};
-use crate::metadata::{self, DeleteTopic, DeletionResult, Image, Refusal};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, code_and_message};
+use crate::metadata::{Change, Decided, DeleteTopic, DeletionResult, Refusal};
 use crate::model::{ErrorCode, Uuid};
 use crate::shard::context::Context;
 use crate::wire::api::delete_topics::{self as message, DeletableTopicResult};
 
 /// The first version that knows TOPIC_DELETION_DISABLED.
 const DELETION_DISABLED_SINCE: i16 = 3;
+
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    topics: Vec<DeleteTopic>,
+}
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -28,15 +35,18 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         return head.answer(&response(refuse_all(topics, disabled)));
     }
-    let kept = topics.clone();
-    let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
-        let decision = metadata::delete_topics(image, &topics);
-        (decision.records, decision.results)
-    };
-    let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<_>| {
-        head.encode(&response(decided.unwrap_or_else(|error| refuse_all(kept, Refusal::of(error)))))
-    };
-    metadata_job::submit(context, body.timeout_ms, decide, finish)
+    let finish = Finish::DeleteTopics(Waiting { head, topics: topics.clone() });
+    metadata_job::submit(context, body.timeout_ms, Change::DeleteTopics { topics }, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
+        let results = match decided {
+            Ok(Decided::TopicsDeleted(results)) => results,
+            other => refuse_all(self.topics, Refusal::of(metadata_job::why_not(other))),
+        };
+        self.head.encode(&response(results))
+    }
 }
 
 fn named(body: &message::Request<'_>) -> Vec<DeleteTopic> {

@@ -10,8 +10,9 @@
 
 use std::ops::Range;
 
-use super::{Head, Outcome, Request, State, metadata_job, no_transactions};
-use crate::metadata::{self, Image};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, no_transactions};
+use crate::metadata::{Change, Decided};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::wire::api::init_producer_id as message;
@@ -40,6 +41,11 @@ impl Block {
     }
 }
 
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+}
+
 pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
@@ -63,26 +69,24 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
 }
 
 fn ask_for_block(context: &Context<'_>, head: Head) -> Outcome {
-    let node_id = context.shared.config.node_id;
-    let decide =
-        move |image: &Image, _: &mut metadata_job::Inputs| match metadata::allocate_producer_ids(image, node_id) {
-            Ok((record, block)) => (vec![record], Ok(block)),
-            Err(refusal) => (Vec::new(), Err(refusal.error)),
+    let change = Change::AllocateProducerIds { broker_id: context.shared.config.node_id };
+    metadata_job::submit(context, BLOCK_TIMEOUT_MS, change, Finish::InitProducerId(Waiting { head }))
+}
+
+impl Waiting {
+    pub(super) fn finish(self, state: &mut State, decided: metadata_job::Result) -> Result<Answer, String> {
+        let id = match decided {
+            Ok(Decided::ProducerIds(Ok(block))) => {
+                state.producer_ids.refill(block);
+                state.producer_ids.take().ok_or(ErrorCode::CoordinatorLoadInProgress)
+            }
+            Ok(Decided::ProducerIds(Err(refusal))) => Err(refusal.error),
+            // What all clients try again.
+            Err(ErrorCode::RequestTimedOut) => Err(ErrorCode::CoordinatorLoadInProgress),
+            other => Err(metadata_job::why_not(other)),
         };
-    let finish =
-        move |state: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Result<Range<i64>, ErrorCode>>| {
-            let id = match decided {
-                Ok(Ok(block)) => {
-                    state.producer_ids.refill(block);
-                    state.producer_ids.take().ok_or(ErrorCode::CoordinatorLoadInProgress)
-                }
-                // What all clients try again.
-                Err(ErrorCode::RequestTimedOut) => Err(ErrorCode::CoordinatorLoadInProgress),
-                Ok(Err(error)) | Err(error) => Err(error),
-            };
-            head.encode(&response(id))
-        };
-    metadata_job::submit(context, BLOCK_TIMEOUT_MS, decide, finish)
+        self.head.encode(&response(id))
+    }
 }
 
 fn response(id: Result<i64, ErrorCode>) -> message::Response {

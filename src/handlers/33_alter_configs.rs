@@ -3,8 +3,9 @@
 //! For topics, for groups, for subscriptions of client metrics and for this broker (by its id, or without a name for all
 //! brokers). Version 2 is flexible. Loggers are refused, as by Kafka: they have IncrementalAlterConfigs.
 
-use super::{Outcome, Request, State, code_and_message, config_changes};
-use crate::metadata::{self, Change, Operation, ResourceChanges, ResourceResult};
+use super::config_changes::{self, Api};
+use super::{Outcome, Request, State, code_and_message};
+use crate::metadata::{ConfigChange, Operation, ResourceChanges, ResourceResult};
 use crate::shard::context::Context;
 use crate::wire::api::alter_configs::{self as message, AlterConfigsResource, AlterConfigsResourceResponse};
 
@@ -14,11 +15,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let resources = body.resources.iter().map(changes).collect();
-    config_changes::submit(context, request.head, metadata::alter_configs, resources, body.validate_only, respond)
+    config_changes::submit(context, request.head, Api::Alter, resources, body.validate_only)
 }
 
 fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {
-    let change = |config: &message::AlterableConfig<'_>| Change {
+    let change = |config: &message::AlterableConfig<'_>| ConfigChange {
         name: config.name.to_string(),
         operation: Some(Operation::Set),
         value: config.value.as_ref().map(|value| value.to_string()),
@@ -30,7 +31,7 @@ fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {
     }
 }
 
-fn respond(results: Vec<ResourceResult>) -> message::Response<'static> {
+pub(super) fn respond(results: Vec<ResourceResult>) -> message::Response<'static> {
     let response = |resource: ResourceResult| {
         let (error_code, error_message) = code_and_message(&resource.result);
         AlterConfigsResourceResponse {

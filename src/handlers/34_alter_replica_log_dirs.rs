@@ -10,9 +10,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::metadata_job::{self, Decided};
-use super::{Outcome, Request, State, effective};
-use crate::controller::{MoveJob, Task};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, effective};
 use crate::hosting::futures::Move;
 use crate::model::{ErrorCode, PartitionIndex};
 use crate::shard::context::Context;
@@ -23,6 +22,13 @@ use crate::wire::api::alter_replica_log_dirs::{
 
 /// The request has none of its own: what `request.timeout.ms` is for clients.
 const TIMEOUT_MS: i32 = 30_000;
+
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    /// Partitions, and whether the move of each was refused before it was asked for.
+    asked: Vec<((String, i32), bool)>,
+}
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -48,15 +54,19 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             moves.push(Move { topic, partition, log_dir });
         }
     }
-    let head = request.head;
-    let finish = move |_: &mut State, _: &Context<'_>, codes: Decided<Vec<ErrorCode>>| {
-        let mut codes = codes.unwrap_or_else(|error| vec![error; asked.len()]).into_iter();
+    let finish = Finish::MoveLogs(Waiting { head: request.head, asked });
+    metadata_job::submit_moves(context, TIMEOUT_MS, moves, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, codes: metadata_job::Result<Vec<ErrorCode>>) -> Result<Answer, String> {
+        let mut codes = codes.unwrap_or_else(|error| vec![error; self.asked.len()]).into_iter();
         let mut code = |is_refused| match is_refused {
             true => ErrorCode::InvalidReplicaAssignment,
             false => codes.next().unwrap_or(ErrorCode::UnknownServerError),
         };
         let mut topics: BTreeMap<&str, Vec<AlterReplicaLogDirPartitionResult>> = BTreeMap::new();
-        for ((topic, partition_index), is_refused) in &asked {
+        for ((topic, partition_index), is_refused) in &self.asked {
             let error_code = code(*is_refused).code();
             let result = AlterReplicaLogDirPartitionResult { partition_index: *partition_index, error_code };
             topics.entry(topic).or_default().push(result);
@@ -66,10 +76,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             partitions,
         };
         let results = topics.into_iter().map(topic).collect();
-        head.encode(&message::Response { results, ..Default::default() })
-    };
-    let work = |answer, reply| Task::Move(MoveJob { moves, answer, reply });
-    metadata_job::submit_work(context, TIMEOUT_MS, work, finish)
+        self.head.encode(&message::Response { results, ..Default::default() })
+    }
 }
 
 /// Whether the directory takes no new logs and nothing else is wrong with the wish.

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::{Outcome, Request, State, effective};
 use crate::metadata;
-use crate::model::ErrorCode;
+use crate::model::{ErrorCode, TopicIdPartition};
 use crate::replica::partition::Partition;
 use crate::shard::context::Context;
 use crate::storage::directory::LogDirectory;
@@ -92,12 +92,12 @@ fn topics_in<'c>(
     let is_meant = |topic: &str, index: i32, log: &Log| {
         directory.holds(log) && asked.as_ref().is_none_or(|asked| asked.contains(&(topic, index)))
     };
-    for ((topic_id, index), future) in context.view.futures() {
-        let current = context.view.partition_by_id(*topic_id, *index);
-        if !future.log.is_offline() && is_meant(&future.topic, *index, &future.log) {
+    for (&TopicIdPartition { topic_id, index }, future) in context.view.futures() {
+        let current = context.view.partition_by_id(topic_id, index);
+        if !future.log.is_offline() && is_meant(&future.topic, index, &future.log) {
             let end = future.log.log_end_offset().0;
             topics.entry(&future.topic).or_default().push(DescribeLogDirsPartition {
-                partition_index: *index,
+                partition_index: index,
                 partition_size: i64::try_from(future.log.size_bytes()).unwrap_or(i64::MAX),
                 // -1: the log that it follows is offline.
                 offset_lag: current.map_or(-1, |current| current.log.log_end_offset().0 - end),

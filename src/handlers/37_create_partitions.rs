@@ -3,32 +3,43 @@
 //! Decided by `metadata::create_partitions`; answered when the new partitions are committed and their logs are open.
 //! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used.
 
-use super::{Outcome, Request, State, code_and_message, metadata_job};
-use crate::metadata::{self, Image, NewPartitions, Refusal, TopicResult};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, code_and_message};
+use crate::metadata::{Change, Decided, NewPartitions, Refusal, TopicResult};
 use crate::shard::context::Context;
 use crate::wire::api::create_partitions::{self as message, CreatePartitionsTopic, CreatePartitionsTopicResult};
+
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    names: Vec<String>,
+}
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, validate_only) = (request.head, body.validate_only);
     let topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
-    let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
-    let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
-        let decision = metadata::create_partitions(image, &topics, validate_only);
-        (decision.records, decision.results)
-    };
-    let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<_>| {
-        let results = decided.unwrap_or_else(|error| {
-            let failed = |name| TopicResult { name, result: Err(Refusal::of(error)) };
-            names.into_iter().map(failed).collect::<Vec<_>>()
-        });
+    let names = topics.iter().map(|topic| topic.name.clone()).collect();
+    let finish = Finish::CreatePartitions(Waiting { head: request.head, names });
+    let change = Change::CreatePartitions { topics, validate_only: body.validate_only };
+    metadata_job::submit(context, body.timeout_ms, change, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
+        let results = match decided {
+            Ok(Decided::PartitionsCreated(results)) => results,
+            other => {
+                let error = metadata_job::why_not(other);
+                let failed = |name| TopicResult { name, result: Err(Refusal::of(error)) };
+                self.names.into_iter().map(failed).collect()
+            }
+        };
         let results = results.into_iter().map(respond).collect();
-        head.encode(&message::Response { results, ..Default::default() })
-    };
-    metadata_job::submit(context, body.timeout_ms, decide, finish)
+        self.head.encode(&message::Response { results, ..Default::default() })
+    }
 }
 
 fn new_partitions(topic: &CreatePartitionsTopic<'_>) -> NewPartitions {

@@ -4,14 +4,24 @@
 //! are left out of the answer. Versions: 1 unclean elections, before there are preferred ones only, and an error of the
 //! whole request; 2 flexible.
 
-use super::{Outcome, Request, State, code_and_message, effective, metadata_job};
-use crate::metadata::{self, Elected, ElectionType, Image};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, code_and_message};
+use crate::metadata::{Change, Decided, Elected, ElectionType};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::wire::api::elect_leaders::{self as message, PartitionResult, ReplicaElectionResult};
 
 /// The first version that says which election.
 const TYPES_SINCE: i16 = 1;
+
+/// Topics with their partitions; `None` is all of them.
+type Asked = Option<Vec<(String, Vec<i32>)>>;
+
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    asked: Asked,
+}
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -20,7 +30,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let head = request.head;
     let asked = body.topic_partitions.as_ref();
-    let asked: Option<Vec<(String, Vec<i32>)>> =
+    let asked: Asked =
         asked.map(|topics| topics.iter().map(|topic| (topic.topic.to_string(), topic.partitions.clone())).collect());
     let election = match head.version {
         ..TYPES_SINCE => Some(ElectionType::Preferred),
@@ -33,23 +43,21 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if asked.as_ref().is_some_and(Vec::is_empty) {
         return head.answer(&message::Response::default());
     }
-    let (shared, partitions) = (context.shared.clone(), asked.clone());
-    let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
-        let settings = effective::settings(&shared, image);
-        let decision = metadata::elect_leaders(image, &settings, election, partitions.as_deref());
-        (decision.records, decision.results)
-    };
-    let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Vec<Elected>>| {
+    let change = Change::ElectLeaders { election, partitions: asked.clone() };
+    metadata_job::submit(context, body.timeout_ms, change, Finish::ElectLeaders(Waiting { head, asked }))
+}
+
+impl Waiting {
+    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
         let response = match decided {
-            Ok(elected) => message::Response {
+            Ok(Decided::Elected(elected)) => message::Response {
                 replica_election_results: elected.into_iter().map(respond).collect(),
                 ..Default::default()
             },
-            Err(error) => failed(head.version, asked, error, None),
+            other => failed(self.head.version, self.asked, metadata_job::why_not(other), None),
         };
-        head.encode(&response)
-    };
-    metadata_job::submit(context, body.timeout_ms, decide, finish)
+        self.head.encode(&response)
+    }
 }
 
 fn respond(elected: Elected) -> ReplicaElectionResult<'static> {
@@ -64,12 +72,7 @@ fn respond(elected: Elected) -> ReplicaElectionResult<'static> {
 }
 
 /// The error is told of the request, where the version can, and of each partition that was named.
-fn failed(
-    version: i16,
-    asked: Option<Vec<(String, Vec<i32>)>>,
-    error: ErrorCode,
-    why: Option<&str>,
-) -> message::Response<'static> {
+fn failed(version: i16, asked: Asked, error: ErrorCode, why: Option<&str>) -> message::Response<'static> {
     let result = |partition_id| PartitionResult {
         partition_id,
         error_code: error.code(),

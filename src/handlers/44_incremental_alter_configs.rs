@@ -3,8 +3,9 @@
 //! For topics, for groups, for subscriptions of client metrics (KIP-714), for this broker (by its id, or without a name for
 //! all brokers) and for its loggers (KIP-412), whose levels are not kept. Version 1 is flexible.
 
-use super::{Outcome, Request, State, broker_loggers, code_and_message, config_changes};
-use crate::metadata::{self, Change, Operation, ResourceChanges, ResourceResult};
+use super::config_changes::{self, Api};
+use super::{Outcome, Request, State, broker_loggers, code_and_message};
+use crate::metadata::{ConfigChange, Operation, ResourceChanges, ResourceResult};
 use crate::shard::context::Context;
 use crate::wire::api::incremental_alter_configs::{
     self as message, AlterConfigsResource, AlterConfigsResourceResponse,
@@ -18,18 +19,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let mut resources = body.resources.iter().map(changes).collect();
     let node_id = context.shared.config.node_id;
     let loggers = broker_loggers::take_and_alter(node_id, &mut resources, body.validate_only);
-    let respond = |mut results: Vec<ResourceResult>| {
-        for (place, result) in loggers {
-            results.insert(place.min(results.len()), result);
-        }
-        respond(results)
-    };
-    let alter = metadata::incremental_alter_configs;
-    config_changes::submit(context, request.head, alter, resources, body.validate_only, respond)
+    config_changes::submit(context, request.head, Api::Incremental { loggers }, resources, body.validate_only)
 }
 
 fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {
-    let change = |config: &message::AlterableConfig<'_>| Change {
+    let change = |config: &message::AlterableConfig<'_>| ConfigChange {
         name: config.name.to_string(),
         operation: Operation::from_id(config.config_operation),
         value: config.value.as_ref().map(|value| value.to_string()),
@@ -41,7 +35,7 @@ fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {
     }
 }
 
-fn respond(results: Vec<ResourceResult>) -> message::Response<'static> {
+pub(super) fn respond(results: Vec<ResourceResult>) -> message::Response<'static> {
     let response = |resource: ResourceResult| {
         let (error_code, error_message) = code_and_message(&resource.result);
         AlterConfigsResourceResponse {

@@ -3,21 +3,29 @@
 //! Decided by `metadata::alter_partition_reassignments`. Version 1 may ask that the number of replicas stays (KIP-860).
 //! While there is one broker, it is the one that partitions can be moved to.
 
-use super::{Outcome, Request, State, code_and_message, effective, metadata_job};
-use crate::metadata::{self, Image, Reassigned, Reassignment};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State, code_and_message};
+use crate::metadata::{Change, Decided, Reassigned, Reassignment};
 use crate::model::Refusal;
 use crate::shard::context::Context;
 use crate::wire::api::alter_partition_reassignments::{
     self as message, ReassignablePartition, ReassignablePartitionResponse, ReassignableTopicResponse,
 };
 
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    topics: Vec<(String, Vec<Reassignment>)>,
+    allows_other_factor: bool,
+}
+
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, shared) = (request.head, context.shared.clone());
-    let allow_replication_factor_change = body.allow_replication_factor_change;
+    let head = request.head;
+    let allows_other_factor = body.allow_replication_factor_change;
     let reassignment =
         |one: &ReassignablePartition| Reassignment { partition: one.partition_index, replicas: one.replicas.clone() };
     let topics: Vec<(String, Vec<Reassignment>)> =
@@ -25,26 +33,31 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if topics.is_empty() {
         return head.answer(&message::Response::default());
     }
-    let wanted = topics.clone();
-    let decide = move |image: &Image, _: &mut metadata_job::Inputs| {
-        let settings = effective::settings(&shared, image);
-        let allows = allow_replication_factor_change;
-        let decision = metadata::alter_partition_reassignments(image, &settings, &wanted, allows);
-        (decision.records, decision.results)
-    };
-    let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Vec<Reassigned>>| {
-        let error_code = decided.as_ref().map_or_else(|error| error.code(), |_| 0);
-        let results = decided.unwrap_or_else(|error| {
-            let failed = |(topic, wanted): (String, Vec<Reassignment>)| Reassigned {
-                topic,
-                partitions: wanted.iter().map(|one| (one.partition, Err(Refusal::of(error)))).collect(),
-            };
-            topics.into_iter().map(failed).collect()
-        });
-        let responses = results.into_iter().map(respond).collect();
-        head.encode(&message::Response { error_code, responses, allow_replication_factor_change, ..Default::default() })
-    };
-    metadata_job::submit(context, body.timeout_ms, decide, finish)
+    let finish = Finish::Reassign(Waiting { head, topics: topics.clone(), allows_other_factor });
+    let change = Change::AlterPartitionReassignments { topics, allows_other_factor };
+    metadata_job::submit(context, body.timeout_ms, change, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
+        let (error_code, results) = match decided {
+            Ok(Decided::Reassigned(results)) => (0, results),
+            other => {
+                let error = metadata_job::why_not(other);
+                let failed = |(topic, wanted): (String, Vec<Reassignment>)| Reassigned {
+                    topic,
+                    partitions: wanted.iter().map(|one| (one.partition, Err(Refusal::of(error)))).collect(),
+                };
+                (error.code(), self.topics.into_iter().map(failed).collect())
+            }
+        };
+        self.head.encode(&message::Response {
+            error_code,
+            responses: results.into_iter().map(respond).collect(),
+            allow_replication_factor_change: self.allows_other_factor,
+            ..Default::default()
+        })
+    }
 }
 
 fn respond(reassigned: Reassigned) -> ReassignableTopicResponse<'static> {

@@ -6,38 +6,41 @@
 //! turned off but not set to another level; `kraft.version` cannot be raised, because the voters that it puts into the log
 //! must have a controller's endpoint, without which Apache Kafka would not start on the directory again.
 
-use super::{Outcome, Request, State, metadata_job};
-use crate::metadata::{self, Decider, FeatureUpdate, Image, Refusal, UpgradeType};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State};
+use crate::metadata::{Change, Decided, FeatureUpdate, Refusal, UpgradeType};
 use crate::shard::context::Context;
 use crate::wire::api::update_features::{self as message, FeatureUpdateKey, UpdatableFeatureResult};
 
 /// The last version with a result of each feature.
 const RESULTS_UNTIL: i16 = 1;
 
+/// What the answer needs.
+pub(super) struct Waiting {
+    head: Head,
+    names: Vec<String>,
+}
+
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, validate_only) = (request.head, body.validate_only);
-    let config = &context.shared.config;
-    let decider = Decider {
-        node_id: config.node_id,
-        kraft_version: context.view.leadership.kraft_version,
-        static_min_insync_replicas: config.topic_defaults.min_insync_replicas,
-    };
     let updates: Vec<FeatureUpdate> = body.feature_updates.iter().map(update).collect();
-    let names: Vec<String> = updates.iter().map(|update| update.name.clone()).collect();
-    let decide =
-        move |image: &Image, _: &mut metadata_job::Inputs| match metadata::update_features(image, decider, &updates) {
-            Ok(records) => (if validate_only { Vec::new() } else { records }, Ok(())),
-            Err(refusal) => (Vec::new(), Err(refusal)),
+    let names = updates.iter().map(|update| update.name.clone()).collect();
+    let finish = Finish::UpdateFeatures(Waiting { head: request.head, names });
+    let change = Change::UpdateFeatures { updates, validate_only: body.validate_only };
+    metadata_job::submit(context, body.timeout_ms, change, finish)
+}
+
+impl Waiting {
+    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
+        let result = match decided {
+            Ok(Decided::Whole(result)) => result,
+            other => Err(Refusal::of(metadata_job::why_not(other))),
         };
-    let finish = move |_: &mut State, _: &Context<'_>, decided: metadata_job::Decided<Result<(), Refusal>>| {
-        let result = decided.unwrap_or_else(|error| Err(Refusal::of(error)));
-        head.encode(&respond(head.version, names, result))
-    };
-    metadata_job::submit(context, body.timeout_ms, decide, finish)
+        self.head.encode(&respond(self.head.version, self.names, result))
+    }
 }
 
 fn update(update: &FeatureUpdateKey<'_>) -> FeatureUpdate {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::io::loggers::{self, Level};
-use crate::metadata::{self, Change, Operation, Refusal, ResourceChanges, ResourceResult, ResourceType};
+use crate::metadata::{self, ConfigChange, Operation, Refusal, ResourceChanges, ResourceResult, ResourceType};
 use crate::model::ErrorCode;
 
 /// `LogLevelConfig.VALID_LOG_LEVELS`
@@ -65,7 +65,7 @@ fn check(node_id: i32, resource: &ResourceChanges) -> Result<(), Refusal> {
     resource.changes.iter().try_for_each(check_change)
 }
 
-fn check_change(change: &Change) -> Result<(), Refusal> {
+fn check_change(change: &ConfigChange) -> Result<(), Refusal> {
     let name = &change.name;
     let not_allowed = |what: &str| {
         let message = format!("{what} is not allowed for the BROKER_LOGGER resource");
@@ -98,7 +98,7 @@ fn check_change(change: &Change) -> Result<(), Refusal> {
     }
 }
 
-fn apply(change: &Change) {
+fn apply(change: &ConfigChange) {
     let name = &change.name;
     let level = change.value.as_deref().and_then(Level::from_name);
     if change.operation == Some(Operation::Delete) {

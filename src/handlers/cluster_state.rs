@@ -36,7 +36,7 @@ pub(super) fn this_node<'a>(context: &'a Context<'_>, listener: usize) -> Option
 
 /// Who leads a partition, and which of its replicas cannot be reached.
 pub(super) struct PartitionState {
-    /// -1: nobody.
+    /// -1: no broker.
     pub(super) leader: i32,
     pub(super) offline_replicas: Vec<i32>,
 }

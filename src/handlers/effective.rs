@@ -1,19 +1,10 @@
 //! The settings that hold for a decision: the static ones with the dynamic ones of the image laid over them.
 
 use crate::config::Settings;
-use crate::metadata::{Image, TopicDefaults};
+use crate::metadata::Image;
 use crate::shard::context::Shared;
 
 pub(super) fn settings<'a>(shared: &'a Shared, image: &'a Image) -> Settings<'a> {
     let config = &shared.config;
     config.settings(image.default_broker_configs(), image.broker_configs(config.node_id))
-}
-
-/// What a topic gets where its creation leaves it open.
-pub(super) fn topic_defaults<'a>(shared: &'a Shared, image: &'a Image) -> TopicDefaults<'a> {
-    TopicDefaults {
-        num_partitions: shared.config.num_partitions,
-        replication_factor: shared.config.default_replication_factor,
-        settings: settings(shared, image),
-    }
 }

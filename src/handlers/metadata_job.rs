@@ -1,102 +1,125 @@
 //! A request that changes the cluster's metadata: decided by the metadata thread on the newest image, answered when the
-//! records are on the platter.
+//! records are on the disk.
 //!
-//! The handler gives two functions. `decide` runs on the metadata thread and leaves its results; `finish` makes the
-//! answer from them on the request's own shard, with the image that already shows the change.
+//! The handler gives the change and what its answer will need. The answer is made on the request's own shard, with a view
+//! that shows the change already.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Answer, Outcome, Parked, Polled, State};
-pub(super) use crate::controller::Inputs;
-use crate::controller::{Decide, Job, Task};
-use crate::metadata::{Image, Record};
+use super::{
+    Answer, Outcome, Parked, Polled, State, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
+    create_partitions, create_topics, delete_topics, elect_leaders, find_coordinator, init_producer_id, metadata,
+    unregister_broker, update_features,
+};
+use crate::controller::{Answered, ReplyTo, Task};
+use crate::hosting::futures::Move;
+use crate::metadata::{Change, Decided};
 use crate::model::ErrorCode;
-use crate::shard::context::{Context, News, Reply};
+use crate::shard::context::Context;
 
-/// What a finished request gets: what its decision has left, or why there is none.
-pub(super) type Decided<T> = Result<T, ErrorCode>;
+/// What a finished request gets: what was decided and is committed, or why there is nothing.
+pub(super) type Result<T = Decided> = std::result::Result<T, ErrorCode>;
 
-type Finish = Box<dyn FnOnce(&mut State, &Context<'_>, Decided<()>) -> Result<Answer, String>>;
+/// Why a request has no decision of the kind that it asked for.
+pub(super) fn why_not(decided: Result) -> ErrorCode {
+    decided.err().unwrap_or(ErrorCode::UnknownServerError)
+}
 
-/// Whom the metadata thread tells that it is done.
-type ReplyTo = Box<dyn FnOnce(Result<(), ErrorCode>) + Send>;
+/// What a request needs for its answer.
+pub(super) enum Finish {
+    AutoCreate(metadata::Waiting),
+    FindCoordinator(find_coordinator::Waiting),
+    CreateTopics(create_topics::Waiting),
+    DeleteTopics(delete_topics::Waiting),
+    InitProducerId(init_producer_id::Waiting),
+    CreatePartitions(create_partitions::Waiting),
+    Configs(config_changes::Waiting),
+    ElectLeaders(elect_leaders::Waiting),
+    Reassign(alter_partition_reassignments::Waiting),
+    UpdateFeatures(update_features::Waiting),
+    UnregisterBroker(unregister_broker::Waiting),
+    MoveLogs(alter_replica_log_dirs::Waiting),
+}
 
 /// A request on its way through the metadata thread.
 pub struct Waiting {
-    result: Option<Result<(), ErrorCode>>,
+    answered: Option<Result<Answered>>,
     finish: Option<Finish>,
 }
 
-/// Hands a request to the metadata thread. `finish` gets what `decide` has left, or why nothing was decided: the
-/// request's time is over, or the metadata log has failed.
-pub(super) fn submit<T: Send + 'static>(
-    context: &Context<'_>,
-    timeout_ms: i32,
-    decide: impl FnOnce(&Image, &mut Inputs) -> (Vec<Record<'static>>, T) + Send + 'static,
-    finish: impl FnOnce(&mut State, &Context<'_>, Decided<T>) -> Result<Answer, String> + 'static,
-) -> Outcome {
-    let results = Arc::new(Mutex::new(None));
-    let left = results.clone();
-    let decide = move |image: &Image, inputs: &mut Inputs| {
-        let (records, decided) = decide(image, inputs);
-        *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(decided);
-        records
-    };
-    let finish = move |state: &mut State, context: &Context<'_>, committed: Decided<()>| {
-        let decided = results.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let result = committed.and_then(|()| decided.ok_or(ErrorCode::UnknownServerError));
-        finish(state, context, result)
-    };
-    let decide: Decide = Box::new(decide);
-    let reply = reply_to(context);
-    context.shared.send_to_controller(Task::Decide(Job { decide, reply }));
-    wait_for(context, timeout_ms, Box::new(finish))
+/// Hands a change to the metadata thread. The answer says what was decided, or why nothing was: the request's time is
+/// over, or the metadata log has failed.
+pub(super) fn submit(context: &Context<'_>, timeout_ms: i32, change: Change, finish: Finish) -> Outcome {
+    context.shared.send_to_controller(Task::Change { change, reply: reply_to(context) });
+    wait_for(context, timeout_ms, finish)
 }
 
-/// Hands the metadata thread work that is no change of metadata. `finish` gets what it has left with `answer`.
-pub(super) fn submit_work<T: Send + 'static>(
-    context: &Context<'_>,
-    timeout_ms: i32,
-    work: impl FnOnce(Box<dyn FnOnce(T) + Send>, ReplyTo) -> Task,
-    finish: impl FnOnce(&mut State, &Context<'_>, Decided<T>) -> Result<Answer, String> + 'static,
-) -> Outcome {
-    let results = Arc::new(Mutex::new(None));
-    let left = results.clone();
-    let answer = Box::new(move |answer| *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer));
-    let finish = move |state: &mut State, context: &Context<'_>, done: Decided<()>| {
-        let answer = results.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let result = done.and_then(|()| answer.ok_or(ErrorCode::UnknownServerError));
-        finish(state, context, result)
-    };
-    context.shared.send_to_controller(work(answer, reply_to(context)));
-    wait_for(context, timeout_ms, Box::new(finish))
+/// Hands moves of logs to the metadata thread, which are no change of metadata yet.
+pub(super) fn submit_moves(context: &Context<'_>, timeout_ms: i32, moves: Vec<Move>, finish: Finish) -> Outcome {
+    context.shared.send_to_controller(Task::Move { moves, reply: reply_to(context) });
+    wait_for(context, timeout_ms, finish)
 }
 
 /// The place in which this request will wait.
 fn reply_to(context: &Context<'_>) -> ReplyTo {
-    let (mailbox, parked) = (context.shared.mailbox(context.shard).clone(), context.ticket());
-    Box::new(move |result| mailbox.reply(Reply { parked, news: News::Metadata(result) }))
+    ReplyTo { shard: context.shard.0, key: context.ticket().to_u64() }
 }
 
 fn wait_for(context: &Context<'_>, timeout_ms: i32, finish: Finish) -> Outcome {
-    let waiting = Waiting { result: None, finish: Some(finish) };
+    let waiting = Waiting { answered: None, finish: Some(finish) };
     let deadline = context.now + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    Outcome::Wait { parked: Parked::Metadata(waiting), deadline, watched: Vec::new() }
+    Outcome::Wait { parked: Parked::Metadata(Box::new(waiting)), deadline, watched: Vec::new() }
 }
 
 impl Waiting {
-    pub(super) fn receive(&mut self, result: Result<(), ErrorCode>) {
-        self.result = Some(result);
+    pub(super) fn receive(&mut self, answered: Result<Answered>) {
+        self.answered = Some(answered);
     }
 
     pub(super) fn poll(&mut self, state: &mut State, context: &Context<'_>, expired: bool) -> Polled {
-        let result = match self.result.take() {
-            Some(result) => result,
+        let answered = match self.answered.take() {
+            Some(answered) => answered,
             None if expired => Err(ErrorCode::RequestTimedOut),
             None => return Polled::Wait,
         };
         let Some(finish) = self.finish.take() else { return Polled::Silent };
-        finish(state, context, result).map_or_else(Polled::Close, Polled::Answer)
+        finish.finish(state, context, answered).map_or_else(Polled::Close, Polled::Answer)
+    }
+}
+
+impl Finish {
+    /// The answer of the request.
+    fn finish(
+        self,
+        state: &mut State,
+        context: &Context<'_>,
+        answered: Result<Answered>,
+    ) -> std::result::Result<Answer, String> {
+        let decided = match answered {
+            Ok(Answered::Change(decided)) => Ok(decided),
+            Ok(Answered::Move(codes)) => return self.finish_moves(Ok(codes)),
+            Err(error) => Err(error),
+        };
+        match self {
+            Finish::AutoCreate(waiting) => waiting.finish(context, decided),
+            Finish::FindCoordinator(waiting) => waiting.finish(context, decided),
+            Finish::CreateTopics(waiting) => waiting.finish(context, decided),
+            Finish::DeleteTopics(waiting) => waiting.finish(decided),
+            Finish::InitProducerId(waiting) => waiting.finish(state, decided),
+            Finish::CreatePartitions(waiting) => waiting.finish(decided),
+            Finish::Configs(waiting) => waiting.finish(decided),
+            Finish::ElectLeaders(waiting) => waiting.finish(decided),
+            Finish::Reassign(waiting) => waiting.finish(decided),
+            Finish::UpdateFeatures(waiting) => waiting.finish(decided),
+            Finish::UnregisterBroker(waiting) => waiting.finish(decided),
+            Finish::MoveLogs(waiting) => waiting.finish(Err(why_not(decided))),
+        }
+    }
+
+    fn finish_moves(self, codes: Result<Vec<ErrorCode>>) -> std::result::Result<Answer, String> {
+        match self {
+            Finish::MoveLogs(waiting) => waiting.finish(codes),
+            _ => Err("moves were answered to a request that asked for none".into()),
+        }
     }
 }

@@ -11,7 +11,6 @@ mod config_changes;
 mod effective;
 pub mod fetch_session;
 mod group_job;
-mod internal_topics;
 mod metadata_job;
 mod no_transactions;
 mod rebalance;
@@ -209,7 +208,7 @@ pub enum Parked {
     /// For a sync; boxed, because few produces wait longer than their turn.
     Produce(Box<AppendedProduce>),
     Fetch(fetch::Waiting),
-    Metadata(metadata_job::Waiting),
+    Metadata(Box<metadata_job::Waiting>),
     /// For a coordinator's records to be committed.
     Barrier(group_job::Waiting),
     /// For other members of its group.

@@ -6,12 +6,11 @@ use super::{Outcome, Parked, Polled, State, handle, table};
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
-use crate::controller::{Job, Task};
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::metadata;
-use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs, Uuid};
+use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
@@ -70,8 +69,7 @@ impl Broker {
 
     /// Writes records into the metadata log that no request would cause.
     pub(super) fn commit(&mut self, records: Vec<metadata::Record<'static>>) {
-        let reply = Box::new(|result: Result<(), ErrorCode>| assert_eq!(result, Ok(())));
-        self.parts.metadata.machine.step(vec![Task::Decide(Job { decide: Box::new(move |_, _| records), reply })]);
+        self.parts.metadata.machine.write(&records);
     }
 
     pub(super) fn view(&self) -> Arc<View> {

@@ -149,7 +149,7 @@ fn a_validated_creation_leaves_nothing() {
     let response: create_topics::Response = broker.ask(ApiKey::CreateTopics, 4, &request);
     let errors: Vec<_> = response.topics.iter().map(|topic| (&*topic.name, topic.error_code)).collect();
     assert_eq!(errors, [("t", 0), ("twice", ErrorCode::InvalidRequest.code())]);
-    assert_eq!(broker.view().image.topic_count(), 0);
+    assert_eq!(broker.view().image.topics().count(), 0);
 }
 
 #[test]

@@ -100,7 +100,7 @@ impl Hosting {
         self.lead_as(self.next_number, topic, described, log, config)
     }
 
-    /// As [`Hosting::lead`], under a number that whoever waits for the partition knows it by.
+    /// As [`Hosting::lead`], under the number by which requests wait for the partition already.
     pub(super) fn lead_as(
         &mut self,
         number: u64,
@@ -127,16 +127,16 @@ impl Hosting {
     }
 
     fn remove(&mut self, view: &mut View, topic_id: TopicId, environment: &Environment) -> Vec<Removal> {
-        let moving: Vec<_> = view.futures().map(|(slot, _)| *slot).filter(|slot| slot.0 == topic_id).collect();
+        let moving: Vec<_> = view.futures().map(|(key, _)| *key).filter(|key| key.topic_id == topic_id).collect();
         let mut removals: Vec<_> =
-            moving.into_iter().filter_map(|slot| self.drop_future(view, slot, environment)).collect();
+            moving.into_iter().filter_map(|key| self.drop_future(view, key, environment)).collect();
         let Some(hosted) = view.remove_hosted(topic_id) else { return removals };
         for partition in hosted.iter().flatten() {
             match partition.log.delete(environment.random_bytes()) {
                 Ok(removal) => removals.push(removal),
                 Err(failure) => error!("{failure}"),
             }
-            // Behind the deletion: whoever writes checkpoints at the moment leaves deleted logs out.
+            // Behind the deletion: a thread that writes checkpoints at the moment leaves deleted logs out.
             self.directories.iter().for_each(|directory| directory.forget(&partition.topic, partition.index));
         }
         removals

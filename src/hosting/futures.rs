@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::metadata::Record;
+use crate::metadata::DirectoryAssignment;
 use crate::model::{Offset, PartitionIndex, TimestampMs};
 use crate::record::batches::Batches;
 use crate::storage::log::{Log, ReadError};
 use crate::storage::{AppendError, Error};
 
-/// Copied at once; nobody waits longer for the thread that copies.
+/// Copied at once; no other task waits longer for the thread that copies.
 const SLICE_BYTES: u64 = 4 << 20;
 
-/// What somebody wants: a partition in a directory.
+/// What a client wants: a partition in a directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Move {
     pub topic: String,
@@ -57,14 +57,14 @@ pub fn copy(from: &Log, to: &Log, end: Offset, now: TimestampMs) -> Result<Copie
 /// What came of the attempt to complete a copy.
 pub enum Completed {
     /// It is to take the log's place.
-    Ready(Box<Record<'static>>),
+    Ready(DirectoryAssignment),
     /// The housekeeping thread is to go on.
     NotYet,
     /// There is nothing to complete.
     Gone,
 }
 
-/// A copy that lies on the disk and that nobody copies to: found at the start, or kept by a failure from its place.
+/// A copy that lies on the disk and to which no thread copies: found at the start, or kept by a failure from its place.
 pub struct FoundFuture {
     pub directory: usize,
     pub topic: String,

@@ -18,10 +18,10 @@ use super::futures::{self, Copied};
 use super::slots;
 use crate::config::{Config, TopicConfig};
 use crate::io::environment::Environment;
-use crate::model::Instant;
+use crate::model::{Instant, TopicIdPartition};
 use crate::replica::partition::Partition;
 use crate::replica::topic_settings;
-use crate::replica::view::{Slot, View};
+use crate::replica::view::View;
 use crate::stdx::inbox;
 use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory};
@@ -67,7 +67,7 @@ pub struct Housekeeper {
     /// Called when a partition may have moved its high watermark.
     announce: Box<dyn Fn(&Partition) + Send>,
     /// Told of copies that have caught up.
-    copied: Box<dyn Fn(Slot) + Send>,
+    copied: Box<dyn Fn(TopicIdPartition) + Send>,
     tasks: Vec<Scheduled>,
     removals: Vec<(Instant, Removal)>,
 }
@@ -79,7 +79,7 @@ impl Housekeeper {
         directories: Arc<[LogDirectory]>,
         environment: Environment,
         announce: Box<dyn Fn(&Partition) + Send>,
-        copied: Box<dyn Fn(Slot) + Send>,
+        copied: Box<dyn Fn(TopicIdPartition) + Send>,
     ) -> Housekeeper {
         let tasks = tasks(&config, environment.now());
         Housekeeper { config, published, directories, environment, announce, copied, tasks, removals: Vec::new() }
@@ -124,8 +124,8 @@ impl Housekeeper {
     fn copy_logs(&self) -> Option<Duration> {
         let (view, now) = (self.published.load_full(), self.environment.wall());
         let mut next = None;
-        for (slot, future) in view.futures().filter(|(_, future)| !future.is_announced.load(Ordering::Acquire)) {
-            let Ok(partition) = view.partition_by_id(slot.0, slot.1) else { continue };
+        for (key, future) in view.futures().filter(|(_, future)| !future.is_announced.load(Ordering::Acquire)) {
+            let Ok(partition) = view.partition_by_id(key.topic_id, key.index) else { continue };
             let wait = match futures::copy(&partition.log, &future.log, partition.log.log_end_offset(), now) {
                 Ok(Copied::More) => Some(Duration::ZERO),
                 Err(failure) if failure.is_full() => Some(COPY_AGAIN),
@@ -135,7 +135,7 @@ impl Housekeeper {
                         error!("cannot copy {}-{}: {failure}", partition.topic, partition.index);
                     }
                     future.is_announced.store(true, Ordering::Release);
-                    (self.copied)(*slot);
+                    (self.copied)(*key);
                     None
                 }
             };

@@ -42,7 +42,7 @@ pub struct Hosting {
     lacking_room: BTreeSet<TopicId>,
     /// Where partitions are to be made that are not there yet (`LogManager.preferredLogDirs`).
     preferred: BTreeMap<(String, i32), usize>,
-    /// Copies that nobody copies to: see there.
+    /// Copies to which no thread copies: see there.
     futures: Vec<FoundFuture>,
     /// Partitions that are not where they were listed at the start.
     not_as_listed: BTreeSet<(String, PartitionIndex)>,
@@ -97,10 +97,6 @@ impl Hosting {
     /// How long the files of a deleted topic stay.
     pub fn delete_delay(&self, image: &Image) -> Duration {
         slots::delete_delay(&TopicConfig::resolve(&self.settings(image), &BTreeMap::new()))
-    }
-
-    fn node_id(&self) -> i32 {
-        self.config.node_id
     }
 
     fn log_config_of(&self, image: &Image, topic: &str) -> LogConfig {

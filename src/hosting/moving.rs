@@ -28,11 +28,10 @@ use super::Hosting;
 use super::futures::{Completed, Copied, FoundFuture, Move, copy};
 use super::slots;
 use crate::io::environment::Environment;
-use crate::metadata::record::PartitionChangeRecord;
-use crate::metadata::{self, Image, Record};
-use crate::model::{ErrorCode, Offset, PartitionIndex, TimestampMs};
+use crate::metadata::{self, DirectoryAssignment, Image};
+use crate::model::{ErrorCode, Offset, PartitionIndex, TimestampMs, TopicId, TopicIdPartition};
 use crate::replica::partition::Partition;
-use crate::replica::view::{Future, Hosted, Slot, View};
+use crate::replica::view::{Future, Hosted, View};
 use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory};
 use crate::storage::log::{Identity, Log, LogConfig, Removal};
@@ -82,12 +81,12 @@ impl Hosting {
         if !metadata::knows_directories(view.image.metadata_version()) {
             return Err(ErrorCode::UnsupportedVersion);
         }
-        let slot = (topic.id, wanted.partition);
+        let key = TopicIdPartition { topic_id: topic.id, index: wanted.partition };
         let partition = view.partition_by_id(topic.id, wanted.partition)?.clone();
-        if view.future(slot).is_some_and(|future| !self.directories[to].holds(&future.log)) {
-            *removal = self.drop_future(view, slot, environment);
+        if view.future(key).is_some_and(|future| !self.directories[to].holds(&future.log)) {
+            *removal = self.drop_future(view, key, environment);
         }
-        if self.directories[to].holds(&partition.log) || view.future(slot).is_some() {
+        if self.directories[to].holds(&partition.log) || view.future(key).is_some() {
             return Ok(());
         }
         // With a directory away, a copy may be on it.
@@ -100,13 +99,13 @@ impl Hosting {
             ErrorCode::KafkaStorageError
         })?;
         info!("{}-{} is being moved to {}", partition.topic, partition.index, self.directories[to].path().display());
-        self.set_future(view, slot, &partition, log);
+        self.set_future(view, key, &partition, log);
         Ok(())
     }
 
-    fn set_future(&self, view: &mut View, slot: Slot, partition: &Partition, log: Log) {
+    fn set_future(&self, view: &mut View, key: TopicIdPartition, partition: &Partition, log: Log) {
         let (topic, is_announced) = (partition.topic.clone(), AtomicBool::new(false));
-        view.set_future(slot, Some(Arc::new(Future { topic, log, is_announced })));
+        view.set_future(key, Some(Arc::new(Future { topic, log, is_announced })));
     }
 
     /// Begins a copy, the only one of its partition there: a start could not tell an older one from it.
@@ -134,9 +133,9 @@ impl Hosting {
     }
 
     /// Lets go of a move; what is left is to be unlinked.
-    pub fn drop_future(&self, view: &mut View, slot: Slot, environment: &Environment) -> Option<Removal> {
-        let future = view.future(slot).cloned()?;
-        view.set_future(slot, None);
+    pub fn drop_future(&self, view: &mut View, key: TopicIdPartition, environment: &Environment) -> Option<Removal> {
+        let future = view.future(key).cloned()?;
+        view.set_future(key, None);
         let deleted = future.log.delete(environment.random_bytes());
         deleted.inspect_err(|failure| warn!("{failure}")).ok()
     }
@@ -144,8 +143,8 @@ impl Hosting {
     /// Forgets the moves to directories that have failed; what they have written stays where it is.
     pub fn forget_failed_futures(&self, view: &mut View) {
         let failed = view.futures().filter(|(_, future)| future.log.is_offline());
-        for slot in failed.map(|(slot, _)| *slot).collect::<Vec<_>>() {
-            view.set_future(slot, None);
+        for key in failed.map(|(key, _)| *key).collect::<Vec<_>>() {
+            view.set_future(key, None);
         }
     }
 
@@ -153,17 +152,17 @@ impl Hosting {
     pub fn complete(
         &mut self,
         view: &mut View,
-        slot: Slot,
+        key: TopicIdPartition,
         now: TimestampMs,
         environment: &Environment,
     ) -> (Completed, Option<Removal>) {
-        let Some(future) = view.future(slot).cloned() else { return (Completed::Gone, None) };
-        let Ok(partition) = view.partition_by_id(slot.0, slot.1).cloned() else {
+        let Some(future) = view.future(key).cloned() else { return (Completed::Gone, None) };
+        let Ok(partition) = view.partition_by_id(key.topic_id, key.index).cloned() else {
             return (Completed::Gone, None);
         };
         match self.complete_log(&partition, &future.log, now) {
-            Ok(Copied::All) => match self.assignment(&view.image, slot, &future.log) {
-                Some(record) => return (Completed::Ready(Box::new(record)), None),
+            Ok(Copied::All) => match self.assignment(&view.image, key, &future.log) {
+                Some(assignment) => return (Completed::Ready(assignment), None),
                 None => partition.log.unseal(),
             },
             Ok(Copied::More) => {
@@ -179,12 +178,12 @@ impl Hosting {
         }
         // Anew, from where the log begins now.
         let to = self.directories.iter().position(|directory| directory.holds(&future.log));
-        let removal = self.drop_future(view, slot, environment);
+        let removal = self.drop_future(view, key, environment);
         let again = to
             .filter(|to| !self.directories[*to].is_offline())
             .map(|to| self.new_future(&view.image, to, &partition, now, environment));
         if let Some(Ok(log)) = again {
-            self.set_future(view, slot, &partition, log);
+            self.set_future(view, key, &partition, log);
         }
         (Completed::NotYet, removal)
     }
@@ -226,30 +225,19 @@ impl Hosting {
         finished
     }
 
-    /// The record that puts this broker's replica where a log is.
-    fn assignment(&self, image: &Image, slot: Slot, log: &Log) -> Option<Record<'static>> {
+    /// What is to be told of this broker's replica: that it lies where a log is.
+    fn assignment(&self, image: &Image, key: TopicIdPartition, log: &Log) -> Option<DirectoryAssignment> {
         let at = self.directories.iter().position(|directory| directory.holds(log))?;
-        self.assignment_to(image, slot, at)
+        self.assignment_to(image, key, at)
     }
 
-    fn assignment_to(&self, image: &Image, slot: Slot, at: usize) -> Option<Record<'static>> {
-        let described = image.partition(slot.0, slot.1)?;
-        let replica = described.replicas.iter().position(|replica| *replica == self.node_id())?;
-        let mut directories = described.directories.to_vec();
-        *directories.get_mut(replica)? = self.directory_ids[at]?;
-        let (topic_id, partition_id) = slot;
-        let directories = Some(directories);
-        Some(Record::PartitionChange(PartitionChangeRecord {
-            topic_id,
-            partition_id,
-            directories,
-            ..Default::default()
-        }))
+    fn assignment_to(&self, image: &Image, key: TopicIdPartition, at: usize) -> Option<DirectoryAssignment> {
+        self.assigned(image.partition(key.topic_id, key.index)?)?;
+        Some(DirectoryAssignment { partition: key, directory: self.directory_ids[at]? })
     }
 
-    /// The records that tell where the logs of these partitions are, where the metadata says something else
-    /// (`AssignmentsManager`).
-    pub fn assignments(&self, view: &View, topics: &[crate::model::TopicId]) -> Vec<Record<'static>> {
+    /// Where the logs of these topics' partitions are, where the metadata says something else (`AssignmentsManager`).
+    pub fn assignments(&self, view: &View, topics: &[TopicId]) -> Vec<DirectoryAssignment> {
         if !metadata::knows_directories(view.image.metadata_version()) {
             return Vec::new();
         }
@@ -260,11 +248,11 @@ impl Hosting {
             let id = at.and_then(|at| self.directory_ids[at]);
             id.is_some() && described.is_some_and(|described| self.assigned(described) != id)
         });
-        strange.filter_map(|p| self.assignment(&view.image, (p.topic_id, p.index.0), &p.log)).collect()
+        strange.filter_map(|partition| self.assignment(&view.image, partition.key(), &partition.log)).collect()
     }
 
-    /// The records that tell of logs which a start has found in another directory than the metadata says.
-    pub fn found_elsewhere(&self, image: &Image) -> Vec<Record<'static>> {
+    /// The logs that a start has found in another directory than the metadata says.
+    pub fn found_elsewhere(&self, image: &Image) -> Vec<DirectoryAssignment> {
         if !metadata::knows_directories(image.metadata_version()) {
             return Vec::new();
         }
@@ -274,7 +262,8 @@ impl Hosting {
             let at = self.directory_at_start(topic, described)?;
             let id = self.directory_ids[at]?;
             let is_strange = self.assigned(described) != Some(id) && !self.awaits_its_copy(&topic.name, described);
-            is_strange.then(|| self.assignment_to(image, (topic.id, described.index), at))?
+            let key = TopicIdPartition { topic_id: topic.id, index: described.index };
+            is_strange.then(|| self.assignment_to(image, key, at))?
         });
         strange.collect()
     }
@@ -283,14 +272,14 @@ impl Hosting {
     pub fn swap(
         &mut self,
         view: &mut View,
-        slot: Slot,
+        key: TopicIdPartition,
         now: TimestampMs,
         environment: &Environment,
     ) -> Option<Removal> {
-        let future = view.future(slot).cloned()?;
-        let partition = view.partition_by_id(slot.0, slot.1).ok()?.clone();
-        let topic = view.image.topic_by_id(slot.0)?.clone();
-        let described = topic.partition(slot.1)?.clone();
+        let future = view.future(key).cloned()?;
+        let partition = view.partition_by_id(key.topic_id, key.index).ok()?.clone();
+        let topic = view.image.topic_by_id(key.topic_id)?.clone();
+        let described = topic.partition(key.index)?.clone();
         let directories = self.directories.clone();
         let from = directories.iter().find(|directory| directory.holds(&partition.log))?;
         let at = directories.iter().position(|directory| directory.holds(&future.log))?;
@@ -323,17 +312,17 @@ impl Hosting {
             let (start, end) = (future.log.log_start_offset(), future.log.log_end_offset());
             to.open_closed_log(future.log.identity().clone(), log_config, (start, end), now)
         });
-        view.set_future(slot, None);
+        view.set_future(key, None);
         let replaced = self.lead_as(partition.number, &topic, &described, log, &config);
         if let Some(partition) = &replaced {
             // Before somebody writes: the new directory knows the log's start.
             let _ = to.checkpoint(&Checkpoint::ALL, [slots::state(partition)]);
             info!("{}-{} was moved to {}", partition.topic, partition.index, to.path().display());
         }
-        let hosted: Vec<_> = view.hosted(slot.0)?.iter().cloned().collect();
-        let place = usize::try_from(slot.1).unwrap_or(0);
+        let hosted: Vec<_> = view.hosted(key.topic_id)?.iter().cloned().collect();
+        let place = usize::try_from(key.index).unwrap_or(0);
         let hosted = hosted.into_iter().enumerate().map(|(at, it)| if at == place { replaced.clone() } else { it });
-        view.set_hosted(slot.0, Hosted::from(hosted.collect::<Vec<_>>()));
+        view.set_hosted(key.topic_id, Hosted::from(hosted.collect::<Vec<_>>()));
         removal
     }
 
@@ -400,10 +389,9 @@ impl Hosting {
     /// Goes on with the moves that were under way, now that the logs are open; after a crash from their beginning. Blocks.
     pub(super) fn resume_moves(&mut self, view: &mut View, now: TimestampMs, environment: &Environment) {
         for found in std::mem::take(&mut self.futures) {
-            let topic = view.topic(&found.topic).map(|topic| topic.id);
             let partition = view.partition_by_name(&found.topic, found.partition.0).cloned();
             // The log is away: so is what could be copied.
-            let (Some(topic_id), Ok(partition)) = (topic, partition) else {
+            let Ok(partition) = partition else {
                 self.futures.push(found);
                 continue;
             };
@@ -426,7 +414,7 @@ impl Hosting {
                 }
             };
             match log {
-                Ok(log) => self.set_future(view, (topic_id, found.partition.0), &partition, log),
+                Ok(log) => self.set_future(view, partition.key(), &partition, log),
                 Err(failure) => warn!("{}-{} is not moved: {failure}", found.topic, found.partition),
             }
         }

@@ -14,9 +14,9 @@ use crate::config::Config;
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
 use crate::metadata::Image;
-use crate::model::{NodeId, PartitionIndex, TimestampMs, Uuid};
+use crate::model::{NodeId, PartitionIndex, TimestampMs, TopicIdPartition, Uuid};
 use crate::quorum::metadata_log;
-use crate::replica::view::{Hosted, Slot, View};
+use crate::replica::view::{Hosted, View};
 use crate::storage::Error;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::{Identity, Log, LogConfig};
@@ -121,7 +121,8 @@ impl Hosting {
         for topic in topics {
             let config = self.topic_config(&view.image, &topic.name);
             let hosted = topic.partitions.iter().map(|described| {
-                let log = opened.remove(&(topic.id, described.index))?;
+                let key = TopicIdPartition { topic_id: topic.id, index: described.index };
+                let log = opened.remove(&key)?;
                 self.lead(&topic, described, log, &config)
             });
             let hosted: Vec<_> = hosted.collect();
@@ -158,19 +159,20 @@ impl Hosting {
         Ok(())
     }
 
-    fn open_all(&self, image: &Image, environment: &Environment) -> BTreeMap<Slot, Result<Log, Error>> {
+    fn open_all(&self, image: &Image, environment: &Environment) -> BTreeMap<TopicIdPartition, Result<Log, Error>> {
         let now = environment.wall();
-        let mut wanted: Vec<Vec<(Slot, (Identity, LogConfig))>> = self.directories.iter().map(|_| Vec::new()).collect();
+        let mut wanted: Vec<Vec<(TopicIdPartition, (Identity, LogConfig))>> =
+            self.directories.iter().map(|_| Vec::new()).collect();
         let mut counts: Vec<usize> = self.directories.iter().map(|directory| directory.partitions().len()).collect();
         let mut opened = BTreeMap::new();
         for topic in image.topics() {
             let config = self.log_config(image, &self.topic_config(image, &topic.name));
             for described in &topic.partitions {
-                let slot = (topic.id, described.index);
+                let key = TopicIdPartition { topic_id: topic.id, index: described.index };
                 let found = self.directory_at_start(topic, described);
                 match found.or_else(|| self.place(image, topic, described, false, &mut counts)) {
-                    Some(at) => wanted[at].push((slot, (identity(topic, described), config.clone()))),
-                    None => drop(opened.insert(slot, Err(Error::Offline))),
+                    Some(at) => wanted[at].push((key, (identity(topic, described), config.clone()))),
+                    None => drop(opened.insert(key, Err(Error::Offline))),
                 }
             }
         }

@@ -53,7 +53,7 @@ pub fn identity(topic: &Topic, described: &metadata::Partition) -> Identity {
     Identity { topic: topic.name.to_string(), partition: PartitionIndex(described.index), topic_id: topic.id }
 }
 
-/// Nobody knows whether all that a start has found is on the platter, and from here on it counts as committed: where the
+/// A start cannot know whether all that it has found is durable, and from here on it counts as committed: where the
 /// topic asks for a sync of so much, there is one first. Blocks.
 pub fn sync_recovered(log: Log, now: TimestampMs) -> Result<Log, Error> {
     if log.wants_sync(now) {

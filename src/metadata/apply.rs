@@ -49,6 +49,7 @@ impl Image {
             (_, None) => self.apply_one(record),
         };
         self.offset = offset;
+        assert!(self.pending.as_ref().is_none_or(|pending| pending.pending.is_none()), "transactions do not nest");
         outcome.err()
     }
 
@@ -137,6 +138,11 @@ impl Image {
             Ok(at) => topic.partitions[at] = partition,
             Err(at) => topic.partitions.insert(at, partition),
         }
+        let at = topic.position(r.partition_id).ok();
+        assert!(
+            at.is_some_and(|at| topic.partitions[at].index == r.partition_id),
+            "a partition is found where it stands"
+        );
         Ok(())
     }
 
@@ -284,6 +290,7 @@ impl Partition {
             self.directories = directories.as_slice().into();
         }
         self.directories = sized_directories(&self.directories, self.replicas.len());
+        assert_eq!(self.directories.len(), self.replicas.len(), "each replica lies in a directory");
         if r.leader != NO_LEADER_CHANGE {
             self.leader = r.leader;
             self.leader_epoch = self.leader_epoch.wrapping_add(1);

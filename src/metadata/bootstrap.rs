@@ -39,10 +39,12 @@ pub fn fresh_cluster(formatted: Option<Vec<Record<'static>>>, min_insync_replica
         }));
     }
     records.push(Record::EndTransaction(EndTransactionRecord {}));
+    let is_begin = |record: &Record<'_>| matches!(record, Record::BeginTransaction(_));
+    assert!(records.iter().skip(1).all(|record| !is_begin(record)), "the first records are one transaction");
     records
 }
 
-/// The last record of a broker that stops: nobody must wait for the end of its session.
+/// The last record of a broker that stops: no controller must wait for the end of its session.
 pub fn fence_broker(image: &Image, id: i32) -> Vec<Record<'static>> {
     let unfenced = image.broker(id).filter(|broker| !broker.fenced);
     let fence = |broker: &Arc<Broker>| BrokerRegistrationChangeRecord {
@@ -79,6 +81,7 @@ pub fn register_broker(
     next_offset: i64,
     was_clean_shutdown: bool,
 ) -> Vec<Record<'static>> {
+    assert!(next_offset > image.offset(), "an epoch is an offset that no record has yet");
     let level = image.metadata_version();
     let registered = Broker {
         id: broker.id,
@@ -89,7 +92,7 @@ pub fn register_broker(
         rack: broker.rack.clone(),
         fenced: true,
         in_controlled_shutdown: false,
-        // Whoever cannot be told of directories takes all of them to be there.
+        // A reader that knows no directories takes all of them to be there.
         log_dirs: if knows_directories(level) { broker.log_dirs.clone() } else { Vec::new() },
         cordoned_log_dirs: knows_cordoned_directories(level).then(|| broker.cordoned_log_dirs.clone()),
         is_migrating_zk_broker: false,
@@ -145,8 +148,8 @@ fn lead(
         return (partition.leader == id).then(|| change(NO_LEADER));
     }
     // After a crash Apache Kafka trusts no replica; the last leader is then the one to begin with (KIP-966).
-    let nobody = partition.isr.is_empty() && partition.eligible_leader_replicas.is_empty();
-    let last_known = nobody && *partition.last_known_elr == [id];
+    let none_may_lead = partition.isr.is_empty() && partition.eligible_leader_replicas.is_empty();
+    let last_known = none_may_lead && *partition.last_known_elr == [id];
     let eligible = partition.isr.contains(&id) || partition.eligible_leader_replicas.contains(&id) || last_known;
     let vacant = partition.leader == NO_LEADER;
     let shaken = partition.leader == id && (!was_clean_shutdown || partition.leader_recovery_state != RECOVERED);

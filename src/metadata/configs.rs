@@ -4,7 +4,7 @@
 //! Values of topics, groups and client metrics are judged by `config`, those of brokers by their definitions and by
 //! whether they may change while the broker runs.
 
-use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use super::image::{Configs, Image, ResourceType};
 use super::levels::knows_cordoned_directories;
@@ -34,7 +34,7 @@ impl Operation {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Change {
+pub struct ConfigChange {
     pub name: String,
     /// `None`: a number that is no operation.
     pub operation: Option<Operation>,
@@ -46,7 +46,7 @@ pub struct Change {
 pub struct ResourceChanges {
     pub resource_type: i8,
     pub resource_name: String,
-    pub changes: Vec<Change>,
+    pub changes: Vec<ConfigChange>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,7 +69,7 @@ pub fn incremental_alter_configs(
     node_id: i32,
     resources: &[ResourceChanges],
     validate_only: bool,
-) -> Decision<ResourceResult> {
+) -> Decisions<ResourceResult> {
     decide(image, settings, node_id, resources, validate_only, |_, _| Vec::new())
 }
 
@@ -80,7 +80,7 @@ pub fn alter_configs(
     node_id: i32,
     resources: &[ResourceChanges],
     validate_only: bool,
-) -> Decision<ResourceResult> {
+) -> Decisions<ResourceResult> {
     decide(image, settings, node_id, resources, validate_only, |current, resource| {
         let named = |name: &String| resource.changes.iter().any(|change| change.name == *name);
         current.keys().filter(|name| !named(name)).cloned().collect()
@@ -94,8 +94,8 @@ fn decide(
     resources: &[ResourceChanges],
     validate_only: bool,
     implicitly_deleted: impl Fn(&Configs, &ResourceChanges) -> Vec<String>,
-) -> Decision<ResourceResult> {
-    let mut decision = Decision::default();
+) -> Decisions<ResourceResult> {
+    let mut decision = Decisions::default();
     for resource in resources {
         let same = |r: &&ResourceChanges| {
             r.resource_type == resource.resource_type && r.resource_name == resource.resource_name
@@ -112,6 +112,8 @@ fn decide(
         let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
         decision.results.push(ResourceResult { resource_type, resource_name, result });
     }
+    assert_eq!(decision.results.len(), resources.len(), "each resource is answered");
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each resource has only the room that the others left");
     if validate_only {
         decision.records.clear();
     }
@@ -171,12 +173,12 @@ fn refuse<T>(error: ErrorCode, message: impl Into<String>) -> Result<T, Refusal>
 }
 
 /// What is wrong with changes whatever they are about.
-pub fn check_changes(changes: &[Change]) -> Result<(), Refusal> {
+pub fn check_changes(changes: &[ConfigChange]) -> Result<(), Refusal> {
     let mut seen = BTreeSet::new();
     if !changes.iter().all(|change| seen.insert(change.name.as_str())) {
         return refuse(ErrorCode::InvalidRequest, "Error due to duplicate config keys");
     }
-    let without = |change: &&Change| change.operation != Some(Operation::Delete) && change.value.is_none();
+    let without = |change: &&ConfigChange| change.operation != Some(Operation::Delete) && change.value.is_none();
     let nulls: Vec<&str> = changes.iter().filter(without).map(|change| change.name.as_str()).collect();
     if !nulls.is_empty() {
         return refuse(ErrorCode::InvalidRequest, format!("Null value not supported for : {}", nulls.join(", ")));
@@ -193,7 +195,7 @@ fn check_shape(resource: &ResourceChanges) -> Result<ResourceType, Refusal> {
     }
 }
 
-fn new_value(kind: ResourceType, change: &Change, current: Option<&str>) -> Result<Option<String>, Refusal> {
+fn new_value(kind: ResourceType, change: &ConfigChange, current: Option<&str>) -> Result<Option<String>, Refusal> {
     let value = change.value.as_deref().unwrap_or_default();
     match change.operation {
         None => refuse(ErrorCode::InvalidRequest, format!("Unknown operation for config {}.", change.name)),
@@ -321,3 +323,6 @@ fn check_min_insync(broker: &str, is_set: bool) -> Result<(), Refusal> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,19 +1,18 @@
-//! What decisions give back: records to append to the metadata log, and an answer for each thing that was asked.
+//! What the decisions about single kinds of changes give back, and their limits.
 
 use super::record::Record;
 pub use crate::model::Refusal;
 
-/// Records to append as one batch, atomically, and one answer per item. The answers hold once the records are
-/// committed and applied; nothing happened before.
+/// What was decided of a request that names several things, each of which gets an answer.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Decision<T> {
+pub struct Decisions<T> {
     pub records: Vec<Record<'static>>,
     pub results: Vec<T>,
 }
 
-impl<T> Default for Decision<T> {
-    fn default() -> Decision<T> {
-        Decision { records: Vec::new(), results: Vec::new() }
+impl<T> Default for Decisions<T> {
+    fn default() -> Decisions<T> {
+        Decisions { records: Vec::new(), results: Vec::new() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Decisions about leaders that a user asks for (`ReplicationControlManager.electLeaders`).
 
 use super::apply::NO_LEADER;
-use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
+use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
 use super::image::{Image, Partition, Topic};
 use super::partition_change::{Election, PartitionChange};
 use super::record::Record;
@@ -40,8 +40,8 @@ pub fn elect_leaders(
     settings: &Settings<'_>,
     election: ElectionType,
     partitions: Option<&[(String, Vec<i32>)]>,
-) -> Decision<Elected> {
-    let mut decision = Decision::default();
+) -> Decisions<Elected> {
+    let mut decision = Decisions::default();
     let mut answer =
         |topic: &str, indexes: &mut dyn Iterator<Item = i32>, is_told: fn(&Result<(), Refusal>) -> bool| {
             let mut elected = Elected { topic: topic.to_string(), partitions: Vec::new() };
@@ -67,6 +67,7 @@ pub fn elect_leaders(
             );
         }),
     }
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "what is too much is refused");
     decision
 }
 

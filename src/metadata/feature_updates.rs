@@ -32,7 +32,7 @@ impl UpgradeType {
     }
 }
 
-/// A level that somebody wants for a feature; 0 turns it off.
+/// A level that a user wants for a feature; 0 turns it off.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FeatureUpdate {
     pub name: String,
@@ -69,6 +69,7 @@ pub fn update_features(
             }));
         }
     }
+    assert!(records.len() <= by_name.len(), "each feature gets one level");
     if by_name.get(ELIGIBLE_LEADER_REPLICAS_VERSION).is_some_and(|update| update.level > 0) {
         records.splice(0..0, min_insync_for_all(image, decider.static_min_insync_replicas));
     }
@@ -175,3 +176,6 @@ fn min_insync_for_all(image: &Image, static_value: i32) -> Vec<Record<'static>> 
     records.extend(with_own.map(|name| record(name, None)));
     records
 }
+
+#[cfg(test)]
+mod tests;

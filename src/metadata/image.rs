@@ -102,7 +102,7 @@ pub struct Image {
     pub(super) configs: Map<ResourceKey, Arc<Configs>>,
     pub(super) next_producer_id: i64,
     pub(super) acls: Map<Uuid, Arc<Acl>>,
-    /// By user and mechanism.
+    /// The credentials by user and mechanism.
     pub(super) scram: Map<(String, i8), Arc<ScramCredential>>,
     pub(super) quotas: Map<QuotaEntity, Arc<BTreeMap<String, f64>>>,
     pub(super) tokens: Map<String, Arc<DelegationToken>>,
@@ -156,10 +156,6 @@ impl Image {
         self.topic_ids.values().filter_map(|id| self.topics.get(id))
     }
 
-    pub fn topic_count(&self) -> usize {
-        self.topics.size()
-    }
-
     pub fn partition(&self, topic_id: Uuid, index: i32) -> Option<&Arc<Partition>> {
         self.topics.get(&topic_id)?.partition(index)
     }
@@ -171,10 +167,6 @@ impl Image {
     /// All registered brokers by id.
     pub fn brokers(&self) -> impl Iterator<Item = &Arc<Broker>> {
         self.brokers.values()
-    }
-
-    pub fn controllers(&self) -> impl Iterator<Item = &Arc<Controller>> {
-        self.controllers.values()
     }
 
     /// Finalized features with their levels, by name; level 0 is "not there".
@@ -223,10 +215,6 @@ impl Image {
         self.next_producer_id
     }
 
-    pub fn acls(&self) -> impl Iterator<Item = &Arc<Acl>> {
-        self.acls.values()
-    }
-
     /// `mechanism`: 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.
     pub fn scram_credential(&self, user: &str, mechanism: i8) -> Option<&Arc<ScramCredential>> {
         self.scram.get(&(user.to_string(), mechanism))
@@ -239,9 +227,5 @@ impl Image {
 
     pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &Arc<BTreeMap<String, f64>>)> {
         self.quotas.iter()
-    }
-
-    pub fn delegation_tokens(&self) -> impl Iterator<Item = &Arc<DelegationToken>> {
-        self.tokens.values()
     }
 }

@@ -14,6 +14,7 @@ pub const METADATA_VERSION_LEVEL: i16 = IBP_4_4_IV2;
 pub const METADATA_VERSION_MIN: i16 = 7;
 /// 4.4-IV2, the newest whose records are known here.
 pub const METADATA_VERSION_MAX: i16 = 33;
+const _: () = assert!(METADATA_VERSION_MIN <= METADATA_VERSION_LEVEL && METADATA_VERSION_LEVEL <= METADATA_VERSION_MAX);
 
 /// ZooKeeper migration.
 const IBP_3_4_IV0: i16 = 8;

@@ -1,18 +1,22 @@
 //! Cluster metadata as a log of Kafka's own KRaft records: the image that they make, and the decisions that make them.
 //!
-//! `image.apply(record, offset)` replays, never fails; the functions beside it read an image and give records and
-//! answers. The caller appends the records to `__cluster_metadata-0`, waits until they are committed, applies them and
+//! `image.apply(record, offset)` replays, never fails; [`decide`] reads an image and a [`Change`], and gives records and an
+//! answer. The caller appends the records to `__cluster_metadata-0`, waits until they are committed, applies them and
 //! publishes the new image. There is no other way to change metadata. Ids and offsets come in as arguments; nothing
 //! here knows of files, sockets or the clock.
 
 mod apply;
+mod auto_creation;
 mod bootstrap;
+mod change;
 mod configs;
 mod decision;
+mod directories;
 mod elections;
 mod feature_updates;
 mod features;
 mod image;
+mod inputs;
 mod levels;
 mod partition_change;
 mod placement;
@@ -30,36 +34,28 @@ mod unregistration;
 mod test_log;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_of_feature_updates;
-#[cfg(test)]
-mod tests_of_group_configs;
-#[cfg(test)]
-mod tests_of_partition_changes;
 
 pub use apply::{Ignored, NO_LEADER};
-pub use bootstrap::{Registration, change_log_dirs, fence_broker, fresh_cluster, register_broker};
-pub use configs::{
-    Change, Operation, RESOURCE_TWICE, ResourceChanges, ResourceResult, alter_configs, check_changes,
-    incremental_alter_configs,
-};
-pub use decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
-pub use elections::{Elected, ElectionType, elect_leaders};
-pub use feature_updates::{Decider, FeatureUpdate, UpgradeType, update_features};
+#[cfg(test)]
+pub use bootstrap::register_broker;
+pub use bootstrap::{Registration, fresh_cluster};
+pub use change::{Change, Decided, Decision, decide};
+pub use configs::{ConfigChange, Operation, RESOURCE_TWICE, ResourceChanges, ResourceResult, check_changes};
+pub use decision::{MAX_RECORDS_PER_REQUEST, Refusal};
+pub use directories::DirectoryAssignment;
+pub use elections::{Elected, ElectionType};
+pub use feature_updates::{FeatureUpdate, UpgradeType};
 pub use features::{FRESH_FEATURES, SUPPORTED_FEATURES, check_level, supported_features};
 pub use features::{KRAFT_VERSION, SPOKEN_FEATURES};
 pub use image::{Configs, Image, METADATA_VERSION, Partition, ResourceType, Topic};
+pub use inputs::Inputs;
 pub use levels::{
     METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN, at_level, knows_cordoned_directories,
     knows_directories,
 };
-pub use producer_ids::{PRODUCER_ID_BLOCK_SIZE, allocate_producer_ids};
-pub use reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
+pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
+pub use reassignments::{Reassigned, Reassignment};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{Acl, DelegationToken, QuotaEntity, ScramCredential};
-pub use topics::{
-    CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult, create_partitions,
-    create_topics, delete_topics,
-};
-pub use unregistration::unregister_broker;
+pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};

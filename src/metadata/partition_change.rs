@@ -27,8 +27,8 @@ pub(super) enum Election {
     Online,
     /// As `Online`, and at last any replica that is there.
     Unclean,
-    /// Nobody leads for now.
-    Nobody,
+    /// No replica leads for now.
+    NoLeader,
 }
 
 /// A partition as it shall be.
@@ -100,6 +100,7 @@ impl<'a> PartitionChange<'a> {
         let is_left_alone = !self.removing.is_empty() && (isr.is_empty() || replicas.is_empty());
         let waits = !contains_all(&isr, &self.adding) || is_shrinking && !contains_all(&isr, &replicas);
         if is_moving && !is_left_alone && !waits {
+            assert!(!self.removing.iter().any(|id| isr.contains(id)), "a replica that leaves is in sync no longer");
             (self.isr, self.replicas) = (isr, replicas);
             self.removing.clear();
             self.adding.clear();
@@ -118,6 +119,7 @@ impl<'a> PartitionChange<'a> {
         self.elr.sort_unstable();
         self.elr.dedup();
         self.elr.retain(|id| !self.isr.contains(id));
+        assert!(self.elr.windows(2).all(|pair| pair[0] < pair[1]), "an eligible replica is named once");
     }
 
     fn elect(&mut self, record: &mut PartitionChangeRecord) {
@@ -140,7 +142,7 @@ impl<'a> PartitionChange<'a> {
 
     /// Who shall lead, and whether records may be lost by it.
     fn leader(&self) -> (i32, bool) {
-        if self.election == Election::Nobody {
+        if self.election == Election::NoLeader {
             return (NO_LEADER, false);
         }
         let current = self.partition.leader;
@@ -228,3 +230,6 @@ impl<'a> PartitionChange<'a> {
 fn contains_all(all: &[i32], some: &[i32]) -> bool {
     some.iter().all(|id| all.contains(id))
 }
+
+#[cfg(test)]
+mod tests;

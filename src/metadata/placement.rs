@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Chooses brokers and directories within one decision.
 pub(super) struct Placer<'a> {
     image: &'a Image,
-    /// Partitions per directory, once somebody has had to choose between directories.
+    /// Partitions per directory, once there was a choice between directories.
     load: Option<BTreeMap<Uuid, usize>>,
 }
 
@@ -41,6 +41,7 @@ impl<'a> Placer<'a> {
         }
         let replicas = |p: usize| {
             let leader = (start % active + p) % active;
+            assert!(!ring[leader].fenced, "the first of the replicas is to lead");
             (0..factor).map(|k| ring[(leader + k) % ring.len()].id).collect()
         };
         Ok((0..count).map(replicas).collect())
@@ -50,7 +51,8 @@ impl<'a> Placer<'a> {
     pub(super) fn partition(&mut self, index: i32, replicas: &[i32]) -> Option<Partition> {
         let isr: Vec<i32> = replicas.iter().copied().filter(|id| self.is_active(*id)).collect();
         let leader = *isr.first()?;
-        let directories = replicas.iter().map(|id| self.directory(*id)).collect();
+        let directories: Box<[Uuid]> = replicas.iter().map(|id| self.directory(*id)).collect();
+        assert_eq!(directories.len(), replicas.len(), "each replica lies in a directory");
         Some(Partition {
             index,
             replicas: replicas.into(),

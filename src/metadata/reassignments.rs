@@ -3,7 +3,7 @@
 //! What the ISR allows is done at once: another order of the same replicas, replicas that are given up. Replicas on other
 //! brokers are written down as being added, and the reassignment goes on when they are there.
 
-use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
+use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
 use super::image::{Image, Partition, Topic};
 use super::partition_change::{Election, PartitionChange};
 use super::placement::check_assignment;
@@ -33,8 +33,8 @@ pub fn alter_partition_reassignments(
     settings: &Settings<'_>,
     topics: &[(String, Vec<Reassignment>)],
     allows_other_factor: bool,
-) -> Decision<Reassigned> {
-    let mut decision = Decision::default();
+) -> Decisions<Reassigned> {
+    let mut decision = Decisions::default();
     for (topic, wanted) in topics {
         let mut reassigned = Reassigned { topic: topic.clone(), partitions: Vec::new() };
         for one in wanted {
@@ -46,8 +46,10 @@ pub fn alter_partition_reassignments(
             let result = result.map(|record| decision.records.extend(record.map(Record::PartitionChange)));
             reassigned.partitions.push((one.partition, result));
         }
+        assert_eq!(reassigned.partitions.len(), wanted.len(), "each partition is answered");
         decision.results.push(reassigned);
     }
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "what is too much is refused");
     decision
 }
 
@@ -140,6 +142,7 @@ fn cancel(
     if change.allows_unclean {
         change.election = Election::Unclean;
     }
+    assert!(!replicas.is_empty() && !isr.is_empty(), "a partition keeps a replica");
     (change.replicas, change.isr) = (replicas, isr);
     change.removing.clear();
     change.adding.clear();

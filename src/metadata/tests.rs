@@ -1,5 +1,11 @@
 //! The image against Apache Kafka's own log, decisions against tables, and both against each other with random requests.
 
+use super::bootstrap::{fence_broker, register_broker};
+use super::configs::{alter_configs, incremental_alter_configs};
+use super::decision::Decisions;
+use super::producer_ids::allocate_producer_ids;
+use super::topics::TopicDefaults;
+use super::topics::{create_partitions, create_topics, delete_topics};
 use super::*;
 use crate::config::Config;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};
@@ -54,8 +60,8 @@ fn assert_recorded(log: &[u8], features: &BTreeMap<&str, i16>) {
     let broker = image.broker(1).unwrap();
     assert!(broker.in_controlled_shutdown);
     assert_eq!(broker.endpoints[0].port, 19092);
-    assert_eq!(image.controllers().count(), 1);
-    assert_eq!(image.acls().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
+    assert_eq!(image.controllers.values().count(), 1);
+    assert_eq!(image.acls.values().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
     assert!(image.scram_credential("u1", 1).is_some() && image.scram_credential("u2", 2).is_none());
     let quotas: Vec<usize> = image.quotas().map(|(_, values)| values.len()).collect();
     assert_eq!(quotas, [1, 1]);
@@ -172,7 +178,7 @@ fn ids() -> impl FnMut() -> Uuid {
     }
 }
 
-pub(super) fn create(image: &Image, topics: &[NewTopic], validate_only: bool) -> Decision<TopicResult<CreatedTopic>> {
+pub(super) fn create(image: &Image, topics: &[NewTopic], validate_only: bool) -> Decisions<TopicResult<CreatedTopic>> {
     let (config, none) = (Config::defaults(), Configs::new());
     let defaults = TopicDefaults { num_partitions: 3, replication_factor: 1, settings: config.settings(&none, &none) };
     create_topics(image, &defaults, topics, ids(), validate_only)
@@ -211,7 +217,7 @@ fn topics_are_created_with_defaults_and_overrides() {
         [(3, 1), (1, 1), (2, 1)]
     );
     assert_eq!(created[1].configs, configs(&[("retention.ms", "5")]));
-    assert_eq!(create(&image, &wanted, true), Decision { records: Vec::new(), ..decision.clone() });
+    assert_eq!(create(&image, &wanted, true), Decisions { records: Vec::new(), ..decision.clone() });
     commit(&mut image, &decision.records);
     let topic = image.topic("a").unwrap();
     assert_eq!(topic.id, created[0].id);
@@ -447,14 +453,14 @@ fn configs_are_altered_or_refused() {
     let (config, none) = (Config::defaults(), Configs::new());
     let settings = config.settings(&none, &none);
     for (resource_type, resource, key, operation, value, error) in table {
-        let change = Change { name: key.into(), operation: Some(operation), value: value.map(str::to_string) };
+        let change = ConfigChange { name: key.into(), operation: Some(operation), value: value.map(str::to_string) };
         let asked = ResourceChanges { resource_type, resource_name: resource.into(), changes: vec![change] };
         let decision = incremental_alter_configs(&image, &settings, 1, &[asked], false);
         assert_eq!(error_of(&decision.results[0].result), error, "{resource} {key} {value:?}");
         commit(&mut image, &decision.records);
     }
     assert_eq!(image.topic_configs("alpha"), &configs(&[("cleanup.policy", "compact")]));
-    let change = Change { name: "retention.ms".into(), operation: Some(Set), value: Some("9".into()) };
+    let change = ConfigChange { name: "retention.ms".into(), operation: Some(Set), value: Some("9".into()) };
     let asked =
         ResourceChanges { resource_type: topic_type, resource_name: "alpha".into(), changes: vec![change.clone()] };
     let old_way = alter_configs(&image, &settings, 1, std::slice::from_ref(&asked), false);
@@ -569,7 +575,7 @@ fn decide(image: &Image, step: &Step, new_id: &mut dyn FnMut() -> Uuid) -> Vec<R
         }
         Step::Configure(n, value) => {
             let operation = Some(if value.is_some() { Operation::Set } else { Operation::Delete });
-            let change = Change { name: "retention.ms".into(), operation, value: value.map(|v| v.to_string()) };
+            let change = ConfigChange { name: "retention.ms".into(), operation, value: value.map(|v| v.to_string()) };
             let resource_type = ResourceType::Topic as i8;
             let asked = ResourceChanges { resource_type, resource_name: name(*n).into(), changes: vec![change] };
             incremental_alter_configs(image, &settings, 1, &[asked], false).records
@@ -581,7 +587,7 @@ fn decide(image: &Image, step: &Step, new_id: &mut dyn FnMut() -> Uuid) -> Vec<R
 
 fn assert_invariants(image: &Image) {
     let mut names: Vec<String> = image.topics().map(|t| t.name.replace('.', "_")).collect();
-    assert_eq!(names.len(), image.topic_count());
+    assert_eq!(names.len(), image.topics.size());
     for topic in image.topics() {
         assert!(topic_name::validate(&topic.name).is_ok());
         assert_eq!(image.topic_by_id(topic.id).map(|t| &t.name), Some(&topic.name));
@@ -593,7 +599,7 @@ fn assert_invariants(image: &Image) {
     }
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), image.topic_count(), "names collide");
+    assert_eq!(names.len(), image.topics.size(), "names collide");
     for name in image.config_resources(ResourceType::Topic) {
         assert!(image.topic(name).is_some(), "configs of {name}, which is gone");
     }

@@ -3,8 +3,11 @@
 /// Directory names are a topic's name, a dash and a number; file systems allow 255 bytes.
 pub const MAX_NAME_LENGTH: usize = 249;
 
+/// Where the groups are kept (`Topic.GROUP_METADATA_TOPIC_NAME`).
+pub const GROUPS_TOPIC: &str = "__consumer_offsets";
+
 /// Topics that the broker itself writes.
-pub const INTERNAL_TOPICS: &[&str] = &["__consumer_offsets", "__transaction_state", "__share_group_state"];
+pub const INTERNAL_TOPICS: &[&str] = &[GROUPS_TOPIC, "__transaction_state", "__share_group_state"];
 
 /// The log of the metadata itself; not a topic that users may create.
 pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";

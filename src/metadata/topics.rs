@@ -3,7 +3,7 @@
 //! Reads the image and writes nothing. Ids come in as an argument, so the same call gives the same records. Whether a
 //! user may do it at all (authorization, `delete.topic.enable`) has been asked before.
 
-use super::decision::{Decision, MAX_RECORDS_PER_REQUEST, Refusal};
+use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal};
 use super::image::{Configs, Image, Partition, ResourceType, Topic};
 use super::placement::{Placer, check_assignment};
 use super::record::{ConfigRecord, Record, RemoveTopicRecord, TopicRecord};
@@ -12,7 +12,7 @@ use crate::config::{self, Settings};
 use crate::model::{ErrorCode, Uuid};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A topic that somebody wants. -1 asks for the broker's default.
+/// A topic that a client wants. -1 asks for the broker's default.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewTopic {
     pub name: String,
@@ -28,7 +28,7 @@ pub struct NewTopic {
 pub struct TopicDefaults<'a> {
     pub num_partitions: i32,
     pub replication_factor: i16,
-    /// For judging the topic's configs.
+    /// The settings by which the topic's configs are judged.
     pub settings: Settings<'a>,
 }
 
@@ -54,8 +54,8 @@ pub fn create_topics(
     topics: &[NewTopic],
     mut new_id: impl FnMut() -> Uuid,
     validate_only: bool,
-) -> Decision<TopicResult<CreatedTopic>> {
-    let mut decision = Decision::default();
+) -> Decisions<TopicResult<CreatedTopic>> {
+    let mut decision = Decisions::default();
     let mut placer = Placer::new(image);
     let twice = twice(topics.iter().map(|t| t.name.as_str()));
     let too_many = total_partitions(defaults, topics) > MAX_PARTITIONS_PER_REQUEST;
@@ -76,6 +76,8 @@ pub fn create_topics(
         decision.results.push(TopicResult { name: topic.name.clone(), result });
     }
     decision.results.extend(twice.into_iter().map(duplicate_name));
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each topic has only the room that the others left");
+    assert!(decision.results.len() <= topics.len(), "each topic is answered once");
     if validate_only {
         decision.records.clear();
     }
@@ -84,6 +86,7 @@ pub fn create_topics(
 
 /// The most partitions that one request may create (`ReplicationControlManager.MAX_PARTITIONS_PER_BATCH`).
 const MAX_PARTITIONS_PER_REQUEST: u64 = 10_000;
+const _: () = assert!(MAX_PARTITIONS_PER_REQUEST <= MAX_RECORDS_PER_REQUEST as u64, "a partition is a record");
 
 fn total_partitions(defaults: &TopicDefaults<'_>, topics: &[NewTopic]) -> u64 {
     let of = |topic: &NewTopic| match (topic.assignments.len(), topic.num_partitions) {
@@ -120,6 +123,8 @@ fn create_topic(
     records.extend(partitions.iter().map(|p| Record::Partition(p.to_record(id))));
     let replication_factor = partitions.first().map_or(0, |p| p.replicas.len() as i16);
     let num_partitions = partitions.len() as i32;
+    assert!(partitions.iter().map(|p| p.index).eq(0..num_partitions), "partitions are numbered from 0");
+    assert_eq!(records.len(), other_records + partitions.len(), "all of a topic is counted before it is made");
     Ok((records, CreatedTopic { id, num_partitions, replication_factor, configs }))
 }
 
@@ -269,6 +274,7 @@ fn build(
     for (index, replicas) in (first..).zip(brokers) {
         partitions.push(placer.partition(index, replicas).ok_or_else(|| none_active(index))?);
     }
+    assert_eq!(partitions.len(), brokers.len(), "each partition is placed or none");
     Ok(partitions)
 }
 
@@ -293,7 +299,7 @@ const UNKNOWN_ID: &str = "This server does not host this topic ID.";
 
 /// Deletes those of the topics that exist (`ControllerApis.deleteTopics`). What contradicts itself is found before
 /// anything is deleted, and none of it is; bad ways of naming a topic are answered before the others.
-pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decision<DeletionResult> {
+pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decisions<DeletionResult> {
     let mut deletion = Deletion::default();
     let refuse = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     for topic in topics {
@@ -339,7 +345,7 @@ pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decision<Deletion
 #[derive(Default)]
 struct Deletion<'a> {
     results: Vec<DeletionResult>,
-    /// By id, with the place in the request.
+    /// The topics by id, with their places in the request.
     wanted: BTreeMap<Uuid, (usize, &'a Topic)>,
     seen: usize,
 }
@@ -354,13 +360,14 @@ impl<'a> Deletion<'a> {
         self.wanted.insert(topic.id, (self.seen, topic));
     }
 
-    fn decide(mut self) -> Decision<DeletionResult> {
+    fn decide(mut self) -> Decisions<DeletionResult> {
         let mut wanted: Vec<_> = std::mem::take(&mut self.wanted).into_values().collect();
         wanted.sort_by_key(|(place, _)| *place);
         let remove = |(_, topic): &(usize, &Topic)| Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id });
-        let records = wanted.iter().map(remove).collect();
+        let records: Vec<_> = wanted.iter().map(remove).collect();
+        assert_eq!(records.len(), wanted.len(), "each topic is removed once");
         wanted.iter().for_each(|(_, topic)| self.answer(Some(&topic.name), topic.id, Ok(())));
-        Decision { records, results: self.results }
+        Decisions { records, results: self.results }
     }
 }
 
@@ -375,8 +382,8 @@ pub struct NewPartitions {
 }
 
 /// Adds those of the partitions that may be added. With `validate_only` the answers are the same and no records come.
-pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only: bool) -> Decision<TopicResult<()>> {
-    let mut decision = Decision::default();
+pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only: bool) -> Decisions<TopicResult<()>> {
+    let mut decision = Decisions::default();
     let mut placer = Placer::new(image);
     let twice = twice(topics.iter().map(|t| t.name.as_str()));
     decision.results.extend(twice.iter().copied().map(duplicate_name));
@@ -388,6 +395,7 @@ pub fn create_partitions(image: &Image, topics: &[NewPartitions], validate_only:
         });
         decision.results.push(TopicResult { name: topic.name.clone(), result });
     }
+    assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each topic has only the room that the others left");
     if validate_only {
         decision.records.clear();
     }
@@ -426,6 +434,7 @@ fn additional_partitions(
             build(placer, first, &brokers, |_| cannot_replicate(factor as i64, NONE_ACTIVE))?
         }
     };
+    assert_eq!(partitions.len(), additional, "as many as were asked for");
     Ok((topic.id, partitions))
 }
 

@@ -31,7 +31,7 @@ pub fn unregister_broker(
         let mut change = PartitionChange::new(image, settings, topic, partition);
         change.isr.retain(|replica| *replica != id);
         if partition.leader == id {
-            change.election = Election::Nobody;
+            change.election = Election::NoLeader;
         }
         change.record().map(Record::PartitionChange)
     };
@@ -42,6 +42,7 @@ pub fn unregister_broker(
     let mut records: Vec<_> = image.topics().flat_map(in_sync).collect();
     let record = UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch };
     records.push(Record::UnregisterBroker(record));
+    assert_ne!(id, running, "the broker that decides stays");
     if records.len() > MAX_RECORDS_PER_REQUEST {
         return Err(Refusal::new(ErrorCode::PolicyViolation, TOO_MANY));
     }

@@ -64,11 +64,11 @@ impl Offset {
 /// A topic's identity, which survives no deletion: a topic created again under the same name has another one.
 pub type TopicId = Uuid;
 
-/// One partition by topic id.
+/// One partition by its topic's id. The index is a plain number, as records and requests have it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct TopicIdPartition {
     pub topic_id: TopicId,
-    pub partition: PartitionIndex,
+    pub index: i32,
 }
 
 /// `attributes` bits 0–2 of a batch.

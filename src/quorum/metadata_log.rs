@@ -13,7 +13,7 @@ use log::{info, warn};
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
 use crate::metadata::record::AbortTransactionRecord;
-use crate::metadata::{Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, check_level, fresh_cluster};
+use crate::metadata::{Ignored, Image, METADATA_VERSION, METADATA_VERSION_LEVEL, Record, at_level, fresh_cluster};
 use crate::model::{LeaderEpoch, NodeId, Offset, PartitionIndex, TimestampMs, Uuid};
 use crate::quorum::metadata_snapshot::{self, Policy, Quorum, SnapshotId};
 use crate::quorum::quorum_state::{self, QuorumState};
@@ -24,12 +24,36 @@ use crate::record::control_messages::leader_change_message::{LeaderChangeMessage
 use crate::record::control_messages::voters_record::{self, VotersRecord};
 use crate::replica::view::{Leadership, VoterEndpoint};
 use crate::storage::health::Health;
-use crate::storage::log::{Checkpointed, Identity, Log, Origin};
+use crate::storage::log::{Appended, Checkpointed, Identity, Log, Origin};
 use crate::storage::{AppendError, Error};
 
 /// The directory's name within the first log directory.
 pub const DIRECTORY: &str = "__cluster_metadata-0";
 const TOPIC: &str = "__cluster_metadata";
+
+/// Records that stand in the log as one batch, as the cluster's level has them.
+#[derive(Clone, PartialEq, Debug)]
+pub struct MetadataBatch {
+    pub base_offset: Offset,
+    pub records: Vec<Record<'static>>,
+}
+
+impl MetadataBatch {
+    /// Applies the records to an image that has all that stands before them; the answer is what had no effect.
+    pub fn apply(&self, image: &mut Image) -> Vec<(Offset, Ignored)> {
+        assert!(image.offset() < self.base_offset.0, "batches are applied in the order of the log");
+        let offsets = (self.base_offset.0..).map(Offset);
+        let apply = |(offset, record): (Offset, &Record<'_>)| Some((offset, image.apply(record, offset.0)?));
+        offsets.zip(&self.records).filter_map(apply).collect()
+    }
+
+    /// As [`MetadataBatch::apply`]; what has no effect is a line in the log.
+    pub fn apply_or_warn(&self, image: &mut Image) {
+        for (offset, ignored) in self.apply(image) {
+            warn!("metadata record at offset {offset} has no effect: {ignored:?}");
+        }
+    }
+}
 
 /// The log, in the epoch of this start.
 pub struct MetadataLog {
@@ -62,11 +86,15 @@ impl MetadataLog {
         log.tell_loss();
         metadata_snapshot::remove_unfinished(&*disk, &directory)?;
         let replayed = replay::replay(&*disk, &log)?;
-        check_levels(log_directory, &replayed.image)?;
+        replay::check_levels(log_directory, &replayed.image)?;
         let found = quorum_state::read(&*disk, &directory);
         check_voters(&directory, node_id, &found, &replayed)?;
         let known = log.latest_epoch().unwrap_or_default().max(found.epoch).max(replayed.snapshot_epoch);
-        let epoch = LeaderEpoch(known.0 + 1);
+        let Some(epoch) = known.0.checked_add(1).map(LeaderEpoch) else {
+            let why = format!("the quorum has no epoch behind {known}");
+            return Err(Error::Unusable { path: directory, why });
+        };
+        assert!(epoch > found.epoch && epoch > replayed.snapshot_epoch, "a leader's epoch is new");
         quorum_state::write(&*disk, &directory, node_id, epoch, replayed.quorum.kraft_version)?;
         let (quorum, bytes_since) = (replayed.quorum, replayed.bytes);
         let (snapshot_time, last_append) = (now, now);
@@ -78,7 +106,7 @@ impl MetadataLog {
         if image.in_transaction() {
             info!("the metadata log ends inside a transaction, which is aborted");
             let abort = AbortTransactionRecord { reason: Some("the last leader did not end it".into()) };
-            let written = metadata_log.append(&[Record::AbortTransaction(abort)], &mut image, now);
+            let written = metadata_log.append_and_apply(&[Record::AbortTransaction(abort)], &mut image, now);
             written.map_err(AppendError::into_error)?;
         }
         Ok((metadata_log, image))
@@ -102,9 +130,9 @@ impl MetadataLog {
         }
     }
 
-    /// Writes the first records of a cluster. `formatted` are those that a tool has left in a file of its own; Apache Kafka
+    /// Writes the first records of a cluster, and commits them. `formatted` are those that a tool has left in a file of its own; Apache Kafka
     /// 4.4 leaves them in a snapshot at offset 0, which has been replayed but is no state of the log (KIP-1170,
-    /// `QuorumController.handleLoadBootstrap`).
+    /// `QuorumController.handleLoadBootstrap`). Blocks.
     pub fn begin_cluster(
         &mut self,
         image: &mut Image,
@@ -115,7 +143,8 @@ impl MetadataLog {
         let in_snapshot = std::mem::take(image);
         let formatted = formatted.or_else(|| (in_snapshot.metadata_version() > 0).then(|| in_snapshot.to_records()));
         let fresh = fresh_cluster(formatted, min_insync_replicas);
-        self.append(&fresh, image, now).map_err(AppendError::into_error)
+        self.append_and_apply(&fresh, image, now).map_err(AppendError::into_error)?;
+        self.sync(now)
     }
 
     /// Where the next record will stand.
@@ -123,7 +152,7 @@ impl MetadataLog {
         self.log.log_end_offset()
     }
 
-    /// In version 0 of the message, whatever the kraft.version: Apache Kafka 4.3 reads no other.
+    /// The message is of version 0, whatever the kraft.version: Apache Kafka 4.3 reads no other.
     fn append_leader_change(&self, node_id: NodeId, now: TimestampMs) -> Result<(), AppendError> {
         let voter = Voter { voter_id: node_id.0, ..Voter::default() };
         let message = LeaderChangeMessage {
@@ -140,23 +169,40 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// Writes records as one batch, and applies them to the image. They are committed by the next
-    /// [`MetadataLog::sync`], so nobody may be told of them before.
-    pub fn append(&mut self, records: &[Record<'_>], image: &mut Image, now: TimestampMs) -> Result<(), AppendError> {
+    /// Writes records as one batch, in the form that the image's level asks for; `None` if nothing is to be written. They
+    /// are committed by the next [`MetadataLog::sync`], and no image that is shown has them before.
+    pub fn append(
+        &mut self,
+        records: &[Record<'static>],
+        image: &Image,
+        now: TimestampMs,
+    ) -> Result<Option<MetadataBatch>, AppendError> {
         let level = level_of(records, image);
         let fitted: Vec<_> = records.iter().filter_map(|record| at_level(record, level)).collect();
         if fitted.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let batch = encode(&fitted, now)?;
-        let appended = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
+        let end = self.end_offset();
+        let Appended { base_offset, .. } = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
+        assert_eq!(base_offset, end, "a batch begins where the log ended");
         (self.bytes_since, self.last_append) = (self.bytes_since + batch.len() as u64, now);
         self.log.write_pending()?;
-        for (at, (record, _)) in fitted.iter().enumerate() {
-            let offset = appended.base_offset.0 + at as i64;
-            if let Some(ignored) = image.apply(record, offset) {
-                warn!("metadata record at offset {offset} has no effect: {ignored:?}");
-            }
+        let records: Vec<_> = fitted.into_iter().map(|(record, _)| record.into_owned()).collect();
+        let written = Offset(base_offset.0 + records.len() as i64);
+        assert_eq!(self.end_offset(), written, "each record has an offset");
+        Ok(Some(MetadataBatch { base_offset, records }))
+    }
+
+    /// As [`MetadataLog::append`], and applies the records.
+    pub(super) fn append_and_apply(
+        &mut self,
+        records: &[Record<'static>],
+        image: &mut Image,
+        now: TimestampMs,
+    ) -> Result<(), AppendError> {
+        if let Some(batch) = self.append(records, image, now)? {
+            batch.apply_or_warn(image);
         }
         Ok(())
     }
@@ -166,6 +212,7 @@ impl MetadataLog {
         let flush = self.log.flush()?;
         flush.run().inspect_err(|failure| self.log.fail_sync(&failure.to_string()))?;
         self.log.flushed(&flush, now);
+        assert!(self.log.recovery_point() >= self.end_offset(), "all that was appended is synced");
         Ok(())
     }
 
@@ -180,6 +227,7 @@ impl MetadataLog {
         }
         let directory = self.log.directory();
         let id = SnapshotId { end_offset: self.log.log_end_offset(), epoch: self.epoch };
+        assert!(image.offset() < id.end_offset.0, "a snapshot stands for what is below its offset");
         // Also where it fails: the disk is not asked again at each change.
         (self.bytes_since, self.snapshot_time) = (0, now);
         let written = metadata_snapshot::write(&*self.disk, directory, id, image, &self.quorum, self.last_append, now);
@@ -220,12 +268,6 @@ fn encode(records: &[(Cow<'_, Record<'_>>, i16)], now: TimestampMs) -> Result<Ve
         return Err(AppendError::InvalidRecord("the change needs too many metadata records".into()));
     }
     Ok(builder.build())
-}
-
-/// A newer Apache Kafka may have raised a level beyond what is known here: nothing is written then.
-pub fn check_levels(path: &Path, image: &Image) -> Result<(), Error> {
-    let checked = image.features().try_for_each(|(name, level)| check_level(name, level));
-    checked.map_err(|why| Error::Unusable { path: path.to_path_buf(), why })
 }
 
 /// Klamm is a quorum of one: a log that other voters have a say in is not its own to continue.

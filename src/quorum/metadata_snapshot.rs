@@ -2,7 +2,7 @@
 //! the part of the log that they stand for (`RecordsSnapshotWriter`, `SnapshotGenerator`, `KafkaRaftLog.maybeClean`).
 //!
 //! A snapshot begins with control records (header; kraft.version and voters where the quorum keeps them in its log) and
-//! ends with the footer, without which nobody believes it. It gets its name when it is on the platter: `.part`, sync,
+//! ends with the footer, without which no reader believes it. It gets its name when it is durable: `.part`, sync,
 //! rename, sync of the directory. Nothing of the log goes before a snapshot stands for it, and the newest stays always.
 //!
 //! Deviation: it is written by the metadata thread between two changes, where Kafka has a thread for it.
@@ -122,7 +122,10 @@ pub fn write(
     last_timestamp: TimestampMs,
     now: TimestampMs,
 ) -> Result<(), Error> {
+    assert!(!image.in_transaction(), "a snapshot holds what is visible");
     let path = id.path(directory);
+    let name = path.file_name().and_then(|name| name.to_str());
+    assert_eq!(name.and_then(SnapshotId::parse), Some(id), "the next start finds it by its name");
     let content = encode(id, image, quorum, last_timestamp, now);
     let content = content.map_err(|why| Error::Unusable { path: path.clone(), why })?;
     let mut part = path.clone().into_os_string();
@@ -158,6 +161,7 @@ impl Batches {
 
     fn put(&mut self, key: Option<&[u8]>, value: &[u8]) {
         self.builder.append(&builder::Record { timestamp: self.now, key, value: Some(value), headers: &[] });
+        assert!(self.next_offset < i64::MAX, "a snapshot's records are counted");
         self.next_offset += 1;
     }
 
@@ -231,7 +235,8 @@ pub fn clean(
         kept_bytes += size_of(path)? as i64;
     }
     for pair in snapshots.windows(2) {
-        let [(_, old), (next, _)] = pair else { break };
+        let [(id, old), (next, _)] = pair else { break };
+        assert!(id < next, "the oldest snapshot goes first");
         let bytes = log.size_bytes() as i64 + kept_bytes;
         let is_large = policy.retention_bytes >= 0 && bytes > policy.retention_bytes;
         let age_ms = || timestamp(old).map_or(0, |written| now.0.saturating_sub(written.0));

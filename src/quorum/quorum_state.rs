@@ -20,7 +20,7 @@ const KRAFT_VERSION_1: i16 = 1;
 pub struct QuorumState {
     /// 0 if the file says none that can be read: the log's own epochs count then.
     pub epoch: LeaderEpoch,
-    /// Of version 0 only.
+    /// Version 0 only has them.
     pub voters: Vec<i32>,
 }
 
@@ -49,10 +49,11 @@ pub fn write(
     epoch: LeaderEpoch,
     kraft_version: i16,
 ) -> Result<(), Error> {
+    assert!(epoch.0 > 0, "a leader has an epoch");
     let content = if kraft_version >= KRAFT_VERSION_1 {
-        let nobody = Uuid::ZERO;
+        let none = Uuid::ZERO;
         format!(
-            "{{\"leaderId\":{node},\"leaderEpoch\":{epoch},\"votedId\":-1,\"votedDirectoryId\":\"{nobody}\",\
+            "{{\"leaderId\":{node},\"leaderEpoch\":{epoch},\"votedId\":-1,\"votedDirectoryId\":\"{none}\",\
              \"data_version\":1}}"
         )
     } else {

@@ -10,9 +10,8 @@ use log::warn;
 
 use crate::codec::{Message, Reader};
 use crate::io::disk::Disk;
-use crate::metadata::{Image, Record};
+use crate::metadata::{Image, Record, check_level};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
-use crate::quorum::metadata_log;
 use crate::quorum::metadata_snapshot::{self, Quorum};
 use crate::record::batches::{Batch, Batches};
 use crate::record::control::ControlType;
@@ -67,6 +66,7 @@ pub fn replay(disk: &dyn Disk, log: &Log) -> Result<Replayed, Error> {
         replayed.bytes += batch.size_bytes() as u64;
         replayed.apply(batch, |offset| Some(offset).filter(|offset| *offset >= from.0))
     })?;
+    assert!(replayed.image.offset() < end.0, "what is replayed is in the log or in its snapshot");
     Ok(replayed)
 }
 
@@ -77,8 +77,14 @@ pub fn bootstrap_records(disk: &dyn Disk, log_directory: &Path) -> Result<Option
         return Ok(None);
     }
     let replayed = read_snapshot(disk, &path, -1).map_err(|why| Error::Unusable { path: path.clone(), why })?;
-    metadata_log::check_levels(&path, &replayed.image)?;
+    check_levels(&path, &replayed.image)?;
     Ok(Some(replayed.image.to_records()))
+}
+
+/// A newer Apache Kafka may have raised a level beyond what is known here: nothing is written then.
+pub fn check_levels(path: &Path, image: &Image) -> Result<(), Error> {
+    let checked = image.features().try_for_each(|(name, level)| check_level(name, level));
+    checked.map_err(|why| Error::Unusable { path: path.to_path_buf(), why })
 }
 
 /// The newest snapshot that is whole, and the offset where the log goes on.
@@ -157,7 +163,7 @@ mod tests {
     use crate::metadata::record::{FeatureLevelRecord, TopicRecord};
     use crate::metadata::{METADATA_VERSION_MAX, METADATA_VERSION_MIN, Registration, fresh_cluster, register_broker};
     use crate::model::{NodeId, Uuid};
-    use crate::quorum::metadata_log::MetadataLog;
+    use crate::quorum::metadata_log::{self, MetadataLog};
     use crate::quorum::metadata_snapshot::{Policy, SnapshotId};
     use crate::record::builder::{self, Builder, Options};
     use crate::record::control::control_batch;
@@ -244,10 +250,10 @@ mod tests {
     fn the_log_goes_on_behind_the_newest_whole_snapshot() {
         let disk = SimulatedDisk::default();
         let (mut log, mut image) = open(&disk).unwrap();
-        log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
-        log.append(&[topic("a")], &mut image, NOW).unwrap();
+        log.append_and_apply(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+        log.append_and_apply(&[topic("a")], &mut image, NOW).unwrap();
         let covered = log.end_offset();
-        log.append(&[topic("bb")], &mut image, NOW).unwrap();
+        log.append_and_apply(&[topic("bb")], &mut image, NOW).unwrap();
         log.close(NOW).unwrap();
         let name = |offset: Offset, epoch| format!("{:020}-{epoch:010}.checkpoint", offset.0);
         // The snapshot calls the first topic by another name: what stands in the log below its end is not replayed.
@@ -309,7 +315,7 @@ mod tests {
             let disk = SimulatedDisk::default();
             let (mut log, mut image) = open(&disk).unwrap();
             let formatted = vec![level("metadata.version", at)];
-            log.append(&fresh_cluster(Some(formatted), 1), &mut image, NOW).unwrap();
+            log.append_and_apply(&fresh_cluster(Some(formatted), 1), &mut image, NOW).unwrap();
             let registration = Registration {
                 id: 1,
                 incarnation_id: Uuid([3; 16]),
@@ -319,8 +325,8 @@ mod tests {
                 cordoned_log_dirs: Vec::new(),
             };
             let records = register_broker(&image, &registration, log.end_offset().0, true);
-            log.append(&records, &mut image, NOW).unwrap();
-            log.append(&[topic("a")], &mut image, NOW).unwrap();
+            log.append_and_apply(&records, &mut image, NOW).unwrap();
+            log.append_and_apply(&[topic("a")], &mut image, NOW).unwrap();
             log.close(NOW).unwrap();
             let (_, reopened) = open(&disk).unwrap();
             assert!(!image.in_transaction() && reopened.metadata_version() == at);
@@ -351,7 +357,7 @@ mod tests {
         let disk = SimulatedDisk::default();
         let (mut log, mut image) = open(&disk).unwrap();
         let open_transaction = &fresh_cluster(None, 1)[..3];
-        log.append(open_transaction, &mut image, NOW).unwrap();
+        log.append_and_apply(open_transaction, &mut image, NOW).unwrap();
         assert!(image.in_transaction());
         log.close(NOW).unwrap();
         let (log, image) = open(&disk).unwrap();

@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwap;
 use log::error;
 
-use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
+use crate::model::{
+    ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, TopicIdPartition,
+};
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replica::watch::SharedShards;
 use crate::storage::AppendError;
@@ -52,7 +54,7 @@ struct Syncing {
     again: bool,
 }
 
-/// See the module.
+/// A log and what its leader knows of it.
 pub struct Partition {
     /// Unique within this process, also among partitions of the same name one after the other.
     pub number: u64,
@@ -73,6 +75,7 @@ pub struct Partition {
 impl Partition {
     /// A partition that this broker leads in `epoch`. With one replica all that its log holds is committed.
     pub fn new(number: u64, log: Log, epoch: LeaderEpoch, rules: Rules) -> Partition {
+        assert!(log.log_start_offset() <= log.log_end_offset(), "a log ends behind its start");
         let identity = log.identity();
         Partition {
             number,
@@ -89,12 +92,22 @@ impl Partition {
         }
     }
 
+    pub fn key(&self) -> TopicIdPartition {
+        TopicIdPartition { topic_id: self.topic_id, index: self.index.0 }
+    }
+
     pub fn leader_epoch(&self) -> LeaderEpoch {
         LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
     }
 
     pub fn high_watermark(&self) -> Offset {
         Offset(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// Moves the high watermark up to what is committed by now, never down.
+    fn advance(&self, committed: Offset) {
+        assert!(committed <= self.log.log_end_offset(), "what is committed is in the log");
+        self.high_watermark.fetch_max(committed.0, Ordering::AcqRel);
     }
 
     /// The first offset of an open transaction, or the high watermark where there is none.
@@ -165,6 +178,10 @@ impl Partition {
             accepted.bytes()
         };
         let appended = self.log.append(bytes, Origin::Client, self.leader_epoch(), now);
+        assert!(
+            appended.as_ref().is_ok_and(|at| at.base_offset <= at.last_offset) || appended.is_err(),
+            "a batch has records"
+        );
         appended.map_err(|refused| Refused { message: Some(refused.to_string()), ..refused.code().into() })
     }
 
@@ -177,7 +194,7 @@ impl Partition {
         self.write_and_keep(now, &mut Kept::default())
     }
 
-    /// As [`Partition::write_pending`]; where somebody waits for it, what was written is kept for them.
+    /// As [`Partition::write_pending`]; where a shard waits for it, what was written is kept for its fetches.
     pub fn write_and_keep(&self, now: TimestampMs, kept: &mut Kept) -> Option<Flush> {
         let is_wanted = kept.keeps_anything() && !self.waiting.is_empty();
         // What the disk did was told where it happened, once for the whole directory.
@@ -196,9 +213,9 @@ impl Partition {
             if self.log.wants_sync(now) {
                 return self.begin_sync();
             }
-            self.high_watermark.fetch_max(end.0, Ordering::AcqRel);
+            self.advance(end);
         }
-        // Nobody waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
+        // No request waits for it: it keeps recovery short (Kafka's "flush-log" after a roll).
         if rolled { self.begin_sync() } else { None }
     }
 
@@ -212,10 +229,11 @@ impl Partition {
     }
 
     fn start_sync(&self, syncing: &mut Syncing) -> Option<Flush> {
+        assert!(!syncing.under_way, "one sync at a time");
         match self.log.flush() {
             // The sync that has just ended had covered everything: it saw a write whose writer was not here yet.
             Ok(flush) if flush.is_empty() => {
-                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);
+                self.advance(flush.up_to);
                 None
             }
             Ok(flush) => {
@@ -230,6 +248,7 @@ impl Partition {
     pub fn handle_synced(&self, flush: &Flush, result: Result<(), String>, now: TimestampMs) -> Option<Flush> {
         let again = {
             let mut syncing = self.syncing();
+            assert!(syncing.under_way, "a sync ends that has begun");
             syncing.under_way = false;
             std::mem::take(&mut syncing.again)
         };
@@ -240,7 +259,7 @@ impl Partition {
             }
             Ok(()) => {
                 self.log.flushed(flush, now);
-                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);
+                self.advance(flush.up_to);
                 if again { self.begin_sync() } else { None }
             }
         }
@@ -284,7 +303,7 @@ impl Partition {
         }
         let delete = || self.log.delete_old_segments(now, self.high_watermark(), retention);
         let deleted = match delete() {
-            // Where somebody else syncs at the moment, the next look finds it done.
+            // Where another thread syncs at the moment, the next look finds it done.
             Ok(Deletion::SyncFirst) if self.flush(now) => delete(),
             first => first,
         };
@@ -300,9 +319,9 @@ impl Partition {
         }
     }
 
-    /// All that the log holds is on the platter, in a copy.
+    /// All that the log holds is durable, in a copy.
     pub fn note_durable(&self) {
-        self.high_watermark.fetch_max(self.log.log_end_offset().0, Ordering::AcqRel);
+        self.advance(self.log.log_end_offset());
     }
 
     /// Whether everything below a mark is committed; `Err` if that will never be.

@@ -1,6 +1,6 @@
 //! What every shard reads without a lock: the cluster's image and the partitions that this broker has, as one value.
 //!
-//! Only the metadata thread makes a new one; whoever holds an old one goes on seeing the old world.
+//! Only the metadata thread makes a new one; a shard that holds an old one goes on seeing the old world.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use rpds::RedBlackTreeMapSync as Map;
 
 use crate::metadata::{Image, KRAFT_VERSION, NO_LEADER, SPOKEN_FEATURES, Topic, topic_name};
-use crate::model::{ErrorCode, LeaderEpoch, Offset, TopicId, Uuid};
+use crate::model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicIdPartition, Uuid};
 use crate::replica::partition::Partition;
 use crate::storage::log::Log;
 
@@ -40,9 +40,6 @@ pub struct VoterEndpoint {
     pub port: u16,
 }
 
-/// A partition of a topic, by number.
-pub type Slot = (TopicId, i32);
-
 /// The partitions of one topic that are on this broker; `None` where one is not, or could not be opened.
 pub type Hosted = Arc<[Option<Arc<Partition>>]>;
 
@@ -54,14 +51,14 @@ pub struct Future {
     pub is_announced: AtomicBool,
 }
 
-/// See the module.
+/// The image and the partitions, as one immutable value.
 #[derive(Clone)]
 pub struct View {
     pub image: Image,
     pub leadership: Leadership,
     cluster_id: Arc<str>,
     hosted: Map<TopicId, Hosted>,
-    futures: Map<Slot, Arc<Future>>,
+    futures: Map<TopicIdPartition, Arc<Future>>,
     /// A log directory could not be used at the start: what is missing may be in it.
     pub lacks_directory: bool,
 }
@@ -137,18 +134,18 @@ impl View {
     }
 
     /// The logs that are being moved, by partition.
-    pub fn futures(&self) -> impl Iterator<Item = (&Slot, &Arc<Future>)> {
+    pub fn futures(&self) -> impl Iterator<Item = (&TopicIdPartition, &Arc<Future>)> {
         self.futures.iter()
     }
 
-    pub fn future(&self, slot: Slot) -> Option<&Arc<Future>> {
-        self.futures.get(&slot)
+    pub fn future(&self, key: TopicIdPartition) -> Option<&Arc<Future>> {
+        self.futures.get(&key)
     }
 
-    pub fn set_future(&mut self, slot: Slot, future: Option<Arc<Future>>) {
+    pub fn set_future(&mut self, key: TopicIdPartition, future: Option<Arc<Future>>) {
         match future {
-            Some(future) => self.futures.insert_mut(slot, future),
-            None => drop(self.futures.remove_mut(&slot)),
+            Some(future) => self.futures.insert_mut(key, future),
+            None => drop(self.futures.remove_mut(&key)),
         }
     }
 
@@ -157,6 +154,8 @@ impl View {
     }
 
     pub fn set_hosted(&mut self, topic_id: TopicId, hosted: Hosted) {
+        let is_its = |partition: &Arc<Partition>| partition.topic_id == topic_id;
+        assert!(hosted.iter().flatten().all(is_its), "a partition stands under its topic");
         self.hosted.insert_mut(topic_id, hosted);
     }
 

@@ -1,6 +1,6 @@
 //! Which shards want to hear of progress of a partition: one bit each, set before looking and cleared by telling.
 //!
-//! A shard that wants to wait sets its bit *first* and looks at the partition's state *second*; whoever makes progress
+//! A shard that wants to wait sets its bit *first* and looks at the partition's state *second*; a writer that makes progress
 //! publishes it first and takes the bits second. Whatever the order of the two, the progress is seen or told.
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
@@ -53,7 +53,7 @@ impl SharedShards {
         self.0.fetch_and(!shard.bit(), Ordering::SeqCst);
     }
 
-    /// Whether nobody is in it at the moment; a hint, as others change it.
+    /// Whether no shard is in it at the moment; a hint, as others change it.
     pub fn is_empty(&self) -> bool {
         self.0.load(Ordering::Relaxed) == 0
     }
@@ -62,7 +62,7 @@ impl SharedShards {
     pub fn take(&self) -> Shards {
         // What the caller has published must be visible before the bits are looked at.
         fence(Ordering::SeqCst);
-        // Reading first keeps the common case, nobody waits, free of a locked instruction.
+        // Reading first keeps the common case, no shard waits, free of a locked instruction.
         if self.0.load(Ordering::SeqCst) == 0 {
             return Shards::default();
         }

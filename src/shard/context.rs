@@ -1,14 +1,15 @@
 //! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 
 use crate::config::Config;
-use crate::controller;
+use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
-use crate::coordinator_runtime::{Barrier, Coordinators};
+use crate::coordinator_runtime::{Barrier, Coordinators, keeper};
 use crate::hosting::housekeeping;
 use crate::model::{ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
@@ -30,8 +31,8 @@ pub struct Reply {
 }
 
 pub enum News {
-    /// By the metadata thread: whether its records are committed.
-    Metadata(Result<(), ErrorCode>),
+    /// By the metadata thread: what is committed, or why nothing is.
+    Metadata(Result<Answered, ErrorCode>),
     /// By a group's coordinator; to be passed on when the barrier is passed.
     Group { reply: step::Reply, barrier: Barrier },
 }
@@ -108,11 +109,6 @@ impl Shared {
         &self.mailboxes[shard.0 as usize]
     }
 
-    /// Tells every shard that partitions came or went.
-    pub fn tell_all(&self) {
-        self.mailboxes.iter().for_each(|mailbox| mailbox.tell_progress_anywhere());
-    }
-
     /// Tells the shards that wait for a partition that it may have moved, but for the one that knows.
     pub fn tell_progress(&self, partition: &Partition, knows: Option<ShardId>) {
         for shard in partition.waiting.take().iter().filter(|shard| Some(*shard) != knows) {
@@ -135,6 +131,22 @@ impl Shared {
 
     pub fn send_to_housekeeping(&self, task: housekeeping::Task) {
         self.threads.housekeeping.send(task);
+    }
+}
+
+impl controller::Audience for Arc<Shared> {
+    fn answer(&self, to: ReplyTo, answer: Result<Answered, ErrorCode>) {
+        let (parked, news) = (Key::from_u64(to.key), News::Metadata(answer));
+        self.mailbox(ShardId(to.shard)).reply(Reply { parked, news });
+    }
+
+    fn tell_changed(&self, partitions: &BTreeSet<u64>) {
+        // All shards, whether they have asked or not: one that has just looked at a partition of the old view asks for
+        // what is never told there.
+        for mailbox in self.mailboxes.iter().filter(|_| !partitions.is_empty()) {
+            mailbox.tell_progress_of(partitions.iter().copied());
+        }
+        self.coordinators().send(keeper::Task::Look);
     }
 }
 

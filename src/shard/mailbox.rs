@@ -78,18 +78,20 @@ impl<R> Mailbox<R> {
     }
 
     pub fn tell_progress(&self, partition: u64) {
-        let mut mail = self.lock();
-        if mail.progress.len() < MAX_PARTITIONS {
-            mail.progress.insert(partition);
-        } else {
-            mail.progress_anywhere = true;
-        }
-        drop(mail);
-        self.wake_if_asleep();
+        self.tell_progress_of([partition]);
     }
 
-    pub fn tell_progress_anywhere(&self) {
-        self.lock().progress_anywhere = true;
+    /// Of several partitions at once.
+    pub fn tell_progress_of(&self, partitions: impl IntoIterator<Item = u64>) {
+        let mut mail = self.lock();
+        for partition in partitions {
+            if mail.progress.len() >= MAX_PARTITIONS {
+                mail.progress_anywhere = true;
+                break;
+            }
+            mail.progress.insert(partition);
+        }
+        drop(mail);
         self.wake_if_asleep();
     }
 

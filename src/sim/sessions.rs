@@ -5,10 +5,12 @@ use std::time::Duration;
 use super::client::Client;
 use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_request};
 use crate::codec::{Message, Reader};
-use crate::model::ApiKey;
-use crate::wire::api::{delete_records, fetch};
+use crate::model::{ApiKey, ErrorCode};
+use crate::wire::api::{create_topics, delete_records, delete_topics, fetch};
 
 const DELETE_RECORDS: i16 = 2;
+const CREATE_TOPICS: i16 = 7;
+const DELETE_TOPICS: i16 = 5;
 
 /// A session passes over partitions that are at rest, and misses nothing that happens in them.
 #[test]
@@ -109,5 +111,44 @@ fn only_who_waits_asks_to_be_told() {
             producer.wait(&cluster, ApiKey::Produce, PRODUCE);
             assert!(!is_asked_for(), "nor does a fetch");
         }
+    }
+}
+
+/// A change of one topic leaves the fetches of the others alone: a fetch that is polled and waits on asks to be told again.
+#[test]
+fn a_topic_change_wakes_no_fetch_of_another_topic() {
+    for seed in 1..5 {
+        let cluster = cluster(seed, &[]);
+        create_topic(&cluster, 1);
+        let mut consumer = Client::connect(&cluster.borrow());
+        consumer.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, 60_000));
+        assert!(consumer.pump());
+        cluster.borrow_mut().step_until(1000, |cluster| cluster.parked() == 1);
+        let view = cluster.borrow().view().unwrap();
+        let waiting = &view.partition_by_name(TOPIC, 0).unwrap().waiting;
+        assert!(!waiting.take().is_empty());
+        let mut admin = Client::connect(&cluster.borrow());
+        let topic = create_topics::CreatableTopic {
+            name: "other".into(),
+            num_partitions: 2,
+            replication_factor: -1,
+            ..Default::default()
+        };
+        let create = create_topics::Request { topics: vec![topic], timeout_ms: 1000, ..Default::default() };
+        admin.call(&cluster, ApiKey::CreateTopics, CREATE_TOPICS, &create);
+        let delete = |name: &'static str| delete_topics::Request {
+            topic_names: vec![name.into()],
+            timeout_ms: 1000,
+            ..Default::default()
+        };
+        admin.call(&cluster, ApiKey::DeleteTopics, DELETE_TOPICS, &delete("other"));
+        (0..100).for_each(|_| cluster.borrow_mut().step());
+        assert!(waiting.is_empty(), "the fetch was polled");
+        // Its own topic is another matter.
+        admin.call(&cluster, ApiKey::DeleteTopics, DELETE_TOPICS, &delete(TOPIC));
+        let answer = consumer.wait(&cluster, ApiKey::Fetch, FETCH);
+        let response = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
+        let error = response.responses[0].partitions[0].error_code;
+        assert_eq!(error, ErrorCode::UnknownTopicOrPartition.code());
     }
 }

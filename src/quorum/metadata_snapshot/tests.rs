@@ -138,12 +138,12 @@ proptest! {
         let (mut log, mut image) = open(&disk);
         disk.sync_directory(Path::new(DATA)).unwrap();
         disk.sync_directory(Path::new("/")).unwrap();
-        log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+        log.append_and_apply(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
         for (at, batch) in batches.iter().enumerate() {
-            log.append(batch, &mut image, NOW).unwrap();
+            log.append_and_apply(batch, &mut image, NOW).unwrap();
             log.sync(NOW).unwrap();
             let crash = crashes.iter().find(|(when, _, _)| *when == at);
-            // The snapshot fails where the platter does; what it leaves is part of what the crash finds.
+            // The snapshot fails where the disk does; what it leaves is part of what the crash finds.
             disk.fail_syncs(crash.is_some_and(|(_, _, fails)| *fails));
             let taken = log.snapshot_if_due(&image, NOW);
             disk.fail_syncs(false);
@@ -165,7 +165,7 @@ proptest! {
 fn log_and_snapshots_stay_within_their_retention() {
     let disk = SimulatedDisk::default();
     let (mut log, mut image) = open(&disk);
-    log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+    log.append_and_apply(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
     for n in 0..2000 {
         let config = ConfigRecord {
             resource_type: 2,
@@ -173,7 +173,7 @@ fn log_and_snapshots_stay_within_their_retention() {
             name: "retention.ms".into(),
             value: Some(n.to_string().into()),
         };
-        log.append(&[Record::Config(config)], &mut image, NOW).unwrap();
+        log.append_and_apply(&[Record::Config(config)], &mut image, NOW).unwrap();
         log.sync(NOW).unwrap();
         log.snapshot_if_due(&image, NOW).unwrap();
     }
@@ -195,7 +195,7 @@ fn snapshots_go_by_age_and_are_made_by_the_clock() {
     let hour = |n: i64| TimestampMs(NOW.0 + n * 3_600_000);
     for n in 0..200 {
         let feature = FeatureLevelRecord { name: "group.version".into(), feature_level: 1 };
-        log.append(&[Record::FeatureLevel(feature)], &mut image, hour(n)).unwrap();
+        log.append_and_apply(&[Record::FeatureLevel(feature)], &mut image, hour(n)).unwrap();
         log.sync(hour(n)).unwrap();
         log.snapshot_if_due(&image, hour(n)).unwrap();
         log.snapshot_if_due(&image, hour(n)).unwrap();
@@ -223,7 +223,7 @@ fn a_snapshot_that_fails_takes_no_room_and_tells_the_directory() {
     let policy = Policy { max_bytes_between: 1, ..policy() };
     let (mut log, mut image) = MetadataLog::open(shared, (Path::new(DATA), &health), NodeId(1), policy, NOW).unwrap();
     let mut snapshot = |fault: &dyn Fn()| {
-        log.append(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
+        log.append_and_apply(&fresh_cluster(None, 1), &mut image, NOW).unwrap();
         log.sync(NOW).unwrap();
         fault();
         log.snapshot_if_due(&image, NOW)

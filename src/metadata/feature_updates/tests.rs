@@ -1,7 +1,8 @@
 //! Levels of features: Apache Kafka's sentences for what is refused, records for the rest.
 
-use super::tests::{commit, fresh};
 use super::*;
+use crate::metadata::record;
+use crate::metadata::tests::{commit, fresh};
 use crate::model::ErrorCode;
 use UpgradeType::*;
 

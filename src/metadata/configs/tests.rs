@@ -5,10 +5,10 @@ use super::*;
 use crate::config::{Config, Layers};
 use crate::model::ErrorCode;
 
-const RECORDED: &str = include_str!("../config/testdata/groups-4.4.0.tsv");
+const RECORDED: &str = include_str!("../../config/testdata/groups-4.4.0.tsv");
 
-fn set(key: &str, value: &str) -> Change {
-    Change { name: key.into(), operation: Some(Operation::Set), value: Some(value.into()) }
+fn set(key: &str, value: &str) -> ConfigChange {
+    ConfigChange { name: key.into(), operation: Some(Operation::Set), value: Some(value.into()) }
 }
 
 fn alter(image: &mut Image, config: &Config, asked: ResourceChanges) -> Result<(), Refusal> {
@@ -39,12 +39,12 @@ fn question(text: &str) -> ResourceChanges {
         };
         let name = words.next().unwrap().to_string();
         let value = (operation != Operation::Delete).then(|| words.next().unwrap().to_string());
-        changes.push(Change { name, operation: Some(operation), value });
+        changes.push(ConfigChange { name, operation: Some(operation), value });
     }
     ResourceChanges { resource_type: resource_type as i8, resource_name: name.into(), changes }
 }
 
-fn group(name: &str, changes: Vec<Change>) -> ResourceChanges {
+fn group(name: &str, changes: Vec<ConfigChange>) -> ResourceChanges {
     ResourceChanges { resource_type: ResourceType::Group as i8, resource_name: name.into(), changes }
 }
 
@@ -87,7 +87,8 @@ fn a_group_without_settings_is_no_resource() {
     let asked = group("g", vec![set("share.isolation.level", "read_committed")]);
     let decision = alter_configs(&image, &settings, 1, &[asked], false);
     assert_eq!((decision.records.len(), &decision.results[0].result), (2, &Ok(())));
-    let delete = Change { operation: Some(Operation::Delete), value: None, ..set("consumer.session.timeout.ms", "") };
+    let delete =
+        ConfigChange { operation: Some(Operation::Delete), value: None, ..set("consumer.session.timeout.ms", "") };
     alter(&mut image, &config, group("g", vec![delete])).unwrap();
     assert_eq!(names(&image), [] as [&str; 0]);
 }

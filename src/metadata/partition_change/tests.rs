@@ -1,10 +1,15 @@
 //! Elections and reassignments: what is refused, with Apache Kafka's sentences, and which records come of the rest.
 
-use super::tests::{DIRECTORIES, assigned, commit, create, fresh, registration, topic};
-use super::*;
 use crate::config::Config;
+use crate::metadata::bootstrap::{fence_broker, register_broker};
+use crate::metadata::decision::Decisions;
+use crate::metadata::elections::{ElectionType, elect_leaders};
+use crate::metadata::reassignments::{Reassignment, alter_partition_reassignments};
+use crate::metadata::record::PartitionChangeRecord;
+use crate::metadata::tests::{DIRECTORIES, assigned, commit, create, fresh, registration, topic};
+use crate::metadata::topics::create_partitions;
+use crate::metadata::*;
 use crate::model::ErrorCode;
-use record::PartitionChangeRecord;
 
 /// Brokers 1 to 3, and a topic `t` whose partition 0 is on 1, 2 and 3, partition 1 on broker 1.
 fn cluster() -> Image {
@@ -40,7 +45,7 @@ fn fence(image: &mut Image, id: i32) {
     commit(image, &records);
 }
 
-fn settle<T>(image: &mut Image, decision: Decision<T>) -> Vec<T> {
+fn settle<T>(image: &mut Image, decision: Decisions<T>) -> Vec<T> {
     commit(image, &decision.records);
     decision.results
 }
@@ -209,7 +214,7 @@ fn a_reassignment_is_not_given_up_at_the_price_of_records() {
     assert_eq!(assign(&mut image, 1, None, true), refused(ErrorCode::InvalidReplicaAssignment, message));
 }
 
-fn refusal<T: std::fmt::Debug>(mut decision: Decision<TopicResult<T>>) -> (ErrorCode, String) {
+fn refusal<T: std::fmt::Debug>(mut decision: Decisions<TopicResult<T>>) -> (ErrorCode, String) {
     let refusal = decision.results.remove(0).result.unwrap_err();
     (refusal.error, refusal.message.unwrap())
 }

@@ -1,0 +1,121 @@
+//! Every kind of change: the same question gives the same decision, and what is decided fits the image.
+
+use super::*;
+use crate::config::Config;
+use crate::metadata::configs::{ConfigChange, Operation};
+use crate::metadata::feature_updates::UpgradeType;
+use crate::metadata::image::ResourceType;
+use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
+use crate::metadata::topic_name::GROUPS_TOPIC;
+use crate::model::{Offset, TopicIdPartition};
+
+fn ask(image: &Image, change: &Change) -> Decision {
+    let mut drawn = 0;
+    let mut new_id = || {
+        drawn += 1;
+        Uuid([drawn; 16])
+    };
+    let config = Config::defaults();
+    let next_offset = Offset(image.offset() + 1);
+    decide(image, change, &mut Inputs { config: &config, kraft_version: 0, next_offset, new_id: &mut new_id })
+}
+
+/// Topic `a` with two partitions on broker 1; broker 2 has stopped.
+fn cluster() -> Image {
+    let mut image = fresh();
+    let registration = Box::new(registration(2, &DIRECTORIES));
+    let register = Change::RegisterBroker { registration, was_clean_shutdown: true };
+    let assignments = vec![(0, vec![1]), (1, vec![1])];
+    let a = NewTopic { assignments, ..topic("a", -1, -1) };
+    let create = Change::CreateTopics { topics: vec![a], validate_only: false };
+    for change in [register, Change::FenceBroker { broker_id: 2 }, create] {
+        let decision = ask(&image, &change);
+        commit(&mut image, &decision.records);
+    }
+    image
+}
+
+fn changes(image: &Image) -> Vec<Change> {
+    let config = |name: &str, value: &str| {
+        let change = ConfigChange { name: name.into(), operation: Some(Operation::Set), value: Some(value.into()) };
+        let (resource_type, resource_name) = (ResourceType::Topic as i8, "a".into());
+        vec![ResourceChanges { resource_type, resource_name, changes: vec![change] }]
+    };
+    let a = image.topic("a").unwrap().id;
+    let partition = TopicIdPartition { topic_id: a, index: 1 };
+    let elsewhere = Reassignment { partition: 0, replicas: Some(vec![2]) };
+    let update =
+        FeatureUpdate { name: "group.version".into(), level: 0, upgrade_type: Some(UpgradeType::SafeDowngrade) };
+    vec![
+        Change::CreateTopics { topics: vec![topic("b", 2, 1)], validate_only: false },
+        Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into(), "c".into()] },
+        Change::DeleteTopics { topics: vec![DeleteTopic { name: Some("a".into()), id: Uuid::ZERO }] },
+        Change::CreatePartitions {
+            topics: vec![NewPartitions { name: "a".into(), count: 3, assignments: None }],
+            validate_only: false,
+        },
+        Change::AlterConfigs { resources: config("retention.ms", "1"), validate_only: false },
+        Change::IncrementalAlterConfigs { resources: config("retention.ms", "2"), validate_only: false },
+        Change::AlterPartitionReassignments { topics: vec![("a".into(), vec![elsewhere])], allows_other_factor: true },
+        Change::UpdateFeatures { updates: vec![update], validate_only: false },
+        Change::UnregisterBroker { id: 2 },
+        Change::AllocateProducerIds { broker_id: 1 },
+        Change::RegisterBroker { registration: Box::new(registration(2, &DIRECTORIES)), was_clean_shutdown: false },
+        Change::ChangeLogDirs { broker_id: 1, left: DIRECTORIES[1..].to_vec(), cordoned: Vec::new() },
+        Change::AssignReplicasToDirs {
+            broker_id: 1,
+            assignments: vec![DirectoryAssignment { partition, directory: DIRECTORIES[1] }],
+        },
+        Change::FenceBroker { broker_id: 1 },
+    ]
+}
+
+#[test]
+fn a_decision_depends_on_nothing_else_and_fits_its_image() {
+    let image = cluster();
+    for change in changes(&image) {
+        let decision = ask(&image, &change);
+        assert_eq!(ask(&image, &change), decision);
+        assert!(!decision.records.is_empty(), "{change:?}");
+        let mut changed = image.clone();
+        commit(&mut changed, &decision.records);
+        assert_ne!(changed, image, "{change:?}");
+    }
+}
+
+#[test]
+fn what_has_only_to_be_asked_changes_nothing() {
+    let image = cluster();
+    for change in changes(&image) {
+        let asked = match change.clone() {
+            Change::CreateTopics { topics, .. } => Change::CreateTopics { topics, validate_only: true },
+            Change::CreatePartitions { topics, .. } => Change::CreatePartitions { topics, validate_only: true },
+            Change::AlterConfigs { resources, .. } => Change::AlterConfigs { resources, validate_only: true },
+            Change::IncrementalAlterConfigs { resources, .. } => {
+                Change::IncrementalAlterConfigs { resources, validate_only: true }
+            }
+            Change::UpdateFeatures { updates, .. } => Change::UpdateFeatures { updates, validate_only: true },
+            _ => continue,
+        };
+        let answer = ask(&image, &change).answer;
+        assert_eq!(ask(&image, &asked), Decision { records: Vec::new(), answer });
+    }
+}
+
+#[test]
+fn what_is_so_already_is_not_written_again() {
+    let mut image = cluster();
+    let first = Change::AutoCreateTopics { names: vec!["c".into()] };
+    let decision = ask(&image, &first);
+    commit(&mut image, &decision.records);
+    let told = Change::ChangeLogDirs { broker_id: 1, left: DIRECTORIES[..1].to_vec(), cordoned: Vec::new() };
+    let partition = TopicIdPartition { topic_id: image.topic("a").unwrap().id, index: 0 };
+    let lies = DirectoryAssignment { partition, directory: DIRECTORIES[0] };
+    let gone = DirectoryAssignment { partition: TopicIdPartition { index: 9, ..partition }, ..lies };
+    let assigned = Change::AssignReplicasToDirs { broker_id: 1, assignments: vec![lies, gone] };
+    for change in [told, assigned, Change::FenceBroker { broker_id: 2 }] {
+        assert_eq!(ask(&image, &change).records, [], "{change:?}");
+    }
+    let again = ask(&image, &first);
+    assert_eq!(again, Decision { records: Vec::new(), answer: Decided::TopicsCreated(Vec::new()) });
+}
