@@ -176,7 +176,33 @@ fn coordinator(messages: &[Message]) -> String {
     assert!(paired, "each key has its value");
     record_enum("Key", "The key of a record: what it is about.", &keys, &mut out);
     record_enum("Value", "The value of a record; a record without one deletes what its key names.", &values, &mut out);
+    entry_enum(&keys, &values, &mut out);
     out
+}
+
+/// An enum over whole records, in which no key can stand beside the value of another one.
+fn entry_enum(keys: &[Variant<'_>], values: &[Variant<'_>], out: &mut String) {
+    let doc = "A record: its key, and its value unless the record deletes what the key names.";
+    let _ = writeln!(out, "/// {doc}\n#[derive(Clone, Debug, PartialEq)]\npub enum Entry<'a> {{");
+    for (key, value) in keys.iter().zip(values) {
+        let _ = writeln!(out, "    {}({}, Option<{}>),", key.name, key.kind, value.kind);
+    }
+    let _ = writeln!(out, "}}\n#[rustfmt::skip]\nimpl<'a> Entry<'a> {{");
+    let _ = writeln!(out, "    /// `None` if the value is not one of this key.");
+    let value = if values.iter().any(|v| v.kind.contains('<')) { "Value<'a>" } else { "Value" };
+    let _ = writeln!(out, "    pub fn of(key: Key<'a>, value: Option<{value}>) -> Option<Entry<'a>> {{");
+    let _ = writeln!(out, "        Some(match (key, value) {{");
+    for Variant { name, .. } in keys {
+        let _ = writeln!(out, "            (Key::{name}(key), None) => Entry::{name}(key, None),");
+        let some = format!("(Key::{name}(key), Some(Value::{name}(value))) => Entry::{name}(key, Some(value)),");
+        let _ = writeln!(out, "            {some}");
+    }
+    // Where there is one kind only, nothing is left over.
+    let rest = if keys.len() > 1 { "            _ => return None,\n" } else { "" };
+    let _ = writeln!(out, "{rest}        }})\n    }}");
+    let own: String = keys.iter().map(|v| format!("            Entry::{}(..) => {},\n", v.name, v.key)).collect();
+    let _ = writeln!(out, "    /// The number of the record's type.\n    pub fn type_id(&self) -> i16 {{");
+    out.push_str(&format!("        match self {{\n{own}        }}\n    }}\n}}\n"));
 }
 
 /// Makes a macro for tests that calls another one for each message with the message's file, name and type.

@@ -12,7 +12,8 @@ mod tests;
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers, properties};
 use crate::coordinator::groups::Groups;
-use crate::coordinator::record::offsets::{Key, Value};
+use crate::coordinator::machine::{Machine, Producer};
+use crate::coordinator::record::offsets::Key;
 use crate::metadata::{Image, Record};
 use crate::model::{CompressionType, TimestampMs};
 use crate::record::batches::{Batch, Batches};
@@ -197,20 +198,17 @@ pub fn metadata_records(data: &[u8]) {
 pub fn group_records(data: &[u8]) {
     let (mut groups, mut key) = (Groups::default(), None);
     for part in parts(data) {
-        match key.take() {
-            None => key = Key::decode(part).ok().flatten(),
-            Some(key) => {
-                let value: Option<Value<'_>> = match part {
-                    [] => None,
-                    part => match Value::decode(Key::type_id(&key), part) {
-                        Ok(value) => value.map(|(value, _)| value),
-                        Err(_) => continue,
-                    },
-                };
-                groups.apply(&key, value.as_ref());
-            }
-        }
+        let Some(key) = key.take() else {
+            key = Some(part).filter(|part| matches!(Key::decode(part), Ok(Some(_))));
+            continue;
+        };
+        let Ok(entry) = Groups::decode(key, Some(part).filter(|part| !part.is_empty())) else { continue };
+        // Some within transactions of two producers.
+        let producer_id = Some(part.len() as i64 % 4).filter(|id| *id < 2);
+        let _ = groups.apply(&entry, producer_id);
     }
+    groups.end_transaction(Producer { id: 0, epoch: 0 }, true);
+    groups.end_transaction(Producer { id: 1, epoch: 0 }, false);
 }
 
 /// `server.properties`: it is understood or refused with a sentence.

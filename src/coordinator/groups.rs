@@ -7,12 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::machine::Machine;
 use super::offsets::Offsets;
-use super::record::offsets::{Key, Value};
-use super::step::{Record, Step};
+use super::record::Unreadable;
+use super::record::offsets::{Entry, Key, Value};
+use super::step::{Producer, Record, Reply, Step};
 use super::timers::Timers;
 use super::{classic, consumer};
 use crate::model::{ErrorCode, Instant, Refusal};
+use crate::stdx::never::Never;
 
 /// One line of ListGroups.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,7 +67,7 @@ pub(super) enum Timer {
     Consumer(consumer::Timer),
 }
 
-/// See the module.
+/// All groups of one partition, with their offsets and timers.
 #[derive(Default)]
 pub struct Groups {
     pub(super) groups: BTreeMap<Arc<str>, Group>,
@@ -74,29 +77,6 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Applies a record of the log, in a replay or just written. A record about something that is not there changes
-    /// nothing. `None` is a tombstone.
-    pub fn apply(&mut self, key: &Key<'_>, value: Option<&Value<'_>>) {
-        match (key, value) {
-            (Key::OffsetCommit(key), None) => self.apply_offset_commit(key, None),
-            (Key::OffsetCommit(key), Some(Value::OffsetCommit(value))) => self.apply_offset_commit(key, Some(value)),
-            (Key::GroupMetadata(key), None) => self.apply_group_metadata(key, None),
-            (Key::GroupMetadata(key), Some(Value::GroupMetadata(value))) => self.apply_group_metadata(key, Some(value)),
-            _ => self.apply_consumer_group(key, value),
-        }
-    }
-
-    /// Once, when all records are applied: sessions begin anew, as no member is known to be gone (`onLoaded`).
-    pub fn handle_loaded(&mut self, step: &mut Step<'_>) {
-        for id in self.ids() {
-            match self.groups.get(&id) {
-                Some(Group::Classic(_)) => self.handle_classic_loaded(step, &id),
-                Some(Group::Consumer(_)) => self.handle_consumer_loaded(step, &id),
-                None => {}
-            }
-        }
-    }
-
     fn ids(&self) -> Vec<Arc<str>> {
         self.groups.keys().cloned().collect()
     }
@@ -113,7 +93,7 @@ impl Groups {
         }
     }
 
-    /// Whoever commits offsets to a group that does not exist makes it exist.
+    /// A commit of offsets to a group that does not exist makes it exist.
     pub(super) fn ensure_group(&mut self, group_id: &str) {
         if !self.groups.contains_key(group_id) {
             let id: Arc<str> = group_id.into();
@@ -155,7 +135,7 @@ impl Groups {
     /// Writes the tombstones of a group without members.
     pub(super) fn delete_empty_group(&mut self, step: &mut Step<'_>, group_id: &str) {
         match self.groups.get(group_id) {
-            Some(Group::Classic(_)) => self.emit(step, &classic::key(group_id), None),
+            Some(Group::Classic(_)) => self.emit(step, classic::key(group_id), None),
             Some(Group::Consumer(_)) => self.delete_consumer_group(step, group_id),
             None => {}
         }
@@ -172,13 +152,71 @@ impl Groups {
         }
     }
 
-    /// When [`Groups::handle_timers`] must be called at the latest.
-    pub fn next_deadline(&self) -> Instant {
-        self.timers.next().unwrap_or(Instant::NEVER)
+    /// Writes a record and applies it. The value with the version that it is written in.
+    pub(super) fn emit(&mut self, step: &mut Step<'_>, key: Key<'_>, value: Option<(Value<'_>, i16)>) {
+        write(step, &key, value.as_ref().map(|(value, version)| (value, *version)));
+        let entry = Entry::of(key, value.map(|(value, _)| value)).expect("a key is written with its own value");
+        let applied = self.apply(&entry, step.producer.map(|producer| producer.id));
+        assert!(applied.is_ok(), "groups write only records that they know: {applied:?}");
+    }
+}
+
+impl Machine for Groups {
+    type Entry<'a> = Entry<'a>;
+    type Reply = Reply;
+    type Command = Never;
+    type Step<'s> = Step<'s>;
+
+    fn decode<'a>(key: &'a [u8], value: Option<&'a [u8]>) -> Result<Entry<'a>, Unreadable> {
+        Entry::decode(key, value)
     }
 
-    /// Does what is due.
-    pub fn handle_timers(&mut self, step: &mut Step<'_>) {
+    fn apply(&mut self, entry: &Entry<'_>, producer_id: Option<i64>) -> Result<(), Unreadable> {
+        use Entry::*;
+        match entry {
+            LegacyOffsetCommit(key, value) => self.apply_legacy_offset_commit(key, value.as_ref(), producer_id),
+            OffsetCommit(key, value) => self.apply_offset_commit(key, value.as_ref(), producer_id),
+            GroupMetadata(key, value) => self.apply_group_metadata(key, value.as_ref()),
+            ConsumerGroupMetadata(key, value) => self.apply_epoch(key, value.as_ref()),
+            ConsumerGroupPartitionMetadata(key, value) => self.apply_partition_metadata(key, value.is_some()),
+            ConsumerGroupMemberMetadata(key, value) => self.apply_metadata(key, value.as_ref()),
+            ConsumerGroupTargetAssignmentMetadata(key, value) => self.apply_target_epoch(key, value.as_ref()),
+            ConsumerGroupTargetAssignmentMember(key, value) => self.apply_target(key, value.as_ref()),
+            ConsumerGroupCurrentMemberAssignment(key, value) => self.apply_current(key, value.as_ref()),
+            ConsumerGroupRegularExpression(key, value) => self.apply_resolved(key, value.as_ref()),
+            // Share groups and streams groups are not built yet.
+            ShareGroupMemberMetadata(..)
+            | ShareGroupMetadata(..)
+            | ShareGroupTargetAssignmentMetadata(..)
+            | ShareGroupTargetAssignmentMember(..)
+            | ShareGroupCurrentMemberAssignment(..)
+            | ShareGroupStatePartitionMetadata(..)
+            | StreamsGroupMetadata(..)
+            | StreamsGroupMemberMetadata(..)
+            | StreamsGroupTargetAssignmentMetadata(..)
+            | StreamsGroupTargetAssignmentMember(..)
+            | StreamsGroupCurrentMemberAssignment(..)
+            | StreamsGroupTopology(..) => return Err(Unreadable::Type(entry.type_id())),
+        }
+        Ok(())
+    }
+
+    fn end_transaction(&mut self, producer: Producer, commit: bool) {
+        self.end_offset_transaction(producer.id, commit);
+    }
+
+    /// Sessions begin anew, as no member is known to be gone (`onLoaded`).
+    fn handle_loaded(&mut self, step: &mut Step<'_>) {
+        for id in self.ids() {
+            match self.groups.get(&id) {
+                Some(Group::Classic(_)) => self.handle_classic_loaded(step, &id),
+                Some(Group::Consumer(_)) => self.handle_consumer_loaded(step, &id),
+                None => {}
+            }
+        }
+    }
+
+    fn handle_timers(&mut self, step: &mut Step<'_>) {
         while let Some(key) = self.timers.pop(step.now) {
             match &key.timer {
                 Timer::Classic(timer) => self.handle_classic_timer(step, &key.group_id, timer),
@@ -187,10 +225,8 @@ impl Groups {
         }
     }
 
-    /// Writes a record and applies it. The value with the version that it is written in.
-    pub(super) fn emit(&mut self, step: &mut Step<'_>, key: &Key<'_>, value: Option<(&Value<'_>, i16)>) {
-        write(step, key, value);
-        self.apply(key, value.map(|(value, _)| value));
+    fn next_deadline(&self) -> Instant {
+        self.timers.next().unwrap_or(Instant::NEVER)
     }
 }
 

@@ -1,8 +1,21 @@
 //! The records of the coordinators' topics: `__consumer_offsets`, `__transaction_state`, `__share_group_state`.
 //!
 //! Generated from `src/codec/schema/{offsets,transaction,share}.klamm`. A key is its type (two bytes) and the message
-//! in version 0; a value is its version (two bytes) and the message. Which value it is, the key says. Unknown types are
-//! not errors: who replays skips them, as Kafka does.
+//! in version 0; a value is its version (two bytes) and the message. Which value it is, the key says. An [`Unreadable`]
+//! record is told to the loader, which decides.
+
+use crate::codec::DecodeError;
+
+/// Why a record of a coordinator's topic cannot be applied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Unreadable {
+    /// A type of record that the machine does not know (`UnknownRecordTypeException`).
+    Type(i16),
+    /// A value that cannot be read, of a type that is known: written in a newer version, or damaged.
+    Value { type_id: i16, error: DecodeError },
+    /// What the record is about cannot be read.
+    Key(DecodeError),
+}
 
 macro_rules! key_and_value {
     ($file:literal, $value:ty) => {
@@ -51,6 +64,18 @@ macro_rules! key_and_value {
                 Ok(())
             }
         }
+
+        impl<'a> Entry<'a> {
+            /// Reads a record.
+            pub fn decode(key: &'a [u8], value: Option<&'a [u8]>) -> Result<Entry<'a>, super::Unreadable> {
+                use super::Unreadable;
+                let type_id = Reader::new(key).i16("Key.Type").map_err(Unreadable::Key)?;
+                let key = Key::decode(key).map_err(Unreadable::Key)?.ok_or(Unreadable::Type(type_id))?;
+                let value = value.map(|bytes| Value::decode(type_id, bytes)).transpose();
+                let value = value.map_err(|error| Unreadable::Value { type_id, error })?.flatten();
+                Entry::of(key, value.map(|(value, _)| value)).ok_or(Unreadable::Type(type_id))
+            }
+        }
     };
 }
 
@@ -71,8 +96,8 @@ pub mod share {
 
 #[cfg(test)]
 mod tests {
-    use super::offsets::{Key, OffsetCommitKey, OffsetCommitValue, Value};
-    use super::{share, transaction};
+    use super::offsets::{Entry, Key, OffsetCommitKey, OffsetCommitValue, Value};
+    use super::{Unreadable, share, transaction};
     use crate::codec::DecodeErrorKind;
 
     #[test]
@@ -98,5 +123,23 @@ mod tests {
         assert_eq!(Value::decode(1, b"\0\x09whatever").unwrap_err().kind, DecodeErrorKind::Version);
         assert_eq!(transaction::Key::decode(b"\0").unwrap_err().kind, DecodeErrorKind::Truncated);
         assert_eq!(share::Value::decode(0, b"\0\0\0").unwrap_err().kind, DecodeErrorKind::Truncated);
+    }
+
+    #[test]
+    fn an_entry_is_a_key_with_its_own_value() {
+        let key = OffsetCommitKey { group: "g".into(), topic: "t".into(), partition: 3 };
+        let value = OffsetCommitValue { offset: 5, ..Default::default() };
+        let (mut key_bytes, mut bytes) = (Vec::new(), Vec::new());
+        Key::OffsetCommit(key.clone()).encode(&mut key_bytes).unwrap();
+        Value::OffsetCommit(value.clone()).encode(&mut bytes, 4).unwrap();
+        assert_eq!(Entry::decode(&key_bytes, Some(&bytes)), Ok(Entry::OffsetCommit(key.clone(), Some(value))));
+        assert_eq!(Entry::decode(&key_bytes, None), Ok(Entry::OffsetCommit(key.clone(), None)));
+        let other = Value::ConsumerGroupMetadata(Default::default());
+        assert_eq!(Entry::of(Key::OffsetCommit(key), Some(other)), None);
+        assert_eq!(Entry::decode(b"\0\x63whatever", None), Err(Unreadable::Type(0x63)));
+        assert!(matches!(Entry::decode(b"\0", None), Err(Unreadable::Key(_))));
+        assert!(matches!(Entry::decode(&key_bytes, Some(b"\0\x09")), Err(Unreadable::Value { type_id: 1, .. })));
+        let id = transaction::Key::TransactionLog(transaction::TransactionLogKey { transactional_id: "t".into() });
+        assert_eq!(transaction::Entry::of(id, None).map(|entry| entry.type_id()), Some(0));
     }
 }

@@ -1,44 +1,16 @@
-//! What surrounds a step of a machine: the time, the world that it may look at, and what it asks for.
-//!
-//! State that is in the records is changed by applying a record, in the step that writes it just as in a replay; what
-//! is not in them (who waits for a rebalance, sessions) is changed directly. A step is not undone: if its records
-//! cannot be written, the whole machine is thrown away and loaded again from its log.
+//! What surrounds a step of a group's machine: the time, the world that it may look at, and what it asks for.
 
 use std::collections::BTreeSet;
 
-use super::classic::{JoinReply, SyncReply};
+use super::machine;
+pub use super::machine::{Producer, Record, Waiter};
+pub use super::reply::Reply;
 use super::settings::{ConsumerSettings, Settings};
 use crate::model::{Instant, TimestampMs, TopicId, Uuid};
+use crate::stdx::never::Never;
 
-/// Who waits for an answer that comes in a later step; means something to the runtime only.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
-pub struct Waiter {
-    pub shard: u8,
-    pub key: u64,
-}
-
-/// An answer that was waited for.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Reply {
-    Join(JoinReply),
-    Sync(SyncReply),
-}
-
-/// A record of `__consumer_offsets` as bytes; no value is a tombstone.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Record {
-    pub key: Vec<u8>,
-    pub value: Option<Vec<u8>>,
-}
-
-/// What a step asks for.
-#[derive(Default, Debug)]
-pub struct Output {
-    /// To be appended in this order, as one batch.
-    pub records: Vec<Record>,
-    /// Whoever is answered now; not before the records of this step, and of all before it, are committed.
-    pub replies: Vec<(Waiter, Reply)>,
-}
+/// What a step of a group's machine asks for. Groups command nothing: all that they do is in their records and replies.
+pub type Output = machine::Output<Reply, Never>;
 
 /// The topics as the cluster's metadata has them.
 pub trait Topics {
@@ -53,15 +25,17 @@ pub trait Topics {
     fn names(&self) -> Vec<&str>;
 }
 
-/// See the module.
+/// One step, which the runtime takes for a request, a timer or a load.
 pub struct Step<'a> {
     pub now: Instant,
     pub wall: TimestampMs,
+    /// Given: what the step writes belongs to a transaction of this producer.
+    pub producer: Option<Producer>,
     pub topics: &'a dyn Topics,
     pub settings: &'a Settings,
     /// The settings of one group, its dynamic configs included.
     pub group_settings: &'a dyn Fn(&str) -> ConsumerSettings,
-    /// Something that nobody can guess.
+    /// An id that cannot be guessed.
     pub new_id: &'a mut dyn FnMut() -> Uuid,
     pub out: Output,
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::groups::{Groups, TimerKey};
-use super::record::offsets::{Key, Value};
+use super::machine::Machine;
+use super::record::offsets::Entry;
 use super::settings::{ConsumerSettings, Settings};
 use super::step::{Output, Record, Reply, Step, Topics, Waiter};
 use crate::model::{Instant, TimestampMs, TopicId, Uuid};
@@ -90,6 +91,7 @@ impl World {
         let mut step = Step {
             now: self.now,
             wall,
+            producer: None,
             topics: &self.cluster,
             settings: &self.settings,
             group_settings: &|_| settings,
@@ -117,9 +119,8 @@ impl World {
     pub fn replay(log: &[Record]) -> Groups {
         let mut groups = Groups::default();
         for record in log {
-            let key = Key::decode(&record.key).unwrap().unwrap();
-            let value = record.value.as_ref().map(|bytes| Value::decode(key.type_id(), bytes).unwrap().unwrap().0);
-            groups.apply(&key, value.as_ref());
+            let entry = Entry::decode(&record.key, record.value.as_deref()).unwrap();
+            groups.apply(&entry, None).unwrap();
         }
         groups
     }

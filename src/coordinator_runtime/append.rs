@@ -1,20 +1,27 @@
 //! A step's records on their way into the log: one batch, so that they are there together or not at all.
 
-use crate::coordinator::step::Record;
-use crate::model::TimestampMs;
+use crate::coordinator::machine::{Producer, Record};
+use crate::model::{Offset, TimestampMs};
 use crate::record::builder::{self, Builder, Codec, Options};
+use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
 use crate::storage::AppendError;
 use crate::storage::log::Mark;
 
-/// Puts the records behind what the log has; the end behind the last one.
+/// Puts the records behind what the log has, in the transaction of a producer if there is one; the end behind the last
+/// record.
 pub(super) fn append(
     partition: &Partition,
     records: &[Record],
+    producer: Option<Producer>,
     codec: Codec,
     now: TimestampMs,
 ) -> Result<Mark, AppendError> {
-    let mut builder = Builder::new(Options { codec, ..Options::default() });
+    let mut options = Options { codec, ..Options::default() };
+    if let Some(producer) = producer {
+        (options.producer_id, options.producer_epoch, options.is_transactional) = (producer.id, producer.epoch, true);
+    }
+    let mut builder = Builder::new(options);
     for record in records {
         builder.append(&builder::Record {
             timestamp: now,
@@ -24,4 +31,16 @@ pub(super) fn append(
         });
     }
     Ok(partition.append_own(&builder.build(), now)?.mark())
+}
+
+/// Puts a marker behind what the log has; the end behind it.
+pub(super) fn append_marker(
+    partition: &Partition,
+    producer: Producer,
+    marker: EndTxnMarker,
+    now: TimestampMs,
+) -> Result<Mark, AppendError> {
+    // The log gives the offset.
+    let batch = marker.batch((producer.id, producer.epoch), now, Offset(0), partition.leader_epoch());
+    Ok(partition.append_own(&batch, now)?.mark())
 }

@@ -1,7 +1,8 @@
-//! What coordinators need that blocks or goes by the clock: loading, expiry of offsets, topics that are gone.
+//! What the coordinators of one kind need that blocks or goes by the clock: loading, removal of what is too old, topics
+//! that are gone.
 //!
-//! On a thread of its own, so that the loading of one large partition delays nobody but its groups. Driven by
-//! [`Keeper::step`], so that a simulation can turn it by hand.
+//! The keeper has a thread of its own, so that the loading of one large partition delays only what lies in it.
+//! [`Keeper::step`] drives it, so that a simulation can turn it by hand.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,9 +12,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::load::load;
-use super::{Coordinator, Coordinators, Moment};
+use super::{Coordinator, Kind, Moment, Registry};
 use crate::coordinator::groups::Groups;
-use crate::coordinator::step::Step;
 use crate::io::environment::Environment;
 use crate::model::{Instant, TopicId};
 use crate::replica::partition::Partition;
@@ -21,38 +21,38 @@ use crate::replica::view::View;
 use crate::stdx::inbox;
 
 /// What the keeper is told.
-pub enum Task {
-    Load(Arc<Coordinator>),
+pub enum Task<M: Kind = Groups> {
+    Load(Arc<Coordinator<M>>),
     /// Partitions came or went.
     Look,
     Stop,
 }
 
-/// See the module.
-pub struct Keeper {
+/// The keeper of the coordinators of a registry.
+pub struct Keeper<M: Kind = Groups> {
     published: Arc<ArcSwap<View>>,
-    coordinators: Arc<Coordinators>,
+    coordinators: Arc<Registry<M>>,
     environment: Environment,
-    next_expiry: Instant,
+    next_sweep: Instant,
     /// The topics that there were at the last look.
     topics: BTreeMap<Arc<str>, TopicId>,
     /// Called when a partition may have moved its high watermark.
     announce: Box<dyn Fn(&Partition) + Send>,
 }
 
-impl Keeper {
+impl<M: Kind> Keeper<M> {
     pub fn new(
         published: Arc<ArcSwap<View>>,
-        coordinators: Arc<Coordinators>,
+        coordinators: Arc<Registry<M>>,
         environment: Environment,
         announce: Box<dyn Fn(&Partition) + Send>,
-    ) -> Keeper {
-        let next_expiry = environment.now() + expiry_interval(&published, &coordinators);
-        Keeper { published, coordinators, environment, next_expiry, topics: BTreeMap::new(), announce }
+    ) -> Keeper<M> {
+        let next_sweep = environment.now() + sweep_interval(&published, &coordinators);
+        Keeper { published, coordinators, environment, next_sweep, topics: BTreeMap::new(), announce }
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, tasks: &Receiver<Task>) {
+    pub fn run(&mut self, tasks: &Receiver<Task<M>>) {
         let mut new = Vec::new();
         while let Some(due) = self.step(new, self.environment.now()) {
             let Some(came) = inbox::wait(tasks, due.since(self.environment.now())) else { return };
@@ -61,7 +61,7 @@ impl Keeper {
     }
 
     /// Runs the tasks and does what is due; when to come again, or `None` if it was told to stop. Blocks.
-    pub fn step(&mut self, tasks: Vec<Task>, now: Instant) -> Option<Instant> {
+    pub fn step(&mut self, tasks: Vec<Task<M>>, now: Instant) -> Option<Instant> {
         let mut looks = false;
         for task in tasks {
             match task {
@@ -73,24 +73,24 @@ impl Keeper {
         if looks {
             self.follow(now);
         }
-        if self.next_expiry <= now {
-            self.next_expiry = now + expiry_interval(&self.published, &self.coordinators);
-            self.step_all(now, |groups, step| groups.expire_offsets(step));
+        if self.next_sweep <= now {
+            self.next_sweep = now + sweep_interval(&self.published, &self.coordinators);
+            self.step_all(now, |machine, step| machine.sweep(step));
         }
-        Some(self.next_expiry)
+        Some(self.next_sweep)
     }
 
     fn moment(&self, now: Instant) -> Moment {
         Moment { now, wall: self.environment.wall() }
     }
 
-    fn load(&self, coordinator: &Arc<Coordinator>, now: Instant) {
+    fn load(&self, coordinator: &Arc<Coordinator<M>>, now: Instant) {
         let view = self.published.load_full();
         load(coordinator, &self.coordinators.world(&view), self.moment(now));
         self.write(&coordinator.partition);
     }
 
-    /// Sees to it that there are the coordinators that there should be, and that deleted topics leave no offsets.
+    /// Sees to it that there are the coordinators that there should be, and that they forget deleted topics.
     fn follow(&mut self, now: Instant) {
         let view = self.published.load_full();
         self.coordinators.follow(&view);
@@ -98,11 +98,11 @@ impl Keeper {
         let before = std::mem::replace(&mut self.topics, topics);
         let is_gone = |name: &str| before.get(name).is_some_and(|id| view.image.topic_by_id(*id).is_none());
         if before.keys().any(|name| is_gone(name)) {
-            self.step_all(now, |groups, step| groups.forget_topics(step, &|name, _| is_gone(name)));
+            self.step_all(now, |machine, step| machine.forget_topics(step, &is_gone));
         }
     }
 
-    fn step_all(&self, now: Instant, mut work: impl FnMut(&mut Groups, &mut Step<'_>)) {
+    fn step_all(&self, now: Instant, mut work: impl FnMut(&mut M, &mut M::Step<'_>)) {
         let view = self.published.load_full();
         let world = self.coordinators.world(&view);
         for coordinator in self.coordinators.all(&view).into_iter().flatten() {
@@ -119,7 +119,6 @@ impl Keeper {
     }
 }
 
-/// `offsets.retention.check.interval.ms`
-fn expiry_interval(published: &ArcSwap<View>, coordinators: &Coordinators) -> Duration {
-    coordinators.settings(&published.load()).surroundings.retention_check_interval
+fn sweep_interval<M: Kind>(published: &ArcSwap<View>, coordinators: &Registry<M>) -> Duration {
+    M::sweep_interval(&coordinators.settings(&published.load()))
 }

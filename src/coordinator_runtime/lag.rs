@@ -6,7 +6,7 @@ use super::Coordinators;
 use crate::model::ErrorCode;
 use crate::replica::view::View;
 
-/// Of one group and partition.
+/// How far one group is behind in one partition.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Lag {
     pub group_id: String,

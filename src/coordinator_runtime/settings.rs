@@ -1,7 +1,7 @@
 //! The settings that the coordinators obey at the moment: the broker's own with the dynamic ones of the cluster over them.
 //!
-//! They are resolved again when the dynamic configs of an image are not those that they were resolved from, so nobody
-//! has to tell the coordinators of a change.
+//! They are resolved again when the dynamic configs of an image are not those that they were resolved from, so that no
+//! thread has to tell the coordinators of a change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub struct Resolved {
     cluster: Configs,
     broker: Configs,
     pub groups: Settings,
-    /// Of consumer groups that have no configs of their own.
+    /// What holds for consumer groups that have no configs of their own.
     consumer: ConsumerSettings,
     pub surroundings: CoordinatorSettings,
 }
@@ -39,7 +39,7 @@ impl Resolved {
     }
 }
 
-/// See the module.
+/// The settings as they were last resolved.
 pub(super) struct Current {
     config: Config,
     resolved: ArcSwap<Resolved>,

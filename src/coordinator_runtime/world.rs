@@ -9,9 +9,8 @@ use crate::coordinator::step::Topics;
 use crate::io::environment::Environment;
 use crate::metadata::Image;
 use crate::model::TopicId;
-use crate::record::builder::Codec;
 
-/// See the module.
+/// What a step may see.
 pub struct World<'a> {
     pub image: &'a Image,
     pub resolved: Arc<Resolved>,
@@ -23,11 +22,6 @@ impl World<'_> {
     /// The settings of one group.
     pub(super) fn group(&self, group: &str) -> ConsumerSettings {
         self.settings.of_group(self.image, &self.resolved, group)
-    }
-
-    /// Of what is written to `__consumer_offsets`.
-    pub(super) fn codec(&self) -> Codec {
-        Codec { kind: self.resolved.surroundings.topic_compression, level: None }
     }
 }
 

@@ -67,7 +67,7 @@ impl Head {
             Ok(answer) => Some(answer),
             Err(error) => return Outcome::Close(error),
         };
-        let watched = ahead.iter().map(|barrier| barrier.coordinator.partition.number).collect();
+        let watched = ahead.iter().map(|barrier| barrier.partition().number).collect();
         let mut waiting = Waiting { answer, barriers: ahead };
         let settings = context.shared.coordinators().settings(context.view);
         let deadline = context.now + settings.surroundings.commit_timeout;
@@ -84,7 +84,7 @@ impl Waiting {
     pub(super) fn poll(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Polled {
         for barrier in &self.barriers {
             if asks {
-                barrier.coordinator.partition.waiting.add(context.shard);
+                barrier.partition().waiting.add(context.shard);
             }
             match barrier.is_passed() {
                 Ok(true) => {}

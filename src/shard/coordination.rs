@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::coordinator::groups::Groups;
+use crate::coordinator::machine::Machine;
 use crate::coordinator::step::Step;
 use crate::coordinator_runtime::{Barrier, Coordinator, Moment};
 use crate::model::ErrorCode;

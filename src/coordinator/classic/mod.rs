@@ -26,6 +26,7 @@ pub(super) use self::join::uuid_text;
 pub use self::join::validate_join;
 pub(super) use self::rebalance::Live;
 pub(super) use self::records::key;
+pub use super::reply::{JoinReply, JoinedMember, SyncReply};
 use super::step::Client;
 use crate::model::ErrorCode;
 
@@ -50,26 +51,6 @@ pub struct Join<'a> {
     pub supports_skipping_assignment: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct JoinReply {
-    pub error: ErrorCode,
-    pub generation_id: i32,
-    pub protocol_type: Option<String>,
-    pub protocol_name: Option<String>,
-    pub leader: String,
-    pub skip_assignment: bool,
-    pub member_id: String,
-    /// For the leader only.
-    pub members: Vec<JoinedMember>,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct JoinedMember {
-    pub member_id: String,
-    pub instance_id: Option<String>,
-    pub metadata: Vec<u8>,
-}
-
 /// SyncGroup.
 #[derive(Clone, Debug)]
 pub struct Sync<'a> {
@@ -81,14 +62,6 @@ pub struct Sync<'a> {
     pub protocol_name: Option<&'a str>,
     /// Of the leader: each member's assignment.
     pub assignments: Vec<(&'a str, &'a [u8])>,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SyncReply {
-    pub error: ErrorCode,
-    pub protocol_type: Option<String>,
-    pub protocol_name: Option<String>,
-    pub assignment: Vec<u8>,
 }
 
 /// Heartbeat.
@@ -140,26 +113,4 @@ pub enum Timer {
     Join,
     /// How long the members of a new generation have for asking for their assignments.
     Sync,
-}
-
-impl JoinReply {
-    /// What Kafka sends with an error: its defaults.
-    pub fn refused(member_id: &str, error: ErrorCode) -> JoinReply {
-        JoinReply {
-            error,
-            generation_id: -1,
-            protocol_type: None,
-            protocol_name: Some(String::new()),
-            leader: String::new(),
-            skip_assignment: false,
-            member_id: member_id.to_string(),
-            members: Vec::new(),
-        }
-    }
-}
-
-impl SyncReply {
-    pub fn refused(error: ErrorCode) -> SyncReply {
-        SyncReply { error, protocol_type: None, protocol_name: None, assignment: Vec::new() }
-    }
 }

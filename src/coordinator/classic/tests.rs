@@ -3,7 +3,8 @@
 use super::{Join, JoinReply, State, Sync};
 use crate::codec::Bytes;
 use crate::coordinator::groups::Group;
-use crate::coordinator::record::offsets::{GroupMetadataKey, GroupMetadataValue, Key, MemberMetadata, Value};
+use crate::coordinator::machine::Machine;
+use crate::coordinator::record::offsets::{Entry, GroupMetadataKey, GroupMetadataValue, MemberMetadata};
 use crate::coordinator::step::{Client, Reply, Waiter};
 use crate::coordinator::story::execute;
 use crate::coordinator::world::World;
@@ -144,8 +145,8 @@ fn a_member_gets_its_id_before_its_subscription_is_read() {
 }
 
 fn apply(world: &mut World, value: GroupMetadataValue<'_>) {
-    let key = Key::GroupMetadata(GroupMetadataKey { group: "g".into() });
-    world.groups.apply(&key, Some(&Value::GroupMetadata(value)));
+    let entry = Entry::GroupMetadata(GroupMetadataKey { group: "g".into() }, Some(value));
+    world.groups.apply(&entry, None).unwrap();
 }
 
 /// Members twice, no protocol, a leader who is not there: such a group lives until its members join again.

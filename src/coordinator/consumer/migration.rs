@@ -143,7 +143,7 @@ impl Groups {
         if let Some(mut live) = self.classic(step, group_id) {
             live.refuse_all(ErrorCode::RebalanceInProgress);
         }
-        self.emit(step, &classic::key(group_id), None);
+        self.emit(step, classic::key(group_id), None);
         let Upgrade { generation, members } = upgrade;
         for (member, _) in &members {
             self.write_metadata(step, group_id, &member.id, &member.metadata);

@@ -145,16 +145,16 @@ fn partition_metadata_key(group_id: &str) -> Key<'_> {
 
 /// Records that are written, each of them applied at once.
 impl Groups {
-    fn emit_value(&mut self, step: &mut Step<'_>, key: &Key<'_>, value: &Value<'_>) {
+    fn emit_value(&mut self, step: &mut Step<'_>, key: Key<'_>, value: Value<'_>) {
         self.emit(step, key, Some((value, VALUE_VERSION)));
     }
 
     pub(super) fn write_metadata(&mut self, step: &mut Step<'_>, group_id: &str, member_id: &str, of: &Metadata) {
-        self.emit_value(step, &metadata_key(group_id, member_id), &metadata_value(of));
+        self.emit_value(step, metadata_key(group_id, member_id), metadata_value(of));
     }
 
     pub(super) fn write_current(&mut self, step: &mut Step<'_>, group_id: &str, member_id: &str, of: &Current) {
-        self.emit_value(step, &current_key(group_id, member_id), &current_value(of));
+        self.emit_value(step, current_key(group_id, member_id), current_value(of));
     }
 
     pub(super) fn write_target(&mut self, step: &mut Step<'_>, group_id: &str, member_id: &str, of: &Assignment) {
@@ -164,39 +164,39 @@ impl Groups {
         };
         let topic_partitions = of.iter().map(topic).collect();
         let value = ConsumerGroupTargetAssignmentMemberValue { topic_partitions };
-        self.emit_value(step, &target_key(group_id, member_id), &Value::ConsumerGroupTargetAssignmentMember(value));
+        self.emit_value(step, target_key(group_id, member_id), Value::ConsumerGroupTargetAssignmentMember(value));
     }
 
     pub(super) fn write_target_epoch(&mut self, step: &mut Step<'_>, group_id: &str, epoch: i32, timestamp: i64) {
         let value =
             ConsumerGroupTargetAssignmentMetadataValue { assignment_epoch: epoch, assignment_timestamp: timestamp };
-        self.emit_value(step, &target_epoch_key(group_id), &Value::ConsumerGroupTargetAssignmentMetadata(value));
+        self.emit_value(step, target_epoch_key(group_id), Value::ConsumerGroupTargetAssignmentMetadata(value));
     }
 
     pub(super) fn write_epoch(&mut self, step: &mut Step<'_>, group_id: &str, epoch: i32, metadata_hash: i64) {
         let value = ConsumerGroupMetadataValue { epoch, metadata_hash };
-        self.emit_value(step, &epoch_key(group_id), &Value::ConsumerGroupMetadata(value));
+        self.emit_value(step, epoch_key(group_id), Value::ConsumerGroupMetadata(value));
     }
 
     pub(super) fn write_resolved(&mut self, step: &mut Step<'_>, group_id: &str, regex: &str, of: &Resolved) {
         let topics = of.topics.iter().map(|topic| Str::Borrowed(topic.as_ref())).collect();
         let value = ConsumerGroupRegularExpressionValue { topics, version: of.version, timestamp: of.timestamp };
-        self.emit_value(step, &resolved_key(group_id, regex), &Value::ConsumerGroupRegularExpression(value));
+        self.emit_value(step, resolved_key(group_id, regex), Value::ConsumerGroupRegularExpression(value));
     }
 
     pub(super) fn delete_resolved(&mut self, step: &mut Step<'_>, group_id: &str, regex: &str) {
-        self.emit(step, &resolved_key(group_id, regex), None);
+        self.emit(step, resolved_key(group_id, regex), None);
     }
 
     pub(super) fn delete_partition_metadata(&mut self, step: &mut Step<'_>, group_id: &str) {
-        self.emit(step, &partition_metadata_key(group_id), None);
+        self.emit(step, partition_metadata_key(group_id), None);
     }
 
     /// The order matters to Kafka.
     pub(super) fn delete_member(&mut self, step: &mut Step<'_>, group_id: &str, member_id: &str) {
-        self.emit(step, &current_key(group_id, member_id), None);
-        self.emit(step, &target_key(group_id, member_id), None);
-        self.emit(step, &metadata_key(group_id, member_id), None);
+        self.emit(step, current_key(group_id, member_id), None);
+        self.emit(step, target_key(group_id, member_id), None);
+        self.emit(step, metadata_key(group_id, member_id), None);
     }
 
     /// Tombstones of a group and of all of its members.
@@ -204,86 +204,102 @@ impl Groups {
         let Some(groups::Group::Consumer(group)) = self.groups.get(group_id) else { return };
         let members: Vec<Arc<str>> = group.members.keys().cloned().collect();
         let regexes: Vec<Arc<str>> = group.resolved.keys().cloned().collect();
-        members.iter().for_each(|id| self.emit(step, &current_key(group_id, id), None));
-        members.iter().for_each(|id| self.emit(step, &target_key(group_id, id), None));
-        self.emit(step, &target_epoch_key(group_id), None);
-        members.iter().for_each(|id| self.emit(step, &metadata_key(group_id, id), None));
-        regexes.iter().for_each(|regex| self.emit(step, &resolved_key(group_id, regex), None));
-        self.emit(step, &partition_metadata_key(group_id), None);
-        self.emit(step, &epoch_key(group_id), None);
+        members.iter().for_each(|id| self.emit(step, current_key(group_id, id), None));
+        members.iter().for_each(|id| self.emit(step, target_key(group_id, id), None));
+        self.emit(step, target_epoch_key(group_id), None);
+        members.iter().for_each(|id| self.emit(step, metadata_key(group_id, id), None));
+        regexes.iter().for_each(|regex| self.emit(step, resolved_key(group_id, regex), None));
+        self.emit(step, partition_metadata_key(group_id), None);
+        self.emit(step, epoch_key(group_id), None);
     }
 }
 
-/// Records that are applied.
+/// Records that are applied. A tombstone has no value.
 impl Groups {
-    pub(in crate::coordinator) fn apply_consumer_group(&mut self, key: &Key<'_>, value: Option<&Value<'_>>) {
-        use Key as K;
-        use Value as V;
-        match (key, value) {
-            (K::ConsumerGroupMetadata(key), None) => self.forget_consumer_group(&key.group_id),
-            (K::ConsumerGroupMetadata(key), Some(V::ConsumerGroupMetadata(value))) => {
-                let Some(group) = self.created(&key.group_id) else { return };
-                (group.epoch, group.metadata_hash) = (value.epoch, value.metadata_hash);
-            }
-            (K::ConsumerGroupPartitionMetadata(key), value) => {
-                let group = if value.is_some() { self.created(&key.group_id) } else { self.existing(&key.group_id) };
-                let Some(group) = group else { return };
-                group.has_partition_metadata = value.is_some();
-            }
-            (K::ConsumerGroupMemberMetadata(key), None) => self.forget_member(&key.group_id, &key.member_id),
-            (K::ConsumerGroupMemberMetadata(key), Some(V::ConsumerGroupMemberMetadata(value))) => {
-                let Some(group) = self.created(&key.group_id) else { return };
-                group.set_metadata(&key.member_id, metadata(value));
-            }
-            (K::ConsumerGroupRegularExpression(key), None) => {
-                let Some(group) = self.existing(&key.group_id) else { return };
-                group.set_resolved(&key.regular_expression, None);
-            }
-            (K::ConsumerGroupRegularExpression(key), Some(V::ConsumerGroupRegularExpression(value))) => {
-                let Some(group) = self.created(&key.group_id) else { return };
-                let topics = value.topics.iter().map(|topic| Arc::from(topic.as_ref())).collect();
-                let resolved = Resolved { topics, version: value.version, timestamp: value.timestamp };
-                group.set_resolved(&key.regular_expression, Some(resolved));
-            }
-            _ => self.apply_assignment(key, value),
-        }
+    pub(in crate::coordinator) fn apply_epoch(
+        &mut self,
+        key: &ConsumerGroupMetadataKey<'_>,
+        value: Option<&ConsumerGroupMetadataValue>,
+    ) {
+        let Some(value) = value else { return self.forget_consumer_group(&key.group_id) };
+        let Some(group) = self.created(&key.group_id) else { return };
+        (group.epoch, group.metadata_hash) = (value.epoch, value.metadata_hash);
     }
 
-    fn apply_assignment(&mut self, key: &Key<'_>, value: Option<&Value<'_>>) {
-        use Key as K;
-        use Value as V;
-        match (key, value) {
-            (K::ConsumerGroupTargetAssignmentMetadata(key), None) => {
-                let Some(group) = self.existing(&key.group_id) else { return };
-                (group.assignment_epoch, group.assignment_timestamp) = (NO_EPOCH, 0);
-            }
-            (K::ConsumerGroupTargetAssignmentMetadata(key), Some(V::ConsumerGroupTargetAssignmentMetadata(value))) => {
-                let Some(group) = self.created(&key.group_id) else { return };
-                group.assignment_epoch = value.assignment_epoch;
-                group.assignment_timestamp = value.assignment_timestamp;
-            }
-            (K::ConsumerGroupTargetAssignmentMember(key), None) => {
-                let Some(group) = self.existing(&key.group_id) else { return };
-                group.target.remove(key.member_id.as_ref());
-            }
-            (K::ConsumerGroupTargetAssignmentMember(key), Some(V::ConsumerGroupTargetAssignmentMember(value))) => {
-                let Some(group) = self.created(&key.group_id) else { return };
-                let topics = value.topic_partitions.iter();
-                let target = topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect()));
-                group.set_target(&key.member_id, target.collect());
-            }
-            (K::ConsumerGroupCurrentMemberAssignment(key), None) => {
-                let Some(group) = self.existing(&key.group_id) else { return };
-                if group.member(&key.member_id).is_some() {
-                    let gone = Current { epoch: LEAVE_EPOCH, previous_epoch: LEAVE_EPOCH, ..Current::default() };
-                    group.set_current(&key.member_id, gone);
-                }
-            }
-            (K::ConsumerGroupCurrentMemberAssignment(key), Some(V::ConsumerGroupCurrentMemberAssignment(value))) => {
-                let Some(group) = self.created(&key.group_id) else { return };
-                group.set_current(&key.member_id, current(value));
-            }
-            _ => {}
+    pub(in crate::coordinator) fn apply_partition_metadata(
+        &mut self,
+        key: &ConsumerGroupPartitionMetadataKey<'_>,
+        is_there: bool,
+    ) {
+        let group = if is_there { self.created(&key.group_id) } else { self.existing(&key.group_id) };
+        let Some(group) = group else { return };
+        group.has_partition_metadata = is_there;
+    }
+
+    pub(in crate::coordinator) fn apply_metadata(
+        &mut self,
+        key: &ConsumerGroupMemberMetadataKey<'_>,
+        value: Option<&ConsumerGroupMemberMetadataValue<'_>>,
+    ) {
+        let Some(value) = value else { return self.forget_member(&key.group_id, &key.member_id) };
+        let Some(group) = self.created(&key.group_id) else { return };
+        group.set_metadata(&key.member_id, metadata(value));
+    }
+
+    pub(in crate::coordinator) fn apply_resolved(
+        &mut self,
+        key: &ConsumerGroupRegularExpressionKey<'_>,
+        value: Option<&ConsumerGroupRegularExpressionValue<'_>>,
+    ) {
+        let group = if value.is_some() { self.created(&key.group_id) } else { self.existing(&key.group_id) };
+        let Some(group) = group else { return };
+        let resolved = value.map(|value| {
+            let topics = value.topics.iter().map(|topic| Arc::from(topic.as_ref())).collect();
+            Resolved { topics, version: value.version, timestamp: value.timestamp }
+        });
+        group.set_resolved(&key.regular_expression, resolved);
+    }
+
+    pub(in crate::coordinator) fn apply_target_epoch(
+        &mut self,
+        key: &ConsumerGroupTargetAssignmentMetadataKey<'_>,
+        value: Option<&ConsumerGroupTargetAssignmentMetadataValue>,
+    ) {
+        let group = if value.is_some() { self.created(&key.group_id) } else { self.existing(&key.group_id) };
+        let Some(group) = group else { return };
+        (group.assignment_epoch, group.assignment_timestamp) =
+            value.map_or((NO_EPOCH, 0), |value| (value.assignment_epoch, value.assignment_timestamp));
+    }
+
+    pub(in crate::coordinator) fn apply_target(
+        &mut self,
+        key: &ConsumerGroupTargetAssignmentMemberKey<'_>,
+        value: Option<&ConsumerGroupTargetAssignmentMemberValue>,
+    ) {
+        let Some(value) = value else {
+            let Some(group) = self.existing(&key.group_id) else { return };
+            group.target.remove(key.member_id.as_ref());
+            return;
+        };
+        let Some(group) = self.created(&key.group_id) else { return };
+        let topics = value.topic_partitions.iter();
+        let target = topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect()));
+        group.set_target(&key.member_id, target.collect());
+    }
+
+    pub(in crate::coordinator) fn apply_current(
+        &mut self,
+        key: &ConsumerGroupCurrentMemberAssignmentKey<'_>,
+        value: Option<&ConsumerGroupCurrentMemberAssignmentValue>,
+    ) {
+        if let Some(value) = value {
+            let Some(group) = self.created(&key.group_id) else { return };
+            return group.set_current(&key.member_id, current(value));
+        }
+        let Some(group) = self.existing(&key.group_id) else { return };
+        if group.member(&key.member_id).is_some() {
+            let gone = Current { epoch: LEAVE_EPOCH, previous_epoch: LEAVE_EPOCH, ..Current::default() };
+            group.set_current(&key.member_id, gone);
         }
     }
 

@@ -77,7 +77,7 @@ impl Groups {
         }
         let (group, topic) = (Str::Borrowed(request.group_id), Str::Borrowed(topic));
         let key = Key::OffsetCommit(OffsetCommitKey { group, topic, partition: commit.partition });
-        self.emit(step, &key, Some((&Value::OffsetCommit(value), version)));
+        self.emit(step, key, Some((Value::OffsetCommit(value), version)));
         ErrorCode::None
     }
 }

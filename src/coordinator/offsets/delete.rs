@@ -1,9 +1,10 @@
 //! OffsetDelete, and offsets that go with their group or their topic (`OffsetMetadataManager.deleteOffsets`,
 //! `deleteAllOffsets`, `onTopicsDeleted`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{DeleteReply, GroupOffsets};
+use super::DeleteReply;
 use crate::codec::Str;
 use crate::coordinator::groups::{Group, Groups};
 use crate::coordinator::record::offsets::{Key, OffsetCommitKey};
@@ -32,7 +33,8 @@ impl Groups {
                 continue;
             }
             for partition in partitions {
-                if self.offsets.contains(group_id, topic, *partition) {
+                let is_pending = self.offsets.pending.contains(group_id, topic, *partition);
+                if is_pending || self.offsets.contains(group_id, topic, *partition) {
                     self.delete_offset(step, group_id, topic, *partition);
                 }
             }
@@ -43,7 +45,8 @@ impl Groups {
 
     /// Deletes the offsets of partitions that are gone.
     pub fn forget_topics(&mut self, step: &mut Step<'_>, is_gone: &dyn Fn(&str, i32) -> bool) {
-        let groups: Vec<Arc<str>> = self.offsets.by_group.keys().cloned().collect();
+        let groups: BTreeSet<Arc<str>> =
+            self.offsets.by_group.keys().chain(self.offsets.pending.groups()).cloned().collect();
         for id in groups {
             self.delete_offsets_if(step, &id, is_gone);
         }
@@ -54,15 +57,22 @@ impl Groups {
     }
 
     fn delete_offsets_if(&mut self, step: &mut Step<'_>, group_id: &str, deleted: &dyn Fn(&str, i32) -> bool) {
-        let Some(topics) = self.offsets.group(group_id) else { return };
-        for (topic, partition) in partitions(topics, |topic, partition| deleted(topic, partition)) {
+        let topics = self.offsets.group(group_id).into_iter().flatten();
+        let committed = topics.flat_map(|(topic, of)| of.keys().map(move |partition| (topic, *partition)));
+        // One tombstone is enough for what is committed and pending.
+        let all: BTreeSet<(Arc<str>, i32)> = committed
+            .chain(self.offsets.pending.partitions(group_id))
+            .filter(|(topic, partition)| deleted(topic, *partition))
+            .map(|(topic, partition)| (topic.clone(), partition))
+            .collect();
+        for (topic, partition) in all {
             self.delete_offset(step, group_id, &topic, partition);
         }
     }
 
     pub(super) fn delete_offset(&mut self, step: &mut Step<'_>, group_id: &str, topic: &str, partition: i32) {
         let (group, topic) = (Str::Borrowed(group_id), Str::Borrowed(topic));
-        self.emit(step, &Key::OffsetCommit(OffsetCommitKey { group, topic, partition }), None);
+        self.emit(step, Key::OffsetCommit(OffsetCommitKey { group, topic, partition }), None);
     }
 }
 
@@ -73,10 +83,4 @@ impl Group {
             Group::Consumer(group) => group.is_subscribed_to_topic(topic),
         }
     }
-}
-
-/// The partitions of which this holds.
-fn partitions(topics: &GroupOffsets, wanted: impl Fn(&str, i32) -> bool) -> Vec<(Arc<str>, i32)> {
-    let all = topics.iter().flat_map(|(topic, of)| of.keys().map(move |partition| (topic.clone(), *partition)));
-    all.filter(|(topic, partition)| wanted(topic, *partition)).collect()
 }

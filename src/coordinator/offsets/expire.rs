@@ -32,9 +32,10 @@ fn knows_what_it_reads(group: &classic::Group) -> bool {
 }
 
 impl Groups {
-    /// Deletes the offsets of a group whose time is over; whether none are left.
+    /// Deletes the offsets of a group whose time is over; whether none are left, those of open transactions included.
     pub(in crate::coordinator) fn expire_group_offsets(&mut self, step: &mut Step<'_>, group_id: &str) -> bool {
-        let Some(topics) = self.offsets.group(group_id) else { return true };
+        let is_open = self.offsets.pending.contains_group(group_id);
+        let Some(topics) = self.offsets.group(group_id) else { return !is_open };
         let Some(group) = self.groups.get(group_id) else { return false };
         let (now, retention) = (step.wall.0, step.settings.offsets_retention.as_millis());
         let retention = i64::try_from(retention).unwrap_or(i64::MAX);
@@ -53,7 +54,8 @@ impl Groups {
         for (topic, partitions) in topics {
             let subscribed = group.is_subscribed_to_topic(topic);
             for (partition, committed) in partitions {
-                match !subscribed && is_expired(committed) {
+                let is_pending = self.offsets.pending.contains(group_id, topic, *partition);
+                match !subscribed && !is_pending && is_expired(committed) {
                     true => expired.push((topic.clone(), *partition)),
                     false => all = false,
                 }
@@ -62,6 +64,6 @@ impl Groups {
         for (topic, partition) in expired {
             self.delete_offset(step, group_id, &topic, partition);
         }
-        all
+        all && !is_open
     }
 }

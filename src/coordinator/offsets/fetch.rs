@@ -1,6 +1,10 @@
 //! OffsetFetch of one group (`OffsetMetadataManager.fetchOffsets`, `fetchAllOffsets`).
 //!
-//! `require_stable` is about offsets that transactions have written and not yet committed: there are none.
+//! With `require_stable` a partition that an open transaction has committed an offset of is answered with an error, so that
+//! the client asks again (KIP-447).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Committed, Fetch, FetchReply, FetchTopic, FetchedPartition, FetchedTopic, GroupOffsets};
 use crate::coordinator::groups::{Group, Groups};
@@ -13,30 +17,46 @@ impl Groups {
             group.validate_offset_fetch(request)?;
         }
         let offsets = self.offsets.group(request.group_id);
+        let is_unstable = |topic: &str, partition: i32| {
+            request.require_stable && self.offsets.pending.contains(request.group_id, topic, partition)
+        };
         Ok(match &request.topics {
-            None => offsets.map(all).unwrap_or_default(),
-            Some(topics) => topics.iter().map(|topic| fetch(topic, offsets)).collect(),
+            None => offsets.map(|offsets| all(offsets, &is_unstable)).unwrap_or_default(),
+            Some(topics) => topics.iter().map(|topic| fetch(topic, offsets, &is_unstable)).collect(),
         })
     }
 }
 
-fn fetch(topic: &FetchTopic<'_>, offsets: Option<&GroupOffsets>) -> FetchedTopic {
+fn fetch(
+    topic: &FetchTopic<'_>,
+    offsets: Option<&GroupOffsets>,
+    is_unstable: &dyn Fn(&str, i32) -> bool,
+) -> FetchedTopic {
     let offsets = offsets.and_then(|topics| topics.get(topic.name));
     let matches = |id: TopicId| id.is_zero() || topic.topic_id.is_zero() || id == topic.topic_id;
     let fetch = |partition: &i32| {
+        if is_unstable(topic.name, *partition) {
+            return unstable(*partition);
+        }
         let committed = offsets.and_then(|partitions| partitions.get(partition));
         fetched(*partition, committed.filter(|committed| matches(committed.topic_id)))
     };
     FetchedTopic { name: topic.name.to_string(), partitions: topic.partitions.iter().map(fetch).collect() }
 }
 
-fn all(topics: &GroupOffsets) -> Vec<FetchedTopic> {
-    let topic =
-        |(name, partitions): (&std::sync::Arc<str>, &std::collections::BTreeMap<i32, Committed>)| FetchedTopic {
-            name: name.to_string(),
-            partitions: partitions.iter().map(|(partition, committed)| fetched(*partition, Some(committed))).collect(),
+fn all(topics: &GroupOffsets, is_unstable: &dyn Fn(&str, i32) -> bool) -> Vec<FetchedTopic> {
+    let topic = |(name, partitions): (&Arc<str>, &BTreeMap<i32, Committed>)| {
+        let fetch = |(partition, committed): (&i32, &Committed)| match is_unstable(name, *partition) {
+            true => unstable(*partition),
+            false => fetched(*partition, Some(committed)),
         };
+        FetchedTopic { name: name.to_string(), partitions: partitions.iter().map(fetch).collect() }
+    };
     topics.iter().map(topic).collect()
+}
+
+fn unstable(partition: i32) -> FetchedPartition {
+    FetchedPartition { error: ErrorCode::UnstableOffsetCommit, ..fetched(partition, None) }
 }
 
 fn fetched(partition: i32, committed: Option<&Committed>) -> FetchedPartition {

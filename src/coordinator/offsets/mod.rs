@@ -8,11 +8,13 @@ mod commit;
 mod delete;
 mod expire;
 mod fetch;
+mod pending;
 #[cfg(test)]
 pub(super) mod story;
 
+use self::pending::Pending;
 use super::groups::Groups;
-use super::record::offsets::{OffsetCommitKey, OffsetCommitValue};
+use super::record::offsets::{LegacyOffsetCommitKey, LegacyOffsetCommitValue, OffsetCommitKey, OffsetCommitValue};
 use crate::model::{ErrorCode, TopicId};
 
 /// OffsetCommit.
@@ -100,6 +102,8 @@ pub(super) struct Committed {
     pub expire_timestamp: i64,
     /// Zero if unknown.
     pub topic_id: TopicId,
+    /// How many offsets were committed before it: its place in the log, as far as other commits are concerned.
+    pub order: u64,
 }
 
 /// The offsets of one group by topic and partition.
@@ -109,6 +113,9 @@ pub(super) type GroupOffsets = BTreeMap<Arc<str>, BTreeMap<i32, Committed>>;
 #[derive(Default)]
 pub struct Offsets {
     by_group: BTreeMap<Arc<str>, GroupOffsets>,
+    pending: Pending,
+    /// How many commits were applied.
+    applied: u64,
 }
 
 impl Offsets {
@@ -125,18 +132,20 @@ impl Offsets {
         let topics = entry(&mut self.by_group, &key.group);
         entry(topics, &key.topic).insert(key.partition, value);
     }
+}
 
-    fn remove(&mut self, key: &OffsetCommitKey<'_>) {
-        let Some(topics) = self.by_group.get_mut(key.group.as_ref()) else { return };
-        let Some(partitions) = topics.get_mut(key.topic.as_ref()) else { return };
-        partitions.remove(&key.partition);
-        if partitions.is_empty() {
-            topics.remove(key.topic.as_ref());
-            if topics.is_empty() {
-                self.by_group.remove(key.group.as_ref());
-            }
+/// Takes out what a group has committed for a partition; no map is left empty.
+fn remove(groups: &mut BTreeMap<Arc<str>, GroupOffsets>, key: &OffsetCommitKey<'_>) -> Option<Committed> {
+    let topics = groups.get_mut(key.group.as_ref())?;
+    let partitions = topics.get_mut(key.topic.as_ref())?;
+    let removed = partitions.remove(&key.partition);
+    if partitions.is_empty() {
+        topics.remove(key.topic.as_ref());
+        if topics.is_empty() {
+            groups.remove(key.group.as_ref());
         }
     }
+    removed
 }
 
 /// What a map holds for a name, which is copied only if it is new.
@@ -148,10 +157,20 @@ fn entry<'m, V: Default>(map: &'m mut BTreeMap<Arc<str>, V>, name: &str) -> &'m 
 }
 
 impl Groups {
-    /// A committed offset, or its tombstone. A group that exists only through its offsets is one of simple consumers.
-    pub(super) fn apply_offset_commit(&mut self, key: &OffsetCommitKey<'_>, value: Option<&OffsetCommitValue<'_>>) {
-        let Some(value) = value else { return self.offsets.remove(key) };
+    /// A committed offset, or its tombstone, which takes what transactions have committed as well. A group that exists
+    /// only through its offsets is one of simple consumers.
+    pub(super) fn apply_offset_commit(
+        &mut self,
+        key: &OffsetCommitKey<'_>,
+        value: Option<&OffsetCommitValue<'_>>,
+        producer_id: Option<i64>,
+    ) {
+        let Some(value) = value else {
+            remove(&mut self.offsets.by_group, key);
+            return self.offsets.pending.remove(key);
+        };
         self.ensure_group(&key.group);
+        self.offsets.applied += 1;
         let committed = Committed {
             offset: value.offset,
             leader_epoch: value.leader_epoch,
@@ -159,8 +178,29 @@ impl Groups {
             commit_timestamp: value.commit_timestamp,
             expire_timestamp: value.expire_timestamp,
             topic_id: value.topic_id,
+            order: self.offsets.applied,
         };
-        self.offsets.put(key, committed);
+        match producer_id {
+            None => self.offsets.put(key, committed),
+            Some(producer_id) => self.offsets.pending.put(producer_id, key, committed),
+        }
+    }
+
+    /// The same as a broker of before Kafka 0.9 wrote it.
+    pub(super) fn apply_legacy_offset_commit(
+        &mut self,
+        key: &LegacyOffsetCommitKey<'_>,
+        value: Option<&LegacyOffsetCommitValue<'_>>,
+        producer_id: Option<i64>,
+    ) {
+        let (group, topic, partition) = (key.group.clone(), key.topic.clone(), key.partition);
+        let value = value.map(|value| OffsetCommitValue {
+            offset: value.offset,
+            metadata: value.metadata.clone(),
+            commit_timestamp: value.commit_timestamp,
+            ..Default::default()
+        });
+        self.apply_offset_commit(&OffsetCommitKey { group, topic, partition }, value.as_ref(), producer_id);
     }
 
     /// Every committed offset with group, topic and partition.

@@ -1,0 +1,155 @@
+//! Coordinators of groups beside a log on a simulated disk: what is loaded, what is refused, what a transaction leaves.
+
+use super::keeper::Task;
+use super::*;
+use crate::config::Config;
+use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic, Fetch, FetchTopic};
+use crate::coordinator::step::Step;
+use crate::io::environment::fixed;
+use crate::io::simulated_disk::SimulatedDisk;
+use crate::model::Uuid;
+use crate::model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
+use crate::record::validate::Rules;
+use crate::replica::view::View;
+use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
+
+const MOMENT: Moment = Moment { now: Instant(0), wall: TimestampMs(1_767_225_600_000) };
+
+fn partition(config: LogConfig) -> Arc<Partition> {
+    let identity = Identity { topic: GROUPS_TOPIC.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
+    let (disk, checkpointed) = (Arc::new(SimulatedDisk::default()), Checkpointed::default());
+    let log = Log::open(disk, "__consumer_offsets-0".into(), config, identity, checkpointed, MOMENT.wall).unwrap();
+    Arc::new(Partition::new(1, log, LeaderEpoch(0), Rules::default()))
+}
+
+fn request(note: &str) -> Commit<'_> {
+    let commit = CommitPartition { partition: 3, offset: 42, leader_epoch: -1, metadata: Some(note) };
+    Commit {
+        api_version: 9,
+        group_id: "g",
+        generation_id_or_member_epoch: -1,
+        member_id: "",
+        instance_id: None,
+        retention_time_ms: -1,
+        topics: vec![CommitTopic { name: "t", topic_id: TopicId::ZERO, partitions: vec![commit] }],
+    }
+}
+
+fn commit(coordinator: &Arc<Coordinator>, world: &World<'_>, note: &str) -> Result<Vec<Vec<ErrorCode>>, ErrorCode> {
+    let request = request(note);
+    let stepped = coordinator.step(world, MOMENT, |groups, step| groups.commit_offsets(step, &request))?;
+    stepped.value
+}
+
+/// What one coordinator has appended is loaded by the next one before it is written.
+#[test]
+fn a_successor_finds_what_waits_to_be_written() {
+    let partition = partition(LogConfig::default());
+    let (coordinators, tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+    let view = View::new("cluster");
+    let world = coordinators.world(&view);
+
+    let first = coordinators.of_partition(&partition).unwrap();
+    assert_eq!(commit(&first, &world, ""), Ok(vec![vec![ErrorCode::None]]));
+    first.end();
+    assert_eq!(partition.log.log_end_offset(), Offset(0), "nothing is written");
+
+    let second = coordinators.of_partition(&partition).unwrap();
+    assert_eq!(second.look(|_| ()).err(), Some(ErrorCode::CoordinatorLoadInProgress));
+    let Ok(Task::Load(asked)) = tasks.try_recv() else { panic!("it is to be loaded") };
+    load::load(&asked, &world, MOMENT);
+    let (committed, barrier) = (committed(&second), second.look(|_| ()).unwrap().1);
+    assert_eq!((committed, barrier.is_passed()), (vec![(3, 42)], Ok(true)));
+}
+
+/// Kafka refuses the one request, with this error.
+#[test]
+fn records_that_no_segment_takes_are_not_tried_again() {
+    let partition = partition(LogConfig { segment_bytes: 1024, ..LogConfig::default() });
+    let (coordinators, _tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+    let view = View::new("cluster");
+    let world = coordinators.world(&view);
+    let coordinator = coordinators.of_partition(&partition).unwrap();
+    assert_eq!(commit(&coordinator, &world, &"x".repeat(2000)), Err(ErrorCode::UnknownServerError));
+    assert!(coordinator.has_ended(), "it shows what is not in the log");
+}
+
+fn committed(coordinator: &Arc<Coordinator>) -> Vec<(i32, i64)> {
+    let committed = |groups: &Groups| groups.committed().map(|(_, _, index, offset)| (index, offset)).collect();
+    coordinator.look(committed).unwrap().0
+}
+
+fn errors(coordinator: &Arc<Coordinator>, require_stable: bool) -> Vec<ErrorCode> {
+    let fetch = Fetch {
+        group_id: "g",
+        member_id: None,
+        member_epoch: -1,
+        topics: Some(vec![FetchTopic { name: "t", topic_id: TopicId::ZERO, partitions: vec![3] }]),
+        require_stable,
+    };
+    let (fetched, _) = coordinator.look(|groups| groups.fetch_offsets(&fetch)).unwrap();
+    fetched.unwrap().iter().flat_map(|topic| topic.partitions.iter().map(|of| of.error)).collect()
+}
+
+/// What is committed within a transaction waits for its marker, also while the coordinator is loaded anew in between.
+#[test]
+fn offsets_of_a_transaction_count_when_its_marker_is_there() {
+    let producer = Producer { id: 4, epoch: 1 };
+    for (reloads, commit, then) in
+        [(false, true, vec![(3, 42)]), (true, true, vec![(3, 42)]), (false, false, vec![]), (true, false, vec![])]
+    {
+        let partition = partition(LogConfig::default());
+        let (coordinators, tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+        let view = View::new("cluster");
+        let world = coordinators.world(&view);
+        let mut coordinator = coordinators.of_partition(&partition).unwrap();
+        let request = request("");
+        let within = coordinator
+            .step_in_transaction(&world, MOMENT, producer, |groups, step| groups.commit_offsets(step, &request));
+        assert_eq!(within.map(|stepped| stepped.value), Ok(Ok(vec![vec![ErrorCode::None]])));
+        if reloads {
+            coordinator.end();
+            coordinator = coordinators.of_partition(&partition).unwrap();
+            let Ok(Task::Load(asked)) = tasks.try_recv() else { panic!("it is to be loaded") };
+            load::load(&asked, &world, MOMENT);
+        }
+        assert_eq!(committed(&coordinator), []);
+        assert_eq!(errors(&coordinator, true), [ErrorCode::UnstableOffsetCommit]);
+        assert_eq!(errors(&coordinator, false), [ErrorCode::None]);
+
+        let marker = EndTxnMarker { commit, coordinator_epoch: 0 };
+        let barrier = coordinator.end_transaction(MOMENT, producer, marker).unwrap();
+        assert_eq!((committed(&coordinator), errors(&coordinator, true)), (then.clone(), vec![ErrorCode::None]));
+        assert_eq!(barrier.is_passed(), Ok(false), "the marker is not written");
+        partition.write_and_sync(MOMENT.wall);
+        assert_eq!(barrier.is_passed(), Ok(true));
+        coordinator.end();
+        let coordinator = coordinators.of_partition(&partition).unwrap();
+        load::load(&coordinator, &world, MOMENT);
+        assert_eq!(committed(&coordinator), then, "loaded with the marker");
+    }
+}
+
+/// The log refuses the marker of an older coordinator; the machine has not seen it.
+#[test]
+fn a_marker_that_is_refused_ends_nothing() {
+    let partition = partition(LogConfig::default());
+    let (coordinators, _tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+    let view = View::new("cluster");
+    let world = coordinators.world(&view);
+    let coordinator = coordinators.of_partition(&partition).unwrap();
+    let producer = Producer { id: 4, epoch: 1 };
+    let end = |epoch, coordinator_epoch| {
+        let marker = EndTxnMarker { commit: true, coordinator_epoch };
+        coordinator.end_transaction(MOMENT, Producer { epoch, ..producer }, marker).map(drop)
+    };
+    assert_eq!(end(1, 7), Ok(()));
+    let request = request("");
+    let commit = |groups: &mut Groups, step: &mut Step<'_>| groups.commit_offsets(step, &request);
+    coordinator.step_in_transaction(&world, MOMENT, producer, commit).map(drop).unwrap();
+    assert_eq!(end(1, 6), Err(ErrorCode::TransactionCoordinatorFenced));
+    assert_eq!(end(0, 7), Err(ErrorCode::InvalidProducerEpoch));
+    assert_eq!((committed(&coordinator), coordinator.has_ended()), (vec![], false));
+    assert_eq!(end(1, 7), Ok(()));
+    assert_eq!(committed(&coordinator), [(3, 42)]);
+}
