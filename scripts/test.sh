@@ -24,7 +24,7 @@ CLIENTS="kcat rdkafka java tools official_tools clients ring big_file crash disk
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They take minutes and the processor for less than one: they go on beside the suites behind them.
-WAITING=" kgo librdkafka "
+WAITING=" groups kgo librdkafka "
 ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="big kills churn_full"
 CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $THEIRS $EXTRA "

@@ -23,6 +23,7 @@ impl Random {
         self.next_u64() % bound
     }
 
+    #[cfg(any(test, feature = "fuzzing", feature = "sim"))]
     pub fn chance(&mut self, one_in: u64) -> bool {
         self.below(one_in) == 0
     }
