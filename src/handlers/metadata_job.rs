@@ -4,7 +4,7 @@
 //! The handler gives two functions. `decide` runs on the metadata thread and leaves its results; `finish` makes the
 //! answer from them on the request's own shard, with the image that already shows the change.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answer, Outcome, Parked, Polled, State};
@@ -13,6 +13,7 @@ use crate::controller::{Decide, Job, Task};
 use crate::metadata::{Image, Record};
 use crate::model::ErrorCode;
 use crate::shard::context::{Context, News, Reply};
+use crate::stdx::mutex::Mutex;
 use crate::stdx::slab::Key;
 
 /// What a finished request gets: what its decision has left, or why there is none.
@@ -44,11 +45,11 @@ pub(super) fn submit<T: Send + 'static>(
     let left = results.clone();
     let decide = move |image: &Image, inputs: &mut Inputs| {
         let (records, decided) = decide(image, inputs);
-        *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(decided);
+        *left.lock() = Some(decided);
         records
     };
     let finish = move |state: &mut State, context: &Context<'_>, committed: Decided<()>| {
-        let decided = results.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let decided = results.lock().take();
         let result = committed.and_then(|()| decided.ok_or(ErrorCode::UnknownServerError));
         finish(state, context, result)
     };
@@ -65,9 +66,9 @@ pub(super) fn submit_work<T: Send + 'static>(
 ) -> Outcome {
     let results = Arc::new(Mutex::new(None));
     let left = results.clone();
-    let answer = Box::new(move |answer| *left.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer));
+    let answer = Box::new(move |answer| *left.lock() = Some(answer));
     let finish = move |state: &mut State, context: &Context<'_>, done: Decided<()>| {
-        let answer = results.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answer = results.lock().take();
         let result = done.and_then(|()| answer.ok_or(ErrorCode::UnknownServerError));
         finish(state, context, result)
     };

@@ -6,7 +6,7 @@
 //! covered by the next: group commit.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use arc_swap::ArcSwap;
 use log::error;
@@ -14,6 +14,7 @@ use log::error;
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId};
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replica::watch::SharedShards;
+use crate::stdx::mutex::Mutex;
 use crate::storage::AppendError;
 use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
 use crate::storage::recent::Kept;
@@ -169,7 +170,7 @@ impl Partition {
     }
 
     fn syncing(&self) -> MutexGuard<'_, Syncing> {
-        self.syncing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.syncing.lock()
     }
 
     /// Writes what all shards have appended. The answer is a sync that the caller must see to.

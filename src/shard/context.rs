@@ -1,7 +1,7 @@
 //! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
 
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
@@ -19,6 +19,7 @@ use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::stdx::inbox::Inbox;
+use crate::stdx::mutex::Mutex;
 use crate::stdx::seen::Seen;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;

@@ -2,6 +2,7 @@
 
 pub mod append_list;
 pub mod inbox;
+pub mod mutex;
 pub mod random;
 pub mod seen;
 pub mod slab;
