@@ -121,8 +121,7 @@ impl Client {
         let mut values = Vec::new();
         for batch in Batches::new(partition.records.as_deref().unwrap_or_default()).map_while(Result::ok) {
             let unpacked = batch.unpack(1 << 20).unwrap();
-            let mut records = batch.records(&unpacked);
-            while let Some(record) = records.next() {
+            for record in batch.records(&unpacked) {
                 values.push(String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap());
             }
         }

@@ -241,7 +241,7 @@ fn groups_belong_to_this_broker() {
 /// The log names each client that wants transactions once, by whichever request it comes.
 #[test]
 fn a_client_that_wants_transactions_is_told_of_once() {
-    let named = |broker: &Broker| !broker.shared.refused_transactions.lock().unwrap().clone().is_new("test");
+    let named = |broker: &Broker| !broker.shared.refused_transactions.lock().clone().is_new("test");
     let coordinator = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
     let producer = init_producer_id::Request {
         transactional_id: Some("x".into()),

@@ -5,11 +5,12 @@
 //! slice that `sendfile` sends or the list of a flush, stays open until it is let go, whatever the limit says.
 
 use super::file::{self, File};
+use crate::stdx::mutex::Mutex;
 use arc_swap::ArcSwapOption;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 /// What fits below the usual soft limit of 1024 descriptors, where no other limit is known.
 const DEFAULT_LIMIT: usize = 512;
@@ -89,7 +90,7 @@ impl OpenFiles {
     pub fn make_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match open() {
             Err(error) if file::are_descriptors_exhausted(&error) => {
-                let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut order = self.order.lock();
                 self.close_beyond(0, &mut order);
                 drop(order);
                 open()
@@ -106,7 +107,7 @@ impl OpenFiles {
     pub(super) fn admit(self: &Arc<OpenFiles>, slot: &Arc<Slot>, file: Arc<dyn File>) -> Arc<Opened> {
         let open = self.open.fetch_add(1, Ordering::Relaxed);
         let opened = Arc::new(Opened { file, among: self.clone() });
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut order = self.order.lock();
         if let Some(before) = slot.file.load_full() {
             assert!(Arc::ptr_eq(&before.among, self), "a file is opened on one disk only");
             return before;

@@ -1,11 +1,12 @@
 //! Threads for what may wait for the device, where there is no ring to do it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::io::driver::{Done, Operation, Waker};
+use crate::stdx::mutex::Mutex;
 
 /// Parallel operations per shard; more `fdatasync`s in flight than this gain little on one device.
 const THREADS: usize = 4;
@@ -41,14 +42,14 @@ impl Pool {
         };
         if let Some((token, operation)) = left {
             let result = perform(operation);
-            self.finished.lock().unwrap_or_else(PoisonError::into_inner).push((token, result));
+            self.finished.lock().push((token, result));
             self.waker.wake();
         }
     }
 
     /// What has ended since the last call.
     pub(super) fn take_finished(&mut self) -> Vec<Finished> {
-        std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.finished.lock())
     }
 
     fn start(&self) -> io::Result<Sender<Job>> {
@@ -68,10 +69,10 @@ impl Pool {
 
 fn work(jobs: &Mutex<Receiver<Job>>, finished: &Mutex<Vec<Finished>>, waker: &dyn Waker) {
     loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let next = jobs.lock().recv();
         let Ok((token, operation)) = next else { return };
         let result = perform(operation);
-        finished.lock().unwrap_or_else(PoisonError::into_inner).push((token, result));
+        finished.lock().push((token, result));
         waker.wake();
     }
 }

@@ -7,6 +7,7 @@ use super::clock;
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use super::file_pool::OpenFiles;
 use crate::model::TimestampMs;
+use crate::stdx::mutex::Mutex;
 use rustix::fs::FlockOperation;
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +15,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The file system of this machine. Clones have one count of open files.
 #[derive(Clone, Default)]
@@ -296,7 +297,7 @@ impl HeldLock {
     fn take(path: &Path) -> io::Result<HeldLock> {
         let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let path = parent.canonicalize()?.join(path.file_name().unwrap_or_default());
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = HELD.lock();
         let held = held.get_or_insert_default();
         if held.contains(&path) {
             return Err(io::ErrorKind::WouldBlock.into());
@@ -315,7 +316,7 @@ impl HeldLock {
 
 impl Drop for HeldLock {
     fn drop(&mut self) {
-        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = HELD.lock();
         assert!(held.get_or_insert_default().remove(&self.path), "a lock is noted as long as it is held");
     }
 }

@@ -7,13 +7,14 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool;
 use crate::model::{Instant, TimestampMs};
+use crate::stdx::mutex::Mutex;
 use crate::stdx::random::Random;
 use crate::stdx::slab::Slab;
 
@@ -108,7 +109,7 @@ impl World {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// A driver for one more shard.

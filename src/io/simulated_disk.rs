@@ -7,12 +7,13 @@
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use super::file_pool::OpenFiles;
 use crate::model::TimestampMs;
+use crate::stdx::mutex::Mutex;
 use crate::stdx::random::Random;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, IoSlice};
 use std::os::fd::RawFd;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 /// What a disk writes as a whole or not at all.
 pub const SECTOR_BYTES: usize = 512;
@@ -333,7 +334,7 @@ impl Faults {
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }
 
 fn names(path: &Path) -> impl Iterator<Item = &str> {

@@ -6,7 +6,7 @@
 //! covered by the next: group commit.
 
 use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use arc_swap::ArcSwap;
 use log::error;
@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replica::watch::SharedShards;
+use crate::stdx::mutex::Mutex;
 use crate::storage::AppendError;
 use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
 use crate::storage::recent::Kept;
@@ -186,7 +187,7 @@ impl Partition {
     }
 
     fn syncing(&self) -> MutexGuard<'_, Syncing> {
-        self.syncing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.syncing.lock()
     }
 
     /// Writes what all shards have appended. The answer is a sync that the caller must see to.

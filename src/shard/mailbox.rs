@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use crate::io::driver::{Released, Waker};
+use crate::stdx::mutex::Mutex;
 
 /// Distinct partitions kept before the box falls back to "look at all".
 const MAX_PARTITIONS: usize = 4096;
@@ -68,7 +69,7 @@ impl<R> Mailbox<R> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Mail<R>> {
-        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mail.lock()
     }
 
     fn wake_if_asleep(&self) {

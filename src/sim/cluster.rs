@@ -1,7 +1,7 @@
 //! One simulated broker: its shards, its threads of metadata and housekeeping turned by hand, its disk that survives it.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::assembly::{self, Parts};
@@ -23,6 +23,7 @@ use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::server::Server;
 use crate::shard::context::Endpoint;
+use crate::stdx::mutex::Mutex;
 
 /// Where the simulated broker listens.
 pub(super) const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9092);
@@ -46,7 +47,7 @@ impl Source for Simulated {
     }
 
     fn random_bytes(&self) -> [u8; 16] {
-        let mut count = self.count.lock().expect("no panic");
+        let mut count = self.count.lock();
         *count = count.wrapping_add(0x0101_0101_0101_0101_0101_0101_0101_0101);
         count.to_be_bytes()
     }

@@ -2,6 +2,7 @@
 
 pub mod append_list;
 pub mod inbox;
+pub mod mutex;
 pub mod never;
 pub mod queue;
 pub mod random;
