@@ -16,7 +16,7 @@ pub mod record;
 pub mod replication;
 pub mod server;
 pub mod shard;
-pub mod stdx;
+pub(crate) mod stdx;
 pub mod storage;
 pub mod wire;
 

@@ -4,9 +4,9 @@
 //! level that speaks it (`wire`, `metadata`, `coordinator`, `record`). All of them are [`Message`]s: decoded from a
 //! [`Reader`], encoded into any [`Sink`].
 
-pub mod reader;
-pub mod varint;
-pub mod writer;
+pub(crate) mod reader;
+pub(crate) mod varint;
+pub(crate) mod writer;
 
 pub use reader::{DecodeError, DecodeErrorKind, Reader};
 pub use writer::{Buffer, Counter, EncodeError, EncodeErrorKind, Sink};

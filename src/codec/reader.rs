@@ -165,11 +165,6 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    pub fn u32(&mut self, field: Field) -> Result<u32> {
-        Ok(u32::from_be_bytes(self.array(field)?))
-    }
-
-    #[inline]
     pub fn i64(&mut self, field: Field) -> Result<i64> {
         Ok(i64::from_be_bytes(self.array(field)?))
     }

@@ -77,11 +77,6 @@ pub trait Sink {
     }
 
     #[inline]
-    fn u32(&mut self, value: u32) {
-        self.put(&value.to_be_bytes());
-    }
-
-    #[inline]
     fn i64(&mut self, value: i64) {
         self.put(&value.to_be_bytes());
     }
@@ -184,11 +179,6 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// The bytes counted so far, errors aside.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
     /// The sum, or the first thing that cannot be written.
     pub fn finish(self) -> Result<usize, EncodeError> {
         match self.error {

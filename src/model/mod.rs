@@ -87,6 +87,7 @@ impl CompressionType {
     }
 
     /// The name that configurations use.
+    #[cfg(test)]
     pub fn name(self) -> &'static str {
         ["none", "gzip", "snappy", "lz4", "zstd"][self as usize]
     }

@@ -98,10 +98,6 @@ impl Builder {
         self.records_count == 0
     }
 
-    pub fn records_count(&self) -> i32 {
-        self.records_count
-    }
-
     /// Bytes of the batch if it were built now without compression.
     pub fn size_bytes(&self) -> usize {
         HEADER_SIZE + self.payload.len()

@@ -235,12 +235,6 @@ pub fn assign(batch: &mut [u8], base_offset: Offset, epoch: LeaderEpoch) {
     batch[PARTITION_LEADER_EPOCH..MAGIC].copy_from_slice(&epoch.0.to_be_bytes());
 }
 
-/// Stamps a batch with the broker's clock (`message.timestamp.type=LogAppendTime`): sets the attribute bit and
-/// `maxTimestamp`, then the checksum anew.
-pub fn stamp_log_append_time(batch: &mut [u8], now: TimestampMs) {
-    stamp(batch, TimestampType::LogAppendTime, now);
-}
-
 /// Sets the kind of timestamp and `maxTimestamp`, then the checksum anew.
 pub fn stamp(batch: &mut [u8], kind: TimestampType, max_timestamp: TimestampMs) {
     debug_assert_eq!(announced_size(batch), Some(batch.len()), "the checksum is over the whole batch");

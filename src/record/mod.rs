@@ -1,11 +1,11 @@
 //! Record batches (magic 2) as views over bytes: nothing is copied or parsed per record unless a caller asks.
 
-pub mod batches;
+pub(crate) mod batches;
 pub mod builder;
-pub mod compression;
+pub(crate) mod compression;
 pub mod control;
 pub mod control_messages;
-pub mod filter;
-pub mod header;
-pub mod records;
+pub(crate) mod filter;
+pub(crate) mod header;
+pub(crate) mod records;
 pub mod validate;

@@ -60,12 +60,9 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.count
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     /// Key and value of each header. A key is UTF-8 by convention; it is not checked on the way in.

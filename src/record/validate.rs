@@ -115,12 +115,6 @@ impl Accepted<'_> {
             header::stamp(copy, self.header.timestamp_type(), TimestampMs(self.header.max_timestamp));
         }
     }
-
-    /// What the produce response says: the broker's time, if that is what the topic's records carry.
-    pub fn log_append_time(&self) -> Option<TimestampMs> {
-        let is_set = self.header.timestamp_type() == TimestampType::LogAppendTime;
-        is_set.then_some(TimestampMs(self.header.max_timestamp))
-    }
 }
 
 /// Why a batch was refused. Kafka sends the message only along with record errors; sending it always does no harm.
@@ -568,10 +562,11 @@ mod tests {
         let sent = batch(Options::default(), &["a"]);
         let accepted = validate(&Rules::default(), 9, TimestampMs(1000), &sent).unwrap();
         assert!(matches!(accepted.bytes, Cow::Borrowed(_)) && !accepted.is_stamped);
-        assert_eq!(accepted.log_append_time(), None);
+        assert_eq!(accepted.header.timestamp_type(), TimestampType::CreateTime);
         let append = Rules { timestamp_type: TimestampType::LogAppendTime, ..Rules::default() };
         let accepted = validate(&append, 9, TimestampMs(1000), &sent).unwrap();
         assert!(matches!(accepted.bytes, Cow::Borrowed(_)) && accepted.is_stamped);
-        assert_eq!(accepted.log_append_time(), Some(TimestampMs(1000)));
+        let stamped = (accepted.header.timestamp_type(), accepted.header.max_timestamp);
+        assert_eq!(stamped, (TimestampType::LogAppendTime, 1000));
     }
 }

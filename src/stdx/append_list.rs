@@ -33,10 +33,6 @@ impl<const WORDS: usize> AppendList<WORDS> {
         self.length.load(Ordering::Acquire)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Adds an entry; `false` if the list is full. For one writer at a time.
     pub fn push(&self, entry: [u64; WORDS]) -> bool {
         const { assert!(WORDS > 0, "an entry has a word") }

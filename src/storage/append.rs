@@ -61,8 +61,6 @@ pub struct Mark {
 
 /// What a write made visible.
 pub struct Written {
-    pub end_offset: Offset,
-    pub bytes: u64,
     /// A segment was sealed. A flush is due that no request waits for: it keeps recovery short where no topic asks for syncs.
     pub rolled: bool,
     /// What was written, where it was wanted in memory.
@@ -241,8 +239,7 @@ impl Log {
     pub fn write_and_keep(&self, is_wanted: bool) -> Result<Option<Written>, Error> {
         let config = self.config.load();
         let mut writer = self.lock_writer()?;
-        let bytes = writer.pending.bytes.len() as u64;
-        if bytes == 0 && !writer.rolled {
+        if writer.pending.is_empty() && !writer.rolled {
             return Ok(None);
         }
         let done = self.write_kept(&mut writer, &config, &[], is_wanted);
@@ -250,8 +247,7 @@ impl Log {
         assert!(writer.pending.is_empty(), "all that was pending is written with one call");
         assert_eq!(writer.next_offset, self.log_end_offset(), "all that has an offset can be read");
         let rolled = std::mem::take(&mut writer.rolled);
-        let end_offset = self.log_end_offset();
-        Ok(Some(Written { end_offset, bytes, rolled, recent }))
+        Ok(Some(Written { rolled, recent }))
     }
 
     pub(super) fn write_locked(&self, writer: &mut Writer, config: &LogConfig) -> Result<(), Error> {

@@ -87,12 +87,6 @@ impl Epochs {
         Epochs::rising(entries)
     }
 
-    /// The epoch in which a record was written.
-    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        let covered = self.0.partition_point(|e| e.start_offset <= offset);
-        Some(self.0.get(covered.checked_sub(1)?)?.epoch)
-    }
-
     /// The largest known epoch not above the asked one, and the offset behind its last record; `None` if the epoch is
     /// unknown here (`LeaderEpochFileCache.endOffsetFor`).
     pub fn end_offset_for(&self, epoch: LeaderEpoch, log_end_offset: Offset) -> Option<(LeaderEpoch, Offset)> {
@@ -155,7 +149,5 @@ mod tests {
         assert_eq!(end(4), Some((3, 20)));
         assert_eq!(end(5), Some((5, 99)));
         assert_eq!(end(6), None);
-        assert_eq!(some.epoch_at(Offset(12)), Some(LeaderEpoch(3)));
-        assert_eq!(some.epoch_at(Offset(4)), None);
     }
 }

@@ -11,7 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-pub use super::append::{Appended, Mark, Written};
+pub use super::append::{Appended, Mark};
 pub use super::config::{Checkpointed, Identity, LogConfig};
 use super::epochs::{EpochStart, Epochs};
 use super::error::Error;
@@ -21,10 +21,9 @@ use super::index;
 use super::loss::Loss;
 use super::names::{self, Kind};
 pub use super::producers::{Origin, Producer};
-pub use super::read::{OutOfRange, ReadError, Slice};
+pub use super::read::{ReadError, Slice};
 pub use super::removal::Removal;
 pub use super::retention::{Deletion, RetentionConfig};
-pub use super::search::TimedOffset;
 pub use super::transactions::AbortedTxn;
 use super::view::View;
 use super::writer::Writer;

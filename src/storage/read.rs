@@ -23,8 +23,6 @@ pub struct Slice {
     pub length: u64,
     /// Where the first batch begins, which may be below the offset asked for.
     pub base_offset: Offset,
-    /// Bytes from the position on that could be read with no limit on bytes, within this segment.
-    pub available_bytes: u64,
     /// More that may be read lies in the next segment.
     pub is_followed: bool,
     /// The aborted transactions that reach into it; empty but for [`Log::read_committed`].
@@ -214,7 +212,6 @@ impl Log {
             position: Position(first.position),
             length: wanted.min(available_bytes),
             base_offset: Offset(first.header.base_offset),
-            available_bytes,
             is_followed: up_to > view.segment_end_offset(at),
             aborted: Vec::new(),
             recent,
@@ -239,10 +236,6 @@ impl Log {
     pub fn earliest_epoch(&self) -> Option<LeaderEpoch> {
         let start = self.log_start_offset();
         self.epochs.load().earliest().filter(|earliest| earliest.start_offset <= start).map(|earliest| earliest.epoch)
-    }
-
-    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
-        self.epochs.load().epoch_at(offset)
     }
 
     /// The largest epoch not above the asked one, and the offset behind its last record; `None` if it is unknown.

@@ -158,6 +158,7 @@ impl LogDirectory {
     }
 
     /// The high watermark as it was last written down.
+    #[cfg(test)]
     pub fn high_watermark(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
         let name = (topic.to_string(), partition);
         self.checkpoints().of(Checkpoint::HighWatermarks).offsets.get(&name).copied()

@@ -35,7 +35,6 @@ pub struct LogDirectory {
     path: PathBuf,
     meta: Option<MetaProperties>,
     clean: bool,
-    clean_broker_epoch: Option<i64>,
     checkpoints: Mutex<Checkpoints>,
     /// Held while checkpoint files are written, so that an older content never replaces a newer one.
     writing: Mutex<()>,
@@ -61,7 +60,7 @@ impl LogDirectory {
             _ => Error::io("lock", &path.join(LOCK_FILE))(error),
         })?;
         let meta = MetaProperties::read(&*disk, &path)?;
-        let (clean, clean_broker_epoch) = marker::take(&*disk, &path)?;
+        let clean = marker::take(&*disk, &path)?;
         let health = Arc::new(Health::new(disk.clone(), &path));
         let mut directory = LogDirectory {
             checkpoints: Mutex::new(Checkpoints::read(&*disk, &path)),
@@ -70,7 +69,6 @@ impl LogDirectory {
             path,
             meta,
             clean,
-            clean_broker_epoch,
             partitions: Vec::new(),
             futures: Vec::new(),
             unknown: Vec::new(),
@@ -94,7 +92,6 @@ impl LogDirectory {
             path,
             meta: None,
             clean: true,
-            clean_broker_epoch: None,
             partitions: Vec::new(),
             futures: Vec::new(),
             unknown: Vec::new(),
@@ -187,11 +184,6 @@ impl LogDirectory {
     /// Whether the broker that had the directory before stopped in order.
     pub fn was_clean_shutdown(&self) -> bool {
         self.clean
-    }
-
-    /// The broker epoch that it had then, for the next registration (KIP-966).
-    pub fn clean_broker_epoch(&self) -> Option<i64> {
-        self.clean_broker_epoch
     }
 
     /// The partitions that have a directory here, in order.
