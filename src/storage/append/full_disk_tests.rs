@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Of a batch with one record with a value of 100 bytes.
+/// The size of a batch with one record with a value of 100 bytes.
 const BATCH_BYTES: u64 = 170;
 
 fn config(segment_batches: u64) -> LogConfig {

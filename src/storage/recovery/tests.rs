@@ -17,7 +17,7 @@ use std::sync::Arc;
 const SEGMENTS: usize = 4;
 const BATCHES: usize = 3;
 const END: i64 = (SEGMENTS * BATCHES) as i64;
-/// Of a batch with one record with a value of 100 bytes.
+/// The size of a batch with one record with a value of 100 bytes.
 const BATCH_BYTES: usize = 170;
 const LAST: usize = SEGMENTS - 1;
 /// The sealed segment to which something happens.
