@@ -59,7 +59,7 @@ impl Topics for Cluster {
     }
 }
 
-/// See the module.
+/// The whole small world of a test.
 #[derive(Default)]
 pub struct World {
     pub groups: Groups,
@@ -99,6 +99,7 @@ impl World {
             out: Output::default(),
         };
         let result = body(&mut self.groups, &mut step);
+        self.groups.assert_sound();
         let Output { records, replies, .. } = step.out;
         self.log.extend(records);
         self.replies.extend(replies);

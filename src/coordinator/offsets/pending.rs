@@ -18,7 +18,7 @@ type Producers = BTreeMap<Arc<str>, BTreeMap<i32, BTreeSet<i64>>>;
 #[derive(Default)]
 pub(super) struct Pending {
     by_producer: BTreeMap<i64, BTreeMap<Arc<str>, GroupOffsets>>,
-    /// By group, topic and partition. No map or set in it is empty.
+    /// Who has them, by group, topic and partition. No map or set in it is empty.
     open: BTreeMap<Arc<str>, Producers>,
 }
 
@@ -28,6 +28,19 @@ impl Pending {
         entry(entry(groups, &key.group), &key.topic).insert(key.partition, value);
         let partitions = entry(entry(&mut self.open, &key.group), &key.topic);
         partitions.entry(key.partition).or_default().insert(producer_id);
+    }
+
+    /// Asserts that both maps hold the same.
+    pub fn assert_sound(&self, applied: u64) {
+        let producers = self.open.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        assert!(
+            producers.clone().all(|producers| !producers.is_empty()),
+            "a partition without a transaction is not open"
+        );
+        let open: usize = producers.map(BTreeSet::len).sum();
+        let topics = self.by_producer.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        assert_eq!(topics.clone().map(BTreeMap::len).sum::<usize>(), open, "what is open is pending");
+        assert!(topics.flat_map(BTreeMap::values).all(|committed| committed.order <= applied));
     }
 
     /// A tombstone takes what is pending as well, whatever the transaction.
@@ -48,6 +61,7 @@ impl Pending {
                 }
             }
         }
+        assert!(!self.by_producer.contains_key(&producer_id), "a transaction ends once");
         taken
     }
 
