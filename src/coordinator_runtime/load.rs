@@ -122,7 +122,8 @@ mod tests {
     use super::*;
     use crate::coordinator::groups::Groups;
     use crate::coordinator::record::offsets::{
-        Key, OffsetCommitKey, OffsetCommitValue, ShareGroupMetadataKey, ShareGroupMetadataValue, Value,
+        Key, LegacyOffsetCommitKey, LegacyOffsetCommitValue, OffsetCommitKey, OffsetCommitValue, ShareGroupMetadataKey,
+        Value,
     };
     use crate::model::{LeaderEpoch, TimestampMs};
     use crate::record::batches::Batches;
@@ -170,7 +171,6 @@ mod tests {
         let (key, value) = commit(7);
         let share = ShareGroupMetadataKey { group_id: "s".into() };
         let share = encoded(&Key::ShareGroupMetadata(share), &Value::ShareGroupMetadata(Default::default()));
-        let _: ShareGroupMetadataValue = Default::default();
         let records: Vec<(&[u8], &[u8])> = vec![
             (&share.0, &share.1),
             (b"\x03\xe7new", b"\0\0"),
@@ -190,6 +190,18 @@ mod tests {
         );
         assert!(told[1].contains("key version 11") && told[1].contains("offset 40"), "{}", told[1]);
         assert!(told[0].contains("key version 1 ") && told[0].contains("cannot be read"), "{}", told[0]);
+    }
+
+    /// `GroupCoordinatorShard.replay` takes them for what they are today.
+    #[test]
+    fn offsets_of_before_kafka_0_9_are_taken() {
+        let mut loading = Loading::<Groups>::new();
+        let key = LegacyOffsetCommitKey { group: "g".into(), topic: "t".into(), partition: 4 };
+        let value = LegacyOffsetCommitValue { offset: 12, metadata: "m".into(), commit_timestamp: 1 };
+        let old = encoded(&Key::LegacyOffsetCommit(key), &Value::LegacyOffsetCommit(value));
+        load(&mut loading, &batch(0, None, &[(&old.0, &old.1)])).unwrap();
+        assert_eq!(loading.machine.committed().collect::<Vec<_>>(), [("g", "t", 4, 12)]);
+        assert!(loading.skipped.is_empty());
     }
 
     #[test]

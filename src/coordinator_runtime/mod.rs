@@ -228,8 +228,8 @@ impl<M: Kind> Coordinator<M> {
         self.step_locked(state, world, moment, None, |machine, step| machine.handle_loaded(step))
     }
 
-    /// Writes the marker that ends a producer's transaction, and lets the machine know. Where the log refuses the marker
-    /// nothing has happened.
+    /// Appends the marker that ends a producer's transaction, and lets the machine know; the caller sees to it that it is
+    /// written. Where the log refuses the marker nothing has happened.
     pub fn end_transaction(
         self: &Arc<Self>,
         moment: Moment,
@@ -268,6 +268,8 @@ impl<M: Kind> Coordinator<M> {
         match failure {
             // Asking again would not help. Kafka's answer for records that its log does not take.
             AppendError::LargerThanSegment { .. } => ErrorCode::UnknownServerError,
+            // A producer of the past. The coordinator of transactions refuses it before it comes here.
+            AppendError::InvalidProducerEpoch(_) | AppendError::InvalidTxnState(_) => failure.code(),
             _ => ErrorCode::NotCoordinator,
         }
     }
