@@ -22,9 +22,9 @@ use crate::stdx::never::Never;
 pub struct Listed {
     pub group_id: String,
     pub protocol_type: String,
-    /// As Kafka spells it: `Stable`, `Empty`, ...
+    /// The state as Kafka spells it: `Stable`, `Empty`, ...
     pub state: &'static str,
-    /// As Kafka spells it: `classic` or `consumer`.
+    /// The protocol as Kafka spells it: `classic` or `consumer`.
     pub group_type: &'static str,
 }
 
@@ -129,6 +129,8 @@ impl Groups {
         }
         self.delete_all_offsets(step, group_id);
         self.delete_empty_group(step, group_id);
+        assert!(!self.groups.contains_key(group_id), "the group {group_id:?} is gone");
+        assert!(self.offsets.group(group_id).is_none(), "the offsets of {group_id:?} went with it");
         Ok(())
     }
 
@@ -218,6 +220,7 @@ impl Machine for Groups {
 
     fn handle_timers(&mut self, step: &mut Step<'_>) {
         while let Some(key) = self.timers.pop(step.now) {
+            assert!(self.groups.contains_key(&key.group_id), "the timers of a group go with it: {key:?}");
             match &key.timer {
                 Timer::Classic(timer) => self.handle_classic_timer(step, &key.group_id, timer),
                 Timer::Consumer(timer) => self.handle_consumer_timer(step, &key.group_id, timer),
@@ -227,6 +230,10 @@ impl Machine for Groups {
 
     fn next_deadline(&self) -> Instant {
         self.timers.next().unwrap_or(Instant::NEVER)
+    }
+
+    fn assert_sound(&self) {
+        self.assert_groups_sound();
     }
 }
 

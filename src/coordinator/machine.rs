@@ -75,4 +75,7 @@ pub trait Machine: Default + Send + 'static {
 
     /// When [`Machine::handle_timers`] must be called at the latest.
     fn next_deadline(&self) -> Instant;
+
+    /// Asserts what must hold between two steps, in builds with debug assertions: it looks at everything.
+    fn assert_sound(&self);
 }

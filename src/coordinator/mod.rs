@@ -10,6 +10,7 @@ pub mod classic;
 pub mod consumer;
 pub mod consumer_protocol;
 pub mod groups;
+mod invariants;
 pub mod machine;
 pub mod offsets;
 pub mod record;

@@ -19,7 +19,7 @@ pub struct JoinReply {
     pub leader: String,
     pub skip_assignment: bool,
     pub member_id: String,
-    /// For the leader only.
+    /// The leader gets all members, the others none.
     pub members: Vec<JoinedMember>,
 }
 

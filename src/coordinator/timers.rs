@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use crate::model::Instant;
 
-/// At most one timer for each key.
+/// Each key has one timer at most.
 pub struct Timers<K> {
     due: BTreeSet<(Instant, K)>,
     by_key: HashMap<K, Instant>,
@@ -21,13 +21,16 @@ impl<K: Ord + Hash + Clone> Timers<K> {
     /// Sets a timer, in place of the one that the key has.
     pub fn set(&mut self, key: K, at: Instant) {
         self.cancel(&key);
-        self.by_key.insert(key.clone(), at);
-        self.due.insert((at, key));
+        let known = self.by_key.insert(key.clone(), at);
+        assert!(known.is_none() && self.due.insert((at, key)), "a timer is set once");
+        assert_eq!(self.due.len(), self.by_key.len(), "both indexes hold the same timers");
     }
 
     pub fn cancel(&mut self, key: &K) -> bool {
         let Some(at) = self.by_key.remove(key) else { return false };
-        self.due.remove(&(at, key.clone()))
+        let was_due = self.due.remove(&(at, key.clone()));
+        assert!(was_due, "both indexes hold the same timers");
+        was_due
     }
 
     pub fn get(&self, key: &K) -> Option<Instant> {
@@ -43,13 +46,12 @@ impl<K: Ord + Hash + Clone> Timers<K> {
         if self.next()? > now {
             return None;
         }
-        let (_, key) = self.due.pop_first()?;
-        self.by_key.remove(&key);
+        let (at, key) = self.due.pop_first()?;
+        assert_eq!(self.by_key.remove(&key), Some(at), "both indexes hold the same timers");
         Some(key)
     }
 
     /// All of them, in no order.
-    #[cfg(test)]
     pub fn iter(&self) -> impl Iterator<Item = (&K, Instant)> {
         self.by_key.iter().map(|(key, at)| (key, *at))
     }

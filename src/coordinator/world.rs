@@ -7,7 +7,7 @@ use super::groups::{Groups, TimerKey};
 use super::machine::Machine;
 use super::record::offsets::Entry;
 use super::settings::{ConsumerSettings, Settings};
-use super::step::{Output, Record, Reply, Step, Topics, Waiter};
+use super::step::{Output, Producer, Record, Reply, Step, Topics, Waiter};
 use crate::model::{Instant, TimestampMs, TopicId, Uuid};
 
 /// When the clock on the wall starts.
@@ -59,7 +59,7 @@ impl Topics for Cluster {
     }
 }
 
-/// See the module.
+/// The whole small world of a test.
 #[derive(Default)]
 pub struct World {
     pub groups: Groups,
@@ -67,6 +67,8 @@ pub struct World {
     pub cluster: Cluster,
     pub settings: Settings,
     pub consumer_settings: ConsumerSettings,
+    /// What is written belongs to its transaction.
+    pub producer: Option<Producer>,
     /// Ids that were given out are 1, 2, 3, ...
     pub ids: u64,
     /// All that was written.
@@ -91,7 +93,7 @@ impl World {
         let mut step = Step {
             now: self.now,
             wall,
-            producer: None,
+            producer: self.producer,
             topics: &self.cluster,
             settings: &self.settings,
             group_settings: &|_| settings,
@@ -99,6 +101,7 @@ impl World {
             out: Output::default(),
         };
         let result = body(&mut self.groups, &mut step);
+        self.groups.assert_sound();
         let Output { records, replies, .. } = step.out;
         self.log.extend(records);
         self.replies.extend(replies);

@@ -17,6 +17,7 @@ pub(super) fn append(
     codec: Codec,
     now: TimestampMs,
 ) -> Result<Mark, AppendError> {
+    assert!(!records.is_empty(), "a batch has records");
     let mut options = Options { codec, ..Options::default() };
     if let Some(producer) = producer {
         (options.producer_id, options.producer_epoch, options.is_transactional) = (producer.id, producer.epoch, true);
@@ -30,7 +31,11 @@ pub(super) fn append(
             headers: &[],
         });
     }
-    Ok(partition.append_own(&builder.build(), now)?.mark())
+    let appended = partition.append_own(&builder.build(), now)?;
+    let count = appended.last_offset.0 - appended.base_offset.0 + 1;
+    assert_eq!(usize::try_from(count), Ok(records.len()), "each record has an offset");
+    assert!(!appended.duplicate, "a coordinator has no sequence numbers that could repeat");
+    Ok(appended.mark())
 }
 
 /// Puts a marker behind what the log has; the end behind it.
@@ -42,5 +47,7 @@ pub(super) fn append_marker(
 ) -> Result<Mark, AppendError> {
     // The log gives the offset.
     let batch = marker.batch((producer.id, producer.epoch), now, Offset(0), partition.leader_epoch());
-    Ok(partition.append_own(&batch, now)?.mark())
+    let appended = partition.append_own(&batch, now)?;
+    assert_eq!(appended.last_offset, appended.base_offset, "a marker is one record");
+    Ok(appended.mark())
 }

@@ -11,7 +11,7 @@ use crate::record::builder::Codec;
 pub trait Kind: Machine {
     /// The topic of its records; each of its partitions has a coordinator, and a key belongs to the partition of its hash.
     const TOPIC: &'static str;
-    /// As log lines call a coordinator.
+    /// The name of a coordinator in log lines.
     const NAME: &'static str;
     /// What commands act on.
     type Outside: Clone + Send + Sync + 'static;

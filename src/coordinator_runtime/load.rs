@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use log::{error, info, warn};
 
-use super::{Coordinator, Kind, Moment, Stage, State, World};
+use super::{Coordinator, Kind, Moment, World};
 use crate::coordinator::machine::Producer;
 use crate::coordinator::record::Unreadable;
 use crate::model::Offset;
 use crate::record::batches::Batch;
 use crate::record::control::EndTxnMarker;
 use crate::replica::walk::walk;
-use crate::storage::log::Mark;
 
 /// No batch of a coordinator unpacks to more: Kafka's limit for a request is 100 MiB.
 const MAX_UNPACKED_BYTES: usize = 1 << 30;
@@ -25,7 +24,7 @@ const MAX_UNPACKED_BYTES: usize = 1 << 30;
 /// Records of one type that were skipped.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Skipped {
-    /// Of the first one.
+    /// The offset of the first one.
     offset: Offset,
     why: String,
     records: u64,
@@ -99,7 +98,9 @@ fn warning(topic: &str, partition: i32, type_id: i16, skipped: &Skipped) -> Stri
 pub(super) fn load<M: Kind>(coordinator: &Arc<Coordinator<M>>, world: &World<'_>, moment: Moment) {
     let (log, index) = (&coordinator.partition.log, coordinator.partition.index);
     coordinator.partition.write_and_sync(moment.wall);
-    let (mark, from) = (log.mark(), log.log_start_offset());
+    let from = log.log_start_offset();
+    let mark = log.mark();
+    assert!(from <= mark.end, "the log begins at {from} and ends at {}", mark.end);
     let mut loading = Loading::<M>::new();
     if let Err(failure) = walk(log, from, mark.end, |batch| loading.take(batch)) {
         error!("{} {index} cannot be loaded: {failure}", M::NAME);
@@ -112,16 +113,8 @@ pub(super) fn load<M: Kind>(coordinator: &Arc<Coordinator<M>>, world: &World<'_>
         info!("{} {index} loaded: {} records up to offset {}", M::NAME, loading.records, mark.end);
     }
     loading.machine.tell_loaded(index, world.image.topic(M::TOPIC).map_or(0, |topic| topic.partitions.len()));
-    begin(coordinator, loading.machine, mark);
-    let begun = coordinator.step(world, moment, |machine, step| machine.handle_loaded(step));
-    debug_assert!(begun.is_err() || begun.is_ok_and(|stepped| stepped.replies.is_empty()), "no request waits yet");
-}
-
-fn begin<M: Kind>(coordinator: &Coordinator<M>, machine: M, end: Mark) {
-    let mut state = coordinator.lock();
-    if matches!(state.stage, Stage::Loading) {
-        *state = State { stage: Stage::Active(Box::new(machine)), end };
-    }
+    let begun = coordinator.begin(world, moment, loading.machine, mark);
+    assert!(begun.is_err() || begun.is_ok_and(|stepped| stepped.replies.is_empty()), "no request waits yet");
 }
 
 #[cfg(test)]
@@ -129,7 +122,8 @@ mod tests {
     use super::*;
     use crate::coordinator::groups::Groups;
     use crate::coordinator::record::offsets::{
-        Key, OffsetCommitKey, OffsetCommitValue, ShareGroupMetadataKey, ShareGroupMetadataValue, Value,
+        Key, LegacyOffsetCommitKey, LegacyOffsetCommitValue, OffsetCommitKey, OffsetCommitValue, ShareGroupMetadataKey,
+        Value,
     };
     use crate::model::{LeaderEpoch, TimestampMs};
     use crate::record::batches::Batches;
@@ -177,7 +171,6 @@ mod tests {
         let (key, value) = commit(7);
         let share = ShareGroupMetadataKey { group_id: "s".into() };
         let share = encoded(&Key::ShareGroupMetadata(share), &Value::ShareGroupMetadata(Default::default()));
-        let _: ShareGroupMetadataValue = Default::default();
         let records: Vec<(&[u8], &[u8])> = vec![
             (&share.0, &share.1),
             (b"\x03\xe7new", b"\0\0"),
@@ -197,6 +190,18 @@ mod tests {
         );
         assert!(told[1].contains("key version 11") && told[1].contains("offset 40"), "{}", told[1]);
         assert!(told[0].contains("key version 1 ") && told[0].contains("cannot be read"), "{}", told[0]);
+    }
+
+    /// `GroupCoordinatorShard.replay` takes them for what they are today.
+    #[test]
+    fn offsets_of_before_kafka_0_9_are_taken() {
+        let mut loading = Loading::<Groups>::new();
+        let key = LegacyOffsetCommitKey { group: "g".into(), topic: "t".into(), partition: 4 };
+        let value = LegacyOffsetCommitValue { offset: 12, metadata: "m".into(), commit_timestamp: 1 };
+        let old = encoded(&Key::LegacyOffsetCommit(key), &Value::LegacyOffsetCommit(value));
+        load(&mut loading, &batch(0, None, &[(&old.0, &old.1)])).unwrap();
+        assert_eq!(loading.machine.committed().collect::<Vec<_>>(), [("g", "t", 4, 12)]);
+        assert!(loading.skipped.is_empty());
     }
 
     #[test]

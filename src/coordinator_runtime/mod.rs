@@ -1,6 +1,6 @@
 //! The coordinators of this broker, whatever they coordinate: one for each partition of a coordinators' topic that it leads.
 //!
-//! A coordinator is a machine ([`Kind`]) beside the log that it is written to. Whoever has a request takes the
+//! A coordinator is a machine ([`Kind`]) beside the log that it is written to. A shard that has a request takes the
 //! machine's lock, lets it step, appends the records that the step asks for and lets go; nothing is waited for under the
 //! lock. The machine shows a step's effect at once, and no answer leaves before everything that it has seen is committed
 //! ([`Barrier`]), so that no client is told what a crash could take back. Where records cannot be written, the machine has
@@ -102,6 +102,9 @@ impl Barrier {
         let passed = self.partition().is_committed(self.end);
         if passed.is_err() {
             self.coordinator.end();
+        } else if passed == Ok(true) {
+            let (end, high_watermark) = (self.end.end, self.partition().high_watermark());
+            assert!(end <= high_watermark, "what is answered at {end} is committed only up to {high_watermark}");
         }
         passed
     }
@@ -151,6 +154,7 @@ impl<M: Kind> Coordinator<M> {
 
     /// The shard that its timers belong to.
     pub fn shard(&self, shards: usize) -> ShardId {
+        assert!(shards <= usize::from(u8::MAX), "shards are few: {shards}");
         ShardId((self.partition.index.0.unsigned_abs() as usize % shards.max(1)) as u8)
     }
 
@@ -161,7 +165,7 @@ impl<M: Kind> Coordinator<M> {
         moment: Moment,
         work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
     ) -> Result<Stepped<T, M::Reply>, ErrorCode> {
-        self.step_as(world, moment, None, work)
+        self.step_locked(self.lock(), world, moment, None, work)
     }
 
     /// The same within a transaction of a producer: what the step writes counts when the transaction is committed.
@@ -172,19 +176,22 @@ impl<M: Kind> Coordinator<M> {
         producer: Producer,
         work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
     ) -> Result<Stepped<T, M::Reply>, ErrorCode> {
-        self.step_as(world, moment, Some(producer), work)
+        self.step_locked(self.lock(), world, moment, Some(producer), work)
     }
 
-    fn step_as<T>(
+    fn step_locked<T>(
         self: &Arc<Self>,
+        mut state: MutexGuard<'_, State<M>>,
         world: &World<'_>,
         moment: Moment,
         producer: Option<Producer>,
         work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
     ) -> Result<Stepped<T, M::Reply>, ErrorCode> {
-        let mut state = self.lock();
         let (machine, end) = self.active(&mut state)?;
         let (value, output) = machine.step(world, moment, producer, work);
+        if cfg!(debug_assertions) {
+            machine.assert_sound();
+        }
         let Output { records, replies, commands } = output;
         let wrote = !records.is_empty();
         if wrote {
@@ -195,6 +202,7 @@ impl<M: Kind> Coordinator<M> {
             }
         }
         let deadline = machine.next_deadline();
+        assert!(!self.has_ended(), "a coordinator that has ended has no machine");
         let is_due_sooner = self.deadline.swap(deadline.0, Ordering::SeqCst) > deadline.0;
         let barrier = self.barrier(*end);
         drop(state);
@@ -204,8 +212,24 @@ impl<M: Kind> Coordinator<M> {
         Ok(Stepped { value, barrier, replies, wrote, is_due_sooner })
     }
 
-    /// Writes the marker that ends a producer's transaction, and lets the machine know. Where the log refuses the marker
-    /// nothing has happened.
+    /// The log was read into a machine, up to this end: it answers from now on, unless the coordinator has ended meanwhile.
+    fn begin(
+        self: &Arc<Self>,
+        world: &World<'_>,
+        moment: Moment,
+        machine: M,
+        end: Mark,
+    ) -> Result<Stepped<(), M::Reply>, ErrorCode> {
+        let mut state = self.lock();
+        if matches!(state.stage, Stage::Loading) {
+            *state = State { stage: Stage::Active(Box::new(machine)), end };
+        }
+        // No request comes before the machine has its timers.
+        self.step_locked(state, world, moment, None, |machine, step| machine.handle_loaded(step))
+    }
+
+    /// Appends the marker that ends a producer's transaction, and lets the machine know; the caller sees to it that it is
+    /// written. Where the log refuses the marker nothing has happened.
     pub fn end_transaction(
         self: &Arc<Self>,
         moment: Moment,
@@ -219,6 +243,9 @@ impl<M: Kind> Coordinator<M> {
             failure.code()
         })?;
         machine.end_transaction(producer, marker.commit);
+        if cfg!(debug_assertions) {
+            machine.assert_sound();
+        }
         Ok(self.barrier(*end))
     }
 
@@ -241,6 +268,8 @@ impl<M: Kind> Coordinator<M> {
         match failure {
             // Asking again would not help. Kafka's answer for records that its log does not take.
             AppendError::LargerThanSegment { .. } => ErrorCode::UnknownServerError,
+            // A producer of the past. The coordinator of transactions refuses it before it comes here.
+            AppendError::InvalidProducerEpoch(_) | AppendError::InvalidTxnState(_) => failure.code(),
             _ => ErrorCode::NotCoordinator,
         }
     }

@@ -81,6 +81,7 @@ impl<M: Kind> Registry<M> {
 
     /// Makes the coordinator of a partition. Where nothing is to be read it works at once.
     fn add(&self, partition: &Arc<Partition>) -> Result<Arc<Coordinator<M>>, ErrorCode> {
+        assert_eq!(&*partition.topic, M::TOPIC, "a coordinator's records are in its own topic");
         if partition.log.is_offline() {
             return Err(ErrorCode::NotCoordinator);
         }
@@ -95,6 +96,7 @@ impl<M: Kind> Registry<M> {
                 Greater => return Err(ErrorCode::NotCoordinator),
                 _ => known.end(),
             }
+            assert!(known.has_ended(), "the coordinator before has ended");
         }
         let coordinator = Arc::new(Coordinator::<M>::new(partition.clone(), self.outside.clone()));
         if !has_predecessor && partition.log.log_end_offset() == partition.log.log_start_offset() {

@@ -152,4 +152,6 @@ fn a_marker_that_is_refused_ends_nothing() {
     assert_eq!((committed(&coordinator), coordinator.has_ended()), (vec![], false));
     assert_eq!(end(1, 7), Ok(()));
     assert_eq!(committed(&coordinator), [(3, 42)]);
+    let past = coordinator.step_in_transaction(&world, MOMENT, Producer { epoch: 0, ..producer }, commit);
+    assert_eq!((past.err(), coordinator.has_ended()), (Some(ErrorCode::InvalidProducerEpoch), true), "loaded again");
 }

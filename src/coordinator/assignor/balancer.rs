@@ -54,6 +54,7 @@ impl Balancer {
             }
             self.least_next = 0;
         }
+        assert!(self.least_next < self.least_end && self.least_end <= self.sorted.len(), "the range has a next member");
         self.least_next += 1;
         self.sorted[self.least_next - 1]
     }
@@ -78,6 +79,7 @@ impl Balancer {
 
     /// Excludes the member that [`Balancer::next_most_loaded`] has just named: it goes behind the range.
     pub(super) fn exclude_most_loaded(&mut self) {
+        assert!(self.most_start <= self.most_next && self.most_next < self.most_end, "the member is in the range");
         self.most_end -= 1;
         self.sorted.swap(self.most_next, self.most_end);
     }

@@ -1,6 +1,6 @@
 //! `uniform` for groups of different subscriptions (`UniformHeterogeneousAssignmentBuilder`).
 //!
-//! Each member first keeps what it has of the topics that it still wants. What nobody has then goes to the least loaded
+//! Each member first keeps what it has of the topics that it still wants. What no member has then goes to the least loaded
 //! subscribers, topics with the most partitions per subscriber first. At last partitions move from the most to the least
 //! loaded subscribers of each topic, round after round, until a whole round moves nothing. Costs: for each topic and
 //! round its subscribers (sorted only if they are out of balance) and partitions; the rounds are limited.
@@ -12,8 +12,8 @@ use std::collections::HashMap;
 
 /// `MAX_ITERATION_COUNT`: subscriptions that overlap in a chain may take very long to settle.
 const MOST_ROUNDS: usize = 16;
-/// The owner of a partition that nobody has.
-const NOBODY: usize = usize::MAX;
+/// The owner of a partition that no member has.
+const UNOWNED: usize = usize::MAX;
 
 struct Topic {
     id: TopicId,
@@ -44,7 +44,7 @@ pub(super) fn assign(members: &[Member], describer: &dyn TopicDescriber) -> Resu
     Ok(builder.targets)
 }
 
-/// All topics that somebody wants, in the order in which they are worked on: most partitions per subscriber first, then
+/// All topics that a member wants, in the order in which they are worked on: most partitions per subscriber first, then
 /// fewest subscribers, then by id.
 fn subscribed(members: &[Member], describer: &dyn TopicDescriber) -> Result<Vec<Topic>, AssignError> {
     let mut topics: Vec<Topic> = Vec::new();
@@ -56,7 +56,7 @@ fn subscribed(members: &[Member], describer: &dyn TopicDescriber) -> Result<Vec<
                 continue;
             }
             let partitions = describer.partitions(*id).ok_or_else(|| AssignError::unknown_topic(*id))?;
-            let owners = vec![NOBODY; usize::try_from(partitions).unwrap_or(0)];
+            let owners = vec![UNOWNED; usize::try_from(partitions).unwrap_or(0)];
             places.insert(*id, topics.len());
             topics.push(Topic { id: *id, subscribers: vec![at], owners });
         }
@@ -93,12 +93,12 @@ impl Builder {
 
     fn assign_remaining(&mut self, balancer: &mut Balancer) {
         for topic in 0..self.topics.len() {
-            if !self.topics[topic].owners.contains(&NOBODY) {
+            if !self.topics[topic].owners.contains(&UNOWNED) {
                 continue;
             }
             balancer.start(&self.topics[topic].subscribers, &self.sizes);
             for partition in 0..self.topics[topic].owners.len() {
-                if self.topics[topic].owners[partition] == NOBODY {
+                if self.topics[topic].owners[partition] == UNOWNED {
                     let member = balancer.next_least_loaded(&self.sizes);
                     self.give(topic, partition, member);
                 }
@@ -151,13 +151,15 @@ impl Builder {
         let Topic { id, owners, .. } = &mut self.topics[topic];
         let number = partition as i32;
         let old = std::mem::replace(&mut owners[partition], member);
-        if old != NOBODY {
+        debug_assert!(old != member, "a partition moves to another member");
+        if old != UNOWNED {
             if let Some(partitions) = self.targets[old].get_mut(id) {
                 partitions.remove(&number);
                 if partitions.is_empty() {
                     self.targets[old].remove(id);
                 }
             }
+            assert!(self.sizes[old] > 0, "who gives a partition has one");
             self.sizes[old] -= 1;
         }
         self.targets[member].entry(*id).or_default().insert(number);

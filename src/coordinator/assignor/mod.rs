@@ -25,7 +25,7 @@ mod tests;
 pub(super) use java_order::compare_strings;
 
 use crate::model::{TopicId, java_hash};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 
 /// The partitions of each topic.
@@ -100,6 +100,12 @@ struct Member<'a> {
     spec: &'a MemberSpec,
 }
 
+fn are_disjoint(targets: &[Assignment]) -> bool {
+    let mut seen = HashSet::new();
+    let all = targets.iter().flatten().flat_map(|(topic, of)| of.iter().map(|partition| (*topic, *partition)));
+    all.into_iter().all(|partition| seen.insert(partition))
+}
+
 /// The target assignment of every member of the group; members that get nothing are there with nothing.
 pub fn assign(
     assignor: Assignor,
@@ -116,5 +122,7 @@ pub fn assign(
         (Assignor::Uniform, false) => heterogeneous::assign(&members, topics)?,
         (Assignor::Range, homogeneous) => range::assign(&members, homogeneous, topics)?,
     };
+    assert_eq!(targets.len(), members.len(), "each member has a target");
+    debug_assert!(are_disjoint(&targets), "no partition is given twice");
     Ok(members.iter().map(|member| member.id.to_string()).zip(targets).collect())
 }

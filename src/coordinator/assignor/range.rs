@@ -27,6 +27,7 @@ impl Topic {
 
     /// Gives the next range to a member, one longer for the first `partitions % subscribers`.
     fn cut_for(&mut self, id: TopicId, target: &mut Assignment) {
+        assert!(self.served < self.subscribers, "each subscriber has one range");
         let extra = i32::from(self.served < self.partitions % self.subscribers);
         let start = self.cut;
         self.cut = (start + self.partitions / self.subscribers + extra).min(self.partitions);

@@ -30,7 +30,7 @@ pub(super) fn assign(
     for (at, member) in members.iter().enumerate() {
         let extra = quotas.extras > 0;
         let (target, mut room) = keep(member, subscribed, quotas.least + usize::from(extra), &mut free);
-        // The extra one is left to somebody who has it already, unless only as many members follow as must take one.
+        // The extra one is left to a member that has it already, unless only as many members follow as must take one.
         let gives_up = room > 0 && extra && members.len() - at > quotas.extras;
         room -= usize::from(gives_up);
         quotas.extras -= usize::from(extra && !gives_up);
@@ -41,6 +41,7 @@ pub(super) fn assign(
     }
 
     let mut free = free.into_iter();
+    assert_eq!(targets.len(), members.len(), "each member has kept what it may");
     for (at, room) in unfilled {
         for (topic, partition) in free.by_ref().take(room) {
             targets[at].entry(topic).or_default().insert(partition);
@@ -53,7 +54,7 @@ pub(super) fn assign(
     Ok(targets)
 }
 
-/// The partitions that nobody has, in the order in which they are given away, and the number of all.
+/// The partitions that no member has, in the order in which they are given away, and the number of all.
 #[allow(clippy::type_complexity)]
 fn unassigned(
     members: &[Member],

@@ -1,6 +1,6 @@
 //! What a group of the classic protocol is: its members, its state, its protocol (`ClassicGroup`, `ClassicGroupMember`).
 //!
-//! Nothing here answers anybody, sets a timer or writes a record: that is the business of [`super::Live`]. Kafka's
+//! Nothing here answers a request, sets a timer or writes a record: that is the business of [`super::Live`]. Kafka's
 //! `Dead` is missing, as a group that is deleted is gone at once.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,9 +113,9 @@ pub struct Group {
     pub(super) state: State,
     /// `None` in records of before Kafka 2.1, and for groups of simple consumers.
     pub(super) state_since: Option<TimestampMs>,
-    /// Only while preparing a rebalance that began in `Empty`.
+    /// There is one only while the group prepares a rebalance that began in `Empty`.
     pub(super) initial: Option<Initial>,
-    /// Somebody came while the first rebalance waited. If that was in the last moment that may be waited for, Kafka
+    /// A member came while the first rebalance waited. If that was in the last moment that may be waited for, Kafka
     /// remembers it for the next time that the group comes to life.
     pub(super) new_member_added: bool,
     pub(super) generation: i32,
@@ -123,14 +123,14 @@ pub struct Group {
     pub(super) protocol: Option<String>,
     pub(super) leader: Option<Arc<str>>,
     members: BTreeMap<Arc<str>, Member>,
-    static_members: BTreeMap<Arc<str>, Arc<str>>,
+    pub(super) static_members: BTreeMap<Arc<str>, Arc<str>>,
     /// They were given an id and have not joined with it yet (KIP-394).
     pub(super) pending_join: BTreeSet<Arc<str>>,
     /// They have joined this generation and not asked for their assignments yet.
     pub(super) pending_sync: BTreeSet<Arc<str>>,
     awaiting_join: usize,
     /// How many members support each protocol.
-    supported: BTreeMap<String, usize>,
+    pub(super) supported: BTreeMap<String, usize>,
     /// What consumers subscribe to, if all of their metadata could be read.
     subscribed: Option<BTreeSet<String>>,
 }
@@ -193,7 +193,7 @@ impl Group {
         self.leader.as_ref()
     }
 
-    /// In the order of their ids.
+    /// The members in the order of their ids.
     pub fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
     }
@@ -270,20 +270,24 @@ impl Group {
         }
         self.awaiting_join += usize::from(member.awaiting_join.is_some());
         let replaced = self.members.insert(member.id.clone(), member);
-        debug_assert!(replaced.is_none(), "a member is taken out before it is put back");
+        assert!(replaced.is_none(), "a member is taken out before it is put back");
+        assert!(self.awaiting_join <= self.members.len(), "only members wait");
     }
 
     fn take(&mut self, id: &str) -> Option<Member> {
         let member = self.members.remove(id)?;
         for (name, _) in &member.protocols {
-            if let Some(count) = self.supported.get_mut(name) {
-                *count -= 1;
-                if *count == 0 {
-                    self.supported.remove(name);
-                }
+            let count = self.supported.get_mut(name).filter(|count| **count > 0);
+            let count = count.expect("the protocols of every member are counted");
+            *count -= 1;
+            if *count == 0 {
+                self.supported.remove(name);
             }
         }
+        assert!(member.awaiting_join.is_none() || self.awaiting_join > 0, "those who wait are counted");
         self.awaiting_join -= usize::from(member.awaiting_join.is_some());
+        let is_last = self.members.is_empty();
+        assert!(!is_last || (self.supported.is_empty() && self.awaiting_join == 0), "nothing is left of no members");
         Some(member)
     }
 
@@ -298,6 +302,7 @@ impl Group {
         }
         self.pending_join.remove(id);
         self.pending_sync.remove(id);
+        assert!(!self.is_leader(id) && !self.members.contains_key(id), "{id} has left the group {:?}", self.id);
         removed
     }
 
@@ -311,6 +316,7 @@ impl Group {
 
     /// Gives a static member a new id; what waits under the old one is handed back.
     pub(super) fn replace_static(&mut self, old: &str, new: &Arc<str>) -> Option<(Option<Waiter>, Option<Waiter>)> {
+        assert!(!self.members.contains_key(new), "ids are not given twice: {new}");
         let mut member = self.take(old)?;
         let waiters = (member.awaiting_join.take(), member.awaiting_sync.take());
         member.id = new.clone();
@@ -321,7 +327,7 @@ impl Group {
         if self.is_leader(old) {
             self.leader = Some(new.clone());
         }
-        // Kafka leaves the old id in this set, so that a rebalance follows that nobody needs.
+        // Kafka leaves the old id in this set, so that a needless rebalance follows.
         if self.pending_sync.remove(old) {
             self.pending_sync.insert(new.clone());
         }
@@ -332,11 +338,12 @@ impl Group {
     /// Takes out who waits for a member's join.
     pub(super) fn take_join_waiter(&mut self, id: &str) -> Option<Waiter> {
         let waiter = self.members.get_mut(id)?.awaiting_join.take()?;
+        assert!(self.awaiting_join > 0, "those who wait are counted");
         self.awaiting_join -= 1;
         Some(waiter)
     }
 
-    /// Makes sure that the leader is one who has joined; false if nobody has.
+    /// Makes sure that the leader is one who has joined; false if no member has.
     pub(super) fn elect_joined_leader(&mut self) -> bool {
         let Some(leader) = &self.leader else { return false };
         if self.members.get(leader).is_some_and(|member| member.awaiting_join.is_some()) {
@@ -373,13 +380,22 @@ impl Group {
         votes.iter().find(|(_, count)| *count == most).map(|(name, _)| name.to_string())
     }
 
+    /// What may follow is Kafka's (`ClassicGroupState.validPreviousStates`).
     pub(super) fn transition(&mut self, state: State, wall: TimestampMs) {
+        let is_allowed = match state {
+            State::Empty | State::CompletingRebalance => self.state == State::PreparingRebalance,
+            State::PreparingRebalance => self.state != State::PreparingRebalance,
+            State::Stable => self.state == State::CompletingRebalance,
+        };
+        assert!(is_allowed, "the group {:?} goes from {:?} to {state:?}", self.id, self.state);
         self.state = state;
         self.state_since = Some(wall);
     }
 
     /// The next generation begins, with who has joined.
     pub(super) fn init_next_generation(&mut self, wall: TimestampMs) {
+        assert!(self.members.values().all(|member| member.awaiting_join.is_some() || member.instance_id.is_some()));
+        assert!(self.members.is_empty() || self.leader.as_ref().is_some_and(|id| self.members.contains_key(id)));
         self.generation = self.generation.wrapping_add(1);
         self.initial = None;
         self.pending_sync.clear();

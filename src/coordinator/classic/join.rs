@@ -192,7 +192,7 @@ impl Live<'_, '_> {
         }
     }
 
-    /// A static member came back without its member id: it gets a new one, and whoever has the old one is fenced.
+    /// A static member came back without its member id: it gets a new one, and a client that still has the old one is fenced.
     fn replace_static(&mut self, joining: &Joining<'_, '_>, old: &Arc<str>, new: &Arc<str>) {
         let old_leader = self.group.leader.clone();
         self.fence(old, new);
@@ -206,7 +206,7 @@ impl Live<'_, '_> {
                 if joining.request.supports_skipping_assignment {
                     reply.skip_assignment = self.group.is_leader(new);
                 } else {
-                    // It is not told that it leads, as it would compute an assignment that nobody asked for.
+                    // It is not told that it leads, as it would compute an assignment without being asked.
                     reply.leader = old_leader.as_deref().unwrap_or_default().to_string();
                     reply.members.clear();
                 }

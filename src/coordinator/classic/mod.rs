@@ -5,6 +5,7 @@
 
 mod group;
 mod heartbeat;
+mod invariants;
 mod join;
 mod leave;
 #[cfg(test)]
@@ -45,9 +46,9 @@ pub struct Join<'a> {
     /// Name and metadata, the preferred one first.
     pub protocols: Vec<(&'a str, &'a [u8])>,
     pub reason: Option<&'a str>,
-    /// From version 4 on a member without an id is sent away with one first (KIP-394).
+    /// A member without an id is sent away with one first (KIP-394, version 4).
     pub requires_known_member_id: bool,
-    /// From version 9 on a static leader that comes back is told to skip the assignment (KIP-814).
+    /// A static leader that comes back is told to skip the assignment (KIP-814, version 9).
     pub supports_skipping_assignment: bool,
 }
 
@@ -60,7 +61,7 @@ pub struct Sync<'a> {
     pub instance_id: Option<&'a str>,
     pub protocol_type: Option<&'a str>,
     pub protocol_name: Option<&'a str>,
-    /// Of the leader: each member's assignment.
+    /// The leader sends each member's assignment, the others nothing.
     pub assignments: Vec<(&'a str, &'a [u8])>,
 }
 

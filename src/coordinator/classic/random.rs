@@ -220,7 +220,7 @@ proptest! {
                 invariants.asked.insert(waiter as u64);
             }
             if command == "restart" {
-                // Nobody is answered by a process that is gone, and it may give a generation's number out again.
+                // A process that is gone answers no request, and it may give a generation's number out again.
                 check_replay(&world);
                 invariants = Invariants { seen: world.replies.len(), ..Invariants::default() };
                 world.replies.clear();

@@ -1,7 +1,7 @@
 //! How a group of the classic protocol goes from generation to generation, and what its timers do
 //! (`GroupMetadataManager`: `prepareRebalance`, `completeClassicGroupJoin`, ...).
 //!
-//! Whoever waits is answered exactly once, also where Kafka forgets somebody: a member that leaves while it waits for
+//! A request that waits is answered exactly once, also where Kafka forgets one: a member that leaves while it waits for
 //! its assignment, and a request that the same member repeats.
 
 use std::sync::Arc;
@@ -93,6 +93,7 @@ impl Live<'_, '_> {
         }
         self.group.pending_sync.clear();
         self.cancel(Timer::Sync);
+        assert!(self.group.members().all(|member| member.awaiting_sync.is_none()), "there is nothing to sync any more");
         let initial = self.group.is_empty();
         self.group.transition(State::PreparingRebalance, self.step.wall);
         if initial {
@@ -138,8 +139,10 @@ impl Live<'_, '_> {
         }
         self.group.init_next_generation(self.step.wall);
         if self.group.is_empty() {
+            assert!(self.group.pending_sync.is_empty() && self.group.protocol.is_none(), "nothing is left to sync");
             self.write_group();
         } else {
+            assert_eq!(self.group.state, State::CompletingRebalance, "members have joined");
             self.answer_joined();
         }
     }
@@ -157,6 +160,8 @@ impl Live<'_, '_> {
             self.touch(&id);
             self.group.pending_sync.insert(id);
         }
+        assert_eq!(self.group.awaiting_join(), 0, "all who have joined are told");
+        assert_eq!(self.group.pending_sync.len(), self.group.size(), "all members have to sync");
         self.set(Timer::Sync, self.group.rebalance_timeout());
     }
 
@@ -184,7 +189,7 @@ impl Live<'_, '_> {
         }
     }
 
-    /// Answers whoever waits for an assignment.
+    /// Answers all members that wait for an assignment.
     pub(super) fn propagate_assignments(&mut self, error: ErrorCode) {
         let waiting = |member: &mut Member| Some((member.id.clone(), member.awaiting_sync.take()?));
         let waiting: Vec<_> = self.group.members_mut().filter_map(waiting).collect();
@@ -199,7 +204,7 @@ impl Live<'_, '_> {
         }
     }
 
-    /// Answers whoever waits with an error (`completeAllJoinFutures`, `completeAllSyncFutures`).
+    /// Answers all members that wait with an error (`completeAllJoinFutures`, `completeAllSyncFutures`).
     pub fn refuse_all(&mut self, error: ErrorCode) {
         let ids: Vec<_> = self.group.members().map(|member| member.id.clone()).collect();
         for id in ids {
@@ -210,6 +215,7 @@ impl Live<'_, '_> {
                 self.reply_sync(waiter, SyncReply::refused(error));
             }
         }
+        assert_eq!(self.group.awaiting_join(), 0, "no request is forgotten");
     }
 
     pub(super) fn remove_pending_sync(&mut self, member_id: &str) {
@@ -258,6 +264,7 @@ impl Live<'_, '_> {
         for id in late {
             self.remove(&id);
         }
+        assert!(self.group.pending_sync.is_empty(), "all who were late are removed");
         self.prepare_rebalance();
     }
 }

@@ -69,7 +69,7 @@ fn record<'a>(member: &'a Member, protocol: &str) -> MemberMetadata<'a> {
     }
 }
 
-/// Of its protocols, the record knows the one that was chosen.
+/// The record knows only the protocol that was chosen.
 fn member(record: &MemberMetadata<'_>, protocol: &str) -> Member {
     let instance_id = record.group_instance_id.as_deref().map(Arc::from);
     let new = Member::new(record.member_id.as_ref().into(), instance_id, &record.client_id, &record.client_host);
@@ -109,7 +109,10 @@ impl Groups {
         }
         if let Some(value) = value {
             let id: Arc<str> = group_id.into();
-            self.groups.insert(id.clone(), groups::Group::Classic(Group::from_record(id, value)));
+            let group = Group::from_record(id.clone(), value);
+            assert!(group.size() <= value.members.len(), "members come from the record");
+            assert_eq!(group.is_empty(), group.size() == 0, "only a group without members is empty");
+            self.groups.insert(id, groups::Group::Classic(group));
         }
     }
 }

@@ -78,5 +78,6 @@ impl Live<'_, '_> {
         self.write_group();
         self.group.transition(State::Stable, self.step.wall);
         self.propagate_assignments(ErrorCode::None);
+        assert!(self.group.members().all(|member| member.awaiting_sync.is_none()), "each member has its assignment");
     }
 }

@@ -106,7 +106,7 @@ fn a_protocol_that_is_named_twice_counts_once() {
         assert_eq!(ask(&mut world, &request, key), None);
     }
     world.wait(Duration::from_secs(6));
-    let Some((_, Reply::Join(reply))) = world.replies.first() else { panic!("nobody is answered") };
+    let Some((_, Reply::Join(reply))) = world.replies.first() else { panic!("no request is answered") };
     assert_eq!(reply.protocol_name.as_deref(), Some("x"));
     assert_eq!(reply.members[0].metadata, b"1");
 }

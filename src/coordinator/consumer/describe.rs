@@ -9,7 +9,7 @@ use crate::coordinator::settings::Settings;
 use crate::coordinator::step::Topics;
 use crate::model::{ErrorCode, Refusal, TopicId};
 
-/// Of topics that exist.
+/// Partitions of topics that exist, as they are described.
 fn described<'p>(
     partitions: impl Iterator<Item = (&'p TopicId, Vec<i32>)>,
     topics: &dyn Topics,

@@ -23,7 +23,7 @@ pub fn subscription(metadata: &[u8]) -> Option<ConsumerProtocolSubscription<'_>>
     decode(metadata)
 }
 
-/// The partitions that exist: whoever assigned them may not have known that a topic was deleted and made anew with
+/// The partitions that exist: the member that assigned them may not have known that a topic was deleted and made anew with
 /// fewer. Kafka asks only for the topic, and can compute no target from the rest. A member that has never got an
 /// assignment has no bytes.
 pub fn assignment<'a>(bytes: &'a [u8], topics: &dyn Topics) -> Option<(Assignment, ConsumerProtocolAssignment<'a>)> {

@@ -14,7 +14,7 @@ use crate::model::TopicId;
 
 /// A group begins in this epoch, with a target assignment of the same.
 const FIRST_EPOCH: i32 = 1;
-/// Of a target assignment that was deleted.
+/// The epoch of a target assignment that was deleted.
 pub const NO_EPOCH: i32 = -1;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,7 +42,7 @@ impl State {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Resolved {
     pub topics: BTreeSet<Arc<str>>,
-    /// Of the metadata that it was resolved with.
+    /// The metadata that it was resolved with had this one.
     pub version: i64,
     /// Milliseconds since 1970.
     pub timestamp: i64,
@@ -67,10 +67,10 @@ pub struct Look {
 pub struct Group {
     pub(super) id: Arc<str>,
     pub(super) epoch: i32,
-    /// Of the topics that the members subscribe to, as they were when the epoch began.
+    /// The hash of the topics that the members subscribe to, as they were when the epoch began.
     pub(super) metadata_hash: i64,
     pub(super) assignment_epoch: i32,
-    /// When the target was computed, in milliseconds since 1970; 0 if nobody knows.
+    /// When the target was computed, in milliseconds since 1970; 0 if that is not known.
     pub(super) assignment_timestamp: i64,
     pub(super) members: BTreeMap<Arc<str>, Member>,
     pub(super) target: BTreeMap<Arc<str>, Assignment>,
@@ -80,12 +80,12 @@ pub struct Group {
     static_members: HashMap<Arc<str>, Arc<str>>,
     pub(super) subscribed: BTreeMap<Arc<str>, Subscribers>,
     pub(super) subscribed_regexes: BTreeMap<Arc<str>, usize>,
-    assignors: BTreeMap<Arc<str>, usize>,
+    pub(super) assignors: BTreeMap<Arc<str>, usize>,
     pub(super) classic_members: usize,
-    classic_protocols: BTreeMap<String, usize>,
+    pub(super) classic_protocols: BTreeMap<String, usize>,
     /// How many own a partition or have yet to give it up: one, unless a loss of power took records out of the middle of the
     /// log.
-    owners: HashMap<(TopicId, i32), usize>,
+    pub(super) owners: HashMap<(TopicId, i32), usize>,
     /// The version of the metadata that the hash was last compared with. Not in the records.
     pub(super) seen: Option<i64>,
     /// Not in the records.
@@ -100,11 +100,10 @@ fn add<K: Ord + Clone>(counts: &mut BTreeMap<K, usize>, key: &K) {
 }
 
 fn subtract<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
-        *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
+    let count = counts.get_mut(key).filter(|count| **count > 0).expect("what is subtracted was added");
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(key);
     }
 }
 
@@ -148,7 +147,7 @@ impl Group {
         }
     }
 
-    /// As ListGroups tells it.
+    /// The name that ListGroups tells.
     pub fn state_name(&self) -> &'static str {
         self.state().name()
     }
@@ -194,7 +193,7 @@ impl Group {
         }
     }
 
-    /// Whether somebody owns the partition or has yet to give it up.
+    /// Whether a member owns the partition or has yet to give it up.
     pub(super) fn is_owned(&self, topic: TopicId, partition: i32) -> bool {
         self.owners.contains_key(&(topic, partition))
     }
@@ -231,7 +230,10 @@ impl Group {
     }
 
     pub(super) fn next_epoch(&self) -> i32 {
-        self.latest_epoch().wrapping_add(1)
+        let (latest, next) = (self.latest_epoch(), self.latest_epoch().wrapping_add(1));
+        assert!(next > latest || latest == i32::MAX, "epochs grow, but for one that only a foreign record can have");
+        assert!(latest >= self.epoch && latest >= self.assignment_epoch, "the latest epoch is the latest one");
+        next
     }
 
     /// Whether the log must have lost something: no group comes to this by itself, and none would leave it, as everybody
@@ -312,6 +314,8 @@ impl Group {
         let Some(member) = self.members.remove(member_id) else { return };
         self.uncount(&member.metadata);
         self.disown(&member.current);
+        assert!(self.classic_members <= self.members.len(), "members of the classic protocol are members");
+        assert!(!self.members.is_empty() || self.owners.is_empty(), "what has no members owns nothing");
         if let Some(instance_id) = &member.metadata.instance_id
             && self.static_members.get(instance_id) == Some(&member.id)
         {
@@ -332,8 +336,10 @@ impl Group {
     }
 
     fn unsubscribe(&mut self, topic: &Arc<str>, of: impl Fn(&mut Subscribers) -> &mut usize) {
-        let Some(subscribers) = self.subscribed.get_mut(topic) else { return };
-        *of(subscribers) -= 1;
+        let subscribers = self.subscribed.get_mut(topic).expect("a topic is subscribed to before it is given up");
+        let count = of(subscribers);
+        assert!(*count > 0, "each subscriber is counted");
+        *count -= 1;
         if *subscribers == Subscribers::default() {
             self.subscribed.remove(topic);
         }
@@ -366,6 +372,7 @@ impl Group {
             subtract(&mut self.assignors, assignor);
         }
         if let Some(classic) = &metadata.classic {
+            assert!(self.classic_members > 0, "each member of the classic protocol is counted");
             self.classic_members -= 1;
             classic.protocols.iter().for_each(|(name, _)| subtract(&mut self.classic_protocols, name));
         }
@@ -379,18 +386,18 @@ impl Group {
 
     fn disown(&mut self, current: &Current) {
         for partition in owned(current) {
-            if let Some(count) = self.owners.get_mut(&partition) {
-                *count -= 1;
-                if *count == 0 {
-                    self.owners.remove(&partition);
-                }
+            let count = self.owners.get_mut(&partition).filter(|count| **count > 0);
+            let count = count.expect("a partition is owned before it is given up");
+            *count -= 1;
+            if *count == 0 {
+                self.owners.remove(&partition);
             }
         }
     }
 }
 
 /// What a member owns or has yet to give up.
-fn owned(current: &Current) -> impl Iterator<Item = (TopicId, i32)> {
+pub(super) fn owned(current: &Current) -> impl Iterator<Item = (TopicId, i32)> {
     let all = current.assigned.iter().chain(&current.pending_revocation);
     all.flat_map(|(topic, partitions)| partitions.keys().map(|partition| (*topic, *partition)))
 }

@@ -7,20 +7,16 @@ use std::sync::Arc;
 
 use super::member::{Current, LEAVE_EPOCH, LEAVE_STATIC_EPOCH, Member, MemberState, Metadata, Partitions};
 use super::migration::Upgrade;
-use super::{Group, Heartbeat, HeartbeatReply, Timer};
+use super::{Group, Heartbeat, HeartbeatReply, Timer, refuse};
 use crate::coordinator::groups::{self, Groups, TimerKey};
 use crate::coordinator::regex::TopicPattern;
 use crate::coordinator::settings::Settings;
 use crate::coordinator::step::Step;
 use crate::model::{ErrorCode, Instant, Refusal};
 
-/// From this version on clients make their member ids themselves.
+/// Clients make their member ids themselves from this version on.
 const FIRST_VERSION_WITH_CLIENT_MADE_IDS: i16 = 1;
 const JOIN_EPOCH: i32 = 0;
-
-pub(super) fn refuse<T>(error: ErrorCode, message: String) -> Result<T, Refusal> {
-    Err(Refusal::new(error, message))
-}
 
 fn invalid(message: &str) -> Result<(), Refusal> {
     refuse(ErrorCode::InvalidRequest, message.into())
@@ -225,11 +221,11 @@ impl Metadata {
     }
 }
 
-/// What has to happen to what bears the group's name before somebody can join it.
+/// What has to happen to what bears the group's name before a member can join it.
 enum Arrival {
     /// There is a group of this protocol, or nothing.
     Join,
-    /// Only offsets, and maybe a classic group that once was.
+    /// There are only offsets, and maybe a classic group that once was.
     Replace,
     Upgrade(Box<Upgrade>),
 }
@@ -286,6 +282,7 @@ impl Groups {
         self.update_target(step, &group_id, &member_id)?;
         let reported = request.topic_partitions.as_deref();
         self.reconcile(step, &group_id, &member_id, &before.current, subscription_changed, reported);
+        assert!(self.existing_consumer_group(&group_id).is_ok_and(|group| group.member(&member_id).is_some()));
         self.begin_session(step, &group_id, &member_id);
         Ok(self.heartbeat_reply(step, request, &group_id, &member_id, Some(&before.current)))
     }
@@ -318,7 +315,7 @@ impl Groups {
         }
     }
 
-    /// An expression that somebody subscribes to is valid already.
+    /// An expression that a member subscribes to is valid already.
     fn validate_regex(&self, request: &Heartbeat<'_>) -> Result<(), Refusal> {
         let Some(regex) = request.subscribed_topic_regex.filter(|regex| !regex.is_empty()) else { return Ok(()) };
         if let Some(groups::Group::Consumer(group)) = self.groups.get(request.group_id)
@@ -330,8 +327,8 @@ impl Groups {
         check.map_err(|invalid| Refusal::new(ErrorCode::InvalidRegularExpression, invalid.to_string()))
     }
 
-    /// The member as it is, or as a new one begins. Whoever comes back with an instance id takes the place of the one
-    /// who had it, with its target and what it owned.
+    /// The member as it is, or as a new one begins. A member that comes back with an instance id takes the place of
+    /// the one that had it, with its target and what it owned.
     pub(super) fn find_or_replace_member(
         &mut self,
         step: &mut Step<'_>,

@@ -11,7 +11,7 @@ use crate::coordinator::groups::{self, Groups};
 use crate::coordinator::step::Step;
 use crate::model::Refusal;
 
-/// A static member's assignment while it is away. Whoever comes back owns it since ever.
+/// A static member's assignment while it is away. The member that comes back owns it since ever.
 fn away(current: &Current) -> Current {
     let since_ever = |partition: &i32| (*partition, 0);
     let assigned = current.assigned.iter().map(|(topic, of)| (*topic, of.keys().map(since_ever).collect()));
@@ -73,6 +73,9 @@ impl Groups {
         }
         let hash = self.metadata_hash(step, group_id);
         self.write_epoch(step, group_id, next, hash);
+        let group = self.existing_consumer_group(group_id).expect("a group stays when its members leave");
+        assert!(members.iter().all(|id| group.member(id).is_none() && !group.target.contains_key(id)), "they are gone");
+        assert_eq!(group.epoch, next, "who is left is in the next epoch");
     }
 
     pub(in crate::coordinator) fn handle_consumer_timer(&mut self, step: &mut Step<'_>, group_id: &str, timer: &Timer) {

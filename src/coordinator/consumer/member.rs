@@ -121,7 +121,7 @@ impl Current {
         self.state == MemberState::Stable && self.epoch == target_epoch
     }
 
-    /// In which epoch it got a partition that it owns, or has yet to give up.
+    /// The epoch in which it got a partition that it owns, or has yet to give up.
     pub fn assignment_epoch(&self, topic: TopicId, partition: i32) -> Option<i32> {
         let of = |partitions: &Partitions| partitions.get(&topic)?.get(&partition).copied();
         of(&self.assigned).or_else(|| of(&self.pending_revocation))

@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::embedded;
-use super::heartbeat::refuse;
 use super::member::{Classic, Current, Member, MemberState, Metadata};
-use super::{Group, Timer};
+use super::{Group, Timer, refuse};
 use crate::coordinator::assignor::Assignment;
 use crate::coordinator::classic::{self, CONSUMER_PROTOCOL_TYPE};
 use crate::coordinator::groups::{self, Groups};
@@ -92,6 +91,7 @@ impl Group {
     /// Whether only members of the classic protocol are left without these, and the group may become one of theirs.
     fn can_downgrade(&self, leaving: &BTreeSet<Arc<str>>, size: usize, settings: &Settings) -> bool {
         let is_classic = |id: &&Arc<str>| self.member(id).is_some_and(Member::is_classic);
+        assert!(leaving.len() <= self.members.len(), "only members leave");
         let classic_left = self.classic_members - leaving.iter().filter(is_classic).count();
         classic_left == self.members.len() - leaving.len()
             && settings.migration_policy.allows_downgrade()
@@ -109,7 +109,7 @@ impl Group {
     }
 
     /// The group as one of the classic protocol (`ClassicGroup.fromConsumerGroup`): stable, with the targets as
-    /// assignments. Whoever joins comes last, so that another one leads.
+    /// assignments. The member that joins comes last, so that another one leads.
     fn downgraded(&self, leaving: &BTreeSet<Arc<str>>, joining: Option<&str>, step: &Step<'_>) -> classic::Group {
         let mut group = classic::Group::stable(self.id.clone(), self.epoch, CONSUMER_PROTOCOL_TYPE, Some(step.wall));
         let staying = self.members.values().filter(|member| !leaving.contains(&member.id));
@@ -137,8 +137,8 @@ impl Group {
 }
 
 impl Groups {
-    /// Makes the group one of the consumer protocol (`convertToConsumerGroup`). Whoever waits for a rebalance is told
-    /// that there is another one.
+    /// Makes the group one of the consumer protocol (`convertToConsumerGroup`). Members that wait for a rebalance
+    /// are told that there is another one.
     pub(super) fn upgrade_group(&mut self, step: &mut Step<'_>, group_id: &str, upgrade: Upgrade) {
         if let Some(mut live) = self.classic(step, group_id) {
             live.refuse_all(ErrorCode::RebalanceInProgress);
@@ -155,6 +155,13 @@ impl Groups {
         }
         self.write_target_epoch(step, group_id, generation, 0);
         let group_id: Arc<str> = group_id.into();
+        let upgraded = self.existing_consumer_group(&group_id).expect("the classic group has made room");
+        assert_eq!(
+            (upgraded.epoch, upgraded.assignment_epoch),
+            (generation, generation),
+            "the generation is the epoch"
+        );
+        assert_eq!(upgraded.members.len(), members.len(), "all members go with the group");
         for (member, _) in &members {
             self.write_current(step, &group_id, &member.id, &member.current);
             let timeout = member.metadata.classic.as_ref().map_or(0, |classic| classic.session_timeout_ms);
@@ -174,6 +181,7 @@ impl Groups {
     ) {
         let Some(groups::Group::Consumer(group)) = self.groups.get(group_id) else { return };
         let (id, classic) = (group.id.clone(), group.downgraded(leaving, joining, step));
+        assert_eq!(classic.size() + leaving.len(), group.members.len(), "only members of the classic protocol stay");
         self.delete_consumer_group(step, group_id);
         // The record knows less than the group: only the protocol that was chosen.
         classic.write(step);

@@ -9,6 +9,7 @@ mod describe;
 mod embedded;
 mod group;
 mod heartbeat;
+mod invariants;
 mod leave;
 mod member;
 mod migration;
@@ -32,7 +33,7 @@ pub use self::group::Group;
 pub use self::heartbeat::validate;
 pub(super) use self::progress::TopicHashes;
 use super::step::Client;
-use crate::model::TopicId;
+use crate::model::{ErrorCode, Refusal, TopicId};
 
 /// ConsumerGroupHeartbeat. `None` means: as before.
 #[derive(Clone, Debug)]
@@ -113,6 +114,10 @@ impl Timer {
     fn all(member_id: &Arc<str>) -> [Timer; 4] {
         [Timer::Session, Timer::Rebalance, Timer::Join, Timer::Sync].map(|timer| timer(member_id.clone()))
     }
+}
+
+fn refuse<T>(error: ErrorCode, message: String) -> Result<T, Refusal> {
+    Err(Refusal::new(error, message))
 }
 
 fn millis(ms: i32) -> Duration {

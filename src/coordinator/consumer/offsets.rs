@@ -6,7 +6,7 @@ use super::member::Member;
 use crate::coordinator::offsets::{Commit, Fetch};
 use crate::model::ErrorCode;
 
-/// From this version on clients understand the errors that members of the consumer protocol get.
+/// Clients understand from this version on the errors that members of the consumer protocol get.
 const FIRST_VERSION_WITH_MEMBER_EPOCH: i16 = 9;
 
 impl Member {

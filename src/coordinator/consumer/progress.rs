@@ -235,6 +235,8 @@ impl Groups {
             self.delete_partition_metadata(step, group_id);
         }
         if let Some(group) = self.consumer_group_mut(group_id) {
+            assert!(!bump || group.epoch == next, "the group is in its next epoch");
+            assert_eq!(group.metadata_hash, hash, "the hash is that of the group's topics");
             group.seen = Some(version);
         }
     }
@@ -245,7 +247,8 @@ impl Groups {
         let Some(group) = self.consumer_group(group_id).filter(|group| group.is_target_due(step)) else {
             return Ok(());
         };
-        let epoch = group.epoch;
+        let (epoch, size) = (group.epoch, group.members.len());
+        assert!(group.assignment_epoch < epoch, "a target that is due is behind its group");
         let default = step.settings.consumer_assignors.first();
         let named = group.preferred_assignor_for(asks).and_then(|name| Assignor::parse(name));
         let assignor = named.or_else(|| Assignor::parse(default?)).unwrap_or(Assignor::Uniform);
@@ -255,6 +258,7 @@ impl Groups {
             let message = format!("Failed to compute a new target assignment for epoch {epoch}: {error}");
             Refusal::new(ErrorCode::UnknownServerError, message)
         })?;
+        assert_eq!(targets.len(), size, "each member has a target");
         for (member_id, target) in &targets {
             let old = self.consumer_group(group_id).and_then(|group| group.target.get(member_id.as_str()));
             if old != Some(target) {
@@ -262,6 +266,8 @@ impl Groups {
             }
         }
         self.write_target_epoch(step, group_id, epoch, step.wall.0);
+        let group = self.consumer_group(group_id);
+        assert!(group.is_some_and(|group| group.assignment_epoch == group.epoch && group.members.len() == size));
         Ok(())
     }
 
@@ -297,6 +303,7 @@ impl Groups {
         if next == *current {
             return;
         }
+        assert!(next.epoch == current.epoch || next.epoch == group.assignment_epoch, "a member goes to its target");
         let (is_classic, timeout_ms) = (member.is_classic(), member.metadata.rebalance_timeout_ms);
         self.write_current(step, group_id, member_id, &next);
         // Members of the classic protocol have other timers: for joining and for syncing.

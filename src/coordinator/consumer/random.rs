@@ -1,6 +1,6 @@
 //! Random members of both protocols, topics that come, grow and go, timers that go off, restarts. What must hold after
 //! each step: no partition has two owners, and a replay of the log gives the same group. And when all members who are
-//! left do what they shall, the group settles, with every partition at somebody who wants it.
+//! left do what they shall, the group settles, with every partition at a member that wants it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,7 +35,7 @@ struct Consumer {
     /// What it was told last, and what it has not given up yet.
     assigned: Owned,
     owned: Owned,
-    /// Of the classic protocol: who waits for an answer, and whether it has to join or to sync.
+    /// Members of the classic protocol: who waits for an answer, and whether it has to join or to sync.
     waits: Option<u64>,
     must_join: bool,
     must_sync: bool,
@@ -247,7 +247,7 @@ fn check(world: &World) {
     for key in world.timers().keys() {
         let groups::Timer::Consumer(timer) = &key.timer else { panic!("{key:?} in a group of this protocol") };
         let known = live.members.keys().any(|id| super::Timer::all(id).contains(timer));
-        assert!(known, "{timer:?} of somebody who is gone");
+        assert!(known, "{timer:?} of a member that is gone");
     }
 }
 
@@ -329,7 +329,7 @@ fn turn(world: &mut World, consumers: &mut Vec<Consumer>, seed: u32, waiter: u64
     }
 }
 
-/// A loss of power: later records had reached the platter, earlier ones not. Nobody is refused for it, and in the end
+/// A loss of power: later records were durable, earlier ones not. No member is refused for it, and in the end
 /// everything is as if nothing had happened.
 fn lose(world: &mut World, consumers: &mut [Consumer], waiter: &mut u64, (from, count): (usize, usize)) {
     let from = from % (world.log.len() + 1);
@@ -388,7 +388,7 @@ fn targets_that_are_not_disjoint_become_so() {
     settle(&mut world, &mut consumers, &mut waiter);
 }
 
-/// A group's epoch is lost and its target's is not: whoever comes gets something, though the group is behind its target.
+/// A group's epoch is lost and its target's is not: a member that comes gets something, though the group is behind its target.
 #[test]
 fn an_epoch_that_was_lost_is_made_up_for() {
     let mut world = World::default();

@@ -38,7 +38,7 @@ impl Reconciliation<'_> {
             MemberState::UnrevokedPartitions if self.subscription_changed => self.shrink(current),
             MemberState::UnrevokedPartitions => current.clone(),
             MemberState::UnreleasedPartitions => self.compute(current, current.epoch),
-            // Whoever calls has made sure that the member owns nothing: it begins anew.
+            // The caller has made sure that the member owns nothing: it begins anew.
             MemberState::Unknown => self.compute(current, self.target_epoch),
         }
     }
@@ -97,7 +97,7 @@ impl Reconciliation<'_> {
             }
 
             // pending assignment = target − assigned − unreleased,
-            // where unreleased is what somebody owns, other than this member what it has just revoked
+            // where unreleased is what any member owns, but for what this member has just revoked
             for partition in target {
                 if owned.is_some_and(|owned| owned.contains_key(partition)) {
                     continue;
@@ -113,6 +113,7 @@ impl Reconciliation<'_> {
 
         if !pending_revocation.is_empty() && self.still_reports(&pending_revocation) {
             let state = MemberState::UnrevokedPartitions;
+            assert!(assigned.keys().all(|topic| self.target.contains_key(topic)), "more is kept than the target wants");
             return Current { epoch, previous_epoch: current.epoch, state, assigned, pending_revocation };
         }
         for (topic, partitions) in pending_assignment {
@@ -120,6 +121,9 @@ impl Reconciliation<'_> {
             assigned.entry(topic).or_default().extend(got);
         }
         let state = if has_unreleased { MemberState::UnreleasedPartitions } else { MemberState::Stable };
+        let wanted = self.target.iter().filter(|(topic, _)| (self.is_subscribed)(**topic)).map(|(_, of)| of.len());
+        let (has, wanted) = (assigned.values().map(|of| of.len()).sum::<usize>(), wanted.sum::<usize>());
+        assert!(if has_unreleased { has < wanted } else { has == wanted }, "a stable member has its target");
         let pending_revocation = Partitions::new();
         Current { epoch: self.target_epoch, previous_epoch: current.epoch, state, assigned, pending_revocation }
     }

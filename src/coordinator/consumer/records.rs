@@ -197,6 +197,8 @@ impl Groups {
         self.emit(step, current_key(group_id, member_id), None);
         self.emit(step, target_key(group_id, member_id), None);
         self.emit(step, metadata_key(group_id, member_id), None);
+        let group = self.existing(group_id);
+        assert!(group.is_none_or(|group| group.member(member_id).is_none()), "a member goes with its metadata");
     }
 
     /// Tombstones of a group and of all of its members.
@@ -211,6 +213,7 @@ impl Groups {
         regexes.iter().for_each(|regex| self.emit(step, resolved_key(group_id, regex), None));
         self.emit(step, partition_metadata_key(group_id), None);
         self.emit(step, epoch_key(group_id), None);
+        assert!(!self.groups.contains_key(group_id), "the group {group_id:?} is gone");
     }
 }
 

@@ -37,7 +37,7 @@ fn partitions(of: &[i32], epoch: i32) -> Partitions {
     [(TOPIC, of.iter().map(|partition| (*partition, epoch)).collect())].into()
 }
 
-/// Partition 0 is the member's own, 1 is its own or to be given up, 2 belongs to somebody else, 3 is free.
+/// Partition 0 is the member's own, 1 is its own or to be given up, 2 belongs to another member, 3 is free.
 fn members() -> Vec<Current> {
     let mut members = Vec::new();
     let states = [
@@ -73,7 +73,7 @@ fn the_table_is_true() {
         writeln!(out, "\n{}", tell(&current)).unwrap();
         for (target_epoch, target) in [5, 6].into_iter().flat_map(|epoch| targets.map(|target| (epoch, target))) {
             for reported in reports {
-                // One in a state that nobody knows is fenced unless it says that it owns nothing.
+                // One in a state that is not known is fenced unless it says that it owns nothing.
                 if current.state == MemberState::Unknown && reported != Some(&[][..]) {
                     continue;
                 }
@@ -131,7 +131,7 @@ fn check_step(current: &Current, next: &Current, target: &Assignment, subscribed
     let (before, revoking) = (of(&current.assigned), of(&current.pending_revocation));
     let (after, to_revoke) = (of(&next.assigned), of(&next.pending_revocation));
     assert!(after.is_disjoint(&to_revoke));
-    assert!(!after.contains(&2), "somebody else owns it");
+    assert!(!after.contains(&2), "another member owns it");
     assert!(to_revoke.iter().all(|partition| before.contains(partition) || revoking.contains(partition)));
     assert!(next.epoch == current.epoch || next.epoch == target_epoch);
     if next.epoch > current.epoch {

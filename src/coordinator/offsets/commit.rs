@@ -12,7 +12,7 @@ use crate::model::{ErrorCode, TopicId};
 const VALUE_VERSION: i16 = 4;
 const VALUE_VERSION_WITH_EXPIRY: i16 = 1;
 
-/// From this version on, clients know that a group may not exist.
+/// Clients know from this version on that a group may not exist.
 const FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND: i16 = 9;
 
 /// The broker decides how long the offset is kept.
@@ -26,6 +26,7 @@ impl Groups {
             let commit = |partition| self.commit_offset(step, request, (topic.name, topic.topic_id), partition);
             reply.push(topic.partitions.iter().map(commit).collect());
         }
+        assert_eq!(reply.len(), request.topics.len(), "each topic has its answers");
         Ok(reply)
     }
 

@@ -40,6 +40,7 @@ impl Groups {
             }
             reply.push(vec![ErrorCode::None; partitions.len()]);
         }
+        assert_eq!(reply.len(), topics.len(), "each topic has its answers");
         Ok(reply)
     }
 
@@ -72,7 +73,9 @@ impl Groups {
 
     pub(super) fn delete_offset(&mut self, step: &mut Step<'_>, group_id: &str, topic: &str, partition: i32) {
         let (group, topic) = (Str::Borrowed(group_id), Str::Borrowed(topic));
-        self.emit(step, Key::OffsetCommit(OffsetCommitKey { group, topic, partition }), None);
+        self.emit(step, Key::OffsetCommit(OffsetCommitKey { group, topic: topic.clone(), partition }), None);
+        assert!(!self.offsets.contains(group_id, &topic, partition), "the offset is deleted");
+        assert!(!self.offsets.pending.contains(group_id, &topic, partition), "also for transactions");
     }
 }
 

@@ -5,7 +5,7 @@ use crate::coordinator::classic::{self, State};
 use crate::coordinator::groups::{Group, Groups};
 use crate::coordinator::step::Step;
 
-/// From when on an offset's retention counts.
+/// The moment from which an offset's retention counts.
 enum Since {
     Commit,
     /// Since the group has lost its last member.
@@ -64,6 +64,7 @@ impl Groups {
         for (topic, partition) in expired {
             self.delete_offset(step, group_id, &topic, partition);
         }
+        assert!(!all || self.offsets.group(group_id).is_none(), "all offsets of {group_id:?} are deleted");
         all && !is_open
     }
 }

@@ -53,7 +53,7 @@ pub type CommitReply = Result<Vec<Vec<ErrorCode>>, ErrorCode>;
 #[derive(Clone, Debug)]
 pub struct Fetch<'a> {
     pub group_id: &'a str,
-    /// From version 9 on.
+    /// Members of consumer groups say it, from version 9 on.
     pub member_id: Option<&'a str>,
     pub member_epoch: i32,
     /// `None`: all that the group has committed.
@@ -128,9 +128,20 @@ impl Offsets {
         topics.and_then(|topics| topics.get(topic)).is_some_and(|partitions| partitions.contains_key(&partition))
     }
 
+    /// Asserts that no map is empty, and that every commit has been applied.
+    pub(super) fn assert_sound(&self) {
+        for (group, topics) in &self.by_group {
+            assert!(!topics.is_empty() && topics.values().all(|of| !of.is_empty()), "{group:?} has empty maps");
+            let mut all = topics.values().flat_map(BTreeMap::values);
+            assert!(all.all(|committed| committed.order <= self.applied), "{group:?} has offsets of the future");
+        }
+        self.pending.assert_sound(self.applied);
+    }
+
     fn put(&mut self, key: &OffsetCommitKey<'_>, value: Committed) {
-        let topics = entry(&mut self.by_group, &key.group);
-        entry(topics, &key.topic).insert(key.partition, value);
+        let (order, topics) = (value.order, entry(&mut self.by_group, &key.group));
+        let replaced = entry(topics, &key.topic).insert(key.partition, value);
+        assert!(replaced.is_none_or(|replaced| replaced.order < order), "commits are applied in their order");
     }
 }
 
@@ -180,6 +191,7 @@ impl Groups {
             topic_id: value.topic_id,
             order: self.offsets.applied,
         };
+        assert!(self.groups.contains_key(key.group.as_ref()), "offsets belong to a group");
         match producer_id {
             None => self.offsets.put(key, committed),
             Some(producer_id) => self.offsets.pending.put(producer_id, key, committed),

@@ -18,7 +18,7 @@ type Producers = BTreeMap<Arc<str>, BTreeMap<i32, BTreeSet<i64>>>;
 #[derive(Default)]
 pub(super) struct Pending {
     by_producer: BTreeMap<i64, BTreeMap<Arc<str>, GroupOffsets>>,
-    /// By group, topic and partition. No map or set in it is empty.
+    /// Who has them, by group, topic and partition. No map or set in it is empty.
     open: BTreeMap<Arc<str>, Producers>,
 }
 
@@ -28,6 +28,19 @@ impl Pending {
         entry(entry(groups, &key.group), &key.topic).insert(key.partition, value);
         let partitions = entry(entry(&mut self.open, &key.group), &key.topic);
         partitions.entry(key.partition).or_default().insert(producer_id);
+    }
+
+    /// Asserts that both maps hold the same.
+    pub fn assert_sound(&self, applied: u64) {
+        let producers = self.open.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        assert!(
+            producers.clone().all(|producers| !producers.is_empty()),
+            "a partition without a transaction is not open"
+        );
+        let open: usize = producers.map(BTreeSet::len).sum();
+        let topics = self.by_producer.values().flat_map(BTreeMap::values).flat_map(BTreeMap::values);
+        assert_eq!(topics.clone().map(BTreeMap::len).sum::<usize>(), open, "what is open is pending");
+        assert!(topics.flat_map(BTreeMap::values).all(|committed| committed.order <= applied));
     }
 
     /// A tombstone takes what is pending as well, whatever the transaction.
@@ -48,6 +61,7 @@ impl Pending {
                 }
             }
         }
+        assert!(!self.by_producer.contains_key(&producer_id), "a transaction ends once");
         taken
     }
 
@@ -115,5 +129,119 @@ impl Groups {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::machine::{Machine, Producer};
+    use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic, Fetch, FetchTopic};
+    use crate::coordinator::world::World;
+    use crate::model::{ErrorCode, TopicId};
+    use std::time::Duration;
+
+    const FIRST: Producer = Producer { id: 7, epoch: 0 };
+    const SECOND: Producer = Producer { id: 8, epoch: 3 };
+
+    /// Commits offsets of the topic `t`, within a transaction or not.
+    fn commit(world: &mut World, producer: Option<Producer>, offsets: &[(i32, i64)]) {
+        let of = |(partition, offset): &(i32, i64)| CommitPartition {
+            partition: *partition,
+            offset: *offset,
+            leader_epoch: -1,
+            metadata: None,
+        };
+        let partitions = offsets.iter().map(of).collect();
+        let request = Commit {
+            api_version: 9,
+            group_id: "g",
+            generation_id_or_member_epoch: -1,
+            member_id: "",
+            instance_id: None,
+            retention_time_ms: -1,
+            topics: vec![CommitTopic { name: "t", topic_id: TopicId::ZERO, partitions }],
+        };
+        world.producer = producer;
+        let reply = world.step(|groups, step| groups.commit_offsets(step, &request));
+        assert_eq!(reply, Ok(vec![vec![ErrorCode::None; offsets.len()]]));
+        world.producer = None;
+    }
+
+    /// What a consumer that asks for stable offsets is told of two partitions.
+    fn told(world: &World) -> Vec<Result<i64, ErrorCode>> {
+        let topic = FetchTopic { name: "t", topic_id: TopicId::ZERO, partitions: vec![0, 1] };
+        let topics = Some(vec![topic]);
+        let request = Fetch { group_id: "g", member_id: None, member_epoch: -1, topics, require_stable: true };
+        let topics = world.groups.fetch_offsets(&request).unwrap();
+        let all = topics.into_iter().flat_map(|topic| topic.partitions);
+        all.map(|of| if of.error.is_error() { Err(of.error) } else { Ok(of.offset) }).collect()
+    }
+
+    fn end(world: &mut World, producer: Producer, commit: bool) {
+        world.groups.end_transaction(producer, commit);
+        world.groups.assert_sound();
+    }
+
+    const UNSTABLE: Result<i64, ErrorCode> = Err(ErrorCode::UnstableOffsetCommit);
+
+    #[test]
+    fn each_transaction_has_its_own() {
+        let mut world = World::default();
+        commit(&mut world, None, &[(0, 1)]);
+        commit(&mut world, Some(FIRST), &[(0, 5)]);
+        commit(&mut world, Some(SECOND), &[(0, 6), (1, 9)]);
+        assert_eq!(told(&world), [UNSTABLE, UNSTABLE]);
+        end(&mut world, SECOND, false);
+        assert_eq!(told(&world), [UNSTABLE, Ok(-1)]);
+        end(&mut world, FIRST, true);
+        assert_eq!(told(&world), [Ok(5), Ok(-1)]);
+        end(&mut world, FIRST, true);
+        assert_eq!(told(&world), [Ok(5), Ok(-1)], "a transaction without offsets");
+    }
+
+    /// The last commit counts, not the last marker.
+    #[test]
+    fn a_later_commit_stays() {
+        let mut world = World::default();
+        commit(&mut world, Some(FIRST), &[(0, 5), (1, 5)]);
+        commit(&mut world, Some(SECOND), &[(1, 7)]);
+        commit(&mut world, None, &[(0, 6)]);
+        end(&mut world, SECOND, true);
+        end(&mut world, FIRST, true);
+        assert_eq!(told(&world), [Ok(6), Ok(7)]);
+    }
+
+    #[test]
+    fn deleting_takes_what_is_pending() {
+        let mut world = World::default();
+        commit(&mut world, None, &[(0, 1)]);
+        commit(&mut world, Some(FIRST), &[(0, 5), (1, 6)]);
+        let before = world.log.len();
+        let gone = [("t", vec![1])];
+        assert_eq!(world.step(|groups, step| groups.delete_offsets(step, "g", &gone)), Ok(vec![vec![ErrorCode::None]]));
+        assert_eq!(told(&world), [UNSTABLE, Ok(-1)]);
+        assert_eq!(world.step(|groups, step| groups.delete_group(step, "g")), Ok(()));
+        assert_eq!(world.log.len() - before, 3, "a tombstone for each partition and one for the group");
+        end(&mut world, FIRST, true);
+        assert_eq!(told(&world), [Ok(-1), Ok(-1)]);
+        commit(&mut world, Some(FIRST), &[(0, 5)]);
+        world.step(|groups, step| groups.forget_topics(step, &|topic, _| topic == "t"));
+        end(&mut world, FIRST, true);
+        assert_eq!(told(&world), [Ok(-1), Ok(-1)], "the topic is gone");
+    }
+
+    #[test]
+    fn what_is_pending_does_not_expire_nor_does_its_group() {
+        let mut world = World::default();
+        commit(&mut world, None, &[(0, 1), (1, 1)]);
+        commit(&mut world, Some(FIRST), &[(0, 5)]);
+        world.wait(world.settings.offsets_retention + Duration::from_secs(1));
+        world.step(|groups, step| groups.expire_offsets(step));
+        assert_eq!((told(&world), world.groups.committed().count()), (vec![UNSTABLE, Ok(-1)], 1));
+        end(&mut world, FIRST, false);
+        assert_eq!((told(&world), world.groups.list(&[], &[]).len()), (vec![Ok(1), Ok(-1)], 1));
+        world.step(|groups, step| groups.expire_offsets(step));
+        assert_eq!((told(&world), world.groups.list(&[], &[]).len()), (vec![Ok(-1), Ok(-1)], 0));
     }
 }

@@ -47,7 +47,7 @@ impl Class {
         if negative { self.not() } else { self }
     }
 
-    /// With every character also those that differ in case only.
+    /// Adds to every character those that differ in case only.
     pub(super) fn folded(self) -> Class {
         let bit = |letter: u8| 1u128 << (letter - b'a');
         let mut letters = ((self.ascii >> b'A') | (self.ascii >> b'a')) & LETTERS;
