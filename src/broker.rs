@@ -31,7 +31,8 @@ use crate::io::{clock, threads};
 use crate::metadata::{self, Image, ResourceType};
 use crate::replica::partition::Partition;
 use crate::replica::watch::{MAX_SHARDS, ShardId};
-use crate::server::Server;
+use crate::server::inlet::Inlet;
+use crate::server::{Server, report};
 use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
@@ -153,6 +154,16 @@ impl Broker {
     /// The addresses that it listens on, in the order of the listeners.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// A way into one of the shards without a socket.
+    pub fn inlet(&self, shard: ShardId) -> Inlet {
+        Inlet::new(&self.shared, shard)
+    }
+
+    /// Writes what the shards have counted into the log.
+    pub fn log_metrics(&self) {
+        report::lines(&self.shared).iter().for_each(|line| info!("{line}"));
     }
 
     /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.

@@ -10,7 +10,8 @@ use crate::controller;
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators};
 use crate::hosting::housekeeping;
-use crate::model::{ErrorCode, Instant, TimestampMs};
+use crate::metrics::{Metrics, Recorder};
+use crate::model::{ApiKey, ErrorCode, Instant, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
@@ -59,6 +60,7 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     pub balance: Balance,
     pub memory: RequestMemory,
+    pub metrics: Metrics,
     /// Clients that the log says were refused a transaction, so that it says it once of each.
     pub refused_transactions: Mutex<Seen>,
     /// How many fetch sessions all shards have together.
@@ -87,6 +89,7 @@ impl Shared {
         let (endpoints, mailboxes) = (OnceLock::new(), OnceLock::new());
         let balance = Balance::new(shards);
         let memory = RequestMemory::new(config.queued_max_request_bytes);
+        let metrics = Metrics::new(shards, ApiKey::ALL.len());
         let refused_transactions = Mutex::new(Seen::new(MOST_REFUSED_CLIENTS));
         let fetch_sessions = Arc::default();
         Shared {
@@ -97,6 +100,7 @@ impl Shared {
             endpoints,
             balance,
             memory,
+            metrics,
             refused_transactions,
             fetch_sessions,
             shards,
@@ -158,11 +162,13 @@ pub struct Turn {
     pub now: Instant,
     pub wall: TimestampMs,
     pub dirty: Dirty,
+    pub metrics: Recorder,
 }
 
 impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
-        Turn { view: shared.view.load_full(), shared, shard, now, wall, dirty: Dirty::new(shard) }
+        let metrics = shared.metrics.recorder(shard.0.into());
+        Turn { view: shared.view.load_full(), shared, shard, now, wall, dirty: Dirty::new(shard), metrics }
     }
 
     /// The next turn's time.
@@ -180,6 +186,7 @@ impl Turn {
             now: self.now,
             wall: self.wall,
             dirty: &mut self.dirty,
+            metrics: &self.metrics,
             ticket,
             answered: None,
         }
@@ -194,6 +201,7 @@ pub struct Context<'a> {
     pub now: Instant,
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
+    pub metrics: &'a Recorder,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.
     answered: Option<(step::Reply, Barrier)>,

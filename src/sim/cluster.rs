@@ -19,12 +19,16 @@ use crate::io::environment::{Environment, Source};
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 #[cfg(test)]
+use crate::metrics::Counts;
+#[cfg(test)]
 use crate::model::Offset;
 use crate::model::{Instant, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::server::Server;
+#[cfg(test)]
+use crate::server::inlet::Inlet;
 use crate::shard::context::{Endpoint, Reply, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
@@ -354,6 +358,16 @@ impl Cluster {
     /// What requests hold on all shards.
     pub(super) fn request_memory_bytes(&self) -> usize {
         self.running.as_ref().map_or(0, |running| running.shared.memory.held_bytes())
+    }
+
+    /// A way into one of the shards without a socket.
+    pub(super) fn inlet(&self, shard: u8) -> Inlet {
+        Inlet::new(&self.running.as_ref().expect("it runs").shared, ShardId(shard))
+    }
+
+    /// What the shards have counted.
+    pub(super) fn metrics(&self) -> Vec<Counts> {
+        self.running.as_ref().map(|running| running.shared.metrics.read()).unwrap_or_default()
     }
 
     /// How often a shard has let others have its processor.
