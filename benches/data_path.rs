@@ -7,6 +7,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use klamm::codec::Message;
 use klamm::io::disk::Disk;
 use klamm::io::real_disk::RealDisk;
+use klamm::metrics::Metrics;
 use klamm::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
 use klamm::record::builder::{Builder, Options, Record};
 use klamm::record::validate::{Rules, validate};
@@ -17,6 +18,7 @@ use klamm::wire::fetch;
 use klamm::wire::produce::RequestView;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 const PRODUCE_VERSION: i16 = 12;
@@ -162,5 +164,23 @@ fn fetch_head(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(steps, decode, validation, appending, reading, fetch_head);
+/// What each request costs for being counted: its frame, its answer, its time, and the bytes of both on the socket.
+fn counting(criterion: &mut Criterion) {
+    let metrics = Metrics::new(1, 95);
+    let recorder = metrics.recorder(0);
+    let mut micros = 0;
+    criterion.bench_function("count_a_request", |bench| {
+        bench.iter(|| {
+            micros = (micros + 7) % 2000;
+            recorder.receive(black_box(1100));
+            recorder.request(black_box(0), black_box(1100));
+            recorder.answer(black_box(0), black_box(60));
+            recorder.took(black_box(0), Duration::from_micros(micros));
+            recorder.send(black_box(60));
+        });
+    });
+    assert_eq!(metrics.read()[0].apis[0].requests, metrics.read()[0].apis[0].times.count());
+}
+
+criterion_group!(steps, decode, validation, appending, reading, fetch_head, counting);
 criterion_main!(steps);

@@ -30,7 +30,8 @@ use crate::io::real_disk::RealDisk;
 use crate::io::{clock, threads};
 use crate::model::MAX_SHARDS;
 use crate::replica::watch::ShardId;
-use crate::server::Server;
+use crate::server::inlet::Inlet;
+use crate::server::{Server, report};
 use crate::shard::context::{Endpoint, Shared};
 use crate::storage::directory::LogDirectory;
 
@@ -146,6 +147,16 @@ impl Broker {
     /// How many clients are connected to it.
     pub fn connections(&self) -> usize {
         self.connections.count()
+    }
+
+    /// A way into one of the shards without a socket.
+    pub fn inlet(&self, shard: ShardId) -> Inlet {
+        Inlet::new(&self.shared, shard)
+    }
+
+    /// Writes what the shards have counted into the log.
+    pub fn log_metrics(&self) {
+        report::lines(&self.shared).iter().for_each(|line| info!("{line}"));
     }
 
     /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.

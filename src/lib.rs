@@ -15,6 +15,7 @@ pub mod handlers;
 pub mod hosting;
 pub mod io;
 pub mod metadata;
+pub mod metrics;
 pub mod model;
 pub mod quorum;
 pub mod record;

@@ -1,7 +1,7 @@
 //! What the real binary says when it starts, and when it does not.
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -58,6 +58,48 @@ fn the_lines_that_others_wait_for_come_once_and_in_order() {
     });
     let places: Vec<usize> = places.collect();
     assert!(places.is_sorted(), "{said:#?}");
+}
+
+/// Nothing but log lines tells of the counters yet: one line for each shard, and one for all of them.
+#[test]
+fn sigusr1_shows_the_counters_and_the_broker_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = ["listeners=PLAINTEXT://127.0.0.1:0", "klamm.shards=2"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
+    command.env_clear().arg("--override").arg(format!("log.dirs={}", directory.path().display()));
+    settings.iter().for_each(|setting| drop(command.arg("--override").arg(setting)));
+    let mut broker = Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(broker.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let started = lines.find(|line| line.contains("Kafka Server started")).unwrap();
+    let address = started.split_once("address=").unwrap().1.to_string();
+    // ApiVersions, version 0, twice; then one that is not offered.
+    let mut client = TcpStream::connect(address).unwrap();
+    for _ in 0..2 {
+        client.write_all(&[0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 255, 255]).unwrap();
+        let mut size = [0; 4];
+        client.read_exact(&mut size).unwrap();
+        client.read_exact(&mut vec![0; u32::from_be_bytes(size) as usize]).unwrap();
+    }
+    client.write_all(&[0, 0, 0, 8, 0, 17, 0, 1, 0, 0, 0, 0]).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([format!("-{name}"), broker.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    };
+    signal("USR1");
+    let mut told = |part: &str| lines.find(|line| line.contains(part)).unwrap();
+    for part in ["metrics shard=0 turns=", "metrics shard=1 turns="] {
+        told(part);
+    }
+    let sum = told("metrics shards=2 turns=");
+    for part in
+        [" accepted=1 ", " ended_refused=1 ", " bytes_in=40 ", " ApiVersions{requests=2 answered=2 bytes_in=28 "]
+    {
+        assert!(sum.contains(part), "{part} in {sum}");
+    }
+    signal("TERM");
+    told("stopping: signal=15");
+    told("stopped");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::io::threads;
 use crate::model::Uuid;
 use ::log::info;
 use args::{Command, Sources};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::path::Path;
 use std::process::ExitCode;
@@ -89,16 +89,22 @@ fn checked_cluster_id(text: String) -> Result<String, String> {
     }
 }
 
-/// Serves clients until the process is told to stop.
+/// Serves clients until the process is told to stop; SIGUSR1 asks for a look at the counters.
 fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
-    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let mut signals =
+        Signals::new([SIGTERM, SIGINT, SIGUSR1]).map_err(|error| format!("cannot watch for signals: {error}"))?;
     let node_id = config.node_id;
     let broker = Broker::start(config, cluster_id)?;
     let addresses: Vec<_> = broker.addresses().iter().map(|address| format!("address={address}")).collect();
     // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     info!("[KafkaServer id={node_id}] started");
-    let signal = signals.forever().next();
+    let signal = signals.forever().find(|signal| {
+        if *signal == SIGUSR1 {
+            broker.log_metrics();
+        }
+        *signal != SIGUSR1
+    });
     info!("stopping: signal={}", signal.unwrap_or_default());
     broker.stop()?;
     info!("stopped");

@@ -162,6 +162,13 @@ pub struct Answer {
     pub holes: Vec<(usize, Slice)>,
 }
 
+impl Answer {
+    /// As long as it will be with what belongs into its holes.
+    pub fn size_bytes(&self) -> usize {
+        self.bytes.len() + self.holes.iter().map(|(_, slice)| slice.length as usize).sum::<usize>()
+    }
+}
+
 /// A produce whose records are appended and not yet written.
 pub use self::produce::Waiting as AppendedProduce;
 
@@ -338,20 +345,18 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Handles one frame. `row` is the one that [`table::of_frame`] finds for it.
+/// Handles one frame. `handler` is the row that [`table::of_frame`] finds for it.
 pub fn handle(
     state: &mut State,
     context: &mut Context<'_>,
-    row: Option<&'static Handler>,
+    handler: &'static Handler,
     frame: &[u8],
     session: &Session,
 ) -> Outcome {
     let Some((key, version)) = key_and_version(frame) else {
-        return Outcome::Close("a frame too short for a request".into());
+        return Outcome::Close(unknown(frame));
     };
-    let Some((handler, description)) = row.and_then(|row| Some((row, api::describe(row.key)?))) else {
-        return Outcome::Close(format!("request of an API that is not offered: key {key}, version {version}"));
-    };
+    let Some(description) = api::describe(handler.key) else { return Outcome::Close(unknown(frame)) };
     assert_eq!(handler.key.id(), key, "a frame is handled by its own row");
     match session.authentication {
         Authentication::Open => {}
@@ -371,6 +376,14 @@ pub fn handle(
     let client_id = header.client_id.as_deref().unwrap_or_default();
     let body = &frame[frame.len() - reader.remaining()..];
     (handler.handle)(state, context, &Request { head, client_id, body, session })
+}
+
+/// Why a frame that no row handles ends its connection.
+pub fn unknown(frame: &[u8]) -> String {
+    match key_and_version(frame) {
+        Some((key, version)) => format!("request of an API that is not offered: key {key}, version {version}"),
+        None => "a frame too short for a request".into(),
+    }
 }
 
 fn key_and_version(frame: &[u8]) -> Option<(i16, i16)> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Outcome, Parked, Polled, State, handle, table};
+use super::{Outcome, Parked, Polled, State, handle, table, unknown};
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
@@ -95,8 +95,9 @@ impl Broker {
 
     fn begin(&mut self, frame: &[u8]) -> Outcome {
         self.turn.view = self.view();
+        let Some(row) = table::of_frame(frame) else { return Outcome::Close(unknown(frame)) };
         let mut context = self.turn.context(Some(TICKET));
-        handle(&mut self.state, &mut context, table::of_frame(frame), frame, &self.session)
+        handle(&mut self.state, &mut context, row, frame, &self.session)
     }
 
     fn handle(&mut self, frame: &[u8]) -> Vec<u8> {

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::io::driver::ConnectionKey;
+use crate::metrics::Ending;
 use crate::model::Instant;
-use crate::server::Server;
+use crate::server::{End, Server};
 
 /// How often those that wait for memory are looked at again: other shards give it back without a word.
 const RETRY: Duration = Duration::from_millis(10);
@@ -83,7 +84,7 @@ impl Server {
             if last_active.is_some_and(|last_active| self.turn.now.since(last_active) <= STALL) {
                 return;
             }
-            self.close(favoured, Some("a large request stood still while memory was short".into()));
+            self.close(favoured, End::told(Ending::Memory, "a large request stood still while memory was short"));
         }
         while let Some(next) = self.admission.waiting.pop_front() {
             if self.connections.get(next).is_some_and(|connection| connection.awaits_memory) {

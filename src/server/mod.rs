@@ -8,9 +8,12 @@ mod admission;
 mod connection;
 mod connections;
 mod inbound;
+pub mod inlet;
+mod latency;
 mod outbound;
 mod parking;
 mod receiving;
+pub mod report;
 mod sending;
 mod slots;
 mod transport;
@@ -25,12 +28,17 @@ use log::{info, warn};
 
 use crate::handlers;
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
+use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
 use crate::server::admission::MemoryAdmission;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
+use crate::server::inlet::Open;
+use crate::server::latency::Answered;
 use crate::server::parking::{Produce, Waiting};
+#[cfg(test)]
+pub(crate) use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
@@ -60,9 +68,13 @@ pub struct Server {
     driver: Box<dyn Driver>,
     handlers: handlers::State,
     connections: Connections,
+    /// Requests without a connection, until they are answered.
+    inquiries: Slab<Open>,
     wait_list: WaitList<Waiting>,
     /// The produces of this turn, until it has written what they appended.
     produces: Queue<Produce>,
+    /// What this turn has answered, until its times are recorded.
+    answered: Vec<Answered>,
     admission: MemoryAdmission,
     kept: Kept,
     jobs: Slab<DiskJob>,
@@ -80,8 +92,31 @@ pub struct Server {
     stopping: Option<Instant>,
 }
 
-/// Why a connection was closed, for the log.
-type Reason = String;
+/// Why a connection ends.
+struct End {
+    ending: Ending,
+    /// For the log; `None` where there is nothing to say.
+    line: Option<String>,
+}
+
+impl End {
+    /// The client has closed it, or its host is gone.
+    fn by_client() -> End {
+        End { ending: Ending::Client, line: None }
+    }
+
+    fn told(ending: Ending, line: impl Into<String>) -> End {
+        End { ending, line: Some(line.into()) }
+    }
+
+    fn refused(line: String) -> End {
+        End::told(Ending::Refused, line)
+    }
+
+    fn failure(line: impl Into<String>) -> End {
+        End::told(Ending::Failure, line)
+    }
+}
 
 impl Server {
     pub fn new(shard: ShardId, shared: Arc<Shared>, driver: Box<dyn Driver>) -> Server {
@@ -92,8 +127,10 @@ impl Server {
             turn,
             driver,
             connections: Connections::default(),
+            inquiries: Slab::default(),
             wait_list: WaitList::default(),
             produces: Queue::default(),
+            answered: Vec::new(),
             admission: MemoryAdmission::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
@@ -147,6 +184,7 @@ impl Server {
         let until = self.wait_until();
         self.driver.wait(until, &mut events)?;
         self.turn.begin(self.driver.now(), self.driver.wall());
+        self.turn.metrics.turn();
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
         self.turn.view = self.turn.shared.view.load_full();
@@ -160,9 +198,10 @@ impl Server {
         self.run_coordinator_timers();
         self.ration();
         self.work();
+        self.record_latencies();
         self.send_touched();
         if !self.touched.is_empty() {
-            // Somebody was sent all that a turn allows and goes on: that has been long for who waits for the processor.
+            // A client was sent all that a turn allows and goes on: long enough for threads that wait for the processor.
             self.driver.yield_now();
         }
         self.close_idle();
@@ -205,7 +244,7 @@ impl Server {
                     self.touch(key);
                 }
             }
-            Event::Woken => {}
+            Event::Woken => self.turn.metrics.wake_up(),
             Event::Done { token, result } => self.handle_done(token, result),
         }
     }
@@ -239,6 +278,7 @@ impl Server {
             let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
+        self.turn.metrics.accept();
         self.connections.insert(key, Connection::new(Session::anonymous(listener, peer), self.turn.now));
         self.enqueue(key);
     }
@@ -259,14 +299,15 @@ impl Server {
         }
     }
 
-    fn close(&mut self, key: ConnectionKey, reason: Option<Reason>) {
+    fn close(&mut self, key: ConnectionKey, end: End) {
         if let Some(connection) = self.connections.remove(key) {
+            self.turn.metrics.end(end.ending);
             self.driver.close(key);
             self.turn.shared.balance.remove(self.turn.shard);
             self.turn.shared.memory.change(connection.counted_bytes, 0);
-            // Nobody is left to be answered. Produces stay: their turn's end, or a sync, ends them.
+            // No client is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
-            if let Some(reason) = reason {
+            if let Some(reason) = end.line {
                 warn!("connection closed: peer={} shard={}: {reason}", connection.session.peer, self.turn.shard.0);
             }
         }
@@ -277,8 +318,8 @@ impl Server {
         for _ in 0..ROUNDS_PER_TURN {
             let queue = self.queue.take();
             for key in &queue {
-                if let Err(reason) = self.advance(*key) {
-                    self.close(*key, reason);
+                if let Err(end) = self.advance(*key) {
+                    self.close(*key, end);
                 }
             }
             self.queue.give_back(queue);
@@ -304,12 +345,13 @@ impl Server {
         let is_idle = |c: &Connection| c.owes_nothing_now() && self.turn.now.since(c.last_active) > limit;
         let idle: Vec<_> = self.connections.iter().filter(|(_, c)| is_idle(c)).map(|(key, _)| key).collect();
         for key in idle {
-            self.close(key, None);
+            self.close(key, End { ending: Ending::Idle, line: None });
         }
     }
 
     fn end_farewell(&mut self) {
-        let is_over = |until| self.turn.now >= until || self.connections.is_empty();
+        let has_none = self.connections.is_empty() && self.inquiries.is_empty();
+        let is_over = |until| self.turn.now >= until || has_none;
         if self.stopping.is_none() && self.leaving.is_some_and(is_over) {
             self.stopping = Some(self.turn.now + STOP_PATIENCE);
         }
@@ -318,6 +360,7 @@ impl Server {
     fn has_stopped(&mut self) -> bool {
         let Some(until) = self.stopping else { return false };
         let at_rest = self.wait_list.is_empty()
+            && self.inquiries.is_empty()
             && self.jobs.is_empty()
             && self.connections.iter().all(|(_, connection)| connection.is_at_rest());
         if !at_rest && self.turn.now < until {
@@ -325,8 +368,9 @@ impl Server {
         }
         info!("shard {} stopped with {} connections", self.turn.shard.0, self.connections.len());
         for key in self.connections.iter().map(|(key, _)| key).collect::<Vec<_>>() {
-            self.close(key, None);
+            self.close(key, End { ending: Ending::Stop, line: None });
         }
+        self.end_inquiries();
         true
     }
 }

@@ -2,24 +2,38 @@
 
 use crate::handlers::{self, Answer, Parked, Polled};
 use crate::io::driver::ConnectionKey;
-use crate::model::Instant;
+use crate::model::{ApiKey, Instant};
 use crate::server::slots::Sequence;
-use crate::server::{FAREWELL, Server};
+use crate::server::{End, FAREWELL, Server};
 use crate::shard::context::Reply;
 use crate::shard::mailbox::Mail;
 use crate::stdx::slab::Key;
 
+/// A client that is owed an answer.
+#[derive(Clone, Copy)]
+pub(super) enum Asker {
+    Connection(ConnectionKey, Sequence),
+    Inquiry(Key),
+}
+
+/// A request that is handled and not answered.
+#[derive(Clone, Copy)]
+pub(super) struct Begun {
+    pub(super) asker: Asker,
+    pub(super) api: ApiKey,
+    /// When the turn that took in its frame began.
+    pub(super) since: Instant,
+}
+
 /// A produce of this turn.
 pub(super) struct Produce {
-    pub(super) connection: ConnectionKey,
-    pub(super) sequence: Sequence,
+    pub(super) begun: Begun,
     pub(super) waiting: handlers::AppendedProduce,
 }
 
-/// Who waits for an answer, and for what.
+/// A request that waits, and what for.
 pub(super) struct Waiting {
-    pub(super) connection: ConnectionKey,
-    pub(super) sequence: Sequence,
+    pub(super) begun: Begun,
     pub(super) parked: Parked,
 }
 
@@ -41,6 +55,10 @@ impl Server {
         for connection in mail.connections {
             self.take_over(connection);
         }
+        if mail.abandoned {
+            self.forget_abandoned();
+        }
+        self.handle_inquiries(mail.inquiries);
         if mail.stop && self.leaving.is_none() {
             self.leaving = Some(self.turn.now + FAREWELL);
             self.driver.stop_listening();
@@ -59,7 +77,7 @@ impl Server {
             self.poll(key, true);
         }
         if self.stopping.is_some() {
-            // Whoever merely waits for more is answered with what there is.
+            // What merely waits for more is answered with what there is.
             for key in self.wait_list.all() {
                 self.give_up_waiting(key);
             }
@@ -92,7 +110,7 @@ impl Server {
             Polled::Silent => self.resume(key, None),
             Polled::Close(reason) => {
                 if let Some(waiting) = self.wait_list.take(key) {
-                    self.close(waiting.connection, Some(reason));
+                    self.end(waiting.begun.asker, End::refused(reason));
                 }
             }
         }
@@ -100,49 +118,75 @@ impl Server {
 
     fn resume(&mut self, key: Key, answer: Option<Answer>) {
         let Some(waiting) = self.wait_list.take(key) else { return };
-        if let Some(connection) = self.connections.get_mut(waiting.connection).filter(|_| !waiting.parked.is_produce())
+        if let Asker::Connection(key, _) = waiting.begun.asker
+            && let Some(connection) = self.connections.get_mut(key).filter(|_| !waiting.parked.is_produce())
         {
             connection.parked = None;
         }
-        self.fill(waiting.connection, waiting.sequence, answer);
+        self.fill(waiting.begun, answer);
     }
 
     /// Answers the produces of this turn, now that it has written what they appended; those that wait for a sync are parked.
     pub(super) fn answer_produces(&mut self) {
         let mut produces = self.produces.take();
-        for Produce { connection, sequence, mut waiting } in produces.drain(..) {
+        for Produce { begun, mut waiting } in produces.drain(..) {
             match waiting.poll(&mut self.turn.context(None), false, false) {
                 Polled::Wait => {
                     let (deadline, watched) = (waiting.deadline(), waiting.watched());
                     let parked = Parked::Produce(Box::new(waiting));
-                    let key = self.wait_list.park(Waiting { connection, sequence, parked }, deadline, watched);
+                    let key = self.wait_list.park(Waiting { begun, parked }, deadline, watched);
                     self.poll(key, false);
                     continue;
                 }
-                Polled::Answer(answer) => self.fill(connection, sequence, Some(answer)),
-                Polled::Silent => self.fill(connection, sequence, None),
-                Polled::Close(reason) => self.close(connection, Some(reason)),
+                Polled::Answer(answer) => self.fill(begun, Some(answer)),
+                Polled::Silent => self.fill(begun, None),
+                Polled::Close(reason) => self.end(begun.asker, End::refused(reason)),
             }
             self.handlers.finish_produce(waiting);
         }
         self.produces.give_back(produces);
     }
 
-    fn fill(&mut self, key: ConnectionKey, sequence: Sequence, answer: Option<Answer>) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.fill(sequence, answer);
-            self.enqueue(key);
-            self.touch(key);
+    /// Hands an answer, or that there is none, to the client that is owed it, if that is still there.
+    pub(super) fn fill(&mut self, begun: Begun, answer: Option<Answer>) {
+        let size_bytes = answer.as_ref().map_or(0, Answer::size_bytes);
+        match begun.asker {
+            Asker::Connection(key, sequence) => {
+                let Some(connection) = self.connections.get_mut(key) else { return };
+                connection.fill(sequence, answer);
+                self.enqueue(key);
+                self.touch(key);
+            }
+            Asker::Inquiry(key) => self.answer_inquiry(key, answer),
+        }
+        self.note_answer(begun.api, begun.since, size_bytes);
+    }
+
+    /// A request cannot be answered, and with it ends what it came by.
+    fn end(&mut self, asker: Asker, end: End) {
+        match asker {
+            Asker::Connection(key, _) => self.close(key, end),
+            Asker::Inquiry(key) => self.end_inquiry(key, end),
         }
     }
 
     pub(super) fn park(&mut self, waiting: Waiting, deadline: Instant, watched: Vec<u64>) {
-        let owner = waiting.connection;
+        let asker = waiting.begun.asker;
         let key = self.wait_list.park(waiting, deadline, watched);
         let mut has_ended = false;
-        if let Some(connection) = self.connections.get_mut(owner) {
-            connection.parked = Some(key);
-            has_ended = connection.has_ended;
+        match asker {
+            Asker::Connection(owner, _) => {
+                if let Some(connection) = self.connections.get_mut(owner) {
+                    assert!(connection.parked.is_none(), "one request of a connection waits for long at a time");
+                    connection.parked = Some(key);
+                    has_ended = connection.has_ended;
+                }
+            }
+            Asker::Inquiry(owner) => {
+                if let Some(open) = self.inquiries.get_mut(owner) {
+                    open.parked = Some(key);
+                }
+            }
         }
         if has_ended {
             self.give_up_waiting(key);

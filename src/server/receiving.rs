@@ -7,19 +7,20 @@ use std::io::{self, ErrorKind};
 
 use crate::handlers::{self, Handler, Order, Outcome, table};
 use crate::io::driver::ConnectionKey;
+use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::server::admission::COUNTED_FROM_BYTES;
 use crate::server::connection::Connection;
-use crate::server::parking::{Produce, Waiting};
-use crate::server::{HOT_BUFFER_BYTES, Reason, Server};
+use crate::server::parking::{Asker, Begun, Produce, Waiting};
+use crate::server::{End, HOT_BUFFER_BYTES, Server};
 use crate::wire::frame::{self, Split};
 
 /// What one connection may have handled in one turn before the others get theirs.
 const BYTES_PER_TURN: usize = 4 * HOT_BUFFER_BYTES;
 
 impl Server {
-    /// Receives from a connection and handles its frames as far as it may go now. `Err(None)` is the quiet end.
-    pub(super) fn advance(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
+    /// Receives from a connection and handles its frames as far as it may go now. An error ends the connection.
+    pub(super) fn advance(&mut self, key: ConnectionKey) -> Result<(), End> {
         match self.connections.get_mut(key) {
             Some(connection) => connection.queued = false,
             None => return Ok(()),
@@ -37,18 +38,19 @@ impl Server {
 
     /// A broker that stops begins nothing more: what it appended now it could perhaps not answer. What still comes is
     /// taken in all the same, as closing with unread bytes is a reset, which may cost the client the answers before it.
-    fn discard(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<(), Option<Reason>> {
+    fn discard(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key).filter(|connection| connection.readable) else {
             return Ok(());
         };
         let received = connection.transport.receive(&mut *self.driver, key, hot, HOT_BUFFER_BYTES);
-        if arrived(connection, received, self.turn.now)?.is_some() {
+        if let Some(length) = arrived(connection, received, self.turn.now)? {
+            self.turn.metrics.receive(length);
             self.enqueue(key);
         }
         Ok(())
     }
 
-    fn advance_with(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<(), Option<Reason>> {
+    fn advance_with(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<(), End> {
         let mut budget = BYTES_PER_TURN;
         self.handle_kept(key)?;
         loop {
@@ -67,7 +69,7 @@ impl Server {
     }
 
     /// Handles the frames that were kept when the connection could not go on.
-    fn handle_kept(&mut self, key: ConnectionKey) -> Result<(), Option<Reason>> {
+    fn handle_kept(&mut self, key: ConnectionKey) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.inbound.len() == 0 || connection.is_blocked(self.turn.shared.memory.is_short()) {
             return Ok(());
@@ -82,7 +84,7 @@ impl Server {
     }
 
     /// One receive, and the frames that it completed; answers the bytes that came.
-    fn receive(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<usize, Option<Reason>> {
+    fn receive(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<usize, End> {
         let limit = self.turn.shared.config.socket_request_max_bytes as usize;
         let now = self.turn.now;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
@@ -94,6 +96,7 @@ impl Server {
             let (buffer, wanted) = connection.inbound.room(lacks, HOT_BUFFER_BYTES);
             let received = connection.transport.receive(&mut *self.driver, key, buffer, wanted);
             let Some(length) = arrived(connection, received, now)? else { return Ok(0) };
+            self.turn.metrics.receive(length);
             if length == lacks {
                 self.admission.finish(key);
                 self.handle_kept(key)?;
@@ -108,6 +111,7 @@ impl Server {
             connection.inbound.keep(hot, false);
             return Ok(0);
         };
+        self.turn.metrics.receive(length);
         let (handled, held) = self.handle_frames(key, hot)?;
         if let Some(connection) = self.connections.get_mut(key) {
             connection.inbound.keep(&hot[handled..], held);
@@ -116,17 +120,18 @@ impl Server {
     }
 
     /// Handles whole frames from the front; answers the bytes handled, and whether a whole frame was left.
-    fn handle_frames(&mut self, key: ConnectionKey, bytes: &[u8]) -> Result<(usize, bool), Option<Reason>> {
+    fn handle_frames(&mut self, key: ConnectionKey, bytes: &[u8]) -> Result<(usize, bool), End> {
         let limit = self.turn.shared.config.socket_request_max_bytes as usize;
         let mut at = 0;
         loop {
             let frame = match frame::split(&bytes[at..], limit) {
                 Split::Complete(frame) => frame,
                 Split::Need(_) => return Ok((at, false)),
-                Split::Bad(error) => return Err(Some(error.to_string())),
+                Split::Bad(error) => return Err(End::told(Ending::BadFrame, error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
             let row = table::of_frame(frame);
+            // What is not offered ends the connection, when all before it is answered.
             let order = row.map_or(Order::Alone, |row| row.order);
             if !connection.may_handle(order, self.turn.shared.memory.is_short()) {
                 return Ok((at, true));
@@ -136,32 +141,37 @@ impl Server {
         }
     }
 
-    fn handle_frame(
-        &mut self,
-        key: ConnectionKey,
-        row: Option<&'static Handler>,
-        frame: &[u8],
-    ) -> Result<(), Option<Reason>> {
+    fn handle_frame(&mut self, key: ConnectionKey, row: Option<&'static Handler>, frame: &[u8]) -> Result<(), End> {
+        let Some(row) = row else { return Err(End::refused(handlers::unknown(frame))) };
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        self.turn.metrics.request(row.key as usize, frame::SIZE_BYTES + frame.len());
+        let (api, since) = (row.key, self.turn.now);
+        let begun = |sequence| Begun { asker: Asker::Connection(key, sequence), api, since };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
         match handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session) {
             Outcome::Answer(answer) => {
+                let size_bytes = answer.size_bytes();
                 connection.answer_now(Some(answer));
                 // Before the next frame, not only at the end of the turn.
                 if connection.outbound.memory_bytes() >= COUNTED_FROM_BYTES {
                     self.count_memory(key);
                 }
+                self.note_answer(api, since, size_bytes);
             }
-            Outcome::Silent => connection.answer_now(None),
-            Outcome::Close(reason) => return Err(Some(reason)),
+            Outcome::Silent => {
+                connection.answer_now(None);
+                self.note_answer(api, since, 0);
+            }
+            Outcome::Close(reason) => return Err(End::refused(reason)),
             Outcome::Appended(waiting) => {
-                let sequence = connection.answer_later(Order::Pipelined);
-                self.produces.push(Produce { connection: key, sequence, waiting });
+                assert_eq!(row.order, Order::Pipelined, "what the end of the turn writes holds up none of its kind");
+                let begun = begun(connection.answer_later(row.order));
+                self.produces.push(Produce { begun, waiting });
             }
             Outcome::Wait { parked, deadline, watched } => {
                 assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
-                let sequence = connection.answer_later(Order::Alone);
-                self.park(Waiting { connection: key, sequence, parked }, deadline, watched);
+                let begun = begun(connection.answer_later(Order::Alone));
+                self.park(Waiting { begun, parked }, deadline, watched);
             }
         }
         self.touch(key);
@@ -169,18 +179,15 @@ impl Server {
     }
 }
 
-/// What a receive brought: `None` if nothing is there yet, `Err` if the connection has ended.
-fn arrived(
-    connection: &mut Connection,
-    received: io::Result<usize>,
-    now: Instant,
-) -> Result<Option<usize>, Option<Reason>> {
+/// The bytes that a receive brought: `None` if nothing is there yet. `Err`: the client has closed the connection and is
+/// owed no answer, of which the log says nothing.
+fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instant) -> Result<Option<usize>, End> {
     match received {
         Ok(0) => {
             connection.readable = false;
             connection.is_finished = true;
             // What was asked before the end is still answered: the client may have closed only its own direction.
-            if connection.is_at_rest() { Err(None) } else { Ok(None) }
+            if connection.is_at_rest() { Err(End::by_client()) } else { Ok(None) }
         }
         Ok(length) => {
             connection.last_active = now;
@@ -190,6 +197,7 @@ fn arrived(
             connection.readable = false;
             Ok(None)
         }
-        Err(_) => Err(None),
+        // A reset: the client's right.
+        Err(_) => Err(End::by_client()),
     }
 }

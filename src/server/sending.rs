@@ -1,19 +1,19 @@
 //! Answers on their way out: memory in as few sends as can be, ranges of files without a copy, cold ones read first where
-//! that blocks nobody.
+//! that holds up no shard.
 
 use std::io::{self, ErrorKind};
 
 use crate::io::driver::{ConnectionKey, Done, Operation};
-use crate::server::Server;
 use crate::server::outbound::Next;
 use crate::server::writing::DiskJob;
+use crate::server::{End, Server};
 
-/// Who has been sent so much in one turn waits for the next, so that the others get theirs in between; a fifth of a
-/// millisecond on a fast machine.
+/// Bytes that one connection is sent in one turn at most, so that the others get theirs in between; a fifth of a millisecond
+/// on a fast machine.
 pub(super) const SENT_PER_TURN_BYTES: usize = 1024 * 1024;
 
 /// Bytes of a file sent, or read into memory where they are cold, in one step.
-const FILE_STEP_BYTES: usize = 1024 * 1024;
+pub(crate) const FILE_STEP_BYTES: usize = 1024 * 1024;
 
 impl Server {
     pub(super) fn send_touched(&mut self) {
@@ -25,7 +25,8 @@ impl Server {
             if let Err(error) = self.send(key) {
                 // The client is gone, which is its right; anything else is worth a line.
                 let is_gone = matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
-                self.close(key, (!is_gone).then(|| error.to_string()));
+                let end = if is_gone { End::by_client() } else { End::failure(error.to_string()) };
+                self.close(key, end);
             }
         }
         self.touched.give_back(touched);
@@ -57,6 +58,7 @@ impl Server {
                 }
                 Ok(length) => {
                     connection.outbound.sent(length);
+                    self.turn.metrics.send(length);
                     left = left.saturating_sub(length);
                     connection.last_active = self.turn.now;
                 }
@@ -72,7 +74,7 @@ impl Server {
         self.count_memory(key);
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
-            self.close(key, None);
+            self.close(key, End::by_client());
         } else if connection.may_go_on(self.turn.shared.memory.is_short()) {
             self.enqueue(key);
         }
@@ -87,8 +89,8 @@ impl Server {
                 connection.outbound.replace_file_front(bytes);
                 self.touch(key);
             }
-            Ok(_) => self.close(key, Some("a segment is shorter than its index says".into())),
-            Err(error) => self.close(key, Some(format!("cannot read a segment: {error}"))),
+            Ok(_) => self.close(key, End::failure("a segment is shorter than its index says")),
+            Err(error) => self.close(key, End::failure(format!("cannot read a segment: {error}"))),
         }
     }
 }

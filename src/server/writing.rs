@@ -1,5 +1,5 @@
-//! The end of a turn: each partition that was appended to is written once, synced where its topic asks for it, and whoever
-//! waits for it is told.
+//! The end of a turn: each partition that was appended to is written once, synced where its topic asks for it, and the
+//! requests that wait for it are polled.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,6 +18,8 @@ pub(super) enum DiskJob {
     Sync(Rc<Sync>),
     /// Cold bytes that a connection will send.
     ColdRead(ConnectionKey),
+    /// Bytes that belong into the answer of an inquiry.
+    InquiryRead(Key),
 }
 
 /// A partition's sync: over when all of its files are synced.
@@ -42,7 +44,7 @@ impl Server {
         wrote
     }
 
-    /// Starts the sync that is asked for, and tells whoever waits for the partition.
+    /// Starts the sync that is asked for, and polls what waits for the partition, here and on other shards.
     fn follow_up(&mut self, partition: &Arc<Partition>, flush: Option<Flush>) {
         if let Some(flush) = flush {
             self.start_sync(partition.clone(), flush);
@@ -55,6 +57,7 @@ impl Server {
         match self.jobs.remove(Key::from_u64(token)) {
             Some(DiskJob::Sync(sync)) => self.handle_synced(&sync, result),
             Some(DiskJob::ColdRead(key)) => self.handle_cold_read(key, result),
+            Some(DiskJob::InquiryRead(key)) => self.handle_inquiry_read(key, result),
             None => {}
         }
     }
@@ -75,6 +78,7 @@ impl Server {
     }
 
     fn handle_synced(&mut self, sync: &Sync, result: io::Result<Done>) {
+        assert!(sync.left.get() > 0, "each file's sync ends once");
         sync.left.set(sync.left.get() - 1);
         if let Err(error) = result {
             sync.failure.replace(Some(error.to_string()));

@@ -11,7 +11,8 @@ use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, keeper};
 use crate::hosting::housekeeping;
-use crate::model::{ErrorCode, Instant, MAX_SHARDS, TimestampMs};
+use crate::metrics::{Metrics, Recorder};
+use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
@@ -61,6 +62,7 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     pub balance: Balance,
     pub memory: RequestMemory,
+    pub metrics: Metrics,
     /// Clients that the log says were refused a transaction, so that it says it once of each.
     pub refused_transactions: Mutex<Seen>,
     /// How many fetch sessions all shards have together.
@@ -94,6 +96,7 @@ impl Shared {
             endpoints: OnceLock::new(),
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
+            metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
             refused_transactions: Mutex::new(Seen::new(MOST_REFUSED_CLIENTS)),
             fetch_sessions: Arc::default(),
             config,
@@ -159,11 +162,13 @@ pub struct Turn {
     pub now: Instant,
     pub wall: TimestampMs,
     pub dirty: Dirty,
+    pub metrics: Recorder,
 }
 
 impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
-        Turn { view: shared.view.load_full(), shared, shard, now, wall, dirty: Dirty::new(shard) }
+        let metrics = shared.metrics.recorder(shard.0.into());
+        Turn { view: shared.view.load_full(), shared, shard, now, wall, dirty: Dirty::new(shard), metrics }
     }
 
     /// The next turn's time.
@@ -181,6 +186,7 @@ impl Turn {
             now: self.now,
             wall: self.wall,
             dirty: &mut self.dirty,
+            metrics: &self.metrics,
             ticket,
             answered: None,
         }
@@ -195,6 +201,7 @@ pub struct Context<'a> {
     pub now: Instant,
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
+    pub metrics: &'a Recorder,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.
     answered: Option<(step::Reply, Barrier)>,

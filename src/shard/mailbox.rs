@@ -1,5 +1,5 @@
 //! What other threads have to tell a shard: progress of partitions, answers of the metadata thread, connections that are
-//! its from now on, the stop.
+//! its from now on, requests without a connection, the stop.
 //!
 //! Telling wakes the shard only if it sleeps, and only once per sleep. The box is bounded: of progress it keeps one
 //! entry per partition up to a limit, beyond which it only keeps that everything must be looked at.
@@ -10,10 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use crate::io::driver::{Released, Waker};
+use crate::shard::inquiry::Inquiry;
 use crate::stdx::mutex::Mutex;
 
 /// Distinct partitions kept before the box falls back to "look at all".
 const MAX_PARTITIONS: usize = 4096;
+/// Inquiries that wait for the shard's next turn at most, and the bytes of their frames; one alone may be larger.
+const MOST_INQUIRIES: usize = 4096;
+const MOST_INQUIRY_BYTES: usize = 64 << 20;
 
 /// What came since the last look. `R` is what the metadata thread answers with.
 pub struct Mail<R> {
@@ -23,6 +27,9 @@ pub struct Mail<R> {
     pub progress_anywhere: bool,
     pub replies: Vec<R>,
     pub connections: Vec<Handover>,
+    pub inquiries: Vec<Inquiry>,
+    /// Some asker has gone before its answer.
+    pub abandoned: bool,
     pub stop: bool,
 }
 
@@ -41,6 +48,8 @@ impl<R> Default for Mail<R> {
             progress_anywhere: false,
             replies: Vec::new(),
             connections: Vec::new(),
+            inquiries: Vec::new(),
+            abandoned: false,
             stop: false,
         }
     }
@@ -52,24 +61,43 @@ impl<R> Mail<R> {
             && !self.progress_anywhere
             && self.replies.is_empty()
             && self.connections.is_empty()
+            && self.inquiries.is_empty()
+            && !self.abandoned
             && !self.stop
     }
 }
 
-/// See the module.
+/// Why a mailbox takes no inquiry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NotTaken {
+    /// As much waits as may wait.
+    Full,
+    /// The shard has ended.
+    Closed,
+}
+
+struct Inside<R> {
+    mail: Mail<R>,
+    /// Of the inquiries in the mail.
+    inquiry_bytes: usize,
+    is_closed: bool,
+}
+
+/// The way to one shard, for any thread; only the shard takes out.
 pub struct Mailbox<R> {
-    mail: Mutex<Mail<R>>,
+    inside: Mutex<Inside<R>>,
     asleep: AtomicBool,
     waker: Arc<dyn Waker>,
 }
 
 impl<R> Mailbox<R> {
     pub fn new(waker: Arc<dyn Waker>) -> Mailbox<R> {
-        Mailbox { mail: Mutex::default(), asleep: AtomicBool::new(false), waker }
+        let inside = Inside { mail: Mail::default(), inquiry_bytes: 0, is_closed: false };
+        Mailbox { inside: Mutex::new(inside), asleep: AtomicBool::new(false), waker }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Mail<R>> {
-        self.mail.lock()
+    fn lock(&self) -> MutexGuard<'_, Inside<R>> {
+        self.inside.lock()
     }
 
     fn wake_if_asleep(&self) {
@@ -84,25 +112,25 @@ impl<R> Mailbox<R> {
 
     /// Of several partitions at once.
     pub fn tell_progress_of(&self, partitions: impl IntoIterator<Item = u64>) {
-        let mut mail = self.lock();
+        let mut inside = self.lock();
         for partition in partitions {
-            if mail.progress.len() >= MAX_PARTITIONS {
-                mail.progress_anywhere = true;
+            if inside.mail.progress.len() >= MAX_PARTITIONS {
+                inside.mail.progress_anywhere = true;
                 break;
             }
-            mail.progress.insert(partition);
+            inside.mail.progress.insert(partition);
         }
-        drop(mail);
+        drop(inside);
         self.wake_if_asleep();
     }
 
     pub fn reply(&self, reply: R) {
-        self.lock().replies.push(reply);
+        self.lock().mail.replies.push(reply);
         self.wake_if_asleep();
     }
 
     pub fn hand_over(&self, connection: Handover) {
-        self.lock().connections.push(connection);
+        self.lock().mail.connections.push(connection);
         self.wake_if_asleep();
     }
 
@@ -112,14 +140,14 @@ impl<R> Mailbox<R> {
     }
 
     pub fn stop(&self) {
-        self.lock().stop = true;
+        self.lock().mail.stop = true;
         self.wake_if_asleep();
     }
 
     /// The shard's own: says that it is about to sleep. `false` if there is mail: then it must not.
     pub fn may_sleep(&self) -> bool {
         self.asleep.store(true, Ordering::SeqCst);
-        let may = self.lock().is_empty();
+        let may = self.lock().mail.is_empty();
         if !may {
             self.asleep.store(false, Ordering::SeqCst);
         }
@@ -129,13 +157,50 @@ impl<R> Mailbox<R> {
     /// The shard's own: says that it is awake, and takes what came.
     pub fn take(&self) -> Mail<R> {
         self.asleep.store(false, Ordering::SeqCst);
-        std::mem::take(&mut *self.lock())
+        let mut inside = self.lock();
+        inside.inquiry_bytes = 0;
+        std::mem::take(&mut inside.mail)
+    }
+
+    /// Leaves a request for the shard's next turn; one that is not taken comes back.
+    pub fn inquire(&self, inquiry: Inquiry) -> Result<(), (NotTaken, Inquiry)> {
+        let mut inside = self.lock();
+        let (waiting, bytes) = (inside.mail.inquiries.len(), inside.inquiry_bytes + inquiry.frame.len());
+        if inside.is_closed {
+            return Err((NotTaken::Closed, inquiry));
+        }
+        if waiting >= MOST_INQUIRIES || (waiting > 0 && bytes > MOST_INQUIRY_BYTES) {
+            return Err((NotTaken::Full, inquiry));
+        }
+        inside.inquiry_bytes = bytes;
+        inside.mail.inquiries.push(inquiry);
+        drop(inside);
+        self.wake_if_asleep();
+        Ok(())
+    }
+
+    /// Some asker does not wait for its answer any more.
+    pub fn tell_abandoned(&self) {
+        self.lock().mail.abandoned = true;
+        self.wake_if_asleep();
+    }
+
+    /// The shard's own: it has ended, and takes no more inquiries; those that it has not taken are ended.
+    pub fn close(&self) {
+        let mut inside = self.lock();
+        inside.is_closed = true;
+        let left = std::mem::take(&mut inside.mail.inquiries);
+        // What their askers do when they are told must not happen under the lock.
+        drop(inside);
+        drop(left);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shard::inquiry::ReplyTo;
+    use crate::shard::session::Session;
     use std::sync::atomic::AtomicUsize;
 
     #[derive(Default)]
@@ -170,5 +235,24 @@ mod tests {
         }
         let mail = mailbox.take();
         assert!(mail.progress.len() == MAX_PARTITIONS && mail.progress_anywhere);
+    }
+
+    fn inquiry(bytes: usize) -> Inquiry {
+        let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
+        Inquiry { frame: vec![0; bytes], session, reply: ReplyTo::new(Box::new(|_| {})).0 }
+    }
+
+    #[test]
+    fn inquiries_are_bounded_in_number_and_bytes_and_end_with_the_shard() {
+        let mailbox = Mailbox::<u8>::new(Arc::new(Count::default()));
+        let refusal = |bytes| mailbox.inquire(inquiry(bytes)).map_err(|(why, _)| why);
+        assert_eq!(refusal(MOST_INQUIRY_BYTES + 1), Ok(()));
+        assert_eq!(refusal(1), Err(NotTaken::Full));
+        assert_eq!(mailbox.take().inquiries.len(), 1);
+        (0..MOST_INQUIRIES).for_each(|_| assert_eq!(refusal(1), Ok(())));
+        assert_eq!(refusal(1), Err(NotTaken::Full));
+        assert!(!mailbox.may_sleep());
+        mailbox.close();
+        assert_eq!((mailbox.take().inquiries.len(), refusal(1)), (0, Err(NotTaken::Closed)));
     }
 }

@@ -6,6 +6,7 @@ pub mod balance;
 pub mod context;
 mod coordination;
 pub mod dirty;
+pub mod inquiry;
 pub mod mailbox;
 pub mod memory;
 pub mod session;

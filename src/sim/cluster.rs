@@ -17,11 +17,15 @@ use crate::io::environment::{Environment, Source};
 use crate::io::simulated::World;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 #[cfg(test)]
+use crate::metrics::Counts;
+#[cfg(test)]
 use crate::model::Offset;
 use crate::model::{Instant, TimestampMs};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::server::Server;
+#[cfg(test)]
+use crate::server::inlet::Inlet;
 use crate::shard::context::Endpoint;
 use crate::stdx::mutex::Mutex;
 
@@ -313,6 +317,16 @@ impl Cluster {
     /// What requests hold on all shards.
     pub(super) fn request_memory_bytes(&self) -> usize {
         self.running.as_ref().map_or(0, |running| running.parts.shared.memory.held_bytes())
+    }
+
+    /// A way into one of the shards without a socket.
+    pub(super) fn inlet(&self, shard: u8) -> Inlet {
+        Inlet::new(&self.running.as_ref().expect("it runs").shared, ShardId(shard))
+    }
+
+    /// What the shards have counted.
+    pub(super) fn metrics(&self) -> Vec<Counts> {
+        self.running.as_ref().map(|running| running.shared.metrics.read()).unwrap_or_default()
     }
 
     /// How often a shard has let others have its processor.

@@ -33,6 +33,8 @@ mod groups;
 #[cfg(test)]
 mod housekeeping;
 #[cfg(test)]
+mod inlets;
+#[cfg(test)]
 mod moving;
 #[cfg(test)]
 mod seeds;

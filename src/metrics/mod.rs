@@ -1,0 +1,313 @@
+//! What the shards count: requests, bytes, times, connections, turns.
+//!
+//! Each shard has counters of its own, on cache lines that no other shard writes, and one [`Recorder`] that raises them.
+//! Recording locks nothing and allocates nothing, but for the first request of an API on a shard. Reading may be a few counts
+//! behind, and does not see all counters at one moment.
+//!
+//! Errors: whether an answer tells of one is known to its handler alone, and often it tells of some partitions only, so that
+//! none are counted here. What is counted truly is why connections ended, refused requests among them ([`Ending`]).
+//!
+//! Knows no API by name: they are numbers here.
+
+mod counter;
+mod histogram;
+
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use counter::Counter;
+use histogram::Histogram;
+pub use histogram::Times;
+
+/// Why a connection, or a request without one, has ended without its client being answered any more.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// The client has closed it, or its host is gone.
+    Client,
+    /// Nothing was asked for `connections.max.idle.ms`.
+    Idle,
+    /// The broker stops.
+    Stop,
+    /// No frame of Kafka's protocol, or one larger than `socket.request.max.bytes`.
+    BadFrame,
+    /// A request that the broker refuses to answer: an API or a version that is not offered, a body that cannot be read.
+    Refused,
+    /// Memory is short, and this one holds some of it.
+    Memory,
+    /// The machine has failed: a socket or a file.
+    Failure,
+}
+
+impl Ending {
+    pub const ALL: [Ending; 7] = [
+        Ending::Client,
+        Ending::Idle,
+        Ending::Stop,
+        Ending::BadFrame,
+        Ending::Refused,
+        Ending::Memory,
+        Ending::Failure,
+    ];
+
+    /// The word for it in log lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ending::Client => "client",
+            Ending::Idle => "idle",
+            Ending::Stop => "stop",
+            Ending::BadFrame => "bad_frame",
+            Ending::Refused => "refused",
+            Ending::Memory => "memory",
+            Ending::Failure => "failure",
+        }
+    }
+}
+
+/// The counters of all shards.
+pub struct Metrics {
+    shards: Vec<Arc<Shard>>,
+}
+
+/// The counters of one shard: whole cache lines, in pairs as processors fetch them.
+#[repr(align(128))]
+struct Shard {
+    has_recorder: AtomicBool,
+    turns: Counter,
+    wake_ups: Counter,
+    accepted: Counter,
+    ended: [Counter; Ending::ALL.len()],
+    bytes_in: Counter,
+    bytes_out: Counter,
+    apis: Box<[OnceLock<Box<Api>>]>,
+}
+
+/// The counters of one API on one shard.
+#[derive(Default)]
+#[repr(align(128))]
+struct Api {
+    requests: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    times: Histogram,
+}
+
+impl Default for Counter {
+    fn default() -> Counter {
+        Counter::new()
+    }
+}
+
+impl Metrics {
+    /// For so many shards, and APIs with numbers below `apis`.
+    pub fn new(shards: usize, apis: usize) -> Metrics {
+        let shard = || Shard {
+            has_recorder: AtomicBool::new(false),
+            turns: Counter::new(),
+            wake_ups: Counter::new(),
+            accepted: Counter::new(),
+            ended: [const { Counter::new() }; Ending::ALL.len()],
+            bytes_in: Counter::new(),
+            bytes_out: Counter::new(),
+            apis: (0..apis).map(|_| OnceLock::new()).collect(),
+        };
+        Metrics { shards: (0..shards).map(|_| Arc::new(shard())).collect() }
+    }
+
+    /// The one that counts for a shard. Taken once, by the shard's own thread.
+    pub fn recorder(&self, shard: usize) -> Recorder {
+        let shard = self.shards[shard].clone();
+        assert!(!shard.has_recorder.swap(true, Ordering::Relaxed), "one thread counts for a shard");
+        Recorder { shard, not_shared: PhantomData }
+    }
+
+    /// What each shard has counted so far.
+    pub fn read(&self) -> Vec<Counts> {
+        self.shards.iter().map(|shard| shard.read()).collect()
+    }
+}
+
+impl Shard {
+    fn read(&self) -> Counts {
+        Counts {
+            turns: self.turns.get(),
+            wake_ups: self.wake_ups.get(),
+            accepted: self.accepted.get(),
+            ended: std::array::from_fn(|at| self.ended[at].get()),
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
+            apis: self.apis.iter().map(|api| api.get().map(|api| api.read()).unwrap_or_default()).collect(),
+        }
+    }
+}
+
+impl Api {
+    fn read(&self) -> ApiCounts {
+        ApiCounts {
+            requests: self.requests.get(),
+            bytes_in: self.bytes_in.get(),
+            bytes_out: self.bytes_out.get(),
+            times: self.times.read(),
+        }
+    }
+}
+
+/// Counts for one shard, on its thread alone.
+pub struct Recorder {
+    shard: Arc<Shard>,
+    not_shared: PhantomData<Cell<()>>,
+}
+
+impl Recorder {
+    pub fn turn(&self) {
+        self.shard.turns.add(1);
+    }
+
+    pub fn wake_up(&self) {
+        self.shard.wake_ups.add(1);
+    }
+
+    pub fn accept(&self) {
+        self.shard.accepted.add(1);
+    }
+
+    pub fn end(&self, ending: Ending) {
+        self.shard.ended[ending as usize].add(1);
+    }
+
+    pub fn receive(&self, bytes: usize) {
+        self.shard.bytes_in.add(bytes as u64);
+    }
+
+    pub fn send(&self, bytes: usize) {
+        self.shard.bytes_out.add(bytes as u64);
+    }
+
+    /// A request has come.
+    pub fn request(&self, api: usize, bytes: usize) {
+        let api = self.api(api);
+        api.requests.add(1);
+        api.bytes_in.add(bytes as u64);
+    }
+
+    /// A request is answered, in so many bytes.
+    pub fn answer(&self, api: usize, bytes: usize) {
+        self.api(api).bytes_out.add(bytes as u64);
+    }
+
+    /// How long an answered request took.
+    pub fn took(&self, api: usize, time: Duration) {
+        self.api(api).times.record(time);
+    }
+
+    fn api(&self, api: usize) -> &Api {
+        self.shard.apis[api].get_or_init(Box::default)
+    }
+}
+
+/// What a shard, or several together, have counted.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    /// Rounds of the shard's loop (`select-total` of `socket-server-metrics`).
+    pub turns: u64,
+    /// How often another thread has woken the shard from its sleep. No metric of Kafka's.
+    pub wake_ups: u64,
+    /// Connections that were accepted (`connection-creation-total`).
+    pub accepted: u64,
+    /// Connections that have ended, by [`Ending`] (`connection-close-total` is their sum), and requests without one that ended
+    /// without an answer.
+    pub ended: [u64; Ending::ALL.len()],
+    /// Bytes that came in by sockets (`incoming-byte-total`); `BytesInPerSec` counts those of records by topic.
+    pub bytes_in: u64,
+    /// Bytes that left by sockets (`outgoing-byte-total`).
+    pub bytes_out: u64,
+    /// By the numbers of the APIs.
+    pub apis: Vec<ApiCounts>,
+}
+
+/// What was counted of one API.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ApiCounts {
+    /// Requests whose handling has begun (`kafka.network:type=RequestMetrics,name=RequestsPerSec,request=…`).
+    pub requests: u64,
+    /// Bytes of their frames (the sum of `RequestBytes`).
+    pub bytes_in: u64,
+    /// Bytes of their answers. No metric of Kafka's.
+    pub bytes_out: u64,
+    /// From the turn that took in the frame to the moment when its answer is handed to the connection (`TotalTimeMs` without
+    /// `ResponseSendTimeMs`). A frame that must wait for the ones before it has not begun, as in Kafka, where the socket is not
+    /// read meanwhile.
+    pub times: Times,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Counts) {
+        self.turns += other.turns;
+        self.wake_ups += other.wake_ups;
+        self.accepted += other.accepted;
+        self.ended.iter_mut().zip(other.ended).for_each(|(own, more)| *own += more);
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.apis.resize_with(self.apis.len().max(other.apis.len()), ApiCounts::default);
+        self.apis.iter_mut().zip(&other.apis).for_each(|(own, more)| own.add(more));
+    }
+}
+
+impl ApiCounts {
+    pub fn add(&mut self, other: &ApiCounts) {
+        self.requests += other.requests;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.times.add(&other.times);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_count_for_themselves_and_are_added_up() {
+        let metrics = Metrics::new(2, 3);
+        let (one, two) = (metrics.recorder(0), metrics.recorder(1));
+        one.turn();
+        one.request(2, 100);
+        one.answer(2, 7);
+        one.took(2, Duration::from_micros(4));
+        two.request(2, 50);
+        two.end(Ending::Refused);
+        let read = metrics.read();
+        assert_eq!((read[0].turns, read[1].turns, read[0].apis[2].requests), (1, 0, 1));
+        assert_eq!(read[1].ended[Ending::Refused as usize], 1);
+        let mut sum = Counts::default();
+        read.iter().for_each(|counts| sum.add(counts));
+        let api = &sum.apis[2];
+        assert_eq!((api.requests, api.bytes_in, api.bytes_out, api.times.count()), (2, 150, 7, 1));
+        assert_eq!(sum.apis[0], ApiCounts::default());
+    }
+
+    #[test]
+    fn no_two_shards_share_a_cache_line() {
+        let metrics = Metrics::new(2, 1);
+        let at = |shard: usize| Arc::as_ptr(&metrics.shards[shard]) as usize;
+        assert!(at(0) % 128 == 0 && at(1) % 128 == 0 && size_of::<Shard>() % 128 == 0 && align_of::<Api>() == 128);
+    }
+
+    #[test]
+    fn endings_have_a_place_and_a_name_each() {
+        for (at, ending) in Ending::ALL.iter().enumerate() {
+            assert_eq!(*ending as usize, at);
+            assert!(Ending::ALL[..at].iter().all(|other| other.name() != ending.name()));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "one thread counts for a shard")]
+    fn a_shard_has_one_recorder() {
+        let metrics = Metrics::new(1, 1);
+        let _first = metrics.recorder(0);
+        metrics.recorder(0);
+    }
+}
