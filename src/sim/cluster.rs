@@ -321,12 +321,12 @@ impl Cluster {
 
     /// A way into one of the shards without a socket.
     pub(super) fn inlet(&self, shard: u8) -> Inlet {
-        Inlet::new(&self.running.as_ref().expect("it runs").shared, ShardId(shard))
+        Inlet::new(&self.running.as_ref().expect("it runs").parts.shared, ShardId(shard))
     }
 
     /// What the shards have counted.
     pub(super) fn metrics(&self) -> Vec<Counts> {
-        self.running.as_ref().map(|running| running.shared.metrics.read()).unwrap_or_default()
+        self.running.as_ref().map(|running| running.parts.shared.metrics.read()).unwrap_or_default()
     }
 
     /// How often a shard has let others have its processor.
