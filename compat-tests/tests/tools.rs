@@ -1,4 +1,4 @@
-//! The official command line tools of Apache Kafka 4.3.1. `kafka-dump-log` runs at the end of every suite over all files.
+//! The official command line tools of Apache Kafka 4.4.0. `kafka-dump-log` runs at the end of every suite over all files.
 
 use compat_tests::broker::Broker;
 use compat_tests::program::{self, Input, Output};

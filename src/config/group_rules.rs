@@ -164,12 +164,12 @@ pub fn validate_group(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
         return Err(format!("{RACK_TAGS} must not contain duplicate tag keys."));
     }
     for definition in group_all() {
+        if definition.name == RACK_TAGS && tags.contains(&"") {
+            return Err(format!("Configuration '{RACK_TAGS}' values must not be empty."));
+        }
         if let Some(text) = overrides.get(definition.name) {
             let refused = |reason| Invalid::new(definition.name, text, reason).to_string();
             definition.parse(text).map_err(refused)?;
-        }
-        if definition.name == RACK_TAGS && tags.contains(&"") {
-            return Err(format!("Configuration '{RACK_TAGS}' values must not be empty."));
         }
     }
     for bounds in BOUNDS.iter().filter(|bounds| overrides.contains_key(bounds.key)) {

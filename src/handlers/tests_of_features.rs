@@ -209,7 +209,7 @@ fn features_are_turned_off_and_on() {
     assert_eq!((response.error_code, response.error_message.as_deref()), (invalid, Some(message)));
 }
 
-/// All that Kafka 4.3 has; what is not built can be had at level 0 only, so that no client takes to it.
+/// All that Kafka 4.4 has; what is not built can be had at level 0 only, so that no client takes to it.
 #[test]
 fn features_are_told_as_far_as_they_are_built() {
     let mut broker = Broker::start(&[]);
@@ -234,7 +234,7 @@ fn features_are_told_as_far_as_they_are_built() {
         ]
     );
     let finalized: Vec<_> = response.finalized_features.iter().map(|f| (&*f.name, f.max_version_level)).collect();
-    let levels = [("eligible.leader.replicas.version", 1), ("group.version", 1), ("metadata.version", 30)];
+    let levels = [("eligible.leader.replicas.version", 1), ("group.version", 1), ("metadata.version", 33)];
     assert_eq!(finalized, levels);
     // Readers of before 4 take a least level of 0 for an error (KAFKA-17492).
     let response: api_versions::Response = broker.ask(ApiKey::ApiVersions, 3, &request);

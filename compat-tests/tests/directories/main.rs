@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         .own_start("formatted_for_3.3", ONE, SHORT_SESSION, |setup| formatted_for(setup, "3.3-IV3"))
         .own_start("formatted_for_3.9", ONE, SHORT_SESSION, |setup| formatted_for(setup, "3.9"))
         .own_start("formatted_for_4.2", ONE, SHORT_SESSION, |setup| formatted_for(setup, "4.2"))
+        .own_start("formatted_for_4.3", ONE, SHORT_SESSION, |setup| formatted_for(setup, "4.3"))
         .run()
 }
 

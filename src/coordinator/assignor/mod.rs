@@ -1,7 +1,7 @@
 //! The server-side partition assignors of KIP-848: what each member of a consumer group shall own.
 //!
 //! `uniform` (`UniformAssignor`, for groups of equal and of different subscriptions) and `range` (`RangeAssignor`), as
-//! pure functions. For the same input the result is that of Apache Kafka 4.3.1, partition for partition; the suite
+//! pure functions. For the same input the result is that of Apache Kafka 4.4.0, partition for partition; the suite
 //! `assignors` holds them against Kafka's own classes on thousands of random groups. Neither looks at racks: Kafka's do
 //! not since 4.0.
 //!

@@ -112,10 +112,10 @@ fn levels_are_changed_by_records() {
     commit(&mut image, &records);
     assert_eq!(image.feature("group.version"), 0);
     // What is not spoken can be turned off, and asked for as it is.
-    let asked = [update("share.version", 1, Upgrade), update("transaction.version", 0, UnsafeDowngrade)];
+    let asked = [update("share.version", 2, Upgrade), update("transaction.version", 0, UnsafeDowngrade)];
     let records = update_features(&image, DECIDER, &asked).unwrap();
     commit(&mut image, &records);
-    assert_eq!((image.feature("share.version"), image.feature("transaction.version")), (1, 0));
+    assert_eq!((image.feature("share.version"), image.feature("transaction.version")), (2, 0));
 }
 
 /// Kafka's levels with changed metadata: a downgrade goes down to the next of them.
