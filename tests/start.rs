@@ -67,7 +67,9 @@ fn sigusr1_shows_the_counters_and_the_broker_goes_on() {
     let settings = ["listeners=PLAINTEXT://127.0.0.1:0", "klamm.shards=2"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_klamm"));
     command.env_clear().arg("--override").arg(format!("log.dirs={}", directory.path().display()));
-    settings.iter().for_each(|setting| drop(command.arg("--override").arg(setting)));
+    for setting in settings {
+        command.arg("--override").arg(setting);
+    }
     let mut broker = Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(broker.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let started = lines.find(|line| line.contains("Kafka Server started")).unwrap();

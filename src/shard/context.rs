@@ -31,9 +31,9 @@ pub struct Reply {
 }
 
 pub enum News {
-    /// By the metadata thread: whether its records are committed.
+    /// The metadata thread says whether its records are committed.
     Metadata(Result<(), ErrorCode>),
-    /// By a group's coordinator; to be passed on when the barrier is passed.
+    /// A group's coordinator answers; the answer leaves when the barrier is passed.
     Group { reply: step::Reply, barrier: Barrier },
 }
 
@@ -45,7 +45,7 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// As many clients that wanted transactions have a line in the log.
+/// Clients that wanted transactions and get a line in the log each.
 const MOST_REFUSED_CLIENTS: usize = 1000;
 
 /// What all shards share. Nothing here is locked by a reader.
