@@ -65,7 +65,11 @@ impl Client {
                 break answer.to_vec().leak();
             }
             let mut piece = [0; 4096];
-            let length = self.stream.read(&mut piece).unwrap();
+            let length = match self.stream.read(&mut piece) {
+                // The ring that the start probes on this thread may interrupt it.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.unwrap(),
+            };
             assert!(length > 0, "the broker closed the connection");
             received.extend_from_slice(&piece[..length]);
         };

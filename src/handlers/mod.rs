@@ -163,7 +163,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// As long as it will be with what belongs into its holes.
+    /// Its length, with what belongs into its holes.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len() + self.holes.iter().map(|(_, slice)| slice.length as usize).sum::<usize>()
     }
@@ -199,7 +199,7 @@ pub enum Polled {
 }
 
 impl Polled {
-    /// As the outcome of a request that was polled when it came, and waits if it must.
+    /// The outcome of a request that was polled when it came, and waits if it must.
     fn or_wait(self, wait: impl FnOnce() -> Outcome) -> Outcome {
         match self {
             Polled::Wait => wait(),
@@ -216,9 +216,9 @@ pub enum Parked {
     Produce(Box<AppendedProduce>),
     Fetch(fetch::Waiting),
     Metadata(Box<metadata_job::Waiting>),
-    /// For a coordinator's records to be committed.
+    /// It waits for a coordinator's records to be committed.
     Barrier(group_job::Waiting),
-    /// For other members of its group.
+    /// It waits for other members of its group.
     Rebalance(Box<rebalance::Waiting>),
 }
 

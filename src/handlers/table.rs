@@ -25,7 +25,7 @@ pub enum Cost {
     Small,
     /// Records that are written or read: the bytes count. A fetch may wait for them as long as its client wants.
     Data,
-    /// As much as the topics, partitions, groups or configs that are asked for.
+    /// It grows with the topics, partitions, groups or configs that are asked for.
     Listing,
     /// A step of a group, which may append a record and wait for other members.
     Group,

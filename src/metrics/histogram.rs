@@ -12,7 +12,7 @@ const MOST_BITS: u32 = 27;
 /// The first [`FINE`] hold one microsecond each; then come those of each doubling.
 const BUCKETS: usize = FINE + (MOST_BITS - FINE_BITS) as usize * FINE;
 
-/// Where a time of so many microseconds is counted.
+/// The bucket that counts a time of so many microseconds.
 fn bucket(micros: u64) -> usize {
     let micros = micros.min((1 << MOST_BITS) - 1);
     if micros < FINE as u64 {

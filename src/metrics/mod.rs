@@ -101,7 +101,7 @@ impl Default for Counter {
 }
 
 impl Metrics {
-    /// For so many shards, and APIs with numbers below `apis`.
+    /// Counters at zero for so many shards, and for APIs with numbers below `apis`.
     pub fn new(shards: usize, apis: usize) -> Metrics {
         let shard = || Shard {
             has_recorder: AtomicBool::new(false),
@@ -223,7 +223,7 @@ pub struct Counts {
     pub bytes_in: u64,
     /// Bytes that left by sockets (`outgoing-byte-total`).
     pub bytes_out: u64,
-    /// By the numbers of the APIs.
+    /// What was counted of each API; its number is the index.
     pub apis: Vec<ApiCounts>,
 }
 
@@ -236,7 +236,7 @@ pub struct ApiCounts {
     pub bytes_in: u64,
     /// Bytes of their answers. No metric of Kafka's.
     pub bytes_out: u64,
-    /// From the turn that took in the frame to the moment when its answer is handed to the connection (`TotalTimeMs` without
+    /// Times from the turn that took in the frame to the moment when its answer is handed to the connection (`TotalTimeMs` without
     /// `ResponseSendTimeMs`). A frame that must wait for the ones before it has not begun, as in Kafka, where the socket is not
     /// read meanwhile.
     pub times: Times,

@@ -1,5 +1,5 @@
 //! What a shard does when the memory for requests is short: large frames go on one at a time, the others are left in their
-//! sockets, where they hold up nobody but their senders.
+//! sockets, where they hold up only their senders.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) const COUNTED_FROM_BYTES: usize = 32 * 1024;
 pub(super) struct MemoryAdmission {
     /// The one whose frame may go on.
     favoured: Option<ConnectionKey>,
-    /// In the order in which they came; some may have gone.
+    /// Connections in the order in which they came; some may have gone.
     waiting: VecDeque<ConnectionKey>,
 }
 

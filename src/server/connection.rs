@@ -19,7 +19,7 @@ pub(super) struct Connection {
     pub(super) inbound: Inbound,
     pub(super) outbound: Outbound,
     slots: Slots<Answer>,
-    /// Of [`RequestMemory`](crate::shard::memory::RequestMemory), as it was counted last.
+    /// What [`RequestMemory`](crate::shard::memory::RequestMemory) counts for it.
     pub(super) counted_bytes: usize,
     /// A large frame is not received on, because memory is short.
     pub(super) awaits_memory: bool,

@@ -4,10 +4,10 @@
 
 use crate::wire::frame::{self, Split};
 
-/// A large frame has room for so many bytes more at least.
+/// Minimum spare capacity while a large frame is received.
 const SMALLEST_ROOM_BYTES: usize = 16 * 1024;
 
-/// See the module. The bytes before `at` have been handled.
+/// What one connection has received and not handled. The bytes before `at` have been handled.
 #[derive(Default)]
 pub(super) struct Inbound {
     kept: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Inbound {
 impl Inbound {
     /// Keeps what could not be handled now; `held` says that a whole frame is there and must wait for its turn.
     pub(super) fn keep(&mut self, bytes: &[u8], held: bool) {
-        debug_assert!(self.kept.is_empty(), "what was kept first is handled first");
+        assert!(self.kept.is_empty(), "what was kept first is handled first");
         self.kept.extend_from_slice(bytes);
         self.at = 0;
         self.held = held;

@@ -31,6 +31,9 @@ const MOST_OPEN: usize = 4096;
 /// The largest answer; twice what a fetch brings where `fetch.max.bytes` is not changed.
 const MOST_ANSWER_BYTES: usize = 128 << 20;
 
+/// What is told of a request that is given up, to an asker that does not listen any more.
+const GONE: &str = "its asker has gone";
+
 /// A way into one shard without a socket.
 #[derive(Clone)]
 pub struct Inlet {
@@ -105,7 +108,9 @@ impl Assembling {
 impl Server {
     pub(super) fn handle_inquiries(&mut self, inquiries: Vec<Inquiry>) {
         for inquiry in inquiries {
-            if !inquiry.reply.is_abandoned() {
+            if inquiry.reply.is_abandoned() {
+                inquiry.reply.tell(InquiryReply::Ended(Ending::Client, GONE.into()));
+            } else {
                 self.handle_inquiry(inquiry);
             }
         }
@@ -223,8 +228,7 @@ impl Server {
     pub(super) fn forget_abandoned(&mut self) {
         let gone = self.inquiries.iter().filter(|(_, open)| open.reply.is_abandoned()).map(|(key, _)| key);
         for key in gone.collect::<Vec<_>>() {
-            self.turn.metrics.end(Ending::Client);
-            self.forget_inquiry(key);
+            self.end_inquiry(key, End::told(Ending::Client, GONE));
         }
     }
 

@@ -95,7 +95,7 @@ pub struct Server {
 /// Why a connection ends.
 struct End {
     ending: Ending,
-    /// For the log; `None` where there is nothing to say.
+    /// What the log says of it; `None` where there is nothing to say.
     line: Option<String>,
 }
 

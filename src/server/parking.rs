@@ -157,6 +157,7 @@ impl Server {
                 self.enqueue(key);
                 self.touch(key);
             }
+            Asker::Inquiry(key) if self.inquiries.get(key).is_none() => return,
             Asker::Inquiry(key) => self.answer_inquiry(key, answer),
         }
         self.note_answer(begun.api, begun.since, size_bytes);

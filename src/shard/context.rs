@@ -33,9 +33,9 @@ pub struct Reply {
 }
 
 pub enum News {
-    /// By the metadata thread: what is committed, or why nothing is.
+    /// The metadata thread says what is committed, or why nothing is.
     Metadata(Result<Answered, ErrorCode>),
-    /// By a group's coordinator; to be passed on when the barrier is passed.
+    /// A group's coordinator answers; the answer leaves when the barrier is passed.
     Group { reply: step::Reply, barrier: Barrier },
 }
 
@@ -47,7 +47,7 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// As many clients that wanted transactions have a line in the log.
+/// Clients that wanted transactions and get a line in the log each.
 const MOST_REFUSED_CLIENTS: usize = 1000;
 
 /// What all shards share. Nothing here is locked by a reader.

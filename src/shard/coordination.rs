@@ -25,7 +25,7 @@ impl Context<'_> {
         let world = self.shared.coordinators().world(self.view);
         let moment = Moment { now: self.now, wall: self.wall };
         let stepped = coordinator.step(&world, moment, work).inspect_err(|_| {
-            // Whoever waits for a coordinator that has ended must hear of it.
+            // Requests that wait for a coordinator that has ended must hear of it.
             if coordinator.has_ended() {
                 self.shared.tell_progress(&coordinator.partition, None);
             }

@@ -15,7 +15,7 @@ pub enum InquiryReply {
     Answer(Vec<u8>),
     /// Handled, and there is no answer, as for a produce with `acks=0`.
     Silent,
-    /// Where a connection would have been closed; the sentence says why.
+    /// A connection would have been closed; the sentence says why.
     Ended(Ending, String),
 }
 
@@ -57,7 +57,7 @@ impl Drop for ReplyTo {
 
 /// A request on its way to a shard.
 pub struct Inquiry {
-    /// As on the wire, without the size in front.
+    /// The request as on the wire, without the size in front.
     pub frame: Vec<u8>,
     pub session: Session,
     pub reply: ReplyTo,

@@ -70,7 +70,7 @@ impl<R> Mail<R> {
 /// Why a mailbox takes no inquiry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NotTaken {
-    /// As much waits as may wait.
+    /// The mailbox holds as much as it may.
     Full,
     /// The shard has ended.
     Closed,
@@ -78,7 +78,7 @@ pub enum NotTaken {
 
 struct Inside<R> {
     mail: Mail<R>,
-    /// Of the inquiries in the mail.
+    /// The bytes of the inquiries' frames in the mail.
     inquiry_bytes: usize,
     is_closed: bool,
 }

@@ -32,12 +32,13 @@ impl RequestMemory {
         self.held_bytes.load(Ordering::Relaxed)
     }
 
-    /// Somebody who held so many bytes holds others now.
+    /// A connection that held `before` bytes holds `after` now.
     pub fn change(&self, before: usize, after: usize) {
         if after > before {
             self.held_bytes.fetch_add(after - before, Ordering::Relaxed);
         } else if after < before {
-            self.held_bytes.fetch_sub(before - after, Ordering::Relaxed);
+            let held = self.held_bytes.fetch_sub(before - after, Ordering::Relaxed);
+            assert!(held >= before - after, "what is given back was counted before");
         }
     }
 }

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 
 use crate::security::principal::Principal;
 
-/// As much of a client's name and version is kept; Kafka keeps all of it.
+/// Bytes of a client's name, and of its version, that are kept; Kafka keeps all of them.
 const MOST_SOFTWARE_BYTES: usize = 128;
 
 /// How far a client has come in saying who it is.

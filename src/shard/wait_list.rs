@@ -14,7 +14,7 @@ struct Parked<P> {
     watched: Vec<u64>,
 }
 
-/// See the module.
+/// The requests of one shard that wait.
 pub struct WaitList<P> {
     parked: Slab<Parked<P>>,
     deadlines: BTreeSet<(Instant, Key)>,
