@@ -115,8 +115,8 @@ fn group_configs(broker: &mut Broker) -> Result<()> {
     let added = "consumer.session.timeout.ms=50000,share.auto.offset.reset=by_duration:PT1H";
     let text = tool(broker, class, &alter("--add-config", added))?;
     ensure!(text.contains("Completed updating config for group settled."), "{text}");
-    let below = "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms";
-    refused(broker, class, &alter("--add-config", "consumer.session.timeout.ms=1"), below)?;
+    let outside = "consumer.session.timeout.ms must be in the range 45000 to 60000 inclusive.";
+    refused(broker, class, &alter("--add-config", "consumer.session.timeout.ms=1"), outside)?;
     let text = tool(broker, class, &["--entity-type", "groups", "--describe"])?;
     ensure!(text.contains("Dynamic configs for group settled are:"), "{text}");
     ensure!(text.contains("  share.auto.offset.reset=by_duration:PT1H sensitive=false synonyms={"), "{text}");
