@@ -155,7 +155,7 @@ FAULTS = [
      "            Looked::Wait => self.look_once(state, context, expired, false),\n"),
     ("what a closed connection held stays counted", "src/server/mod.rs",
      "            self.shared.memory.change(connection.counted_bytes, 0);\n", "            let _ = connection.counted_bytes;\n"),
-    ("a closed connection keeps the turn for large frames", "src/server/rationing.rs",
+    ("a closed connection keeps the turn for large frames", "src/server/admission.rs",
      "            if last_active.is_some_and(|last_active|", "            if last_active.is_none_or(|last_active|"),
     ("a frame that has come keeps the turn for large frames", "src/server/receiving.rs",
      "                self.rationing.finish(key);\n                self.handle_kept(key)?;\n",

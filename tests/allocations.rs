@@ -20,8 +20,8 @@ use klamm::wire::api::{self, create_topics, fetch, produce};
 use klamm::wire::header::{RequestHeader, ResponseHeader};
 
 /// Allocations of a request on the steady path, in hundredths.
-const PRODUCE_CEILING: usize = 700;
-const FETCH_CEILING: usize = 1800;
+const PRODUCE_CEILING: usize = 1;
+const FETCH_CEILING: usize = 1100;
 /// Requests before counting, so that what is used again has its size, and while counting. Some buffers grow with the log:
 /// its indexes, the list of its producers. They may ask once in so many requests.
 const WARM_UP: usize = 2000;

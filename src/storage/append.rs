@@ -272,17 +272,19 @@ impl Log {
         assert!(rest.is_empty() || !is_wanted, "a batch that is not copied cannot be kept in memory");
         let segment = view.active();
         let active = &mut writer.active;
-        let path = names::file(&self.directory, active.base_offset, Kind::Log);
-        let file = segment.file(&*self.disk).map_err(Error::io("open", &path))?;
+        // Where all goes well the file's name is not asked for.
+        let (directory, base_offset) = (&self.directory, active.base_offset);
+        let failed = |doing| move |error| Error::io(doing, &names::file(directory, base_offset, Kind::Log))(error);
+        let file = segment.file(&*self.disk).map_err(failed("open"))?;
         if let Some((position, bytes)) = active.reserve(length, config) {
             assert_eq!(position, active.size_bytes, "the reserved space begins where the write does");
             assert!(bytes >= length, "the reserved space holds the write");
-            file.allocate(position, bytes).map_err(Error::io("reserve space for", &path))?;
+            file.allocate(position, bytes).map_err(failed("reserve space for"))?;
             active.allocated_bytes = position + bytes;
         }
         let slices = [IoSlice::new(&writer.pending.bytes), IoSlice::new(rest)];
         let slices = if rest.is_empty() { &slices[..1] } else { &slices };
-        file.write_at(slices, active.size_bytes).map_err(Error::io("write to", &path))?;
+        file.write_at(slices, active.size_bytes).map_err(failed("write to"))?;
         let epochs = std::mem::take(&mut writer.pending.epochs);
         self.add_epochs(writer, &epochs)?;
         self.write_aborted(writer, segment)?;
@@ -302,14 +304,17 @@ impl Log {
         self.health.note_written();
         let end_offset = writer.next_offset;
         let first_unstable_offset = writer.producers.first_unstable_offset();
-        self.publish(View {
-            end_offset,
-            first_unstable_offset,
-            active_size_bytes,
-            active_max_timestamp,
-            recent: recent.as_ref().map_or_else(Weak::new, Arc::downgrade),
-            ..(*view).clone()
-        });
+        self.publish(
+            writer,
+            View {
+                end_offset,
+                first_unstable_offset,
+                active_size_bytes,
+                active_max_timestamp,
+                recent: recent.as_ref().map_or_else(Weak::new, Arc::downgrade),
+                ..(*view).clone()
+            },
+        );
         writer.check(&self.view.load());
         Ok(recent)
     }
@@ -353,15 +358,18 @@ impl Log {
         writer.active = Active::new(base_offset, now);
         writer.names_version += 1;
         writer.rolled = true;
-        self.publish(View {
-            segments: segments.into(),
-            // The name of a segment keeps the end of a log whose last offsets are left out.
-            end_offset: base_offset,
-            active_size_bytes: 0,
-            active_max_timestamp: writer.active.book.builder.max_timestamp,
-            recent: Weak::new(),
-            ..(*view).clone()
-        });
+        self.publish(
+            writer,
+            View {
+                segments: segments.into(),
+                // The name of a segment keeps the end of a log whose last offsets are left out.
+                end_offset: base_offset,
+                active_size_bytes: 0,
+                active_max_timestamp: writer.active.book.builder.max_timestamp,
+                recent: Weak::new(),
+                ..(*view).clone()
+            },
+        );
         writer.check(&self.view.load());
         Ok(())
     }

@@ -189,10 +189,22 @@ impl Log {
     }
 
     /// Shows readers another picture of the log. The caller has the writer's lock.
-    pub(super) fn publish(&self, view: View) {
+    /// What it replaces is used again for the next one, where no reader holds it by then.
+    pub(super) fn publish(&self, writer: &mut Writer, view: View) {
         view.check();
         view.check_follows(&self.view.load());
-        self.view.store(Arc::new(view));
+        let segments = view.segments.clone();
+        let mut next = writer.retired.take();
+        let next = match next.as_mut().and_then(Arc::get_mut) {
+            Some(room) => {
+                *room = view;
+                next.expect("it has room")
+            }
+            None => Arc::new(view),
+        };
+        let before = self.view.swap(next);
+        // It must not keep files open that have left the log.
+        writer.retired = Some(before).filter(|before| Arc::ptr_eq(&before.segments, &segments));
     }
 
     /// Takes nothing more from now on. What was published stays readable as far as the disk lets it.

@@ -20,7 +20,7 @@ impl Log {
         if offset <= view.log_start_offset {
             return Ok(());
         }
-        self.publish(View { log_start_offset: offset, ..(*view).clone() });
+        self.publish(&mut writer, View { log_start_offset: offset, ..(*view).clone() });
         self.cut_epochs(&mut writer, offset)
     }
 
@@ -35,7 +35,7 @@ impl Log {
         assert!(gone.is_empty() || kept[0].base_offset <= offset, "records at or behind the new start would go");
         let are_names_durable = writer.names_version <= self.names_synced.load(Ordering::Acquire);
         assert!(gone.is_empty() || are_names_durable, "a loss of power could leave neither old segments nor new ones");
-        self.publish(View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() });
+        self.publish(writer, View { segments: kept.into(), log_start_offset: offset, ..(*view).clone() });
         for (segment, kind) in gone.iter().flat_map(|s| Kind::ALL.map(|kind| (s, kind))) {
             let path = names::file(&self.directory, segment.base_offset, kind);
             let aside = names::with_suffix(&path, names::DELETED_SUFFIX);

@@ -12,6 +12,7 @@ use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
 use crate::stdx::spare;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Space is reserved ahead in steps as large as the segment already is, within these bounds: a small partition reserves
 /// little, a large one seldom.
@@ -41,6 +42,8 @@ pub struct Writer {
     pub indexes_on_disk_to: Option<Offset>,
     /// A segment was sealed since the last write was answered.
     pub rolled: bool,
+    /// The picture before the one that is shown, for the next one; none if it has other segments.
+    pub retired: Option<Arc<View>>,
 }
 
 /// Batches that have their offsets and are not in the file yet.

@@ -58,7 +58,7 @@ impl Log {
         let mut segments = view.segments[..first].to_vec();
         segments.push(copy.clone());
         segments.extend_from_slice(&view.segments[after..]);
-        self.publish(View { segments: segments.into(), ..(*view).clone() });
+        self.publish(&mut writer, View { segments: segments.into(), ..(*view).clone() });
         let mut files = Vec::new();
         for segment in group {
             self.set_aside(segment.base_offset, copy.base_offset, &mut files)

@@ -148,6 +148,7 @@ impl Opening<'_> {
             names_version: u64::from(!checkpointed.clean || !self.unsynced.is_empty() || !has_index_files),
             indexes_on_disk_to: has_index_files.then_some(end_offset),
             rolled: false,
+            retired: None,
             unsynced: self.unsynced,
         };
         writer.check(&view);
