@@ -134,7 +134,6 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::coordinator::machine::{Machine, Producer};
     use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic, Fetch, FetchTopic};
     use crate::coordinator::world::World;
