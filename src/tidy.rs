@@ -283,8 +283,8 @@ fn modules_seen_from_outside() -> Broken {
 
 /// Each rule with how often it is broken today. The numbers only fall.
 const RATCHET: &[(&str, fn() -> Broken, usize)] = &[
-    ("a word that is not used", words_that_are_not_used, 184),
-    ("a comment without a subject", comments_without_a_subject, 94),
+    ("a word that is not used", words_that_are_not_used, 0),
+    ("a comment without a subject", comments_without_a_subject, 0),
     ("a function of more than 70 lines", long_functions, 2),
     ("a file of more than 500 lines", long_files, 4),
     ("a public name of two types", public_names_that_two_types_have, 32),

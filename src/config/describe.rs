@@ -34,7 +34,7 @@ pub struct Entry {
     pub kind: Option<Type>,
     pub is_sensitive: bool,
     pub read_only: bool,
-    /// In the order of precedence: the first one is where the value comes from.
+    /// The places of a value by their precedence: the first one is where the value comes from.
     pub synonyms: Vec<Synonym>,
     pub documentation: Option<Cow<'static, str>>,
 }

@@ -25,7 +25,7 @@ pub struct Record {
 /// What a step asks for: answers of the type `R`, and commands of the type `C`.
 #[derive(Debug)]
 pub struct Output<R, C> {
-    /// To be appended in this order, as one batch.
+    /// The records that are to be appended, in this order, as one batch.
     pub records: Vec<Record>,
     /// Requests that are answered now; not before the records of this step, and of all before it, are committed.
     pub replies: Vec<(Waiter, R)>,

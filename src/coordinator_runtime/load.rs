@@ -33,7 +33,7 @@ struct Skipped {
 struct Loading<M> {
     machine: M,
     records: u64,
-    /// By the type of the record, which Kafka calls the version of its key.
+    /// How many there were by the type of the record, which Kafka calls the version of its key.
     skipped: BTreeMap<i16, Skipped>,
 }
 

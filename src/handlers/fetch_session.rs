@@ -6,7 +6,7 @@
 //! session is unknown and starts over, as Kafka's clients do after any broker's restart. Follows `FetchSession.scala`.
 //!
 //! A partition of which all was told and nothing is left to read is idle: fetches pass it over until it is marked active by its
-//! progress, by the client asking something else of it, or by a change of the metadata. Whoever finds it at rest has
+//! progress, by the client asking something else of it, or by a change of the metadata. A fetch that finds it at rest has
 //! asked for its progress before (`Partition::waiting`), so none is missed. A consumer of very many partitions costs what
 //! happens in them, where Kafka looks at each of them at each fetch.
 
@@ -111,7 +111,7 @@ pub struct Asked {
 pub enum Answering {
     /// All partitions of the request; the session may be new or none.
     Full { session_id: i32 },
-    /// Of the session's partitions only what changed since the last answer of the session.
+    /// The answer tells only of those partitions that changed since the last answer of the session.
     Incremental { session_id: i32 },
 }
 
@@ -161,7 +161,7 @@ pub struct Cache {
     watchers: Watchers,
     by_use: BTreeSet<(Instant, i32)>,
     slots: Slots,
-    /// Ids are drawn, not counted: nobody should guess another's, and after a restart the old ones mean nothing.
+    /// Ids are drawn, not counted: no client should guess another's, and after a restart the old ones mean nothing.
     random: Random,
     shard: u32,
     shards: u32,

@@ -212,7 +212,7 @@ impl Polled {
 
 /// A request that waits.
 pub enum Parked {
-    /// For a sync; boxed, because few produces wait longer than their turn.
+    /// It waits for a sync; boxed, because few produces wait longer than their turn.
     Produce(Box<AppendedProduce>),
     Fetch(fetch::Waiting),
     Metadata(Box<metadata_job::Waiting>),
@@ -266,7 +266,7 @@ impl Parked {
 pub struct State {
     sessions: fetch_session::Cache,
     producer_ids: init_producer_id::Block,
-    /// For produces to come.
+    /// Lists for produces to come.
     produces: Vec<produce::Lists>,
 }
 

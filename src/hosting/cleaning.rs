@@ -23,10 +23,10 @@ use crate::replica::view::View;
 use crate::storage::cleaner::checkpoint::{CleanedTo, CleanerCheckpoint};
 use crate::storage::cleaner::{Cleaned, Dirtiness, Means, Pace, Policy, Stopped};
 
-/// Speed is held over so long: nobody saves up a burst.
+/// Speed is held over so long: a cleaner that was idle saves up no burst.
 const PACE_WINDOW: Duration = Duration::from_secs(1);
 
-/// Tells whoever waits for a partition that it has moved.
+/// Tells the shards that wait for a partition that it has moved.
 pub type Announce = Box<dyn Fn(&Partition) + Send>;
 
 /// Up to where the logs of one log directory were cleaned.
@@ -38,7 +38,7 @@ struct Directory {
     numbers: BTreeMap<(String, PartitionIndex), u64>,
 }
 
-/// See the module.
+/// Chooses the next log and cleans it.
 pub struct Cleaner {
     config: Config,
     view: Arc<ArcSwap<View>>,
@@ -81,7 +81,7 @@ impl Cleaner {
         Some(Cleaner { config, view, directories, uncleanable: BTreeSet::new(), environment, announce })
     }
 
-    /// Works until it is told to stop, or nobody is left to tell it.
+    /// Works until it is told to stop, or nothing is left that could tell it.
     pub fn run(&mut self, stop: &Receiver<()>) {
         loop {
             let mut pace = Throttle::new(stop, self.environment.clone());
@@ -107,7 +107,7 @@ impl Cleaner {
         let is_durable = next.partition.log.recovery_point() >= next.dirtiness.first_uncleanable_offset;
         if !is_durable {
             let is_flushed = next.partition.flush(now);
-            // This sync may have committed what somebody waits for.
+            // This sync may have committed what a request waits for.
             (self.announce)(&next.partition);
             if !is_flushed {
                 return false;

@@ -17,7 +17,7 @@ impl Hosting {
     pub fn close(&mut self, view: &View, now: TimestampMs) -> bool {
         let mut all = true;
         for (_, future) in view.futures().filter(|(_, future)| !future.log.is_offline()) {
-            // Nobody believes it without reading it again; Apache Kafka would like its files to be whole.
+            // The next start reads it again in any case; Apache Kafka would like its files to be whole.
             if let Err(failure) = future.log.close(now) {
                 warn!("{failure}");
             }

@@ -1,4 +1,4 @@
-//! What a broker does by the clock and nobody waits for: retention, flushes by time, checkpoints, forgetting silent
+//! What a broker does by the clock and no client waits for: retention, flushes by time, checkpoints, forgetting silent
 //! producers, unlinking what was deleted, copying logs that are being moved.
 //!
 //! On a thread of its own, because nearly all of it blocks, so that neither a shard nor a change of metadata ever waits
@@ -35,7 +35,7 @@ const COPY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the housekeeping thread is told.
 pub enum Task {
-    /// Files that nobody needs any more, to be unlinked after this time.
+    /// Files that are not needed any more, to be unlinked after this time.
     Unlink(Removal, Duration),
     /// Partitions came or went, or their configuration changed.
     Look,
@@ -58,7 +58,7 @@ struct Scheduled {
     due: Instant,
 }
 
-/// See the module.
+/// The tasks that go by the clock, and when each is due.
 pub struct Housekeeper {
     config: Config,
     published: Arc<ArcSwap<View>>,
@@ -174,7 +174,7 @@ impl Housekeeper {
         }
     }
 
-    /// `flush.ms` of logs that nobody writes to at the moment; a write looks for itself.
+    /// `flush.ms` of logs that are not written to at the moment; a write looks for itself.
     fn flush(&self, view: &View) {
         for partition in view.partitions() {
             let now = self.environment.wall();

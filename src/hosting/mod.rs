@@ -29,7 +29,7 @@ use crate::storage::directory::LogDirectory;
 use crate::storage::log::LogConfig;
 use futures::FoundFuture;
 
-/// See the module.
+/// The log directories, and which partition's log is in which.
 pub struct Hosting {
     config: Config,
     cluster_id: String,
@@ -64,7 +64,7 @@ impl Hosting {
         &self.cluster_id
     }
 
-    /// Of the directories that can be used.
+    /// The identifiers of the directories that can be used.
     pub fn directory_ids(&self) -> Vec<Uuid> {
         let all = self.directories.iter().zip(&self.directory_ids);
         all.filter_map(|(directory, id)| id.filter(|_| !directory.is_offline())).collect()

@@ -13,9 +13,9 @@
 //! has more than the log, which a loss of power may have cut. Apache Kafka decides alike.
 //!
 //! Where the disk fails in step 3, the copy still counts: the partition is served from it if it could take its name, and
-//! else by nobody until it can, never by a log that begins anew. A log that could not be taken away comes back with its
+//! else not at all until it can, never by a log that begins anew. A log that could not be taken away comes back with its
 //! directory: then the one in the directory that the metadata names counts, and the other is set aside (Apache Kafka does
-//! not start until somebody has deleted one of the two).
+//! not start until one of the two is deleted).
 //!
 //! Deviation: what the cleaner knows of the log is not taken along, so the next round reads it from its beginning.
 
@@ -294,7 +294,7 @@ impl Hosting {
         });
         let (removal, in_the_way) = match removal {
             Ok(removal) => (Some(removal), None),
-            // What lies in a directory that has failed is in nobody's way.
+            // What lies in a directory that has failed stands in the way of nothing.
             Err(failure) => (None, Some(failure).filter(|_| !from.is_offline())),
         };
         let promoted = in_the_way.map_or(Ok(()), Err);
@@ -315,7 +315,7 @@ impl Hosting {
         view.set_future(key, None);
         let replaced = self.lead_as(partition.number, &topic, &described, log, &config);
         if let Some(partition) = &replaced {
-            // Before somebody writes: the new directory knows the log's start.
+            // Before a client writes: the new directory knows the log's start.
             let _ = to.checkpoint(&Checkpoint::ALL, [slots::state(partition)]);
             info!("{}-{} was moved to {}", partition.topic, partition.index, to.path().display());
         }
@@ -375,7 +375,7 @@ impl Hosting {
         for current in self.directories.iter().filter(has_it) {
             let aside = current.set_aside_deleted(name.0, name.1, environment.random_bytes());
             match aside.and_then(|removal| removal.run()) {
-                // What lies in a directory that has failed is in nobody's way.
+                // What lies in a directory that has failed stands in the way of nothing.
                 Err(_) if current.is_offline() => {}
                 aside => aside?,
             }

@@ -65,7 +65,7 @@ pub trait Disk: Send + Sync {
         path.to_path_buf()
     }
 
-    /// Of a file, without opening it where that can be.
+    /// The size of a file, without opening it where that can be.
     fn size_bytes(&self, path: &Path) -> io::Result<u64> {
         self.open(path, Open::Read)?.size()
     }

@@ -31,6 +31,6 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Whether the whole range can be read without waiting for the device; `true` where that cannot be known.
     fn is_resident(&self, position: u64, length: u64) -> bool;
-    /// For the drivers' own calls; `None` on a simulated disk.
+    /// The descriptor, for the drivers' own calls; `None` on a simulated disk.
     fn descriptor(&self) -> Option<RawFd>;
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 
 /// What fits below the usual soft limit of 1024 descriptors, where no other limit is known.
 const DEFAULT_LIMIT: usize = 512;
-/// From so many files on that are gone the list is looked through for them.
+/// The list is looked through for files that are gone once there may be so many of them.
 const LEAST_FORGOTTEN: usize = 1024;
 
 /// What is open, and how much may be.
@@ -23,7 +23,7 @@ pub struct OpenFiles {
     open: AtomicUsize,
     /// Counts the openings: what is used is stamped with it.
     time: AtomicU64,
-    /// In the order of their opening, or of their last second chance; with the stamp that they had then.
+    /// The open files by the order of their opening, or of their last second chance; with the stamp that they had then.
     order: Mutex<VecDeque<(Weak<Slot>, u64)>>,
 }
 

@@ -67,7 +67,7 @@ struct Levels {
     own: BTreeMap<String, Level>,
 }
 
-/// Of the process, as the facade `log` is: a line does not say which broker of the process it is from.
+/// They are the process's, as the facade `log` is: a line does not say which broker of the process it is from.
 static LEVELS: RwLock<Levels> = RwLock::new(Levels { root: Level::Info, own: BTreeMap::new() });
 
 impl Levels {

@@ -39,7 +39,7 @@ impl Waker for MioWaker {
     }
 }
 
-/// See the module.
+/// The driver over epoll or kqueue.
 pub(super) struct Readiness {
     poll: Poll,
     events: Events,

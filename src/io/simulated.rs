@@ -57,7 +57,7 @@ struct Pipe {
     wants_room: bool,
 }
 
-/// Of a connection on its way from one driver to another.
+/// The end of a connection on its way from one driver to another.
 const NO_DRIVER: usize = usize::MAX;
 
 struct Link {

@@ -63,7 +63,7 @@ pub struct Failures {
 struct Faults {
     failures: Failures,
     seed: u64,
-    /// Of each path its own: threads that open several logs at once do not take each other's.
+    /// Each path has its own: threads that open several logs at once do not take each other's.
     random: BTreeMap<PathBuf, Random>,
     /// Bytes that may still be written before the disk is full.
     space_left: Option<u64>,
@@ -150,7 +150,7 @@ impl SimulatedDisk {
         self.root.crash(&mut random, matches!(how, Crash::Scattered { .. }));
     }
 
-    /// From now on only so many bytes can be added; `None` lifts the limit.
+    /// Lets only so many bytes be added from now on; `None` lifts the limit.
     pub fn limit_space(&self, bytes_left: Option<u64>) {
         held(&self.faults).space_left = bytes_left;
     }
@@ -160,7 +160,7 @@ impl SimulatedDisk {
         held(&self.faults).time = time;
     }
 
-    /// From now on the disk fails by itself, as the seed decides.
+    /// Lets the disk fail by itself from now on, as the seed decides.
     pub fn set_failures(&self, failures: Failures, seed: u64) {
         let mut faults = held(&self.faults);
         (faults.failures, faults.seed) = (failures, seed);
@@ -222,7 +222,7 @@ impl SimulatedDisk {
         held(&self.faults).mends_after = failures;
     }
 
-    /// From now on only so many operations succeed that are not reads of open files; `None` lifts the limit.
+    /// Lets only so many operations succeed from now on that are not reads of open files; `None` lifts the limit.
     pub fn limit_operations(&self, left: Option<u64>) {
         held(&self.faults).operations_left = left;
     }

@@ -95,7 +95,7 @@ struct Pending {
     buffer: Option<Vec<u8>>,
 }
 
-/// See the module.
+/// The driver over a ring of the kernel.
 pub(super) struct Uring {
     ring: IoUring,
     enter_flags: EnterFlags,
@@ -103,7 +103,7 @@ pub(super) struct Uring {
     listeners: Vec<TcpListener>,
     streams: Streams,
     pending: Slab<Pending>,
-    /// For what no ring can do.
+    /// The pool does what no ring can do.
     pool: Pool,
     finished: Vec<(u64, io::Result<Done>)>,
     /// Listeners that rest after the process ran out of descriptors, and until when.

@@ -68,12 +68,12 @@ impl<'a> Slices<'a> {
     }
 }
 
-/// See the module.
+/// The stretches that wait, in order.
 #[derive(Default)]
 pub(super) struct Outbound {
     pieces: VecDeque<Piece>,
     size_bytes: usize,
-    /// Of these, those that are in memory for this connection alone.
+    /// Those of these bytes that are in memory for this connection alone.
     memory_bytes: usize,
 }
 

@@ -56,9 +56,9 @@ pub struct Shared {
     pub view: Arc<ArcSwap<View>>,
     /// Not to be guessed from outside; the same in every run of a simulation.
     pub seed: u64,
-    /// In the order of the configuration.
+    /// The log directories in the order of the configuration.
     pub directories: Arc<[LogDirectory]>,
-    /// In the order of the listeners.
+    /// What clients are told, in the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     pub balance: Balance,
     pub memory: RequestMemory,

@@ -110,7 +110,7 @@ impl<R> Mailbox<R> {
         self.tell_progress_of([partition]);
     }
 
-    /// Of several partitions at once.
+    /// Tells of several partitions at once.
     pub fn tell_progress_of(&self, partitions: impl IntoIterator<Item = u64>) {
         let mut inside = self.lock();
         for partition in partitions {

@@ -5,7 +5,7 @@
 
 use std::sync::{self, MutexGuard, PoisonError};
 
-/// See the module.
+/// A lock that does not mind a panic of its holder.
 #[derive(Default, Debug)]
 pub struct Mutex<T>(sync::Mutex<T>);
 

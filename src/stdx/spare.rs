@@ -20,9 +20,9 @@ impl Pool {
 }
 
 thread_local! {
-    /// For batches: a partition has a buffer only while something is pending, so that idle ones cost nothing.
+    /// Buffers for batches: a partition has one only while something is pending, so that idle ones cost nothing.
     pub static BATCHES: Pool = const { Pool::new(16, BATCH_BYTES) };
-    /// For answers, and the pieces of them that stand between ranges of files.
+    /// Buffers for answers, and for the pieces of them that stand between ranges of files.
     pub static ANSWERS: Pool = const { Pool::new(256, 4 << 10) };
 }
 
