@@ -130,6 +130,7 @@ pub struct Part<M, T> {
 
 impl<M, T> Part<M, T> {
     /// The tasks that have arrived.
+    #[cfg(any(test, feature = "sim"))]
     pub fn take(&self) -> Vec<T> {
         self.tasks.try_iter().collect()
     }

@@ -3,26 +3,26 @@
 //! The modules stand in levels (see `ARCHITECTURE.md`): a module names only modules of lower levels. `tidy.rs` is the
 //! test that keeps it so.
 
-pub mod assembly;
+pub(crate) mod assembly;
 pub mod broker;
 pub mod cli;
 pub mod codec;
 pub mod config;
-pub mod controller;
+pub(crate) mod controller;
 pub mod coordinator;
-pub mod coordinator_runtime;
+pub(crate) mod coordinator_runtime;
 pub mod handlers;
-pub mod hosting;
+pub(crate) mod hosting;
 pub mod io;
 pub mod metadata;
 pub mod metrics;
 pub mod model;
-pub mod quorum;
+pub(crate) mod quorum;
 pub mod record;
-pub mod replica;
-pub mod security;
-pub mod server;
-pub mod shard;
+pub(crate) mod replica;
+pub(crate) mod security;
+pub(crate) mod server;
+pub(crate) mod shard;
 pub(crate) mod stdx;
 pub mod storage;
 pub mod wire;

@@ -16,7 +16,9 @@ use log::{error, info, warn};
 use crate::config::{Config, Settings, TopicConfig, Value};
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
-use crate::model::{Instant, Offset, PartitionIndex, TimestampMs};
+#[cfg(test)]
+use crate::model::Offset;
+use crate::model::{Instant, PartitionIndex, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::topic_settings;
 use crate::replica::view::View;
@@ -220,6 +222,7 @@ impl Cleaner {
     }
 
     /// Up to where a partition was cleaned.
+    #[cfg(test)]
     pub fn cleaned_to(&self, topic: &str, partition: PartitionIndex) -> Option<Offset> {
         self.directories.iter().find_map(|d| d.cleaned_to.get(&(topic.to_string(), partition)).copied())
     }

@@ -163,11 +163,13 @@ impl Server {
     }
 
     /// Requests that wait.
+    #[cfg(test)]
     pub fn parked(&self) -> usize {
         self.wait_list.len()
     }
 
     /// Connections that it serves.
+    #[cfg(test)]
     pub fn connections(&self) -> usize {
         self.connections.len()
     }

@@ -23,10 +23,6 @@ impl Dirty {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.partitions.is_empty()
-    }
-
     /// Takes all out. Appends from now on make a partition a member again. Give the list back once it is worked through.
     pub fn take(&mut self) -> Vec<Arc<Partition>> {
         let partitions = self.partitions.take();

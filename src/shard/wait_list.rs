@@ -29,6 +29,7 @@ impl<P> Default for WaitList<P> {
 }
 
 impl<P> WaitList<P> {
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.parked.len()
     }
