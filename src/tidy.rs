@@ -281,8 +281,11 @@ fn modules_seen_from_outside() -> Broken {
     text.lines().filter(|line| line.starts_with("pub mod")).map(str::to_string).collect()
 }
 
+/// A rule, what finds where it is broken, and how often it may be.
+type Rule = (&'static str, fn() -> Broken, usize);
+
 /// Each rule with how often it is broken today. The numbers only fall.
-const RATCHET: &[(&str, fn() -> Broken, usize)] = &[
+const RATCHET: &[Rule] = &[
     ("a word that is not used", words_that_are_not_used, 0),
     ("a comment without a subject", comments_without_a_subject, 0),
     ("a function of more than 70 lines", long_functions, 2),

@@ -163,14 +163,14 @@ impl<R> Mailbox<R> {
     }
 
     /// Leaves a request for the shard's next turn; one that is not taken comes back.
-    pub fn inquire(&self, inquiry: Inquiry) -> Result<(), (NotTaken, Inquiry)> {
+    pub fn inquire(&self, inquiry: Inquiry) -> Result<(), (NotTaken, Box<Inquiry>)> {
         let mut inside = self.lock();
         let (waiting, bytes) = (inside.mail.inquiries.len(), inside.inquiry_bytes + inquiry.frame.len());
         if inside.is_closed {
-            return Err((NotTaken::Closed, inquiry));
+            return Err((NotTaken::Closed, Box::new(inquiry)));
         }
         if waiting >= MOST_INQUIRIES || (waiting > 0 && bytes > MOST_INQUIRY_BYTES) {
-            return Err((NotTaken::Full, inquiry));
+            return Err((NotTaken::Full, Box::new(inquiry)));
         }
         inside.inquiry_bytes = bytes;
         inside.mail.inquiries.push(inquiry);
