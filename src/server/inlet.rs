@@ -49,12 +49,12 @@ impl Inlet {
     /// the shard takes no more. The request is given up when what this gives back is dropped before.
     pub fn ask(&self, session: Session, frame: Vec<u8>, tell: Tell) -> Asking {
         let (reply, alive) = ReplyTo::new(tell);
-        if let Err((why, inquiry)) = self.mailbox.inquire(Inquiry { frame, session, reply }) {
+        if let Err((why, reply)) = self.mailbox.inquire(Inquiry { frame, session, reply }) {
             let (ending, reason) = match why {
                 NotTaken::Full => (Ending::Memory, "too many requests wait for the shard"),
                 NotTaken::Closed => (Ending::Stop, "the broker has stopped"),
             };
-            inquiry.reply.tell(InquiryReply::Ended(ending, reason.into()));
+            reply.tell(InquiryReply::Ended(ending, reason.into()));
         }
         Asking { mailbox: self.mailbox.clone(), alive: Some(alive) }
     }

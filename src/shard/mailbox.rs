@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use crate::io::driver::{Released, Waker};
-use crate::shard::inquiry::Inquiry;
+use crate::shard::inquiry::{Inquiry, ReplyTo};
 use crate::stdx::mutex::Mutex;
 
 /// Distinct partitions kept before the box falls back to "look at all".
@@ -162,15 +162,15 @@ impl<R> Mailbox<R> {
         std::mem::take(&mut inside.mail)
     }
 
-    /// Leaves a request for the shard's next turn; one that is not taken comes back.
-    pub fn inquire(&self, inquiry: Inquiry) -> Result<(), (NotTaken, Box<Inquiry>)> {
+    /// Leaves a request for the shard's next turn; of one that is not taken, the way to its asker comes back.
+    pub fn inquire(&self, inquiry: Inquiry) -> Result<(), (NotTaken, ReplyTo)> {
         let mut inside = self.lock();
         let (waiting, bytes) = (inside.mail.inquiries.len(), inside.inquiry_bytes + inquiry.frame.len());
         if inside.is_closed {
-            return Err((NotTaken::Closed, Box::new(inquiry)));
+            return Err((NotTaken::Closed, inquiry.reply));
         }
         if waiting >= MOST_INQUIRIES || (waiting > 0 && bytes > MOST_INQUIRY_BYTES) {
-            return Err((NotTaken::Full, Box::new(inquiry)));
+            return Err((NotTaken::Full, inquiry.reply));
         }
         inside.inquiry_bytes = bytes;
         inside.mail.inquiries.push(inquiry);
@@ -199,7 +199,6 @@ impl<R> Mailbox<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::inquiry::ReplyTo;
     use crate::shard::session::Session;
     use std::sync::atomic::AtomicUsize;
 
