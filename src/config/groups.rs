@@ -160,3 +160,6 @@ impl CoordinatorSettings {
 fn millis(settings: &Settings<'_>, name: &str) -> Duration {
     Duration::from_millis(settings.long(name).max(0) as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -285,7 +285,3 @@ fn inter_broker_listener_name(s: &Settings<'_>, listeners: &[Listener]) -> Strin
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_of_groups;
-#[cfg(test)]
-mod tests_of_stops;

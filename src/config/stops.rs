@@ -49,3 +49,6 @@ fn asks(definition: &Broker, text: &str) -> bool {
     let value = definition.parse(text).ok();
     value.as_ref().is_some_and(|value| !is_empty(value)) && value != settings::default_value(definition)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! What the state machine of every coordinator is, whatever it coordinates: records in, records and answers out.
+//! The state machine of a coordinator of any kind: it takes records and requests, and gives records and answers.
 //!
 //! State that is in the records is changed by applying a record, in the step that writes it just as in a replay; what
 //! is not in them (who waits for a rebalance, sessions) is changed directly. A step is not undone: if its records

@@ -73,7 +73,7 @@ pub struct Coordinator<M: Kind = Groups> {
     ended: AtomicBool,
 }
 
-/// A coordinator, whatever it coordinates.
+/// A coordinator of any kind, as a barrier knows it.
 trait AnyCoordinator: Send + Sync {
     fn partition(&self) -> &Arc<Partition>;
     fn end(&self);

@@ -125,18 +125,6 @@ mod readme;
 mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_of_consumer_groups;
-#[cfg(test)]
-mod tests_of_dynamic_configs;
-#[cfg(test)]
-mod tests_of_features;
-#[cfg(test)]
-mod tests_of_groups;
-#[cfg(test)]
-mod tests_of_small_answers;
-#[cfg(test)]
-mod tests_of_versions;
 
 use std::sync::Arc;
 

@@ -1,5 +1,12 @@
 //! Handlers as a client sees them: requests through the dispatch, answers decoded, on a broker without sockets.
 
+mod consumer_groups;
+mod dynamic_configs;
+mod features;
+mod groups;
+mod small_answers;
+mod versions;
+
 use super::cluster_state::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::testing::{Broker, NOW, batch};
 use super::{Head, Outcome, Polled};

@@ -188,12 +188,12 @@ impl Log {
         Ok(())
     }
 
-    /// Shows readers another picture of the log. The caller has the writer's lock.
-    /// What it replaces is used again for the next one, where no reader holds it by then.
+    /// Shows readers another picture of the log. What it replaces is used again for the next one, where no reader holds it
+    /// by then.
     pub(super) fn publish(&self, writer: &mut Writer, view: View) {
         view.check();
         view.check_follows(&self.view.load());
-        let segments = view.segments.clone();
+        let segments = Arc::as_ptr(&view.segments);
         let mut next = writer.retired.take();
         let next = match next.as_mut().and_then(Arc::get_mut) {
             Some(room) => {
@@ -204,7 +204,7 @@ impl Log {
         };
         let before = self.view.swap(next);
         // It must not keep files open that have left the log.
-        writer.retired = Some(before).filter(|before| Arc::ptr_eq(&before.segments, &segments));
+        writer.retired = Some(before).filter(|before| std::ptr::eq(Arc::as_ptr(&before.segments), segments));
     }
 
     /// Takes nothing more from now on. What was published stays readable as far as the disk lets it.

@@ -3,7 +3,7 @@
 // Usage: java -cp 'libs/*' RecordGroups.java HOST:PORT > groups-4.4.0.tsv
 //
 // The broker is a fresh one with node.id 1 that was started with the four `group.*` settings of the test in
-// config/tests_of_groups.rs. Lines DESCRIBE are those of describe-4.4.0.tsv behind one more column; lines ALTER give the
+// config/groups/tests.rs. Lines DESCRIBE are those of describe-4.4.0.tsv behind one more column; lines ALTER give the
 // changes (operation, key, value), the error code and the message. No question of the second kind changes anything.
 
 import java.util.*;

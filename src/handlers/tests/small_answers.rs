@@ -1,8 +1,8 @@
 //! What tools and consoles ask for besides topics and groups. What is expected here was answered by Apache Kafka 4.3.1 to
 //! the same requests; orders that Kafka leaves to a hash map are ours.
 
-use super::testing::{Broker, NOW};
-use super::tests_of_versions::versions;
+use super::versions::versions;
+use crate::handlers::testing::{Broker, NOW};
 use crate::metadata::Record;
 use crate::metadata::record::{ClientQuotaRecord, EntityData, RegisterBrokerRecord, UserScramCredentialRecord};
 use crate::model::{ApiKey, ErrorCode};

@@ -1,8 +1,8 @@
 //! Every version that is offered answers: with nothing asked, with real contents, and with errors. What a version
 //! cannot carry must not be in its answer, or the connection would be closed for it.
 
-use super::HANDLERS;
-use super::testing::{Broker, batch};
+use crate::handlers::HANDLERS;
+use crate::handlers::testing::{Broker, batch};
 use crate::model::{ApiKey, Uuid};
 use crate::wire::api::{
     alter_configs, alter_partition_reassignments, alter_replica_log_dirs, api_versions, create_partitions,

@@ -1,9 +1,9 @@
 //! One member of a group through every version of the requests that groups are made of, and what is refused before a
 //! coordinator hears of it.
 
-use super::testing::{Broker, batch};
-use super::tests_of_versions::versions;
+use super::versions::versions;
 use crate::coordinator_runtime::lag::Lag;
+use crate::handlers::testing::{Broker, batch};
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::wire::api::{
     consumer_group_describe, consumer_group_heartbeat, delete_groups, describe_groups, find_coordinator, heartbeat,

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::effective;
-use super::testing::{Broker, NOW};
 use crate::config::TopicConfig;
 use crate::config::definitions::{Effect, Mode, broker_all};
+use crate::handlers::effective;
+use crate::handlers::testing::{Broker, NOW};
 use crate::hosting::cleaning::Cleaner;
 use crate::io::disk::Disk;
 use crate::io::environment::fixed;

@@ -1,9 +1,9 @@
 //! Tests of what the broker does not start with: doors that would be open, clusters that would be split; and of what it
 //! starts with all the same.
 
-use super::definitions::{Effect, broker_all};
-use super::tests::{load, map};
-use super::*;
+use crate::config::definitions::{Effect, broker_all};
+use crate::config::tests::{load, map};
+use crate::config::*;
 
 /// Each key that stops the start: a value that asks for something, and one that asks for nothing.
 const STOPPING: &[(&str, &str, &str)] = &[

@@ -1,7 +1,7 @@
 //! Members of the consumer protocol through the handlers: every version, and the settings that reach them.
 
-use super::testing::Broker;
-use super::tests_of_versions::versions;
+use super::versions::versions;
+use crate::handlers::testing::Broker;
 use crate::model::{ApiKey, ErrorCode};
 use crate::wire::api::{
     consumer_group_describe, consumer_group_heartbeat, find_coordinator, incremental_alter_configs,

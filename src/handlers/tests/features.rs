@@ -1,8 +1,8 @@
 //! What tools ask of the controller, and the configurations that are no topic's, as a client sees them: elections,
 //! reassignments, the quorum, features, client metrics, loggers.
 
-use super::testing::{Broker, NOW};
-use super::tests_of_versions::versions;
+use super::versions::versions;
+use crate::handlers::testing::{Broker, NOW};
 use crate::metadata::Record;
 use crate::metadata::record::PartitionChangeRecord;
 use crate::model::{ApiKey, ErrorCode};

@@ -1,12 +1,12 @@
 //! Tests of the configurations of groups: DescribeConfigs equals Apache Kafka's answer, settings of the broker that
 //! contradict each other stop the start, a group obeys its own settings within the broker's bounds.
 
-use super::tests::{load, map, told};
-use super::*;
+use crate::config::tests::{load, map, told};
+use crate::config::*;
 use std::time::Duration;
 
 /// What Apache Kafka 4.4.0 said; `testdata/RecordGroups.java` wrote it.
-const RECORDED: &str = include_str!("testdata/groups-4.4.0.tsv");
+const RECORDED: &str = include_str!("../testdata/groups-4.4.0.tsv");
 
 /// The broker of the recording.
 fn recorded_broker() -> Config {
