@@ -69,7 +69,7 @@ FAULTS = [
     ("metadata whose sync has failed is shown", "src/controller/authority.rs",
      "        self.log.sync(self.environment.wall())?;\n        Ok(std::mem::take",
      "        let _ = self.log.sync(self.environment.wall());\n        Ok(std::mem::take"),
-    ("a change of a topic is told to nobody", "src/controller/publisher.rs",
+    ("a change of a topic is not told", "src/controller/publisher.rs",
      "        self.changed.extend(hosted.flat_map(|hosted| hosted.iter().flatten()).map(|partition| partition.number));\n",
      "        let _ = hosted;\n"),
     # ---- The log
@@ -134,7 +134,7 @@ FAULTS = [
     ("a fetch passes the high watermark", "src/replica/partition.rs",
      "        let up_to = self.readable_end(isolation);\n",
      "        let up_to = self.readable_end(isolation).max(self.log.log_end_offset());\n"),
-    ("nobody is woken by progress", "src/shard/context.rs",
+    ("no shard is woken by progress", "src/shard/context.rs",
      "            self.mailbox(shard).tell_progress(partition.number);\n", "            let _ = (shard, partition.number);\n"),
     ("a shard goes to sleep with mail in its box", "src/shard/mailbox.rs",
      "        let may = self.lock().mail.is_empty();\n", "        let may = self.lock().mail.is_empty() || true;\n"),
@@ -148,7 +148,7 @@ FAULTS = [
     ("a frame may be larger than the limit", "src/wire/frame.rs",
      "        Ok(length) if length <= max_size_bytes => match", "        Ok(length) if length <= max_size_bytes.max(1 << 31) => match"),
     # ---- Fast paths
-    ("a session does not note whom progress concerns", "src/handlers/fetch_session.rs",
+    ("a session does not note what progress concerns", "src/handlers/fetch_session.rs",
      "                session.active.insert(*at);\n", "                let _ = at;\n"),
     ("who goes on waiting does not ask to be told", "src/handlers/mod.rs",
      "            Polled::Wait => self.poll_once(state, context, expired, true),\n",
