@@ -21,7 +21,7 @@ use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::shard::context::Context;
 use crate::stdx::spare;
-use crate::storage::log::Appended;
+use crate::storage::log::{Admission, Appended};
 use crate::wire::api::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse};
 use crate::wire::produce::{RequestView, ResponseWriter, TopicView};
 
@@ -131,7 +131,7 @@ fn append(
         let message = Some(super::no_transactions::REASON.to_string());
         return Err(Refused { message, ..ErrorCode::InvalidTxnState.into() });
     }
-    let appended = partition.append(version, records, context.wall)?;
+    let appended = partition.append(version, records, context.wall, Admission::None)?;
     context.dirty.add(&partition);
     Ok((partition, appended))
 }

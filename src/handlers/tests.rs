@@ -12,6 +12,7 @@ use super::testing::{Broker, NOW, batch};
 use super::{Head, Outcome, Polled};
 use crate::config::Type;
 use crate::model::{ApiKey, ErrorCode, Uuid};
+use crate::storage::log::Admission;
 use crate::wire::api::{
     self, alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster,
     describe_configs, describe_log_dirs, describe_topic_partitions, fetch, find_coordinator, incremental_alter_configs,
@@ -178,7 +179,7 @@ fn records_are_deleted_up_to_the_high_watermark() {
     let view = broker.view();
     let partition = view.partition_by_name("t", 0).unwrap();
     for value in [b"a", b"b", b"c"] {
-        partition.append(9, &batch(value), NOW).unwrap();
+        partition.append(9, &batch(value), NOW, Admission::None).unwrap();
         partition.write_pending(NOW);
     }
     assert_eq!(partition.high_watermark().0, 3);
@@ -461,7 +462,10 @@ fn broker_configs_reach_open_partitions() {
     };
     let takes = |broker: &Broker, size: usize| {
         let view = broker.view();
-        view.partition_by_name("t", 0).unwrap().append(9, &batch(&vec![b'x'; size]), NOW).map_err(|r| r.error)
+        view.partition_by_name("t", 0)
+            .unwrap()
+            .append(9, &batch(&vec![b'x'; size]), NOW, Admission::None)
+            .map_err(|r| r.error)
     };
     alter(&mut broker, TOPIC, "own", "segment.bytes", "3000000");
     alter(&mut broker, BROKER, "", "log.segment.bytes", "2000000");
@@ -489,7 +493,7 @@ fn log_directories_are_described() {
     broker.create_topic("b", 1);
     let view = broker.view();
     let partition = view.partition_by_name("a", 1).unwrap();
-    partition.append(9, &batch(b"12345"), NOW).unwrap();
+    partition.append(9, &batch(b"12345"), NOW, Admission::None).unwrap();
     partition.write_pending(NOW);
     let mut describe = |topics: Option<Vec<(&'static str, Vec<i32>)>>| {
         let topic = |(topic, partitions): (&'static str, Vec<i32>)| describe_log_dirs::DescribableLogDirTopic {
