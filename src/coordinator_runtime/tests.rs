@@ -15,12 +15,12 @@ use crate::record::validate::Rules;
 use crate::replica::view::View;
 use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig};
 
-const ADDED: Admission = Admission::Added;
 /// The coordinators, and the other end of their tasks.
 fn registry() -> (Coordinators, Receiver<Task>) {
     Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)), Arc::default())
 }
 
+const ADDED: Admission = Admission::Added;
 const MOMENT: Moment = Moment { now: Instant(0), wall: TimestampMs(1_767_225_600_000) };
 
 fn partition(config: LogConfig) -> Arc<Partition> {

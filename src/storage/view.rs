@@ -50,7 +50,7 @@ impl View {
     /// (`UnifiedLog.fetchLastStableOffsetMetadata`). It may be older than the picture, not newer.
     pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
         let uncommitted = self.uncommitted.behind(high_watermark).map(|completed| completed.first_offset);
-        let first = uncommitted.take(0).chain(self.first_unstable_offset).min();
+        let first = uncommitted.chain(self.first_unstable_offset).min();
         // What was open below the log's start is not in the log.
         first.map_or(high_watermark, |first| first.max(self.log_start_offset).min(high_watermark))
     }
