@@ -74,7 +74,7 @@ pub enum Marked {
     Gone,
     /// A newer producer or coordinator has ended the transaction already; no marker of this one counts any more.
     Fenced(ErrorCode),
-    /// To be tried again.
+    /// The partition did not take it, and may later.
     Failed(ErrorCode),
     /// The transaction has ended otherwise: there is nothing to be written any more.
     Over,

@@ -18,7 +18,7 @@ use crate::stdx::never::Never;
 use crate::storage::log::Admission;
 
 /// A transaction whose end is decided: its markers are to be written when the barrier is passed.
-pub struct Ending {
+pub struct MarkerJob {
     pub coordinator: Arc<TransactionCoordinator>,
     pub markers: Markers,
     pub decided: Barrier,
@@ -32,7 +32,7 @@ pub trait Served: Kind {
     fn answer(context: &mut Context<'_>, waiter: Waiter, reply: Self::Reply, barrier: Barrier);
 
     /// What a shard does for a command.
-    fn job(coordinator: &Arc<Coordinator<Self>>, command: Self::Command, barrier: Barrier) -> Ending;
+    fn job(coordinator: &Arc<Coordinator<Self>>, command: Self::Command, barrier: Barrier) -> MarkerJob;
 }
 
 impl Served for Groups {
@@ -44,7 +44,7 @@ impl Served for Groups {
         context.tell(waiter, reply, barrier);
     }
 
-    fn job(_: &Arc<Coordinator<Groups>>, command: Never, _: Barrier) -> Ending {
+    fn job(_: &Arc<Coordinator<Groups>>, command: Never, _: Barrier) -> MarkerJob {
         match command {}
     }
 }
@@ -58,8 +58,8 @@ impl Served for Transactions {
         match reply {}
     }
 
-    fn job(coordinator: &Arc<TransactionCoordinator>, markers: Markers, decided: Barrier) -> Ending {
-        Ending { coordinator: coordinator.clone(), markers, decided }
+    fn job(coordinator: &Arc<TransactionCoordinator>, markers: Markers, decided: Barrier) -> MarkerJob {
+        MarkerJob { coordinator: coordinator.clone(), markers, decided }
     }
 }
 
@@ -119,7 +119,7 @@ impl Context<'_> {
             M::answer(self, waiter, reply, stepped.barrier.clone());
         }
         for command in stepped.commands {
-            self.endings.push(M::job(coordinator, command, stepped.barrier.clone()));
+            self.marker_jobs.push(M::job(coordinator, command, stepped.barrier.clone()));
         }
         let owner = coordinator.shard(self.shared.shards());
         if stepped.is_due_sooner && owner != self.shard {
@@ -142,13 +142,13 @@ impl Context<'_> {
     }
 }
 
-impl<M: Served> keeper::Audience<M> for Arc<Shared> {
+impl<M: Served> keeper::Reports<M> for Arc<Shared> {
     fn progress(&self, partition: &Partition) {
         self.tell_progress(partition, None);
     }
 
     fn command(&self, coordinator: &Arc<Coordinator<M>>, command: M::Command, barrier: Barrier) {
         let ending = M::job(coordinator, command, barrier);
-        self.mailbox(coordinator.shard(self.shards())).note(Note::Ending(ending));
+        self.mailbox(coordinator.shard(self.shards())).note(Note::Markers(ending));
     }
 }

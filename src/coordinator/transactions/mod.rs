@@ -22,7 +22,7 @@ mod tests;
 pub use self::add::Begun;
 pub use self::end::Ended;
 pub use self::init::InitProducerId;
-pub use self::inspect::{Described, Filter, Listed};
+pub use self::inspect::{Described, Filter, ListedTransaction};
 use self::state::Transaction;
 pub use self::state::{Partitions, State, TopicPartition};
 pub use self::step::{Markers, Step};
