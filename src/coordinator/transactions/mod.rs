@@ -85,7 +85,8 @@ impl Transactions {
     }
 
     /// How many transactional ids there are.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    fn count(&self) -> usize {
         self.by_id.len()
     }
 }

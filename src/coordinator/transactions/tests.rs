@@ -337,15 +337,15 @@ fn ids_expire_without_a_transaction() {
     world.add(at, 0, 2).unwrap();
     world.now = Instant(0) + world.settings.id_expiration + Duration::from_secs(1);
     world.step(Transactions::expire);
-    assert_eq!(world.machine.len(), 1, "its transaction is open");
+    assert_eq!(world.machine.count(), 1, "its transaction is open");
     world.end(at, false, 2).unwrap();
     world.complete();
     world.now = world.now + (world.settings.id_expiration - Duration::from_secs(1));
     world.step(Transactions::expire);
-    assert_eq!(world.machine.len(), 1);
+    assert_eq!(world.machine.count(), 1);
     world.now = world.now + Duration::from_secs(1);
     world.step(Transactions::expire);
-    assert_eq!((world.machine.len(), world.replayed().len()), (0, 0));
+    assert_eq!((world.machine.count(), world.replayed().count()), (0, 0));
     assert_eq!(world.log.last().unwrap().value, None);
 }
 
