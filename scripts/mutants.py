@@ -45,15 +45,16 @@ FAULTS = [
     ("a failed sync is taken for a good one", "src/replica/partition.rs",
      "            Err(failure) => {\n                self.log.fail_sync(&failure);\n                None\n            }\n",
      "            Err(_) => {\n                self.log.flushed(flush, now);\n"
-     "                self.high_watermark.fetch_max(flush.up_to.0, Ordering::AcqRel);\n                None\n            }\n"),
+     "                self.advance(flush.up_to);\n                None\n            }\n"),
     ("acknowledged before the sync that the topic asks for", "src/replica/partition.rs",
      "            if self.log.wants_sync(now) {\n                return self.begin_sync();\n            }\n",
      "            if self.log.wants_sync(now) {\n"
-     "                self.high_watermark.fetch_max(end.0, Ordering::AcqRel);\n"
+     "                self.advance(end);\n"
      "                return self.begin_sync();\n            }\n"),
     ("what was written before a refusal is not committed", "src/replica/partition.rs",
-     "        if end > self.high_watermark() {\n            if self.log.wants_sync(now)",
-     "        if written.is_some() && end > self.high_watermark() {\n            if self.log.wants_sync(now)"),
+     "        let written = self.log.write_and_keep(is_wanted).ok().flatten();\n",
+     "        let written = self.log.write_and_keep(is_wanted).ok().flatten();\n"
+     "        if written.is_none() {\n            return None;\n        }\n"),
     ("a failed directory makes a committed copy begin anew", "src/hosting/place.rs",
      "        if self.awaits_its_copy(&topic.name, described) {\n            return None;\n        }\n", ""),
     ("acknowledged before the write", "src/replica/partition.rs",
