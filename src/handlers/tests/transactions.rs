@@ -5,8 +5,9 @@ use crate::codec::Str;
 use crate::model::{ApiKey, ErrorCode};
 use crate::record::builder::{Builder, Options, Record};
 use crate::wire::api::{
-    add_offsets_to_txn, add_partitions_to_txn, describe_producers, describe_transactions, end_txn, find_coordinator,
-    init_producer_id, list_offsets, list_transactions, offset_fetch, produce, txn_offset_commit, write_txn_markers,
+    add_offsets_to_txn, add_partitions_to_txn, api_versions, describe_producers, describe_transactions, end_txn,
+    find_coordinator, init_producer_id, list_offsets, list_transactions, offset_fetch, produce, txn_offset_commit,
+    write_txn_markers,
 };
 
 const ID: &str = "t";
@@ -368,4 +369,39 @@ fn transactions_are_listed() {
     assert_eq!(list("Nix", ""), (vec![], 1, 0));
     assert_eq!(list("", "u"), (vec![], 0, 0));
     assert_eq!(list("", "("), (vec![], 0, ErrorCode::InvalidRegularExpression.code()));
+}
+
+/// Two-phase commit (KIP-939) is in a version that Kafka may still change.
+#[test]
+fn unstable_versions_are_offered_where_that_is_asked_for() {
+    let newest = |broker: &mut Broker| {
+        let answer: api_versions::Response = broker.ask(ApiKey::ApiVersions, 3, &software());
+        answer.api_keys.iter().find(|of| of.api_key == ApiKey::InitProducerId.id()).unwrap().max_version
+    };
+    let request = init_producer_id::Request {
+        transactional_id: Some(ID.into()),
+        enable2_pc: true,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    let mut broker = start();
+    assert_eq!(newest(&mut broker), 5);
+    assert!(broker.closes(ApiKey::InitProducerId, 6, &request));
+    let mut broker = start_with(&[("unstable.api.versions.enable", "true")]);
+    assert_eq!(newest(&mut broker), 6);
+    let given: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 6, &request);
+    assert_eq!(given.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
+    let two_phase = [("unstable.api.versions.enable", "true"), ("transaction.two.phase.commit.enable", "true")];
+    let mut broker = start_with(&two_phase);
+    let given: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 6, &request);
+    assert_eq!((given.error_code, given.ongoing_txn_producer_id), (0, -1));
+    let keeps = init_producer_id::Request { keep_prepared_txn: true, ..request };
+    let given: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 6, &keeps);
+    assert_eq!(given.error_code, ErrorCode::UnsupportedVersion.code());
+}
+
+fn software() -> api_versions::Request<'static> {
+    let (client_software_name, client_software_version) = ("test".into(), "1".into());
+    api_versions::Request { client_software_name, client_software_version, node_id: -1, ..Default::default() }
 }
