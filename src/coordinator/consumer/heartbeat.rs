@@ -168,6 +168,7 @@ impl Group {
             && self.epoch <= self.assignment_epoch
             && self.seen == Some(step.topics.version())
             && self.regex_refresh(step).is_none()
+            && self.preferred_assignor_for(&member.id) == self.preferred_assignor()
             && request.member_epoch == member.current.epoch
             && member.metadata.is_as_told(request)
     }

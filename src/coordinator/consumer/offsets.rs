@@ -18,8 +18,9 @@ impl Member {
 
 impl Group {
     /// The member's epoch has to be its current one or, for each partition, not older than the member has the
-    /// partition. Topics are known by their ids, also where the client named them.
-    pub fn validate_offset_commit(&self, request: &Commit<'_>) -> Result<(), ErrorCode> {
+    /// partition (KIP-1251). Topics are known by their ids, also where the client named them. A partition whose metadata is
+    /// too long is refused by itself, whosever it is.
+    pub fn validate_offset_commit(&self, request: &Commit<'_>, metadata_max: usize) -> Result<(), ErrorCode> {
         let epoch = request.generation_id_or_member_epoch;
         // An administrator, or a consumer that manages its partitions itself.
         if epoch < 0 && self.is_empty() {
@@ -35,9 +36,9 @@ impl Group {
         let mut topics = request.topics.iter();
         let is_allowed = epoch < member.current.epoch
             && topics.all(|topic| {
-                let mut partitions = topic.partitions.iter().map(|of| of.partition);
-                partitions.all(|partition| {
-                    let since = member.current.assignment_epoch(topic.topic_id, partition);
+                let mut partitions = topic.partitions.iter().filter(|of| !of.is_metadata_too_long(metadata_max));
+                partitions.all(|of| {
+                    let since = member.current.assignment_epoch(topic.topic_id, of.partition);
                     since.is_some_and(|since| epoch >= since)
                 })
             });

@@ -36,7 +36,9 @@ impl Groups {
             None if generation < 0 => Ok(()),
             None if request.api_version >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND => Err(ErrorCode::GroupIdNotFound),
             None => Err(ErrorCode::IllegalGeneration),
-            Some(Group::Consumer(group)) => group.validate_offset_commit(request),
+            Some(Group::Consumer(group)) => {
+                group.validate_offset_commit(request, step.settings.offset_metadata_max_bytes)
+            }
             Some(Group::Classic(group)) => {
                 group.validate_offset_commit(request.member_id, request.instance_id, generation)?;
                 // A commit shows that the member is alive.
@@ -57,15 +59,14 @@ impl Groups {
         (topic, topic_id): (&str, TopicId),
         commit: &CommitPartition<'_>,
     ) -> ErrorCode {
-        let metadata = commit.metadata.unwrap_or_default();
-        if is_too_long(metadata, step.settings.offset_metadata_max_bytes) {
+        if commit.is_metadata_too_long(step.settings.offset_metadata_max_bytes) {
             return ErrorCode::OffsetMetadataTooLarge;
         }
         let expires = request.retention_time_ms != DEFAULT_RETENTION;
         let mut value = OffsetCommitValue {
             offset: commit.offset,
             leader_epoch: commit.leader_epoch,
-            metadata: Str::Borrowed(metadata),
+            metadata: Str::Borrowed(commit.metadata.unwrap_or_default()),
             commit_timestamp: step.wall.0,
             expire_timestamp: -1,
             topic_id,
@@ -83,7 +84,11 @@ impl Groups {
     }
 }
 
-/// Kafka counts what Java counts: UTF-16 units, of which there are never more than bytes.
-fn is_too_long(metadata: &str, max: usize) -> bool {
-    metadata.len() > max && metadata.encode_utf16().count() > max
+impl CommitPartition<'_> {
+    /// Whether the offset is refused for its metadata. Kafka counts what Java counts: UTF-16 units, of which there are never
+    /// more than bytes.
+    pub(in crate::coordinator) fn is_metadata_too_long(&self, max: usize) -> bool {
+        let metadata = self.metadata.unwrap_or_default();
+        metadata.len() > max && metadata.encode_utf16().count() > max
+    }
 }
