@@ -162,7 +162,8 @@ impl Group {
         validate_size(self.members.len(), self.members.contains_key(member_id), max)
     }
 
-    /// Whether nothing about the member or the group has changed since the last heartbeat, which is nearly always.
+    /// Whether nothing about the member or the group has changed since the last heartbeat, which is nearly always, and the
+    /// member's wish for an assignor asks for no new epoch.
     fn is_settled(&self, member: &Member, request: &Heartbeat<'_>, step: &Step<'_>) -> bool {
         member.current.is_reconciled_to(self.assignment_epoch)
             && self.epoch <= self.assignment_epoch

@@ -171,7 +171,7 @@ impl Groups {
         let names_changed = updated.topics != before.metadata.topics;
         let regex_changed = updated.regex != before.metadata.regex;
         let mut bump = names_changed || wants_epoch;
-        // A member of the classic protocol has no say in this, and is not asked.
+        // A join of the classic protocol brings no wish, and Kafka does not look.
         if updated.classic.is_none()
             && let Some(group) = self.consumer_group(group_id)
         {
