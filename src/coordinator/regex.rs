@@ -67,8 +67,19 @@ impl TopicPattern {
             .map_err(|_| invalid(TOO_LARGE))
     }
 
+    /// The same for names of any characters, such as transactional ids. Where the expression means the same to the crate
+    /// `regex` without Unicode's tables, it sees whole characters; classes of letters know ASCII only.
+    pub fn compile_for_ids(pattern: &str) -> Result<TopicPattern, InvalidPattern> {
+        let ascii = TopicPattern::compile(pattern)?;
+        let whole = bytes::RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
+            .nest_limit(parser::MOST_NESTED_TRANSLATED)
+            .size_limit(MOST_COMPILED_BYTES)
+            .build();
+        Ok(whole.map_or(ascii, TopicPattern))
+    }
+
     /// Whether the whole name matches.
-    pub fn matches(&self, topic_name: &str) -> bool {
-        self.0.is_match(topic_name.as_bytes())
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.is_match(name.as_bytes())
     }
 }

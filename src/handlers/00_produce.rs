@@ -81,15 +81,33 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     if view.transactional_id.is_some() {
         return transactional_produce::handle(state, context, asked, &view);
     }
-    let (version, now, shared, published) = (asked.head.version, context.wall, context.shared, context.view);
+    if view.topics().flat_map(|topic| topic.partitions()).any(|of| is_transactional(of.records)) {
+        // Without an id the coordinator cannot be asked (`RequestUtils.hasTransactionalRecords`).
+        let message = Some("Transactional Id authorization failed.".to_string());
+        let refused = Refused { message, ..ErrorCode::TransactionalIdAuthorizationFailed.into() };
+        return refuse_all(state, asked, &view, &refused);
+    }
+    let (version, now) = (asked.head.version, context.wall);
     append_all(state, context, asked, &view, |partition, records| {
-        let is_transactional = Header::parse(records).is_some_and(|header| header.is_transactional());
-        // Without an id the coordinator cannot be asked.
-        let is_admitted =
-            is_transactional && !shared.transactions().settings(published).transactions.verifies_partitions;
-        let admission = if is_admitted { Admission::Verified } else { Admission::None };
-        partition.append(version, records, now, admission)
+        partition.append(version, records, now, Admission::None)
     })
+}
+
+fn is_transactional(records: Option<&[u8]>) -> bool {
+    records.and_then(Header::parse).is_some_and(|header| header.is_transactional())
+}
+
+/// Refuses every partition of a request, whether it can be found or not.
+pub(super) fn refuse_all(state: &mut State, asked: Asked<'_>, view: &RequestView<'_>, refused: &Refused) -> Outcome {
+    let mut lists = state.produces.pop().unwrap_or_default();
+    for topic in view.topics() {
+        let before = lists.partitions.len();
+        let results = topic.partitions().map(|of| PartitionResult { index: of.index, result: Err(refused.clone()) });
+        lists.partitions.extend(results);
+        lists.close_topic(&topic, before);
+    }
+    let waiting = Waiting { head: asked.head, acks: view.acks, deadline: Instant::NEVER, lists };
+    waiting.finish(state)
 }
 
 /// Appends what the request has for each partition that can be found. `append` is the way into the log.
@@ -111,22 +129,11 @@ pub(super) fn append_all(
             });
             lists.partitions.push(PartitionResult { index: of.index, result: appended });
         }
-        let name_begins = lists.names.len();
-        lists.names.push_str(topic.name);
-        let (name, partition_count) = (name_begins..lists.names.len(), lists.partitions.len() - before);
-        lists.topics.push(TopicResult { name, topic_id: topic.topic_id, partition_count });
+        lists.close_topic(&topic, before);
     }
     let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
     let waiting = Waiting { head: asked.head, acks: view.acks, deadline, lists };
-    let outcome = if waiting.acks == 0 {
-        waiting.silent()
-    } else if waiting.appended().next().is_some() {
-        return Outcome::Appended(waiting);
-    } else {
-        waiting.answer().map_or_else(Outcome::Close, Outcome::Answer)
-    };
-    state.finish_produce(waiting);
-    outcome
+    waiting.finish(state)
 }
 
 /// The partition that a client names, if the client may write to it.
@@ -166,7 +173,30 @@ impl State {
     }
 }
 
+impl Lists {
+    /// The partitions from `first` on are those of a topic.
+    fn close_topic(&mut self, topic: &TopicView<'_>, first: usize) {
+        let begins = self.names.len();
+        self.names.push_str(topic.name);
+        let (name, partition_count) = (begins..self.names.len(), self.partitions.len() - first);
+        self.topics.push(TopicResult { name, topic_id: topic.topic_id, partition_count });
+    }
+}
+
 impl Waiting {
+    /// The outcome, if nothing has to be written before it is known.
+    fn finish(self, state: &mut State) -> Outcome {
+        let outcome = if self.acks == 0 {
+            self.silent()
+        } else if self.appended().next().is_some() {
+            return Outcome::Appended(self);
+        } else {
+            self.answer().map_or_else(Outcome::Close, Outcome::Answer)
+        };
+        state.finish_produce(self);
+        outcome
+    }
+
     fn appended(&self) -> impl Iterator<Item = &Arc<Partition>> {
         let appended = self.lists.partitions.iter().filter_map(|partition| partition.result.as_ref().ok());
         appended.map(|(partition, _)| partition)

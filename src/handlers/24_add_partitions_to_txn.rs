@@ -2,7 +2,7 @@
 //!
 //! Up to version 3 a client asks for one transaction; from 4 on brokers ask for several at once, and may only ask whether the
 //! partitions are in (KIP-890). A partition that is not there refuses the whole transaction: the others are
-//! OPERATION_NOT_ATTEMPTED. Versions: 2 PRODUCER_FENCED instead of INVALID_PRODUCER_EPOCH; 3 flexible; 5
+//! OPERATION_NOT_ATTEMPTED. So does an internal topic that a client names. Versions: 2 PRODUCER_FENCED instead of INVALID_PRODUCER_EPOCH; 3 flexible; 5
 //! TRANSACTION_ABORTABLE. Source: `KafkaApis.handleAddPartitionsToTxnRequest`.
 
 use super::{Outcome, Request, State};
@@ -55,7 +55,9 @@ fn add<'a>(
     let image = &context.view.image;
     let is_there =
         |(topic, index): &TopicPartition| image.topic(topic).is_some_and(|topic| topic.partition(*index).is_some());
-    let errors = if partitions.iter().all(is_there) {
+    // Clients may not write to the broker's own topics.
+    let is_allowed = |(topic, _): &TopicPartition| version >= BATCHED_SINCE || !context.view.is_internal(topic);
+    let errors = if partitions.iter().all(|partition| is_there(partition) && is_allowed(partition)) {
         match step(context, version, asked, &partitions) {
             Ok((errors, barrier)) => {
                 barriers.push(barrier);
@@ -64,9 +66,14 @@ fn add<'a>(
             Err(error) => vec![told(error, version); partitions.len()],
         }
     } else {
-        let refuse = |partition| match is_there(partition) {
-            true => ErrorCode::OperationNotAttempted,
-            false => ErrorCode::UnknownTopicOrPartition,
+        let refuse = |partition: &TopicPartition| {
+            if !is_allowed(partition) {
+                ErrorCode::TopicAuthorizationFailed
+            } else if is_there(partition) {
+                ErrorCode::OperationNotAttempted
+            } else {
+                ErrorCode::UnknownTopicOrPartition
+            }
         };
         partitions.iter().map(refuse).collect()
     };

@@ -24,7 +24,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let pattern = body.transactional_id_pattern.as_deref().filter(|pattern| !pattern.is_empty());
-    let Ok(pattern) = pattern.map(TopicPattern::compile).transpose() else {
+    let Ok(pattern) = pattern.map(TopicPattern::compile_for_ids).transpose() else {
         return refuse(request, ErrorCode::InvalidRegularExpression);
     };
     let named = |name: &Str<'_>| TransactionState::ALL.into_iter().find(|state| state.name() == &**name);

@@ -79,13 +79,9 @@ fn go_on(
 ) -> Outcome {
     let mut admitted = Admitted::new(asked.head.version, view.transactional_id.unwrap_or_default());
     if !admitted.look(context, asked, view) {
-        return produce::append_all(
-            state,
-            context,
-            asked,
-            view,
-            |_, _| Err(ErrorCode::InvalidProducerIdMapping.into()),
-        );
+        let message = Some("Transactional records contained more than one producer ID".to_string());
+        let refused = Refused { message, ..ErrorCode::InvalidProducerIdMapping.into() };
+        return produce::refuse_all(state, asked, view, &refused);
     }
     match admitted.ask(context, &waited) {
         Ok(Ask::Ready) => {}
@@ -214,10 +210,8 @@ impl<'a> Admitted<'a> {
     fn refuse(&mut self, partition: TopicPartition, error: ErrorCode) {
         let Some(Batch { partition: log, header }) = self.needing.remove(&partition) else { return };
         let refused = told(error, self.form);
-        if matches!(refused.error, ErrorCode::NotEnoughReplicas | ErrorCode::ConcurrentTransactions) {
-            // The client sends it again, and what it has sent behind it must not get in before.
-            log.note_unverified(&header);
-        }
+        // If the client sends it again, what it has sent behind it must not get in before (`VerificationStateEntry`).
+        log.note_unverified(&header);
         self.verdicts.insert(partition, Verdict::Refused(refused));
     }
 

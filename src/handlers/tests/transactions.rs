@@ -185,9 +185,14 @@ fn a_partition_takes_nothing_that_the_coordinator_does_not_know_of() {
     let not_added = "Partition was not added to the transaction".to_string();
     assert_eq!(refused(&mut broker, 10, Some(ID)), (code(ErrorCode::InvalidTxnState), not_added));
     assert_eq!(refused(&mut broker, 11, Some(ID)), (code(ErrorCode::TransactionAbortable), String::new()));
-    let outside = "Record was not part of an ongoing transaction".to_string();
-    assert_eq!(refused(&mut broker, 11, None), (code(ErrorCode::InvalidTxnState), outside));
+    let nameless = "Transactional Id authorization failed.".to_string();
+    assert_eq!(refused(&mut broker, 11, None), (code(ErrorCode::TransactionalIdAuthorizationFailed), nameless));
     assert_eq!(ends(&mut broker, 0), (0, 0));
+    // What was refused comes first.
+    let second = Producer { sequence: 1, ..producer };
+    assert_eq!(add(&mut broker, &producer, &[0]), [0]);
+    let out_of_order = code(ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(produce_in(&mut broker, 11, Some(ID), &second, 0).0, out_of_order);
     let stranger = Producer { id: producer.id + 5, ..producer };
     for api_version in [11, 12] {
         let mapping = (code(ErrorCode::InvalidProducerIdMapping), String::new());
@@ -198,7 +203,7 @@ fn a_partition_takes_nothing_that_the_coordinator_does_not_know_of() {
     }
     // Not the first record of the producer.
     let later = Producer { sequence: 4, ..producer };
-    assert_eq!(produce_in(&mut broker, 12, Some(ID), &later, 0).0, code(ErrorCode::OutOfOrderSequenceNumber));
+    assert_eq!(produce_in(&mut broker, 12, Some(ID), &later, 0).0, out_of_order);
     assert_eq!(produce_in(&mut broker, 12, Some(ID), &producer, 0).0, 0);
     assert_eq!(add(&mut broker, &producer, &[0, 7]), [code(ErrorCode::OperationNotAttempted), 3]);
 }
@@ -210,7 +215,7 @@ fn partitions_are_not_verified_where_that_is_turned_off() {
     let mut producer = init(&mut broker, 0);
     assert_eq!(produce_in(&mut broker, 11, Some(ID), &producer, 0).0, 0);
     producer.sequence = 1;
-    assert_eq!(produce_in(&mut broker, 9, None, &producer, 1).0, 0);
+    assert_eq!(produce_in(&mut broker, 9, Some(ID), &producer, 1).0, 0);
     assert_eq!((ends(&mut broker, 0), ends(&mut broker, 1)), ((1, 0), (1, 0)), "they hang");
     let asked = describe_producers::TopicRequest { name: "a".into(), partition_indexes: vec![0] };
     let request = describe_producers::Request { topics: vec![asked] };
@@ -368,6 +373,7 @@ fn transactions_are_listed() {
     assert_eq!(list("Empty", ""), (vec![], 0, 0));
     assert_eq!(list("Nix", ""), (vec![], 1, 0));
     assert_eq!(list("", "u"), (vec![], 0, 0));
+    assert_eq!(list("", "[^ü]"), (vec![(ID.to_string(), producer.id)], 0, 0));
     assert_eq!(list("", "("), (vec![], 0, ErrorCode::InvalidRegularExpression.code()));
 }
 
