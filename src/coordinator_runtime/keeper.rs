@@ -20,11 +20,16 @@ use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::stdx::inbox;
 
+/// What ended one coordinator may end the next, such as a full disk: so they follow each other no faster.
+const SUCCESSION: Duration = Duration::from_millis(500);
+
 /// What the keeper is told.
 pub enum Task<M: Kind = Groups> {
     Load(Arc<Coordinator<M>>),
     /// Partitions came or went.
     Look,
+    /// A coordinator has ended, perhaps only because its log did not take a record.
+    Ended,
     Stop,
 }
 
@@ -34,6 +39,8 @@ pub struct Keeper<M: Kind = Groups> {
     coordinators: Arc<Registry<M>>,
     environment: Environment,
     next_sweep: Instant,
+    /// When coordinators that have ended get successors, if no request was faster.
+    succession: Instant,
     /// The topics that there were at the last look.
     topics: BTreeMap<Arc<str>, TopicId>,
     reports: Box<dyn Reports<M>>,
@@ -56,7 +63,8 @@ impl<M: Kind> Keeper<M> {
         reports: Box<dyn Reports<M>>,
     ) -> Keeper<M> {
         let next_sweep = environment.now() + sweep_interval(&published, &coordinators);
-        Keeper { published, coordinators, environment, next_sweep, topics: BTreeMap::new(), reports }
+        let (succession, topics) = (Instant::NEVER, BTreeMap::new());
+        Keeper { published, coordinators, environment, next_sweep, succession, topics, reports }
     }
 
     /// Works until it is told to stop.
@@ -75,17 +83,19 @@ impl<M: Kind> Keeper<M> {
             match task {
                 Task::Load(coordinator) => self.load(&coordinator, now),
                 Task::Look => looks = true,
+                Task::Ended => self.succession = self.succession.min(now + SUCCESSION),
                 Task::Stop => return None,
             }
         }
-        if looks {
+        if looks || self.succession <= now {
+            self.succession = Instant::NEVER;
             self.follow(now);
         }
         if self.next_sweep <= now {
             self.next_sweep = now + sweep_interval(&self.published, &self.coordinators);
             self.step_all(now, |machine, step| machine.sweep(step));
         }
-        Some(self.next_sweep)
+        Some(self.next_sweep.min(self.succession))
     }
 
     fn moment(&self, now: Instant) -> Moment {

@@ -45,6 +45,7 @@ use crate::model::{ErrorCode, Instant, TimestampMs};
 use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
 use crate::replica::watch::ShardId;
+use crate::stdx::inbox::Inbox;
 use crate::storage::AppendError;
 use crate::storage::log::{Admission, Mark};
 
@@ -77,6 +78,8 @@ pub struct Coordinator<M: Kind = Groups> {
     deadline: AtomicU64,
     /// It answers no more; a request that waits for it must be asked again.
     ended: AtomicBool,
+    /// Of the keeper, which hears that this one has ended: what was begun here must go on, though no client asks for it.
+    keeper: Inbox<keeper::Task<M>>,
 }
 
 /// A coordinator of any kind, as a barrier knows it.
@@ -136,10 +139,10 @@ pub struct Stepped<T, M: Kind = Groups> {
 }
 
 impl<M: Kind> Coordinator<M> {
-    fn new(partition: Arc<Partition>) -> Coordinator<M> {
+    fn new(partition: Arc<Partition>, keeper: Inbox<keeper::Task<M>>) -> Coordinator<M> {
         let state = State { stage: Stage::Loading, end: partition.log.mark() };
         let deadline = AtomicU64::new(Instant::NEVER.0);
-        Coordinator { partition, state: Mutex::new(state), deadline, ended: AtomicBool::new(false) }
+        Coordinator { partition, state: Mutex::new(state), deadline, ended: AtomicBool::new(false), keeper }
     }
 
     /// A panic inside of a step leaves a machine that cannot be trusted.
@@ -318,6 +321,8 @@ impl<M: Kind> Coordinator<M> {
     fn end_locked(&self, state: &mut State<M>) {
         state.stage = Stage::Ended;
         self.deadline.store(Instant::NEVER.0, Ordering::SeqCst);
-        self.ended.store(true, Ordering::Release);
+        if !self.ended.swap(true, Ordering::AcqRel) {
+            self.keeper.send(keeper::Task::Ended);
+        }
     }
 }

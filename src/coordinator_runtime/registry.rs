@@ -99,7 +99,7 @@ impl<M: Kind> Registry<M> {
             }
             assert!(known.has_ended(), "the coordinator before has ended");
         }
-        let coordinator = Arc::new(Coordinator::<M>::new(partition.clone()));
+        let coordinator = Arc::new(Coordinator::<M>::new(partition.clone(), self.tasks.clone()));
         if !has_predecessor && partition.log.log_end_offset() == partition.log.log_start_offset() {
             let mut state = coordinator.lock();
             *state = State { stage: Stage::Active(Box::default()), end: partition.log.mark() };

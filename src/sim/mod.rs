@@ -13,6 +13,7 @@ mod consumer_member;
 mod faults;
 mod history;
 mod invariants;
+mod ledger;
 mod member;
 mod oracle;
 pub mod plan;
@@ -21,6 +22,7 @@ pub mod run;
 mod scene;
 pub mod shrink;
 mod wire;
+mod worker;
 
 #[cfg(test)]
 mod bounds;
@@ -42,3 +44,7 @@ mod seeds;
 mod sessions;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod transactions;
+#[cfg(test)]
+mod transactor;

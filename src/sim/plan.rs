@@ -94,6 +94,35 @@ pub(super) struct GroupPlan {
     pub(super) topics: Vec<usize>,
 }
 
+/// A transactional client.
+#[derive(Clone, Debug)]
+pub(super) struct WorkerPlan {
+    pub(super) id: String,
+    /// Of transaction version 2.
+    pub(super) is_second: bool,
+    /// It reads what others write, and commits what it has read with what it writes.
+    pub(super) is_loop: bool,
+    pub(super) timeout_ms: i32,
+    /// Another one has its id, or its time may be over.
+    pub(super) may_be_fenced: bool,
+    pub(super) produce_version: i16,
+}
+
+impl WorkerPlan {
+    /// Its time may be over while it does nothing.
+    pub(super) fn is_short(&self) -> bool {
+        self.timeout_ms < LONG_TIMEOUT_MS
+    }
+
+    pub(super) fn end_version(&self) -> i16 {
+        if self.is_second { 5 } else { 3 }
+    }
+
+    pub(super) fn commit_version(&self) -> i16 {
+        if self.is_second { 5 } else { 3 }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -105,6 +134,10 @@ pub(super) struct Plan {
     pub(super) producers: Vec<ProducerPlan>,
     pub(super) consumers: Vec<ConsumerPlan>,
     pub(super) groups: Vec<GroupPlan>,
+    /// Transactional clients, their topics, and how many readers each topic has all along.
+    pub(super) workers: Vec<WorkerPlan>,
+    pub(super) ledgers: Vec<TopicPlan>,
+    pub(super) ledger_readers: u32,
     pub(super) admins: usize,
     pub(super) has_two_directories: bool,
     /// All topics of the broker, its own included, sync every write.
@@ -121,6 +154,11 @@ pub(super) const SESSION_MS: u64 = 3000;
 pub(super) const REBALANCE_MS: u64 = 20_000;
 pub(super) const HEARTBEAT_MS: u64 = 300;
 const MIN_STEPS: u64 = 4000;
+/// Seeds from here on have transactional clients; what lies below, with nothing else in it, is the plan that they are added
+/// to. So the seeds of before have the plans that they had.
+pub const TRANSACTIONS_SINCE: u64 = 1 << 40;
+/// Nothing in a run takes so long, but jumps of the clock.
+const LONG_TIMEOUT_MS: i32 = 900_000;
 
 /// The kinds of faults of a seed.
 #[cfg(test)]
@@ -156,7 +194,7 @@ impl Plan {
             GroupPlan { name: format!("group{number}"), is_new: random.chance(2), members, topics }
         };
         let groups = (0..random.below(3)).map(|number| group(number, &mut random)).collect();
-        Plan {
+        let mut plan = Plan {
             kinds,
             steps: MIN_STEPS + random.below(3 * MIN_STEPS),
             shards: 1 + random.below(3) as usize,
@@ -164,13 +202,78 @@ impl Plan {
             producers,
             consumers,
             groups,
+            workers: Vec::new(),
+            ledgers: Vec::new(),
+            ledger_readers: 0,
             admins: random.below(3) as usize,
             has_two_directories,
             is_synced,
             group_segment_bytes: 2000 + random.below(50_000),
             tempo_us: [30, 200, 1000][random.below(3) as usize],
             topics,
+        };
+        if seed >= TRANSACTIONS_SINCE {
+            plan.add_transactions(&mut Random::new(seed ^ 0x5458_4e53));
         }
+        plan
+    }
+
+    /// Transactional clients, and fewer of the others beside them.
+    fn add_transactions(&mut self, random: &mut Random) {
+        self.producers.truncate(1);
+        self.consumers.truncate(random.below(2) as usize);
+        self.groups.truncate(random.below(2) as usize);
+        self.admins = self.admins.min(1);
+        for group in &mut self.groups {
+            group.members = group.members.min(2);
+        }
+        // Where the power takes what was acknowledged, transactions are torn, as they are with one replica of Kafka's.
+        if self.kinds.has(Kind::PowerLoss) && !self.is_synced {
+            self.is_synced = true;
+            self.topics.iter_mut().for_each(|topic| topic.is_synced = true);
+            self.overrides.push(("log.flush.interval.messages".into(), "1".into()));
+        }
+        let partitions = (1 + random.below(3)).to_string();
+        let settings = [
+            ("transaction.state.log.num.partitions", partitions.as_str()),
+            ("transaction.state.log.replication.factor", "1"),
+            ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "500"),
+        ];
+        self.overrides.extend(settings.map(|(key, value)| (key.to_string(), value.to_string())));
+        for name in ["input", "output"] {
+            let segment_bytes = (1000 + random.below(10_000)).to_string();
+            let configs = [("internal.segment.bytes", segment_bytes.as_str()), ("retention.ms", "-1")];
+            self.ledgers.push(TopicPlan {
+                name: name.into(),
+                partitions: 1 + random.below(3) as i32,
+                configs: configs.map(|(key, value)| (key.to_string(), value.to_string())).to_vec(),
+                is_compacted: false,
+                is_synced: self.is_synced,
+            });
+        }
+        self.ledger_readers = random.below(3) as u32;
+        let sources = 1 + random.below(3);
+        for number in 0..sources {
+            self.add_worker(format!("source{number}"), false, random);
+        }
+        if random.chance(2) {
+            self.add_worker("loop".into(), true, random);
+        }
+    }
+
+    fn add_worker(&mut self, id: String, is_loop: bool, random: &mut Random) {
+        let is_second = random.chance(2);
+        let has_twin = random.chance(4);
+        let timeout_ms = if random.chance(4) { 2000 } else { LONG_TIMEOUT_MS };
+        let worker = WorkerPlan {
+            id,
+            is_second,
+            is_loop,
+            timeout_ms,
+            may_be_fenced: has_twin || timeout_ms < LONG_TIMEOUT_MS || self.kinds.has(Kind::WallJumps),
+            produce_version: if is_second { 12 + random.below(2) as i16 } else { 9 + random.below(3) as i16 },
+        };
+        self.workers.extend(std::iter::repeat_n(worker, if has_twin { 2 } else { 1 }));
     }
 }
 

@@ -18,14 +18,16 @@ use super::consumer_member::ConsumerMember;
 use super::faults::Faults;
 use super::history::{History, Object};
 use super::invariants::Invariants;
+use super::ledger::{self, Ledger};
 use super::member::{self, Member};
 use super::oracle::Oracle;
 use super::oracle::groups::{Owned, Ownership};
 use super::oracle::records::Records;
-use super::plan::{Kind, Kinds, Plan};
+use super::plan::{Kind, Kinds, Plan, TopicPlan};
 use super::producer::Producer;
 use super::scene::{Actor, Known, Scene, text};
 use super::wire::{Got, Wire, decode};
+use super::worker::Worker;
 use crate::hosting::cleaning::{Cleaner, Speed};
 use crate::io::simulated_disk::Crash;
 use crate::model::ErrorCode;
@@ -86,6 +88,8 @@ const ROUND: Duration = Duration::from_millis(4);
 const SETTLING_ROUNDS: u64 = 40_000;
 /// Rounds within which one request is answered at rest.
 const ANSWER_ROUNDS: u64 = 10_000;
+/// Rounds in which nothing happens any more, where one client waits for what another one does.
+const CALM_ROUNDS: u64 = 500;
 /// Reads, writes and pauses of the cleaner between two steps of the others.
 const CLEANER_ONE_IN: u64 = 60;
 const STEPS_PER_SPEND: u64 = 4;
@@ -104,6 +108,7 @@ pub(super) struct Run {
     pub(super) faults: Faults,
     pub(super) invariants: Invariants,
     topics: Vec<Known>,
+    ledgers: Vec<Known>,
     others: Vec<Box<dyn Actor>>,
     members: Vec<Box<dyn Member>>,
     cleaner: Option<Cleaner>,
@@ -156,6 +161,7 @@ impl Run {
             faults,
             invariants: Invariants::default(),
             topics: Vec::new(),
+            ledgers: Vec::new(),
             others: Vec::new(),
             members: Vec::new(),
             cleaner: None,
@@ -211,6 +217,7 @@ impl Run {
             oracle: &mut self.oracle,
             history: &mut self.history,
             topics: &mut self.topics,
+            ledgers: &self.ledgers,
             is_resting: self.is_resting,
         }
     }
@@ -219,13 +226,12 @@ impl Run {
 
     fn set_up(&mut self) {
         for plan in self.plan.topics.clone() {
-            let topic = creatable(&plan.name, plan.partitions, &plan.configs);
-            let request = CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![topic]);
-            let Some(response) = self.ask(CREATE_TOPICS, &request) else { return };
-            let created = &response.topics[0];
-            assert_eq!(created.error_code, 0, "{:?}", created.error_message);
-            self.oracle.name_topic(created.topic_id, &plan.name);
-            self.topics.push(Known { id: created.topic_id, partitions: plan.partitions, plan });
+            let Some(known) = self.create(plan) else { return };
+            self.topics.push(known);
+        }
+        for plan in self.plan.ledgers.clone() {
+            let Some(known) = self.create(plan) else { return };
+            self.ledgers.push(known);
         }
         if !self.plan.groups.is_empty() {
             self.set_up_groups();
@@ -240,6 +246,9 @@ impl Run {
         for number in 0..self.plan.admins {
             self.others.push(Box::new(Admin::new(number, self.plan.admins, self.plan.has_two_directories)));
         }
+        if !self.plan.workers.is_empty() {
+            self.set_up_transactions();
+        }
         for plan in self.plan.groups.clone() {
             for number in 0..plan.members {
                 let plan = plan.clone();
@@ -248,6 +257,29 @@ impl Run {
                     false => Box::new(ClassicMember::new(plan, number)),
                 };
                 self.members.push(member);
+            }
+        }
+    }
+
+    fn create(&mut self, plan: TopicPlan) -> Option<Known> {
+        let topic = creatable(&plan.name, plan.partitions, &plan.configs);
+        let request = CreateTopicsRequest::default().with_timeout_ms(10_000).with_topics(vec![topic]);
+        let response = self.ask(CREATE_TOPICS, &request)?;
+        let created = &response.topics[0];
+        assert_eq!(created.error_code, 0, "{:?}", created.error_message);
+        self.oracle.name_topic(created.topic_id, &plan.name);
+        Some(Known { id: created.topic_id, partitions: plan.partitions, plan })
+    }
+
+    fn set_up_transactions(&mut self) {
+        for (number, plan) in (0..).zip(self.plan.workers.clone()) {
+            self.others.push(Box::new(Worker::new(number, plan)));
+        }
+        for number in 0..self.plan.ledger_readers {
+            for ledger in [ledger::INPUT, ledger::OUTPUT] {
+                for is_committed in [true, false] {
+                    self.others.push(Box::new(Ledger::new(number, ledger, is_committed)));
+                }
             }
         }
     }
@@ -384,10 +416,18 @@ impl Run {
         }
         self.is_resting = true;
         self.calm();
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        // A loop may not have seen yet what the others have just committed.
+        let (mut calm, needed) = (0, if self.plan.workers.is_empty() { 0 } else { CALM_ROUNDS });
         for _ in 0..SETTLING_ROUNDS {
-            if self.is_over() || self.is_settled() {
+            let is_settled = !self.is_over() && self.is_settled();
+            if self.is_over() || (is_settled && calm >= needed) {
                 return;
             }
+            calm = if is_settled { calm + 1 } else { 0 };
             self.round();
         }
         self.tell_who_does_not_settle();
@@ -461,6 +501,9 @@ impl Run {
             self.read_topic(topic);
         }
         self.look_at_offsets();
+        if !self.plan.workers.is_empty() {
+            self.read_ledgers();
+        }
         if !self.is_over() {
             self.check_replay();
         }
@@ -490,6 +533,34 @@ impl Run {
         let objects: Vec<_> = (0..known.partitions).map(|partition| known.object(partition)).collect();
         let name = known.plan.name.clone();
         self.oracle.violate("everything can be read at rest", &objects, name);
+    }
+
+    /// Transactions are there whole or not at all, for every reader.
+    fn read_ledgers(&mut self) {
+        self.oracle.transactions.forget_reader(READER);
+        for ledger in [ledger::INPUT, ledger::OUTPUT] {
+            for is_committed in [true, false] {
+                let mut reader = Ledger::new(READER, ledger, is_committed);
+                let mut rounds = 0..ANSWER_ROUNDS;
+                while !self.is_over() && !reader.has_ended(self.ledgers[ledger].partitions) {
+                    if rounds.next().is_none() {
+                        let name = self.ledgers[ledger].plan.name.clone();
+                        self.oracle.violate("everything can be read at rest", &[ledger::object()], name);
+                        return;
+                    }
+                    reader.act(&mut self.scene());
+                    self.round();
+                }
+            }
+        }
+        if self.is_over() {
+            return;
+        }
+        self.oracle.judge_transactions(&[ledger::object()], |known| known.check_whole(READER));
+        if self.plan.workers.iter().any(|worker| worker.is_loop) {
+            let input = self.ledgers[ledger::INPUT].id;
+            self.oracle.judge_transactions(&[ledger::object()], |known| known.check_loop(READER, |key| key.0 == input));
+        }
     }
 
     fn look_at_offsets(&mut self) {
@@ -544,8 +615,10 @@ impl Run {
         if self.is_over() {
             return;
         }
+        let keeps_power = !self.plan.workers.is_empty() && !self.plan.is_synced;
         match self.random.below(4) {
             0 => self.end(Some(Crash::Process)),
+            1 | 2 if keeps_power => self.end(Some(Crash::Process)),
             1 => self.end(Some(Crash::Power)),
             2 => {
                 let seed = self.random.next_u64();
@@ -554,13 +627,7 @@ impl Run {
             _ => self.end(None),
         }
         self.start();
-        for _ in 0..SETTLING_ROUNDS {
-            if self.is_over() || self.is_settled() {
-                return;
-            }
-            self.round();
-        }
-        self.tell_who_does_not_settle();
+        self.settle();
     }
 }
 
@@ -624,13 +691,15 @@ pub fn planned_steps(seed: u64) -> u64 {
 pub fn describe(seed: u64) -> String {
     let plan = Plan::new(seed);
     format!(
-        "faults: {}\nsettings: {:?}\ntopics: {:?}\nproducers: {:?}\nconsumers: {:?}\ngroups: {:?}\nshards: {}, admins: {}, steps: {}",
+        "faults: {}\nsettings: {:?}\ntopics: {:?}\nproducers: {:?}\nconsumers: {:?}\ngroups: {:?}\nworkers: {:?}\nledgers: {:?}\nshards: {}, admins: {}, steps: {}",
         plan.kinds,
         plan.overrides,
         plan.topics,
         plan.producers,
         plan.consumers,
         plan.groups,
+        plan.workers,
+        plan.ledgers,
         plan.shards,
         plan.admins,
         plan.steps

@@ -36,6 +36,8 @@ pub(super) struct Scene<'w> {
     pub(super) oracle: &'w mut Oracle,
     pub(super) history: &'w mut History,
     pub(super) topics: &'w mut Vec<Known>,
+    /// The topics of transactional clients.
+    pub(super) ledgers: &'w [Known],
     /// Nobody begins anything new.
     pub(super) is_resting: bool,
 }

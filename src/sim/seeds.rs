@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::plan::Kind;
+use super::plan::{Kind, TRANSACTIONS_SINCE};
 use super::run::{self, Attempt, Planted};
 use super::shrink;
 
@@ -56,7 +56,7 @@ fn check(seed: u64) {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in 1..8 {
+    for seed in (1..8).chain(TRANSACTIONS_SINCE + 1..TRANSACTIONS_SINCE + 4) {
         let (one, other) = (run::run(&Attempt::of(seed)), run::run(&Attempt::of(seed)));
         assert_eq!((one.hash, one.steps, one.failure), (other.hash, other.steps, other.failure), "seed {seed}");
     }
@@ -92,9 +92,10 @@ fn seeds_of_this_commit_find_nothing() {
     let mut seed = first;
     while began.elapsed() < TIME {
         check(seed);
+        check(TRANSACTIONS_SINCE + seed);
         seed += 1;
     }
-    println!("{} seeds from {first} on", seed - first);
+    println!("{} seeds from {first} on, and as many with transactions", seed - first);
 }
 
 /// The disk does what no disk may do, and some seed finds out.

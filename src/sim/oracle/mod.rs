@@ -6,6 +6,7 @@ pub(super) mod offsets;
 pub(super) mod records;
 #[cfg(test)]
 mod tests;
+pub(super) mod transactions;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use self::groups::Ownership;
 use self::offsets::Offsets;
 use self::records::Records;
+use self::transactions::Transactions;
 use super::history::Object;
 
 /// A promise that was not kept.
@@ -42,6 +44,7 @@ pub(super) struct Oracle {
     records: BTreeMap<Key, Records>,
     groups: BTreeMap<String, Ownership>,
     offsets: BTreeMap<String, Offsets>,
+    pub(super) transactions: Transactions,
 }
 
 impl Oracle {
@@ -74,6 +77,16 @@ impl Oracle {
         if let Err(wrong) = judge(self.records(key)) {
             let object = self.object(key);
             self.violate(wrong.0, &[object], wrong.1);
+        }
+    }
+
+    pub(super) fn judge_transactions(
+        &mut self,
+        objects: &[Object],
+        judge: impl FnOnce(&mut Transactions) -> Result<(), Wrong>,
+    ) {
+        if let Err(wrong) = judge(&mut self.transactions) {
+            self.violate(wrong.0, objects, wrong.1);
         }
     }
 

@@ -3,10 +3,13 @@
 
 use std::time::Duration;
 
-use super::Wrong;
+use uuid::Uuid;
+
 use super::groups::{Owned, Ownership};
 use super::offsets::Offsets;
 use super::records::{Id, Manner, Records, Seen};
+use super::transactions::{Fate, Read, Shown, Transactions, Write};
+use super::{Key, Wrong};
 use crate::model::Instant;
 
 const IDEMPOTENT: Manner = Manner { is_idempotent: true, is_ordered: true };
@@ -189,4 +192,82 @@ fn a_settled_group_that_misses_or_shares_something_is_seen() {
     assert_eq!(Ownership::settled(&members(&[0, 1], &[2]), &all), Ok(()));
     is_seen(Ownership::settled(&members(&[0], &[2]), &all), "a settled group covers its subscription");
     is_seen(Ownership::settled(&members(&[0, 1], &[1, 2]), &all), "a settled group shares nothing");
+}
+
+// ---- Transactions ---------------------------------------------------------------------------------------------------------
+
+const INPUT: Key = (Uuid::from_u128(1), 0);
+const OUTPUT: Key = (Uuid::from_u128(2), 0);
+
+fn write(transaction: u64, nth: u32) -> Write {
+    Write { transaction, nth }
+}
+
+/// A transaction with one record in each of two partitions.
+fn transaction(known: &mut Transactions, fate: Fate) -> u64 {
+    let number = known.begin();
+    known.writes(write(number, 0), INPUT, None);
+    known.writes(write(number, 1), OUTPUT, None);
+    known.becomes(number, fate);
+    number
+}
+
+fn shown(known: &mut Transactions, key: Key, (stable, end): (i64, i64), records: &[Read]) -> Result<(), &'static str> {
+    let shown = Shown { reader: 1, is_committed: true, high_watermark: end, last_stable_offset: stable, records };
+    known.shown(key, &shown).map_err(|wrong| wrong.0)
+}
+
+#[test]
+fn a_reader_is_shown_what_is_decided_only() {
+    let mut known = Transactions::default();
+    let (open, asked) = (transaction(&mut known, Fate::Aborted), transaction(&mut known, Fate::Unknown));
+    let mut show = |key, ends, offset, write| shown(&mut known, key, ends, &[(offset, write)]);
+    assert_eq!(show(INPUT, (5, 5), 0, write(asked, 0)), Ok(()));
+    assert_eq!(show(INPUT, (5, 5), 0, write(asked, 1)), Err("what is read was sent"), "it is of another partition");
+    assert_eq!(show(INPUT, (5, 5), 0, write(7, 0)), Err("what is read was sent"));
+    assert_eq!(show(INPUT, (5, 5), 1, write(open, 0)), Err("nothing of an aborted transaction is seen"));
+    assert_eq!(show(OUTPUT, (3, 5), 3, write(asked, 1)), Err("no reader passes what is stable"));
+    assert_eq!(show(OUTPUT, (6, 5), 3, write(asked, 1)), Err("what is stable is committed"));
+    assert_eq!(show(INPUT, (4, 5), 0, write(asked, 0)), Err("what was stable stays so"));
+    assert_eq!(show(INPUT, (5, 5), 2, write(asked, 0)), Err("a write is there once"));
+}
+
+#[test]
+fn a_torn_transaction_is_found() {
+    let whole = |fate, is_in_input: bool, is_in_output: bool| {
+        let mut known = Transactions::default();
+        let number = transaction(&mut known, Fate::Unknown);
+        let (input, output) = ([(0, write(number, 0))], [(0, write(number, 1))]);
+        shown(&mut known, INPUT, (9, 9), if is_in_input { &input } else { &[] }).unwrap();
+        shown(&mut known, OUTPUT, (9, 9), if is_in_output { &output } else { &[] }).unwrap();
+        known.becomes(number, fate);
+        known.check_whole(1).is_ok()
+    };
+    let all = [(false, false), (true, false), (false, true), (true, true)];
+    let of = |fate| all.map(|(input, output)| whole(fate, input, output));
+    assert_eq!(of(Fate::Committed), [false, false, false, true]);
+    assert_eq!(of(Fate::Unknown), [true, false, false, true]);
+    assert_eq!(of(Fate::Aborted), [true, false, false, false]);
+}
+
+#[test]
+fn an_input_that_is_lost_or_processed_twice_is_found() {
+    let processed = |offsets: &[i64]| {
+        let mut known = Transactions::default();
+        let source = known.begin();
+        known.writes(write(source, 0), INPUT, None);
+        known.writes(write(source, 1), INPUT, None);
+        known.becomes(source, Fate::Committed);
+        shown(&mut known, INPUT, (9, 9), &[(0, write(source, 0)), (1, write(source, 1))]).unwrap();
+        for (at, offset) in (0..).zip(offsets) {
+            let of_loop = known.begin();
+            known.writes(write(of_loop, 0), OUTPUT, Some((INPUT, *offset)));
+            known.becomes(of_loop, Fate::Committed);
+            shown(&mut known, OUTPUT, (9, 9), &[(at, write(of_loop, 0))]).unwrap();
+        }
+        known.check_whole(1).unwrap();
+        known.check_loop(1, |key| key == INPUT).is_ok()
+    };
+    assert!(processed(&[0, 1]) && processed(&[1, 0]));
+    assert!(!processed(&[0]) && !processed(&[0, 1, 1]) && !processed(&[0, 1, 2]));
 }
