@@ -52,7 +52,7 @@ java_programs() {
     made java "${inputs[@]}"
 }
 
-# Kafka Streams, Connect's file connectors, Kafka's examples, and our own applications with them.
+# Kafka Streams, Kafka's examples, and our own applications with them.
 applications() {
     local out=$KLAMM_CACHE/apps inputs=("$clients"/java/apps/*.java "$clients/java/apps/pom.xml")
     stale apps "${inputs[@]}" || [ ! -d "$out/classes" ] || return 0
@@ -60,8 +60,9 @@ applications() {
     rm -rf "$out" && mkdir -p "$out/classes"
     # What these need besides, the other jars have.
     mvn -q -B -Dstyle.color=never -f "$clients/java/apps/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-        -DincludeArtifactIds=kafka-streams,rocksdbjni,connect-file,kafka-examples -DoutputDirectory="$out/libs"
+        -DincludeArtifactIds=kafka-streams,rocksdbjni,kafka-examples -DoutputDirectory="$out/libs"
     javac -nowarn -d "$out/classes" -cp "$KAFKA_LIBS/*:$out/libs/*" "$clients"/java/apps/*.java
+    cp -r "$clients/java/apps/META-INF" "$out/classes/"
     made apps "${inputs[@]}"
 }
 

@@ -1,5 +1,5 @@
-//! A Connect worker (`connect-runtime`) with `exactly.once.source.support` and `FileStreamSource`: the lines of a file become
-//! records, their positions in the file are committed in the same transactions. Worker and broker are killed in the middle.
+//! A Connect worker (`connect-runtime`) with `exactly.once.source.support` and a source of lines
+//! (`clients/java/apps/LineSource.java`), whose positions are committed in the transactions of the records. Worker and broker are killed in the middle.
 
 use crate::PATIENCE;
 use compat_tests::application::{self, Application};
@@ -65,8 +65,8 @@ pub fn source(broker: &mut Broker) -> Result<()> {
     write(&file, 0..LINES)?;
     Raw::connect(broker.port())?.create_topic("lines", 1, &[])?;
     let connector = format!(
-        r#"{{"connector.class": "org.apache.kafka.connect.file.FileStreamSourceConnector", "tasks.max": "1",
-            "file": "{}", "topic": "lines", "batch.size": "10", "exactly.once.support": "required"}}"#,
+        r#"{{"connector.class": "LineSource", "tasks.max": "1",
+            "file": "{}", "topic": "lines", "exactly.once.support": "required"}}"#,
         file.display()
     );
     let mut live = Reader::committed(broker, "lines", 1)?;

@@ -54,6 +54,9 @@ public final class Totals {
         config.put("processing.guarantee", StreamsConfig.EXACTLY_ONCE_V2);
         // Each update of the store gives a record, so that they can be counted.
         config.put("statestore.cache.max.bytes", 0);
+        // So that a process that dies leaves records in an open transaction.
+        config.put("commit.interval.ms", 500);
+        config.put("producer.linger.ms", 5);
         config.put("num.stream.threads", 1);
         config.put("replication.factor", 1);
         config.put("main.consumer.session.timeout.ms", 6000);
