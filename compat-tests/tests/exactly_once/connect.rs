@@ -1,5 +1,6 @@
 //! A Connect worker (`connect-runtime`) with `exactly.once.source.support` and a source of lines
-//! (`clients/java/apps/LineSource.java`), whose positions are committed in the transactions of the records. Worker and broker are killed in the middle.
+//! (`clients/java/apps/LineSource.java`), whose positions are committed in the transactions of the records. Worker and
+//! broker are killed in the middle.
 
 use crate::PATIENCE;
 use compat_tests::application::{self, Application};
