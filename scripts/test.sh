@@ -8,11 +8,12 @@
 #   clients  kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential
 #            bad_input
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
+#   transactions  streams exactly_once
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
 #   extra    big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
 #            only when named
-# compat-tests/README.md says what is in each of the last four.
+# compat-tests/README.md says what is in each of the last five.
 #
 # Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
 # nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
@@ -22,12 +23,13 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential bad_input"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
+TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They take minutes and the processor for less than one: they go on beside the suites behind them.
 WAITING=" groups kgo librdkafka "
-ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $GROUPS_OF_CLIENTS $THEIRS"
+ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS"
 EXTRA="big kills churn_full"
-CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $THEIRS $EXTRA "
+CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 

@@ -27,6 +27,12 @@ pub fn java_class_path() -> String {
     format!("{}:{}", root().join("java").display(), kafka_class_path())
 }
 
+/// The class path of applications on top of Kafka's clients: Streams, Connect, examples, and our own.
+pub fn applications_class_path() -> String {
+    let folder = root().join("apps");
+    format!("{0}/classes:{1}:{0}/libs/*", folder.display(), kafka_class_path())
+}
+
 /// This package's folder in the checkout.
 pub fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

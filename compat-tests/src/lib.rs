@@ -4,6 +4,7 @@
 //! of shards. With `KLAMM_PEER=kafka` the same tests run against Apache Kafka: that is how a test proves that it asks for
 //! what Kafka does, before it judges Klamm.
 
+pub mod application;
 pub mod batch;
 pub mod broker;
 pub mod cache;
@@ -20,6 +21,7 @@ pub mod pair;
 pub mod port;
 pub mod program;
 pub mod raw;
+pub mod reader;
 pub mod records;
 pub mod suite;
 

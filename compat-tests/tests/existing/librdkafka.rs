@@ -104,8 +104,13 @@ impl Foreign for Librdkafka {
             let entry = entry?;
             symlink(entry.path(), tests.join(entry.file_name()))?;
         }
-        // One of them looks for a file there.
-        symlink(folder().join("../src"), directory.join("src"))?;
+        // Some of them look for files of the folders beside theirs, or make their Java programs with what is there.
+        for entry in std::fs::read_dir(folder().join(".."))? {
+            let entry = entry?;
+            if entry.file_name() != "tests" {
+                symlink(entry.path(), directory.join(entry.file_name()))?;
+            }
+        }
         let config = directory.join("klamm.conf");
         let common = "broker.address.family=v4\ntest.timeout.multiplier=2\n";
         std::fs::write(&config, format!("bootstrap.servers={bootstrap}\n{common}"))?;
@@ -119,6 +124,7 @@ impl Foreign for Librdkafka {
         let libraries = format!("{0}/src:{0}/src-cpp", source.display());
         command.env("LD_LIBRARY_PATH", libraries).env("BROKERS", broker.bootstrap());
         command.env("KAFKA_PATH", cache::root().join("suites/kafka_path"));
+        command.env("LD_PRELOAD", cache::root().join("suites/one_replica.so"));
         // The names of topics follow from the seed; the topics of the first run are still there in the second.
         let (protocol, seed) = if unit.name.ends_with(CONSUMER) { ("consumer", "2") } else { ("classic", "1") };
         command.env("TEST_CONSUMER_GROUP_PROTOCOL", protocol).env("TEST_SEED", seed);
