@@ -22,6 +22,7 @@ pub mod program;
 pub mod raw;
 pub mod records;
 pub mod suite;
+pub mod transactional;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 
