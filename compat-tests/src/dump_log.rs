@@ -60,9 +60,10 @@ fn is_left_reserved(path: &Path) -> bool {
 }
 
 /// For each entry of a time index the tool reads the headers of all batches behind it. In a coordinator's log, where a batch
-/// is a commit, that took longer than ten minutes; its sanity is checked nevertheless.
+/// is a commit or a transaction's state, that took longer than ten minutes; its sanity is checked nevertheless.
 fn is_endless(time_index: &Path) -> bool {
-    let is_coordinators = time_index.to_string_lossy().contains("__consumer_offsets-");
+    let path = time_index.to_string_lossy();
+    let is_coordinators = ["__consumer_offsets-", "__transaction_state-"].iter().any(|topic| path.contains(topic));
     is_coordinators && fs::metadata(time_index).is_ok_and(|found| found.len() > MAX_TIME_INDEX_BYTES)
 }
 

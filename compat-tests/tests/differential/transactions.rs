@@ -22,7 +22,8 @@
 //! another transactional id's, or a number; an epoch is `right`, `right-1`, `right+1` or a number. A transactional id is a
 //! word, `null`, `empty`, `long` (32,767 bytes) or `longer` (32,768). `TOPIC:0..9` stands for nine partitions.
 //!
-//! A request that is answered CONCURRENT_TRANSACTIONS is made again until it is not, but for `once`.
+//! A request that is answered CONCURRENT_TRANSACTIONS is made again until it is not, but for `once`. So is an InitProducerId
+//! that is answered COORDINATOR_LOAD_IN_PROGRESS: Apache Kafka has used up its producer ids and fetches the next thousand.
 
 use crate::produce::number;
 use crate::session::{Session, show_bytes, show_error};
@@ -40,6 +41,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
+const COORDINATOR_LOAD_IN_PROGRESS: i16 = 14;
 /// What no coordinator has ever given.
 const NEVER_GIVEN: i64 = 777_000_000;
 /// The longest text that all versions can carry.
@@ -185,13 +187,17 @@ impl Session {
     }
 
     /// A producer id gets a name by the order of appearance.
+    fn name_producer(&mut self, producer_id: i64) {
+        if producer_id >= 0 && !self.producers.values().any(|known| *known == producer_id) {
+            self.producers.insert(format!("P{}", self.producers.len() + 1), producer_id);
+        }
+    }
+
     fn learn(&mut self, id: &str, producer_id: i64, epoch: i16) {
         if producer_id < 0 {
             return;
         }
-        if !self.producers.values().any(|known| *known == producer_id) {
-            self.producers.insert(format!("P{}", self.producers.len() + 1), producer_id);
-        }
+        self.name_producer(producer_id);
         let known = self.transactions.known.entry(id.to_string()).or_insert((producer_id, epoch, -1));
         if known.0 != producer_id {
             known.2 = known.0;
@@ -228,8 +234,16 @@ impl Session {
             let producer_id = words.get("pid").map_or(-1, |_| identity.producer_id);
             let epoch = words.get("epoch").map_or(-1, |_| identity.epoch);
             let request = transactional::init_producer_id(full.as_deref(), timeout_ms, (producer_id, epoch));
-            let answer =
-                self.tell(words.has("once"), |raw| raw.call(&request, version), |answer| answer.error_code)?;
+            let ask = |raw: &mut Raw| {
+                loop {
+                    let answer = raw.call(&request, version)?;
+                    if answer.error_code != COORDINATOR_LOAD_IN_PROGRESS {
+                        return Ok(answer);
+                    }
+                    std::thread::sleep(PAUSE);
+                }
+            };
+            let answer = self.tell(words.has("once"), ask, |answer| answer.error_code)?;
             let Some(answer) = answer else { continue };
             if answer.error_code == 0 {
                 self.learn(id, answer.producer_id.0, answer.producer_epoch);
@@ -442,6 +456,9 @@ impl Session {
         };
         let mut lines = Vec::new();
         for state in answer.transaction_states {
+            if state.error_code == 0 {
+                self.name_producer(state.producer_id.0);
+            }
             let mut partitions: Vec<Partition> = Vec::new();
             for topic in &state.topics {
                 partitions.extend(topic.partitions.iter().map(|index| (topic.topic.to_string(), *index)));
@@ -456,7 +473,8 @@ impl Session {
                 self.show_producer(state.producer_id.0),
                 state.producer_epoch,
                 state.transaction_timeout_ms,
-                self.show_time(state.transaction_start_time_ms),
+                // Nothing is known where there is an error.
+                if state.error_code == 0 { self.show_time(state.transaction_start_time_ms) } else { "-".into() },
                 partitions.iter().map(show_partition).collect::<Vec<_>>().join(" ")
             ));
         }

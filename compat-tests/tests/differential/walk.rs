@@ -55,7 +55,7 @@ const REQUESTS: &[&str] = &[
 const PRODUCER_IDS: &[&str] = &["right", "OTHER"];
 const EPOCHS: &[&str] = &["right", "right-1", "right+1"];
 /// So many partitions, should one be left with a transaction that nothing ends.
-const PARTITIONS: i32 = 8;
+const PARTITIONS: i32 = 2;
 
 /// All cells of a state.
 pub fn script(state: &str) -> String {
