@@ -11,7 +11,7 @@ use klamm::metrics::Metrics;
 use klamm::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
 use klamm::record::builder::{Builder, Options, Record};
 use klamm::record::validate::{Rules, validate};
-use klamm::storage::log::{Checkpointed, Identity, Log, LogConfig, Origin};
+use klamm::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 use klamm::wire::api::fetch::PartitionData;
 use klamm::wire::api::produce;
 use klamm::wire::fetch;
@@ -95,7 +95,7 @@ fn open() -> TemporaryLog {
 }
 
 fn append(log: &Log, bytes: &[u8]) {
-    log.append(bytes, Origin::Client, LeaderEpoch(0), NOW).expect("the log takes it");
+    log.append(bytes, Origin::Client(Admission::None), LeaderEpoch(0), NOW).expect("the log takes it");
     log.write_pending().expect("the disk takes it");
 }
 

@@ -11,7 +11,7 @@ use klamm::io::machine::{self, Backend, Preference};
 use klamm::io::real_disk::RealDisk;
 use klamm::model::{Instant, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, Uuid};
 use klamm::record::builder::{Builder, Options, Record};
-use klamm::storage::log::{Checkpointed, Identity, Log, LogConfig, Origin};
+use klamm::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 use klamm::storage::recent::Kept;
 use std::hint::black_box;
 use std::io::{Read, Write};
@@ -59,7 +59,7 @@ impl TemporaryLog {
     }
 
     fn append(&self, bytes: &[u8]) {
-        self.log.append(bytes, Origin::Client, LeaderEpoch(0), NOW).expect("the log takes it");
+        self.log.append(bytes, Origin::Client(Admission::None), LeaderEpoch(0), NOW).expect("the log takes it");
     }
 }
 

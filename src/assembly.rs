@@ -15,8 +15,10 @@ use log::warn;
 
 use crate::config::{self, Config};
 use crate::controller::{self, Controller};
-use crate::coordinator_runtime::Coordinators;
+use crate::coordinator::groups::Groups;
+use crate::coordinator::transactions::Transactions;
 use crate::coordinator_runtime::keeper::{self, Keeper};
+use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinators};
 use crate::hosting::cleaning::{Announce, Cleaner};
 use crate::hosting::housekeeping::{self, Housekeeper};
 use crate::io::disk::Disk;
@@ -52,9 +54,16 @@ impl Opened {
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
         controller.watch_directories(&to_controller);
-        let (coordinators, groups) = Coordinators::new(config.clone(), environment.clone());
-        let threads =
-            Threads { controller: to_controller, housekeeping: to_housekeeping, coordinators: Arc::new(coordinators) };
+        let producer_ids = Arc::new(ProducerIds::default());
+        let (coordinators, groups) = Coordinators::new(config.clone(), environment.clone(), producer_ids.clone());
+        let (of_transactions, transactions) =
+            TransactionCoordinators::new(config.clone(), environment.clone(), producer_ids.clone());
+        let threads = Threads {
+            controller: to_controller,
+            housekeeping: to_housekeeping,
+            coordinators: Arc::new(coordinators),
+            transactions: Arc::new(of_transactions),
+        };
         let shared = Arc::new(Shared::new(
             config,
             controller.published(),
@@ -62,8 +71,10 @@ impl Opened {
             environment.seed(),
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
+            producer_ids,
         ));
-        Connected { disk, environment, shared, controller, tasks: Tasks { metadata, housekeeping, groups } }
+        let tasks = Tasks { metadata, housekeeping, groups, transactions };
+        Connected { disk, environment, shared, controller, tasks }
     }
 }
 
@@ -71,7 +82,8 @@ impl Opened {
 struct Tasks {
     metadata: Receiver<controller::Task>,
     housekeeping: Receiver<housekeeping::Task>,
-    groups: Receiver<keeper::Task>,
+    groups: Receiver<keeper::Task<Groups>>,
+    transactions: Receiver<keeper::Task<Transactions>>,
 }
 
 /// What the shards share is there, so that they can bind their sockets. The cluster does not know of this broker yet.
@@ -106,15 +118,19 @@ impl Connected {
             announce_progress(&shared),
             Box::new(move |partition| copied_to.send_to_controller(controller::Task::Copied(partition))),
         );
-        let (coordinators, progress) = (shared.coordinators().clone(), announce_progress(&shared));
-        let keeper = Keeper::new(shared.view.clone(), coordinators, environment.clone(), progress);
+        let (groups, transactions) = (shared.coordinators().clone(), shared.transactions().clone());
+        let told = || Box::new(shared.clone());
+        let groups = Keeper::new(shared.view.clone(), groups, environment.clone(), told());
+        let transactions = Keeper::new(shared.view.clone(), transactions, environment.clone(), told());
         // The partitions that came with the start, of which no announcement has told.
         shared.send_to_housekeeping(housekeeping::Task::Look);
         shared.coordinators().send(keeper::Task::Look);
+        shared.transactions().send(keeper::Task::Look);
         Ok(Parts {
             metadata: Part { machine: controller, tasks: tasks.metadata },
             housekeeping: Part { machine: housekeeper, tasks: tasks.housekeeping },
-            groups: Part { machine: keeper, tasks: tasks.groups },
+            groups: Part { machine: groups, tasks: tasks.groups },
+            transactions: Part { machine: transactions, tasks: tasks.transactions },
             shared,
             disk,
             environment,
@@ -136,13 +152,14 @@ impl<M, T> Part<M, T> {
     }
 }
 
-/// A registered broker, but for its shards. To stop it: its shards first, then groups, housekeeping and cleaner, which
-/// use the logs, and the controller last, which closes them.
+/// A registered broker, but for its shards. To stop it: its shards first, then groups, transactions, housekeeping and cleaner,
+/// which use the logs, and the controller last, which closes them.
 pub struct Parts {
     pub shared: Arc<Shared>,
     pub metadata: Part<Controller, controller::Task>,
     pub housekeeping: Part<Housekeeper, housekeeping::Task>,
-    pub groups: Part<Keeper, keeper::Task>,
+    pub groups: Part<Keeper<Groups>, keeper::Task<Groups>>,
+    pub transactions: Part<Keeper<Transactions>, keeper::Task<Transactions>>,
     disk: Arc<dyn Disk>,
     environment: Environment,
 }

@@ -57,6 +57,7 @@ struct PartThreads {
     metadata: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     groups: JoinHandle<()>,
+    transactions: JoinHandle<()>,
     /// `None` without `log.cleaner.enable`.
     cleaner: Option<CleanerThread>,
 }
@@ -171,6 +172,8 @@ impl Broker {
         }
         shared.coordinators().send(keeper::Task::Stop);
         panicked |= threads.groups.join().is_err();
+        shared.transactions().send(keeper::Task::Stop);
+        panicked |= threads.transactions.join().is_err();
         shared.send_to_housekeeping(housekeeping::Task::Stop);
         panicked |= threads.housekeeping.join().is_err();
         // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
@@ -316,9 +319,10 @@ fn endpoint(listener: &Listener, bound: SocketAddr) -> Endpoint {
 /// Each part on a thread of its own.
 fn start_parts(parts: Parts) -> Result<PartThreads, String> {
     let cleaner = parts.open_cleaner();
-    let Parts { metadata, mut housekeeping, mut groups, .. } = parts;
+    let Parts { metadata, mut housekeeping, mut groups, mut transactions, .. } = parts;
     let housekeeping = spawn("klamm-housekeeping", move || housekeeping.machine.run(&housekeeping.tasks))?;
     let groups = spawn("klamm-groups", move || groups.machine.run(&groups.tasks))?;
+    let transactions = spawn("klamm-txns", move || transactions.machine.run(&transactions.tasks))?;
     let cleaner = cleaner.map(|mut cleaner| {
         let (stop, stopped) = channel();
         spawn("klamm-cleaner", move || cleaner.run(&stopped)).map(|thread| CleanerThread { thread, stop })
@@ -333,7 +337,7 @@ fn start_parts(parts: Parts) -> Result<PartThreads, String> {
         }
         controller.close();
     })?;
-    Ok(PartThreads { metadata, housekeeping, groups, cleaner: cleaner.transpose()? })
+    Ok(PartThreads { metadata, housekeeping, groups, transactions, cleaner: cleaner.transpose()? })
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {

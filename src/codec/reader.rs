@@ -40,6 +40,8 @@ pub enum DecodeErrorKind {
     Type,
     /// Bytes are left over where none may be.
     Trailing,
+    /// A number that means nothing.
+    Value,
 }
 
 /// Why bytes are not the message they should be: what, in which field, at which byte of the frame.
@@ -50,6 +52,13 @@ pub struct DecodeError {
     pub field: &'static str,
     /// Bytes from the beginning of what the reader was given.
     pub position: usize,
+}
+
+impl DecodeError {
+    /// What was read has no meaning; where it stood is not known any more.
+    pub fn value(field: &'static str) -> DecodeError {
+        DecodeError { kind: DecodeErrorKind::Value, field, position: 0 }
+    }
 }
 
 impl fmt::Display for DecodeError {
@@ -67,6 +76,7 @@ impl fmt::Display for DecodeError {
             Version => "no such version",
             Type => "an unknown type",
             Trailing => "bytes are left over",
+            Value => "a value without a meaning",
         };
         write!(f, "{what}, in {} at byte {}", self.field, self.position)
     }

@@ -48,6 +48,14 @@ const GROUP: Texts = &[
 
 /// The texts of brokers' keys, where no topic's and no group's key has the same.
 const BROKER: Texts = &[
+    (
+        "add.partitions.to.txn.retry.backoff.max.ms",
+        "How long a produce may wait for the producer's last transaction to be completed.",
+    ),
+    (
+        "add.partitions.to.txn.retry.backoff.ms",
+        "The pause before a produce looks again whether that transaction is completed.",
+    ),
     ("advertised.listeners", "The addresses that clients are told; those of listeners where it is not set."),
     ("auto.create.topics.enable", "Whether a topic is created when a client first asks for it."),
     ("broker.id", "The old name of node.id."),
@@ -123,10 +131,36 @@ const BROKER: Texts = &[
     ("producer.id.expiration.ms", "After what silence an idempotent producer is forgotten."),
     ("queued.max.request.bytes", "How much memory requests in flight may take before large ones wait."),
     ("replica.high.watermark.checkpoint.interval.ms", "How often the high watermarks are written down."),
+    ("request.timeout.ms", "The longest that add.partitions.to.txn.retry.backoff.max.ms may be."),
     ("socket.listen.backlog.size", "How many connections may wait to be accepted."),
     ("socket.receive.buffer.bytes", "The receive buffer of a connection's socket; -1 leaves it to the kernel."),
     ("socket.request.max.bytes", "The largest request that is accepted."),
     ("socket.send.buffer.bytes", "The send buffer of a connection's socket; -1 leaves it to the kernel."),
+    (
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+        "How often it is looked for transactions to abort that have timed out.",
+    ),
+    ("transaction.max.timeout.ms", "The longest timeout that a transactional producer may ask for."),
+    (
+        "transaction.partition.verification.enable",
+        "Whether a produce of before version 12 must find its partition in the transaction.",
+    ),
+    (
+        "transaction.remove.expired.transaction.cleanup.interval.ms",
+        "How often it is looked for transactional ids that have expired.",
+    ),
+    ("transaction.state.log.min.isr", "The min.insync.replicas of __transaction_state."),
+    ("transaction.state.log.num.partitions", "How many partitions __transaction_state gets."),
+    (
+        "transaction.state.log.replication.factor",
+        "How many replicas __transaction_state gets, as far as there are brokers.",
+    ),
+    ("transaction.state.log.segment.bytes", "The size of a segment of __transaction_state."),
+    (
+        "transaction.two.phase.commit.enable",
+        "Whether producers may leave it to another coordinator when a transaction ends.",
+    ),
+    ("transactional.id.expiration.ms", "After what time without a transaction a transactional id is forgotten."),
 ];
 
 fn find(texts: Texts, name: &str) -> Option<&'static str> {

@@ -24,6 +24,7 @@ mod settings;
 mod stops;
 mod topic;
 mod topic_table;
+mod transactions;
 mod value;
 
 pub use client_metrics::{describe_client_metrics, validate_client_metrics};
@@ -35,6 +36,7 @@ pub use layers::{Layers, Notice, environment_key, notice_of_resources, notices_o
 pub use listeners::Listener;
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
+pub use transactions::TransactionSettings;
 pub use value::{Type, Value};
 
 use std::collections::BTreeMap;

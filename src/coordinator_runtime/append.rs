@@ -1,25 +1,30 @@
 //! A step's records on their way into the log: one batch, so that they are there together or not at all.
 
 use crate::coordinator::machine::{Producer, Record};
-use crate::model::{Offset, TimestampMs};
+use crate::model::TimestampMs;
 use crate::record::builder::{self, Builder, Codec, Options};
-use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
 use crate::storage::AppendError;
-use crate::storage::log::Mark;
+use crate::storage::log::{Admission, Mark};
 
-/// Puts the records behind what the log has, in the transaction of a producer if there is one; the end behind the last
-/// record.
+/// The transaction in which a step writes.
+#[derive(Clone, Copy)]
+pub(super) struct Within {
+    pub producer: Producer,
+    pub admission: Admission,
+}
+
+/// Puts the records behind what the log has, in a transaction if there is one; the end behind the last record.
 pub(super) fn append(
     partition: &Partition,
     records: &[Record],
-    producer: Option<Producer>,
+    within: Option<Within>,
     codec: Codec,
     now: TimestampMs,
 ) -> Result<Mark, AppendError> {
     assert!(!records.is_empty(), "a batch has records");
     let mut options = Options { codec, ..Options::default() };
-    if let Some(producer) = producer {
+    if let Some(Within { producer, .. }) = within {
         (options.producer_id, options.producer_epoch, options.is_transactional) = (producer.id, producer.epoch, true);
     }
     let mut builder = Builder::new(options);
@@ -31,23 +36,10 @@ pub(super) fn append(
             headers: &[],
         });
     }
-    let appended = partition.append_own(&builder.build(), now)?;
+    let admission = within.map_or(Admission::None, |within| within.admission);
+    let appended = partition.append_own(&builder.build(), now, admission)?;
     let count = appended.last_offset.0 - appended.base_offset.0 + 1;
     assert_eq!(usize::try_from(count), Ok(records.len()), "each record has an offset");
     assert!(!appended.duplicate, "a coordinator has no sequence numbers that could repeat");
-    Ok(appended.mark())
-}
-
-/// Puts a marker behind what the log has; the end behind it.
-pub(super) fn append_marker(
-    partition: &Partition,
-    producer: Producer,
-    marker: EndTxnMarker,
-    now: TimestampMs,
-) -> Result<Mark, AppendError> {
-    // The log gives the offset.
-    let batch = marker.batch((producer.id, producer.epoch), now, Offset(0), partition.leader_epoch());
-    let appended = partition.append_own(&batch, now)?;
-    assert_eq!(appended.last_offset, appended.base_offset, "a marker is one record");
     Ok(appended.mark())
 }

@@ -1,21 +1,16 @@
 //! The coordinators of groups: one for each partition of `__consumer_offsets` that this broker leads.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use log::warn;
 
-use super::keeper::Task;
-use super::{Barrier, Coordinator, Kind, Moment, Registry, Resolved, World};
-use crate::config::Config;
+use super::{Coordinator, Kind, Moment, Registry, Resolved, World};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Output, Producer, Step};
-use crate::io::environment::Environment;
 use crate::model::{ErrorCode, PartitionIndex, java_hash};
 use crate::record::builder::Codec;
 use crate::replica::view::View;
-use crate::stdx::never::Never;
 
 /// The topic of the groups (`Topic.GROUP_METADATA_TOPIC_NAME`).
 pub use crate::metadata::topic_name::GROUPS_TOPIC;
@@ -26,11 +21,6 @@ pub type Coordinators = Registry<Groups>;
 impl Kind for Groups {
     const TOPIC: &'static str = GROUPS_TOPIC;
     const NAME: &'static str = "group coordinator";
-    type Outside = ();
-
-    fn execute(_: &(), command: Never, _: &Barrier) {
-        match command {}
-    }
 
     fn step<T>(
         &mut self,
@@ -92,11 +82,6 @@ fn misplaced(groups: &Groups, here: i32, partitions: usize) -> Vec<(String, i32)
 }
 
 impl Registry<Groups> {
-    /// The other end of the channel is for the [`super::keeper::Keeper`].
-    pub fn new(config: Config, environment: Environment) -> (Coordinators, Receiver<Task>) {
-        Registry::with_outside(config, environment, ())
-    }
-
     /// The coordinator of a group.
     pub fn of_group(&self, view: &View, group_id: &str) -> Result<Arc<Coordinator>, ErrorCode> {
         self.of_key(view, group_id)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::load::load;
-use super::{Coordinator, Kind, Moment, Registry};
+use super::{Barrier, Coordinator, Kind, Moment, Registry, Stepped};
 use crate::coordinator::groups::Groups;
 use crate::io::environment::Environment;
 use crate::model::{Instant, TopicId};
@@ -36,8 +36,16 @@ pub struct Keeper<M: Kind = Groups> {
     next_sweep: Instant,
     /// The topics that there were at the last look.
     topics: BTreeMap<Arc<str>, TopicId>,
-    /// Called when a partition may have moved its high watermark.
-    announce: Box<dyn Fn(&Partition) + Send>,
+    audience: Box<dyn Audience<M>>,
+}
+
+/// What the keeper's steps are told to.
+pub trait Audience<M: Kind>: Send {
+    /// A partition may have moved its high watermark.
+    fn progress(&self, partition: &Partition);
+
+    /// A step commands something that begins when the barrier is passed.
+    fn command(&self, coordinator: &Arc<Coordinator<M>>, command: M::Command, barrier: Barrier);
 }
 
 impl<M: Kind> Keeper<M> {
@@ -45,10 +53,10 @@ impl<M: Kind> Keeper<M> {
         published: Arc<ArcSwap<View>>,
         coordinators: Arc<Registry<M>>,
         environment: Environment,
-        announce: Box<dyn Fn(&Partition) + Send>,
+        audience: Box<dyn Audience<M>>,
     ) -> Keeper<M> {
         let next_sweep = environment.now() + sweep_interval(&published, &coordinators);
-        Keeper { published, coordinators, environment, next_sweep, topics: BTreeMap::new(), announce }
+        Keeper { published, coordinators, environment, next_sweep, topics: BTreeMap::new(), audience }
     }
 
     /// Works until it is told to stop.
@@ -86,8 +94,11 @@ impl<M: Kind> Keeper<M> {
 
     fn load(&self, coordinator: &Arc<Coordinator<M>>, now: Instant) {
         let view = self.published.load_full();
-        load(coordinator, &self.coordinators.world(&view), self.moment(now));
+        let begun = load(coordinator, &self.coordinators.world(&view), self.moment(now));
         self.write(&coordinator.partition);
+        if let Some(begun) = begun {
+            self.command(coordinator, begun);
+        }
     }
 
     /// Sees to it that there are the coordinators that there should be, and that they forget deleted topics.
@@ -107,15 +118,23 @@ impl<M: Kind> Keeper<M> {
         let world = self.coordinators.world(&view);
         for coordinator in self.coordinators.all(&view).into_iter().flatten() {
             let stepped = coordinator.step(&world, self.moment(now), &mut work);
-            if stepped.is_ok_and(|stepped| stepped.wrote) {
+            let Ok(stepped) = stepped else { continue };
+            if stepped.wrote {
                 self.write(&coordinator.partition);
             }
+            self.command(&coordinator, stepped);
         }
     }
 
     fn write(&self, partition: &Partition) {
         partition.write_and_sync(self.environment.wall());
-        (self.announce)(partition);
+        self.audience.progress(partition);
+    }
+
+    fn command<T>(&self, coordinator: &Arc<Coordinator<M>>, stepped: Stepped<T, M>) {
+        for command in stepped.commands {
+            self.audience.command(coordinator, command, stepped.barrier.clone());
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Barrier, Moment, Resolved, World};
+use super::{Moment, Resolved, World};
 use crate::coordinator::machine::{Machine, Output, Producer};
 use crate::model::PartitionIndex;
 use crate::record::builder::Codec;
@@ -13,12 +13,6 @@ pub trait Kind: Machine {
     const TOPIC: &'static str;
     /// The name of a coordinator in log lines.
     const NAME: &'static str;
-    /// What commands act on.
-    type Outside: Clone + Send + Sync + 'static;
-
-    /// Begins what a step has commanded, which may have an effect when the barrier is passed.
-    fn execute(outside: &Self::Outside, command: Self::Command, barrier: &Barrier);
-
     /// Lets the machine step. What it writes belongs to a transaction if there is a producer.
     fn step<T>(
         &mut self,

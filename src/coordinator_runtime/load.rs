@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use log::{error, info, warn};
 
-use super::{Coordinator, Kind, Moment, World};
+use super::{Coordinator, Kind, Moment, Stepped, World};
 use crate::coordinator::machine::Producer;
 use crate::coordinator::record::Unreadable;
 use crate::model::Offset;
@@ -94,8 +94,13 @@ fn warning(topic: &str, partition: i32, type_id: i16, skipped: &Skipped) -> Stri
     )
 }
 
-/// Reads a coordinator's log, with what a coordinator before it has left to be written; it answers from then on. Blocks.
-pub(super) fn load<M: Kind>(coordinator: &Arc<Coordinator<M>>, world: &World<'_>, moment: Moment) {
+/// Reads a coordinator's log, with what a coordinator before it has left to be written; it answers from then on, and its
+/// first step is the answer; `None` if it stays away. Blocks.
+pub(super) fn load<M: Kind>(
+    coordinator: &Arc<Coordinator<M>>,
+    world: &World<'_>,
+    moment: Moment,
+) -> Option<Stepped<(), M>> {
     let (log, index) = (&coordinator.partition.log, coordinator.partition.index);
     coordinator.partition.write_and_sync(moment.wall);
     let from = log.log_start_offset();
@@ -104,7 +109,8 @@ pub(super) fn load<M: Kind>(coordinator: &Arc<Coordinator<M>>, world: &World<'_>
     let mut loading = Loading::<M>::new();
     if let Err(failure) = walk(log, from, mark.end, |batch| loading.take(batch)) {
         error!("{} {index} cannot be loaded: {failure}", M::NAME);
-        return coordinator.end();
+        coordinator.end();
+        return None;
     }
     for (type_id, skipped) in &loading.skipped {
         warn!("{}", warning(M::TOPIC, index.0, *type_id, skipped));
@@ -113,8 +119,9 @@ pub(super) fn load<M: Kind>(coordinator: &Arc<Coordinator<M>>, world: &World<'_>
         info!("{} {index} loaded: {} records up to offset {}", M::NAME, loading.records, mark.end);
     }
     loading.machine.tell_loaded(index, world.image.topic(M::TOPIC).map_or(0, |topic| topic.partitions.len()));
-    let begun = coordinator.begin(world, moment, loading.machine, mark);
-    assert!(begun.is_err() || begun.is_ok_and(|stepped| stepped.replies.is_empty()), "no request waits yet");
+    let begun = coordinator.begin(world, moment, loading.machine, mark).ok();
+    assert!(begun.as_ref().is_none_or(|stepped| stepped.replies.is_empty()), "no request waits yet");
+    begun
 }
 
 #[cfg(test)]

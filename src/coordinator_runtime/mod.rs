@@ -16,10 +16,12 @@ pub mod keeper;
 mod kind;
 pub mod lag;
 mod load;
+mod producer_ids;
 mod registry;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod transactions;
 mod world;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,10 +29,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use log::error;
 
+use self::append::Within;
 pub use self::groups::{Coordinators, GROUPS_TOPIC};
 pub use self::kind::Kind;
+pub use self::producer_ids::ProducerIds;
 pub use self::registry::Registry;
 pub use self::settings::Resolved;
+pub use self::transactions::{
+    Marked, TRANSACTIONS_TOPIC, TransactionCoordinator, TransactionCoordinators, append_marker,
+};
 pub use self::world::World;
 use crate::coordinator::groups::Groups;
 use crate::coordinator::machine::{Output, Producer, Waiter};
@@ -39,7 +46,7 @@ use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
 use crate::replica::watch::ShardId;
 use crate::storage::AppendError;
-use crate::storage::log::Mark;
+use crate::storage::log::{Admission, Mark};
 
 /// What the world looks like at the moment of a step.
 #[derive(Clone, Copy)]
@@ -65,7 +72,6 @@ struct State<M> {
 /// A machine with the partition that it is written to.
 pub struct Coordinator<M: Kind = Groups> {
     pub partition: Arc<Partition>,
-    outside: M::Outside,
     state: Mutex<State<M>>,
     /// When a timer is due, in the nanoseconds of [`Instant`].
     deadline: AtomicU64,
@@ -116,11 +122,13 @@ impl Barrier {
 }
 
 /// What came of a step.
-pub struct Stepped<T, R> {
+pub struct Stepped<T, M: Kind = Groups> {
     pub value: T,
     pub barrier: Barrier,
     /// Requests that this step answers, when the barrier is passed.
-    pub replies: Vec<(Waiter, R)>,
+    pub replies: Vec<(Waiter, M::Reply)>,
+    /// What the step wants done when the barrier is passed.
+    pub commands: Vec<M::Command>,
     /// Records wait in the log to be written: the caller sees to it.
     pub wrote: bool,
     /// A timer is due earlier than any was before.
@@ -128,10 +136,10 @@ pub struct Stepped<T, R> {
 }
 
 impl<M: Kind> Coordinator<M> {
-    fn new(partition: Arc<Partition>, outside: M::Outside) -> Coordinator<M> {
+    fn new(partition: Arc<Partition>) -> Coordinator<M> {
         let state = State { stage: Stage::Loading, end: partition.log.mark() };
         let deadline = AtomicU64::new(Instant::NEVER.0);
-        Coordinator { partition, outside, state: Mutex::new(state), deadline, ended: AtomicBool::new(false) }
+        Coordinator { partition, state: Mutex::new(state), deadline, ended: AtomicBool::new(false) }
     }
 
     /// A panic inside of a step leaves a machine that cannot be trusted.
@@ -164,19 +172,22 @@ impl<M: Kind> Coordinator<M> {
         world: &World<'_>,
         moment: Moment,
         work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
-    ) -> Result<Stepped<T, M::Reply>, ErrorCode> {
+    ) -> Result<Stepped<T, M>, ErrorCode> {
         self.step_locked(self.lock(), world, moment, None, work)
     }
 
-    /// The same within a transaction of a producer: what the step writes counts when the transaction is committed.
+    /// The same within a transaction of a producer: what the step writes counts when the transaction is committed. The log
+    /// is asked first: where the producer is fenced, or its transaction neither open in the log nor admitted, the machine
+    /// does not step.
     pub fn step_in_transaction<T>(
         self: &Arc<Self>,
         world: &World<'_>,
         moment: Moment,
         producer: Producer,
+        admission: Admission,
         work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
-    ) -> Result<Stepped<T, M::Reply>, ErrorCode> {
-        self.step_locked(self.lock(), world, moment, Some(producer), work)
+    ) -> Result<Stepped<T, M>, ErrorCode> {
+        self.step_locked(self.lock(), world, moment, Some(Within { producer, admission }), work)
     }
 
     fn step_locked<T>(
@@ -184,11 +195,13 @@ impl<M: Kind> Coordinator<M> {
         mut state: MutexGuard<'_, State<M>>,
         world: &World<'_>,
         moment: Moment,
-        producer: Option<Producer>,
+        within: Option<Within>,
         work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
-    ) -> Result<Stepped<T, M::Reply>, ErrorCode> {
+    ) -> Result<Stepped<T, M>, ErrorCode> {
         let (machine, end) = self.active(&mut state)?;
-        let (value, output) = machine.step(world, moment, producer, work);
+        // Only this coordinator ends transactions in its log, and under this lock: what the log says holds for the append.
+        within.map_or(Ok(()), |within| self.check_transaction(within))?;
+        let (value, output) = machine.step(world, moment, within.map(|within| within.producer), work);
         if cfg!(debug_assertions) {
             machine.assert_sound();
         }
@@ -196,7 +209,7 @@ impl<M: Kind> Coordinator<M> {
         let wrote = !records.is_empty();
         if wrote {
             let codec = M::codec(&world.resolved);
-            match append::append(&self.partition, &records, producer, codec, moment.wall) {
+            match append::append(&self.partition, &records, within, codec, moment.wall) {
                 Ok(appended_to) => *end = appended_to,
                 Err(failure) => return Err(self.fail(&mut state, &failure)),
             }
@@ -206,10 +219,16 @@ impl<M: Kind> Coordinator<M> {
         let is_due_sooner = self.deadline.swap(deadline.0, Ordering::SeqCst) > deadline.0;
         let barrier = self.barrier(*end);
         drop(state);
-        for command in commands {
-            M::execute(&self.outside, command, &barrier);
-        }
-        Ok(Stepped { value, barrier, replies, wrote, is_due_sooner })
+        Ok(Stepped { value, barrier, replies, commands, wrote, is_due_sooner })
+    }
+
+    fn check_transaction(&self, Within { producer, admission }: Within) -> Result<(), ErrorCode> {
+        let checked = self.partition.check_transaction((producer.id, producer.epoch), admission);
+        checked.map_err(|refused| match refused {
+            // The log takes nothing more: its successor will.
+            AppendError::Storage(_) => ErrorCode::NotCoordinator,
+            _ => refused.code(),
+        })
     }
 
     /// The log was read into a machine, up to this end: it answers from now on, unless the coordinator has ended meanwhile.
@@ -219,7 +238,7 @@ impl<M: Kind> Coordinator<M> {
         moment: Moment,
         machine: M,
         end: Mark,
-    ) -> Result<Stepped<(), M::Reply>, ErrorCode> {
+    ) -> Result<Stepped<(), M>, ErrorCode> {
         let mut state = self.lock();
         if matches!(state.stage, Stage::Loading) {
             *state = State { stage: Stage::Active(Box::new(machine)), end };
@@ -229,19 +248,24 @@ impl<M: Kind> Coordinator<M> {
     }
 
     /// Appends the marker that ends a producer's transaction, and lets the machine know; the caller sees to it that it is
-    /// written. Where the log refuses the marker nothing has happened.
+    /// written. Where the log refuses the marker nothing has happened. `transaction_version` is the one by which the
+    /// transaction was made.
     pub fn end_transaction(
         self: &Arc<Self>,
         moment: Moment,
         producer: Producer,
         marker: EndTxnMarker,
+        transaction_version: i16,
     ) -> Result<Barrier, ErrorCode> {
         let mut state = self.lock();
         let (machine, end) = self.active(&mut state)?;
-        *end = append::append_marker(&self.partition, producer, marker, moment.wall).map_err(|failure| {
+        let of = (producer.id, producer.epoch);
+        let appended = self.partition.append_marker(of, marker, transaction_version, moment.wall);
+        let appended = appended.map_err(|failure| {
             error!("{} {}: {failure}", M::NAME, self.partition.index);
             failure.code()
         })?;
+        *end = appended.mark();
         machine.end_transaction(producer, marker.commit);
         if cfg!(debug_assertions) {
             machine.assert_sound();
@@ -268,8 +292,6 @@ impl<M: Kind> Coordinator<M> {
         match failure {
             // Asking again would not help. Kafka's answer for records that its log does not take.
             AppendError::LargerThanSegment { .. } => ErrorCode::UnknownServerError,
-            // A producer of the past. The coordinator of transactions refuses it before it comes here.
-            AppendError::InvalidProducerEpoch(_) | AppendError::InvalidTxnState(_) => failure.code(),
             _ => ErrorCode::NotCoordinator,
         }
     }

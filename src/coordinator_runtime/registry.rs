@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 
 use super::keeper::Task;
-use super::{Coordinator, Kind, Resolved, Stage, State, World, settings};
+use super::{Coordinator, Kind, ProducerIds, Resolved, Stage, State, World, settings};
 use crate::config::Config;
 use crate::io::environment::Environment;
 use crate::model::{ErrorCode, Instant, java_hash};
@@ -21,7 +21,7 @@ use crate::stdx::inbox::Inbox;
 pub struct Registry<M: Kind> {
     settings: settings::Current,
     environment: Environment,
-    outside: M::Outside,
+    producer_ids: Arc<ProducerIds>,
     by_partition: ArcSwap<BTreeMap<i32, Arc<Coordinator<M>>>>,
     /// Taken to add or remove one.
     changing: Mutex<()>,
@@ -30,15 +30,15 @@ pub struct Registry<M: Kind> {
 
 impl<M: Kind> Registry<M> {
     /// The other end of the channel is for the [`super::keeper::Keeper`].
-    pub(super) fn with_outside(
+    pub fn new(
         config: Config,
         environment: Environment,
-        outside: M::Outside,
+        producer_ids: Arc<ProducerIds>,
     ) -> (Registry<M>, Receiver<Task<M>>) {
         let (tasks, tasks_left) = Inbox::new();
         let (by_partition, changing) = (ArcSwap::default(), Mutex::default());
         let settings = settings::Current::new(config);
-        (Registry { settings, environment, outside, by_partition, changing, tasks }, tasks_left)
+        (Registry { settings, environment, producer_ids, by_partition, changing, tasks }, tasks_left)
     }
 
     /// What the coordinators obey at the moment.
@@ -53,6 +53,7 @@ impl<M: Kind> Registry<M> {
             resolved: self.settings(view),
             settings: &self.settings,
             environment: &self.environment,
+            producer_ids: &self.producer_ids,
         }
     }
 
@@ -98,7 +99,7 @@ impl<M: Kind> Registry<M> {
             }
             assert!(known.has_ended(), "the coordinator before has ended");
         }
-        let coordinator = Arc::new(Coordinator::<M>::new(partition.clone(), self.outside.clone()));
+        let coordinator = Arc::new(Coordinator::<M>::new(partition.clone()));
         if !has_predecessor && partition.log.log_end_offset() == partition.log.log_start_offset() {
             let mut state = coordinator.lock();
             *state = State { stage: Stage::Active(Box::default()), end: partition.log.mark() };

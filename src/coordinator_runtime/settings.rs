@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::config::{Config, CoordinatorSettings};
+use crate::config::{Config, CoordinatorSettings, TransactionSettings};
 use crate::coordinator::settings::{ConsumerSettings, Settings};
 use crate::metadata::Image;
 use crate::metadata::ResourceType;
 
 type Configs = BTreeMap<String, String>;
 
-/// What holds for all groups.
+/// What holds for all groups and all transactions.
 pub struct Resolved {
     /// The dynamic configs that it was resolved from.
     cluster: Configs,
@@ -24,6 +24,7 @@ pub struct Resolved {
     /// What holds for consumer groups that have no configs of their own.
     consumer: ConsumerSettings,
     pub surroundings: CoordinatorSettings,
+    pub transactions: TransactionSettings,
 }
 
 impl Resolved {
@@ -35,6 +36,7 @@ impl Resolved {
             groups: Settings::resolve(&settings),
             consumer: ConsumerSettings::resolve(&settings, &Configs::new()),
             surroundings: CoordinatorSettings::resolve(&settings),
+            transactions: TransactionSettings::resolve(&settings),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Coordinators of groups beside a log on a simulated disk: what is loaded, what is refused, what a transaction leaves.
 
+use std::sync::mpsc::Receiver;
+
 use super::keeper::Task;
 use super::*;
 use crate::config::Config;
@@ -11,8 +13,14 @@ use crate::model::Uuid;
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use crate::record::validate::Rules;
 use crate::replica::view::View;
-use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
+use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig};
 
+/// The coordinators, and the other end of their tasks.
+fn registry() -> (Coordinators, Receiver<Task>) {
+    Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)), Arc::default())
+}
+
+const ADDED: Admission = Admission::Added;
 const MOMENT: Moment = Moment { now: Instant(0), wall: TimestampMs(1_767_225_600_000) };
 
 fn partition(config: LogConfig) -> Arc<Partition> {
@@ -45,7 +53,7 @@ fn commit(coordinator: &Arc<Coordinator>, world: &World<'_>, note: &str) -> Resu
 #[test]
 fn a_successor_finds_what_waits_to_be_written() {
     let partition = partition(LogConfig::default());
-    let (coordinators, tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+    let (coordinators, tasks) = registry();
     let view = View::new("cluster");
     let world = coordinators.world(&view);
 
@@ -66,7 +74,7 @@ fn a_successor_finds_what_waits_to_be_written() {
 #[test]
 fn records_that_no_segment_takes_are_not_tried_again() {
     let partition = partition(LogConfig { segment_bytes: 1024, ..LogConfig::default() });
-    let (coordinators, _tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+    let (coordinators, _tasks) = registry();
     let view = View::new("cluster");
     let world = coordinators.world(&view);
     let coordinator = coordinators.of_partition(&partition).unwrap();
@@ -99,13 +107,13 @@ fn offsets_of_a_transaction_count_when_its_marker_is_there() {
         [(false, true, vec![(3, 42)]), (true, true, vec![(3, 42)]), (false, false, vec![]), (true, false, vec![])]
     {
         let partition = partition(LogConfig::default());
-        let (coordinators, tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+        let (coordinators, tasks) = registry();
         let view = View::new("cluster");
         let world = coordinators.world(&view);
         let mut coordinator = coordinators.of_partition(&partition).unwrap();
         let request = request("");
         let within = coordinator
-            .step_in_transaction(&world, MOMENT, producer, |groups, step| groups.commit_offsets(step, &request));
+            .step_in_transaction(&world, MOMENT, producer, ADDED, |groups, step| groups.commit_offsets(step, &request));
         assert_eq!(within.map(|stepped| stepped.value), Ok(Ok(vec![vec![ErrorCode::None]])));
         if reloads {
             coordinator.end();
@@ -118,7 +126,7 @@ fn offsets_of_a_transaction_count_when_its_marker_is_there() {
         assert_eq!(errors(&coordinator, false), [ErrorCode::None]);
 
         let marker = EndTxnMarker { commit, coordinator_epoch: 0 };
-        let barrier = coordinator.end_transaction(MOMENT, producer, marker).unwrap();
+        let barrier = coordinator.end_transaction(MOMENT, producer, marker, 0).unwrap();
         assert_eq!((committed(&coordinator), errors(&coordinator, true)), (then.clone(), vec![ErrorCode::None]));
         assert_eq!(barrier.is_passed(), Ok(false), "the marker is not written");
         partition.write_and_sync(MOMENT.wall);
@@ -134,24 +142,61 @@ fn offsets_of_a_transaction_count_when_its_marker_is_there() {
 #[test]
 fn a_marker_that_is_refused_ends_nothing() {
     let partition = partition(LogConfig::default());
-    let (coordinators, _tasks) = Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)));
+    let (coordinators, _tasks) = registry();
     let view = View::new("cluster");
     let world = coordinators.world(&view);
     let coordinator = coordinators.of_partition(&partition).unwrap();
     let producer = Producer { id: 4, epoch: 1 };
     let end = |epoch, coordinator_epoch| {
         let marker = EndTxnMarker { commit: true, coordinator_epoch };
-        coordinator.end_transaction(MOMENT, Producer { epoch, ..producer }, marker).map(drop)
+        coordinator.end_transaction(MOMENT, Producer { epoch, ..producer }, marker, 0).map(drop)
     };
     assert_eq!(end(1, 7), Ok(()));
     let request = request("");
     let commit = |groups: &mut Groups, step: &mut Step<'_>| groups.commit_offsets(step, &request);
-    coordinator.step_in_transaction(&world, MOMENT, producer, commit).map(drop).unwrap();
+    coordinator.step_in_transaction(&world, MOMENT, producer, ADDED, commit).map(drop).unwrap();
     assert_eq!(end(1, 6), Err(ErrorCode::TransactionCoordinatorFenced));
     assert_eq!(end(0, 7), Err(ErrorCode::InvalidProducerEpoch));
     assert_eq!((committed(&coordinator), coordinator.has_ended()), (vec![], false));
     assert_eq!(end(1, 7), Ok(()));
     assert_eq!(committed(&coordinator), [(3, 42)]);
-    let past = coordinator.step_in_transaction(&world, MOMENT, Producer { epoch: 0, ..producer }, commit);
-    assert_eq!((past.err(), coordinator.has_ended()), (Some(ErrorCode::InvalidProducerEpoch), true), "loaded again");
+}
+
+/// The log is asked before the machine steps: a refusal costs nothing, and the machine has not seen the commit.
+#[test]
+fn a_step_in_a_transaction_that_the_log_refuses_does_not_happen() {
+    let partition = partition(LogConfig::default());
+    let (coordinators, _tasks) = registry();
+    let view = View::new("cluster");
+    let world = coordinators.world(&view);
+    let coordinator = coordinators.of_partition(&partition).unwrap();
+    let request = request("");
+    let commit = |epoch, admission| {
+        let work = |groups: &mut Groups, step: &mut Step<'_>| groups.commit_offsets(step, &request);
+        coordinator.step_in_transaction(&world, MOMENT, Producer { id: 4, epoch }, admission, work).map(|s| s.wrote)
+    };
+    let end = |epoch, version| {
+        let marker = EndTxnMarker { commit: true, coordinator_epoch: 0 };
+        coordinator.end_transaction(MOMENT, Producer { id: 4, epoch }, marker, version).map(drop)
+    };
+    assert_eq!(commit(1, Admission::None), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(
+        (errors(&coordinator, true), coordinator.has_ended()),
+        (vec![ErrorCode::None], false),
+        "none is pending"
+    );
+    assert_eq!(commit(1, Admission::Verified), Ok(true));
+    assert_eq!(commit(1, Admission::None), Ok(true), "it is open");
+    for admission in [Admission::None, ADDED] {
+        assert_eq!(commit(0, admission), Err(ErrorCode::InvalidProducerEpoch));
+    }
+    assert_eq!(commit(2, Admission::None), Err(ErrorCode::InvalidTxnState), "it is of another epoch");
+    assert_eq!(end(1, 2), Err(ErrorCode::InvalidProducerEpoch), "the marker has an epoch of its own");
+    assert_eq!((committed(&coordinator), coordinator.has_ended()), (vec![], false));
+    assert_eq!(end(2, 2), Ok(()));
+    assert_eq!((committed(&coordinator), coordinator.has_ended()), (vec![(3, 42)], false));
+    assert_eq!(end(2, 2), Ok(()), "the marker comes again");
+    assert_eq!(commit(2, Admission::None), Err(ErrorCode::InvalidTxnState), "it has ended");
+    partition.log.set_offline();
+    assert_eq!(commit(2, ADDED), Err(ErrorCode::NotCoordinator));
 }

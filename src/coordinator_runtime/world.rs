@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::ProducerIds;
 use super::settings::{Current, Resolved};
 use crate::coordinator::settings::ConsumerSettings;
 use crate::coordinator::step::Topics;
@@ -16,6 +17,7 @@ pub struct World<'a> {
     pub resolved: Arc<Resolved>,
     pub(super) settings: &'a Current,
     pub environment: &'a Environment,
+    pub(super) producer_ids: &'a ProducerIds,
 }
 
 impl World<'_> {

@@ -13,7 +13,7 @@ use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
-use crate::storage::log::{Checkpointed, Identity, Log, LogConfig, Origin};
+use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 
 /// Where the checksum's own field ends.
 const GUARDED_FROM: usize = 21;
@@ -64,7 +64,8 @@ fn fill(disk: &SimulatedDisk, closed: bool) -> Stored {
         }
         let mut builder = Builder::new(options);
         builder.append(&Record { timestamp: NOW, value: Some(&[number as u8; 50]), ..Record::default() });
-        log.append(&builder.build(), Origin::Client, LeaderEpoch(number as i32 / 5), NOW).expect("there is room");
+        log.append(&builder.build(), Origin::Client(Admission::None), LeaderEpoch(number as i32 / 5), NOW)
+            .expect("there is room");
         log.write_pending().expect("there is room");
     }
     let before = stored(&log).expect("it can be read");
@@ -126,7 +127,9 @@ pub fn recovery(data: &[u8]) {
     let mut builder = Builder::new(Options::default());
     builder.append(&Record { timestamp: NOW, value: Some(b"more"), ..Record::default() });
     let end = log.log_end_offset();
-    if log.append(&builder.build(), Origin::Client, LeaderEpoch(9), NOW).is_ok() && log.write_pending().is_ok() {
+    if log.append(&builder.build(), Origin::Client(Admission::None), LeaderEpoch(9), NOW).is_ok()
+        && log.write_pending().is_ok()
+    {
         assert_eq!(log.log_end_offset(), end.next(), "it goes on where it ended");
     }
 }

@@ -5,8 +5,9 @@
 //! the topic asks for one. `acks=0` gets no answer; if anything of such a request fails, the connection is closed, which
 //! is the only way to tell (`KafkaApis.handleProduceRequest`).
 //!
-//! Versions: 9 flexible; 8 errors of single records (KIP-467); 13 topic ids (KIP-516). 0–2 are advertised and refused.
-//! Not built yet: transactions. A batch with the transactional bit is refused with INVALID_TXN_STATE.
+//! Versions: 8 errors of single records (KIP-467); 9 flexible; 13 topic ids (KIP-516). 0–2 are advertised and refused.
+//! 11 TRANSACTION_ABORTABLE; 12 partitions are added to the producer's transaction as they come (KIP-890). What the
+//! transaction's coordinator has to do with it is in `transactional_produce`.
 //!
 //! Deviation: where a request names a partition twice, each of its batches is written and answered; Kafka writes the last
 //! one and drops the others without a word.
@@ -15,13 +16,13 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Answer, Head, Outcome, Polled, Request, State, numbers};
+use super::{Answer, Head, Outcome, Polled, Request, State, numbers, transactional_produce};
 use crate::model::{ErrorCode, Instant, Offset, Uuid};
 use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::shard::context::Context;
 use crate::stdx::spare;
-use crate::storage::log::Appended;
+use crate::storage::log::{Admission, Appended};
 use crate::wire::api::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse};
 use crate::wire::produce::{RequestView, ResponseWriter, TopicView};
 
@@ -63,17 +64,60 @@ pub struct Waiting {
     lists: Lists,
 }
 
+/// The parts of the request that are looked at again where it has to wait.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) head: Head,
+    pub(super) client_id: &'a str,
+    pub(super) body: &'a [u8],
+}
+
 pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let view = match RequestView::parse(request.body, request.head.version) {
         Ok(view) => view,
         Err(error) => return request.bad(error),
     };
+    let asked = Asked { head: request.head, client_id: request.client_id, body: request.body };
+    if view.transactional_id.is_some() {
+        return transactional_produce::handle(state, context, asked, &view);
+    }
+    let (version, now, shared, published) = (asked.head.version, context.wall, context.shared, context.view);
+    append_all(state, context, asked, &view, |partition, records| {
+        let is_transactional = Header::parse(records).is_some_and(|header| header.is_transactional());
+        // Without an id the coordinator cannot be asked.
+        let is_admitted =
+            is_transactional && !shared.transactions().settings(published).transactions.verifies_partitions;
+        let admission = if is_admitted { Admission::Verified } else { Admission::None };
+        partition.append(version, records, now, admission)
+    })
+}
+
+/// Appends what the request has for each partition that can be found. `append` is the way into the log.
+pub(super) fn append_all(
+    state: &mut State,
+    context: &mut Context<'_>,
+    asked: Asked<'_>,
+    view: &RequestView<'_>,
+    mut append: impl FnMut(&Arc<Partition>, &[u8]) -> Result<Appended, Refused>,
+) -> Outcome {
     let mut lists = state.produces.pop().unwrap_or_default();
     for topic in view.topics() {
-        append_topic(context, request, &view, &topic, &mut lists);
+        let before = lists.partitions.len();
+        for of in topic.partitions() {
+            let appended = find(context, asked, view, &topic, of.index).and_then(|partition| {
+                let appended = append(&partition, of.records.unwrap_or_default())?;
+                context.dirty.add(&partition);
+                Ok((partition, appended))
+            });
+            lists.partitions.push(PartitionResult { index: of.index, result: appended });
+        }
+        let name_begins = lists.names.len();
+        lists.names.push_str(topic.name);
+        let (name, partition_count) = (name_begins..lists.names.len(), lists.partitions.len() - before);
+        lists.topics.push(TopicResult { name, topic_id: topic.topic_id, partition_count });
     }
     let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
-    let waiting = Waiting { head: request.head, acks: view.acks, deadline, lists };
+    let waiting = Waiting { head: asked.head, acks: view.acks, deadline, lists };
     let outcome = if waiting.acks == 0 {
         waiting.silent()
     } else if waiting.appended().next().is_some() {
@@ -85,34 +129,15 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     outcome
 }
 
-fn append_topic(
-    context: &mut Context<'_>,
-    request: &Request<'_>,
-    view: &RequestView<'_>,
-    topic: &TopicView<'_>,
-    lists: &mut Lists,
-) {
-    let before = lists.partitions.len();
-    for partition in topic.partitions() {
-        let result = append(context, request, view, topic, partition.index, partition.records);
-        lists.partitions.push(PartitionResult { index: partition.index, result });
-    }
-    let name_begins = lists.names.len();
-    lists.names.push_str(topic.name);
-    let (name, partition_count) = (name_begins..lists.names.len(), lists.partitions.len() - before);
-    lists.topics.push(TopicResult { name, topic_id: topic.topic_id, partition_count });
-}
-
-fn append(
-    context: &mut Context<'_>,
-    request: &Request<'_>,
+/// The partition that a client names, if the client may write to it.
+pub(super) fn find(
+    context: &Context<'_>,
+    asked: Asked<'_>,
     view: &RequestView<'_>,
     topic: &TopicView<'_>,
     index: i32,
-    records: Option<&[u8]>,
-) -> Result<(Arc<Partition>, Appended), Refused> {
-    let version = request.head.version;
-    let found = match version {
+) -> Result<Arc<Partition>, Refused> {
+    let found = match asked.head.version {
         TOPIC_ID_SINCE.. => context.view.partition_by_id(topic.topic_id, index),
         _ => context.view.partition_by_name(topic.name, index),
     };
@@ -122,18 +147,11 @@ fn append(
     }
     if partition.topic.starts_with("__")
         && context.view.is_internal(&partition.topic)
-        && request.client_id != ADMIN_CLIENT_ID
+        && asked.client_id != ADMIN_CLIENT_ID
     {
         return Err(ErrorCode::InvalidTopicException.into());
     }
-    let records = records.unwrap_or_default();
-    if Header::parse(records).is_some_and(|header| header.is_transactional()) {
-        let message = Some(super::no_transactions::REASON.to_string());
-        return Err(Refused { message, ..ErrorCode::InvalidTxnState.into() });
-    }
-    let appended = partition.append(version, records, context.wall)?;
-    context.dirty.add(&partition);
-    Ok((partition, appended))
+    Ok(partition)
 }
 
 impl State {

@@ -9,8 +9,8 @@
 //! an error for the whole answer (KIP-1102), never used.
 //!
 //! Deviations: the answer to an automatic creation waits until it is done and tells of the real topic, or why there is
-//! none; Kafka answers at once that the topic is unknown. The topics of transactions and share groups are not created this
-//! way: nothing writes to them yet.
+//! none; Kafka answers at once that the topic is unknown. The topic of share groups is not created this way: nothing
+//! writes to it yet.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -144,7 +144,8 @@ impl Wanted {
     fn missing(&self, context: &Context<'_>) -> Vec<String> {
         let Topics::Named(names) = &self.topics else { return Vec::new() };
         let may_be_created = |name: &&String| {
-            let is_ours = !topic_name::is_internal(name) || *name == GROUPS_TOPIC;
+            let is_kept = [GROUPS_TOPIC, topic_name::TRANSACTIONS_TOPIC].contains(&name.as_str());
+            let is_ours = is_kept || !topic_name::is_internal(name);
             is_ours && context.view.topic(name).is_none() && topic_name::validate(name).is_ok()
         };
         names.iter().filter(may_be_created).cloned().collect()

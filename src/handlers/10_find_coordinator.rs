@@ -1,18 +1,17 @@
 //! FindCoordinator (key 10), versions 0–6: the broker that a group or a transactional id belongs to.
 //!
-//! One node coordinates every group. The first question for a group makes `__consumer_offsets`, and is answered when it
-//! is there; Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile. Versions: 1 types of keys; 3 flexible; 4 several keys at once (KIP-699); 5
+//! One node coordinates every group and every transactional id, the empty ones too. The first question for either kind
+//! makes its topic (`__consumer_offsets`, `__transaction_state`), and is answered when that is there; Kafka answers
+//! COORDINATOR_NOT_AVAILABLE meanwhile. Versions: 1 types of keys; 3 flexible; 4 several keys at once (KIP-699); 5
 //! TRANSACTION_ABORTABLE may be answered (KIP-890), never used; 6 share groups' partitions (KIP-932).
 //!
-//! Not built yet: transactions and share groups. A transactional id is answered TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-//! with the reason in the message: librdkafka gives up on this and on no other code that would fit better
-//! (`rd_kafka_txn_handle_FindCoordinator` repeats the rest for ever), the Java client gives up on it, too. A share key is
-//! answered INVALID_REQUEST, as by a Kafka that has share groups turned off.
+//! Not built yet: share groups. A share key is answered INVALID_REQUEST, as by a Kafka that has them turned off.
 
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Outcome, Request, State, cluster_state, no_transactions};
+use super::{Answer, Head, Outcome, Request, State, cluster_state};
 use crate::codec::Str;
 use crate::coordinator_runtime::GROUPS_TOPIC;
+use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
 use crate::metadata::{Change, Decided};
 use crate::model::{ErrorCode, Refusal};
 use crate::shard::context::Context;
@@ -26,7 +25,7 @@ const SHARE_SINCE: i16 = 6;
 const GROUP: i8 = 0;
 const TRANSACTION: i8 = 1;
 const SHARE: i8 = 2;
-/// How long an answer waits for the topic of the groups to be made.
+/// How long an answer waits for the coordinators' topic to be made.
 const CREATE_TIMEOUT_MS: i32 = 30_000;
 /// `Node.noNode`
 const NO_NODE: (i32, i32) = (-1, -1);
@@ -39,16 +38,28 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let (head, listener) = (request.head, request.session.listener);
     let asked =
         Asked { key_type: body.key_type, keys: body.coordinator_keys.iter().map(|key| key.to_string()).collect() };
-    if body.key_type == TRANSACTION {
-        let wanted = if head.version >= KEYS_SINCE { body.coordinator_keys.first() } else { Some(&body.key) };
-        no_transactions::warn(context, request, wanted.map_or("", |id| id));
-    }
-    if body.key_type != GROUP || context.view.topic(GROUPS_TOPIC).is_some() {
+    let is_there = |topic: &&str| context.view.topic(topic).is_some();
+    let missing = topic_of(body.key_type).filter(|topic| asks_any(head, &asked) && !is_there(topic));
+    let Some(topic) = missing else {
         return head.answer(&respond(context, head, listener, &asked, None));
-    }
+    };
     let finish = Finish::FindCoordinator(Waiting { head, listener, asked });
-    let change = Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into()] };
+    let change = Change::AutoCreateTopics { names: vec![topic.into()] };
     metadata_job::submit(context, CREATE_TIMEOUT_MS, change, finish)
+}
+
+/// The topic in whose partitions the keys of this type lie.
+fn topic_of(key_type: i8) -> Option<&'static str> {
+    match key_type {
+        GROUP => Some(GROUPS_TOPIC),
+        TRANSACTION => Some(TRANSACTIONS_TOPIC),
+        _ => None,
+    }
+}
+
+/// Before there were several keys there was always one.
+fn asks_any(head: Head, asked: &Asked) -> bool {
+    head.version < KEYS_SINCE || !asked.keys.is_empty()
 }
 
 impl Waiting {
@@ -75,7 +86,7 @@ struct Asked {
     keys: Vec<String>,
 }
 
-/// `failed` says why there can be no coordinator of groups. Where nothing is wrong, the message is what Kafka sends: `NONE`
+/// `failed` says why there can be no coordinator. Where nothing is wrong, the message is what Kafka sends: `NONE`
 /// up to version 3, empty after it, never null.
 fn respond<'c>(
     context: &'c Context<'_>,
@@ -112,8 +123,10 @@ fn find<'c>(
     failed: Option<String>,
 ) -> Coordinator<'c> {
     let (error, message) = match key_type {
-        GROUP if failed.is_some() => (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into()),
-        GROUP => match cluster_state::this_node(context, listener) {
+        GROUP | TRANSACTION if failed.is_some() => {
+            (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into())
+        }
+        GROUP | TRANSACTION => match cluster_state::this_node(context, listener) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator {
@@ -127,7 +140,6 @@ fn find<'c>(
             }
             None => (ErrorCode::CoordinatorNotAvailable, Str::from("This listener has no address yet.")),
         },
-        TRANSACTION => (ErrorCode::TransactionalIdAuthorizationFailed, no_transactions::REASON.into()),
         SHARE if head.version >= SHARE_SINCE => {
             (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.".into())
         }

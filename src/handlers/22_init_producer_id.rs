@@ -1,98 +1,104 @@
-//! InitProducerId (key 22), versions 0–5: an identity for an idempotent producer (KIP-98).
+//! InitProducerId (key 22), versions 0–5: an identity for an idempotent or transactional producer (KIP-98).
 //!
-//! Ids come from blocks of 1000 that the metadata log gives out; each shard has its own block, so that no id is given
-//! twice and most requests are answered at once. Versions: 2 flexible; 3 the producer's former id (KIP-360), which
-//! without a transactional id has no meaning: there is always a new id with epoch 0, as in Kafka
-//! (`TransactionCoordinator.handleInitProducerId`); 4 PRODUCER_FENCED; 5 TRANSACTION_ABORTABLE (KIP-890). 6 (KIP-939) is
-//! not for clients yet and not offered.
-//!
-//! Not built yet: transactions. A transactional id is refused as FindCoordinator refuses it, and for the same reason.
-
-use std::ops::Range;
+//! Ids come from blocks of 1000 that the metadata log gives out, so that no id is given twice and most requests are answered
+//! at once. With a transactional id, its coordinator decides: a producer that comes back gets the next epoch, which fences
+//! the one before; a transaction that this one has left open is aborted first, and the client asks again
+//! (`TransactionCoordinator.handleInitProducerId`). Versions: 2 flexible; 3 the producer's former id (KIP-360), which
+//! without a transactional id has no meaning; 4 PRODUCER_FENCED; 5 TRANSACTION_ABORTABLE (KIP-890). 6 (KIP-939) is not for
+//! clients yet and not offered.
 
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Outcome, Request, State, no_transactions};
-use crate::metadata::{Change, Decided};
+use super::{Head, Outcome, Request, State, producer_ids};
+use crate::coordinator::machine::Producer;
+use crate::coordinator::transactions::{InitProducerId, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Transactions};
+use crate::coordinator_runtime::Barrier;
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::wire::api::init_producer_id as message;
 
-/// "None" as an id and as an epoch.
-const NO_PRODUCER_ID: i64 = -1;
-const NO_PRODUCER_EPOCH: i16 = -1;
-/// How long a request waits for a new block; then the client shall ask again.
-const BLOCK_TIMEOUT_MS: i32 = 5_000;
+/// The first version that knows PRODUCER_FENCED.
+const FENCED_SINCE: i16 = 4;
 
-/// The ids that one shard may give out.
-#[derive(Default)]
-pub(super) struct Block(Range<i64>);
-
-impl Block {
-    fn take(&mut self) -> Option<i64> {
-        self.0.next()
-    }
-
-    /// Two requests may have asked for a block each: what is left of the first is used up before the second is; if
-    /// there is something left, the second block is given up.
-    fn refill(&mut self, block: Range<i64>) {
-        if self.0.is_empty() {
-            self.0 = block;
-        }
-    }
-}
-
-/// What the answer needs.
+/// What is asked for.
 pub(super) struct Waiting {
     head: Head,
+    transactional_id: Option<String>,
+    timeout_ms: i32,
+    enable_two_phase: bool,
+    keep_prepared: bool,
+    expected: Option<Producer>,
 }
 
-pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+type Given = Result<(Producer, Option<Barrier>), ErrorCode>;
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
     };
-    let head = request.head;
-    if (body.producer_id == NO_PRODUCER_ID) != (body.producer_epoch == NO_PRODUCER_EPOCH) {
-        return head.answer(&response(Err(ErrorCode::InvalidRequest)));
+    let has_id = body.producer_id != NO_PRODUCER_ID;
+    if has_id != (body.producer_epoch != NO_PRODUCER_EPOCH) {
+        return request.head.answer(&response(request.head, Err(ErrorCode::InvalidRequest)));
     }
-    match body.transactional_id.as_deref() {
-        Some("") => head.answer(&response(Err(ErrorCode::InvalidRequest))),
-        Some(id) => {
-            no_transactions::warn(context, request, id);
-            head.answer(&response(Err(ErrorCode::TransactionalIdAuthorizationFailed)))
+    let asked = Waiting {
+        head: request.head,
+        transactional_id: body.transactional_id.as_deref().map(str::to_string),
+        timeout_ms: body.transaction_timeout_ms,
+        enable_two_phase: body.enable2_pc,
+        keep_prepared: body.keep_prepared_txn,
+        expected: has_id.then_some(Producer { id: body.producer_id, epoch: body.producer_epoch }),
+    };
+    match asked.give(context) {
+        Err(ErrorCode::CoordinatorLoadInProgress) if context.shared.producer_ids.is_empty() => {
+            producer_ids::ask(context, Finish::InitProducerId(asked))
         }
-        None => match state.producer_ids.take() {
-            Some(id) => head.answer(&response(Ok(id))),
-            None => ask_for_block(context, head),
-        },
+        given => asked.answer(context, given),
     }
-}
-
-fn ask_for_block(context: &Context<'_>, head: Head) -> Outcome {
-    let change = Change::AllocateProducerIds { broker_id: context.shared.config.node_id };
-    metadata_job::submit(context, BLOCK_TIMEOUT_MS, change, Finish::InitProducerId(Waiting { head }))
 }
 
 impl Waiting {
-    pub(super) fn finish(self, state: &mut State, decided: metadata_job::Result) -> Result<Answer, String> {
-        let id = match decided {
-            Ok(Decided::ProducerIds(Ok(block))) => {
-                state.producer_ids.refill(block);
-                state.producer_ids.take().ok_or(ErrorCode::CoordinatorLoadInProgress)
-            }
-            Ok(Decided::ProducerIds(Err(refusal))) => Err(refusal.error),
-            // What all clients try again.
-            Err(ErrorCode::RequestTimedOut) => Err(ErrorCode::CoordinatorLoadInProgress),
-            other => Err(metadata_job::why_not(other)),
+    fn give(&self, context: &mut Context<'_>) -> Given {
+        let Some(id) = self.transactional_id.as_deref() else {
+            let id = context.shared.producer_ids.take().ok_or(ErrorCode::CoordinatorLoadInProgress)?;
+            return Ok((Producer { id, epoch: 0 }, None));
         };
-        self.head.encode(&response(id))
+        if id.is_empty() {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        let request = InitProducerId {
+            transactional_id: id,
+            timeout_ms: self.timeout_ms,
+            enable_two_phase: self.enable_two_phase,
+            keep_prepared: self.keep_prepared,
+            expected: self.expected,
+        };
+        let coordinator = context.coordinator_of::<Transactions>(id)?;
+        let (given, barrier) = context.step(&coordinator, |machine, step| machine.init_producer_id(step, &request))?;
+        Ok((given?, Some(barrier)))
+    }
+
+    fn answer(&self, context: &Context<'_>, given: Given) -> Outcome {
+        let (producer, barrier) = match given {
+            Ok((producer, barrier)) => (Ok(producer), barrier),
+            Err(error) => (Err(error), None),
+        };
+        self.head.answer_behind(context, barrier, &response(self.head, producer))
+    }
+
+    /// There are producer ids now, or there will be none.
+    pub(super) fn finish(self, context: &mut Context<'_>, decided: metadata_job::Result) -> Outcome {
+        let given = producer_ids::given(decided).and_then(|()| self.give(context));
+        self.answer(context, given)
     }
 }
 
-fn response(id: Result<i64, ErrorCode>) -> message::Response {
-    let (error_code, producer_id, producer_epoch) = match id {
-        Ok(id) => (0, id, 0),
-        Err(error) => (error.code(), NO_PRODUCER_ID, NO_PRODUCER_EPOCH),
+fn response(head: Head, producer: Result<Producer, ErrorCode>) -> message::Response {
+    let error = match producer {
+        Ok(_) => ErrorCode::None,
+        Err(ErrorCode::ProducerFenced) if head.version < FENCED_SINCE => ErrorCode::InvalidProducerEpoch,
+        Err(error) => error,
     };
-    message::Response { error_code, producer_id, producer_epoch, ..Default::default() }
+    let none = Producer { id: NO_PRODUCER_ID, epoch: NO_PRODUCER_EPOCH };
+    let Producer { id, epoch } = producer.unwrap_or(none);
+    message::Response { error_code: error.code(), producer_id: id, producer_epoch: epoch, ..Default::default() }
 }

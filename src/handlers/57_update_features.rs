@@ -2,8 +2,8 @@
 //!
 //! Decided by `metadata::update_features`, all or none. Versions: 0 can only raise levels (as in Kafka, which does not
 //! read its `AllowDowngrade`); 1 says how far a downgrade may go, and may only ask what would come of it; 2 has no
-//! results of single features any more. Deviations: what is not built (transactions, share and streams groups) can be
-//! turned off but not set to another level; `kraft.version` cannot be raised, because the voters that it puts into the log
+//! results of single features any more. Deviations: what is not built (share and streams groups) can be turned off
+//! but not set to another level; `kraft.version` cannot be raised, because the voters that it puts into the log
 //! must have a controller's endpoint, without which Apache Kafka would not start on the directory again.
 
 use super::metadata_job::{self, Finish};

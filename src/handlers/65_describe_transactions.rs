@@ -1,25 +1,60 @@
 //! DescribeTransactions (key 65), version 0: the state of transactional ids (KIP-664).
 //!
-//! Not built yet: transactions. This broker coordinates no transactional id, which is NOT_COORDINATOR; so answers a broker
-//! of Kafka that leads no partition of `__transaction_state`, as each does before the first transactional id comes
-//! (`TransactionCoordinator.handleDescribeTransactions`).
+//! Deviation: the partitions of a transaction that is ending are told until it is complete; Kafka leaves out those that have
+//! their marker. Source: `TransactionCoordinator.handleDescribeTransactions`.
 
 use super::{Outcome, Request, State};
 use crate::codec::Str;
+use crate::coordinator::transactions::{Described, Transactions};
+use crate::coordinator_runtime::Barrier;
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
-use crate::wire::api::describe_transactions::{self as message, TransactionState};
+use crate::wire::api::describe_transactions::{self as message, TopicData, TransactionState};
 
-pub(super) fn handle(_: &mut State, _: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
     };
-    let transaction_states = body.transactional_ids.into_iter().map(refuse).collect();
-    request.head.answer(&message::Response { transaction_states, ..Default::default() })
+    let mut barriers = Vec::new();
+    let mut states = Vec::with_capacity(body.transactional_ids.len());
+    for id in &body.transactional_ids {
+        let state = match describe(context, id) {
+            Ok((described, barrier)) => {
+                barriers.push(barrier);
+                state(id.clone(), described)
+            }
+            Err(error) => {
+                TransactionState { error_code: error.code(), transactional_id: id.clone(), ..Default::default() }
+            }
+        };
+        states.push(state);
+    }
+    request.head.answer_behind(
+        context,
+        barriers,
+        &message::Response { transaction_states: states, ..Default::default() },
+    )
 }
 
-fn refuse(transactional_id: Str<'_>) -> TransactionState<'_> {
-    let error = if transactional_id.is_empty() { ErrorCode::InvalidRequest } else { ErrorCode::NotCoordinator };
-    TransactionState { error_code: error.code(), transactional_id, ..Default::default() }
+fn describe(context: &Context<'_>, id: &str) -> Result<(Described, Barrier), ErrorCode> {
+    if id.is_empty() {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    let (described, barrier) = context.coordinator_of::<Transactions>(id)?.look(|machine| machine.describe(id))?;
+    Ok((described?, barrier))
+}
+
+fn state(transactional_id: Str<'_>, described: Described) -> TransactionState<'_> {
+    let topics = described.topics.into_iter().map(|(topic, partitions)| TopicData { topic: topic.into(), partitions });
+    TransactionState {
+        error_code: 0,
+        transactional_id,
+        transaction_state: described.state.name().into(),
+        transaction_timeout_ms: described.timeout_ms,
+        transaction_start_time_ms: described.start_ms,
+        producer_id: described.producer.id,
+        producer_epoch: described.producer.epoch,
+        topics: topics.collect(),
+    }
 }

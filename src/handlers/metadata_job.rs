@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Outcome, Parked, Polled, State, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
-    create_partitions, create_topics, delete_topics, elect_leaders, find_coordinator, init_producer_id, metadata,
-    unregister_broker, update_features,
+    Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
+    create_partitions, create_topics, delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id,
+    metadata, unregister_broker, update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;
@@ -32,6 +32,7 @@ pub(super) enum Finish {
     CreateTopics(create_topics::Waiting),
     DeleteTopics(delete_topics::Waiting),
     InitProducerId(init_producer_id::Waiting),
+    EndTxn(end_txn::Waiting),
     CreatePartitions(create_partitions::Waiting),
     Configs(config_changes::Waiting),
     ElectLeaders(elect_leaders::Waiting),
@@ -76,36 +77,42 @@ impl Waiting {
         self.answered = Some(answered);
     }
 
-    pub(super) fn poll(&mut self, state: &mut State, context: &Context<'_>, expired: bool) -> Polled {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, expired: bool) -> Polled {
         let answered = match self.answered.take() {
             Some(answered) => answered,
             None if expired => Err(ErrorCode::RequestTimedOut),
             None => return Polled::Wait,
         };
         let Some(finish) = self.finish.take() else { return Polled::Silent };
-        finish.finish(state, context, answered).map_or_else(Polled::Close, Polled::Answer)
+        finish.finish(context, answered)
     }
 }
 
 impl Finish {
-    /// The answer of the request.
-    fn finish(
-        self,
-        state: &mut State,
-        context: &Context<'_>,
-        answered: Result<Answered>,
-    ) -> std::result::Result<Answer, String> {
+    /// Goes on with the request.
+    fn finish(self, context: &mut Context<'_>, answered: Result<Answered>) -> Polled {
         let decided = match answered {
             Ok(Answered::Change(decided)) => Ok(decided),
-            Ok(Answered::Move(codes)) => return self.finish_moves(Ok(codes)),
+            Ok(Answered::Move(codes)) => {
+                return self.finish_moves(Ok(codes)).map_or_else(Polled::Close, Polled::Answer);
+            }
             Err(error) => Err(error),
         };
         match self {
+            Finish::InitProducerId(waiting) => Polled::Again(Box::new(waiting.finish(context, decided))),
+            Finish::EndTxn(waiting) => Polled::Again(Box::new(waiting.finish(context, decided))),
+            other => other.answer(context, decided).map_or_else(Polled::Close, Polled::Answer),
+        }
+    }
+
+    /// The answer of a request that needs no more than the decision.
+    fn answer(self, context: &Context<'_>, decided: Result) -> std::result::Result<Answer, String> {
+        match self {
+            Finish::InitProducerId(_) | Finish::EndTxn(_) => Err("a producer's request goes on by itself".into()),
             Finish::AutoCreate(waiting) => waiting.finish(context, decided),
             Finish::FindCoordinator(waiting) => waiting.finish(context, decided),
             Finish::CreateTopics(waiting) => waiting.finish(context, decided),
             Finish::DeleteTopics(waiting) => waiting.finish(decided),
-            Finish::InitProducerId(waiting) => waiting.finish(state, decided),
             Finish::CreatePartitions(waiting) => waiting.finish(decided),
             Finish::Configs(waiting) => waiting.finish(decided),
             Finish::ElectLeaders(waiting) => waiting.finish(decided),

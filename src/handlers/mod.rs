@@ -7,16 +7,24 @@
 mod acls;
 mod broker_loggers;
 mod cluster_state;
+mod committed_topics;
 mod config_changes;
 mod effective;
 pub mod fetch_session;
 mod group_job;
+mod markers;
 mod metadata_job;
-mod no_transactions;
+mod producer_ids;
 mod rebalance;
 pub mod table;
+mod transactional;
+mod transactional_produce;
 
 // One for each API; `ls` shows them in the order of their keys.
+#[path = "25_add_offsets_to_txn.rs"]
+mod add_offsets_to_txn;
+#[path = "24_add_partitions_to_txn.rs"]
+mod add_partitions_to_txn;
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
 #[path = "45_alter_partition_reassignments.rs"]
@@ -71,6 +79,8 @@ mod describe_transactions;
 mod describe_user_scram_credentials;
 #[path = "43_elect_leaders.rs"]
 mod elect_leaders;
+#[path = "26_end_txn.rs"]
+mod end_txn;
 #[path = "40_expire_delegation_token.rs"]
 mod expire_delegation_token;
 #[path = "01_fetch.rs"]
@@ -113,10 +123,14 @@ mod produce;
 mod renew_delegation_token;
 #[path = "14_sync_group.rs"]
 mod sync_group;
+#[path = "28_txn_offset_commit.rs"]
+mod txn_offset_commit;
 #[path = "64_unregister_broker.rs"]
 mod unregister_broker;
 #[path = "57_update_features.rs"]
 mod update_features;
+#[path = "27_write_txn_markers.rs"]
+mod write_txn_markers;
 
 // Tests of several together.
 #[cfg(test)]
@@ -157,6 +171,7 @@ impl Answer {
     }
 }
 
+pub use self::markers::write_markers;
 /// A produce whose records are appended and not yet written.
 pub use self::produce::Waiting as AppendedProduce;
 
@@ -182,6 +197,8 @@ pub enum Polled {
     Wait,
     Answer(Answer),
     Silent,
+    /// The request goes on, as if it had come now.
+    Again(Box<Outcome>),
     /// The connection cannot go on; the reason is for the log.
     Close(String),
 }
@@ -193,6 +210,7 @@ impl Polled {
             Polled::Wait => wait(),
             Polled::Answer(answer) => Outcome::Answer(answer),
             Polled::Silent => Outcome::Silent,
+            Polled::Again(outcome) => *outcome,
             Polled::Close(reason) => Outcome::Close(reason),
         }
     }
@@ -208,6 +226,13 @@ pub enum Parked {
     Barrier(group_job::Waiting),
     /// It waits for other members of its group.
     Rebalance(Box<rebalance::Waiting>),
+    /// They wait for the coordinator of their transaction.
+    Transactional(Box<transactional_produce::Waiting>),
+    TxnOffsetCommit(Box<txn_offset_commit::Waiting>),
+    /// It waits for its markers to be committed.
+    WriteTxnMarkers(Box<write_txn_markers::Waiting>),
+    /// The broker's own work.
+    Markers(Box<markers::Waiting>),
 }
 
 impl Parked {
@@ -243,9 +268,13 @@ impl Parked {
         match self {
             Parked::Produce(waiting) => waiting.poll(context, expired, asks),
             Parked::Fetch(waiting) => waiting.poll(state, context, expired, asks),
-            Parked::Metadata(waiting) => waiting.poll(state, context, expired),
+            Parked::Metadata(waiting) => waiting.poll(context, expired),
             Parked::Barrier(waiting) => waiting.poll(context, expired, asks),
             Parked::Rebalance(waiting) => waiting.poll(context, expired, asks),
+            Parked::Transactional(waiting) => waiting.poll(state, context, expired, asks),
+            Parked::TxnOffsetCommit(waiting) => waiting.poll(context, expired, asks),
+            Parked::WriteTxnMarkers(waiting) => waiting.poll(context, expired, asks),
+            Parked::Markers(waiting) => waiting.poll(context, expired),
         }
     }
 }
@@ -253,7 +282,6 @@ impl Parked {
 /// What handlers remember between requests; each shard has its own.
 pub struct State {
     sessions: fetch_session::Cache,
-    producer_ids: init_producer_id::Block,
     /// Lists for produces to come.
     produces: Vec<produce::Lists>,
 }
@@ -267,7 +295,6 @@ impl State {
         };
         State {
             sessions: fetch_session::Cache::new(slots, shard.0 as usize, shards, shared.seed),
-            producer_ids: init_producer_id::Block::default(),
             produces: Vec::new(),
         }
     }
@@ -306,6 +333,11 @@ impl Head {
         self.encode(body).map_or_else(Outcome::Close, Outcome::Answer)
     }
 
+    /// The body of such a request cannot be read.
+    fn bad(self, error: &DecodeError) -> Outcome {
+        Outcome::Close(format!("bad {} request of version {}: {error}", self.description.key, self.version))
+    }
+
     /// The answer of a request that waited.
     fn polled<'m>(self, body: &impl Message<'m>) -> Polled {
         self.encode(body).map_or_else(Polled::Close, Polled::Answer)
@@ -329,7 +361,7 @@ impl<'a> Request<'a> {
 
     /// Kafka closes the connection of a client that sends what cannot be read.
     fn bad(&self, error: DecodeError) -> Outcome {
-        Outcome::Close(format!("bad {} request of version {}: {error}", self.head.description.key, self.head.version))
+        self.head.bad(&error)
     }
 }
 

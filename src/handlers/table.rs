@@ -124,6 +124,13 @@ rows! {
     InitProducerId 0-5, Alone, HERE, Small,
         [Write TransactionalId, TwoPhaseCommit TransactionalId, IdempotentWrite Cluster, Write Topic], init_producer_id;
     OffsetForLeaderEpoch 2-4, Alone, HERE, Listing, [ClusterAction Cluster, Describe Topic], offset_for_leader_epoch;
+    // 4 and 5 come from other brokers.
+    AddPartitionsToTxn 0-5, Alone, HERE, Small,
+        [Write TransactionalId, Write Topic, ClusterAction Cluster], add_partitions_to_txn;
+    AddOffsetsToTxn 0-4, Alone, HERE, Small, [Write TransactionalId, Read Group], add_offsets_to_txn;
+    EndTxn 0-5, Alone, HERE, Small, [Write TransactionalId], end_txn;
+    WriteTxnMarkers 1-2, Alone, HERE, Data, [Alter Cluster, ClusterAction Cluster], write_txn_markers;
+    TxnOffsetCommit 0-6, Alone, HERE, Group, [Write TransactionalId, Read Group, Read Topic], txn_offset_commit;
     DescribeAcls 1-3, Alone, HERE, Listing, [Describe Cluster], describe_acls;
     CreateAcls 1-3, Alone, CONTROLLER, Change, [Alter Cluster], create_acls;
     DeleteAcls 1-3, Alone, CONTROLLER, Change, [Alter Cluster], delete_acls;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Outcome, Parked, Polled, State, handle, table, unknown};
+use super::{Outcome, Parked, Polled, State, handle, table, unknown, write_markers};
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers};
@@ -14,7 +14,7 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
-use crate::shard::context::{Endpoint, Shared, Turn};
+use crate::shard::context::{Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 use crate::wire::api;
@@ -38,6 +38,8 @@ pub(super) struct Broker {
     state: State,
     turn: Turn,
     pub(super) session: Session,
+    /// The broker's own work that waits.
+    own: Vec<Parked>,
 }
 
 impl Broker {
@@ -55,7 +57,7 @@ impl Broker {
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
-        Broker { parts, shared, state, turn, session }
+        Broker { parts, shared, state, turn, session, own: Vec::new() }
     }
 
     /// A topic with this many partitions; its id.
@@ -101,7 +103,14 @@ impl Broker {
     }
 
     fn handle(&mut self, frame: &[u8]) -> Vec<u8> {
-        match self.begin(frame) {
+        let outcome = self.begin(frame);
+        let answer = self.settle(outcome);
+        self.work();
+        answer
+    }
+
+    fn settle(&mut self, outcome: Outcome) -> Vec<u8> {
+        match outcome {
             Outcome::Answer(answer) => answer.bytes,
             Outcome::Appended(waiting) => self.wait(Parked::Produce(Box::new(waiting))),
             Outcome::Wait { parked, .. } => self.wait(parked),
@@ -110,19 +119,47 @@ impl Broker {
         }
     }
 
+    /// Writes what was appended, and ends the transactions whose end is decided.
+    fn work(&mut self) {
+        while !self.turn.is_done() {
+            for partition in self.turn.dirty.take() {
+                assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
+            }
+            for ending in std::mem::take(&mut self.turn.endings) {
+                let outcome = write_markers(&mut self.turn.context(None), ending);
+                self.keep(outcome);
+            }
+            for mut parked in std::mem::take(&mut self.own) {
+                match parked.poll(&mut self.state, &mut self.turn.context(None), false) {
+                    Polled::Wait => self.own.push(parked),
+                    Polled::Again(outcome) => self.keep(*outcome),
+                    Polled::Answer(_) | Polled::Silent | Polled::Close(_) => {}
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, outcome: Outcome) {
+        if let Outcome::Wait { parked, .. } = outcome {
+            self.own.push(parked);
+        }
+    }
+
     fn wait(&mut self, mut parked: Parked) -> Vec<u8> {
         self.turn.context(None).run_coordinator_timers();
-        for partition in self.turn.dirty.take() {
-            assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
-        }
+        self.work();
         let tasks = self.parts.metadata.take();
         self.parts.metadata.machine.step(tasks);
-        for reply in self.shared.mailbox(SHARD).take().replies {
-            parked.receive(reply.news);
+        for note in self.shared.mailbox(SHARD).take().notes {
+            match note {
+                Note::Reply { news, .. } => parked.receive(news),
+                Note::Ending(ending) => self.turn.endings.push(ending),
+            }
         }
         self.turn.view = self.view();
         match parked.poll(&mut self.state, &mut self.turn.context(None), false) {
             Polled::Answer(answer) => answer.bytes,
+            Polled::Again(outcome) => self.settle(*outcome),
             Polled::Close(reason) => panic!("the connection was closed: {reason}"),
             Polled::Wait | Polled::Silent => panic!("no answer"),
         }

@@ -12,6 +12,7 @@ use super::testing::{Broker, NOW, batch};
 use super::{Head, Outcome, Polled};
 use crate::config::Type;
 use crate::model::{ApiKey, ErrorCode, Uuid};
+use crate::storage::log::Admission;
 use crate::wire::api::{
     self, alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster,
     describe_configs, describe_log_dirs, describe_topic_partitions, fetch, find_coordinator, incremental_alter_configs,
@@ -98,17 +99,19 @@ fn metadata_by_id() {
 #[test]
 fn metadata_creates_topics_where_it_may() {
     let mut broker = Broker::start(&[("num.partitions", "3")]);
-    let names = ["new", "bad name", "__transaction_state"];
+    let names = ["new", "bad name", "__share_group_state"];
     let unknown = |name: &str| (name.to_string(), ErrorCode::UnknownTopicOrPartition);
     let bad = ("bad name".to_string(), ErrorCode::InvalidTopicException);
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&names, false));
-    assert_eq!(errors_of(&response), [unknown("new"), bad.clone(), unknown("__transaction_state")]);
+    assert_eq!(errors_of(&response), [unknown("new"), bad.clone(), unknown("__share_group_state")]);
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&names, true));
-    assert_eq!(errors_of(&response), [("new".into(), ErrorCode::None), bad, unknown("__transaction_state")]);
+    assert_eq!(errors_of(&response), [("new".into(), ErrorCode::None), bad, unknown("__share_group_state")]);
     assert_eq!(response.topics[0].partitions.len(), 3);
     assert!(response.topics[0].partitions.iter().all(|partition| partition.error_code == 0));
-    let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&["__consumer_offsets"], true));
-    assert_eq!((response.topics[0].partitions.len(), response.topics[0].is_internal), (50, true));
+    for kept in ["__consumer_offsets", "__transaction_state"] {
+        let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&[kept], true));
+        assert_eq!((response.topics[0].partitions.len(), response.topics[0].is_internal), (50, true), "{kept}");
+    }
     create(&mut broker, "a.b", 1);
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 12, &named(&["new", "a_b"], true));
     let collides = ("a_b".to_string(), ErrorCode::InvalidTopicException);
@@ -178,7 +181,7 @@ fn records_are_deleted_up_to_the_high_watermark() {
     let view = broker.view();
     let partition = view.partition_by_name("t", 0).unwrap();
     for value in [b"a", b"b", b"c"] {
-        partition.append(9, &batch(value), NOW).unwrap();
+        partition.append(9, &batch(value), NOW, Admission::None).unwrap();
         partition.write_pending(NOW);
     }
     assert_eq!(partition.high_watermark().0, 3);
@@ -217,7 +220,7 @@ fn producer_ids_are_never_given_twice() {
     assert_eq!((response.error_code, response.producer_id), (ErrorCode::InvalidRequest.code(), -1));
     let transactional = init_producer_id::Request { transactional_id: Some("x".into()), ..plain };
     let response: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 5, &transactional);
-    assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
+    assert_eq!(response.error_code, ErrorCode::NotCoordinator.code(), "before there is a topic, none coordinates");
 }
 
 #[test]
@@ -228,43 +231,55 @@ fn groups_belong_to_this_broker() {
     let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 6, &request);
     let found: Vec<_> = response.coordinators.iter().map(|c| (&*c.key, c.error_code, c.node_id, c.port)).collect();
     assert_eq!(found, [("g", 0, 1, 9092), ("", 0, 1, 9092)]);
-    for (key_type, error) in [
-        (1, ErrorCode::TransactionalIdAuthorizationFailed),
-        (2, ErrorCode::InvalidRequest),
-        (3, ErrorCode::InvalidRequest),
-    ] {
+    for key_type in [2, 3] {
         request.key_type = key_type;
         let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 6, &request);
         let refused = &response.coordinators[0];
-        assert_eq!((refused.error_code, refused.node_id, refused.port), (error.code(), -1, -1));
+        let invalid = ErrorCode::InvalidRequest.code();
+        assert_eq!((refused.error_code, refused.node_id, refused.port), (invalid, -1, -1));
         assert!(refused.error_message.is_some());
     }
-    let request = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
-    let response: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &request);
-    assert_eq!(response.error_code, ErrorCode::TransactionalIdAuthorizationFailed.code());
-    assert_eq!(response.error_message.as_deref(), Some(super::no_transactions::REASON));
 }
 
-/// The log names each client that wants transactions once, by whichever request it comes.
+/// The first question makes `__transaction_state`, as `transaction.state.log.*` say; every transactional id is as good.
 #[test]
-fn a_client_that_wants_transactions_is_told_of_once() {
-    let named = |broker: &Broker| !broker.shared.refused_transactions.lock().clone().is_new("test");
-    let coordinator = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
-    let producer = init_producer_id::Request {
-        transactional_id: Some("x".into()),
-        producer_id: -1,
-        producer_epoch: -1,
-        ..Default::default()
-    };
-    let mut broker = Broker::start(&[]);
-    let groups = find_coordinator::Request { key: "x".into(), key_type: 0, ..Default::default() };
-    let _: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &groups);
-    assert!(!named(&broker));
-    let _: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &coordinator);
-    assert!(named(&broker));
-    let mut broker = Broker::start(&[]);
-    let _: init_producer_id::Response = broker.ask(ApiKey::InitProducerId, 5, &producer);
-    assert!(named(&broker));
+fn transactional_ids_belong_to_this_broker() {
+    const TOPIC: &str = "__transaction_state";
+    let settings = [("transaction.state.log.num.partitions", "7"), ("transaction.state.log.segment.bytes", "2000000")];
+    for version in versions::versions(ApiKey::FindCoordinator).filter(|version| (1..4).contains(version)) {
+        let mut broker = Broker::start(&settings);
+        for key in ["x", ""] {
+            let request = find_coordinator::Request { key: key.into(), key_type: 1, ..Default::default() };
+            let found: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, version, &request);
+            let message = found.error_message.as_deref();
+            assert_eq!((found.error_code, message, found.node_id, found.port), (0, Some("NONE"), 1, 9092));
+            assert_eq!(broker.view().topic(TOPIC).unwrap().partitions.len(), 7);
+        }
+        assert!(broker.view().topic("__consumer_offsets").is_none(), "only what is asked for is made");
+    }
+    for version in versions::versions(ApiKey::FindCoordinator).filter(|version| *version >= 4) {
+        let mut broker = Broker::start(&settings);
+        let mut request = find_coordinator::Request { key_type: 1, ..Default::default() };
+        let found: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, version, &request);
+        assert!(found.coordinators.is_empty() && broker.view().topic(TOPIC).is_none(), "no key, no topic");
+        request.coordinator_keys = vec!["x".into(), "".into(), "x".into()];
+        let found: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, version, &request);
+        let told: Vec<_> = found.coordinators.iter().map(|c| (&*c.key, c.error_code, c.node_id, c.port)).collect();
+        assert_eq!(told, [("x", 0, 1, 9092), ("", 0, 1, 9092), ("x", 0, 1, 9092)]);
+        let view = broker.view();
+        assert_eq!((view.topic(TOPIC).unwrap().partitions.len(), view.is_internal(TOPIC)), (7, true));
+    }
+}
+
+/// A topic that cannot be made is no coordinator, and the answer says why.
+#[test]
+fn a_coordinators_topic_that_cannot_be_made_is_told_of() {
+    let mut broker = Broker::start(&[("transaction.state.log.segment.bytes", "1")]);
+    let request = find_coordinator::Request { key: "x".into(), key_type: 1, ..Default::default() };
+    let found: find_coordinator::Response = broker.ask(ApiKey::FindCoordinator, 3, &request);
+    assert_eq!((found.error_code, found.node_id), (ErrorCode::CoordinatorNotAvailable.code(), -1));
+    let message = found.error_message.unwrap();
+    assert!(message.contains("segment.bytes"), "{message}");
 }
 
 fn describe(broker: &mut Broker, kind: i8, name: &'static str) -> describe_configs::DescribeConfigsResult<'static> {
@@ -461,7 +476,10 @@ fn broker_configs_reach_open_partitions() {
     };
     let takes = |broker: &Broker, size: usize| {
         let view = broker.view();
-        view.partition_by_name("t", 0).unwrap().append(9, &batch(&vec![b'x'; size]), NOW).map_err(|r| r.error)
+        view.partition_by_name("t", 0)
+            .unwrap()
+            .append(9, &batch(&vec![b'x'; size]), NOW, Admission::None)
+            .map_err(|r| r.error)
     };
     alter(&mut broker, TOPIC, "own", "segment.bytes", "3000000");
     alter(&mut broker, BROKER, "", "log.segment.bytes", "2000000");
@@ -489,7 +507,7 @@ fn log_directories_are_described() {
     broker.create_topic("b", 1);
     let view = broker.view();
     let partition = view.partition_by_name("a", 1).unwrap();
-    partition.append(9, &batch(b"12345"), NOW).unwrap();
+    partition.append(9, &batch(b"12345"), NOW, Admission::None).unwrap();
     partition.write_pending(NOW);
     let mut describe = |topics: Option<Vec<(&'static str, Vec<i32>)>>| {
         let topic = |(topic, partitions): (&'static str, Vec<i32>)| describe_log_dirs::DescribableLogDirTopic {

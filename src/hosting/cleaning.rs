@@ -315,7 +315,7 @@ mod tests {
     use crate::record::builder::{Builder, Options, Record};
     use crate::record::validate::Rules;
     use crate::replica::view::Hosted;
-    use crate::storage::log::{Checkpointed, Identity, Log, LogConfig};
+    use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig};
 
     const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
 
@@ -347,7 +347,7 @@ mod tests {
             let mut builder = Builder::new(Options::default());
             let (key, value) = (Some(&[n % 2][..]), Some(&[n; 100][..]));
             builder.append(&Record { timestamp: NOW, key, value, headers: &[] });
-            partition.append(9, &builder.build(), NOW).unwrap();
+            partition.append(9, &builder.build(), NOW, Admission::None).unwrap();
             partition.write_and_sync(NOW);
         }
         drop(partition);

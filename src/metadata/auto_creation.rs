@@ -3,9 +3,9 @@
 use super::decision::Decisions;
 use super::image::Image;
 use super::inputs::Inputs;
-use super::topic_name::GROUPS_TOPIC;
+use super::topic_name::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
 use super::topics::{CreatedTopic, NewTopic, TopicDefaults, TopicResult, create_topics};
-use crate::config::CoordinatorSettings;
+use crate::config::{CoordinatorSettings, TransactionSettings};
 
 /// Creates those of the topics that are not there. One that is there by now is no failure, and has no result.
 pub(super) fn auto_create_topics(
@@ -20,34 +20,60 @@ pub(super) fn auto_create_topics(
 }
 
 fn new_topic(image: &Image, defaults: &TopicDefaults<'_>, name: &str) -> NewTopic {
-    if name == GROUPS_TOPIC {
-        return groups_topic(image, defaults);
-    }
-    NewTopic {
-        name: name.into(),
-        num_partitions: -1,
-        replication_factor: -1,
-        assignments: Vec::new(),
-        configs: Vec::new(),
-    }
+    let mut topic = match name {
+        GROUPS_TOPIC => groups_topic(defaults),
+        TRANSACTIONS_TOPIC => transactions_topic(defaults),
+        _ => NewTopic {
+            name: name.into(),
+            num_partitions: -1,
+            replication_factor: -1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        },
+    };
+    // Deviation: a coordinators' topic has as many replicas as there are brokers where there are fewer than its setting
+    // says, so that one broker needs no setting.
+    let brokers = image.brokers().filter(|broker| !broker.fenced).count().max(1);
+    topic.replication_factor = topic.replication_factor.min(i16::try_from(brokers).unwrap_or(i16::MAX));
+    topic
 }
 
-/// How the topic of the groups is made (`GroupCoordinator.groupMetadataTopicConfigs`). Deviation: it has as many replicas
-/// as there are brokers where there are fewer than `offsets.topic.replication.factor`, so that one broker needs no setting.
-fn groups_topic(image: &Image, defaults: &TopicDefaults<'_>) -> NewTopic {
+/// How the topic of the groups is made (`GroupCoordinator.groupMetadataTopicConfigs`).
+fn groups_topic(defaults: &TopicDefaults<'_>) -> NewTopic {
     let settings = CoordinatorSettings::resolve(&defaults.settings);
-    let brokers = image.brokers().filter(|broker| !broker.fenced).count().max(1);
-    let brokers = i16::try_from(brokers).unwrap_or(i16::MAX);
-    let config = |name: &str, value: String| (name.to_string(), Some(value));
+    let configs = [
+        ("cleanup.policy", "compact".into()),
+        ("compression.type", "producer".into()),
+        ("segment.bytes", settings.topic_segment_bytes.to_string()),
+    ];
+    coordinators_topic(GROUPS_TOPIC, settings.topic_partitions, settings.topic_replication_factor, &configs)
+}
+
+/// How the topic of the transactions is made (`TransactionCoordinator.transactionStateTopicConfigs`).
+fn transactions_topic(defaults: &TopicDefaults<'_>) -> NewTopic {
+    let settings = TransactionSettings::resolve(&defaults.settings);
+    let configs = [
+        ("unclean.leader.election.enable", "false".into()),
+        ("compression.type", "uncompressed".into()),
+        ("cleanup.policy", "compact".into()),
+        ("min.insync.replicas", settings.topic_min_insync_replicas.to_string()),
+        ("segment.bytes", settings.topic_segment_bytes.to_string()),
+    ];
+    coordinators_topic(TRANSACTIONS_TOPIC, settings.topic_partitions, settings.topic_replication_factor, &configs)
+}
+
+fn coordinators_topic(
+    name: &str,
+    num_partitions: i32,
+    replication_factor: i16,
+    configs: &[(&str, String)],
+) -> NewTopic {
+    let config = |(name, value): &(&str, String)| (name.to_string(), Some(value.clone()));
     NewTopic {
-        name: GROUPS_TOPIC.into(),
-        num_partitions: settings.topic_partitions,
-        replication_factor: settings.topic_replication_factor.min(brokers),
+        name: name.into(),
+        num_partitions,
+        replication_factor,
         assignments: Vec::new(),
-        configs: vec![
-            config("cleanup.policy", "compact".into()),
-            config("compression.type", "producer".into()),
-            config("segment.bytes", settings.topic_segment_bytes.to_string()),
-        ],
+        configs: configs.iter().map(config).collect(),
     }
 }

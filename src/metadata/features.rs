@@ -38,7 +38,7 @@ pub const SPOKEN_FEATURES: &[(&str, i16, i16)] = &[
     (super::METADATA_VERSION, METADATA_VERSION_MIN, METADATA_VERSION_MAX),
     ("share.version", 0, 0),
     ("streams.version", 0, 0),
-    ("transaction.version", 0, 0),
+    ("transaction.version", 0, 2),
 ];
 
 /// Whether a cluster that goes back to an older `metadata.version` may lose metadata: a level between brought new records

@@ -6,8 +6,11 @@ pub const MAX_NAME_LENGTH: usize = 249;
 /// Where the groups are kept (`Topic.GROUP_METADATA_TOPIC_NAME`).
 pub const GROUPS_TOPIC: &str = "__consumer_offsets";
 
+/// Where the transactions are kept (`Topic.TRANSACTION_STATE_TOPIC_NAME`).
+pub const TRANSACTIONS_TOPIC: &str = "__transaction_state";
+
 /// Topics that the broker itself writes.
-pub const INTERNAL_TOPICS: &[&str] = &[GROUPS_TOPIC, "__transaction_state", "__share_group_state"];
+pub const INTERNAL_TOPICS: &[&str] = &[GROUPS_TOPIC, TRANSACTIONS_TOPIC, "__share_group_state"];
 
 /// The log of the metadata itself; not a topic that users may create.
 pub const CLUSTER_METADATA_TOPIC: &str = "__cluster_metadata";

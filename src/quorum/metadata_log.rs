@@ -24,7 +24,7 @@ use crate::record::control_messages::leader_change_message::{LeaderChangeMessage
 use crate::record::control_messages::voters_record::{self, VotersRecord};
 use crate::replica::view::{Leadership, VoterEndpoint};
 use crate::storage::health::Health;
-use crate::storage::log::{Appended, Checkpointed, Identity, Log, Origin};
+use crate::storage::log::{Admission, Appended, Checkpointed, Identity, Log, Origin};
 use crate::storage::{AppendError, Error};
 
 /// The directory's name within the first log directory.
@@ -164,7 +164,7 @@ impl MetadataLog {
         let mut value = Vec::new();
         message.encode(&mut value, 0).map_err(|error| AppendError::InvalidRecord(error.to_string()))?;
         let batch = control::control_batch(Options::default(), now, ControlType::LeaderChange, &value);
-        self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
+        self.log.append(&batch, Origin::Coordinator(Admission::None), self.epoch, now)?;
         self.log.write_pending()?;
         Ok(())
     }
@@ -184,7 +184,8 @@ impl MetadataLog {
         }
         let batch = encode(&fitted, now)?;
         let end = self.end_offset();
-        let Appended { base_offset, .. } = self.log.append(&batch, Origin::Coordinator, self.epoch, now)?;
+        let Appended { base_offset, .. } =
+            self.log.append(&batch, Origin::Coordinator(Admission::None), self.epoch, now)?;
         assert_eq!(base_offset, end, "a batch begins where the log ended");
         (self.bytes_since, self.last_append) = (self.bytes_since + batch.len() as u64, now);
         self.log.write_pending()?;

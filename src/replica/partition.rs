@@ -5,7 +5,7 @@
 //! asks for a sync now (`flush.messages`, `flush.ms`). One sync is under way at a time; what is written meanwhile is
 //! covered by the next: group commit.
 
-use std::sync::atomic::{AtomicI32, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use arc_swap::ArcSwap;
@@ -14,11 +14,15 @@ use log::error;
 use crate::model::{
     ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, TopicIdPartition,
 };
+use crate::record::control::EndTxnMarker;
+use crate::record::header::Header;
 use crate::record::validate::{self, RecordError, Rules};
 use crate::replica::watch::SharedShards;
 use crate::stdx::mutex::Mutex;
 use crate::storage::AppendError;
-use crate::storage::log::{Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice};
+use crate::storage::log::{
+    Admission, Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice,
+};
 use crate::storage::recent::Kept;
 
 /// `RecordBatch.NO_PARTITION_LEADER_EPOCH`
@@ -38,6 +42,12 @@ pub struct Refused {
 impl From<ErrorCode> for Refused {
     fn from(error: ErrorCode) -> Refused {
         Refused { error, message: None, record_errors: Vec::new(), log_start_offset: None }
+    }
+}
+
+impl From<AppendError> for Refused {
+    fn from(refused: AppendError) -> Refused {
+        Refused { message: Some(refused.to_string()), ..refused.code().into() }
     }
 }
 
@@ -69,7 +79,6 @@ pub struct Partition {
     pub dirty: SharedShards,
     rules: ArcSwap<Rules>,
     leader_epoch: AtomicI32,
-    high_watermark: AtomicI64,
     syncing: Mutex<Syncing>,
 }
 
@@ -77,6 +86,7 @@ impl Partition {
     /// A partition that this broker leads in `epoch`. With one replica all that its log holds is committed.
     pub fn new(number: u64, log: Log, epoch: LeaderEpoch, rules: Rules) -> Partition {
         assert!(log.log_start_offset() <= log.log_end_offset(), "a log ends behind its start");
+        log.advance_high_watermark(log.log_end_offset());
         let identity = log.identity();
         Partition {
             number,
@@ -87,7 +97,6 @@ impl Partition {
             dirty: SharedShards::default(),
             rules: ArcSwap::from_pointee(rules),
             leader_epoch: AtomicI32::new(epoch.0),
-            high_watermark: AtomicI64::new(log.log_end_offset().0),
             syncing: Mutex::default(),
             log,
         }
@@ -102,20 +111,19 @@ impl Partition {
     }
 
     pub fn high_watermark(&self) -> Offset {
-        Offset(self.high_watermark.load(Ordering::Acquire))
+        self.log.high_watermark()
     }
 
-    /// Moves the high watermark up to what is committed by now, never down.
+    /// Moves the high watermark up to what is committed by now, and with it the last stable offset. The caller tells those
+    /// who wait.
     fn advance(&self, committed: Offset) {
-        assert!(committed <= self.log.log_end_offset(), "what is committed is in the log");
-        self.high_watermark.fetch_max(committed.0, Ordering::AcqRel);
+        self.log.advance_high_watermark(committed);
     }
 
-    /// The first offset of an open transaction, or the high watermark where there is none.
+    /// The first offset of a transaction that is open, or whose marker is not committed; the high watermark where there is
+    /// none.
     pub fn last_stable_offset(&self) -> Offset {
-        // The high watermark first: the log's picture is then at least as new, so that no transaction is overlooked.
-        let high_watermark = self.high_watermark();
-        self.log.first_unstable_offset().map_or(high_watermark, |first| first.min(high_watermark))
+        self.log.last_stable_offset()
     }
 
     /// How far a reader of this isolation level may see.
@@ -152,9 +160,15 @@ impl Partition {
     }
 
     /// Judges the records of a Produce request of `version` and takes them into the log's order. They are written by
-    /// the next [`Partition::write_pending`].
-    pub fn append(&self, version: i16, records: &[u8], now: TimestampMs) -> Result<Appended, Refused> {
-        self.try_append(version, records, now).map_err(|refused| {
+    /// the next [`Partition::write_pending`]. A batch of a transaction that is not open here must have been admitted.
+    pub fn append(
+        &self,
+        version: i16,
+        records: &[u8],
+        now: TimestampMs,
+        admission: Admission,
+    ) -> Result<Appended, Refused> {
+        self.try_append(version, records, now, admission).map_err(|refused| {
             // `ReplicaManager.appendRecordsToLeader` leaves the start out for these, `KafkaApis` for all that it
             // refuses itself.
             let is_left_out = matches!(
@@ -168,7 +182,13 @@ impl Partition {
         })
     }
 
-    fn try_append(&self, version: i16, records: &[u8], now: TimestampMs) -> Result<Appended, Refused> {
+    fn try_append(
+        &self,
+        version: i16,
+        records: &[u8],
+        now: TimestampMs,
+        admission: Admission,
+    ) -> Result<Appended, Refused> {
         let accepted = validate::validate(&self.rules.load(), version, now, records)?;
         let mut stamped = Vec::new();
         let bytes = if accepted.is_stamped() {
@@ -178,12 +198,29 @@ impl Partition {
         } else {
             accepted.bytes()
         };
-        let appended = self.log.append(bytes, Origin::Client, self.leader_epoch(), now);
+        let appended = self.log.append(bytes, Origin::Client(admission), self.leader_epoch(), now);
         assert!(
             appended.as_ref().is_ok_and(|at| at.base_offset <= at.last_offset) || appended.is_err(),
             "a batch has records"
         );
-        appended.map_err(|refused| Refused { message: Some(refused.to_string()), ..refused.code().into() })
+        appended.map_err(Refused::from)
+    }
+
+    /// Whether a transaction of exactly this epoch is open, so that its batches need no admission; a producer of an older
+    /// epoch is refused.
+    pub fn has_open_transaction(&self, producer_id: i64, epoch: i16) -> Result<bool, Refused> {
+        Ok(self.log.has_open_transaction(producer_id, epoch)?)
+    }
+
+    /// Whether a producer may write within a transaction that is open here, or admitted.
+    pub fn check_transaction(&self, producer: (i64, i16), admission: Admission) -> Result<(), AppendError> {
+        self.log.check_transaction(producer, admission)
+    }
+
+    /// A batch could not be admitted for now, and will come again: what its producer sent behind it must not get in before.
+    /// A log that takes nothing more takes neither.
+    pub fn note_unverified(&self, batch: &Header) {
+        _ = self.log.note_unverified(batch);
     }
 
     fn syncing(&self) -> MutexGuard<'_, Syncing> {
@@ -293,8 +330,20 @@ impl Partition {
     }
 
     /// Takes a batch of the broker's own into the log's order, to be written by the next [`Partition::write_pending`].
-    pub fn append_own(&self, batch: &[u8], now: TimestampMs) -> Result<Appended, AppendError> {
-        self.log.append(batch, Origin::Coordinator, self.leader_epoch(), now)
+    pub fn append_own(&self, batch: &[u8], now: TimestampMs, admission: Admission) -> Result<Appended, AppendError> {
+        self.log.append(batch, Origin::Coordinator(admission), self.leader_epoch(), now)
+    }
+
+    /// Takes the marker that ends a producer's transaction into the log's order. `transaction_version` is the one by which
+    /// the transaction was made.
+    pub fn append_marker(
+        &self,
+        producer: (i64, i16),
+        marker: EndTxnMarker,
+        transaction_version: i16,
+        now: TimestampMs,
+    ) -> Result<Appended, AppendError> {
+        self.log.append_marker(producer, marker, transaction_version, self.leader_epoch(), now)
     }
 
     /// Lets go of the segments that are older, or more, than retention allows; what is left is to unlink them. Blocks.
@@ -389,7 +438,7 @@ mod tests {
     fn append(partition: &Partition) -> Mark {
         let mut builder = Builder::new(Options::default());
         builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
-        partition.append(9, &builder.build(), NOW).unwrap().mark()
+        partition.append(9, &builder.build(), NOW, Admission::None).unwrap().mark()
     }
 
     #[test]
@@ -445,7 +494,10 @@ mod tests {
             partition.write_and_sync(NOW);
             let written = append(&partition);
             disk.limit_space(Some(size));
-            assert_eq!(partition.append(9, &batch, NOW).unwrap_err().error, ErrorCode::KafkaStorageError);
+            assert_eq!(
+                partition.append(9, &batch, NOW, Admission::None).unwrap_err().error,
+                ErrorCode::KafkaStorageError
+            );
             assert_eq!(partition.is_committed(written), Ok(false));
             let flush = partition.write_pending(NOW);
             assert_eq!(flush.is_some(), flush_messages == 1);
@@ -456,6 +508,70 @@ mod tests {
             }
             assert_eq!(partition.is_committed(written), Ok(true));
         }
+    }
+
+    /// A batch of producer 4 within a transaction.
+    fn inside(epoch: i16, sequence: i32) -> Vec<u8> {
+        let mut builder = Builder::new(Options {
+            producer_id: 4,
+            producer_epoch: epoch,
+            base_sequence: sequence,
+            is_transactional: true,
+            ..Options::default()
+        });
+        builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
+        builder.build()
+    }
+
+    /// `UnifiedLog.fetchLastStableOffsetMetadata`
+    #[test]
+    fn a_transaction_is_stable_when_its_marker_is_committed() {
+        let partition = partition(1);
+        append(&partition);
+        partition.append(9, &inside(0, 0), NOW, Admission::Added).unwrap();
+        partition.write_and_sync(NOW);
+        let known = || (partition.last_stable_offset().0, partition.high_watermark().0);
+        assert_eq!(known(), (1, 2));
+        let marker = EndTxnMarker { commit: false, coordinator_epoch: 0 };
+        let end = partition.append_marker((4, 1), marker, 2, NOW).unwrap().mark();
+        let flush = partition.write_pending(NOW).unwrap();
+        assert_eq!(known(), (1, 2), "the marker waits for its sync");
+        assert_eq!(partition.readable_end(IsolationLevel::ReadCommitted), Offset(1));
+        flush.run().unwrap();
+        assert!(partition.handle_synced(&flush, Ok(()), NOW).is_none());
+        assert_eq!((known(), partition.is_committed(end)), ((3, 3), Ok(true)));
+        let slice = partition.read(Offset(0), IsolationLevel::ReadCommitted, 1000, true).unwrap().unwrap();
+        assert_eq!(slice.aborted.len(), 1);
+    }
+
+    #[test]
+    fn what_begins_a_transaction_must_be_admitted() {
+        let partition = partition(i64::MAX);
+        let append = |epoch, sequence, admission| {
+            let appended = partition.append(9, &inside(epoch, sequence), NOW, admission);
+            appended.map(|at| at.base_offset.0).map_err(|refused| refused.error)
+        };
+        let has_open = |epoch| partition.has_open_transaction(4, epoch).map_err(|refused| refused.error);
+        assert_eq!((has_open(1), append(1, 0, Admission::None)), (Ok(false), Err(ErrorCode::InvalidTxnState)));
+        // It could not be verified: what comes behind it must not get in before it.
+        partition.note_unverified(&Header::parse(&inside(1, 0)).unwrap());
+        assert_eq!(append(1, 1, Admission::Verified), Err(ErrorCode::OutOfOrderSequenceNumber));
+        assert_eq!(append(1, 0, Admission::Verified), Ok(0));
+        assert_eq!((has_open(1), append(1, 1, Admission::None)), (Ok(true), Ok(1)));
+        assert_eq!(has_open(0), Err(ErrorCode::InvalidProducerEpoch));
+        assert_eq!(append(0, 2, Admission::Added), Err(ErrorCode::InvalidProducerEpoch));
+        let marker = EndTxnMarker { commit: true, coordinator_epoch: 3 };
+        let code = |refused: AppendError| refused.code();
+        let end = |epoch, version| {
+            partition.append_marker((4, epoch), marker, version, NOW).map(|at| at.base_offset.0).map_err(code)
+        };
+        assert_eq!(end(1, 2), Err(ErrorCode::InvalidProducerEpoch));
+        assert_eq!(end(2, 2), Ok(2));
+        assert_eq!((has_open(2), append(2, 0, Admission::None)), (Ok(false), Err(ErrorCode::InvalidTxnState)));
+        assert_eq!(append(2, 1, Admission::Added), Err(ErrorCode::OutOfOrderSequenceNumber), "it begins with 0");
+        assert_eq!(append(2, 0, Admission::Added), Ok(3));
+        let older = partition.append_marker((4, 3), EndTxnMarker { coordinator_epoch: 2, ..marker }, 2, NOW);
+        assert_eq!(older.map_err(code).unwrap_err(), ErrorCode::TransactionCoordinatorFenced);
     }
 
     #[test]
@@ -514,7 +630,7 @@ mod tests {
         let mut builder = Builder::new(Options::default());
         builder.append(&Record { timestamp: NOW, value: Some(b"value"), ..Record::default() });
         let good = builder.build();
-        let start_for = |bytes: &[u8]| partition.append(9, bytes, NOW).unwrap_err().log_start_offset;
+        let start_for = |bytes: &[u8]| partition.append(9, bytes, NOW, Admission::None).unwrap_err().log_start_offset;
         let with = |at: usize, byte: u8| {
             let mut bytes = good.clone();
             bytes[at] = byte;

@@ -10,16 +10,16 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::handlers::{self, Answer, Outcome, table};
+use crate::handlers::{self, Answer, table};
 use crate::io::driver::{Done, Operation};
 use crate::metrics::Ending;
 use crate::replica::watch::ShardId;
 use crate::server::outbound::{Next, Outbound};
-use crate::server::parking::{Asker, Begun, Produce, Waiting};
+use crate::server::parking::{Asker, Begun};
 use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::writing::DiskJob;
 use crate::server::{End, Server};
-use crate::shard::context::{Reply, Shared};
+use crate::shard::context::{Note, Shared};
 use crate::shard::inquiry::{Inquiry, InquiryReply, ReplyTo, Tell};
 use crate::shard::mailbox::{Mailbox, NotTaken};
 use crate::shard::session::Session;
@@ -37,7 +37,7 @@ const GONE: &str = "its asker has gone";
 /// A way into one shard without a socket.
 #[derive(Clone)]
 pub struct Inlet {
-    mailbox: Arc<Mailbox<Reply>>,
+    mailbox: Arc<Mailbox<Note>>,
 }
 
 impl Inlet {
@@ -63,7 +63,7 @@ impl Inlet {
 /// An asker's hold on its request.
 #[must_use = "the request is given up when this is dropped"]
 pub struct Asking {
-    mailbox: Arc<Mailbox<Reply>>,
+    mailbox: Arc<Mailbox<Note>>,
     alive: Option<Arc<()>>,
 }
 
@@ -127,16 +127,8 @@ impl Server {
         let begun = Begun { asker: Asker::Inquiry(key), api: row.key, since: self.turn.now };
         self.turn.metrics.request(row.key as usize, SIZE_BYTES + frame.len());
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
-        match handlers::handle(&mut self.handlers, &mut context, row, &frame, &session) {
-            Outcome::Answer(answer) => self.fill(begun, Some(answer)),
-            Outcome::Silent => self.fill(begun, None),
-            Outcome::Close(reason) => self.end_inquiry(key, End::refused(reason)),
-            Outcome::Appended(waiting) => self.produces.push(Produce { begun, waiting }),
-            Outcome::Wait { parked, deadline, watched } => {
-                assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
-                self.park(Waiting { begun, parked }, deadline, watched);
-            }
-        }
+        let outcome = handlers::handle(&mut self.handlers, &mut context, row, &frame, &session);
+        self.settle(begun, outcome);
     }
 
     /// Why a frame is not handled.

@@ -211,21 +211,24 @@ impl Server {
     }
 
     fn wait_until(&self) -> Option<Instant> {
-        if !self.queue.is_empty() || !self.touched.is_empty() || !self.turn.shared.mailbox(self.turn.shard).may_sleep()
+        if !self.queue.is_empty()
+            || !self.touched.is_empty()
+            || !self.turn.is_done()
+            || !self.turn.shared.mailbox(self.turn.shard).may_sleep()
         {
             return Some(self.driver.now());
         }
         let idle_check = if self.connections.is_empty() { Instant::NEVER } else { self.next_idle_check };
         let stop = self.stopping.or(self.leaving).unwrap_or(Instant::NEVER);
         let ration = self.admission.next_look(self.turn.now);
-        let rebalance = self.turn.shared.coordinators().next_deadline(self.turn.shard, self.turn.shared.shards());
+        let coordinators = self.turn.next_coordinator_deadline();
         let until = self
             .wait_list
             .next_deadline()
             .unwrap_or(Instant::NEVER)
             .min(idle_check)
             .min(stop)
-            .min(rebalance)
+            .min(coordinators)
             .min(ration);
         (until != Instant::NEVER).then_some(until)
     }
@@ -325,8 +328,9 @@ impl Server {
                 }
             }
             self.queue.give_back(queue);
+            self.begin_endings();
             let wrote = self.write_dirty();
-            if !wrote && self.queue.is_empty() {
+            if !wrote && self.queue.is_empty() && self.turn.is_done() {
                 return;
             }
         }

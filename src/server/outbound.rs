@@ -180,7 +180,7 @@ mod tests {
     use crate::io::simulated_disk::SimulatedDisk;
     use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
     use crate::record::builder::{Builder, Options, Record};
-    use crate::storage::log::{Checkpointed, Identity, Log, LogConfig, Origin};
+    use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 
     /// An answer with a hole, whose bytes are in a file and, as long as somebody keeps it, in memory.
     fn answer(keeps: bool) -> (Answer, Vec<u8>) {
@@ -191,7 +191,7 @@ mod tests {
         let mut builder = Builder::new(Options::default());
         builder.append(&Record { timestamp: now, value: Some(b"value"), ..Record::default() });
         let batch = builder.build();
-        log.append(&batch, Origin::Coordinator, LeaderEpoch(-1), now).unwrap();
+        log.append(&batch, Origin::Coordinator(Admission::None), LeaderEpoch(-1), now).unwrap();
         let written = log.write_and_keep(keeps).unwrap().unwrap();
         let slice = log.read(Offset(0), Offset(1), 1000, true).unwrap().unwrap();
         drop(written);

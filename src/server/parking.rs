@@ -1,11 +1,11 @@
 //! Requests that wait: parked, looked at when something happened that may end their wait, answered.
 
-use crate::handlers::{self, Answer, Parked, Polled};
+use crate::handlers::{self, Answer, Outcome, Parked, Polled};
 use crate::io::driver::ConnectionKey;
 use crate::model::{ApiKey, Instant};
 use crate::server::slots::Sequence;
 use crate::server::{End, FAREWELL, Server};
-use crate::shard::context::Reply;
+use crate::shard::context::{News, Note};
 use crate::shard::mailbox::Mail;
 use crate::stdx::slab::Key;
 
@@ -14,6 +14,8 @@ use crate::stdx::slab::Key;
 pub(super) enum Asker {
     Connection(ConnectionKey, Sequence),
     Inquiry(Key),
+    /// The broker's own work, which has no answer.
+    Broker,
 }
 
 /// A request that is handled and not answered.
@@ -38,7 +40,7 @@ pub(super) struct Waiting {
 }
 
 impl Server {
-    pub(super) fn handle_mail(&mut self, mail: Mail<Reply>) {
+    pub(super) fn handle_mail(&mut self, mail: Mail<Note>) {
         if mail.progress_anywhere {
             self.handlers.mark_active_all();
             for key in self.wait_list.all() {
@@ -49,8 +51,11 @@ impl Server {
                 self.poll_watchers(partition);
             }
         }
-        for reply in mail.replies {
-            self.handle_reply(reply);
+        for note in mail.notes {
+            match note {
+                Note::Reply { parked, news } => self.handle_reply(parked, news),
+                Note::Ending(ending) => self.turn.endings.push(ending),
+            }
         }
         for connection in mail.connections {
             self.take_over(connection);
@@ -65,10 +70,33 @@ impl Server {
         }
     }
 
-    fn handle_reply(&mut self, reply: Reply) {
-        if let Some(waiting) = self.wait_list.get_mut(reply.parked) {
-            waiting.parked.receive(reply.news);
-            self.poll(reply.parked, false);
+    fn handle_reply(&mut self, parked: Key, news: News) {
+        if let Some(waiting) = self.wait_list.get_mut(parked) {
+            waiting.parked.receive(news);
+            self.poll(parked, false);
+        }
+    }
+
+    /// Begins what coordinators have commanded in this turn.
+    pub(super) fn begin_endings(&mut self) {
+        for ending in std::mem::take(&mut self.turn.endings) {
+            let begun = Begun { asker: Asker::Broker, api: ApiKey::WriteTxnMarkers, since: self.turn.now };
+            let outcome = handlers::write_markers(&mut self.turn.context(None), ending);
+            self.settle(begun, outcome);
+        }
+    }
+
+    /// Goes on with a request by what became of it.
+    pub(super) fn settle(&mut self, begun: Begun, outcome: Outcome) {
+        match outcome {
+            Outcome::Answer(answer) => self.fill(begun, Some(answer)),
+            Outcome::Silent => self.fill(begun, None),
+            Outcome::Close(reason) => self.end(begun.asker, End::refused(reason)),
+            Outcome::Appended(waiting) => self.produces.push(Produce { begun, waiting }),
+            Outcome::Wait { parked, deadline, watched } => {
+                assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
+                self.park(Waiting { begun, parked }, deadline, watched);
+            }
         }
     }
 
@@ -108,6 +136,11 @@ impl Server {
             Polled::Wait => assert!(!expired, "an expired request is answered"),
             Polled::Answer(answer) => self.resume(key, Some(answer)),
             Polled::Silent => self.resume(key, None),
+            Polled::Again(outcome) => {
+                if let Some(waiting) = self.take_waiting(key) {
+                    self.settle(waiting.begun, *outcome);
+                }
+            }
             Polled::Close(reason) => {
                 if let Some(waiting) = self.wait_list.take(key) {
                     self.end(waiting.begun.asker, End::refused(reason));
@@ -117,13 +150,28 @@ impl Server {
     }
 
     fn resume(&mut self, key: Key, answer: Option<Answer>) {
-        let Some(waiting) = self.wait_list.take(key) else { return };
-        if let Asker::Connection(key, _) = waiting.begun.asker
-            && let Some(connection) = self.connections.get_mut(key).filter(|_| !waiting.parked.is_produce())
-        {
-            connection.parked = None;
+        if let Some(waiting) = self.take_waiting(key) {
+            self.fill(waiting.begun, answer);
         }
-        self.fill(waiting.begun, answer);
+    }
+
+    /// Takes a request out of the wait list; those whom it belongs to do not name it any more.
+    fn take_waiting(&mut self, key: Key) -> Option<Waiting> {
+        let waiting = self.wait_list.take(key)?;
+        match waiting.begun.asker {
+            Asker::Connection(key, _) => {
+                if let Some(connection) = self.connections.get_mut(key).filter(|_| !waiting.parked.is_produce()) {
+                    connection.parked = None;
+                }
+            }
+            Asker::Inquiry(key) => {
+                if let Some(open) = self.inquiries.get_mut(key) {
+                    open.parked = None;
+                }
+            }
+            Asker::Broker => {}
+        }
+        Some(waiting)
     }
 
     /// Answers the produces of this turn, now that it has written what they appended; those that wait for a sync are parked.
@@ -141,6 +189,7 @@ impl Server {
                 Polled::Answer(answer) => self.fill(begun, Some(answer)),
                 Polled::Silent => self.fill(begun, None),
                 Polled::Close(reason) => self.end(begun.asker, End::refused(reason)),
+                Polled::Again(_) => unreachable!("what is appended is not handled again"),
             }
             self.handlers.finish_produce(waiting);
         }
@@ -159,6 +208,7 @@ impl Server {
             }
             Asker::Inquiry(key) if self.inquiries.get(key).is_none() => return,
             Asker::Inquiry(key) => self.answer_inquiry(key, answer),
+            Asker::Broker => return,
         }
         self.note_answer(begun.api, begun.since, size_bytes);
     }
@@ -168,6 +218,7 @@ impl Server {
         match asker {
             Asker::Connection(key, _) => self.close(key, end),
             Asker::Inquiry(key) => self.end_inquiry(key, end),
+            Asker::Broker => {}
         }
     }
 
@@ -188,6 +239,7 @@ impl Server {
                     open.parked = Some(key);
                 }
             }
+            Asker::Broker => {}
         }
         if has_ended {
             self.give_up_waiting(key);

@@ -9,27 +9,29 @@ use arc_swap::ArcSwap;
 use crate::config::Config;
 use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
-use crate::coordinator_runtime::{Barrier, Coordinators, keeper};
+use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
 use crate::hosting::housekeeping;
+use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
 use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::shard::balance::Balance;
+use crate::shard::coordination::Ending;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::stdx::inbox::Inbox;
-use crate::stdx::mutex::Mutex;
-use crate::stdx::seen::Seen;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
 
-/// What a parked request is told.
-pub struct Reply {
-    pub parked: Key,
-    pub news: News,
+/// What other threads leave for a shard, beside progress and connections.
+pub enum Note {
+    /// What a parked request is told.
+    Reply { parked: Key, news: News },
+    /// The markers of a transaction are to be written.
+    Ending(Ending),
 }
 
 pub enum News {
@@ -47,9 +49,6 @@ pub struct Endpoint {
     pub port: u16,
 }
 
-/// Clients that wanted transactions and get a line in the log each.
-const MOST_REFUSED_CLIENTS: usize = 1000;
-
 /// What all shards share. Nothing here is locked by a reader.
 pub struct Shared {
     pub config: Config,
@@ -63,12 +62,11 @@ pub struct Shared {
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
-    /// Clients that the log says were refused a transaction, so that it says it once of each.
-    pub refused_transactions: Mutex<Seen>,
+    pub producer_ids: Arc<ProducerIds>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
     /// One for each shard.
-    mailboxes: Vec<Arc<Mailbox<Reply>>>,
+    mailboxes: Vec<Arc<Mailbox<Note>>>,
     threads: Threads,
 }
 
@@ -77,6 +75,7 @@ pub struct Threads {
     pub controller: Inbox<controller::Task>,
     pub housekeeping: Inbox<housekeeping::Task>,
     pub coordinators: Arc<Coordinators>,
+    pub transactions: Arc<TransactionCoordinators>,
 }
 
 impl Shared {
@@ -85,8 +84,9 @@ impl Shared {
         view: Arc<ArcSwap<View>>,
         directories: Arc<[LogDirectory]>,
         seed: u64,
-        mailboxes: Vec<Arc<Mailbox<Reply>>>,
+        mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
+        producer_ids: Arc<ProducerIds>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         Shared {
@@ -97,7 +97,7 @@ impl Shared {
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
-            refused_transactions: Mutex::new(Seen::new(MOST_REFUSED_CLIENTS)),
+            producer_ids,
             fetch_sessions: Arc::default(),
             config,
             mailboxes,
@@ -109,7 +109,7 @@ impl Shared {
         self.mailboxes.len()
     }
 
-    pub fn mailbox(&self, shard: ShardId) -> &Arc<Mailbox<Reply>> {
+    pub fn mailbox(&self, shard: ShardId) -> &Arc<Mailbox<Note>> {
         &self.mailboxes[shard.0 as usize]
     }
 
@@ -129,6 +129,10 @@ impl Shared {
         &self.threads.coordinators
     }
 
+    pub fn transactions(&self) -> &Arc<TransactionCoordinators> {
+        &self.threads.transactions
+    }
+
     pub fn send_to_controller(&self, task: controller::Task) {
         self.threads.controller.send(task);
     }
@@ -140,8 +144,11 @@ impl Shared {
 
 impl controller::Audience for Arc<Shared> {
     fn answer(&self, to: ReplyTo, answer: Result<Answered, ErrorCode>) {
+        if let Ok(Answered::Change(Decided::ProducerIds(Ok(block)))) = &answer {
+            self.producer_ids.add(block.clone());
+        }
         let (parked, news) = (Key::from_u64(to.key), News::Metadata(answer));
-        self.mailbox(ShardId(to.shard)).reply(Reply { parked, news });
+        self.mailbox(ShardId(to.shard)).note(Note::Reply { parked, news });
     }
 
     fn tell_changed(&self, partitions: &BTreeSet<u64>) {
@@ -151,6 +158,7 @@ impl controller::Audience for Arc<Shared> {
             mailbox.tell_progress_of(partitions.iter().copied());
         }
         self.coordinators().send(keeper::Task::Look);
+        self.transactions().send(keeper::Task::Look);
     }
 }
 
@@ -163,18 +171,33 @@ pub struct Turn {
     pub wall: TimestampMs,
     pub dirty: Dirty,
     pub metrics: Recorder,
+    /// Transactions whose markers this shard is to write.
+    pub endings: Vec<Ending>,
 }
 
 impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
-        Turn { view: shared.view.load_full(), shared, shard, now, wall, dirty: Dirty::new(shard), metrics }
+        let (view, dirty, endings) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
+        Turn { view, shared, shard, now, wall, dirty, metrics, endings }
     }
 
     /// The next turn's time.
     pub fn begin(&mut self, now: Instant, wall: TimestampMs) {
         assert!(now >= self.now, "the clock of a driver never goes back");
         (self.now, self.wall) = (now, wall);
+    }
+
+    /// Nothing is left to be written or begun.
+    pub fn is_done(&self) -> bool {
+        self.dirty.is_empty() && self.endings.is_empty()
+    }
+
+    /// When a timer is due of the coordinators that the shard minds.
+    pub fn next_coordinator_deadline(&self) -> Instant {
+        let (shard, shards) = (self.shard, self.shared.shards());
+        let groups = self.shared.coordinators().next_deadline(shard, shards);
+        groups.min(self.shared.transactions().next_deadline(shard, shards))
     }
 
     /// What a handler gets. `ticket` is the key under which the request will wait, if it has to.
@@ -187,6 +210,7 @@ impl Turn {
             wall: self.wall,
             dirty: &mut self.dirty,
             metrics: &self.metrics,
+            endings: &mut self.endings,
             ticket,
             answered: None,
         }
@@ -202,6 +226,7 @@ pub struct Context<'a> {
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
     pub metrics: &'a Recorder,
+    pub endings: &'a mut Vec<Ending>,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.
     answered: Option<(step::Reply, Barrier)>,
@@ -225,7 +250,7 @@ impl Context<'_> {
         if shard == self.shard && self.ticket == Some(parked) {
             self.answered = Some((reply, barrier));
         } else {
-            self.shared.mailbox(shard).reply(Reply { parked, news: News::Group { reply, barrier } });
+            self.shared.mailbox(shard).note(Note::Reply { parked, news: News::Group { reply, barrier } });
         }
     }
 

@@ -1,30 +1,112 @@
-//! Steps of group coordinators, as a shard takes them: what they write is written at the end of its turn, whom they
-//! answer is told wherever it waits, and the shard that minds a coordinator's timers hears of an earlier one.
+//! Steps of coordinators, as a shard takes them: what they write is written at the end of its turn, whom they answer is
+//! told wherever it waits, what they command begins on this shard, and the shard that minds a coordinator's timers hears
+//! of an earlier one.
 
 use std::sync::Arc;
 
 use crate::coordinator::groups::Groups;
-use crate::coordinator::machine::Machine;
-use crate::coordinator::step::Step;
-use crate::coordinator_runtime::{Barrier, Coordinator, Moment};
+use crate::coordinator::machine::{Producer, Waiter};
+use crate::coordinator::step::Reply;
+use crate::coordinator::transactions::{Markers, Transactions};
+use crate::coordinator_runtime::{
+    Barrier, Coordinator, Kind, Moment, Registry, Stepped, TransactionCoordinator, World, keeper,
+};
 use crate::model::ErrorCode;
-use crate::shard::context::Context;
+use crate::replica::partition::Partition;
+use crate::shard::context::{Context, Note, Shared};
+use crate::stdx::never::Never;
+use crate::storage::log::Admission;
+
+/// A transaction whose end is decided: its markers are to be written when the barrier is passed.
+pub struct Ending {
+    pub coordinator: Arc<TransactionCoordinator>,
+    pub markers: Markers,
+    pub decided: Barrier,
+}
+
+/// A kind of coordinators as the shards serve it.
+pub trait Served: Kind {
+    fn registry(shared: &Shared) -> &Arc<Registry<Self>>;
+
+    /// Gives an answer to the request that waits for it.
+    fn answer(context: &mut Context<'_>, waiter: Waiter, reply: Self::Reply, barrier: Barrier);
+
+    /// What a shard does for a command.
+    fn job(coordinator: &Arc<Coordinator<Self>>, command: Self::Command, barrier: Barrier) -> Ending;
+}
+
+impl Served for Groups {
+    fn registry(shared: &Shared) -> &Arc<Registry<Groups>> {
+        shared.coordinators()
+    }
+
+    fn answer(context: &mut Context<'_>, waiter: Waiter, reply: Reply, barrier: Barrier) {
+        context.tell(waiter, reply, barrier);
+    }
+
+    fn job(_: &Arc<Coordinator<Groups>>, command: Never, _: Barrier) -> Ending {
+        match command {}
+    }
+}
+
+impl Served for Transactions {
+    fn registry(shared: &Shared) -> &Arc<Registry<Transactions>> {
+        shared.transactions()
+    }
+
+    fn answer(_: &mut Context<'_>, _: Waiter, reply: Never, _: Barrier) {
+        match reply {}
+    }
+
+    fn job(coordinator: &Arc<TransactionCoordinator>, markers: Markers, decided: Barrier) -> Ending {
+        Ending { coordinator: coordinator.clone(), markers, decided }
+    }
+}
 
 impl Context<'_> {
+    /// The coordinator of a group, or of a transactional id.
+    pub fn coordinator_of<M: Served>(&self, key: &str) -> Result<Arc<Coordinator<M>>, ErrorCode> {
+        M::registry(self.shared).of_key(self.view, key)
+    }
+
     /// The coordinator of a group.
     pub fn coordinator(&self, group_id: &str) -> Result<Arc<Coordinator>, ErrorCode> {
-        self.shared.coordinators().of_group(self.view, group_id)
+        self.coordinator_of::<Groups>(group_id)
+    }
+
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.now, wall: self.wall }
     }
 
     /// Lets a coordinator do something. What it gives back may leave when the barrier is passed.
-    pub fn step<T>(
+    pub fn step<M: Served, T>(
         &mut self,
-        coordinator: &Arc<Coordinator>,
-        work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
+        coordinator: &Arc<Coordinator<M>>,
+        work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
     ) -> Result<(T, Barrier), ErrorCode> {
-        let world = self.shared.coordinators().world(self.view);
-        let moment = Moment { now: self.now, wall: self.wall };
-        let stepped = coordinator.step(&world, moment, work).inspect_err(|_| {
+        self.take_step(coordinator, |world, moment| coordinator.step(world, moment, work))
+    }
+
+    /// The same within a transaction of a producer, as far as the log of the coordinator admits it.
+    pub fn step_in_transaction<M: Served, T>(
+        &mut self,
+        coordinator: &Arc<Coordinator<M>>,
+        producer: Producer,
+        admission: Admission,
+        work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
+    ) -> Result<(T, Barrier), ErrorCode> {
+        self.take_step(coordinator, |world, moment| {
+            coordinator.step_in_transaction(world, moment, producer, admission, work)
+        })
+    }
+
+    fn take_step<M: Served, T>(
+        &mut self,
+        coordinator: &Arc<Coordinator<M>>,
+        step: impl FnOnce(&World<'_>, Moment) -> Result<Stepped<T, M>, ErrorCode>,
+    ) -> Result<(T, Barrier), ErrorCode> {
+        let registry = M::registry(self.shared);
+        let stepped = step(&registry.world(self.view), self.moment()).inspect_err(|_| {
             // Requests that wait for a coordinator that has ended must hear of it.
             if coordinator.has_ended() {
                 self.shared.tell_progress(&coordinator.partition, None);
@@ -34,7 +116,10 @@ impl Context<'_> {
             self.dirty.add(&coordinator.partition);
         }
         for (waiter, reply) in stepped.replies {
-            self.tell(waiter, reply, stepped.barrier.clone());
+            M::answer(self, waiter, reply, stepped.barrier.clone());
+        }
+        for command in stepped.commands {
+            self.endings.push(M::job(coordinator, command, stepped.barrier.clone()));
         }
         let owner = coordinator.shard(self.shared.shards());
         if stepped.is_due_sooner && owner != self.shard {
@@ -45,9 +130,25 @@ impl Context<'_> {
 
     /// Does what is due of the coordinators that this shard minds.
     pub fn run_coordinator_timers(&mut self) {
-        for coordinator in self.shared.coordinators().due(self.shard, self.shared.shards(), self.now) {
+        self.run_timers::<Groups>();
+        self.run_timers::<Transactions>();
+    }
+
+    fn run_timers<M: Served>(&mut self) {
+        for coordinator in M::registry(self.shared).due(self.shard, self.shared.shards(), self.now) {
             // A coordinator that cannot step has no timers any more.
-            let _ = self.step(&coordinator, |groups, step| groups.handle_timers(step));
+            let _ = self.step(&coordinator, |machine, step| machine.handle_timers(step));
         }
+    }
+}
+
+impl<M: Served> keeper::Audience<M> for Arc<Shared> {
+    fn progress(&self, partition: &Partition) {
+        self.tell_progress(partition, None);
+    }
+
+    fn command(&self, coordinator: &Arc<Coordinator<M>>, command: M::Command, barrier: Barrier) {
+        let ending = M::job(coordinator, command, barrier);
+        self.mailbox(coordinator.shard(self.shards())).note(Note::Ending(ending));
     }
 }

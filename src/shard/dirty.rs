@@ -17,6 +17,10 @@ impl Dirty {
         Dirty { shard, partitions: Queue::default() }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.partitions.is_empty()
+    }
+
     pub fn add(&mut self, partition: &Arc<Partition>) {
         if partition.dirty.add(self.shard) {
             self.partitions.push(partition.clone());

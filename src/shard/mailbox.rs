@@ -1,5 +1,5 @@
-//! What other threads have to tell a shard: progress of partitions, answers of the metadata thread, connections that are
-//! its from now on, requests without a connection, the stop.
+//! What other threads have to tell a shard: progress of partitions, notes such as answers, connections that are its from
+//! now on, requests without a connection, the stop.
 //!
 //! Telling wakes the shard only if it sleeps, and only once per sleep. The box is bounded: of progress it keeps one
 //! entry per partition up to a limit, beyond which it only keeps that everything must be looked at.
@@ -19,13 +19,13 @@ const MAX_PARTITIONS: usize = 4096;
 const MOST_INQUIRIES: usize = 4096;
 const MOST_INQUIRY_BYTES: usize = 64 << 20;
 
-/// What came since the last look. `R` is what the metadata thread answers with.
+/// What came since the last look. `R` is what other threads note for the shard.
 pub struct Mail<R> {
     /// Partitions (by their number in this process) that made progress, in an order that a simulation can repeat.
     pub progress: BTreeSet<u64>,
     /// So many partitions made progress that all parked requests must be looked at.
     pub progress_anywhere: bool,
-    pub replies: Vec<R>,
+    pub notes: Vec<R>,
     pub connections: Vec<Handover>,
     pub inquiries: Vec<Inquiry>,
     /// Some asker has gone before its answer.
@@ -46,7 +46,7 @@ impl<R> Default for Mail<R> {
         Mail {
             progress: BTreeSet::new(),
             progress_anywhere: false,
-            replies: Vec::new(),
+            notes: Vec::new(),
             connections: Vec::new(),
             inquiries: Vec::new(),
             abandoned: false,
@@ -59,7 +59,7 @@ impl<R> Mail<R> {
     fn is_empty(&self) -> bool {
         self.progress.is_empty()
             && !self.progress_anywhere
-            && self.replies.is_empty()
+            && self.notes.is_empty()
             && self.connections.is_empty()
             && self.inquiries.is_empty()
             && !self.abandoned
@@ -124,8 +124,8 @@ impl<R> Mailbox<R> {
         self.wake_if_asleep();
     }
 
-    pub fn reply(&self, reply: R) {
-        self.lock().mail.replies.push(reply);
+    pub fn note(&self, note: R) {
+        self.lock().mail.notes.push(note);
         self.wake_if_asleep();
     }
 
@@ -221,9 +221,9 @@ mod tests {
         assert_eq!(mailbox.take().progress, BTreeSet::from([1]));
         assert!(mailbox.may_sleep());
         mailbox.tell_progress(1);
-        mailbox.reply(5);
+        mailbox.note(5);
         assert_eq!(waker.0.load(Ordering::SeqCst), 1);
-        assert_eq!(mailbox.take().replies, [5]);
+        assert_eq!(mailbox.take().notes, [5]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 pub mod balance;
 pub mod context;
-mod coordination;
+pub mod coordination;
 pub mod dirty;
 pub mod inquiry;
 pub mod mailbox;

@@ -68,8 +68,9 @@ struct Running {
     parts: Parts,
     /// When the housekeeper wants to come again.
     due: Instant,
-    /// When the keeper of the coordinators wants to come again.
-    keeper_due: Instant,
+    /// When the keepers of the coordinators want to come again.
+    groups_due: Instant,
+    transactions_due: Instant,
 }
 
 /// The broker with its world; it can crash and come back.
@@ -148,7 +149,7 @@ impl Cluster {
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
         let parts = connected.register(vec![endpoint])?;
         let due = self.world.now();
-        Ok(Running { servers, parts, due, keeper_due: due })
+        Ok(Running { servers, parts, due, groups_due: due, transactions_due: due })
     }
 
     /// For the next start: what an operator changes in the configuration.
@@ -188,13 +189,18 @@ impl Cluster {
         }
     }
 
-    /// The thread of the groups does what is due.
-    pub(super) fn turn_keeper(&mut self) {
+    /// The threads of the coordinators do what is due.
+    pub(super) fn turn_keepers(&mut self) {
         let Some(running) = &mut self.running else { return };
         let (groups, now) = (&mut running.parts.groups, self.world.now());
         let tasks = groups.take();
-        if !tasks.is_empty() || running.keeper_due <= now {
-            running.keeper_due = groups.machine.step(tasks, now).unwrap_or(Instant::NEVER);
+        if !tasks.is_empty() || running.groups_due <= now {
+            running.groups_due = groups.machine.step(tasks, now).unwrap_or(Instant::NEVER);
+        }
+        let transactions = &mut running.parts.transactions;
+        let tasks = transactions.take();
+        if !tasks.is_empty() || running.transactions_due <= now {
+            running.transactions_due = transactions.machine.step(tasks, now).unwrap_or(Instant::NEVER);
         }
     }
 
@@ -208,7 +214,7 @@ impl Cluster {
         }
         self.turn_controller();
         self.turn_housekeeper();
-        self.turn_keeper();
+        self.turn_keepers();
     }
 
     /// Whether there is a process.
@@ -242,6 +248,9 @@ impl Cluster {
         shared.coordinators().send(keeper::Task::Stop);
         let tasks = parts.groups.take();
         parts.groups.machine.step(tasks, self.world.now());
+        shared.transactions().send(keeper::Task::Stop);
+        let tasks = parts.transactions.take();
+        parts.transactions.machine.step(tasks, self.world.now());
         shared.send_to_housekeeping(housekeeping::Task::Stop);
         let tasks = parts.housekeeping.take();
         parts.housekeeping.machine.step(tasks, self.world.now());

@@ -293,7 +293,7 @@ impl Run {
             shard if shard < 2 * shards => self.cluster.turn_shard((shard / 2) as usize),
             thread if thread == 2 * shards => self.cluster.turn_controller(),
             thread if thread == 2 * shards + 1 => self.cluster.turn_housekeeper(),
-            thread if thread == 2 * shards + 2 => self.cluster.turn_keeper(),
+            thread if thread == 2 * shards + 2 => self.cluster.turn_keepers(),
             client => self.act((client - 2 * shards - 3) as usize),
         }
         if with_cleaner && self.random.chance(CLEANER_ONE_IN) {
@@ -370,7 +370,7 @@ impl Run {
         }
         self.cluster.turn_controller();
         self.cluster.turn_housekeeper();
-        self.cluster.turn_keeper();
+        self.cluster.turn_keepers();
         if self.random.chance(CLEANER_ONE_IN) {
             self.clean();
         }

@@ -6,6 +6,5 @@ pub mod mutex;
 pub mod never;
 pub mod queue;
 pub mod random;
-pub mod seen;
 pub mod slab;
 pub mod spare;

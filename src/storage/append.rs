@@ -10,11 +10,11 @@ use super::error::{AppendError, Error};
 use super::index::{self, MemoryIndex};
 use super::log::{Log, LogConfig};
 use super::names::{self, Kind};
-use super::producers::{Origin, Producers};
+use super::producers::{Completed, Destination, Origin};
 use super::recent::{self, Recent};
 use super::segment::Segment;
 use super::snapshot;
-use super::transactions::{self, Aborted, AbortedTxn};
+use super::transactions::{self, Aborted};
 use super::view::View;
 use super::writer::{Active, Writer};
 use crate::io::disk::Open;
@@ -93,10 +93,7 @@ impl Log {
             return Err(Error::Moving.into());
         }
         for batch in batches() {
-            let (header, bytes) = batch?;
-            if header.is_control() {
-                writer.producers.check_marker(&header, marker_of(&header, bytes).map(|m| m.coordinator_epoch))?;
-            }
+            let (header, _) = batch?;
             if let Some(repeated) = self.check_producer(&writer, &header, count, origin)? {
                 return Ok(repeated);
             }
@@ -119,6 +116,24 @@ impl Log {
         let (last_offset, log_start_offset) = (Offset(end - 1), self.log_start_offset());
         let generation = self.generation.load(Ordering::Relaxed);
         Ok(Appended { base_offset, last_offset, log_append_time, log_start_offset, duplicate: false, generation })
+    }
+
+    /// Takes the marker that ends a producer's transaction into the log's order.
+    pub fn append_marker(
+        &self,
+        producer: (i64, i16),
+        marker: EndTxnMarker,
+        transaction_version: i16,
+        epoch: LeaderEpoch,
+        now: TimestampMs,
+    ) -> Result<Appended, AppendError> {
+        assert!(producer.0 >= 0, "a marker is of a producer");
+        // The log gives the offset.
+        let batch = marker.batch(producer, now, Offset(0), epoch);
+        let origin = Origin::Marker { transaction_version, coordinator_epoch: marker.coordinator_epoch };
+        let appended = self.append(&batch, origin, epoch, now)?;
+        assert!(appended.last_offset == appended.base_offset && !appended.duplicate, "a marker is one record");
+        Ok(appended)
     }
 
     /// Puts batches of another log of this partition behind what there is, with the offsets and epochs that they have,
@@ -144,6 +159,8 @@ impl Log {
         let written = self.write_locked(&mut writer, &config);
         written.map_err(|error| self.fail(&mut writer, error))?;
         assert!(writer.pending.is_empty(), "a copy is written as it comes");
+        // It is committed in the log that it comes from.
+        self.advance_high_watermark(writer.next_offset);
         Ok(())
     }
 
@@ -169,10 +186,11 @@ impl Log {
         if !batch.has_producer_id() {
             return Ok(None);
         }
-        if origin == Origin::Client && batches > 1 {
+        if matches!(origin, Origin::Client(_)) && batches > 1 {
             return Err(AppendError::InvalidRecord("a producer sends one batch per partition".into()));
         }
-        let known = writer.producers.check(batch, origin)?;
+        let to = Destination { identity: &self.identity, offset: writer.next_offset };
+        let known = writer.producers.check(batch, origin, &to)?;
         Ok(known.map(|known| Appended {
             base_offset: known.first_offset(),
             last_offset: known.last_offset,
@@ -221,9 +239,8 @@ impl Log {
         if batch.has_producer_id() && !batch.is_control() {
             writer.producers.apply(batch, base_offset);
         } else if batch.has_producer_id() {
-            let marker = marker_of(batch, bytes);
-            let aborted = note_marker(&mut writer.producers, batch, last_offset, marker);
-            writer.pending.aborted.extend(aborted);
+            let ended = writer.producers.apply_marker(batch, last_offset, marker_of(batch, bytes));
+            writer.pending.completed.extend(ended);
         }
         writer.next_offset = last_offset.next();
         if rest.is_empty() { Ok(()) } else { self.write_kept(writer, config, rest, false).map(|_| ()) }
@@ -300,6 +317,7 @@ impl Log {
         assert!(segment.memory().is_none_or(|memory| memory.lengths().0 <= counted), "an entry was not counted");
         let is_kept = is_wanted && length as usize <= recent::MOST_BYTES;
         let recent = is_kept.then(|| Arc::new(Recent::new(view.end_offset, position, writer.pending.take_bytes())));
+        let uncommitted = view.uncommitted.with(&writer.pending.completed, self.high_watermark());
         writer.pending.clear();
         self.health.note_written();
         let end_offset = writer.next_offset;
@@ -309,6 +327,7 @@ impl Log {
             View {
                 end_offset,
                 first_unstable_offset,
+                uncommitted,
                 active_size_bytes,
                 active_max_timestamp,
                 recent: recent.as_ref().map_or_else(Weak::new, Arc::downgrade),
@@ -321,13 +340,17 @@ impl Log {
 
     /// Writes the entries of aborted transactions before their markers can be seen: a reader must never see an aborted record without its entry.
     fn write_aborted(&self, writer: &mut Writer, segment: &Segment) -> Result<(), Error> {
-        if writer.pending.aborted.is_empty() {
+        if writer.pending.completed.is_empty() {
             return Ok(());
         }
-        let (known, more) = (segment.aborted.len(), &writer.pending.aborted);
-        let written = transactions::append(&*self.disk, &self.directory, segment.base_offset, known, more);
+        let more: Vec<_> = writer.pending.completed.iter().filter_map(Completed::aborted).collect();
+        if more.is_empty() {
+            return Ok(());
+        }
+        let known = segment.aborted.len();
+        let written = transactions::append(&*self.disk, &self.directory, segment.base_offset, known, &more);
         let path = written.map_err(Error::io("write a transaction index in", &self.directory))?;
-        segment.aborted.extend(more);
+        segment.aborted.extend(&more);
         if !writer.unsynced.contains(&path) {
             writer.unsynced.push(path);
         }
@@ -450,20 +473,4 @@ impl<'a> Iterator for Split<'a> {
 pub(super) fn marker_of(batch: &Header, bytes: &[u8]) -> Option<EndTxnMarker> {
     let record = Records::new(batch, bytes.get(HEADER_SIZE..)?).next()?.ok()?;
     EndTxnMarker::parse(record.key?, record.value?)
-}
-
-/// Takes note of a marker at this offset; the transaction, if it was aborted.
-pub(super) fn note_marker(
-    producers: &mut Producers,
-    batch: &Header,
-    offset: Offset,
-    marker: Option<EndTxnMarker>,
-) -> Option<AbortedTxn> {
-    let completed = producers.apply_marker(batch, offset, marker.map(|marker| marker.coordinator_epoch))?;
-    marker.filter(|marker| !marker.commit).map(|_| AbortedTxn {
-        producer_id: batch.producer_id,
-        first_offset: completed.first_offset,
-        last_offset: offset,
-        last_stable_offset: completed.last_stable_offset,
-    })
 }

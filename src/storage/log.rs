@@ -14,13 +14,13 @@ mod tests;
 pub use super::append::{Appended, Mark};
 pub use super::config::{Checkpointed, Identity, LogConfig};
 use super::epochs::{EpochStart, Epochs};
-use super::error::Error;
+use super::error::{AppendError, Error};
 pub use super::flush::Flush;
 use super::health::Health;
 use super::index;
 use super::loss::Loss;
 use super::names::{self, Kind};
-pub use super::producers::{Origin, Producer};
+pub use super::producers::{Admission, Origin, Producer};
 pub use super::read::{ReadError, Slice};
 pub use super::removal::Removal;
 pub use super::retention::{Deletion, RetentionConfig};
@@ -29,6 +29,7 @@ use super::view::View;
 use super::writer::Writer;
 use crate::io::disk::Disk;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
+use crate::record::header::Header;
 use arc_swap::ArcSwap;
 use log::warn;
 use std::collections::BTreeMap;
@@ -48,6 +49,8 @@ pub struct Log {
     pub(super) view: ArcSwap<View>,
     pub(super) epochs: ArcSwap<Epochs>,
     pub(super) config: ArcSwap<LogConfig>,
+    /// Everything below is committed, as its partition says. A log without a partition has no readers who ask.
+    pub(super) high_watermark: AtomicI64,
     pub(super) recovery_point: AtomicI64,
     pub(super) last_flush_ms: AtomicI64,
     /// The version of the directory's names that is durable.
@@ -95,10 +98,22 @@ impl Log {
         self.view.load().end_offset
     }
 
-    /// Where the first open transaction began that is still in the log: what `read_committed` may see ends below.
-    pub fn first_unstable_offset(&self) -> Option<Offset> {
-        let view = self.view.load();
-        view.first_unstable_offset.map(|first| first.max(view.log_start_offset))
+    pub fn high_watermark(&self) -> Offset {
+        Offset(self.high_watermark.load(Ordering::Acquire))
+    }
+
+    /// Moves the high watermark up to what is committed by now, never down.
+    pub fn advance_high_watermark(&self, committed: Offset) {
+        assert!(committed <= self.log_end_offset(), "what is committed is in the log");
+        self.high_watermark.fetch_max(committed.0, Ordering::AcqRel);
+    }
+
+    /// How far `read_committed` may see: all below is committed, and belongs to no transaction that is open, or whose marker
+    /// is not committed yet.
+    pub fn last_stable_offset(&self) -> Offset {
+        // The high watermark first: the picture is then at least as new, so that no transaction is overlooked.
+        let high_watermark = self.high_watermark();
+        self.view.load().last_stable_offset(high_watermark)
     }
 
     pub fn size_bytes(&self) -> u64 {
@@ -232,6 +247,23 @@ impl Log {
     pub fn expire_producers(&self, now: TimestampMs) -> Result<(), Error> {
         let expiration_ms = self.config.load().producer_id_expiration_ms;
         self.lock_writer()?.producers.expire(now, expiration_ms);
+        Ok(())
+    }
+
+    /// Whether a transaction of exactly this epoch is open; a producer of an older epoch is refused
+    /// (`UnifiedLog.maybeStartTransactionVerification`).
+    pub fn has_open_transaction(&self, producer_id: i64, epoch: i16) -> Result<bool, AppendError> {
+        self.lock_writer()?.producers.has_open_transaction(producer_id, epoch)
+    }
+
+    /// Whether a producer may write within a transaction that is open, or admitted.
+    pub fn check_transaction(&self, producer: (i64, i16), admission: Admission) -> Result<(), AppendError> {
+        self.lock_writer()?.producers.check_transaction(producer.0, producer.1, admission)
+    }
+
+    /// A batch was not admitted for now: what its producer sent behind it must not get in before it.
+    pub fn note_unverified(&self, batch: &Header) -> Result<(), AppendError> {
+        self.lock_writer()?.producers.note_refused(batch);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Batches and logs for the tests of this module.
 
-use super::log::{Checkpointed, Identity, Log, LogConfig, Origin, Slice};
+use super::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin, Slice};
 use crate::codec::varint;
 use crate::io::disk::Disk;
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, TimestampMs, Uuid};
@@ -79,7 +79,7 @@ pub fn at(log_start_offset: i64, recovery_point: i64, clean: bool) -> Checkpoint
 
 /// Appends and writes; the base offset.
 pub fn put(log: &Log, batch: &[u8]) -> i64 {
-    let appended = log.append(batch, Origin::Client, EPOCH, NOW).expect("the batch is taken");
+    let appended = log.append(batch, Origin::Client(Admission::None), EPOCH, NOW).expect("the batch is taken");
     log.write_pending().expect("the disk takes it");
     appended.base_offset.0
 }

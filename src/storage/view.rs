@@ -1,6 +1,7 @@
 //! What readers see of a log: one immutable picture, replaced as a whole at each write.
 
 use super::index::TimestampOffset;
+use super::producers::Completed;
 use super::recent::Recent;
 use super::segment::Segment;
 use crate::model::Offset;
@@ -15,6 +16,7 @@ pub struct View {
     pub end_offset: Offset,
     /// Where the first transaction began that no marker has ended.
     pub first_unstable_offset: Option<Offset>,
+    pub uncommitted: Uncommitted,
     /// Published bytes of the active segment.
     pub active_size_bytes: u64,
     /// The largest timestamp in the active segment.
@@ -23,7 +25,36 @@ pub struct View {
     pub recent: Weak<Recent>,
 }
 
+/// Transactions whose markers are in the log and were not committed yet when the picture was made
+/// (`ProducerStateManager.unreplicatedTxns`). Nearly always none, which costs nothing.
+#[derive(Clone, Default)]
+pub struct Uncommitted(Option<Arc<[Completed]>>);
+
+impl Uncommitted {
+    /// These and more, without those that are committed by now.
+    pub fn with(&self, more: &[Completed], high_watermark: Offset) -> Uncommitted {
+        if self.0.is_none() && more.is_empty() {
+            return Uncommitted(None);
+        }
+        let all: Arc<[_]> = self.behind(high_watermark).chain(more).copied().collect();
+        Uncommitted((!all.is_empty()).then_some(all))
+    }
+
+    fn behind(&self, high_watermark: Offset) -> impl Iterator<Item = &Completed> {
+        self.0.iter().flat_map(|all| &**all).filter(move |completed| completed.marker_offset >= high_watermark)
+    }
+}
+
 impl View {
+    /// The first offset that is not decided for readers that know this high watermark
+    /// (`UnifiedLog.fetchLastStableOffsetMetadata`). It may be older than the picture, not newer.
+    pub fn last_stable_offset(&self, high_watermark: Offset) -> Offset {
+        let uncommitted = self.uncommitted.behind(high_watermark).map(|completed| completed.first_offset);
+        let first = uncommitted.chain(self.first_unstable_offset).min();
+        // What was open below the log's start is not in the log.
+        first.map_or(high_watermark, |first| first.max(self.log_start_offset).min(high_watermark))
+    }
+
     /// Whether no segment of an earlier picture is missing in this one.
     pub fn has_all_of(&self, earlier: &View) -> bool {
         if Arc::ptr_eq(&self.segments, &earlier.segments) {

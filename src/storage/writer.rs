@@ -4,9 +4,8 @@
 use super::config::{Identity, LogConfig, MAX_SEGMENT_BYTES};
 use super::epochs::{EpochStart, Epochs};
 use super::index::{IndexBuilder, IndexEntry};
-use super::producers::{Producer, Producers};
+use super::producers::{Completed, Producer, Producers};
 use super::recent;
-use super::transactions::AbortedTxn;
 use super::view::View;
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::{self, Header};
@@ -56,7 +55,8 @@ pub struct Pending {
     pub before: Option<Bookkeeping>,
     /// What was known of each batch's producer before it, in their order.
     pub producers_before: Vec<(i64, Option<Producer>)>,
-    pub aborted: Vec<AbortedTxn>,
+    /// Transactions that a marker among them ends.
+    pub completed: Vec<Completed>,
 }
 
 /// The active segment, as the writer knows it.
@@ -117,7 +117,7 @@ impl Pending {
         assert!(!is_empty || self.before.is_none(), "the segment is to be restored after no write");
         assert!(!is_empty || self.entries.is_empty(), "index entries without a batch");
         assert!(!is_empty || self.producers_before.is_empty(), "producers are to be restored after no write");
-        assert!(!is_empty || self.aborted.is_empty(), "aborted transactions without a marker");
+        assert!(!is_empty || self.completed.is_empty(), "transactions end without a marker");
         is_empty
     }
 
@@ -131,8 +131,8 @@ impl Pending {
         debug_assert!(self.entries.iter().all(|entry| place.contains(&entry.position)), "an entry of another write");
         debug_assert!(self.entries.is_sorted_by(|a, b| a.last_offset < b.last_offset), "index entries rise");
         debug_assert!(self.entries.iter().all(|entry| entry.last_offset < next_offset), "an entry behind the write");
-        debug_assert!(self.aborted.is_sorted_by(|a, b| a.last_offset < b.last_offset), "markers rise");
-        assert!(self.aborted.iter().all(|txn| txn.last_offset >= active.base_offset), "a marker of another segment");
+        debug_assert!(self.completed.is_sorted_by(|a, b| a.marker_offset < b.marker_offset), "markers rise");
+        assert!(self.completed.iter().all(|t| t.marker_offset >= active.base_offset), "a marker of another segment");
     }
 
     /// Copies a batch behind the others and gives it its offset and epoch.
@@ -168,7 +168,7 @@ impl Pending {
         self.epochs.clear();
         self.before = None;
         self.producers_before = Vec::new();
-        self.aborted.clear();
+        self.completed.clear();
     }
 }
 

@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
     let shared = Arc::clone(&brokers);
     suite = suite.plain("versions", move || versions::compare(&shared));
-    let transactional = Arc::new(pair::Brokers::told(pair::TRANSACTIONS));
+    let transactional = Arc::new(pair::Brokers::told(pair::TRANSACTIONS).one_by_one());
     for &(name, script) in TRANSACTIONS {
         let brokers = Arc::clone(&transactional);
         suite = suite.plain(name, move || pair::compare(&brokers, name, script));

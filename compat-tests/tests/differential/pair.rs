@@ -37,15 +37,24 @@ pub const TRANSACTIONS: &[(&str, &str)] = &[
 pub struct Brokers {
     pub pair: Mutex<Option<Pair>>,
     pub settings: &'static [(&'static str, &'static str)],
+    one_by_one: Option<Mutex<()>>,
 }
 
 impl Brokers {
     pub fn told(settings: &'static [(&'static str, &'static str)]) -> Brokers {
-        Brokers { pair: Mutex::new(None), settings }
+        Brokers { pair: Mutex::new(None), settings, one_by_one: None }
+    }
+
+    /// No script runs beside another. Apache Kafka verifies the partitions of all producers that wait at that time in one
+    /// request, and tells all of them of an error in the form that the first one's version has
+    /// (`AddPartitionsToTxnManager.TransactionDataAndCallbacks`): 48 or 120, by chance.
+    pub fn one_by_one(self) -> Brokers {
+        Brokers { one_by_one: Some(Mutex::new(())), ..self }
     }
 }
 
 pub fn compare(brokers: &Brokers, name: &'static str, script: &str) -> Result<()> {
+    let _alone = brokers.one_by_one.as_ref().map(|lock| lock.lock().expect("no panic"));
     let places = pair::places(&brokers.pair, brokers.settings)?;
     let run = |place: Place| {
         let script = script.to_string();

@@ -126,7 +126,6 @@ pub const ACCEPTED: &[Accepted] = &[
     accept_lines("configs", "kafka-configs @ --user u1 --describe", &["SCRAM credential configs"], SCRAM),
     accept_lines("features", "kafka-features @ describe", &["Feature: share.version"], SHARE),
     accept_lines("features", "kafka-features @ describe", &["Feature: streams.version"], STREAMS),
-    accept_lines("features", "kafka-features @ describe", &["Feature: transaction.version"], TRANSACTIONS),
     accept("features", "kafka-features @ upgrade --release-version 4.4 --dry-run", CLUSTER),
     accept("transactions", "kafka-transactions @ describe --transactional-id none", TRANSACTIONS),
     accept_lines("transactions", "kafka-transactions @ list", &["perf"], TRANSACTIONS),

@@ -483,6 +483,22 @@ impl Group {
         }
     }
 
+    /// Whether a producer may commit offsets in its transaction. Clients of before KIP-447 do not say whose they are, and
+    /// the state of the group does not matter.
+    pub fn validate_transactional_commit(
+        &self,
+        member_id: &str,
+        instance_id: Option<&str>,
+        generation: i32,
+    ) -> Result<(), ErrorCode> {
+        let says_nothing = generation < 0 && member_id.is_empty() && instance_id.is_none();
+        if says_nothing || (generation < 0 && self.is_empty()) {
+            return Ok(());
+        }
+        self.validate_member(member_id, instance_id)?;
+        if generation == self.generation { Ok(()) } else { Err(ErrorCode::IllegalGeneration) }
+    }
+
     /// What the leader is told of the members.
     pub(super) fn joined_members(&self) -> Vec<JoinedMember> {
         let protocol = self.protocol.as_deref().unwrap_or_default();

@@ -29,19 +29,17 @@ impl Group {
         if !member.is_classic() && request.api_version < FIRST_VERSION_WITH_MEMBER_EPOCH {
             return Err(ErrorCode::UnsupportedVersion);
         }
-        if epoch == member.current.epoch {
+        validate_epoch(member, request)
+    }
+
+    /// The same for a producer in its transaction, which need not say whose offsets they are.
+    pub fn validate_transactional_commit(&self, request: &Commit<'_>) -> Result<(), ErrorCode> {
+        let epoch = request.generation_id_or_member_epoch;
+        let says_nothing = epoch == -1 && request.member_id.is_empty() && request.instance_id.is_none();
+        if says_nothing || (epoch < 0 && self.is_empty()) {
             return Ok(());
         }
-        let mut topics = request.topics.iter();
-        let is_allowed = epoch < member.current.epoch
-            && topics.all(|topic| {
-                let mut partitions = topic.partitions.iter().map(|of| of.partition);
-                partitions.all(|partition| {
-                    let since = member.current.assignment_epoch(topic.topic_id, partition);
-                    since.is_some_and(|since| epoch >= since)
-                })
-            });
-        if is_allowed { Ok(()) } else { Err(member.stale()) }
+        validate_epoch(self.member(request.member_id).ok_or(ErrorCode::UnknownMemberId)?, request)
     }
 
     pub fn validate_offset_fetch(&self, request: &Fetch<'_>) -> Result<(), ErrorCode> {
@@ -52,4 +50,22 @@ impl Group {
         let member = request.member_id.and_then(|id| self.member(id)).ok_or(ErrorCode::UnknownMemberId)?;
         if request.member_epoch == member.current.epoch { Ok(()) } else { Err(member.stale()) }
     }
+}
+
+/// The epoch must be the member's current one or, for each partition, not older than the member has the partition.
+fn validate_epoch(member: &Member, request: &Commit<'_>) -> Result<(), ErrorCode> {
+    let epoch = request.generation_id_or_member_epoch;
+    if epoch == member.current.epoch {
+        return Ok(());
+    }
+    let mut topics = request.topics.iter();
+    let is_allowed = epoch < member.current.epoch
+        && topics.all(|topic| {
+            let mut partitions = topic.partitions.iter().map(|of| of.partition);
+            partitions.all(|partition| {
+                let since = member.current.assignment_epoch(topic.topic_id, partition);
+                since.is_some_and(|since| epoch >= since)
+            })
+        });
+    if is_allowed { Ok(()) } else { Err(member.stale()) }
 }

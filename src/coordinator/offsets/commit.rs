@@ -15,19 +15,27 @@ const VALUE_VERSION_WITH_EXPIRY: i16 = 1;
 /// Clients know from this version on that a group may not exist.
 const FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND: i16 = 9;
 
+/// The same of TxnOffsetCommit (KIP-1319).
+const FIRST_TRANSACTIONAL_VERSION_WITH_GROUP_ID_NOT_FOUND: i16 = 6;
+
 /// The broker decides how long the offset is kept.
 const DEFAULT_RETENTION: i64 = -1;
 
 impl Groups {
     pub fn commit_offsets(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> CommitReply {
         self.validate_commit(step, request)?;
+        Ok(self.commit_all(step, request))
+    }
+
+    /// Commits what is valid, and says of each partition what became of it.
+    fn commit_all(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> Vec<Vec<ErrorCode>> {
         let mut reply = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
             let commit = |partition| self.commit_offset(step, request, (topic.name, topic.topic_id), partition);
             reply.push(topic.partitions.iter().map(commit).collect());
         }
         assert_eq!(reply.len(), request.topics.len(), "each topic has its answers");
-        Ok(reply)
+        reply
     }
 
     fn validate_commit(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> Result<(), ErrorCode> {
@@ -48,6 +56,31 @@ impl Groups {
                 Ok(())
             }
         }
+    }
+
+    /// TxnOffsetCommit: what the step writes counts when the transaction of its producer is committed
+    /// (`commitTransactionalOffset`).
+    pub fn commit_offsets_in_transaction(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> CommitReply {
+        assert!(step.producer.is_some(), "such a commit has a producer");
+        self.validate_transactional_commit(request)?;
+        Ok(self.commit_all(step, request))
+    }
+
+    fn validate_transactional_commit(&self, request: &Commit<'_>) -> Result<(), ErrorCode> {
+        let generation = request.generation_id_or_member_epoch;
+        let knows = request.api_version >= FIRST_TRANSACTIONAL_VERSION_WITH_GROUP_ID_NOT_FOUND;
+        let valid = match self.groups.get(request.group_id) {
+            None if generation < 0 => Ok(()),
+            None => Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Consumer(group)) => group.validate_transactional_commit(request),
+            Some(Group::Classic(group)) => {
+                group.validate_transactional_commit(request.member_id, request.instance_id, generation)
+            }
+        };
+        valid.map_err(|error| match error {
+            ErrorCode::GroupIdNotFound | ErrorCode::StaleMemberEpoch if !knows => ErrorCode::IllegalGeneration,
+            error => error,
+        })
     }
 
     fn commit_offset(

@@ -111,6 +111,11 @@ fn groups(broker: &mut Broker) -> String {
     format!("{:?}", broker.shared.coordinators().consumer_settings(&broker.view(), "g"))
 }
 
+/// What the coordinators of transactions go by.
+fn transactions(broker: &mut Broker) -> String {
+    format!("{:?}", broker.shared.coordinators().settings(&broker.view()).transactions)
+}
+
 fn log_dirs(broker: &mut Broker) -> String {
     let request = describe_log_dirs::Request { topics: None };
     let response: describe_log_dirs::Response = broker.ask(ApiKey::DescribeLogDirs, 5, &request);
@@ -167,6 +172,7 @@ const OBEYED: &[(&str, &str, Observe)] = &[
     ("message.max.bytes", "700", rules),
     ("min.insync.replicas", "2", described),
     ("producer.id.expiration.ms", "7", log),
+    ("transaction.partition.verification.enable", "false", transactions),
 ];
 
 #[test]

@@ -4,7 +4,7 @@
 use super::versions::versions;
 use crate::handlers::testing::{Broker, NOW};
 use crate::metadata::Record;
-use crate::metadata::record::PartitionChangeRecord;
+use crate::metadata::record::{FeatureLevelRecord, PartitionChangeRecord};
 use crate::model::{ApiKey, ErrorCode};
 use crate::wire::api::{
     alter_configs, alter_partition_reassignments, api_versions, consumer_group_describe, consumer_group_heartbeat,
@@ -230,15 +230,82 @@ fn features_are_told_as_far_as_they_are_built() {
             ("metadata.version", 7, 33),
             ("share.version", 0, 0),
             ("streams.version", 0, 0),
-            ("transaction.version", 0, 0),
+            ("transaction.version", 0, 2),
         ]
     );
     let finalized: Vec<_> = response.finalized_features.iter().map(|f| (&*f.name, f.max_version_level)).collect();
-    let levels = [("eligible.leader.replicas.version", 1), ("group.version", 1), ("metadata.version", 33)];
+    let levels = [
+        ("eligible.leader.replicas.version", 1),
+        ("group.version", 1),
+        ("metadata.version", 33),
+        ("transaction.version", 2),
+    ];
     assert_eq!(finalized, levels);
     // Readers of before 4 take a least level of 0 for an error (KAFKA-17492).
     let response: api_versions::Response = broker.ask(ApiKey::ApiVersions, 3, &request);
     assert_eq!(response.supported_features.iter().map(|f| &*f.name).collect::<Vec<_>>(), ["metadata.version"]);
+}
+
+/// The level of `transaction.version` that ApiVersions tells of; none where it is off.
+fn told_level_of_transactions(broker: &mut Broker) -> Option<i16> {
+    let request = api_versions::Request {
+        client_software_name: "test".into(),
+        client_software_version: "1".into(),
+        ..Default::default()
+    };
+    let response: api_versions::Response = broker.ask(ApiKey::ApiVersions, 4, &request);
+    let finalized = response.finalized_features.iter().find(|feature| feature.name == "transaction.version");
+    finalized.map(|feature| feature.max_version_level)
+}
+
+/// A directory of Apache Kafka before 4.0 has no level at all, and one that was downgraded keeps what it was brought to.
+#[test]
+fn the_level_of_transactions_is_the_directorys() {
+    let mut broker = Broker::start(&[]);
+    assert_eq!(told_level_of_transactions(&mut broker), Some(2), "a fresh cluster");
+    for (level, told) in [(1, Some(1)), (0, None), (2, Some(2))] {
+        let record = FeatureLevelRecord { name: "transaction.version".into(), feature_level: level };
+        broker.commit(vec![Record::FeatureLevel(record)]);
+        assert_eq!(told_level_of_transactions(&mut broker), told);
+    }
+}
+
+#[test]
+fn the_level_of_transactions_is_changed_in_every_version() {
+    let (name, up, safe, unsafely) = ("transaction.version", 1, 2, 3);
+    let refused = ErrorCode::InvalidUpdateVersion;
+    for version in versions(ApiKey::UpdateFeatures) {
+        let mut broker = Broker::start(&[]);
+        let mut ask = |level, upgrade_type, validate_only| {
+            // The first version has another word for a downgrade, which Kafka does not read, and cannot only ask.
+            let update = match version {
+                0 => update_features::FeatureUpdateKey { allow_downgrade: true, ..update(name, level, up) },
+                _ => update(name, level, upgrade_type),
+            };
+            let request = update_features::Request {
+                feature_updates: vec![update],
+                validate_only: validate_only && version > 0,
+                ..Default::default()
+            };
+            let response: update_features::Response = broker.ask(ApiKey::UpdateFeatures, version, &request);
+            let results: Vec<_> = response.results.iter().map(|r| (&*r.feature, r.error_code)).collect();
+            let has_result = response.error_code == 0 && version < 2;
+            assert_eq!(results, if has_result { vec![(name, 0)] } else { vec![] }, "version {version}");
+            let error = ErrorCode::from_code(response.error_code).unwrap();
+            (error, broker.view().image.feature(name))
+        };
+        assert_eq!(ask(3, up, false), (refused, 2), "not known");
+        assert_eq!(ask(1, up, false), (refused, 2), "an upgrade goes up");
+        if version == 0 {
+            assert_eq!(ask(0, safe, false), (refused, 2));
+            continue;
+        }
+        assert_eq!(ask(1, safe, true), (ErrorCode::None, 2), "only asked");
+        assert_eq!(ask(1, safe, false), (ErrorCode::None, 1));
+        assert_eq!(ask(2, unsafely, false), (refused, 1), "a downgrade goes down");
+        assert_eq!(ask(0, unsafely, false), (ErrorCode::None, 0));
+        assert_eq!(ask(2, up, false), (ErrorCode::None, 2));
+    }
 }
 
 type Alter<'a> = (i8, &'a str, i8, &'a str, Option<&'a str>);

@@ -5,8 +5,11 @@ use super::versions::versions;
 use crate::handlers::testing::{Broker, NOW};
 use crate::metadata::Record;
 use crate::metadata::record::{ClientQuotaRecord, EntityData, RegisterBrokerRecord, UserScramCredentialRecord};
-use crate::model::{ApiKey, ErrorCode};
+use crate::model::{ApiKey, ErrorCode, TimestampMs};
+use crate::record;
 use crate::record::builder::{Builder, Options};
+use crate::record::control::EndTxnMarker;
+use crate::storage::log::Admission;
 use crate::wire::api::{
     create_acls, create_delegation_token, delete_acls, describe_acls, describe_client_quotas,
     describe_delegation_token, describe_producers, describe_transactions, describe_user_scram_credentials,
@@ -312,6 +315,56 @@ fn active_producers_are_told() {
     };
     assert_eq!(found[0].partitions[0].active_producers, [state(7, 1), state(12, 0)]);
     assert!(found[0].partitions[1].active_producers.is_empty() && found[1].partitions.is_empty());
+}
+
+/// `ProducerStateEntry` as `UnifiedLog.activeProducers` tells it: a transaction while it is open, and after its marker.
+#[test]
+fn open_transactions_are_told() {
+    let mut broker = Broker::start(&[]);
+    broker.create_topic("t", 1);
+    let partition = broker.view().partition_by_name("t", 0).unwrap().clone();
+    let later = |ms| TimestampMs(NOW.0 + ms);
+    for (sequence, stamp) in [(0, 5), (1, 9), (2, 7)] {
+        let mut builder = Builder::new(Options {
+            producer_id: 7,
+            producer_epoch: 3,
+            base_sequence: sequence,
+            is_transactional: sequence > 0,
+            ..Options::default()
+        });
+        builder.append(&record::builder::Record { timestamp: later(stamp), value: Some(b"v"), ..Default::default() });
+        partition.append(9, &builder.build(), NOW, Admission::Added).unwrap();
+    }
+    partition.write_pending(NOW);
+    let state = describe_producers::ProducerState {
+        producer_id: 7,
+        producer_epoch: 3,
+        last_sequence: 2,
+        last_timestamp: later(7).0,
+        coordinator_epoch: -1,
+        current_txn_start_offset: 1,
+    };
+    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, [state.clone()]);
+    // Before version 2 of transactions the epoch stays, and with it what is known of its sequences.
+    let marker = EndTxnMarker { commit: true, coordinator_epoch: 6 };
+    partition.append_marker((7, 3), marker, 0, later(20)).unwrap();
+    partition.write_pending(NOW);
+    let state = describe_producers::ProducerState {
+        last_timestamp: later(20).0,
+        coordinator_epoch: 6,
+        current_txn_start_offset: -1,
+        ..state
+    };
+    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, [state.clone()]);
+    partition.append_marker((7, 4), marker, 2, later(21)).unwrap();
+    partition.write_pending(NOW);
+    let state = describe_producers::ProducerState {
+        producer_epoch: 4,
+        last_sequence: -1,
+        last_timestamp: later(21).0,
+        ..state
+    };
+    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, [state]);
 }
 
 #[test]

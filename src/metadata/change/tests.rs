@@ -6,7 +6,7 @@ use crate::metadata::configs::{ConfigChange, Operation};
 use crate::metadata::feature_updates::UpgradeType;
 use crate::metadata::image::ResourceType;
 use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
-use crate::metadata::topic_name::GROUPS_TOPIC;
+use crate::metadata::topic_name::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::model::{Offset, TopicIdPartition};
 
 fn ask(image: &Image, change: &Change) -> Decision {
@@ -118,4 +118,28 @@ fn what_is_so_already_is_not_written_again() {
     }
     let again = ask(&image, &first);
     assert_eq!(again, Decision { records: Vec::new(), answer: Decided::TopicsCreated(Vec::new()) });
+}
+
+/// `GroupCoordinator.groupMetadataTopicConfigs`, `TransactionCoordinator.transactionStateTopicConfigs`. One broker is left.
+#[test]
+fn coordinators_topics_are_made_as_kafka_makes_them() {
+    let mut image = cluster();
+    let change = Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into(), TRANSACTIONS_TOPIC.into()] };
+    let decision = ask(&image, &change);
+    commit(&mut image, &decision.records);
+    let segment_bytes = ("segment.bytes", "104857600");
+    let of_groups = [("cleanup.policy", "compact"), ("compression.type", "producer"), segment_bytes];
+    let of_transactions = [
+        ("cleanup.policy", "compact"),
+        ("compression.type", "uncompressed"),
+        ("min.insync.replicas", "2"),
+        segment_bytes,
+        ("unclean.leader.election.enable", "false"),
+    ];
+    for (name, expected) in [(GROUPS_TOPIC, &of_groups[..]), (TRANSACTIONS_TOPIC, &of_transactions)] {
+        let partitions = &image.topic(name).unwrap().partitions;
+        assert!(partitions.len() == 50 && partitions.iter().all(|partition| *partition.replicas == [1]), "{name}");
+        let configs = image.topic_configs(name).iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        assert_eq!(configs.collect::<Vec<_>>(), expected, "{name}");
+    }
 }

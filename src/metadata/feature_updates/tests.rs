@@ -1,8 +1,8 @@
 //! Levels of features: Apache Kafka's sentences for what is refused, records for the rest.
 
 use super::*;
-use crate::metadata::record;
 use crate::metadata::tests::{commit, fresh};
+use crate::metadata::{METADATA_VERSION_MIN, record};
 use crate::model::ErrorCode;
 use UpgradeType::*;
 
@@ -48,8 +48,16 @@ fn levels_that_cannot_be_are_refused() {
             "Invalid update version 1 for feature no.such. Local controller 1 does not support this feature.",
         ),
         (
-            update("transaction.version", 1, SafeDowngrade),
-            "Invalid update version 1 for feature transaction.version. Local controller 1 does not support this feature.",
+            update("transaction.version", 3, Upgrade),
+            "Invalid update version 3 for feature transaction.version. Local controller 1 only supports versions 0-2",
+        ),
+        (
+            update("transaction.version", 1, Upgrade),
+            &format!("Invalid update version 1 for feature transaction.version. {safe}"),
+        ),
+        (
+            update("share.version", 1, SafeDowngrade),
+            "Invalid update version 1 for feature share.version. Local controller 1 does not support this feature.",
         ),
         (
             update("group.version", -1, Upgrade),
@@ -112,10 +120,30 @@ fn levels_are_changed_by_records() {
     commit(&mut image, &records);
     assert_eq!(image.feature("group.version"), 0);
     // What is not spoken can be turned off, and asked for as it is.
-    let asked = [update("share.version", 2, Upgrade), update("transaction.version", 0, UnsafeDowngrade)];
+    let asked = [update("share.version", 2, Upgrade), update("streams.version", 0, UnsafeDowngrade)];
     let records = update_features(&image, DECIDER, &asked).unwrap();
     commit(&mut image, &records);
-    assert_eq!((image.feature("share.version"), image.feature("transaction.version")), (2, 0));
+    assert_eq!((image.feature("share.version"), image.feature("streams.version")), (2, 0));
+}
+
+/// Every level of `transaction.version` from every other one: down with either kind of downgrade, up or again with an
+/// upgrade; none of them depends on another feature, so the oldest `metadata.version` will do.
+#[test]
+fn transactions_go_to_every_level() {
+    let name = "transaction.version";
+    let mut image = cluster(METADATA_VERSION_MIN);
+    for (from, to) in (0..=2).flat_map(|from| (0..=2).map(move |to| (from, to))) {
+        let level = Record::FeatureLevel(record::FeatureLevelRecord { name: name.into(), feature_level: from });
+        commit(&mut image, &[level]);
+        for (upgrade_type, is_done) in
+            [(Upgrade, to >= from), (SafeDowngrade, to <= from), (UnsafeDowngrade, to <= from)]
+        {
+            let decided = update_features(&image, DECIDER, &[update(name, to, upgrade_type)]);
+            let record = record::FeatureLevelRecord { name: name.into(), feature_level: to };
+            let expected = is_done.then(|| vec![Record::FeatureLevel(record)]);
+            assert_eq!(decided.ok(), expected, "{from} to {to}: {upgrade_type:?}");
+        }
+    }
 }
 
 /// Kafka's levels with changed metadata: a downgrade goes down to the next of them.

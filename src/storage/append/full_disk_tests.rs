@@ -3,7 +3,7 @@
 use crate::io::disk::Disk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{Offset, TimestampMs};
-use crate::storage::log::{Appended, Deletion, Log, LogConfig, Mark, Origin, RetentionConfig};
+use crate::storage::log::{Admission, Appended, Deletion, Log, LogConfig, Mark, Origin, RetentionConfig};
 use crate::storage::testing::{EPOCH, NOW, at, batch, open, put, read_all};
 use crate::storage::{AppendError, Error};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ fn log_on(disk: &SimulatedDisk, config: &LogConfig) -> Log {
 }
 
 fn append(log: &Log, sequence: i32) -> Result<Appended, AppendError> {
-    log.append(&batch(&[NOW.0], 100, Some((7, 0, sequence))), Origin::Client, EPOCH, NOW)
+    log.append(&batch(&[NOW.0], 100, Some((7, 0, sequence))), Origin::Client(Admission::None), EPOCH, NOW)
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn a_large_batch_that_finds_no_room_is_taken_back() {
         let disk = SimulatedDisk::default();
         let log = log_on(&disk, &LogConfig { copy_max_bytes: BATCH_BYTES as usize, ..config(100) });
         let large = batch(&[NOW.0], 200, Some((7, 0, 1)));
-        let append_large = || log.append(&large, Origin::Client, EPOCH, NOW);
+        let append_large = || log.append(&large, Origin::Client(Admission::None), EPOCH, NOW);
         let before = append(&log, 0).unwrap().mark();
         disk.limit_space(Some(room));
         assert!(append_large().is_err());
@@ -139,7 +139,7 @@ fn retention_makes_room_on_a_full_disk() {
     for epoch in 0..3 {
         for _ in 0..2 {
             let bytes = batch(&[NOW.0], 100, None);
-            log.append(&bytes, Origin::Client, crate::model::LeaderEpoch(epoch), NOW).unwrap();
+            log.append(&bytes, Origin::Client(Admission::None), crate::model::LeaderEpoch(epoch), NOW).unwrap();
             log.write_pending().unwrap();
         }
     }
@@ -198,7 +198,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Append(bytes) => {
-                    match log.append(&batch(&[NOW.0], bytes, Some((7, 0, next))), Origin::Client, EPOCH, NOW) {
+                    match log.append(&batch(&[NOW.0], bytes, Some((7, 0, next))), Origin::Client(Admission::None), EPOCH, NOW) {
                         Ok(appended) => {
                             prop_assert!(!appended.duplicate);
                             pending.push((next, appended.mark()));

@@ -4,7 +4,7 @@
 use crate::io::disk::Disk;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::{Offset, PartitionIndex, TimestampMs};
-use crate::storage::log::Origin;
+use crate::storage::log::{Admission, Origin};
 use crate::storage::log::{Checkpointed, Deletion, Identity, Log, LogConfig, RetentionConfig};
 use crate::storage::testing::{self, EPOCH, NOW, at, batch, open};
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ fn later(ms: i64) -> TimestampMs {
 
 /// Appends a batch with this timestamp at that moment; how many segments there are then.
 fn put(log: &Log, timestamp: i64, now: TimestampMs) -> usize {
-    log.append(&batch(&[timestamp], 0, None), Origin::Client, EPOCH, now).unwrap();
+    log.append(&batch(&[timestamp], 0, None), Origin::Client(Admission::None), EPOCH, now).unwrap();
     log.write_pending().unwrap();
     log.segment_count()
 }

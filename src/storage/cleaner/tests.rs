@@ -1,7 +1,7 @@
 //! Compaction against plain models, and crashes at every step of it.
 
 use super::super::error::Error;
-use super::super::log::{Log, LogConfig, Origin};
+use super::super::log::{Admission, Log, LogConfig, Origin};
 use super::super::segment::Segment;
 use super::super::testing::{self, EPOCH, NOW, at, open};
 use super::super::view::View;
@@ -100,7 +100,7 @@ impl Story {
                 headers: &[(b"h", None)],
             });
         }
-        self.log.append(&builder.build(), Origin::Client, EPOCH, NOW).map_err(|e| e.into_error())?;
+        self.log.append(&builder.build(), Origin::Client(Admission::None), EPOCH, NOW).map_err(|e| e.into_error())?;
         self.log.write_pending()?;
         let records = sent.records.iter().enumerate();
         self.written.extend(records.map(|(n, (key, value))| (base_offset.0 + n as i64, *key, *value)));

@@ -5,7 +5,7 @@ use crate::io::real_disk::RealDisk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
 use crate::record::header::Header;
-use crate::storage::log::{Checkpointed, Log, LogConfig, Origin, ReadError};
+use crate::storage::log::{Admission, Checkpointed, Log, LogConfig, Origin, ReadError};
 use crate::storage::testing::*;
 use crate::storage::{AppendError, names, recent};
 use proptest::prelude::*;
@@ -31,7 +31,7 @@ fn flush(log: &Log) {
 fn nothing_is_visible_before_it_is_written() {
     let (_, disk) = simulated();
     let log = open(&disk, &small(), at(0, 0, false));
-    let appended = log.append(&batch(&[1, 2, 3], 10, None), Origin::Client, EPOCH, NOW).unwrap();
+    let appended = log.append(&batch(&[1, 2, 3], 10, None), Origin::Client(Admission::None), EPOCH, NOW).unwrap();
     assert_eq!((appended.base_offset, appended.last_offset, appended.duplicate), (Offset(0), Offset(2), false));
     assert_eq!(log.log_end_offset(), Offset(0));
     assert!(log.read(Offset(0), Offset(9), 100, true).unwrap().is_none());
@@ -51,7 +51,7 @@ fn a_large_batch_is_written_at_once_with_those_before_it() {
     let (_, disk) = simulated();
     let log = open(&disk, &LogConfig { copy_max_bytes: 200, ..small() }, at(0, 0, false));
     let append = |value_bytes| {
-        log.append(&batch(&[1], value_bytes, None), Origin::Client, EPOCH, NOW).unwrap();
+        log.append(&batch(&[1], value_bytes, None), Origin::Client(Admission::None), EPOCH, NOW).unwrap();
         log.log_end_offset().0
     };
     assert_eq!([append(10), append(300), append(10)], [0, 2, 2]);
@@ -115,7 +115,7 @@ fn what_cannot_be_appended_is_refused() {
     let (_, disk) = simulated();
     let log = open(&disk, &small(), at(0, 0, false));
     let good = batch(&[1], 10, None);
-    let refused = |bytes: &[u8]| log.append(bytes, Origin::Client, EPOCH, NOW).unwrap_err();
+    let refused = |bytes: &[u8]| log.append(bytes, Origin::Client(Admission::None), EPOCH, NOW).unwrap_err();
     assert!(matches!(refused(&[]), AppendError::NotBatches(_)));
     assert!(matches!(refused(&good[..good.len() - 1]), AppendError::NotBatches(_)));
     assert!(matches!(refused(&batch(&[1], 700, None)), AppendError::LargerThanSegment { .. }));
@@ -123,7 +123,7 @@ fn what_cannot_be_appended_is_refused() {
     assert!(matches!(refused(&two), AppendError::InvalidRecord(_)));
     assert!(log.write_pending().unwrap().is_none());
     let two = [good.clone(), good].concat();
-    assert_eq!(log.append(&two, Origin::Client, EPOCH, NOW).unwrap().last_offset, Offset(1));
+    assert_eq!(log.append(&two, Origin::Client(Admission::None), EPOCH, NOW).unwrap().last_offset, Offset(1));
 }
 
 #[test]
@@ -136,7 +136,8 @@ fn repetitions_get_their_first_answer_also_after_a_restart() {
     assert!(log.segment_count() > 2);
     let mut log = log;
     for checkpointed in [at(0, 9, false), at(0, 4, false), at(0, 0, false), at(0, 9, true), at(0, 9, true)] {
-        let again = log.append(&batch(&[NOW.0], 200, Some((9, 0, 8))), Origin::Client, EPOCH, NOW).unwrap();
+        let again =
+            log.append(&batch(&[NOW.0], 200, Some((9, 0, 8))), Origin::Client(Admission::None), EPOCH, NOW).unwrap();
         assert_eq!((again.base_offset, again.duplicate), (Offset(8), true));
         if checkpointed.clean {
             log.close(NOW).unwrap();
@@ -145,7 +146,8 @@ fn repetitions_get_their_first_answer_also_after_a_restart() {
     }
     let later = TimestampMs(NOW.0 + small().producer_id_expiration_ms);
     log.expire_producers(later).unwrap();
-    let again = log.append(&batch(&[NOW.0], 200, Some((9, 0, 8))), Origin::Client, EPOCH, NOW).unwrap();
+    let again =
+        log.append(&batch(&[NOW.0], 200, Some((9, 0, 8))), Origin::Client(Admission::None), EPOCH, NOW).unwrap();
     assert_eq!((again.base_offset, again.duplicate), (Offset(9), false));
 }
 
@@ -154,12 +156,15 @@ fn a_failing_disk_takes_the_log_offline_and_nothing_was_promised() {
     let (control, disk) = simulated();
     let log = open(&disk, &small(), at(0, 0, false));
     put(&log, &batch(&[1], 10, None));
-    log.append(&batch(&[1], 10, None), Origin::Client, EPOCH, NOW).unwrap();
+    log.append(&batch(&[1], 10, None), Origin::Client(Admission::None), EPOCH, NOW).unwrap();
     control.fail_writes(true);
     assert!(log.write_pending().is_err());
     control.fail_writes(false);
     assert!(log.is_offline() && log.health().is_offline());
-    assert!(matches!(log.append(&batch(&[1], 1, None), Origin::Client, EPOCH, NOW), Err(AppendError::Storage(_))));
+    assert!(matches!(
+        log.append(&batch(&[1], 1, None), Origin::Client(Admission::None), EPOCH, NOW),
+        Err(AppendError::Storage(_))
+    ));
     assert_eq!(read_all(&log).len(), 1);
     drop(log);
     let log = open(&disk, &small(), at(0, 0, false));
@@ -173,7 +178,7 @@ fn the_start_moves_and_whole_segments_go() {
     let (_, disk) = simulated();
     let log = open(&disk, &small(), at(0, 0, false));
     for n in 0..10 {
-        log.append(&batch(&[n], 200, None), Origin::Client, LeaderEpoch(n as i32 / 4), NOW).unwrap();
+        log.append(&batch(&[n], 200, None), Origin::Client(Admission::None), LeaderEpoch(n as i32 / 4), NOW).unwrap();
         log.write_pending().unwrap();
     }
     let before = log.read(Offset(0), Offset(10), 1 << 20, true).unwrap().unwrap();
@@ -410,7 +415,7 @@ fn run(steps: Vec<Step>, copy_max_bytes: usize) {
                 let timestamps: Vec<_> = (0..records as i64).map(|n| timestamp + n).collect();
                 let sequence = Some((3, 0, model.next_sequence));
                 let bytes = batch(&timestamps, value_bytes / records, sequence);
-                let appended = match log.append(&bytes, Origin::Client, EPOCH, NOW) {
+                let appended = match log.append(&bytes, Origin::Client(Admission::None), EPOCH, NOW) {
                     Ok(appended) => appended,
                     // After a crash that lost records the producer goes on where the log ends.
                     Err(AppendError::OutOfOrderSequence(_)) => {
@@ -530,7 +535,7 @@ proptest! {
             let found = read_all(&log);
             prop_assert_eq!(found.len(), 10, "damage beside the log files loses nothing");
         }
-        let _ = log.append(&batch(&[1], 10, None), Origin::Client, EPOCH, NOW);
+        let _ = log.append(&batch(&[1], 10, None), Origin::Client(Admission::None), EPOCH, NOW);
         let _ = log.write_pending();
         let _ = log.close(NOW);
     }
@@ -613,7 +618,7 @@ fn the_last_write_is_read_from_memory_while_a_shard_keeps_it() {
     put(&log, &batch(&[1], 100, None));
     let write = |value_bytes| {
         for _ in 0..2 {
-            log.append(&batch(&[1], value_bytes, None), Origin::Client, EPOCH, NOW).unwrap();
+            log.append(&batch(&[1], value_bytes, None), Origin::Client(Admission::None), EPOCH, NOW).unwrap();
         }
         log.write_and_keep(true).unwrap().unwrap().recent
     };

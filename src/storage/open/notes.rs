@@ -3,10 +3,10 @@
 use crate::io::disk::File;
 use crate::model::Offset;
 use crate::record::header::HEADER_SIZE;
-use crate::storage::append::{marker_of, note_marker};
+use crate::storage::append::marker_of;
 use crate::storage::batches::BatchAt;
 use crate::storage::epochs::{EpochStart, Epochs};
-use crate::storage::producers::Producers;
+use crate::storage::producers::{Completed, Producers};
 use crate::storage::transactions::AbortedTxn;
 use std::io;
 
@@ -39,5 +39,6 @@ pub(super) fn note_producer(
     let mut bytes = [0; MARKER_BYTES];
     let read = file.read_at(&mut bytes, placed.position)?;
     let marker = marker_of(&placed.header, &bytes[..read]);
-    Ok(note_marker(producers, &placed.header, placed.header.last_offset(), marker))
+    let ended = producers.apply_marker(&placed.header, placed.header.last_offset(), marker);
+    Ok(ended.as_ref().and_then(Completed::aborted))
 }

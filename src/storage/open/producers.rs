@@ -7,11 +7,11 @@ use crate::model::Offset;
 use crate::storage::batches::{Batches, SCAN_BUFFER_BYTES};
 use crate::storage::error::Error;
 use crate::storage::names::{self, Kind};
+use crate::storage::producers::Producers;
 use crate::storage::recovery::{self, SnapshotPlan};
 use crate::storage::snapshot;
 use crate::storage::transactions::{self, AbortedTxn};
 use log::warn;
-use std::io;
 
 impl Opening<'_> {
     /// The producers as of `offset`: from the newest sound snapshot, and the batches behind it.
@@ -79,22 +79,38 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// The transactions that end aborted in a segment, with those that were open before as the snapshot tells them.
+    /// The transactions that end aborted in a segment. They may have begun in any segment before it: where its snapshot of
+    /// the producers is lost, too, the segments before it are read.
     fn aborted_from_batches(&self, at: usize) -> Result<Vec<AbortedTxn>, Error> {
-        let found = &self.segments[at];
-        let path = names::file(self.directory, found.base_offset, Kind::ProducerSnapshot);
-        let snapshot = match self.disk.read_small(&path, snapshot::MAX_FILE_BYTES) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            read => Some(read.map_err(Error::io("read", &path))?),
-        };
-        let mut producers = snapshot.and_then(|content| snapshot::decode(&content)).unwrap_or_default();
-        let file = found.file(&**self.disk)?;
-        let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+        let (from, mut producers) = self.newest_snapshot(at)?;
+        assert!(from <= at, "a snapshot of a later segment");
         let mut aborted = Vec::new();
-        while let Some(placed) = batches.next_header().map_err(Error::io("read", found.log.path()))? {
-            let noted = note_producer(&mut producers, &*file, &placed);
-            aborted.extend(noted.map_err(Error::io("read", found.log.path()))?);
+        for found in &self.segments[from..=at] {
+            aborted.clear();
+            let file = found.file(&**self.disk)?;
+            let mut batches = Batches::new(file.clone(), 0, found.size_bytes, SCAN_BUFFER_BYTES);
+            while let Some(placed) = batches.next_header().map_err(Error::io("read", found.log.path()))? {
+                let noted = note_producer(&mut producers, &*file, &placed);
+                aborted.extend(noted.map_err(Error::io("read", found.log.path()))?);
+            }
         }
         Ok(aborted)
+    }
+
+    /// The newest segment, not behind this one, whose beginning has a sound snapshot, and the producers in it; else the first
+    /// segment, where none is known.
+    fn newest_snapshot(&self, at: usize) -> Result<(usize, Producers), Error> {
+        for from in (0..=at).rev() {
+            let base_offset = self.segments[from].base_offset;
+            if !self.snapshots.contains(&base_offset) {
+                continue;
+            }
+            let path = names::file(self.directory, base_offset, Kind::ProducerSnapshot);
+            let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
+            if let Some(producers) = snapshot::decode(&content) {
+                return Ok((from, producers));
+            }
+        }
+        Ok((0, Producers::default()))
     }
 }

@@ -18,7 +18,7 @@ use crate::storage::producers::Producers;
 use crate::storage::removal::ignore_missing;
 use crate::storage::segment::Segment;
 use crate::storage::transactions::Aborted;
-use crate::storage::view::View;
+use crate::storage::view::{Uncommitted, View};
 use crate::storage::writer::{Active, Pending, Writer};
 use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64};
@@ -130,6 +130,7 @@ impl Opening<'_> {
             segments: segments.into(),
             end_offset,
             first_unstable_offset: self.producers.first_unstable_offset(),
+            uncommitted: Uncommitted::default(),
             active_size_bytes: size_bytes,
             active_max_timestamp: active.book.builder.max_timestamp,
             recent: Weak::new(),
@@ -160,6 +161,7 @@ impl Opening<'_> {
             view: ArcSwap::from_pointee(view),
             epochs: ArcSwap::from_pointee(self.epochs),
             config: ArcSwap::from_pointee(self.config.clone()),
+            high_watermark: AtomicI64::new(0),
             recovery_point: AtomicI64::new(recovery_point.0),
             last_flush_ms: AtomicI64::new(self.now.0),
             names_synced: AtomicU64::new(0),

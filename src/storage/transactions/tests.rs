@@ -3,12 +3,12 @@
 
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::SimulatedDisk;
-use crate::model::{LeaderEpoch, Offset, TimestampMs};
+use crate::model::{Offset, TimestampMs};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
 use crate::record::control::EndTxnMarker;
 use crate::storage::cleaner::{Means, Pace, Policy};
-use crate::storage::log::{Log, LogConfig, Origin};
+use crate::storage::log::{Admission, Appended, Log, LogConfig, Origin};
 use crate::storage::names::{self, Kind};
 use crate::storage::testing::{EPOCH, NOW, at, bytes, directory, open};
 use crate::storage::transactions::{self, AbortedTxn};
@@ -16,6 +16,7 @@ use crate::storage::{AppendError, testing};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a producer does next.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +55,22 @@ impl Story {
     }
 
     fn append(&self, batch: &[u8]) -> i64 {
-        let appended = self.log.append(batch, Origin::Coordinator, EPOCH, NOW).unwrap();
-        self.log.write_pending().unwrap();
+        let origin = Origin::Coordinator(Admission::Verified);
+        let appended = self.log.append(batch, origin, EPOCH, NOW).unwrap();
+        self.write();
         appended.base_offset.0
+    }
+
+    fn end(&self, producer: i64, commit: bool, coordinator_epoch: i32) -> Result<Appended, AppendError> {
+        let marker = EndTxnMarker { commit, coordinator_epoch };
+        let appended = self.log.append_marker((producer, 0), marker, 0, EPOCH, NOW)?;
+        self.write();
+        Ok(appended)
+    }
+
+    fn write(&self) {
+        self.log.write_pending().unwrap();
+        self.log.advance_high_watermark(self.log.log_end_offset());
     }
 
     fn take(&mut self, step: Step) {
@@ -70,7 +84,7 @@ impl Story {
                 self.open.entry(producer).or_default().push((offset, key));
             }
             Step::End { producer, commit } => {
-                self.append(&marker(producer, commit, 1));
+                self.end(producer, commit, 1).unwrap();
                 let records = self.open.remove(&producer).unwrap_or_default();
                 self.committed.extend(records.into_iter().filter(|_| commit));
             }
@@ -87,17 +101,24 @@ impl Story {
             self.log.close(NOW).unwrap();
         }
         self.log = open(&(Arc::new(self.disk.clone()) as Arc<dyn Disk>), &config(), at(0, recovery_point, clean));
+        self.log.advance_high_watermark(self.log.log_end_offset());
     }
 
     fn check(&self, max_bytes: u64) {
         let stable = self.last_stable_offset();
-        let known = self.log.first_unstable_offset().unwrap_or(self.log.log_end_offset());
-        assert_eq!(known, Offset(stable));
+        assert_eq!(self.log.last_stable_offset(), Offset(stable));
         let expected: Vec<_> = self.committed.iter().copied().filter(|(offset, _)| *offset < stable).collect();
         for from in [0, stable / 2, (stable - 2).max(0)] {
             let seen = consume(&self.log, from, stable, max_bytes);
             let expected: Vec<_> = expected.iter().copied().filter(|(offset, _)| *offset >= from).collect();
             assert_eq!(seen, expected, "from {from} to {stable}");
+        }
+    }
+
+    fn lose_snapshots(&self) {
+        let entries = self.disk.list(&directory()).unwrap();
+        for entry in entries.iter().filter(|entry| entry.name.ends_with(".snapshot")) {
+            self.disk.remove_file(&directory().join(&entry.name)).unwrap();
         }
     }
 
@@ -119,10 +140,6 @@ fn data(producer: Option<i64>, key: u8) -> Vec<u8> {
     });
     builder.append(&Record { timestamp: NOW, key: Some(&[key]), value: Some(&[key; 20]), headers: &[] });
     builder.build()
-}
-
-fn marker(producer: i64, commit: bool, coordinator_epoch: i32) -> Vec<u8> {
-    EndTxnMarker { commit, coordinator_epoch }.batch((producer, 0), NOW, Offset(0), LeaderEpoch(0))
 }
 
 /// What a consumer makes of the log up to an offset: the aborted transactions of each answer, in the order of their
@@ -175,6 +192,7 @@ proptest! {
         max_bytes in 1u64..2000,
         recovery_point in 0i64..60,
         damage: prop::sample::Index,
+        loses_snapshots: bool,
     ) {
         let mut story = Story::new();
         for step in &steps {
@@ -196,8 +214,12 @@ proptest! {
             let name = written.keys().nth(damage.index(written.len())).unwrap();
             let file = story.disk.open(&directory().join(name), Open::ReadWrite).unwrap();
             file.set_size(written[name].len() as u64 - 1).unwrap();
+            if loses_snapshots {
+                story.lose_snapshots();
+            }
             let disk: Arc<dyn Disk> = Arc::new(story.disk.clone());
             story.log = open(&disk, &config(), at(0, 0, true));
+            story.log.advance_high_watermark(story.log.log_end_offset());
             story.check(max_bytes);
             prop_assert_eq!(&story.indexes(), &written, "a damaged index");
         }
@@ -284,12 +306,11 @@ fn a_coordinator_of_the_past_and_a_batch_outside_are_refused() {
     let mut story = Story::new();
     story.take(Step::Send { producer: 1, key: 0 });
     let outside = testing::batch(&[NOW.0], 5, Some((1, 0, 0)));
-    let refused = story.log.append(&outside, Origin::Coordinator, EPOCH, NOW);
+    let refused = story.log.append(&outside, Origin::Coordinator(Admission::None), EPOCH, NOW);
     assert!(matches!(refused, Err(AppendError::InvalidTxnState(_))));
-    story.append(&marker(1, true, 5));
-    let refused = story.log.append(&marker(1, false, 4), Origin::Coordinator, EPOCH, NOW);
-    assert!(matches!(refused, Err(AppendError::TransactionCoordinatorFenced(_))));
-    assert_eq!(story.log.first_unstable_offset(), None);
+    story.end(1, true, 5).unwrap();
+    assert!(matches!(story.end(1, false, 4), Err(AppendError::TransactionCoordinatorFenced(_))));
+    assert_eq!(story.log.last_stable_offset(), story.log.log_end_offset());
 }
 
 #[test]
@@ -298,7 +319,149 @@ fn the_start_of_the_log_is_stable_whatever_was_open_below_it() {
     story.take(Step::Send { producer: 1, key: 0 });
     story.take(Step::Plain { key: 1 });
     story.log.delete_records_before(Offset(2)).unwrap();
-    assert_eq!(story.log.first_unstable_offset(), Some(Offset(2)));
+    assert_eq!(story.log.last_stable_offset(), Offset(2));
+    story.take(Step::Plain { key: 1 });
+    assert_eq!(story.log.last_stable_offset(), Offset(2), "it is open still");
+}
+
+/// `ProducerStateManager.unreplicatedTxns`: the marker of a transaction must be below the high watermark, whatever comes
+/// behind it.
+#[test]
+fn a_transaction_is_not_stable_before_its_marker_is_committed() {
+    let mut story = Story::new();
+    story.take(Step::Plain { key: 0 });
+    story.take(Step::Send { producer: 1, key: 1 });
+    story.take(Step::Send { producer: 2, key: 2 });
+    let (log, stable) = (&story.log, || story.log.last_stable_offset().0);
+    let mark = |producer, commit| {
+        let marker = EndTxnMarker { commit, coordinator_epoch: 0 };
+        log.append_marker((producer, 0), marker, 0, EPOCH, NOW).unwrap();
+        log.write_pending().unwrap();
+    };
+    assert_eq!(stable(), 1);
+    mark(1, false);
+    assert_eq!((stable(), log.high_watermark()), (1, Offset(3)), "its marker is at the high watermark");
+    mark(2, true);
+    log.append(&data(Some(1), 3), Origin::Coordinator(Admission::Added), EPOCH, NOW).unwrap();
+    log.write_pending().unwrap();
+    assert_eq!(stable(), 1, "none is open at the beginning any more");
+    log.advance_high_watermark(Offset(4));
+    assert_eq!(stable(), 2, "the second one waits");
+    log.advance_high_watermark(Offset(5));
+    assert_eq!(stable(), 5);
+    log.advance_high_watermark(Offset(6));
+    assert_eq!(stable(), 5, "the third one is open");
+    // The next write forgets what is committed, and keeps what is not.
+    mark(1, true);
+    assert_eq!(stable(), 5);
+    assert_eq!(log.append(&data(None, 4), Origin::Client(Admission::None), EPOCH, NOW).unwrap().base_offset.0, 7);
+    log.write_pending().unwrap();
+    assert_eq!(stable(), 5);
+    log.advance_high_watermark(Offset(8));
+    assert_eq!(stable(), 8);
+}
+
+/// Readers take no lock: between a marker's write and its commit they must see the transaction as open.
+#[test]
+fn no_reader_sees_half_a_transaction_as_stable() {
+    let (story, is_done) = (Story::new(), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut before = Offset(0);
+            while !is_done.load(Ordering::Acquire) {
+                let stable = story.log.last_stable_offset();
+                // Each transaction has two offsets. Whose first one is stable has its marker, the second, committed by now.
+                let is_decided = stable.0 % 2 == 0 || story.log.high_watermark() > stable;
+                assert!(stable >= before && is_decided, "{stable} after {before}");
+                before = stable;
+            }
+        });
+        for n in 0..1000 {
+            story.append(&data(Some(1), 0));
+            story.end(1, n % 3 == 0, 0).unwrap();
+        }
+        is_done.store(true, Ordering::Release);
+    });
+    assert_eq!(story.log.last_stable_offset(), Offset(2000));
+}
+
+/// What was aborted stays so from wherever a consumer begins, through every kind of start, though the transaction began
+/// segments before its marker and others ended in between.
+#[test]
+fn an_aborted_transaction_over_many_segments_is_hidden_from_each_offset() {
+    let mut story = Story::new();
+    let send = |producer, key| Step::Send { producer, key };
+    let end = |producer, commit| Step::End { producer, commit };
+    story.take(send(1, 0));
+    for n in 0..20 {
+        for step in [send(2, 1), send(1, 2), send(3, 3), end(2, n % 2 == 0), Step::Plain { key: 4 }] {
+            story.take(step);
+        }
+    }
+    for step in [end(1, false), end(3, true), send(2, 5), send(1, 6), Step::Plain { key: 4 }] {
+        story.take(step);
+    }
+    assert!(story.log.segment_count() > 10);
+    let (written, stable) = (story.indexes(), story.last_stable_offset());
+    let last = written.keys().last().unwrap().clone();
+    let starts: [&dyn Fn(&mut Story); 5] = [
+        &|_| {},
+        &|story| story.reopen(0, false),
+        &|story| story.reopen(stable / 2, false),
+        &|story| story.reopen(0, true),
+        &|story| {
+            story.log.close(NOW).unwrap();
+            story.lose_snapshots();
+            story.disk.open(&directory().join(&last), Open::ReadWrite).unwrap().set_size(5).unwrap();
+            story.log = open(&(Arc::new(story.disk.clone()) as Arc<dyn Disk>), &config(), at(0, 0, true));
+            story.log.advance_high_watermark(story.log.log_end_offset());
+        },
+    ];
+    for start in starts {
+        start(&mut story);
+        assert_eq!((story.log.last_stable_offset(), story.indexes()), (Offset(stable), written.clone()));
+        for from in 0..stable {
+            let expected: Vec<_> =
+                story.committed.iter().copied().filter(|(offset, _)| (from..stable).contains(offset)).collect();
+            assert_eq!(consume(&story.log, from, stable, 400), expected, "from {from}");
+        }
+        assert!(story.log.has_open_transaction(1, 0).unwrap() && story.log.has_open_transaction(2, 0).unwrap());
+        assert!(!story.log.has_open_transaction(3, 0).unwrap());
+    }
+}
+
+/// A full disk takes back a marker that waits to be written: its transaction is open again, and has not ended twice.
+#[test]
+fn a_marker_that_was_taken_back_ends_nothing() {
+    let mut story = Story::new();
+    story.take(Step::Send { producer: 1, key: 0 });
+    let marker = EndTxnMarker { commit: false, coordinator_epoch: 0 };
+    story.log.append_marker((1, 0), marker, 0, EPOCH, NOW).unwrap();
+    story.disk.limit_space(Some(0));
+    assert!(story.log.write_pending().is_err());
+    story.disk.limit_space(None);
+    story.check(1000);
+    assert!(story.log.has_open_transaction(1, 0).unwrap());
+    story.take(Step::End { producer: 1, commit: false });
+    story.check(1000);
+}
+
+/// A client's batch begins no transaction without the coordinator's word, and a marker ends it.
+#[test]
+fn what_is_not_admitted_is_not_taken() {
+    let story = Story::new();
+    let send = |admission| {
+        let appended = story.log.append(&data(Some(1), 0), Origin::Client(admission), EPOCH, NOW);
+        appended.map(|at| at.base_offset.0).map_err(|refused| refused.to_string())
+    };
+    let not_ongoing = Err("Record was not part of an ongoing transaction".to_string());
+    assert!(!story.log.has_open_transaction(1, 0).unwrap());
+    assert_eq!(send(Admission::None), not_ongoing);
+    assert_eq!(send(Admission::Verified), Ok(0));
+    assert!(story.log.has_open_transaction(1, 0).unwrap());
+    story.end(1, false, 0).unwrap();
+    assert!(!story.log.has_open_transaction(1, 0).unwrap());
+    assert_eq!(story.log.log_end_offset(), Offset(2));
 }
 
 /// Not to have read a marker must not make records of an aborted transaction count.

@@ -1,0 +1,117 @@
+//! WriteTxnMarkers (key 27), versions 1–2: ends transactions in partitions that this broker leads.
+//!
+//! Other brokers' coordinators ask for it, and `kafka-transactions abort`. Each marker is answered when it is committed.
+//! Versions: 1 flexible; 2 the transaction version, which decides what epoch a marker must have (KIP-1228). Source:
+//! `KafkaApis.handleWriteTxnMarkersRequest`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Answer, Head, Outcome, Parked, Polled, Request, State};
+use crate::coordinator::machine::Producer;
+use crate::coordinator_runtime::append_marker;
+use crate::model::ErrorCode;
+use crate::record::control::EndTxnMarker;
+use crate::replica::partition::Partition;
+use crate::shard::context::Context;
+use crate::storage::log::Mark;
+use crate::wire::api::write_txn_markers::{
+    self as message, WritableTxnMarker, WritableTxnMarkerPartitionResult, WritableTxnMarkerResult,
+    WritableTxnMarkerTopicResult,
+};
+
+/// How long a marker may take to be committed (`request.timeout.ms`).
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A marker for one partition, and what became of it.
+struct Marker {
+    producer_id: i64,
+    topic: Arc<str>,
+    index: i32,
+    result: Result<(Arc<Partition>, Mark), ErrorCode>,
+}
+
+/// Markers that are on their way to the disk.
+pub struct Waiting {
+    head: Head,
+    markers: Vec<Marker>,
+}
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    let mut markers = Vec::new();
+    for marker in &body.markers {
+        for topic in &marker.topics {
+            let name: Arc<str> = (&*topic.name).into();
+            for index in &topic.partition_indexes {
+                let result = append(context, marker, (&name, *index));
+                markers.push(Marker { producer_id: marker.producer_id, topic: name.clone(), index: *index, result });
+            }
+        }
+    }
+    let written = || markers.iter().filter_map(|marker| marker.result.as_ref().ok());
+    let watched = super::numbers(written().map(|(partition, _)| partition));
+    let mut waiting = Box::new(Waiting { head: request.head, markers });
+    let deadline = context.now + TIMEOUT;
+    waiting.poll(context, false, true).or_wait(|| Outcome::Wait {
+        parked: Parked::WriteTxnMarkers(waiting),
+        deadline,
+        watched,
+    })
+}
+
+fn append(
+    context: &mut Context<'_>,
+    marker: &WritableTxnMarker<'_>,
+    at: (&str, i32),
+) -> Result<(Arc<Partition>, Mark), ErrorCode> {
+    // What is offline is as unknown to those who ask (`ReplicaManager.onlinePartition`).
+    context.view.partition_by_name(at.0, at.1).map_err(|_| ErrorCode::UnknownTopicOrPartition)?;
+    let producer = Producer { id: marker.producer_id, epoch: marker.producer_epoch };
+    let control = EndTxnMarker { commit: marker.transaction_result, coordinator_epoch: marker.coordinator_epoch };
+    let (groups, version) = (context.shared.coordinators(), marker.transaction_version.into());
+    let appended = append_marker(groups, context.view, context.moment(), producer, control, version, at)?;
+    context.dirty.add(&appended.0);
+    Ok(appended)
+}
+
+impl Waiting {
+    pub(super) fn poll(&mut self, context: &Context<'_>, expired: bool, asks: bool) -> Polled {
+        let mut all_decided = true;
+        for marker in &mut self.markers {
+            let Ok((partition, mark)) = &marker.result else { continue };
+            if asks {
+                partition.waiting.add(context.shard);
+            }
+            match partition.is_committed(*mark) {
+                Ok(true) => {}
+                Ok(false) if expired => marker.result = Err(ErrorCode::RequestTimedOut),
+                Ok(false) => all_decided = false,
+                Err(error) => marker.result = Err(error),
+            }
+        }
+        if all_decided { self.answer().map_or_else(Polled::Close, Polled::Answer) } else { Polled::Wait }
+    }
+
+    /// Results by producer and topic, in the order in which they were first named.
+    fn answer(&self) -> Result<Answer, String> {
+        let mut markers: Vec<WritableTxnMarkerResult<'_>> = Vec::new();
+        for Marker { producer_id, topic, index, result } in &self.markers {
+            let at = markers.iter().position(|of| of.producer_id == *producer_id).unwrap_or_else(|| {
+                markers.push(WritableTxnMarkerResult { producer_id: *producer_id, topics: Vec::new() });
+                markers.len() - 1
+            });
+            let topics = &mut markers[at].topics;
+            let at = topics.iter().position(|of| *of.name == **topic).unwrap_or_else(|| {
+                topics.push(WritableTxnMarkerTopicResult { name: (&**topic).into(), partitions: Vec::new() });
+                topics.len() - 1
+            });
+            let error_code = result.as_ref().err().map_or(0, |error| error.code());
+            topics[at].partitions.push(WritableTxnMarkerPartitionResult { partition_index: *index, error_code });
+        }
+        self.head.encode(&message::Response { markers })
+    }
+}
