@@ -516,13 +516,16 @@ pub fn stable_offset(raw: &mut Raw, group: &str, partition: &Partition) -> Resul
         .with_group_id(GroupId(text(group)))
         .with_topics(Some(vec![topic.with_partition_indexes(vec![partition.1])]))
         .with_require_stable(true);
-    patiently("a stable offset", || {
+    let mut last = String::new();
+    let found = patiently("a stable offset", || {
         let answer = raw.call(&request, 7)?;
+        last = format!("{answer:?}");
         let found = answer.topics.first().and_then(|topic| topic.partitions.first());
         let Some(found) = found.filter(|_| answer.error_code == 0) else { return Ok(None) };
         ensure!([0, UNSTABLE_OFFSET_COMMIT].contains(&found.error_code), "{group}: error {}", found.error_code);
         Ok((found.error_code == 0).then_some(found.committed_offset))
-    })
+    });
+    found.with_context(|| format!("{group} is told {last}"))
 }
 
 /// The values of all records that a read_committed consumer sees in a partition, as a client sorts them out.

@@ -25,6 +25,21 @@ pub const ACCEPTED: &[Accepted] = &[
         "alter g wrong:retention.ms=1",
         "Kafka has no answer to an unknown operation but UNKNOWN_SERVER_ERROR",
     ),
+    accept(
+        "txn_partitions",
+        "add a v=5 ta:0 | a ta:3",
+        "an id twice in one request, which no broker sends: Kafka takes the partitions of the last for both",
+    ),
+    accept(
+        "txn_markers",
+        "mark a commit v=1 tm:2 | a abort tm:2",
+        "a producer's partition twice in one request, which no coordinator sends: Kafka answers it once",
+    ),
+    accept(
+        "txn_readers",
+        "read tr:0 v=11",
+        "Kafka names aborted transactions behind the last stable offset, too, where its index cannot tell how far it reads",
+    ),
 ];
 
 /// The lines as they are compared where Klamm is the subject: messages are in our own words, and say why where Kafka's

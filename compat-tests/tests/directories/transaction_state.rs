@@ -133,7 +133,7 @@ impl Ledger {
             let epoch = before.producer_epoch + i16::from(id.contains("v2"));
             ensure!(here.transaction_state.as_str() == *complete, "{id} became {here:?}");
             ensure!((here.producer_id, here.producer_epoch) == (before.producer_id, epoch), "{id}: {here:?}, {before:?}");
-            let offset = committed_offset(raw, &group(id))?;
+            let offset = committed_offset(raw, &group(id)).with_context(|| format!("{id} is {here:?}"))?;
             let expected = if *complete == "CompleteCommit" { 100 + at as i64 } else { -1 };
             ensure!(offset == expected, "{id}: the group's offset is {offset} and not {expected}");
         }
