@@ -546,6 +546,6 @@ pub(super) const BROKER: &[Broker] = &[
     key("transactional.id.expiration.ms", Int, Some("604800000"), AtLeast(1), ReadOnly, Effective),
     key("unclean.leader.election.enable", Boolean, Some("false"), Any, ClusterWide, NotYet),
     internal("unclean.leader.election.interval.ms", Long, Some("300000"), AtLeast(1), ReadOnly, NotYet),
-    internal("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, NotYet),
+    internal("unstable.api.versions.enable", Boolean, Some("false"), Any, ReadOnly, Effective),
     internal("unstable.feature.versions.enable", Boolean, Some("false"), Any, ReadOnly, NotYet),
 ];

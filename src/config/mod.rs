@@ -93,6 +93,8 @@ pub struct Config {
     pub auto_create_topics_enable: bool,
     pub delete_topic_enable: bool,
     pub socket_request_max_bytes: u32,
+    /// `unstable.api.versions.enable`
+    pub unstable_api_versions: bool,
     /// `None` leaves the size to the kernel, which lets it grow with what a connection carries.
     pub socket_send_buffer_bytes: Option<usize>,
     /// `None` leaves the size to the kernel, likewise.
@@ -169,6 +171,7 @@ impl Config {
             auto_create_topics_enable: s.boolean("auto.create.topics.enable"),
             delete_topic_enable: s.boolean("delete.topic.enable"),
             socket_request_max_bytes: s.size("socket.request.max.bytes"),
+            unstable_api_versions: s.boolean("unstable.api.versions.enable"),
             socket_send_buffer_bytes: socket_buffer_bytes(s, "socket.send.buffer.bytes")?,
             socket_receive_buffer_bytes: socket_buffer_bytes(s, "socket.receive.buffer.bytes")?,
             socket_listen_backlog_size: s.is_set(BACKLOG_SIZE).then(|| s.int(BACKLOG_SIZE)),

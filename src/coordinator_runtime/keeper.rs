@@ -36,11 +36,11 @@ pub struct Keeper<M: Kind = Groups> {
     next_sweep: Instant,
     /// The topics that there were at the last look.
     topics: BTreeMap<Arc<str>, TopicId>,
-    audience: Box<dyn Audience<M>>,
+    reports: Box<dyn Reports<M>>,
 }
 
 /// What the keeper's steps are told to.
-pub trait Audience<M: Kind>: Send {
+pub trait Reports<M: Kind>: Send {
     /// A partition may have moved its high watermark.
     fn progress(&self, partition: &Partition);
 
@@ -53,10 +53,10 @@ impl<M: Kind> Keeper<M> {
         published: Arc<ArcSwap<View>>,
         coordinators: Arc<Registry<M>>,
         environment: Environment,
-        audience: Box<dyn Audience<M>>,
+        reports: Box<dyn Reports<M>>,
     ) -> Keeper<M> {
         let next_sweep = environment.now() + sweep_interval(&published, &coordinators);
-        Keeper { published, coordinators, environment, next_sweep, topics: BTreeMap::new(), audience }
+        Keeper { published, coordinators, environment, next_sweep, topics: BTreeMap::new(), reports }
     }
 
     /// Works until it is told to stop.
@@ -128,12 +128,12 @@ impl<M: Kind> Keeper<M> {
 
     fn write(&self, partition: &Partition) {
         partition.write_and_sync(self.environment.wall());
-        self.audience.progress(partition);
+        self.reports.progress(partition);
     }
 
     fn command<T>(&self, coordinator: &Arc<Coordinator<M>>, stepped: Stepped<T, M>) {
         for command in stepped.commands {
-            self.audience.command(coordinator, command, stepped.barrier.clone());
+            self.reports.command(coordinator, command, stepped.barrier.clone());
         }
     }
 }

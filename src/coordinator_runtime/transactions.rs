@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Barrier, Coordinator, Coordinators, Kind, Moment, Registry, Resolved, World};
 use crate::coordinator::machine::{Output, Producer};
-use crate::coordinator::transactions::{Markers, Step, Transactions};
+use crate::coordinator::transactions::{Command, Markers, Step, Transactions};
 use crate::model::{ErrorCode, PartitionIndex};
 use crate::record::builder::Codec;
 use crate::record::control::EndTxnMarker;
@@ -33,7 +33,7 @@ impl Kind for Transactions {
         moment: Moment,
         _: Option<Producer>,
         work: impl FnOnce(&mut Transactions, &mut Step<'_>) -> T,
-    ) -> (T, Output<Never, Markers>) {
+    ) -> (T, Output<Never, Command>) {
         let mut step = Step {
             now: moment.now,
             wall: moment.wall,
@@ -74,7 +74,7 @@ pub enum Marked {
     Gone,
     /// A newer producer or coordinator has ended the transaction already; no marker of this one counts any more.
     Fenced(ErrorCode),
-    /// To be tried again.
+    /// The partition did not take it, and may later.
     Failed(ErrorCode),
     /// The transaction has ended otherwise: there is nothing to be written any more.
     Over,

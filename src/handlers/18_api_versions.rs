@@ -36,7 +36,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let supported = features.iter().filter(|f| f.min_level > 0 || version >= FEATURES_FROM_ZERO_SINCE);
     let finalized = features.iter().filter(|feature| feature.level > 0);
     request.head.answer(&message::Response {
-        api_keys: HANDLERS.iter().map(offered).collect(),
+        api_keys: HANDLERS.iter().map(|handler| offered(handler, handler.newest(&context.shared.config))).collect(),
         supported_features: supported
             .map(|f| SupportedFeatureKey { name: f.name.into(), min_version: f.min_level, max_version: f.max_level })
             .collect(),
@@ -58,17 +58,13 @@ pub(super) fn unsupported(head: Head) -> Outcome {
     let head = Head { version: 0, ..head };
     head.answer(&message::Response {
         error_code: ErrorCode::UnsupportedVersion.code(),
-        api_keys: own.map(offered).collect(),
+        api_keys: own.map(|handler| offered(handler, handler.max_version)).collect(),
         ..Default::default()
     })
 }
 
-fn offered(handler: &Handler) -> ApiVersion {
-    ApiVersion {
-        api_key: handler.key.id(),
-        min_version: handler.advertised_min_version,
-        max_version: handler.max_version,
-    }
+fn offered(handler: &Handler, max_version: i16) -> ApiVersion {
+    ApiVersion { api_key: handler.key.id(), min_version: handler.advertised_min_version, max_version }
 }
 
 fn error(head: Head, error: ErrorCode) -> Outcome {

@@ -4,8 +4,8 @@
 //! at once. With a transactional id, its coordinator decides: a producer that comes back gets the next epoch, which fences
 //! the one before; a transaction that this one has left open is aborted first, and the client asks again
 //! (`TransactionCoordinator.handleInitProducerId`). Versions: 2 flexible; 3 the producer's former id (KIP-360), which
-//! without a transactional id has no meaning; 4 PRODUCER_FENCED; 5 TRANSACTION_ABORTABLE (KIP-890). 6 (KIP-939) is not for
-//! clients yet and not offered.
+//! without a transactional id has no meaning; 4 PRODUCER_FENCED; 5 TRANSACTION_ABORTABLE (KIP-890); 6, with
+//! `unstable.api.versions.enable` only, two-phase commit (KIP-939), of which Kafka 4.4 refuses to keep what is prepared.
 
 use super::metadata_job::{self, Finish};
 use super::{Head, Outcome, Request, State, producer_ids};

@@ -16,9 +16,9 @@ pub(super) struct Named<'a> {
 pub(super) struct Topics<'a> {
     /// What goes to the coordinator.
     pub(super) known: Vec<CommitTopic<'a>>,
-    /// By topic and partition of the request.
+    /// What each partition of each topic of the request is answered.
     pub(super) errors: Vec<Vec<ErrorCode>>,
-    /// For each known topic: where its partitions stand in the request.
+    /// Where the partitions of each known topic stand in the request.
     places: Vec<Vec<(usize, usize)>>,
 }
 

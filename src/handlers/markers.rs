@@ -16,7 +16,7 @@ use crate::coordinator_runtime::Marked;
 use crate::model::{ErrorCode, Instant};
 use crate::replica::partition::Partition;
 use crate::shard::context::Context;
-use crate::shard::coordination::Ending;
+use crate::shard::coordination::MarkerJob;
 use crate::storage::log::Mark;
 
 /// How long the first repetition waits, and the later ones at most.
@@ -30,7 +30,7 @@ struct Written {
 }
 
 struct Job {
-    ending: Ending,
+    ending: MarkerJob,
     is_decided: bool,
     /// The partitions without a marker.
     left: Vec<TopicPartition>,
@@ -45,7 +45,7 @@ struct Job {
 pub struct Waiting(Option<Job>);
 
 /// Begins the end of a transaction.
-pub fn write_markers(context: &mut Context<'_>, ending: Ending) -> Outcome {
+pub fn write_markers(context: &mut Context<'_>, ending: MarkerJob) -> Outcome {
     let left = ending.markers.partitions.iter().cloned().collect();
     let (written, retry_at, backoff) = (Vec::new(), context.now, FIRST_BACKOFF);
     Job { ending, is_decided: false, left, written, retry_at, backoff, has_told: false }.go_on(context)
@@ -124,7 +124,7 @@ impl Job {
     fn append(&mut self, context: &mut Context<'_>) -> bool {
         let moment = context.moment();
         for partition in std::mem::take(&mut self.left) {
-            let Ending { coordinator, markers, .. } = &self.ending;
+            let MarkerJob { coordinator, markers, .. } = &self.ending;
             let (topic, index) = (&*partition.0, partition.1);
             match coordinator.mark(context.shared.coordinators(), context.view, moment, markers, (topic, index)) {
                 Marked::Appended(partition, mark) => {
@@ -161,7 +161,7 @@ impl Job {
     }
 
     fn complete(&self, context: &mut Context<'_>) {
-        let Ending { coordinator, markers, .. } = &self.ending;
+        let MarkerJob { coordinator, markers, .. } = &self.ending;
         let (id, producer, commit) = (&markers.transactional_id, markers.producer, markers.commit);
         if self.has_told {
             info!("transaction of {id:?} has all its markers now");

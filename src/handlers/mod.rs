@@ -387,7 +387,7 @@ pub fn handle(
         Err(error) => return Outcome::Close(format!("bad header of a {} request: {error}", handler.key)),
     };
     let head = Head { description, version, correlation_id: header.correlation_id };
-    if !(handler.min_version..=handler.max_version).contains(&version) {
+    if !(handler.min_version..=handler.newest(&context.shared.config)).contains(&version) {
         return match handler.key {
             ApiKey::ApiVersions => api_versions::unsupported(head),
             _ => Outcome::Close(format!("{} request of version {version}, which is not offered", handler.key)),

@@ -4,6 +4,7 @@
 //! not advertised. What a row says of authorisation and forwarding is Kafka's, read in `KafkaApis` and `ControllerApis`.
 
 use super::{Outcome, Request, State};
+use crate::config::Config;
 use crate::model::ApiKey;
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
@@ -47,6 +48,8 @@ pub struct Handler {
     pub key: ApiKey,
     pub min_version: i16,
     pub max_version: i16,
+    /// The same with `unstable.api.versions.enable`: versions that Kafka may still change.
+    pub unstable_max_version: i16,
     /// What ApiVersions says instead of `min_version`.
     pub advertised_min_version: i16,
     pub order: Order,
@@ -65,6 +68,11 @@ impl Handler {
     pub fn name(&self) -> &'static str {
         self.key.name()
     }
+
+    /// The newest version that this broker handles.
+    pub fn newest(&self, config: &Config) -> i16 {
+        if config.unstable_api_versions { self.unstable_max_version } else { self.max_version }
+    }
 }
 
 const HERE: bool = false;
@@ -78,7 +86,7 @@ macro_rules! first {
 
 macro_rules! rows {
     ($(
-        $key:ident $min:literal - $max:literal $(shown from $shown:literal)?, $order:ident, $forwarded:ident, $cost:ident,
+        $key:ident $min:literal - $max:literal $(unstable to $unstable:literal)? $(shown from $shown:literal)?, $order:ident, $forwarded:ident, $cost:ident,
         [$($operation:ident $resource:ident),*], $handler:ident;
     )*) => {
         /// Everything that is implemented, in the order of the keys.
@@ -86,6 +94,7 @@ macro_rules! rows {
             key: ApiKey::$key,
             min_version: $min,
             max_version: $max,
+            unstable_max_version: first!($($unstable)? $max),
             advertised_min_version: first!($($shown)? $min),
             order: Order::$order,
             forwarded: $forwarded,
@@ -120,8 +129,8 @@ rows! {
     CreateTopics 2-7, Alone, CONTROLLER, Change, [Create Cluster, Create Topic, DescribeConfigs Topic], create_topics;
     DeleteTopics 1-6, Alone, CONTROLLER, Change, [Delete Cluster, Describe Topic, Delete Topic], delete_topics;
     DeleteRecords 0-2, Alone, HERE, Data, [Delete Topic], delete_records;
-    // 6 is not for clients yet (KIP-939).
-    InitProducerId 0-5, Alone, HERE, Small,
+    // 6 is of KIP-939.
+    InitProducerId 0-5 unstable to 6, Alone, HERE, Small,
         [Write TransactionalId, TwoPhaseCommit TransactionalId, IdempotentWrite Cluster, Write Topic], init_producer_id;
     OffsetForLeaderEpoch 2-4, Alone, HERE, Listing, [ClusterAction Cluster, Describe Topic], offset_for_leader_epoch;
     // 4 and 5 come from other brokers.
@@ -224,6 +233,8 @@ mod tests {
             let kafka = api::describe(handler.key).unwrap();
             assert!(handler.min_version <= handler.max_version, "{}", handler.name());
             assert!(kafka.has_version(handler.min_version) && handler.max_version <= kafka.max_stable_version());
+            let unstable = handler.unstable_max_version;
+            assert!((handler.max_version..=kafka.max_version).contains(&unstable), "{}", handler.name());
             assert!(handler.advertised_min_version <= handler.min_version && kafka.on_broker);
         }
     }

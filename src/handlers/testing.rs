@@ -125,7 +125,7 @@ impl Broker {
             for partition in self.turn.dirty.take() {
                 assert!(partition.write_pending(NOW).is_none(), "no topic of these tests asks for syncs");
             }
-            for ending in std::mem::take(&mut self.turn.endings) {
+            for ending in std::mem::take(&mut self.turn.marker_jobs) {
                 let outcome = write_markers(&mut self.turn.context(None), ending);
                 self.keep(outcome);
             }
@@ -153,7 +153,7 @@ impl Broker {
         for note in self.shared.mailbox(SHARD).take().notes {
             match note {
                 Note::Reply { news, .. } => parked.receive(news),
-                Note::Ending(ending) => self.turn.endings.push(ending),
+                Note::Markers(job) => self.turn.marker_jobs.push(job),
             }
         }
         self.turn.view = self.view();

@@ -5,6 +5,7 @@ mod dynamic_configs;
 mod features;
 mod groups;
 mod small_answers;
+mod transactions;
 mod versions;
 
 use super::cluster_state::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};

@@ -104,7 +104,9 @@ impl Seen {
             Some(before) => before.clone(),
             None => self,
         };
-        Ok(if first.barrier.is_passed()? { None } else { Some(first) })
+        // Kafka's word where the coordinator's log could not be written.
+        let is_passed = first.barrier.is_passed().map_err(|_| ErrorCode::NotCoordinator)?;
+        Ok(if is_passed { None } else { Some(first) })
     }
 
     /// `Err` if it will never be.

@@ -328,7 +328,7 @@ impl Server {
                 }
             }
             self.queue.give_back(queue);
-            self.begin_endings();
+            self.begin_marker_jobs();
             let wrote = self.write_dirty();
             if !wrote && self.queue.is_empty() && self.turn.is_done() {
                 return;

@@ -54,7 +54,7 @@ impl Server {
         for note in mail.notes {
             match note {
                 Note::Reply { parked, news } => self.handle_reply(parked, news),
-                Note::Ending(ending) => self.turn.endings.push(ending),
+                Note::Markers(job) => self.turn.marker_jobs.push(job),
             }
         }
         for connection in mail.connections {
@@ -78,8 +78,8 @@ impl Server {
     }
 
     /// Begins what coordinators have commanded in this turn.
-    pub(super) fn begin_endings(&mut self) {
-        for ending in std::mem::take(&mut self.turn.endings) {
+    pub(super) fn begin_marker_jobs(&mut self) {
+        for ending in std::mem::take(&mut self.turn.marker_jobs) {
             let begun = Begun { asker: Asker::Broker, api: ApiKey::WriteTxnMarkers, since: self.turn.now };
             let outcome = handlers::write_markers(&mut self.turn.context(None), ending);
             self.settle(begun, outcome);

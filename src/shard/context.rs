@@ -18,7 +18,7 @@ use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::shard::balance::Balance;
-use crate::shard::coordination::Ending;
+use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
@@ -31,7 +31,7 @@ pub enum Note {
     /// What a parked request is told.
     Reply { parked: Key, news: News },
     /// The markers of a transaction are to be written.
-    Ending(Ending),
+    Markers(MarkerJob),
 }
 
 pub enum News {
@@ -172,14 +172,14 @@ pub struct Turn {
     pub dirty: Dirty,
     pub metrics: Recorder,
     /// Transactions whose markers this shard is to write.
-    pub endings: Vec<Ending>,
+    pub marker_jobs: Vec<MarkerJob>,
 }
 
 impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
-        let (view, dirty, endings) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
-        Turn { view, shared, shard, now, wall, dirty, metrics, endings }
+        let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
+        Turn { view, shared, shard, now, wall, dirty, metrics, marker_jobs }
     }
 
     /// The next turn's time.
@@ -190,7 +190,7 @@ impl Turn {
 
     /// Nothing is left to be written or begun.
     pub fn is_done(&self) -> bool {
-        self.dirty.is_empty() && self.endings.is_empty()
+        self.dirty.is_empty() && self.marker_jobs.is_empty()
     }
 
     /// When a timer is due of the coordinators that the shard minds.
@@ -210,7 +210,7 @@ impl Turn {
             wall: self.wall,
             dirty: &mut self.dirty,
             metrics: &self.metrics,
-            endings: &mut self.endings,
+            marker_jobs: &mut self.marker_jobs,
             ticket,
             answered: None,
         }
@@ -226,7 +226,7 @@ pub struct Context<'a> {
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
     pub metrics: &'a Recorder,
-    pub endings: &'a mut Vec<Ending>,
+    pub marker_jobs: &'a mut Vec<MarkerJob>,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.
     answered: Option<(step::Reply, Barrier)>,

@@ -4,21 +4,27 @@
 
 use std::sync::Arc;
 
+use crate::controller::{ReplyTo, Task};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::machine::{Producer, Waiter};
 use crate::coordinator::step::Reply;
-use crate::coordinator::transactions::{Markers, Transactions};
+use crate::coordinator::transactions::{Command, Markers, Transactions};
 use crate::coordinator_runtime::{
     Barrier, Coordinator, Kind, Moment, Registry, Stepped, TransactionCoordinator, World, keeper,
 };
+use crate::metadata::Change;
 use crate::model::ErrorCode;
 use crate::replica::partition::Partition;
 use crate::shard::context::{Context, Note, Shared};
 use crate::stdx::never::Never;
+use crate::stdx::slab::Key;
 use crate::storage::log::Admission;
 
+/// Where no request waits: what is changed is seen without an answer.
+const NO_REQUEST: ReplyTo = ReplyTo { shard: 0, key: Key::LAST.to_u64() };
+
 /// A transaction whose end is decided: its markers are to be written when the barrier is passed.
-pub struct Ending {
+pub struct MarkerJob {
     pub coordinator: Arc<TransactionCoordinator>,
     pub markers: Markers,
     pub decided: Barrier,
@@ -31,8 +37,13 @@ pub trait Served: Kind {
     /// Gives an answer to the request that waits for it.
     fn answer(context: &mut Context<'_>, waiter: Waiter, reply: Self::Reply, barrier: Barrier);
 
-    /// What a shard does for a command.
-    fn job(coordinator: &Arc<Coordinator<Self>>, command: Self::Command, barrier: Barrier) -> Ending;
+    /// Does what a step commands; what a shard must see to is given back.
+    fn obey(
+        shared: &Shared,
+        coordinator: &Arc<Coordinator<Self>>,
+        command: Self::Command,
+        barrier: Barrier,
+    ) -> Option<MarkerJob>;
 }
 
 impl Served for Groups {
@@ -44,7 +55,7 @@ impl Served for Groups {
         context.tell(waiter, reply, barrier);
     }
 
-    fn job(_: &Arc<Coordinator<Groups>>, command: Never, _: Barrier) -> Ending {
+    fn obey(_: &Shared, _: &Arc<Coordinator<Groups>>, command: Never, _: Barrier) -> Option<MarkerJob> {
         match command {}
     }
 }
@@ -58,8 +69,20 @@ impl Served for Transactions {
         match reply {}
     }
 
-    fn job(coordinator: &Arc<TransactionCoordinator>, markers: Markers, decided: Barrier) -> Ending {
-        Ending { coordinator: coordinator.clone(), markers, decided }
+    fn obey(
+        shared: &Shared,
+        coordinator: &Arc<TransactionCoordinator>,
+        command: Command,
+        decided: Barrier,
+    ) -> Option<MarkerJob> {
+        match command {
+            Command::Markers(markers) => Some(MarkerJob { coordinator: coordinator.clone(), markers, decided }),
+            Command::MoreProducerIds => {
+                let change = Change::AllocateProducerIds { broker_id: shared.config.node_id };
+                shared.send_to_controller(Task::Change { change, reply: NO_REQUEST });
+                None
+            }
+        }
     }
 }
 
@@ -119,7 +142,8 @@ impl Context<'_> {
             M::answer(self, waiter, reply, stepped.barrier.clone());
         }
         for command in stepped.commands {
-            self.endings.push(M::job(coordinator, command, stepped.barrier.clone()));
+            let job = M::obey(self.shared, coordinator, command, stepped.barrier.clone());
+            self.marker_jobs.extend(job);
         }
         let owner = coordinator.shard(self.shared.shards());
         if stepped.is_due_sooner && owner != self.shard {
@@ -142,13 +166,14 @@ impl Context<'_> {
     }
 }
 
-impl<M: Served> keeper::Audience<M> for Arc<Shared> {
+impl<M: Served> keeper::Reports<M> for Arc<Shared> {
     fn progress(&self, partition: &Partition) {
         self.tell_progress(partition, None);
     }
 
     fn command(&self, coordinator: &Arc<Coordinator<M>>, command: M::Command, barrier: Barrier) {
-        let ending = M::job(coordinator, command, barrier);
-        self.mailbox(coordinator.shard(self.shards())).note(Note::Ending(ending));
+        if let Some(job) = M::obey(self, coordinator, command, barrier) {
+            self.mailbox(coordinator.shard(self.shards())).note(Note::Markers(job));
+        }
     }
 }

@@ -13,7 +13,9 @@ use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
+use crate::record::control::EndTxnMarker;
 use crate::stdx::random::Random;
+use crate::storage::log::Admission;
 use crate::wire::api::{create_topics, fetch, list_offsets, produce};
 
 pub(super) const CREATE_TOPICS: i16 = 7;
@@ -382,6 +384,55 @@ fn a_waiting_fetch_is_answered_as_soon_as_there_is_something() {
             };
             assert_eq!(fetched(&answer).len(), 1);
         }
+        let took = cluster.borrow().world.now().since(before).as_millis();
+        assert!(took < 1000, "seed {seed}: {took} ms");
+    }
+}
+
+/// A fetch of what is committed waits for the last stable offset, which moves when a marker is committed: by a write, or by
+/// the sync that the topic asks for. What waits to be written leaves with a produce to the same partition.
+#[test]
+fn a_marker_wakes_those_who_read_what_is_committed() {
+    for (seed, flush_messages) in (0..8).flat_map(|seed| [(seed, "1"), (seed, "1000")]) {
+        let cluster = cluster(seed, &[("log.flush.interval.messages", flush_messages)]);
+        create_topic(&cluster, 1);
+        let partition = cluster.borrow().view().unwrap().partition_by_name(TOPIC, 0).unwrap().clone();
+        let now = TimestampMs(1_767_225_600_000);
+        let mut producer = Client::connect(&cluster.borrow());
+        let mut write = |sequence| {
+            let batch = batch(0, sequence, 1, 0);
+            let answer = producer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch, -1));
+            assert_eq!(produce_answer(&answer).0, 0);
+        };
+        let mut builder = Builder::new(Options {
+            producer_id: 9,
+            producer_epoch: 0,
+            base_sequence: 0,
+            is_transactional: true,
+            ..Options::default()
+        });
+        builder.append(&Record { timestamp: now, value: Some(b"inside"), ..Record::default() });
+        partition.append(PRODUCE, &builder.build(), now, Admission::Verified).unwrap();
+        write(0);
+        let mut consumer = Client::connect(&cluster.borrow());
+        let committed = fetch::Request { isolation_level: 1, ..fetch_request(0, 0, 30_000) };
+        consumer.send(ApiKey::Fetch, FETCH, &committed);
+        consumer.pump();
+        cluster.borrow_mut().step_until(10_000, |cluster| cluster.parked() == 1);
+        write(1);
+        assert_eq!((cluster.borrow().parked(), partition.last_stable_offset().0), (1, 0), "the transaction is open");
+        let marker = EndTxnMarker { commit: true, coordinator_epoch: 0 };
+        partition.append_marker((9, 0), marker, 0, now).unwrap();
+        let before = cluster.borrow().world.now();
+        write(2);
+        let answer = loop {
+            consumer.pump();
+            if let Some(answer) = consumer.take_answer(ApiKey::Fetch, FETCH) {
+                break answer;
+            }
+            cluster.borrow_mut().step();
+        };
+        assert_eq!(fetched(&answer).len(), 5, "the marker is a record, too");
         let took = cluster.borrow().world.now().since(before).as_millis();
         assert!(took < 1000, "seed {seed}: {took} ms");
     }

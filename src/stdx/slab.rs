@@ -13,8 +13,8 @@ impl Key {
     pub const LAST: Key = Key { index: u32::MAX, generation: u32::MAX };
 
     /// The key as one number, for interfaces that carry 64 bits of the caller's.
-    pub fn to_u64(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
+    pub const fn to_u64(self) -> u64 {
+        (self.generation as u64) << 32 | self.index as u64
     }
 
     pub fn from_u64(bits: u64) -> Key {

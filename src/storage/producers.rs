@@ -487,7 +487,7 @@ mod tests {
         for origin in [CLIENT, COORDINATOR] {
             assert_eq!(text(check(&producers, &inside(1, 5), origin, 0)), NOT_ONGOING, "{origin:?}");
         }
-        assert_eq!(producers.has_open_transaction(7, 1).unwrap(), false);
+        assert!(!producers.has_open_transaction(7, 1).unwrap());
         assert!(check(&producers, &inside(1, -1), Origin::Coordinator(Admission::Added), 0).is_ok());
         let added = check(&producers, &inside(1, 5), Origin::Client(Admission::Added), 0);
         assert_eq!(
@@ -498,7 +498,7 @@ mod tests {
         append_as(&mut producers, inside(1, 5), 0, Origin::Client(Admission::Verified)).unwrap();
         assert_eq!(append(&mut producers, inside(1, 6), 1).unwrap(), None, "it is open");
         assert_eq!(append(&mut producers, inside(1, 5), 2).unwrap(), Some(0), "the repetition");
-        assert_eq!(producers.has_open_transaction(7, 1).unwrap(), true);
+        assert!(producers.has_open_transaction(7, 1).unwrap());
         // The epoch counts before the transaction.
         const OLDER: &str = "Epoch of producer 7 is 0, which is smaller than the last seen epoch 1";
         for origin in [CLIENT, COORDINATOR, Origin::Client(Admission::Verified)] {
@@ -508,7 +508,7 @@ mod tests {
         }
         assert_eq!(text(producers.has_open_transaction(7, 0)), OLDER);
         // In another epoch it is another transaction.
-        assert_eq!(producers.has_open_transaction(7, 2).unwrap(), false);
+        assert!(!producers.has_open_transaction(7, 2).unwrap());
         assert_eq!(text(append(&mut producers, inside(2, 0), 2)), NOT_ONGOING);
         // A repetition is recognised when its transaction has ended.
         producers.apply_marker(&marker(1), Offset(2), commit(0));

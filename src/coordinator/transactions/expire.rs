@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::state::{NO_TIMEOUT_MS, Transaction};
-use super::{Step, Transactions, record};
+use super::{Command, Step, Transactions, record};
 
 impl Transactions {
     /// Aborts the transactions whose time is over (`abortTimedOutTransactions`). One that needs a producer id which is not
-    /// there waits for the next look.
+    /// there waits for the next look, and the broker is asked for more.
     pub(super) fn abort_timed_out(&mut self, step: &mut Step<'_>) {
         let now = step.wall.0;
         let is_late = |transaction: &Transaction| {
@@ -16,10 +16,12 @@ impl Transactions {
         };
         let late = self.ongoing.iter().filter(|id| self.by_id.get(*id).is_some_and(is_late));
         let late: Vec<Arc<str>> = late.cloned().collect();
+        let mut lacks_ids = false;
         for id in late {
-            // The refusal can only be that there is no producer id.
-            let _ = self.fence(step, &id);
+            // The only refusal is that there is no producer id.
+            lacks_ids |= self.fence(step, &id).is_err();
         }
+        step.out.commands.extend(lacks_ids.then_some(Command::MoreProducerIds));
     }
 
     /// Removes the ids whose last change is too long ago and that have no transaction

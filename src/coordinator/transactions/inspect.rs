@@ -20,7 +20,7 @@ pub struct Described {
 
 /// One line of ListTransactions.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
+pub struct ListedTransaction {
     pub transactional_id: String,
     pub producer_id: i64,
     pub state: State,
@@ -65,9 +65,9 @@ impl Transactions {
         Ok(Described { state, producer, timeout_ms: known.timeout_ms, start_ms: known.start_ms, topics })
     }
 
-    pub fn list(&self, filter: &Filter<'_>) -> Vec<Listed> {
+    pub fn list(&self, filter: &Filter<'_>) -> Vec<ListedTransaction> {
         let listed = self.by_id.iter().filter(|(id, transaction)| filter.lets_through(id, transaction));
-        let listed = listed.map(|(id, transaction)| Listed {
+        let listed = listed.map(|(id, transaction)| ListedTransaction {
             transactional_id: id.to_string(),
             producer_id: transaction.producer_id,
             state: transaction.state,

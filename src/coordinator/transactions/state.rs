@@ -16,7 +16,7 @@ pub type Partitions = BTreeSet<TopicPartition>;
 
 /// Epochs from here on are not given to clients, so that the coordinator can always fence (`isEpochExhausted`).
 const EXHAUSTED_SINCE: i16 = i16::MAX - 1;
-/// Of two-phase commit: it is not aborted by time (`isDistributedTwoPhaseCommitTxn`).
+/// The time-out of a two-phase commit, which no time ends (`isDistributedTwoPhaseCommitTxn`).
 pub(super) const NO_TIMEOUT_MS: i32 = i32::MAX;
 /// `txnStartTimestamp` of an id without a transaction.
 pub(super) const NOT_BEGUN: i64 = -1;

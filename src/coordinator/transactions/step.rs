@@ -20,6 +20,14 @@ pub struct Markers {
     pub partitions: Partitions,
 }
 
+/// What a step asks others to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Command {
+    Markers(Markers),
+    /// The broker has no producer id to give, and a transaction needs one to end.
+    MoreProducerIds,
+}
+
 /// One step, which the runtime takes for a request, a timer or a load.
 pub struct Step<'a> {
     pub now: Instant,

@@ -21,6 +21,8 @@ struct World {
     producer_ids: usize,
     log: Vec<Record>,
     commands: Vec<Markers>,
+    /// How often more producer ids were asked for.
+    asked_for_ids: usize,
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             producer_ids: usize::MAX,
             log: Vec::new(),
             commands: Vec::new(),
+            asked_for_ids: 0,
         }
     }
 
@@ -54,7 +57,12 @@ impl World {
         let value = work(&mut self.machine, &mut step);
         self.machine.assert_sound();
         self.log.extend(step.out.records);
-        self.commands.extend(step.out.commands);
+        for command in step.out.commands {
+            match command {
+                Command::Markers(markers) => self.commands.push(markers),
+                Command::MoreProducerIds => self.asked_for_ids += 1,
+            }
+        }
         value
     }
 
@@ -229,10 +237,24 @@ fn used_up_epochs_are_followed_by_another_id() {
     assert_eq!(world.init(Some(at)), Ok(producer(102, 0)));
     assert_eq!(world.init(Some(at)), Ok(producer(102, 0)), "a repeated request");
     assert_eq!(world.init(Some(producer(next.id, 3))), Err(ErrorCode::ProducerFenced));
+    // A producer that is gone, when the broker has no producer id left, ends with the next look.
+    raise(&mut world, last);
+    world.add(producer(102, last), 0, 2).unwrap();
+    world.producer_ids = 0;
+    let look = |world: &mut World| {
+        world.now = world.now + Duration::from_secs(100);
+        world.step(Transactions::handle_timers);
+        (world.asked_for_ids, world.state())
+    };
+    assert_eq!(look(&mut world), (1, "Ongoing 102/32766 with 1".to_string()));
+    world.producer_ids = 9;
+    assert_eq!(look(&mut world), (1, "PrepareAbort 102/32767 with 1".to_string()));
+    world.complete();
+    assert_eq!(world.state(), "CompleteAbort 103/0 with 0");
     // A producer that should never have got so far ends all the same.
     raise(&mut world, i16::MAX);
-    world.add(producer(102, i16::MAX), 0, 2).unwrap();
-    assert_eq!(world.end(producer(102, i16::MAX), false, 2), Ok(producer(103, 0)));
+    world.add(producer(103, i16::MAX), 0, 2).unwrap();
+    assert_eq!(world.end(producer(103, i16::MAX), false, 2), Ok(producer(104, 0)));
 }
 
 #[test]
@@ -315,15 +337,15 @@ fn ids_expire_without_a_transaction() {
     world.add(at, 0, 2).unwrap();
     world.now = Instant(0) + world.settings.id_expiration + Duration::from_secs(1);
     world.step(Transactions::expire);
-    assert_eq!(world.machine.len(), 1, "its transaction is open");
+    assert_eq!(world.machine.count(), 1, "its transaction is open");
     world.end(at, false, 2).unwrap();
     world.complete();
     world.now = world.now + (world.settings.id_expiration - Duration::from_secs(1));
     world.step(Transactions::expire);
-    assert_eq!(world.machine.len(), 1);
+    assert_eq!(world.machine.count(), 1);
     world.now = world.now + Duration::from_secs(1);
     world.step(Transactions::expire);
-    assert_eq!((world.machine.len(), world.replayed().len()), (0, 0));
+    assert_eq!((world.machine.count(), world.replayed().count()), (0, 0));
     assert_eq!(world.log.last().unwrap().value, None);
 }
 

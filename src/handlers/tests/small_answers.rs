@@ -344,7 +344,7 @@ fn open_transactions_are_told() {
         coordinator_epoch: -1,
         current_txn_start_offset: 1,
     };
-    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, [state.clone()]);
+    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, std::slice::from_ref(&state));
     // Before version 2 of transactions the epoch stays, and with it what is known of its sequences.
     let marker = EndTxnMarker { commit: true, coordinator_epoch: 6 };
     partition.append_marker((7, 3), marker, 0, later(20)).unwrap();
@@ -355,7 +355,7 @@ fn open_transactions_are_told() {
         current_txn_start_offset: -1,
         ..state
     };
-    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, [state.clone()]);
+    assert_eq!(producers(&mut broker, &[("t", &[0])])[0].partitions[0].active_producers, std::slice::from_ref(&state));
     partition.append_marker((7, 4), marker, 2, later(21)).unwrap();
     partition.write_pending(NOW);
     let state = describe_producers::ProducerState {
