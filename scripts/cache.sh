@@ -6,7 +6,4 @@ export KLAMM_CACHE=${KLAMM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/klamm}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$KLAMM_CACHE/target}
 PEER_VERSION=4.4.0 # src/cache.rs and clients/java/pom.xml of compat-tests name it, too
 KAFKA_LIBS=$KLAMM_CACHE/kafka-$PEER_VERSION/libs
-# Whose group coordinator is told the stories of groups: see "group stories" in compat-tests/README.md; src/cache.rs names it, too.
-STORIES_VERSION=4.3.1
-STORIES_LIBS=$KLAMM_CACHE/kafka-$STORIES_VERSION/libs
 mkdir -p "$KLAMM_CACHE"

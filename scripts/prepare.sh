@@ -44,25 +44,12 @@ kafka_jars() {
 }
 
 java_programs() {
-    local out=$KLAMM_CACHE/java inputs=("$clients"/java/*.java "$clients/java/pom.xml")
+    local out=$KLAMM_CACHE/java inputs=("$clients"/java/*.java "$clients"/java/stories/*.java "$clients/java/pom.xml")
     stale java "${inputs[@]}" || [ ! -d "$out" ] || return 0
     echo "compiling the Java programs"
     rm -rf "$out"
-    javac -nowarn -d "$out" -cp "$KAFKA_LIBS/*" "$clients"/java/*.java
+    javac -nowarn -d "$out" -cp "$KAFKA_LIBS/*" "$clients"/java/*.java "$clients"/java/stories/*.java
     made java "${inputs[@]}"
-}
-
-# The teller of group stories, with the release that the stories are of.
-group_stories() {
-    local out=$KLAMM_CACHE/stories inputs=("$clients"/java/stories/*.java "$clients/java/TopicsImage.java" "$KLAMM_ROOT/scripts/cache.sh")
-    stale stories "${inputs[@]}" || [ ! -d "$out" ] || [ ! -d "$STORIES_LIBS" ] || return 0
-    # Jars of a release never change.
-    [ -d "$STORIES_LIBS" ] || mvn -q -B -Dstyle.color=never -f "$clients/java/pom.xml" "-Dkafka.version=$STORIES_VERSION" \
-        dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$STORIES_LIBS"
-    echo "compiling the teller of group stories"
-    rm -rf "$out"
-    javac -nowarn -d "$out" -cp "$STORIES_LIBS/*" "$clients"/java/stories/*.java "$clients/java/TopicsImage.java"
-    made stories "${inputs[@]}"
 }
 
 go_program() {
@@ -255,7 +242,6 @@ install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-
     curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev
 kafka_jars
 java_programs
-group_stories
 go_program
 js_modules
 python_venv

@@ -27,15 +27,6 @@ pub fn java_class_path() -> String {
     format!("{}:{}", root().join("java").display(), kafka_class_path())
 }
 
-/// The release whose group coordinator is told the stories of groups; `scripts/cache.sh` names it, too.
-const STORIES_VERSION: &str = "4.3.1";
-
-/// The class path of the program that tells them, with that release's jars.
-pub fn stories_class_path() -> String {
-    let (classes, jars) = (root().join("stories"), root().join(format!("kafka-{STORIES_VERSION}")));
-    format!("{}:{}/libs/*", classes.display(), jars.display())
-}
-
 /// This package's folder in the checkout.
 pub fn package() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

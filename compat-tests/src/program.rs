@@ -174,13 +174,8 @@ pub const JAVA_FLAGS: &[&str] = &["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
 
 /// A Java program with the official jars on its class path.
 pub fn java(class: &str, arguments: &[&str]) -> Command {
-    java_on(&crate::cache::java_class_path(), class, arguments)
-}
-
-/// The same with a class path of its own.
-pub fn java_on(class_path: &str, class: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("java");
     command.args(JAVA_FLAGS).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
-    command.args(["-cp", class_path, class]).args(arguments);
+    command.args(["-cp", &crate::cache::java_class_path(), class]).args(arguments);
     command
 }

@@ -19,8 +19,7 @@ const OUR_OWN: [(&str, &str); 2] = [
     ("migration_without_topics.story", "Kafka leaves partitions that the classic leader did not know without an owner"),
 ];
 
-/// The broker is not asked: its own unit tests hold it to the same files. Apache Kafka's coordinator is that of 4.3.1 here:
-/// 4.4.0 answers some of them in another way, which compat-tests/README.md tells.
+/// The broker is not asked: its own unit tests hold it to the same files.
 fn group_stories(_: &mut Broker) -> Result<()> {
     let folder = cache::package().join("../src/coordinator/testdata");
     let mut files: Vec<String> = Vec::new();
@@ -32,7 +31,7 @@ fn group_stories(_: &mut Broker) -> Result<()> {
     }
     ensure!(!files.is_empty(), "no stories in {}", folder.display());
     let arguments: Vec<&str> = files.iter().map(String::as_str).collect();
-    let teller = program::java_on(&cache::stories_class_path(), "GroupStories", &arguments);
+    let teller = program::java("GroupStories", &arguments);
     let output = program::output(teller, Input::Nothing, program::DEADLINE)?;
     ensure!(output.code == Some(0), "{}", output.tail());
     let text = output.text();

@@ -1,15 +1,20 @@
-//! Brokers with real sockets, in the test process.
+//! Brokers with real sockets and threads, in the test process.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
 use crate::codec::{Message, Reader};
 use crate::config::Layers;
+use crate::metrics::Ending;
 use crate::model::{ApiKey, TimestampMs};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
+use crate::server::inlet::Asking;
+use crate::shard::inquiry::InquiryReply;
+use crate::shard::session::Session;
 use crate::wire::api::{self, create_topics, fetch, produce};
 use crate::wire::frame::{self, Split};
 use crate::wire::header::{RequestHeader, ResponseHeader};
@@ -34,50 +39,60 @@ fn start(directory: &Path, io: &str) -> Broker {
     Broker::start(config, None).unwrap()
 }
 
-struct Client {
-    stream: TcpStream,
-    sent: i32,
+/// A request as on the wire, the size in front.
+fn frame_of<'m>(key: ApiKey, version: i16, correlation_id: i32, body: &impl Message<'m>) -> Vec<u8> {
+    let header = RequestHeader {
+        request_api_key: key.id(),
+        request_api_version: version,
+        correlation_id,
+        client_id: Some("test".into()),
+    };
+    let header_version = api::describe(key).unwrap().request_header_version(version);
+    let mut request = Vec::new();
+    frame::append(&mut request, (&header, header_version), (body, version)).unwrap();
+    request
 }
 
-impl Client {
-    fn connect(broker: &Broker) -> Client {
-        let stream = TcpStream::connect(broker.addresses()[0]).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Client { stream, sent: 0 }
-    }
+/// The body of an answer, which is left to the test process.
+fn body_of<R: Message<'static>>(key: ApiKey, version: i16, correlation_id: i32, answer: Vec<u8>) -> R {
+    let mut reader = Reader::new(answer.leak());
+    let header_version = api::describe(key).unwrap().response_header_version(version);
+    let header = ResponseHeader::decode(&mut reader, header_version).unwrap();
+    assert_eq!(header.correlation_id, correlation_id);
+    R::decode(&mut reader, version).unwrap()
+}
 
-    /// Sends a request and waits for its answer, which is left to the test process.
-    fn call<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
-        let description = api::describe(key).unwrap();
-        self.sent += 1;
-        let header = RequestHeader {
-            request_api_key: key.id(),
-            request_api_version: version,
-            correlation_id: self.sent,
-            client_id: Some("test".into()),
-        };
-        let mut request = Vec::new();
-        frame::append(&mut request, (&header, description.request_header_version(version)), (body, version)).unwrap();
-        self.stream.write_all(&request).unwrap();
-        let mut received = Vec::new();
-        let answer: &'static [u8] = loop {
-            if let Split::Complete(answer) = frame::split(&received, MAX_FRAME_BYTES) {
-                break answer.to_vec().leak();
-            }
-            let mut piece = [0; 4096];
-            let length = match self.stream.read(&mut piece) {
-                // The ring that the start probes on this thread may interrupt it.
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                read => read.unwrap(),
-            };
-            assert!(length > 0, "the broker closed the connection");
-            received.extend_from_slice(&piece[..length]);
-        };
-        let mut reader = Reader::new(answer);
-        let header = ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
-        assert_eq!(header.correlation_id, self.sent);
-        R::decode(&mut reader, version).unwrap()
+fn fetch_from(offset: i64, max_wait_ms: i32) -> fetch::Request<'static> {
+    let partition = fetch::FetchPartition { fetch_offset: offset, partition_max_bytes: 1 << 16, ..Default::default() };
+    let topic = fetch::FetchTopic { topic: TOPIC.into(), partitions: vec![partition], ..Default::default() };
+    fetch::Request {
+        max_wait_ms,
+        min_bytes: 1,
+        max_bytes: 1 << 16,
+        session_epoch: -1,
+        topics: vec![topic],
+        ..Default::default()
     }
+}
+
+/// The values that a fetch brought.
+fn values(response: &fetch::Response<'_>) -> Vec<String> {
+    let partition = &response.responses[0].partitions[0];
+    assert_eq!(partition.error_code, 0);
+    let mut values = Vec::new();
+    for batch in Batches::new(partition.records.as_deref().unwrap_or_default()).map_while(Result::ok) {
+        let unpacked = batch.unpack(1 << 20).unwrap();
+        for record in batch.records(&unpacked) {
+            values.push(String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap());
+        }
+    }
+    values
+}
+
+/// A way to a broker.
+trait Asks {
+    /// Sends a request and waits for its answer.
+    fn call<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R;
 
     fn create_topic(&mut self, partitions: i32) {
         let topic = create_topics::CreatableTopic {
@@ -109,27 +124,63 @@ impl Client {
 
     /// The values from the beginning on.
     fn fetch(&mut self) -> Vec<String> {
-        let partition = fetch::FetchPartition { partition_max_bytes: 1 << 16, ..Default::default() };
-        let topic = fetch::FetchTopic { topic: TOPIC.into(), partitions: vec![partition], ..Default::default() };
-        let request = fetch::Request {
-            max_wait_ms: 100,
-            min_bytes: 1,
-            max_bytes: 1 << 16,
-            session_epoch: -1,
-            topics: vec![topic],
-            ..Default::default()
-        };
-        let response: fetch::Response = self.call(ApiKey::Fetch, FETCH, &request);
-        let partition = &response.responses[0].partitions[0];
-        assert_eq!(partition.error_code, 0);
-        let mut values = Vec::new();
-        for batch in Batches::new(partition.records.as_deref().unwrap_or_default()).map_while(Result::ok) {
-            let unpacked = batch.unpack(1 << 20).unwrap();
-            for record in batch.records(&unpacked) {
-                values.push(String::from_utf8(record.unwrap().value.unwrap().to_vec()).unwrap());
+        values(&self.call(ApiKey::Fetch, FETCH, &fetch_from(0, 100)))
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    sent: i32,
+}
+
+impl Client {
+    fn connect(broker: &Broker) -> Client {
+        let stream = TcpStream::connect(broker.addresses()[0]).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Client { stream, sent: 0 }
+    }
+}
+
+impl Asks for Client {
+    fn call<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
+        self.sent += 1;
+        self.stream.write_all(&frame_of(key, version, self.sent, body)).unwrap();
+        let mut received = Vec::new();
+        loop {
+            if let Split::Complete(answer) = frame::split(&received, MAX_FRAME_BYTES) {
+                return body_of(key, version, self.sent, answer.to_vec());
             }
+            let mut piece = [0; 4096];
+            let length = match self.stream.read(&mut piece) {
+                // The ring that the start probes on this thread may interrupt it.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                read => read.unwrap(),
+            };
+            assert!(length > 0, "the broker closed the connection");
+            received.extend_from_slice(&piece[..length]);
         }
-        values
+    }
+}
+
+/// Hands in a request without a socket.
+fn hand_in<'m>(inlet: &Inlet, key: ApiKey, version: i16, body: &impl Message<'m>) -> (Asking, Receiver<InquiryReply>) {
+    let (sender, told) = channel();
+    let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
+    let frame = frame_of(key, version, 1, body).split_off(frame::SIZE_BYTES);
+    (inlet.ask(session, frame, Box::new(move |reply| drop(sender.send(reply)))), told)
+}
+
+fn answer(told: &Receiver<InquiryReply>) -> Vec<u8> {
+    match told.recv_timeout(PATIENCE).unwrap() {
+        InquiryReply::Answer(answer) => answer,
+        other => panic!("no answer but {other:?}"),
+    }
+}
+
+impl Asks for Inlet {
+    fn call<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
+        let (_asking, told) = hand_in(self, key, version, body);
+        body_of(key, version, 1, answer(&told))
     }
 }
 
@@ -191,4 +242,44 @@ fn a_directory_belongs_to_one_broker_of_a_process() {
     assert!(why.contains(&path), "{why}");
     broker.stop().unwrap();
     start(home.path(), "epoll").stop().unwrap();
+}
+
+/// Shards on threads of their own answer each other's inlets, and what waits in one is woken by what comes in by another.
+fn requests_without_a_socket(io: &str) {
+    let home = tempfile::tempdir().unwrap();
+    let broker = start(home.path(), io);
+    let (mut zero, mut one) = (broker.inlet(ShardId(0)), broker.inlet(ShardId(1)));
+    one.create_topic(4);
+    assert_eq!((zero.produce("a"), one.produce("b")), (0, 1));
+    assert_eq!(broker.connections(), 0, "there is no socket");
+    let mut client = Client::connect(&broker);
+    assert_eq!(client.produce("c"), 2);
+    assert_eq!([zero.fetch(), one.fetch(), client.fetch()], [["a", "b", "c"]; 3]);
+
+    for (waiter, mut producer, offset) in [(&zero, one.clone(), 3), (&one, zero.clone(), 4)] {
+        let fetch = fetch_from(offset, PATIENCE.as_millis() as i32);
+        let (_asking, told) = hand_in(waiter, ApiKey::Fetch, FETCH, &fetch);
+        assert!(told.recv_timeout(Duration::from_millis(20)).is_err(), "there is nothing to fetch yet");
+        assert_eq!(producer.produce("d"), offset);
+        assert_eq!(values(&body_of(ApiKey::Fetch, FETCH, 1, answer(&told))), ["d"]);
+    }
+    let (asking, told) = hand_in(&zero, ApiKey::Fetch, FETCH, &fetch_from(5, PATIENCE.as_millis() as i32));
+    drop(asking);
+    let told = told.recv_timeout(PATIENCE).unwrap();
+    assert!(matches!(told, InquiryReply::Ended(Ending::Client, _)), "its asker has gone, but {told:?}");
+
+    broker.stop().unwrap();
+    for inlet in [zero, one] {
+        let (_asking, told) = hand_in(&inlet, ApiKey::Fetch, FETCH, &fetch_from(0, 0));
+        let told = told.try_recv().unwrap();
+        assert!(matches!(told, InquiryReply::Ended(Ending::Stop, _)), "the broker has stopped, but {told:?}");
+    }
+}
+
+#[test]
+fn shards_take_requests_without_a_socket() {
+    requests_without_a_socket("epoll");
+    if machine::choose(Preference::Uring).is_ok() {
+        requests_without_a_socket("uring");
+    }
 }

@@ -161,6 +161,7 @@ const BROKER: Texts = &[
         "Whether producers may leave it to another coordinator when a transaction ends.",
     ),
     ("transactional.id.expiration.ms", "After what time without a transaction a transactional id is forgotten."),
+    ("unstable.api.versions.enable", "Whether versions of APIs are offered that Kafka may still change."),
 ];
 
 fn find(texts: Texts, name: &str) -> Option<&'static str> {

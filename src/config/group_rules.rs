@@ -46,6 +46,8 @@ impl Relation {
 
 const STREAMS_ASSIGNOR: &str = "streams.assignor.name";
 const RACK_TAGS: &str = "streams.rack.aware.assignment.tags";
+const BROKER_RACK_TAGS: &str = "group.streams.rack.aware.assignment.tags";
+const TAGS_TWICE: &str = "must not contain duplicate tag keys.";
 const DEAD_LETTERS: &str = "errors.deadletterqueue.topic.name";
 
 /// What must hold for the three kinds of groups that have server-side assignors; the names follow `group.<kind>.`.
@@ -87,6 +89,11 @@ pub(super) fn check_broker(settings: &Settings<'_>) -> Result<(), Invalid> {
     }
     for (left, relation, right) in OF_STREAMS_GROUPS {
         check_pair(settings, left, *relation, right)?;
+    }
+    // A list holds each item once, so that the text is looked at (`GroupCoordinatorConfig.rawRackAwareAssignmentTags`).
+    let tags = settings.raw(BROKER_RACK_TAGS).unwrap_or_default();
+    if has_twice(&rack_tags(tags)) {
+        return Err(Invalid::new(BROKER_RACK_TAGS, tags, format!("{BROKER_RACK_TAGS} {TAGS_TWICE}")));
     }
     for (left, relation, right) in OF_SHARE_GROUPS {
         check_pair(settings, left, *relation, right)?;
@@ -158,10 +165,9 @@ pub fn validate_group(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
     if let Some(unknown) = overrides.keys().find(|name| group_named(name).is_none()) {
         return Err(format!("Unknown group config name: {unknown}"));
     }
-    let tags = overrides.get(RACK_TAGS).map(|tags| tags.trim()).unwrap_or_default();
-    let tags: Vec<&str> = if tags.is_empty() { Vec::new() } else { tags.split(',').map(str::trim).collect() };
+    let tags = overrides.get(RACK_TAGS).map(|tags| rack_tags(tags)).unwrap_or_default();
     if has_twice(&tags) {
-        return Err(format!("{RACK_TAGS} must not contain duplicate tag keys."));
+        return Err(format!("{RACK_TAGS} {TAGS_TWICE}"));
     }
     for definition in group_all() {
         if definition.name == RACK_TAGS && tags.contains(&"") {
@@ -187,6 +193,12 @@ pub fn validate_group(settings: &Settings<'_>, overrides: &BTreeMap<String, Stri
         }
         _ => Ok(()),
     }
+}
+
+/// The tags as they were set.
+fn rack_tags(text: &str) -> Vec<&str> {
+    let text = text.trim();
+    if text.is_empty() { Vec::new() } else { text.split(',').map(str::trim).collect() }
 }
 
 fn has_twice(names: &[&str]) -> bool {

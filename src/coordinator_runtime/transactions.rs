@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Barrier, Coordinator, Coordinators, Kind, Moment, Registry, Resolved, World};
 use crate::coordinator::machine::{Output, Producer};
-use crate::coordinator::transactions::{Command, Markers, Step, Transactions};
+use crate::coordinator::transactions::{Markers, Step, TransactionCommand, Transactions};
 use crate::model::{ErrorCode, PartitionIndex};
 use crate::record::builder::Codec;
 use crate::record::control::EndTxnMarker;
@@ -33,7 +33,7 @@ impl Kind for Transactions {
         moment: Moment,
         _: Option<Producer>,
         work: impl FnOnce(&mut Transactions, &mut Step<'_>) -> T,
-    ) -> (T, Output<Never, Command>) {
+    ) -> (T, Output<Never, TransactionCommand>) {
         let mut step = Step {
             now: moment.now,
             wall: moment.wall,

@@ -112,7 +112,12 @@ fn decide(
         let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
         decision.results.push(ResourceResult { resource_type, resource_name, result });
     }
-    assert_eq!(decision.results.len(), resources.len(), "each resource is answered");
+    let mut written = BTreeSet::new();
+    let mut configs = decision.records.iter().filter_map(|record| match record {
+        Record::Config(of) => Some((of.resource_type, &*of.resource_name, &*of.name)),
+        _ => None,
+    });
+    assert!(configs.all(|config| written.insert(config)), "no request writes a config twice");
     assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "each resource has only the room that the others left");
     if validate_only {
         decision.records.clear();

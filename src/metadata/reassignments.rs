@@ -46,7 +46,6 @@ pub fn alter_partition_reassignments(
             let result = result.map(|record| decision.records.extend(record.map(Record::PartitionChange)));
             reassigned.partitions.push((one.partition, result));
         }
-        assert_eq!(reassigned.partitions.len(), wanted.len(), "each partition is answered");
         decision.results.push(reassigned);
     }
     assert!(decision.records.len() <= MAX_RECORDS_PER_REQUEST, "what is too much is refused");
@@ -86,6 +85,8 @@ fn reassign(mut change: PartitionChange<'_>, partition: &Partition, replicas: &[
     let removing = only_in(&partition.replicas, replicas);
     let adding = only_in(replicas, &partition.replicas);
     change.replicas = replicas.iter().chain(&removing).copied().collect();
+    let distinct: BTreeSet<i32> = change.replicas.iter().copied().collect();
+    assert_eq!(distinct.len(), change.replicas.len(), "a broker that is named twice was refused");
     // Where neither is to be done, what an earlier reassignment wanted stays.
     if !removing.is_empty() {
         change.removing = removing;

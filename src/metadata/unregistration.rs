@@ -1,5 +1,6 @@
 //! The end of a broker's registration (`ReplicationControlManager.unregisterBroker`).
 
+use super::apply::NO_LEADER;
 use super::decision::{MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
 use super::image::{Image, Partition, Topic};
 use super::partition_change::{Election, PartitionChange};
@@ -33,7 +34,10 @@ pub fn unregister_broker(
         if partition.leader == id {
             change.election = Election::NoLeader;
         }
-        change.record().map(Record::PartitionChange)
+        let record = change.record();
+        let is_left = record.as_ref().is_some_and(|of| of.leader == NO_LEADER);
+        assert!(partition.leader != id || is_left, "a broker that has gone leads nothing");
+        record.map(Record::PartitionChange)
     };
     let in_sync = |topic: &'_ Arc<Topic>| {
         let partitions = topic.partitions.iter().filter(|partition| partition.isr.contains(&id));
@@ -42,7 +46,6 @@ pub fn unregister_broker(
     let mut records: Vec<_> = image.topics().flat_map(in_sync).collect();
     let record = UnregisterBrokerRecord { broker_id: id, broker_epoch: broker.epoch };
     records.push(Record::UnregisterBroker(record));
-    assert_ne!(id, running, "the broker that decides stays");
     if records.len() > MAX_RECORDS_PER_REQUEST {
         return Err(Refusal::new(ErrorCode::PolicyViolation, TOO_MANY));
     }

@@ -8,7 +8,7 @@ use crate::controller::{ReplyTo, Task};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::machine::{Producer, Waiter};
 use crate::coordinator::step::Reply;
-use crate::coordinator::transactions::{Command, Markers, Transactions};
+use crate::coordinator::transactions::{Markers, TransactionCommand, Transactions};
 use crate::coordinator_runtime::{
     Barrier, Coordinator, Kind, Moment, Registry, Stepped, TransactionCoordinator, World, keeper,
 };
@@ -72,12 +72,14 @@ impl Served for Transactions {
     fn obey(
         shared: &Shared,
         coordinator: &Arc<TransactionCoordinator>,
-        command: Command,
+        command: TransactionCommand,
         decided: Barrier,
     ) -> Option<MarkerJob> {
         match command {
-            Command::Markers(markers) => Some(MarkerJob { coordinator: coordinator.clone(), markers, decided }),
-            Command::MoreProducerIds => {
+            TransactionCommand::Markers(markers) => {
+                Some(MarkerJob { coordinator: coordinator.clone(), markers, decided })
+            }
+            TransactionCommand::MoreProducerIds => {
                 let change = Change::AllocateProducerIds { broker_id: shared.config.node_id };
                 shared.send_to_controller(Task::Change { change, reply: NO_REQUEST });
                 None

@@ -94,6 +94,10 @@ fn contradictions_stop_the_start() {
             "group.streams.num.warmup.replicas must be less than or equal to group.streams.max.warmup.replicas",
         ),
         (
+            &[("group.streams.rack.aware.assignment.tags", "zone, rack,zone")],
+            "group.streams.rack.aware.assignment.tags must not contain duplicate tag keys.",
+        ),
+        (
             &[("group.share.max.share.sessions", "199")],
             "group.share.max.share.sessions must be greater than or equal to group.share.max.size",
         ),

@@ -140,7 +140,7 @@ fn a_member_gets_its_id_before_its_subscription_is_read() {
     let with_id = Join { member_id: &told.member_id, ..request.clone() };
     let old = Join { requires_known_member_id: false, ..request };
     for request in [with_id, old] {
-        assert_eq!(ask(&mut world, &request, 2).unwrap().error, ErrorCode::UnknownServerError);
+        assert_eq!(ask(&mut world, &request, 2).unwrap().error, ErrorCode::InconsistentGroupProtocol);
     }
 }
 

@@ -124,7 +124,7 @@ impl Group {
             validate_instance(existing, request.member_id, instance_id).map_err(code)?;
         }
         let metadata = request.protocols.first().map_or(&[][..], |(_, metadata)| *metadata);
-        let subscription = embedded::subscription(metadata).ok_or(ErrorCode::UnknownServerError)?;
+        let subscription = embedded::subscription(metadata).ok_or(ErrorCode::InconsistentGroupProtocol)?;
         let downgrade = existing.is_some_and(|existing| self.can_downgrade_replacing(existing, settings));
         Ok(Joining { request, protocols, subscription, downgrade })
     }

@@ -162,12 +162,14 @@ impl Group {
         validate_size(self.members.len(), self.members.contains_key(member_id), max)
     }
 
-    /// Whether nothing about the member or the group has changed since the last heartbeat, which is nearly always.
+    /// Whether nothing about the member or the group has changed since the last heartbeat, which is nearly always, and the
+    /// member's wish for an assignor asks for no new epoch.
     fn is_settled(&self, member: &Member, request: &Heartbeat<'_>, step: &Step<'_>) -> bool {
         member.current.is_reconciled_to(self.assignment_epoch)
             && self.epoch <= self.assignment_epoch
             && self.seen == Some(step.topics.version())
             && self.regex_refresh(step).is_none()
+            && self.preferred_assignor_for(&member.id) == self.preferred_assignor()
             && request.member_epoch == member.current.epoch
             && member.metadata.is_as_told(request)
     }

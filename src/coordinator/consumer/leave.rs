@@ -61,7 +61,7 @@ impl Groups {
         if group.can_downgrade_without(members, step.settings) {
             return self.downgrade_group(step, group_id, members, None, true);
         }
-        let next = group.next_epoch();
+        let (next, are_all) = (group.next_epoch(), members.len() == group.members.len());
         let regex = |id: &Arc<str>| group.member(id)?.metadata.subscribed_regex().cloned();
         let regexes: BTreeSet<Arc<str>> = members.iter().filter_map(regex).collect();
         members.iter().for_each(|id| self.delete_member(step, group_id, id));
@@ -73,9 +73,17 @@ impl Groups {
         }
         let hash = self.metadata_hash(step, group_id);
         self.write_epoch(step, group_id, next, hash);
+        // The target of an empty group is as old as the group, as that of a new one: no interval delays the next target.
+        if are_all {
+            self.write_target_epoch(step, group_id, next, 0);
+        }
         let group = self.existing_consumer_group(group_id).expect("a group stays when its members leave");
         assert!(members.iter().all(|id| group.member(id).is_none() && !group.target.contains_key(id)), "they are gone");
-        assert_eq!(group.epoch, next, "who is left is in the next epoch");
+        assert_eq!(group.epoch, next, "the members that are left get a new target");
+        assert!(
+            group.is_empty() == are_all && (!are_all || group.assignment_epoch == next),
+            "nothing is left to assign"
+        );
     }
 
     pub(in crate::coordinator) fn handle_consumer_timer(&mut self, step: &mut Step<'_>, group_id: &str, timer: &Timer) {

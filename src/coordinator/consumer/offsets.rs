@@ -18,8 +18,9 @@ impl Member {
 
 impl Group {
     /// The member's epoch has to be its current one or, for each partition, not older than the member has the
-    /// partition. Topics are known by their ids, also where the client named them.
-    pub fn validate_offset_commit(&self, request: &Commit<'_>) -> Result<(), ErrorCode> {
+    /// partition (KIP-1251). Topics are known by their ids, also where the client named them. A partition whose metadata is
+    /// too long is refused by itself, whosever it is.
+    pub fn validate_offset_commit(&self, request: &Commit<'_>, metadata_max: usize) -> Result<(), ErrorCode> {
         let epoch = request.generation_id_or_member_epoch;
         // An administrator, or a consumer that manages its partitions itself.
         if epoch < 0 && self.is_empty() {
@@ -29,17 +30,17 @@ impl Group {
         if !member.is_classic() && request.api_version < FIRST_VERSION_WITH_MEMBER_EPOCH {
             return Err(ErrorCode::UnsupportedVersion);
         }
-        validate_epoch(member, request)
+        validate_epoch(member, request, metadata_max)
     }
 
     /// The same for a producer in its transaction, which need not say whose offsets they are.
-    pub fn validate_transactional_commit(&self, request: &Commit<'_>) -> Result<(), ErrorCode> {
+    pub fn validate_transactional_commit(&self, request: &Commit<'_>, metadata_max: usize) -> Result<(), ErrorCode> {
         let epoch = request.generation_id_or_member_epoch;
         let says_nothing = epoch == -1 && request.member_id.is_empty() && request.instance_id.is_none();
         if says_nothing || (epoch < 0 && self.is_empty()) {
             return Ok(());
         }
-        validate_epoch(self.member(request.member_id).ok_or(ErrorCode::UnknownMemberId)?, request)
+        validate_epoch(self.member(request.member_id).ok_or(ErrorCode::UnknownMemberId)?, request, metadata_max)
     }
 
     pub fn validate_offset_fetch(&self, request: &Fetch<'_>) -> Result<(), ErrorCode> {
@@ -53,7 +54,7 @@ impl Group {
 }
 
 /// The epoch must be the member's current one or, for each partition, not older than the member has the partition.
-fn validate_epoch(member: &Member, request: &Commit<'_>) -> Result<(), ErrorCode> {
+fn validate_epoch(member: &Member, request: &Commit<'_>, metadata_max: usize) -> Result<(), ErrorCode> {
     let epoch = request.generation_id_or_member_epoch;
     if epoch == member.current.epoch {
         return Ok(());
@@ -61,9 +62,9 @@ fn validate_epoch(member: &Member, request: &Commit<'_>) -> Result<(), ErrorCode
     let mut topics = request.topics.iter();
     let is_allowed = epoch < member.current.epoch
         && topics.all(|topic| {
-            let mut partitions = topic.partitions.iter().map(|of| of.partition);
-            partitions.all(|partition| {
-                let since = member.current.assignment_epoch(topic.topic_id, partition);
+            let mut partitions = topic.partitions.iter().filter(|of| !of.is_metadata_too_long(metadata_max));
+            partitions.all(|of| {
+                let since = member.current.assignment_epoch(topic.topic_id, of.partition);
                 since.is_some_and(|since| epoch >= since)
             })
         });

@@ -152,8 +152,8 @@ impl Groups {
         subscription_hash::of_group(topics.filter_map(|name| Some((name.as_ref(), hashes.get(step.topics, name)?))))
     }
 
-    /// Writes what has changed of a member, and the group's next epoch if that, the topics or the caller ask for one.
-    /// Whether the member's subscription has changed.
+    /// Writes what has changed of a member, and the group's next epoch if that, another assignor, the topics or the caller
+    /// ask for one. Whether the member's subscription has changed.
     pub(super) fn update_member(
         &mut self,
         step: &mut Step<'_>,
@@ -162,13 +162,23 @@ impl Groups {
         updated: &Metadata,
         wants_epoch: bool,
     ) -> bool {
-        let is_member = self.consumer_group(group_id).is_some_and(|group| group.members.contains_key(&before.id));
+        let group = self.consumer_group(group_id);
+        let is_member = group.is_some_and(|group| group.members.contains_key(&before.id));
+        let assignor = group.and_then(|group| group.preferred_assignor()).cloned();
         if !is_member || *updated != before.metadata {
             self.write_metadata(step, group_id, &before.id, updated);
         }
         let names_changed = updated.topics != before.metadata.topics;
         let regex_changed = updated.regex != before.metadata.regex;
         let mut bump = names_changed || wants_epoch;
+        // A join of the classic protocol brings no wish, and Kafka does not look.
+        if updated.classic.is_none()
+            && let Some(group) = self.consumer_group(group_id)
+        {
+            let default = step.settings.consumer_assignors.first().map(String::as_str);
+            let next = group.preferred_assignor_for(&before.id);
+            bump |= assignor.as_deref().or(default) != next.map(AsRef::as_ref).or(default);
+        }
         if regex_changed {
             bump |= self.follow_regex(step, group_id, regex_of(&before.metadata), regex_of(updated));
         }

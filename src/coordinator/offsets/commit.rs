@@ -44,7 +44,9 @@ impl Groups {
             None if generation < 0 => Ok(()),
             None if request.api_version >= FIRST_VERSION_WITH_GROUP_ID_NOT_FOUND => Err(ErrorCode::GroupIdNotFound),
             None => Err(ErrorCode::IllegalGeneration),
-            Some(Group::Consumer(group)) => group.validate_offset_commit(request),
+            Some(Group::Consumer(group)) => {
+                group.validate_offset_commit(request, step.settings.offset_metadata_max_bytes)
+            }
             Some(Group::Classic(group)) => {
                 group.validate_offset_commit(request.member_id, request.instance_id, generation)?;
                 // A commit shows that the member is alive.
@@ -62,17 +64,19 @@ impl Groups {
     /// (`commitTransactionalOffset`).
     pub fn commit_offsets_in_transaction(&mut self, step: &mut Step<'_>, request: &Commit<'_>) -> CommitReply {
         assert!(step.producer.is_some(), "such a commit has a producer");
-        self.validate_transactional_commit(request)?;
+        self.validate_transactional_commit(step, request)?;
         Ok(self.commit_all(step, request))
     }
 
-    fn validate_transactional_commit(&self, request: &Commit<'_>) -> Result<(), ErrorCode> {
+    fn validate_transactional_commit(&self, step: &Step<'_>, request: &Commit<'_>) -> Result<(), ErrorCode> {
         let generation = request.generation_id_or_member_epoch;
         let knows = request.api_version >= FIRST_TRANSACTIONAL_VERSION_WITH_GROUP_ID_NOT_FOUND;
         let valid = match self.groups.get(request.group_id) {
             None if generation < 0 => Ok(()),
             None => Err(ErrorCode::GroupIdNotFound),
-            Some(Group::Consumer(group)) => group.validate_transactional_commit(request),
+            Some(Group::Consumer(group)) => {
+                group.validate_transactional_commit(request, step.settings.offset_metadata_max_bytes)
+            }
             Some(Group::Classic(group)) => {
                 group.validate_transactional_commit(request.member_id, request.instance_id, generation)
             }
@@ -90,15 +94,14 @@ impl Groups {
         (topic, topic_id): (&str, TopicId),
         commit: &CommitPartition<'_>,
     ) -> ErrorCode {
-        let metadata = commit.metadata.unwrap_or_default();
-        if is_too_long(metadata, step.settings.offset_metadata_max_bytes) {
+        if commit.is_metadata_too_long(step.settings.offset_metadata_max_bytes) {
             return ErrorCode::OffsetMetadataTooLarge;
         }
         let expires = request.retention_time_ms != DEFAULT_RETENTION;
         let mut value = OffsetCommitValue {
             offset: commit.offset,
             leader_epoch: commit.leader_epoch,
-            metadata: Str::Borrowed(metadata),
+            metadata: Str::Borrowed(commit.metadata.unwrap_or_default()),
             commit_timestamp: step.wall.0,
             expire_timestamp: -1,
             topic_id,
@@ -116,7 +119,11 @@ impl Groups {
     }
 }
 
-/// Kafka counts what Java counts: UTF-16 units, of which there are never more than bytes.
-fn is_too_long(metadata: &str, max: usize) -> bool {
-    metadata.len() > max && metadata.encode_utf16().count() > max
+impl CommitPartition<'_> {
+    /// Whether the offset is refused for its metadata. Kafka counts what Java counts: UTF-16 units, of which there are never
+    /// more than bytes.
+    pub(in crate::coordinator) fn is_metadata_too_long(&self, max: usize) -> bool {
+        let metadata = self.metadata.unwrap_or_default();
+        metadata.len() > max && metadata.encode_utf16().count() > max
+    }
 }

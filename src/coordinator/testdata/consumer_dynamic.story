@@ -186,6 +186,7 @@ tombstone g current of b
 tombstone g target of b
 tombstone g member b
 record g epoch 9 hash=0
+record g target 9 at=0
 no timer g Session("b")
 
 list
@@ -194,7 +195,7 @@ Listed { group_id: "g", protocol_type: "consumer", state: "Empty", group_type: "
 
 describe_consumer
 ----
-Empty epoch=9 assignment_epoch=7 assignor=uniform
+Empty epoch=9 assignment_epoch=9 assignor=uniform
 
 delete group=g
 ----

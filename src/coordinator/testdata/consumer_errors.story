@@ -157,4 +157,4 @@ timer j Session("m") at 105s
 
 join as=91 group=j client=c member=x protocols=range:!bad v=9
 ----
-reply to 91: join UnknownServerError member=
+reply to 91: join InconsistentGroupProtocol member=

@@ -104,3 +104,15 @@ Err(StaleMemberEpoch)
 commit member=b generation=4 offsets=t-2:10 v=8
 ----
 Err(UnsupportedVersion)
+
+# What is too long is refused by itself, also where the epoch is too old for the partition.
+settings metadata_max=3
+----
+
+commit member=b generation=2 offsets=t-2:9 metadata=long topic_id=1 v=10
+----
+Ok([[OffsetMetadataTooLarge]])
+
+commit member=b generation=2 offsets=t-2:9 metadata=not topic_id=1 v=10
+----
+Err(StaleMemberEpoch)

@@ -126,4 +126,5 @@ tombstone g target of a
 tombstone g member a
 tombstone g regex t.*
 record g epoch 7 hash=0
+record g target 7 at=0
 no timer g Session("a")

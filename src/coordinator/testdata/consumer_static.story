@@ -156,4 +156,5 @@ tombstone g current of b
 tombstone g target of b
 tombstone g member b
 record g epoch 6 hash=0
+record g target 6 at=0
 no timer g Session("b")

@@ -123,6 +123,7 @@ tombstone g current of n
 tombstone g target of n
 tombstone g member n
 record g epoch 5 hash=0
+record g target 5 at=0
 no timer g Session("a#1")
 no timer g Session("b#2")
 no timer g Session("n")
@@ -130,4 +131,4 @@ no timer g Join("b#2")
 
 describe_consumer
 ----
-Empty epoch=5 assignment_epoch=2 assignor=uniform
+Empty epoch=5 assignment_epoch=5 assignor=uniform

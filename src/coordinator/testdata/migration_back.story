@@ -166,6 +166,7 @@ tombstone g current of m
 tombstone g target of m
 tombstone g member m
 record g epoch 3 hash=0
+record g target 3 at=0
 no timer g Session("m")
 
 # An empty one becomes a classic one, too.

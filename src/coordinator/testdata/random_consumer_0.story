@@ -160,6 +160,7 @@ tombstone g current of o
 tombstone g target of o
 tombstone g member o
 record g epoch 11 hash=0
+record g target 11 at=0
 no timer g Session("m")
 no timer g Session("n")
 no timer g Session("o")
@@ -250,8 +251,12 @@ wait ms=1
 
 beat member=m epoch=12 owned=1:0+1+2+3
 ----
-m epoch=12 interval=5000 assignment=1:0+1
-record g current of m epoch=12 previous=12 state=1 assigned=1:0@12+1@12 revoking=1:2@12+3@12
+m epoch=12 interval=5000 assignment=1:2+3
+record g epoch 15 hash=-4355006714224906720
+record g target of m 1:2+3
+record g target of q 1:0+1
+record g target 15 at=1091043
+record g current of m epoch=12 previous=12 state=1 assigned=1:2@12+3@12 revoking=1:0@12+1@12
 timer g Session("m") at 136.043s
 timer g Rebalance("m") at 151.043s
 
@@ -268,8 +273,8 @@ wait ms=1
 
 beat member=n epoch=13 owned=-
 ----
-n epoch=14 interval=5000
-record g current of n epoch=14 previous=13 state=0 assigned=- revoking=-
+n epoch=15 interval=5000
+record g current of n epoch=15 previous=13 state=0 assigned=- revoking=-
 timer g Session("n") at 136.045s
 
 wait ms=1
@@ -277,13 +282,11 @@ wait ms=1
 
 beat member=n rack=r1 topics=u assignor=range
 ----
-n epoch=15 interval=5000 assignment=-
+n epoch=16 interval=5000 assignment=-
 record g member n client=c host=/127.0.0.1 topics=u rebalance=60000 rack="r1" regex="" assignor="range"
-record g epoch 15 hash=-4355006714224906720
-record g target of m 1:2+3
-record g target of q 1:0+1
-record g target 15 at=1091046
-record g current of n epoch=15 previous=14 state=0 assigned=- revoking=-
+record g epoch 16 hash=-4355006714224906720
+record g target 16 at=1091046
+record g current of n epoch=16 previous=15 state=0 assigned=- revoking=-
 timer g Session("n") at 136.046s
 
 wait ms=1
@@ -334,11 +337,11 @@ wait ms=1
 beat member=m epoch=12
 ----
 m epoch=12 interval=5000
-record g epoch 16 hash=4604089391958322122
+record g epoch 17 hash=4604089391958322122
 record g target of m 1:3+4
 record g target of n 155:0+1
 record g target of q 1:0+1+2
-record g target 16 at=1092799
+record g target 17 at=1092799
 timer g Session("m") at 137.799s
 
 wait ms=1
@@ -366,31 +369,31 @@ record g current of q epoch=-2 previous=0 state=2 assigned=- revoking=-
 wait ms=1
 ----
 
-beat member=n epoch=15 owned=- topics=v
+beat member=n epoch=16 owned=- topics=v
 ----
-n epoch=17 interval=5000 assignment=171:0+1+2
+n epoch=18 interval=5000 assignment=171:0+1+2
 record g member n client=c host=/127.0.0.1 topics=v rebalance=60000 rack="r1" regex="" assignor="range"
-record g epoch 17 hash=-3987764475799993724
+record g epoch 18 hash=-3987764475799993724
 record g target of n 171:0+1+2
-record g target 17 at=1092803
-record g current of n epoch=17 previous=15 state=0 assigned=171:0@17+1@17+2@17 revoking=-
+record g target 18 at=1092803
+record g current of n epoch=18 previous=16 state=0 assigned=171:0@18+1@18+2@18 revoking=-
 timer g Session("n") at 137.803s
 
 wait ms=1
 ----
 
-beat member=n epoch=17
+beat member=n epoch=18
 ----
-n epoch=17 interval=5000
+n epoch=18 interval=5000
 timer g Session("n") at 137.804s
 
 wait ms=1
 ----
 
-beat member=m epoch=12 owned=1:0+1
+beat member=m epoch=12 owned=1:2+3
 ----
-m epoch=12 interval=5000 assignment=-
-record g current of m epoch=12 previous=12 state=1 assigned=- revoking=1:0@12+1@12
+m epoch=12 interval=5000 assignment=1:3
+record g current of m epoch=12 previous=12 state=1 assigned=1:3@12 revoking=1:2@12
 timer g Session("m") at 137.805s
 timer g Rebalance("m") at 152.805s
 
@@ -411,12 +414,12 @@ wait ms=1
 
 beat member=o topics=t,u,v assignor=uniform
 ----
-o epoch=18 interval=5000 assignment=155:0+1,171:3
+o epoch=19 interval=5000 assignment=155:0+1,171:3
 record g member o client=c host=/127.0.0.1 topics=t+u+v rebalance=60000 regex="" assignor="uniform"
-record g epoch 18 hash=-2091746843452363174
+record g epoch 19 hash=-2091746843452363174
 record g target of o 155:0+1,171:3
-record g target 18 at=1099482
-record g current of o epoch=18 previous=0 state=0 assigned=155:0@18+1@18,171:3@18 revoking=-
+record g target 19 at=1099482
+record g current of o epoch=19 previous=0 state=0 assigned=155:0@19+1@19,171:3@19 revoking=-
 timer g Session("o") at 144.482s
 
 wait ms=1
@@ -432,14 +435,14 @@ wait ms=1
 
 beat member=n topics=t,u assignor=range
 ----
-n epoch=19 interval=5000 assignment=1:2
+n epoch=20 interval=5000 assignment=-
 record g member n client=c host=/127.0.0.1 topics=t+u rebalance=60000 rack="r1" regex="" assignor="range"
-record g epoch 19 hash=-2091746843452363174
+record g epoch 20 hash=-2091746843452363174
 record g target of n 155:0+1,1:2
 record g target of o 171:0+1+2+3
 record g target of q 1:0+1
-record g target 19 at=1099484
-record g current of n epoch=19 previous=17 state=2 assigned=1:2@19 revoking=-
+record g target 20 at=1099484
+record g current of n epoch=20 previous=18 state=2 assigned=- revoking=-
 timer g Session("n") at 144.484s
 
 wait ms=1
@@ -447,10 +450,10 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=19 assignment_epoch=19 assignor=uniform
-  member m epoch=12 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="r1" assigned=1:0+1 target=1:3+4
-  member n epoch=19 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=1:2 target=155:0+1,1:2
-  member o epoch=18 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=155:0+1,171:3 target=171:0+1+2+3
+Reconciling epoch=20 assignment_epoch=20 assignor=uniform
+  member m epoch=12 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="r1" assigned=1:2+3 target=1:3+4
+  member n epoch=20 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=- target=155:0+1,1:2
+  member o epoch=19 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=155:0+1,171:3 target=171:0+1+2+3
   member q epoch=-2 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:0+1
 
 wait ms=1
@@ -458,10 +461,10 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=19 assignment_epoch=19 assignor=uniform
-  member m epoch=12 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="r1" assigned=1:0+1 target=1:3+4
-  member n epoch=19 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=1:2 target=155:0+1,1:2
-  member o epoch=18 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=155:0+1,171:3 target=171:0+1+2+3
+Reconciling epoch=20 assignment_epoch=20 assignor=uniform
+  member m epoch=12 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="r1" assigned=1:2+3 target=1:3+4
+  member n epoch=20 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=- target=155:0+1,1:2
+  member o epoch=19 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=155:0+1,171:3 target=171:0+1+2+3
   member q epoch=-2 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:0+1
 
 wait ms=1
@@ -469,29 +472,28 @@ wait ms=1
 
 beat member=p instance=p rack=r2 topics=t
 ----
-p epoch=20 interval=5000 assignment=-
+p epoch=21 interval=5000 assignment=-
 record g member p client=c host=/127.0.0.1 topics=t rebalance=60000 instance="p" rack="r2" regex=""
-record g epoch 20 hash=-2091746843452363174
+record g epoch 21 hash=-2091746843452363174
 record g target of n 155:0+1
 record g target of p 1:2
-record g target 20 at=1099487
-record g current of p epoch=20 previous=0 state=2 assigned=- revoking=-
+record g target 21 at=1099487
+record g current of p epoch=21 previous=0 state=2 assigned=- revoking=-
 timer g Session("p") at 144.487s
 
 wait ms=1
 ----
 
-beat member=n epoch=19 owned=1:2
+beat member=n epoch=20 owned=-
 ----
-n epoch=19 interval=5000 assignment=-
-record g current of n epoch=19 previous=19 state=1 assigned=- revoking=1:2@19
+n epoch=21 interval=5000
+record g current of n epoch=21 previous=20 state=2 assigned=- revoking=-
 timer g Session("n") at 144.488s
-timer g Rebalance("n") at 159.488s
 
 wait ms=1
 ----
 
-beat member=m epoch=13 owned=-
+beat member=m epoch=13 owned=1:3
 ----
 FencedMemberEpoch The consumer group member has a greater member epoch (13) than the one known by the group coordinator (12). The member must abandon all its partitions and rejoin.
 
@@ -504,19 +506,19 @@ wait ms=1171
 wait ms=1
 ----
 
-beat member=o epoch=18 owned=155:0
+beat member=o epoch=19 owned=155:0
 ----
-o epoch=18 interval=5000 assignment=171:3
-record g current of o epoch=18 previous=18 state=1 assigned=171:3@18 revoking=155:0@18+1@18
+o epoch=19 interval=5000 assignment=171:3
+record g current of o epoch=19 previous=19 state=1 assigned=171:3@19 revoking=155:0@19+1@19
 timer g Session("o") at 145.662s
 timer g Rebalance("o") at 160.662s
 
 wait ms=1
 ----
 
-beat member=o epoch=18
+beat member=o epoch=19
 ----
-o epoch=18 interval=5000
+o epoch=19 interval=5000
 timer g Session("o") at 145.663s
 
 wait ms=1
@@ -528,11 +530,10 @@ wait ms=376
 wait ms=1
 ----
 
-beat member=n epoch=19 owned=-
+beat member=n epoch=20 owned=-
 ----
-n epoch=20 interval=5000
-record g current of n epoch=20 previous=19 state=2 assigned=- revoking=-
-no timer g Rebalance("n")
+n epoch=21 interval=5000
+record g current of n epoch=21 previous=21 state=2 assigned=- revoking=-
 timer g Session("n") at 146.041s
 
 wait ms=1
@@ -558,10 +559,9 @@ wait ms=836
 wait ms=1
 ----
 
-beat member=n epoch=20 owned=-
+beat member=n epoch=21 owned=-
 ----
-n epoch=20 interval=5000
-record g current of n epoch=20 previous=20 state=2 assigned=- revoking=-
+n epoch=21 interval=5000
 timer g Session("n") at 160.036s
 
 wait ms=1
@@ -572,19 +572,19 @@ wait ms=41098
 tombstone g current of q
 tombstone g target of q
 tombstone g member q
-record g epoch 21 hash=-2091746843452363174
+record g epoch 22 hash=-2091746843452363174
 tombstone g current of m
 tombstone g target of m
 tombstone g member m
-record g epoch 22 hash=-2091746843452363174
+record g epoch 23 hash=-2091746843452363174
 tombstone g current of p
 tombstone g target of p
 tombstone g member p
-record g epoch 23 hash=-2091746843452363174
+record g epoch 24 hash=-2091746843452363174
 tombstone g current of o
 tombstone g target of o
 tombstone g member o
-record g epoch 24 hash=4604089391958322122
+record g epoch 25 hash=4604089391958322122
 no timer g Session("m")
 no timer g Session("o")
 no timer g Session("p")
@@ -597,13 +597,13 @@ wait ms=1
 
 beat member=m topics=u
 ----
-m epoch=25 interval=5000 assignment=155:0
+m epoch=26 interval=5000 assignment=155:0
 record g member m client=c host=/127.0.0.1 topics=u rebalance=60000 regex=""
-record g epoch 25 hash=4604089391958322122
+record g epoch 26 hash=4604089391958322122
 record g target of m 155:0
 record g target of n 155:1,1:0+1+2+3+4
-record g target 25 at=1156136
-record g current of m epoch=25 previous=0 state=0 assigned=155:0@25 revoking=-
+record g target 26 at=1156136
+record g current of m epoch=26 previous=0 state=0 assigned=155:0@26 revoking=-
 timer g Session("m") at 201.136s
 
 wait ms=1
@@ -615,34 +615,34 @@ m epoch=-1 interval=0
 tombstone g current of m
 tombstone g target of m
 tombstone g member m
-record g epoch 26 hash=4604089391958322122
+record g epoch 27 hash=4604089391958322122
 no timer g Session("m")
 
 wait ms=1
 ----
 
-beat member=n epoch=20 owned=-
+beat member=n epoch=21 owned=-
 ----
-n epoch=26 interval=5000 assignment=155:0+1,1:0+1+2+3+4
+n epoch=27 interval=5000 assignment=155:0+1,1:0+1+2+3+4
 record g target of n 155:0+1,1:0+1+2+3+4
-record g target 26 at=1156138
-record g current of n epoch=26 previous=20 state=0 assigned=155:0@26+1@26,1:0@26+1@26+2@26+3@26+4@26 revoking=-
+record g target 27 at=1156138
+record g current of n epoch=27 previous=21 state=0 assigned=155:0@27+1@27,1:0@27+1@27+2@27+3@27+4@27 revoking=-
 timer g Session("n") at 201.138s
 
 wait ms=1
 ----
 
-beat member=n epoch=26
+beat member=n epoch=27
 ----
-n epoch=26 interval=5000
+n epoch=27 interval=5000
 timer g Session("n") at 201.139s
 
 wait ms=1
 ----
 
-beat member=n epoch=26
+beat member=n epoch=27
 ----
-n epoch=26 interval=5000
+n epoch=27 interval=5000
 timer g Session("n") at 201.14s
 
 wait ms=1
@@ -650,13 +650,13 @@ wait ms=1
 
 beat member=o topics=t assignor=range
 ----
-o epoch=27 interval=5000 assignment=-
+o epoch=28 interval=5000 assignment=-
 record g member o client=c host=/127.0.0.1 topics=t rebalance=60000 regex="" assignor="range"
-record g epoch 27 hash=4604089391958322122
+record g epoch 28 hash=4604089391958322122
 record g target of n 155:0+1,1:0+1+2
 record g target of o 1:3+4
-record g target 27 at=1156141
-record g current of o epoch=27 previous=0 state=2 assigned=- revoking=-
+record g target 28 at=1156141
+record g current of o epoch=28 previous=0 state=2 assigned=- revoking=-
 timer g Session("o") at 201.141s
 
 wait ms=1
@@ -664,14 +664,14 @@ wait ms=1
 
 beat member=m topics=t,u
 ----
-m epoch=28 interval=5000 assignment=-
+m epoch=29 interval=5000 assignment=-
 record g member m client=c host=/127.0.0.1 topics=t+u rebalance=60000 regex=""
-record g epoch 28 hash=4604089391958322122
+record g epoch 29 hash=4604089391958322122
 record g target of m 155:0,1:0+1
 record g target of n 155:1,1:2+3
 record g target of o 1:4
-record g target 28 at=1156142
-record g current of m epoch=28 previous=0 state=2 assigned=- revoking=-
+record g target 29 at=1156142
+record g current of m epoch=29 previous=0 state=2 assigned=- revoking=-
 timer g Session("m") at 201.142s
 
 wait ms=1
@@ -679,10 +679,10 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=28 assignment_epoch=28 assignor=range
-  member m epoch=28 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="" assigned=- target=155:0,1:0+1
-  member n epoch=26 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=155:0+1,1:0+1+2+3+4 target=155:1,1:2+3
-  member o epoch=27 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:4
+Reconciling epoch=29 assignment_epoch=29 assignor=range
+  member m epoch=29 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="" assigned=- target=155:0,1:0+1
+  member n epoch=27 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=155:0+1,1:0+1+2+3+4 target=155:1,1:2+3
+  member o epoch=28 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:4
 
 wait ms=1
 ----
@@ -695,20 +695,20 @@ wait ms=1
 
 beat member=q instance=q rack=r1 topics=t,u
 ----
-q epoch=29 interval=5000 assignment=-
+q epoch=30 interval=5000 assignment=-
 record g member q client=c host=/127.0.0.1 topics=t+u rebalance=60000 instance="q" rack="r1" regex=""
-record g epoch 29 hash=4604089391958322122
+record g epoch 30 hash=4604089391958322122
 record g target of m 155:1,1:2
 record g target of n 1:3
 record g target of q 155:0,1:0+1
-record g target 29 at=1161279
-record g current of q epoch=29 previous=0 state=2 assigned=- revoking=-
+record g target 30 at=1161279
+record g current of q epoch=30 previous=0 state=2 assigned=- revoking=-
 timer g Session("q") at 206.279s
 
 wait ms=1
 ----
 
-commit member=m generation=28 offsets=t-0:141
+commit member=m generation=29 offsets=t-0:141
 ----
 Ok([[None]])
 record OffsetCommit(OffsetCommitKey { group: "g", topic: "t", partition: 0 }) v4 offset=141 leader_epoch=-1 metadata="" committed=1161280 expires=-1
@@ -722,15 +722,15 @@ topic name=u id=155 racks=r1+r3,r2+r3,r1+r3,r1+r2,r1+r2
 wait ms=1
 ----
 
-beat member=o epoch=27 owned=-
+beat member=o epoch=28 owned=-
 ----
-o epoch=30 interval=5000
-record g epoch 30 hash=-2827788071079509743
+o epoch=31 interval=5000
+record g epoch 31 hash=-2827788071079509743
 record g target of m 155:2+3,1:2
 record g target of n 155:4,1:3
 record g target of q 155:0+1,1:0+1
-record g target 30 at=1161282
-record g current of o epoch=30 previous=27 state=2 assigned=- revoking=-
+record g target 31 at=1161282
+record g current of o epoch=31 previous=28 state=2 assigned=- revoking=-
 timer g Session("o") at 206.282s
 
 wait ms=1
@@ -738,22 +738,22 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=30 assignment_epoch=30 assignor=range
-  member m epoch=28 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="" assigned=- target=155:2+3,1:2
-  member n epoch=26 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=155:0+1,1:0+1+2+3+4 target=155:4,1:3
-  member o epoch=30 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:4
-  member q epoch=29 client=c host=/127.0.0.1 topics=t+u regex="" instance="q" rack="r1" assigned=- target=155:0+1,1:0+1
+Reconciling epoch=31 assignment_epoch=31 assignor=range
+  member m epoch=29 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="" assigned=- target=155:2+3,1:2
+  member n epoch=27 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=155:0+1,1:0+1+2+3+4 target=155:4,1:3
+  member o epoch=31 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:4
+  member q epoch=30 client=c host=/127.0.0.1 topics=t+u regex="" instance="q" rack="r1" assigned=- target=155:0+1,1:0+1
 
 wait ms=1
 ----
 
 describe_consumer
 ----
-Reconciling epoch=30 assignment_epoch=30 assignor=range
-  member m epoch=28 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="" assigned=- target=155:2+3,1:2
-  member n epoch=26 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=155:0+1,1:0+1+2+3+4 target=155:4,1:3
-  member o epoch=30 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:4
-  member q epoch=29 client=c host=/127.0.0.1 topics=t+u regex="" instance="q" rack="r1" assigned=- target=155:0+1,1:0+1
+Reconciling epoch=31 assignment_epoch=31 assignor=range
+  member m epoch=29 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="" assigned=- target=155:2+3,1:2
+  member n epoch=27 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r1" assigned=155:0+1,1:0+1+2+3+4 target=155:4,1:3
+  member o epoch=31 client=c host=/127.0.0.1 topics=t regex="" instance="" rack="" assigned=- target=1:4
+  member q epoch=30 client=c host=/127.0.0.1 topics=t+u regex="" instance="q" rack="r1" assigned=- target=155:0+1,1:0+1
 
 wait ms=1
 ----
@@ -763,19 +763,20 @@ wait ms=50030
 tombstone g current of n
 tombstone g target of n
 tombstone g member n
-record g epoch 31 hash=-2827788071079509743
+record g epoch 32 hash=-2827788071079509743
 tombstone g current of m
 tombstone g target of m
 tombstone g member m
-record g epoch 32 hash=-2827788071079509743
+record g epoch 33 hash=-2827788071079509743
 tombstone g current of q
 tombstone g target of q
 tombstone g member q
-record g epoch 33 hash=5168369778533754969
+record g epoch 34 hash=5168369778533754969
 tombstone g current of o
 tombstone g target of o
 tombstone g member o
-record g epoch 34 hash=0
+record g epoch 35 hash=0
+record g target 35 at=0
 no timer g Session("m")
 no timer g Session("n")
 no timer g Session("o")
@@ -786,12 +787,12 @@ wait ms=1
 
 beat member=p instance=p topics=t,u,v
 ----
-p epoch=35 interval=5000 assignment=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4
+p epoch=36 interval=5000 assignment=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4
 record g member p client=c host=/127.0.0.1 topics=t+u+v rebalance=60000 instance="p" regex=""
-record g epoch 35 hash=6827732496239296905
+record g epoch 36 hash=6827732496239296905
 record g target of p 155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4
-record g target 35 at=1211316
-record g current of p epoch=35 previous=0 state=0 assigned=155:0@35+1@35+2@35+3@35+4@35,171:0@35+1@35+2@35+3@35,1:0@35+1@35+2@35+3@35+4@35 revoking=-
+record g target 36 at=1211316
+record g current of p epoch=36 previous=0 state=0 assigned=155:0@36+1@36+2@36+3@36+4@36,171:0@36+1@36+2@36+3@36,1:0@36+1@36+2@36+3@36+4@36 revoking=-
 timer g Session("p") at 256.316s
 
 wait ms=1
@@ -799,13 +800,13 @@ wait ms=1
 
 beat member=q instance=q topics=t assignor=range
 ----
-q epoch=36 interval=5000 assignment=-
+q epoch=37 interval=5000 assignment=-
 record g member q client=c host=/127.0.0.1 topics=t rebalance=60000 instance="q" regex="" assignor="range"
-record g epoch 36 hash=6827732496239296905
+record g epoch 37 hash=6827732496239296905
 record g target of p 155:0+1+2+3+4,171:0+1+2+3,1:0+1+2
 record g target of q 1:3+4
-record g target 36 at=1211317
-record g current of q epoch=36 previous=0 state=2 assigned=- revoking=-
+record g target 37 at=1211317
+record g current of q epoch=37 previous=0 state=2 assigned=- revoking=-
 timer g Session("q") at 256.317s
 
 wait ms=1
@@ -819,9 +820,9 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=36 assignment_epoch=36 assignor=range
-  member p epoch=35 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="p" rack="" assigned=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4 target=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2
-  member q epoch=36 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:3+4
+Reconciling epoch=37 assignment_epoch=37 assignor=range
+  member p epoch=36 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="p" rack="" assigned=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4 target=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2
+  member q epoch=37 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:3+4
 
 wait ms=1
 ----
@@ -834,14 +835,14 @@ wait ms=1
 
 beat member=n rack=r2 topics=t,u assignor=uniform
 ----
-n epoch=37 interval=5000 assignment=-
+n epoch=38 interval=5000 assignment=-
 record g member n client=c host=/127.0.0.1 topics=t+u rebalance=60000 rack="r2" regex="" assignor="uniform"
-record g epoch 37 hash=6827732496239296905
+record g epoch 38 hash=6827732496239296905
 record g target of n 155:0+1+2+3+4
 record g target of p 171:0+1+2+3,1:0
 record g target of q 1:1+2+3+4
-record g target 37 at=1224764
-record g current of n epoch=37 previous=0 state=2 assigned=- revoking=-
+record g target 38 at=1224764
+record g current of n epoch=38 previous=0 state=2 assigned=- revoking=-
 timer g Session("n") at 269.764s
 
 wait ms=1
@@ -855,23 +856,23 @@ wait ms=1
 
 beat member=o topics=t,u,v assignor=uniform
 ----
-o epoch=38 interval=5000 assignment=-
+o epoch=39 interval=5000 assignment=-
 record g member o client=c host=/127.0.0.1 topics=t+u+v rebalance=60000 regex="" assignor="uniform"
-record g epoch 38 hash=6827732496239296905
+record g epoch 39 hash=6827732496239296905
 record g target of n 155:0+1+2+3
 record g target of o 155:4,171:2+3
 record g target of p 171:0+1,1:0
-record g target 38 at=1233561
-record g current of o epoch=38 previous=0 state=2 assigned=- revoking=-
+record g target 39 at=1233561
+record g current of o epoch=39 previous=0 state=2 assigned=- revoking=-
 timer g Session("o") at 278.561s
 
 wait ms=1
 ----
 
-beat member=n epoch=37 owned=-
+beat member=n epoch=38 owned=-
 ----
-n epoch=38 interval=5000
-record g current of n epoch=38 previous=37 state=2 assigned=- revoking=-
+n epoch=39 interval=5000
+record g current of n epoch=39 previous=38 state=2 assigned=- revoking=-
 timer g Session("n") at 278.562s
 
 wait ms=1
@@ -885,11 +886,11 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=38 assignment_epoch=38 assignor=uniform
-  member n epoch=38 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r2" assigned=- target=155:0+1+2+3
-  member o epoch=38 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=- target=155:4,171:2+3
-  member p epoch=35 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="p" rack="" assigned=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4 target=171:0+1,1:0
-  member q epoch=36 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:1+2+3+4
+Reconciling epoch=39 assignment_epoch=39 assignor=uniform
+  member n epoch=39 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r2" assigned=- target=155:0+1+2+3
+  member o epoch=39 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=- target=155:4,171:2+3
+  member p epoch=36 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="p" rack="" assigned=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4 target=171:0+1,1:0
+  member q epoch=37 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:1+2+3+4
 
 wait ms=1
 ----
@@ -900,13 +901,13 @@ wait ms=8184
 wait ms=1
 ----
 
-beat member=n epoch=38 owned=-
+beat member=n epoch=39 owned=-
 ----
-n epoch=39 interval=5000
-record g epoch 39 hash=-8014313738122439641
+n epoch=40 interval=5000
+record g epoch 40 hash=-8014313738122439641
 record g target of p 171:0+1,1:0+5
-record g target 39 at=1241750
-record g current of n epoch=39 previous=38 state=2 assigned=- revoking=-
+record g target 40 at=1241750
+record g current of n epoch=40 previous=39 state=2 assigned=- revoking=-
 timer g Session("n") at 286.75s
 
 wait ms=1
@@ -914,15 +915,15 @@ wait ms=1
 
 beat member=m topics=t,u,v
 ----
-m epoch=40 interval=5000 assignment=-
+m epoch=41 interval=5000 assignment=-
 record g member m client=c host=/127.0.0.1 topics=t+u+v rebalance=60000 regex=""
-record g epoch 40 hash=-8014313738122439641
+record g epoch 41 hash=-8014313738122439641
 record g target of m 171:0+1,1:4
 record g target of n 155:0+1+2
 record g target of p 155:3,1:0+5
 record g target of q 1:1+2+3
-record g target 40 at=1241751
-record g current of m epoch=40 previous=0 state=2 assigned=- revoking=-
+record g target 41 at=1241751
+record g current of m epoch=41 previous=0 state=2 assigned=- revoking=-
 timer g Session("m") at 286.751s
 
 wait ms=1
@@ -930,48 +931,48 @@ wait ms=1
 
 describe_consumer
 ----
-Reconciling epoch=40 assignment_epoch=40 assignor=uniform
-  member m epoch=40 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=- target=171:0+1,1:4
-  member n epoch=39 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r2" assigned=- target=155:0+1+2
-  member o epoch=38 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=- target=155:4,171:2+3
-  member p epoch=35 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="p" rack="" assigned=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4 target=155:3,1:0+5
-  member q epoch=36 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:1+2+3
+Reconciling epoch=41 assignment_epoch=41 assignor=uniform
+  member m epoch=41 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=- target=171:0+1,1:4
+  member n epoch=40 client=c host=/127.0.0.1 topics=t+u regex="" instance="" rack="r2" assigned=- target=155:0+1+2
+  member o epoch=39 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="" rack="" assigned=- target=155:4,171:2+3
+  member p epoch=36 client=c host=/127.0.0.1 topics=t+u+v regex="" instance="p" rack="" assigned=155:0+1+2+3+4,171:0+1+2+3,1:0+1+2+3+4 target=155:3,1:0+5
+  member q epoch=37 client=c host=/127.0.0.1 topics=t regex="" instance="q" rack="" assigned=- target=1:1+2+3
 
 wait ms=1
 ----
 
-beat member=q epoch=36 instance=q owned=-
+beat member=q epoch=37 instance=q owned=-
 ----
-q epoch=40 interval=5000
-record g current of q epoch=40 previous=36 state=2 assigned=- revoking=-
+q epoch=41 interval=5000
+record g current of q epoch=41 previous=37 state=2 assigned=- revoking=-
 timer g Session("q") at 286.753s
 
 wait ms=1
 ----
 
-beat member=p epoch=35 instance=p
+beat member=p epoch=36 instance=p
 ----
-p epoch=35 interval=5000 assignment=155:3,1:0
-record g current of p epoch=35 previous=35 state=1 assigned=155:3@35,1:0@35 revoking=155:0@35+1@35+2@35+4@35,171:0@35+1@35+2@35+3@35,1:1@35+2@35+3@35+4@35
+p epoch=36 interval=5000 assignment=155:3,1:0
+record g current of p epoch=36 previous=36 state=1 assigned=155:3@36,1:0@36 revoking=155:0@36+1@36+2@36+4@36,171:0@36+1@36+2@36+3@36,1:1@36+2@36+3@36+4@36
 timer g Session("p") at 286.754s
 timer g Rebalance("p") at 301.754s
 
 wait ms=1
 ----
 
-beat member=q epoch=36 instance=q owned=-
+beat member=q epoch=37 instance=q owned=-
 ----
-q epoch=40 interval=5000
-record g current of q epoch=40 previous=40 state=2 assigned=- revoking=-
+q epoch=41 interval=5000
+record g current of q epoch=41 previous=41 state=2 assigned=- revoking=-
 timer g Session("q") at 286.755s
 
 wait ms=1
 ----
 
-beat member=m epoch=40 owned=-
+beat member=m epoch=41 owned=-
 ----
-m epoch=40 interval=5000
-record g current of m epoch=40 previous=40 state=2 assigned=- revoking=-
+m epoch=41 interval=5000
+record g current of m epoch=41 previous=41 state=2 assigned=- revoking=-
 timer g Session("m") at 286.756s
 
 wait ms=1
@@ -983,54 +984,54 @@ wait ms=3601
 wait ms=1
 ----
 
-beat member=o epoch=38 owned=- topics=t assignor=range
+beat member=o epoch=39 owned=- topics=t assignor=range
 ----
-o epoch=41 interval=5000 assignment=1:5
+o epoch=42 interval=5000 assignment=1:5
 record g member o client=c host=/127.0.0.1 topics=t rebalance=60000 regex="" assignor="range"
-record g epoch 41 hash=-8014313738122439641
+record g epoch 42 hash=-8014313738122439641
 record g target of m 155:2+3,171:2+3,1:3
 record g target of n 155:4,1:4
 record g target of o 1:5
 record g target of p 155:0+1,171:0+1,1:0+1
 record g target of q 1:2
-record g target 41 at=1245359
-record g current of o epoch=41 previous=38 state=0 assigned=1:5@41 revoking=-
+record g target 42 at=1245359
+record g current of o epoch=42 previous=39 state=0 assigned=1:5@42 revoking=-
 timer g Session("o") at 290.359s
 
 wait ms=1
 ----
 
-beat member=n epoch=39 owned=-
+beat member=n epoch=40 owned=-
 ----
-n epoch=41 interval=5000
-record g current of n epoch=41 previous=39 state=2 assigned=- revoking=-
+n epoch=42 interval=5000
+record g current of n epoch=42 previous=40 state=2 assigned=- revoking=-
 timer g Session("n") at 290.36s
 
 wait ms=1
 ----
 
-beat member=q epoch=40 instance=q owned=-
+beat member=q epoch=41 instance=q owned=-
 ----
-q epoch=41 interval=5000
-record g current of q epoch=41 previous=40 state=2 assigned=- revoking=-
+q epoch=42 interval=5000
+record g current of q epoch=42 previous=41 state=2 assigned=- revoking=-
 timer g Session("q") at 290.361s
 
 wait ms=1
 ----
 
-beat member=m epoch=40 owned=-
+beat member=m epoch=41 owned=-
 ----
-m epoch=41 interval=5000
-record g current of m epoch=41 previous=40 state=2 assigned=- revoking=-
+m epoch=42 interval=5000
+record g current of m epoch=42 previous=41 state=2 assigned=- revoking=-
 timer g Session("m") at 290.362s
 
 wait ms=1
 ----
 
-beat member=p epoch=35 instance=p owned=1:0,155:3
+beat member=p epoch=36 instance=p owned=1:0,155:3
 ----
-p epoch=35 interval=5000 assignment=1:0
-record g current of p epoch=35 previous=35 state=1 assigned=1:0@35 revoking=155:3@35
+p epoch=36 interval=5000 assignment=1:0
+record g current of p epoch=36 previous=36 state=1 assigned=1:0@36 revoking=155:3@36
 timer g Session("p") at 290.363s
 timer g Rebalance("p") at 305.363s
 
@@ -1043,42 +1044,42 @@ wait ms=3098
 wait ms=1
 ----
 
-beat member=o epoch=41
+beat member=o epoch=42
 ----
-o epoch=41 interval=5000
+o epoch=42 interval=5000
 timer g Session("o") at 293.463s
 
 wait ms=1
 ----
 
-beat member=p epoch=35 instance=p owned=1:0
+beat member=p epoch=36 instance=p owned=1:0
 ----
-p epoch=41 interval=5000 assignment=155:0+1,171:0+1,1:0+1
-record g current of p epoch=41 previous=35 state=0 assigned=155:0@41+1@41,171:0@41+1@41,1:0@35+1@41 revoking=-
+p epoch=42 interval=5000 assignment=155:0+1,171:0+1,1:0+1
+record g current of p epoch=42 previous=36 state=0 assigned=155:0@42+1@42,171:0@42+1@42,1:0@36+1@42 revoking=-
 no timer g Rebalance("p")
 timer g Session("p") at 293.464s
 
 wait ms=1
 ----
 
-beat member=q epoch=40 instance=q owned=-
+beat member=q epoch=41 instance=q owned=-
 ----
-q epoch=41 interval=5000 assignment=1:2
-record g current of q epoch=41 previous=41 state=0 assigned=1:2@41 revoking=-
+q epoch=42 interval=5000 assignment=1:2
+record g current of q epoch=42 previous=42 state=0 assigned=1:2@42 revoking=-
 timer g Session("q") at 293.465s
 
 wait ms=1
 ----
 
-beat member=o epoch=41 owned=- topics=t assignor=range
+beat member=o epoch=42 owned=- topics=t assignor=range
 ----
-o epoch=41 interval=5000
+o epoch=42 interval=5000
 timer g Session("o") at 293.466s
 
 wait ms=1
 ----
 
-commit member=m generation=41 offsets=t-0:213
+commit member=m generation=42 offsets=t-0:213
 ----
 Ok([[None]])
 record OffsetCommit(OffsetCommitKey { group: "g", topic: "t", partition: 0 }) v4 offset=213 leader_epoch=-1 metadata="" committed=1248467 expires=-1
@@ -1086,9 +1087,9 @@ record OffsetCommit(OffsetCommitKey { group: "g", topic: "t", partition: 0 }) v4
 wait ms=1
 ----
 
-beat member=m epoch=40
+beat member=m epoch=41
 ----
-FencedMemberEpoch The consumer group member has a smaller member epoch (40) than the one known by the group coordinator (41). The member must abandon all its partitions and rejoin.
+FencedMemberEpoch The consumer group member has a smaller member epoch (41) than the one known by the group coordinator (42). The member must abandon all its partitions and rejoin.
 
 wait ms=1
 ----
@@ -1099,34 +1100,34 @@ wait ms=3627
 wait ms=1
 ----
 
-beat member=p epoch=41 instance=p owned=1:0+1,155:0+1,171:0+1
+beat member=p epoch=42 instance=p owned=1:0+1,155:0+1,171:0+1
 ----
-p epoch=41 interval=5000
+p epoch=42 interval=5000
 timer g Session("p") at 297.097s
 
 wait ms=1
 ----
 
-beat member=p epoch=41 instance=p owned=1:0+1,155:0+1,171:0+1
+beat member=p epoch=42 instance=p owned=1:0+1,155:0+1,171:0+1
 ----
-p epoch=41 interval=5000
+p epoch=42 interval=5000
 timer g Session("p") at 297.098s
 
 wait ms=1
 ----
 
-beat member=n epoch=41 owned=- topics=t,u assignor=uniform
+beat member=n epoch=42 owned=- topics=t,u assignor=uniform
 ----
-n epoch=41 interval=5000 assignment=155:4,1:4
-record g current of n epoch=41 previous=41 state=0 assigned=155:4@41,1:4@41 revoking=-
+n epoch=42 interval=5000 assignment=155:4,1:4
+record g current of n epoch=42 previous=42 state=0 assigned=155:4@42,1:4@42 revoking=-
 timer g Session("n") at 297.099s
 
 wait ms=1
 ----
 
-beat member=q epoch=41 instance=q owned=1:2
+beat member=q epoch=42 instance=q owned=1:2
 ----
-q epoch=41 interval=5000
+q epoch=42 interval=5000
 timer g Session("q") at 297.1s
 
 wait ms=1
@@ -1138,83 +1139,83 @@ wait ms=8417
 wait ms=1
 ----
 
-beat member=n epoch=41 owned=1:4,155:4
+beat member=n epoch=42 owned=1:4,155:4
 ----
-n epoch=41 interval=5000
+n epoch=42 interval=5000
 timer g Session("n") at 305.519s
 
 wait ms=1
 ----
 
-beat member=p epoch=41 instance=p owned=1:0+1,155:0+1,171:0+1
+beat member=p epoch=42 instance=p owned=1:0+1,155:0+1,171:0+1
 ----
-p epoch=41 interval=5000
+p epoch=42 interval=5000
 timer g Session("p") at 305.52s
 
 wait ms=1
 ----
 
-beat member=n epoch=41 owned=155:4 topics=v assignor=range
+beat member=n epoch=42 owned=155:4 topics=v assignor=range
 ----
-n epoch=41 interval=5000 assignment=-
+n epoch=42 interval=5000 assignment=-
 record g member n client=c host=/127.0.0.1 topics=v rebalance=60000 rack="r2" regex="" assignor="range"
-record g epoch 42 hash=-8014313738122439641
+record g epoch 43 hash=-8014313738122439641
 record g target of m 155:3+4,171:2,1:4
 record g target of n 171:3
 record g target of p 155:0+1+2,171:0+1,1:0+1
 record g target of q 1:2+3
-record g target 42 at=1260521
-record g current of n epoch=41 previous=41 state=1 assigned=- revoking=155:4@41,1:4@41
+record g target 43 at=1260521
+record g current of n epoch=42 previous=42 state=1 assigned=- revoking=155:4@42,1:4@42
 timer g Session("n") at 305.521s
 timer g Rebalance("n") at 320.521s
 
 wait ms=1
 ----
 
-beat member=m epoch=40
+beat member=m epoch=41
 ----
-FencedMemberEpoch The consumer group member has a smaller member epoch (40) than the one known by the group coordinator (41). The member must abandon all its partitions and rejoin.
+FencedMemberEpoch The consumer group member has a smaller member epoch (41) than the one known by the group coordinator (42). The member must abandon all its partitions and rejoin.
 
 wait ms=1
 ----
 
 beat member=m topics=v
 ----
-m epoch=43 interval=5000 assignment=171:2
+m epoch=44 interval=5000 assignment=171:2
 record g member m client=c host=/127.0.0.1 topics=v rebalance=60000 regex=""
-record g epoch 43 hash=-8014313738122439641
+record g epoch 44 hash=-8014313738122439641
 record g target of m 171:2
 record g target of o 1:4+5
 record g target of p 155:0+1+2+3+4,171:0+1,1:0+1
-record g target 43 at=1260523
-record g current of m epoch=43 previous=41 state=0 assigned=171:2@43 revoking=-
+record g target 44 at=1260523
+record g current of m epoch=44 previous=42 state=0 assigned=171:2@44 revoking=-
 timer g Session("m") at 305.523s
 
 wait ms=1
 ----
 
-beat member=o epoch=41
+beat member=o epoch=42
 ----
-o epoch=43 interval=5000
-record g current of o epoch=43 previous=41 state=2 assigned=1:5@41 revoking=-
+o epoch=44 interval=5000
+record g current of o epoch=44 previous=42 state=2 assigned=1:5@42 revoking=-
 timer g Session("o") at 305.524s
 
 wait ms=1
 ----
 
-beat member=n epoch=41 owned=-
+beat member=n epoch=42 owned=-
 ----
-n epoch=43 interval=5000 assignment=171:3
-record g current of n epoch=43 previous=41 state=0 assigned=171:3@43 revoking=-
+n epoch=44 interval=5000 assignment=171:3
+record g current of n epoch=44 previous=42 state=0 assigned=171:3@44 revoking=-
 no timer g Rebalance("n")
 timer g Session("n") at 305.525s
 
 wait ms=1
 ----
 
-beat member=m epoch=43 owned=171:2
+beat member=m epoch=44 owned=171:2
 ----
-m epoch=43 interval=5000
+m epoch=44 interval=5000
 timer g Session("m") at 305.526s
 
 wait ms=1
@@ -1226,25 +1227,25 @@ m epoch=-1 interval=0
 tombstone g current of m
 tombstone g target of m
 tombstone g member m
-record g epoch 44 hash=-8014313738122439641
+record g epoch 45 hash=-8014313738122439641
 no timer g Session("m")
 
 wait ms=1
 ----
 
-beat member=o epoch=43 owned=1:5
+beat member=o epoch=44 owned=1:5
 ----
-o epoch=44 interval=5000 assignment=1:4+5
+o epoch=45 interval=5000 assignment=1:4+5
 record g target of n 171:2+3
-record g target 44 at=1260528
-record g current of o epoch=44 previous=43 state=0 assigned=1:4@44+5@41 revoking=-
+record g target 45 at=1260528
+record g current of o epoch=45 previous=44 state=0 assigned=1:4@45+5@42 revoking=-
 timer g Session("o") at 305.528s
 
 wait ms=1
 ----
 
-beat member=p epoch=41 instance=p owned=1:0+1,155:0+1,171:0+1
+beat member=p epoch=42 instance=p owned=1:0+1,155:0+1,171:0+1
 ----
-p epoch=44 interval=5000 assignment=155:0+1+2+3+4,171:0+1,1:0+1
-record g current of p epoch=44 previous=41 state=0 assigned=155:0@41+1@41+2@44+3@44+4@44,171:0@41+1@41,1:0@35+1@41 revoking=-
+p epoch=45 interval=5000 assignment=155:0+1+2+3+4,171:0+1,1:0+1
+record g current of p epoch=45 previous=42 state=0 assigned=155:0@42+1@42+2@45+3@45+4@45,171:0@42+1@42,1:0@36+1@42 revoking=-
 timer g Session("p") at 305.529s

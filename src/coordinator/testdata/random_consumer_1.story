@@ -679,9 +679,11 @@ wait ms=1
 
 beat member=m epoch=20 owned=- topics=u assignor=uniform
 ----
-m epoch=22 interval=5000
+m epoch=23 interval=5000
 record g member m client=c host=/127.0.0.1 topics=u rebalance=60000 rack="r1" regex="" assignor="uniform"
-record g current of m epoch=22 previous=20 state=0 assigned=- revoking=-
+record g epoch 23 hash=-4355006714224906720
+record g target 23 at=1082235
+record g current of m epoch=23 previous=20 state=0 assigned=- revoking=-
 timer g Session("m") at 127.235s
 
 wait ms=1
@@ -689,8 +691,8 @@ wait ms=1
 
 beat member=n topics=t
 ----
-n epoch=22 interval=5000 assignment=1:3
-record g current of n epoch=22 previous=20 state=0 assigned=1:3@22 revoking=-
+n epoch=23 interval=5000 assignment=1:3
+record g current of n epoch=23 previous=20 state=0 assigned=1:3@23 revoking=-
 timer g Session("n") at 127.236s
 
 wait ms=1
@@ -698,15 +700,16 @@ wait ms=1
 
 beat member=p epoch=22 instance=p owned=1:0+1
 ----
-p epoch=22 interval=5000
+p epoch=23 interval=5000
+record g current of p epoch=23 previous=22 state=0 assigned=1:0@14+1@14 revoking=-
 timer g Session("p") at 127.237s
 
 wait ms=1
 ----
 
-beat member=m epoch=22 owned=-
+beat member=m epoch=23 owned=-
 ----
-m epoch=22 interval=5000
+m epoch=23 interval=5000
 timer g Session("m") at 127.238s
 
 wait ms=1
@@ -714,7 +717,8 @@ wait ms=1
 
 beat member=o epoch=22 owned=-
 ----
-o epoch=22 interval=5000
+o epoch=23 interval=5000
+record g current of o epoch=23 previous=22 state=0 assigned=- revoking=-
 timer g Session("o") at 127.239s
 
 wait ms=1
@@ -733,37 +737,37 @@ wait ms=4246
 wait ms=1
 ----
 
-beat member=p epoch=22 instance=p owned=1:0+1
+beat member=p epoch=23 instance=p owned=1:0+1
 ----
-p epoch=22 interval=5000
+p epoch=23 interval=5000
 timer g Session("p") at 131.488s
 
 wait ms=1
 ----
 
-beat member=p epoch=22 instance=p owned=1:0 topics=t
+beat member=p epoch=23 instance=p owned=1:0 topics=t
 ----
-p epoch=23 interval=5000
+p epoch=24 interval=5000
 record g member p client=c host=/127.0.0.1 topics=t rebalance=60000 instance="p" regex=""
-record g epoch 23 hash=-4355006714224906720
-record g target 23 at=1086489
-record g current of p epoch=23 previous=22 state=0 assigned=1:0@14+1@14 revoking=-
+record g epoch 24 hash=-4355006714224906720
+record g target 24 at=1086489
+record g current of p epoch=24 previous=23 state=0 assigned=1:0@14+1@14 revoking=-
 timer g Session("p") at 131.489s
 
 wait ms=1
 ----
 
-beat member=p epoch=23 instance=p
+beat member=p epoch=24 instance=p
 ----
-p epoch=23 interval=5000
+p epoch=24 interval=5000
 timer g Session("p") at 131.49s
 
 wait ms=1
 ----
 
-beat member=n epoch=23 owned=-
+beat member=n epoch=24 owned=-
 ----
-FencedMemberEpoch The consumer group member has a greater member epoch (23) than the one known by the group coordinator (22). The member must abandon all its partitions and rejoin.
+FencedMemberEpoch The consumer group member has a greater member epoch (24) than the one known by the group coordinator (23). The member must abandon all its partitions and rejoin.
 
 wait ms=1
 ----
@@ -776,58 +780,58 @@ wait ms=1
 
 beat member=q epoch=20 instance=q owned=1:2
 ----
-q epoch=23 interval=5000
-record g epoch 24 hash=4156868163755051028
-record g current of q epoch=23 previous=20 state=0 assigned=1:2@20 revoking=-
+q epoch=24 interval=5000
+record g epoch 25 hash=4156868163755051028
+record g current of q epoch=24 previous=20 state=0 assigned=1:2@20 revoking=-
 timer g Session("q") at 131.493s
 
 wait ms=1
 ----
 
-beat member=o epoch=23 owned=-
+beat member=o epoch=24 owned=-
 ----
-FencedMemberEpoch The consumer group member has a greater member epoch (23) than the one known by the group coordinator (22). The member must abandon all its partitions and rejoin.
+FencedMemberEpoch The consumer group member has a greater member epoch (24) than the one known by the group coordinator (23). The member must abandon all its partitions and rejoin.
 
 wait ms=1
 ----
 
-beat member=m epoch=22 owned=-
+beat member=m epoch=23 owned=-
 ----
-m epoch=23 interval=5000
-record g current of m epoch=23 previous=22 state=0 assigned=- revoking=-
+m epoch=24 interval=5000
+record g current of m epoch=24 previous=23 state=0 assigned=- revoking=-
 timer g Session("m") at 131.495s
 
 wait ms=1
 ----
 
-beat member=n epoch=22 owned=1:3
+beat member=n epoch=23 owned=1:3
 ----
-n epoch=23 interval=5000
-record g current of n epoch=23 previous=22 state=0 assigned=1:3@22 revoking=-
+n epoch=24 interval=5000
+record g current of n epoch=24 previous=23 state=0 assigned=1:3@23 revoking=-
 timer g Session("n") at 131.496s
 
 wait ms=1
 ----
 
-beat member=m epoch=23 owned=-
+beat member=m epoch=24 owned=-
 ----
-m epoch=23 interval=5000
+m epoch=24 interval=5000
 timer g Session("m") at 131.497s
 
 wait ms=1
 ----
 
-beat member=m epoch=23 owned=-
+beat member=m epoch=24 owned=-
 ----
-m epoch=23 interval=5000
+m epoch=24 interval=5000
 timer g Session("m") at 131.498s
 
 wait ms=1
 ----
 
-beat member=p epoch=23 instance=p owned=1:0+1
+beat member=p epoch=24 instance=p owned=1:0+1
 ----
-p epoch=23 interval=5000
+p epoch=24 interval=5000
 timer g Session("p") at 131.499s
 
 wait ms=1
@@ -845,35 +849,35 @@ wait ms=5304
 wait ms=1
 ----
 
-beat member=p epoch=23 instance=p owned=1:0+1
+beat member=p epoch=24 instance=p owned=1:0+1
 ----
-p epoch=24 interval=5000
+p epoch=25 interval=5000
 record g target of q 1:2+4
-record g target 24 at=1099372
-record g current of p epoch=24 previous=23 state=0 assigned=1:0@14+1@14 revoking=-
+record g target 25 at=1099372
+record g current of p epoch=25 previous=24 state=0 assigned=1:0@14+1@14 revoking=-
 timer g Session("p") at 144.372s
-
-wait ms=1
-----
-
-beat member=m epoch=23
-----
-m epoch=24 interval=5000
-record g current of m epoch=24 previous=23 state=0 assigned=- revoking=-
-timer g Session("m") at 144.373s
 
 wait ms=1
 ----
 
 beat member=m epoch=24
 ----
-m epoch=24 interval=5000
+m epoch=25 interval=5000
+record g current of m epoch=25 previous=24 state=0 assigned=- revoking=-
+timer g Session("m") at 144.373s
+
+wait ms=1
+----
+
+beat member=m epoch=25
+----
+m epoch=25 interval=5000
 timer g Session("m") at 144.374s
 
 wait ms=1
 ----
 
-commit member=m generation=24 offsets=t-0:193
+commit member=m generation=25 offsets=t-0:193
 ----
 Ok([[None]])
 record OffsetCommit(OffsetCommitKey { group: "g", topic: "t", partition: 0 }) v4 offset=193 leader_epoch=-1 metadata="" committed=1099375 expires=-1
@@ -881,35 +885,37 @@ record OffsetCommit(OffsetCommitKey { group: "g", topic: "t", partition: 0 }) v4
 wait ms=1
 ----
 
-beat member=q epoch=23 instance=q owned=1:2
+beat member=q epoch=24 instance=q owned=1:2
 ----
-q epoch=24 interval=5000 assignment=1:2+4
-record g current of q epoch=24 previous=23 state=0 assigned=1:2@20+4@24 revoking=-
+q epoch=25 interval=5000 assignment=1:2+4
+record g epoch 26 hash=4156868163755051028
+record g current of q epoch=25 previous=24 state=0 assigned=1:2@20+4@25 revoking=-
 timer g Session("q") at 144.376s
 
 wait ms=1
 ----
 
-beat member=p epoch=24 instance=p
+beat member=p epoch=25 instance=p
 ----
-p epoch=24 interval=5000
+p epoch=25 interval=5000
 timer g Session("p") at 144.377s
 
 wait ms=1
 ----
 
-beat member=q epoch=24 instance=q
+beat member=q epoch=25 instance=q
 ----
-q epoch=24 interval=5000
+q epoch=25 interval=5000
+record g epoch 27 hash=4156868163755051028
 timer g Session("q") at 144.378s
 
 wait ms=1
 ----
 
-beat member=n epoch=23 owned=1:3
+beat member=n epoch=24 owned=1:3
 ----
-n epoch=24 interval=5000
-record g current of n epoch=24 previous=23 state=0 assigned=1:3@22 revoking=-
+n epoch=25 interval=5000
+record g current of n epoch=25 previous=24 state=0 assigned=1:3@23 revoking=-
 timer g Session("n") at 144.379s
 
 wait ms=1
@@ -921,7 +927,7 @@ topic name=u id=553 racks=r1+r2
 wait ms=1
 ----
 
-commit member=m generation=24 offsets=t-0:205
+commit member=m generation=25 offsets=t-0:205
 ----
 Ok([[None]])
 record OffsetCommit(OffsetCommitKey { group: "g", topic: "t", partition: 0 }) v4 offset=205 leader_epoch=-1 metadata="" committed=1099381 expires=-1
@@ -935,58 +941,62 @@ drop_topic name=u
 wait ms=1
 ----
 
-beat member=n epoch=24 owned=1:3
+beat member=n epoch=25 owned=1:3
 ----
-n epoch=24 interval=5000
+n epoch=25 interval=5000
 timer g Session("n") at 144.383s
 
 wait ms=1
 ----
 
-beat member=q epoch=24 instance=q owned=1:2+4
+beat member=q epoch=25 instance=q owned=1:2+4
 ----
-q epoch=24 interval=5000
+q epoch=25 interval=5000
+record g epoch 28 hash=4156868163755051028
 timer g Session("q") at 144.384s
 
 wait ms=1
 ----
 
-beat member=q epoch=24 instance=q owned=1:2+4
+beat member=q epoch=25 instance=q owned=1:2+4
 ----
-q epoch=24 interval=5000
+q epoch=25 interval=5000
+record g epoch 29 hash=4156868163755051028
 timer g Session("q") at 144.385s
 
 wait ms=1
 ----
 
-beat member=q epoch=24 instance=q owned=1:2+4
+beat member=q epoch=25 instance=q owned=1:2+4
 ----
-q epoch=24 interval=5000
+q epoch=25 interval=5000
+record g epoch 30 hash=4156868163755051028
 timer g Session("q") at 144.386s
 
 wait ms=1
 ----
 
-beat member=n epoch=24 owned=1:3
+beat member=n epoch=25 owned=1:3
 ----
-n epoch=24 interval=5000
+n epoch=25 interval=5000
 timer g Session("n") at 144.387s
 
 wait ms=1
 ----
 
-beat member=o epoch=22
+beat member=o epoch=23
 ----
-o epoch=24 interval=5000
-record g current of o epoch=24 previous=22 state=0 assigned=- revoking=-
+o epoch=25 interval=5000
+record g current of o epoch=25 previous=23 state=0 assigned=- revoking=-
 timer g Session("o") at 144.388s
 
 wait ms=1
 ----
 
-beat member=q epoch=24 instance=q owned=1:2
+beat member=q epoch=25 instance=q owned=1:2
 ----
-q epoch=24 interval=5000
+q epoch=25 interval=5000
+record g epoch 31 hash=4156868163755051028
 timer g Session("q") at 144.389s
 
 wait ms=1
@@ -998,28 +1008,29 @@ topic name=u id=573 racks=r1+r3,r1+r2,r1+r3
 wait ms=1
 ----
 
-beat member=o epoch=24
+beat member=o epoch=25
 ----
-o epoch=24 interval=5000
-record g epoch 25 hash=-5853255651997501323
+o epoch=25 interval=5000
+record g epoch 32 hash=-5853255651997501323
 timer g Session("o") at 144.391s
 
 wait ms=1
 ----
 
-beat member=q epoch=23 instance=q owned=1:2+4
+beat member=q epoch=24 instance=q owned=1:2+4
 ----
-q epoch=24 interval=5000
+q epoch=25 interval=5000
+record g epoch 33 hash=-5853255651997501323
 timer g Session("q") at 144.392s
 
 wait ms=1
 ----
 
-beat member=o epoch=24 topics=t,u
+beat member=o epoch=25 topics=t,u
 ----
-o epoch=24 interval=5000
+o epoch=25 interval=5000
 record g member o client=c host=/127.0.0.1 topics=t+u rebalance=60000 regex=""
-record g epoch 26 hash=-5853255651997501323
+record g epoch 34 hash=-5853255651997501323
 timer g Session("o") at 144.393s
 
 wait ms=1
@@ -1031,11 +1042,11 @@ topic name=t id=1 racks=r1+r3,r1+r3,r1+r2,r2+r3,r1+r2,r1+r3,r1+r2
 wait ms=1
 ----
 
-beat member=m epoch=24 owned=- topics=v
+beat member=m epoch=25 owned=- topics=v
 ----
-m epoch=24 interval=5000
+m epoch=25 interval=5000
 record g member m client=c host=/127.0.0.1 topics=v rebalance=60000 rack="r1" regex="" assignor="uniform"
-record g epoch 27 hash=-2573255935462542684
+record g epoch 35 hash=-2573255935462542684
 timer g Session("m") at 144.395s
 
 wait ms=1
@@ -1047,10 +1058,10 @@ topic name=u id=573 racks=r1+r3,r1+r2,r1+r2,r2+r3,r1+r3,r2+r3
 wait ms=1
 ----
 
-beat member=o epoch=24 owned=-
+beat member=o epoch=25 owned=-
 ----
-o epoch=24 interval=5000
-record g epoch 28 hash=5036297192159365298
+o epoch=25 interval=5000
+record g epoch 36 hash=5036297192159365298
 timer g Session("o") at 144.397s
 
 wait ms=1
@@ -1062,15 +1073,16 @@ wait ms=8757
 wait ms=1
 ----
 
-beat member=q epoch=24 instance=q owned=1:2+4
+beat member=q epoch=25 instance=q owned=1:2+4
 ----
-q epoch=24 interval=5000 assignment=1:2
+q epoch=25 interval=5000 assignment=1:2
+record g epoch 37 hash=5036297192159365298
 record g target of m 383:0+1+2+3+4+5+6
 record g target of n 1:4+5
 record g target of o 1:6,573:0+1+2+3+4+5
 record g target of q 1:2+3
-record g target 28 at=1108156
-record g current of q epoch=24 previous=24 state=1 assigned=1:2@20 revoking=1:4@24
+record g target 37 at=1108156
+record g current of q epoch=25 previous=25 state=1 assigned=1:2@20 revoking=1:4@25
 timer g Session("q") at 153.156s
 timer g Rebalance("q") at 168.156s
 
@@ -1089,16 +1101,16 @@ wait ms=2042
 wait ms=1
 ----
 
-beat member=o epoch=24 owned=-
+beat member=o epoch=25 owned=-
 ----
-o epoch=29 interval=5000 assignment=573:0+1+2+3+4+5
-record g epoch 29 hash=8950175498385890106
+o epoch=38 interval=5000 assignment=573:0+1+2+3+4+5
+record g epoch 38 hash=8950175498385890106
 record g target of n 1:4+5+6
 record g target of o 573:0+1+2+3+4+5
 record g target of p 1:0+1+7
 record g target of q 1:2+3+8
-record g target 29 at=1110201
-record g current of o epoch=29 previous=24 state=0 assigned=573:0@29+1@29+2@29+3@29+4@29+5@29 revoking=-
+record g target 38 at=1110201
+record g current of o epoch=38 previous=25 state=0 assigned=573:0@38+1@38+2@38+3@38+4@38+5@38 revoking=-
 timer g Session("o") at 155.201s
 
 wait ms=1

@@ -583,6 +583,7 @@ tombstone g current of n
 tombstone g target of n
 tombstone g member n
 record g epoch 20 hash=0
+record g target 20 at=0
 no timer g Session("m")
 no timer g Session("n")
 no timer g Session("o")
@@ -1018,6 +1019,7 @@ tombstone g current of q
 tombstone g target of q
 tombstone g member q
 record g epoch 36 hash=0
+record g target 36 at=0
 no timer g Session("m")
 no timer g Session("n")
 no timer g Session("o")

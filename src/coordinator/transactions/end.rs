@@ -3,7 +3,7 @@
 
 use super::init::new_producer_id;
 use super::state::{State, Transaction};
-use super::{Command, EPOCH_BUMP_SINCE, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Step, Transactions};
+use super::{EPOCH_BUMP_SINCE, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Step, TransactionCommand, Transactions};
 use crate::coordinator::machine::Producer;
 use crate::model::ErrorCode;
 
@@ -130,7 +130,7 @@ impl Transactions {
     fn prepare(&mut self, step: &mut Step<'_>, transactional_id: &str, next: Transaction) {
         self.put(step, transactional_id, next);
         let (id, prepared) = self.by_id.get_key_value(transactional_id).expect("it was just put there");
-        step.out.commands.push(Command::Markers(prepared.markers(id)));
+        step.out.commands.push(TransactionCommand::Markers(prepared.markers(id)));
     }
 
     /// Aborts an open transaction whose producer is gone or was replaced: its epoch rises, so that the producer cannot go on.

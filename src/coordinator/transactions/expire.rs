@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::state::{NO_TIMEOUT_MS, Transaction};
-use super::{Command, Step, Transactions, record};
+use super::{Step, TransactionCommand, Transactions, record};
 
 impl Transactions {
     /// Aborts the transactions whose time is over (`abortTimedOutTransactions`). One that needs a producer id which is not
@@ -21,7 +21,7 @@ impl Transactions {
             // The only refusal is that there is no producer id.
             lacks_ids |= self.fence(step, &id).is_err();
         }
-        step.out.commands.extend(lacks_ids.then_some(Command::MoreProducerIds));
+        step.out.commands.extend(lacks_ids.then_some(TransactionCommand::MoreProducerIds));
     }
 
     /// Removes the ids whose last change is too long ago and that have no transaction

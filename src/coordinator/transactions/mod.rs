@@ -25,7 +25,7 @@ pub use self::init::InitProducerId;
 pub use self::inspect::{Described, Filter, ListedTransaction};
 use self::state::Transaction;
 pub use self::state::{Partitions, State, TopicPartition};
-pub use self::step::{Command, Markers, Step};
+pub use self::step::{Markers, Step, TransactionCommand};
 use super::machine::{Machine, Output, Producer, Record};
 use super::record::Unreadable;
 use super::record::transaction::{Entry, Key, TransactionLogKey, TransactionLogValue, Value};
@@ -106,7 +106,7 @@ fn record(transactional_id: &str, value: Option<(TransactionLogValue<'_>, i16)>)
 impl Machine for Transactions {
     type Entry<'a> = Entry<'a>;
     type Reply = Never;
-    type Command = Command;
+    type Command = TransactionCommand;
     type Step<'s> = Step<'s>;
 
     fn decode<'a>(key: &'a [u8], value: Option<&'a [u8]>) -> Result<Entry<'a>, Unreadable> {
@@ -140,7 +140,9 @@ impl Machine for Transactions {
     fn handle_loaded(&mut self, step: &mut Step<'_>) {
         self.next_sweep = step.now + step.settings.abort_interval;
         let prepared = self.by_id.iter().filter(|(_, transaction)| transaction.state.is_prepared());
-        step.out.commands.extend(prepared.map(|(id, transaction)| Command::Markers(transaction.markers(id))));
+        step.out
+            .commands
+            .extend(prepared.map(|(id, transaction)| TransactionCommand::Markers(transaction.markers(id))));
     }
 
     /// Aborts what has been open for too long.
@@ -171,4 +173,4 @@ impl Machine for Transactions {
 }
 
 /// What a step of this machine asks for.
-type Out = Output<Never, Command>;
+type Out = Output<Never, TransactionCommand>;

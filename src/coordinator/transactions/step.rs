@@ -22,7 +22,7 @@ pub struct Markers {
 
 /// What a step asks others to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Command {
+pub enum TransactionCommand {
     Markers(Markers),
     /// The broker has no producer id to give, and a transaction needs one to end.
     MoreProducerIds,

@@ -59,8 +59,8 @@ impl World {
         self.log.extend(step.out.records);
         for command in step.out.commands {
             match command {
-                Command::Markers(markers) => self.commands.push(markers),
-                Command::MoreProducerIds => self.asked_for_ids += 1,
+                TransactionCommand::Markers(markers) => self.commands.push(markers),
+                TransactionCommand::MoreProducerIds => self.asked_for_ids += 1,
             }
         }
         value

@@ -35,9 +35,9 @@ import org.apache.kafka.common.requests.RequestContext;
 import org.apache.kafka.common.requests.RequestHeader;
 import org.apache.kafka.common.security.auth.KafkaPrincipal;
 import org.apache.kafka.common.security.auth.SecurityProtocol;
-import org.apache.kafka.common.utils.LogContext;
 import org.apache.kafka.common.utils.Time;
 import org.apache.kafka.common.utils.Utils;
+import org.apache.kafka.common.utils.internals.LogContext;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorExecutor;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorRecord;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorResult;
@@ -244,7 +244,7 @@ public final class GroupStories {
         SnapshotRegistry registry = new SnapshotRegistry(new LogContext());
         var both = Utils.mergeConfigs(List.of(GroupCoordinatorConfig.CONFIG_DEF, ShareGroupConfig.CONFIG_DEF));
         var share = new ShareGroupConfig(new AbstractConfig(both, new Properties(), false));
-        var builder = new GroupCoordinatorShard.Builder(config, new GroupConfigManager(new HashMap<>(), config, share));
+        var builder = new GroupCoordinatorShard.Builder(config, new GroupConfigManager(config, share));
         builder.withAuthorizerPlugin(Optional.empty());
         shard = builder.withLogContext(new LogContext()).withSnapshotRegistry(registry).withTime(clock).withTimer(timers)
             .withExecutor(new NoExecutor()).withCoordinatorMetrics(new GroupCoordinatorMetrics())
@@ -443,7 +443,9 @@ public final class GroupStories {
                 .setErrorCode(Errors.INVALID_SESSION_TIMEOUT.code()));
         } else {
             try {
-                apply(shard.classicGroupJoin(context(command.text("client", "c"), (int) command.number("v", 9)), request, future));
+                // There are no streams groups here, whose topologies would have to be taken care of first.
+                var context = context(command.text("client", "c"), (int) command.number("v", 9));
+                apply(shard.classicGroupJoin(context, request, future, true));
             } catch (RuntimeException error) {
                 future.complete(new JoinGroupResponseData().setErrorCode(Errors.forException(error).code()));
             }
