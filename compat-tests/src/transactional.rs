@@ -17,8 +17,9 @@ use kafka_protocol::messages::txn_offset_commit_request::{
 use kafka_protocol::messages::write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddPartitionsToTxnRequest, BrokerId, DescribeTransactionsRequest, EndTxnRequest,
-    FetchRequest, FindCoordinatorRequest, GroupId, InitProducerIdRequest, OffsetFetchRequest, ProduceRequest, ProduceResponse, ProducerId,
-    TransactionalId, TxnOffsetCommitRequest, WriteTxnMarkersRequest, WriteTxnMarkersResponse,
+    FetchRequest, FindCoordinatorRequest, GroupId, InitProducerIdRequest, OffsetFetchRequest, ProduceRequest,
+    ProduceResponse, ProducerId, TransactionalId, TxnOffsetCommitRequest, WriteTxnMarkersRequest,
+    WriteTxnMarkersResponse,
 };
 use kafka_protocol::protocol::{Decodable, Request};
 use std::collections::HashMap;
@@ -240,7 +241,8 @@ pub fn write_markers(raw: &mut Raw, version: i16, markers: &[Marker]) -> Result<
                 .with_coordinator_epoch(marker.coordinator_epoch)
                 .with_topics(by_topic(&marker.partitions).into_iter().map(topic).collect())
         };
-        return raw.call(&WriteTxnMarkersRequest::default().with_markers(markers.iter().map(marker).collect()), version);
+        return raw
+            .call(&WriteTxnMarkersRequest::default().with_markers(markers.iter().map(marker).collect()), version);
     }
     let mut body = Vec::new();
     put_count(&mut body, markers.len());
@@ -266,7 +268,12 @@ pub fn write_markers(raw: &mut Raw, version: i16, markers: &[Marker]) -> Result<
 }
 
 /// Bytes for each partition; a topic that has no id is named by one that no topic has.
-pub fn produce(raw: &mut Raw, version: i16, id: Option<&str>, data: &[(Partition, Vec<u8>)]) -> Result<ProduceResponse> {
+pub fn produce(
+    raw: &mut Raw,
+    version: i16,
+    id: Option<&str>,
+    data: &[(Partition, Vec<u8>)],
+) -> Result<ProduceResponse> {
     let mut topics: Vec<(String, Vec<PartitionProduceData>)> = Vec::new();
     for ((topic, index), bytes) in data {
         let bytes = Bytes::from(bytes.clone());
@@ -430,11 +437,8 @@ impl Producer {
     }
 
     fn add(&mut self, raw: &mut Raw, partition: &Partition) -> Result<()> {
-        let addition = Addition {
-            identity: self.identity.clone(),
-            verify_only: false,
-            partitions: vec![partition.clone()],
-        };
+        let addition =
+            Addition { identity: self.identity.clone(), verify_only: false, partitions: vec![partition.clone()] };
         let request = add_partitions(3, &[addition]);
         patiently("a partition in the transaction", || {
             let answer = raw.call(&request, 3)?;
@@ -613,4 +617,3 @@ fn take_count(bytes: &mut Bytes) -> Result<usize> {
         }
     }
 }
-

@@ -15,7 +15,8 @@ const fn accept(script: &'static str, command: &'static str, reason: &'static st
 
 // To be mended.
 const ASCII: &str = "to be mended: the pattern of ListTransactions knows ASCII only";
-const INTERNAL: &str = "to be mended: a client can add internal topics, which Kafka refuses (TOPIC_AUTHORIZATION_FAILED)";
+const INTERNAL: &str =
+    "to be mended: a client can add internal topics, which Kafka refuses (TOPIC_AUTHORIZATION_FAILED)";
 const LOWEST: &str = "to be mended: the lowest sequence that was refused for want of a transaction must come first";
 const NAMELESS: &str = "to be mended: transactional records without an id are TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
 const UNTOLD: &str = "to be mended: two producers in one request are refused without a message";

@@ -63,8 +63,7 @@ impl Session {
         let group = words.plain.first().context("no group")?.to_string();
         for version in words.versions(4)? {
             let request = transactional::add_offsets(&self.identity(id, words)?, group_text(&group));
-            let answer =
-                self.tell(words.has("once"), |raw| raw.call(&request, version), |answer| answer.error_code)?;
+            let answer = self.tell(words.has("once"), |raw| raw.call(&request, version), |answer| answer.error_code)?;
             let Some(answer) = answer else { continue };
             self.say(format!("v{version}: {}", show_error(answer.error_code)));
         }
@@ -283,7 +282,14 @@ fn show_offsets(answer: &OffsetFetchResponse) -> Vec<String> {
     for topic in &answer.topics {
         lines.extend(topic.partitions.iter().map(|p| {
             let metadata = p.metadata.as_ref().map(|metadata| metadata.as_str());
-            show(topic.name.as_str(), p.partition_index, p.error_code, p.committed_offset, p.committed_leader_epoch, metadata)
+            show(
+                topic.name.as_str(),
+                p.partition_index,
+                p.error_code,
+                p.committed_offset,
+                p.committed_leader_epoch,
+                metadata,
+            )
         }));
     }
     let mut error = answer.error_code;

@@ -29,9 +29,7 @@ use crate::produce::number;
 use crate::session::{Session, show_bytes, show_error};
 use compat_tests::batch::{Incoming, Outgoing, Record, TRANSACTIONAL};
 use compat_tests::raw::{self, Raw, text};
-use compat_tests::transactional::{
-    self, Addition, CONCURRENT_TRANSACTIONS, Identity, Marker, Partition, TRANSACTION,
-};
+use compat_tests::transactional::{self, Addition, CONCURRENT_TRANSACTIONS, Identity, Marker, Partition, TRANSACTION};
 use compat_tests::{Context, Result, ensure};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::{
@@ -394,8 +392,7 @@ impl Session {
         for version in words.versions(5)? {
             let identity = self.identity(id, words)?;
             let request = transactional::end(&identity, is_commit);
-            let answer =
-                self.tell(words.has("once"), |raw| raw.call(&request, version), |answer| answer.error_code)?;
+            let answer = self.tell(words.has("once"), |raw| raw.call(&request, version), |answer| answer.error_code)?;
             let Some(answer) = answer else { continue };
             if answer.error_code == 0 {
                 self.learn(id, answer.producer_id.0, answer.producer_epoch);
@@ -622,7 +619,7 @@ impl Session {
         Ok(())
     }
 
-    /// The ids of one answer by kind of request are said by their names in it.
+    /// The next producer is P1 again.
     pub fn forget_names(&mut self) {
         self.producers.clear();
     }

@@ -83,7 +83,11 @@ impl Ledger {
                 self.begin(raw, &id, is_v2, true)?;
                 let producer = self.producers.get_mut(&id).context("begun")?;
                 self.ended.insert(id.clone(), producer.identity.clone());
-                if is_commit { producer.commit(raw)? } else { producer.abort(raw)? }
+                if is_commit {
+                    producer.commit(raw)?
+                } else {
+                    producer.abort(raw)?
+                }
                 transactional::await_markers(raw, &id)?;
                 self.committed.extend(is_commit.then(|| id.clone()));
             }
@@ -132,7 +136,10 @@ impl Ledger {
             let (here, before) = (describe(raw, id)?, &self.described[id]);
             let epoch = before.producer_epoch + i16::from(id.contains("v2"));
             ensure!(here.transaction_state.as_str() == *complete, "{id} became {here:?}");
-            ensure!((here.producer_id, here.producer_epoch) == (before.producer_id, epoch), "{id}: {here:?}, {before:?}");
+            ensure!(
+                (here.producer_id, here.producer_epoch) == (before.producer_id, epoch),
+                "{id}: {here:?}, {before:?}"
+            );
             let offset = committed_offset(raw, &group(id)).with_context(|| format!("{id} is {here:?}"))?;
             let expected = if *complete == "CompleteCommit" { 100 + at as i64 } else { -1 };
             ensure!(offset == expected, "{id}: the group's offset is {offset} and not {expected}");
