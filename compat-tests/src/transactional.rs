@@ -264,7 +264,7 @@ pub fn write_markers(raw: &mut Raw, version: i16, markers: &[Marker]) -> Result<
     }
     body.push(0);
     let mut answer = exchange(raw, WRITE_TXN_MARKERS, version, &body)?;
-    Ok(WriteTxnMarkersResponse::decode(&mut answer, 1)?)
+    WriteTxnMarkersResponse::decode(&mut answer, 1)
 }
 
 /// Bytes for each partition; a topic that has no id is named by one that no topic has.

@@ -196,7 +196,7 @@ fn prepare(raw: &mut Raw, id: &str) -> Result<()> {
     let mut last = None;
     while let Some(batch) = Incoming::take(&mut bytes)? {
         let of_id = |record: &Record| record.key.as_ref().is_some_and(|key| key.ends_with(id.as_bytes()));
-        last = batch.records.into_iter().map(|(_, record)| record).filter(of_id).next_back().or(last);
+        last = batch.records.into_iter().map(|(_, record)| record).rfind(of_id).or(last);
     }
     let mut record = last.with_context(|| format!("{id} has no record"))?;
     let value = record.value.as_mut().context("a tombstone")?;
