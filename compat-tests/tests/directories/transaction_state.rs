@@ -4,11 +4,14 @@
 //!
 //! A prepared transaction is one whose markers have not been written yet, which lasts for milliseconds. So its record is
 //! written here: that of the open transaction with another state (and, in version 2, the next epoch), behind the
-//! coordinator's back, as the last thing before the broker ends.
+//! coordinator's back, as the last thing before the broker ends. Not so before Apache Kafka starts after a kill: it takes
+//! itself for the leader until its own controller fences the dead broker's registration, and the markers that it would send
+//! in between it drops for good, as if the partitions were deleted (`TransactionMarkerChannelManager`: "Couldn't find leader
+//! endpoint … likely deleted already and hence can be skipped"). By chance, and between two of its own brokers as well.
 
 use crate::End;
 use compat_tests::batch::{Incoming, Outgoing, Record};
-use compat_tests::broker::{Broker, Quorum, Setup};
+use compat_tests::broker::{Broker, Peer, Quorum, Setup};
 use compat_tests::raw::Raw;
 use compat_tests::transactional::{self, Identity, Partition, Producer};
 use compat_tests::{Context, Result, ensure};
@@ -43,7 +46,9 @@ fn moves(first: &Setup, second: &Setup, end: End) -> Result<Broker> {
     raw.await_all_leaders(TOPIC, 1)?;
     let mut ledger = Ledger::default();
     for at in 0..3 {
-        ledger.write(&mut raw, at).with_context(|| format!("broker {at} writes"))?;
+        let next = if at == 0 { second } else { first };
+        let prepares = matches!(end, End::Stop) || next.peer == Peer::Klamm;
+        ledger.write(&mut raw, at, prepares).with_context(|| format!("broker {at} writes"))?;
         if at == 2 {
             break;
         }
@@ -51,7 +56,7 @@ fn moves(first: &Setup, second: &Setup, end: End) -> Result<Broker> {
             End::Stop => broker.stop()?,
             End::Kill => broker.kill9()?,
         }
-        broker.hand_over(if at == 0 { second } else { first })?;
+        broker.hand_over(next)?;
         raw = Raw::connect(broker.port())?;
         transactional::await_coordinators(&mut raw)?;
         raw.await_all_leaders(TOPIC, 1)?;
@@ -75,7 +80,7 @@ struct Ledger {
 
 impl Ledger {
     /// Transactions in every state; their ids have the number of the broker in them.
-    fn write(&mut self, raw: &mut Raw, at: usize) -> Result<()> {
+    fn write(&mut self, raw: &mut Raw, at: usize, prepares: bool) -> Result<()> {
         for (form, is_v2) in [("v1", false), ("v2", true)] {
             self.begin(raw, &format!("empty-{form}-{at}"), is_v2, false)?;
             for (state, is_commit) in [("committed", true), ("aborted", false)] {
@@ -92,7 +97,8 @@ impl Ledger {
                 self.committed.extend(is_commit.then(|| id.clone()));
             }
             self.begin(raw, &format!("open-{form}-{at}"), is_v2, true)?;
-            for (state, code) in [("to-commit", PREPARE_COMMIT), ("to-abort", PREPARE_ABORT)] {
+            let prepared = [("to-commit", PREPARE_COMMIT), ("to-abort", PREPARE_ABORT)];
+            for (state, code) in prepared.into_iter().filter(|_| prepares) {
                 let id = format!("{state}-{form}-{at}");
                 self.begin(raw, &id, is_v2, true)?;
                 let offset = 100 + at as i64;
