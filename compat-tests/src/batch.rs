@@ -9,7 +9,7 @@ pub const CODECS: [&str; 5] = ["none", "gzip", "snappy", "lz4", "zstd"];
 /// Bits of the attributes of a batch.
 const CODEC: i16 = 7;
 const LOG_APPEND_TIME: i16 = 8;
-const TRANSACTIONAL: i16 = 0x10;
+pub const TRANSACTIONAL: i16 = 0x10;
 const CONTROL: i16 = 0x20;
 const DELETE_HORIZON: i16 = 0x40;
 /// Base offset and length.
@@ -229,6 +229,14 @@ impl Incoming {
         ];
         words.extend(flags.iter().filter(|(bit, _)| self.attributes & bit != 0).map(|(_, word)| word));
         words.join(",")
+    }
+
+    pub fn is_transactional(&self) -> bool {
+        self.attributes & TRANSACTIONAL != 0
+    }
+
+    pub fn is_control(&self) -> bool {
+        self.attributes & CONTROL != 0
     }
 
     pub fn is_compressed(&self) -> bool {

@@ -60,7 +60,7 @@ fn is_left_reserved(path: &Path) -> bool {
 }
 
 /// For each entry of a time index the tool reads the headers of all batches behind it. In a coordinator's log, where a batch
-/// is a commit, that took longer than ten minutes; its sanity is checked nevertheless.
+/// is a commit or a transaction's state, that took longer than ten minutes; its sanity is checked nevertheless.
 fn is_endless(time_index: &Path) -> bool {
     let path = time_index.to_string_lossy();
     let is_coordinators = ["__consumer_offsets-", "__transaction_state-"].iter().any(|topic| path.contains(topic));

@@ -24,6 +24,7 @@ pub mod raw;
 pub mod reader;
 pub mod records;
 pub mod suite;
+pub mod transactional;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 

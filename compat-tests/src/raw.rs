@@ -294,11 +294,23 @@ pub fn body<M: Encodable>(message: &M, version: i16) -> Result<Vec<u8>> {
 
 /// A request's header and body, without the length in front.
 pub fn frame(key: i16, version: i16, correlation_id: i32, header_version: i16, body: &[u8]) -> Vec<u8> {
+    frame_of("compat-tests", key, version, correlation_id, header_version, body)
+}
+
+/// The same, by a client of another name.
+pub fn frame_of(
+    client_id: &str,
+    key: i16,
+    version: i16,
+    correlation_id: i32,
+    header_version: i16,
+    body: &[u8],
+) -> Vec<u8> {
     let header = RequestHeader::default()
         .with_request_api_key(key)
         .with_request_api_version(version)
         .with_correlation_id(correlation_id)
-        .with_client_id(Some(StrBytes::from_static_str("compat-tests")));
+        .with_client_id(Some(text(client_id)));
     let mut bytes = BytesMut::new();
     header.encode(&mut bytes, header_version).expect("a header can be encoded");
     bytes.extend_from_slice(body);

@@ -70,6 +70,10 @@ fn append(
 ) -> Result<(Arc<Partition>, Mark), ErrorCode> {
     // What is offline is as unknown to those who ask (`ReplicaManager.onlinePartition`).
     context.view.partition_by_name(at.0, at.1).map_err(|_| ErrorCode::UnknownTopicOrPartition)?;
+    // Kafka cannot build such a batch (`MemoryRecordsBuilder.close`), and no log takes it.
+    if marker.producer_id < 0 || marker.producer_epoch < 0 {
+        return Err(ErrorCode::UnknownServerError);
+    }
     let producer = Producer { id: marker.producer_id, epoch: marker.producer_epoch };
     let control = EndTxnMarker { commit: marker.transaction_result, coordinator_epoch: marker.coordinator_epoch };
     let (groups, version) = (context.shared.coordinators(), marker.transaction_version.into());

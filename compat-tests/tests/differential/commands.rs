@@ -1,8 +1,10 @@
-//! The commands of a script, except `produce`, which has a file of its own, and those of `small.rs`.
+//! The commands of a script, except `produce`, which has a file of its own, and those of `small.rs`, `transactions.rs`,
+//! `offsets.rs` and `walk.rs`.
 //!
 //! | command | what it does, what it shows |
 //! | --- | --- |
-//! | `topic NAME [CONFIG=VALUE ...]` | creates it, with one partition |
+//! | `topic NAME [partitions=N] [CONFIG=VALUE ...]` | creates it, with one partition if nothing else is said |
+//! | `delete-topic NAME` | deletes it |
 //! | `producer NAME` | asks for a producer id, which the script then calls so |
 //! | `list TOPIC WHAT ...` | ListOffsets in all versions; WHAT is a time, or -1 to -6. First `epoch=N`, `isolation=1` |
 //! | `batches TOPIC` | fetches everything: each batch, each record |
@@ -58,6 +60,7 @@ impl Session {
         };
         match verb {
             "topic" => self.topic(subject, rest),
+            "delete-topic" => self.raw.delete_topic(subject),
             "producer" => self.producer(subject),
             "produce" => self.produce(subject, rest),
             "list" => self.list(subject, rest),
@@ -72,20 +75,29 @@ impl Session {
             "alter" => self.alter(subject, rest),
             "replace" => self.replace(subject, rest),
             "describe" => self.describe(subject, rest),
-            other => self.small(other, subject, rest).unwrap_or_else(|| bail!("no such command: {other}")),
+            "cell" => self.cell(subject, rest),
+            other => {
+                let mut done = self.small(other, subject, rest);
+                done = done.or_else(|| self.transaction(other, subject, rest));
+                done = done.or_else(|| self.group(other, subject, rest));
+                done.unwrap_or_else(|| bail!("no such command: {other}"))
+            }
         }
     }
 
     fn topic(&mut self, name: &str, configs: &[&str]) -> Result<()> {
+        let partitions = configs.iter().find_map(|word| word.strip_prefix("partitions="));
+        let partitions = partitions.map_or(Ok(1), number)?;
+        let configs = configs.iter().filter(|word| !word.starts_with("partitions="));
         let config = |word: &&str| {
             let (key, value) = word.split_once('=').context("no value")?;
             Ok(CreatableTopicConfig::default().with_name(text(key)).with_value(Some(text(value))))
         };
         let topic = CreatableTopic::default()
             .with_name(raw::topic_name(name))
-            .with_num_partitions(1)
+            .with_num_partitions(partitions)
             .with_replication_factor(1)
-            .with_configs(configs.iter().map(config).collect::<Result<Vec<_>>>()?);
+            .with_configs(configs.map(config).collect::<Result<Vec<_>>>()?);
         let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(30_000);
         let response = self.raw.call(&request, 5)?;
         let found = response.topics.first().context("no topic in the answer")?;
@@ -95,8 +107,12 @@ impl Session {
             return Ok(());
         }
         self.until("a leader", |session| {
-            let error = session.raw.offset(name, 0, -1)?.0;
-            Ok((!PASSING.contains(&error) && session.raw.topic_id(name).is_ok()).then_some(()))
+            for index in 0..partitions {
+                if PASSING.contains(&session.raw.offset(name, index, -1)?.0) {
+                    return Ok(None);
+                }
+            }
+            Ok(session.raw.topic_id(name).is_ok().then_some(()))
         })
     }
 

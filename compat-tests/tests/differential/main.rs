@@ -9,16 +9,19 @@
 
 mod accepted;
 mod commands;
+mod offsets;
 mod pair;
 mod produce;
 mod session;
 mod small;
+mod transactions;
 mod versions;
+mod walk;
 
 use compat_tests::pair::finish;
 use compat_tests::suite::Suite;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 const SCRIPTS: &[(&str, &str)] = &[
     ("list_offsets", include_str!("scripts/list_offsets.txt")),
@@ -36,14 +39,45 @@ const SCRIPTS: &[(&str, &str)] = &[
     ("small_answers", include_str!("scripts/small_answers.txt")),
 ];
 
+/// Their ids are in the answers to ListTransactions: they have brokers of their own.
+const TRANSACTIONS: &[(&str, &str)] = &[
+    ("txn_versions", include_str!("scripts/txn_versions.txt")),
+    ("txn_ids", include_str!("scripts/txn_ids.txt")),
+    ("txn_init", include_str!("scripts/txn_init.txt")),
+    ("txn_partitions", include_str!("scripts/txn_partitions.txt")),
+    ("txn_produce", include_str!("scripts/txn_produce.txt")),
+    ("txn_ends", include_str!("scripts/txn_ends.txt")),
+    ("txn_markers", include_str!("scripts/txn_markers.txt")),
+    ("txn_offsets", include_str!("scripts/txn_offsets.txt")),
+    ("txn_members", include_str!("scripts/txn_members.txt")),
+    ("txn_lists", include_str!("scripts/txn_lists.txt")),
+    ("txn_timeouts", include_str!("scripts/txn_timeouts.txt")),
+    ("txn_readers", include_str!("scripts/txn_readers.txt")),
+    ("txn_epochs", include_str!("scripts/txn_epochs.txt")),
+];
+
 fn main() -> ExitCode {
-    let pair = Arc::new(Mutex::new(None));
+    let brokers = Arc::new(pair::Brokers::told(pair::SETTINGS));
     let mut suite = Suite::new("differential");
     for &(name, script) in SCRIPTS {
-        let pair = Arc::clone(&pair);
-        suite = suite.plain(name, move || pair::compare(&pair, name, script));
+        let brokers = Arc::clone(&brokers);
+        suite = suite.plain(name, move || pair::compare(&brokers, name, script));
     }
-    let shared = Arc::clone(&pair);
+    let shared = Arc::clone(&brokers);
     suite = suite.plain("versions", move || versions::compare(&shared));
-    suite.at_once(4).finally(move |keep| finish(&pair, &keep.join("differential"))).run()
+    let transactional = Arc::new(pair::Brokers::told(pair::TRANSACTIONS).one_by_one());
+    for &(name, script) in TRANSACTIONS {
+        let brokers = Arc::clone(&transactional);
+        suite = suite.plain(name, move || pair::compare(&brokers, name, script));
+    }
+    for (state, _) in walk::STATES {
+        let brokers = Arc::clone(&transactional);
+        let name: &'static str = Box::leak(format!("txn_walk_{state}").into_boxed_str());
+        suite = suite.plain(name, move || pair::compare(&brokers, name, &walk::script(state)));
+    }
+    let end = move |keep: &std::path::Path| {
+        finish(&brokers.pair, &keep.join("differential"))?;
+        finish(&transactional.pair, &keep.join("transactions"))
+    };
+    suite.at_once(4).finally(end).run()
 }

@@ -19,9 +19,47 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
 ];
 
-pub fn compare(pair: &Mutex<Option<Pair>>, name: &'static str, script: &'static str) -> Result<()> {
-    let places = pair::places(pair, SETTINGS)?;
-    let run = |place: Place| thread::spawn(move || Session::new(place, name)?.run(script));
+/// What the brokers of transactions are told besides: few partitions for what they create by themselves.
+pub const TRANSACTIONS: &[(&str, &str)] = &[
+    ("log.cleaner.backoff.ms", "100"),
+    ("log.segment.delete.delay.ms", "1000"),
+    ("auto.create.topics.enable", "false"),
+    ("offsets.topic.num.partitions", "4"),
+    ("offsets.topic.replication.factor", "1"),
+    ("transaction.state.log.num.partitions", "4"),
+    ("transaction.state.log.replication.factor", "1"),
+    ("transaction.state.log.min.isr", "1"),
+    ("group.initial.rebalance.delay.ms", "0"),
+    ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "200"),
+];
+
+/// Brokers that serve several scripts, and what they are told.
+pub struct Brokers {
+    pub pair: Mutex<Option<Pair>>,
+    pub settings: &'static [(&'static str, &'static str)],
+    one_by_one: Option<Mutex<()>>,
+}
+
+impl Brokers {
+    pub fn told(settings: &'static [(&'static str, &'static str)]) -> Brokers {
+        Brokers { pair: Mutex::new(None), settings, one_by_one: None }
+    }
+
+    /// No script runs beside another. Apache Kafka verifies the partitions of all producers that wait at that time in one
+    /// request, and tells all of them of an error in the form that the first one's version has
+    /// (`AddPartitionsToTxnManager.TransactionDataAndCallbacks`): 48 or 120, by chance.
+    pub fn one_by_one(self) -> Brokers {
+        Brokers { one_by_one: Some(Mutex::new(())), ..self }
+    }
+}
+
+pub fn compare(brokers: &Brokers, name: &'static str, script: &str) -> Result<()> {
+    let _alone = brokers.one_by_one.as_ref().map(|lock| lock.lock().expect("no panic"));
+    let places = pair::places(&brokers.pair, brokers.settings)?;
+    let run = |place: Place| {
+        let script = script.to_string();
+        thread::spawn(move || Session::new(place, name)?.run(&script))
+    };
     let [reference, subject] = places.map(run).map(|thread| thread.join().expect("no panic"));
     let (reference, subject) = (reference.context("Apache Kafka")?, subject.context("the broker under test")?);
     judge(name, &reference, &subject)

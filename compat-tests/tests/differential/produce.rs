@@ -83,7 +83,7 @@ impl Session {
         Ok(())
     }
 
-    fn show_produced(&self, found: &PartitionProduceResponse) -> String {
+    pub fn show_produced(&self, found: &PartitionProduceResponse) -> String {
         let mut line = show_error(found.error_code);
         if found.error_code == 0 {
             line += &format!(" offset {} start {}", found.base_offset, found.log_start_offset);

@@ -1,6 +1,7 @@
 //! One run of a script against one broker: what its words mean there, and how answers are shown so that two runs can be
 //! compared.
 
+use crate::transactions::Transactions;
 use compat_tests::pair::Place;
 use compat_tests::raw::{PATIENCE, Raw};
 use compat_tests::{Context, Result, ensure};
@@ -24,6 +25,8 @@ impl Answered {
 }
 
 pub struct Session {
+    /// The script's name.
+    pub name: String,
     pub place: Place,
     pub raw: Raw,
     /// Ids that the broker gave, by the script's names.
@@ -32,6 +35,7 @@ pub struct Session {
     pub lines: Vec<String>,
     /// A topic for [`Session::settle`] and how often it was changed.
     pub sentinel: (String, i64),
+    pub transactions: Transactions,
 }
 
 /// How long a pause is between two looks at something that takes its time.
@@ -44,11 +48,13 @@ impl Session {
     pub fn new(place: Place, name: &str) -> Result<Session> {
         let raw = Raw::connect(place.port)?;
         Ok(Session {
+            name: name.to_string(),
             place,
             raw,
             producers: HashMap::new(),
             lines: Vec::new(),
             sentinel: (format!("sentinel-{name}"), 0),
+            transactions: Transactions::default(),
         })
     }
 

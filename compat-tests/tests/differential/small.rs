@@ -169,9 +169,8 @@ impl Session {
         for partition in response.topics.into_iter().flat_map(|topic| topic.partitions) {
             let message = partition.error_message.map_or("null".into(), |message| message.to_string());
             self.say(format!("{} error {} {message}", partition.partition_index, partition.error_code));
-            let mut active = partition.active_producers;
-            active.sort_by_key(|producer| producer.producer_id);
-            for producer in active {
+            let mut lines = Vec::new();
+            for producer in partition.active_producers {
                 let line = format!(
                     "{} epoch {} sequence {} at {} coordinator {} transaction {}",
                     self.show_producer(producer.producer_id.0),
@@ -181,8 +180,11 @@ impl Session {
                     producer.coordinator_epoch,
                     producer.current_txn_start_offset
                 );
-                self.say(line);
+                lines.push(line);
             }
+            // Not by the ids: brokers give them in different orders.
+            lines.sort();
+            lines.into_iter().for_each(|line| self.say(line));
         }
         Ok(())
     }

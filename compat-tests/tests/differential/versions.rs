@@ -3,14 +3,13 @@
 //! A range of Klamm's lies within Apache Kafka's. Where the two differ, [`ACCEPTED`] names the API or the feature with the
 //! reason; a name there without a difference is a failure, too.
 
-use crate::pair::SETTINGS;
+use crate::pair::Brokers;
 use compat_tests::broker::{self, Peer};
-use compat_tests::pair::{self, Pair, Place};
+use compat_tests::pair::{self, Place};
 use compat_tests::raw::Raw;
 use compat_tests::{Context, Result, bail, ensure};
 use kafka_protocol::messages::api_versions_response::FinalizedFeatureKey;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 /// The first version that tells of features from level 0 on.
 const FEATURES_FROM_ZERO: i16 = 4;
@@ -18,7 +17,6 @@ const FEATURES_FROM_ZERO: i16 = 4;
 /// What differs and why.
 const ACCEPTED: &[(&[&str], &str)] = &[
     (&["API 17", "API 36"], "SASL is not built yet"),
-    (&["API 24", "API 25", "API 26", "API 27", "API 28"], "transactions are not built yet"),
     (&["API 49"], "changes of quotas are not built yet"),
     (&["API 51"], "changes of SCRAM users are not built yet"),
     (
@@ -66,8 +64,8 @@ fn ask(place: &Place) -> Result<Spoken> {
     Ok(Spoken { ranges: apis.chain(features).collect(), finalized: finalized.collect() })
 }
 
-pub fn compare(pair: &Mutex<Option<Pair>>) -> Result<()> {
-    let [reference, subject] = pair::places(pair, SETTINGS)?;
+pub fn compare(brokers: &Brokers) -> Result<()> {
+    let [reference, subject] = pair::places(&brokers.pair, brokers.settings)?;
     let (theirs, ours) = (ask(&reference).context("Apache Kafka")?, ask(&subject).context("the broker under test")?);
     ensure!(theirs.ranges.len() > 60 && theirs.finalized.len() > 3, "Apache Kafka says little: {theirs:?}");
     let mut found: Vec<String> = outside(&theirs.ranges, &ours.ranges);

@@ -6,6 +6,7 @@
 
 mod cleaning;
 mod groups;
+mod transaction_state;
 
 use cleaning::{Compacted, Shortened};
 use compat_tests::broker::{Broker, Peer, Quorum, Setup};
@@ -80,6 +81,10 @@ fn main() -> ExitCode {
         .own_start("klamm_first_killed", ONE, SHORT_SESSION, klamm_first(End::Kill))
         .own_start("transactions", ONE, TRANSACTIONS, |setup| transactions(setup, End::Stop))
         .own_start("transactions_killed", ONE, TRANSACTIONS, |setup| transactions(setup, End::Kill))
+        .own_start("coordinator_kafka_first", ONE, TRANSACTIONS, transaction_state::kafka_first(End::Stop))
+        .own_start("coordinator_kafka_first_killed", ONE, TRANSACTIONS, transaction_state::kafka_first(End::Kill))
+        .own_start("coordinator_klamm_first", ONE, TRANSACTIONS, transaction_state::klamm_first(End::Stop))
+        .own_start("coordinator_klamm_first_killed", ONE, TRANSACTIONS, transaction_state::klamm_first(End::Kill))
         .own_start("only_formatted", ONE, SHORT_SESSION, |setup| only_formatted(setup, Quorum::Dynamic, None))
         .own_start("formatted_for_3.3", ONE, SHORT_SESSION, |setup| formatted_for(setup, "3.3-IV3"))
         .own_start("formatted_for_3.9", ONE, SHORT_SESSION, |setup| formatted_for(setup, "3.9"))

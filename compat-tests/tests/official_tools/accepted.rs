@@ -33,7 +33,6 @@ const fn accept_lines(
     Accepted { script, call, lines, reason }
 }
 
-const TRANSACTIONS: &str = "transactions are not built yet";
 const SHARE: &str = "share groups are not built yet";
 const STREAMS: &str = "streams groups are not built yet";
 const SECURITY: &str = "SASL is not built yet";
@@ -45,18 +44,6 @@ const LISTENERS: &str = "listeners cannot be changed at run time yet";
 const INDEXES: &str = "the active segment's indexes are in memory and become files when it is sealed";
 
 pub const ACCEPTED: &[Accepted] = &[
-    accept_lines(
-        "cluster",
-        "kafka-broker-api-versions @",
-        &[
-            "\tAddPartitionsToTxn(24)",
-            "\tAddOffsetsToTxn(25)",
-            "\tEndTxn(26)",
-            "\tWriteTxnMarkers(27)",
-            "\tTxnOffsetCommit(28)",
-        ],
-        TRANSACTIONS,
-    ),
     accept_lines(
         "cluster",
         "kafka-broker-api-versions @",
@@ -111,8 +98,6 @@ pub const ACCEPTED: &[Accepted] = &[
     accept("configs", "kafka-configs @ --client c1 --alter", QUOTAS),
     accept("configs", "kafka-configs @ --ip 127.0.0.1 --alter", QUOTAS),
     accept("configs", "kafka-configs @ --user u1 --alter", SCRAM),
-    accept("transactions", "kafka-producer-perf-test @ --topic plainly", TRANSACTIONS),
-    accept("transactions", "kafka-transactions @ forceTerminateTransaction", TRANSACTIONS),
     accept("share_and_streams", "kafka-share-groups @", SHARE),
     accept("share_and_streams", "kafka-console-share-consumer @", SHARE),
     accept("share_and_streams", "kafka-share-consumer-perf-test @", SHARE),
@@ -127,6 +112,4 @@ pub const ACCEPTED: &[Accepted] = &[
     accept_lines("features", "kafka-features @ describe", &["Feature: share.version"], SHARE),
     accept_lines("features", "kafka-features @ describe", &["Feature: streams.version"], STREAMS),
     accept("features", "kafka-features @ upgrade --release-version 4.4 --dry-run", CLUSTER),
-    accept("transactions", "kafka-transactions @ describe --transactional-id none", TRANSACTIONS),
-    accept_lines("transactions", "kafka-transactions @ list", &["perf"], TRANSACTIONS),
 ];

@@ -13,6 +13,7 @@ mod mask;
 mod runner;
 mod script;
 mod table;
+mod transactions;
 
 use compat_tests::suite::Suite;
 use judge::Shared;

@@ -3,6 +3,7 @@
 
 use crate::mask::{self, Places};
 use crate::script::{self, Marks, Step, What};
+use crate::transactions::{Transactions, hang};
 use compat_tests::broker::signal;
 use compat_tests::pair::Place;
 use compat_tests::{Context, Result, bail, ensure, program};
@@ -80,6 +81,7 @@ struct Session {
     scratch: tempfile::TempDir,
     jvm: Jvm,
     going_on: HashMap<String, OwnJvm>,
+    transactions: Transactions,
     is_reference: bool,
 }
 
@@ -95,7 +97,8 @@ impl Session {
         let scratch = tempfile::Builder::new().prefix("klamm-tools-").tempdir()?;
         let jvm = Jvm::start()?;
         let (data, going_on) = (place.data.clone(), HashMap::new());
-        Ok(Session { port: place.port, data, scratch, jvm, going_on, is_reference })
+        let transactions = Transactions::default();
+        Ok(Session { port: place.port, data, scratch, jvm, going_on, transactions, is_reference })
     }
 
     fn run(&mut self, script: &str) -> Answers {
@@ -138,6 +141,14 @@ impl Session {
                 let mut process = self.own(words, &self.fill(&step.input))?;
                 process.wait_for_output(&step.marks)?;
                 self.going_on.insert(name.clone(), process);
+                return Ok(None);
+            }
+            What::Transaction(id, words) => {
+                self.transactions.go_on(self.port, id, words.first().context("no topic and no end")?)?;
+                return Ok(None);
+            }
+            What::Hang(topic, words) => {
+                hang(self.port, topic, words)?;
                 return Ok(None);
             }
             What::Stop(name) => {

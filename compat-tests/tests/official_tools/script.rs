@@ -9,6 +9,9 @@
 //! [sorted,seconds=30] kafka-… …             a call with marks, see `Marks`
 //! start NAME [until=WORD] kafka-… …         a call in a JVM of its own that goes on
 //! stop NAME                                 ends it by SIGTERM; what it has printed is compared
+//! transaction ID TOPIC                      begins or goes on with a transaction, by a client that stays: a record in
+//!                                           partition 0. `transaction ID commit` or `abort` ends it
+//! hang TOPIC PRODUCER_ID EPOCH MINUTES      a transactional batch so old, of a producer whom no coordinator knows
 //! ```
 //!
 //! A call that the reference (Apache Kafka, never Klamm) does not end in time is asked once more, and a printed line says so.
@@ -37,6 +40,8 @@ pub enum What {
     Call(Vec<String>),
     Start(String, Vec<String>),
     Stop(String),
+    Transaction(String, Vec<String>),
+    Hang(String, Vec<String>),
 }
 
 /// What is special about a call.
@@ -109,7 +114,7 @@ fn step(line: usize, text: &str) -> Result<Step> {
     let mut rest = text;
     let mut verb = "";
     let mut name = String::new();
-    for known in ["file", "start", "stop"] {
+    for known in ["file", "start", "stop", "transaction", "hang"] {
         if let Some(after) = text.strip_prefix(known).and_then(|after| after.strip_prefix(' ')) {
             let (word, after) = after.split_once(' ').unwrap_or((after, ""));
             (verb, name, rest) = (known, word.to_string(), after);
@@ -122,6 +127,8 @@ fn step(line: usize, text: &str) -> Result<Step> {
         "file" => What::File(name),
         "stop" => What::Stop(name),
         "start" => What::Start(name, words),
+        "transaction" => What::Transaction(name, words),
+        "hang" => What::Hang(name, words),
         _ => What::Call(words),
     };
     let text = if matches!(what, What::Call(_)) { call.to_string() } else { text.to_string() };
