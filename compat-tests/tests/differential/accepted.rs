@@ -13,14 +13,6 @@ const fn accept(script: &'static str, command: &'static str, reason: &'static st
     Accepted { script, command, reason }
 }
 
-// To be mended.
-const ASCII: &str = "to be mended: the pattern of ListTransactions knows ASCII only";
-const INTERNAL: &str =
-    "to be mended: a client can add internal topics, which Kafka refuses (TOPIC_AUTHORIZATION_FAILED)";
-const LOWEST: &str = "to be mended: the lowest sequence that was refused for want of a transaction must come first";
-const NAMELESS: &str = "to be mended: transactional records without an id are TRANSACTIONAL_ID_AUTHORIZATION_FAILED";
-const UNTOLD: &str = "to be mended: two producers in one request are refused without a message";
-
 pub const ACCEPTED: &[Accepted] = &[
     accept("produce", "produce p records=none", "an exception escapes Kafka, which closes; we take null for empty"),
     accept(
@@ -43,18 +35,6 @@ pub const ACCEPTED: &[Accepted] = &[
         "mark a commit v=1 tm:2 | a abort tm:2",
         "a producer's partition twice in one request, which no coordinator sends: Kafka answers it once",
     ),
-    accept("txn_ids", "txns pattern=.*ü", ASCII),
-    accept("txn_partitions", "add internal", INTERNAL),
-    accept("txn_partitions", "end internal", INTERNAL),
-    accept("txn_partitions", "txn internal", INTERNAL),
-    accept("txn_produce", "send b v=11", LOWEST),
-    accept("txn_produce", "send b v=12", LOWEST),
-    accept("txn_produce", "send c v=3 as=null", NAMELESS),
-    accept("txn_produce", "send c v=11 as=null", NAMELESS),
-    accept("txn_produce", "send c v=12 as=null", NAMELESS),
-    accept("txn_produce", "send a v=11 tp:0 | c tp:1", UNTOLD),
-    accept("txn_produce", "send a v=12 tp:0 | c tp:1", UNTOLD),
-    accept("txn_produce", "send a v=12 tp:0 | a epoch=right-1 tp:1", UNTOLD),
     accept(
         "txn_readers",
         "read tr:0 v=11",
