@@ -36,7 +36,8 @@ fn start(broker: &Broker, id: &str, more: &[&str]) -> Result<Application> {
     let bootstrap = broker.bootstrap();
     let mut arguments = vec!["--broker-list", &bootstrap, "--input-topic", "in", "--output-topic", "out"];
     arguments.extend(["--input-partition", "0", "--consumer-group", "copiers", "--transactional-id", id]);
-    arguments.extend(["--transaction-size", "50", "--enable-random-aborts"]);
+    // It asks for its group's offsets before it ends what its predecessor left open: these may have to time out first.
+    arguments.extend(["--transaction-timeout", "5000", "--transaction-size", "50", "--enable-random-aborts"]);
     arguments.extend(more);
     Application::start(application::java(CLASS, &arguments))
 }
