@@ -163,8 +163,7 @@ impl Ledger {
                 let at = known.object(partition);
                 format!("reader {number} of {at}, committed {is_committed}: {from} to {next} of {last_stable_offset}, {high_watermark}: {records:?}")
             });
-            let shown =
-                Shown { reader: number, is_committed, high_watermark, last_stable_offset, records: &records };
+            let shown = Shown { reader: number, is_committed, high_watermark, last_stable_offset, records: &records };
             let objects = [known.object(partition), object()];
             scene.oracle.judge_transactions(&objects, |known_of| known_of.shown((known.id, partition), &shown));
             self.positions.insert(partition, next);

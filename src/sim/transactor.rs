@@ -460,8 +460,7 @@ pub(super) fn offset(cluster: &SharedCluster, require_stable: bool) -> Result<i6
     let ask = || {
         let topic = offset_fetch::OffsetFetchRequestTopic { name: TOPIC.into(), partition_indexes: vec![0] };
         let topics = Some(vec![topic]);
-        let request =
-            offset_fetch::Request { group_id: GROUP.into(), topics, require_stable, ..Default::default() };
+        let request = offset_fetch::Request { group_id: GROUP.into(), topics, require_stable, ..Default::default() };
         let Some(answer) = call(cluster, &mut client, ApiKey::OffsetFetch, OFFSET_FETCH, &request) else { return LOST };
         let response = offset_fetch::Response::decode(&mut Reader::new(&answer), OFFSET_FETCH).unwrap();
         if response.error_code != 0 {

@@ -82,7 +82,6 @@ pub(super) struct Worker {
     at_end: Vec<i32>,
     next_input: i32,
     transaction: Option<Transaction>,
-    /// Its time is over, or it was left: whoever comes next must abort it.
     due: Instant,
 }
 
@@ -133,7 +132,7 @@ impl Worker {
 
     fn note(&self, scene: &mut Scene<'_>, what: impl FnOnce() -> String) {
         let (number, transaction) = (self.number, self.transaction.as_ref().map(|transaction| transaction.number));
-        scene.history.note(|| ledger::object(), || format!("worker {number}, {transaction:?}: {}", what()));
+        scene.history.note(ledger::object, || format!("worker {number}, {transaction:?}: {}", what()));
     }
 
     fn lose(&mut self) {
@@ -394,9 +393,10 @@ impl Worker {
         let refused = partitions.iter().map(|partition| partition.error_code).find(|code| *code != 0);
         let code = if response.error_code != 0 { response.error_code } else { refused.unwrap_or(0) };
         if code == 0 {
-            let position = |partition: &kafka_protocol::messages::offset_fetch_response::OffsetFetchResponsePartition| {
-                (partition.partition_index, partition.committed_offset.max(0))
-            };
+            let position =
+                |partition: &kafka_protocol::messages::offset_fetch_response::OffsetFetchResponsePartition| {
+                    (partition.partition_index, partition.committed_offset.max(0))
+                };
             let positions: BTreeMap<_, _> = partitions.iter().map(position).collect();
             self.note(scene, || format!("reads from {positions:?}"));
             self.positions = Some(positions);

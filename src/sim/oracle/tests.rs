@@ -213,8 +213,7 @@ fn transaction(known: &mut Transactions, fate: Fate) -> u64 {
 }
 
 fn shown(known: &mut Transactions, key: Key, (stable, end): (i64, i64), records: &[Read]) -> Result<(), &'static str> {
-    let shown =
-        Shown { reader: 1, is_committed: true, high_watermark: end, last_stable_offset: stable, records };
+    let shown = Shown { reader: 1, is_committed: true, high_watermark: end, last_stable_offset: stable, records };
     known.shown(key, &shown).map_err(|wrong| wrong.0)
 }
 

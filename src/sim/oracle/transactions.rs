@@ -123,7 +123,8 @@ impl Transactions {
                 Fate::Aborted => missing == transaction.writes.len(),
             };
             if !is_right {
-                let text = format!("{number} is {:?}, {missing} of {} missing", transaction.fate, transaction.writes.len());
+                let text =
+                    format!("{number} is {:?}, {missing} of {} missing", transaction.fate, transaction.writes.len());
                 return wrong("a transaction is seen whole or not at all", text);
             }
         }
@@ -133,7 +134,9 @@ impl Transactions {
     /// A loop has come to the end of its input, read by this reader: each record was processed once.
     pub(in crate::sim) fn check_loop(&self, reader: u32, is_input: impl Fn(Key) -> bool) -> Result<(), Wrong> {
         let (mut due, mut done) = (BTreeSet::new(), BTreeSet::new());
-        for ((_, _, key), read) in self.readers.iter().filter(|((of, is_committed, _), _)| *of == reader && *is_committed) {
+        for ((_, _, key), read) in
+            self.readers.iter().filter(|((of, is_committed, _), _)| *of == reader && *is_committed)
+        {
             due.extend(read.iter().filter(|_| is_input(*key)).map(|(offset, _)| (*key, *offset)));
             for (_, write) in read {
                 let input = self.all[write.transaction as usize].inputs.get(write);
@@ -151,5 +154,11 @@ impl Transactions {
     /// What is read from here on is compared anew.
     pub(in crate::sim) fn forget_reader(&mut self, reader: u32) {
         self.readers.retain(|(of, _, _), _| *of != reader);
+    }
+
+    /// How many are known to be committed, and how many others there are.
+    pub(in crate::sim) fn count(&self) -> (usize, usize) {
+        let committed = self.all.iter().filter(|transaction| transaction.fate == Fate::Committed).count();
+        (committed, self.all.len() - committed)
     }
 }
