@@ -217,6 +217,8 @@ FAULTS = [
     ("a transaction is complete before its markers are committed", "src/handlers/markers.rs",
      "                if self.left.is_empty() && self.written.is_empty() {\n",
      "                if self.left.is_empty() {\n"),
+    ("a marker is not waited for any more when its partition has told of something else", "src/handlers/markers.rs",
+     "        if asks {\n            // A partition that has told", "        if asks && expired {\n            // A partition that has told"),
     ("the result of a transaction is not written", "src/handlers/markers.rs",
      "machine.complete(step, id, producer, commit));\n",
      "machine.complete(step, if false { id } else { \"\" }, producer, commit));\n"),

@@ -78,7 +78,7 @@ pub struct Coordinator<M: Kind = Groups> {
     deadline: AtomicU64,
     /// It answers no more; a request that waits for it must be asked again.
     ended: AtomicBool,
-    /// Of the keeper, which hears that this one has ended: what was begun here must go on, though no client asks for it.
+    /// The keeper hears that this one has ended: what was begun here must go on, though no client asks for it.
     keeper: Inbox<keeper::Task<M>>,
 }
 

@@ -52,7 +52,12 @@ pub fn write_markers(context: &mut Context<'_>, ending: MarkerJob) -> Outcome {
 }
 
 impl Waiting {
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, expired: bool) -> Polled {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
+        if asks {
+            // A partition that has told of its progress was not asked again: it may have synced what lies before the marker.
+            let watched = self.0.iter().flat_map(Job::watched);
+            watched.for_each(|partition| _ = partition.waiting.add(context.shard));
+        }
         if !expired && self.0.as_ref().is_some_and(|job| !job.can_go_on(context)) {
             return Polled::Wait;
         }

@@ -274,7 +274,7 @@ impl Parked {
             Parked::Transactional(waiting) => waiting.poll(state, context, expired, asks),
             Parked::TxnOffsetCommit(waiting) => waiting.poll(context, expired, asks),
             Parked::WriteTxnMarkers(waiting) => waiting.poll(context, expired, asks),
-            Parked::Markers(waiting) => waiting.poll(context, expired),
+            Parked::Markers(waiting) => waiting.poll(context, expired, asks),
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct Outcome {
     pub steps: u64,
     pub simulated: Duration,
     pub faults: BTreeMap<Kind, u64>,
+    /// Transactions that their clients know to be committed, and all others.
+    pub transactions: (usize, usize),
     pub failure: Option<Failure>,
 }
 
@@ -201,7 +203,8 @@ impl Run {
         });
         let (hash, steps) = (self.history.hash(), self.history.step);
         let simulated = Duration::from_nanos(self.cluster.world.now().0);
-        Outcome { hash, steps, simulated, faults: self.faults.counts.clone(), failure }
+        let (faults, transactions) = (self.faults.counts.clone(), self.oracle.transactions.count());
+        Outcome { hash, steps, simulated, faults, transactions, failure }
     }
 
     fn is_over(&self) -> bool {
@@ -469,7 +472,7 @@ impl Run {
         let names: Vec<_> = waiting.map(|one| one.name()).collect();
         if !names.is_empty() {
             let objects = self.topics.iter().flat_map(|known| (0..known.partitions).map(|p| known.object(p)));
-            let objects: Vec<_> = objects.collect();
+            let objects: Vec<_> = objects.chain([ledger::object()]).collect();
             self.oracle.violate("everybody is answered at rest", &objects, format!("{names:?}"));
         }
     }

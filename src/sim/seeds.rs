@@ -29,6 +29,7 @@ const FOUND: &[(u64, &str)] = &[
         "claim: a partition that keeps its number has not been opened anew, though a move has given it another log",
     ),
     (1008126, "claim: a leader that divides a generation twice knows which division counts"),
+    (1102454184286, "the end of a transaction was not told of the sync that committed its marker, and waited for ever"),
 ];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.
@@ -96,6 +97,15 @@ fn seeds_of_this_commit_find_nothing() {
         seed += 1;
     }
     println!("{} seeds from {first} on, and as many with transactions", seed - first);
+}
+
+/// Faults do not keep the clients from what the runs are about.
+#[test]
+fn transactions_are_committed_and_aborted_in_the_runs() {
+    let counts: Vec<_> = (0..8).map(|seed| run::run(&Attempt::of(TRANSACTIONS_SINCE + seed)).transactions).collect();
+    let sum = counts.iter().fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+    assert!(sum.0 > 100 && sum.1 > 20, "{counts:?}");
+    println!("{counts:?}");
 }
 
 /// The disk does what no disk may do, and some seed finds out.

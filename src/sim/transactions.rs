@@ -444,7 +444,7 @@ fn check_after_failure(cluster: &SharedCluster, transactor: &mut Transactor, ans
     check_goes_on(cluster, transactor);
 }
 
-/// The end was answered, and nobody asks for the transaction any more. The full disk has made the coordinator throw its
+/// The end was answered, and no client asks for the transaction any more. The full disk has made the coordinator throw its
 /// machine away, as it could not write what another client wanted: the one that follows it does the rest by itself.
 #[test]
 fn an_answered_end_needs_no_client_to_be_done() {
@@ -650,7 +650,7 @@ fn a_partition_that_was_not_added_takes_nothing() {
 }
 
 /// A write is verified and waits for what the coordinator has to commit; until its shard has its next turn the transaction is
-/// over, its marker written by another shard. It does not begin a transaction that nobody would end.
+/// over, its marker written by another shard. It does not begin a transaction that no marker would end.
 #[test]
 fn a_write_that_comes_behind_its_marker_is_refused() {
     let cluster = start(46, 2, &[EVERY_WRITE_IS_SYNCED]);
@@ -693,6 +693,36 @@ fn a_write_that_comes_behind_its_marker_is_refused() {
     assert_eq!(told, ErrorCode::TransactionAbortable);
     assert_eq!(uncommitted(&cluster), everywhere(&[]));
     check_nothing_is_open(&cluster);
+}
+
+/// The marker lies behind what another shard is syncing: the shard that has written it is told of that sync, and must be told
+/// of the next one as well.
+#[test]
+fn a_marker_is_waited_for_until_its_own_sync() {
+    let cluster = start(47, 2, &[EVERY_WRITE_IS_SYNCED]);
+    find_coordinators(&cluster, ID);
+    let (mut transactor, mut other) = (connected_to(&cluster, 1, ID), connected_to(&cluster, 0, &id_beside()));
+    transactor.start();
+    transactor.write_all(&[0], "in");
+    other.start();
+    assert_eq!(other.add(0), ErrorCode::None);
+    let turn = |shard: usize| {
+        cluster.borrow_mut().advance(Duration::from_micros(200));
+        cluster.borrow_mut().turn_shard(shard);
+    };
+    let view = cluster.borrow().view().expect("it runs");
+    let partition = view.partition_by_name(TOPIC, 0).unwrap();
+    other.send_produce(0, "beside");
+    while partition.log.log_end_offset() == partition.high_watermark() {
+        turn(0);
+    }
+    let before = partition.log.log_end_offset();
+    transactor.send_end(true);
+    while partition.log.log_end_offset() == before {
+        turn(1);
+    }
+    assert!(partition.high_watermark() < before, "the sync is under way");
+    assert_eq!(settled(&cluster, ID).unwrap(), "CompleteCommit");
 }
 
 /// A client of the first way whose connection one of the shards has.

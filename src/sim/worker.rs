@@ -82,7 +82,6 @@ pub(super) struct Worker {
     at_end: Vec<i32>,
     next_input: i32,
     transaction: Option<Transaction>,
-    /// Its time is over, or it was left: whoever comes next must abort it.
     due: Instant,
 }
 
@@ -133,7 +132,7 @@ impl Worker {
 
     fn note(&self, scene: &mut Scene<'_>, what: impl FnOnce() -> String) {
         let (number, transaction) = (self.number, self.transaction.as_ref().map(|transaction| transaction.number));
-        scene.history.note(|| ledger::object(), || format!("worker {number}, {transaction:?}: {}", what()));
+        scene.history.note(ledger::object, || format!("worker {number}, {transaction:?}: {}", what()));
     }
 
     fn lose(&mut self) {

@@ -27,10 +27,8 @@ fn good() -> Batch {
 type Case = (&'static str, Vec<u8>, i16);
 
 /// Where refusing is as good as what Apache Kafka does: it takes a batch whose records number themselves differently than
-/// the header says, and drops bytes behind the batch in silence; no client sends either. A transactional batch without a
-/// transaction is refused there for want of a right, which presupposes that transactions are served.
-const MAY_BE_REFUSED: &[&str] =
-    &["a record's offset delta", "bytes behind the batch", "transactional without producer"];
+/// the header says, and drops bytes behind the batch in silence; no client sends either.
+const MAY_BE_REFUSED: &[&str] = &["a record's offset delta", "bytes behind the batch"];
 
 fn cases() -> Vec<Case> {
     let with = |change: fn(&mut Batch)| {

@@ -155,4 +155,10 @@ impl Transactions {
     pub(in crate::sim) fn forget_reader(&mut self, reader: u32) {
         self.readers.retain(|(of, _, _), _| *of != reader);
     }
+
+    /// How many are known to be committed, and how many others there are.
+    pub(in crate::sim) fn count(&self) -> (usize, usize) {
+        let committed = self.all.iter().filter(|transaction| transaction.fate == Fate::Committed).count();
+        (committed, self.all.len() - committed)
+    }
 }
