@@ -129,6 +129,10 @@ fn commit_offsets(
     }
     let settings = context.shared.transactions().settings(context.view);
     if form != Form::Adds && !settings.transactions.verifies_partitions {
+        if producer.id < 0 || producer.epoch < 0 {
+            // What Kafka says when it cannot make a batch of it.
+            return Err(ErrorCode::UnknownServerError);
+        }
         return step(context, &group, producer, Admission::Verified, commit);
     }
     let writer = Writer { transactional_id: &body.transactional_id, producer, form };
