@@ -255,7 +255,8 @@ fn a_transaction_survives_a_crash_or_a_stop_at_every_step_of_its_end() {
             // The markers and the result come behind the answer.
             let (mut after, mut answered) = (0, 0);
             while answered < 30 {
-                let cluster = start(seed, 2, &[EVERY_WRITE_IS_SYNCED]);
+                // Another seed each time: how long a sync takes beside an answer's way is another, too.
+                let cluster = start(seed + after, 2, &[EVERY_WRITE_IS_SYNCED]);
                 let mut transactor = with_open_transaction(&cluster, way);
                 cluster.borrow().world.set_conditions(slow_disk());
                 let answer = crash_in_the_end(&cluster, &mut transactor, true, after, crash);
