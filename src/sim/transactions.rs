@@ -247,21 +247,32 @@ fn crash_in_the_end(
     answer.or_else(|| transactor.take_end())
 }
 
-/// The same after each step in time, where nothing has failed before; and with an orderly stop.
+/// The same at moments all along its time, where nothing has failed before and syncs take their time; and with an orderly stop.
 #[test]
 fn a_transaction_survives_a_crash_or_a_stop_at_every_step_of_its_end() {
     for (seed, way) in [(12, Way::First), (15, Way::Second)] {
-        let (took, _) = measure(seed, way, true, &[EVERY_WRITE_IS_SYNCED]);
-        for after in 0..took {
-            for crash in [Some(Crash::Power), None] {
-                let cluster = start(seed, 2, &[EVERY_WRITE_IS_SYNCED]);
+        for crash in [Some(Crash::Power), None] {
+            // The markers and the result come behind the answer.
+            let (mut after, mut answered) = (0, 0);
+            while answered < 30 {
+                // Another seed each time: how long a sync takes beside an answer's way is another, too.
+                let cluster = start(seed + after, 2, &[EVERY_WRITE_IS_SYNCED]);
                 let mut transactor = with_open_transaction(&cluster, way);
+                cluster.borrow().world.set_conditions(slow_disk());
                 let answer = crash_in_the_end(&cluster, &mut transactor, true, after, crash);
+                answered += u64::from(answer == Some(ErrorCode::None));
                 cluster.borrow_mut().restart();
                 check_after_crash(&cluster, &mut transactor, true, answer);
+                after += 2;
             }
         }
     }
+}
+
+/// Each sync takes its time, and is done only at the end of it.
+fn slow_disk() -> NetworkConditions {
+    let max_operation = Duration::from_millis(4);
+    NetworkConditions { whole_one_in: 1, max_operation, late_operations: true, ..NetworkConditions::default() }
 }
 
 /// The first write of a transaction adds its partition: what is in the partition's log the coordinator knows of, whenever the
@@ -272,9 +283,7 @@ fn a_write_is_known_to_its_coordinator_whenever_the_power_goes() {
     for after in 0.. {
         let cluster = start(17, 2, &[EVERY_WRITE_IS_SYNCED]);
         let mut transactor = Transactor::started(&cluster, ID, Way::Second);
-        let max_operation = Duration::from_millis(4);
-        let conditions = NetworkConditions { whole_one_in: 1, max_operation, ..NetworkConditions::default() };
-        cluster.borrow().world.set_conditions(conditions);
+        cluster.borrow().world.set_conditions(slow_disk());
         transactor.send_produce(0, "open");
         let mut answer = None;
         for _ in 0..after {
