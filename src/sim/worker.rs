@@ -73,6 +73,8 @@ pub(super) struct Worker {
     plan: WorkerPlan,
     wire: Wire,
     asked: Option<(i32, Ask)>,
+    /// An InitProducerId had no answer: the broker may take it behind a later one, and this producer fences itself.
+    has_lost_init: bool,
     found: i8,
     producer: Option<(i64, i16)>,
     next: BTreeMap<Place, i32>,
@@ -119,6 +121,7 @@ impl Worker {
             plan,
             wire: Wire::default(),
             asked: None,
+            has_lost_init: false,
             found: 0,
             producer: None,
             next: BTreeMap::new(),
@@ -136,8 +139,12 @@ impl Worker {
     }
 
     fn lose(&mut self) {
-        if self.asked.take().is_some_and(|(_, ask)| ask == Ask::Todo) {
-            self.transaction.iter_mut().for_each(|transaction| transaction.has_lost = true);
+        match self.asked.take() {
+            Some((_, Ask::Todo)) => {
+                self.transaction.iter_mut().for_each(|transaction| transaction.has_lost = true);
+            }
+            Some((_, Ask::Init)) => self.has_lost_init = true,
+            _ => {}
         }
     }
 
@@ -512,7 +519,7 @@ impl Worker {
 
     /// Its transaction is over without it.
     fn fenced(&mut self, scene: &mut Scene<'_>, todo: &Todo, error: ErrorCode) {
-        if !self.plan.may_be_fenced {
+        if !self.plan.may_be_fenced && !self.has_lost_init {
             let text = format!("worker {}: {todo:?} was told {error}", self.number);
             scene.violated::<()>("a producer that is alone is not fenced", &[ledger::object()], text);
         }
