@@ -31,7 +31,8 @@ pub(super) const NO_TIERS: &str = "tiered storage is not supported yet, so what 
 
 pub(super) const BROKER: &[Broker] = &[
     key("add.partitions.to.txn.retry.backoff.max.ms", Int, Some("100"), AtLeast(0), ReadOnly, Effective),
-    key("add.partitions.to.txn.retry.backoff.ms", Int, Some("20"), AtLeast(1), ReadOnly, Effective),
+    // A produce hears of the end of the transaction before, and does not look again and again.
+    key("add.partitions.to.txn.retry.backoff.ms", Int, Some("20"), AtLeast(1), ReadOnly, NoEffect),
     key("advertised.listeners", List, None, Any, ReadOnly, Effective),
     key("alter.config.policy.class.name", Class, None, Any, ReadOnly, OpensDoor(NO_POLICIES)),
     key("alter.log.dirs.replication.quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, NotYet),

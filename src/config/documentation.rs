@@ -52,10 +52,6 @@ const BROKER: Texts = &[
         "add.partitions.to.txn.retry.backoff.max.ms",
         "How long a produce may wait for the producer's last transaction to be completed.",
     ),
-    (
-        "add.partitions.to.txn.retry.backoff.ms",
-        "The pause before a produce looks again whether that transaction is completed.",
-    ),
     ("advertised.listeners", "The addresses that clients are told; those of listeners where it is not set."),
     ("auto.create.topics.enable", "Whether a topic is created when a client first asks for it."),
     ("broker.id", "The old name of node.id."),

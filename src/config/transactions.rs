@@ -22,9 +22,6 @@ pub struct TransactionSettings {
     pub two_phase_commit: bool,
     /// `transaction.partition.verification.enable`; what Produce 12 and later adds is added in any case.
     pub verifies_partitions: bool,
-    /// `add.partitions.to.txn.retry.backoff.ms`: the pause before a produce asks again that came while the producer's last
-    /// transaction was being completed.
-    pub add_backoff: Duration,
     /// `add.partitions.to.txn.retry.backoff.max.ms`: how long such a produce goes on asking; no longer than
     /// `request.timeout.ms`.
     pub add_timeout: Duration,
@@ -48,7 +45,6 @@ impl TransactionSettings {
             expiration_interval: millis("transaction.remove.expired.transaction.cleanup.interval.ms"),
             two_phase_commit: settings.boolean("transaction.two.phase.commit.enable"),
             verifies_partitions: settings.boolean("transaction.partition.verification.enable"),
-            add_backoff: millis("add.partitions.to.txn.retry.backoff.ms"),
             add_timeout: millis("add.partitions.to.txn.retry.backoff.max.ms").min(millis("request.timeout.ms")),
             topic_partitions: settings.int("transaction.state.log.num.partitions"),
             topic_replication_factor: settings.int("transaction.state.log.replication.factor") as i16,
@@ -80,7 +76,6 @@ mod tests {
             expiration_interval: Duration::from_secs(60 * 60),
             two_phase_commit: false,
             verifies_partitions: true,
-            add_backoff: Duration::from_millis(20),
             add_timeout: Duration::from_millis(100),
             topic_partitions: 50,
             topic_replication_factor: 3,
@@ -100,7 +95,6 @@ mod tests {
             ("transaction.remove.expired.transaction.cleanup.interval.ms", "4"),
             ("transaction.two.phase.commit.enable", "true"),
             ("transaction.partition.verification.enable", "false"),
-            ("add.partitions.to.txn.retry.backoff.ms", "5"),
             ("add.partitions.to.txn.retry.backoff.max.ms", "60000"),
             ("request.timeout.ms", "6"),
             ("transaction.state.log.num.partitions", "7"),
@@ -118,7 +112,6 @@ mod tests {
             expiration_interval: Duration::from_millis(4),
             two_phase_commit: true,
             verifies_partitions: false,
-            add_backoff: Duration::from_millis(5),
             add_timeout: Duration::from_millis(6),
             topic_partitions: 7,
             topic_replication_factor: 8,

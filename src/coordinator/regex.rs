@@ -67,19 +67,38 @@ impl TopicPattern {
             .map_err(|_| invalid(TOO_LARGE))
     }
 
-    /// The same for names of any characters, such as transactional ids. Where the expression means the same to the crate
-    /// `regex` without Unicode's tables, it sees whole characters; classes of letters know ASCII only.
-    pub fn compile_for_ids(pattern: &str) -> Result<TopicPattern, InvalidPattern> {
+    /// Whether the whole name matches.
+    pub fn matches(&self, name: &str) -> bool {
+        self.0.is_match(name.as_bytes())
+    }
+}
+
+/// A compiled expression for names that need not be ASCII, such as transactional ids.
+///
+/// ASCII names are matched as topics are. For the others the expression goes to the crate `regex` as it stands: where that
+/// cannot take it, or understands it otherwise (`&&` in a class), an id outside of ASCII is not listed, or is listed wrongly.
+#[derive(Clone, Debug)]
+pub struct IdPattern {
+    ascii: TopicPattern,
+    /// Without Unicode's tables.
+    whole: Option<bytes::Regex>,
+}
+
+impl IdPattern {
+    pub fn compile(pattern: &str) -> Result<IdPattern, InvalidPattern> {
         let ascii = TopicPattern::compile(pattern)?;
         let whole = bytes::RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
             .nest_limit(parser::MOST_NESTED_TRANSLATED)
             .size_limit(MOST_COMPILED_BYTES)
             .build();
-        Ok(whole.map_or(ascii, TopicPattern))
+        Ok(IdPattern { ascii, whole: whole.ok() })
     }
 
-    /// Whether the whole name matches.
-    pub fn matches(&self, name: &str) -> bool {
-        self.0.is_match(name.as_bytes())
+    /// Whether the whole id matches.
+    pub fn matches(&self, id: &str) -> bool {
+        match &self.whole {
+            Some(whole) if !id.is_ascii() => whole.is_match(id.as_bytes()),
+            _ => self.ascii.matches(id),
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Barrier, Coordinator, Coordinators, Kind, Moment, Registry, Resolved, World};
 use crate::coordinator::machine::{Output, Producer};
 use crate::coordinator::transactions::{Markers, Step, TransactionCommand, Transactions};
+use crate::metadata::topic_name::GROUPS_TOPIC;
 use crate::model::{ErrorCode, PartitionIndex};
 use crate::record::builder::Codec;
 use crate::record::control::EndTxnMarker;
@@ -15,7 +16,6 @@ use crate::replica::view::View;
 use crate::stdx::never::Never;
 use crate::storage::log::Mark;
 
-use crate::metadata::topic_name::GROUPS_TOPIC;
 /// The topic of the transactions (`Topic.TRANSACTION_STATE_TOPIC_NAME`).
 pub use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
 

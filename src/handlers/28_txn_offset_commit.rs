@@ -6,10 +6,9 @@
 //! Sources: `KafkaApis.handleTxnOffsetCommitRequest`, `OffsetMetadataManager.commitTransactionalOffset`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::committed_topics::{Named, Topics};
-use super::transactional::{Form, Known, Seen, Writer};
+use super::transactional::{ADMISSION_TIMEOUT, Form, Known, Seen, Writer};
 use super::{Head, Outcome, Parked, Polled, Request, State};
 use crate::codec::{Message, Reader};
 use crate::coordinator::machine::Producer;
@@ -26,8 +25,6 @@ const LOADING_KNOWN_SINCE: i16 = 2;
 const ABORTABLE_SINCE: i16 = 4;
 const ADDS_SINCE: i16 = 5;
 const TOPIC_ID_SINCE: i16 = 6;
-/// How long a commit waits for the transaction's coordinator (`request.timeout.ms`).
-const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A commit that waits for the transaction's coordinator.
 pub struct Waiting {
@@ -117,11 +114,7 @@ fn commit_offsets(
         return Err(ErrorCode::InvalidGroupId);
     }
     let group = context.coordinator(commit.group_id)?;
-    let form = match head.version {
-        ADDS_SINCE.. => Form::Adds,
-        ABORTABLE_SINCE.. => Form::Verified,
-        _ => Form::Old,
-    };
+    let form = Form::of(head.version, ABORTABLE_SINCE, ADDS_SINCE);
     let producer = Producer { id: body.producer_id, epoch: body.producer_epoch };
     let is_open = group.partition.has_open_transaction(producer.id, producer.epoch);
     if is_open.map_err(|refused| refused.error)? {

@@ -4,12 +4,14 @@
 //! INVALID_REGULAR_EXPRESSION. While one of the coordinators loads nothing is listed
 //! (`TransactionStateManager.listTransactionStates`). Versions: 1 filters by duration (KIP-994); 2 by a pattern of ids
 //! (KIP-1152).
+//!
+//! Deviation: of ids outside of ASCII an expression knows only what the crate `regex` knows without Unicode's tables.
 
 use std::collections::HashSet;
 
 use super::{Outcome, Request, State};
 use crate::codec::Str;
-use crate::coordinator::regex::TopicPattern;
+use crate::coordinator::regex::IdPattern;
 use crate::coordinator::transactions::{Filter, State as TransactionState};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
@@ -24,7 +26,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let pattern = body.transactional_id_pattern.as_deref().filter(|pattern| !pattern.is_empty());
-    let Ok(pattern) = pattern.map(TopicPattern::compile_for_ids).transpose() else {
+    let Ok(pattern) = pattern.map(IdPattern::compile).transpose() else {
         return refuse(request, ErrorCode::InvalidRegularExpression);
     };
     let named = |name: &Str<'_>| TransactionState::ALL.into_iter().find(|state| state.name() == &**name);

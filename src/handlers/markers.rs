@@ -45,8 +45,8 @@ struct Job {
 pub struct Waiting(Option<Job>);
 
 /// Begins the end of a transaction.
-pub fn write_markers(context: &mut Context<'_>, ending: MarkerJob) -> Outcome {
-    let left = ending.markers.partitions.iter().cloned().collect();
+pub fn write_markers(context: &mut Context<'_>, mut ending: MarkerJob) -> Outcome {
+    let left = std::mem::take(&mut ending.markers.partitions).into_iter().collect();
     let (written, retry_at, backoff) = (Vec::new(), context.now, FIRST_BACKOFF);
     Job { ending, is_decided: false, left, written, retry_at, backoff, has_told: false }.go_on(context)
 }

@@ -6,6 +6,7 @@
 //! coordinator that says the transaction is open, so that no marker comes between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::coordinator::machine::Producer;
 use crate::coordinator::transactions::{Begun, EPOCH_BUMP_SINCE, TopicPartition, Transactions};
@@ -13,6 +14,10 @@ use crate::coordinator_runtime::{Barrier, TRANSACTIONS_TOPIC, TransactionCoordin
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::storage::log::Admission;
+
+/// How long a request waits for the coordinator of its transaction; one between brokers would take no longer
+/// (`request.timeout.ms`).
+pub(super) const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a request takes part in its transaction, by its version (`TransactionSupportedOperation`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,6 +31,18 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// The form of a request's version: clients know TRANSACTION_ABORTABLE since the one, requests add their partitions since
+    /// the other.
+    pub(super) fn of(version: i16, abortable_since: i16, adds_since: i16) -> Form {
+        if version >= adds_since {
+            Form::Adds
+        } else if version >= abortable_since {
+            Form::Verified
+        } else {
+            Form::Old
+        }
+    }
+
     pub(super) fn admission(self) -> Admission {
         if self == Form::Adds { Admission::Added } else { Admission::Verified }
     }

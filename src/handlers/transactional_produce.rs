@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::produce::{self, Asked};
-use super::transactional::{self, Form, Known, Seen, Writer};
+use super::transactional::{self, ADMISSION_TIMEOUT, Form, Known, Seen, Writer};
 use super::{Head, Outcome, Parked, Polled, State};
 use crate::coordinator::machine::Producer;
 use crate::coordinator::transactions::TopicPartition;
@@ -21,15 +20,10 @@ use crate::wire::produce::RequestView;
 /// The first version whose clients know TRANSACTION_ABORTABLE, and the first that adds its partitions.
 const ABORTABLE_SINCE: i16 = 11;
 const ADDS_SINCE: i16 = 12;
-/// How long a produce waits for its coordinator; a request between brokers would take no longer (`request.timeout.ms`).
-const ADMISSION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a request has waited for.
 struct Waited {
-    /// It waits no longer than this.
-    until: Instant,
-    /// No longer than this for the end of the transaction before.
-    concurrent_until: Instant,
+    since: Instant,
     seen: Option<Seen>,
 }
 
@@ -61,12 +55,7 @@ pub(super) fn handle(
     asked: Asked<'_>,
     view: &RequestView<'_>,
 ) -> Outcome {
-    let settings = context.shared.transactions().settings(context.view);
-    let waited = Waited {
-        until: context.now + ADMISSION_TIMEOUT,
-        concurrent_until: context.now + settings.transactions.add_timeout,
-        seen: None,
-    };
+    let waited = Waited { since: context.now, seen: None };
     go_on(state, context, asked, view, waited)
 }
 
@@ -85,8 +74,7 @@ fn go_on(
     }
     match admitted.ask(context, &waited) {
         Ok(Ask::Ready) => {}
-        Ok(Ask::Wait(coordinator, seen)) => {
-            let deadline = if seen.is_some() { waited.until } else { waited.concurrent_until };
+        Ok(Ask::Wait { coordinator, seen, deadline }) => {
             let watched = vec![coordinator.partition.number];
             let mut waiting = Box::new(Waiting {
                 head: asked.head,
@@ -112,7 +100,7 @@ enum Ask {
     /// Each is admitted or refused.
     Ready,
     /// What was seen must be committed first; without it, the transaction before must end.
-    Wait(Arc<TransactionCoordinator>, Option<Seen>),
+    Wait { coordinator: Arc<TransactionCoordinator>, seen: Option<Seen>, deadline: Instant },
 }
 
 /// What a request's partitions need, and what they got.
@@ -128,19 +116,15 @@ struct Admitted<'a> {
 
 impl<'a> Admitted<'a> {
     fn new(version: i16, transactional_id: &'a str) -> Admitted<'a> {
-        let form = match version {
-            ADDS_SINCE.. => Form::Adds,
-            ABORTABLE_SINCE.. => Form::Verified,
-            _ => Form::Old,
-        };
+        let form = Form::of(version, ABORTABLE_SINCE, ADDS_SINCE);
         let (needing, verdicts) = (BTreeMap::new(), BTreeMap::new());
         Admitted { transactional_id, form, producer: None, needing, verdicts, known: None }
     }
 
     /// Finds the partitions that must be admitted; `false` if the request is of more than one producer.
     fn look(&mut self, context: &mut Context<'_>, asked: Asked<'_>, view: &RequestView<'_>) -> bool {
-        let settings = context.shared.transactions().settings(context.view);
-        let is_verified = self.form == Form::Adds || settings.transactions.verifies_partitions;
+        let settings = || context.shared.transactions().settings(context.view);
+        let is_verified = self.form == Form::Adds || settings().transactions.verifies_partitions;
         for topic in view.topics() {
             for of in topic.partitions() {
                 let header = Header::parse(of.records.unwrap_or_default());
@@ -176,10 +160,8 @@ impl<'a> Admitted<'a> {
         let Some(writer) = self.writer().filter(|_| !self.needing.is_empty()) else { return Ok(Ask::Ready) };
         let partitions: Vec<TopicPartition> = self.needing.keys().cloned().collect();
         let Known { coordinator, seen, errors } = match writer.ask(context, &partitions) {
-            Err(ErrorCode::ConcurrentTransactions)
-                if self.form == Form::Adds && context.now < waited.concurrent_until =>
-            {
-                return Ok(Ask::Wait(transactional::coordinator(context, self.transactional_id)?, None));
+            Err(ErrorCode::ConcurrentTransactions) if self.form == Form::Adds => {
+                return self.wait_for_the_end(context, waited);
             }
             asked => asked?,
         };
@@ -191,14 +173,27 @@ impl<'a> Admitted<'a> {
         if self.needing.is_empty() {
             return Ok(Ask::Ready);
         }
+        let deadline = waited.since + ADMISSION_TIMEOUT;
         match seen.clone().lacks(waited.seen.as_ref())? {
-            Some(_) if context.now >= waited.until => Err(ErrorCode::CoordinatorNotAvailable),
-            Some(lacking) => Ok(Ask::Wait(coordinator, Some(lacking))),
+            Some(_) if context.now >= deadline => Err(ErrorCode::CoordinatorNotAvailable),
+            Some(lacking) => Ok(Ask::Wait { coordinator, seen: Some(lacking), deadline }),
             None => {
                 self.known = Some((coordinator, seen));
                 Ok(Ask::Ready)
             }
         }
+    }
+
+    /// The producer's transaction before this one is ending: that takes no longer than it is worth waiting for, as a rule
+    /// (`add.partitions.to.txn.retry.backoff.max.ms`).
+    fn wait_for_the_end(&self, context: &Context<'_>, waited: &Waited) -> Result<Ask, ErrorCode> {
+        let settings = context.shared.transactions().settings(context.view);
+        let deadline = waited.since + settings.transactions.add_timeout;
+        if context.now >= deadline {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        let coordinator = transactional::coordinator(context, self.transactional_id)?;
+        Ok(Ask::Wait { coordinator, seen: None, deadline })
     }
 
     fn refuse_all(&mut self, error: ErrorCode) {

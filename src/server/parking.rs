@@ -79,9 +79,9 @@ impl Server {
 
     /// Begins what coordinators have commanded in this turn.
     pub(super) fn begin_marker_jobs(&mut self) {
-        for ending in std::mem::take(&mut self.turn.marker_jobs) {
+        for job in std::mem::take(&mut self.turn.marker_jobs) {
             let begun = Begun { asker: Asker::Broker, api: ApiKey::WriteTxnMarkers, since: self.turn.now };
-            let outcome = handlers::write_markers(&mut self.turn.context(None), ending);
+            let outcome = handlers::write_markers(&mut self.turn.context(None), job);
             self.settle(begun, outcome);
         }
     }

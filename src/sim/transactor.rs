@@ -79,7 +79,7 @@ fn error(code: i16) -> ErrorCode {
 }
 
 /// What a client asks again for.
-fn is_retriable(error: ErrorCode) -> bool {
+pub(super) fn is_retriable(error: ErrorCode) -> bool {
     matches!(
         error,
         ErrorCode::ConcurrentTransactions
@@ -89,7 +89,6 @@ fn is_retriable(error: ErrorCode) -> bool {
             | ErrorCode::NotEnoughReplicas
             | ErrorCode::NotLeaderOrFollower
             | ErrorCode::KafkaStorageError
-            | LOST
     )
 }
 
@@ -97,7 +96,7 @@ fn is_retriable(error: ErrorCode) -> bool {
 pub(super) fn until_told(cluster: &SharedCluster, mut ask: impl FnMut() -> ErrorCode) -> ErrorCode {
     for _ in 0..TRIES {
         let told = ask();
-        if !is_retriable(told) {
+        if told != LOST && !is_retriable(told) {
             return told;
         }
         (0..BACKOFF_STEPS).for_each(|_| cluster.borrow_mut().step());

@@ -22,6 +22,7 @@ use super::ledger::{self, FETCH, INPUT, Ledger, OUTPUT};
 use super::oracle::transactions::{Fate, Write};
 use super::plan::WorkerPlan;
 use super::scene::{Actor, Known, Scene, text};
+use super::transactor::is_retriable;
 use super::wire::{Got, Wire, decode};
 use crate::model::{ErrorCode, Instant};
 
@@ -96,15 +97,8 @@ enum Told {
 fn told(error: ErrorCode) -> Option<Told> {
     match error {
         ErrorCode::None | ErrorCode::DuplicateSequenceNumber => Some(Told::Done),
-        ErrorCode::ConcurrentTransactions
-        | ErrorCode::CoordinatorLoadInProgress
-        | ErrorCode::CoordinatorNotAvailable
-        | ErrorCode::NotCoordinator
-        | ErrorCode::NotEnoughReplicas
-        | ErrorCode::NotLeaderOrFollower
-        | ErrorCode::KafkaStorageError
-        | ErrorCode::RequestTimedOut
-        | ErrorCode::UnstableOffsetCommit => Some(Told::Again),
+        error if is_retriable(error) => Some(Told::Again),
+        ErrorCode::RequestTimedOut | ErrorCode::UnstableOffsetCommit => Some(Told::Again),
         ErrorCode::ProducerFenced
         | ErrorCode::InvalidProducerEpoch
         | ErrorCode::InvalidTxnState

@@ -52,7 +52,7 @@ pub fn hang(port: u16, topic: &str, words: &[String]) -> Result<()> {
     let (data, mut raw) = ([((topic.to_string(), 0), batch.encode())], Raw::connect(port)?);
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = transactional::produce(&mut raw, WITHOUT_VERIFICATION, Some("nobody"), &data)?;
+        let answer = transactional::produce(&mut raw, WITHOUT_VERIFICATION, Some("hanging"), &data)?;
         let topic = answer.responses.first().context("no topic in the answer")?;
         let found = topic.partition_responses.first().context("no partition in the answer")?;
         if found.error_code == 0 {

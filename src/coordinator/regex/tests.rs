@@ -58,3 +58,12 @@ fn a_long_list_of_topics_is_a_fine_expression() {
     assert!(topics.iter().step_by(100).all(|topic| pattern.matches(topic)));
     assert!(!pattern.matches("some.company.department.topic-2000"));
 }
+
+/// ASCII ids are matched as RE2J does it, also where the crate reads the expression otherwise.
+#[test]
+fn ids_outside_of_ascii_are_matched_as_well() {
+    let matches = |pattern: &str, id: &str| IdPattern::compile(pattern).unwrap().matches(id);
+    assert!(matches("[a&&b]*", "a&b") && matches(r"\pN+", "7"));
+    assert!(matches(".", "ü") && matches("[^a]", "ü") && matches(".*ü", "xü") && !matches("ü", "u"));
+    assert!(IdPattern::compile("(").is_err());
+}

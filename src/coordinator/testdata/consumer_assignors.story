@@ -142,7 +142,7 @@ beat member=a epoch=8
 ----
 a epoch=8 interval=5000
 
-# and does not come back with two each: the group prefers uniform, whoever asks.
+# and does not come back with two each: the group prefers uniform, whichever member asks.
 beat member=d topics=t assignor=range
 ----
 d epoch=9 interval=5000 assignment=-

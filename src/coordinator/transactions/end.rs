@@ -10,6 +10,13 @@ use crate::model::ErrorCode;
 /// The answer to an EndTxn: what the producer is from now on, which clients before transaction version 2 are not told.
 pub type Ended = Result<Producer, ErrorCode>;
 
+/// What an EndTxn asks for in the state that the id is in.
+enum Wanted {
+    End,
+    /// The client repeats a request that was done.
+    Known,
+}
+
 impl Transactions {
     /// EndTxn of a client. A repeated request of transaction version 2 is known by its epoch, which is one behind.
     pub fn end_transaction(
@@ -25,106 +32,21 @@ impl Transactions {
         }
         let known = self.of(transactional_id)?;
         if client_version < EPOCH_BUMP_SINCE {
-            self.end_first(step, transactional_id, &known.clone(), producer, commit)
-        } else {
-            self.end_second(step, transactional_id, &known.clone(), producer, commit, client_version)
-        }
-    }
-
-    /// Transaction versions 0 and 1: the epoch stays, so a repeated request cannot be told from the next one.
-    fn end_first(
-        &mut self,
-        step: &mut Step<'_>,
-        transactional_id: &str,
-        known: &Transaction,
-        producer: Producer,
-        commit: bool,
-    ) -> Ended {
-        if known.producer_id != producer.id {
-            return Err(ErrorCode::InvalidProducerIdMapping);
-        }
-        if known.epoch != producer.epoch {
-            return Err(ErrorCode::ProducerFenced);
-        }
-        let unknown = Producer { id: NO_PRODUCER_ID, epoch: NO_PRODUCER_EPOCH };
-        match (known.state, commit) {
-            (State::Ongoing, _) => {
-                let mut next = known.to(prepared(commit), step.wall.0);
-                (next.next_producer_id, next.client_version) = (NO_PRODUCER_ID, 0);
+            if let Wanted::End = known.judge_first(producer, commit)? {
+                let next = known.ending(commit, step.wall.0);
                 self.prepare(step, transactional_id, next);
-                Ok(unknown)
             }
-            (State::CompleteCommit, true) | (State::CompleteAbort, false) => Ok(unknown),
-            (State::PrepareCommit | State::PrepareAbort, _) => Err(ErrorCode::ConcurrentTransactions),
-            _ => Err(ErrorCode::InvalidTxnState),
+            return Ok(Producer { id: NO_PRODUCER_ID, epoch: NO_PRODUCER_EPOCH });
         }
-    }
-
-    /// Transaction version 2 (KIP-890): the epoch rises with each end.
-    fn end_second(
-        &mut self,
-        step: &mut Step<'_>,
-        transactional_id: &str,
-        known: &Transaction,
-        producer: Producer,
-        commit: bool,
-        client_version: i16,
-    ) -> Ended {
-        // Before all else: the producer id may be another one when the markers are written.
-        if known.state.is_prepared() {
-            return Err(ErrorCode::ConcurrentTransactions);
-        }
-        let is_current = producer.epoch == known.epoch;
-        let is_before = i32::from(known.epoch) == i32::from(producer.epoch) + 1;
-        // The epochs of the id were used up, and the client has not heard of the new one.
-        let is_of_previous =
-            known.previous_producer_id == producer.id && producer.epoch == i16::MAX - 1 && known.epoch == 0;
-        if known.producer_id != producer.id && !is_of_previous {
-            return Err(ErrorCode::InvalidProducerIdMapping);
-        }
-        let is_repeated = is_before || is_of_previous;
-        let is_epoch_right = match known.state {
-            State::CompleteCommit | State::CompleteAbort => is_repeated || is_current,
-            _ => is_current,
-        };
-        if !is_epoch_right {
-            return Err(ErrorCode::ProducerFenced);
-        }
-        match (known.state, commit) {
-            (State::Ongoing, _) => {}
-            (State::CompleteCommit, true) | (State::CompleteAbort, false) if is_repeated => {
-                return Ok(known.producer());
+        match known.judge_second(producer, commit)? {
+            Wanted::Known => Ok(known.producer()),
+            Wanted::End => {
+                let next = known.ending_raised(step, commit, client_version)?;
+                let after = next.producer_after();
+                self.prepare(step, transactional_id, next);
+                Ok(after)
             }
-            // The client need not know whether it has sent anything, and aborts what may be nothing.
-            (State::Empty | State::CompleteAbort, false) => {}
-            (State::CompleteCommit, false) if !is_repeated => {}
-            _ => return Err(ErrorCode::InvalidTxnState),
         }
-        self.prepare_raised(step, transactional_id, known, commit, client_version)
-    }
-
-    /// Prepares the end with the next epoch (`TransactionMetadata.prepareAbortOrCommit`).
-    fn prepare_raised(
-        &mut self,
-        step: &mut Step<'_>,
-        transactional_id: &str,
-        known: &Transaction,
-        commit: bool,
-        client_version: i16,
-    ) -> Ended {
-        let next_producer_id = if known.is_exhausted() { new_producer_id(step)? } else { NO_PRODUCER_ID };
-        let mut next = known.to(prepared(commit), step.wall.0);
-        // An epoch that should never have been used ends as it is, so that the id can go on.
-        next.epoch = known.epoch.saturating_add(1);
-        next.last_epoch = known.epoch;
-        next.next_producer_id = next_producer_id;
-        next.client_version = client_version;
-        if known.state != State::Ongoing {
-            next.start_ms = step.wall.0;
-        }
-        let after = next.producer_after();
-        self.prepare(step, transactional_id, next);
-        Ok(after)
     }
 
     fn prepare(&mut self, step: &mut Step<'_>, transactional_id: &str, next: Transaction) {
@@ -137,15 +59,14 @@ impl Transactions {
     /// As the broker is the one that asks, the cluster's transaction version decides how
     /// (`prepareFenceProducerEpoch`, then `endTransaction`).
     pub(super) fn fence(&mut self, step: &mut Step<'_>, transactional_id: &str) -> Result<(), ErrorCode> {
-        let known = self.of(transactional_id)?.clone();
+        let known = self.of(transactional_id)?;
         assert_eq!(known.state, State::Ongoing, "only what is open is fenced");
-        if step.version >= EPOCH_BUMP_SINCE {
-            return self.prepare_raised(step, transactional_id, &known, false, step.version).map(|_| ());
-        }
-        let mut next = known.to(State::PrepareAbort, step.wall.0);
-        next.epoch = known.epoch.saturating_add(1);
-        next.last_epoch = NO_PRODUCER_EPOCH;
-        (next.next_producer_id, next.client_version) = (NO_PRODUCER_ID, 0);
+        let next = if step.version >= EPOCH_BUMP_SINCE {
+            known.ending_raised(step, false, step.version)?
+        } else {
+            let epoch = known.epoch.saturating_add(1);
+            Transaction { epoch, last_epoch: NO_PRODUCER_EPOCH, ..known.ending(false, step.wall.0) }
+        };
         self.prepare(step, transactional_id, next);
         Ok(())
     }
@@ -168,6 +89,71 @@ impl Transactions {
         }
         let completed = self.by_id.get(transactional_id).map(|known| known.completed(step.wall.0));
         self.put(step, transactional_id, completed.expect("what ends is known"));
+    }
+}
+
+impl Transaction {
+    /// Transaction versions 0 and 1: the epoch stays, so a repeated request cannot be told from the next one.
+    fn judge_first(&self, producer: Producer, commit: bool) -> Result<Wanted, ErrorCode> {
+        if self.producer_id != producer.id {
+            return Err(ErrorCode::InvalidProducerIdMapping);
+        }
+        if self.epoch != producer.epoch {
+            return Err(ErrorCode::ProducerFenced);
+        }
+        match (self.state, commit) {
+            (State::Ongoing, _) => Ok(Wanted::End),
+            (State::CompleteCommit, true) | (State::CompleteAbort, false) => Ok(Wanted::Known),
+            (State::PrepareCommit | State::PrepareAbort, _) => Err(ErrorCode::ConcurrentTransactions),
+            _ => Err(ErrorCode::InvalidTxnState),
+        }
+    }
+
+    /// Transaction version 2 (KIP-890): the epoch rises with each end.
+    fn judge_second(&self, producer: Producer, commit: bool) -> Result<Wanted, ErrorCode> {
+        // Before all else: the producer id may be another one when the markers are written.
+        if self.state.is_prepared() {
+            return Err(ErrorCode::ConcurrentTransactions);
+        }
+        let is_current = producer.epoch == self.epoch;
+        let is_before = i32::from(self.epoch) == i32::from(producer.epoch) + 1;
+        // The epochs of the id were used up, and the client has not heard of the new one.
+        let is_of_previous =
+            self.previous_producer_id == producer.id && producer.epoch == i16::MAX - 1 && self.epoch == 0;
+        if self.producer_id != producer.id && !is_of_previous {
+            return Err(ErrorCode::InvalidProducerIdMapping);
+        }
+        let is_repeated = is_before || is_of_previous;
+        let is_epoch_right = match self.state {
+            State::CompleteCommit | State::CompleteAbort => is_repeated || is_current,
+            _ => is_current,
+        };
+        if !is_epoch_right {
+            return Err(ErrorCode::ProducerFenced);
+        }
+        match (self.state, commit) {
+            (State::CompleteCommit, true) | (State::CompleteAbort, false) if is_repeated => Ok(Wanted::Known),
+            // The client need not know whether it has sent anything, and aborts what may be nothing.
+            (State::Ongoing, _) | (State::Empty | State::CompleteAbort, false) => Ok(Wanted::End),
+            (State::CompleteCommit, false) if !is_repeated => Ok(Wanted::End),
+            _ => Err(ErrorCode::InvalidTxnState),
+        }
+    }
+
+    /// Prepared to end with the epoch that it has, as before transaction version 2.
+    fn ending(&self, commit: bool, now_ms: i64) -> Transaction {
+        let next = self.to(prepared(commit), now_ms);
+        Transaction { next_producer_id: NO_PRODUCER_ID, client_version: 0, ..next }
+    }
+
+    /// Prepared to end with the next epoch (`TransactionMetadata.prepareAbortOrCommit`).
+    fn ending_raised(&self, step: &mut Step<'_>, commit: bool, client_version: i16) -> Result<Transaction, ErrorCode> {
+        let next_producer_id = if self.is_exhausted() { new_producer_id(step)? } else { NO_PRODUCER_ID };
+        let start_ms = if self.state == State::Ongoing { self.start_ms } else { step.wall.0 };
+        // An epoch that should never have been used ends as it is, so that the id can go on.
+        let (epoch, last_epoch) = (self.epoch.saturating_add(1), self.epoch);
+        let next = self.to(prepared(commit), step.wall.0);
+        Ok(Transaction { epoch, last_epoch, next_producer_id, client_version, start_ms, ..next })
     }
 }
 

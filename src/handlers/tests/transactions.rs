@@ -217,8 +217,8 @@ fn partitions_are_not_verified_where_that_is_turned_off() {
     producer.sequence = 1;
     assert_eq!(produce_in(&mut broker, 9, Some(ID), &producer, 1).0, 0);
     assert_eq!((ends(&mut broker, 0), ends(&mut broker, 1)), ((1, 0), (1, 0)), "they hang");
-    for nobody in [Producer { id: -1, ..producer }, Producer { epoch: -1, ..producer }] {
-        assert_eq!(commit_offset(&mut broker, 3, &nobody, 5), ErrorCode::UnknownServerError.code());
+    for impossible in [Producer { id: -1, ..producer }, Producer { epoch: -1, ..producer }] {
+        assert_eq!(commit_offset(&mut broker, 3, &impossible, 5), ErrorCode::UnknownServerError.code());
     }
     let asked = describe_producers::TopicRequest { name: "a".into(), partition_indexes: vec![0] };
     let request = describe_producers::Request { topics: vec![asked] };
