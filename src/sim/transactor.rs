@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::client::Client;
 use super::cluster::SharedCluster;
 use super::stories::{FETCH, TOPIC, fetch_request};
+use super::wire::is_retriable;
 use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::record::batches::Batches;
@@ -76,20 +77,6 @@ pub(super) struct Transactor {
 
 fn error(code: i16) -> ErrorCode {
     ErrorCode::from_code(code).expect("a code of the protocol")
-}
-
-/// What a client asks again for.
-pub(super) fn is_retriable(error: ErrorCode) -> bool {
-    matches!(
-        error,
-        ErrorCode::ConcurrentTransactions
-            | ErrorCode::CoordinatorLoadInProgress
-            | ErrorCode::CoordinatorNotAvailable
-            | ErrorCode::NotCoordinator
-            | ErrorCode::NotEnoughReplicas
-            | ErrorCode::NotLeaderOrFollower
-            | ErrorCode::KafkaStorageError
-    )
 }
 
 /// Asks until the answer is not that it should be asked again.

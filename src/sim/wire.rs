@@ -12,7 +12,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request};
 use super::cluster::ADDRESS;
 use super::scene::{Scene, text};
 use crate::io::simulated;
-use crate::model::Instant;
+use crate::model::{ErrorCode, Instant};
 
 /// What is waited for.
 struct Pending {
@@ -169,4 +169,18 @@ impl Wire {
     pub(super) fn cut(&mut self) {
         *self = Wire { next_id: self.next_id, ..Wire::default() };
     }
+}
+
+/// What a client asks again for.
+pub(super) fn is_retriable(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::ConcurrentTransactions
+            | ErrorCode::CoordinatorLoadInProgress
+            | ErrorCode::CoordinatorNotAvailable
+            | ErrorCode::NotCoordinator
+            | ErrorCode::NotEnoughReplicas
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::KafkaStorageError
+    )
 }

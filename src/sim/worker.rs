@@ -22,8 +22,7 @@ use super::ledger::{self, FETCH, INPUT, Ledger, OUTPUT};
 use super::oracle::transactions::{Fate, Write};
 use super::plan::WorkerPlan;
 use super::scene::{Actor, Known, Scene, text};
-use super::transactor::is_retriable;
-use super::wire::{Got, Wire, decode};
+use super::wire::{Got, Wire, decode, is_retriable};
 use crate::model::{ErrorCode, Instant};
 
 pub(super) const GROUP: &str = "loop";
