@@ -5,14 +5,13 @@ use bytes::Bytes;
 use compat_tests::batch::TRANSACTIONAL;
 use compat_tests::broker::{Broker, Setup};
 use compat_tests::raw::{Batch, Raw, text, topic_name};
-use compat_tests::transactional::{self, Identity, describe};
-use compat_tests::{Context, Result, ensure};
+use compat_tests::transactional::{self, CONCURRENT_TRANSACTIONS, Identity, describe};
+use compat_tests::{Result, bail, ensure};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    DescribeTransactionsResponse, EndTxnResponse, InitProducerIdResponse, ProduceRequest, ProduceResponse,
-    ResponseHeader, TransactionalId,
+    DescribeTransactionsResponse, InitProducerIdResponse, ProduceRequest, ResponseHeader, TransactionalId,
 };
-use kafka_protocol::protocol::{Decodable, HeaderVersion};
+use kafka_protocol::protocol::{Decodable, HeaderVersion, Request};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const IDS: usize = 100_000;
@@ -33,8 +32,12 @@ const INIT_PRODUCER_ID: i16 = 5;
 const PRODUCE: i16 = 12;
 const END_TXN: i16 = 5;
 const DESCRIBE: i16 = 0;
-/// The coordinator is loading, not available, not this broker.
-const PASSING: [i16; 3] = [14, 15, 16];
+/// The coordinator is loading (or has no producer ids at the moment), not available, not this broker, or still ends the
+/// transaction before.
+const PASSING: [i16; 4] = [14, 15, 16, CONCURRENT_TRANSACTIONS];
+const UNKNOWN: i16 = -1;
+const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(1);
 
 pub fn measure(shards: u32, rounds: usize) -> Result<()> {
     println!("transactions: {IDS} transactional ids with a committed transaction each, {rounds} restarts");
@@ -93,34 +96,55 @@ fn commit_all(broker: &Broker) -> Result<Duration> {
 fn commit(broker: &Broker, numbers: &[usize]) -> Result<()> {
     let mut raw = Raw::connect(broker.port())?;
     for numbers in numbers.chunks(TOGETHER) {
-        let mut identities = Vec::new();
-        for number in numbers {
-            raw.post(&transactional::init_producer_id(Some(&id(*number)), TIMEOUT_MS, (-1, -1)), INIT_PRODUCER_ID)?;
-        }
-        for number in numbers {
-            let given: InitProducerIdResponse = answer(&mut raw, INIT_PRODUCER_ID)?;
-            ensure!(given.error_code == 0, "InitProducerId: error {}", given.error_code);
-            let (producer_id, epoch) = (given.producer_id.0, given.producer_epoch);
-            identities.push(Identity { transactional_id: id(*number), producer_id, epoch });
-        }
-        for (identity, number) in identities.iter().zip(numbers) {
-            raw.post(&produce(identity, *number as i32 % PARTITIONS)?, PRODUCE)?;
-        }
-        for _ in numbers {
-            let produced: ProduceResponse = answer(&mut raw, PRODUCE)?;
-            let found = produced.responses.first().and_then(|topic| topic.partition_responses.first());
-            let error = found.context("no partition in the answer")?.error_code;
-            ensure!(error == 0, "Produce: error {error}");
-        }
-        for identity in &identities {
-            raw.post(&transactional::end(identity, true), END_TXN)?;
-        }
-        for _ in numbers {
-            let ended: EndTxnResponse = answer(&mut raw, END_TXN)?;
-            ensure!(ended.error_code == 0, "EndTxn: error {}", ended.error_code);
-        }
+        let request = |number: &usize| transactional::init_producer_id(Some(&id(*number)), TIMEOUT_MS, (-1, -1));
+        let requests: Vec<_> = numbers.iter().map(request).collect();
+        let given = exchange(&mut raw, &requests, INIT_PRODUCER_ID, |answer| answer.error_code)?;
+        let identity = |(number, given): (&usize, &InitProducerIdResponse)| Identity {
+            transactional_id: id(*number),
+            producer_id: given.producer_id.0,
+            epoch: given.producer_epoch,
+        };
+        let identities: Vec<Identity> = numbers.iter().zip(&given).map(identity).collect();
+        let request = |(identity, number): (&Identity, &usize)| produce(identity, *number as i32 % PARTITIONS);
+        let requests = identities.iter().zip(numbers).map(request).collect::<Result<Vec<_>>>()?;
+        exchange(&mut raw, &requests, PRODUCE, |answer| {
+            let found = answer.responses.first().and_then(|topic| topic.partition_responses.first());
+            found.map_or(UNKNOWN, |partition| partition.error_code)
+        })?;
+        let requests: Vec<_> = identities.iter().map(|identity| transactional::end(identity, true)).collect();
+        exchange(&mut raw, &requests, END_TXN, |answer| answer.error_code)?;
     }
     Ok(())
+}
+
+/// Sends all requests and reads their answers; those that shall come again do.
+fn exchange<R: Request>(
+    raw: &mut Raw,
+    requests: &[R],
+    version: i16,
+    error: impl Fn(&R::Response) -> i16,
+) -> Result<Vec<R::Response>> {
+    let mut answers: Vec<Option<R::Response>> = requests.iter().map(|_| None).collect();
+    let deadline = Instant::now() + ANSWERS_WITHIN;
+    loop {
+        let open: Vec<usize> = (0..requests.len()).filter(|at| answers[*at].is_none()).collect();
+        open.iter().try_for_each(|at| raw.post(&requests[*at], version).map(drop))?;
+        for at in &open {
+            let mut frame = Bytes::from(raw.frame()?);
+            ResponseHeader::decode(&mut frame, R::Response::header_version(version))?;
+            let answer = R::Response::decode(&mut frame, version)?;
+            match error(&answer) {
+                0 => answers[*at] = Some(answer),
+                error if PASSING.contains(&error) => {}
+                error => bail!("request {} is answered with error {error}", R::KEY),
+            }
+        }
+        if answers.iter().all(Option::is_some) {
+            return Ok(answers.into_iter().flatten().collect());
+        }
+        ensure!(Instant::now() < deadline, "request {} is not answered within {ANSWERS_WITHIN:?}", R::KEY);
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// One record.
@@ -142,12 +166,6 @@ fn produce(identity: &Identity, partition: i32) -> Result<ProduceRequest> {
         .with_topic_data(vec![topic]))
 }
 
-fn answer<R: Decodable + HeaderVersion>(raw: &mut Raw, version: i16) -> Result<R> {
-    let mut frame = Bytes::from(raw.frame()?);
-    ResponseHeader::decode(&mut frame, R::header_version(version))?;
-    R::decode(&mut frame, version)
-}
-
 /// From exec to the first answer, and from then until every coordinator tells of its ids.
 fn await_all(broker: &Broker) -> Result<(Duration, Duration)> {
     let mut raw = Raw::connect(broker.port())?;
@@ -164,6 +182,6 @@ fn await_all(broker: &Broker) -> Result<(Duration, Duration)> {
             return Ok((served, began.elapsed()));
         }
         ensure!(began.elapsed() < LOADS_WITHIN, "not all coordinators answer");
-        std::thread::sleep(Duration::from_millis(1));
+        std::thread::sleep(PAUSE);
     }
 }
