@@ -33,7 +33,7 @@ fn partition(config: LogConfig) -> Arc<Partition> {
 fn partition_of(topic: &str, config: LogConfig) -> Arc<Partition> {
     let identity = Identity { topic: topic.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
     let (disk, checkpointed) = (Arc::new(SimulatedDisk::default()), Checkpointed::default());
-    let log = Log::open(disk, format!("{topic}-0"), config, identity, checkpointed, MOMENT.wall).unwrap();
+    let log = Log::open(disk, format!("{topic}-0").into(), config, identity, checkpointed, MOMENT.wall).unwrap();
     Arc::new(Partition::new(1, log, LeaderEpoch(0), Rules::default()))
 }
 
