@@ -67,10 +67,7 @@ pub enum Measure {
 
 impl Measure {
     pub fn is_better_high(self) -> bool {
-        matches!(
-            self,
-            Measure::RecordsPerSecond | Measure::MegabytesPerSecond | Measure::TransactionsPerSecond
-        )
+        matches!(self, Measure::RecordsPerSecond | Measure::MegabytesPerSecond | Measure::TransactionsPerSecond)
     }
 
     pub fn unit(self) -> &'static str {

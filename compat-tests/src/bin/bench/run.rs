@@ -124,9 +124,9 @@ impl Run {
                 fill(records, value_bytes)?;
                 metered(*records, &|| clients::rdkafka_consume(&bootstrap, topic, *records, &self.load))
             }
-            Load::JavaTransactions(load) => self.committed(peer, cell.measure, &|| {
-                clients::java_transactions(&bootstrap, topic, load, &self.load)
-            }),
+            Load::JavaTransactions(load) => {
+                self.committed(peer, cell.measure, &|| clients::java_transactions(&bootstrap, topic, load, &self.load))
+            }
             Load::JavaCopy { copying, filled } => {
                 self.fill(peer, topic, cell.partitions, filled)?;
                 let to = self.topic(peer, cell.partitions, &cell.topic)?;

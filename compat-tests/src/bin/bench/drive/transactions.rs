@@ -13,9 +13,7 @@ use compat_tests::transactional::{self, CONCURRENT_TRANSACTIONS, Identity};
 use compat_tests::{Context, Result, bail, ensure};
 use hdrhistogram::Histogram;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{
-    EndTxnResponse, ProduceRequest, ProduceResponse, ResponseHeader, TransactionalId,
-};
+use kafka_protocol::messages::{EndTxnResponse, ProduceRequest, ProduceResponse, ResponseHeader, TransactionalId};
 use kafka_protocol::protocol::{Decodable, HeaderVersion};
 use std::io::Write;
 use std::net::TcpStream;
