@@ -148,28 +148,26 @@ impl Run {
                     producers: producers.clone(),
                     consumers: consumers.clone(),
                 };
-                let aside = self.drive_beside(peer, &order, *beside)?;
-                let meter = Meter::start(peer.pid())?;
-                let outcome = self.drive(&order)?;
-                if let Some(aside) = aside {
-                    aside.join().expect("no panic")?;
-                }
-                let used = meter.stop()?;
-                ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
-                let records = match cell.measure {
-                    Measure::TransactionsPerSecond => outcome.produced.requests,
-                    _ => outcome.produced.records.max(outcome.consumed.records),
-                };
-                Ok(Sample {
-                    value: value(cell.measure, &outcome),
-                    records,
-                    used,
-                    outcome: Some(outcome),
-                    machine: None,
-                    handover_ns: None,
-                })
+                self.driven(peer, cell.measure, &order, *beside)
             }
         }
+    }
+
+    fn driven(&self, peer: &Peer, measure: Measure, order: &Order, beside: Beside) -> Result<Sample> {
+        let aside = self.drive_beside(peer, order, beside)?;
+        let meter = Meter::start(peer.pid())?;
+        let outcome = self.drive(order)?;
+        if let Some(aside) = aside {
+            aside.join().expect("no panic")?;
+        }
+        let used = meter.stop()?;
+        ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
+        let records = match measure {
+            Measure::TransactionsPerSecond => outcome.produced.requests,
+            _ => outcome.produced.records.max(outcome.consumed.records),
+        };
+        let (value, outcome, machine, handover_ns) = (value(measure, &outcome), Some(outcome), None, None);
+        Ok(Sample { value, records, used, outcome, machine, handover_ns })
     }
 
     /// By a program that goes on for longer than what counts: the costs are those of all that it does.
