@@ -55,7 +55,12 @@ public final class TransactionLoad {
         return producer;
     }
 
+    /**
+     * Waits for the records first. `Sender` asks whether there are any before it looks for the wish to end the transaction:
+     * what comes in between is forgotten now and then, and either broker answers INVALID_TXN_STATE to an end without records.
+     */
     private static long commit(KafkaProducer<byte[], byte[]> producer) {
+        producer.flush();
         long began = System.nanoTime();
         producer.commitTransaction();
         return System.nanoTime() - began;

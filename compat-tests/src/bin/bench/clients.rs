@@ -91,8 +91,7 @@ pub struct Committed {
     pub all_records: u64,
 }
 
-/// Transactions of Java's producer, with its defaults. A commit is a call of `commitTransaction`, which waits for the records
-/// that were sent, too.
+/// Transactions of Java's producer, with its defaults. A commit is a call of `commitTransaction` behind a `flush`.
 pub fn java_transactions(bootstrap: &str, topic: &str, load: &Transacting, processors: &[usize]) -> Result<Committed> {
     let Transacting { producers, records, warm_seconds, seconds } = load;
     let timing = [warm_seconds.to_string(), seconds.to_string()];
