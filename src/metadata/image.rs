@@ -97,7 +97,7 @@ pub struct Image {
     pub(super) topic_ids: Map<Arc<str>, Uuid>,
     pub(super) brokers: Map<i32, Arc<Broker>>,
     pub(super) controllers: Map<i32, Arc<Controller>>,
-    /// By the number of the resource's type, which may be one that we do not know, and the resource's name.
+    /// The key is the number of the resource's type, which may be one that we do not know, then the resource's name.
     pub(super) configs: Map<i8, Map<Arc<str>, Arc<Configs>>>,
     pub(super) next_producer_id: i64,
     pub(super) acls: Map<Uuid, Arc<Acl>>,
