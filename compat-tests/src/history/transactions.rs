@@ -276,6 +276,20 @@ impl Ledger {
         self.clients.iter().enumerate().flat_map(|(number, client)| client.transactions(number)).collect()
     }
 
+    /// By client: how many transactions are committed, aborted, of unknown end.
+    pub fn ends(&self) -> BTreeMap<&str, [usize; 3]> {
+        let mut ends: BTreeMap<&str, [usize; 3]> = self.clients.iter().map(|client| (&*client.name, [0; 3])).collect();
+        for transaction in self.transactions() {
+            let kind = match transaction.end {
+                End::Committed(_) => 0,
+                End::Aborted => 1,
+                End::Unknown => 2,
+            };
+            ends.get_mut(&*self.clients[transaction.client].name).expect("a client's")[kind] += 1;
+        }
+        ends
+    }
+
     /// All broken promises.
     pub fn check(&self) -> Vec<Finding> {
         let index = Index::of(self);

@@ -14,7 +14,7 @@ mod transactions;
 
 use clients::{Clients, PARTITIONS, REQUEST_MS, SESSION_MS, Watch, producers};
 use compat_tests::broker::{self, Broker, Peer, Setup, signal};
-use compat_tests::history::transactions::{self as history, Ledger};
+use compat_tests::history::transactions::Ledger;
 use compat_tests::history::{History, Outcome, Step};
 use compat_tests::mount::{self, SmallDisk};
 use compat_tests::raw::{self, Raw};
@@ -72,8 +72,8 @@ struct Tally {
     starts: usize,
     commits: usize,
     ends: usize,
-    /// Transactions: committed, aborted, of unknown end.
-    transactions: [usize; 3],
+    /// By client: transactions committed, aborted, of unknown end.
+    transactions: BTreeMap<String, [usize; 3]>,
     looks: usize,
     slowest_start: Duration,
 }
@@ -145,7 +145,7 @@ impl Tally {
     fn print(&self, after: Duration) {
         println!(
             "after {} s: {} rounds, {:?}, {} records acknowledged, {} of unknown end, {} polled, {} partitions gained, {} commits, \
-             {} looks at ends, {:?} transactions committed, aborted and of unknown end, {} looks at their offsets, \
+             {} looks at ends, {:?}: transactions committed, aborted and of unknown end, {} looks at their offsets, \
              slowest start {:?}: no promise broken",
             after.as_secs(),
             self.rounds,
@@ -179,13 +179,9 @@ impl Tally {
 
     fn add_transactions(&mut self, ledger: &Ledger) {
         self.looks += ledger.looks.len();
-        for transaction in ledger.transactions() {
-            let kind = match transaction.end {
-                history::End::Committed(_) => 0,
-                history::End::Aborted => 1,
-                history::End::Unknown => 2,
-            };
-            self.transactions[kind] += 1;
+        for (client, ends) in ledger.ends() {
+            let sums = self.transactions.entry(client.to_string()).or_default();
+            sums.iter_mut().zip(ends).for_each(|(sum, n)| *sum += n);
         }
     }
 }
@@ -239,6 +235,9 @@ impl Round<'_> {
         let ledger = transactions.end(&self.broker)?;
         let findings = ledger.check().iter().map(|finding| finding.to_string()).collect();
         report(findings, &ledger)?;
+        let idle: Vec<&str> =
+            ledger.ends().into_iter().filter(|(_, ends)| *ends == [0; 3]).map(|(name, _)| name).collect();
+        ensure!(idle.is_empty(), "without any transaction: {idle:?}");
         tally.add_transactions(&ledger);
         Ok(())
     }

@@ -201,7 +201,8 @@ fn records_that_no_transaction_wrote_there() {
     let stranger = found(|ledger| ledger.readings[1].records.push(Read { offset: 3, value: "z".into(), at: 60 }));
     assert_eq!(stranger, [Finding::NeverSent { reader: 1, place: place("other-0", 3), value: "z".into() }]);
     let elsewhere = found(|ledger| ledger.readings[3].records.push(Read { offset: 3, value: "x".into(), at: 60 }));
-    assert_eq!(elsewhere, [Finding::NeverSent { reader: 2, place: place("other-0", 3), value: "x".into() }]);
+    let there = Finding::NeverSent { reader: 2, place: place("other-0", 3), value: "x".into() };
+    assert!(elsewhere.contains(&there), "{elsewhere:?}");
     let other = found(|ledger| ledger.readings[2].records[2].offset = 5);
     assert!(other.iter().any(|finding| matches!(finding, Finding::Disagreement { .. })), "{other:?}");
 }
