@@ -654,6 +654,38 @@ fn a_failing_directory_delays_the_end_of_a_transaction() {
     assert!(concerned.contains(TOPIC) && concerned.len() > 1, "{concerned:?}");
 }
 
+/// The directory of some of its partitions fails under their markers, and the coordinator's does not: the transaction is not
+/// complete before these partitions are back and have them.
+#[test]
+fn a_marker_whose_write_has_failed_is_not_forgotten() {
+    for (seed, way) in [(33, Way::First), (34, Way::Second)] {
+        let cluster = start(seed, 2, &[("log.dirs", "data,other")]);
+        find_coordinators(&cluster, ID);
+        let view = cluster.borrow().view().expect("it runs");
+        let count = view.topic(TRANSACTIONS_TOPIC).unwrap().partitions.len();
+        let is_in_other = |id: &String| {
+            let at = java_hash::partition_for(id, count);
+            directories(&cluster, TRANSACTIONS_TOPIC, &[at])[0].starts_with("other")
+        };
+        // The metadata lie in the first one, which must not fail.
+        let id = (0..).map(|number| format!("t{number}")).find(|id| !is_in_other(id)).expect("both have partitions");
+        let concerned = directories(&cluster, TOPIC, &PARTITIONS).iter().filter(|at| at.starts_with("other")).count();
+        assert!((1..PARTITIONS.len()).contains(&concerned), "{concerned} of the partitions");
+        let mut transactor = Transactor::started(&cluster, &id, way);
+        transactor.write_all(&PARTITIONS, "in");
+        cluster.borrow().disk.break_below(Path::new("other"), Some(ErrorKind::ReadOnlyFilesystem));
+        assert_eq!(transactor.end(true), ErrorCode::None);
+        steps(&cluster, ENDING_STEPS);
+        assert_eq!(state(&cluster, &id).unwrap(), "PrepareCommit", "partitions without a marker are left");
+        cluster.borrow_mut().crash(Crash::Process);
+        cluster.borrow().disk.break_below(Path::new("other"), None);
+        cluster.borrow_mut().restart();
+        assert_eq!(settled(&cluster, &id).unwrap(), "CompleteCommit");
+        assert_eq!(committed(&cluster), everywhere(&["in"]));
+        check_nothing_is_open(&cluster);
+    }
+}
+
 // ---- What clients do ------------------------------------------------------------------------------------------------------
 
 /// Deleted while the transaction is open, and at every step of its end.
