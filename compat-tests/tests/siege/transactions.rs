@@ -21,6 +21,8 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const PARTITIONS: i32 = 3;
+/// Who is killed in the middle of the round.
+pub const MORTAL: &str = "mortal";
 /// What a killed producer leaves open ends within the round.
 const TIMEOUT_MS: u32 = 6000;
 /// How long the last transactions may take after the last fault, and how long everybody's reading of them.
@@ -63,7 +65,7 @@ fn producers(names: &Names, seed: u64) -> [(Library, Job); 5] {
     };
     let twin = |name, n| Job { rest_ms: 1500, ..job(name, "twins", n) };
     [
-        (Library::Librdkafka, Job { abandons: 0, ..job("mortal", "mortal", 1) }),
+        (Library::Librdkafka, Job { abandons: 0, ..job(MORTAL, MORTAL, 1) }),
         (Library::Librdkafka, twin("twin-1", 2)),
         (Library::Librdkafka, twin("twin-2", 3)),
         (Library::Java, job("java", "java", 4)),
