@@ -324,13 +324,13 @@ impl Transactor {
     /// The answer to what was sent last and adds to the transaction, if it has come, or that none will come.
     pub(super) fn take_added(&mut self, key: ApiKey) -> Option<ErrorCode> {
         let is_open = self.client.pump();
-        let (version, tell): (i16, fn(&[u8], Way) -> ErrorCode) = match key {
-            ApiKey::AddPartitionsToTxn => (ADD_PARTITIONS, |answer, _| told_of_partition(answer)),
-            ApiKey::AddOffsetsToTxn => (ADD_OFFSETS, |answer, _| told_of_group(answer)),
-            _ => (self.way.commit(), told_of_offset),
+        let mut take = |version| self.client.take_answer(key, version);
+        let told = match key {
+            ApiKey::AddPartitionsToTxn => take(ADD_PARTITIONS).map(|answer| told_of_partition(&answer)),
+            ApiKey::AddOffsetsToTxn => take(ADD_OFFSETS).map(|answer| told_of_group(&answer)),
+            _ => take(self.way.commit()).map(|answer| told_of_offset(&answer, self.way)),
         };
-        let answer = self.client.take_answer(key, version);
-        answer.map(|answer| tell(&answer, self.way)).or((!is_open).then_some(LOST))
+        told.or((!is_open).then_some(LOST))
     }
 
     /// Sends what ends the transaction, and does not wait for the answer.
