@@ -14,7 +14,7 @@ const MOST_RDKAFKA_RECORDS: u64 = 8_000_000;
 const JAVA_SECONDS: f64 = 5.0;
 const JAVA_WARM_SECONDS: f64 = 3.0;
 /// What a loop that reads, processes and writes has to read: more than it can in that time.
-const COPIED_RECORDS: u64 = 1_000_000;
+const COPIED_RECORDS: u64 = 4_000_000;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;
