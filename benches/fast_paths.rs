@@ -181,7 +181,7 @@ fn session(criterion: &mut Criterion) {
 
 /// A driver with one connection, and the client's end of it.
 fn connected(backend: Backend, spin: Duration) -> (Box<dyn Driver>, ConnectionKey, TcpStream) {
-    let mut driver = machine::open(backend, spin, Arc::default()).expect("a driver");
+    let mut driver = machine::open(backend, spin, Arc::default(), Arc::default()).expect("a driver");
     let (_, address) =
         driver.listen("127.0.0.1:0".parse().expect("an address"), &Listening::default()).expect("it listens");
     let client = TcpStream::connect(address).expect("a connection");

@@ -35,6 +35,25 @@ impl AclOperation {
         AclOperation::DescribeTokens,
         AclOperation::TwoPhaseCommit,
     ];
+
+    /// Kafka's name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            AclOperation::Read => "READ",
+            AclOperation::Write => "WRITE",
+            AclOperation::Create => "CREATE",
+            AclOperation::Delete => "DELETE",
+            AclOperation::Alter => "ALTER",
+            AclOperation::Describe => "DESCRIBE",
+            AclOperation::ClusterAction => "CLUSTER_ACTION",
+            AclOperation::DescribeConfigs => "DESCRIBE_CONFIGS",
+            AclOperation::AlterConfigs => "ALTER_CONFIGS",
+            AclOperation::IdempotentWrite => "IDEMPOTENT_WRITE",
+            AclOperation::CreateTokens => "CREATE_TOKENS",
+            AclOperation::DescribeTokens => "DESCRIBE_TOKENS",
+            AclOperation::TwoPhaseCommit => "TWO_PHASE_COMMIT",
+        }
+    }
 }
 
 /// A kind of thing that ACLs protect.

@@ -4,4 +4,5 @@
 //! come to stand beside these.
 
 pub mod access;
+pub mod authorizer;
 pub mod principal;

@@ -17,6 +17,7 @@ use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
+use crate::security::authorizer::Authorizer;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
@@ -59,6 +60,8 @@ pub struct Shared {
     pub directories: Arc<[LogDirectory]>,
     /// What clients are told, in the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
+    /// `None`: every client may do everything.
+    pub authorizer: Option<Authorizer>,
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
@@ -89,11 +92,14 @@ impl Shared {
         producer_ids: Arc<ProducerIds>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
+        let authorizer = config.authorizer.as_ref();
+        let authorizer = authorizer.map(|a| Authorizer::new(&a.super_users, a.allow_everyone_if_no_acl_found));
         Shared {
             view,
             seed,
             directories,
             endpoints: OnceLock::new(),
+            authorizer,
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),

@@ -6,5 +6,6 @@ pub mod mutex;
 pub mod never;
 pub mod queue;
 pub mod random;
+pub mod secret;
 pub mod slab;
 pub mod spare;
