@@ -83,7 +83,8 @@ fn api(table: &Table) -> String {
         let _ = writeln!(out, "/// {name}, versions {}.\npub mod {} {{", range(request.valid), snake(name));
         modules(&placed(messages), &mut out);
         out.push_str("}\n");
-        rows.insert(request.key.unwrap_or_else(|| panic!("{file}: no key")), description(request, name));
+        let key = request.key.unwrap_or_else(|| panic!("{file}: no key"));
+        rows.insert(key, description(request, response, name));
     }
     let count = rows.keys().max().map_or(0, |key| key + 1);
     let _ = writeln!(out, "static DESCRIPTIONS: [Option<Description>; {count}] = [");
@@ -94,15 +95,21 @@ fn api(table: &Table) -> String {
     out
 }
 
-fn description(request: &Message, name: &str) -> String {
+fn description(request: &Message, response: &Message, name: &str) -> String {
     let on = |listener: &str| request.listeners.iter().any(|l| l == listener);
     let flexible = match request.flexible.is_empty() {
         true => "None".to_string(),
         false => format!("Some({})", request.flexible.min),
     };
+    let throttle = response.root().fields.iter().position(|field| field.name == "ThrottleTimeMs");
+    let throttle = match throttle.map(|at| (at, response.root().fields[at].versions.min)) {
+        None => "None".to_string(),
+        Some((0, since)) => format!("Some(Throttle {{ since: {since}, is_first: true }})"),
+        Some((_, since)) => format!("Some(Throttle {{ since: {since}, is_first: false }})"),
+    };
     format!(
         "Some(Description {{ key: ApiKey::{name}, min_version: {}, max_version: {}, flexible_since: {flexible}, \
-         is_latest_unstable: {}, on_broker: {}, on_controller: {} }})",
+         is_latest_unstable: {}, on_broker: {}, on_controller: {}, throttle: {throttle} }})",
         request.valid.min,
         request.valid.max,
         request.unstable,

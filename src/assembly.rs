@@ -240,15 +240,6 @@ fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
              disabling tiered storage cluster-wide, and Klamm has none yet"
         ));
     }
-    if let Some((entity, _)) = image.quotas().next() {
-        let part =
-            |(kind, name): &(String, Option<String>)| format!("{kind} {}", name.as_deref().unwrap_or("<default>"));
-        let entity = entity.iter().map(part).collect::<Vec<_>>().join(", ");
-        return Err(format!(
-            "the cluster has client quotas (of {entity}), and Klamm enforces none yet: remove them with kafka-configs of \
-             Apache Kafka before Klamm starts"
-        ));
-    }
     notices.iter().for_each(|notice| warn!("dynamic configs: {notice}"));
     Ok(())
 }
@@ -259,8 +250,7 @@ mod tests {
     use crate::io::environment::fixed;
     use crate::io::simulated_disk::SimulatedDisk;
     use crate::metadata::Record;
-    use crate::metadata::record::client_quota_record::EntityData;
-    use crate::metadata::record::{ClientQuotaRecord, ConfigRecord};
+    use crate::metadata::record::ConfigRecord;
     use crate::model::TimestampMs;
 
     /// A listener that asks for protection, and an authorizer, are understood and not built yet.
@@ -307,14 +297,6 @@ mod tests {
             assert_eq!(image.apply(&record, 0), None);
             check_dynamic(&config, &image)
         };
-        let quota = ClientQuotaRecord {
-            entity: vec![EntityData { entity_type: "user".into(), entity_name: None }],
-            key: "producer_byte_rate".into(),
-            value: 1000.0,
-            remove: false,
-        };
-        let why = check(Record::ClientQuota(quota)).unwrap_err();
-        assert!(why.starts_with("the cluster has client quotas (of user <default>)"), "{why}");
         let of_topic = |name: &'static str, value: &'static str| {
             Record::Config(ConfigRecord {
                 resource_type: ResourceType::Topic as i8,

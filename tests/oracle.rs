@@ -235,6 +235,57 @@ fn every_message_in_every_version_comes_back_as_it_was() {
     std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/messages.txt"), file).unwrap();
 }
 
+/// The place where an answer says for how long its client is throttled: what is written there is decoded there, in each
+/// API and version that has it, and nothing else changes.
+#[test]
+fn throttling_is_told_in_its_place() {
+    use klamm::model::ApiKey;
+    use klamm::wire::{api, frame};
+    const MS: i32 = 123_456_789;
+    let mut found = BTreeMap::new();
+    macro_rules! one {
+        ($name:literal, $type:ty) => {
+            let of_broker = |key: &&ApiKey| format!("{}Response", key.name()) == $name;
+            if let Some(description) = ApiKey::ALL.iter().find(of_broker).and_then(|key| api::describe(*key)) {
+                for version in description.min_version..=description.max_version {
+                    let mut bytes = Vec::new();
+                    frame::append_response(&mut bytes, description, 7, &<$type>::default(), version).unwrap();
+                    let at = description.throttle_at(version, &bytes);
+                    if let Some(at) = at {
+                        assert_eq!(bytes[at..at + 4], [0; 4], "{} v{version}", $name);
+                        bytes[at..at + 4].copy_from_slice(&MS.to_be_bytes());
+                    }
+                    let head = 8 + description.response_header_version(version) as usize;
+                    let decoded = <$type>::decode(&mut Reader::new(&bytes[head..]), version).unwrap();
+                    let (told, default) = (format!("{decoded:?}"), format!("{:?}", <$type>::default()));
+                    let named = format!("throttle_time_ms: {MS}");
+                    assert_eq!(told.replace(&named, "throttle_time_ms: 0"), default, "{} v{version}", $name);
+                    assert_eq!(told.contains(&named), at.is_some(), "{} v{version}", $name);
+                    *found.entry($name).or_insert(0) += i32::from(at.is_some());
+                }
+            }
+        };
+    }
+    every_message!(one);
+    let without: Vec<_> = found.iter().filter(|(_, versions)| **versions == 0).map(|(name, _)| *name).collect();
+    assert_eq!(without, WITHOUT_THROTTLE);
+    assert!(found.len() > 70, "{}", found.len());
+    // ApiVersions has a list before it.
+    let description = api::describe(ApiKey::ApiVersions).unwrap();
+    for version in 1..=description.max_version {
+        let keys = vec![api::api_versions::ApiVersion { api_key: 1, min_version: 2, max_version: 3 }; 200];
+        let response = api::api_versions::Response { api_keys: keys, throttle_time_ms: MS, ..Default::default() };
+        let mut bytes = Vec::new();
+        frame::append_response(&mut bytes, description, 7, &response, version).unwrap();
+        let at = description.throttle_at(version, &bytes).unwrap();
+        assert_eq!(bytes[at..at + 4], MS.to_be_bytes(), "v{version}");
+        assert_eq!(description.throttle_at(version, &bytes[..at]), None, "v{version}");
+    }
+}
+
+/// Responses that never tell of throttling.
+const WITHOUT_THROTTLE: &[&str] = &[];
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold("x".to_string(), |text, byte| text + &format!("{byte:02x}"))
 }

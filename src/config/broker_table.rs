@@ -18,8 +18,6 @@ const NO_POLICIES: &str =
     "policies are not supported yet, so what this one forbids would be done; take the setting out to start like that";
 const NO_CLASSES: &str =
     "classes are not loaded here, so what this one protects would be open; take the setting out to start like that";
-const NO_LIMITS: &str =
-    "connections are not limited by settings yet, so clients could open more; take the setting out to start like that";
 const ALONE: &str = "Klamm does not form clusters with other nodes yet and would be a cluster of its own";
 const NO_PROVIDERS: &str =
     "values are not looked up elsewhere yet, so ${...} would be taken as it is written; write the values themselves";
@@ -73,8 +71,8 @@ pub(super) const BROKER: &[Broker] = &[
     key("controller.quorum.request.timeout.ms", Int, Some("2000"), AtLeast(0), ReadOnly, NoEffect),
     key("controller.quorum.retry.backoff.ms", Int, Some("20"), AtLeast(0), ReadOnly, NoEffect),
     key("controller.quorum.voters", List, Some(""), Any, ReadOnly, SplitsData(ALONE)),
-    key("controller.quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, NotYet),
-    key("controller.quota.window.size.seconds", Int, Some("1"), AtLeast(1), ReadOnly, NotYet),
+    key("controller.quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, Effective),
+    key("controller.quota.window.size.seconds", Int, Some("1"), AtLeast(1), ReadOnly, Effective),
     key("controller.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, NotYet),
     key("cordoned.log.dirs", List, Some(""), Any, PerBroker, Effective),
     key("create.topic.policy.class.name", Class, None, Any, ReadOnly, OpensDoor(NO_POLICIES)),
@@ -260,10 +258,10 @@ pub(super) const BROKER: &[Broker] = &[
     key("log.roll.ms", Long, None, Any, ClusterWide, Effective),
     key("log.segment.bytes", Int, Some("1073741824"), AtLeast(1048576), ClusterWide, Effective),
     key("log.segment.delete.delay.ms", Long, Some("60000"), AtLeast(0), ClusterWide, Effective),
-    key("max.connection.creation.rate", Int, Some("2147483647"), AtLeast(0), ClusterWide, OpensDoor(NO_LIMITS)),
-    key("max.connections", Int, Some("2147483647"), AtLeast(0), ClusterWide, OpensDoor(NO_LIMITS)),
-    key("max.connections.per.ip", Int, Some("2147483647"), AtLeast(0), ClusterWide, OpensDoor(NO_LIMITS)),
-    key("max.connections.per.ip.overrides", Text, Some(""), Any, ClusterWide, OpensDoor(NO_LIMITS)),
+    key("max.connection.creation.rate", Int, Some("2147483647"), AtLeast(0), ClusterWide, Effective),
+    key("max.connections", Int, Some("2147483647"), AtLeast(0), ClusterWide, Effective),
+    key("max.connections.per.ip", Int, Some("2147483647"), AtLeast(0), ClusterWide, Effective),
+    key("max.connections.per.ip.overrides", Text, Some(""), Any, ClusterWide, Effective),
     key("max.decompressed.message.bytes", Int, Some("2147483639"), Between(1, 2147483639), ClusterWide, Effective),
     key("max.incremental.fetch.session.cache.slots", Int, Some("1000"), AtLeast(0), ReadOnly, Effective),
     key("max.request.partition.size.limit", Int, Some("2000"), AtLeast(1), ReadOnly, Effective),
@@ -311,8 +309,8 @@ pub(super) const BROKER: &[Broker] = &[
     key("producer.purgatory.purge.interval.requests", Int, Some("1000"), Any, ReadOnly, NoEffect),
     key("queued.max.request.bytes", Long, Some("-1"), Any, ReadOnly, Effective),
     key("queued.max.requests", Int, Some("500"), AtLeast(1), ReadOnly, NoEffect),
-    key("quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, NotYet),
-    key("quota.window.size.seconds", Int, Some("1"), AtLeast(1), ReadOnly, NotYet),
+    key("quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, Effective),
+    key("quota.window.size.seconds", Int, Some("1"), AtLeast(1), ReadOnly, Effective),
     key("remote.fetch.max.wait.ms", Int, Some("500"), AtLeast(1), ClusterWide, NotYet),
     key("remote.list.offsets.request.timeout.ms", Long, Some("30000"), AtLeast(1), ClusterWide, NotYet),
     key("remote.log.index.file.cache.total.size.bytes", Long, Some("1073741824"), AtLeast(1), ClusterWide, NotYet),

@@ -7,7 +7,7 @@
 use super::definitions::{self, Mode};
 use super::settings::{self, Settings};
 use super::value::Value;
-use super::{Invalid, cordoned, group_rules, rules, stops};
+use super::{Invalid, cordoned, group_rules, limits, rules, stops};
 
 /// Kafka keeps stores and keys of TLS by listener (`SslConfigs.RECONFIGURABLE_CONFIGS`).
 const ONLY_OF_LISTENERS: &[&str] = &[
@@ -74,7 +74,8 @@ fn check_together(
         false => Settings { dynamic_broker: &layer, ..*settings },
     };
     let refused = |invalid: Invalid| format!("requirement failed: {}", invalid.reason);
-    rules::check(&changed).and_then(|()| cordoned::check(&changed)).map_err(refused)
+    let checked = rules::check(&changed).and_then(|()| limits::check(&changed));
+    checked.and_then(|()| cordoned::check(&changed)).map_err(refused)
 }
 
 fn none<'c>(found: impl Iterator<Item = &'c str>, sentence: &str) -> Result<(), String> {

@@ -17,6 +17,7 @@ mod group_table;
 mod groups;
 mod jaas;
 mod layers;
+mod limits;
 pub mod listeners;
 pub mod properties;
 mod quorum;
@@ -35,6 +36,9 @@ pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
 pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
+#[cfg(test)]
+pub use limits::Limit;
+pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
 pub use security::{AuthorizerSettings, ListenerSecurity};
 pub use settings::Settings;
@@ -131,6 +135,10 @@ pub struct Config {
     pub spin: Duration,
     /// `klamm.tail.buffer.bytes`: what a shard keeps in memory of its last writes, for consumers that wait for them.
     pub tail_buffer_bytes: usize,
+    pub quota_windows: QuotaWindows,
+    pub controller_quota_windows: QuotaWindows,
+    /// What limits connections, before dynamic configs.
+    pub connection_limits: ConnectionLimits,
     /// What topics without overrides get, before dynamic configs.
     pub topic_defaults: TopicConfig,
     /// `None`: every client may do everything.
@@ -165,6 +173,7 @@ impl Config {
         let settings = Settings::of_static(&statics);
         quorum::check(&settings, |host| layers.is_own_host.is_some_and(|is_own| is_own(host)))?;
         rules::check(&settings)?;
+        limits::check(&settings)?;
         topic::check_compaction_lags(&TopicConfig::resolve(&settings, &BTreeMap::new()))?;
         group_rules::check_broker(&settings)?;
         let (mut listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
@@ -192,6 +201,7 @@ impl Config {
             _ => IoChoice::Auto,
         };
         let log_dirs = log_dirs(s)?;
+        let connection_limits = ConnectionLimits::resolve(s, listeners.iter().map(|listener| listener.name.as_str()));
         Ok(Config {
             node_id: node_id(s)?,
             broker_rack: s.text("broker.rack"),
@@ -224,6 +234,9 @@ impl Config {
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
             spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
+            quota_windows: QuotaWindows::of_clients(s),
+            controller_quota_windows: QuotaWindows::of_controller(s),
+            connection_limits,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
             authorizer: None,
             statics: Statics::default(),

@@ -87,7 +87,7 @@ fn keys_that_nothing_acts_on_are_named() {
         ["unknown configuration my.plugin.setting.that.is.mine is ignored"]
     );
     assert!(said("zookeeper.connect")[0].contains("removed"));
-    assert!(said("quota.window.num")[0].starts_with("not supported yet"));
+    assert!(said("replication.quota.window.num")[0].starts_with("not supported yet"));
     assert!(said("num.io.threads")[0].starts_with("accepted"));
     assert!(said("num.partitions").is_empty());
 }

@@ -249,7 +249,7 @@ impl Waiting {
             }
         }
         writer.finish().map_err(|error| format!("cannot encode the Produce answer: {error}"))?;
-        Ok(Answer { bytes, holes: Vec::new() })
+        Ok(Answer { bytes, ..Answer::default() })
     }
 }
 

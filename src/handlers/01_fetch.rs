@@ -14,9 +14,11 @@ use indexmap::IndexMap;
 
 use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
 use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
-use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset};
+use crate::model::{ErrorCode, Instant, IsolationLevel, LeaderEpoch, Offset};
 use crate::replica::partition::Partition;
+use crate::security::quota::Kind;
 use crate::shard::context::Context;
+use crate::shard::quotas::Metered;
 use crate::stdx::spare;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{
@@ -37,6 +39,8 @@ pub struct Waiting {
     max_bytes: u64,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
+    /// What its client may be sent.
+    metered: Option<Metered>,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -81,7 +85,9 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Ok(begun) => begun,
         Err(error) => return whole_error(request.head, error),
     };
-    let limit = u64::from(context.shared.config.fetch_max_bytes);
+    let metered = context.meter(Kind::Fetch, request.session, request.client_id);
+    let quota = metered.as_ref().map_or(u64::MAX, Metered::most_at_once);
+    let limit = u64::from(context.shared.config.fetch_max_bytes).min(quota);
     let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(limit);
     let waiting = Waiting {
         head: request.head,
@@ -91,6 +97,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         max_bytes,
         answering,
         partitions,
+        metered,
     };
     let mut gathered = waiting.gather(context, false);
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
@@ -98,7 +105,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         gathered = waiting.gather(context, true);
     }
     if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
-        return waiting.answer(state, gathered).map_or_else(Outcome::Close, Outcome::Answer);
+        return waiting.answer(state, context.now, gathered).map_or_else(Outcome::Close, Outcome::Answer);
     }
     state.sessions.park(waiting.answering, context.ticket());
     let deadline = context.now + Duration::from_millis(body.max_wait_ms as u64);
@@ -200,7 +207,7 @@ impl Waiting {
         if !expired && !self.is_enough(&gathered) {
             return Polled::Wait;
         }
-        self.answer(state, gathered).map_or_else(Polled::Close, Polled::Answer)
+        self.answer(state, context.now, gathered).map_or_else(Polled::Close, Polled::Answer)
     }
 
     fn is_enough(&self, gathered: &Gathered) -> bool {
@@ -272,13 +279,40 @@ impl Waiting {
         Ok((slice, None))
     }
 
-    /// Encodes what was gathered and is worth telling.
-    fn answer(&self, state: &mut State, gathered: Gathered) -> Result<Answer, String> {
+    /// What a client beyond its quota is told: nothing, for so long. The session stays as it was, so that the client is told
+    /// then (`FetchContext.getThrottledResponse`).
+    fn throttled(&self, now: Instant, size_bytes: usize) -> Option<u32> {
+        let metered = self.metered.as_ref()?;
+        let throttle_ms = metered.charge(size_bytes as f64, now);
+        if throttle_ms > 0 {
+            metered.charge(-(size_bytes as f64), now);
+        }
+        (throttle_ms > 0).then_some(throttle_ms)
+    }
+
+    /// Encodes what was gathered and is worth telling, or that its client must wait.
+    fn answer(&self, state: &mut State, now: Instant, gathered: Gathered) -> Result<Answer, String> {
+        let estimate = self.metered.as_ref().map_or(0, |_| self.size_bytes(&gathered));
+        if let Some(throttle_ms) = self.throttled(now, estimate) {
+            let session_id = state.sessions.give_up(self.answering);
+            let empty = self.head.encode(&message::Response { session_id, ..Default::default() })?;
+            return Ok(Answer { throttle_ms, ..empty });
+        }
+        self.tell_all(state, gathered)
+    }
+
+    /// The size of the answer, about: names are as long as they are, what else is told of a partition has a usual size.
+    fn size_bytes(&self, gathered: &Gathered) -> usize {
+        const PARTITION_BYTES: usize = 50;
+        gathered.size_bytes as usize + gathered.found.len() * PARTITION_BYTES
+    }
+
+    fn tell_all(&self, state: &mut State, gathered: Gathered) -> Result<Answer, String> {
         let all = self.partitions.iter().zip(gathered.found);
         let told: Vec<_> = all.filter(|((name, _), found)| self.tell(state, name, found)).collect();
         let topics: Vec<_> =
             told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
-        let mut answer = Answer { bytes: spare::take(&spare::ANSWERS), holes: Vec::new() };
+        let mut answer = Answer { bytes: spare::take(&spare::ANSWERS), ..Answer::default() };
         let mut holes = Vec::new();
         let opening = Opening {
             correlation_id: self.head.correlation_id,

@@ -2,10 +2,13 @@
 //!
 //! Decided by `metadata::create_topics`; the answer is sent when the topics are committed and their logs are open.
 //! Versions: 4 -1 for the defaults of partitions and replication factor (KIP-464); 5 flexible, the answer tells of the
-//! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used; 7 topic ids (KIP-516).
+//! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599); 7 topic ids (KIP-516).
 //! Deviation: results come in the order of the request, duplicates last.
 
+use std::collections::BTreeMap;
+
 use super::metadata_job::{self, Finish};
+use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message, effective};
 use crate::config;
 use crate::metadata::{Change, CreatedTopic, Decided, NewTopic, Refusal, TopicResult};
@@ -14,11 +17,17 @@ use crate::wire::api::create_topics::{self as message, CreatableTopic, Creatable
 
 /// The first version whose answer tells of configs.
 const CONFIGS_SINCE: i16 = 5;
+/// The first version that can be told of too many changes.
+const STRICT_SINCE: i16 = 6;
 
 /// What the answer needs.
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
+    /// The results of those that are too many for the client's quota.
+    throttled: Vec<TopicResult<CreatedTopic>>,
+    mutations: Mutations,
+    costs: BTreeMap<String, usize>,
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -26,9 +35,24 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let topics: Vec<NewTopic> = body.topics.iter().map(new_topic).collect();
+    let mut topics: Vec<NewTopic> = body.topics.iter().map(new_topic).collect();
+    let mut mutations = Mutations::of(context, request, STRICT_SINCE);
+    let (mut throttled, mut costs) = (Vec::new(), BTreeMap::new());
+    topics.retain(|topic| {
+        let cost = partitions(context, topic);
+        match mutations.take(cost) {
+            Ok(()) => {
+                *costs.entry(topic.name.clone()).or_insert(0) += cost;
+                true
+            }
+            Err(refusal) => {
+                throttled.push(TopicResult { name: topic.name.clone(), result: Err(refusal) });
+                false
+            }
+        }
+    });
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let finish = Finish::CreateTopics(Waiting { head: request.head, names });
+    let finish = Finish::CreateTopics(Waiting { head: request.head, names, throttled, mutations, costs });
     let change = Change::CreateTopics { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
 }
@@ -43,8 +67,22 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let topics = results.into_iter().map(|topic| respond(context, self.head.version, topic)).collect();
-        self.head.encode(&message::Response { topics, ..Default::default() })
+        let refused = results.iter().filter(|topic| topic.result.is_err());
+        let unused = refused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
+        self.mutations.give_back(context.now, unused);
+        let results = results.into_iter().chain(self.throttled);
+        let topics = results.map(|topic| respond(context, self.head.version, topic)).collect();
+        let answer = self.head.encode(&message::Response { topics, ..Default::default() })?;
+        Ok(self.mutations.throttle(context.now, answer))
+    }
+}
+
+/// How many partitions a topic asks for.
+fn partitions(context: &Context<'_>, topic: &NewTopic) -> usize {
+    match (topic.assignments.len(), topic.num_partitions) {
+        (0, -1) => context.shared.config.num_partitions.max(0) as usize,
+        (0, count) => count.max(0) as usize,
+        (assigned, _) => assigned,
     }
 }
 

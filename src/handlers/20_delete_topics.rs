@@ -5,6 +5,7 @@
 //! results are not shuffled (there is nothing to hide without an authorizer).
 
 use super::metadata_job::{self, Finish};
+use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, DeleteTopic, DeletionResult, Refusal};
 use crate::model::{ErrorCode, Uuid};
@@ -13,11 +14,16 @@ use crate::wire::api::delete_topics::{self as message, DeletableTopicResult};
 
 /// The first version that knows TOPIC_DELETION_DISABLED.
 const DELETION_DISABLED_SINCE: i16 = 3;
+/// The first version that can be told of too many changes.
+const STRICT_SINCE: i16 = 5;
 
 /// What the answer needs.
 pub(super) struct Waiting {
     head: Head,
     topics: Vec<DeleteTopic>,
+    /// The results of those that are too many for the client's quota.
+    throttled: Vec<DeletionResult>,
+    mutations: Mutations,
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -26,7 +32,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let head = request.head;
-    let topics = named(&body);
+    let mut topics = named(&body);
     if !context.shared.config.delete_topic_enable {
         let disabled = if head.version < DELETION_DISABLED_SINCE {
             Refusal::of(ErrorCode::InvalidRequest)
@@ -35,18 +41,39 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         return head.answer(&response(refuse_all(topics, disabled)));
     }
-    let finish = Finish::DeleteTopics(Waiting { head, topics: topics.clone() });
+    let mut mutations = Mutations::of(context, request, STRICT_SINCE);
+    let mut throttled = Vec::new();
+    topics.retain(|topic| match mutations.take(partitions(context, topic)) {
+        Ok(()) => true,
+        Err(refusal) => {
+            throttled.push(DeletionResult { name: topic.name.clone(), id: topic.id, result: Err(refusal) });
+            false
+        }
+    });
+    let finish = Finish::DeleteTopics(Waiting { head, topics: topics.clone(), throttled, mutations });
     metadata_job::submit(context, body.timeout_ms, Change::DeleteTopics { topics }, finish)
 }
 
 impl Waiting {
-    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
-        let results = match decided {
+    pub(super) fn finish(self, context: &Context<'_>, decided: metadata_job::Result) -> Result<Answer, String> {
+        let mut results = match decided {
             Ok(Decided::TopicsDeleted(results)) => results,
             other => refuse_all(self.topics, Refusal::of(metadata_job::why_not(other))),
         };
-        self.head.encode(&response(results))
+        results.extend(self.throttled);
+        let answer = self.head.encode(&response(results))?;
+        Ok(self.mutations.throttle(context.now, answer))
     }
+}
+
+/// How many partitions go with a topic; none if there is no such.
+fn partitions(context: &Context<'_>, topic: &DeleteTopic) -> usize {
+    let image = &context.view.image;
+    let found = match &topic.name {
+        Some(name) => image.topic(name),
+        None => image.topic_by_id(topic.id),
+    };
+    found.map_or(0, |found| found.partitions.len())
 }
 
 fn named(body: &message::Request<'_>) -> Vec<DeleteTopic> {

@@ -1,18 +1,28 @@
 //! CreatePartitions (key 37), versions 0–3: more partitions for topics (KIP-195).
 //!
 //! Decided by `metadata::create_partitions`; answered when the new partitions are committed and their logs are open.
-//! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used.
+//! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599).
+
+use std::collections::BTreeMap;
 
 use super::metadata_job::{self, Finish};
+use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, NewPartitions, Refusal, TopicResult};
 use crate::shard::context::Context;
 use crate::wire::api::create_partitions::{self as message, CreatePartitionsTopic, CreatePartitionsTopicResult};
 
+/// The first version that can be told of too many changes.
+const STRICT_SINCE: i16 = 3;
+
 /// What the answer needs.
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
+    /// The results of those that are too many for the client's quota.
+    throttled: Vec<TopicResult<()>>,
+    mutations: Mutations,
+    costs: BTreeMap<String, usize>,
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -20,15 +30,30 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
+    let mut topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
+    let mut mutations = Mutations::of(context, request, STRICT_SINCE);
+    let (mut throttled, mut costs) = (Vec::new(), BTreeMap::new());
+    topics.retain(|topic| {
+        let cost = added(context, topic);
+        match mutations.take(cost) {
+            Ok(()) => {
+                *costs.entry(topic.name.clone()).or_insert(0) += cost;
+                true
+            }
+            Err(refusal) => {
+                throttled.push(TopicResult { name: topic.name.clone(), result: Err(refusal) });
+                false
+            }
+        }
+    });
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let finish = Finish::CreatePartitions(Waiting { head: request.head, names });
+    let finish = Finish::CreatePartitions(Waiting { head: request.head, names, throttled, mutations, costs });
     let change = Change::CreatePartitions { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
 }
 
 impl Waiting {
-    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
+    pub(super) fn finish(self, context: &Context<'_>, decided: metadata_job::Result) -> Result<Answer, String> {
         let results = match decided {
             Ok(Decided::PartitionsCreated(results)) => results,
             other => {
@@ -37,9 +62,19 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let results = results.into_iter().map(respond).collect();
-        self.head.encode(&message::Response { results, ..Default::default() })
+        let refused = results.iter().filter(|topic| topic.result.is_err());
+        let unused = refused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
+        self.mutations.give_back(context.now, unused);
+        let results = results.into_iter().chain(self.throttled).map(respond).collect();
+        let answer = self.head.encode(&message::Response { results, ..Default::default() })?;
+        Ok(self.mutations.throttle(context.now, answer))
     }
+}
+
+/// How many partitions a topic is to get.
+fn added(context: &Context<'_>, topic: &NewPartitions) -> usize {
+    let there = context.view.image.topic(&topic.name).map_or(usize::MAX, |found| found.partitions.len());
+    usize::try_from(topic.count).unwrap_or(0).saturating_sub(there)
 }
 
 fn new_partitions(topic: &CreatePartitionsTopic<'_>) -> NewPartitions {

@@ -1,6 +1,6 @@
 //! DescribeClientQuotas (key 48), versions 0–1: the quotas that a filter matches (KIP-546).
 //!
-//! Told as the metadata log has them (`ClientQuotasImage.describe`); nothing enforces them yet. A filter names each type
+//! Told as the metadata log has them (`ClientQuotasImage.describe`). A filter names each type
 //! of entity once: by a name, as the default entity, or by any name; a strict one matches entities that have these types
 //! and no other. Version 1 is flexible.
 

@@ -306,6 +306,18 @@ impl Cache {
         is_news || matches!(answering, Answering::Full { .. })
     }
 
+    /// Nothing is told of what a fetch has found. A session that would begin with it does not begin; the answer is which one
+    /// goes on (`FullFetchContext.getThrottledResponse`).
+    pub fn give_up(&mut self, answering: Answering) -> i32 {
+        match answering {
+            Answering::Incremental { session_id } => session_id,
+            Answering::Full { session_id } => {
+                self.remove(session_id);
+                NO_SESSION
+            }
+        }
+    }
+
     /// Notes under which key a session's fetch waits.
     pub fn park(&mut self, answering: Answering, key: Key) {
         if let Some(session) = self.sessions.get_mut(&answering.session_id()) {

@@ -15,6 +15,7 @@ pub mod fetch_session;
 mod group_job;
 mod markers;
 mod metadata_job;
+mod mutations;
 mod producer_ids;
 mod rebalance;
 pub mod table;
@@ -26,6 +27,8 @@ mod transactional_produce;
 mod add_offsets_to_txn;
 #[path = "24_add_partitions_to_txn.rs"]
 mod add_partitions_to_txn;
+#[path = "49_alter_client_quotas.rs"]
+mod alter_client_quotas;
 #[path = "33_alter_configs.rs"]
 mod alter_configs;
 #[path = "45_alter_partition_reassignments.rs"]
@@ -163,9 +166,19 @@ use crate::wire::header::RequestHeader;
 pub struct Answer {
     pub bytes: Vec<u8>,
     pub holes: Vec<(usize, Slice)>,
+    /// How long its client is to be throttled; the server says so in it.
+    pub throttle_ms: u32,
 }
 
 impl Answer {
+    /// Writes into it for how long its client is throttled, where its version has a place for that.
+    pub fn tell_throttle(&mut self, api: ApiKey, version: i16, ms: u32) {
+        let at = api::describe(api).and_then(|description| description.throttle_at(version, &self.bytes));
+        if let Some(told) = at.and_then(|at| self.bytes.get_mut(at..at + size_of::<i32>())) {
+            told.copy_from_slice(&i32::try_from(ms).unwrap_or(i32::MAX).to_be_bytes());
+        }
+    }
+
     /// Its length, with what belongs into its holes.
     pub fn size_bytes(&self) -> usize {
         self.bytes.len() + self.holes.iter().map(|(_, slice)| slice.length as usize).sum::<usize>()
@@ -325,7 +338,7 @@ impl Head {
         let mut bytes = spare::take(&spare::ANSWERS);
         let encoded = frame::append_response(&mut bytes, self.description, self.correlation_id, body, self.version);
         match encoded {
-            Ok(()) => Ok(Answer { bytes, holes: Vec::new() }),
+            Ok(()) => Ok(Answer { bytes, ..Answer::default() }),
             Err(error) => Err(format!("cannot encode the {} answer: {error}", self.description.key)),
         }
     }

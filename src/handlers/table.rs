@@ -18,8 +18,8 @@ pub enum Order {
     Pipelined,
 }
 
-/// What handling a request costs: the classes in which latencies are told, and in which requests will be held back by
-/// quotas (`request_percentage`, `controller_mutation_rate`) and when there is too much to do.
+/// What handling a request costs: the classes in which latencies are told, and in which requests will be held back
+/// when there is too much to do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Cost {
     /// Little: the answer comes from memory and does not grow with the cluster.
@@ -166,6 +166,7 @@ rows! {
     ListPartitionReassignments 0-0, Alone, CONTROLLER, Listing, [Describe Cluster], list_partition_reassignments;
     OffsetDelete 0-0, Alone, HERE, Group, [Delete Group, Read Topic], offset_delete;
     DescribeClientQuotas 0-1, Alone, HERE, Listing, [DescribeConfigs Cluster], describe_client_quotas;
+    AlterClientQuotas 0-1, Alone, CONTROLLER, Change, [AlterConfigs Cluster], alter_client_quotas;
     DescribeUserScramCredentials 0-0, Alone, HERE, Listing, [Describe Cluster], describe_user_scram_credentials;
     DescribeQuorum 0-2, Alone, CONTROLLER, Small, [Describe Cluster], describe_quorum;
     UpdateFeatures 0-2, Alone, CONTROLLER, Change, [Alter Cluster], update_features;

@@ -233,6 +233,7 @@ impl Image {
             true => values.remove(r.key.as_ref()),
             false => values.insert(r.key.to_string(), r.value),
         };
+        self.client_quotas.set(&entity, &r.key, (!r.remove).then_some(r.value));
         if values.is_empty() {
             self.quotas.remove_mut(&entity);
         } else {

@@ -16,6 +16,7 @@ use super::feature_updates::{FeatureUpdate, update_features};
 use super::image::Image;
 use super::inputs::Inputs;
 use super::producer_ids::allocate_producer_ids;
+use super::quotas::{QuotaAlteration, QuotaAltered, alter_client_quotas};
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 use super::record::Record;
 use super::topics::{
@@ -67,6 +68,10 @@ pub enum Change {
     UnregisterBroker {
         id: i32,
     },
+    AlterClientQuotas {
+        entries: Vec<QuotaAlteration>,
+        validate_only: bool,
+    },
     /// A block of producer ids for a broker.
     AllocateProducerIds {
         broker_id: i32,
@@ -102,6 +107,7 @@ pub enum Decided {
     ConfigsAltered(Vec<ResourceResult>),
     Reassigned(Vec<Reassigned>),
     Elected(Vec<Elected>),
+    QuotasAltered(Vec<QuotaAltered>),
     ProducerIds(Result<Range<i64>, Refusal>),
     /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
@@ -156,6 +162,9 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
         Change::UpdateFeatures { updates, validate_only } => {
             let records = update_features(image, inputs.decider(), updates);
             whole(records.map(|records| if *validate_only { Vec::new() } else { records }))
+        }
+        Change::AlterClientQuotas { entries, validate_only } => {
+            alter_client_quotas(image, entries, *validate_only).into_decision(Decided::QuotasAltered)
         }
         Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {

@@ -7,6 +7,7 @@
 use super::registration::{Broker, Controller};
 use super::security::{Acl, DelegationToken, QuotaEntity, ScramCredential};
 use crate::model::Uuid;
+use crate::security::quota::Quotas;
 use rpds::RedBlackTreeMapSync;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,6 +105,8 @@ pub struct Image {
     /// The credentials by user and mechanism.
     pub(super) scram: Map<(String, i8), Arc<ScramCredential>>,
     pub(super) quotas: Map<QuotaEntity, Arc<BTreeMap<String, f64>>>,
+    /// What `quotas` means, for look-ups.
+    pub(super) client_quotas: Quotas,
     pub(super) tokens: Map<String, Arc<DelegationToken>>,
     pub(super) zk_migration_state: i8,
     /// While the log is inside a metadata transaction (KIP-868): the image as it will be when the transaction ends.
@@ -124,6 +127,7 @@ impl Default for Image {
             acls: Map::default(),
             scram: Map::default(),
             quotas: Map::default(),
+            client_quotas: Quotas::default(),
             tokens: Map::default(),
             zk_migration_state: 0,
             pending: None,
@@ -227,5 +231,10 @@ impl Image {
 
     pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &Arc<BTreeMap<String, f64>>)> {
         self.quotas.iter()
+    }
+
+    /// Which quota holds for whom.
+    pub fn client_quotas(&self) -> &Quotas {
+        &self.client_quotas
     }
 }

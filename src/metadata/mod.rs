@@ -21,6 +21,7 @@ mod levels;
 mod partition_change;
 mod placement;
 mod producer_ids;
+mod quotas;
 mod reassignments;
 pub mod record;
 mod registration;
@@ -54,6 +55,7 @@ pub use levels::{
     knows_directories,
 };
 pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
+pub use quotas::{QuotaAlteration, QuotaAltered};
 pub use reassignments::{Reassigned, Reassignment};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};

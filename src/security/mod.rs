@@ -6,3 +6,4 @@
 pub mod access;
 pub mod authorizer;
 pub mod principal;
+pub mod quota;

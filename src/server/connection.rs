@@ -6,6 +6,7 @@ use crate::server::inbound::Inbound;
 use crate::server::outbound::Outbound;
 use crate::server::slots::{Sequence, Slots};
 use crate::server::transport::Transport;
+use crate::shard::limits::ConnectionPlace;
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 
@@ -40,6 +41,10 @@ pub(super) struct Connection {
     /// Queued for sending at the end of this turn.
     pub(super) touched: bool,
     pub(super) last_active: Instant,
+    /// Its client is beyond its quota: nothing is received or handled until then.
+    pub(super) muted_until: Option<Instant>,
+    /// Its place, given back with it.
+    pub(super) _place: Option<ConnectionPlace>,
 }
 
 impl Connection {
@@ -61,13 +66,15 @@ impl Connection {
             queued: false,
             touched: false,
             last_active: now,
+            muted_until: None,
+            _place: None,
         }
     }
 
     /// Whether a frame may be handled now. While memory is short, a client that has not taken its answers must do so first.
     pub(super) fn may_handle(&self, order: Order, memory_is_short: bool) -> bool {
         let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
-        self.outbound.size_bytes() < most && self.slots.may_handle(order)
+        self.muted_until.is_none() && self.outbound.size_bytes() < most && self.slots.may_handle(order)
     }
 
     /// Whether no frame may be handled; then there is no use in receiving more.

@@ -124,7 +124,7 @@ impl Server {
         let Some(row) = table::of_frame(&frame) else {
             return self.end_inquiry(key, End::refused(handlers::unknown(&frame)));
         };
-        let begun = Begun { asker: Asker::Inquiry(key), api: row.key, since: self.turn.now };
+        let begun = Begun::uncharged(Asker::Inquiry(key), row.key, self.turn.now);
         self.turn.metrics.request(row.key as usize, SIZE_BYTES + frame.len());
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, &frame, &session);

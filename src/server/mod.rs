@@ -10,12 +10,14 @@ mod connections;
 mod inbound;
 pub mod inlet;
 mod latency;
+mod limits;
 mod outbound;
 mod parking;
 mod receiving;
 pub mod report;
 mod sending;
 mod slots;
+mod throttle;
 mod transport;
 mod writing;
 
@@ -36,12 +38,15 @@ use crate::server::connection::Connection;
 use crate::server::connections::Connections;
 use crate::server::inlet::Open;
 use crate::server::latency::Answered;
+use crate::server::limits::Entrance;
 use crate::server::parking::{Produce, Waiting};
 #[cfg(test)]
 pub(crate) use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::sending::SENT_PER_TURN_BYTES;
+use crate::server::throttle::Muted;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
+use crate::shard::limits::ConnectionPlace;
 use crate::shard::mailbox::Handover;
 use crate::shard::session::Session;
 use crate::shard::wait_list::WaitList;
@@ -76,6 +81,8 @@ pub struct Server {
     /// What this turn has answered, until its times are recorded.
     answered: Vec<Answered>,
     admission: MemoryAdmission,
+    muted: Muted,
+    entrance: Entrance,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
@@ -132,6 +139,8 @@ impl Server {
             produces: Queue::default(),
             answered: Vec::new(),
             admission: MemoryAdmission::default(),
+            muted: Muted::default(),
+            entrance: Entrance::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
@@ -189,7 +198,10 @@ impl Server {
         self.turn.metrics.turn();
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
-        self.turn.view = self.turn.shared.view.load_full();
+        let view = self.turn.shared.view.load_full();
+        if !Arc::ptr_eq(&view, &std::mem::replace(&mut self.turn.view, view.clone())) {
+            self.read_limits();
+        }
         for event in events.drain(..) {
             self.handle_event(event);
         }
@@ -197,6 +209,8 @@ impl Server {
         self.handle_mail(mail);
         self.end_farewell();
         self.handle_expired();
+        self.unmute();
+        self.mind_entrance();
         self.run_coordinator_timers();
         self.ration();
         self.work();
@@ -229,13 +243,15 @@ impl Server {
             .min(idle_check)
             .min(stop)
             .min(coordinators)
-            .min(ration);
+            .min(ration)
+            .min(self.muted.next())
+            .min(self.entrance.next());
         (until != Instant::NEVER).then_some(until)
     }
 
     fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Accepted { listener, connection, peer } => self.accept(connection, listener.0 as usize, peer),
+            Event::Accepted { listener, connection, peer } => self.enter(connection, listener.0 as usize, peer),
             Event::Readable(key) => {
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.readable = true;
@@ -255,36 +271,35 @@ impl Server {
     }
 
     /// A connection stays here, or goes to the shard that has fewest: the kernel shares them out by chance.
-    fn accept(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
-        if self.leaving.is_some() {
-            return self.driver.close(key);
-        }
+    fn accept(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr, admission: ConnectionPlace) {
         let shard = self.turn.shared.balance.place(self.turn.shard);
         if shard == self.turn.shard {
-            return self.serve(key, listener, peer);
+            return self.serve(key, listener, peer, admission);
         }
         match self.driver.release(key) {
-            Some(socket) => self.turn.shared.mailbox(shard).hand_over(Handover { socket, listener, peer }),
+            Some(socket) => self.turn.shared.mailbox(shard).hand_over(Handover { socket, listener, peer, admission }),
             None => self.turn.shared.balance.remove(shard),
         }
     }
 
     /// Another shard has accepted it and counted it to this one.
-    pub(super) fn take_over(&mut self, Handover { socket, listener, peer }: Handover) {
+    pub(super) fn take_over(&mut self, Handover { socket, listener, peer, admission }: Handover) {
         let adopted = if self.leaving.is_none() { self.driver.adopt(socket) } else { None };
         match adopted {
-            Some(key) => self.serve(key, listener, peer),
+            Some(key) => self.serve(key, listener, peer, admission),
             None => self.turn.shared.balance.remove(self.turn.shard),
         }
     }
 
-    fn serve(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
+    fn serve(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr, admission: ConnectionPlace) {
         if self.connections.is_empty() {
             let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        self.connections.insert(key, Connection::new(Session::anonymous(listener, peer), self.turn.now));
+        let mut connection = Connection::new(Session::anonymous(listener, peer), self.turn.now);
+        connection._place = Some(admission);
+        self.connections.insert(key, connection);
         self.enqueue(key);
     }
 
@@ -308,6 +323,7 @@ impl Server {
         if let Some(connection) = self.connections.remove(key) {
             self.turn.metrics.end(end.ending);
             self.driver.close(key);
+            self.muted.remove(connection.muted_until, key);
             self.turn.shared.balance.remove(self.turn.shard);
             self.turn.shared.memory.change(connection.counted_bytes, 0);
             // No client is left to be answered. Produces stay: their turn's end, or a sync, ends them.

@@ -4,6 +4,7 @@ use crate::handlers::{self, Answer, Outcome, Parked, Polled};
 use crate::io::driver::ConnectionKey;
 use crate::model::{ApiKey, Instant};
 use crate::server::slots::Sequence;
+use crate::server::throttle::Charge;
 use crate::server::{End, FAREWELL, Server};
 use crate::shard::context::{News, Note};
 use crate::shard::mailbox::Mail;
@@ -25,6 +26,15 @@ pub(super) struct Begun {
     pub(super) api: ApiKey,
     /// When the turn that took in its frame began.
     pub(super) since: Instant,
+    pub(super) version: i16,
+    pub(super) charge: Charge,
+}
+
+impl Begun {
+    /// No client is charged for it.
+    pub(super) fn uncharged(asker: Asker, api: ApiKey, since: Instant) -> Begun {
+        Begun { asker, api, since, version: 0, charge: Charge::Free }
+    }
 }
 
 /// A produce of this turn.
@@ -67,6 +77,7 @@ impl Server {
         if mail.stop && self.leaving.is_none() {
             self.leaving = Some(self.turn.now + FAREWELL);
             self.driver.stop_listening();
+            self.close_entrance();
         }
     }
 
@@ -80,7 +91,7 @@ impl Server {
     /// Begins what coordinators have commanded in this turn.
     pub(super) fn begin_marker_jobs(&mut self) {
         for job in std::mem::take(&mut self.turn.marker_jobs) {
-            let begun = Begun { asker: Asker::Broker, api: ApiKey::WriteTxnMarkers, since: self.turn.now };
+            let begun = Begun::uncharged(Asker::Broker, ApiKey::WriteTxnMarkers, self.turn.now);
             let outcome = handlers::write_markers(&mut self.turn.context(None), job);
             self.settle(begun, outcome);
         }
@@ -129,9 +140,19 @@ impl Server {
 
     /// Looks whether a parked request can be answered; an expired one is answered in any case.
     fn poll(&mut self, key: Key, expired: bool) {
+        let began = match self.wait_list.get_mut(key).map(|waiting| waiting.begun) {
+            Some(Begun { charge: Charge::Time(_), api, .. }) => self.begin_charge(api),
+            _ => None,
+        };
         let Some(waiting) = self.wait_list.get_mut(key) else { return };
+        let begun = waiting.begun;
         let mut context = self.turn.context(None);
-        match waiting.parked.poll(&mut self.handlers, &mut context, expired) {
+        let polled = waiting.parked.poll(&mut self.handlers, &mut context, expired);
+        let charge = self.add_time(begun, began);
+        if let Some(waiting) = self.wait_list.get_mut(key) {
+            waiting.begun.charge = charge;
+        }
+        match polled {
             // Else the shard would poll it for ever.
             Polled::Wait => assert!(!expired, "an expired request is answered"),
             Polled::Answer(answer) => self.resume(key, Some(answer)),
@@ -201,6 +222,7 @@ impl Server {
         let size_bytes = answer.as_ref().map_or(0, Answer::size_bytes);
         match begun.asker {
             Asker::Connection(key, sequence) => {
+                let answer = self.throttle(key, (begun.api, begun.version, begun.charge), answer);
                 let Some(connection) = self.connections.get_mut(key) else { return };
                 connection.fill(sequence, answer);
                 self.enqueue(key);

@@ -143,15 +143,20 @@ impl Server {
 
     fn handle_frame(&mut self, key: ConnectionKey, row: Option<&'static Handler>, frame: &[u8]) -> Result<(), End> {
         let Some(row) = row else { return Err(End::refused(handlers::unknown(frame))) };
-        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         self.turn.metrics.request(row.key as usize, frame::SIZE_BYTES + frame.len());
-        let (api, since) = (row.key, self.turn.now);
-        let begun = |sequence| Begun { asker: Asker::Connection(key, sequence), api, since };
+        let (api, since, began) = (row.key, self.turn.now, self.begin_charge(row.key));
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
-        match handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session) {
+        let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
+        let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
+        let charge = self.charge(key, api, began, frame, &outcome);
+        let begun = |sequence| Begun { asker: Asker::Connection(key, sequence), api, since, version, charge };
+        match outcome {
             Outcome::Answer(answer) => {
                 let size_bytes = answer.size_bytes();
-                connection.answer_now(Some(answer));
+                let answer = self.throttle(key, (api, version, charge), Some(answer));
+                let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+                connection.answer_now(answer);
                 // Before the next frame, not only at the end of the turn.
                 if connection.outbound.memory_bytes() >= COUNTED_FROM_BYTES {
                     self.count_memory(key);
@@ -159,17 +164,20 @@ impl Server {
                 self.note_answer(api, since, size_bytes);
             }
             Outcome::Silent => {
+                let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
                 connection.answer_now(None);
                 self.note_answer(api, since, 0);
             }
             Outcome::Close(reason) => return Err(End::refused(reason)),
             Outcome::Appended(waiting) => {
                 assert_eq!(row.order, Order::Pipelined, "what the end of the turn writes holds up none of its kind");
+                let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
                 let begun = begun(connection.answer_later(row.order));
                 self.produces.push(Produce { begun, waiting });
             }
             Outcome::Wait { parked, deadline, watched } => {
                 assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
+                let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
                 let begun = begun(connection.answer_later(Order::Alone));
                 self.park(Waiting { begun, parked }, deadline, watched);
             }

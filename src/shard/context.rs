@@ -18,11 +18,15 @@ use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::authorizer::Authorizer;
+use crate::security::quota::Kind;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
+use crate::shard::limits::Admissions;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
+use crate::shard::quotas::{Metered, Meters};
+use crate::shard::session::Session;
 use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
@@ -64,6 +68,10 @@ pub struct Shared {
     pub authorizer: Option<Authorizer>,
     pub balance: Balance,
     pub memory: RequestMemory,
+    /// What clients have used of their quotas.
+    pub meters: Meters,
+    /// The places of connections.
+    pub admissions: Arc<Admissions>,
     pub metrics: Metrics,
     pub producer_ids: Arc<ProducerIds>,
     /// How many fetch sessions all shards have together.
@@ -94,6 +102,9 @@ impl Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         let authorizer = config.authorizer.as_ref();
         let authorizer = authorizer.map(|a| Authorizer::new(&a.super_users, a.allow_everyone_if_no_acl_found));
+        let meters = Meters::new(config.quota_windows, config.controller_quota_windows);
+        let inter_broker = config.listeners.iter().position(|l| l.name == config.inter_broker_listener_name);
+        let admissions = Admissions::new(meters.windows(), config.listeners.len(), inter_broker);
         Shared {
             view,
             seed,
@@ -102,6 +113,8 @@ impl Shared {
             authorizer,
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
+            meters,
+            admissions: Arc::new(admissions),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
             producer_ids,
             fetch_sessions: Arc::default(),
@@ -239,6 +252,15 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// What a client has used of its quota; `None` where it has none.
+    pub fn meter(&self, kind: Kind, session: &Session, client_id: &str) -> Option<Metered> {
+        let quotas = self.view.image.client_quotas();
+        if quotas.is_empty() {
+            return None;
+        }
+        session.meters.find(&self.shared.meters, quotas, kind, (session.principal.name(), client_id), self.now)
+    }
+
     /// The key under which the request will wait, for others to answer to. A request that has given its ticket away, and
     /// whose giving did not fail, must wait.
     pub fn ticket(&self) -> Key {

@@ -11,6 +11,7 @@ use std::sync::{Arc, MutexGuard};
 
 use crate::io::driver::{Released, Waker};
 use crate::shard::inquiry::{Inquiry, ReplyTo};
+use crate::shard::limits::ConnectionPlace;
 use crate::stdx::mutex::Mutex;
 
 /// Distinct partitions kept before the box falls back to "look at all".
@@ -39,6 +40,8 @@ pub struct Handover {
     /// Index of the listener that it came in by.
     pub listener: usize,
     pub peer: SocketAddr,
+    /// Its place among those that there may be.
+    pub admission: ConnectionPlace,
 }
 
 impl<R> Default for Mail<R> {

@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use crate::security::principal::Principal;
+use crate::shard::quotas::OwnMeters;
 
 /// Bytes of a client's name, and of its version, that are kept; Kafka keeps all of them.
 const MOST_SOFTWARE_BYTES: usize = 128;
@@ -39,6 +40,8 @@ pub struct Session {
     pub peer: SocketAddr,
     pub principal: Principal,
     pub authentication: Authentication,
+    /// What its client has used of its quotas.
+    pub(crate) meters: OwnMeters,
     software: RefCell<Option<Software>>,
 }
 
@@ -50,6 +53,7 @@ impl Session {
             peer,
             principal: Principal::ANONYMOUS,
             authentication: Authentication::Open,
+            meters: OwnMeters::default(),
             software: RefCell::default(),
         }
     }

@@ -39,6 +39,8 @@ mod inlets;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]
+mod quotas;
+#[cfg(test)]
 mod seeds;
 #[cfg(test)]
 mod sessions;

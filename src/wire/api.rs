@@ -2,6 +2,8 @@
 //!
 //! Generated from `src/codec/schema/api/*.klamm`.
 
+use super::frame;
+use crate::codec::Reader;
 use crate::model::ApiKey;
 
 /// What is known of an API before any of its messages is read.
@@ -17,6 +19,17 @@ pub struct Description {
     /// Whether Kafka serves it on a broker's listener.
     pub on_broker: bool,
     pub on_controller: bool,
+    /// `None`: its answers do not say for how long the client is throttled.
+    pub throttle: Option<Throttle>,
+}
+
+/// Where an answer says for how long its client is throttled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Throttle {
+    /// The first version that says so.
+    pub since: i16,
+    /// It is the first field.
+    pub is_first: bool,
 }
 
 impl Description {
@@ -44,6 +57,34 @@ impl Description {
     pub fn response_header_version(&self, version: i16) -> i16 {
         if self.key != ApiKey::ApiVersions && self.is_flexible(version) { 1 } else { 0 }
     }
+
+    /// Where in a response's frame, size included, the four bytes stand that tell of throttling; `None` if this version has
+    /// none. Of responses in which it is not the first field, only those of this broker are known: Produce without the
+    /// addresses of other leaders, ApiVersions.
+    pub fn throttle_at(&self, version: i16, frame: &[u8]) -> Option<usize> {
+        let throttle = self.throttle.filter(|throttle| self.has_version(version) && version >= throttle.since)?;
+        let body = frame::SIZE_BYTES + size_of::<i32>() + self.response_header_version(version) as usize;
+        let at = match (throttle.is_first, self.key) {
+            (true, _) => body,
+            (false, ApiKey::Produce) => {
+                frame.len().checked_sub(size_of::<i32>() + usize::from(self.is_flexible(version)))?
+            }
+            (false, ApiKey::ApiVersions) => body + behind_api_keys(frame.get(body..)?, self.is_flexible(version))?,
+            _ => return None,
+        };
+        (at >= body && at + size_of::<i32>() <= frame.len()).then_some(at)
+    }
+}
+
+/// Where the list of keys ends in the body of an ApiVersions response.
+fn behind_api_keys(body: &[u8], is_flexible: bool) -> Option<usize> {
+    const FIELD: &str = "ApiVersionsResponse.ApiKeys";
+    let mut reader = Reader::new(body);
+    reader.i16(FIELD).ok()?;
+    // A key, two versions, and no tags.
+    let key_bytes = 3 * size_of::<i16>() + usize::from(is_flexible);
+    let count = reader.count(is_flexible, key_bytes, FIELD).ok()??;
+    Some(body.len() - reader.remaining() + count * key_bytes)
 }
 
 /// The description of an API; `None` for the retired ones.

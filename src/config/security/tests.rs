@@ -390,8 +390,8 @@ const KEYS: &[(&str, &str, Becomes)] = {
         ("", "client.quota.callback.class", Stops(&[], "x.Y")),
         ("", "connection.failed.authentication.delay.ms", Later),
         ("", "connections.max.reauth.ms", Typed(FOUR, "5")),
-        ("", "controller.quota.window.num", Later),
-        ("", "controller.quota.window.size.seconds", Later),
+        ("", "controller.quota.window.num", Typed(&[], "5")),
+        ("", "controller.quota.window.size.seconds", Typed(&[], "5")),
         ("", "delegation.token.expiry.check.interval.ms", Later),
         ("", "delegation.token.expiry.time.ms", Later),
         ("", "delegation.token.max.lifetime.ms", Later),
@@ -401,13 +401,13 @@ const KEYS: &[(&str, &str, Becomes)] = {
             "listener.security.protocol.map",
             Typed(FOUR, "PLAINTEXT:PLAINTEXT,SSL:PLAINTEXT,SASL_SSL:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT"),
         ),
-        ("", "max.connection.creation.rate", Stops(&[], "5")),
-        ("", "max.connections", Stops(&[], "5")),
-        ("", "max.connections.per.ip", Stops(&[], "5")),
-        ("", "max.connections.per.ip.overrides", Stops(&[], "a:5")),
+        ("", "max.connection.creation.rate", Typed(&[], "5")),
+        ("", "max.connections", Typed(&[], "5")),
+        ("", "max.connections.per.ip", Typed(&[], "5")),
+        ("", "max.connections.per.ip.overrides", Typed(&[], "10.0.0.1:5")),
         ("", "principal.builder.class", Stops(&[], "x.Y")),
-        ("", "quota.window.num", Later),
-        ("", "quota.window.size.seconds", Later),
+        ("", "quota.window.num", Typed(&[], "5")),
+        ("", "quota.window.size.seconds", Typed(&[], "5")),
         ("", "replication.quota.window.num", Nothing),
         ("", "replication.quota.window.size.seconds", Nothing),
         ("listener.name.sasl_ssl.plain.", "sasl.client.callback.handler.class", Stops(FOUR, "x.Y")),
@@ -532,7 +532,12 @@ fn every_key_that_speaks_of_security_is_accounted_for() {
     for (prefix, key, becomes) in KEYS {
         let name = format!("{prefix}{key}");
         let typed = |base: &[(&str, &str)], more: &[(&str, &str)]| {
-            with(base, more).map(|(c, _)| (c.inter_broker_listener_name, c.authorizer, c.listeners))
+            with(base, more).map(|(c, _)| {
+                (
+                    (c.inter_broker_listener_name, c.authorizer, c.listeners),
+                    (c.quota_windows, c.controller_quota_windows, c.connection_limits),
+                )
+            })
         };
         match becomes {
             Becomes::Typed(base, value) => {

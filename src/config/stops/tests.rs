@@ -13,10 +13,6 @@ const STOPPING: &[(&str, &str, &str)] = &[
     ("controller.quorum.bootstrap.servers", "localhost:9093,other:9093", "localhost:9093"),
     ("controller.quorum.voters", "1@localhost:9093,2@other:9093", "1@other:9093"),
     ("create.topic.policy.class.name", "com.example.Policy", ""),
-    ("max.connection.creation.rate", "10", "2147483647"),
-    ("max.connections", "10", "2147483647"),
-    ("max.connections.per.ip", "10", "2147483647"),
-    ("max.connections.per.ip.overrides", "127.0.0.1:10", ""),
     (
         "principal.builder.class",
         "com.example.Builder",
@@ -61,9 +57,8 @@ fn what_stops_the_start_is_said_in_one_sentence() {
          does not vote with other nodes yet: it would be a cluster of its own; name this node alone, or take the \
          setting out"
     );
-    for key in ["listener.name.plaintext.max.connections", "listener.name.plaintext.max.connections.per.ip"] {
-        assert!(said(&[(key, "5")]).contains(key));
-    }
+    let key = "listener.name.plaintext.max.connections.per.ip";
+    assert!(said(&[(key, "5")]).contains(key));
     assert!(said(&[("listener.name.plaintext.principal.builder.class", "x.Y")]).contains("not loaded"));
 }
 
@@ -164,8 +159,8 @@ fn what_kafka_would_not_obey_either_is_said_and_stops_nothing() {
 fn dynamic_configs_of_the_cluster_stop_the_start_too() {
     let config = Config::defaults();
     let none = map(&[]);
-    let limited = map(&[("max.connections", "5")]);
-    assert_eq!(config.check_dynamic(&limited, &none).unwrap_err().key, "max.connections");
+    let limited = map(&[("principal.builder.class", "x.Y")]);
+    assert_eq!(config.check_dynamic(&limited, &none).unwrap_err().key, "principal.builder.class");
     let left_over = map(&[("listeners", "PLAINTEXT://:1"), ("log.cleaner.threads", "2"), ("log.retention.ms", "5")]);
     let notices = config.check_dynamic(&none, &left_over).unwrap();
     let said: Vec<String> = notices.iter().map(ToString::to_string).collect();

@@ -1,0 +1,171 @@
+//! Quotas that `kafka-configs` sets, as clients feel them: a producer gets the rate that is set, here and from Apache Kafka;
+//! and limits of connections, with plain sockets.
+
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::program::{self, Input};
+use compat_tests::raw::{Answer, Batch, Raw, produce_request};
+use compat_tests::suite::{BOTH, ONE, Suite};
+use compat_tests::{Result, ensure};
+use kafka_protocol::messages::FetchRequest;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Bytes in a second.
+const RATE: usize = 100_000;
+const RECORD_BYTES: usize = 5_000;
+const MEASURED: Duration = Duration::from_secs(20);
+const PRODUCE: i16 = 9;
+const FETCH: i16 = 12;
+/// What tells that an answer is not coming.
+const SILENCE: Duration = Duration::from_millis(700);
+
+fn main() -> ExitCode {
+    Suite::new("quotas")
+        .own_start("rates", ONE, &[], rates)
+        .test("words", ONE, &[], words)
+        .test("connections_of_an_address", BOTH, &[("max.connections.per.ip", "4")], connections_of_an_address)
+        .test("connections_of_the_broker", BOTH, &[("max.connections", "3")], connections_of_the_broker)
+        .test("new_connections_of_an_address", ONE, &[], new_connections_of_an_address)
+        .run()
+}
+
+fn configs(broker: &Broker, arguments: &[&str]) -> Result<String> {
+    let mut command = program::java("kafka.admin.ConfigCommand", &["--bootstrap-server", &broker.bootstrap()]);
+    command.args(arguments);
+    Ok(program::run(command, Input::Nothing)?.text())
+}
+
+fn set(broker: &Broker, entity: &[&str], config: &str) -> Result<()> {
+    configs(broker, &[&["--alter", "--add-config", config], entity].concat()).map(drop)
+}
+
+/// The same before Apache Kafka: each gives what is set.
+fn rates(setup: &Setup) -> Result<Broker> {
+    let kafka = Broker::start(&Setup::kafka())?;
+    let broker = Broker::start(setup)?;
+    for broker in [&kafka, &broker] {
+        let name = broker.setup().name();
+        let config = format!("producer_byte_rate={RATE},consumer_byte_rate={RATE}");
+        set(broker, &["--entity-type", "users", "--entity-default"], &config)?;
+        Raw::connect(broker.port())?.create_topic("rates", 1, &[])?;
+        for (what, rate) in [("produced", produced(broker)?), ("fetched", fetched(broker)?)] {
+            println!("{name}: {what} {rate} bytes a second of {RATE}");
+            ensure!(rate * 100 / RATE >= 95 && rate * 100 / RATE <= 105, "{name} {what}: {rate} bytes a second, not {RATE}");
+        }
+    }
+    kafka.finish(None)?;
+    Ok(broker)
+}
+
+/// Asks until the first answer that says that it was too much, and then for a while: bytes in a second of that while.
+fn measure(mut ask: impl FnMut() -> Result<(usize, i32)>) -> Result<usize> {
+    while ask()?.1 == 0 {}
+    ask()?;
+    let (begin, mut bytes) = (Instant::now(), 0);
+    while begin.elapsed() < MEASURED {
+        bytes += ask()?.0;
+    }
+    Ok((bytes as f64 / begin.elapsed().as_secs_f64()) as usize)
+}
+
+fn produced(broker: &Broker) -> Result<usize> {
+    let mut raw = Raw::connect(broker.port())?;
+    let request = produce_request("rates", Batch::of(&[&[b'x'; RECORD_BYTES]]).encode());
+    measure(|| {
+        let throttle = raw.call(&request, PRODUCE)?.throttle_time_ms;
+        Ok((RECORD_BYTES + 140, throttle))
+    })
+}
+
+fn fetched(broker: &Broker) -> Result<usize> {
+    let mut raw = Raw::connect(broker.port())?;
+    let partition = FetchPartition::default().with_partition_max_bytes(1).with_current_leader_epoch(-1);
+    let topic = FetchTopic::default()
+        .with_topic(compat_tests::raw::topic_name("rates"))
+        .with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_replica_id(kafka_protocol::messages::BrokerId(-1))
+        .with_max_bytes(1)
+        .with_min_bytes(1)
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    measure(|| {
+        let answer = raw.call(&request, FETCH)?;
+        let records: usize = answer.responses.iter().flat_map(|t| &t.partitions).map(|p| p.records.as_ref().map_or(0, |r| r.len())).sum();
+        ensure!((records == 0) == (answer.throttle_time_ms > 0), "{records} bytes, {} ms", answer.throttle_time_ms);
+        Ok((if records == 0 { 0 } else { records + 80 }, answer.throttle_time_ms))
+    })
+}
+
+/// What is set is described, and taken away again.
+fn words(broker: &mut Broker) -> Result<()> {
+    let entities: [(&[&str], &str, &str); 4] = [
+        (&["--entity-type", "users", "--entity-name", "alice"], "producer_byte_rate=10", "producer_byte_rate"),
+        (&["--entity-type", "clients", "--entity-name", "app"], "request_percentage=12.5", "request_percentage"),
+        (&["--entity-type", "users", "--entity-default"], "controller_mutation_rate=3.5", "controller_mutation_rate"),
+        (&["--entity-type", "ips", "--entity-name", "10.0.0.1"], "connection_creation_rate=7", "connection_creation_rate"),
+    ];
+    for (entity, config, key) in entities {
+        set(broker, entity, config)?;
+        let described = configs(broker, &[&["--describe"], entity].concat())?;
+        ensure!(described.contains(config), "{described}");
+        configs(broker, &[&["--alter", "--delete-config", key], entity].concat())?;
+        let described = configs(broker, &[&["--describe"], entity].concat())?;
+        ensure!(!described.contains(key), "{described}");
+    }
+    Ok(())
+}
+
+/// Whether a new connection is served.
+fn is_served(raw: &mut Raw) -> Result<Answer> {
+    raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
+    raw.answer(SILENCE)
+}
+
+fn connections_of_an_address(broker: &mut Broker) -> Result<()> {
+    let port = broker.port();
+    let mut open: Vec<Raw> = (0..4).map(|_| Raw::connect(port)).collect::<Result<_>>()?;
+    for raw in &mut open {
+        ensure!(matches!(is_served(raw)?, Answer::Frame(_)), "a connection within the limit is served");
+    }
+    for _ in 0..20 {
+        ensure!(is_served(&mut Raw::connect(port)?)? == Answer::Closed, "one too many is closed");
+    }
+    // Places come back; the tool needs two.
+    open.truncate(2);
+    std::thread::sleep(SILENCE);
+    set(broker, &["--entity-type", "brokers", "--entity-default"], "max.connections.per.ip=100")?;
+    let mut many: Vec<Raw> = (0..20).map(|_| Raw::connect(port)).collect::<Result<_>>()?;
+    ensure!(many.iter_mut().all(|raw| matches!(is_served(raw), Ok(Answer::Frame(_)))), "the new limit holds");
+    broker.assert_alive()
+}
+
+fn connections_of_the_broker(broker: &mut Broker) -> Result<()> {
+    let port = broker.port();
+    let mut open: Vec<Raw> = (0..3).map(|_| Raw::connect(port)).collect::<Result<_>>()?;
+    for raw in &mut open {
+        ensure!(matches!(is_served(raw)?, Answer::Frame(_)), "a connection within the limit is served");
+    }
+    let mut waiting = Raw::connect(port)?;
+    ensure!(is_served(&mut waiting)? == Answer::Silent, "one too many waits");
+    open.pop();
+    ensure!(matches!(waiting.answer(Duration::from_secs(5))?, Answer::Frame(_)), "it has the place of another one");
+    broker.assert_alive()
+}
+
+fn new_connections_of_an_address(broker: &mut Broker) -> Result<()> {
+    set(broker, &["--entity-type", "ips", "--entity-name", "127.0.0.1"], "connection_creation_rate=2")?;
+    let (mut served, mut closed) = (0, 0);
+    for _ in 0..40 {
+        let mut raw = Raw::connect(broker.port())?;
+        raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
+        match raw.answer(Duration::from_secs(3))? {
+            Answer::Frame(_) => served += 1,
+            Answer::Closed => closed += 1,
+            Answer::Silent => {}
+        }
+    }
+    ensure!(served >= 15 && closed >= 3 && served + closed == 40, "{served} served, {closed} closed");
+    broker.assert_alive()
+}

@@ -1,0 +1,148 @@
+//! New connections, until they have their place among those that there may be.
+//!
+//! One that must wait is accepted and not looked at, which to its client is the same as a place in the kernel's queue; those
+//! behind it on its listener wait, too. Beyond a number that a shard keeps of them, new ones are closed.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+
+use log::info;
+
+use crate::config::ConnectionLimits;
+use crate::io::driver::ConnectionKey;
+use crate::metrics::Ending;
+use crate::model::Instant;
+use crate::replica::watch::ShardId;
+use crate::server::{End, Server};
+use crate::shard::limits::{Arrival, ConnectionPlace, Judged};
+
+/// Connections that a shard keeps without serving them; the kernel keeps fewer.
+const MOST_KEPT: usize = 1024;
+
+struct Entering {
+    key: ConnectionKey,
+    peer: SocketAddr,
+    waiting: Arrival,
+}
+
+/// Connections of a shard that are not served.
+#[derive(Default)]
+pub(super) struct Entrance {
+    /// Those that wait, by listener.
+    queues: Vec<VecDeque<Entering>>,
+    /// Those that are kept until they are closed.
+    closing: BTreeSet<(Instant, ConnectionKey)>,
+    look_again: Option<Instant>,
+}
+
+impl Entrance {
+    /// When it has something to do.
+    pub(super) fn next(&self) -> Instant {
+        let closing = self.closing.first().map_or(Instant::NEVER, |(until, _)| *until);
+        self.look_again.map_or(closing, |again| again.min(closing))
+    }
+
+    fn len(&self) -> usize {
+        self.closing.len() + self.queues.iter().map(VecDeque::len).sum::<usize>()
+    }
+}
+
+impl Server {
+    /// A connection was accepted.
+    pub(super) fn enter(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
+        if self.leaving.is_some() || self.entrance.len() >= MOST_KEPT {
+            return self.driver.close(key);
+        }
+        let queues = &mut self.entrance.queues;
+        if queues.len() <= listener {
+            queues.resize_with(listener + 1, VecDeque::new);
+        }
+        queues[listener].push_back(Entering { key, peer, waiting: Arrival::default() });
+        if queues[listener].len() == 1 {
+            self.let_in();
+        }
+    }
+
+    /// Lets those in for whom there is a place.
+    fn let_in(&mut self) {
+        self.entrance.look_again = None;
+        let limits = self.connection_limits();
+        for listener in 0..self.entrance.queues.len() {
+            while let Some(mut entering) = self.entrance.queues[listener].pop_front() {
+                let (ip, quotas) = (entering.peer.ip(), self.turn.view.image.client_quotas());
+                let admissions = &self.turn.shared.admissions;
+                match admissions.judge((listener, ip), &limits, quotas, &mut entering.waiting, self.turn.now) {
+                    Judged::Admitted(admission) => self.place(entering.key, listener, entering.peer, admission),
+                    Judged::Waits(until) => {
+                        self.entrance.queues[listener].push_front(entering);
+                        let again = self.entrance.look_again.map_or(until, |again| again.min(until));
+                        self.entrance.look_again = Some(again);
+                        break;
+                    }
+                    Judged::ClosedAt(until) => drop(self.entrance.closing.insert((until, entering.key))),
+                    Judged::Closed(most) => {
+                        info!(
+                            "Rejected connection from {ip}, address already has the configured maximum of {most} connections."
+                        );
+                        self.driver.close(entering.key);
+                    }
+                }
+            }
+        }
+    }
+
+    fn connection_limits(&self) -> ConnectionLimits {
+        let (config, image) = (&self.turn.shared.config, &self.turn.view.image);
+        let settings = config.settings(image.default_broker_configs(), image.broker_configs(config.node_id));
+        ConnectionLimits::resolve(&settings, config.listeners.iter().map(|listener| listener.name.as_str()))
+    }
+
+    /// A connection has its place: other shards may have to make room for it.
+    fn place(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr, admission: ConnectionPlace) {
+        self.accept(key, listener, peer, admission);
+        self.tell_of_too_many();
+    }
+
+    fn tell_of_too_many(&self) {
+        if self.turn.shared.admissions.is_exceeded() {
+            let shards = self.turn.shared.shards();
+            (0..shards).for_each(|shard| self.turn.shared.mailbox(ShardId(shard as u8)).nudge());
+        }
+    }
+
+    /// What is due of those that are not served.
+    pub(super) fn mind_entrance(&mut self) {
+        while let Some((_, key)) = self.entrance.closing.first().copied().filter(|(until, _)| *until <= self.turn.now) {
+            self.entrance.closing.pop_first();
+            self.driver.close(key);
+        }
+        if self.entrance.look_again.is_some_and(|again| again <= self.turn.now) {
+            self.let_in();
+        }
+        self.make_room();
+    }
+
+    /// The metadata has changed, and with it perhaps how many connections there may be.
+    pub(super) fn read_limits(&mut self) {
+        self.turn.shared.admissions.set_most(self.connection_limits().broker.connections);
+        self.tell_of_too_many();
+    }
+
+    /// Where there are more connections than there may be, the least recently used ones go, but for those of the listener
+    /// that is protected.
+    fn make_room(&mut self) {
+        while self.turn.shared.admissions.is_exceeded() {
+            let admissions = &self.turn.shared.admissions;
+            let candidates = self.connections.iter().filter(|(_, c)| !admissions.is_protected(c.session.listener));
+            let Some((key, _)) = candidates.min_by_key(|(_, connection)| connection.last_active) else { return };
+            self.close(key, End::told(Ending::Refused, "there are more connections than max.connections"));
+        }
+    }
+
+    /// The shard takes no new ones any more.
+    pub(super) fn close_entrance(&mut self) {
+        let entrance = std::mem::take(&mut self.entrance);
+        let waiting = entrance.queues.into_iter().flatten().map(|entering| entering.key);
+        waiting.chain(entrance.closing.into_iter().map(|(_, key)| key)).for_each(|key| self.driver.close(key));
+    }
+}

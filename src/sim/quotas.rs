@@ -1,0 +1,241 @@
+//! Stories of quotas: clients of several shards that ask for as much as they can get what their quota says, within five
+//! percent, and a connection that is throttled is left alone for as long as its answer says, and no longer.
+
+use std::time::Duration;
+
+use super::client::Client;
+use super::cluster::SharedCluster;
+use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_request};
+use crate::codec::{Message, Reader};
+use crate::model::{ApiKey, Instant};
+use crate::stdx::random::Random;
+use crate::wire::api::{alter_client_quotas, create_topics, delete_topics, fetch, produce};
+use crate::wire::frame;
+
+const STEP: Duration = Duration::from_millis(4);
+/// The first answers come out of what the windows before the start hold.
+const WARM_UP: Duration = Duration::from_secs(25);
+const MEASURED: Duration = Duration::from_secs(60);
+/// How late an answer may be after the time for which its client was throttled.
+const LATE: Duration = Duration::from_millis(200);
+
+fn set_quota(cluster: &SharedCluster, key: &str, value: Option<f64>) {
+    use alter_client_quotas::request::{EntityData, EntryData, OpData};
+    let entity = EntityData { entity_type: "user".into(), entity_name: Some("ANONYMOUS".into()) };
+    let op = OpData { key: key.into(), value: value.unwrap_or(0.0), remove: value.is_none() };
+    let entries = vec![EntryData { entity: vec![entity], ops: vec![op] }];
+    let request = alter_client_quotas::Request { entries, validate_only: false };
+    let mut client = Client::connect(&cluster.borrow());
+    let answer = client.call(cluster, ApiKey::AlterClientQuotas, 1, &request);
+    let answer = alter_client_quotas::Response::decode(&mut Reader::new(&answer), 1).unwrap();
+    assert_eq!(answer.entries[0].error_code, 0, "{:?}", answer.entries[0].error_message);
+}
+
+/// A client that has one request under way, or several.
+struct Asking {
+    client: Client,
+    /// Bytes of the produces under way.
+    sizes: Vec<usize>,
+    last_answer: Instant,
+    throttle: Duration,
+    offset: i64,
+}
+
+impl Asking {
+    fn new(cluster: &SharedCluster) -> Asking {
+        let (client, last_answer) = (Client::connect(&cluster.borrow()), cluster.borrow().world.now());
+        Asking { client, sizes: Vec::new(), last_answer, throttle: Duration::ZERO, offset: 0 }
+    }
+
+    /// An answer came: not before the time that the last one has told of, and not much later.
+    fn answered(&mut self, now: Instant, throttle_ms: i32) {
+        let waited = now.since(self.last_answer);
+        assert!(waited + 2 * STEP >= self.throttle, "{waited:?}, but throttled for {:?}", self.throttle);
+        assert!(waited <= self.throttle + LATE, "{waited:?}, and was throttled for {:?}", self.throttle);
+        (self.last_answer, self.throttle) = (now, Duration::from_millis(throttle_ms as u64));
+    }
+
+    /// Keeps two produces under way; gives the bytes that were taken.
+    fn produce(&mut self, now: Instant, random: &mut Random, most: u64) -> usize {
+        let mut taken = 0;
+        assert!(self.client.pump());
+        while let Some(answer) = self.client.take_answer(ApiKey::Produce, PRODUCE) {
+            let answer = produce::Response::decode(&mut Reader::new(&answer), PRODUCE).unwrap();
+            self.answered(now, answer.throttle_time_ms);
+            taken += self.sizes.remove(0);
+        }
+        while self.sizes.len() < 2 {
+            let records = batch(-1, -1, 1, 1 + random.below(most) as usize);
+            let request = produce_request(0, &records, 1);
+            self.sizes.push(request.size_bytes(PRODUCE).unwrap() + 14 + frame::SIZE_BYTES);
+            self.client.send(ApiKey::Produce, PRODUCE, &request);
+        }
+        assert!(self.client.pump());
+        taken
+    }
+
+    /// Keeps one fetch under way; gives the bytes that were sent.
+    fn fetch(&mut self, now: Instant) -> usize {
+        assert!(self.client.pump());
+        let mut sent = 0;
+        if let Some(answer) = self.client.take_answer(ApiKey::Fetch, FETCH) {
+            let size = answer.len();
+            let answer = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
+            self.answered(now, answer.throttle_time_ms);
+            assert_eq!(answer.responses.is_empty(), answer.throttle_time_ms > 0, "a throttled answer is empty");
+            sent = if answer.responses.is_empty() { 0 } else { size };
+            self.sizes.clear();
+        }
+        if self.sizes.is_empty() {
+            self.sizes.push(0);
+            self.client.send(ApiKey::Fetch, FETCH, &fetch_request(0, self.offset, 0));
+        }
+        assert!(self.client.pump());
+        sent
+    }
+}
+
+/// Bytes in a second, as measured behind the warm-up.
+fn rate(cluster: &SharedCluster, mut step: impl FnMut(Instant) -> usize) -> f64 {
+    let begin = cluster.borrow().world.now();
+    let mut bytes = 0;
+    loop {
+        cluster.borrow_mut().advance(STEP);
+        cluster.borrow_mut().step();
+        let now = cluster.borrow().world.now();
+        let stepped = step(now);
+        if now.since(begin) > WARM_UP {
+            bytes += stepped;
+        }
+        if now.since(begin) > WARM_UP + MEASURED {
+            return bytes as f64 / MEASURED.as_secs_f64();
+        }
+    }
+}
+
+fn assert_within(rate: f64, limit: f64, what: &str) {
+    assert!((limit * 0.95..limit * 1.05).contains(&rate), "{what}: {rate} bytes in a second, the quota is {limit}");
+}
+
+#[test]
+fn producers_of_all_shards_together_get_their_quota() {
+    for seed in 0..4 {
+        let cluster = cluster(seed, &[]);
+        create_topic(&cluster, 1);
+        let mut random = Random::new(seed);
+        let limit = 5_000.0 + random.below(50_000) as f64;
+        set_quota(&cluster, "producer_byte_rate", Some(limit));
+        let mut clients: Vec<Asking> = (0..1 + 2 * seed).map(|_| Asking::new(&cluster)).collect();
+        let most = [500, 3_000, 10_000, 2_000][seed as usize];
+        let rate = rate(&cluster, |now| clients.iter_mut().map(|client| client.produce(now, &mut random, most)).sum());
+        assert_within(rate, limit, &format!("seed {seed}"));
+        // Without it they are left alone no more.
+        set_quota(&cluster, "producer_byte_rate", None);
+        let mut other = Asking::new(&cluster);
+        let mut taken = 0;
+        for _ in 0..500 {
+            cluster.borrow_mut().advance(STEP);
+            cluster.borrow_mut().step();
+            let now = cluster.borrow().world.now();
+            taken += usize::from(other.produce(now, &mut random, most) > 0);
+        }
+        assert!(taken > 10 && other.throttle.is_zero());
+    }
+}
+
+#[test]
+fn consumers_of_all_shards_together_get_their_quota() {
+    for seed in 0..2 {
+        let cluster = cluster(seed, &[]);
+        create_topic(&cluster, 1);
+        let mut writer = Client::connect(&cluster.borrow());
+        for _ in 0..2 {
+            writer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 5, 400), 1));
+        }
+        let limit = 40_000.0;
+        set_quota(&cluster, "consumer_byte_rate", Some(limit));
+        let mut clients: Vec<Asking> = (0..1 + 2 * seed).map(|_| Asking::new(&cluster)).collect();
+        let rate = rate(&cluster, |now| clients.iter_mut().map(|client| client.fetch(now)).sum());
+        assert_within(rate, limit, &format!("seed {seed}"));
+    }
+}
+
+/// A fetch with a session whose answers are throttled is told of everything in the end.
+#[test]
+fn a_throttled_session_loses_nothing() {
+    let cluster = cluster(1, &[]);
+    create_topic(&cluster, 1);
+    let mut client = Client::connect(&cluster.borrow());
+    client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 700), 1));
+    set_quota(&cluster, "consumer_byte_rate", Some(100.0));
+    let mut ask = |session_id, session_epoch, offset: Option<i64>| {
+        let mut request = fetch_request(0, offset.unwrap_or(0), 0);
+        (request.session_id, request.session_epoch) = (session_id, session_epoch);
+        if offset.is_none() {
+            request.topics.clear();
+        }
+        let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &request);
+        let answer = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
+        assert_eq!(answer.error_code, 0);
+        let bytes: usize = answer
+            .responses
+            .iter()
+            .flat_map(|t| &t.partitions)
+            .map(|p| p.records.as_deref().map_or(0, <[u8]>::len))
+            .sum();
+        (answer.session_id, bytes, answer.throttle_time_ms)
+    };
+    let (id, bytes, throttle) = ask(0, 0, Some(0));
+    assert!(id != 0 && bytes > 700 && throttle == 0);
+    // Once more: that is too much, so the session goes on and nothing is told.
+    let (same, bytes, throttle) = ask(id, 1, Some(0));
+    assert!(same == id && bytes == 0 && throttle > 500, "{throttle}");
+    // The partition is still of interest: what was not told comes, in this session, when there is room.
+    let told = (2..40).map(|epoch| ask(id, epoch, None)).find(|(_, bytes, _)| *bytes > 0);
+    assert!(told.is_some());
+    // A session that would begin with a throttled answer does not begin.
+    let (id, bytes, throttle) = ask(0, 0, Some(0));
+    assert!(id == 0 && bytes == 0 && throttle > 0);
+}
+
+#[test]
+fn partitions_are_made_and_deleted_at_the_rate_of_their_quota() {
+    let cluster = cluster(3, &[("controller.quota.window.num", "2")]);
+    set_quota(&cluster, "controller_mutation_rate", Some(1.0));
+    let mut client = Client::connect(&cluster.borrow());
+    let create = |client: &mut Client, names: &[&'static str], version| {
+        let topic = |name: &&'static str| create_topics::CreatableTopic {
+            name: (*name).into(),
+            num_partitions: 4,
+            replication_factor: 1,
+            ..Default::default()
+        };
+        let topics = names.iter().map(topic).collect();
+        let request = create_topics::Request { topics, timeout_ms: 10_000, ..Default::default() };
+        let answer = client.call(&cluster, ApiKey::CreateTopics, version, &request);
+        let answer = create_topics::Response::decode(&mut Reader::new(&answer), version).unwrap();
+        let codes: Vec<_> = answer.topics.iter().map(|t| (t.name.to_string(), t.error_code)).collect();
+        (codes, answer.throttle_time_ms)
+    };
+    let told = |pairs: &[(&str, i16)]| pairs.iter().map(|(name, code)| (name.to_string(), *code)).collect::<Vec<_>>();
+    // The bucket holds two: the first topic is made, and takes more than there is.
+    let before = cluster.borrow().world.now();
+    let (codes, throttle) = create(&mut client, &["a", "b"], 7);
+    assert_eq!(codes, told(&[("a", 0), ("b", 89)]));
+    assert!((1900..=2000).contains(&throttle), "{throttle}");
+    // What is refused for another reason costs nothing; the connection was left alone meanwhile.
+    let (codes, throttle) = create(&mut client, &["a"], 7);
+    assert_eq!((codes, throttle), (told(&[("a", 36)]), 0));
+    assert!(cluster.borrow().world.now().since(before) >= Duration::from_millis(1900));
+    // An old client does not know the error: it is done, and throttled.
+    let (codes, throttle) = create(&mut client, &["c", "d"], 5);
+    assert_eq!(codes, told(&[("c", 0), ("d", 0)]));
+    assert!((7000..=8000).contains(&throttle), "{throttle}");
+    let request = delete_topics::Request {
+        topics: vec![delete_topics::DeleteTopicState { name: Some(TOPIC.into()), ..Default::default() }],
+        ..Default::default()
+    };
+    let answer = client.call(&cluster, ApiKey::DeleteTopics, 6, &request);
+    let answer = delete_topics::Response::decode(&mut Reader::new(&answer), 6).unwrap();
+    assert_eq!((answer.responses[0].error_code, answer.throttle_time_ms), (3, 0), "what is not there costs nothing");
+}
