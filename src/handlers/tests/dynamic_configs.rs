@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::TopicConfig;
 use crate::config::definitions::{Effect, Mode, broker_all};
+use crate::config::{ConnectionLimits, TopicConfig};
 use crate::handlers::effective;
 use crate::handlers::testing::{Broker, NOW};
 use crate::hosting::cleaning::Cleaner;
@@ -116,6 +116,13 @@ fn transactions(broker: &mut Broker) -> String {
     format!("{:?}", broker.shared.coordinators().settings(&broker.view()).transactions)
 }
 
+/// What new connections are judged by.
+fn connections(broker: &mut Broker) -> String {
+    let view = broker.view();
+    let settings = effective::settings(&broker.shared, &view.image);
+    format!("{:?}", ConnectionLimits::resolve(&settings, ["PLAINTEXT"].into_iter()))
+}
+
 fn log_dirs(broker: &mut Broker) -> String {
     let request = describe_log_dirs::Request { topics: None };
     let response: describe_log_dirs::Response = broker.ask(ApiKey::DescribeLogDirs, 5, &request);
@@ -168,6 +175,10 @@ const OBEYED: &[(&str, &str, Observe)] = &[
     ("log.roll.ms", "700", log),
     ("log.segment.bytes", "2000000", log),
     ("log.segment.delete.delay.ms", "7", retention),
+    ("max.connection.creation.rate", "7", connections),
+    ("max.connections", "7", connections),
+    ("max.connections.per.ip", "7", connections),
+    ("max.connections.per.ip.overrides", "10.0.0.1:7", connections),
     ("max.decompressed.message.bytes", "700", rules),
     ("message.max.bytes", "700", rules),
     ("min.insync.replicas", "2", described),
@@ -261,12 +272,8 @@ const REFUSED: &[(&str, Changes, [&str; 2])] = &[
     // Deviation: it would protect in Kafka, and does nothing here.
     (
         "",
-        &[("max.connections", Some("5"))],
-        [
-            INVALID,
-            "5 for configuration max.connections: connections are not limited by settings yet, so clients could open \
-             more; take the setting out to start like that",
-        ],
+        &[("max.connections.per.ip", Some("0"))],
+        [FAILED, "max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set."],
     ),
 ];
 
