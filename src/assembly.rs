@@ -26,6 +26,7 @@ use crate::io::driver::Waker;
 use crate::io::environment::Environment;
 use crate::metadata::{self, Image, ResourceType};
 use crate::replica::partition::Partition;
+use crate::security::authorizer::Authorizer;
 use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
@@ -35,6 +36,8 @@ pub struct Opened {
     disk: Arc<dyn Disk>,
     environment: Environment,
     config: Config,
+    /// Who decides what clients may do; `None`: they may do everything.
+    pub authorizer: Option<Authorizer>,
     controller: Controller,
 }
 
@@ -43,13 +46,13 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
     let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
     check_dynamic(&config, &controller.published().load().image)?;
-    Ok(Opened { disk, environment, config, controller })
+    Ok(Opened { disk, environment, config, authorizer: None, controller })
 }
 
 impl Opened {
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, mut controller } = self;
+        let Opened { disk, environment, config, authorizer, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
@@ -64,7 +67,7 @@ impl Opened {
             coordinators: Arc::new(coordinators),
             transactions: Arc::new(of_transactions),
         };
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             config,
             controller.published(),
             controller.directories(),
@@ -72,7 +75,9 @@ impl Opened {
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
             producer_ids,
-        ));
+        );
+        shared.authorizer = authorizer;
+        let shared = Arc::new(shared);
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
         Connected { disk, environment, shared, controller, tasks }
     }

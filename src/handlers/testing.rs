@@ -14,6 +14,7 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
+use crate::security::authorizer::Authorizer;
 use crate::shard::context::{Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
@@ -44,6 +45,10 @@ pub(super) struct Broker {
 
 impl Broker {
     pub(super) fn start(overrides: &[(&str, &str)]) -> Broker {
+        Broker::start_with(overrides, None)
+    }
+
+    pub(super) fn start_with(overrides: &[(&str, &str)], authorizer: Option<Authorizer>) -> Broker {
         let given = overrides.iter().chain(&[("log.dirs", "/data")]);
         let layers = Layers {
             overrides: given.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
@@ -51,7 +56,8 @@ impl Broker {
         };
         let (config, _) = Config::load(&layers).unwrap();
         let disk = Arc::new(SimulatedDisk::default());
-        let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
+        let mut opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
+        opened.authorizer = authorizer;
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
         let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         let shared = parts.shared.clone();

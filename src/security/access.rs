@@ -35,6 +35,25 @@ impl AclOperation {
         AclOperation::DescribeTokens,
         AclOperation::TwoPhaseCommit,
     ];
+
+    /// Kafka's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AclOperation::Read => "READ",
+            AclOperation::Write => "WRITE",
+            AclOperation::Create => "CREATE",
+            AclOperation::Delete => "DELETE",
+            AclOperation::Alter => "ALTER",
+            AclOperation::Describe => "DESCRIBE",
+            AclOperation::ClusterAction => "CLUSTER_ACTION",
+            AclOperation::DescribeConfigs => "DESCRIBE_CONFIGS",
+            AclOperation::AlterConfigs => "ALTER_CONFIGS",
+            AclOperation::IdempotentWrite => "IDEMPOTENT_WRITE",
+            AclOperation::CreateTokens => "CREATE_TOKENS",
+            AclOperation::DescribeTokens => "DESCRIBE_TOKENS",
+            AclOperation::TwoPhaseCommit => "TWO_PHASE_COMMIT",
+        }
+    }
 }
 
 /// A kind of thing that ACLs protect.
@@ -50,6 +69,31 @@ pub enum AclResource {
 }
 
 impl AclResource {
+    pub const ALL: [AclResource; 6] = [
+        AclResource::Topic,
+        AclResource::Group,
+        AclResource::Cluster,
+        AclResource::TransactionalId,
+        AclResource::DelegationToken,
+        AclResource::User,
+    ];
+
+    pub fn from_id(id: i8) -> Option<AclResource> {
+        AclResource::ALL.into_iter().find(|resource| *resource as i8 == id)
+    }
+
+    /// Kafka's word for it in log lines (`SecurityUtils.resourceTypeName`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            AclResource::Topic => "Topic",
+            AclResource::Group => "Group",
+            AclResource::Cluster => "Cluster",
+            AclResource::TransactionalId => "TransactionalId",
+            AclResource::DelegationToken => "DelegationToken",
+            AclResource::User => "User",
+        }
+    }
+
     /// Whether Kafka knows the operation for this kind of resource (`AclEntry.supportedOperations`).
     pub const fn supports(self, operation: AclOperation) -> bool {
         use AclOperation::*;

@@ -17,6 +17,8 @@ use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
+use crate::security::authorizer::Authorizer;
+use crate::shard::audit::Audit;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
@@ -62,6 +64,8 @@ pub struct Shared {
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
+    /// `None`: every client may do everything.
+    pub authorizer: Option<Authorizer>,
     pub producer_ids: Arc<ProducerIds>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
@@ -97,6 +101,7 @@ impl Shared {
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
+            authorizer: None,
             producer_ids,
             fetch_sessions: Arc::default(),
             config,
@@ -171,6 +176,7 @@ pub struct Turn {
     pub wall: TimestampMs,
     pub dirty: Dirty,
     pub metrics: Recorder,
+    pub audit: Audit,
     /// Transactions whose markers this shard is to write.
     pub marker_jobs: Vec<MarkerJob>,
 }
@@ -179,7 +185,7 @@ impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
         let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
-        Turn { view, shared, shard, now, wall, dirty, metrics, marker_jobs }
+        Turn { view, shared, shard, now, wall, dirty, metrics, audit: Audit::new(now), marker_jobs }
     }
 
     /// The next turn's time.
@@ -210,6 +216,7 @@ impl Turn {
             wall: self.wall,
             dirty: &mut self.dirty,
             metrics: &self.metrics,
+            audit: &mut self.audit,
             marker_jobs: &mut self.marker_jobs,
             ticket,
             answered: None,
@@ -226,6 +233,7 @@ pub struct Context<'a> {
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
     pub metrics: &'a Recorder,
+    pub audit: &'a mut Audit,
     pub marker_jobs: &'a mut Vec<MarkerJob>,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.
