@@ -9,11 +9,12 @@ use klamm::io::disk::Disk;
 use klamm::io::driver::{ConnectionKey, Driver, Event, Listening};
 use klamm::io::machine::{self, Backend, Preference};
 use klamm::io::real_disk::RealDisk;
-use klamm::metadata::{
-    Acl, AclIndex, AclOperation, AclResource, Authorizer, HostAddress, Principal, Subject,
-};
 use klamm::model::{Instant, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, Uuid};
 use klamm::record::builder::{Builder, Options, Record};
+use klamm::security::access::{AclOperation, AclResource};
+use klamm::security::acl::{Acl, AclIndex, HostAddress, Subject};
+use klamm::security::authorizer::{Action, Authorizer};
+use klamm::security::principal::Principal;
 use klamm::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 use klamm::storage::recent::Kept;
 use std::hint::black_box;
@@ -184,7 +185,7 @@ fn session(criterion: &mut Criterion) {
 
 /// A driver with one connection, and the client's end of it.
 fn connected(backend: Backend, spin: Duration) -> (Box<dyn Driver>, ConnectionKey, TcpStream) {
-    let mut driver = machine::open(backend, spin, Arc::default()).expect("a driver");
+    let mut driver = machine::open(backend, spin, Arc::default(), Arc::default()).expect("a driver");
     let (_, address) =
         driver.listen("127.0.0.1:0".parse().expect("an address"), &Listening::default()).expect("it listens");
     let client = TcpStream::connect(address).expect("a connection");
@@ -304,7 +305,7 @@ fn rule(number: usize) -> Acl {
 /// none does.
 fn decision(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decision");
-    let authorizer = Authorizer::new("User:admin", "false").expect("super users are named");
+    let authorizer = Authorizer::new(&["User:admin".to_string()], false);
     let principal = Principal::new(Principal::USER, "client-7");
     let who = Subject { principal: &principal, host: HostAddress::from(SocketAddr::from(([10, 0, 0, 1], 9092))) };
     for count in [10, 1_000, 100_000] {
@@ -313,9 +314,9 @@ fn decision(criterion: &mut Criterion) {
         for (name, topic, expected) in [("allowed", "team-7.orders-7", true), ("denied", "team-8.orders-8", false)] {
             group.bench_function(format!("{count}_rules/{name}"), |bench| {
                 bench.iter(|| {
-                    let (write, topic) = (AclOperation::Write, black_box(topic));
-                    let grounds = authorizer.authorize(black_box(&index), &who, write, AclResource::Topic, topic);
-                    assert_eq!(grounds.allow(), expected);
+                    let (operation, resource) = (AclOperation::Write, AclResource::Topic);
+                    let action = Action { operation, resource, name: black_box(topic) };
+                    assert_eq!(authorizer.authorize(black_box(&index), &who, &action).allows(), expected);
                 });
             });
         }

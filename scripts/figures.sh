@@ -5,6 +5,8 @@
 # 10,000 partitions, acknowledged syncs, compaction. It needs three times that much disk, and leaves none of it behind.
 # `scripts/figures.sh groups [ROUNDS]` prints only what groups cost: the time that a thousand members take to share a
 # thousand partitions, offset commits per second and their price, next to Apache Kafka.
+# `scripts/figures.sh transactions [RESTARTS]` prints what 100,000 transactional ids cost: memory, and the time until all
+# their coordinators are loaded after a restart, next to Apache Kafka.
 set -euo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -37,7 +39,7 @@ storage)
     program=storage_figures
     set -- "$gigabytes"
     ;;
-groups)
+groups | transactions)
     cargo build --locked --release --bin klamm --quiet
     export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
     ;;

@@ -52,15 +52,17 @@ java_programs() {
     made java "${inputs[@]}"
 }
 
-# Kafka Streams, Kafka's examples, and our own applications with them.
+# Kafka Streams, Kafka's examples, spring-kafka, and our own applications with them.
 applications() {
     local out=$KLAMM_CACHE/apps inputs=("$clients"/java/apps/*.java "$clients/java/apps/pom.xml")
     stale apps "${inputs[@]}" || [ ! -d "$out/classes" ] || return 0
     echo "fetching and compiling the Java applications"
     rm -rf "$out" && mkdir -p "$out/classes"
     # What these need besides, the other jars have.
+    local jars=kafka-streams,rocksdbjni,kafka-examples,spring-kafka,micrometer-commons,micrometer-observation,jspecify
+    jars+=,spring-aop,spring-beans,spring-context,spring-core,spring-expression,spring-messaging,spring-tx
     mvn -q -B -Dstyle.color=never -f "$clients/java/apps/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-        -DincludeArtifactIds=kafka-streams,rocksdbjni,kafka-examples -DoutputDirectory="$out/libs"
+        -DincludeArtifactIds=$jars -DoutputDirectory="$out/libs"
     javac -nowarn -d "$out/classes" -cp "$KAFKA_LIBS/*:$out/libs/*" "$clients"/java/apps/*.java
     cp -r "$clients/java/apps/META-INF" "$out/classes/"
     made apps "${inputs[@]}"

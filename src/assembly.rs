@@ -13,7 +13,7 @@ use std::sync::mpsc::Receiver;
 
 use log::warn;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Invalid};
 use crate::controller::{self, Controller};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
@@ -26,7 +26,6 @@ use crate::io::driver::Waker;
 use crate::io::environment::Environment;
 use crate::metadata::{self, Image, ResourceType};
 use crate::replica::partition::Partition;
-use crate::security::authorizer::Authorizer;
 use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
@@ -36,23 +35,29 @@ pub struct Opened {
     disk: Arc<dyn Disk>,
     environment: Environment,
     config: Config,
-    /// Who decides what clients may do; `None`: they may do everything.
-    pub authorizer: Option<Authorizer>,
     controller: Controller,
 }
 
 /// Opens the log directories. `cluster_id` is for those that have none. An error is a sentence for the user. Blocks.
 pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, cluster_id: &str) -> Result<Opened, String> {
+    check_doors(&config).map_err(|invalid| invalid.to_string())?;
     let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
     check_dynamic(&config, &controller.published().load().image)?;
-    Ok(Opened { disk, environment, config, authorizer: None, controller })
+    Ok(Opened { disk, environment, config, controller })
 }
 
 impl Opened {
+    /// Gives it an authorizer, which no start does yet.
+    #[cfg(test)]
+    pub fn authorized_by(mut self, authorizer: Option<config::AuthorizerSettings>) -> Opened {
+        self.config.authorizer = authorizer;
+        self
+    }
+
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, authorizer, mut controller } = self;
+        let Opened { disk, environment, config, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
@@ -67,7 +72,7 @@ impl Opened {
             coordinators: Arc::new(coordinators),
             transactions: Arc::new(of_transactions),
         };
-        let mut shared = Shared::new(
+        let shared = Arc::new(Shared::new(
             config,
             controller.published(),
             controller.directories(),
@@ -75,9 +80,7 @@ impl Opened {
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
             producer_ids,
-        );
-        shared.authorizer = authorizer;
-        let shared = Arc::new(shared);
+        ));
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
         Connected { disk, environment, shared, controller, tasks }
     }
@@ -196,6 +199,29 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
     registered.collect()
 }
 
+/// What the configuration asks for and is not built yet stops the start: without it, the broker would be open.
+fn check_doors(config: &Config) -> Result<(), Invalid> {
+    for listener in &config.listeners {
+        let parts = [(listener.security.tls.is_some(), "TLS"), (listener.security.sasl.is_some(), "SASL")];
+        if let Some((_, part)) = parts.iter().find(|(is_asked, _)| *is_asked) {
+            let reason = format!(
+                "listener {} asks for it, but {part} is not supported yet: every client that reaches it could read and \
+                 write; give it the protocol PLAINTEXT to start like that",
+                listener.name
+            );
+            return Err(Invalid::new("listener.security.protocol.map", listener.security_protocol.name(), reason));
+        }
+    }
+    match &config.authorizer {
+        Some(_) => Err(Invalid::new(
+            "authorizer.class.name",
+            "StandardAuthorizer",
+            "there is no authorizer yet, so every client could do everything; take the setting out to start like that",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Whether the broker may run with the dynamic configs that the metadata log holds, which Apache Kafka may have written.
 fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
     let of_broker = image.broker_configs(config.node_id);
@@ -230,9 +256,47 @@ fn check_dynamic(config: &Config, image: &Image) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::io::environment::fixed;
+    use crate::io::simulated_disk::SimulatedDisk;
     use crate::metadata::Record;
     use crate::metadata::record::client_quota_record::EntityData;
     use crate::metadata::record::{ClientQuotaRecord, ConfigRecord};
+    use crate::model::TimestampMs;
+
+    /// A listener that asks for protection, and an authorizer, are understood and not built yet.
+    #[test]
+    fn no_door_is_opened_by_accident() {
+        let start = |pairs: &[(&str, &str)]| {
+            let overrides = pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+            let (config, _) = Config::load(&config::Layers { overrides, ..config::Layers::default() }).unwrap();
+            open(Arc::new(SimulatedDisk::default()), fixed::environment(TimestampMs(0)), config, "c").err()
+        };
+        let plain = (
+            "listener.name.plaintext.plain.sasl.jaas.config",
+            "org.apache.kafka.common.security.plain.PlainLoginModule required;",
+        );
+        let sasl = [
+            ("listener.security.protocol.map", "PLAINTEXT:SASL_PLAINTEXT"),
+            ("sasl.enabled.mechanisms", "PLAIN"),
+            plain,
+        ];
+        let said = start(&sasl).unwrap();
+        assert_eq!(
+            said,
+            "Invalid value SASL_PLAINTEXT for configuration listener.security.protocol.map: listener PLAINTEXT asks for \
+             it, but SASL is not supported yet: every client that reaches it could read and write; give it the protocol \
+             PLAINTEXT to start like that"
+        );
+        for protocol in ["PLAINTEXT:SSL", "PLAINTEXT:SASL_SSL"] {
+            let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
+            let said =
+                start(&[&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat()).unwrap();
+            assert!(said.contains("TLS is not supported yet"), "{said}");
+        }
+        let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
+        assert!(start(&[("authorizer.class.name", authorizer)]).unwrap().contains("there is no authorizer yet"));
+        assert_eq!(start(&[]), None);
+    }
 
     /// What a directory of Apache Kafka may ask for beside the configuration file.
     #[test]

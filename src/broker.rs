@@ -20,6 +20,7 @@ use crate::controller;
 use crate::coordinator_runtime::keeper;
 use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
+use crate::io::compute::Compute;
 use crate::io::descriptors::{self, Connections};
 use crate::io::disk::Disk;
 use crate::io::driver::{Driver, Waker};
@@ -120,7 +121,8 @@ impl Broker {
         let disk = Arc::new(RealDisk::new(open_files.clone()));
         let opened = assembly::open(disk, environment, config, &cluster_id)?;
 
-        let starting = start_shards(shard_count, Machine { backend, spin, connections: connections.clone() })?;
+        let machine = Machine { backend, spin, connections: connections.clone(), compute: Arc::default() };
+        let starting = start_shards(shard_count, machine)?;
         let connected = opened.connect(starting.iter().map(|shard| shard.waker.clone()).collect());
         let (addresses, endpoints) = bind(connected.shared(), &starting)?;
         let parts = connected.register(endpoints)?;
@@ -205,11 +207,13 @@ struct Machine {
     backend: Backend,
     spin: Duration,
     connections: Arc<Connections>,
+    compute: Arc<Compute>,
 }
 
 fn start_shards(count: usize, machine: Machine) -> Result<Vec<Starting>, String> {
     let pin = count > 1 && count == threads::available();
-    let open = |machine: Machine| move || machine::open(machine.backend, machine.spin, machine.connections);
+    let open =
+        |machine: Machine| move || machine::open(machine.backend, machine.spin, machine.connections, machine.compute);
     (0..count).map(|number| start_shard(ShardId(number as u8), open(machine.clone()), pin)).collect()
 }
 

@@ -8,6 +8,7 @@ extern crate self as klamm;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod transactions;
 
 use crate::codec::{Message, Reader};
 use crate::config::{Config, Layers, properties};
@@ -15,16 +16,18 @@ use crate::coordinator::groups::Groups;
 use crate::coordinator::machine::{Machine, Producer};
 use crate::coordinator::record::offsets::Key;
 use crate::metadata::{Image, Record};
-use crate::model::{CompressionType, TimestampMs};
+use crate::model::{CompressionType, LeaderEpoch, Offset, TimestampMs};
 use crate::record::batches::{Batch, Batches};
 use crate::record::builder::Codec;
 use crate::record::compression::{compress, decompress};
+use crate::record::control::{ControlType, EndTxnMarker};
 use crate::record::header::{self, HEADER_SIZE, LOG_OVERHEAD, MAGIC_V2};
 use crate::record::validate::{Rules, validate};
 use crate::wire::header::RequestHeader;
 use crate::wire::produce::RequestView;
 
 pub use recovery::recovery;
+pub use transactions::{transaction_records, transaction_requests};
 
 /// How far anything is unpacked here; a megabyte of nothing packs into some hundred bytes.
 const MAX_UNPACKED_BYTES: usize = 1 << 20;
@@ -34,13 +37,15 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 8] = [
+pub const ENTRIES: [(&str, Entry); 10] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
     ("decompression", decompression),
     ("metadata_records", metadata_records),
     ("group_records", group_records),
+    ("transaction_records", transaction_records),
+    ("transaction_requests", transaction_requests),
     ("recovery", recovery),
     ("config", config),
 ];
@@ -108,9 +113,24 @@ fn look_at_records(batch: &Batch<'_>, unpacked: &[u8]) -> Option<usize> {
         let record = record.ok()?;
         let bytes: usize = record.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
         assert!(bytes <= unpacked.len());
+        if let (true, Some(key)) = (batch.header.is_control(), record.key) {
+            look_at_control(key, record.value.unwrap_or_default());
+        }
         count += 1;
     }
     Some(count)
+}
+
+/// A control record; a marker is written and read again as the same.
+fn look_at_control(key: &[u8], value: &[u8]) {
+    let kind = ControlType::from_key(key);
+    let Some(marker) = EndTxnMarker::parse(key, value) else { return };
+    assert_eq!(kind, Some(if marker.commit { ControlType::Commit } else { ControlType::Abort }));
+    let bytes = marker.batch((1, 2), NOW, Offset(3), LeaderEpoch(4));
+    let batch = Batch::first(&bytes).expect("it was just written");
+    let record = batch.records(batch.packed_records()).next().expect("there is one").expect("it can be read");
+    let (key, value) = (record.key.unwrap_or_default(), record.value.unwrap_or_default());
+    assert_eq!(EndTxnMarker::parse(key, value), Some(marker));
 }
 
 /// A batch that a producer sent, its length and checksum put right so that more than these is looked at. What is
@@ -194,21 +214,26 @@ pub fn metadata_records(data: &[u8]) {
     assert!(image.topics().all(|topic| image.topic(&topic.name).is_some_and(|found| found.id == topic.id)));
 }
 
-/// Records of `__consumer_offsets`: keys and values by turns.
+/// Records of `__consumer_offsets`: keys and values by turns; where the two are a marker, a transaction ends. A commit counts,
+/// or is pending in the transaction of one of three producers.
 pub fn group_records(data: &[u8]) {
     let (mut groups, mut key) = (Groups::default(), None);
+    let producer = |number: usize| Producer { id: number as i64 % 4, epoch: 0 };
     for part in parts(data) {
         let Some(key) = key.take() else {
-            key = Some(part).filter(|part| matches!(Key::decode(part), Ok(Some(_))));
+            key = Some(part).filter(|part| part.len() == 4 || matches!(Key::decode(part), Ok(Some(_))));
             continue;
         };
+        if let Some(marker) = EndTxnMarker::parse(key, part) {
+            groups.end_transaction(producer(marker.coordinator_epoch as usize), marker.commit);
+            continue;
+        }
         let Ok(entry) = Groups::decode(key, Some(part).filter(|part| !part.is_empty())) else { continue };
-        // Some within transactions of two producers.
-        let producer_id = Some(part.len() as i64 % 4).filter(|id| *id < 2);
-        let _ = groups.apply(&entry, producer_id);
+        let _ = groups.apply(&entry, Some(producer(part.len()).id).filter(|id| *id < 3));
     }
-    groups.end_transaction(Producer { id: 0, epoch: 0 }, true);
-    groups.end_transaction(Producer { id: 1, epoch: 0 }, false);
+    groups.assert_sound();
+    (0..3).for_each(|number| groups.end_transaction(producer(number), number % 2 == 0));
+    groups.assert_sound();
 }
 
 /// `server.properties`: it is understood or refused with a sentence.

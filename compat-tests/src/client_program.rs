@@ -22,3 +22,11 @@ pub fn until_input_ends() -> Arc<AtomicBool> {
     });
     ends
 }
+
+/// Nanoseconds on the clock that all processes of this machine share.
+pub fn now() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec into ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

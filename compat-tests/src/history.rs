@@ -1,7 +1,10 @@
 //! What clients did and saw, judged afterwards in the manner of Jepsen's Kafka workload: a pure function over a recorded
 //! history. It knows what was promised to whom and says which promise was not kept.
 //!
-//! Values are unique in a history. Not judged here: transactions, and logs that are compacted or trimmed meanwhile.
+//! Values are unique in a history. Transactions have a history of their own, `history/transactions.rs`. Not judged here: logs
+//! that are compacted or trimmed meanwhile.
+
+pub mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -25,6 +25,7 @@ pub mod reader;
 pub mod records;
 pub mod suite;
 pub mod transactional;
+pub mod transactor;
 
 pub use anyhow::{Context, Error, Result, bail, ensure};
 

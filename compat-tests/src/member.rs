@@ -4,7 +4,7 @@
 //!
 //! - `{"e": "assigned", "p": ["topic-0"]}`: the whole assignment, whenever it has changed
 //! - `{"e": "records", "r": ["topic-0@12"]}`: records that it got, in order, before it commits them; with `values` also
-//!   what they hold, `topic-0@12=value`
+//!   what they hold, `topic-0@12=value`. The programs in front of librdkafka and franz-go tell the time, `at`, as below.
 //! - `{"e": "gained", "p": ["topic-0"], "at": 123}` and `{"e": "committed", "r": ["topic-0@13"], "at": 123}`: what came to it
 //!   in a rebalance, before it asks where to begin, and what it has committed, after the answer. The programs in front of
 //!   librdkafka and franz-go tell these; that of librdkafka with the time on a clock that all processes share.
@@ -65,6 +65,8 @@ pub struct Spec {
     pub values: bool,
     /// No member of a group, but a reader of so many partitions of the topic, from their beginnings.
     pub reads: Option<i32>,
+    /// A reader's: `read_committed` or `read_uncommitted`, where it is not the library's own choice.
+    pub isolation: Option<String>,
 }
 
 /// What a producer is to do: record number `i` goes to partition `i` modulo `partitions`, its value is `name-i`, a colon and
@@ -101,6 +103,7 @@ impl Spec {
             request_ms: 0,
             values: false,
             reads: None,
+            isolation: None,
         }
     }
 
@@ -171,7 +174,7 @@ impl Load {
 }
 
 /// A program in front of librdkafka: a binary of this package, beside the test programs' folder.
-fn own_program(name: &str) -> Result<Command> {
+pub(crate) fn own_program(name: &str) -> Result<Command> {
     let own = std::env::current_exe()?;
     let mut folders = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     folders.find(|path| path.is_file()).map(Command::new).with_context(|| format!("no program `{name}` near {own:?}"))
@@ -314,7 +317,7 @@ impl Crowd {
         self.start(library, command)
     }
 
-    fn start(&mut self, library: Library, mut command: Command) -> Result<usize> {
+    pub(crate) fn start(&mut self, library: Library, mut command: Command) -> Result<usize> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).env("RUST_BACKTRACE", "0");
         // SAFETY: prctl with these arguments is async-signal-safe and touches no memory.
         unsafe {
@@ -361,6 +364,11 @@ impl Crowd {
             bail!("{what}: not within {patience:?}\n{}", self.shown(&told));
         }
         Ok(())
+    }
+
+    /// What the members have told and complained about, for a failure's message.
+    pub fn complaints(&self) -> String {
+        self.shown(&self.told())
     }
 
     fn shown(&self, told: &[Told]) -> String {

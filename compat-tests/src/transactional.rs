@@ -371,7 +371,8 @@ pub fn await_coordinators(raw: &mut Raw) -> Result<()> {
     Ok(())
 }
 
-fn patiently<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+/// Looks again and again, until there is something to be seen.
+pub fn patiently<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look()? {

@@ -7,9 +7,10 @@ mod args;
 mod log;
 
 use crate::broker::{self, Broker};
-use crate::config::{Config, Layers, properties};
+use crate::config::{self, Config, Layers, properties};
 use crate::io::threads;
 use crate::model::Uuid;
+use crate::stdx::secret::Secret;
 use ::log::info;
 use args::{Command, Sources};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
@@ -58,7 +59,8 @@ fn load(sources: &Sources) -> Result<Config, String> {
     let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
     log::start(level.as_deref());
     let overrides = sources.overrides.clone();
-    let layers = Layers { file, environment, overrides, is_own_host: Some(threads::is_own_host) };
+    let login_file = config::login_config_path(&environment).map(login_file).transpose()?;
+    let layers = Layers { file, environment, overrides, is_own_host: Some(threads::is_own_host), login_file };
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
@@ -68,13 +70,22 @@ fn load(sources: &Sources) -> Result<Config, String> {
 }
 
 fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
-    let refused = |reason: String| format!("cannot read the configuration {}: {reason}", path.display());
+    Ok(properties::parse(&text_of(path, "configuration")?))
+}
+
+/// The JAAS file with its path. The JDK reads it as UTF-8.
+fn login_file(path: &str) -> Result<(String, Secret), String> {
+    Ok((path.to_string(), Secret::new(text_of(Path::new(path), "JAAS file")?)))
+}
+
+fn text_of(path: &Path, what: &str) -> Result<String, String> {
+    let refused = |reason: String| format!("cannot read the {what} {}: {reason}", path.display());
     let size_bytes = std::fs::metadata(path).map_err(|e| refused(e.to_string()))?.len();
     if size_bytes > MAX_FILE_SIZE_BYTES {
         return Err(refused(format!("it is larger than {MAX_FILE_SIZE_BYTES} bytes")));
     }
     let bytes = std::fs::read(path).map_err(|e| refused(e.to_string()))?;
-    Ok(properties::parse(&decode(bytes)))
+    Ok(decode(bytes))
 }
 
 /// Java reads property files as ISO 8859-1; editors write UTF-8. What is UTF-8 is read as that.

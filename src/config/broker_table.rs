@@ -14,15 +14,12 @@ use super::value::Type::*;
 use super::value::Valid::*;
 use crate::model::MAX_SHARDS;
 
-const NO_AUTHORIZER: &str =
-    "there is no authorizer yet, so every client could do everything; take the setting out to start like that";
 const NO_POLICIES: &str =
     "policies are not supported yet, so what this one forbids would be done; take the setting out to start like that";
-const NO_QUOTAS: &str =
-    "quotas are not supported yet, so clients would have no limits; take the setting out to start like that";
+const NO_CLASSES: &str =
+    "classes are not loaded here, so what this one protects would be open; take the setting out to start like that";
 const NO_LIMITS: &str =
     "connections are not limited by settings yet, so clients could open more; take the setting out to start like that";
-const PLAINTEXT_ONLY: &str = "only PLAINTEXT is supported yet, so what is to be protected would be open; take the setting out to start like that";
 const ALONE: &str = "Klamm does not form clusters with other nodes yet and would be a cluster of its own";
 const NO_PROVIDERS: &str =
     "values are not looked up elsewhere yet, so ${...} would be taken as it is written; write the values themselves";
@@ -37,7 +34,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("alter.config.policy.class.name", Class, None, Any, ReadOnly, OpensDoor(NO_POLICIES)),
     key("alter.log.dirs.replication.quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, NotYet),
     key("alter.log.dirs.replication.quota.window.size.seconds", Int, Some("1"), AtLeast(1), ReadOnly, NotYet),
-    key("authorizer.class.name", Text, Some(""), Any, ReadOnly, OpensDoor(NO_AUTHORIZER)),
+    key("authorizer.class.name", Text, Some(""), Any, ReadOnly, Effective),
     key("auto.create.topics.enable", Boolean, Some("true"), Any, ReadOnly, Effective),
     key("auto.leader.rebalance.enable", Boolean, Some("true"), Any, ReadOnly, NotYet),
     key("background.threads", Int, Some("10"), AtLeast(1), ClusterWide, NoEffect),
@@ -45,7 +42,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("broker.id", Int, Some("-1"), Any, ReadOnly, Effective),
     key("broker.rack", Text, None, Any, ReadOnly, Effective),
     key("broker.session.timeout.ms", Int, Some("9000"), Any, ReadOnly, NoEffect),
-    key("client.quota.callback.class", Class, None, Any, ReadOnly, OpensDoor(NO_QUOTAS)),
+    key("client.quota.callback.class", Class, None, Any, ReadOnly, Refused(NO_CLASSES)),
     key("compression.gzip.level", Int, Some("-1"), BetweenOrMinusOne(1, 9), ClusterWide, Effective),
     key("compression.lz4.level", Int, Some("9"), Between(1, 17), ClusterWide, Effective),
     key(
@@ -306,7 +303,7 @@ pub(super) const BROKER: &[Broker] = &[
         Some("org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder"),
         Any,
         PerBroker,
-        NotYet,
+        Refused(NO_CLASSES),
     ),
     key("process.roles", List, None, ListOf(&["broker", "controller"]), ReadOnly, SplitsData(ALONE)),
     internal("producer.id.expiration.check.interval.ms", Int, Some("600000"), AtLeast(1), ReadOnly, Effective),
@@ -464,9 +461,9 @@ pub(super) const BROKER: &[Broker] = &[
         Some("PLAINTEXT"),
         OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]),
         ReadOnly,
-        OpensDoor(PLAINTEXT_ONLY),
+        Effective,
     ),
-    key("security.providers", Text, None, Any, ReadOnly, OfSecureListeners),
+    key("security.providers", Text, None, Any, ReadOnly, Refused(NO_CLASSES)),
     internal("server.max.startup.time.ms", Long, Some("9223372036854775807"), AtLeast(0), ReadOnly, NoEffect),
     key("share.coordinator.append.linger.ms", Int, Some("-1"), AtLeast(-1), ReadOnly, NotYet),
     key("share.coordinator.cached.buffer.max.bytes", Int, Some("1048588"), AtLeast(524288), ClusterWide, NotYet),

@@ -20,6 +20,8 @@ pub enum Effect {
     OfSecureListeners,
     /// It protects, and nothing acts on it yet: where it asks for something, the start stops, with these words.
     OpensDoor(&'static str),
+    /// It protects in a way that is not done here: where it asks for something, the start stops, with these words.
+    Refused(&'static str),
     /// Without it data would be out of reach or in two places: where it asks for something, the start stops, with these
     /// words.
     SplitsData(&'static str),

@@ -53,6 +53,10 @@ const BROKER: Texts = &[
         "How long a produce may wait for the producer's last transaction to be completed.",
     ),
     ("advertised.listeners", "The addresses that clients are told; those of listeners where it is not set."),
+    (
+        "authorizer.class.name",
+        "The class that decides what clients may do; every client may do all where it is not set.",
+    ),
     ("auto.create.topics.enable", "Whether a topic is created when a client first asks for it."),
     ("broker.id", "The old name of node.id."),
     ("broker.rack", "The rack or zone of this broker, which clients are told."),
@@ -128,6 +132,7 @@ const BROKER: Texts = &[
     ("queued.max.request.bytes", "How much memory requests in flight may take before large ones wait."),
     ("replica.high.watermark.checkpoint.interval.ms", "How often the high watermarks are written down."),
     ("request.timeout.ms", "The longest that add.partitions.to.txn.retry.backoff.max.ms may be."),
+    ("security.inter.broker.protocol", "The security protocol that other brokers use."),
     ("socket.listen.backlog.size", "How many connections may wait to be accepted."),
     ("socket.receive.buffer.bytes", "The receive buffer of a connection's socket; -1 leaves it to the kernel."),
     ("socket.request.max.bytes", "The largest request that is accepted."),
@@ -171,6 +176,7 @@ fn of_effect(effect: Effect) -> Option<Cow<'static, str>> {
         Effect::NoEffect => Some("Accepted because Apache Kafka has it; of no meaning in Klamm.".into()),
         Effect::NotYet => Some("Not supported yet: it is kept and shown, and has no effect.".into()),
         Effect::OfSecureListeners => Some("Of listeners with TLS or SASL, which are not supported yet.".into()),
+        Effect::Refused(why) => Some(format!("Not supported: {why}.").into()),
         Effect::OpensDoor(why) | Effect::SplitsData(why) => Some(format!("Not supported yet: {why}.").into()),
     }
 }

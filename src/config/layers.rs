@@ -4,12 +4,14 @@
 //! nothing acts on yet. Does not judge values.
 
 use super::definitions::{self, Effect};
+use super::security;
 use super::settings;
+use crate::stdx::secret::Secret;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Key and value pairs by source, each in the order of its source.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default)]
 pub struct Layers {
     /// The pairs of the configuration file, as `properties::parse` gives them.
     pub file: Vec<(String, String)>,
@@ -19,6 +21,30 @@ pub struct Layers {
     pub overrides: Vec<(String, String)>,
     /// Whether a host name is this machine's; `None` where the caller has no way to ask the machine.
     pub is_own_host: Option<fn(&str) -> bool>,
+    /// The path and the text of the JAAS file, which [`login_config_path`] finds in the environment.
+    pub login_file: Option<(String, Secret)>,
+}
+
+/// Without values: there are passwords among them.
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = |pairs: &[(String, String)]| pairs.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+        let Layers { file, environment, overrides, is_own_host: _, login_file } = self;
+        f.debug_struct("Layers")
+            .field("file", &keys(file))
+            .field("environment", &keys(environment))
+            .field("overrides", &keys(overrides))
+            .field("login_file", login_file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The JAAS file that `KAFKA_OPTS` names to Java: `-Djava.security.auth.login.config=PATH`, the last of several.
+pub fn login_config_path(environment: &[(String, String)]) -> Option<&str> {
+    let (_, options) = environment.iter().find(|(key, _)| key == "KAFKA_OPTS")?;
+    let mut named = options.split_whitespace().filter_map(|o| o.strip_prefix("-Djava.security.auth.login.config="));
+    // A second sign says that it stands alone, which it does anyway.
+    named.next_back().map(|path| path.strip_prefix('=').unwrap_or(path)).filter(|path| !path.is_empty())
 }
 
 /// Something about the configuration that the user should read; nothing that stops the start.
@@ -50,12 +76,17 @@ pub enum Notice {
     ControllerListeners {
         names: Vec<String>,
     },
+    /// About how a listener is secured.
+    Security {
+        sentence: String,
+    },
 }
 
 impl Notice {
     pub fn is_warning(&self) -> bool {
         match self {
             Notice::Unknown { .. } | Notice::Removed { .. } | Notice::NotYet { .. } | Notice::Idle { .. } => true,
+            Notice::Security { .. } => true,
             Notice::Confluent { .. } | Notice::NoEffect { .. } | Notice::ControllerListeners { .. } => false,
         }
     }
@@ -65,7 +96,7 @@ impl Notice {
     /// Whether it is about no key at all.
     fn is_empty(&self) -> bool {
         match self {
-            Notice::Unknown { .. } | Notice::Removed { .. } => false,
+            Notice::Unknown { .. } | Notice::Removed { .. } | Notice::Security { .. } => false,
             Notice::NotYet { keys } | Notice::Idle { keys, .. } => keys.is_empty(),
             Notice::Confluent { keys } | Notice::NoEffect { keys } => keys.is_empty(),
             Notice::ControllerListeners { names } => names.is_empty(),
@@ -87,6 +118,7 @@ impl fmt::Display for Notice {
             Notice::Idle { keys, because } => write!(f, "without effect, {because}: {}", keys.join(", ")),
             Notice::Confluent { keys } => write!(f, "ignored, they are Confluent's own: {}", keys.join(", ")),
             Notice::NoEffect { keys } => write!(f, "accepted, of no meaning in Klamm: {}", keys.join(", ")),
+            Notice::Security { sentence } => f.write_str(sentence),
             Notice::ControllerListeners { names } => {
                 write!(f, "controller listeners are not opened, Klamm keeps its metadata itself: {}", names.join(", "))
             }
@@ -165,7 +197,9 @@ fn open_advertised(merged: &mut BTreeMap<String, String>) {
 }
 
 /// Everything to say about the keys of these settings, warnings first.
-pub(super) fn notices(settings: &BTreeMap<String, String>) -> Vec<Notice> {
+///
+/// `is_secure` and `is_authorized` say that a listener asks for TLS or SASL, and that there is an authorizer.
+pub(super) fn notices(settings: &BTreeMap<String, String>, is_secure: bool, is_authorized: bool) -> Vec<Notice> {
     let mut notices = Vec::new();
     for key in settings.keys().filter(|key| said_of(key).is_none()) {
         match was_removed(key) {
@@ -174,10 +208,17 @@ pub(super) fn notices(settings: &BTreeMap<String, String>) -> Vec<Notice> {
         }
     }
     let keys_of = |said: Said| settings.keys().filter(|key| said_of(key) == Some(said)).cloned().collect::<Vec<_>>();
+    let keys_unless = |obeyed: bool, said: Said| if obeyed { Vec::new() } else { keys_of(said) };
     let together = [
         Notice::NotYet { keys: keys_of(Said::NotYet) },
-        Notice::Idle { keys: keys_of(Said::OfSecureListeners), because: "no listener asks for TLS or SASL" },
-        Notice::Idle { keys: keys_of(Said::OfAuthorizer), because: "authorizer.class.name is not set" },
+        Notice::Idle {
+            keys: keys_unless(is_secure, Said::OfSecureListeners),
+            because: "no listener asks for TLS or SASL",
+        },
+        Notice::Idle {
+            keys: keys_unless(is_authorized, Said::OfAuthorizer),
+            because: "authorizer.class.name is not set",
+        },
         Notice::NoEffect { keys: keys_of(Said::NoEffect) },
         Notice::Confluent { keys: keys_of(Said::Confluent) },
     ];
@@ -222,8 +263,6 @@ enum Said {
 fn said_of(key: &str) -> Option<Said> {
     /// Settings of plug-ins: the names after the prefix are theirs.
     const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "principal."];
-    /// Keys of `StandardAuthorizer`, which comes with Kafka.
-    const OF_AUTHORIZER: &[&str] = &["super.users", "allow.everyone.if.no.acl.found"];
     if let Some(found) = definitions::broker(key).or_else(|| definitions::listener_override(key)) {
         let of_listener = definitions::broker(key).is_none();
         return Some(match found.effect {
@@ -232,13 +271,13 @@ fn said_of(key: &str) -> Option<Said> {
             _ if of_listener => Said::NotYet,
             Effect::NoEffect => Said::NoEffect,
             // These have stopped the start where they ask for something.
-            Effect::Effective | Effect::OpensDoor(_) | Effect::SplitsData(_) => Said::Nothing,
+            Effect::Effective | Effect::OpensDoor(_) | Effect::Refused(_) | Effect::SplitsData(_) => Said::Nothing,
         });
     }
     if key.starts_with("confluent.") {
         return Some(Said::Confluent);
     }
-    if OF_AUTHORIZER.contains(&key) {
+    if security::OF_AUTHORIZER.contains(&key) {
         return Some(Said::OfAuthorizer);
     }
     PLUG_IN_PREFIXES.iter().any(|prefix| key.starts_with(prefix)).then_some(Said::NotYet)
@@ -295,7 +334,7 @@ mod tests {
             file: pairs(&[("a", "file"), ("b", "file"), ("c", "file"), ("c", "file again")]),
             environment: pairs(&[("KAFKA_A", "env"), ("KAFKA_B", "env"), ("HOME", "/")]),
             overrides: pairs(&[("a", "override"), ("broker.id", "7")]),
-            is_own_host: None,
+            ..Layers::default()
         };
         let merged = layers.merge();
         let expected = [("a", "override"), ("b", "env"), ("broker.id", "7"), ("c", "file again"), ("node.id", "7")];

@@ -1,13 +1,15 @@
 //! `listeners`, `advertised.listeners` and their security protocols, as one list of sockets to open.
 //!
-//! Names are upper case, as Kafka normalises them. Resolves nothing: an empty host stays `None` and a port 0 stays 0
+//! Names are upper case, as Kafka normalises them. How a listener is secured is left to `security`. Resolves nothing: an empty host stays `None` and a port 0 stays 0
 //! until the broker knows better. Controller listeners of a combined `server.properties` are recognised and left out.
 
 use super::Invalid;
+use super::security::ListenerSecurity;
+use crate::model::SecurityProtocol;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// One socket to open.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Listener {
     pub name: String,
     pub security_protocol: SecurityProtocol,
@@ -17,6 +19,8 @@ pub struct Listener {
     pub port: u16,
     /// What clients are told; `None` for a listener that `advertised.listeners` leaves out.
     pub advertised: Option<Advertised>,
+    /// How it is secured, as its protocol asks.
+    pub security: ListenerSecurity,
 }
 
 /// The address that clients are told.
@@ -28,35 +32,6 @@ pub struct Advertised {
     pub port: Option<u16>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum SecurityProtocol {
-    Plaintext = 0,
-    Ssl = 1,
-    SaslPlaintext = 2,
-    SaslSsl = 3,
-}
-
-impl SecurityProtocol {
-    /// The number in broker registrations.
-    pub fn id(self) -> i16 {
-        self as i16
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            SecurityProtocol::Plaintext => "PLAINTEXT",
-            SecurityProtocol::Ssl => "SSL",
-            SecurityProtocol::SaslPlaintext => "SASL_PLAINTEXT",
-            SecurityProtocol::SaslSsl => "SASL_SSL",
-        }
-    }
-
-    fn parse(name: &str) -> Option<SecurityProtocol> {
-        use SecurityProtocol::*;
-        [Plaintext, Ssl, SaslPlaintext, SaslSsl].into_iter().find(|p| p.name().eq_ignore_ascii_case(name))
-    }
-}
-
 /// The texts of the settings that speak about listeners.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings<'a> {
@@ -65,6 +40,7 @@ pub struct Settings<'a> {
     pub protocol_map: &'a str,
     pub controller_names: &'a str,
     pub inter_broker_name: Option<&'a str>,
+    pub inter_broker_protocol: Option<&'a str>,
 }
 
 /// What stands in `listeners` or `advertised.listeners`.
@@ -94,10 +70,11 @@ pub fn resolve(settings: &Settings<'_>) -> Result<(Vec<Listener>, Vec<String>), 
             all.iter().find(|e| e.name == name).map(|e| (e.host.clone(), e.port))
         });
         let advertised = told.map(|(host, port)| Advertised { host, port: (port != 0).then_some(port) });
-        listeners.push(Listener { name, security_protocol, host, port, advertised });
+        let security = ListenerSecurity::default();
+        listeners.push(Listener { name, security_protocol, host, port, advertised, security });
     }
     routable(&listeners)?;
-    inter_broker(settings.inter_broker_name, &listeners)?;
+    inter_broker(settings, &listeners)?;
     Ok((listeners, skipped.into_iter().map(|e| e.name).collect()))
 }
 
@@ -166,21 +143,10 @@ fn protocol_map(text: &str) -> Result<Vec<(String, SecurityProtocol)>, Invalid> 
 
 fn protocol_of(name: &str, protocols: &[(String, SecurityProtocol)]) -> Result<SecurityProtocol, Invalid> {
     let found = protocols.iter().find(|(n, _)| n == name).map(|(_, protocol)| *protocol);
-    match found {
-        Some(SecurityProtocol::Plaintext) => Ok(SecurityProtocol::Plaintext),
-        // Serving such a listener without encryption or authentication would be worse than not starting.
-        Some(protocol) => {
-            let reason = format!(
-                "listener {name} asks for it, but only PLAINTEXT is supported yet: every client that reaches it could read \
-                 and write; give it the protocol PLAINTEXT to start like that"
-            );
-            Err(Invalid::new("listener.security.protocol.map", protocol.name(), reason))
-        }
-        None => {
-            let reason = "listener.security.protocol.map names no security protocol for this listener";
-            Err(Invalid::new("listeners", name, reason))
-        }
-    }
+    found.ok_or_else(|| {
+        let reason = "listener.security.protocol.map names no security protocol for this listener";
+        Invalid::new("listeners", name, reason)
+    })
 }
 
 /// The endpoints of `advertised.listeners` less the controllers', or `None` where it is not set.
@@ -214,11 +180,20 @@ fn routable(listeners: &[Listener]) -> Result<(), Invalid> {
     }
 }
 
-fn inter_broker(name: Option<&str>, listeners: &[Listener]) -> Result<(), Invalid> {
-    let Some(name) = name else { return Ok(()) };
+fn inter_broker(settings: &Settings<'_>, listeners: &[Listener]) -> Result<(), Invalid> {
+    let (key, name) = match (settings.inter_broker_name, settings.inter_broker_protocol) {
+        (Some(_), Some(protocol)) => {
+            let reason = "Only one of inter.broker.listener.name and security.inter.broker.protocol should be set.";
+            return Err(Invalid::new("security.inter.broker.protocol", protocol, reason));
+        }
+        (Some(name), None) => ("inter.broker.listener.name", name),
+        // The listener that has the protocol's own name.
+        (None, Some(protocol)) => ("security.inter.broker.protocol", protocol),
+        (None, None) => return Ok(()),
+    };
     let known = listeners.iter().any(|l| l.name == name.to_uppercase() && l.advertised.is_some());
     let reason = "it is not the name of an advertised listener";
-    if known { Ok(()) } else { Err(Invalid::new("inter.broker.listener.name", name, reason)) }
+    if known { Ok(()) } else { Err(Invalid::new(key, name, reason)) }
 }
 
 #[cfg(test)]
@@ -228,7 +203,14 @@ mod tests {
     const MAP: &str = "PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT,INSIDE:PLAINTEXT";
 
     fn settings<'a>(listeners: &'a str, advertised: Option<&'a str>) -> Settings<'a> {
-        Settings { listeners, advertised, protocol_map: MAP, controller_names: "CONTROLLER", inter_broker_name: None }
+        Settings {
+            listeners,
+            advertised,
+            protocol_map: MAP,
+            controller_names: "CONTROLLER",
+            inter_broker_name: None,
+            inter_broker_protocol: None,
+        }
     }
 
     fn advertised_of(listeners: &str, advertised: Option<&str>) -> Vec<Option<(Option<String>, Option<u16>)>> {
@@ -266,7 +248,6 @@ mod tests {
             ("PLAINTEXT//:9092", None, "listeners"),
             ("PLAINTEXT://:70000", None, "listeners"),
             ("PLAINTEXT://a b:9092", None, "listeners"),
-            ("SSL://:9092", None, "listener.security.protocol.map"),
             ("STRANGE://:9092", None, "listeners"),
             ("CONTROLLER://:9093", None, "listeners"),
             ("", None, "listeners"),

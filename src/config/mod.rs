@@ -15,11 +15,13 @@ mod dynamic;
 mod group_rules;
 mod group_table;
 mod groups;
+mod jaas;
 mod layers;
 pub mod listeners;
 pub mod properties;
 mod quorum;
 mod rules;
+pub mod security;
 mod settings;
 mod stops;
 mod topic;
@@ -32,8 +34,9 @@ pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defa
 pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
-pub use layers::{Layers, Notice, environment_key, notice_of_resources, notices_of_dynamic};
+pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
+pub use security::{AuthorizerSettings, ListenerSecurity};
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use transactions::TransactionSettings;
@@ -41,7 +44,10 @@ pub use value::{Type, Value};
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
+
+use security::LoginFile;
 
 /// A value that was refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,6 +79,7 @@ pub enum IoChoice {
     Epoll,
 }
 
+const INTER_BROKER_PROTOCOL: &str = "security.inter.broker.protocol";
 const BACKLOG_SIZE: &str = "socket.listen.backlog.size";
 
 /// The static configuration of this process.
@@ -126,8 +133,28 @@ pub struct Config {
     pub tail_buffer_bytes: usize,
     /// What topics without overrides get, before dynamic configs.
     pub topic_defaults: TopicConfig,
+    /// `None`: every client may do everything.
+    pub authorizer: Option<AuthorizerSettings>,
     /// Every key that was set, as it was set; the static layer of [`Settings`].
-    pub statics: BTreeMap<String, String>,
+    pub statics: Statics,
+}
+
+/// Texts by their keys. `Debug` shows the keys only, because there are passwords among the texts.
+#[derive(Clone, Default)]
+pub struct Statics(BTreeMap<String, String>);
+
+impl Deref for Statics {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Statics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 impl Config {
@@ -135,23 +162,29 @@ impl Config {
     pub fn load(layers: &Layers) -> Result<(Config, Vec<Notice>), Invalid> {
         let statics = layers.merge();
         check_values(&statics)?;
-        let mut notices = layers::notices(&statics);
         let settings = Settings::of_static(&statics);
         quorum::check(&settings, |host| layers.is_own_host.is_some_and(|is_own| is_own(host)))?;
         rules::check(&settings)?;
         topic::check_compaction_lags(&TopicConfig::resolve(&settings, &BTreeMap::new()))?;
         group_rules::check_broker(&settings)?;
-        let (listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
+        let (mut listeners, skipped) = listeners::resolve(&listener_settings(&settings))?;
         stops::check(&settings)?;
+        let authorizer = security::authorizer(&settings)?;
+        let login_file = layers.login_file.as_ref().map(|(path, text)| LoginFile { path, text });
+        let sentences = security::secure(&settings, login_file, &mut listeners)?;
+        security::check_inter_broker(&settings, &listeners)?;
+        let is_secure = listeners.iter().any(|l| l.security != ListenerSecurity::default());
+        let mut notices = layers::notices(&statics, is_secure, authorizer.is_some());
+        notices.extend(sentences.into_iter().map(|sentence| Notice::Security { sentence }));
         cordoned::check(&settings)?;
         if !skipped.is_empty() {
             notices.push(Notice::ControllerListeners { names: skipped });
         }
         let config = Config::typed(&settings, listeners)?;
-        Ok((Config { statics, ..config }, notices))
+        Ok((Config { authorizer, statics: Statics(statics), ..config }, notices))
     }
 
-    /// The typed fields; `statics` is left empty for the caller.
+    /// The typed fields; `authorizer` and `statics` are left empty for the caller.
     fn typed(s: &Settings<'_>, listeners: Vec<Listener>) -> Result<Config, Invalid> {
         let io = match s.text("klamm.io").as_deref() {
             Some("uring") => IoChoice::Uring,
@@ -192,7 +225,8 @@ impl Config {
             spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
-            statics: BTreeMap::new(),
+            authorizer: None,
+            statics: Statics::default(),
         })
     }
 
@@ -272,6 +306,13 @@ fn log_dirs(s: &Settings<'_>) -> Result<Vec<String>, Invalid> {
     Ok(dirs)
 }
 
+/// The listener that the user has chosen for other brokers, by its name or by its protocol.
+fn chosen_inter_broker_listener(s: &Settings<'_>) -> Option<String> {
+    let by_name = s.text("inter.broker.listener.name");
+    let by_protocol = || s.is_set(INTER_BROKER_PROTOCOL).then(|| s.text(INTER_BROKER_PROTOCOL)).flatten();
+    by_name.or_else(by_protocol).map(|name| name.to_uppercase())
+}
+
 fn listener_settings<'a>(s: &'a Settings<'a>) -> listeners::Settings<'a> {
     listeners::Settings {
         listeners: s.raw_or_default("listeners").unwrap_or_default(),
@@ -279,13 +320,13 @@ fn listener_settings<'a>(s: &'a Settings<'a>) -> listeners::Settings<'a> {
         protocol_map: s.raw_or_default("listener.security.protocol.map").unwrap_or_default(),
         controller_names: s.raw_or_default("controller.listener.names").unwrap_or_default(),
         inter_broker_name: s.raw_or_default("inter.broker.listener.name"),
+        inter_broker_protocol: s.raw(INTER_BROKER_PROTOCOL),
     }
 }
 
 fn inter_broker_listener_name(s: &Settings<'_>, listeners: &[Listener]) -> String {
-    let named = s.text("inter.broker.listener.name").map(|name| name.to_uppercase());
     let first = || listeners.iter().find(|l| l.advertised.is_some()).map(|l| l.name.clone());
-    named.or_else(first).unwrap_or_default()
+    chosen_inter_broker_listener(s).or_else(first).unwrap_or_default()
 }
 
 #[cfg(test)]

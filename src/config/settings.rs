@@ -6,6 +6,7 @@
 use super::definitions::{self, Broker, Mode};
 use super::value::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// One source of settings: texts by key.
 type Layer<'a> = &'a BTreeMap<String, String>;
@@ -13,11 +14,18 @@ type Layer<'a> = &'a BTreeMap<String, String>;
 static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
 /// A view over the layers; copying it is free.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Settings<'a> {
     pub(super) dynamic_broker: Layer<'a>,
     pub(super) dynamic_default: Layer<'a>,
     pub(super) statics: Layer<'a>,
+}
+
+/// Keys only: there are passwords among the texts.
+impl fmt::Debug for Settings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
 }
 
 impl<'a> Settings<'a> {
@@ -90,8 +98,9 @@ impl<'a> Settings<'a> {
         self.int(name).max(0) as u32
     }
 
+    /// A secret has none.
     pub fn text(&self, name: &str) -> Option<String> {
-        self.value(name).map(|value| value.to_string())
+        self.value(name).filter(|value| !matches!(value, Value::Secret(_))).map(|value| value.to_string())
     }
 
     pub fn list(&self, name: &str) -> Vec<String> {

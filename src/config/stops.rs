@@ -10,9 +10,6 @@ use super::quorum;
 use super::settings::{self, Settings};
 use super::value::Value;
 
-/// What Kafka looks up under the prefix of a listener (`SocketServer.LISTENER_RECONFIGURABLE_CONFIGS`) and would protect it.
-const LISTENER_LIMITS: &[&str] = &["max.connections", "max.connection.creation.rate"];
-
 /// Whether the broker may run with everything that is set.
 pub(super) fn check(settings: &Settings<'_>) -> Result<(), Invalid> {
     let controllers = settings.list("controller.listener.names");
@@ -28,16 +25,15 @@ pub(super) fn check(settings: &Settings<'_>) -> Result<(), Invalid> {
 
 /// Whether a running broker may be given this setting.
 pub(super) fn check_setting(name: &str, text: &str) -> Result<(), Invalid> {
-    let Some(definition) = definition(name).filter(|definition| asks(definition, text)) else { return Ok(()) };
+    // What has the prefix of a listener protects that listener.
+    let definition = definitions::broker(name).or_else(|| definitions::listener_override(name));
+    let Some(definition) = definition.filter(|definition| asks(definition, text)) else { return Ok(()) };
     match definition.effect {
-        Effect::OpensDoor(why) | Effect::SplitsData(why) => Err(Invalid::new(name, definition.shown(text), why)),
+        Effect::OpensDoor(why) | Effect::Refused(why) | Effect::SplitsData(why) => {
+            Err(Invalid::new(name, definition.shown(text), why))
+        }
         Effect::Effective | Effect::NoEffect | Effect::NotYet | Effect::OfSecureListeners => Ok(()),
     }
-}
-
-fn definition(name: &str) -> Option<&'static Broker> {
-    let of_listener = || definitions::listener_override(name).filter(|d| LISTENER_LIMITS.contains(&d.name));
-    definitions::broker(name).or_else(of_listener)
 }
 
 fn listener_of(name: &str) -> Option<&str> {
@@ -45,7 +41,10 @@ fn listener_of(name: &str) -> Option<&str> {
 }
 
 fn asks(definition: &Broker, text: &str) -> bool {
-    let is_empty = |value: &Value| value.to_string().is_empty();
+    let is_empty = |value: &Value| match value {
+        Value::Secret(secret) => secret.expose().is_empty(),
+        other => other.to_string().is_empty(),
+    };
     let value = definition.parse(text).ok();
     value.as_ref().is_some_and(|value| !is_empty(value)) && value != settings::default_value(definition)
 }

@@ -4,6 +4,7 @@
 //! commas. A value that is refused gives one sentence that says why and what is allowed.
 
 use super::duration;
+use crate::stdx::secret::Secret;
 use std::fmt;
 
 /// `ConfigDef.Type`.
@@ -75,6 +76,7 @@ pub enum Value {
     Double(f64),
     Text(String),
     List(Vec<String>),
+    Secret(Secret),
 }
 
 /// Reads `text` as a value of this type. The error is the reason, without the key.
@@ -99,7 +101,8 @@ fn parse_type(text: &str, kind: Type) -> Result<Value, String> {
         Type::Double => {
             text.parse().map(Value::Double).map_err(|_| format!("Not a number of type {}", kind.kafka_name()))
         }
-        Type::Text | Type::Class | Type::Password => Ok(Value::Text(text.to_string())),
+        Type::Text | Type::Class => Ok(Value::Text(text.to_string())),
+        Type::Password => Ok(Value::Secret(Secret::new(text))),
         Type::List if text.is_empty() => Ok(Value::List(Vec::new())),
         Type::List => list(text),
     }
@@ -183,6 +186,8 @@ impl fmt::Display for Value {
             Value::Double(d) => f.write_str(&java_double(*d)),
             Value::Text(t) => f.write_str(t),
             Value::List(items) => f.write_str(&items.join(",")),
+            // `Password.toString`
+            Value::Secret(_) => f.write_str("[hidden]"),
         }
     }
 }

@@ -51,6 +51,9 @@ pub trait Reports<M: Kind>: Send {
     /// A partition may have moved its high watermark.
     fn progress(&self, partition: &Partition);
 
+    /// A timer of a coordinator is due earlier than the shard that it belongs to knows.
+    fn due_sooner(&self, coordinator: &Coordinator<M>);
+
     /// A step commands something that begins when the barrier is passed.
     fn command(&self, coordinator: &Arc<Coordinator<M>>, command: M::Command, barrier: Barrier);
 }
@@ -107,7 +110,7 @@ impl<M: Kind> Keeper<M> {
         let begun = load(coordinator, &self.coordinators.world(&view), self.moment(now));
         self.write(&coordinator.partition);
         if let Some(begun) = begun {
-            self.command(coordinator, begun);
+            self.report(coordinator, begun);
         }
     }
 
@@ -132,7 +135,7 @@ impl<M: Kind> Keeper<M> {
             if stepped.wrote {
                 self.write(&coordinator.partition);
             }
-            self.command(&coordinator, stepped);
+            self.report(&coordinator, stepped);
         }
     }
 
@@ -141,7 +144,10 @@ impl<M: Kind> Keeper<M> {
         self.reports.progress(partition);
     }
 
-    fn command<T>(&self, coordinator: &Arc<Coordinator<M>>, stepped: Stepped<T, M>) {
+    fn report<T>(&self, coordinator: &Arc<Coordinator<M>>, stepped: Stepped<T, M>) {
+        if stepped.is_due_sooner {
+            self.reports.due_sooner(coordinator);
+        }
         for command in stepped.commands {
             self.reports.command(coordinator, command, stepped.barrier.clone());
         }

@@ -44,17 +44,19 @@ impl Resolved {
 /// The settings as they were last resolved.
 pub(super) struct Current {
     config: Config,
+    /// The name of this broker's own dynamic configs.
+    broker: String,
     resolved: ArcSwap<Resolved>,
 }
 
 impl Current {
     pub fn new(config: Config) -> Current {
         let resolved = ArcSwap::from_pointee(Resolved::of(&config, &Configs::new(), &Configs::new()));
-        Current { config, resolved }
+        Current { broker: config.node_id.to_string(), config, resolved }
     }
 
     pub fn resolved(&self, image: &Image) -> Arc<Resolved> {
-        let (cluster, broker) = (image.default_broker_configs(), image.broker_configs(self.config.node_id));
+        let (cluster, broker) = (image.default_broker_configs(), image.configs(ResourceType::Broker, &self.broker));
         let known = self.resolved.load_full();
         if (&known.cluster, &known.broker) == (cluster, broker) {
             return known;

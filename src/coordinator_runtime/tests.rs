@@ -1,12 +1,15 @@
 //! Coordinators of groups beside a log on a simulated disk: what is loaded, what is refused, what a transaction leaves.
 
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::keeper::Task;
+use arc_swap::ArcSwap;
+
+use super::keeper::{Keeper, Reports, Task};
 use super::*;
 use crate::config::Config;
 use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic, Fetch, FetchTopic};
 use crate::coordinator::step::Step;
+use crate::coordinator::transactions::{InitProducerId, TransactionCommand, Transactions};
 use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::Uuid;
@@ -24,9 +27,13 @@ const ADDED: Admission = Admission::Added;
 const MOMENT: Moment = Moment { now: Instant(0), wall: TimestampMs(1_767_225_600_000) };
 
 fn partition(config: LogConfig) -> Arc<Partition> {
-    let identity = Identity { topic: GROUPS_TOPIC.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
+    partition_of(GROUPS_TOPIC, config)
+}
+
+fn partition_of(topic: &str, config: LogConfig) -> Arc<Partition> {
+    let identity = Identity { topic: topic.into(), partition: PartitionIndex(0), topic_id: Uuid::ONE };
     let (disk, checkpointed) = (Arc::new(SimulatedDisk::default()), Checkpointed::default());
-    let log = Log::open(disk, "__consumer_offsets-0".into(), config, identity, checkpointed, MOMENT.wall).unwrap();
+    let log = Log::open(disk, format!("{topic}-0").into(), config, identity, checkpointed, MOMENT.wall).unwrap();
     Arc::new(Partition::new(1, log, LeaderEpoch(0), Rules::default()))
 }
 
@@ -200,4 +207,45 @@ fn a_step_in_a_transaction_that_the_log_refuses_does_not_happen() {
     assert_eq!(commit(2, Admission::None), Err(ErrorCode::InvalidTxnState), "it has ended");
     partition.log.set_offline();
     assert_eq!(commit(2, ADDED), Err(ErrorCode::NotCoordinator));
+}
+
+/// A keeper's reports, as far as they are of timers.
+struct DueSooner(Sender<Instant>);
+
+impl Reports<Transactions> for DueSooner {
+    fn progress(&self, _: &Partition) {}
+
+    fn due_sooner(&self, coordinator: &TransactionCoordinator) {
+        self.0.send(coordinator.deadline()).unwrap();
+    }
+
+    fn command(&self, _: &Arc<TransactionCoordinator>, _: TransactionCommand, _: Barrier) {}
+}
+
+/// The shard that minds a coordinator's timers may sleep while the keeper loads it: no client need come.
+#[test]
+fn the_timers_of_what_is_loaded_are_told() {
+    let partition = partition_of(TRANSACTIONS_TOPIC, LogConfig::default());
+    let (environment, producer_ids) = (fixed::environment(MOMENT.wall), Arc::new(ProducerIds::default()));
+    producer_ids.add(0..1);
+    let (coordinators, _tasks) = TransactionCoordinators::new(Config::defaults(), environment.clone(), producer_ids);
+    let (coordinators, view) = (Arc::new(coordinators), Arc::new(ArcSwap::from_pointee(View::new("cluster"))));
+    let begin = |machine: &mut Transactions, step: &mut crate::coordinator::transactions::Step<'_>| {
+        let (enable_two_phase, keep_prepared, expected) = (false, false, None);
+        let timeout_ms = 60_000;
+        let init = InitProducerId { transactional_id: "id", timeout_ms, enable_two_phase, keep_prepared, expected };
+        let producer = machine.init_producer_id(step, &init).unwrap();
+        machine.add_partitions(step, "id", producer, &[("t".into(), 3)], 2).map(drop)
+    };
+    let first = coordinators.of_partition(&partition).unwrap();
+    let begun = first.step(&coordinators.world(&view.load()), MOMENT, begin);
+    assert_eq!(begun.map(|stepped| stepped.value), Ok(Ok(())));
+    first.end();
+
+    let second = coordinators.of_partition(&partition).unwrap();
+    let (told, heard) = channel();
+    let mut keeper = Keeper::new(view, coordinators, environment, Box::new(DueSooner(told)));
+    keeper.step(vec![Task::Load(second.clone())], MOMENT.now);
+    assert_eq!(heard.try_recv(), Ok(second.deadline()));
+    assert_ne!(second.deadline(), Instant::NEVER, "a transaction is open");
 }

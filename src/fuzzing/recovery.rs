@@ -13,6 +13,7 @@ use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
+use crate::record::control::EndTxnMarker;
 use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 
 /// Where the checksum's own field ends.
@@ -52,20 +53,29 @@ fn stored(log: &Log) -> Option<Stored> {
     Some(all)
 }
 
-/// A log of several segments with an idempotent producer's batches among others, closed or torn from its process.
+/// A log of several segments with an idempotent producer's batches among others, and with transactions, one of which stays
+/// open; closed or torn from its process.
 fn fill(disk: &SimulatedDisk, closed: bool) -> Stored {
     let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let log =
         Log::open(shared, DIRECTORY.into(), config(), identity(), Checkpointed::default(), NOW).expect("it is new");
     for number in 0..BATCHES {
-        let mut options = Options::default();
+        let (mut options, mut admission) = (Options::default(), Admission::None);
         if number % 2 == 0 {
             (options.producer_id, options.producer_epoch, options.base_sequence) = (7, 0, number as i32 / 2);
+        } else if number % 4 == 1 {
+            (options.producer_id, options.producer_epoch, options.base_sequence) = (8, 0, number as i32 / 4);
+            (options.is_transactional, admission) = (true, Admission::Verified);
         }
         let mut builder = Builder::new(options);
         builder.append(&Record { timestamp: NOW, value: Some(&[number as u8; 50]), ..Record::default() });
-        log.append(&builder.build(), Origin::Client(Admission::None), LeaderEpoch(number as i32 / 5), NOW)
+        log.append(&builder.build(), Origin::Client(admission), LeaderEpoch(number as i32 / 5), NOW)
             .expect("there is room");
+        // The last one stays open.
+        if number % 4 == 2 && number < 10 {
+            let marker = EndTxnMarker { commit: number == 2, coordinator_epoch: 0 };
+            log.append_marker((8, 0), marker, 0, LeaderEpoch(number as i32 / 5), NOW).expect("there is room");
+        }
         log.write_pending().expect("there is room");
     }
     let before = stored(&log).expect("it can be read");
@@ -131,5 +141,15 @@ pub fn recovery(data: &[u8]) {
         && log.write_pending().is_ok()
     {
         assert_eq!(log.log_end_offset(), end.next(), "it goes on where it ended");
+        end_transaction(&log);
+    }
+}
+
+/// The producer's last transaction ends, if the log knows of it: nothing of it stays open.
+fn end_transaction(log: &Log) {
+    let marker = EndTxnMarker { commit: false, coordinator_epoch: 0 };
+    if log.append_marker((8, 0), marker, 0, LeaderEpoch(9), NOW).is_ok() && log.write_pending().is_ok() {
+        log.advance_high_watermark(log.log_end_offset());
+        assert_eq!(log.last_stable_offset(), log.log_end_offset(), "a transaction is open that has ended");
     }
 }

@@ -8,11 +8,13 @@ use super::{ENTRIES, NOW};
 use crate::coordinator::record::offsets::{
     ConsumerGroupMetadataKey, GroupMetadataKey, GroupMetadataValue, Key, OffsetCommitKey, OffsetCommitValue, Value,
 };
+use crate::coordinator::record::transaction::{self, PartitionsSchema, TransactionLogKey, TransactionLogValue};
 use crate::metadata::Record;
 use crate::metadata::record::{ConfigRecord, FeatureLevelRecord, PartitionRecord, RemoveTopicRecord, TopicRecord};
-use crate::model::{CompressionType, Uuid};
+use crate::model::{CompressionType, LeaderEpoch, Offset, Uuid};
 use crate::record::builder::{self, Builder, Codec, Options};
 use crate::record::compression::compress;
+use crate::record::control::EndTxnMarker;
 
 /// What is kept for an entry: seeds, and whatever a fuzzer found.
 fn corpus(entry: &str) -> Vec<Vec<u8>> {
@@ -146,6 +148,99 @@ fn groups_seed() -> Vec<u8> {
     framed(&parts)
 }
 
+/// Offsets within transactions, of which one is committed, one aborted and one open at the end.
+fn pending_seed() -> Vec<u8> {
+    let mut parts = Vec::new();
+    for (partition, padding) in [(0, 0), (1, 1), (2, 2), (1, 2)] {
+        let key = OffsetCommitKey { group: "g".into(), topic: "t".into(), partition };
+        let value = OffsetCommitValue { offset: 5, metadata: "m".repeat(padding).into(), ..Default::default() };
+        let (mut key_bytes, mut value_bytes) = (Vec::new(), Vec::new());
+        Key::OffsetCommit(key).encode(&mut key_bytes).unwrap();
+        Value::OffsetCommit(value).encode(&mut value_bytes, 3).unwrap();
+        parts.extend([key_bytes, value_bytes]);
+    }
+    for (commit, producer) in [(1, 0), (0, 1)] {
+        parts.extend([vec![0, 0, 0, commit], vec![0, 0, 0, 0, 0, producer]]);
+    }
+    framed(&parts)
+}
+
+/// A state of the transactional id `id`, its producer being 1.
+fn transaction(id: &'static str, status: i8, epoch: i16) -> (&'static str, TransactionLogValue<'static>) {
+    let topic = PartitionsSchema { topic: "t".into(), partition_ids: vec![0, 2] };
+    let value = TransactionLogValue {
+        producer_id: 1,
+        producer_epoch: epoch,
+        transaction_timeout_ms: 60_000,
+        transaction_status: status,
+        transaction_partitions: (status != 0).then(|| vec![topic]),
+        transaction_start_timestamp_ms: NOW.0,
+        transaction_last_update_timestamp_ms: NOW.0,
+        ..Default::default()
+    };
+    (id, value)
+}
+
+/// In a cluster of this transaction version; one without a value is removed.
+fn transactions_seed(version: u8, records: &[(&'static str, TransactionLogValue<'_>)]) -> Vec<u8> {
+    let mut parts = Vec::new();
+    for (id, value) in records {
+        let (mut key, mut bytes) = (Vec::new(), Vec::new());
+        transaction::Key::TransactionLog(TransactionLogKey { transactional_id: (*id).into() })
+            .encode(&mut key)
+            .unwrap();
+        if value.transaction_timeout_ms != 0 {
+            let value_version = i16::from(version.min(1));
+            transaction::Value::TransactionLog(value.clone()).encode(&mut bytes, value_version).unwrap();
+        }
+        parts.extend([key, bytes]);
+    }
+    [vec![version], framed(&parts)].concat()
+}
+
+fn transactions_seeds() -> Vec<Vec<u8>> {
+    let each = |version| {
+        let ids = ["a", "b", "c", "d", "e", "f"].into_iter().zip(0..);
+        let mut all: Vec<_> = ids.map(|(id, status)| transaction(id, status, 4)).collect();
+        all.extend([transaction("a", 1, 5), ("b", TransactionLogValue::default())]);
+        transactions_seed(version, &all)
+    };
+    // What goes on with another id, as its epochs are used up.
+    let used_up = |next_producer_id| {
+        let (id, value) = transaction("a", 2, i16::MAX);
+        let previous_producer_id = value.producer_id;
+        (id, TransactionLogValue { next_producer_id, previous_producer_id, client_transaction_version: 2, ..value })
+    };
+    let next = |next_producer_id| transactions_seed(2, &[used_up(next_producer_id)]);
+    // The producer id that the broker gives next is one that the record has.
+    let known = |status, version| {
+        let (id, value) = transaction("a", status, i16::MAX - 1);
+        transactions_seed(version, &[(id, TransactionLogValue { producer_id: 3, ..value })])
+    };
+    vec![each(0), each(1), each(2), next(2), next(1), next(-7), known(0, 2), known(1, 2), known(1, 0)]
+}
+
+/// Requests of which each does something: a transaction that is committed, one that is fenced, one whose epochs are used up.
+fn requests_seeds() -> Vec<Vec<u8>> {
+    let request = |kind: u8, argument: u8| [kind, 0, 7, 0b0110, 2, argument];
+    let (init, add, verify, end, complete) =
+        (request(0, 0x82), request(2, 0), request(5, 0), request(6, 0), request(9, 0));
+    let (wait, restart, used_up) = (request(11, 120), request(12, 0), request(15, 1));
+    let all = |version: u8, requests: &[[u8; 6]]| [vec![version], requests.concat()].concat();
+    vec![
+        all(2, &[init, add, verify, end, complete, end, add, request(6, 1), restart, complete]),
+        all(0, &[init, add, init, complete, init, add, wait, complete, request(14, 0)]),
+        all(2, &[init, used_up, add, end, complete, add, end, complete]),
+        all(2, &[init, used_up, init, init, request(0, 2)]),
+        all(1, &[init, add, request(13, 4), end, restart, complete]),
+    ]
+}
+
+fn markers() -> Vec<u8> {
+    let marker = |commit| EndTxnMarker { commit, coordinator_epoch: 3 };
+    [true, false].map(|commit| marker(commit).batch((7, 1), NOW, Offset(0), LeaderEpoch(2))).concat()
+}
+
 const KINDS: [CompressionType; 5] = [
     CompressionType::None,
     CompressionType::Gzip,
@@ -162,10 +257,12 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     vec![
         ("messages", (0..12).map(|which| [&[0, which * 7, 1][..], &[0; 60]].concat()).collect()),
         ("produced", batches.iter().zip([0, 1, 2, 4, 0x1c]).map(|(batch, rules)| prefixed(rules, batch)).collect()),
-        ("batches", [batches.concat()].into_iter().chain(batches).collect()),
+        ("batches", [batches.concat()].into_iter().chain(batches).chain([markers()]).collect()),
         ("decompression", KINDS.map(packed).to_vec()),
         ("metadata_records", vec![metadata_seed()]),
-        ("group_records", vec![groups_seed()]),
+        ("group_records", vec![groups_seed(), pending_seed()]),
+        ("transaction_records", transactions_seeds()),
+        ("transaction_requests", requests_seeds()),
         (
             "recovery",
             vec![vec![0], vec![1], vec![0, 1, 0, 0, 30, 255, 4], vec![1, 2, 1, 0, 200, 0, 0, 3, 3, 0, 0, 0, 0]],

@@ -12,9 +12,7 @@ use crate::metadata::{Change, Decided, Refusal};
 use crate::security::access::AclOperation;
 use crate::security::acl::{Acl, AclFilter};
 use crate::shard::context::Context;
-use crate::wire::api::delete_acls::{
-    self as message, DeleteAclsFilter, DeleteAclsFilterResult, DeleteAclsMatchingAcl,
-};
+use crate::wire::api::delete_acls::{self as message, DeleteAclsFilter, DeleteAclsFilterResult, DeleteAclsMatchingAcl};
 
 /// What became of a filter.
 type Deleted = Result<Vec<Arc<Acl>>, Refusal>;

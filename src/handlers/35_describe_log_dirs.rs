@@ -13,12 +13,16 @@ use super::{Outcome, Request, State, effective};
 use crate::metadata;
 use crate::model::{ErrorCode, TopicIdPartition};
 use crate::replica::partition::Partition;
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::storage::directory::LogDirectory;
 use crate::storage::log::Log;
 use crate::wire::api::describe_log_dirs::{
     self as message, DescribeLogDirsPartition, DescribeLogDirsResult, DescribeLogDirsTopic,
 };
+
+/// The first version with an error of its own.
+const ERROR_SINCE: i16 = 3;
 
 /// Topics and partitions that were asked for; `None`: all.
 type Asked<'r> = Option<HashSet<(&'r str, i32)>>;
@@ -28,6 +32,12 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may_cluster(context, AclOperation::Describe) {
+        // Before version 3 there is no place for the error (`DescribeLogDirsResponse.error` of the request).
+        let error_code =
+            if request.head.version >= ERROR_SINCE { ErrorCode::ClusterAuthorizationFailed.code() } else { 0 };
+        return request.head.answer(&message::Response { error_code, ..Default::default() });
+    }
     let asked: Asked<'_> = body.topics.as_ref().map(|topics| {
         topics.iter().flat_map(|topic| topic.partitions.iter().map(|index| (&*topic.topic, *index))).collect()
     });

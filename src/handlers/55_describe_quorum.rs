@@ -8,11 +8,14 @@ use super::{Outcome, Request, State};
 use crate::metadata::topic_name::CLUSTER_METADATA_TOPIC;
 use crate::model::ErrorCode;
 use crate::replica::view::{Leadership, VoterEndpoint};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::describe_quorum::{self as message, request, response};
 
 /// The first version that tells of nodes and directories.
 const NODES_SINCE: i16 = 2;
+/// The first version with sentences beside its errors.
+const MESSAGE_SINCE: i16 = 2;
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -20,6 +23,13 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let head = request.head;
+    if !request.may_cluster(context, AclOperation::Describe) {
+        return head.answer(&message::Response {
+            error_code: ErrorCode::ClusterAuthorizationFailed.code(),
+            error_message: (head.version >= MESSAGE_SINCE).then(|| "Cluster authorization failed.".into()),
+            ..Default::default()
+        });
+    }
     if !asks_for_the_metadata_log(&body.topics) {
         return head.answer(&unknown(&body.topics));
     }

@@ -3,9 +3,10 @@
 //! Versions: 1 says whether brokers or controllers are meant (KIP-919), here it is always the brokers; 2 may ask for
 //! fenced brokers, too (KIP-1073): those that are in the metadata log and do not run. The controller is this broker.
 
-use super::cluster_state::CLUSTER_OPERATIONS;
 use super::{Outcome, Request, State};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
+use crate::security::authorizer::CLUSTER_NAME;
 use crate::shard::context::Context;
 use crate::wire::api::describe_cluster::{self as message, DescribeClusterBroker};
 
@@ -57,7 +58,9 @@ fn describe<'r>(context: &'r Context<'_>, request: &Request<'_>, body: &message:
         ..Default::default()
     };
     if body.include_cluster_authorized_operations {
-        response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        let is_told = request.may_cluster(context, AclOperation::Describe);
+        let operations = || request.operations(context, AclResource::Cluster, CLUSTER_NAME);
+        response.cluster_authorized_operations = if is_told { operations() } else { 0 };
     }
     response
 }

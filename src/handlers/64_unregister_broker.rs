@@ -8,6 +8,7 @@
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, Refusal};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::unregister_broker as message;
 
@@ -24,6 +25,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if let Err(refusal) = request.must_cluster(context, AclOperation::Alter) {
+        let (error_code, error_message) = code_and_message::<()>(&Err(refusal));
+        return request.head.answer(&message::Response { error_code, error_message, ..Default::default() });
+    }
     let finish = Finish::UnregisterBroker(Waiting { head: request.head });
     metadata_job::submit(context, TIMEOUT_MS, Change::UnregisterBroker { id: body.broker_id }, finish)
 }

@@ -6,6 +6,7 @@
 use super::{Outcome, Request, State};
 use crate::metadata::ResourceType;
 use crate::model::ErrorCode;
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::list_config_resources::{self as message, ConfigResource};
 
@@ -25,6 +26,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may_cluster(context, AclOperation::DescribeConfigs) {
+        let error_code = ErrorCode::ClusterAuthorizationFailed.code();
+        return request.head.answer(&message::Response { error_code, ..Default::default() });
+    }
     if body.resource_types.iter().any(|id| ResourceType::from_id(*id).is_none()) {
         let error_code = ErrorCode::UnsupportedVersion.code();
         return request.head.answer(&message::Response { error_code, ..Default::default() });

@@ -7,9 +7,7 @@
 use super::{Outcome, Request};
 use crate::metadata::Refusal;
 use crate::model::ErrorCode;
-use crate::security::access::{AclOperation, AclResource};
-use crate::security::acl::{CLUSTER_NAME, Subject};
-use crate::security::authorizer::Audited;
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 
 /// UNKNOWN as a resource's type, a pattern's type, an operation and a permission.
@@ -32,28 +30,15 @@ pub(super) fn refuse_unknown(request: &Request<'_>, mut all: impl Iterator<Item 
 }
 
 /// Whether the client may do this with ACLs. `without` is what is said where there is no authorizer.
-///
-/// Deviation: Kafka's sentence for a client that may not holds the whole request as Java prints it, with the addresses of
-/// objects.
 pub(super) fn refuse(
-    context: &mut Context<'_>,
+    context: &Context<'_>,
     request: &Request<'_>,
     operation: AclOperation,
     without: &str,
 ) -> Result<(), Refusal> {
-    let Some(authorizer) = &context.shared.authorizer else {
-        return Err(Refusal::new(ErrorCode::SecurityDisabled, without));
-    };
-    let who = Subject { principal: &request.session.principal, host: request.session.peer.into() };
-    let (resource, name) = (AclResource::Cluster, CLUSTER_NAME);
-    let grounds = authorizer.authorize(context.view.image.acl_index(), &who, operation, resource, name);
-    let asked_by = request.head.description.key.name();
-    let listener = context.shared.endpoint(request.session.listener).map_or("", |endpoint| &endpoint.listener);
-    let audited = Audited { who, operation, resource, name, request: asked_by, references: 1, listener, grounds };
-    context.audit.tell(&audited, context.now);
-    if grounds.allow() {
-        return Ok(());
+    request.must_cluster(context, operation)?;
+    match context.shared.authorizer {
+        Some(_) => Ok(()),
+        None => Err(Refusal::new(ErrorCode::SecurityDisabled, without)),
     }
-    let message = format!("The request needs {} permission.", operation.name());
-    Err(Refusal::new(ErrorCode::ClusterAuthorizationFailed, message))
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{
     Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
-    create_acls, create_partitions, create_topics, delete_acls, delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id,
-    metadata, unregister_broker, update_features,
+    create_acls, create_partitions, create_topics, delete_acls, delete_topics, elect_leaders, end_txn,
+    find_coordinator, init_producer_id, metadata, unregister_broker, update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;

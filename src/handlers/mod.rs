@@ -4,6 +4,7 @@
 //! [`Outcome::Wait`] with a value that knows what it waits for.
 
 // What several of them use.
+mod access;
 mod acls;
 mod broker_loggers;
 mod cluster_state;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Outcome, Parked, Polled, State, handle, table, unknown, write_markers};
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
-use crate::config::{Config, Layers};
+use crate::config::{AuthorizerSettings, Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
@@ -14,7 +14,6 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
-use crate::security::authorizer::Authorizer;
 use crate::shard::context::{Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
@@ -48,7 +47,7 @@ impl Broker {
         Broker::start_with(overrides, None)
     }
 
-    pub(super) fn start_with(overrides: &[(&str, &str)], authorizer: Option<Authorizer>) -> Broker {
+    pub(super) fn start_with(overrides: &[(&str, &str)], authorizer: Option<AuthorizerSettings>) -> Broker {
         let given = overrides.iter().chain(&[("log.dirs", "/data")]);
         let layers = Layers {
             overrides: given.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
@@ -56,10 +55,10 @@ impl Broker {
         };
         let (config, _) = Config::load(&layers).unwrap();
         let disk = Arc::new(SimulatedDisk::default());
-        let mut opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
-        opened.authorizer = authorizer;
+        let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
-        let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
+        let parts =
+            opened.authorized_by(authorizer).connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());

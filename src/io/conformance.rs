@@ -3,9 +3,10 @@
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
+use crate::io::driver::{ConnectionKey, Done, Driver, Event, Listening, Operation};
 use crate::io::machine::{self, Backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -13,10 +14,10 @@ const LOCAL: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 /// Runs a test on every back end that this machine has; the ring must be there where the kernel allows it.
 fn on_each(test: impl Fn(&mut dyn Driver)) {
-    test(&mut *machine::open(Backend::Readiness, Duration::ZERO, Arc::default()).unwrap());
+    test(&mut *machine::open(Backend::Readiness, Duration::ZERO, Arc::default(), Arc::default()).unwrap());
     if cfg!(target_os = "linux") && machine::choose(machine::Preference::Uring).is_ok() {
         for spin in [Duration::ZERO, Duration::from_micros(50)] {
-            test(&mut *machine::open(Backend::Uring, spin, Arc::default()).unwrap());
+            test(&mut *machine::open(Backend::Uring, spin, Arc::default(), Arc::default()).unwrap());
         }
     }
 }
@@ -127,7 +128,7 @@ fn every_byte_is_told_of() {
 fn a_connection_goes_on_at_another_driver() {
     on_each(|driver| {
         let backend = if driver.name() == "io_uring" { Backend::Uring } else { Backend::Readiness };
-        let mut other = machine::open(backend, Duration::ZERO, Arc::default()).unwrap();
+        let mut other = machine::open(backend, Duration::ZERO, Arc::default(), Arc::default()).unwrap();
         let (mut client, key) = connect(driver);
         client.write_all(b"early").unwrap();
         let moved = other.adopt(driver.release(key).unwrap()).unwrap();
@@ -203,6 +204,35 @@ fn a_waker_ends_a_wait_from_another_thread() {
         other.join().unwrap();
         driver.waker().wake();
         wait_for(driver, |event| matches!(event, Event::Woken).then_some(()));
+    });
+}
+
+/// Each job runs elsewhere and is told of once, under its own token.
+#[test]
+fn what_is_computed_holds_up_no_shard() {
+    const JOBS: u64 = 20;
+    on_each(|driver| {
+        let (own, elsewhere) = (std::thread::current().id(), Arc::new(AtomicUsize::new(0)));
+        for token in 0..JOBS {
+            let elsewhere = elsewhere.clone();
+            let work = move || {
+                let is_elsewhere = std::thread::current().id() != own;
+                elsewhere.fetch_add(usize::from(is_elsewhere), Ordering::SeqCst);
+            };
+            driver.submit(token, Operation::Compute(Box::new(work)));
+        }
+        let (until, mut tokens) = (driver.now() + PATIENCE, Vec::new());
+        while tokens.len() < JOBS as usize && driver.now() < until {
+            let mut events = Vec::new();
+            driver.wait(Some(until), &mut events).unwrap();
+            tokens.extend(events.iter().filter_map(|event| match event {
+                Event::Done { token, result } => Some((*token, matches!(result, Ok(Done::Ran)))),
+                _ => None,
+            }));
+        }
+        tokens.sort_unstable();
+        assert!(tokens.into_iter().eq((0..JOBS).map(|token| (token, true))));
+        assert_eq!(elsewhere.load(Ordering::SeqCst), JOBS as usize, "{}", driver.name());
     });
 }
 

@@ -58,7 +58,10 @@ pub enum Done {
 /// Work that blocks and is on no hot path.
 pub type Blocking = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
-/// An operation that may wait for the device.
+/// Work that blocks for nothing and takes long.
+pub type Computing = Box<dyn FnOnce() + Send>;
+
+/// An operation that may wait for the device, or takes too long for a shard.
 pub enum Operation {
     /// Makes a file's content durable.
     Sync(Arc<dyn File>),
@@ -66,6 +69,8 @@ pub enum Operation {
     Read { file: Arc<dyn File>, position: u64, length: usize },
     /// Runs something on a thread that may block.
     Run(Blocking),
+    /// Computes for long, on a thread that does nothing else. What comes of it, it leaves where its owner finds it.
+    Compute(Computing),
 }
 
 /// Wakes a driver out of its wait, from any thread. Waking twice is waking once.

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::io::compute::Compute;
 use crate::io::descriptors::Connections;
 use crate::io::driver::Driver;
 use crate::io::readiness::Readiness;
@@ -59,7 +60,7 @@ pub fn choose(preference: Preference) -> Result<Choice, String> {
 
 #[cfg(target_os = "linux")]
 fn try_uring() -> Result<String, String> {
-    Uring::new(Duration::ZERO, Arc::default()).map(|(_, set_up)| format!("set-up {set_up:?}"))
+    Uring::new(Duration::ZERO, Arc::default(), Arc::default()).map(|(_, set_up)| format!("set-up {set_up:?}"))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -74,13 +75,19 @@ pub fn has_ipv6() -> bool {
 }
 
 /// Opens the chosen driver for the calling thread, which then owns it. Before it sleeps it may look for so long whether
-/// something comes; only the ring can. `connections` counts those of all drivers of one broker.
-pub fn open(backend: Backend, spin: Duration, connections: Arc<Connections>) -> io::Result<Box<dyn Driver>> {
+/// something comes; only the ring can. `connections` counts those of all drivers of one broker, which share the threads of
+/// `compute`.
+pub fn open(
+    backend: Backend,
+    spin: Duration,
+    connections: Arc<Connections>,
+    compute: Arc<Compute>,
+) -> io::Result<Box<dyn Driver>> {
     match backend {
         #[cfg(target_os = "linux")]
-        Backend::Uring => Ok(Box::new(Uring::new(spin, connections).map_err(io::Error::other)?.0)),
+        Backend::Uring => Ok(Box::new(Uring::new(spin, connections, compute).map_err(io::Error::other)?.0)),
         #[cfg(not(target_os = "linux"))]
         Backend::Uring => Err(io::Error::other("io_uring is Linux only")),
-        Backend::Readiness => Ok(Box::new(Readiness::new(connections)?)),
+        Backend::Readiness => Ok(Box::new(Readiness::new(connections, compute)?)),
     }
 }

@@ -4,6 +4,7 @@
 //! timers, wake-ups and whatever may block. Both exist on the real machine and simulated.
 
 pub mod clock;
+pub mod compute;
 pub mod descriptors;
 pub mod disk;
 pub mod driver;

@@ -1,11 +1,12 @@
-//! Threads for what may wait for the device, where there is no ring to do it.
+//! Threads for what may wait for the device, where there is no ring to do it; and the way to those that compute.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use crate::io::driver::{Done, Operation, Waker};
+use crate::io::compute::Compute;
+use crate::io::driver::{Computing, Done, Operation, Waker};
 use crate::stdx::mutex::Mutex;
 
 /// Parallel operations per shard; more `fdatasync`s in flight than this gain little on one device.
@@ -19,14 +20,18 @@ pub(super) struct Pool {
     queue: Option<Sender<Job>>,
     finished: Arc<Mutex<Vec<Finished>>>,
     waker: Arc<dyn Waker>,
+    compute: Arc<Compute>,
 }
 
 impl Pool {
-    pub(super) fn new(waker: Arc<dyn Waker>) -> Pool {
-        Pool { queue: None, finished: Arc::default(), waker }
+    pub(super) fn new(waker: Arc<dyn Waker>, compute: Arc<Compute>) -> Pool {
+        Pool { queue: None, finished: Arc::default(), waker, compute }
     }
 
     pub(super) fn submit(&mut self, token: u64, operation: Operation) {
+        if let Operation::Compute(work) = operation {
+            return self.compute(token, work);
+        }
         let started = match self.queue.take() {
             Some(queue) => Ok(queue),
             None => self.start(),
@@ -45,6 +50,15 @@ impl Pool {
             self.finished.lock().push((token, result));
             self.waker.wake();
         }
+    }
+
+    fn compute(&self, token: u64, work: Computing) {
+        let (finished, waker) = (self.finished.clone(), self.waker.clone());
+        self.compute.submit(Box::new(move || {
+            let result = perform(Operation::Compute(work));
+            finished.lock().push((token, result));
+            waker.wake();
+        }));
     }
 
     /// What has ended since the last call.
@@ -89,5 +103,9 @@ pub(super) fn perform(operation: Operation) -> io::Result<Done> {
             Ok(Done::Read(buffer))
         }
         Operation::Run(work) => work().map(|()| Done::Ran),
+        Operation::Compute(work) => {
+            work();
+            Ok(Done::Ran)
+        }
     }
 }

@@ -12,6 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::io::clock;
+use crate::io::compute::Compute;
 use crate::io::descriptors::Connections;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
@@ -52,10 +53,10 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new(connections: Arc<Connections>) -> io::Result<Readiness> {
+    pub(super) fn new(connections: Arc<Connections>, compute: Arc<Compute>) -> io::Result<Readiness> {
         let poll = Poll::new()?;
         let waker = Arc::new(MioWaker(mio::Waker::new(poll.registry(), WAKER)?));
-        let pool = Pool::new(waker.clone());
+        let pool = Pool::new(waker.clone(), compute);
         Ok(Readiness {
             poll,
             events: Events::with_capacity(EVENTS_PER_WAIT),

@@ -17,6 +17,7 @@ use rustix::event::{EventfdFlags, PollFlags};
 use rustix::io::Errno;
 
 use crate::io::clock;
+use crate::io::compute::Compute;
 use crate::io::descriptors::Connections;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
@@ -167,11 +168,15 @@ fn check_operations(ring: &IoUring) -> Result<(), String> {
 
 impl Uring {
     /// Opens a ring on this thread, or says why none can be had. `spin` is how long it may look before it sleeps.
-    pub(super) fn new(spin: Duration, connections: Arc<Connections>) -> Result<(Uring, SetUp), String> {
+    pub(super) fn new(
+        spin: Duration,
+        connections: Arc<Connections>,
+        compute: Arc<Compute>,
+    ) -> Result<(Uring, SetUp), String> {
         let (ring, set_up) = open_ring()?;
         let eventfd = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let waker = Arc::new(EventWaker(eventfd.map_err(|error| format!("eventfd: {error}"))?));
-        let pool = Pool::new(waker.clone());
+        let pool = Pool::new(waker.clone(), compute);
         let mut enter_flags = EnterFlags::GETEVENTS | EnterFlags::EXT_ARG;
         if ring.params().is_feature_no_iowait() {
             enter_flags |= EnterFlags::NO_IOWAIT;
@@ -485,11 +490,11 @@ impl Driver for Uring {
     fn submit(&mut self, token: u64, operation: Operation) {
         let file = match &operation {
             Operation::Sync(file) | Operation::Read { file, .. } => file.clone(),
-            Operation::Run(_) => return self.pool.submit(token, operation),
+            Operation::Run(_) | Operation::Compute(_) => return self.pool.submit(token, operation),
         };
         let Some(descriptor) = file.descriptor() else { return self.pool.submit(token, operation) };
         let entry = match operation {
-            Operation::Sync(_) | Operation::Run(_) => {
+            Operation::Sync(_) | Operation::Run(_) | Operation::Compute(_) => {
                 let key = self.pending.insert(Pending { token, file, buffer: None });
                 opcode::Fsync::new(Fd(descriptor)).flags(FsyncFlags::DATASYNC).build().user_data(Tag::Disk(key).pack())
             }

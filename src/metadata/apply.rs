@@ -3,10 +3,10 @@
 //! Never fails and never panics: a record that speaks about something that is not there changes nothing and is
 //! reported. Rules are those of Kafka's `MetadataDelta` and `PartitionRegistration.merge` (4.x).
 
-use super::image::{Image, Partition, ResourceType, Topic};
+use super::image::{Configs, Image, Partition, ResourceType, Topic};
 use super::record::{
-    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, PartitionChangeRecord, PartitionRecord, Record,
-    TopicRecord,
+    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, PartitionChangeRecord,
+    PartitionRecord, Record, TopicRecord,
 };
 use super::registration::{Broker, Controller, DIRECTORY_MIGRATING};
 use super::security::{self, DelegationToken, ScramCredential};
@@ -181,7 +181,7 @@ impl Image {
         let topic = self.topics.get(&id).cloned().ok_or(Ignored::UnknownTopic(id))?;
         self.topics.remove_mut(&id);
         self.topic_ids.remove_mut(&topic.name);
-        self.configs.remove_mut(&(ResourceType::Topic as i8, topic.name.clone()));
+        self.put_configs(ResourceType::Topic as i8, &topic.name, Configs::new());
         Ok(())
     }
 
@@ -206,16 +206,26 @@ impl Image {
     }
 
     fn apply_config(&mut self, r: &ConfigRecord<'_>) {
-        let key = (r.resource_type, Arc::from(r.resource_name.as_ref()));
         let mut configs = self.configs_of(r.resource_type, &r.resource_name).clone();
         match &r.value {
             Some(value) => configs.insert(r.name.to_string(), value.to_string()),
             None => configs.remove(r.name.as_ref()),
         };
+        self.put_configs(r.resource_type, &r.resource_name, configs);
+    }
+
+    /// Where there are none, nothing stays.
+    fn put_configs(&mut self, resource_type: i8, name: &str, configs: Configs) {
+        let mut resources = self.configs.get(&resource_type).cloned().unwrap_or_default();
         if configs.is_empty() {
-            self.configs.remove_mut(&key);
+            resources.remove_mut(name);
         } else {
-            self.configs.insert_mut(key, Arc::new(configs));
+            resources.insert_mut(name.into(), Arc::new(configs));
+        }
+        if resources.is_empty() {
+            self.configs.remove_mut(&resource_type);
+        } else {
+            self.configs.insert_mut(resource_type, resources);
         }
     }
 

@@ -169,9 +169,7 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
             whole(records.map(|records| if *validate_only { Vec::new() } else { records }))
         }
         Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
-        Change::CreateAcls { acls } => {
-            create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated)
-        }
+        Change::CreateAcls { acls } => create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated),
         Change::DeleteAcls { filters } => delete_acls(image, filters).into_decision(Decided::AclsDeleted),
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {
             Ok((record, block)) => Decision { records: vec![record], answer: Decided::ProducerIds(Ok(block)) },

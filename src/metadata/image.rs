@@ -84,8 +84,6 @@ impl Topic {
     }
 }
 
-/// The key of a set of dynamic configs: the type's number, which may be one that we do not know, and the name.
-pub(super) type ResourceKey = (i8, Arc<str>);
 /// Dynamic configs of one resource.
 pub type Configs = BTreeMap<String, String>;
 
@@ -100,7 +98,8 @@ pub struct Image {
     pub(super) topic_ids: Map<Arc<str>, Uuid>,
     pub(super) brokers: Map<i32, Arc<Broker>>,
     pub(super) controllers: Map<i32, Arc<Controller>>,
-    pub(super) configs: Map<ResourceKey, Arc<Configs>>,
+    /// The key is the number of the resource's type, which may be one that we do not know, then the resource's name.
+    pub(super) configs: Map<i8, Map<Arc<str>, Arc<Configs>>>,
     pub(super) next_producer_id: i64,
     pub(super) acls: Map<Uuid, Arc<Acl>>,
     /// The same, the other way round: no rule is there twice.
@@ -210,11 +209,12 @@ impl Image {
 
     /// The names of all resources of a type that have dynamic configs.
     pub fn config_resources(&self, resource: ResourceType) -> impl Iterator<Item = &str> {
-        self.configs.keys().filter(move |(kind, _)| *kind == resource as i8).map(|(_, name)| name.as_ref())
+        self.configs.get(&(resource as i8)).into_iter().flat_map(|resources| resources.keys()).map(AsRef::as_ref)
     }
 
     pub(super) fn configs_of(&self, resource_type: i8, name: &str) -> &Configs {
-        self.configs.get(&(resource_type, name.into())).map_or(&NO_CONFIGS, |configs| configs)
+        let configs = self.configs.get(&resource_type).and_then(|resources| resources.get(name));
+        configs.map_or(&NO_CONFIGS, |configs| configs)
     }
 
     /// The first producer id that no block holds yet.

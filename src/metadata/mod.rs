@@ -59,8 +59,4 @@ pub use reassignments::{Reassigned, Reassignment};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
-pub use crate::security::access::{AclOperation, AclResource};
-pub use crate::security::acl::{Acl, AclFilter, AclIndex, Found, HostAddress, Subject};
-pub use crate::security::authorizer::{Authorizer, Grounds};
-pub use crate::security::principal::Principal;
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};

@@ -52,7 +52,8 @@ impl Image {
     }
 
     fn config_records(&self, out: &mut Vec<Record<'static>>) {
-        for ((resource_type, resource), configs) in self.configs.iter() {
+        let all = self.configs.iter().flat_map(|(of, resources)| resources.iter().map(move |it| (of, it)));
+        for (resource_type, (resource, configs)) in all {
             for (name, value) in configs.iter() {
                 out.push(Record::Config(ConfigRecord {
                     resource_type: *resource_type,

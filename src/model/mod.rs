@@ -4,12 +4,14 @@ mod api;
 mod error;
 pub mod java_hash;
 mod refusal;
+mod security;
 mod time;
 mod uuid;
 
 pub use api::ApiKey;
 pub use error::ErrorCode;
 pub use refusal::Refusal;
+pub use security::{Mechanism, SecurityProtocol};
 pub use time::Instant;
 pub use uuid::Uuid;
 

@@ -156,11 +156,17 @@ impl Builder {
 /// header are set here, whatever they were.
 pub fn pack(mut header: Header, unpacked: &[u8], codec: Codec) -> Vec<u8> {
     assert_eq!(header.magic, MAGIC_V2, "batches of older formats are not written");
-    let mut batch = vec![0; HEADER_SIZE];
-    match codec.kind {
-        CompressionType::None => batch.extend_from_slice(unpacked),
-        kind => batch.extend_from_slice(&compression::compress(kind, codec.level, unpacked)),
-    }
+    let compressed;
+    let payload = match codec.kind {
+        CompressionType::None => unpacked,
+        kind => {
+            compressed = compression::compress(kind, codec.level, unpacked);
+            &compressed
+        }
+    };
+    let mut batch = Vec::with_capacity(HEADER_SIZE + payload.len());
+    batch.resize(HEADER_SIZE, 0);
+    batch.extend_from_slice(payload);
     header.set_compression(codec.kind);
     header.batch_length = i32::try_from(batch.len() - LOG_OVERHEAD).expect("callers bound their batches");
     header.write_to(batch.first_chunk_mut().expect("it was made that long"));
@@ -173,6 +179,7 @@ pub fn pack(mut header: Header, unpacked: &[u8], codec: Codec) -> Vec<u8> {
 /// Writes one record, its timestamp as the given distance from the batch's base.
 pub(super) fn write_record(out: &mut Vec<u8>, offset_delta: i32, timestamp_delta: i64, record: &Record<'_>) {
     let body_bytes = body_size(offset_delta, timestamp_delta, record);
+    out.reserve(varint::size_i64(body_bytes as i64) + body_bytes);
     varint::write_i64(out, body_bytes as i64);
     let body_from = out.len();
     out.push(0);

@@ -36,8 +36,8 @@ impl AclOperation {
         AclOperation::TwoPhaseCommit,
     ];
 
-    /// Kafka's word for it.
-    pub const fn name(self) -> &'static str {
+    /// Kafka's name of it.
+    pub fn name(self) -> &'static str {
         match self {
             AclOperation::Read => "READ",
             AclOperation::Write => "WRITE",
@@ -123,4 +123,12 @@ impl AclResource {
         }
         bits
     }
+}
+
+/// An operation on a resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    pub operation: AclOperation,
+    pub resource: AclResource,
+    pub name: &'a str,
 }

@@ -16,12 +16,12 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 pub use filter::AclFilter;
-use grants::{ALL_OPERATIONS, ALLOW, Decisive, Grants};
 pub use grants::NamedHost;
+use grants::{ALL_OPERATIONS, ALLOW, Decisive, Grants};
 pub use host::HostAddress;
 pub use validation::CLUSTER_NAME;
 
-use super::access::{AclOperation, AclResource};
+use super::access::{AclOperation, AclResource, Action};
 use super::principal::Principal;
 use super::shown::Shown;
 use crate::stdx::prefix_map::PrefixMap;
@@ -149,11 +149,19 @@ fn place(resource: AclResource) -> usize {
 
 /// All rules. A clone costs nothing. Rules for types of resources that are not known here are in none: no request is about
 /// such a resource.
-#[derive(Clone, Default, PartialEq, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct AclIndex {
     by_principal: PrefixMap<Rules>,
     /// How many rules there are for a pattern, whosever they are.
     counts: [ByName<usize>; AclResource::ALL.len()],
+    epoch: u64,
+}
+
+/// The rules are the same, however they came to be.
+impl PartialEq for AclIndex {
+    fn eq(&self, other: &AclIndex) -> bool {
+        (&self.by_principal, &self.counts) == (&other.by_principal, &other.counts)
+    }
 }
 
 impl AclIndex {
@@ -167,7 +175,13 @@ impl AclIndex {
         self.set(acl, false);
     }
 
+    /// Another one after each change: what was decided holds while it is the same.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     fn set(&mut self, acl: &Acl, is_there: bool) {
+        self.epoch += 1;
         let Some(resource) = AclResource::from_id(acl.resource_type) else { return };
         let (at, name) = (place(resource), acl.resource_name.as_bytes());
         self.counts[at].update(name, |named| {
@@ -195,13 +209,8 @@ impl AclIndex {
     }
 
     /// The rule that decides: one that denies, if any does, else one that allows.
-    pub fn decide<'a>(
-        &'a self,
-        who: &Subject<'a>,
-        operation: AclOperation,
-        resource: AclResource,
-        name: &'a str,
-    ) -> Option<Found<'a>> {
+    pub fn decide<'a>(&'a self, who: &Subject<'a>, action: &Action<'a>) -> Option<Found<'a>> {
+        let Action { operation, resource, name } = *action;
         let (asked, at) = (Decisive::of(operation), place(resource));
         let mut allowed = None;
         for (principal, rules) in self.rules_of(who) {
@@ -249,16 +258,17 @@ impl AclIndex {
         if literally(WILDCARD.as_bytes(), true) {
             return true;
         }
-        let is_denied_with_all = |name: &[u8]| {
-            kinds.clone().flat_map(|kind| kind.along(name)).any(|(_, named)| is(&named.prefixed, false))
-        };
+        let is_denied_with_all =
+            |name: &[u8]| kinds.clone().flat_map(|kind| kind.along(name)).any(|(_, named)| is(&named.prefixed, false));
         let is_open = |name: &[u8], named: &Named<Grants>| {
             let literal = is(&named.literal, true) && !literally(name, false);
             (literal || is(&named.prefixed, true)) && !is_denied_with_all(name)
         };
         let mut all = kinds.clone();
         let found = all.try_for_each(|kind| {
-            kind.walk(|name, named| if is_open(name, named) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            kind.walk(
+                |name, named| if is_open(name, named) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) },
+            )
         });
         found.is_break()
     }

@@ -3,20 +3,22 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+pub use super::access::Action;
 use super::access::{AclOperation, AclResource};
+pub use super::acl::CLUSTER_NAME;
 use super::acl::{AclIndex, Found, Subject};
 use super::shown::Shown;
 
 /// What the configuration says of access; the rules come with the metadata.
-#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Authorizer {
+    /// As they are written, `Type:Name`.
     super_users: BTreeSet<String>,
-    allows_without_rules: bool,
+    allows_everyone: bool,
 }
 
-/// Why a request is allowed or denied.
+/// What is decided, and why.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Grounds<'a> {
+pub enum Verdict<'a> {
     SuperUser,
     Rule(Found<'a>),
     /// No rule is for the resource, and that is enough.
@@ -24,45 +26,30 @@ pub enum Grounds<'a> {
     DefaultDeny,
 }
 
-impl Grounds<'_> {
-    pub fn allow(&self) -> bool {
+impl Verdict<'_> {
+    pub fn allows(&self) -> bool {
         match self {
-            Grounds::SuperUser | Grounds::DefaultAllow => true,
-            Grounds::Rule(found) => found.allows,
-            Grounds::DefaultDeny => false,
+            Verdict::SuperUser | Verdict::DefaultAllow => true,
+            Verdict::Rule(found) => found.allows,
+            Verdict::DefaultDeny => false,
         }
     }
 }
 
 impl Authorizer {
-    /// `super_users` and `allows_without_rules` are the texts of `super.users` and `allow.everyone.if.no.acl.found`. An error
-    /// is Kafka's sentence.
-    pub fn new(super_users: &str, allows_without_rules: &str) -> Result<Authorizer, String> {
-        let names = super_users.split(';').map(str::trim).filter(|name| !name.is_empty());
-        let named = |name: &str| match name.contains(':') {
-            true => Ok(name.to_string()),
-            false => Err(format!("expected a string in format principalType:principalName but got {name}")),
-        };
-        let super_users = names.map(named).collect::<Result<BTreeSet<String>, String>>()?;
-        let allows_without_rules = allows_without_rules.trim().eq_ignore_ascii_case("true");
-        Ok(Authorizer { super_users, allows_without_rules })
+    pub fn new(super_users: &[String], allows_everyone: bool) -> Authorizer {
+        Authorizer { super_users: super_users.iter().cloned().collect(), allows_everyone }
     }
 
-    pub fn authorize<'a>(
-        &self,
-        index: &'a AclIndex,
-        who: &Subject<'a>,
-        operation: AclOperation,
-        resource: AclResource,
-        name: &'a str,
-    ) -> Grounds<'a> {
+    /// Whether a client may do this by the rules of an index.
+    pub fn authorize<'a>(&self, index: &'a AclIndex, who: &Subject<'a>, action: &Action<'a>) -> Verdict<'a> {
         if self.super_users.contains(who.principal.text()) {
-            return Grounds::SuperUser;
+            return Verdict::SuperUser;
         }
-        match index.decide(who, operation, resource, name) {
-            Some(found) => Grounds::Rule(found),
-            None if self.allows_without_rules && !index.names(resource, name) => Grounds::DefaultAllow,
-            None => Grounds::DefaultDeny,
+        match index.decide(who, action) {
+            Some(found) => Verdict::Rule(found),
+            None if self.allows_everyone && !index.names(action.resource, action.name) => Verdict::DefaultAllow,
+            None => Verdict::DefaultDeny,
         }
     }
 
@@ -76,7 +63,7 @@ impl Authorizer {
         resource: AclResource,
     ) -> bool {
         const HARD_CODED: &str = "hardcode";
-        self.authorize(index, who, operation, resource, HARD_CODED).allow()
+        self.authorize(index, who, &Action { operation, resource, name: HARD_CODED }).allows()
             || index.allows_any(who, operation, resource)
     }
 }
@@ -84,35 +71,31 @@ impl Authorizer {
 /// A decision as the audit log tells it, in Kafka's words (`StandardAuthorizerData.buildAuditMessage`), and the listener.
 pub struct Audited<'a> {
     pub who: Subject<'a>,
-    pub operation: AclOperation,
-    pub resource: AclResource,
-    pub name: &'a str,
+    pub action: Action<'a>,
     /// Kafka's name of the API.
     pub request: &'a str,
-    /// How often the request names the resource.
-    pub references: usize,
     pub listener: &'a str,
-    pub grounds: Grounds<'a>,
+    pub verdict: Verdict<'a>,
 }
 
 impl fmt::Display for Audited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.grounds.allow() { "Allowed" } else { "Denied" };
+        let Action { operation, resource, name } = self.action;
+        let verdict = if self.verdict.allows() { "Allowed" } else { "Denied" };
         let (principal, host) = (Shown(self.who.principal.text()), self.who.host);
-        write!(f, "Principal = {principal} is {verdict} operation = {} from host = {host}", self.operation.name())?;
-        write!(f, " on resource = {}:LITERAL:{}", self.resource.name(), Shown(self.name))?;
-        write!(f, " for request = {} with resourceRefCount = {}", self.request, self.references)?;
-        write!(f, " based on rule {} on listener = {}", self.grounds, self.listener)
+        write!(f, "Principal = {principal} is {verdict} operation = {} from host = {host}", operation.name())?;
+        write!(f, " on resource = {}:LITERAL:{} for request = {}", resource.name(), Shown(name), self.request)?;
+        write!(f, " based on rule {} on listener = {}", self.verdict, self.listener)
     }
 }
 
-impl fmt::Display for Grounds<'_> {
+impl fmt::Display for Verdict<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Grounds::SuperUser => f.write_str("SuperUser"),
-            Grounds::DefaultAllow => f.write_str("DefaultAllow"),
-            Grounds::DefaultDeny => f.write_str("DefaultDeny"),
-            Grounds::Rule(found) => write!(f, "MatchingAcl(acl={found})"),
+            Verdict::SuperUser => f.write_str("SuperUser"),
+            Verdict::DefaultAllow => f.write_str("DefaultAllow"),
+            Verdict::DefaultDeny => f.write_str("DefaultDeny"),
+            Verdict::Rule(found) => write!(f, "MatchingAcl(acl={found})"),
         }
     }
 }

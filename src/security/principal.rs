@@ -16,8 +16,7 @@ impl Principal {
     /// The type of every principal that Kafka makes itself.
     pub const USER: &'static str = "User";
     /// A client that has not said who it is.
-    pub const ANONYMOUS: Principal =
-        Principal { text: Cow::Borrowed("User:ANONYMOUS"), kind: Principal::USER.len() };
+    pub const ANONYMOUS: Principal = Principal { text: Cow::Borrowed("User:ANONYMOUS"), kind: Principal::USER.len() };
 
     pub fn new(kind: impl Into<Cow<'static, str>>, name: impl Into<Cow<'static, str>>) -> Principal {
         let (kind, name) = (kind.into(), name.into());

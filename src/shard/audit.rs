@@ -1,15 +1,17 @@
 //! The audit log: a line for each decision of the authorizer that a client asked for, at a rate that no client can drive up.
 //!
-//! Denials are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`. Here the logger is called
-//! like this module.
+//! Denials are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`; the logger is `klamm.audit`.
 //!
 //! Deviation: Kafka writes every line. Here each shard tells a burst of denials and then so many a second, and says how many
 //! it has left out.
 
 use std::time::Duration;
 
-use log::{debug, info};
+use std::cell::Cell;
 
+use log::{Level, log};
+
+use crate::io::loggers::AUDIT;
 use crate::model::Instant;
 use crate::security::authorizer::Audited;
 
@@ -21,42 +23,44 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// What one shard may still tell.
 #[derive(Debug)]
 pub struct Audit {
-    lines: u32,
+    lines: Cell<u32>,
     /// Until when lines have been earned.
-    earned: Instant,
-    untold: u64,
+    earned: Cell<Instant>,
+    untold: Cell<u64>,
 }
 
 impl Audit {
     pub fn new(now: Instant) -> Audit {
-        Audit { lines: BURST, earned: now, untold: 0 }
+        Audit { lines: Cell::new(BURST), earned: Cell::new(now), untold: Cell::default() }
     }
 
     /// Tells a decision. Nothing is written out that is not told.
-    pub fn tell(&mut self, audited: &Audited<'_>, now: Instant) {
-        if audited.grounds.allow() {
-            debug!("{audited}");
+    pub fn tell(&self, audited: &Audited<'_>, now: Instant) {
+        if audited.verdict.allows() {
+            log!(target: AUDIT, Level::Debug, "{audited}");
             return;
         }
         match self.admit(now) {
             None => {}
-            Some(0) => info!("{audited}"),
-            Some(untold) => info!("{audited} (and {untold} denials before it that are not told)"),
+            Some(0) => log!(target: AUDIT, Level::Info, "{audited}"),
+            Some(untold) => {
+                log!(target: AUDIT, Level::Info, "{audited} (and {untold} denials before it that are not told)");
+            }
         }
     }
 
     /// Whether a line may be told now, and how many were not before it.
-    fn admit(&mut self, now: Instant) -> Option<u64> {
-        let intervals = now.since(self.earned).as_nanos() / INTERVAL.as_nanos();
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let intervals = now.since(self.earned.get()).as_nanos() / INTERVAL.as_nanos();
         let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);
-        self.lines = self.lines.saturating_add(intervals).min(BURST);
-        self.earned = self.earned + INTERVAL.saturating_mul(intervals);
-        if self.lines == 0 {
-            self.untold += 1;
+        self.earned.set(self.earned.get() + INTERVAL.saturating_mul(intervals));
+        let lines = self.lines.get().saturating_add(intervals).min(BURST);
+        self.lines.set(lines.saturating_sub(1));
+        if lines == 0 {
+            self.untold.set(self.untold.get() + 1);
             return None;
         }
-        self.lines -= 1;
-        Some(std::mem::take(&mut self.untold))
+        Some(self.untold.take())
     }
 }
 
@@ -67,7 +71,7 @@ mod tests {
     #[test]
     fn a_burst_is_told_and_then_ten_lines_a_second() {
         let start = Instant(7);
-        let mut audit = Audit::new(start);
+        let audit = Audit::new(start);
         assert!((0..BURST).all(|_| audit.admit(start) == Some(0)));
         assert!((0..5).all(|_| audit.admit(start).is_none()));
         let just_before = Instant((start + INTERVAL).0 - 1);

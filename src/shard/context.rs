@@ -61,11 +61,11 @@ pub struct Shared {
     pub directories: Arc<[LogDirectory]>,
     /// What clients are told, in the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
+    /// `None`: every client may do everything.
+    pub authorizer: Option<Authorizer>,
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
-    /// `None`: every client may do everything.
-    pub authorizer: Option<Authorizer>,
     pub producer_ids: Arc<ProducerIds>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
@@ -93,15 +93,17 @@ impl Shared {
         producer_ids: Arc<ProducerIds>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
+        let authorizer = config.authorizer.as_ref();
+        let authorizer = authorizer.map(|a| Authorizer::new(&a.super_users, a.allow_everyone_if_no_acl_found));
         Shared {
             view,
             seed,
             directories,
             endpoints: OnceLock::new(),
+            authorizer,
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
-            authorizer: None,
             producer_ids,
             fetch_sessions: Arc::default(),
             config,
@@ -216,7 +218,7 @@ impl Turn {
             wall: self.wall,
             dirty: &mut self.dirty,
             metrics: &self.metrics,
-            audit: &mut self.audit,
+            audit: &self.audit,
             marker_jobs: &mut self.marker_jobs,
             ticket,
             answered: None,
@@ -233,7 +235,7 @@ pub struct Context<'a> {
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
     pub metrics: &'a Recorder,
-    pub audit: &'a mut Audit,
+    pub audit: &'a Audit,
     pub marker_jobs: &'a mut Vec<MarkerJob>,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.

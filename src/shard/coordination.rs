@@ -173,6 +173,10 @@ impl<M: Served> keeper::Reports<M> for Arc<Shared> {
         self.tell_progress(partition, None);
     }
 
+    fn due_sooner(&self, coordinator: &Coordinator<M>) {
+        self.mailbox(coordinator.shard(self.shards())).nudge();
+    }
+
     fn command(&self, coordinator: &Arc<Coordinator<M>>, command: M::Command, barrier: Barrier) {
         if let Some(job) = M::obey(self, coordinator, command, barrier) {
             self.mailbox(coordinator.shard(self.shards())).note(Note::Markers(job));

@@ -30,6 +30,10 @@ const FOUND: &[(u64, &str)] = &[
     ),
     (1008126, "claim: a leader that divides a generation twice knows which division counts"),
     (1102454184286, "the end of a transaction was not told of the sync that committed its marker, and waited for ever"),
+    (
+        1103183908197,
+        "a recovery found no room for the new transaction index and removed it; what was aborted was shown after the next",
+    ),
 ];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.

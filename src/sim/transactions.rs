@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
 use super::stories::{CREATE_TOPICS, TOPIC};
-use super::transactor::{Transactor, Way, find_coordinators, offset, read, settled, state, until_told};
+use super::transactor::{Transactor, Way, described, find_coordinators, offset, read, settled, state, until_told};
 use crate::codec::{Message, Reader};
 use crate::coordinator::record::transaction::{Key, TransactionLogKey, TransactionLogValue, Value};
 use crate::coordinator_runtime::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
@@ -220,6 +220,134 @@ fn a_transaction_survives_a_crash_at_every_operation_of_its_end() {
                 cluster.borrow().disk.limit_operations(None);
                 cluster.borrow_mut().restart();
                 check_after_crash(&cluster, &mut transactor, commit, answer);
+            }
+        }
+    }
+}
+
+/// What a client adds to its transaction by one request: a partition by AddPartitionsToTxn, a group by AddOffsetsToTxn, an
+/// offset by TxnOffsetCommit, which adds the group as well if the client is of the second way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Addition {
+    Partition,
+    Group,
+    Offset,
+}
+
+impl Addition {
+    fn send(self, transactor: &mut Transactor) {
+        match self {
+            Addition::Partition => transactor.send_add(1),
+            Addition::Group => transactor.send_add_offsets(),
+            Addition::Offset => transactor.send_commit_offset(WITHIN),
+        }
+    }
+
+    fn key(self) -> ApiKey {
+        match self {
+            Addition::Partition => ApiKey::AddPartitionsToTxn,
+            Addition::Group => ApiKey::AddOffsetsToTxn,
+            Addition::Offset => ApiKey::TxnOffsetCommit,
+        }
+    }
+
+    /// Whether the coordinator has it among the partitions of the transaction.
+    fn is_known(self, cluster: &SharedCluster) -> bool {
+        let (_, partitions) = described(cluster, ID).expect("the id is known");
+        match self {
+            Addition::Partition => partitions.contains(&(TOPIC.to_string(), 1)),
+            Addition::Group | Addition::Offset => partitions.iter().any(|(topic, _)| topic == GROUPS_TOPIC),
+        }
+    }
+}
+
+/// A transaction that was committed, and perhaps one that is open with a record; the request is the next.
+fn before_addition(cluster: &SharedCluster, way: Way, addition: Addition, is_open: bool) -> Transactor {
+    let mut transactor = Transactor::started(cluster, ID, way);
+    transactor.write_all(&PARTITIONS, "first");
+    assert_eq!(until_told(cluster, || transactor.commit_offset(BEFORE)), ErrorCode::None);
+    assert_eq!(transactor.end(true), ErrorCode::None);
+    assert_eq!(settled(cluster, ID).unwrap(), "CompleteCommit");
+    if is_open {
+        transactor.write_all(&[0], "second");
+    }
+    if way == Way::First && addition == Addition::Offset {
+        assert_eq!(wait_for_addition(cluster, &mut transactor, Addition::Group), ErrorCode::None);
+    }
+    transactor
+}
+
+fn wait_for_addition(cluster: &SharedCluster, transactor: &mut Transactor, addition: Addition) -> ErrorCode {
+    addition.send(transactor);
+    let come = || {
+        cluster.borrow_mut().step();
+        transactor.take_added(addition.key())
+    };
+    std::iter::repeat_with(come).take(ENDING_STEPS as usize).flatten().next().expect("it is answered")
+}
+
+/// The broker is back: what was answered is there, what was not is there or not, and the client goes on either way.
+fn check_addition(
+    cluster: &SharedCluster,
+    transactor: &mut Transactor,
+    addition: Addition,
+    is_open: bool,
+    answer: Option<ErrorCode>,
+) {
+    let is_known = addition.is_known(cluster);
+    let is_pending = offset(cluster, true) == Err(ErrorCode::UnstableOffsetCommit);
+    if answer == Some(ErrorCode::None) {
+        assert!(is_known, "what was answered is forgotten");
+        assert_eq!(is_pending, addition == Addition::Offset);
+    }
+    assert!(is_known || !is_pending, "an offset that no marker will end");
+    let is_ongoing = is_open || is_known || (transactor.way == Way::First && addition == Addition::Offset);
+    assert_eq!(state(cluster, ID).unwrap(), if is_ongoing { "Ongoing" } else { "CompleteCommit" });
+    assert_eq!(committed(cluster), everywhere(&["first"]));
+    assert_eq!(offset(cluster, false), Ok(BEFORE));
+    transactor.reconnect();
+    // What the client has asked for it asks for again.
+    let again = until_told(cluster, || wait_for_addition(cluster, transactor, addition));
+    assert_eq!((again, addition.is_known(cluster)), (ErrorCode::None, true));
+    transactor.write_all(if is_open { &[1, 2] } else { &PARTITIONS }, "second");
+    assert_eq!(until_told(cluster, || transactor.commit_offset(WITHIN)), ErrorCode::None);
+    assert_eq!(transactor.end(true), ErrorCode::None);
+    assert_eq!(settled(cluster, ID).unwrap(), "CompleteCommit");
+    check_ended(cluster, true);
+    check_goes_on(cluster, transactor);
+}
+
+/// The process or the power goes after each single operation on the disk that a request takes by which a transaction grows.
+#[test]
+fn a_transaction_survives_a_crash_at_every_operation_of_what_is_added_to_it() {
+    use Addition::*;
+    let requests =
+        [(Way::First, Partition), (Way::First, Group), (Way::First, Offset), (Way::Second, Offset)].into_iter();
+    for ((way, addition), is_open) in requests.flat_map(|request| [(request, false), (request, true)]) {
+        let begin = || {
+            let cluster = start(18, 2, &[EVERY_WRITE_IS_SYNCED]);
+            let transactor = before_addition(&cluster, way, addition, is_open);
+            (cluster, transactor)
+        };
+        let (cluster, mut transactor) = begin();
+        let (steps, operations) = (cluster.borrow().steps, cluster.borrow().disk.operations());
+        assert_eq!(wait_for_addition(&cluster, &mut transactor, addition), ErrorCode::None);
+        let (took, operations) = (cluster.borrow().steps - steps, cluster.borrow().disk.operations() - operations);
+        assert!(operations > 0, "{way:?}, {addition:?}");
+        for left in 0..=operations {
+            for crash in [Crash::Process, Crash::Power, Crash::Torn { seed: left + 1 }] {
+                let (cluster, mut transactor) = begin();
+                cluster.borrow().disk.limit_operations(Some(left));
+                addition.send(&mut transactor);
+                let mut answer = None;
+                for _ in 0..took + 20 {
+                    cluster.borrow_mut().step();
+                    answer = answer.or_else(|| transactor.take_added(addition.key()));
+                }
+                cluster.borrow_mut().crash(crash);
+                cluster.borrow().disk.limit_operations(None);
+                cluster.borrow_mut().restart();
+                check_addition(&cluster, &mut transactor, addition, is_open, answer);
             }
         }
     }
@@ -524,6 +652,38 @@ fn a_failing_directory_delays_the_end_of_a_transaction() {
         }
     }
     assert!(concerned.contains(TOPIC) && concerned.len() > 1, "{concerned:?}");
+}
+
+/// The directory of some of its partitions fails under their markers, and the coordinator's does not: the transaction is not
+/// complete before these partitions are back and have them.
+#[test]
+fn a_marker_whose_write_has_failed_is_not_forgotten() {
+    for (seed, way) in [(33, Way::First), (34, Way::Second)] {
+        let cluster = start(seed, 2, &[("log.dirs", "data,other")]);
+        find_coordinators(&cluster, ID);
+        let view = cluster.borrow().view().expect("it runs");
+        let count = view.topic(TRANSACTIONS_TOPIC).unwrap().partitions.len();
+        let is_in_other = |id: &String| {
+            let at = java_hash::partition_for(id, count);
+            directories(&cluster, TRANSACTIONS_TOPIC, &[at])[0].starts_with("other")
+        };
+        // The metadata lie in the first one, which must not fail.
+        let id = (0..).map(|number| format!("t{number}")).find(|id| !is_in_other(id)).expect("both have partitions");
+        let concerned = directories(&cluster, TOPIC, &PARTITIONS).iter().filter(|at| at.starts_with("other")).count();
+        assert!((1..PARTITIONS.len()).contains(&concerned), "{concerned} of the partitions");
+        let mut transactor = Transactor::started(&cluster, &id, way);
+        transactor.write_all(&PARTITIONS, "in");
+        cluster.borrow().disk.break_below(Path::new("other"), Some(ErrorKind::ReadOnlyFilesystem));
+        assert_eq!(transactor.end(true), ErrorCode::None);
+        steps(&cluster, ENDING_STEPS);
+        assert_eq!(state(&cluster, &id).unwrap(), "PrepareCommit", "partitions without a marker are left");
+        cluster.borrow_mut().crash(Crash::Process);
+        cluster.borrow().disk.break_below(Path::new("other"), None);
+        cluster.borrow_mut().restart();
+        assert_eq!(settled(&cluster, &id).unwrap(), "CompleteCommit");
+        assert_eq!(committed(&cluster), everywhere(&["in"]));
+        check_nothing_is_open(&cluster);
+    }
 }
 
 // ---- What clients do ------------------------------------------------------------------------------------------------------

@@ -149,10 +149,6 @@ impl Transactor {
         self.client = Client::connect(&self.cluster.borrow());
     }
 
-    fn call<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> Option<Vec<u8>> {
-        call(&self.cluster, &mut self.client, key, version, body)
-    }
-
     fn wait(&mut self, key: ApiKey, version: i16) -> Option<Vec<u8>> {
         wait(&self.cluster, &mut self.client, key, version)
     }
@@ -182,6 +178,12 @@ impl Transactor {
 
     /// Adds a partition, as clients of the first way do.
     pub(super) fn add(&mut self, partition: i32) -> ErrorCode {
+        self.send_add(partition);
+        let answer = self.wait(ApiKey::AddPartitionsToTxn, ADD_PARTITIONS);
+        answer.map_or(LOST, |answer| told_of_partition(&answer))
+    }
+
+    pub(super) fn send_add(&mut self, partition: i32) {
         let id = self.id.clone();
         let topic = add_partitions_to_txn::AddPartitionsToTxnTopic { name: TOPIC.into(), partitions: vec![partition] };
         let request = add_partitions_to_txn::Request {
@@ -191,9 +193,8 @@ impl Transactor {
             v3_and_below_topics: vec![topic],
             ..Default::default()
         };
-        let Some(answer) = self.call(ApiKey::AddPartitionsToTxn, ADD_PARTITIONS, &request) else { return LOST };
-        let response = add_partitions_to_txn::Response::decode(&mut Reader::new(&answer), ADD_PARTITIONS).unwrap();
-        error(response.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
+        self.client.send(ApiKey::AddPartitionsToTxn, ADD_PARTITIONS, &request);
+        self.client.pump();
     }
 
     /// Writes a record in the transaction.
@@ -268,21 +269,34 @@ impl Transactor {
 
     /// Commits an offset of the group in the transaction.
     pub(super) fn commit_offset(&mut self, offset: i64) -> ErrorCode {
-        let (id, version) = (self.id.clone(), self.way.commit());
-        let (producer_id, producer_epoch) = self.producer;
         if self.way == Way::First {
-            let request = add_offsets_to_txn::Request {
-                transactional_id: id.as_str().into(),
-                producer_id,
-                producer_epoch,
-                group_id: GROUP.into(),
-            };
-            let Some(answer) = self.call(ApiKey::AddOffsetsToTxn, ADD_OFFSETS, &request) else { return LOST };
-            let response = add_offsets_to_txn::Response::decode(&mut Reader::new(&answer), ADD_OFFSETS).unwrap();
-            if response.error_code != 0 {
-                return error(response.error_code);
+            self.send_add_offsets();
+            let Some(answer) = self.wait(ApiKey::AddOffsetsToTxn, ADD_OFFSETS) else { return LOST };
+            let added = told_of_group(&answer);
+            if added.is_error() {
+                return added;
             }
         }
+        self.send_commit_offset(offset);
+        let answer = self.wait(ApiKey::TxnOffsetCommit, self.way.commit());
+        answer.map_or(LOST, |answer| told_of_offset(&answer, self.way))
+    }
+
+    /// Adds the group's partition, as clients of the first way do.
+    pub(super) fn send_add_offsets(&mut self) {
+        let id = self.id.clone();
+        let request = add_offsets_to_txn::Request {
+            transactional_id: id.as_str().into(),
+            producer_id: self.producer.0,
+            producer_epoch: self.producer.1,
+            group_id: GROUP.into(),
+        };
+        self.client.send(ApiKey::AddOffsetsToTxn, ADD_OFFSETS, &request);
+        self.client.pump();
+    }
+
+    pub(super) fn send_commit_offset(&mut self, offset: i64) {
+        let id = self.id.clone();
         let partition = txn_offset_commit::TxnOffsetCommitRequestPartition {
             partition_index: 0,
             committed_offset: offset,
@@ -297,15 +311,26 @@ impl Transactor {
         let request = txn_offset_commit::Request {
             transactional_id: id.as_str().into(),
             group_id: GROUP.into(),
-            producer_id,
-            producer_epoch,
+            producer_id: self.producer.0,
+            producer_epoch: self.producer.1,
             generation_id_or_member_epoch: -1,
             topics: vec![topic],
             ..Default::default()
         };
-        let Some(answer) = self.call(ApiKey::TxnOffsetCommit, version, &request) else { return LOST };
-        let response = txn_offset_commit::Response::decode(&mut Reader::new(&answer), version).unwrap();
-        error(response.topics[0].partitions[0].error_code)
+        self.client.send(ApiKey::TxnOffsetCommit, self.way.commit(), &request);
+        self.client.pump();
+    }
+
+    /// The answer to what was sent last and adds to the transaction, if it has come, or that none will come.
+    pub(super) fn take_added(&mut self, key: ApiKey) -> Option<ErrorCode> {
+        let is_open = self.client.pump();
+        let mut take = |version| self.client.take_answer(key, version);
+        let told = match key {
+            ApiKey::AddPartitionsToTxn => take(ADD_PARTITIONS).map(|answer| told_of_partition(&answer)),
+            ApiKey::AddOffsetsToTxn => take(ADD_OFFSETS).map(|answer| told_of_group(&answer)),
+            _ => take(self.way.commit()).map(|answer| told_of_offset(&answer, self.way)),
+        };
+        told.or((!is_open).then_some(LOST))
     }
 
     /// Sends what ends the transaction, and does not wait for the answer.
@@ -353,6 +378,20 @@ impl Transactor {
         let cluster = self.cluster.clone();
         until_told(&cluster, || self.end_once(commit))
     }
+}
+
+fn told_of_partition(answer: &[u8]) -> ErrorCode {
+    let response = add_partitions_to_txn::Response::decode(&mut Reader::new(answer), ADD_PARTITIONS).unwrap();
+    error(response.results_by_topic_v3_and_below[0].results_by_partition[0].partition_error_code)
+}
+
+fn told_of_group(answer: &[u8]) -> ErrorCode {
+    error(add_offsets_to_txn::Response::decode(&mut Reader::new(answer), ADD_OFFSETS).unwrap().error_code)
+}
+
+fn told_of_offset(answer: &[u8], way: Way) -> ErrorCode {
+    let response = txn_offset_commit::Response::decode(&mut Reader::new(answer), way.commit()).unwrap();
+    error(response.topics[0].partitions[0].error_code)
 }
 
 /// Both coordinators' topics are there.
@@ -463,6 +502,11 @@ pub(super) fn offset(cluster: &SharedCluster, require_stable: bool) -> Result<i6
 
 /// The state of a transactional id.
 pub(super) fn state(cluster: &SharedCluster, id: &str) -> Result<String, ErrorCode> {
+    described(cluster, id).map(|(state, _)| state)
+}
+
+/// The state of a transactional id, and the partitions of its transaction.
+pub(super) fn described(cluster: &SharedCluster, id: &str) -> Result<(String, BTreeSet<(String, i32)>), ErrorCode> {
     let mut client = Client::connect(&cluster.borrow());
     let mut told = None;
     let ask = || {
@@ -474,8 +518,10 @@ pub(super) fn state(cluster: &SharedCluster, id: &str) -> Result<String, ErrorCo
         if is_retriable(refused) {
             return refused;
         }
+        let partitions =
+            described.topics.iter().flat_map(|of| of.partitions.iter().map(|at| (of.topic.to_string(), *at)));
         told = Some(match refused {
-            ErrorCode::None => Ok(described.transaction_state.to_string()),
+            ErrorCode::None => Ok((described.transaction_state.to_string(), partitions.collect())),
             refused => Err(refused),
         });
         ErrorCode::None

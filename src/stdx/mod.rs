@@ -7,5 +7,6 @@ pub mod never;
 pub mod prefix_map;
 pub mod queue;
 pub mod random;
+pub mod secret;
 pub mod slab;
 pub mod spare;

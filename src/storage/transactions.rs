@@ -78,10 +78,13 @@ pub fn read(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> io::Resul
     Ok(decode(&content, base_offset))
 }
 
-/// Writes the whole file anew, without syncing it; its path.
-pub fn write(disk: &dyn Disk, directory: &Path, base_offset: Offset, aborted: &[AbortedTxn]) -> io::Result<PathBuf> {
+/// Replaces the whole file; its path. The file that is there stays until the new one is whole and durable: one that is gone,
+/// empty or cut between two entries would be taken for a sound one that knows of fewer transactions.
+pub fn replace(disk: &dyn Disk, directory: &Path, base_offset: Offset, aborted: &[AbortedTxn]) -> io::Result<PathBuf> {
     let path = names::file(directory, base_offset, Kind::TransactionIndex);
-    write_file(disk, &path, &encode(aborted))?;
+    let temporary = names::with_suffix(&path, ".tmp");
+    write_file(disk, &temporary, &encode(aborted))?.sync_data()?;
+    disk.rename(&temporary, &path)?;
     Ok(path)
 }
 

@@ -1,6 +1,7 @@
 // franz-go as a program: `produce BOOTSTRAP TOPIC CODEC` reads records as JSON lines and writes them to partition 0,
 // `consume BOOTSTRAP TOPIC COUNT` reads partition 0 from its beginning and prints them, without a group; `member BOOTSTRAP
-// JSON` is a member of a group, `producer BOOTSTRAP JSON` a producer that tells what became of each record.
+// JSON` is a member of a group, `producer BOOTSTRAP JSON` a producer that tells what became of each record, `transactor
+// BOOTSTRAP JSON` a client with transactions.
 package main
 
 import (
@@ -102,6 +103,10 @@ func main() {
 	}
 	if len(os.Args) == 4 && os.Args[1] == "producer" {
 		runProducer(os.Args[2], os.Args[3])
+		return
+	}
+	if len(os.Args) == 4 && os.Args[1] == "transactor" {
+		runTransactor(os.Args[2], os.Args[3])
 		return
 	}
 	if len(os.Args) != 5 {

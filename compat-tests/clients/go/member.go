@@ -9,7 +9,9 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,6 +30,7 @@ type memberSpec struct {
 	RequestMs int     `json:"request_ms"`
 	Values    bool    `json:"values"`
 	Reads     *int32  `json:"reads"`
+	Isolation *string `json:"isolation"`
 }
 
 type clientEvent struct {
@@ -35,6 +38,18 @@ type clientEvent struct {
 	Partitions []string `json:"p,omitempty"`
 	Records    []string `json:"r,omitempty"`
 	Number     int      `json:"n,omitempty"`
+	At         int64    `json:"at,omitempty"`
+}
+
+// Nanoseconds on the clock that all processes of this machine share.
+func now() int64 {
+	const monotonic = 1
+	var time syscall.Timespec
+	_, _, failed := syscall.Syscall(syscall.SYS_CLOCK_GETTIME, monotonic, uintptr(unsafe.Pointer(&time)), 0)
+	if failed != 0 {
+		check(failed)
+	}
+	return time.Nano()
 }
 
 func tell(event clientEvent) {
@@ -178,6 +193,9 @@ func runMember(bootstrap, text string) {
 	} else {
 		options = m.options(bootstrap, spec)
 	}
+	if spec.Isolation != nil && *spec.Isolation == "read_committed" {
+		options = append(options, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
 	if spec.RequestMs > 0 {
 		options = append(options, kgo.RequestTimeoutOverhead(time.Duration(spec.RequestMs)*time.Millisecond))
 	}
@@ -200,7 +218,7 @@ func runMember(bootstrap, text string) {
 			shown = append(shown, told)
 		})
 		if len(shown) > 0 {
-			tell(clientEvent{Event: "records", Records: shown})
+			tell(clientEvent{Event: "records", Records: shown, At: now()})
 			if spec.Reads == nil {
 				commit(client, fetches.Records())
 			}

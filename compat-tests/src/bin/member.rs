@@ -2,7 +2,7 @@
 //! do and prints.
 
 use compat_tests::Result;
-use compat_tests::client_program::{print, until_input_ends};
+use compat_tests::client_program::{now, print, until_input_ends};
 use compat_tests::member::Spec;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
@@ -26,6 +26,9 @@ fn config(bootstrap: &str, spec: &Spec) -> ClientConfig {
     config.set("topic.metadata.refresh.interval.ms", "1000").set("reconnect.backoff.max.ms", "500");
     if let Some(instance) = &spec.instance {
         config.set("group.instance.id", instance);
+    }
+    if let Some(isolation) = &spec.isolation {
+        config.set("isolation.level", isolation);
     }
     if spec.request_ms > 0 {
         config.set("socket.timeout.ms", spec.request_ms.to_string());
@@ -61,14 +64,6 @@ fn names(partitions: &TopicPartitionList) -> Vec<String> {
     names
 }
 
-/// Nanoseconds on the clock that all processes of this machine share.
-fn now() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one timespec into ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
     let spec: Spec = serde_json::from_str(&arguments[2])?;
@@ -91,7 +86,7 @@ fn main() -> Result<()> {
             assigned = Some(has);
         }
         if !batch.is_empty() {
-            print(serde_json::json!({"e": "records", "r": batch}))?;
+            print(serde_json::json!({"e": "records", "r": batch, "at": now()}))?;
         }
         if !next.is_empty() && spec.reads.is_none() {
             commit(&consumer, &next)?;

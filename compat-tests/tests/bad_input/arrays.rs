@@ -124,6 +124,11 @@ fn key_of(template: &Kind) -> i16 {
         Kind::DescribeProducers(_) => ApiKey::DescribeProducers,
         Kind::DescribeTransactions(_) => ApiKey::DescribeTransactions,
         Kind::ListTransactions(_) => ApiKey::ListTransactions,
+        Kind::AddPartitionsToTxn(_) => ApiKey::AddPartitionsToTxn,
+        Kind::AddOffsetsToTxn(_) => ApiKey::AddOffsetsToTxn,
+        Kind::EndTxn(_) => ApiKey::EndTxn,
+        Kind::WriteTxnMarkers(_) => ApiKey::WriteTxnMarkers,
+        Kind::TxnOffsetCommit(_) => ApiKey::TxnOffsetCommit,
         _ => unreachable!("no template of this kind"),
     }) as i16
 }
@@ -135,6 +140,7 @@ fn templates() -> Vec<Kind> {
     all.extend(config_templates());
     all.extend(security_templates());
     all.extend(transaction_templates());
+    all.extend(transactional_templates());
     all.extend([
         Kind::FindCoordinator(FindCoordinatorRequest::default().with_key(raw::text("group"))),
         Kind::FindCoordinator(FindCoordinatorRequest::default().with_coordinator_keys(vec![raw::text("group")])),
@@ -272,6 +278,32 @@ fn transaction_templates() -> Vec<Kind> {
         Kind::DescribeTransactions(DescribeTransactionsRequest::default().with_transactional_ids(ids)),
         Kind::ListTransactions(list.clone().with_producer_id_filters(vec![ProducerId(1)])),
         Kind::ListTransactions(list.with_transactional_id_pattern(Some(raw::text("a.*")))),
+    ]
+}
+
+/// What a transactional producer sends, and WriteTxnMarkers; its id has no transaction.
+fn transactional_templates() -> Vec<Kind> {
+    use add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction};
+    use txn_offset_commit_request::{TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic};
+    use write_txn_markers_request::{WritableTxnMarker, WritableTxnMarkerTopic};
+    let id = || TransactionalId(raw::text("absent"));
+    let (name, group) = (|| raw::topic_name("absent"), || GroupId(raw::text("absent")));
+    let added = || vec![AddPartitionsToTxnTopic::default().with_name(name()).with_partitions(vec![0])];
+    let of_one = AddPartitionsToTxnRequest::default().with_v3_and_below_transactional_id(id());
+    let transaction = AddPartitionsToTxnTransaction::default().with_transactional_id(id()).with_topics(added());
+    let of_several = AddPartitionsToTxnRequest::default().with_transactions(vec![transaction]);
+    let marked = WritableTxnMarkerTopic::default().with_name(name()).with_partition_indexes(vec![0]);
+    let marker = WritableTxnMarker::default().with_topics(vec![marked]);
+    let offset = TxnOffsetCommitRequestPartition::default().with_committed_metadata(Some(raw::text("m")));
+    let offsets = TxnOffsetCommitRequestTopic::default().with_name(name()).with_partitions(vec![offset]);
+    let commit = TxnOffsetCommitRequest::default().with_transactional_id(id()).with_group_id(group());
+    vec![
+        Kind::AddPartitionsToTxn(of_one.with_v3_and_below_topics(added())),
+        Kind::AddPartitionsToTxn(of_several),
+        Kind::AddOffsetsToTxn(AddOffsetsToTxnRequest::default().with_transactional_id(id()).with_group_id(group())),
+        Kind::EndTxn(EndTxnRequest::default().with_transactional_id(id())),
+        Kind::WriteTxnMarkers(WriteTxnMarkersRequest::default().with_markers(vec![marker])),
+        Kind::TxnOffsetCommit(commit.with_topics(vec![offsets])),
     ]
 }
 

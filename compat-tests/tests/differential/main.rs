@@ -56,6 +56,14 @@ const TRANSACTIONS: &[(&str, &str)] = &[
     ("txn_epochs", include_str!("scripts/txn_epochs.txt")),
 ];
 
+/// Where the feature `transaction.version` is 0 or 1 it is the broker that is older, whatever version a client's request has.
+/// At level 0 no request has the form of version 2: Apache Kafka cannot write its record then, answers UNSUPPORTED_VERSION, and
+/// the transactional id hangs in its pending state until the next load. No client sends it, as it knows the level.
+const AT_LEVELS: &[(i16, &[(&str, &str)])] = &[(0, &[FIRST]), (1, &[FIRST, INIT, ENDS])];
+const FIRST: (&str, &str) = ("first", include_str!("scripts/txn_first.txt"));
+const INIT: (&str, &str) = ("init", include_str!("scripts/txn_init.txt"));
+const ENDS: (&str, &str) = ("ends", include_str!("scripts/txn_ends.txt"));
+
 fn main() -> ExitCode {
     let brokers = Arc::new(pair::Brokers::told(pair::SETTINGS));
     let mut suite = Suite::new("differential");
@@ -65,7 +73,7 @@ fn main() -> ExitCode {
     }
     let shared = Arc::clone(&brokers);
     suite = suite.plain("versions", move || versions::compare(&shared));
-    let transactional = Arc::new(pair::Brokers::told(pair::TRANSACTIONS).one_by_one());
+    let transactional = Arc::new(pair::Brokers::of_transactions(pair::TRANSACTIONS));
     for &(name, script) in TRANSACTIONS {
         let brokers = Arc::clone(&transactional);
         suite = suite.plain(name, move || pair::compare(&brokers, name, script));
@@ -75,9 +83,28 @@ fn main() -> ExitCode {
         let name: &'static str = Box::leak(format!("txn_walk_{state}").into_boxed_str());
         suite = suite.plain(name, move || pair::compare(&brokers, name, &walk::script(state)));
     }
+    for &(level, scripts) in AT_LEVELS {
+        suite = at_level(suite, &transactional, level, scripts);
+    }
     let end = move |keep: &std::path::Path| {
         finish(&brokers.pair, &keep.join("differential"))?;
         finish(&transactional.pair, &keep.join("transactions"))
     };
     suite.at_once(4).finally(end).run()
+}
+
+fn at_level(
+    mut suite: Suite,
+    transactional: &Arc<pair::Brokers>,
+    level: i16,
+    scripts: &[(&'static str, &'static str)],
+) -> Suite {
+    let scripts = scripts.iter().map(|(name, script)| (*name, walk::renamed(script, &format!("-{level}"))));
+    let walks = walk::states_at(level).map(|state| (state, walk::script_at(level, state)));
+    for (name, script) in scripts.chain(walks) {
+        let brokers = Arc::clone(transactional);
+        let name: &'static str = Box::leak(format!("txn_tv{level}_{name}").into_boxed_str());
+        suite = suite.plain(name, move || pair::compare_at(level, &brokers, name, &script));
+    }
+    suite
 }

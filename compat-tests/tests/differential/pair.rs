@@ -4,7 +4,11 @@ use crate::accepted::{ACCEPTED, without_messages};
 use crate::session::{Answered, Session};
 use compat_tests::broker::{self, Peer};
 use compat_tests::pair::{self, Pair, Place};
+use compat_tests::raw::{Raw, text};
+use compat_tests::transactional::patiently;
 use compat_tests::{Context, Result, bail, ensure};
+use kafka_protocol::messages::update_features_request::FeatureUpdateKey;
+use kafka_protocol::messages::{ApiVersionsRequest, UpdateFeaturesRequest};
 use std::sync::Mutex;
 use std::thread;
 
@@ -37,24 +41,62 @@ pub const TRANSACTIONS: &[(&str, &str)] = &[
 pub struct Brokers {
     pub pair: Mutex<Option<Pair>>,
     pub settings: &'static [(&'static str, &'static str)],
-    one_by_one: Option<Mutex<()>>,
+    /// The level of the feature `transaction.version` that both have now. No script runs beside another. Apache Kafka verifies the
+    /// partitions of all producers that wait at that time in one request, and tells all of them of an error in the form that
+    /// the first one's version has (`AddPartitionsToTxnManager.TransactionDataAndCallbacks`): 48 or 120, by chance.
+    transaction_version: Option<Mutex<i16>>,
 }
+
+/// The feature, and its level where nothing else is said.
+const FEATURE: &str = "transaction.version";
+pub const NEWEST: i16 = 2;
+const UPGRADE: i8 = 1;
+const SAFE_DOWNGRADE: i8 = 2;
 
 impl Brokers {
     pub fn told(settings: &'static [(&'static str, &'static str)]) -> Brokers {
-        Brokers { pair: Mutex::new(None), settings, one_by_one: None }
+        Brokers { pair: Mutex::new(None), settings, transaction_version: None }
     }
 
-    /// No script runs beside another. Apache Kafka verifies the partitions of all producers that wait at that time in one
-    /// request, and tells all of them of an error in the form that the first one's version has
-    /// (`AddPartitionsToTxnManager.TransactionDataAndCallbacks`): 48 or 120, by chance.
-    pub fn one_by_one(self) -> Brokers {
-        Brokers { one_by_one: Some(Mutex::new(())), ..self }
+    /// One script after the other, each at its own level of `transaction.version`.
+    pub fn of_transactions(settings: &'static [(&'static str, &'static str)]) -> Brokers {
+        Brokers { transaction_version: Some(Mutex::new(NEWEST)), ..Brokers::told(settings) }
     }
 }
 
+/// Sets the feature's level on one broker, and waits until the broker shows it.
+fn set_transaction_version(place: &Place, from: i16, to: i16) -> Result<()> {
+    let mut raw = Raw::connect(place.port)?;
+    let update = FeatureUpdateKey::default()
+        .with_feature(text(FEATURE))
+        .with_max_version_level(to)
+        .with_upgrade_type(if to > from { UPGRADE } else { SAFE_DOWNGRADE });
+    let request = UpdateFeaturesRequest::default().with_timeout_ms(30_000).with_feature_updates(vec![update]);
+    let answer = raw.call(&request, 1)?;
+    let errors: Vec<i16> = answer.results.iter().map(|result| result.error_code).collect();
+    ensure!(answer.error_code == 0 && errors.iter().all(|error| *error == 0), "{} and {errors:?}", answer.error_code);
+    let ask = ApiVersionsRequest::default()
+        .with_client_software_name(text("differential"))
+        .with_client_software_version(text("1"));
+    patiently("the level of transaction.version", || {
+        let features = raw.call(&ask, 3)?.finalized_features;
+        let level = features.iter().find(|feature| feature.name.as_str() == FEATURE);
+        Ok((level.map_or(0, |feature| feature.max_version_level) == to).then_some(()))
+    })
+}
+
 pub fn compare(brokers: &Brokers, name: &'static str, script: &str) -> Result<()> {
-    let _alone = brokers.one_by_one.as_ref().map(|lock| lock.lock().expect("no panic"));
+    compare_at(NEWEST, brokers, name, script)
+}
+
+/// The same at a level of `transaction.version`.
+pub fn compare_at(level: i16, brokers: &Brokers, name: &'static str, script: &str) -> Result<()> {
+    let mut alone = brokers.transaction_version.as_ref().map(|lock| lock.lock().expect("no panic"));
+    if let Some(set) = alone.as_deref_mut().filter(|set| **set != level) {
+        let places = pair::places(&brokers.pair, brokers.settings)?;
+        places.iter().try_for_each(|place| set_transaction_version(place, *set, level))?;
+        *set = level;
+    }
     let places = pair::places(&brokers.pair, brokers.settings)?;
     let run = |place: Place| {
         let script = script.to_string();

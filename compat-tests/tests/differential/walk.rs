@@ -57,18 +57,62 @@ const EPOCHS: &[&str] = &["right", "right-1", "right+1"];
 /// So many partitions, should one be left with a transaction that nothing ends.
 const PARTITIONS: i32 = 2;
 
+/// Those that are asked again where the broker has another transaction version: in them it could matter. The last ones have
+/// the form of version 2.
+const AT_LEVELS: &[&str] = &[
+    "init ID v=5",
+    "add ID W v=3",
+    "commit-offsets ID G W@7 v=4",
+    "send ID W v=11",
+    "end ID commit v=4",
+    "end ID abort v=4",
+    "commit-offsets ID G W@7 v=5",
+    "send ID W v=12",
+    "end ID commit v=5",
+    "end ID abort v=5",
+];
+const OF_FIRST: usize = 6;
+
+/// The states that an id can be in at a level of `transaction.version`: at level 0 those to which no step of version 2 leads.
+pub fn states_at(level: i16) -> impl Iterator<Item = &'static str> {
+    let is_of_first = |steps: &[&str]| !steps.iter().any(|step| step.contains("v=12") || step.contains("v=5"));
+    STATES.iter().filter(move |(_, steps)| level > 0 || is_of_first(steps)).map(|(name, _)| *name)
+}
+
 /// All cells of a state.
 pub fn script(state: &str) -> String {
-    let topic = format!("walk-{state}");
+    let identities = PRODUCER_IDS.iter().flat_map(|pid| EPOCHS.iter().map(move |epoch| (*pid, *epoch)));
+    cells(state, &format!("walk-{state}"), REQUESTS, &identities.collect::<Vec<_>>())
+}
+
+/// The cells of a state at a level of `transaction.version`.
+pub fn script_at(level: i16, state: &str) -> String {
+    let identities = EPOCHS.iter().map(|epoch| ("right", *epoch)).chain([("OTHER", "right")]);
+    let requests = if level > 0 { AT_LEVELS } else { &AT_LEVELS[..OF_FIRST] };
+    cells(state, &format!("walk-{state}-{level}"), requests, &identities.collect::<Vec<_>>())
+}
+
+fn cells(state: &str, topic: &str, requests: &[&str], identities: &[(&str, &str)]) -> String {
     let mut lines = vec![format!("topic {topic} partitions={PARTITIONS}"), "coordinators all".into()];
     lines.push(format!("cell {state} {topic} init ID v=5 once"));
     lines.push(format!("cell {state} {topic} init ID v=5"));
-    for request in REQUESTS {
-        for (pid, epoch) in PRODUCER_IDS.iter().flat_map(|pid| EPOCHS.iter().map(move |epoch| (pid, epoch))) {
+    for request in requests {
+        for (pid, epoch) in identities {
             lines.push(format!("cell {state} {topic} {request} pid={pid} epoch={epoch}"));
         }
     }
     lines.join("\n")
+}
+
+/// A script with topics of its own: those that it makes have names that end so.
+pub fn renamed(script: &str, suffix: &str) -> String {
+    let made: Vec<&str> = script.lines().filter_map(|line| line.strip_prefix("topic ")?.split(' ').next()).collect();
+    let rename = |word: &str| {
+        let (name, rest) = word.find(':').map_or((word, ""), |at| word.split_at(at));
+        if made.contains(&name) { format!("{name}{suffix}{rest}") } else { word.to_string() }
+    };
+    let lines = script.lines().map(|line| line.split(' ').map(rename).collect::<Vec<_>>().join(" "));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 impl Session {

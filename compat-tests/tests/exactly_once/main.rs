@@ -1,10 +1,11 @@
-//! Applications of Apache Kafka's own that live on transactions, each judged by what a reader of committed records finds:
+//! Applications that live on transactions, each judged by what a reader of committed records finds:
 //! `TransactionalMessageCopier` with random aborts, the exactly-once demo of Kafka's examples, a Connect worker with
-//! exactly-once sources. Kafka Streams has a suite of its own.
+//! exactly-once sources, a template and a listener container of spring-kafka. Kafka Streams has a suite of its own.
 
 mod connect;
 mod copier;
 mod demo;
+mod spring;
 
 use compat_tests::suite::{ONE, Suite};
 use std::process::ExitCode;
@@ -20,5 +21,6 @@ fn main() -> ExitCode {
         .test("copiers_in_a_group", ONE, quick, copier::group)
         .test("demo", ONE, quick, demo::demo)
         .test("connect_source", ONE, quick, connect::source)
+        .test("spring", ONE, quick, spring::spring)
         .run()
 }

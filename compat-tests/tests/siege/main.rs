@@ -1,6 +1,7 @@
 //! The broker under siege: producers, readers and groups of two libraries at work while it is killed (`kill -9`), stopped for
 //! longer than every timeout (SIGSTOP), stopped in order and started again, and while its disk is full; then everything
-//! that they did and saw is judged by `src/history.rs`.
+//! that they did and saw is judged by `src/history.rs`. Beside them are clients with transactions, of three libraries, whose
+//! ledger is judged by `src/history/transactions.rs`.
 //!
 //! A round has each fault once, a kill twice, in an order drawn from its seed, and a topic of its own. One round in the
 //! run of all suites; `KLAMM_SIEGE=3600` goes on with round after round for so many seconds, `KLAMM_SEED` says where to
@@ -8,21 +9,25 @@
 
 mod book;
 mod clients;
+mod ledger;
+mod transactions;
 
 use clients::{Clients, PARTITIONS, REQUEST_MS, SESSION_MS, Watch, producers};
 use compat_tests::broker::{self, Broker, Peer, Setup, signal};
+use compat_tests::history::transactions::Ledger;
 use compat_tests::history::{History, Outcome, Step};
 use compat_tests::mount::{self, SmallDisk};
 use compat_tests::raw::{self, Raw};
 use compat_tests::records::Bytes;
 use compat_tests::suite::{ONE, Suite};
-use compat_tests::{Context, Result, cache, ensure};
+use compat_tests::{Context, Result, bail, cache, ensure};
 use kafka_protocol::messages::DeleteTopicsRequest;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
+use transactions::Transactions;
 
 const DISK_MIB: u64 = 512;
 /// As many broken promises as a failure shows.
@@ -36,6 +41,7 @@ fn main() -> ExitCode {
         ("group.consumer.min.heartbeat.interval.ms", "100"),
         ("group.consumer.heartbeat.interval.ms", "500"),
         ("log.segment.delete.delay.ms", "1000"),
+        ("transaction.abort.timed.out.transaction.cleanup.interval.ms", "1000"),
     ];
     Suite::new("siege").own_start("siege", ONE, &overrides, siege).run()
 }
@@ -66,6 +72,9 @@ struct Tally {
     starts: usize,
     commits: usize,
     ends: usize,
+    /// By client: transactions committed, aborted, of unknown end.
+    transactions: BTreeMap<String, [usize; 3]>,
+    looks: usize,
     slowest_start: Duration,
 }
 
@@ -80,7 +89,8 @@ fn siege(setup: &Setup) -> Result<Broker> {
     let (began, mut tally) = (Instant::now(), Tally::default());
     loop {
         let seed = seed + tally.rounds as u64;
-        let mut round = Round { broker, disk: disk.as_ref(), random: Bytes::new(seed), topic: format!("siege-{seed}") };
+        let mut round =
+            Round { seed, broker, disk: disk.as_ref(), random: Bytes::new(seed), topic: format!("siege-{seed}") };
         let ended = round.run(&mut tally).with_context(|| format!("the round of seed {seed}"));
         broker = round.broker;
         if ended.is_err() {
@@ -120,11 +130,23 @@ fn keep(broker: &mut Broker, data: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fails where promises were broken, and leaves their history to be looked at.
+fn report(findings: Vec<String>, history: &impl std::fmt::Debug) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let kept = evidence("siege.history")?;
+    std::fs::write(&kept, format!("{history:#?}"))?;
+    let shown = findings[..findings.len().min(SHOWN)].join("\n");
+    bail!("{} broken promises, the history is in {kept:?}:\n{shown}", findings.len())
+}
+
 impl Tally {
     fn print(&self, after: Duration) {
         println!(
             "after {} s: {} rounds, {:?}, {} records acknowledged, {} of unknown end, {} polled, {} partitions gained, {} commits, \
-             {} looks at ends, slowest start {:?}: no promise broken",
+             {} looks at ends, {:?}: transactions committed, aborted and of unknown end, {} looks at their offsets, \
+             slowest start {:?}: no promise broken",
             after.as_secs(),
             self.rounds,
             self.faults,
@@ -134,6 +156,8 @@ impl Tally {
             self.starts,
             self.commits,
             self.ends,
+            self.transactions,
+            self.looks,
             self.slowest_start
         );
     }
@@ -152,9 +176,18 @@ impl Tally {
             }
         }
     }
+
+    fn add_transactions(&mut self, ledger: &Ledger) {
+        self.looks += ledger.looks.len();
+        for (client, ends) in ledger.ends() {
+            let sums = self.transactions.entry(client.to_string()).or_default();
+            sums.iter_mut().zip(ends).for_each(|(sum, n)| *sum += n);
+        }
+    }
 }
 
 struct Round<'a> {
+    seed: u64,
     broker: Broker,
     disk: Option<&'a SmallDisk>,
     random: Bytes,
@@ -170,13 +203,23 @@ impl Round<'_> {
         let segment = ["1048576", "2097152", "1073741824"][self.random.draw() as usize % 3];
         let flush = ["1", "9223372036854775807"][self.random.draw() as usize % 2];
         let configs = [("segment.bytes", segment), ("flush.messages", flush)];
-        Raw::connect(self.broker.port())?.create_topic(&self.topic, PARTITIONS as i32, &configs)?;
+        let mut transactions = Transactions::new(&self.topic, self.seed);
+        let mut raw = Raw::connect(self.broker.port())?;
+        raw.create_topic(&self.topic, PARTITIONS as i32, &configs)?;
+        for topic in [&transactions.names.input, &transactions.names.output] {
+            raw.create_topic(topic, transactions::PARTITIONS, &configs)?;
+        }
+        let names = transactions.names.clone();
         let mut clients = Clients::new();
         clients.start(&self.broker, &self.topic)?;
+        transactions.start(&self.broker)?;
         let watch = Watch::start(&self.broker, &self.topic, &clients.book);
-        let attacked = self.attack(tally);
+        let offsets = transactions.watch(&self.broker);
+        let attacked = self.attack(tally, &mut transactions);
         watch.end();
+        offsets.end();
         attacked?;
+        self.end_transactions(transactions, tally)?;
         clients.end_producers()?;
         let ends = self.ends()?;
         clients.await_reading(&ends).context("those who were there all the time")?;
@@ -185,17 +228,34 @@ impl Round<'_> {
         let history = clients.end()?;
         self.judge(&history)?;
         tally.add(&history);
-        self.delete_topic()
+        [&self.topic, &names.input, &names.output].into_iter().try_for_each(|topic| self.delete_topic(topic))
+    }
+
+    fn end_transactions(&self, transactions: Transactions, tally: &mut Tally) -> Result<()> {
+        let ledger = transactions.end(&self.broker)?;
+        let findings = ledger.check().iter().map(|finding| finding.to_string()).collect();
+        report(findings, &ledger)?;
+        // The one that is killed may not have begun by then; of the loops, one can have done the work of all.
+        let ends = ledger.ends();
+        let must_work =
+            ledger.clients.iter().filter(|client| client.group.is_none() && client.name != transactions::MORTAL);
+        let idle: Vec<&str> = must_work.map(|client| &*client.name).filter(|name| ends[name] == [0; 3]).collect();
+        ensure!(idle.is_empty(), "without any transaction: {idle:?}");
+        tally.add_transactions(&ledger);
+        Ok(())
     }
 
     /// Every fault, in any order.
-    fn attack(&mut self, tally: &mut Tally) -> Result<()> {
+    fn attack(&mut self, tally: &mut Tally, transactions: &mut Transactions) -> Result<()> {
         let mut faults = vec![Kill, Restart, Stall, Kill];
         if self.disk.is_some() {
             faults.extend([FullDisk, KillWithFullDisk]);
         }
         while !faults.is_empty() {
             thread::sleep(self.draw_ms(1000, 3500));
+            if faults.len() == 3 {
+                transactions.kill_one()?;
+            }
             let fault = faults.swap_remove(self.random.draw() as usize % faults.len());
             self.commit(fault, tally).with_context(|| format!("{fault:?}"))?;
             *tally.faults.entry(fault).or_default() += 1;
@@ -258,22 +318,15 @@ impl Round<'_> {
         let promises = producers(&self.topic).map(|(_, _, promise)| promise);
         // Producers are the first clients of a round, in this order.
         let findings = history.check(|producer| promises[producer]);
-        if findings.is_empty() {
-            return Ok(());
-        }
-        let kept = evidence("siege.history")?;
-        std::fs::write(&kept, format!("{history:#?}"))?;
-        let shown: Vec<String> = findings.iter().take(SHOWN).map(|finding| finding.to_string()).collect();
-        ensure!(false, "{} broken promises, the history is in {kept:?}:\n{}", findings.len(), shown.join("\n"));
-        Ok(())
+        report(findings.iter().map(|finding| finding.to_string()).collect(), history)
     }
 
-    fn delete_topic(&self) -> Result<()> {
-        let names = vec![raw::topic_name(&self.topic)];
+    fn delete_topic(&self, topic: &str) -> Result<()> {
+        let names = vec![raw::topic_name(topic)];
         let request = DeleteTopicsRequest::default().with_topic_names(names).with_timeout_ms(30_000);
         let answer = Raw::connect(self.broker.port())?.call(&request, 5)?;
         let error = answer.responses.first().context("no topic in the answer")?.error_code;
-        ensure!(error == 0, "DeleteTopics {}: error {error}", self.topic);
+        ensure!(error == 0, "DeleteTopics {topic}: error {error}");
         Ok(())
     }
 }

@@ -148,7 +148,8 @@ impl Transaction {
 
     /// Prepared to end with the next epoch (`TransactionMetadata.prepareAbortOrCommit`).
     fn ending_raised(&self, step: &mut Step<'_>, commit: bool, client_version: i16) -> Result<Transaction, ErrorCode> {
-        let next_producer_id = if self.is_exhausted() { new_producer_id(step)? } else { NO_PRODUCER_ID };
+        let next_producer_id =
+            if self.is_exhausted() { new_producer_id(step, self.producer_id)? } else { NO_PRODUCER_ID };
         let start_ms = if self.state == State::Ongoing { self.start_ms } else { step.wall.0 };
         // An epoch that should never have been used ends as it is, so that the id can go on.
         let (epoch, last_epoch) = (self.epoch.saturating_add(1), self.epoch);

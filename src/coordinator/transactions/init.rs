@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::state::{NO_TIMEOUT_MS, NOT_BEGUN, State, Transaction, is_exhausted};
-use super::{NO_PRODUCER_EPOCH, Partitions, Step, Transactions};
+use super::{NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Partitions, Step, Transactions};
 use crate::coordinator::machine::Producer;
 use crate::model::ErrorCode;
 
@@ -43,7 +43,7 @@ impl Transactions {
         }
         let timeout_ms = if request.enable_two_phase { NO_TIMEOUT_MS } else { request.timeout_ms };
         let Some(known) = self.by_id.get(id) else {
-            let new = Transaction::new(new_producer_id(step)?, timeout_ms, step.wall.0);
+            let new = Transaction::new(new_producer_id(step, NO_PRODUCER_ID)?, timeout_ms, step.wall.0);
             let first = new.next_epoch(request.expected.map(|expected| expected.epoch))?;
             return Ok(self.begin_anew(step, id, first, timeout_ms));
         };
@@ -60,7 +60,7 @@ impl Transactions {
         }
         let is_current = request.expected.is_none_or(|expected| expected.epoch == known.epoch);
         let next = if known.is_exhausted() && is_current {
-            known.rotated(new_producer_id(step)?, request.expected.is_some())
+            known.rotated(new_producer_id(step, known.producer_id)?, request.expected.is_some())
         } else {
             known.next_epoch(request.expected.map(|expected| expected.epoch))?
         };
@@ -78,9 +78,10 @@ impl Transactions {
     }
 }
 
-/// A producer id that was never given before.
-pub(super) fn new_producer_id(step: &mut Step<'_>) -> Result<i64, ErrorCode> {
-    (step.new_producer_id)().ok_or(ErrorCode::CoordinatorLoadInProgress)
+/// A producer id that was never given before; not this one, which a log from elsewhere may have.
+pub(super) fn new_producer_id(step: &mut Step<'_>, known: i64) -> Result<i64, ErrorCode> {
+    let mut ids = std::iter::from_fn(&mut *step.new_producer_id);
+    ids.find(|id| *id != known).ok_or(ErrorCode::CoordinatorLoadInProgress)
 }
 
 impl Transaction {

@@ -211,7 +211,10 @@ impl Transaction {
         let wrong =
             || Unreadable::Value { type_id: TYPE, error: DecodeError::value("TransactionLogValue.TransactionStatus") };
         let state = state.ok_or_else(wrong)?;
-        if value.producer_id < 0 || value.producer_epoch < 0 {
+        // The id that comes behind used up epochs is another one: else the transaction could not become complete.
+        let next = value.next_producer_id;
+        let is_next_wrong = next != NO_PRODUCER_ID && (next < 0 || next == value.producer_id);
+        if value.producer_id < 0 || value.producer_epoch < 0 || is_next_wrong {
             return Err(Unreadable::Value {
                 type_id: TYPE,
                 error: DecodeError::value("TransactionLogValue.ProducerId"),

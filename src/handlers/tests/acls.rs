@@ -1,9 +1,9 @@
 //! DescribeAcls, CreateAcls and DeleteAcls with an authorizer.
 
 use super::versions::versions;
+use crate::config::AuthorizerSettings;
 use crate::handlers::testing::Broker;
 use crate::model::{ApiKey, ErrorCode};
-use crate::security::authorizer::Authorizer;
 use crate::security::principal::Principal;
 use crate::wire::api::create_acls::{self, AclCreation, AclCreationResult};
 use crate::wire::api::delete_acls::{self, DeleteAclsFilter};
@@ -11,7 +11,8 @@ use crate::wire::api::describe_acls::{self, AclDescription, DescribeAclsResource
 
 /// Asked by a super user.
 fn start() -> Broker {
-    let authorizer = Authorizer::new("User:admin", "false").unwrap();
+    let super_users = vec!["User:admin".to_string()];
+    let authorizer = AuthorizerSettings { super_users, allow_everyone_if_no_acl_found: false };
     let mut broker = Broker::start_with(&[], Some(authorizer));
     become_user(&mut broker, "admin");
     broker
@@ -141,7 +142,8 @@ fn acls_are_for_those_who_may() {
     assert_eq!(create(&mut broker, 3, &rules), vec![AclCreationResult::default(); 2]);
     let refused = ErrorCode::ClusterAuthorizationFailed.code();
     // Alter implies Describe.
-    for (user, may_describe, may_alter) in [("alters", true, true), ("describes", true, false), ("none", false, false)] {
+    for (user, may_describe, may_alter) in [("alters", true, true), ("describes", true, false), ("none", false, false)]
+    {
         become_user(&mut broker, user);
         let answer = describe(&mut broker, None);
         let message = (!may_describe).then_some("The request needs DESCRIBE permission.");

@@ -6,8 +6,8 @@ use crate::model::{ApiKey, ErrorCode};
 use crate::record::builder::{Builder, Options, Record};
 use crate::wire::api::{
     add_offsets_to_txn, add_partitions_to_txn, api_versions, describe_producers, describe_transactions, end_txn,
-    find_coordinator, init_producer_id, list_offsets, list_transactions, offset_fetch, produce, txn_offset_commit,
-    write_txn_markers,
+    find_coordinator, incremental_alter_configs, init_producer_id, list_offsets, list_transactions, offset_fetch,
+    produce, txn_offset_commit, write_txn_markers,
 };
 
 const ID: &str = "t";
@@ -243,6 +243,47 @@ fn partitions_are_not_verified_where_that_is_turned_off() {
     assert_eq!(ask(marker(0, 2)), [fenced, fenced, 3], "with version 2 the epoch rises");
     assert_eq!(ask(marker(0, 0)), [0, 0, 3]);
     assert_eq!((ends(&mut broker, 0), ends(&mut broker, 1)), ((2, 2), (2, 2)));
+}
+
+/// The same key while the broker runs (`DynamicProducerStateManagerConfig`, `ReplicaManager.transactionPartitionVerificationEnable`):
+/// the next request is judged by what is set then.
+#[test]
+fn the_verification_of_partitions_is_turned_off_and_on_while_the_broker_runs() {
+    let mut broker = start();
+    let alter = |broker: &mut Broker, name: &'static str, value: Option<&'static str>| {
+        let config = incremental_alter_configs::AlterableConfig {
+            name: "transaction.partition.verification.enable".into(),
+            config_operation: i8::from(value.is_none()),
+            value: value.map(Str::from),
+        };
+        let resource = incremental_alter_configs::AlterConfigsResource {
+            resource_type: 4,
+            resource_name: name.into(),
+            configs: vec![config],
+        };
+        let request = incremental_alter_configs::Request { resources: vec![resource], ..Default::default() };
+        let answer: incremental_alter_configs::Response = broker.ask(ApiKey::IncrementalAlterConfigs, 1, &request);
+        assert_eq!(answer.responses[0].error_code, 0);
+    };
+    let refused = [ErrorCode::InvalidTxnState, ErrorCode::TransactionAbortable].map(|error| error.code());
+    let (mut written, invalid_epoch) = (0, ErrorCode::InvalidProducerEpoch.code());
+    // Cluster-wide, and for this broker alone.
+    for name in ["", "1"] {
+        for (value, is_verified) in [(Some("true"), true), (Some("false"), false), (None, true)] {
+            alter(&mut broker, name, value);
+            let producer = init(&mut broker, 0);
+            let sent = [(10, 0), (11, 1)]
+                .map(|(version, index)| produce_in(&mut broker, version, Some(ID), &producer, index).0);
+            assert_eq!(sent, if is_verified { refused } else { [0, 0] }, "{name:?}: {value:?}");
+            written += i64::from(!is_verified);
+            assert_eq!((ends(&mut broker, 0).0, ends(&mut broker, 1).0), (written, written));
+            // Later clients add what they write to, whatever is set; the coordinator knows of nothing else.
+            assert_eq!(produce_in(&mut broker, 12, Some(ID), &Producer { epoch: 9, ..producer }, 0).0, invalid_epoch);
+            let offset = commit_offset(&mut broker, 3, &producer, 5);
+            assert_eq!(offset, if is_verified { refused[0] } else { 0 });
+            assert!(state(&mut broker).starts_with("Empty"));
+        }
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::metadata::record::FeatureLevelRecord;
 use crate::metadata::tests::{commit, fresh};
 use crate::metadata::{Ignored, METADATA_VERSION};
-use crate::security::access::{AclOperation, AclResource};
+use crate::security::access::{AclOperation, AclResource, Action};
 use crate::security::acl::AclIndex;
 use crate::security::acl::tests::{acl, host, principal};
 use crate::security::acl::{NamedHost, Subject};
@@ -58,7 +58,8 @@ fn rules_are_created_once_and_deleted_by_filters() {
     assert_eq!(image.acls().map(|acl| &**acl).collect::<Vec<_>>(), [&a, &b]);
     let (principal, host) = (principal("User:a"), host("10.1.2.3"));
     let who = Subject { principal: &principal, host };
-    let found = image.acl_index().decide(&who, AclOperation::Describe, AclResource::Topic, "b").unwrap();
+    let action = Action { operation: AclOperation::Describe, resource: AclResource::Topic, name: "b" };
+    let found = image.acl_index().decide(&who, &action).unwrap();
     assert!(found.allows && found.host == NamedHost::Range("10.0.0.0/8"));
 
     let unknown = AclFilter { operation: 99, ..filter(None) };

@@ -190,7 +190,7 @@ proptest! {
             let (who, model) = (Subject { principal: &principal, host }, Model { rules: &rules, principal: name, host });
             prop_assert_eq!(index.names(TOPIC, resource), rules.iter().any(|acl| Model::names(acl, resource)));
             for operation in AclOperation::ALL {
-                let found = index.decide(&who, operation, TOPIC, resource);
+                let found = index.decide(&who, &Action { operation, resource: TOPIC, name: resource });
                 prop_assert_eq!(found.map(|found| found.allows), model.decide(operation, resource));
                 let any = index.allows_any(&who, operation, TOPIC);
                 prop_assert_eq!(any, model.allows_any(operation), "{:?}", operation);

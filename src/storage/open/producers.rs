@@ -70,7 +70,7 @@ impl Opening<'_> {
             Some(aborted) => aborted,
             None => {
                 let aborted = self.aborted_from_batches(at)?;
-                let written = transactions::write(&**self.disk, self.directory, found.base_offset, &aborted);
+                let written = transactions::replace(&**self.disk, self.directory, found.base_offset, &aborted);
                 self.unsynced.push(written.map_err(Error::io("write", &path))?);
                 aborted
             }

@@ -8,6 +8,7 @@ use crate::storage::error::Error;
 use crate::storage::index::{self, IndexBuilder, MemoryIndex, write_index_files};
 use crate::storage::loss::{self, Cut, Removed};
 use crate::storage::names::{self, Kind};
+use crate::storage::removal::ignore_missing;
 use crate::storage::{snapshot, transactions};
 use log::info;
 
@@ -58,6 +59,9 @@ impl Opening<'_> {
         }
         let (base, log, size_bytes) = (found.base_offset, found.file(&**self.disk)?, found.size_bytes);
         let path = names::file(self.directory, base, Kind::Log);
+        // Written last: a recovery that does not come to its end is one that the next opening begins anew.
+        let times = names::file(self.directory, base, Kind::TimeIndex);
+        ignore_missing(self.disk.remove_file(&times)).map_err(Error::io("remove", &times))?;
         let mut batches = Batches::new(log.clone(), 0, size_bytes, SCAN_BUFFER_BYTES);
         let (index, mut builder) = (MemoryIndex::default(), IndexBuilder::new(base));
         let (mut sound_bytes, mut aborted) = (0, Vec::new());
@@ -87,11 +91,11 @@ impl Opening<'_> {
         // Also where nothing is cut: it gives back the space that was reserved ahead.
         log.set_size(sound_bytes).map_err(Error::io("cut", &path))?;
         index.push_time(base, builder.max_timestamp);
-        self.unsynced.extend(write_index_files(&**self.disk, self.directory, base, &index)?);
         if !aborted.is_empty() || self.segments[at].has_transaction_index {
-            let written = transactions::write(&**self.disk, self.directory, base, &aborted);
+            let written = transactions::replace(&**self.disk, self.directory, base, &aborted);
             self.unsynced.push(written.map_err(Error::io("write a transaction index in", self.directory))?);
         }
+        self.unsynced.extend(write_index_files(&**self.disk, self.directory, base, &index)?);
         let found = &mut self.segments[at];
         found.aborted = Some(aborted);
         (found.size_bytes, found.index) = (sound_bytes, Some(index));

@@ -2,7 +2,7 @@
 //! and compaction.
 
 use crate::io::disk::{Disk, Open};
-use crate::io::simulated_disk::SimulatedDisk;
+use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{Offset, TimestampMs};
 use crate::record::batches::Batches;
 use crate::record::builder::{Builder, Options, Record};
@@ -49,8 +49,12 @@ struct Story {
 
 impl Story {
     fn new() -> Story {
+        Story::with(&config())
+    }
+
+    fn with(config: &LogConfig) -> Story {
         let disk = SimulatedDisk::default();
-        let log = open(&(Arc::new(disk.clone()) as Arc<dyn Disk>), &config(), at(0, 0, false));
+        let log = open(&(Arc::new(disk.clone()) as Arc<dyn Disk>), config, at(0, 0, false));
         Story { disk, log, open: BTreeMap::new(), committed: BTreeSet::new() }
     }
 
@@ -122,13 +126,17 @@ impl Story {
         }
     }
 
-    /// The transaction index files by name.
     fn indexes(&self) -> BTreeMap<String, Vec<u8>> {
-        let entries = self.disk.list(&directory()).unwrap();
-        let named = entries.into_iter().filter(|entry| entry.name.ends_with(".txnindex"));
-        let read = |name: String| (name.clone(), self.disk.read_small(&directory().join(name), 1 << 20).unwrap());
-        named.map(|entry| read(entry.name)).filter(|(_, content)| !content.is_empty()).collect()
+        indexes(&self.disk)
     }
+}
+
+/// The transaction index files by name.
+fn indexes(disk: &SimulatedDisk) -> BTreeMap<String, Vec<u8>> {
+    let entries = disk.list(&directory()).unwrap();
+    let named = entries.into_iter().filter(|entry| entry.name.ends_with(".txnindex"));
+    let read = |name: String| (name.clone(), disk.read_small(&directory().join(name), 1 << 20).unwrap());
+    named.map(|entry| read(entry.name)).filter(|(_, content)| !content.is_empty()).collect()
 }
 
 fn data(producer: Option<i64>, key: u8) -> Vec<u8> {
@@ -489,3 +497,70 @@ fn an_opening_that_cannot_read_is_refused_and_the_next_one_finds_everything() {
     }
     assert!(reads > story.log.segment_count() as u64, "{reads} reads");
 }
+
+/// What an opening mends is never worse for its not coming to its end, whether the disk has no room, or the power fails: the
+/// next one finds what was there, or begins anew.
+#[test]
+fn an_opening_that_is_cut_off_loses_no_aborted_transaction() {
+    // Few entries: the index does not tell that a batch is gone.
+    let config = LogConfig { index_interval_bytes: 4096, ..config() };
+    let mut story = Story::with(&config);
+    for n in 0..8 {
+        story.take(Step::Send { producer: n % 3, key: n as u8 });
+        story.take(Step::Plain { key: 1 });
+        story.take(Step::End { producer: n % 3, commit: n % 3 == 0 });
+    }
+    story.log.close(NOW).unwrap();
+    let end = story.log.log_end_offset().0;
+    let try_to_open = |disk: &SimulatedDisk, clean| {
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+        Log::open(disk, directory(), config.clone(), testing::identity(), at(0, end, clean), NOW)
+    };
+    let found = |disk: &SimulatedDisk, clean| {
+        let log = try_to_open(disk, clean).unwrap();
+        log.advance_high_watermark(log.log_end_offset());
+        let stable = log.last_stable_offset();
+        (log.log_end_offset(), stable, consume(&log, 0, stable.0, 500), indexes(disk))
+    };
+    let mut cut_off = 0;
+    let damages = damages(&story.disk);
+    for damaged in &damages {
+        for (how, clean) in
+            [(Crash::Process, true), (Crash::Process, false), (Crash::Power, false), (Crash::Torn { seed: 7 }, false)]
+        {
+            let undisturbed = found(&damaged.copy(), clean);
+            let mut cut_off_by = |limit: &dyn Fn(&SimulatedDisk)| {
+                let disk = damaged.copy();
+                limit(&disk);
+                let is_cut_off = try_to_open(&disk, clean).is_err();
+                disk.limit_operations(None);
+                disk.limit_space(None);
+                disk.crash(how);
+                assert_eq!(found(&disk, clean), undisturbed, "{how:?}, clean: {clean}");
+                cut_off += usize::from(is_cut_off);
+                is_cut_off
+            };
+            let _ = (0..).find(|left| !cut_off_by(&|disk| disk.limit_operations(Some(*left))));
+            let _ = (0..).find(|room| !cut_off_by(&|disk| disk.limit_space(Some(*room))));
+        }
+    }
+    assert!(cut_off > 4 * damages.len(), "{cut_off} openings failed");
+}
+
+/// The disk once for each index file with a flipped bit, and once with the last batch torn, which is the marker of an aborted
+/// transaction.
+fn damages(disk: &SimulatedDisk) -> Vec<SimulatedDisk> {
+    let names: BTreeSet<_> = disk.list(&directory()).unwrap().into_iter().map(|entry| entry.name).collect();
+    let indexes = names.iter().filter(|name| name.ends_with("index")).map(|name| (name, 1));
+    let last = names.iter().rfind(|name| name.ends_with(".log")).unwrap();
+    let length_of_marker = disk.size_bytes(&directory().join(last)).unwrap() as usize - MARKER_BATCH_BYTES + 11;
+    let damaged = |(name, position): (&String, usize)| {
+        let damaged = disk.copy();
+        damaged.flip_bit(&directory().join(name), position, 4);
+        damaged
+    };
+    indexes.chain([(last, length_of_marker)]).map(damaged).collect()
+}
+
+/// An end marker's whole batch.
+const MARKER_BATCH_BYTES: usize = 78;

@@ -1,6 +1,6 @@
 //! Which loads are run.
 
-use crate::clients::Sending;
+use crate::clients::{Copying, Sending, Transacting};
 use crate::drive::{Consumers, Manner, Producers, Reading};
 
 /// What a cell of Kafka's tools or librdkafka's sends: some seconds, so that the beginning and the end weigh little.
@@ -9,6 +9,12 @@ const RDKAFKA_BYTES: u64 = 1_000_000_000;
 /// `rdkafka_performance` sends millions of the small ones a second.
 const MOST_JAVA_RECORDS: u64 = 2_000_000;
 const MOST_RDKAFKA_RECORDS: u64 = 8_000_000;
+/// What a cell with transactions of Java's clients takes, after the first seconds, which do not count: a virtual machine has
+/// compiled what matters by then.
+const JAVA_SECONDS: f64 = 5.0;
+const JAVA_WARM_SECONDS: f64 = 3.0;
+/// What a loop that reads, processes and writes has to read: more than it can in that time.
+const COPIED_RECORDS: u64 = 4_000_000;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;
@@ -35,11 +41,19 @@ pub struct Cell {
     pub beside_sendfile: bool,
 }
 
+impl Cell {
+    pub fn is_of_transactions(&self) -> bool {
+        self.group.starts_with(TRANSACTIONS)
+    }
+}
+
 /// What the cell's one figure is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Measure {
     RecordsPerSecond,
     MegabytesPerSecond,
+    /// Committed ones.
+    TransactionsPerSecond,
     /// The 99th percentile, in microseconds, from when a record should have been sent to when a consumer had it.
     EndToEndP99,
     /// The same up to the acknowledgement.
@@ -53,13 +67,14 @@ pub enum Measure {
 
 impl Measure {
     pub fn is_better_high(self) -> bool {
-        matches!(self, Measure::RecordsPerSecond | Measure::MegabytesPerSecond)
+        matches!(self, Measure::RecordsPerSecond | Measure::MegabytesPerSecond | Measure::TransactionsPerSecond)
     }
 
     pub fn unit(self) -> &'static str {
         match self {
             Measure::RecordsPerSecond => "records/s",
             Measure::MegabytesPerSecond => "MB/s",
+            Measure::TransactionsPerSecond => "transactions/s",
             Measure::EndToEndP99 | Measure::AcknowledgedP99 => "µs at p99",
             Measure::Milliseconds => "ms",
             Measure::Kilobytes => "kB",
@@ -80,6 +95,11 @@ pub enum Load {
     RdkafkaConsume {
         records: u64,
         value_bytes: usize,
+    },
+    JavaTransactions(Transacting),
+    JavaCopy {
+        copying: Copying,
+        filled: Filled,
     },
     /// By our generator, for so many seconds.
     Drive {
@@ -145,6 +165,7 @@ pub fn cells(is_full: bool) -> Vec<Cell> {
     connections(&mut cells, is_full);
     fetches(&mut cells);
     fixed_rates(&mut cells);
+    transactions(&mut cells);
     cells
 }
 
@@ -316,6 +337,43 @@ fn fixed_rates(cells: &mut Vec<Cell>) {
         Measure::AcknowledgedP99,
     );
     cells.push(modest("while one partition takes 100,000 of 1 KiB", Beside::HotPartition));
+}
+
+/// What the names of groups begin with whose loads are of transactions.
+const TRANSACTIONS: &str = "transactions";
+
+fn transactions(cells: &mut Vec<Cell>) {
+    let measure = Measure::TransactionsPerSecond;
+    let mut add = |group, name, load, partitions, measure| {
+        // A topic of its own keeps the states of transactions, in files.
+        cells.push(Cell { in_memory: false, ..cell(group, name, load, partitions, measure) });
+    };
+    let name = |count: usize, records: usize, partitions: i32| {
+        let (producers, records) = (counted(count, "producer"), counted(records, "record"));
+        format!("{producers}, {records} of 100 B a transaction, {}", counted(partitions as usize, "partition"))
+    };
+    for count in [1, 16, 64] {
+        for (records, partitions) in [(1, 1), (1, 12), (100, 1), (100, 12)] {
+            let load = Load::Drive {
+                seconds: CLOSED_SECONDS,
+                producers: Some(producers(count, 100, records, Manner::Transactional)),
+                consumers: None,
+                filled: None,
+                beside: Beside::Nothing,
+            };
+            add("transactions, one after the other", name(count, records, partitions), load, partitions, measure);
+        }
+    }
+    let (seconds, warm_seconds) = (JAVA_SECONDS, JAVA_WARM_SECONDS);
+    for producers in [1, 16] {
+        let load = Load::JavaTransactions(Transacting { producers, records: 1, warm_seconds, seconds });
+        add("transactions, Java's producer", name(producers, 1, 12), load, 12, measure);
+    }
+    let (value_bytes, is_cold) = (100, false);
+    let filled = Filled { bytes: COPIED_RECORDS * value_bytes as u64, value_bytes, is_cold };
+    let load = Load::JavaCopy { copying: Copying { records: 100, warm_seconds, seconds }, filled };
+    let name = "read, process, write: 100 records of 100 B a transaction, 12 partitions".to_string();
+    add("transactions, Java's consumer and producer", name, load, 12, Measure::RecordsPerSecond);
 }
 
 const FIXED_RATE: &str = "at a fixed rate";

@@ -127,6 +127,9 @@ fn measure_round(
     for kind in arguments.peers.iter().filter(|kind| round == 0 || **kind != Kind::Tansu) {
         let peer = Peer::start(*kind, &run.broker, &[])?;
         run.warm_up(*kind, &peer)?;
+        if *kind != Kind::Tansu && cells.iter().any(|cell| cell.is_of_transactions()) {
+            run.warm_up_transactions(*kind, &peer)?;
+        }
         peer.pause();
         peers.push((*kind, peer));
     }

@@ -87,18 +87,37 @@ impl Row {
         median.map_or(String::new(), |median| format!(", {} at p50", number(median.middle)))
     }
 
-    /// How many times as good as a peer we are, round by round.
-    fn advantage(&self, over: Kind) -> Option<Spread> {
-        self.advantage_in(over, |sample| Some(sample.value))
+    /// What else is said about transactions: how long a commit takes, and what a transaction costs the broker.
+    fn commit(&self, kind: Kind) -> String {
+        let late = self.spread(kind, |sample| sample.commit_p99(self.measure));
+        let late = late.map_or(String::new(), |late| format!(", commit {} µs at p99", number(late.middle)));
+        let cost = self.spread(kind, |sample| sample.transaction_cost(self.measure));
+        late + &cost.map_or(String::new(), |cost| format!(", {} µs of processor each", number(cost.middle)))
     }
 
-    fn advantage_in(&self, over: Kind, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
+    /// How many times as good as a peer we are, round by round.
+    fn advantage(&self, over: Kind) -> Option<Spread> {
+        self.advantage_in(over, self.measure.is_better_high(), |sample| Some(sample.value))
+    }
+
+    fn advantage_in(&self, over: Kind, high_is_better: bool, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
         let (ours, theirs) = (self.samples.get(&Kind::Klamm)?, self.samples.get(&over)?);
         let ratio = |(round, ours): (&usize, &Sample)| {
             let (ours, theirs) = (of(ours)?, of(theirs.get(round)?)?);
-            Some(if self.measure.is_better_high() { ours / theirs } else { theirs / ours })
+            Some(if high_is_better { ours / theirs } else { theirs / ours })
         };
         Spread::of(ours.iter().filter_map(ratio))
+    }
+
+    /// The ratios of what stands beside the one figure.
+    fn advantages_aside(&self) -> String {
+        let of = |what: &str, of: fn(&Sample, Measure) -> Option<f64>| {
+            let ratio = self.advantage_in(Kind::Kafka, false, |sample| of(sample, self.measure));
+            ratio.map_or(String::new(), |ratio| format!(", {} {what}", number(ratio.middle)))
+        };
+        let median = of("at p50", Sample::median);
+        let commit = of("in p99 of the commit", Sample::commit_p99);
+        median + &commit + &of("in processor", Sample::transaction_cost)
     }
 }
 
@@ -203,19 +222,16 @@ impl Report {
             }
             let shown = |kind: Kind| match (row.value(kind), row.failures.get(&kind)) {
                 (Some(value), _) => {
-                    let (unit, aside) =
-                        (row.measure.unit(), row.median(kind) + &row.share(kind) + &row.read_meanwhile(kind));
+                    let aside = row.median(kind) + &row.share(kind) + &row.read_meanwhile(kind) + &row.commit(kind);
+                    let unit = row.measure.unit();
                     format!("{} {unit}{aside}", number(value.middle))
                 }
                 (None, Some(_)) => "fails".to_string(),
                 (None, None) => "–".to_string(),
             };
-            let mut ratio = row.advantage(Kind::Kafka).map_or("–".into(), |ratio| {
+            let ratio = row.advantage(Kind::Kafka).map_or("–".into(), |ratio| {
                 format!("**{}** ({} – {})", number(ratio.middle), number(ratio.least), number(ratio.most))
-            });
-            if let Some(at_p50) = row.advantage_in(Kind::Kafka, |sample| sample.median(row.measure)) {
-                let _ = write!(ratio, ", {} at p50", number(at_p50.middle));
-            }
+            }) + &row.advantages_aside();
             let (ours, kafka, tansu) = (shown(Kind::Klamm), shown(Kind::Kafka), shown(Kind::Tansu));
             let _ = writeln!(text, "| {} | {ours} | {kafka} | {ratio} | {tansu} |", row.name);
         }
@@ -240,7 +256,8 @@ impl Report {
 
     fn costs(&self) -> String {
         let mut text = String::from(
-            "\nWhat a record costs the broker, and how many processors it keeps busy (Klamm / Apache Kafka):\n\n\
+            "\nWhat a record costs the broker (a transaction, where these are counted), and how many processors it keeps busy \
+             (Klamm / Apache Kafka):\n\n\
              | | processor, ns | processors busy | system calls | switches of threads | memory, MB | taken by the host, % | a line to the other processor, ns |\n\
              | --- | --: | --: | --: | --: | --: | --: | --: |\n",
         );

@@ -1,6 +1,6 @@
 //! Runs one cell against one broker.
 
-use crate::clients;
+use crate::clients::{self, Committed};
 use crate::drive::{Manner, Order, Outcome, Producers, Quantiles, Reading};
 use crate::grid::{self, Beside, Cell, Filled, Load, Measure};
 use crate::limits;
@@ -8,7 +8,7 @@ use crate::meter::{Meter, Used};
 use crate::peer::{Kind, Peer};
 use compat_tests::program::{self, Input};
 use compat_tests::raw::Raw;
-use compat_tests::{Context, Result, ensure};
+use compat_tests::{Context, Result, ensure, transactional};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -34,7 +34,7 @@ pub struct Run {
 #[derive(Clone, Serialize, Deserialize, Debug)]
 pub struct Sample {
     pub value: f64,
-    /// What the costs are divided by.
+    /// What the costs are divided by: records, or transactions where these are counted.
     pub records: u64,
     pub used: Used,
     pub outcome: Option<Outcome>,
@@ -60,6 +60,25 @@ impl Run {
         let consumers = Some(grid::consumers(4, Reading::Tail));
         let topic = self.topic(peer, 12, &[])?;
         let order = Order { port: peer.port(), topic, partitions: 12, seconds, producers: Some(producers), consumers };
+        self.drive(&order).map(drop)
+    }
+
+    /// The same for the coordinators of transactions, which are made at their first use.
+    pub fn warm_up_transactions(&self, kind: Kind, peer: &Peer) -> Result<()> {
+        let seconds = if kind == Kind::Kafka { WARM_JVM_SECONDS } else { WARM_SECONDS };
+        let producers = Producers {
+            connections: 16,
+            value_bytes: 100,
+            records_per_request: 1,
+            codec: 0,
+            acks: -1,
+            has_keys: false,
+            at_most_records: None,
+            manner: Manner::Transactional,
+        };
+        transactional::await_coordinators(&mut Raw::connect(peer.port())?)?;
+        let (producers, consumers, topic) = (Some(producers), None, self.topic(peer, 12, &[])?);
+        let order = Order { port: peer.port(), topic, partitions: 12, seconds, producers, consumers };
         self.drive(&order).map(drop)
     }
 
@@ -105,6 +124,18 @@ impl Run {
                 fill(records, value_bytes)?;
                 metered(*records, &|| clients::rdkafka_consume(&bootstrap, topic, *records, &self.load))
             }
+            Load::JavaTransactions(load) => {
+                self.committed(peer, cell.measure, &|| clients::java_transactions(&bootstrap, topic, load, &self.load))
+            }
+            Load::JavaCopy { copying, filled } => {
+                self.fill(peer, topic, cell.partitions, filled)?;
+                let to = self.topic(peer, cell.partitions, &cell.topic)?;
+                let sample = self.committed(peer, cell.measure, &|| {
+                    clients::java_copy(&bootstrap, (topic, &to), copying, &self.load)
+                });
+                delete(peer, &to)?;
+                sample
+            }
             Load::Drive { seconds, producers, consumers, filled, beside } => {
                 if let Some(filled) = filled {
                     self.fill(peer, topic, cell.partitions, filled)?;
@@ -117,25 +148,36 @@ impl Run {
                     producers: producers.clone(),
                     consumers: consumers.clone(),
                 };
-                let aside = self.drive_beside(peer, &order, *beside)?;
-                let meter = Meter::start(peer.pid())?;
-                let outcome = self.drive(&order)?;
-                if let Some(aside) = aside {
-                    aside.join().expect("no panic")?;
-                }
-                let used = meter.stop()?;
-                ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
-                let records = outcome.produced.records.max(outcome.consumed.records);
-                Ok(Sample {
-                    value: value(cell.measure, &outcome),
-                    records,
-                    used,
-                    outcome: Some(outcome),
-                    machine: None,
-                    handover_ns: None,
-                })
+                self.driven(peer, cell.measure, &order, *beside)
             }
         }
+    }
+
+    fn driven(&self, peer: &Peer, measure: Measure, order: &Order, beside: Beside) -> Result<Sample> {
+        let aside = self.drive_beside(peer, order, beside)?;
+        let meter = Meter::start(peer.pid())?;
+        let outcome = self.drive(order)?;
+        if let Some(aside) = aside {
+            aside.join().expect("no panic")?;
+        }
+        let used = meter.stop()?;
+        ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
+        let records = match measure {
+            Measure::TransactionsPerSecond => outcome.produced.requests,
+            _ => outcome.produced.records.max(outcome.consumed.records),
+        };
+        let (value, outcome, machine, handover_ns) = (value(measure, &outcome), Some(outcome), None, None);
+        Ok(Sample { value, records, used, outcome, machine, handover_ns })
+    }
+
+    /// By a program that goes on for longer than what counts: the costs are those of all that it does.
+    fn committed(&self, peer: &Peer, measure: Measure, load: &dyn Fn() -> Result<Committed>) -> Result<Sample> {
+        let meter = Meter::start(peer.pid())?;
+        let Committed { outcome, all_transactions, all_records } = load()?;
+        let used = meter.stop()?;
+        let records = if measure == Measure::TransactionsPerSecond { all_transactions } else { all_records };
+        let (value, outcome, machine, handover_ns) = (value(measure, &outcome), Some(outcome), None, None);
+        Ok(Sample { value, records, used, outcome, machine, handover_ns })
     }
 
     fn fill(&self, peer: &Peer, topic: &str, partitions: i32, filled: &Filled) -> Result<()> {
@@ -196,6 +238,18 @@ impl Sample {
     pub fn median(&self, measure: Measure) -> Option<f64> {
         latencies(measure, self.outcome.as_ref()?).map(|latencies| latencies.p50)
     }
+
+    /// In microseconds, where it is about transactions: from the wish to end one to its answer.
+    pub fn commit_p99(&self, measure: Measure) -> Option<f64> {
+        let outcome = self.outcome.as_ref().filter(|_| measure == Measure::TransactionsPerSecond)?;
+        Some(outcome.acknowledged_us.p99)
+    }
+
+    /// Of the broker's processors, in microseconds, where it is about transactions.
+    pub fn transaction_cost(&self, measure: Measure) -> Option<f64> {
+        let cost = self.used.processor_s * 1e6 / self.records.max(1) as f64;
+        (measure == Measure::TransactionsPerSecond).then_some(cost)
+    }
 }
 
 fn latencies(measure: Measure, outcome: &Outcome) -> Option<&Quantiles> {
@@ -213,6 +267,7 @@ fn value(measure: Measure, outcome: &Outcome) -> f64 {
     }
     match measure {
         Measure::RecordsPerSecond => outcome.produced.records.max(outcome.consumed.records) as f64 / seconds,
+        Measure::TransactionsPerSecond => outcome.produced.requests as f64 / seconds,
         Measure::MegabytesPerSecond => outcome.produced.bytes.max(outcome.consumed.bytes) as f64 / 1e6 / seconds,
         _ => unreachable!("no load is measured so"),
     }

@@ -1,8 +1,9 @@
 //! Prints what Klamm costs: from exec to the first answer, idle memory, size of the binary, and a load of 100 MB of text by
-//! kcat next to Apache Kafka on the same machine, alternating, in one run. With `groups`: what groups cost. `scripts/figures.sh`
-//! calls it.
+//! kcat next to Apache Kafka on the same machine, alternating, in one run. With `groups`: what groups cost; with
+//! `transactions`: what transactional ids cost. `scripts/figures.sh` calls it.
 
 mod groups;
+mod transactions;
 
 use compat_tests::broker::{self, Broker, Setup};
 use compat_tests::program::{self, Input};
@@ -17,14 +18,16 @@ const DEADLINE: Duration = Duration::from_secs(600);
 
 fn main() -> Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let only_groups = arguments.first().is_some_and(|first| first == "groups");
-    if only_groups {
+    let word = arguments.first().filter(|first| ["groups", "transactions"].contains(&first.as_str())).cloned();
+    if word.is_some() {
         arguments.remove(0);
     }
     let rounds = arguments.first().map_or(Ok(5), |n| n.parse())?;
     let shards = std::thread::available_parallelism()?.get() as u32;
-    if only_groups {
-        return groups::measure(shards, rounds);
+    match word.as_deref() {
+        Some("groups") => return groups::measure(shards, rounds),
+        Some(_) => return transactions::measure(shards, rounds),
+        None => {}
     }
     for io in ["uring", "epoll"] {
         starts(&Setup::klamm(io, shards))?;

@@ -27,6 +27,8 @@ pub(super) const HEAD_BYTES: usize = 128;
 /// A batch's checksum covers what stands from here on.
 const CHECKED_FROM: usize = 21;
 const CHECKSUM_AT: usize = 17;
+/// Where a batch has its producer's id, and the epoch behind it.
+const PRODUCER_AT: usize = 43;
 /// Marks the place of the time in the first record's value, to be found once in a new batch.
 const MARK: [u8; 8] = *b"\xffKLAMM!\xff";
 
@@ -68,9 +70,7 @@ impl ProduceFrame {
     pub(super) fn stamp(&mut self, time_ns: u64) {
         let Some(at) = self.time_at else { return };
         self.bytes[at..at + 8].copy_from_slice(&time_ns.to_be_bytes());
-        let batch = &mut self.bytes[self.batch.clone()];
-        let checksum = crc32c::crc32c(&batch[CHECKED_FROM..]);
-        batch[CHECKSUM_AT..CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
+        seal(&mut self.bytes[self.batch.clone()]);
     }
 
     #[cfg(test)]
@@ -84,8 +84,20 @@ impl ProduceFrame {
     }
 }
 
+/// Says in whose name a batch is, and with that in which transaction.
+pub(super) fn sign(batch: &mut [u8], producer_id: i64, epoch: i16) {
+    batch[PRODUCER_AT..PRODUCER_AT + 8].copy_from_slice(&producer_id.to_be_bytes());
+    batch[PRODUCER_AT + 8..PRODUCER_AT + 10].copy_from_slice(&epoch.to_be_bytes());
+    seal(batch);
+}
+
+fn seal(batch: &mut [u8]) {
+    let checksum = crc32c::crc32c(&batch[CHECKED_FROM..]);
+    batch[CHECKSUM_AT..CHECKED_FROM].copy_from_slice(&checksum.to_be_bytes());
+}
+
 /// Values of text-like bytes, which a codec can make about a third of.
-fn records(shape: &Shape) -> Outgoing {
+pub(super) fn records(shape: &Shape) -> Outgoing {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut letter = move || {
         state ^= state << 13;
@@ -106,14 +118,14 @@ fn records(shape: &Shape) -> Outgoing {
     Outgoing { records: (0..shape.records).map(record).collect(), codec: shape.codec, ..Outgoing::default() }
 }
 
-fn with_length<R: Request>(request: &R, version: i16) -> Result<Vec<u8>> {
+pub(super) fn with_length<R: Request>(request: &R, version: i16) -> Result<Vec<u8>> {
     let frame = frame(R::KEY, version, 0, R::header_version(version), &body(request, version)?);
     let mut bytes = (frame.len() as u32).to_be_bytes().to_vec();
     bytes.extend(frame);
     Ok(bytes)
 }
 
-fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+pub(super) fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 

@@ -1,8 +1,9 @@
 //! The load generator: a process of its own, so that it can be held to processors of its own and never shares an allocator
 //! or a runtime with what measures.
 //!
-//! Two manners. *Closed*: each connection keeps so many requests under way, as many as the broker can answer: throughput,
-//! and what a record costs. *Open*: requests leave by the clock at a rate that the answers have no influence on, and each
+//! Three manners. *Closed*: each connection keeps so many requests under way, as many as the broker can answer: throughput,
+//! and what a record costs. *Transactional*: each connection is a producer that begins a transaction when the one before has
+//! ended. *Open*: requests leave by the clock at a rate that the answers have no influence on, and each
 //! record's time counts from when it should have been sent (no coordinated omission), to when a consumer has it.
 
 mod closed;
@@ -10,6 +11,7 @@ mod consume;
 mod fetched;
 mod frame;
 mod open;
+mod transactions;
 
 use compat_tests::{Context, Result};
 use hdrhistogram::Histogram;
@@ -53,6 +55,8 @@ pub enum Manner {
     Closed { in_flight: usize },
     /// So many records each second from all together.
     Open { records_per_second: f64 },
+    /// One transaction after the other on each connection, each with as many records as a request has.
+    Transactional,
 }
 
 #[derive(Clone, Serialize, Deserialize, Debug)]
@@ -79,15 +83,17 @@ pub enum Reading {
 #[derive(Clone, Serialize, Deserialize, Default, Debug)]
 pub struct Outcome {
     pub seconds: f64,
-    /// Acknowledged within the time.
+    /// Acknowledged within the time. Transactional: committed, and each transaction is a request.
     pub produced: Tally,
     pub consumed: Tally,
-    /// Closed: of a request. Open: from when it should have been sent to its acknowledgement.
+    /// Closed: of a request. Transactional: of an EndTxn. Open: from when it should have been sent to its acknowledgement.
     pub acknowledged_us: Quantiles,
     /// From when a record should have been sent to when a consumer had it.
     pub end_to_end_us: Quantiles,
     /// Of what should have been sent in the time and did not come through.
     pub missing_records: u64,
+    /// Transactional: requests that had to be sent again, because the transaction before had not ended yet.
+    pub again: u64,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, Default, Debug)]
@@ -138,6 +144,7 @@ fn run(order: &Order) -> Result<Outcome> {
     match order.producers.as_ref().map(|producers| &producers.manner) {
         Some(Manner::Open { records_per_second }) => open::run(order, *records_per_second),
         Some(Manner::Closed { in_flight }) => closed::run(order, *in_flight),
+        Some(Manner::Transactional) => transactions::run(order),
         None => consume::run_alone(order),
     }
 }

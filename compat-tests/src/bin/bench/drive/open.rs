@@ -65,6 +65,7 @@ pub(super) fn run(order: &Order, records_per_second: f64) -> Result<Outcome> {
         acknowledged_us: Quantiles::of(&acknowledged),
         end_to_end_us: seen.latencies.as_ref().map(Quantiles::of).unwrap_or_default(),
         missing_records,
+        again: 0,
     })
 }
 
