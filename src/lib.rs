@@ -20,7 +20,7 @@ pub mod model;
 pub(crate) mod quorum;
 pub mod record;
 pub(crate) mod replica;
-pub mod security;
+pub(crate) mod security;
 pub(crate) mod server;
 pub(crate) mod shard;
 pub(crate) mod stdx;

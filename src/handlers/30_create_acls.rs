@@ -62,9 +62,10 @@ impl Waiting {
     /// What became of each creation, or why all of them are refused.
     fn answer(self, results: Result<Vec<Result<(), Refusal>>, Refusal>) -> Result<Answer, String> {
         let results = results.unwrap_or_else(|refusal| vec![Err(refusal); self.count]);
-        let respond = |result: &Result<(), Refusal>| {
-            let (error_code, error_message) = code_and_message(result);
-            AclCreationResult { error_code, error_message }
+        // Kafka says nothing of a success, which leaves an empty message.
+        let respond = |result: &Result<(), Refusal>| match code_and_message(result) {
+            (0, _) => AclCreationResult::default(),
+            (error_code, error_message) => AclCreationResult { error_code, error_message },
         };
         let results = results.iter().map(respond).collect();
         self.head.encode(&message::Response { results, ..Default::default() })

@@ -85,6 +85,7 @@ fn matching(acl: &Acl) -> DeleteAclsMatchingAcl<'_> {
         host: acl.host.as_str().into(),
         operation: acl.operation,
         permission_type: acl.permission_type,
-        ..Default::default()
+        error_code: 0,
+        error_message: None,
     }
 }

@@ -26,7 +26,7 @@ impl Request<'_> {
         verdict.allows()
     }
 
-    /// `None`: nobody is asked.
+    /// `None`: there is no authorizer.
     fn decide<'a>(&'a self, context: &'a Context<'_>, action: Action<'a>) -> Option<Verdict<'a>> {
         let authorizer = context.shared.authorizer.as_ref()?;
         Some(authorizer.authorize(context.view.image.acl_index(), &self.session.subject(), &action))

@@ -60,3 +60,9 @@ pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};
+
+// What an image's ACLs are asked with, which the benchmarks see as well.
+pub use crate::security::access::{AclOperation, AclResource, Action};
+pub use crate::security::acl::{Acl, AclIndex, HostAddress, Subject};
+pub use crate::security::authorizer::Authorizer;
+pub use crate::security::principal::Principal;

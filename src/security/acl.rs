@@ -10,6 +10,8 @@
 mod filter;
 mod grants;
 mod host;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod model;
 mod validation;
 
 use std::fmt;
@@ -19,6 +21,8 @@ pub use filter::AclFilter;
 pub use grants::NamedHost;
 use grants::{ALL_OPERATIONS, ALLOW, Decisive, Grants};
 pub use host::HostAddress;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use host::HostPattern;
 pub use validation::CLUSTER_NAME;
 
 use super::access::{AclOperation, AclResource, Action};
@@ -30,7 +34,7 @@ use crate::stdx::prefix_map::PrefixMap;
 const LITERAL: i8 = 3;
 const PREFIXED: i8 = 4;
 const DENY: i8 = 2;
-/// A literal rule of this name is for every resource of its type.
+/// A literal rule of this name is for every resource of its type, but for those that [`is_beyond_wildcard`].
 const WILDCARD: &str = "*";
 /// Rules for it are for every client. No other type of principal has such a name.
 const EVERY_USER: &str = "User:*";
@@ -127,8 +131,14 @@ fn said_of<'a, T>(names: &'a ByName<T>, name: &'a str) -> impl Iterator<Item = (
         let literal = (rest == 0).then_some((name, false, &named.literal));
         literal.into_iter().chain([(&name[..name.len() - rest], true, &named.prefixed)])
     });
-    let every = names.get(WILDCARD.as_bytes()).map(|named| (WILDCARD, false, &named.literal));
-    along.chain(every)
+    let wildcard = names.get(WILDCARD.as_bytes()).filter(|_| !is_beyond_wildcard(name));
+    along.chain(wildcard.map(|named| (WILDCARD, false, &named.literal)))
+}
+
+/// Kafka takes the wildcard for a name like any other where a longer name begins with it (`checkSection`). Topics are never
+/// called like that.
+fn is_beyond_wildcard(name: &str) -> bool {
+    name.len() > WILDCARD.len() && name.starts_with(WILDCARD)
 }
 
 /// The rules of one principal, by the types of resources.

@@ -127,12 +127,16 @@ impl Cidr {
 fn java_v6(text: &str) -> Option<Ipv6Addr> {
     let bare = text.strip_prefix('[').and_then(|bare| bare.strip_suffix(']')).unwrap_or(text);
     let (address, scope) = bare.split_once('%').unwrap_or((bare, "0"));
-    scope.parse::<u32>().ok()?;
-    let short = |part: &str| match part.len() > 4 && !part.contains('.') {
-        true => part.trim_start_matches('0').to_string(),
-        false => part.to_string(),
+    if scope.is_empty() || !scope.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let is_separator = |c| [':', '.'].contains(&c);
+    let short = |part: &str| {
+        let digits = part.trim_end_matches(is_separator);
+        let zeros = digits.len() - digits.trim_start_matches('0').len();
+        part[zeros.min(digits.len().saturating_sub(1))..].to_string()
     };
-    address.split(':').map(short).collect::<Vec<_>>().join(":").parse().ok()
+    address.split_inclusive(is_separator).map(short).collect::<String>().parse().ok()
 }
 
 /// What an ACL says of hosts.
@@ -156,6 +160,7 @@ impl HostPattern {
         HostAddress::written(text).map_or(HostPattern::None, HostPattern::One)
     }
 
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn matches(&self, host: HostAddress) -> bool {
         match self {
             HostPattern::Every => true,

@@ -1,10 +1,9 @@
 //! The index beside a plain model (a list of rules, walked one by one by Kafka's rules), hosts and ranges beside what
 //! Java and Apache Kafka said, filters and sentences as tables.
 
-use std::collections::BTreeSet;
-
 use super::filter::ANY;
-use super::host::{Cidr, HostPattern};
+use super::host::Cidr;
+use super::model::Model;
 use super::*;
 use crate::model::ErrorCode;
 use proptest::prelude::*;
@@ -105,68 +104,6 @@ fn rule() -> impl Strategy<Value = Acl> {
     )
 }
 
-/// Steps 3 and 4 of Kafka's decision, rule by rule.
-struct Model<'a> {
-    rules: &'a BTreeSet<Acl>,
-    principal: &'a str,
-    host: HostAddress,
-}
-
-impl Model<'_> {
-    fn names(acl: &Acl, name: &str) -> bool {
-        let is_literal = acl.pattern_type == LITERAL;
-        acl.resource_type == TOPIC as i8
-            && match is_literal {
-                true => acl.resource_name == name || acl.resource_name == "*",
-                false => name.starts_with(&acl.resource_name),
-            }
-    }
-
-    fn is_for_client(&self, acl: &Acl) -> bool {
-        let host = acl.host == "*" || HostPattern::parse(&acl.host).matches(self.host);
-        host && (acl.principal == self.principal || acl.principal == "User:*")
-    }
-
-    fn speaks_of(acl: &Acl, operation: AclOperation) -> bool {
-        use AclOperation::*;
-        let is = |all: &[AclOperation]| all.iter().any(|operation| *operation as i8 == acl.operation);
-        let is_allow = acl.permission_type == ALLOW;
-        acl.operation == ALL_OPERATIONS
-            || match operation {
-                Describe if is_allow => is(&[Describe, Read, Write, Delete, Alter]),
-                DescribeConfigs if is_allow => is(&[DescribeConfigs, AlterConfigs]),
-                other => acl.operation == other as i8,
-            }
-    }
-
-    /// Whether it is allowed; `None`: no rule says.
-    fn decide(&self, operation: AclOperation, name: &str) -> Option<bool> {
-        let applies =
-            |acl: &&Acl| Model::names(acl, name) && self.is_for_client(acl) && Model::speaks_of(acl, operation);
-        let applying: Vec<_> = self.rules.iter().filter(applies).collect();
-        (!applying.is_empty()).then(|| applying.iter().all(|acl| acl.permission_type == ALLOW))
-    }
-
-    /// `Authorizer.authorizeByResourceType` behind its first question.
-    fn allows_any(&self, operation: AclOperation) -> bool {
-        let of = |permission: i8, pattern: i8| -> BTreeSet<&str> {
-            let is = |acl: &&Acl| {
-                let kind = (acl.resource_type, acl.permission_type, acl.pattern_type);
-                let says = acl.operation == operation as i8 || acl.operation == ALL_OPERATIONS;
-                kind == (TOPIC as i8, permission, pattern) && says && self.is_for_client(acl)
-            };
-            self.rules.iter().filter(is).map(|acl| acl.resource_name.as_str()).collect()
-        };
-        let (denied, denied_with_all) = (of(DENY, LITERAL), of(DENY, PREFIXED));
-        let (allowed, allowed_with_all) = (of(ALLOW, LITERAL), of(ALLOW, PREFIXED));
-        if denied.contains("*") || allowed.contains("*") {
-            return !denied.contains("*");
-        }
-        let is_open = |name: &&str| !denied_with_all.iter().any(|prefix| name.starts_with(prefix));
-        allowed.difference(&denied).any(is_open) || allowed_with_all.iter().any(is_open)
-    }
-}
-
 fn index<'a>(rules: impl IntoIterator<Item = &'a Acl>) -> AclIndex {
     let mut index = AclIndex::default();
     rules.into_iter().for_each(|acl| index.insert(acl));
@@ -187,13 +124,15 @@ proptest! {
                 continue;
             }
             let (principal, host) = (principal(name), host(peer));
-            let (who, model) = (Subject { principal: &principal, host }, Model { rules: &rules, principal: name, host });
-            prop_assert_eq!(index.names(TOPIC, resource), rules.iter().any(|acl| Model::names(acl, resource)));
+            let who = Subject { principal: &principal, host };
+            let model = Model { rules: &rules, who };
+            prop_assert_eq!(index.names(TOPIC, resource), rules.iter().any(|acl| Model::names(acl, TOPIC, resource)));
             for operation in AclOperation::ALL {
-                let found = index.decide(&who, &Action { operation, resource: TOPIC, name: resource });
-                prop_assert_eq!(found.map(|found| found.allows), model.decide(operation, resource));
+                let action = Action { operation, resource: TOPIC, name: resource };
+                let found = index.decide(&who, &action);
+                prop_assert_eq!(found.map(|found| found.allows), model.decide(&action));
                 let any = index.allows_any(&who, operation, TOPIC);
-                prop_assert_eq!(any, model.allows_any(operation), "{:?}", operation);
+                prop_assert_eq!(any, model.allows_any(operation, TOPIC), "{:?}", operation);
                 let Some(found) = found else { continue };
                 // The rule that is named is there and applies.
                 let is = |acl: &&Acl| {
@@ -204,7 +143,7 @@ proptest! {
                         && (&*acl.principal, acl.permission_type) == (found.principal, permission)
                 };
                 let named = rules.iter().find(is);
-                prop_assert!(named.is_some_and(|acl| Model::names(acl, resource) && model.is_for_client(acl)));
+                prop_assert!(named.is_some_and(|acl| Model::names(acl, TOPIC, resource) && model.is_for_client(acl)));
             }
         }
     }

@@ -29,6 +29,8 @@ public class RecordDecisions {
         "1:2:3:4:5:6:7:8/64", "1:2:3:4:5:6:7:8:9/64", "1:2:3:4:5:6:7::/64", "::2:3:4:5:6:7:8/64", "12345::/64", "g::/64",
         "00001::/64", "[::1]/64", "::ffff:10.0.0.1/104", "::ffff:a00:1/104", "::10.0.0.1/96", "::ffff:10.0.0.256/104",
         "fe80::1%1/64", "10.0.0.1:80/8", "1::10.0.0.1/64", "1:2:3:4:5:6:10.0.0.1/64", "1:2:3:4:5:6:7:10.0.0.1/64", "::1.2.3/64",
+        "1:00000:0:0:0:0:0:2/64", "1:2:3:00000:5:00000:7:8/64", "000000::1/64", "::010.0.0.1/96", "::1%+1/64", "::1%/64", "[::1/64",
+        "::1]/64", "[::1]%1/64", "::1%1]/64", "1:2:3:4:5:6:7:8::/64", "1::2:3:4:5:6:7:8/64", ":1:2:3:4:5:6:7/64", "1:2:3:4:5:6:7:/64",
     };
     static final String[] ADDRESSES = {
         "10.0.0.1", "10.255.255.255", "11.0.0.0", "0.0.0.0", "0.0.0.1", "255.255.255.255", "192.168.0.1", "192.168.0.0",
@@ -79,6 +81,46 @@ public class RecordDecisions {
             line("in", text, in);
         }
         for (int world = 0; world < 60; world++) world(world);
+        wildcards();
+    }
+
+    // A literal rule of all names, and names that begin like it.
+    static void wildcards() throws Exception {
+        StandardAcl[] rules = {
+            acl("*", PatternType.LITERAL, AclPermissionType.ALLOW), acl("*", PatternType.LITERAL, AclPermissionType.DENY),
+            acl("*", PatternType.PREFIXED, AclPermissionType.ALLOW), acl("*", PatternType.PREFIXED, AclPermissionType.DENY),
+            acl("*a", PatternType.LITERAL, AclPermissionType.ALLOW), acl("*a", PatternType.PREFIXED, AclPermissionType.ALLOW)};
+        for (int chosen = 0; chosen < 1 << rules.length; chosen++) {
+            StandardAuthorizer authorizer = authorizer(chosen % 3 == 0);
+            for (int i = 0; i < rules.length; i++) if ((chosen & 1 << i) != 0) add(authorizer, rules[i]);
+            authorizer.completeInitialLoad();
+            for (String name : new String[] {"*", "*a", "*ab", "**", "*b", "a"}) ask(authorizer, client("User:x"), AclOperation.READ, ResourceType.GROUP, name);
+        }
+    }
+
+    static StandardAcl acl(String name, PatternType pattern, AclPermissionType permission) {
+        return new StandardAcl(ResourceType.GROUP, name, pattern, "User:x", "*", AclOperation.READ, permission);
+    }
+
+    static StandardAuthorizer authorizer(boolean everyone) {
+        line("world", everyone);
+        StandardAuthorizer authorizer = new StandardAuthorizer();
+        authorizer.configure(Map.of("super.users", "User:root", "allow.everyone.if.no.acl.found", String.valueOf(everyone)));
+        authorizer.withPluginMetrics(new PluginMetricsImpl(new Metrics(), Map.of()));
+        return authorizer;
+    }
+
+    static void add(StandardAuthorizer authorizer, StandardAcl rule) {
+        authorizer.addAcl(Uuid.randomUuid(), rule);
+        line("rule", rule.resourceType().code(), rule.resourceName(), rule.patternType().code(), rule.principal(),
+            rule.host(), rule.operation().code(), rule.permissionType().code());
+    }
+
+    static void ask(StandardAuthorizer authorizer, Client client, AclOperation operation, ResourceType type, String name) {
+        Action action = new Action(operation, new ResourcePattern(type, name, PatternType.LITERAL), 1, true, true);
+        AuthorizationResult result = authorizer.authorize(client, List.of(action)).get(0);
+        line("ask", client.principal(), client.clientAddress().getHostAddress(), operation.code(), type.code(), name,
+            result == AuthorizationResult.ALLOWED);
     }
 
     record Client(KafkaPrincipal principal, InetAddress clientAddress) implements AuthorizableRequestContext {
@@ -99,10 +141,7 @@ public class RecordDecisions {
 
     static void world(int number) throws Exception {
         boolean everyone = random.nextInt(3) == 0;
-        line("world", everyone);
-        StandardAuthorizer authorizer = new StandardAuthorizer();
-        authorizer.configure(Map.of("super.users", "User:root", "allow.everyone.if.no.acl.found", String.valueOf(everyone)));
-        authorizer.withPluginMetrics(new PluginMetricsImpl(new Metrics(), Map.of()));
+        StandardAuthorizer authorizer = authorizer(everyone);
         Set<StandardAcl> rules = new LinkedHashSet<>();
         int count = random.nextInt(number % 3 == 0 ? 4 : 16);
         // Few operations, so that rules meet.
@@ -111,22 +150,14 @@ public class RecordDecisions {
             rules.add(new StandardAcl(any(TYPES), any(PATTERNS), any(PatternType.LITERAL, PatternType.PREFIXED),
                 any(PRINCIPALS), any("*", any(HOSTS)), any(few), any(AclPermissionType.ALLOW, AclPermissionType.ALLOW, AclPermissionType.DENY)));
         }
-        for (StandardAcl rule : rules) {
-            authorizer.addAcl(Uuid.randomUuid(), rule);
-            line("rule", rule.resourceType().code(), rule.resourceName(), rule.patternType().code(), rule.principal(),
-                rule.host(), rule.operation().code(), rule.permissionType().code());
-        }
+        for (StandardAcl rule : rules) add(authorizer, rule);
         authorizer.completeInitialLoad();
         for (int i = 0; i < 40; i++) {
             AclOperation operation = any(any(OPERATIONS), any(few), AclOperation.DESCRIBE);
             if (operation == AclOperation.ALL) continue;
             Client client = client(any(PRINCIPALS));
             ResourceType type = any(TYPES);
-            String name = any(NAMES);
-            Action action = new Action(operation, new ResourcePattern(type, name, PatternType.LITERAL), 1, true, true);
-            AuthorizationResult result = authorizer.authorize(client, List.of(action)).get(0);
-            line("ask", client.principal(), client.clientAddress().getHostAddress(), operation.code(), type.code(), name,
-                result == AuthorizationResult.ALLOWED);
+            ask(authorizer, client, operation, type, any(NAMES));
         }
         for (int i = 0; i < 12; i++) {
             AclOperation operation = any(few);
