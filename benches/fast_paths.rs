@@ -290,9 +290,9 @@ fn rule(number: usize) -> Acl {
     Acl {
         resource_type: AclResource::Topic as i8,
         resource_name: format!("team-{}.orders-{number}", number % 1000),
-        pattern_type: if number % 2 == 0 { 3 } else { 4 },
+        pattern_type: if number.is_multiple_of(2) { 3 } else { 4 },
         principal: format!("User:client-{}", number % 1000),
-        host: if number % 10 == 0 { "10.0.0.0/8".into() } else { "*".into() },
+        host: if number.is_multiple_of(10) { "10.0.0.0/8".into() } else { "*".into() },
         operation: AclOperation::Write as i8,
         permission_type: 3,
     }
