@@ -19,16 +19,16 @@ pub(super) fn create_acls(
     new_id: &mut dyn FnMut() -> Uuid,
 ) -> Decisions<Result<(), Refusal>> {
     let knows_ranges = levels::knows_acl_ranges(image.metadata_version());
-    let mut new = BTreeSet::new();
-    let mut create = |acl: &Acl| -> Result<(), Refusal> {
-        acl.validate_name()?;
+    let (mut new, mut named) = (Vec::new(), BTreeSet::new());
+    let create = |acl| -> Result<(), Refusal> {
+        Acl::validate_name(acl)?;
         acl.validate(knows_ranges)?;
-        if !image.acl_ids.contains_key(acl) {
-            new.insert(acl.clone());
+        if !image.acl_ids.contains_key(acl) && named.insert(acl) {
+            new.push(acl);
         }
         Ok(())
     };
-    let results = acls.iter().map(&mut create).collect();
+    let results = acls.iter().map(create).collect();
     if new.len() > MAX_RECORDS_PER_REQUEST {
         let refuse = |acl: &Acl| acl.validate_name().and(Err(Refusal::new(ErrorCode::PolicyViolation, TOO_MANY)));
         return Decisions { records: Vec::new(), results: acls.iter().map(refuse).collect() };
@@ -40,7 +40,7 @@ pub(super) fn create_acls(
         }
     };
     let record = |acl| Record::AccessControlEntry(security::acl_record(free_id(), acl));
-    Decisions { records: new.iter().map(record).collect(), results }
+    Decisions { records: new.into_iter().map(record).collect(), results }
 }
 
 /// Deletes the ACLs that each filter matches, and gives them. More than one request may cause: none of any filter.

@@ -63,8 +63,11 @@ fn assert_recorded(log: &[u8], features: &BTreeMap<&str, i16>) {
     assert_eq!(broker.endpoints[0].port, 19092);
     assert_eq!(image.controllers.values().count(), 1);
     assert_eq!(image.acls().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
-    let who = Subject { principal: &Principal::ANONYMOUS, host: SocketAddr::from(([10, 0, 0, 1], 9)).into() };
-    let (operation, resource) = (AclOperation::Write, AclResource::Topic);
+    // It lets one client read, or do everything.
+    let name = image.acls().next().unwrap().principal.strip_prefix("User:").unwrap().to_string();
+    let principal = Principal::new(Principal::USER, name);
+    let who = Subject { principal: &principal, host: SocketAddr::from(([10, 0, 0, 1], 9)).into() };
+    let (operation, resource) = (AclOperation::Describe, AclResource::Topic);
     let allows = |name| image.acl_index().decide(&who, &Action { operation, resource, name }).map(|found| found.allows);
     assert_eq!([allows("alpha"), allows("beta.x")], [Some(true), None], "one was deleted in the second life");
     assert!(image.scram_credential("u1", 1).is_some() && image.scram_credential("u2", 2).is_none());

@@ -163,10 +163,14 @@ proptest! {
 fn a_rule_that_is_for_nothing_known_leaves_nothing_behind() {
     let mut all = index([]);
     let odd = acl(&["2", "t", "4", "User:a", "nowhere", "99", "2"]);
+    let before = all.clone();
     all.insert(&odd);
     assert!(all.names(TOPIC, "topic") && !all.names(TOPIC, "o"));
+    let between = all.epoch();
     all.remove(&odd);
-    assert_eq!(all, AclIndex::default());
+    assert_eq!(all, before);
+    // Who has asked before must ask again.
+    assert!(before.epoch() < between && between < all.epoch());
 }
 
 fn filter(resource_type: i8, name: Option<&str>, pattern_type: i8) -> AclFilter {
