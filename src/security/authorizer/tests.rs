@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::security::acl::tests::{SAID, acl, host, principal};
+use crate::security::principal::Principal;
 
 fn authorizer(allows_everyone: bool) -> Authorizer {
     Authorizer::new(&["User:root".to_string()], allows_everyone)
@@ -113,4 +114,132 @@ fn audit_lines_name_what_decided() {
     let of_id = AclResource::TransactionalId;
     let root = begin("User:root", "Allowed", "TransactionalId:LITERAL:x") + "SuperUser";
     assert_eq!(line("User:root", of_id, "x"), root);
+}
+
+/// Rules, and what is asked: who, where from, operation, topic, and whether it is allowed.
+type Case<'a> = (&'a [[&'a str; 7]], &'a [(&'a str, &'a str, i8, &'a str, bool)]);
+
+const READ: i8 = AclOperation::Read as i8;
+const WRITE: i8 = AclOperation::Write as i8;
+const DESCRIBE: i8 = AclOperation::Describe as i8;
+const DESCRIBE_CONFIGS: i8 = AclOperation::DescribeConfigs as i8;
+
+/// The worlds of Kafka's `StandardAuthorizerTest`.
+const KAFKAS_CASES: &[Case<'_>] = &[
+    (
+        &[
+            ["2", "foo", "3", "User:alice", "*", "2", "2"],
+            ["2", "foo", "4", "User:alice", "*", "3", "3"],
+            ["2", "foo", "3", "User:*", "*", "2", "2"],
+            ["2", "foo", "4", "User:*", "*", "8", "3"],
+        ],
+        &[
+            ("alice", "10.0.0.1", WRITE, "foo", false),
+            ("alice", "10.0.0.1", READ, "foo", false),
+            ("alice", "10.0.0.1", DESCRIBE, "foo", false),
+            ("alice", "10.0.0.1", READ, "foobar", true),
+            ("bob", "10.0.0.1", DESCRIBE, "foo", false),
+            ("bob", "10.0.0.1", DESCRIBE, "foobaz", true),
+            ("bob", "10.0.0.1", READ, "foobaz", false),
+        ],
+    ),
+    (
+        &[
+            ["2", "foo", "3", "User:*", "*", "2", "3"],
+            ["2", "bar", "4", "User:alice", "*", "2", "3"],
+            ["2", "baz", "3", "User:bob", "*", "2", "3"],
+        ],
+        &[
+            ("alice", "10.0.0.1", WRITE, "foo", true),
+            ("alice", "10.0.0.1", DESCRIBE_CONFIGS, "bar", true),
+            ("alice", "10.0.0.1", DESCRIBE, "baz", false),
+            ("bob", "10.0.0.1", READ, "bar", false),
+            ("bob", "10.0.0.1", DESCRIBE, "baz", true),
+            ("malory", "10.0.0.1", WRITE, "bar", false),
+        ],
+    ),
+    (
+        &[
+            ["2", "foo", "3", "User:alice", "192.168.1.1", "3", "2"],
+            ["2", "foo", "3", "User:alice", "*", "3", "3"],
+            ["2", "bar", "3", "User:bob", "192.168.1.2", "3", "3"],
+            ["2", "bar", "3", "User:*", "127.0.0.1", "8", "3"],
+        ],
+        &[
+            ("alice", "127.0.0.1", READ, "foo", true),
+            ("alice", "127.0.0.1", READ, "bar", false),
+            ("alice", "127.0.0.1", DESCRIBE, "bar", true),
+            ("alice", "192.168.1.1", READ, "foo", false),
+            ("alice", "192.168.1.2", DESCRIBE, "bar", false),
+            ("bob", "192.168.1.1", READ, "bar", false),
+            ("bob", "192.168.1.2", READ, "bar", true),
+            ("bob", "192.168.1.2", DESCRIBE, "bar", true),
+        ],
+    ),
+    (
+        &[
+            ["2", "green2", "3", "User:*", "*", "3", "3"],
+            ["2", "green", "4", "User:bob", "*", "3", "3"],
+            ["2", "alpha", "4", "User:*", "*", "3", "3"],
+            ["2", "alp", "4", "User:bob", "*", "3", "2"],
+            ["2", "f", "4", "User:bob", "*", "2", "3"],
+            ["2", "fooa", "4", "User:alice", "*", "2", "3"],
+        ],
+        &[
+            ("bob", "10.0.0.1", READ, "green1", true),
+            ("bob", "10.0.0.1", READ, "alpha", false),
+            ("bob", "10.0.0.1", READ, "ala", false),
+            ("bob", "10.0.0.1", WRITE, "foobarr", true),
+            ("bob", "10.0.0.1", READ, "goobar", false),
+            ("alice", "10.0.0.1", DESCRIBE, "fooa", true),
+            ("alice", "10.0.0.1", READ, "foo", false),
+        ],
+    ),
+    (
+        &[
+            ["2", "v4", "3", "User:bob", "192.168.1.0/24", "3", "3"],
+            ["2", "v6", "3", "User:bob", "2001:db8::/120", "3", "3"],
+            ["2", "narrow", "3", "User:bob", "10.0.0.0/8", "3", "3"],
+            ["2", "narrow", "3", "User:bob", "10.0.1.0/24", "3", "2"],
+            ["2", "wide", "3", "User:bob", "10.0.0.0/8", "3", "2"],
+            ["2", "wide", "3", "User:bob", "10.0.1.0/24", "3", "3"],
+            ["2", "all", "3", "User:bob", "*", "3", "3"],
+            ["2", "all", "3", "User:bob", "10.0.1.0/24", "3", "2"],
+        ],
+        &[
+            ("bob", "192.168.1.0", READ, "v4", true),
+            ("bob", "192.168.1.255", READ, "v4", true),
+            ("bob", "192.168.0.255", READ, "v4", false),
+            ("bob", "192.168.2.0", READ, "v4", false),
+            ("bob", "2001:db8::0", READ, "v6", true),
+            ("bob", "2001:db8::ff", READ, "v6", true),
+            ("bob", "2001:db8::100", READ, "v6", false),
+            ("bob", "2001:db7::1", READ, "v6", false),
+            ("bob", "10.0.1.5", READ, "narrow", false),
+            ("bob", "10.0.2.1", READ, "narrow", true),
+            ("bob", "10.0.1.5", READ, "wide", false),
+            ("bob", "10.0.2.1", READ, "wide", false),
+            ("bob", "10.0.1.100", READ, "all", false),
+            ("bob", "10.0.2.100", READ, "all", true),
+        ],
+    ),
+];
+
+#[test]
+fn kafkas_own_cases_hold() {
+    let authorizer = authorizer(false);
+    for (given, asked) in KAFKAS_CASES {
+        let index = rules(given);
+        for (name, peer, number, topic, allowed) in *asked {
+            let principal = Principal::new(Principal::USER, *name);
+            let who = Subject { principal: &principal, host: host(peer) };
+            let action =
+                Action { operation: operation(&number.to_string()), resource: AclResource::Topic, name: topic };
+            assert_eq!(
+                authorizer.authorize(&index, &who, &action).allows(),
+                *allowed,
+                "{name} {peer} {number} {topic}"
+            );
+        }
+    }
 }
