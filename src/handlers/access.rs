@@ -6,7 +6,7 @@
 use super::Request;
 use crate::model::{ErrorCode, Refusal};
 use crate::security::access::{AclOperation, AclResource};
-use crate::security::authorizer::{Action, CLUSTER_NAME};
+use crate::security::authorizer::{Action, Audited, CLUSTER_NAME, Verdict};
 use crate::shard::context::Context;
 
 impl Request<'_> {
@@ -18,8 +18,18 @@ impl Request<'_> {
         resource: AclResource,
         name: &str,
     ) -> bool {
-        let Some(authorizer) = &context.shared.authorizer else { return true };
-        authorizer.allows(&self.session.principal, &Action { operation, resource, name })
+        let action = Action { operation, resource, name };
+        let Some(verdict) = self.decide(context, action) else { return true };
+        let (session, request) = (self.session, self.head.description.key.name());
+        let listener = context.shared.endpoint(session.listener).map_or("", |endpoint| &endpoint.listener);
+        context.audit.tell(&Audited { who: session.subject(), action, request, listener, verdict }, context.now);
+        verdict.allows()
+    }
+
+    /// `None`: there is no authorizer.
+    fn decide<'a>(&'a self, context: &'a Context<'_>, action: Action<'a>) -> Option<Verdict<'a>> {
+        let authorizer = context.shared.authorizer.as_ref()?;
+        Some(authorizer.authorize(context.view.image.acl_index(), &self.session.subject(), &action))
     }
 
     pub(super) fn may_cluster(&self, context: &Context<'_>, operation: AclOperation) -> bool {
@@ -40,11 +50,9 @@ impl Request<'_> {
 
     /// What the client may do with a resource, one bit each (KIP-430).
     pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
-        if context.shared.authorizer.is_none() {
-            return resource.operations();
-        }
         let supported = AclOperation::ALL.into_iter().filter(|operation| resource.supports(*operation));
-        let allowed = supported.filter(|operation| self.may(context, *operation, resource, name));
+        let may = |operation| self.decide(context, Action { operation, resource, name }).is_none_or(|v| v.allows());
+        let allowed = supported.filter(|operation| may(*operation));
         allowed.fold(0, |bits, operation| bits | 1 << operation as i8)
     }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::{
     Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
-    create_partitions, create_topics, delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id,
-    metadata, unregister_broker, update_features,
+    create_acls, create_partitions, create_topics, delete_acls, delete_topics, elect_leaders, end_txn,
+    find_coordinator, init_producer_id, metadata, unregister_broker, update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;
@@ -39,6 +39,8 @@ pub(super) enum Finish {
     Reassign(alter_partition_reassignments::Waiting),
     UpdateFeatures(update_features::Waiting),
     UnregisterBroker(unregister_broker::Waiting),
+    CreateAcls(create_acls::Waiting),
+    DeleteAcls(delete_acls::Waiting),
     MoveLogs(alter_replica_log_dirs::Waiting),
 }
 
@@ -119,6 +121,8 @@ impl Finish {
             Finish::Reassign(waiting) => waiting.finish(decided),
             Finish::UpdateFeatures(waiting) => waiting.finish(decided),
             Finish::UnregisterBroker(waiting) => waiting.finish(decided),
+            Finish::CreateAcls(waiting) => waiting.finish(decided),
+            Finish::DeleteAcls(waiting) => waiting.finish(decided),
             Finish::MoveLogs(waiting) => waiting.finish(Err(why_not(decided))),
         }
     }

@@ -5,7 +5,9 @@
 //! values: a change can wait in a queue, and be decided wherever the newest image is.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::acls::{create_acls, delete_acls};
 use super::auto_creation::auto_create_topics;
 use super::bootstrap::{Registration, change_log_dirs, fence_broker, register_broker};
 use super::configs::{ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
@@ -24,6 +26,7 @@ use super::topics::{
 };
 use super::unregistration::unregister_broker;
 use crate::model::Uuid;
+use crate::security::acl::{Acl, AclFilter};
 
 /// What shall change.
 #[derive(Clone, PartialEq, Debug)]
@@ -67,6 +70,12 @@ pub enum Change {
     UnregisterBroker {
         id: i32,
     },
+    CreateAcls {
+        acls: Vec<Acl>,
+    },
+    DeleteAcls {
+        filters: Vec<AclFilter>,
+    },
     /// A block of producer ids for a broker.
     AllocateProducerIds {
         broker_id: i32,
@@ -102,6 +111,8 @@ pub enum Decided {
     ConfigsAltered(Vec<ResourceResult>),
     Reassigned(Vec<Reassigned>),
     Elected(Vec<Elected>),
+    AclsCreated(Vec<Result<(), Refusal>>),
+    AclsDeleted(Vec<Result<Vec<Arc<Acl>>, Refusal>>),
     ProducerIds(Result<Range<i64>, Refusal>),
     /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
@@ -158,6 +169,8 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
             whole(records.map(|records| if *validate_only { Vec::new() } else { records }))
         }
         Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
+        Change::CreateAcls { acls } => create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated),
+        Change::DeleteAcls { filters } => delete_acls(image, filters).into_decision(Decided::AclsDeleted),
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {
             Ok((record, block)) => Decision { records: vec![record], answer: Decided::ProducerIds(Ok(block)) },
             Err(refusal) => Decision { records: Vec::new(), answer: Decided::ProducerIds(Err(refusal)) },

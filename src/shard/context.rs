@@ -18,6 +18,7 @@ use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::authorizer::Authorizer;
+use crate::shard::audit::Audit;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
@@ -177,6 +178,7 @@ pub struct Turn {
     pub wall: TimestampMs,
     pub dirty: Dirty,
     pub metrics: Recorder,
+    pub audit: Audit,
     /// Transactions whose markers this shard is to write.
     pub marker_jobs: Vec<MarkerJob>,
 }
@@ -185,7 +187,7 @@ impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
         let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
-        Turn { view, shared, shard, now, wall, dirty, metrics, marker_jobs }
+        Turn { view, shared, shard, now, wall, dirty, metrics, audit: Audit::new(now), marker_jobs }
     }
 
     /// The next turn's time.
@@ -216,6 +218,7 @@ impl Turn {
             wall: self.wall,
             dirty: &mut self.dirty,
             metrics: &self.metrics,
+            audit: &self.audit,
             marker_jobs: &mut self.marker_jobs,
             ticket,
             answered: None,
@@ -232,6 +235,7 @@ pub struct Context<'a> {
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
     pub metrics: &'a Recorder,
+    pub audit: &'a Audit,
     pub marker_jobs: &'a mut Vec<MarkerJob>,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.

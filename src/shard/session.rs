@@ -10,6 +10,7 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
+use crate::security::acl::Subject;
 use crate::security::principal::Principal;
 
 /// Bytes of a client's name, and of its version, that are kept; Kafka keeps all of them.
@@ -52,6 +53,11 @@ impl Session {
             authentication: Authentication::Open,
             software: RefCell::default(),
         }
+    }
+
+    /// The client as rules know it. Its host shows itself as Java writes it.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { principal: &self.principal, host: self.peer.into() }
     }
 
     /// What the client has said last of its software.

@@ -4,6 +4,7 @@ pub mod append_list;
 pub mod inbox;
 pub mod mutex;
 pub mod never;
+pub mod prefix_map;
 pub mod queue;
 pub mod random;
 pub mod secret;
