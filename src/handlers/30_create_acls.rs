@@ -1,14 +1,15 @@
 //! CreateAcls (key 30), versions 1–3: new ACLs (KIP-140).
 //!
-//! Without an authorizer SECURITY_DISABLED for each of them (`AclApis.handleCreateAcls`). Versions: 1 prefixed patterns
+//! Needs Alter of the cluster. Without an authorizer SECURITY_DISABLED for each of them (`AclApis.handleCreateAcls`). Versions: 1 prefixed patterns
 //! (KIP-290); 2 flexible; 3 users as resources (KIP-373).
 
-use super::{Outcome, Request, State, acls};
-use crate::model::ErrorCode;
+use super::{Outcome, Request, State, acls, code_and_message};
+use crate::model::{ErrorCode, Refusal};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::create_acls::{self as message, AclCreation, AclCreationResult};
 
-pub(super) fn handle(_: &mut State, _: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
         Ok(body) => body,
         Err(early) => return early,
@@ -18,9 +19,11 @@ pub(super) fn handle(_: &mut State, _: &mut Context<'_>, request: &Request<'_>) 
     if let Err(early) = acls::refuse_unknown(request, body.creations.iter().map(elements)) {
         return early;
     }
-    let refused = |_: &AclCreation<'_>| AclCreationResult {
-        error_code: ErrorCode::SecurityDisabled.code(),
-        error_message: Some(acls::NO_AUTHORIZER.into()),
+    let disabled = |()| Err(Refusal::new(ErrorCode::SecurityDisabled, acls::NO_AUTHORIZER));
+    let result = request.must_cluster(context, AclOperation::Alter).and_then(disabled);
+    let refused = |_: &AclCreation<'_>| {
+        let (error_code, error_message) = code_and_message::<()>(&result);
+        AclCreationResult { error_code, error_message }
     };
     request
         .head

@@ -1,5 +1,6 @@
 //! A broker without sockets and threads, for tests of handlers: real handlers, a real controller, a simulated disk.
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use super::{Outcome, Parked, Polled, State, handle, table, unknown, write_markers};
@@ -14,6 +15,9 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
+use crate::security::access::{AclOperation, AclResource};
+use crate::security::authorizer::Action;
+use crate::security::principal::Principal;
 use crate::shard::context::{Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
@@ -30,6 +34,60 @@ struct NoShardSleeps;
 
 impl Waker for NoShardSleeps {
     fn wake(&self) {}
+}
+
+/// What a test says that its client may or may not do; it stands for an ACL until the metadata has those.
+struct Rule {
+    principal: Principal,
+    allows: bool,
+    operation: AclOperation,
+    resource: AclResource,
+    /// [`EVERY`]: every name.
+    name: String,
+}
+
+/// The wildcard of ACLs.
+pub(super) const EVERY: &str = "*";
+
+thread_local! {
+    /// The rules of the test's broker: a test has its own thread.
+    static RULES: RefCell<Vec<Rule>> = const { RefCell::new(Vec::new()) };
+    static RULES_EPOCH: Cell<u64> = const { Cell::new(0) };
+}
+
+impl Rule {
+    fn is_about(&self, principal: &Principal, action: &Action<'_>) -> bool {
+        use AclOperation::*;
+        let implies = |implied| match implied {
+            Describe => matches!(self.operation, Read | Write | Delete | Alter),
+            DescribeConfigs => self.operation == AlterConfigs,
+            _ => false,
+        };
+        self.principal == *principal
+            && self.resource == action.resource
+            && (self.operation == action.operation || self.allows && implies(action.operation))
+            && (self.name == EVERY || self.name == action.name)
+    }
+}
+
+/// What the rules say of an action: a denial first (`StandardAuthorizer`).
+pub(super) fn ruled(principal: &Principal, action: &Action<'_>) -> Option<bool> {
+    RULES.with_borrow(|rules| {
+        let about = || rules.iter().filter(|rule| rule.is_about(principal, action));
+        let denied = about().any(|rule| !rule.allows);
+        if denied { Some(false) } else { about().next().map(|rule| rule.allows) }
+    })
+}
+
+pub(super) fn rules_allow_any(principal: &Principal, operation: AclOperation, resource: AclResource) -> bool {
+    RULES.with_borrow(|rules| {
+        let names = rules.iter().filter(|rule| rule.allows).map(|rule| rule.name.as_str());
+        names.into_iter().any(|name| ruled(principal, &Action { operation, resource, name }) == Some(true))
+    })
+}
+
+pub(super) fn rules_epoch() -> u64 {
+    RULES_EPOCH.get()
 }
 
 pub(super) struct Broker {
@@ -62,7 +120,47 @@ impl Broker {
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
+        RULES.with_borrow_mut(Vec::clear);
         Broker { parts, shared, state, turn, session, own: Vec::new() }
+    }
+
+    /// A broker with an authorizer, the super user `admin`, and a client that may do nothing yet.
+    pub(super) fn guarded(overrides: &[(&str, &str)]) -> Broker {
+        let super_users = vec!["User:admin".to_string()];
+        let authorizer = AuthorizerSettings { super_users, allow_everyone_if_no_acl_found: false };
+        let mut broker = Broker::start_with(overrides, Some(authorizer));
+        broker.session.principal = Principal::new(Principal::USER, "alice");
+        broker
+    }
+
+    /// Does something as the super user of a guarded broker.
+    pub(super) fn as_admin<T>(&mut self, work: impl FnOnce(&mut Broker) -> T) -> T {
+        let client = std::mem::replace(&mut self.session.principal, Principal::new(Principal::USER, "admin"));
+        let done = work(self);
+        self.session.principal = client;
+        done
+    }
+
+    /// From now on the client may do this.
+    pub(super) fn allow(&mut self, operation: AclOperation, resource: AclResource, name: &str) {
+        self.rule(true, operation, resource, name);
+    }
+
+    /// From now on the client may not do this, whatever else it may.
+    pub(super) fn deny(&mut self, operation: AclOperation, resource: AclResource, name: &str) {
+        self.rule(false, operation, resource, name);
+    }
+
+    fn rule(&mut self, allows: bool, operation: AclOperation, resource: AclResource, name: &str) {
+        let (principal, name) = (self.session.principal.clone(), name.to_string());
+        RULES.with_borrow_mut(|rules| rules.push(Rule { principal, allows, operation, resource, name }));
+        RULES_EPOCH.set(RULES_EPOCH.get() + 1);
+    }
+
+    /// Takes back what the client may and may not do.
+    pub(super) fn forget_rules(&mut self) {
+        RULES.with_borrow_mut(|rules| rules.retain(|rule| rule.principal != self.session.principal));
+        RULES_EPOCH.set(RULES_EPOCH.get() + 1);
     }
 
     /// A topic with this many partitions; its id.

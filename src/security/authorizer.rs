@@ -28,13 +28,8 @@ impl Authorizer {
     }
 
     /// Whether a client may do this. No ACL names a resource.
-    pub fn allows(&self, principal: &Principal, action: &Action<'_>) -> bool {
-        let allowed = self.is_super_user(principal) || self.allows_everyone;
-        if !allowed {
-            let Action { operation, resource, name } = action;
-            log::debug!("denied: principal={principal} operation={} resource={resource:?}:{name:?}", operation.name());
-        }
-        allowed
+    pub fn allows(&self, principal: &Principal, _: &Action<'_>) -> bool {
+        self.is_super_user(principal) || self.allows_everyone
     }
 
     fn is_super_user(&self, principal: &Principal) -> bool {
