@@ -1,11 +1,16 @@
 //! CreatePartitions (key 37), versions 0–3: more partitions for topics (KIP-195).
 //!
 //! Decided by `metadata::create_partitions`; answered when the new partitions are committed and their logs are open.
-//! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used.
+//! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599), never used. Needs Alter of each topic; whether a refused topic exists
+//! is not told.
+
+use std::collections::BTreeSet;
 
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, NewPartitions, Refusal, TopicResult};
+use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::create_partitions::{self as message, CreatePartitionsTopic, CreatePartitionsTopicResult};
 
@@ -13,6 +18,8 @@ use crate::wire::api::create_partitions::{self as message, CreatePartitionsTopic
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
+    /// Topics that the client may not alter.
+    refused: Vec<String>,
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -20,11 +27,31 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
+    let mut topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
+    let refused = refuse(context, request, &mut topics);
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let finish = Finish::CreatePartitions(Waiting { head: request.head, names });
+    let finish = Finish::CreatePartitions(Waiting { head: request.head, names, refused });
     let change = Change::CreatePartitions { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
+}
+
+/// Takes out the topics that the client may not alter. Those that are named twice are refused by the controller.
+fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewPartitions>) -> Vec<String> {
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for topic in topics.iter() {
+        if !seen.insert(topic.name.clone()) {
+            twice.insert(topic.name.clone());
+        }
+    }
+    let mut refused = Vec::new();
+    topics.retain(|NewPartitions { name, .. }| {
+        let may = twice.contains(name) || request.may(context, AclOperation::Alter, AclResource::Topic, name);
+        if !may {
+            refused.push(name.clone());
+        }
+        may
+    });
+    refused
 }
 
 impl Waiting {
@@ -37,7 +64,11 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let results = results.into_iter().map(respond).collect();
+        let refused = |name| {
+            let result = Err(Refusal::of(ErrorCode::TopicAuthorizationFailed));
+            TopicResult { name, result }
+        };
+        let results = results.into_iter().chain(self.refused.into_iter().map(refused)).map(respond).collect();
         self.head.encode(&message::Response { results, ..Default::default() })
     }
 }

@@ -14,11 +14,15 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
+use crate::security::access::{AclOperation, AclResource};
+use crate::security::principal::Principal;
 use crate::shard::context::{Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 use crate::wire::api;
+use crate::wire::api::create_acls::{self, AclCreation};
 use crate::wire::api::create_topics::{self, CreatableTopic};
+use crate::wire::api::delete_acls::{self, DeleteAclsFilter};
 use crate::wire::header::{RequestHeader, ResponseHeader};
 
 const SHARD: ShardId = ShardId(0);
@@ -31,6 +35,15 @@ struct NoShardSleeps;
 impl Waker for NoShardSleeps {
     fn wake(&self) {}
 }
+
+/// Numbers of ACLs on the wire.
+const ANY: i8 = 1;
+const LITERAL: i8 = 3;
+const DENY: i8 = 2;
+const ALLOW: i8 = 3;
+
+/// The wildcard of ACLs.
+pub(super) const EVERY: &str = "*";
 
 pub(super) struct Broker {
     parts: Parts,
@@ -63,6 +76,64 @@ impl Broker {
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
         Broker { parts, shared, state, turn, session, own: Vec::new() }
+    }
+
+    /// A broker with an authorizer, the super user `admin`, and a client that may do nothing yet.
+    pub(super) fn guarded(overrides: &[(&str, &str)]) -> Broker {
+        let super_users = vec!["User:admin".to_string()];
+        let authorizer = AuthorizerSettings { super_users, allow_everyone_if_no_acl_found: false };
+        let mut broker = Broker::start_with(overrides, Some(authorizer));
+        broker.session.principal = Principal::new(Principal::USER, "alice");
+        broker
+    }
+
+    /// Does something as the super user of a guarded broker.
+    pub(super) fn as_admin<T>(&mut self, work: impl FnOnce(&mut Broker) -> T) -> T {
+        let client = std::mem::replace(&mut self.session.principal, Principal::new(Principal::USER, "admin"));
+        let done = work(self);
+        self.session.principal = client;
+        done
+    }
+
+    /// From now on the client may do this.
+    pub(super) fn allow(&mut self, operation: AclOperation, resource: AclResource, name: &str) {
+        self.rule(true, operation, resource, name);
+    }
+
+    /// From now on the client may not do this, whatever else it may.
+    pub(super) fn deny(&mut self, operation: AclOperation, resource: AclResource, name: &str) {
+        self.rule(false, operation, resource, name);
+    }
+
+    /// An ACL of the client.
+    fn rule(&mut self, allows: bool, operation: AclOperation, resource: AclResource, name: &str) {
+        let creation = AclCreation {
+            resource_type: resource as i8,
+            resource_name: name.into(),
+            resource_pattern_type: LITERAL,
+            principal: self.session.principal.to_string().into(),
+            host: EVERY.into(),
+            operation: operation as i8,
+            permission_type: if allows { ALLOW } else { DENY },
+        };
+        let request = create_acls::Request { creations: vec![creation] };
+        let response: create_acls::Response<'_> = self.as_admin(|broker| broker.ask(ApiKey::CreateAcls, 3, &request));
+        assert_eq!(response.results.iter().map(|result| result.error_code).collect::<Vec<_>>(), [0]);
+    }
+
+    /// Takes back what the client may and may not do.
+    pub(super) fn forget_rules(&mut self) {
+        let filter = DeleteAclsFilter {
+            resource_type_filter: ANY,
+            pattern_type_filter: ANY,
+            principal_filter: Some(self.session.principal.to_string().into()),
+            operation: ANY,
+            permission_type: ANY,
+            ..Default::default()
+        };
+        let request = delete_acls::Request { filters: vec![filter] };
+        let response: delete_acls::Response<'_> = self.as_admin(|broker| broker.ask(ApiKey::DeleteAcls, 3, &request));
+        assert_eq!(response.filter_results[0].error_code, 0);
     }
 
     /// A topic with this many partitions; its id.

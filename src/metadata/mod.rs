@@ -42,6 +42,7 @@ pub use bootstrap::register_broker;
 pub use bootstrap::{Registration, fresh_cluster};
 pub use change::{Change, Decided, Decision, decide};
 pub use configs::{ConfigChange, Operation, RESOURCE_TWICE, ResourceChanges, ResourceResult, check_changes};
+pub use configs::{alter_configs, incremental_alter_configs};
 pub use decision::{MAX_RECORDS_PER_REQUEST, Refusal};
 pub use directories::DirectoryAssignment;
 pub use elections::{Elected, ElectionType};
@@ -60,6 +61,7 @@ pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};
+pub use topics::{UNKNOWN_ID, UNKNOWN_NAME};
 
 // What an image's ACLs are asked with, which the benchmarks see as well.
 pub use crate::security::access::{AclOperation, AclResource, Action};
