@@ -166,6 +166,11 @@ impl Broker {
         response
     }
 
+    /// The bytes of an answer.
+    pub(super) fn answer<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
+        self.handle(&frame(key, version, body))
+    }
+
     /// Whether the connection is closed for a request.
     pub(super) fn closes<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> bool {
         matches!(self.begin(&frame(key, version, body)), Outcome::Close(_))

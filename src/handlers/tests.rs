@@ -1,5 +1,6 @@
 //! Handlers as a client sees them: requests through the dispatch, answers decoded, on a broker without sockets.
 
+mod access;
 mod acls;
 mod consumer_groups;
 mod dynamic_configs;
