@@ -40,6 +40,9 @@ use crate::server::parking::{Produce, Waiting};
 #[cfg(test)]
 pub(crate) use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::sending::SENT_PER_TURN_BYTES;
+use crate::server::transport::Transport;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
 use crate::shard::mailbox::Handover;
@@ -80,6 +83,9 @@ pub struct Server {
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     sent_per_turn_bytes: usize,
+    /// Connections get the null cipher.
+    #[cfg(any(test, feature = "sim"))]
+    is_layered: bool,
     /// Connections with something to handle, and those with something to send.
     queue: Queue<ConnectionKey>,
     touched: Queue<ConnectionKey>,
@@ -135,6 +141,8 @@ impl Server {
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
+            #[cfg(any(test, feature = "sim"))]
+            is_layered: false,
             queue: Queue::default(),
             touched: Queue::default(),
             events: Vec::new(),
@@ -148,6 +156,21 @@ impl Server {
     #[cfg(any(test, feature = "sim"))]
     pub fn send_at_most(&mut self, bytes_per_turn: usize) {
         self.sent_per_turn_bytes = bytes_per_turn;
+    }
+
+    /// Its clients speak the null cipher.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn layer(&mut self) {
+        self.is_layered = true;
+    }
+
+    /// What stands between the sockets of new connections and their frames.
+    fn transport(&self) -> Transport {
+        #[cfg(any(test, feature = "sim"))]
+        if self.is_layered {
+            return Transport::layered();
+        }
+        Transport::Plain
     }
 
     /// Listens on an address; `shared` says that another shard listens there already.
@@ -284,7 +307,8 @@ impl Server {
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        self.connections.insert(key, Connection::new(Session::anonymous(listener, peer), self.turn.now));
+        let connection = Connection::new(Session::anonymous(listener, peer), self.transport(), self.turn.now);
+        self.connections.insert(key, connection);
         self.enqueue(key);
     }
 

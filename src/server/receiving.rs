@@ -6,12 +6,13 @@
 use std::io::{self, ErrorKind};
 
 use crate::handlers::{self, Handler, Order, Outcome, table};
-use crate::io::driver::ConnectionKey;
+use crate::io::driver::{ConnectionKey, Operation};
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::server::admission::COUNTED_FROM_BYTES;
 use crate::server::connection::Connection;
 use crate::server::parking::{Asker, Begun, Produce, Waiting};
+use crate::server::writing::DiskJob;
 use crate::server::{End, HOT_BUFFER_BYTES, Server};
 use crate::wire::frame::{self, Split};
 
@@ -55,8 +56,13 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+            if let Some(work) = connection.transport.begin_computing() {
+                let token = self.jobs.insert(DiskJob::Computed(key)).to_u64();
+                self.driver.submit(token, Operation::Compute(work));
+                return Ok(());
+            }
             let is_blocked = connection.is_blocked(self.turn.shared.memory.is_short());
-            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.readable {
+            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.may_receive() {
                 return Ok(());
             }
             if budget == 0 {
@@ -66,6 +72,14 @@ impl Server {
             let received = self.receive(key, hot)?;
             budget = budget.saturating_sub(received);
         }
+    }
+
+    /// A connection's handshake goes on with what was computed.
+    pub(super) fn handle_computed(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.transport.end_computing();
+        self.enqueue(key);
+        self.touch(key);
     }
 
     /// Handles the frames that were kept when the connection could not go on.
@@ -194,9 +208,11 @@ fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instan
             Ok(Some(length))
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            connection.readable = false;
+            // The socket has said so, unless it was not asked because of what is computed first.
+            connection.readable = connection.transport.is_computing();
             Ok(None)
         }
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, error.to_string())),
         // A reset: the client's right.
         Err(_) => Err(End::by_client()),
     }

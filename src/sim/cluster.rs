@@ -80,6 +80,8 @@ pub(super) struct Cluster {
     environment: Environment,
     config: Config,
     sent_per_turn_bytes: Option<usize>,
+    /// Connections have the null cipher.
+    pub(super) is_layered: bool,
     running: Option<Running>,
     #[cfg(test)]
     pub(super) steps: u64,
@@ -87,6 +89,10 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
+        Cluster::start_with(seed, shards, overrides, false)
+    }
+
+    pub(super) fn start_with(seed: u64, shards: usize, overrides: &[(&str, &str)], is_layered: bool) -> Cluster {
         // One half runs with everything in files, one half writes each batch at once.
         let (shards, tail_buffer) = (shards.to_string(), if seed.is_multiple_of(2) { "100000" } else { "0" });
         let copy_max = if (seed / 2).is_multiple_of(2) { "65536" } else { "0" };
@@ -108,6 +114,7 @@ impl Cluster {
             config,
             // A third sends large answers in many turns, which the simulated sockets are too small for otherwise.
             sent_per_turn_bytes: seed.is_multiple_of(3).then_some(1000),
+            is_layered,
             running: None,
             #[cfg(test)]
             steps: 0,
@@ -142,6 +149,9 @@ impl Cluster {
             let mut server = Server::new(ShardId(number as u8), connected.shared().clone(), Box::new(driver));
             if let Some(bytes) = self.sent_per_turn_bytes {
                 server.send_at_most(bytes);
+            }
+            if self.is_layered {
+                server.layer();
             }
             server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
             servers.push(server);

@@ -14,6 +14,7 @@ mod faults;
 mod history;
 mod invariants;
 mod ledger;
+mod link;
 mod member;
 mod oracle;
 pub mod plan;
@@ -36,6 +37,8 @@ mod groups;
 mod housekeeping;
 #[cfg(test)]
 mod inlets;
+#[cfg(test)]
+mod layered;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]
