@@ -8,6 +8,8 @@
 //! Knows no threads, no sockets and no drivers: of a shard it knows only what wakes it. Nothing here is of the process,
 //! so two brokers of one process do not know of each other.
 
+mod doors;
+
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -27,6 +29,7 @@ use crate::io::environment::Environment;
 use crate::metadata::{self, Image, ResourceType};
 use crate::replica::partition::Partition;
 use crate::shard::context::{Endpoint, Shared, Threads};
+use crate::shard::doors::Door;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
 
@@ -35,6 +38,7 @@ pub struct Opened {
     disk: Arc<dyn Disk>,
     environment: Environment,
     config: Config,
+    doors: Vec<Door>,
     controller: Controller,
 }
 
@@ -44,7 +48,8 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
     let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
     check_dynamic(&config, &controller.published().load().image)?;
-    Ok(Opened { disk, environment, config, controller })
+    let doors = doors::open(&config, &*disk, environment.wall())?;
+    Ok(Opened { disk, environment, config, doors, controller })
 }
 
 impl Opened {
@@ -57,7 +62,7 @@ impl Opened {
 
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, mut controller } = self;
+        let Opened { disk, environment, config, doors, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
@@ -80,6 +85,7 @@ impl Opened {
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
             producer_ids,
+            doors,
         ));
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
         Connected { disk, environment, shared, controller, tasks }
@@ -202,10 +208,9 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
 /// What the configuration asks for and is not built yet stops the start: without it, the broker would be open.
 fn check_doors(config: &Config) -> Result<(), Invalid> {
     for listener in &config.listeners {
-        let parts = [(listener.security.tls.is_some(), "TLS"), (listener.security.sasl.is_some(), "SASL")];
-        if let Some((_, part)) = parts.iter().find(|(is_asked, _)| *is_asked) {
+        if listener.security.sasl.is_some() {
             let reason = format!(
-                "listener {} asks for it, but {part} is not supported yet: every client that reaches it could read and \
+                "listener {} asks for it, but SASL is not supported yet: every client that reaches it could read and \
                  write; give it the protocol PLAINTEXT to start like that",
                 listener.name
             );
@@ -287,12 +292,12 @@ mod tests {
              it, but SASL is not supported yet: every client that reaches it could read and write; give it the protocol \
              PLAINTEXT to start like that"
         );
-        for protocol in ["PLAINTEXT:SSL", "PLAINTEXT:SASL_SSL"] {
-            let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
-            let said =
-                start(&[&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat()).unwrap();
-            assert!(said.contains("TLS is not supported yet"), "{said}");
-        }
+        let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
+        let of = |protocol| [&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat();
+        let said = start(&of("PLAINTEXT:SASL_SSL")).unwrap();
+        assert!(said.contains("SASL is not supported yet"), "{said}");
+        let said = start(&of("PLAINTEXT:SSL")).unwrap();
+        assert_eq!(said, "listener PLAINTEXT: the key store /k cannot be read: entity not found");
         let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
         assert!(start(&[("authorizer.class.name", authorizer)]).unwrap().contains("there is no authorizer yet"));
         assert_eq!(start(&[]), None);

@@ -23,6 +23,8 @@ pub(super) struct Connection {
     pub(super) counted_bytes: usize,
     /// A large frame is not received on, because memory is short.
     pub(super) awaits_memory: bool,
+    /// A step of its handshake waits until others are computed.
+    pub(super) awaits_computing: bool,
     /// There may be bytes to receive: no `WouldBlock` since the last edge.
     pub(super) readable: bool,
     /// The client will send nothing more.
@@ -52,6 +54,7 @@ impl Connection {
             slots: Slots::default(),
             counted_bytes: 0,
             awaits_memory: false,
+            awaits_computing: false,
             readable: true,
             has_ended: false,
             is_finished: false,

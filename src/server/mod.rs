@@ -7,6 +7,7 @@
 mod admission;
 mod connection;
 mod connections;
+mod handshakes;
 mod inbound;
 pub mod inlet;
 mod latency;
@@ -34,6 +35,7 @@ use crate::replica::watch::ShardId;
 use crate::server::admission::MemoryAdmission;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
+use crate::server::handshakes::Handshakes;
 use crate::server::inlet::Open;
 use crate::server::latency::Answered;
 use crate::server::parking::{Produce, Waiting};
@@ -45,6 +47,7 @@ use crate::server::transport::Transport;
 pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
+use crate::shard::doors::Door;
 use crate::shard::mailbox::Handover;
 use crate::shard::session::Session;
 use crate::shard::wait_list::WaitList;
@@ -79,6 +82,7 @@ pub struct Server {
     /// What this turn has answered, until its times are recorded.
     answered: Vec<Answered>,
     admission: MemoryAdmission,
+    handshakes: Handshakes,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
@@ -138,6 +142,7 @@ impl Server {
             produces: Queue::default(),
             answered: Vec::new(),
             admission: MemoryAdmission::default(),
+            handshakes: Handshakes::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
@@ -165,12 +170,16 @@ impl Server {
     }
 
     /// What stands between the sockets of new connections and their frames.
-    fn transport(&self) -> Transport {
+    fn transport(&self, listener: usize) -> Transport {
         #[cfg(any(test, feature = "sim"))]
         if self.is_layered {
-            return Transport::layered();
+            return Transport::null();
         }
-        Transport::Plain
+        match self.turn.shared.doors.get(listener) {
+            Some(Door::Tls(door)) => Transport::tls(door.server.accept()),
+            Some(Door::Plain) => Transport::Plain,
+            None => panic!("listener {listener} has no door"),
+        }
     }
 
     /// Listens on an address; `shared` says that another shard listens there already.
@@ -307,7 +316,7 @@ impl Server {
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        let connection = Connection::new(Session::anonymous(listener, peer), self.transport(), self.turn.now);
+        let connection = Connection::new(Session::anonymous(listener, peer), self.transport(listener), self.turn.now);
         self.connections.insert(key, connection);
         self.enqueue(key);
     }
@@ -329,7 +338,8 @@ impl Server {
     }
 
     fn close(&mut self, key: ConnectionKey, end: End) {
-        if let Some(connection) = self.connections.remove(key) {
+        if let Some(mut connection) = self.connections.remove(key) {
+            connection.transport.close(&mut *self.driver, key);
             self.turn.metrics.end(end.ending);
             self.driver.close(key);
             self.turn.shared.balance.remove(self.turn.shard);

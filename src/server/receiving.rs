@@ -6,13 +6,12 @@
 use std::io::{self, ErrorKind};
 
 use crate::handlers::{self, Handler, Order, Outcome, table};
-use crate::io::driver::{ConnectionKey, Operation};
+use crate::io::driver::ConnectionKey;
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::server::admission::COUNTED_FROM_BYTES;
 use crate::server::connection::Connection;
 use crate::server::parking::{Asker, Begun, Produce, Waiting};
-use crate::server::writing::DiskJob;
 use crate::server::{End, HOT_BUFFER_BYTES, Server};
 use crate::wire::frame::{self, Split};
 
@@ -56,9 +55,8 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-            if let Some(work) = connection.transport.begin_computing() {
-                let token = self.jobs.insert(DiskJob::Computed(key)).to_u64();
-                self.driver.submit(token, Operation::Compute(work));
+            if connection.transport.must_compute() {
+                self.begin_computing(key);
                 return Ok(());
             }
             let is_blocked = connection.is_blocked(self.turn.shared.memory.is_short());
@@ -72,14 +70,6 @@ impl Server {
             let received = self.receive(key, hot)?;
             budget = budget.saturating_sub(received);
         }
-    }
-
-    /// A connection's handshake goes on with what was computed.
-    pub(super) fn handle_computed(&mut self, key: ConnectionKey) {
-        let Some(connection) = self.connections.get_mut(key) else { return };
-        connection.transport.end_computing();
-        self.enqueue(key);
-        self.touch(key);
     }
 
     /// Handles the frames that were kept when the connection could not go on.

@@ -1,32 +1,37 @@
 //! Between a connection's socket and its frames: everything that is received and sent passes here.
 //!
 //! Plain: what is sent is what the frames say, so that bytes go straight from the socket into the buffer that frames are
-//! split in, and ranges of files straight from the page cache into the socket. Or a `layer` stands between, with a cipher;
-//! so far it is the null cipher of the simulation (`null`), and the binary has plain connections only.
+//! split in, and ranges of files straight from the page cache into the socket. Or a `layer` stands between, with a `cipher`:
+//! TLS, or the null one of the simulation. The kernel's TLS would be a variant between the two: it sends files as `Plain`
+//! does and receives as `Layered` does; no kernel of ours offers it.
 //!
 //! Knows no frame, and no connection but by its key.
 
 use std::io::{self, IoSlice};
 
-#[cfg(any(test, feature = "sim"))]
+mod cipher;
 mod layer;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod null;
 
 use crate::io::disk::File;
 use crate::io::driver::{Computing, ConnectionKey, Driver};
+use crate::security::tls;
 
 /// How the bytes of one connection's frames travel through its socket.
 pub(super) enum Transport {
     Plain,
-    #[cfg(any(test, feature = "sim"))]
     Layered(Box<layer::Layer>),
 }
 
 impl Transport {
+    pub(super) fn tls(connection: tls::Connection) -> Transport {
+        Transport::Layered(Box::new(layer::Layer::new(cipher::Cipher::Tls(Box::new(connection)))))
+    }
+
     #[cfg(any(test, feature = "sim"))]
-    pub(super) fn layered() -> Transport {
-        Transport::Layered(Box::new(layer::Layer::new(null::Cipher::server())))
+    pub(super) fn null() -> Transport {
+        Transport::Layered(Box::new(layer::Layer::new(cipher::Cipher::Null(null::Cipher::server()))))
     }
 
     /// Appends what is there, at most so many bytes, as [`Driver::receive`] does.
@@ -39,7 +44,6 @@ impl Transport {
     ) -> io::Result<usize> {
         match self {
             Transport::Plain => driver.receive(key, buffer, most),
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.receive(driver, key, buffer, most),
         }
     }
@@ -54,7 +58,6 @@ impl Transport {
     ) -> io::Result<usize> {
         match self {
             Transport::Plain => driver.send(key, slices, more),
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.send(driver, key, slices),
         }
     }
@@ -70,7 +73,6 @@ impl Transport {
     ) -> io::Result<usize> {
         match self {
             Transport::Plain => driver.send_file(key, file, position, length),
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.send_file(driver, key, file, position, length),
         }
     }
@@ -82,7 +84,6 @@ impl Transport {
                 let _ = (driver, key);
                 Ok(true)
             }
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.flush(driver, key),
         }
     }
@@ -91,7 +92,6 @@ impl Transport {
     pub(super) fn has_unsent(&self) -> bool {
         match self {
             Transport::Plain => false,
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.has_unsent(),
         }
     }
@@ -100,7 +100,6 @@ impl Transport {
     pub(super) fn has_received(&self) -> bool {
         match self {
             Transport::Plain => false,
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.has_received(),
         }
     }
@@ -109,8 +108,15 @@ impl Transport {
     pub(super) fn is_computing(&self) -> bool {
         match self {
             Transport::Plain => false,
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.is_computing(),
+        }
+    }
+
+    /// Whether a step of the handshake is to be computed and has not begun.
+    pub(super) fn must_compute(&self) -> bool {
+        match self {
+            Transport::Plain => false,
+            Transport::Layered(layer) => layer.must_compute(),
         }
     }
 
@@ -118,7 +124,6 @@ impl Transport {
     pub(super) fn begin_computing(&mut self) -> Option<Computing> {
         match self {
             Transport::Plain => None,
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.begin_computing(),
         }
     }
@@ -127,8 +132,23 @@ impl Transport {
     pub(super) fn end_computing(&mut self) {
         match self {
             Transport::Plain => {}
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.end_computing(),
+        }
+    }
+
+    /// Says that nothing more comes; before the socket is closed.
+    pub(super) fn close(&mut self, driver: &mut dyn Driver, key: ConnectionKey) {
+        match self {
+            Transport::Plain => {}
+            Transport::Layered(layer) => layer.close(driver, key),
+        }
+    }
+
+    /// The certificate that the client has shown, once the handshake is over.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Transport::Plain => None,
+            Transport::Layered(layer) => layer.peer_certificate(),
         }
     }
 
@@ -136,7 +156,6 @@ impl Transport {
     pub(super) fn file_step_bytes(&self) -> usize {
         match self {
             Transport::Plain => usize::MAX,
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(_) => layer::STEP_BYTES,
         }
     }
@@ -145,7 +164,6 @@ impl Transport {
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Transport::Plain => 0,
-            #[cfg(any(test, feature = "sim"))]
             Transport::Layered(layer) => layer.memory_bytes(),
         }
     }

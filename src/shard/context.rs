@@ -21,6 +21,7 @@ use crate::security::authorizer::Authorizer;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
+use crate::shard::doors::Door;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::stdx::inbox::Inbox;
@@ -62,6 +63,8 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     /// `None`: every client may do everything.
     pub authorizer: Option<Authorizer>,
+    /// They are in the order of the listeners.
+    pub doors: Vec<Door>,
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
@@ -90,6 +93,7 @@ impl Shared {
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
+        doors: Vec<Door>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         let authorizer = config.authorizer.as_ref();
@@ -100,6 +104,7 @@ impl Shared {
             directories,
             endpoints: OnceLock::new(),
             authorizer,
+            doors,
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),

@@ -7,7 +7,7 @@
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
 
-use super::null::Cipher;
+use super::cipher::Cipher;
 use crate::io::disk::File;
 use crate::io::driver::{Computing, ConnectionKey, Driver};
 use crate::stdx::mutex::Mutex;
@@ -47,19 +47,19 @@ impl Layer {
     ) -> io::Result<usize> {
         loop {
             let Place::Here(cipher) = &mut self.place else { return Err(ErrorKind::WouldBlock.into()) };
-            let taken = cipher.take(buffer, most);
-            if taken > 0 {
-                return Ok(taken);
-            }
-            let fed = cipher.feed(&self.kept).map_err(|reason| io::Error::new(ErrorKind::InvalidData, reason))?;
-            self.kept.drain(..fed);
+            let taken = cipher.receive(&mut self.kept, buffer, most);
             cipher.take_ciphertext(&mut self.out);
-            let must_compute = cipher.must_compute();
+            let (must_compute, has_ended) = (cipher.must_compute(), cipher.has_ended());
             self.flush(driver, key)?;
-            if must_compute {
-                return Err(ErrorKind::WouldBlock.into());
+            match taken {
+                Ok(0) if must_compute => return Err(ErrorKind::WouldBlock.into()),
+                Ok(0) if has_ended => return Ok(0),
+                Ok(0) => {}
+                Ok(taken) => return Ok(taken),
+                Err(reason) => return Err(io::Error::new(ErrorKind::InvalidData, reason)),
             }
-            if fed == 0 && driver.receive(key, &mut self.kept, RECEIVE_BYTES)? == 0 {
+            // An error leaves what is kept as it is.
+            if driver.receive(key, &mut self.kept, RECEIVE_BYTES)? == 0 {
                 return Ok(0);
             }
         }
@@ -76,11 +76,13 @@ impl Layer {
         }
         let Place::Here(cipher) = &mut self.place else { return Err(ErrorKind::WouldBlock.into()) };
         let mut taken = 0;
+        let mut pieces = Vec::with_capacity(slices.len());
         for slice in slices {
-            let part = &slice[..slice.len().min(STEP_BYTES - taken)];
-            cipher.put(part);
-            taken += part.len();
+            let piece = &slice[..slice.len().min(STEP_BYTES - taken)];
+            pieces.push(IoSlice::new(piece));
+            taken += piece.len();
         }
+        cipher.put(&pieces)?;
         cipher.take_ciphertext(&mut self.out);
         // What does not leave now leaves before anything else: the bytes are taken.
         self.flush(driver, key)?;
@@ -131,6 +133,10 @@ impl Layer {
         }
     }
 
+    pub(super) fn must_compute(&self) -> bool {
+        matches!(&self.place, Place::Here(cipher) if cipher.must_compute())
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         let plain = if let Place::Here(cipher) = &self.place { cipher.plain_bytes() } else { 0 };
         self.kept.len() + self.out.len() + plain
@@ -143,17 +149,38 @@ impl Layer {
             return None;
         }
         let place = Arc::new(Mutex::new(None));
-        let Place::Here(mut cipher) = std::mem::replace(&mut self.place, Place::Away(place.clone())) else { return None };
+        let Place::Here(mut cipher) = std::mem::replace(&mut self.place, Place::Away(place.clone())) else {
+            return None;
+        };
         Some(Box::new(move || {
             cipher.compute();
             *place.lock() = Some(cipher);
         }))
     }
 
+    /// Says that nothing more comes, if the socket has room for it.
+    pub(super) fn close(&mut self, driver: &mut dyn Driver, key: ConnectionKey) {
+        if let Place::Here(cipher) = &mut self.place {
+            cipher.close();
+            cipher.take_ciphertext(&mut self.out);
+            let _ = self.flush(driver, key);
+        }
+    }
+
+    /// The certificate that the client has shown, once the handshake is over.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        match &self.place {
+            Place::Here(cipher) if cipher.is_open() => cipher.peer_certificate(),
+            _ => None,
+        }
+    }
+
     /// It is computed.
     pub(super) fn end_computing(&mut self) {
         let Place::Away(place) = &self.place else { return };
         let cipher = place.lock().take();
-        self.place = Place::Here(cipher.expect("what was computed is left here before its end is told"));
+        let mut cipher = cipher.expect("what was computed is left here before its end is told");
+        cipher.take_ciphertext(&mut self.out);
+        self.place = Place::Here(cipher);
     }
 }

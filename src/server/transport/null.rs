@@ -167,6 +167,9 @@ mod tests {
         let mut bytes = Vec::new();
         early.take_ciphertext(&mut bytes);
         assert_eq!(Cipher::server().feed(&bytes[..bytes.len() - 1]), Ok(0));
-        assert_eq!(Cipher::server().feed(&[&bytes[..], &bytes[..]].concat()).unwrap_err(), "a record of kind 1 at the wrong time");
+        assert_eq!(
+            Cipher::server().feed(&[&bytes[..], &bytes[..]].concat()).unwrap_err(),
+            "a record of kind 1 at the wrong time"
+        );
     }
 }
