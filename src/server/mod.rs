@@ -206,6 +206,17 @@ impl Server {
         self.connections.len()
     }
 
+    #[cfg(test)]
+    pub fn most_handshakes_away(&self) -> usize {
+        self.handshakes.most_away
+    }
+
+    /// Whom its clients stand for.
+    #[cfg(test)]
+    pub fn principals(&self) -> Vec<String> {
+        self.connections.iter().map(|(_, connection)| connection.session.principal.to_string()).collect()
+    }
+
     /// Turns until it is told to stop.
     pub fn run(&mut self) -> io::Result<()> {
         while self.turn()? {}

@@ -131,6 +131,9 @@ impl Server {
             let frame = match frame::split(&bytes[at..], limit) {
                 Split::Complete(frame) => frame,
                 Split::Need(_) => return Ok((at, false)),
+                Split::Bad(_) if bytes[at..].starts_with(&[0x16, 3]) => {
+                    return Err(End::told(Ending::BadFrame, "TLS on a plain listener"));
+                }
                 Split::Bad(error) => return Err(End::told(Ending::BadFrame, error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
@@ -202,7 +205,7 @@ fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instan
             connection.readable = connection.transport.is_computing();
             Ok(None)
         }
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, error.to_string())),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, format!("TLS: {error}"))),
         // A reset: the client's right.
         Err(_) => Err(End::by_client()),
     }

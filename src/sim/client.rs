@@ -27,7 +27,10 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn connect(cluster: &Cluster) -> Client {
-        let connection = Link::new(cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap(), cluster.is_layered);
+        Client::over(Link::new(cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap(), cluster.is_layered))
+    }
+
+    pub(super) fn over(connection: Link) -> Client {
         Client { connection, unsent: Vec::new(), received: Vec::new(), answers: VecDeque::new(), sent: 0, answered: 0 }
     }
 

@@ -175,6 +175,17 @@ impl Cluster {
         self.disk.set_time(self.world.wall());
     }
 
+    #[cfg(test)]
+    pub(super) fn most_handshakes_away(&self) -> usize {
+        self.running.iter().flat_map(|running| &running.servers).map(Server::most_handshakes_away).max().unwrap_or(0)
+    }
+
+    /// Whom the clients that are connected stand for.
+    #[cfg(test)]
+    pub(super) fn principals(&self) -> Vec<String> {
+        self.running.iter().flat_map(|running| &running.servers).flat_map(Server::principals).collect()
+    }
+
     pub(super) fn turn_shard(&mut self, shard: usize) {
         let Some(running) = &mut self.running else { return };
         running.servers[shard].turn().unwrap();

@@ -104,3 +104,18 @@ fn a_slow_reader_gets_everything() {
         }
     }
 }
+
+/// A storm of clients: so many steps of handshakes are away at once and no more, and each client gets its turn.
+#[test]
+fn only_so_many_handshakes_are_computed_at_once() {
+    let mut most = 0;
+    for seed in 0..SEEDS {
+        let cluster = cluster(seed);
+        let mut clients: Vec<Client> = (0..60).map(|_| Client::connect(&cluster.borrow())).collect();
+        let request = produce_request(0, &[], 1);
+        clients.iter_mut().for_each(|client| client.send(ApiKey::Produce, PRODUCE, &request));
+        clients.iter_mut().for_each(|client| drop(client.wait(&cluster, ApiKey::Produce, PRODUCE)));
+        most = most.max(cluster.borrow().most_handshakes_away());
+    }
+    assert_eq!(most, 4, "as many as may be away");
+}

@@ -1,20 +1,58 @@
-//! A client's end of a simulated connection: the socket, or the null cipher over it where the broker's shards have it.
+//! A client's end of a simulated connection: the socket, or a cipher over it where the broker's shards have one.
 
 use std::io::{self, ErrorKind};
 
 use crate::io::simulated;
-use crate::server::null::Cipher;
+use crate::server::null;
+
+/// What a cipher of a client does; the null one, and in tests TLS.
+pub(super) trait Cipher {
+    fn is_open(&self) -> bool;
+    /// Takes whole records from the front; answers their bytes.
+    fn feed(&mut self, bytes: &[u8]) -> usize;
+    fn take(&mut self, into: &mut Vec<u8>, most: usize) -> usize;
+    fn put(&mut self, plain: &[u8]);
+    fn take_ciphertext(&mut self, into: &mut Vec<u8>);
+}
+
+impl Cipher for null::Cipher {
+    fn is_open(&self) -> bool {
+        self.is_open()
+    }
+
+    fn feed(&mut self, bytes: &[u8]) -> usize {
+        self.feed(bytes).expect("the broker speaks the cipher")
+    }
+
+    fn take(&mut self, into: &mut Vec<u8>, most: usize) -> usize {
+        self.take(into, most)
+    }
+
+    fn put(&mut self, plain: &[u8]) {
+        self.put(plain);
+    }
+
+    fn take_ciphertext(&mut self, into: &mut Vec<u8>) {
+        self.take_ciphertext(into);
+    }
+}
 
 pub(super) struct Link {
     socket: simulated::Client,
-    cipher: Option<Cipher>,
+    cipher: Option<Box<dyn Cipher>>,
     kept: Vec<u8>,
     out: Vec<u8>,
 }
 
 impl Link {
     pub(super) fn new(socket: simulated::Client, is_layered: bool) -> Link {
-        Link { socket, cipher: is_layered.then(Cipher::client), kept: Vec::new(), out: Vec::new() }
+        let cipher = is_layered.then(|| Box::new(null::Cipher::client()) as Box<dyn Cipher>);
+        Link { socket, cipher, kept: Vec::new(), out: Vec::new() }
+    }
+
+    #[cfg(test)]
+    pub(super) fn with(socket: simulated::Client, cipher: Box<dyn Cipher>) -> Link {
+        Link { socket, cipher: Some(cipher), kept: Vec::new(), out: Vec::new() }
     }
 
     /// Sends what fits; `WouldBlock` if nothing does.
@@ -48,7 +86,7 @@ impl Link {
                 buffer[..length].copy_from_slice(&plain);
                 return Ok(length);
             }
-            let fed = cipher.feed(&self.kept).expect("the broker speaks the cipher");
+            let fed = cipher.feed(&self.kept);
             self.kept.drain(..fed);
             cipher.take_ciphertext(&mut self.out);
             if fed == 0 {

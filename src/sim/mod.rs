@@ -38,6 +38,8 @@ mod housekeeping;
 #[cfg(test)]
 mod inlets;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod layered;
 #[cfg(test)]
 mod moving;

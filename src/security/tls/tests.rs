@@ -18,7 +18,7 @@ macro_rules! file {
     };
 }
 
-pub(crate) fn settings() -> Settings {
+fn settings() -> Settings {
     Settings {
         identities: vec![pem::identity(file!("key.pem"), file!("chain.pem"), None).unwrap()],
         trusted: pem::certificates(file!("ca.pem")).unwrap(),
@@ -34,7 +34,7 @@ fn server(settings: &Settings) -> Server {
 }
 
 /// A client that trusts the authority of `testdata` and shows these certificates.
-fn client_config(shown: Option<&[u8]>, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+fn config_of(shown: Option<&[u8]>, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(pem::certificates(file!("ca.pem")).unwrap().remove(0).into()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
@@ -46,7 +46,12 @@ fn client_config(shown: Option<&[u8]>, versions: &[&'static SupportedProtocolVer
     builder.with_client_auth_cert(chain, key).unwrap()
 }
 
-fn connect(config: ClientConfig) -> ClientConnection {
+/// A client of today.
+pub(crate) fn client_config(shown: Option<&[u8]>) -> ClientConfig {
+    config_of(shown, ALL)
+}
+
+pub(crate) fn connect(config: ClientConfig) -> ClientConnection {
     connect_to(config, "localhost")
 }
 
@@ -150,7 +155,7 @@ impl Pair {
 fn both_ends_understand_each_other_however_the_bytes_come() {
     let server = server(&settings());
     for (seed, versions) in [ALL, &ALL[..1], &ALL[1..]].into_iter().cycle().take(30).enumerate() {
-        let mut pair = Pair::new(connect(client_config(None, versions)), &server, seed as u64).shake_hands().unwrap();
+        let mut pair = Pair::new(connect(config_of(None, versions)), &server, seed as u64).shake_hands().unwrap();
         assert!(pair.computed >= 2, "the expensive steps were told of");
         let sent: Vec<u8> = (0..1_000_000u32).map(|n| (n ^ (n >> 9)) as u8).collect();
         for chunk in sent.chunks(60_000) {
@@ -168,7 +173,7 @@ fn both_ends_understand_each_other_however_the_bytes_come() {
 #[test]
 fn versions_and_suites_are_those_of_the_settings() {
     let agreed = |settings: &Settings, versions| {
-        let pair = Pair::new(connect(client_config(None, versions)), &server(settings), 1).shake_hands()?;
+        let pair = Pair::new(connect(config_of(None, versions)), &server(settings), 1).shake_hands()?;
         Ok::<_, String>((
             pair.client.protocol_version().unwrap(),
             pair.client.negotiated_cipher_suite().unwrap().suite(),
@@ -198,7 +203,7 @@ fn clients_show_who_they_are_where_they_are_asked() {
     let asked = |client_auth| Settings { client_auth, ..settings() };
     for versions in [&ALL[..1], &ALL[1..]] {
         let shake = |settings: &Settings, shown: Option<&[u8]>| {
-            let pair = Pair::new(connect(client_config(shown, versions)), &server(settings), 7).shake_hands()?;
+            let pair = Pair::new(connect(config_of(shown, versions)), &server(settings), 7).shake_hands()?;
             Ok::<_, String>(pair.server.peer_certificate().map(<[u8]>::to_vec))
         };
         let own = pem::certificates(file!("own.pem")).unwrap().remove(0);
@@ -232,7 +237,7 @@ fn what_is_no_tls_and_what_clients_do_not_like_ends_the_handshake() {
     assert_eq!(server.accept().feed(b"\x16\x03\x01"), Ok(0));
     // The name that the client knows it by, and the authority that it does not trust.
     let shake = |client| Pair::new(client, &server, 3).shake_hands().err().unwrap();
-    assert!(shake(connect_to(client_config(None, ALL), "elsewhere.test")).contains("not valid for name"));
+    assert!(shake(connect_to(config_of(None, ALL), "elsewhere.test")).contains("not valid for name"));
     // Rubbish in a record.
     let mut rubbish = server.accept();
     assert_eq!(rubbish.feed(b"\x16\x03\x01\0\x04\x01\0\0\0"), Ok(9));
@@ -262,7 +267,7 @@ fn the_identity_is_one_that_the_client_can_judge() {
 /// A session that was begun with one server is taken up with it again and not with the next, whatever that trusts.
 #[test]
 fn sessions_end_with_their_server() {
-    let config = client_config(Some(file!("chain.pem")), &ALL[..1]);
+    let config = config_of(Some(file!("chain.pem")), &ALL[..1]);
     let asked = Settings { client_auth: ClientAuth::Required, ..settings() };
     let first = server(&asked);
     let shake = |server: &Server| {
