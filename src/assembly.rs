@@ -8,8 +8,6 @@
 //! Knows no threads, no sockets and no drivers: of a shard it knows only what wakes it. Nothing here is of the process,
 //! so two brokers of one process do not know of each other.
 
-mod doors;
-
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -22,6 +20,7 @@ use crate::coordinator::transactions::Transactions;
 use crate::coordinator_runtime::keeper::{self, Keeper};
 use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinators};
 use crate::hosting::cleaning::{Announce, Cleaner};
+use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping::{self, Housekeeper};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
@@ -29,7 +28,6 @@ use crate::io::environment::Environment;
 use crate::metadata::{self, Image, ResourceType};
 use crate::replica::partition::Partition;
 use crate::shard::context::{Endpoint, Shared, Threads};
-use crate::shard::doors::Door;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
 
@@ -38,7 +36,7 @@ pub struct Opened {
     disk: Arc<dyn Disk>,
     environment: Environment,
     config: Config,
-    doors: Vec<Door>,
+    doors: Arc<Doors>,
     controller: Controller,
 }
 
@@ -47,8 +45,12 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
     check_doors(&config).map_err(|invalid| invalid.to_string())?;
     let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
-    check_dynamic(&config, &controller.published().load().image)?;
-    let doors = doors::open(&config, &*disk, environment.wall())?;
+    let image = controller.published().load().image.clone();
+    check_dynamic(&config, &image)?;
+    let doors = {
+        let dynamic = (image.default_broker_configs(), image.broker_configs(config.node_id));
+        Arc::new(Doors::open(&config, dynamic, &*disk, environment.wall())?)
+    };
     Ok(Opened { disk, environment, config, doors, controller })
 }
 
@@ -128,6 +130,7 @@ impl Connected {
             shared.config.clone(),
             shared.view.clone(),
             shared.directories.clone(),
+            (shared.doors.clone(), disk.clone()),
             environment.clone(),
             announce_progress(&shared),
             Box::new(move |partition| copied_to.send_to_controller(controller::Task::Copied(partition))),

@@ -45,6 +45,8 @@ fn start(setup: &Setup, more: &[(&str, &str)]) -> Result<Broker> {
 
 fn kcat(broker: &Broker, settings: &[String], arguments: &[&str], input: &str) -> Result<program::Output> {
     let mut command = program::command("kcat", &["-b", &broker.bootstrap()]);
+    // Cargo puts another librdkafka there, which has no TLS.
+    command.env_remove("LD_LIBRARY_PATH");
     let ca = format!("ssl.ca.location={}", store("ca.pem"));
     command.args(["-X", "security.protocol=ssl", "-X", &ca, "-X", "ssl.endpoint.identification.algorithm=https"]);
     settings.iter().for_each(|setting| drop(command.args(["-X", setting])));
@@ -151,7 +153,9 @@ fn what_fails_fails_alone(setup: &Setup) -> Result<Broker> {
     let cut = send(b"\x16\x03\x01\x02\x00\x01\x00")?;
     let mut rest = Vec::new();
     let mut plain = send(b"\0\0\0\x0e\0\x12\0\0\0\0\0\x01")?;
-    ensure!(plain.read_to_end(&mut rest).is_ok_and(|length| length == 0), "plain text has no answer");
+    let _ = plain.read_to_end(&mut rest);
+    ensure!(rest.first().is_none_or(|kind| *kind == 21), "plain text is answered by an alert or not at all: {rest:?}");
+    rest.clear();
     let mut rubbish = send(b"\x16\x03\x01\0\x04\x01\0\0\0")?;
     let _ = rubbish.read_to_end(&mut rest);
     ensure!(rest.first() == Some(&21), "rubbish is answered by an alert: {rest:?}");

@@ -3,12 +3,12 @@
 
 use std::collections::VecDeque;
 
+use crate::hosting::doors::Door;
 use crate::io::driver::{ConnectionKey, Operation};
 use crate::metrics::Ending;
 use crate::security::principal::Principal;
 use crate::server::writing::DiskJob;
 use crate::server::{End, Server};
-use crate::shard::doors::Door;
 
 /// Steps of one shard that are away at once: enough that no thread waits for the next.
 pub(super) const HANDSHAKES_AWAY: usize = 4;
@@ -66,8 +66,8 @@ impl Server {
         let Some(certificate) = connection.transport.peer_certificate() else { return };
         let door = self.turn.shared.doors.get(connection.session.listener);
         let principal = match door {
-            Some(Door::Tls(door)) => door.principal(certificate),
-            _ => Ok(Principal::ANONYMOUS),
+            Door::Tls(door) => door.principal(certificate),
+            Door::Plain => Ok(Principal::ANONYMOUS),
         };
         match principal {
             Ok(principal) => connection.session.principal = principal,

@@ -28,6 +28,7 @@ use std::time::Duration;
 use log::{info, warn};
 
 use crate::handlers;
+use crate::hosting::doors::Door;
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
 use crate::metrics::Ending;
 use crate::model::Instant;
@@ -47,7 +48,6 @@ use crate::server::transport::Transport;
 pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
-use crate::shard::doors::Door;
 use crate::shard::mailbox::Handover;
 use crate::shard::session::Session;
 use crate::shard::wait_list::WaitList;
@@ -176,9 +176,8 @@ impl Server {
             return Transport::null();
         }
         match self.turn.shared.doors.get(listener) {
-            Some(Door::Tls(door)) => Transport::tls(door.server.accept()),
-            Some(Door::Plain) => Transport::Plain,
-            None => panic!("listener {listener} has no door"),
+            Door::Tls(door) => Transport::tls(door.accept()),
+            Door::Plain => Transport::Plain,
         }
     }
 

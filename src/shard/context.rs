@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
+use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping;
 use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
@@ -21,7 +22,6 @@ use crate::security::authorizer::Authorizer;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
-use crate::shard::doors::Door;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::stdx::inbox::Inbox;
@@ -63,8 +63,7 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     /// `None`: every client may do everything.
     pub authorizer: Option<Authorizer>,
-    /// They are in the order of the listeners.
-    pub doors: Vec<Door>,
+    pub doors: Arc<Doors>,
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
@@ -93,7 +92,7 @@ impl Shared {
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
-        doors: Vec<Door>,
+        doors: Arc<Doors>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         let authorizer = config.authorizer.as_ref();

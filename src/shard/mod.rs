@@ -6,7 +6,6 @@ pub mod balance;
 pub mod context;
 pub mod coordination;
 pub mod dirty;
-pub mod doors;
 pub mod inquiry;
 pub mod mailbox;
 pub mod memory;

@@ -89,7 +89,7 @@ fn what_is_produced_comes_back_through_tls() {
         let cluster = cluster(seed, "required");
         let mut client = client(&cluster.borrow(), Some(CHAIN.as_bytes()));
         create_topic_by(&mut client, &cluster, 1);
-        let batches: Vec<Vec<u8>> = (0..4).map(|n| batch(-1, n, 3, 100_000)).collect();
+        let batches: Vec<Vec<u8>> = (0..4).map(|n| batch(-1, n, 3, 60_000)).collect();
         for (n, batch) in batches.iter().enumerate() {
             let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, batch, 1));
             assert_eq!(produce_answer(&answer), (0, n as i64 * 3), "seed {seed}");

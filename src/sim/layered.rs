@@ -114,6 +114,10 @@ fn only_so_many_handshakes_are_computed_at_once() {
         let mut clients: Vec<Client> = (0..60).map(|_| Client::connect(&cluster.borrow())).collect();
         let request = produce_request(0, &[], 1);
         clients.iter_mut().for_each(|client| client.send(ApiKey::Produce, PRODUCE, &request));
+        for _ in 0..300 {
+            clients.iter_mut().for_each(|client| _ = client.pump());
+            cluster.borrow_mut().step();
+        }
         clients.iter_mut().for_each(|client| drop(client.wait(&cluster, ApiKey::Produce, PRODUCE)));
         most = most.max(cluster.borrow().most_handshakes_away());
     }

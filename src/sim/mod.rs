@@ -32,13 +32,13 @@ mod cleaning;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod housekeeping;
 #[cfg(test)]
 mod inlets;
-#[cfg(test)]
-mod encrypted;
 #[cfg(test)]
 mod layered;
 #[cfg(test)]

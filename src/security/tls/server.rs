@@ -12,6 +12,7 @@ use x509_parser::parse_x509_certificate;
 use super::connection::Connection;
 use super::suites;
 use super::verifier::Verifier;
+use crate::security::principal::dn;
 use crate::security::store::{self, Identity};
 
 /// Sessions of TLS 1.2 that are remembered for clients that take no tickets.
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
     pub(crate) subject: String,
+    /// What else it vouches for, in order.
+    pub(crate) other_names: Vec<String>,
     /// Seconds since 1970 behind which clients refuse it.
     pub(crate) not_after: i64,
 }
@@ -120,7 +123,12 @@ fn certified(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<Certi
 fn facts(identity: &Identity) -> Result<Facts, String> {
     let own = identity.chain.first().ok_or("the private key has no certificate")?;
     let (_, certificate) = parse_x509_certificate(own).map_err(|_| "the certificate cannot be read")?;
-    Ok(Facts { subject: certificate.subject().to_string(), not_after: certificate.validity().not_after.timestamp() })
+    let subject = dn::of_certificate(own).unwrap_or_default();
+    let names = certificate.subject_alternative_name().ok().flatten();
+    let names = names.iter().flat_map(|names| &names.value.general_names);
+    let mut other_names: Vec<String> = names.map(|name| format!("{name}")).collect();
+    other_names.sort_unstable();
+    Ok(Facts { subject, other_names, not_after: certificate.validity().not_after.timestamp() })
 }
 
 /// The first identity that the client can judge.
