@@ -239,6 +239,15 @@ impl Config {
         Settings::new(&self.statics, dynamic_default, dynamic_broker)
     }
 
+    /// TLS of each listener that has it, with the dynamic configs laid over it.
+    pub(crate) fn tls(
+        &self,
+        dynamic_default: &BTreeMap<String, String>,
+        dynamic_broker: &BTreeMap<String, String>,
+    ) -> Result<Vec<Option<security::TlsSettings>>, Invalid> {
+        security::tls_of_listeners(&self.settings(dynamic_default, dynamic_broker), &self.listeners)
+    }
+
     /// Whether this broker may run with these dynamic configs of its cluster; what is worth saying about them.
     pub fn check_dynamic(
         &self,

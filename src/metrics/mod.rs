@@ -33,6 +33,8 @@ pub enum Ending {
     Stop,
     /// No frame of Kafka's protocol, or one larger than `socket.request.max.bytes`.
     BadFrame,
+    /// Bytes that the connection's cipher does not take.
+    Tls,
     /// A request that the broker refuses to answer: an API or a version that is not offered, a body that cannot be read.
     Refused,
     /// Memory is short, and this one holds some of it.
@@ -42,11 +44,12 @@ pub enum Ending {
 }
 
 impl Ending {
-    pub const ALL: [Ending; 7] = [
+    pub const ALL: [Ending; 8] = [
         Ending::Client,
         Ending::Idle,
         Ending::Stop,
         Ending::BadFrame,
+        Ending::Tls,
         Ending::Refused,
         Ending::Memory,
         Ending::Failure,
@@ -59,6 +62,7 @@ impl Ending {
             Ending::Idle => "idle",
             Ending::Stop => "stop",
             Ending::BadFrame => "bad_frame",
+            Ending::Tls => "tls",
             Ending::Refused => "refused",
             Ending::Memory => "memory",
             Ending::Failure => "failure",

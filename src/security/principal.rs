@@ -1,4 +1,7 @@
-//! A principal: whom a client is known as (`KafkaPrincipal`).
+//! A principal: whom a client is known as (`KafkaPrincipal`), and how one is made of a certificate's name.
+
+pub(crate) mod dn;
+pub(crate) mod mapping;
 
 use std::borrow::Cow;
 use std::fmt;

@@ -7,6 +7,7 @@
 mod admission;
 mod connection;
 mod connections;
+mod handshakes;
 mod inbound;
 pub mod inlet;
 mod latency;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use log::{info, warn};
 
 use crate::handlers;
+use crate::hosting::doors::Door;
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
 use crate::metrics::Ending;
 use crate::model::Instant;
@@ -34,12 +36,16 @@ use crate::replica::watch::ShardId;
 use crate::server::admission::MemoryAdmission;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
+use crate::server::handshakes::Handshakes;
 use crate::server::inlet::Open;
 use crate::server::latency::Answered;
 use crate::server::parking::{Produce, Waiting};
 #[cfg(test)]
 pub(crate) use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::sending::SENT_PER_TURN_BYTES;
+use crate::server::transport::Transport;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
 use crate::shard::mailbox::Handover;
@@ -76,10 +82,14 @@ pub struct Server {
     /// What this turn has answered, until its times are recorded.
     answered: Vec<Answered>,
     admission: MemoryAdmission,
+    handshakes: Handshakes,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     sent_per_turn_bytes: usize,
+    /// Connections get the null cipher.
+    #[cfg(any(test, feature = "sim"))]
+    is_layered: bool,
     /// Connections with something to handle, and those with something to send.
     queue: Queue<ConnectionKey>,
     touched: Queue<ConnectionKey>,
@@ -132,9 +142,12 @@ impl Server {
             produces: Queue::default(),
             answered: Vec::new(),
             admission: MemoryAdmission::default(),
+            handshakes: Handshakes::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
+            #[cfg(any(test, feature = "sim"))]
+            is_layered: false,
             queue: Queue::default(),
             touched: Queue::default(),
             events: Vec::new(),
@@ -148,6 +161,24 @@ impl Server {
     #[cfg(any(test, feature = "sim"))]
     pub fn send_at_most(&mut self, bytes_per_turn: usize) {
         self.sent_per_turn_bytes = bytes_per_turn;
+    }
+
+    /// Its clients speak the null cipher.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn layer(&mut self) {
+        self.is_layered = true;
+    }
+
+    /// What stands between the sockets of new connections and their frames.
+    fn transport(&self, listener: usize) -> Transport {
+        #[cfg(any(test, feature = "sim"))]
+        if self.is_layered {
+            return Transport::null();
+        }
+        match self.turn.shared.doors.get(listener) {
+            Door::Tls(door) => Transport::tls(door.accept()),
+            Door::Plain => Transport::Plain,
+        }
     }
 
     /// Listens on an address; `shared` says that another shard listens there already.
@@ -172,6 +203,17 @@ impl Server {
     #[cfg(test)]
     pub fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    #[cfg(test)]
+    pub fn most_handshakes_away(&self) -> usize {
+        self.handshakes.most_away
+    }
+
+    /// Whom its clients stand for.
+    #[cfg(test)]
+    pub fn principals(&self) -> Vec<String> {
+        self.connections.iter().map(|(_, connection)| connection.session.principal.to_string()).collect()
     }
 
     /// Turns until it is told to stop.
@@ -284,7 +326,8 @@ impl Server {
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        self.connections.insert(key, Connection::new(Session::anonymous(listener, peer), self.turn.now));
+        let connection = Connection::new(Session::anonymous(listener, peer), self.transport(listener), self.turn.now);
+        self.connections.insert(key, connection);
         self.enqueue(key);
     }
 
@@ -305,7 +348,8 @@ impl Server {
     }
 
     fn close(&mut self, key: ConnectionKey, end: End) {
-        if let Some(connection) = self.connections.remove(key) {
+        if let Some(mut connection) = self.connections.remove(key) {
+            connection.transport.close(&mut *self.driver, key);
             self.turn.metrics.end(end.ending);
             self.driver.close(key);
             self.turn.shared.balance.remove(self.turn.shard);

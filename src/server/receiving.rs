@@ -55,8 +55,12 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+            if connection.transport.must_compute() {
+                self.begin_computing(key);
+                return Ok(());
+            }
             let is_blocked = connection.is_blocked(self.turn.shared.memory.is_short());
-            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.readable {
+            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.may_receive() {
                 return Ok(());
             }
             if budget == 0 {
@@ -127,6 +131,9 @@ impl Server {
             let frame = match frame::split(&bytes[at..], limit) {
                 Split::Complete(frame) => frame,
                 Split::Need(_) => return Ok((at, false)),
+                Split::Bad(_) if bytes[at..].starts_with(&[0x16, 3]) => {
+                    return Err(End::told(Ending::BadFrame, "TLS on a plain listener"));
+                }
                 Split::Bad(error) => return Err(End::told(Ending::BadFrame, error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
@@ -194,9 +201,11 @@ fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instan
             Ok(Some(length))
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            connection.readable = false;
+            // The socket has said so, unless it was not asked because of what is computed first.
+            connection.readable = connection.transport.is_computing();
             Ok(None)
         }
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, format!("TLS: {error}"))),
         // A reset: the client's right.
         Err(_) => Err(End::by_client()),
     }

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
+use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping;
 use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
@@ -63,6 +64,7 @@ pub struct Shared {
     pub endpoints: OnceLock<Vec<Endpoint>>,
     /// `None`: every client may do everything.
     pub authorizer: Option<Authorizer>,
+    pub doors: Arc<Doors>,
     pub balance: Balance,
     pub memory: RequestMemory,
     pub metrics: Metrics,
@@ -91,6 +93,7 @@ impl Shared {
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
+        doors: Arc<Doors>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         let authorizer = config.authorizer.as_ref();
@@ -101,6 +104,7 @@ impl Shared {
             directories,
             endpoints: OnceLock::new(),
             authorizer,
+            doors,
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),

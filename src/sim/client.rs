@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use super::cluster::{ADDRESS, Cluster, SharedCluster};
+use super::link::Link;
 use crate::codec::{Message, Reader};
-use crate::io::simulated;
 use crate::model::ApiKey;
 use crate::wire::api;
 use crate::wire::frame::{self, Split};
@@ -17,7 +17,7 @@ const MAX_FRAME_BYTES: usize = 100 << 20;
 const PATIENCE_STEPS: u64 = 200_000;
 
 pub(super) struct Client {
-    connection: simulated::Client,
+    connection: Link,
     unsent: Vec<u8>,
     received: Vec<u8>,
     answers: VecDeque<Vec<u8>>,
@@ -27,7 +27,10 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn connect(cluster: &Cluster) -> Client {
-        let connection = cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap();
+        Client::over(Link::new(cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap(), cluster.is_layered))
+    }
+
+    pub(super) fn over(connection: Link) -> Client {
         Client { connection, unsent: Vec::new(), received: Vec::new(), answers: VecDeque::new(), sent: 0, answered: 0 }
     }
 

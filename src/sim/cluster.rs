@@ -80,6 +80,8 @@ pub(super) struct Cluster {
     environment: Environment,
     config: Config,
     sent_per_turn_bytes: Option<usize>,
+    /// Connections have the null cipher.
+    pub(super) is_layered: bool,
     running: Option<Running>,
     #[cfg(test)]
     pub(super) steps: u64,
@@ -87,6 +89,10 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
+        Cluster::start_with(seed, shards, overrides, false)
+    }
+
+    pub(super) fn start_with(seed: u64, shards: usize, overrides: &[(&str, &str)], is_layered: bool) -> Cluster {
         // One half runs with everything in files, one half writes each batch at once.
         let (shards, tail_buffer) = (shards.to_string(), if seed.is_multiple_of(2) { "100000" } else { "0" });
         let copy_max = if (seed / 2).is_multiple_of(2) { "65536" } else { "0" };
@@ -108,6 +114,7 @@ impl Cluster {
             config,
             // A third sends large answers in many turns, which the simulated sockets are too small for otherwise.
             sent_per_turn_bytes: seed.is_multiple_of(3).then_some(1000),
+            is_layered,
             running: None,
             #[cfg(test)]
             steps: 0,
@@ -143,6 +150,9 @@ impl Cluster {
             if let Some(bytes) = self.sent_per_turn_bytes {
                 server.send_at_most(bytes);
             }
+            if self.is_layered {
+                server.layer();
+            }
             server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
             servers.push(server);
         }
@@ -163,6 +173,17 @@ impl Cluster {
     pub(super) fn advance(&mut self, by: Duration) {
         self.world.advance(by);
         self.disk.set_time(self.world.wall());
+    }
+
+    #[cfg(test)]
+    pub(super) fn most_handshakes_away(&self) -> usize {
+        self.running.iter().flat_map(|running| &running.servers).map(Server::most_handshakes_away).max().unwrap_or(0)
+    }
+
+    /// Whom the clients that are connected stand for.
+    #[cfg(test)]
+    pub(super) fn principals(&self) -> Vec<String> {
+        self.running.iter().flat_map(|running| &running.servers).flat_map(Server::principals).collect()
     }
 
     pub(super) fn turn_shard(&mut self, shard: usize) {

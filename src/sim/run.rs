@@ -152,7 +152,9 @@ impl Run {
         let mut plan = Plan::new(attempt.seed);
         plan.kinds = plan.kinds.without(attempt.without);
         let overrides: Vec<_> = plan.overrides.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let cluster = Cluster::start(attempt.seed, plan.shards, &overrides);
+        // A quarter has a cipher between sockets and frames.
+        let is_layered = attempt.seed % 4 == 1;
+        let cluster = Cluster::start_with(attempt.seed, plan.shards, &overrides, is_layered);
         let history = History::new(attempt.keeps_history);
         let (random, faults) = (Random::new(attempt.seed), Faults::new(&plan, attempt));
         let mut run = Run {
@@ -221,6 +223,7 @@ impl Run {
             history: &mut self.history,
             topics: &mut self.topics,
             ledgers: &self.ledgers,
+            is_layered: self.cluster.is_layered,
             is_resting: self.is_resting,
         }
     }
