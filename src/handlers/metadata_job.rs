@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
-    create_partitions, create_topics, delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id,
-    metadata, unregister_broker, update_features,
+    Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs,
+    alter_user_scram_credentials, config_changes, create_partitions, create_topics, delete_topics, elect_leaders,
+    end_txn, find_coordinator, init_producer_id, metadata, unregister_broker, update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;
@@ -39,6 +39,7 @@ pub(super) enum Finish {
     Reassign(alter_partition_reassignments::Waiting),
     UpdateFeatures(update_features::Waiting),
     UnregisterBroker(unregister_broker::Waiting),
+    AlterScram(alter_user_scram_credentials::Waiting),
     MoveLogs(alter_replica_log_dirs::Waiting),
 }
 
@@ -119,6 +120,7 @@ impl Finish {
             Finish::Reassign(waiting) => waiting.finish(decided),
             Finish::UpdateFeatures(waiting) => waiting.finish(decided),
             Finish::UnregisterBroker(waiting) => waiting.finish(decided),
+            Finish::AlterScram(waiting) => waiting.finish(decided),
             Finish::MoveLogs(waiting) => waiting.finish(Err(why_not(decided))),
         }
     }

@@ -18,6 +18,7 @@ use super::inputs::Inputs;
 use super::producer_ids::allocate_producer_ids;
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 use super::record::Record;
+use super::scram::{ScramDeletion, ScramResult, ScramUpsertion, alter_scram_credentials};
 use super::topics::{
     CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics,
     delete_topics,
@@ -67,6 +68,10 @@ pub enum Change {
     UnregisterBroker {
         id: i32,
     },
+    AlterUserScramCredentials {
+        deletions: Vec<ScramDeletion>,
+        upsertions: Vec<ScramUpsertion>,
+    },
     /// A block of producer ids for a broker.
     AllocateProducerIds {
         broker_id: i32,
@@ -103,6 +108,7 @@ pub enum Decided {
     Reassigned(Vec<Reassigned>),
     Elected(Vec<Elected>),
     ProducerIds(Result<Range<i64>, Refusal>),
+    ScramAltered(Vec<ScramResult>),
     /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
 }
@@ -158,6 +164,9 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
             whole(records.map(|records| if *validate_only { Vec::new() } else { records }))
         }
         Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
+        Change::AlterUserScramCredentials { deletions, upsertions } => {
+            alter_scram_credentials(image, deletions, upsertions).into_decision(Decided::ScramAltered)
+        }
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {
             Ok((record, block)) => Decision { records: vec![record], answer: Decided::ProducerIds(Ok(block)) },
             Err(refusal) => Decision { records: Vec::new(), answer: Decided::ProducerIds(Err(refusal)) },

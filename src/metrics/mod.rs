@@ -35,6 +35,8 @@ pub enum Ending {
     BadFrame,
     /// A request that the broker refuses to answer: an API or a version that is not offered, a body that cannot be read.
     Refused,
+    /// A client that has not logged in, or not again in time.
+    Authentication,
     /// Memory is short, and this one holds some of it.
     Memory,
     /// The machine has failed: a socket or a file.
@@ -42,12 +44,13 @@ pub enum Ending {
 }
 
 impl Ending {
-    pub const ALL: [Ending; 7] = [
+    pub const ALL: [Ending; 8] = [
         Ending::Client,
         Ending::Idle,
         Ending::Stop,
         Ending::BadFrame,
         Ending::Refused,
+        Ending::Authentication,
         Ending::Memory,
         Ending::Failure,
     ];
@@ -60,6 +63,7 @@ impl Ending {
             Ending::Stop => "stop",
             Ending::BadFrame => "bad_frame",
             Ending::Refused => "refused",
+            Ending::Authentication => "authentication",
             Ending::Memory => "memory",
             Ending::Failure => "failure",
         }

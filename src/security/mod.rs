@@ -5,4 +5,6 @@
 
 pub mod access;
 pub mod authorizer;
+pub mod crypto;
 pub mod principal;
+pub mod sasl;

@@ -11,6 +11,7 @@ use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
 use crate::hosting::housekeeping;
+use crate::io::environment::Environment;
 use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
 use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
@@ -18,9 +19,11 @@ use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::authorizer::Authorizer;
+use crate::shard::audit::Audit;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
+use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::stdx::inbox::Inbox;
@@ -56,6 +59,8 @@ pub struct Shared {
     pub view: Arc<ArcSwap<View>>,
     /// Not to be guessed from outside; the same in every run of a simulation.
     pub seed: u64,
+    pub environment: Environment,
+    pub logins: Logins,
     /// The log directories in the order of the configuration.
     pub directories: Arc<[LogDirectory]>,
     /// What clients are told, in the order of the listeners.
@@ -86,7 +91,7 @@ impl Shared {
         config: Config,
         view: Arc<ArcSwap<View>>,
         directories: Arc<[LogDirectory]>,
-        seed: u64,
+        environment: Environment,
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
@@ -96,7 +101,9 @@ impl Shared {
         let authorizer = authorizer.map(|a| Authorizer::new(&a.super_users, a.allow_everyone_if_no_acl_found));
         Shared {
             view,
-            seed,
+            seed: environment.seed(),
+            environment,
+            logins: Logins::new(&config),
             directories,
             endpoints: OnceLock::new(),
             authorizer,
@@ -177,6 +184,7 @@ pub struct Turn {
     pub wall: TimestampMs,
     pub dirty: Dirty,
     pub metrics: Recorder,
+    pub audit: Audit,
     /// Transactions whose markers this shard is to write.
     pub marker_jobs: Vec<MarkerJob>,
 }
@@ -185,7 +193,7 @@ impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
         let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
-        Turn { view, shared, shard, now, wall, dirty, metrics, marker_jobs }
+        Turn { view, shared, shard, now, wall, dirty, metrics, audit: Audit::new(now), marker_jobs }
     }
 
     /// The next turn's time.

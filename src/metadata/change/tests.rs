@@ -8,6 +8,8 @@ use crate::metadata::image::ResourceType;
 use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
 use crate::metadata::topic_name::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::model::{Offset, TopicIdPartition};
+use crate::security::sasl::scram::Credential;
+use crate::stdx::secret::Secret;
 
 fn ask(image: &Image, change: &Change) -> Decision {
     let mut drawn = 0;
@@ -46,6 +48,10 @@ fn changes(image: &Image) -> Vec<Change> {
     let elsewhere = Reassignment { partition: 0, replicas: Some(vec![2]) };
     let update =
         FeatureUpdate { name: "group.version".into(), level: 0, upgrade_type: Some(UpgradeType::SafeDowngrade) };
+    let key = || Secret::new("key");
+    let credential = Credential { salt: vec![1], stored_key: key(), server_key: key(), iterations: 4096 };
+    let of_alice =
+        ScramUpsertion { user: "alice".into(), mechanism: 1, iterations: 4096, credential: Some(credential) };
     vec![
         Change::CreateTopics { topics: vec![topic("b", 2, 1)], validate_only: false },
         Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into(), "c".into()] },
@@ -58,6 +64,7 @@ fn changes(image: &Image) -> Vec<Change> {
         Change::IncrementalAlterConfigs { resources: config("retention.ms", "2"), validate_only: false },
         Change::AlterPartitionReassignments { topics: vec![("a".into(), vec![elsewhere])], allows_other_factor: true },
         Change::UpdateFeatures { updates: vec![update], validate_only: false },
+        Change::AlterUserScramCredentials { deletions: Vec::new(), upsertions: vec![of_alice] },
         Change::UnregisterBroker { id: 2 },
         Change::AllocateProducerIds { broker_id: 1 },
         Change::RegisterBroker { registration: Box::new(registration(2, &DIRECTORIES)), was_clean_shutdown: false },
