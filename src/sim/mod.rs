@@ -37,6 +37,10 @@ mod housekeeping;
 #[cfg(test)]
 mod inlets;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
+mod logins;
+#[cfg(test)]
 mod moving;
 #[cfg(test)]
 mod seeds;
