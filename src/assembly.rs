@@ -13,7 +13,7 @@ use std::sync::mpsc::Receiver;
 
 use log::warn;
 
-use crate::config::{self, Config, Invalid};
+use crate::config::{self, Config, Invalid, MechanismKind, SaslSettings};
 use crate::controller::{self, Controller};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
@@ -83,7 +83,7 @@ impl Opened {
             config,
             controller.published(),
             controller.directories(),
-            environment.seed(),
+            environment.clone(),
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
             producer_ids,
@@ -211,9 +211,12 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
 /// What the configuration asks for and is not built yet stops the start: without it, the broker would be open.
 fn check_doors(config: &Config) -> Result<(), Invalid> {
     for listener in &config.listeners {
-        if listener.security.sasl.is_some() {
+        let has_tokens = |sasl: &SaslSettings| {
+            sasl.mechanisms.iter().any(|mechanism| matches!(mechanism.kind, MechanismKind::OAuthBearer(_)))
+        };
+        if listener.security.sasl.as_ref().is_some_and(has_tokens) {
             let reason = format!(
-                "listener {} asks for it, but SASL is not supported yet: every client that reaches it could read and \
+                "listener {} asks for it, but OAUTHBEARER is not supported yet: every client that reaches it could read and \
                  write; give it the protocol PLAINTEXT to start like that",
                 listener.name
             );
@@ -288,19 +291,28 @@ mod tests {
             ("sasl.enabled.mechanisms", "PLAIN"),
             plain,
         ];
-        let said = start(&sasl).unwrap();
+        assert_eq!(start(&sasl), None);
+        let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
+        for protocol in ["PLAINTEXT:SSL", "PLAINTEXT:SASL_SSL"] {
+            let said =
+                start(&[&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat()).unwrap();
+            assert_eq!(said, "listener PLAINTEXT: the key store /k cannot be read: entity not found");
+        }
+        let tokens = [
+            sasl[0],
+            ("sasl.enabled.mechanisms", "OAUTHBEARER"),
+            (
+                "listener.name.plaintext.oauthbearer.sasl.jaas.config",
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
+            ),
+        ];
+        let said = start(&tokens).unwrap();
         assert_eq!(
             said,
             "Invalid value SASL_PLAINTEXT for configuration listener.security.protocol.map: listener PLAINTEXT asks for \
-             it, but SASL is not supported yet: every client that reaches it could read and write; give it the protocol \
-             PLAINTEXT to start like that"
+             it, but OAUTHBEARER is not supported yet: every client that reaches it could read and write; give it the \
+             protocol PLAINTEXT to start like that"
         );
-        let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
-        let of = |protocol| [&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat();
-        let said = start(&of("PLAINTEXT:SASL_SSL")).unwrap();
-        assert!(said.contains("SASL is not supported yet"), "{said}");
-        let said = start(&of("PLAINTEXT:SSL")).unwrap();
-        assert_eq!(said, "listener PLAINTEXT: the key store /k cannot be read: entity not found");
         let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
         assert!(start(&[("authorizer.class.name", authorizer)]).unwrap().contains("there is no authorizer yet"));
         assert_eq!(start(&[]), None);

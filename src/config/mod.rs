@@ -36,7 +36,7 @@ pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
 pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
-pub use security::{AuthorizerSettings, ListenerSecurity};
+pub use security::{AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings};
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use transactions::TransactionSettings;
@@ -133,6 +133,10 @@ pub struct Config {
     pub tail_buffer_bytes: usize,
     /// What topics without overrides get, before dynamic configs.
     pub topic_defaults: TopicConfig,
+    /// `connection.failed.authentication.delay.ms`
+    pub failed_authentication_delay_ms: u32,
+    /// `klamm.authentication.timeout.ms`; 0 is never.
+    pub authentication_timeout_ms: u32,
     /// `None`: every client may do everything.
     pub authorizer: Option<AuthorizerSettings>,
     /// Every key that was set, as it was set; the static layer of [`Settings`].
@@ -225,6 +229,8 @@ impl Config {
             spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
+            failed_authentication_delay_ms: s.size("connection.failed.authentication.delay.ms"),
+            authentication_timeout_ms: s.size("klamm.authentication.timeout.ms"),
             authorizer: None,
             statics: Statics::default(),
         })

@@ -7,9 +7,10 @@
 use std::time::Duration;
 
 use super::{
-    Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs, config_changes,
-    create_acls, create_partitions, create_topics, delete_acls, delete_topics, elect_leaders, end_txn,
-    find_coordinator, init_producer_id, metadata, unregister_broker, update_features,
+    Answer, Outcome, Parked, Polled, alter_partition_reassignments, alter_replica_log_dirs,
+    alter_user_scram_credentials, config_changes, create_acls, create_partitions, create_topics, delete_acls,
+    delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id, metadata, unregister_broker,
+    update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;
@@ -41,6 +42,7 @@ pub(super) enum Finish {
     UnregisterBroker(unregister_broker::Waiting),
     CreateAcls(create_acls::Waiting),
     DeleteAcls(delete_acls::Waiting),
+    AlterScram(alter_user_scram_credentials::Waiting),
     MoveLogs(alter_replica_log_dirs::Waiting),
 }
 
@@ -123,6 +125,7 @@ impl Finish {
             Finish::UnregisterBroker(waiting) => waiting.finish(decided),
             Finish::CreateAcls(waiting) => waiting.finish(decided),
             Finish::DeleteAcls(waiting) => waiting.finish(decided),
+            Finish::AlterScram(waiting) => waiting.finish(decided),
             Finish::MoveLogs(waiting) => waiting.finish(Err(why_not(decided))),
         }
     }

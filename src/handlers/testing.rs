@@ -1,8 +1,9 @@
 //! A broker without sockets and threads, for tests of handlers: real handlers, a real controller, a simulated disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Outcome, Parked, Polled, State, handle, table, unknown, write_markers};
+use super::{Outcome, Parked, Polled, State, authentication, handle, table, unknown, write_markers};
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{AuthorizerSettings, Config, Layers};
@@ -16,7 +17,7 @@ use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::access::{AclOperation, AclResource};
 use crate::security::principal::Principal;
-use crate::shard::context::{Endpoint, Note, Shared, Turn};
+use crate::shard::context::{Context, Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 use crate::wire::api;
@@ -176,6 +177,25 @@ impl Broker {
         matches!(self.begin(&frame(key, version, body)), Outcome::Close(_))
     }
 
+    /// A frame of a client that logs in.
+    pub(super) fn authenticate(&mut self, frame: &[u8]) -> authentication::Progress {
+        self.turn.view = self.view();
+        authentication::handle(&mut self.turn.context(None), &mut self.session, frame)
+    }
+
+    pub(super) fn with_context<T>(&mut self, ask: impl FnOnce(&Context<'_>) -> T) -> T {
+        ask(&self.turn.context(None))
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.turn.now
+    }
+
+    /// Time passes, on both clocks.
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.turn.begin(self.turn.now + by, TimestampMs(self.turn.wall.0 + by.as_millis() as i64));
+    }
+
     fn begin(&mut self, frame: &[u8]) -> Outcome {
         self.turn.view = self.view();
         let Some(row) = table::of_frame(frame) else { return Outcome::Close(unknown(frame)) };
@@ -247,7 +267,7 @@ impl Broker {
     }
 }
 
-fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
+pub(super) fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
     let header = RequestHeader {
         request_api_key: key.id(),
         request_api_version: version,

@@ -20,6 +20,7 @@ use super::inputs::Inputs;
 use super::producer_ids::allocate_producer_ids;
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 use super::record::Record;
+use super::scram::{ScramDeletion, ScramResult, ScramUpsertion, alter_scram_credentials};
 use super::topics::{
     CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics,
     delete_topics,
@@ -76,6 +77,10 @@ pub enum Change {
     DeleteAcls {
         filters: Vec<AclFilter>,
     },
+    AlterUserScramCredentials {
+        deletions: Vec<ScramDeletion>,
+        upsertions: Vec<ScramUpsertion>,
+    },
     /// A block of producer ids for a broker.
     AllocateProducerIds {
         broker_id: i32,
@@ -114,6 +119,7 @@ pub enum Decided {
     AclsCreated(Vec<Result<(), Refusal>>),
     AclsDeleted(Vec<Result<Vec<Arc<Acl>>, Refusal>>),
     ProducerIds(Result<Range<i64>, Refusal>),
+    ScramAltered(Vec<ScramResult>),
     /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
 }
@@ -171,6 +177,9 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
         Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
         Change::CreateAcls { acls } => create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated),
         Change::DeleteAcls { filters } => delete_acls(image, filters).into_decision(Decided::AclsDeleted),
+        Change::AlterUserScramCredentials { deletions, upsertions } => {
+            alter_scram_credentials(image, deletions, upsertions).into_decision(Decided::ScramAltered)
+        }
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {
             Ok((record, block)) => Decision { records: vec![record], answer: Decided::ProducerIds(Ok(block)) },
             Err(refusal) => Decision { records: Vec::new(), answer: Decided::ProducerIds(Err(refusal)) },

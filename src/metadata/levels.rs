@@ -38,6 +38,11 @@ pub fn knows_directories(metadata_version: i16) -> bool {
     metadata_version >= IBP_3_7_IV2
 }
 
+/// Whether there are records of SCRAM credentials (`MetadataVersion.isScramSupported`).
+pub fn knows_scram(metadata_version: i16) -> bool {
+    metadata_version >= IBP_3_5_IV2
+}
+
 /// Whether records can tell which log directories get no new partitions.
 pub fn knows_cordoned_directories(metadata_version: i16) -> bool {
     metadata_version >= IBP_4_3_IV0

@@ -25,6 +25,7 @@ mod producer_ids;
 mod reassignments;
 pub mod record;
 mod registration;
+mod scram;
 mod security;
 mod snapshot;
 pub mod topic_name;
@@ -60,6 +61,7 @@ pub use reassignments::{Reassigned, Reassignment};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
+pub use scram::{SCRAM_MECHANISMS, ScramDeletion, ScramResult, ScramUpsertion, scram_record};
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};
 pub use topics::{UNKNOWN_ID, UNKNOWN_NAME};
 

@@ -37,6 +37,8 @@ pub enum Ending {
     Tls,
     /// A request that the broker refuses to answer: an API or a version that is not offered, a body that cannot be read.
     Refused,
+    /// A client that has not logged in, or not again in time.
+    Authentication,
     /// Memory is short, and this one holds some of it.
     Memory,
     /// The machine has failed: a socket or a file.
@@ -44,13 +46,14 @@ pub enum Ending {
 }
 
 impl Ending {
-    pub const ALL: [Ending; 8] = [
+    pub const ALL: [Ending; 9] = [
         Ending::Client,
         Ending::Idle,
         Ending::Stop,
         Ending::BadFrame,
         Ending::Tls,
         Ending::Refused,
+        Ending::Authentication,
         Ending::Memory,
         Ending::Failure,
     ];
@@ -64,6 +67,7 @@ impl Ending {
             Ending::BadFrame => "bad_frame",
             Ending::Tls => "tls",
             Ending::Refused => "refused",
+            Ending::Authentication => "authentication",
             Ending::Memory => "memory",
             Ending::Failure => "failure",
         }

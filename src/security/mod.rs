@@ -6,7 +6,9 @@
 pub mod access;
 pub mod acl;
 pub mod authorizer;
+pub mod crypto;
 pub mod principal;
 mod shown;
 pub(crate) mod store;
 pub(crate) mod tls;
+pub mod sasl;

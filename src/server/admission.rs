@@ -67,6 +67,9 @@ impl Server {
         let counted = if holds < COUNTED_FROM_BYTES { 0 } else { holds };
         self.turn.shared.memory.change(connection.counted_bytes, counted);
         connection.counted_bytes = counted;
+        if connection.unauthenticated_bytes > 0 || !connection.session.authentication.is_open() {
+            self.count_login(key);
+        }
     }
 
     /// Lets those that wait for memory go on: all of them if there is some, else one.

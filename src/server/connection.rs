@@ -21,6 +21,12 @@ pub(super) struct Connection {
     slots: Slots<Answer>,
     /// What [`RequestMemory`](crate::shard::memory::RequestMemory) counts for it.
     pub(super) counted_bytes: usize,
+    /// What is counted of it as of a client that has not logged in.
+    pub(super) unauthenticated_bytes: usize,
+    /// When its client must have logged in.
+    pub(super) login_until: Option<Instant>,
+    /// Its login was refused; the answer that it will get.
+    pub(super) refused: Option<Option<Answer>>,
     /// A large frame is not received on, because memory is short.
     pub(super) awaits_memory: bool,
     /// A step of its handshake waits until others are computed.
@@ -53,6 +59,9 @@ impl Connection {
             outbound: Outbound::default(),
             slots: Slots::default(),
             counted_bytes: 0,
+            unauthenticated_bytes: 0,
+            login_until: None,
+            refused: None,
             awaits_memory: false,
             awaits_computing: false,
             readable: true,
@@ -70,7 +79,7 @@ impl Connection {
     /// Whether a frame may be handled now. While memory is short, a client that has not taken its answers must do so first.
     pub(super) fn may_handle(&self, order: Order, memory_is_short: bool) -> bool {
         let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
-        self.outbound.size_bytes() < most && self.slots.may_handle(order)
+        self.outbound.size_bytes() < most && self.slots.may_handle(order) && self.refused.is_none()
     }
 
     /// Whether no frame may be handled; then there is no use in receiving more.

@@ -63,6 +63,10 @@ impl Server {
     /// A client that has shown a certificate is whom it stands for.
     fn identify(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.session.authentication.is_open() {
+            // Where clients log in, their certificates do not say who they are (`DefaultKafkaPrincipalBuilder`).
+            return;
+        }
         let Some(certificate) = connection.transport.peer_certificate() else { return };
         let door = self.turn.shared.doors.get(connection.session.listener);
         let principal = match door {

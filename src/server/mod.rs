@@ -5,6 +5,7 @@
 //! one thread. Frames of a connection are handled in order, and its answers leave in that order.
 
 mod admission;
+mod authentication;
 mod connection;
 mod connections;
 mod handshakes;
@@ -34,6 +35,7 @@ use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
 use crate::server::admission::MemoryAdmission;
+use crate::server::authentication::LoginTimes;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
 use crate::server::handshakes::Handshakes;
@@ -83,6 +85,7 @@ pub struct Server {
     answered: Vec<Answered>,
     admission: MemoryAdmission,
     handshakes: Handshakes,
+    login_times: LoginTimes,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
@@ -123,6 +126,11 @@ impl End {
         End::told(Ending::Refused, line)
     }
 
+    /// Its client has not logged in, of which the audit log tells.
+    fn unauthenticated() -> End {
+        End { ending: Ending::Authentication, line: None }
+    }
+
     fn failure(line: impl Into<String>) -> End {
         End::told(Ending::Failure, line)
     }
@@ -143,6 +151,7 @@ impl Server {
             answered: Vec::new(),
             admission: MemoryAdmission::default(),
             handshakes: Handshakes::default(),
+            login_times: LoginTimes::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
@@ -240,6 +249,7 @@ impl Server {
         self.end_farewell();
         self.handle_expired();
         self.run_coordinator_timers();
+        self.end_logins();
         self.ration();
         self.work();
         self.record_latencies();
@@ -271,6 +281,7 @@ impl Server {
             .min(idle_check)
             .min(stop)
             .min(coordinators)
+            .min(self.login_times.next())
             .min(ration);
         (until != Instant::NEVER).then_some(until)
     }
@@ -326,8 +337,12 @@ impl Server {
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        let connection = Connection::new(Session::anonymous(listener, peer), self.transport(listener), self.turn.now);
-        self.connections.insert(key, connection);
+        let session = match self.turn.shared.logins.offer(listener) {
+            Some(_) => Session::unauthenticated(listener, peer),
+            None => Session::anonymous(listener, peer),
+        };
+        self.connections.insert(key, Connection::new(session, self.transport(listener), self.turn.now));
+        self.watch_login(key);
         self.enqueue(key);
     }
 
@@ -354,6 +369,7 @@ impl Server {
             self.driver.close(key);
             self.turn.shared.balance.remove(self.turn.shard);
             self.turn.shared.memory.change(connection.counted_bytes, 0);
+            self.forget_login(key, &connection);
             // No client is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
             if let Some(reason) = end.line {

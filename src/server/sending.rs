@@ -78,7 +78,8 @@ impl Server {
         self.count_memory(key);
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
-            self.close(key, End::by_client());
+            let end = if connection.refused.is_some() { End::unauthenticated() } else { End::by_client() };
+            self.close(key, end);
         } else if connection.may_go_on(self.turn.shared.memory.is_short()) {
             self.enqueue(key);
         }

@@ -1,13 +1,15 @@
-//! The audit log: a line for each decision of the authorizer that a client asked for, at a rate that no client can drive up.
+//! The audit log: a line for each decision of the authorizer that a client asked for and for each refused login, at a rate
+//! that no client can drive up.
 //!
-//! Denials are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`; the logger is `klamm.audit`.
+//! Denials and refused logins are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`; the logger is `klamm.audit`.
 //!
 //! Deviation: Kafka writes every line. Here each shard tells a burst of denials and then so many a second, and says how many
 //! it has left out.
 
-use std::time::Duration;
-
 use std::cell::Cell;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
 
 use log::{Level, log};
 
@@ -19,6 +21,33 @@ use crate::security::authorizer::Audited;
 const BURST: u32 = 100;
 /// After this time it may tell one more.
 const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Characters of what a client may have chosen that a line shows.
+const MOST_CHARACTERS: usize = 256;
+
+/// A login that was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedLogin<'a> {
+    pub host: IpAddr,
+    pub listener: &'a str,
+    /// `None`: the client has named none that is offered.
+    pub mechanism: Option<&'static str>,
+    pub is_again: bool,
+    pub reason: &'a str,
+}
+
+impl fmt::Display for RefusedLogin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RefusedLogin { host, listener, mechanism, is_again, reason } = self;
+        let again = if *is_again { " again" } else { "" };
+        let mechanism = mechanism.unwrap_or("none");
+        write!(f, "login{again} refused: mechanism={mechanism} host={host} listener={listener} reason=")?;
+        reason.chars().take(MOST_CHARACTERS).try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => write!(f, "{c}"),
+        })
+    }
+}
 
 /// What one shard may still tell.
 #[derive(Debug)]
@@ -44,8 +73,17 @@ impl Audit {
             None => {}
             Some(0) => log!(target: AUDIT, Level::Info, "{audited}"),
             Some(untold) => {
-                log!(target: AUDIT, Level::Info, "{audited} (and {untold} denials before it that are not told)");
+                log!(target: AUDIT, Level::Info, "{audited} (and {untold} lines before it that are not told)");
             }
+        }
+    }
+
+    /// Tells a refused login. Nothing is written out that is not told.
+    pub fn tell_login(&self, refused: &RefusedLogin<'_>, now: Instant) {
+        match self.admit(now) {
+            None => {}
+            Some(0) => log!(target: AUDIT, Level::Info, "{refused}"),
+            Some(untold) => log!(target: AUDIT, Level::Info, "{refused} (and {untold} lines before it that are not told)"),
         }
     }
 
@@ -86,5 +124,20 @@ mod tests {
         let rested = start + Duration::from_secs(1_000_000);
         assert_eq!((0..1000).filter(|_| audit.admit(rested).is_some()).count(), BURST as usize);
         assert!(audit.admit(Instant::NEVER).is_some());
+    }
+
+    #[test]
+    fn a_line_cannot_be_broken_by_what_a_client_sends() {
+        let reason = format!("a\nb\u{1b}{}", "x".repeat(10_000));
+        let refused = RefusedLogin {
+            host: [127, 0, 0, 1].into(),
+            listener: "OUTSIDE",
+            mechanism: Some("PLAIN"),
+            is_again: true,
+            reason: &reason,
+        };
+        let line = refused.to_string();
+        let begin = "login again refused: mechanism=PLAIN host=127.0.0.1 listener=OUTSIDE reason=a\\nb\\u{1b}xxx";
+        assert!(line.starts_with(begin) && line.len() < begin.len() + MOST_CHARACTERS, "{line}");
     }
 }

@@ -12,6 +12,7 @@ use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
 use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping;
+use crate::io::environment::Environment;
 use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
 use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
@@ -23,6 +24,7 @@ use crate::shard::audit::Audit;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
+use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::stdx::inbox::Inbox;
@@ -58,6 +60,8 @@ pub struct Shared {
     pub view: Arc<ArcSwap<View>>,
     /// Not to be guessed from outside; the same in every run of a simulation.
     pub seed: u64,
+    pub environment: Environment,
+    pub logins: Logins,
     /// The log directories in the order of the configuration.
     pub directories: Arc<[LogDirectory]>,
     /// What clients are told, in the order of the listeners.
@@ -89,7 +93,7 @@ impl Shared {
         config: Config,
         view: Arc<ArcSwap<View>>,
         directories: Arc<[LogDirectory]>,
-        seed: u64,
+        environment: Environment,
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
@@ -100,7 +104,9 @@ impl Shared {
         let authorizer = authorizer.map(|a| Authorizer::new(&a.super_users, a.allow_everyone_if_no_acl_found));
         Shared {
             view,
-            seed,
+            seed: environment.seed(),
+            environment,
+            logins: Logins::new(&config),
             directories,
             endpoints: OnceLock::new(),
             authorizer,

@@ -8,6 +8,7 @@ pub mod context;
 pub mod coordination;
 pub mod dirty;
 pub mod inquiry;
+pub mod login;
 pub mod mailbox;
 pub mod memory;
 pub mod session;

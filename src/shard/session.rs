@@ -4,25 +4,36 @@
 //! the server makes a session for each connection, a request that comes without a socket brings its own, handlers read
 //! it through their `Request`.
 //!
-//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions now, SASL later) do so
-//! through a shared reference, as the same request is read meanwhile.
+//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions) do so through a
+//! shared reference, as the same request is read meanwhile; a login changes it between two requests.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
 use crate::security::acl::Subject;
+use crate::model::Instant;
 use crate::security::principal::Principal;
+use crate::shard::login::{LoggedIn, Login};
 
 /// Bytes of a client's name, and of its version, that are kept; Kafka keeps all of them.
 const MOST_SOFTWARE_BYTES: usize = 128;
 
 /// How far a client has come in saying who it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Authentication {
-    /// Every request is handled. A listener without SASL begins here. One with SASL will begin before it, and until then
-    /// only ApiVersions (18), SaslHandshake (17) and SaslAuthenticate (36) may be handled
-    /// (`SaslServerAuthenticator.handleKafkaRequest`).
+    /// Every request is handled. A listener without SASL begins here.
     Open,
+    /// A login goes on. A listener with SASL begins here, and a session that logs in again comes here again. Only ApiVersions
+    /// (18), SaslHandshake (17) and SaslAuthenticate (36) are handled (`SaslServerAuthenticator.handleKafkaRequest`).
+    Pending(Box<Login>),
+    /// It was refused; the connection ends.
+    Failed,
+}
+
+impl Authentication {
+    pub fn is_open(&self) -> bool {
+        matches!(self, Authentication::Open)
+    }
 }
 
 /// What a client says of itself in ApiVersions (KIP-511).
@@ -40,6 +51,10 @@ pub struct Session {
     pub peer: SocketAddr,
     pub principal: Principal,
     pub authentication: Authentication,
+    /// How the client has proved who it is; `None`: it has not.
+    pub logged_in: Option<LoggedIn>,
+    /// It has done so by a delegation token, which is not enough for everything.
+    pub by_delegation_token: bool,
     software: RefCell<Option<Software>>,
 }
 
@@ -51,6 +66,8 @@ impl Session {
             peer,
             principal: Principal::ANONYMOUS,
             authentication: Authentication::Open,
+            logged_in: None,
+            by_delegation_token: false,
             software: RefCell::default(),
         }
     }
@@ -58,6 +75,16 @@ impl Session {
     /// The client as rules know it. Its host shows itself as Java writes it.
     pub fn subject(&self) -> Subject<'_> {
         Subject { principal: &self.principal, host: self.peer.into() }
+    }
+
+    /// The session of a client that must log in first.
+    pub fn unauthenticated(listener: usize, peer: SocketAddr) -> Session {
+        Session { authentication: Authentication::Pending(Box::default()), ..Session::anonymous(listener, peer) }
+    }
+
+    /// Whether the client must have logged in again by now.
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.logged_in.as_ref().and_then(|logged_in| logged_in.expires).is_some_and(|expires| expires < now)
     }
 
     /// What the client has said last of its software.

@@ -349,6 +349,11 @@ impl Cluster {
         self.running.as_ref().map_or(0, |running| running.parts.shared.memory.held_bytes())
     }
 
+    /// What clients that have not logged in hold on all shards.
+    pub(super) fn unauthenticated_bytes(&self) -> usize {
+        self.running.as_ref().map_or(0, |running| running.parts.shared.logins.held_bytes())
+    }
+
     /// A way into one of the shards without a socket.
     pub(super) fn inlet(&self, shard: u8) -> Inlet {
         Inlet::new(&self.running.as_ref().expect("it runs").parts.shared, ShardId(shard))

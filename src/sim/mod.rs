@@ -41,6 +41,9 @@ mod housekeeping;
 mod inlets;
 #[cfg(test)]
 mod layered;
+mod login;
+#[cfg(test)]
+mod logins;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]

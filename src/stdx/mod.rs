@@ -1,6 +1,7 @@
 //! What the standard library lacks. Names nothing of ours.
 
 pub mod append_list;
+pub mod base64;
 pub mod inbox;
 pub mod mutex;
 pub mod never;

@@ -8,6 +8,8 @@ use crate::metadata::image::ResourceType;
 use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
 use crate::metadata::topic_name::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::model::{Offset, TopicIdPartition};
+use crate::security::sasl::scram::Credential;
+use crate::stdx::secret::Secret;
 
 fn ask(image: &Image, change: &Change) -> Decision {
     let mut drawn = 0;
@@ -60,6 +62,10 @@ fn changes(image: &Image) -> Vec<Change> {
         operation: 1,
         permission_type: 1,
     };
+    let key = || Secret::new("key");
+    let credential = Credential { salt: vec![1], stored_key: key(), server_key: key(), iterations: 4096 };
+    let of_alice =
+        ScramUpsertion { user: "alice".into(), mechanism: 1, iterations: 4096, credential: Some(credential) };
     vec![
         Change::CreateTopics { topics: vec![topic("b", 2, 1)], validate_only: false },
         Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into(), "c".into()] },
@@ -72,6 +78,7 @@ fn changes(image: &Image) -> Vec<Change> {
         Change::IncrementalAlterConfigs { resources: config("retention.ms", "2"), validate_only: false },
         Change::AlterPartitionReassignments { topics: vec![("a".into(), vec![elsewhere])], allows_other_factor: true },
         Change::UpdateFeatures { updates: vec![update], validate_only: false },
+        Change::AlterUserScramCredentials { deletions: Vec::new(), upsertions: vec![of_alice] },
         Change::UnregisterBroker { id: 2 },
         Change::CreateAcls { acls: vec![acl("b"), acl("c")] },
         Change::DeleteAcls { filters: vec![all] },
