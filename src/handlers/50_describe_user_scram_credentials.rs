@@ -27,9 +27,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     if !request.may_cluster(context, AclOperation::Describe) {
         let error_code = ErrorCode::ClusterAuthorizationFailed.code();
-        let refused = |_| DescribeUserScramCredentialsResult { error_code, ..Default::default() };
+        let refused = |_| DescribeUserScramCredentialsResult { error_code, error_message: None, ..Default::default() };
         let results = body.users.iter().flatten().map(refused).collect();
-        return request.head.answer(&message::Response { error_code, results, ..Default::default() });
+        let response = message::Response { error_code, error_message: None, results, ..Default::default() };
+        return request.head.answer(&response);
     }
     let image = &context.view.image;
     // How often each is named.

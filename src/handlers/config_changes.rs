@@ -115,7 +115,7 @@ fn refuse_one(context: &Context<'_>, request: &Request<'_>, api: &Api, resource:
     Some(wrong.unwrap_or_else(|| Refusal::new(error, text)))
 }
 
-/// Why this broker could not have these settings.
+/// Why this broker could not have these settings, whatever the cluster says: all of that is INVALID_REQUEST.
 fn wrong_with_broker(context: &Context<'_>, api: &Api, resource: &ResourceChanges) -> Option<Refusal> {
     let (image, node_id) = (&context.view.image, context.shared.config.node_id);
     let settings = effective::settings(context.shared, image);
@@ -124,7 +124,8 @@ fn wrong_with_broker(context: &Context<'_>, api: &Api, resource: &ResourceChange
         Api::Alter => metadata::alter_configs(image, &settings, node_id, resources, true),
         Api::Incremental { .. } => metadata::incremental_alter_configs(image, &settings, node_id, resources, true),
     };
-    decided.results.into_iter().find_map(|result| result.result.err())
+    let mut wrong = decided.results.into_iter().filter_map(|result| result.result.err());
+    wrong.find(|refusal| refusal.error == ErrorCode::InvalidRequest)
 }
 
 /// What is said of configs that are kept and shown, and that nothing acts on yet: once, when they are set.

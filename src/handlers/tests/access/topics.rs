@@ -42,7 +42,7 @@ fn of_a_name_that_is_hidden_it_is_not_told_whether_it_is_there() {
     broker.allow(AclOperation::Describe, AclResource::Topic, "new");
     broker.allow(AclOperation::Describe, AclResource::Topic, "no/name");
     let names = ["seen", "hidden", "gone", "__consumer_offsets", "new", "no/name"];
-    for version in 0..=13 {
+    for version in 4..=13 {
         let request = metadata::Request { include_topic_authorized_operations: version >= 8, ..named(&names) };
         let answer: metadata::Response = broker.ask(ApiKey::Metadata, version, &request);
         let hidden = ["hidden", "gone", "__consumer_offsets"].map(|name| with(TOPIC_REFUSED, name));
