@@ -5,7 +5,7 @@
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
-#   clients  kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential
+#   clients  kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential sasl
 #            bad_input
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
@@ -21,7 +21,7 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-CLIENTS="kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential bad_input"
+CLIENTS="kcat rdkafka java tools official_tools clients ring big_file crash disk_trouble directories differential bad_input sasl"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"

@@ -5,6 +5,7 @@
 
 extern crate self as klamm;
 
+mod logins;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::record::validate::{Rules, validate};
 use crate::wire::header::RequestHeader;
 use crate::wire::produce::RequestView;
 
+pub use logins::{sasl_tokens, scram};
 pub use recovery::recovery;
 pub use transactions::{transaction_records, transaction_requests};
 
@@ -37,7 +39,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 10] = [
+pub const ENTRIES: [(&str, Entry); 12] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -48,6 +50,8 @@ pub const ENTRIES: [(&str, Entry); 10] = [
     ("transaction_requests", transaction_requests),
     ("recovery", recovery),
     ("config", config),
+    ("sasl_tokens", sasl_tokens),
+    ("scram", scram),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

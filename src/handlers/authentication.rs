@@ -299,7 +299,7 @@ fn take_token(
     token: &[u8],
 ) -> Result<(Vec<u8>, Option<(Box<Opened>, i64)>), Failure> {
     let Stage::Tokens { exchange, mechanism, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
-    let mut step = exchange.step(token);
+    let mut step = exchange.step(token, context.wall);
     if let Step::Needs(need) = &step {
         let found = find(context, need);
         step = exchange.resume(found);
