@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode};
 
 const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
-const CONFIGS: &str = "kafka.admin.ConfigCommand";
+const CONFIGS: &str = "org.apache.kafka.tools.ConfigCommand";
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 
 /// A listener that asks for logins. Its name stays, so that the same settings serve both brokers.
@@ -45,7 +45,7 @@ const PLAIN_ONLY: &[(&str, &str)] = &[
 
 fn main() -> ExitCode {
     Suite::new("sasl")
-        .test("kcat", BOTH, SECURED, kcat_logs_in)
+        .test("librdkafka", BOTH, SECURED, librdkafka_logs_in)
         .test("java", BOTH, SECURED, java_logs_in)
         .test("python", BOTH, SECURED, python_logs_in)
         .test("refused", BOTH, PLAIN_ONLY, refused)
@@ -117,12 +117,44 @@ fn round_trip(broker: &Broker, user: User, topic: &str) -> Result<()> {
     Ok(())
 }
 
-fn kcat_logs_in(broker: &mut Broker) -> Result<()> {
+const CONFLUENT: &str = r#"
+import sys
+from confluent_kafka import Consumer, Producer
+bootstrap, mechanism, user, password, topic = sys.argv[1:]
+login = {"bootstrap.servers": bootstrap, "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": mechanism,
+         "sasl.username": user, "sasl.password": password}
+producer = Producer(login)
+for value in (b"one", b"two"):
+    producer.produce(topic, value)
+assert producer.flush(30) == 0
+consumer = Consumer(login | {"group.id": topic, "auto.offset.reset": "earliest"})
+consumer.subscribe([topic])
+values = []
+while len(values) < 2:
+    message = consumer.poll(30)
+    assert message is not None and message.error() is None, message
+    values.append(message.value().decode())
+print(" ".join(values))
+consumer.close()
+"#;
+
+/// kcat of the machine may have PLAIN alone; SCRAM is librdkafka's of the Python package.
+fn librdkafka_logs_in(broker: &mut Broker) -> Result<()> {
+    round_trip(broker, ALICE, "kcat")?;
     add(broker, CAROL)?;
     add(broker, DAVE)?;
     for (user, topic) in [(ALICE, "alice"), (CAROL, "carol"), (DAVE, "dave")] {
-        round_trip(broker, user, topic)?;
+        python(broker, CONFLUENT, user, topic)?;
     }
+    Ok(())
+}
+
+/// A script that writes and reads two records as a user.
+fn python(broker: &Broker, script: &str, user: User, topic: &str) -> Result<()> {
+    let mut python = Command::new(cache::root().join("venv/bin/python"));
+    python.args(["-B", "-c", script, &broker.bootstrap(), user.mechanism, user.name, user.password, topic]);
+    let read = program::run(python, Input::Nothing)?.text();
+    ensure!(read == "one two\n", "{read}");
     Ok(())
 }
 
@@ -190,10 +222,7 @@ fn python_logs_in(broker: &mut Broker) -> Result<()> {
     add(broker, CAROL)?;
     add(broker, ZOE)?;
     for (user, topic) in [(ALICE, "alice"), (CAROL, "carol"), (ZOE, "zoe")] {
-        let mut python = Command::new(cache::root().join("venv/bin/python"));
-        python.args(["-B", "-c", PYTHON, &broker.bootstrap(), user.mechanism, user.name, user.password, topic]);
-        let read = program::run(python, Input::Nothing)?.text();
-        ensure!(read == "one two\n", "{read}");
+        python(broker, PYTHON, user, topic)?;
     }
     Ok(())
 }
@@ -203,10 +232,6 @@ fn refused(broker: &mut Broker) -> Result<()> {
     let words = "Authentication failed: Invalid username or password";
     refuses(kcat_command(broker, wrong, &["-L", "-m", "5"]), words)?;
     refuses(tool_command(broker, wrong, TOPICS, &["--list"])?, words)?;
-    refuses(
-        kcat_command(broker, CAROL, &["-L", "-m", "5"]),
-        "Unsupported SASL mechanism: broker's supported mechanisms: PLAIN",
-    )?;
     refuses(
         tool_command(broker, CAROL, TOPICS, &["--list"])?,
         "Client SASL mechanism 'SCRAM-SHA-256' not enabled in the server, enabled mechanisms are [PLAIN]",
@@ -242,11 +267,9 @@ fn first_users(setup: &Setup) -> Result<Broker> {
         "SCRAM-SHA-256=[name=carol,iterations=8192,password=\"of=carol\"]",
     ];
     let broker = Broker::start_formatted_with(setup, &arguments)?;
-    round_trip(&broker, ZOE, "zoe")?;
-    round_trip(&broker, CAROL, "carol")?;
-    refuses(
-        kcat_command(&broker, User { password: "x", ..ZOE }, &["-L", "-m", "5"]),
-        "Authentication failed during authentication",
-    )?;
+    python(&broker, CONFLUENT, ZOE, "zoe")?;
+    python(&broker, CONFLUENT, CAROL, "carol")?;
+    let wrong = User { password: "x", ..ZOE };
+    refuses(tool_command(&broker, wrong, TOPICS, &["--list"])?, "Authentication failed during authentication")?;
     Ok(broker)
 }
