@@ -13,7 +13,7 @@ use std::sync::mpsc::Receiver;
 
 use log::warn;
 
-use crate::config::{self, Config, Invalid, MechanismKind, SaslSettings};
+use crate::config::{self, Config, Invalid, MechanismKind, SaslSettings, TokenValidation};
 use crate::controller::{self, Controller};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
@@ -212,12 +212,14 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
 fn check_doors(config: &Config) -> Result<(), Invalid> {
     for listener in &config.listeners {
         let has_tokens = |sasl: &SaslSettings| {
-            sasl.mechanisms.iter().any(|mechanism| matches!(mechanism.kind, MechanismKind::OAuthBearer(_)))
+            sasl.mechanisms
+                .iter()
+                .any(|mechanism| matches!(mechanism.kind, MechanismKind::OAuthBearer(TokenValidation::Signed(_))))
         };
         if listener.security.sasl.as_ref().is_some_and(has_tokens) {
             let reason = format!(
-                "listener {} asks for it, but OAUTHBEARER is not supported yet: every client that reaches it could read and \
-                 write; give it the protocol PLAINTEXT to start like that",
+                "listener {} asks for it, but OAUTHBEARER with signed tokens is not supported yet: every client that reaches it could \
+                 read and write; give it the protocol PLAINTEXT to start like that",
                 listener.name
             );
             return Err(Invalid::new("listener.security.protocol.map", listener.security_protocol.name(), reason));
@@ -305,13 +307,21 @@ mod tests {
                 "listener.name.plaintext.oauthbearer.sasl.jaas.config",
                 "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
             ),
+            (
+                "listener.name.plaintext.oauthbearer.sasl.server.callback.handler.class",
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
+            ),
+            ("sasl.oauthbearer.jwks.endpoint.url", "file:/keys"),
+            ("sasl.oauthbearer.expected.audience", "a"),
+            ("sasl.oauthbearer.expected.issuer", "i"),
         ];
+        assert_eq!(start(&tokens[..3]), None);
         let said = start(&tokens).unwrap();
         assert_eq!(
             said,
             "Invalid value SASL_PLAINTEXT for configuration listener.security.protocol.map: listener PLAINTEXT asks for \
-             it, but OAUTHBEARER is not supported yet: every client that reaches it could read and write; give it the \
-             protocol PLAINTEXT to start like that"
+             it, but OAUTHBEARER with signed tokens is not supported yet: every client that reaches it could read and \
+             write; give it the protocol PLAINTEXT to start like that"
         );
         let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
         assert!(start(&[("authorizer.class.name", authorizer)]).unwrap().contains("there is no authorizer yet"));

@@ -6,6 +6,7 @@
 extern crate self as klamm;
 
 mod acls;
+mod logins;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ use crate::wire::header::RequestHeader;
 use crate::wire::produce::RequestView;
 
 pub use acls::acls;
+pub use logins::{sasl_tokens, scram};
 pub use recovery::recovery;
 pub use transactions::{transaction_records, transaction_requests};
 
@@ -39,7 +41,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 11] = [
+pub const ENTRIES: [(&str, Entry); 13] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -51,6 +53,8 @@ pub const ENTRIES: [(&str, Entry); 11] = [
     ("recovery", recovery),
     ("config", config),
     ("acls", acls),
+    ("sasl_tokens", sasl_tokens),
+    ("scram", scram),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

@@ -36,7 +36,10 @@ pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
 pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
-pub use security::{AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings};
+pub use security::{
+    AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings, TokenValidation,
+    UnsecuredTokens,
+};
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use transactions::TransactionSettings;

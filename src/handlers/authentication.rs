@@ -290,6 +290,9 @@ fn handle_token(context: &mut Context<'_>, session: &Session, login: &mut Login,
     }
 }
 
+/// The token for the client and, behind the last one, what its session becomes, with its lifetime in milliseconds.
+type Taken = (Vec<u8>, Option<(Box<Opened>, i64)>);
+
 /// Takes a client's token: gives the next one and, where it was the last, what the session becomes, with its lifetime in
 /// milliseconds as clients are told it.
 fn take_token(
@@ -297,9 +300,9 @@ fn take_token(
     login: &mut Login,
     listener: usize,
     token: &[u8],
-) -> Result<(Vec<u8>, Option<(Box<Opened>, i64)>), Failure> {
+) -> Result<Taken, Failure> {
     let Stage::Tokens { exchange, mechanism, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
-    let mut step = exchange.step(token);
+    let mut step = exchange.step(token, context.wall);
     if let Step::Needs(need) = &step {
         let found = find(context, need);
         step = exchange.resume(found);

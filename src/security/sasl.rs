@@ -4,14 +4,17 @@
 //! What a client is told of a failure is Kafka's: the text of a `SaslAuthenticationException`, or, where Kafka throws a
 //! `SaslException`, nothing but that it failed, as the rest would help to guess.
 
+pub mod oauth;
 pub mod plain;
 pub mod scram;
+pub mod unsecured;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{Mechanism, TimestampMs};
 use crate::security::crypto::Hash;
+use crate::security::sasl::unsecured::UnsecuredValidator;
 use crate::stdx::secret::Secret;
 
 /// What a listener has for a mechanism, shared by its connections.
@@ -20,6 +23,7 @@ pub enum Verifier {
     /// Passwords by user.
     Plain(Arc<BTreeMap<String, Secret>>),
     Scram(Hash),
+    OAuthBearer(Arc<UnsecuredValidator>),
 }
 
 impl Verifier {
@@ -28,6 +32,7 @@ impl Verifier {
             Verifier::Plain(_) => Mechanism::Plain,
             Verifier::Scram(Hash::Sha256) => Mechanism::ScramSha256,
             Verifier::Scram(Hash::Sha512) => Mechanism::ScramSha512,
+            Verifier::OAuthBearer(_) => Mechanism::OAuthBearer,
         }
     }
 }
@@ -105,6 +110,7 @@ impl From<Failure> for Step {
 pub enum Exchange {
     Plain(Arc<BTreeMap<String, Secret>>),
     Scram(Box<scram::ScramServer>),
+    OAuthBearer(oauth::BearerServer),
     Over,
 }
 
@@ -114,14 +120,16 @@ impl Exchange {
         match verifier {
             Verifier::Plain(users) => Exchange::Plain(users.clone()),
             Verifier::Scram(hash) => Exchange::Scram(Box::new(scram::ScramServer::new(*hash, &nonce))),
+            Verifier::OAuthBearer(validator) => Exchange::OAuthBearer(oauth::BearerServer::new(validator.clone())),
         }
     }
 
-    /// Takes the client's next token.
-    pub fn step(&mut self, token: &[u8]) -> Step {
+    /// Takes the client's next token. `now` is the time by which tokens with an end are judged.
+    pub fn step(&mut self, token: &[u8], now: TimestampMs) -> Step {
         let step = match self {
             Exchange::Plain(users) => plain::judge(users, token),
             Exchange::Scram(server) => server.step(token),
+            Exchange::OAuthBearer(server) => server.step(token, now),
             Exchange::Over => Failure::hidden("a token after the last").into(),
         };
         self.note_end(step)
@@ -131,7 +139,9 @@ impl Exchange {
     pub fn resume(&mut self, found: Option<Found>) -> Step {
         let step = match self {
             Exchange::Scram(server) => server.resume(found),
-            Exchange::Plain(_) | Exchange::Over => Failure::hidden("nothing was asked for").into(),
+            Exchange::Plain(_) | Exchange::OAuthBearer(_) | Exchange::Over => {
+                Failure::hidden("nothing was asked for").into()
+            }
         };
         self.note_end(step)
     }
@@ -148,21 +158,23 @@ impl Exchange {
 mod tests {
     use super::*;
 
+    const NOW: TimestampMs = TimestampMs(0);
+
     #[test]
     fn an_exchange_ends_once() {
         let users = BTreeMap::from([("alice".to_string(), Secret::new("secret"))]);
         let plain = Verifier::Plain(Arc::new(users));
         for (token, is_done) in [(&b"\0alice\0secret"[..], true), (b"\0alice\0secreT", false)] {
             let mut exchange = Exchange::begin(&plain, [0; 16]);
-            assert_eq!(matches!(exchange.step(token), Step::Done { .. }), is_done);
+            assert_eq!(matches!(exchange.step(token, NOW), Step::Done { .. }), is_done);
             for _ in 0..2 {
-                assert!(matches!(exchange.step(b"\0alice\0secret"), Step::Failed(_)));
+                assert!(matches!(exchange.step(b"\0alice\0secret", NOW), Step::Failed(_)));
                 assert!(matches!(exchange.resume(None), Step::Failed(_)));
             }
         }
         let mut scram = Exchange::begin(&Verifier::Scram(Hash::Sha256), [0; 16]);
         assert!(matches!(scram.resume(None), Step::Failed(_)));
-        assert!(matches!(scram.step(b"n,,n=a,r=b"), Step::Failed(_)));
+        assert!(matches!(scram.step(b"n,,n=a,r=b", NOW), Step::Failed(_)));
     }
 
     #[test]

@@ -6,15 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::config::{Config, Listener, MechanismKind, MechanismSettings, SaslSettings};
+use crate::config::{
+    Config, Listener, MechanismKind, MechanismSettings, SaslSettings, TokenValidation, UnsecuredTokens,
+};
 use crate::model::{Instant, Mechanism};
 use crate::security::crypto::Hash;
 use crate::security::principal::Principal;
+use crate::security::sasl::unsecured::UnsecuredValidator;
 use crate::security::sasl::{Exchange, Verifier};
 
 /// The largest frame of a client that has not logged in, where `sasl.server.max.receive.size` is not set. Deviation: Kafka
 /// takes half a megabyte of each client that it does not know. A token of PLAIN or SCRAM has some hundred bytes.
 pub const UNAUTHENTICATED_FRAME_BYTES: usize = 16 * 1024;
+/// The same where OAUTHBEARER is offered, whose tokens are larger.
+pub const UNAUTHENTICATED_TOKEN_BYTES: usize = 64 * 1024;
 /// What clients that have not logged in may have sent and not completed, on all shards together.
 pub const UNAUTHENTICATED_BYTES: usize = 16 * 1024 * 1024;
 const _: () = assert!(UNAUTHENTICATED_FRAME_BYTES * 100 < UNAUTHENTICATED_BYTES, "many clients can log in at once");
@@ -43,8 +48,11 @@ impl Offer {
                 MechanismKind::Plain(users) => Verifier::Plain(Arc::new(users.clone())),
                 MechanismKind::ScramSha256 => Verifier::Scram(Hash::Sha256),
                 MechanismKind::ScramSha512 => Verifier::Scram(Hash::Sha512),
+                MechanismKind::OAuthBearer(TokenValidation::Unsecured(tokens)) => {
+                    Verifier::OAuthBearer(Arc::new(validator(tokens)))
+                }
                 // `assembly` has refused the configuration.
-                MechanismKind::OAuthBearer(_) => return None,
+                MechanismKind::OAuthBearer(TokenValidation::Signed(_)) => return None,
             };
             let max_reauth = u64::try_from(mechanism.max_reauth_ms).ok().filter(|ms| *ms > 0);
             Some(Offered { verifier, max_reauth: max_reauth.map(Duration::from_millis) })
@@ -52,6 +60,9 @@ impl Offer {
         let size = match usize::try_from(settings.max_receive_size) {
             Ok(size) if is_size_set => size,
             // -1 is no limit in Kafka.
+            _ if settings.mechanisms.iter().any(|one| matches!(one.kind, MechanismKind::OAuthBearer(_))) => {
+                UNAUTHENTICATED_TOKEN_BYTES
+            }
             _ => UNAUTHENTICATED_FRAME_BYTES,
         };
         Offer { mechanisms: settings.mechanisms.iter().filter_map(offered).collect(), most_frame_bytes: size }
@@ -65,6 +76,15 @@ impl Offer {
     /// They stand in the order of the configuration.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.mechanisms.iter().map(|offered| offered.verifier.mechanism().name())
+    }
+}
+
+fn validator(tokens: &UnsecuredTokens) -> UnsecuredValidator {
+    UnsecuredValidator {
+        principal_claim: tokens.principal_claim.clone(),
+        scope_claim: tokens.scope_claim.clone(),
+        required_scopes: tokens.required_scopes.clone(),
+        clock_skew_ms: tokens.clock_skew_ms,
     }
 }
 

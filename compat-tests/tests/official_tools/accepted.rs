@@ -35,9 +35,7 @@ const fn accept_lines(
 
 const SHARE: &str = "share groups are not built yet";
 const STREAMS: &str = "streams groups are not built yet";
-const SECURITY: &str = "SASL is not built yet";
 const QUOTAS: &str = "changes of quotas are not built yet";
-const SCRAM: &str = "changes of SCRAM users are not built yet";
 const CLUSTER: &str = "a broker is its own controller until the cluster is built, and has no listener for one";
 const OWN: &str = "keys and defaults of Klamm's own";
 const LISTENERS: &str = "listeners cannot be changed at run time yet";
@@ -69,14 +67,7 @@ pub const ACCEPTED: &[Accepted] = &[
         &["\tStreamsGroupHeartbeat(88)", "\tStreamsGroupDescribe(89)", "\tStreamsGroupTopologyDescriptionUpdate(93)"],
         STREAMS,
     ),
-    accept_lines(
-        "cluster",
-        "kafka-broker-api-versions @",
-        &["\tSaslHandshake(17)", "\tSaslAuthenticate(36)"],
-        SECURITY,
-    ),
     accept_lines("cluster", "kafka-broker-api-versions @", &["\tAlterClientQuotas(49)"], QUOTAS),
-    accept_lines("cluster", "kafka-broker-api-versions @", &["\tAlterUserScramCredentials(51)"], SCRAM),
     accept_lines(
         "cluster",
         "kafka-broker-api-versions @",
@@ -97,7 +88,6 @@ pub const ACCEPTED: &[Accepted] = &[
     accept_lines("configs", "kafka-configs @ --broker 1 --describe --all", &[" klamm.", " log.dir="], OWN),
     accept("configs", "kafka-configs @ --client c1 --alter", QUOTAS),
     accept("configs", "kafka-configs @ --ip 127.0.0.1 --alter", QUOTAS),
-    accept("configs", "kafka-configs @ --user u1 --alter", SCRAM),
     accept("share_and_streams", "kafka-share-groups @", SHARE),
     accept("share_and_streams", "kafka-console-share-consumer @", SHARE),
     accept("share_and_streams", "kafka-share-consumer-perf-test @", SHARE),
@@ -108,7 +98,6 @@ pub const ACCEPTED: &[Accepted] = &[
     accept_lines("cluster", "kafka-metadata-quorum @ describe --status", &["CurrentVoters: "], CLUSTER),
     accept("configs", "kafka-configs @ --broker-defaults --alter --add-config listeners=PLAINTEXT://:1", LISTENERS),
     accept_lines("configs", "kafka-configs @ --client c1 --describe", &["Quota configs for client-id 'c1'"], QUOTAS),
-    accept_lines("configs", "kafka-configs @ --user u1 --describe", &["SCRAM credential configs"], SCRAM),
     accept_lines("features", "kafka-features @ describe", &["Feature: share.version"], SHARE),
     accept_lines("features", "kafka-features @ describe", &["Feature: streams.version"], STREAMS),
     accept("features", "kafka-features @ upgrade --release-version 4.4 --dry-run", CLUSTER),

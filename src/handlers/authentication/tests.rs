@@ -251,6 +251,32 @@ fn a_session_lasts_as_long_as_the_shorter_of_both() {
     assert_eq!(lifetime(&[five[0], of_plain], None), (7000, Some(7000)));
 }
 
+/// A session lasts as long as its token, and a token that is refused is told before the login is.
+#[test]
+fn tokens_of_oauthbearer_open_sessions_as_long_as_they_last() {
+    const MODULE: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;";
+    let mut broker = broker(&[
+        ("sasl.enabled.mechanisms", "OAUTHBEARER"),
+        ("sasl.mechanism.inter.broker.protocol", "OAUTHBEARER"),
+        ("listener.name.plaintext.oauthbearer.sasl.jaas.config", MODULE),
+    ]);
+    let part = |text: &str| crate::stdx::base64::encode(text.as_bytes()).trim_end_matches('=').replace('+', "-");
+    let first = |claims: &str| {
+        let token = format!("{}.{}.", part("{\"alg\":\"none\"}"), part(claims));
+        let bytes = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}").into_bytes();
+        frame(ApiKey::SaslAuthenticate, 1, &sasl_authenticate::Request { auth_bytes: bytes.into() })
+    };
+    send(&mut broker, &handshake(1, "OAUTHBEARER"));
+    let said = send(&mut broker, &first("{\"sub\":\"alice\",\"exp\":1700000005}"));
+    assert_eq!(said, "0 \"\" token of 0, 5000 ms → open as User:alice");
+    connect(&mut broker);
+    send(&mut broker, &handshake(1, "OAUTHBEARER"));
+    let said = send(&mut broker, &first("{\"sub\":\"alice\",\"exp\":1700000000}"));
+    assert_eq!(said, "0 \"\" token of 26, 0 ms → tokens");
+    let said = send(&mut broker, &authenticate(1, &[1]));
+    assert!(said.starts_with("58 \"{\\\"status\\\":\\\"invalid_token\\\"}\" token of 0, 0 ms, later"), "{said}");
+}
+
 #[test]
 fn a_session_is_begun_again_once_in_a_second_at_most() {
     let mut broker = broker(&[("connections.max.reauth.ms", "5000")]);
