@@ -1,8 +1,8 @@
 //! DescribeAcls (key 29), versions 1–3: which ACLs there are (KIP-140).
 //!
-//! Needs Describe of the cluster. Without an authorizer SECURITY_DISABLED, also where the metadata log holds ACLs (`AclApis.handleDescribeAcls`). Answered
-//! in the order of the resources; Kafka's is that of a hash map. Versions: 1 prefixed patterns (KIP-290); 2 flexible;
-//! 3 users as resources (KIP-373).
+//! Needs Describe of the cluster. Without an authorizer SECURITY_DISABLED, also where the metadata log holds ACLs
+//! (`AclApis.handleDescribeAcls`). Answered in the order of the resources; Kafka's is that of a hash map. Versions: 1
+//! prefixed patterns (KIP-290); 2 flexible; 3 users as resources (KIP-373).
 
 use super::{Outcome, Request, State, acls};
 use crate::security::access::AclOperation;

@@ -1,8 +1,8 @@
 //! CreateAcls (key 30), versions 1–3: new ACLs (KIP-140).
 //!
-//! Needs Alter of the cluster. Without an authorizer SECURITY_DISABLED for each of them (`AclApis.handleCreateAcls`). Decided by `metadata::create_acls`;
-//! one that is there already is a success. Versions: 1 prefixed patterns (KIP-290); 2 flexible; 3 users as resources
-//! (KIP-373).
+//! Needs Alter of the cluster. Without an authorizer SECURITY_DISABLED for each of them (`AclApis.handleCreateAcls`).
+//! Decided by `metadata::create_acls`; one that is there already is a success. Versions: 1 prefixed patterns (KIP-290); 2
+//! flexible; 3 users as resources (KIP-373).
 
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, acls, code_and_message};

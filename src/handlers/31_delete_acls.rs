@@ -1,8 +1,8 @@
 //! DeleteAcls (key 31), versions 1–3: ends the ACLs that match filters (KIP-140).
 //!
-//! Needs Alter of the cluster. Without an authorizer SECURITY_DISABLED for each filter (`AclApis.handleDeleteAcls`). Decided by `metadata::delete_acls`;
-//! an ACL that several filters match is told with each. Versions: 1 prefixed patterns (KIP-290); 2 flexible; 3 users as
-//! resources (KIP-373).
+//! Needs Alter of the cluster. Without an authorizer SECURITY_DISABLED for each filter (`AclApis.handleDeleteAcls`).
+//! Decided by `metadata::delete_acls`; an ACL that several filters match is told with each. Versions: 1 prefixed patterns
+//! (KIP-290); 2 flexible; 3 users as resources (KIP-373).
 
 use std::sync::Arc;
 

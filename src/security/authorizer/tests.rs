@@ -126,6 +126,25 @@ const DESCRIBE_CONFIGS: i8 = AclOperation::DescribeConfigs as i8;
 
 /// The worlds of Kafka's `StandardAuthorizerTest`.
 const KAFKAS_CASES: &[Case<'_>] = &[
+    // What allows implies more than it says, what denies does not.
+    (
+        &[
+            ["2", "implied", "3", "User:bob", "*", "3", "3"],
+            ["2", "implied", "3", "User:bob", "*", "11", "3"],
+            ["2", "denied", "3", "User:bob", "*", "3", "2"],
+            ["2", "denied", "3", "User:bob", "*", "11", "2"],
+            ["2", "denied", "3", "User:bob", "*", "8", "3"],
+            ["2", "denied", "3", "User:bob", "*", "10", "3"],
+        ],
+        &[
+            ("bob", "10.0.0.1", DESCRIBE, "implied", true),
+            ("bob", "10.0.0.1", DESCRIBE_CONFIGS, "implied", true),
+            ("bob", "10.0.0.1", WRITE, "implied", false),
+            ("bob", "10.0.0.1", DESCRIBE, "denied", true),
+            ("bob", "10.0.0.1", DESCRIBE_CONFIGS, "denied", true),
+            ("bob", "10.0.0.1", READ, "denied", false),
+        ],
+    ),
     (
         &[
             ["2", "foo", "3", "User:alice", "*", "2", "2"],
