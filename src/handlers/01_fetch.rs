@@ -43,8 +43,6 @@ pub struct Waiting {
     max_bytes: u64,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
-    /// The places of those that the client may not read, in order. They are answered at once: a fetch that waits has none.
-    denied: Vec<usize>,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -95,6 +93,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     };
     let limit = u64::from(context.shared.config.fetch_max_bytes);
     let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(limit);
+    let denied = denied(context, request, &partitions);
     let waiting = Waiting {
         head: request.head,
         isolation: asked.isolation,
@@ -102,13 +101,12 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         answering,
-        denied: denied(context, request, &partitions),
         partitions,
     };
-    let mut gathered = waiting.gather(context, false);
+    let mut gathered = waiting.gather(context, false, &denied);
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
         // It will wait, unless what it waits for has come before the shard's bits were set.
-        gathered = waiting.gather(context, true);
+        gathered = waiting.gather(context, true, &denied);
     }
     if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
         return waiting.answer(state, gathered).map_or_else(Outcome::Close, Outcome::Answer);
@@ -244,9 +242,9 @@ impl Waiting {
     pub(super) fn poll(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         if let Some(covered) = state.sessions.covered(self.answering) {
             self.partitions = covered;
-            assert!(self.denied.is_empty(), "a fetch that waits may read all that it asks for");
         }
-        let gathered = self.gather(context, asks);
+        // What may not be read is answered at once: a fetch that waits may read all that it asks for.
+        let gathered = self.gather(context, asks, &[]);
         if !expired && !self.is_enough(&gathered) {
             return Polled::Wait;
         }
@@ -259,12 +257,13 @@ impl Waiting {
         gathered.is_urgent || has_none || gathered.size_bytes >= self.min_bytes
     }
 
-    fn gather(&self, context: &Context<'_>, watch: bool) -> Gathered {
+    /// `denied` are the places of the partitions that the client may not read, in order.
+    fn gather(&self, context: &Context<'_>, watch: bool, denied: &[usize]) -> Gathered {
         let mut gathered =
             Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
         for (place, (name, wanted)) in self.partitions.iter().enumerate() {
             let left = self.max_bytes.saturating_sub(gathered.size_bytes);
-            let found = match self.denied.binary_search(&place) {
+            let found = match denied.binary_search(&place) {
                 Ok(_) => Found::failed(ErrorCode::TopicAuthorizationFailed),
                 Err(_) => self.find(context, name, wanted, left, gathered.size_bytes == 0, watch),
             };

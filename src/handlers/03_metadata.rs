@@ -17,7 +17,7 @@
 //! none; Kafka answers at once that the topic is unknown. The topic of share groups is not created this way: nothing
 //! writes to it yet.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::access::Asker;
 use super::cluster_state;
@@ -55,9 +55,9 @@ struct Wanted {
     listener: usize,
     topics: Topics,
     /// The names that the client may not describe.
-    hidden: HashSet<String>,
+    hidden: BTreeSet<String>,
     /// The names of topics that are not there and that the client may not create.
-    not_created: HashSet<String>,
+    not_created: BTreeSet<String>,
     /// What the client may do with the cluster, where it asks.
     cluster_operations: Option<i32>,
     topic_operations: bool,
@@ -88,8 +88,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         head: request.head,
         listener: request.session.listener,
         topics: Topics::of(&body, version),
-        hidden: HashSet::new(),
-        not_created: HashSet::new(),
+        hidden: BTreeSet::new(),
+        not_created: BTreeSet::new(),
         cluster_operations: asks_cluster.then(|| request.cluster_operations(context)),
         topic_operations: body.include_topic_authorized_operations && version >= TOPIC_OPERATIONS_SINCE,
         asker: request.asker(),

@@ -52,7 +52,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 }
 
 /// Takes out the topics that the client may not create, with their places in the answer. Topics that are named twice are
-/// refused by the controller, and so is that of the metadata log, whoever asks.
+/// refused by the controller, and so is that of the metadata log.
 fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewTopic>) -> Vec<(usize, String)> {
     let mut refused = Vec::new();
     if request.may_cluster_silently(context, AclOperation::Create) {

@@ -82,7 +82,7 @@ fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<DeleteT
         }
     }
     topics.retain(|topic| {
-        // What is badly named is refused by the controller, whoever asks.
+        // What is badly named is refused by the controller.
         let is_bad = topic.name.is_some() != topic.id.is_zero() || twice.contains(&(topic.name.clone(), topic.id));
         let result = if is_bad { None } else { refuse_one(context, request, topic) };
         let is_refused = result.is_some();

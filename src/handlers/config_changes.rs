@@ -64,7 +64,7 @@ pub(super) fn submit(
     metadata_job::submit(context, TIMEOUT_MS, change, Finish::Configs(Waiting { head, api, resources: kept, refused }))
 }
 
-/// Takes out what the client may not change. What is named twice is refused by the controller, whoever asks.
+/// Takes out what the client may not change. What is named twice is refused by the controller.
 fn refuse(
     context: &Context<'_>,
     request: &Request<'_>,
