@@ -49,7 +49,7 @@ pub struct TlsDoor {
 /// What a door was made of.
 struct Made {
     settings: TlsSettings,
-    /// Of the stores that were looked at last, good or not.
+    /// It tells whether the stores are those that were looked at last, good or not.
     digest: Vec<u8>,
     /// When the log was told of the certificate's end.
     told_day: i64,
