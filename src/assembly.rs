@@ -79,7 +79,7 @@ impl Opened {
             coordinators: Arc::new(coordinators),
             transactions: Arc::new(of_transactions),
         };
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             config,
             controller.published(),
             controller.directories(),
@@ -87,8 +87,9 @@ impl Opened {
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
             producer_ids,
-            doors,
-        ));
+        );
+        shared.doors = doors;
+        let shared = Arc::new(shared);
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
         Connected { disk, environment, shared, controller, tasks }
     }

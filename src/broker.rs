@@ -136,7 +136,11 @@ impl Broker {
         let environment = Environment::of_the_machine();
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
         let disk = Arc::new(RealDisk::new(open_files.clone()));
+        let has_tls = config.listeners.iter().any(|listener| listener.security_protocol.has_tls());
         let opened = assembly::open(disk, environment, config, &cluster_id)?;
+        if has_tls {
+            info!("kernel TLS: not used ({})", machine::kernel_tls());
+        }
 
         let machine = Machine { backend, spin, connections: connections.clone(), compute: Arc::default() };
         let starting = start_shards(shard_count, machine)?;

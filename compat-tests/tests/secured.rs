@@ -49,7 +49,7 @@ fn kcat(broker: &Broker, settings: &[String], arguments: &[&str], input: &str) -
     command.env_remove("LD_LIBRARY_PATH");
     let ca = format!("ssl.ca.location={}", store("ca.pem"));
     command.args(["-X", "security.protocol=ssl", "-X", &ca, "-X", "ssl.endpoint.identification.algorithm=https"]);
-    settings.iter().for_each(|setting| drop(command.args(["-X", setting])));
+    command.args(settings.iter().flat_map(|setting| ["-X", setting]));
     command.args(arguments);
     program::output(command, Input::Bytes(input.as_bytes().to_vec()), WITHIN)
 }

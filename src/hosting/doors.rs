@@ -34,7 +34,7 @@ pub struct Doors(Vec<Door>);
 pub enum Door {
     /// Every client is ANONYMOUS, and all on the way can read along.
     Plain,
-    Tls(TlsDoor),
+    Tls(Box<TlsDoor>),
 }
 
 pub struct TlsDoor {
@@ -49,7 +49,7 @@ pub struct TlsDoor {
 /// What a door was made of.
 struct Made {
     settings: TlsSettings,
-    /// Of the stores that were looked at last, good or not.
+    /// It tells whether the stores are those that were looked at last, good or not.
     digest: Vec<u8>,
     /// When the log was told of the certificate's end.
     told_day: i64,
@@ -68,7 +68,7 @@ impl Doors {
         let settings = config.tls(dynamic.0, dynamic.1).map_err(|invalid| invalid.to_string())?;
         let named = config.listeners.iter().map(|listener| listener.name.as_str()).zip(settings);
         let door = |(name, settings): (&str, Option<TlsSettings>)| match settings {
-            Some(settings) => TlsDoor::open(name, settings, disk, now).map(Door::Tls),
+            Some(settings) => TlsDoor::open(name, settings, disk, now).map(|door| Door::Tls(Box::new(door))),
             None => Ok(Door::Plain),
         };
         named.map(door).collect::<Result<_, _>>().map(Doors)

@@ -97,7 +97,6 @@ impl Shared {
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
-        doors: Arc<Doors>,
     ) -> Shared {
         assert!((1..=MAX_SHARDS).contains(&mailboxes.len()), "{} shards", mailboxes.len());
         let authorizer = config.authorizer.as_ref();
@@ -110,7 +109,7 @@ impl Shared {
             directories,
             endpoints: OnceLock::new(),
             authorizer,
-            doors,
+            doors: Arc::default(),
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),

@@ -83,7 +83,7 @@ fn decode(body: &str) -> Option<Vec<u8>> {
     let lines = body.lines().filter(|line| !line.contains(':'));
     let digits: Vec<u8> = lines.flat_map(str::bytes).filter(|byte| !byte.is_ascii_whitespace()).collect();
     let padding = digits.iter().rev().take_while(|byte| **byte == b'=').count();
-    if digits.len() % 4 != 0 || padding > 2 || digits.is_empty() {
+    if !digits.len().is_multiple_of(4) || padding > 2 || digits.is_empty() {
         return None;
     }
     let mut content = Vec::with_capacity(digits.len() / 4 * 3);

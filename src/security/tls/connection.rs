@@ -17,6 +17,8 @@ const RECORD_BYTES: usize = 16 * 1024 + 2048;
 const KINDS: std::ops::RangeInclusive<u8> = 20..=23;
 /// Bytes of the handshake that are taken before they are computed with.
 const STEP_BYTES: usize = 16 * 1024;
+/// What a client may send before its handshake is over: chains of certificates have a tenth of it.
+const HANDSHAKE_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Connection {
     rustls: Result<Box<ServerConnection>, String>,
@@ -26,7 +28,8 @@ pub(crate) struct Connection {
     failure: Option<String>,
     plain_bytes: usize,
     has_ended: bool,
-    has_begun: bool,
+    /// What has come of the handshake.
+    handshake_bytes: usize,
 }
 
 impl Connection {
@@ -42,7 +45,7 @@ impl Connection {
             failure: None,
             plain_bytes: 0,
             has_ended: false,
-            has_begun: false,
+            handshake_bytes: 0,
         }
     }
 
@@ -116,7 +119,7 @@ impl Connection {
     fn record(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
         let is_version = bytes.get(1).is_none_or(|major| *major == 3);
         if bytes.first().is_some_and(|kind| !KINDS.contains(kind)) || !is_version {
-            let reason = if self.has_begun { "no record of TLS" } else { "plain text on a TLS listener" };
+            let reason = if self.handshake_bytes > 0 { "no record of TLS" } else { "plain text on a TLS listener" };
             return Err(reason.into());
         }
         let Some(head) = bytes.get(..HEAD_BYTES) else { return Ok(None) };
@@ -128,7 +131,12 @@ impl Connection {
     }
 
     fn give(&mut self, mut record: &[u8]) -> Result<(), String> {
-        self.has_begun = true;
+        if !self.is_open() {
+            self.handshake_bytes += record.len();
+            if self.handshake_bytes > HANDSHAKE_BYTES {
+                return Err("the handshake has no end".into());
+            }
+        }
         let rustls = self.rustls.as_mut().map_err(|reason| reason.clone())?;
         while !record.is_empty() {
             rustls.read_tls(&mut record).map_err(|error| error.to_string())?;
