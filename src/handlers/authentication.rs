@@ -295,12 +295,7 @@ type Taken = (Vec<u8>, Option<(Box<Opened>, i64)>);
 
 /// Takes a client's token: gives the next one and, where it was the last, what the session becomes, with its lifetime in
 /// milliseconds as clients are told it.
-fn take_token(
-    context: &mut Context<'_>,
-    login: &mut Login,
-    listener: usize,
-    token: &[u8],
-) -> Result<Taken, Failure> {
+fn take_token(context: &mut Context<'_>, login: &mut Login, listener: usize, token: &[u8]) -> Result<Taken, Failure> {
     let Stage::Tokens { exchange, mechanism, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
     let mut step = exchange.step(token, context.wall);
     if let Step::Needs(need) = &step {
