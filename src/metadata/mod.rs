@@ -60,8 +60,8 @@ pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
 pub use reassignments::{Reassigned, Reassignment};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
-pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use scram::{SCRAM_MECHANISMS, ScramDeletion, ScramResult, ScramUpsertion, scram_record};
+pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};
 pub use topics::{UNKNOWN_ID, UNKNOWN_NAME};
 

@@ -8,7 +8,7 @@ pub mod acl;
 pub mod authorizer;
 pub mod crypto;
 pub mod principal;
+pub mod sasl;
 mod shown;
 pub(crate) mod store;
 pub(crate) mod tls;
-pub mod sasl;

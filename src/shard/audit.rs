@@ -83,7 +83,9 @@ impl Audit {
         match self.admit(now) {
             None => {}
             Some(0) => log!(target: AUDIT, Level::Info, "{refused}"),
-            Some(untold) => log!(target: AUDIT, Level::Info, "{refused} (and {untold} lines before it that are not told)"),
+            Some(untold) => {
+                log!(target: AUDIT, Level::Info, "{refused} (and {untold} lines before it that are not told)")
+            }
         }
     }
 

@@ -10,8 +10,8 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
-use crate::security::acl::Subject;
 use crate::model::Instant;
+use crate::security::acl::Subject;
 use crate::security::principal::Principal;
 use crate::shard::login::{LoggedIn, Login};
 

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::client::Client;
-use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_answer, produce_request};
+use super::stories::{
+    FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_answer, produce_request,
+};
 use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, ErrorCode};
 use crate::wire::api::{create_topics, delete_records, delete_topics, fetch, produce};
