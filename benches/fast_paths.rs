@@ -159,6 +159,7 @@ fn session(criterion: &mut Criterion) {
             session_epoch,
             uses_topic_ids: true,
             isolation: IsolationLevel::ReadUncommitted,
+            rules_epoch: 0,
         };
         let answer = |answering: Answering, covered: Vec<(Name, Wanted)>, cache: &mut Cache| {
             let seen = |name: &Name| Seen { told, records_bytes: 0, at_rest: rests.then_some(name.partition as u64) };

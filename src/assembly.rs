@@ -219,8 +219,8 @@ fn check_doors(config: &Config) -> Result<(), Invalid> {
         };
         if listener.security.sasl.as_ref().is_some_and(has_tokens) {
             let reason = format!(
-                "listener {} asks for it, but OAUTHBEARER with signed tokens is not supported yet: every client that reaches it could \
-                 read and write; give it the protocol PLAINTEXT to start like that",
+                "listener {} asks for it, but OAUTHBEARER with signed tokens is not supported yet: every client that \
+                 reaches it could read and write; give it the protocol PLAINTEXT to start like that",
                 listener.name
             );
             return Err(Invalid::new("listener.security.protocol.map", listener.security_protocol.name(), reason));

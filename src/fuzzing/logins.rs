@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::model::TimestampMs;
 use crate::security::crypto::Hash;
 use crate::security::sasl::scram::Credential;
-use crate::security::sasl::{Exchange, Found, Step, Verifier};
+use crate::security::sasl::{Exchange, FoundCredential, Step, Verifier};
 use crate::stdx::secret::Secret;
 
 const NOW: TimestampMs = TimestampMs(1_000_000);
@@ -46,7 +46,7 @@ fn are_let_in(which: u8, tokens: &[&[u8]]) -> [bool; 2] {
         for token in tokens {
             let mut step = exchange.step(token, NOW);
             if let Step::Needs(_) = step {
-                let found = credential.map(|known| Found { credential: known.clone(), token: None });
+                let found = credential.map(|known| FoundCredential { credential: known.clone(), token: None });
                 step = exchange.resume(found);
             }
             assert!(!matches!(step, Step::Needs(_)), "it needs one thing");

@@ -22,7 +22,7 @@ use crate::model::{ApiKey, ErrorCode, Instant, Mechanism};
 use crate::security::crypto::Hash;
 use crate::security::principal::Principal;
 use crate::security::sasl::scram::Credential;
-use crate::security::sasl::{Authenticated, CredentialNeed, Exchange, Failure, Found, Step};
+use crate::security::sasl::{Authenticated, CredentialNeed, Exchange, Failure, FoundCredential, Step};
 use crate::shard::context::Context;
 use crate::shard::login::{Again, LoggedIn, Login, Stage};
 use crate::shard::session::{Authentication, Session};
@@ -314,7 +314,7 @@ fn take_token(context: &mut Context<'_>, login: &mut Login, listener: usize, tok
 }
 
 /// What an exchange cannot know, from the image.
-fn find(context: &Context<'_>, need: &CredentialNeed) -> Option<Found> {
+fn find(context: &Context<'_>, need: &CredentialNeed) -> Option<FoundCredential> {
     match need {
         CredentialNeed::Scram { user, hash } => {
             let mechanism = match hash {
@@ -328,7 +328,7 @@ fn find(context: &Context<'_>, need: &CredentialNeed) -> Option<Found> {
                 server_key: Secret::new(kept.server_key.clone()),
                 iterations: kept.iterations,
             };
-            Some(Found { credential, token: None })
+            Some(FoundCredential { credential, token: None })
         }
         // There are no delegation tokens yet.
         CredentialNeed::Token { .. } => None,

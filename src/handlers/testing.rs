@@ -16,6 +16,7 @@ use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::access::{AclOperation, AclResource};
+use crate::security::authorizer::CLUSTER_NAME;
 use crate::security::principal::Principal;
 use crate::shard::context::{Context, Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
@@ -110,7 +111,7 @@ impl Broker {
     fn rule(&mut self, allows: bool, operation: AclOperation, resource: AclResource, name: &str) {
         let creation = AclCreation {
             resource_type: resource as i8,
-            resource_name: name.into(),
+            resource_name: if resource == AclResource::Cluster { CLUSTER_NAME } else { name }.into(),
             resource_pattern_type: LITERAL,
             principal: self.session.principal.to_string().into(),
             host: EVERY.into(),
@@ -126,11 +127,12 @@ impl Broker {
     pub(super) fn forget_rules(&mut self) {
         let filter = DeleteAclsFilter {
             resource_type_filter: ANY,
+            resource_name_filter: None,
             pattern_type_filter: ANY,
+            host_filter: None,
             principal_filter: Some(self.session.principal.to_string().into()),
             operation: ANY,
             permission_type: ANY,
-            ..Default::default()
         };
         let request = delete_acls::Request { filters: vec![filter] };
         let response: delete_acls::Response<'_> = self.as_admin(|broker| broker.ask(ApiKey::DeleteAcls, 3, &request));

@@ -62,7 +62,7 @@ pub enum CredentialNeed {
 
 /// What was found for a [`CredentialNeed`].
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundCredential {
     pub credential: scram::Credential,
     /// The owner of a delegation token and its end.
     pub token: Option<(String, TimestampMs)>,
@@ -136,7 +136,7 @@ impl Exchange {
     }
 
     /// Goes on with what was found for what it needed; `None`: there is none.
-    pub fn resume(&mut self, found: Option<Found>) -> Step {
+    pub fn resume(&mut self, found: Option<FoundCredential>) -> Step {
         let step = match self {
             Exchange::Scram(server) => server.resume(found),
             Exchange::Plain(_) | Exchange::OAuthBearer(_) | Exchange::Over => {

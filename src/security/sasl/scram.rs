@@ -5,7 +5,7 @@
 
 use std::num::NonZeroU32;
 
-use super::{Authenticated, CredentialNeed, Failure, Found, Step};
+use super::{Authenticated, CredentialNeed, Failure, FoundCredential, Step};
 use crate::security::crypto::{self, Hash};
 use crate::stdx::base64;
 use crate::stdx::secret::Secret;
@@ -112,7 +112,7 @@ impl ScramServer {
         Ok(need)
     }
 
-    pub(super) fn resume(&mut self, found: Option<Found>) -> Step {
+    pub(super) fn resume(&mut self, found: Option<FoundCredential>) -> Step {
         let State::AwaitsCredential(first) = &self.state else {
             return Failure::hidden("nothing was asked for").into();
         };
@@ -126,8 +126,8 @@ impl ScramServer {
     }
 }
 
-fn answer_first(first: &First, found: Option<Found>, nonce: &str) -> Result<(Sent, Vec<u8>), Failure> {
-    let Some(Found { credential, token }) = found else {
+fn answer_first(first: &First, found: Option<FoundCredential>, nonce: &str) -> Result<(Sent, Vec<u8>), Failure> {
+    let Some(FoundCredential { credential, token }) = found else {
         return Err(Failure::hidden(match first.is_token {
             true => format!("Token Authentication failed: Invalid tokenId : {:?}", first.user),
             false => format!("Authentication failed: Invalid user credentials of {:?}", first.user),

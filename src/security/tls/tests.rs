@@ -87,15 +87,15 @@ impl Pair {
 
     fn pump(&mut self) -> Result<(), String> {
         loop {
-            let mut moved = self.to_server()?;
-            moved |= self.to_client()?;
+            let mut moved = self.carry_to_server()?;
+            moved |= self.carry_to_client()?;
             if !moved {
                 return Ok(());
             }
         }
     }
 
-    fn to_server(&mut self) -> Result<bool, String> {
+    fn carry_to_server(&mut self) -> Result<bool, String> {
         let mut sent = Vec::new();
         while self.client.wants_write() {
             self.client.write_tls(&mut sent).unwrap();
@@ -124,7 +124,7 @@ impl Pair {
         }
     }
 
-    fn to_client(&mut self) -> Result<bool, String> {
+    fn carry_to_client(&mut self) -> Result<bool, String> {
         let mut sent = Vec::new();
         self.server.take_ciphertext(&mut sent);
         let mut rest = &sent[..];
@@ -144,7 +144,7 @@ impl Pair {
     fn shake_hands(mut self) -> Result<Pair, String> {
         let outcome = self.pump();
         // The alert that ends it is for the client.
-        let told = self.to_client().err();
+        let told = self.carry_to_client().err();
         outcome.map_err(|reason| format!("{reason} | {}", told.unwrap_or_default()))?;
         assert!(self.server.is_open() && !self.client.is_handshaking());
         Ok(self)

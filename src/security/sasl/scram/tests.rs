@@ -14,7 +14,7 @@ fn credential(hash: Hash, password: &str) -> Credential {
 }
 
 /// An exchange up to the challenge.
-fn begin(hash: Hash, first: &str, found: Option<Found>) -> (ScramServer, Step) {
+fn begin(hash: Hash, first: &str, found: Option<FoundCredential>) -> (ScramServer, Step) {
     let mut server = ScramServer::new(hash, &[7; 16]);
     match server.step(first.as_bytes()) {
         Step::Needs(_) => {
@@ -25,8 +25,8 @@ fn begin(hash: Hash, first: &str, found: Option<Found>) -> (ScramServer, Step) {
     }
 }
 
-fn found(credential: Credential) -> Option<Found> {
-    Some(Found { credential, token: None })
+fn found(credential: Credential) -> Option<FoundCredential> {
+    Some(FoundCredential { credential, token: None })
 }
 
 /// What a client answers to a challenge, computed by the words of RFC 5802, 3.
@@ -179,7 +179,7 @@ fn extensions_of_the_last_message_are_not_signed() {
 #[test]
 fn who_cannot_be_found_or_asks_to_be_another_is_refused() {
     let hash = Hash::Sha256;
-    let fails = |first: &str, found: Option<Found>| match begin(hash, first, found).1 {
+    let fails = |first: &str, found: Option<FoundCredential>| match begin(hash, first, found).1 {
         Step::Failed(failure) => (failure.told.is_some(), failure.reason),
         step => panic!("{step:?}"),
     };
@@ -202,7 +202,7 @@ fn a_delegation_token_stands_for_its_owner() {
     let need = CredentialNeed::Token { id: "id".into(), hash };
     assert_eq!(server.step(b"n,,n=id,r=b,tokenauth=true"), Step::Needs(need));
     let token = Some(("owner".to_string(), TimestampMs(5)));
-    let step = server.resume(Some(Found { credential: credential(hash, "hmac"), token }));
+    let step = server.resume(Some(FoundCredential { credential: credential(hash, "hmac"), token }));
     let Step::Challenge(challenge) = step else { panic!("{step:?}") };
     let challenge = String::from_utf8(challenge).unwrap();
     let (last, signature) = client_final(hash, "hmac", "n=id,r=b,tokenauth=true", &challenge, "");

@@ -335,6 +335,11 @@ fn of_cluster(broker: &mut Broker, key: ApiKey) -> Option<Vec<u8>> {
             let dirs = vec![AlterReplicaLogDir { path: "/data".into(), topics }];
             broker.answer(key, 2, &alter_replica_log_dirs::Request { dirs })
         }
+        ApiKey::AlterUserScramCredentials => {
+            let deletion = alter_user_scram_credentials::ScramCredentialDeletion { name: "new".into(), mechanism: 1 };
+            let request = alter_user_scram_credentials::Request { deletions: vec![deletion], ..Default::default() };
+            broker.answer(key, 0, &request)
+        }
         ApiKey::DescribeLogDirs => broker.answer(key, 5, &describe_log_dirs::Request { topics: None }),
         ApiKey::ElectLeaders => broker.answer(key, 2, &elect_leaders::Request { timeout_ms, ..Default::default() }),
         ApiKey::AlterPartitionReassignments => {
