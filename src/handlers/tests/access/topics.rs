@@ -23,7 +23,7 @@ fn with(error: i16, name: &str) -> (i16, Option<String>) {
 fn all_topics_are_those_that_may_be_described() {
     let mut broker = start();
     for version in 0..=13 {
-        let topics = (version > 0).then_some(None).unwrap_or(Some(Vec::new()));
+        let topics = if version > 0 { None } else { Some(Vec::new()) };
         let request = metadata::Request { topics, ..Default::default() };
         let answer: metadata::Response = broker.ask(ApiKey::Metadata, version, &request);
         // Brokers and the controller are told to all.
@@ -133,7 +133,7 @@ fn pages_of_partitions_leave_out_what_is_hidden() {
     let request = describe_topic_partitions::Request { response_partition_limit: 10, ..Default::default() };
     let answer: describe_topic_partitions::Response = broker.ask(ApiKey::DescribeTopicPartitions, 0, &request);
     let seen = (0, "seen".to_string(), 1 << 8);
-    assert_eq!(told(&answer), [seen.clone()]);
+    assert_eq!(told(&answer), std::slice::from_ref(&seen));
     let topic = |name: &'static str| describe_topic_partitions::TopicRequest { name: name.into() };
     let request = describe_topic_partitions::Request {
         topics: ["hidden", "seen", "gone"].map(topic).to_vec(),
