@@ -58,7 +58,7 @@ pub struct Handler {
     pub forwarded: bool,
     pub cost: Cost,
     /// Every operation that Kafka asks its authorizer about for this API, each of which guards a part of the request or of
-    /// its answer: which, is the handler's to know. Not enforced yet: there is no authorizer.
+    /// its answer: which, is the handler's to know.
     pub needs: &'static [Need],
     pub(super) handle: Handle,
 }
