@@ -74,7 +74,8 @@ fn is_refused(broker: &Broker, settings: &[String], word: &str) -> Result<()> {
 fn s_client(broker: &Broker, arguments: &[&str]) -> Result<program::Output> {
     let at = broker.bootstrap();
     let ca = store("ca.pem");
-    let mut command = program::command("openssl", &["s_client", "-connect", &at, "-CAfile", &ca, "-verify_return_error"]);
+    let mut command =
+        program::command("openssl", &["s_client", "-connect", &at, "-CAfile", &ca, "-verify_return_error"]);
     command.args(arguments);
     program::output(command, Input::Nothing, WITHIN)
 }
@@ -117,7 +118,8 @@ fn versions_and_suites(setup: &Setup) -> Result<Broker> {
         ensure!(said.text().contains("Verify return code: 0 (ok)"), "{}", said.tail());
         ensure!(said.text().contains(&format!("New, {name}")), "{}", said.tail());
     }
-    let suites = ["AES128-SHA", "AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384", "NULL", "RC4"];
+    let suites =
+        ["AES128-SHA", "AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES256-SHA384", "NULL", "RC4"];
     for suite in suites.map(|suite| format!("{suite}:@SECLEVEL=0")) {
         let said = s_client(&broker, &["-tls1_2", "-cipher", &suite])?;
         ensure!(said.code != Some(0), "{suite} is weak and was taken\n{}", said.tail());

@@ -88,6 +88,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
+    #[cfg(test)]
     pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
         Cluster::start_with(seed, shards, overrides, false)
     }

@@ -41,6 +41,7 @@ mod housekeeping;
 mod inlets;
 #[cfg(test)]
 mod layered;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod logins;
