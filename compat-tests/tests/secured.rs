@@ -83,7 +83,7 @@ fn s_client(broker: &Broker, arguments: &[&str]) -> Result<program::Output> {
 fn tls(setup: &Setup) -> Result<Broker> {
     let broker = start(setup, &[])?;
     round_trip(&broker, &[], "tls")?;
-    // What nobody vouches for.
+    // Certificates that no authority of the client has signed, and none.
     let other = format!("ssl.ca.location={}", store("stranger.pem"));
     is_refused(&broker, &[other], "certificate verify failed")?;
     ensure!(broker.log_text().contains("TLS with the certificate"), "the log tells of the certificate");

@@ -11,6 +11,7 @@ use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Client, Step};
 use crate::coordinator_runtime::{Barrier, Coordinator};
 use crate::model::ErrorCode;
+use crate::security::acl::HostAddress;
 use crate::shard::context::Context;
 use crate::wire::Message;
 
@@ -111,7 +112,7 @@ impl Waiting {
 
 /// A client's address as Kafka prints it (`InetAddress.toString`).
 pub(super) fn host(peer: SocketAddr) -> String {
-    format!("/{}", peer.ip().to_canonical())
+    format!("/{}", HostAddress::from(peer))
 }
 
 impl<'a> Request<'a> {
@@ -133,5 +134,18 @@ impl<'a> Request<'a> {
     /// Who asks; `host` is that of [`host`].
     pub(super) fn client<'c>(&'c self, host: &'c str) -> Client<'c> {
         Client { id: self.client_id, host }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_written_as_by_java() {
+        let written = |peer: &str| host(peer.parse().expect("an address"));
+        let peers = ["127.0.0.1:9", "[::1]:9", "[::ffff:10.0.0.7]:9", "[2001:db8::a]:9"];
+        let hosts = ["/127.0.0.1", "/0:0:0:0:0:0:0:1", "/10.0.0.7", "/2001:db8:0:0:0:0:0:a"];
+        assert_eq!(peers.map(written), hosts);
     }
 }

@@ -42,15 +42,12 @@ impl Server {
         }
     }
 
-    /// Handles a frame that is one of a login, which it may begin; answers whether it is one.
+    /// Handles a frame of a session that may log in, if it is one of a login, which it may begin; answers whether it is.
     pub(super) fn take_login_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<bool, End> {
         let now = self.turn.now;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(true) };
         let session = &mut connection.session;
         if session.authentication.is_open() {
-            if session.logged_in.is_none() {
-                return Ok(false);
-            }
             let is_handshake = table::of_frame(frame).is_some_and(|row| row.key == ApiKey::SaslHandshake);
             if !is_handshake || !authentication::begins_again(session, now) {
                 // It is looked at when a request comes, and never by a timer.

@@ -146,7 +146,9 @@ impl Server {
             if connection.refused.is_some() {
                 return Ok((bytes.len(), false));
             }
-            let is_open = connection.session.authentication.is_open();
+            let session = &connection.session;
+            let is_open = session.authentication.is_open();
+            let may_log_in = !is_open || session.logged_in.is_some();
             let limit = if is_open { limit } else { self.frame_limits(key).0 };
             let frame = match frame::split(&bytes[at..], limit) {
                 Split::Complete(frame) => frame,
@@ -165,7 +167,7 @@ impl Server {
                 return Ok((at, true));
             }
             at += frame::SIZE_BYTES + frame.len();
-            if !self.take_login_frame(key, frame)? {
+            if !(may_log_in && self.take_login_frame(key, frame)?) {
                 self.handle_frame(key, row, frame)?;
             }
         }

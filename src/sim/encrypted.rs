@@ -10,13 +10,12 @@ use rustls::ClientConnection;
 
 use super::client::Client;
 use super::cluster::{ADDRESS, Cluster, SharedCluster};
+use super::layered::round_trip;
 use super::link::{Cipher, Link};
-use super::stories::{FETCH, PRODUCE, batch, create_topic_by, fetch_request, produce_answer, produce_request};
-use crate::codec::{Message, Reader};
+use super::stories::{PRODUCE, batch, create_topic_by, produce_answer, produce_request};
 use crate::metrics::Ending;
 use crate::model::ApiKey;
 use crate::security::tls::tests::{client_config, connect};
-use crate::wire::api::fetch;
 
 const SEEDS: u64 = 6;
 const KEY: &str = include_str!("../security/store/testdata/key.pem");
@@ -89,15 +88,7 @@ fn what_is_produced_comes_back_through_tls() {
         let cluster = cluster(seed, "required");
         let mut client = client(&cluster.borrow(), Some(CHAIN.as_bytes()));
         create_topic_by(&mut client, &cluster, 1);
-        let batches: Vec<Vec<u8>> = (0..4).map(|n| batch(-1, n, 3, 60_000)).collect();
-        for (n, batch) in batches.iter().enumerate() {
-            let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, batch, 1));
-            assert_eq!(produce_answer(&answer), (0, n as i64 * 3), "seed {seed}");
-        }
-        let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &fetch_request(0, 0, 100));
-        let response = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
-        let records = response.responses[0].partitions[0].records.as_deref().unwrap();
-        assert!(records.len() > batches.concat().len() - 100, "seed {seed}");
+        round_trip(&mut client, &cluster, seed);
         let principals = cluster.borrow().principals();
         assert_eq!(principals, ["User:CN=localhost,OU=a,O=Klamm\\, Inc.,C=AT"]);
     }

@@ -24,6 +24,20 @@ fn ended_in(cluster: &Cluster, ending: Ending) -> u64 {
     cluster.metrics().iter().map(|counts| counts.ended[ending as usize]).sum()
 }
 
+/// Produces large batches and fetches them from the beginning.
+pub(super) fn round_trip(client: &mut Client, cluster: &SharedCluster, seed: u64) {
+    let batches: Vec<Vec<u8>> = (0..4).map(|n| batch(-1, n, 3, 60_000)).collect();
+    for (n, batch) in batches.iter().enumerate() {
+        let answer = client.call(cluster, ApiKey::Produce, PRODUCE, &produce_request(0, batch, 1));
+        assert_eq!(produce_answer(&answer), (0, n as i64 * 3), "seed {seed}");
+    }
+    let answer = client.call(cluster, ApiKey::Fetch, FETCH, &fetch_request(0, 0, 100));
+    let response = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
+    let records = response.responses[0].partitions[0].records.as_deref().unwrap();
+    let values = |bytes: &[u8]| bytes.windows(9).filter(|window| *window == [b'x'; 9]).count();
+    assert_eq!(values(records), values(&batches.concat()), "seed {seed}");
+}
+
 /// Large requests and answers, tails in memory and ranges of files, in the pieces that the seed makes of them.
 #[test]
 fn what_is_produced_comes_back_through_the_cipher() {
@@ -31,16 +45,7 @@ fn what_is_produced_comes_back_through_the_cipher() {
         let cluster = cluster(seed);
         create_topic(&cluster, 1);
         let mut client = Client::connect(&cluster.borrow());
-        let batches: Vec<Vec<u8>> = (0..4).map(|n| batch(-1, n, 3, 60_000)).collect();
-        for (n, batch) in batches.iter().enumerate() {
-            let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, batch, 1));
-            assert_eq!(produce_answer(&answer), (0, n as i64 * 3), "seed {seed}");
-        }
-        let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &fetch_request(0, 0, 100));
-        let response = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
-        let records = response.responses[0].partitions[0].records.as_deref().unwrap();
-        let values = |bytes: &[u8]| bytes.windows(9).filter(|window| *window == [b'x'; 9]).count();
-        assert_eq!(values(records), values(&batches.concat()), "seed {seed}");
+        round_trip(&mut client, &cluster, seed);
     }
 }
 

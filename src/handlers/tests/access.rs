@@ -13,14 +13,37 @@ use crate::codec::Message;
 use crate::handlers::testing::{Broker, EVERY, batch};
 use crate::model::ApiKey;
 use crate::security::access::{AclOperation, AclResource};
-use crate::wire::api::{find_coordinator, init_producer_id, offset_commit};
+use crate::wire::api::{create_acls, describe_acls, find_coordinator, init_producer_id, offset_commit};
 
 const TOPIC_REFUSED: i16 = 29;
 const GROUP_REFUSED: i16 = 30;
 const CLUSTER_REFUSED: i16 = 31;
 const ID_REFUSED: i16 = 53;
-/// What a schema says where nobody has asked for operations.
+/// What a schema says where a request has not asked for operations.
 const NOT_ASKED: i32 = i32::MIN;
+
+/// Asks for all ACLs.
+fn all_acls() -> describe_acls::Request<'static> {
+    describe_acls::Request {
+        resource_type_filter: 1,
+        pattern_type_filter: 1,
+        operation: 1,
+        permission_type: 1,
+        ..Default::default()
+    }
+}
+
+fn an_acl() -> create_acls::AclCreation<'static> {
+    create_acls::AclCreation {
+        resource_type: 2,
+        resource_name: "seen".into(),
+        resource_pattern_type: 3,
+        principal: "User:a".into(),
+        host: "*".into(),
+        operation: 3,
+        permission_type: 3,
+    }
+}
 
 /// A guarded broker with the topics `seen` and `hidden` of one partition each, and those of the coordinators. The client may
 /// do nothing yet.

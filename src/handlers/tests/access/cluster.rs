@@ -15,28 +15,12 @@ const NOTHING_OF_ACLS: i16 = CLUSTER_REFUSED;
 #[test]
 fn acls_are_for_those_who_may_alter_or_describe_the_cluster() {
     let mut broker = start();
-    let request = describe_acls::Request {
-        resource_type_filter: 1,
-        pattern_type_filter: 1,
-        operation: 1,
-        permission_type: 1,
-        ..Default::default()
-    };
     let (refused, told): (describe_acls::Response, describe_acls::Response) =
-        both(&mut broker, ApiKey::DescribeAcls, 3, &request);
+        both(&mut broker, ApiKey::DescribeAcls, 3, &all_acls());
     assert_eq!((refused.error_code, refused.error_message.as_deref()), (CLUSTER_REFUSED, DESCRIBE));
     assert!(refused.resources.is_empty() && told.error_code != NOTHING_OF_ACLS);
 
-    let creation = create_acls::AclCreation {
-        resource_type: 2,
-        resource_name: "seen".into(),
-        resource_pattern_type: 3,
-        principal: "User:a".into(),
-        host: "*".into(),
-        operation: 3,
-        permission_type: 3,
-    };
-    let request = create_acls::Request { creations: vec![creation.clone(), creation] };
+    let request = create_acls::Request { creations: vec![an_acl(), an_acl()] };
     let (refused, told): (create_acls::Response, create_acls::Response) =
         both(&mut broker, ApiKey::CreateAcls, 3, &request);
     let results: Vec<_> = refused.results.iter().map(|r| (r.error_code, r.error_message.as_deref())).collect();

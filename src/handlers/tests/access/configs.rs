@@ -56,7 +56,7 @@ fn configs_are_shown_to_those_who_may_see_them() {
     broker.allow(AclOperation::DescribeConfigs, AclResource::Cluster, EVERY);
     let told = describe(&mut broker, &all);
     assert!(told[5..].iter().all(|(error, ..)| *error == 0));
-    // A type that there is not refuses all, whoever asks.
+    // A type that there is not refuses all, whatever the client may do.
     let odd = describe(&mut broker, &[(TOPIC, "seen"), (1, "x")]);
     assert!(odd.iter().all(|(error, text, count)| *error == 42 && text.is_some() && *count == 0));
 }
@@ -173,6 +173,6 @@ fn loggers_are_altered_by_those_who_may() {
     broker.allow(AclOperation::AlterConfigs, AclResource::Cluster, EVERY);
     let answer = alter_one_by_one(&mut broker, &all);
     assert_eq!(answer.iter().map(|(error, _)| *error).collect::<Vec<_>>(), [TOPIC_REFUSED, 40, 42]);
-    // The old API knows no loggers, whoever asks.
+    // The old API knows no loggers, whatever the client may do.
     assert_eq!(alter(&mut broker, &all[1..2])[0].0, 42);
 }

@@ -96,7 +96,7 @@ fn offsets_are_committed_of_what_may_be_read() {
     }
     // The coordinator is not asked where nothing is left for it: the member that there is not is not missed.
     broker.allow(AclOperation::Read, AclResource::Group, "mine");
-    let request = offset_commit::Request { member_id: "nobody".into(), ..committing(8, &topics(8)[1..2]) };
+    let request = offset_commit::Request { member_id: "unknown".into(), ..committing(8, &topics(8)[1..2]) };
     let answer: offset_commit::Response = broker.ask(ApiKey::OffsetCommit, 8, &request);
     assert_eq!(committed(&answer), [TOPIC_REFUSED]);
 }

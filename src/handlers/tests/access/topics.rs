@@ -280,5 +280,5 @@ fn topics_are_deleted_by_those_who_may() {
     broker.allow(AclOperation::Delete, AclResource::Cluster, EVERY);
     assert_eq!(delete(&mut broker, &[(None, hidden)]), [(Some("hidden".to_string()), hidden, 0)]);
     let mut off = start_with(&[("delete.topic.enable", "false")]);
-    assert_eq!(delete(&mut off, &[(Some("hidden"), Uuid::ZERO)])[0].2, 73, "whoever asks");
+    assert_eq!(delete(&mut off, &[(Some("hidden"), Uuid::ZERO)])[0].2, 73, "whatever the client may do");
 }

@@ -289,28 +289,8 @@ fn of_configs(broker: &mut Broker, key: ApiKey, (_, resource): Need) -> Option<V
 
 fn of_acls(broker: &mut Broker, key: ApiKey) -> Option<Vec<u8>> {
     let answer = match key {
-        ApiKey::DescribeAcls => {
-            let request = describe_acls::Request {
-                resource_type_filter: 1,
-                pattern_type_filter: 1,
-                operation: 1,
-                permission_type: 1,
-                ..Default::default()
-            };
-            broker.answer(key, 3, &request)
-        }
-        ApiKey::CreateAcls => {
-            let creation = create_acls::AclCreation {
-                resource_type: 2,
-                resource_name: "seen".into(),
-                resource_pattern_type: 3,
-                principal: "User:a".into(),
-                host: "*".into(),
-                operation: 3,
-                permission_type: 3,
-            };
-            broker.answer(key, 3, &create_acls::Request { creations: vec![creation] })
-        }
+        ApiKey::DescribeAcls => broker.answer(key, 3, &all_acls()),
+        ApiKey::CreateAcls => broker.answer(key, 3, &create_acls::Request { creations: vec![an_acl()] }),
         ApiKey::DeleteAcls => {
             let filter = delete_acls::DeleteAclsFilter {
                 resource_type_filter: 1,
