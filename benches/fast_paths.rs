@@ -9,13 +9,14 @@ use klamm::io::disk::Disk;
 use klamm::io::driver::{ConnectionKey, Driver, Event, Listening};
 use klamm::io::machine::{self, Backend, Preference};
 use klamm::io::real_disk::RealDisk;
+use klamm::metadata::{Acl, AclIndex, AclOperation, AclResource, Action, Authorizer, HostAddress, Principal, Subject};
 use klamm::model::{Instant, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, Uuid};
 use klamm::record::builder::{Builder, Options, Record};
 use klamm::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
 use klamm::storage::recent::Kept;
 use std::hint::black_box;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,6 +159,7 @@ fn session(criterion: &mut Criterion) {
             session_epoch,
             uses_topic_ids: true,
             isolation: IsolationLevel::ReadUncommitted,
+            rules_epoch: 0,
         };
         let answer = |answering: Answering, covered: Vec<(Name, Wanted)>, cache: &mut Cache| {
             let seen = |name: &Name| Seen { told, records_bytes: 0, at_rest: rests.then_some(name.partition as u64) };
@@ -284,5 +286,41 @@ fn question_and_answer(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(paths, one_write_a_turn, large_batch, tail, session, large_frame, question_and_answer);
+/// A rule that lets one of a thousand clients write topics of its own.
+fn rule(number: usize) -> Acl {
+    Acl {
+        resource_type: AclResource::Topic as i8,
+        resource_name: format!("team-{}.orders-{number}", number % 1000),
+        pattern_type: if number.is_multiple_of(2) { 3 } else { 4 },
+        principal: format!("User:client-{}", number % 1000),
+        host: if number.is_multiple_of(10) { "10.0.0.0/8".into() } else { "*".into() },
+        operation: AclOperation::Write as i8,
+        permission_type: 3,
+    }
+}
+
+/// What a Produce asks of the authorizer for each topic, among few rules and many: one that a rule allows, and one that
+/// none does.
+fn decision(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("decision");
+    let authorizer = Authorizer::new(&["User:admin".to_string()], false);
+    let principal = Principal::new(Principal::USER, "client-7");
+    let who = Subject { principal: &principal, host: HostAddress::from(SocketAddr::from(([10, 0, 0, 1], 9092))) };
+    for count in [10, 1_000, 100_000] {
+        let mut index = AclIndex::default();
+        (0..count).for_each(|number| index.insert(&rule(number)));
+        for (name, topic, expected) in [("allowed", "team-7.orders-7", true), ("denied", "team-8.orders-8", false)] {
+            group.bench_function(format!("{count}_rules/{name}"), |bench| {
+                bench.iter(|| {
+                    let (operation, resource) = (AclOperation::Write, AclResource::Topic);
+                    let action = Action { operation, resource, name: black_box(topic) };
+                    assert_eq!(authorizer.authorize(black_box(&index), &who, &action).allows(), expected);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(paths, one_write_a_turn, large_batch, tail, session, large_frame, question_and_answer, decision);
 criterion_main!(paths);

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use klamm::sim::plan::{Kind, Kinds, TRANSACTIONS_SINCE};
+use klamm::sim::plan::{Kind, Kinds, TRANSACTIONS_SINCE, WITH_QUOTAS};
 use klamm::sim::run::{self, Attempt, Outcome};
 use klamm::sim::shrink;
 
@@ -173,8 +173,8 @@ fn swarm(seconds: u64, seed: u64, jobs: u64) -> ExitCode {
         std::thread::spawn(move || {
             let mut totals = Totals::default();
             let first = seed + job * (u64::from(u32::MAX) + 1);
-            // Seeds without transactions and with them, in turn.
-            let mut next = vec![first, first | TRANSACTIONS_SINCE];
+            // Seeds without transactions, with them, and with quotas, in turn.
+            let mut next = vec![first, first | TRANSACTIONS_SINCE, first | WITH_QUOTAS];
             next.dedup();
             for at in (0..next.len()).cycle().take_while(|_| goes_on()) {
                 next[at] = run_batch(next[at], &mut totals, goes_on);

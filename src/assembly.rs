@@ -13,13 +13,14 @@ use std::sync::mpsc::Receiver;
 
 use log::warn;
 
-use crate::config::{self, Config, Invalid};
+use crate::config::{self, Config, Invalid, MechanismKind, SaslSettings, TokenValidation};
 use crate::controller::{self, Controller};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
 use crate::coordinator_runtime::keeper::{self, Keeper};
 use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinators};
 use crate::hosting::cleaning::{Announce, Cleaner};
+use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping::{self, Housekeeper};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
@@ -35,6 +36,7 @@ pub struct Opened {
     disk: Arc<dyn Disk>,
     environment: Environment,
     config: Config,
+    doors: Arc<Doors>,
     controller: Controller,
 }
 
@@ -43,8 +45,13 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
     check_doors(&config).map_err(|invalid| invalid.to_string())?;
     let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
-    check_dynamic(&config, &controller.published().load().image)?;
-    Ok(Opened { disk, environment, config, controller })
+    let image = controller.published().load().image.clone();
+    check_dynamic(&config, &image)?;
+    let doors = {
+        let dynamic = (image.default_broker_configs(), image.broker_configs(config.node_id));
+        Arc::new(Doors::open(&config, dynamic, &*disk, environment.wall())?)
+    };
+    Ok(Opened { disk, environment, config, doors, controller })
 }
 
 impl Opened {
@@ -57,7 +64,7 @@ impl Opened {
 
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, mut controller } = self;
+        let Opened { disk, environment, config, doors, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
@@ -72,15 +79,17 @@ impl Opened {
             coordinators: Arc::new(coordinators),
             transactions: Arc::new(of_transactions),
         };
-        let shared = Arc::new(Shared::new(
+        let mut shared = Shared::new(
             config,
             controller.published(),
             controller.directories(),
-            environment.seed(),
+            environment.clone(),
             wakers.into_iter().map(|waker| Arc::new(Mailbox::new(waker))).collect(),
             threads,
             producer_ids,
-        ));
+        );
+        shared.doors = doors;
+        let shared = Arc::new(shared);
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
         Connected { disk, environment, shared, controller, tasks }
     }
@@ -122,6 +131,7 @@ impl Connected {
             shared.config.clone(),
             shared.view.clone(),
             shared.directories.clone(),
+            (shared.doors.clone(), disk.clone()),
             environment.clone(),
             announce_progress(&shared),
             Box::new(move |partition| copied_to.send_to_controller(controller::Task::Copied(partition))),
@@ -202,11 +212,15 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
 /// What the configuration asks for and is not built yet stops the start: without it, the broker would be open.
 fn check_doors(config: &Config) -> Result<(), Invalid> {
     for listener in &config.listeners {
-        let parts = [(listener.security.tls.is_some(), "TLS"), (listener.security.sasl.is_some(), "SASL")];
-        if let Some((_, part)) = parts.iter().find(|(is_asked, _)| *is_asked) {
+        let has_tokens = |sasl: &SaslSettings| {
+            sasl.mechanisms
+                .iter()
+                .any(|mechanism| matches!(mechanism.kind, MechanismKind::OAuthBearer(TokenValidation::Signed(_))))
+        };
+        if listener.security.sasl.as_ref().is_some_and(has_tokens) {
             let reason = format!(
-                "listener {} asks for it, but {part} is not supported yet: every client that reaches it could read and \
-                 write; give it the protocol PLAINTEXT to start like that",
+                "listener {} asks for it, but OAUTHBEARER with signed tokens is not supported yet: every client that \
+                 reaches it could read and write; give it the protocol PLAINTEXT to start like that",
                 listener.name
             );
             return Err(Invalid::new("listener.security.protocol.map", listener.security_protocol.name(), reason));
@@ -270,19 +284,36 @@ mod tests {
             ("sasl.enabled.mechanisms", "PLAIN"),
             plain,
         ];
-        let said = start(&sasl).unwrap();
+        assert_eq!(start(&sasl), None);
+        let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
+        for protocol in ["PLAINTEXT:SSL", "PLAINTEXT:SASL_SSL"] {
+            let said =
+                start(&[&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat()).unwrap();
+            assert_eq!(said, "listener PLAINTEXT: the key store /k cannot be read: entity not found");
+        }
+        let tokens = [
+            sasl[0],
+            ("sasl.enabled.mechanisms", "OAUTHBEARER"),
+            (
+                "listener.name.plaintext.oauthbearer.sasl.jaas.config",
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
+            ),
+            (
+                "listener.name.plaintext.oauthbearer.sasl.server.callback.handler.class",
+                "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
+            ),
+            ("sasl.oauthbearer.jwks.endpoint.url", "file:/keys"),
+            ("sasl.oauthbearer.expected.audience", "a"),
+            ("sasl.oauthbearer.expected.issuer", "i"),
+        ];
+        assert_eq!(start(&tokens[..3]), None);
+        let said = start(&tokens).unwrap();
         assert_eq!(
             said,
             "Invalid value SASL_PLAINTEXT for configuration listener.security.protocol.map: listener PLAINTEXT asks for \
-             it, but SASL is not supported yet: every client that reaches it could read and write; give it the protocol \
-             PLAINTEXT to start like that"
+             it, but OAUTHBEARER with signed tokens is not supported yet: every client that reaches it could read and \
+             write; give it the protocol PLAINTEXT to start like that"
         );
-        for protocol in ["PLAINTEXT:SSL", "PLAINTEXT:SASL_SSL"] {
-            let store = [("ssl.keystore.type", "PEM"), ("ssl.keystore.location", "/k")];
-            let said =
-                start(&[&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat()).unwrap();
-            assert!(said.contains("TLS is not supported yet"), "{said}");
-        }
         let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
         assert!(start(&[("authorizer.class.name", authorizer)]).unwrap().contains("there is no authorizer yet"));
         assert_eq!(start(&[]), None);

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -29,7 +29,9 @@ use crate::io::file_pool::OpenFiles;
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, threads};
+use crate::metadata::Record;
 use crate::model::MAX_SHARDS;
+use crate::quorum::metadata_snapshot;
 use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::server::{Server, report};
@@ -69,8 +71,14 @@ struct CleanerThread {
 }
 
 /// Gives the log directories an identity without starting anything, as `kafka-storage format` does; answers the cluster
-/// id. Directories that have one are refused, or left as they are with `ignore_formatted`.
-pub fn format(config: &Config, cluster_id: Option<String>, ignore_formatted: bool) -> Result<String, String> {
+/// id. Directories that have one are refused, or left as they are with `ignore_formatted`. `first` is what the cluster's
+/// metadata begin with beside its features.
+pub fn format(
+    config: &Config,
+    cluster_id: Option<String>,
+    ignore_formatted: bool,
+    first: &[Record<'_>],
+) -> Result<String, String> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::default());
     let environment = Environment::of_the_machine();
     let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
@@ -82,8 +90,17 @@ pub fn format(config: &Config, cluster_id: Option<String>, ignore_formatted: boo
                 directory.path().display()
             ));
         }
+        if directory.meta().is_some() && directory.path() == Path::new(&config.metadata_log_dir) && !first.is_empty() {
+            let path = directory.path().display();
+            return Err(format!("{path} is formatted already, so that no credential can be added to its beginning"));
+        }
     }
-    let hosting = Hosting::open(disk, config, &cluster_id, &environment);
+    let hosting = Hosting::open(disk.clone(), config, &cluster_id, &environment);
+    if hosting.is_ok() && !first.is_empty() {
+        let written =
+            metadata_snapshot::write_first(&*disk, Path::new(&config.metadata_log_dir), first, environment.wall());
+        written.map_err(|failure| failure.to_string())?;
+    }
     Ok(hosting.map_err(|failure| failure.to_string())?.cluster_id().to_string())
 }
 
@@ -119,7 +136,11 @@ impl Broker {
         let environment = Environment::of_the_machine();
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
         let disk = Arc::new(RealDisk::new(open_files.clone()));
+        let has_tls = config.listeners.iter().any(|listener| listener.security_protocol.has_tls());
         let opened = assembly::open(disk, environment, config, &cluster_id)?;
+        if has_tls {
+            info!("kernel TLS: not used ({})", machine::kernel_tls());
+        }
 
         let machine = Machine { backend, spin, connections: connections.clone(), compute: Arc::default() };
         let starting = start_shards(shard_count, machine)?;

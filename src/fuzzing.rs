@@ -5,6 +5,9 @@
 
 extern crate self as klamm;
 
+mod acls;
+mod logins;
+mod quotas;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -26,6 +29,9 @@ use crate::record::validate::{Rules, validate};
 use crate::wire::header::RequestHeader;
 use crate::wire::produce::RequestView;
 
+pub use acls::acls;
+pub use logins::{sasl_tokens, scram};
+pub use quotas::quota_scripts;
 pub use recovery::recovery;
 pub use transactions::{transaction_records, transaction_requests};
 
@@ -37,7 +43,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 10] = [
+pub const ENTRIES: [(&str, Entry); 14] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -48,6 +54,10 @@ pub const ENTRIES: [(&str, Entry); 10] = [
     ("transaction_requests", transaction_requests),
     ("recovery", recovery),
     ("config", config),
+    ("acls", acls),
+    ("sasl_tokens", sasl_tokens),
+    ("scram", scram),
+    ("quota_scripts", quota_scripts),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

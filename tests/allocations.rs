@@ -8,12 +8,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use klamm::broker::Broker;
 use klamm::codec::{Message, Reader};
 use klamm::config::{Config, Layers};
+use klamm::metadata::{Acl, AclIndex, AclOperation, AclResource, Action, Authorizer, HostAddress, Principal, Subject};
 use klamm::model::{ApiKey, TimestampMs};
 use klamm::record::builder::{Builder, Options, Record};
 use klamm::wire::api::{self, create_topics, fetch, produce};
@@ -152,6 +153,33 @@ fn per_request(requests: usize, mut ask: impl FnMut()) -> usize {
     (COUNT.load(Relaxed) - before) * 100 / requests
 }
 
+/// Counts for a decision of the authorizer, among a thousand rules: one that is allowed, and one that is denied.
+fn of_decisions() -> usize {
+    let mut index = AclIndex::default();
+    for number in 0..1000usize {
+        index.insert(&Acl {
+            resource_type: AclResource::Topic as i8,
+            resource_name: format!("topic-{number}"),
+            pattern_type: if number.is_multiple_of(2) { 3 } else { 4 },
+            principal: "User:client".into(),
+            host: if number.is_multiple_of(3) { "*".into() } else { "10.0.0.0/8".into() },
+            operation: AclOperation::Write as i8,
+            permission_type: 3,
+        });
+    }
+    let (authorizer, principal) = (Authorizer::new(&["User:admin".into()], false), Principal::new("User", "client"));
+    let who = Subject { principal: &principal, host: HostAddress::from(SocketAddr::from(([10, 0, 0, 1], 9))) };
+    let may = |name, operation| {
+        authorizer.authorize(&index, &who, &Action { operation, resource: AclResource::Topic, name }).allows()
+    };
+    IS_LEFT_OUT.set(false);
+    let count = per_request(COUNTED, || {
+        assert!(may("topic-77", AclOperation::Describe) && !may("topic-77", AclOperation::Read));
+    });
+    IS_LEFT_OUT.set(true);
+    count
+}
+
 /// Counts for a produce and a fetch, with this back end.
 fn counts(io: &str) -> (usize, usize) {
     let directory = tempfile::tempdir().unwrap();
@@ -191,6 +219,7 @@ fn counts(io: &str) -> (usize, usize) {
 #[test]
 fn the_steady_path_asks_for_no_memory() {
     IS_LEFT_OUT.set(true);
+    assert_eq!(of_decisions(), 0, "a decision asks for memory");
     // `auto` is the ring where the machine has one.
     for io in ["epoll", "auto"] {
         let (produce, fetch) = counts(io);

@@ -174,6 +174,27 @@ impl Broker {
         Ok(broker)
     }
 
+    /// Starts a broker on a directory that its own tool has formatted with these arguments.
+    pub fn start_formatted_with(setup: &Setup, arguments: &[&str]) -> Result<Broker> {
+        let mut broker = Broker::new(setup)?;
+        let mut format = match setup.peer {
+            Peer::Klamm => {
+                let mut command = bare_klamm_command()?;
+                command.args(["format", "--override", &format!("log.dirs={}", broker.data().display())]);
+                command
+            }
+            Peer::Kafka => {
+                drop(broker.kafka_command()?); // it writes the properties
+                let file = broker.directory.path().join("server.properties").display().to_string();
+                program::java("kafka.tools.StorageTool", &["format", "--config", &file])
+            }
+        };
+        format.args(["--cluster-id", CLUSTER_ID]).args(arguments);
+        program::run(format, program::Input::Nothing)?;
+        broker.launch()?;
+        Ok(broker)
+    }
+
     /// Starts a broker on a directory that other brokers will get, too: they all read the same server.properties, which is
     /// that of Apache Kafka's download. A directory for Apache Kafka is formatted by its own tool first.
     pub fn start_shared(setup: &Setup, quorum: Quorum) -> Result<Broker> {

@@ -24,14 +24,16 @@ fn main() -> ExitCode {
     Suite::new("quotas")
         .own_start("rates", ONE, &[], rates)
         .test("words", ONE, &[], words)
+        .test("perf_test", BOTH, &[], perf_test)
         .test("connections_of_an_address", BOTH, &[("max.connections.per.ip", "4")], connections_of_an_address)
         .test("connections_of_the_broker", BOTH, &[("max.connections", "3")], connections_of_the_broker)
         .test("new_connections_of_an_address", ONE, &[], new_connections_of_an_address)
+        .test("new_connections_of_the_broker", BOTH, &[("max.connection.creation.rate", "5")], new_connections_of_the_broker)
         .run()
 }
 
 fn configs(broker: &Broker, arguments: &[&str]) -> Result<String> {
-    let mut command = program::java("kafka.admin.ConfigCommand", &["--bootstrap-server", &broker.bootstrap()]);
+    let mut command = program::java("org.apache.kafka.tools.ConfigCommand", &["--bootstrap-server", &broker.bootstrap()]);
     command.args(arguments);
     Ok(program::run(command, Input::Nothing)?.text())
 }
@@ -117,6 +119,35 @@ fn words(broker: &mut Broker) -> Result<()> {
     Ok(())
 }
 
+/// `kafka-producer-perf-test` gets what its client id has, which is less than what its user has, and knows why it waits.
+fn perf_test(broker: &mut Broker) -> Result<()> {
+    const BYTES: usize = 2_500_000;
+    set(broker, &["--entity-type", "users", "--entity-default"], "producer_byte_rate=10000000")?;
+    let client = ["--entity-type", "users", "--entity-default", "--entity-type", "clients", "--entity-name", "slow"];
+    set(broker, &client, &format!("producer_byte_rate={RATE}"))?;
+    Raw::connect(broker.port())?.create_topic("perf", 1, &[])?;
+    let produce = |client: &str| -> Result<(Duration, f64)> {
+        let (bootstrap, records) = (broker.bootstrap(), (BYTES / 1000).to_string());
+        let (servers, id) = (format!("bootstrap.servers={bootstrap}"), format!("client.id={client}"));
+        let arguments = ["--topic", "perf", "--num-records", &records, "--record-size", "1000", "--throughput", "-1"];
+        let properties = ["--print-metrics", "--producer-props", &servers, &id, "batch.size=16384"];
+        let command = program::java("org.apache.kafka.tools.ProducerPerformance", &[&arguments[..], &properties].concat());
+        let begin = Instant::now();
+        let output = program::run_within(command, Input::Nothing, Duration::from_secs(120))?.text();
+        let metric = output.lines().find(|line| line.starts_with("producer-metrics:produce-throttle-time-max:"));
+        let value = metric.and_then(|line| line.rsplit(" : ").next()).and_then(|value| value.trim().parse().ok());
+        Ok((begin.elapsed(), value.unwrap_or(-1.0)))
+    };
+    let (fast, not_throttled) = produce("fast")?;
+    let (slow, throttled) = produce("slow")?;
+    println!("fast: {fast:?}, throttled for {not_throttled} ms at most; slow: {slow:?}, {throttled} ms");
+    ensure!(not_throttled == 0.0 && throttled > 0.0, "throttled for {not_throttled} and {throttled} ms");
+    // Ten seconds' worth is free.
+    let least = Duration::from_secs((BYTES / RATE) as u64 - 10);
+    ensure!(slow >= least && slow - least <= fast + Duration::from_secs(5), "{slow:?} beside {fast:?}, at least {least:?}");
+    Ok(())
+}
+
 /// Whether a new connection is served.
 fn is_served(raw: &mut Raw) -> Result<Answer> {
     raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
@@ -155,7 +186,8 @@ fn connections_of_the_broker(broker: &mut Broker) -> Result<()> {
 }
 
 fn new_connections_of_an_address(broker: &mut Broker) -> Result<()> {
-    set(broker, &["--entity-type", "ips", "--entity-name", "127.0.0.1"], "connection_creation_rate=2")?;
+    // The default holds for addresses without their own.
+    set(broker, &["--entity-type", "ips", "--entity-default"], "connection_creation_rate=2")?;
     let (mut served, mut closed) = (0, 0);
     for _ in 0..40 {
         let mut raw = Raw::connect(broker.port())?;
@@ -167,5 +199,23 @@ fn new_connections_of_an_address(broker: &mut Broker) -> Result<()> {
         }
     }
     ensure!(served >= 15 && closed >= 3 && served + closed == 40, "{served} served, {closed} closed");
+    broker.assert_alive()
+}
+
+/// They are taken one after the other, at their rate; none is refused.
+fn new_connections_of_the_broker(broker: &mut Broker) -> Result<()> {
+    const MANY: usize = 100;
+    let begin = Instant::now();
+    let mut open: Vec<Raw> = (0..MANY).map(|_| Raw::connect(broker.port())).collect::<Result<_>>()?;
+    for raw in &mut open {
+        raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
+    }
+    for raw in &mut open {
+        ensure!(matches!(raw.answer(Duration::from_secs(30))?, Answer::Frame(_)), "it has its place in the end");
+    }
+    // Five a second, but for those that ten seconds before this would have had.
+    let took = begin.elapsed();
+    println!("{MANY} connections in {took:?}");
+    ensure!((6..20).contains(&took.as_secs()), "{MANY} connections in {took:?}");
     broker.assert_alive()
 }

@@ -2,6 +2,7 @@
 //!
 //! Knows no configuration key; `--override` texts are passed on as pairs.
 
+use crate::stdx::secret::Secret;
 use lexopt::prelude::*;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub enum Command {
         cluster_id: Option<String>,
         /// Directories that have an identity already are left as they are instead of being an error.
         ignore_formatted: bool,
+        /// Credentials of users, with their passwords.
+        add_scram: Vec<Secret>,
     },
     Help,
     Version,
@@ -48,6 +51,8 @@ Options:
 Options of `format`:
   -t, --cluster-id ID        22 characters as `kafka-storage random-uuid` makes them
   -g, --ignore-formatted     leave directories that are formatted already as they are
+  -S, --add-scram CREDENTIAL a user from the beginning, as often as there are users:
+                             'SCRAM-SHA-256=[name=alice,password=alice-secret]'
 
 Environment:
   KAFKA_<KEY>                a configuration: KAFKA_NUM_PARTITIONS is num.partitions
@@ -65,6 +70,7 @@ fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let mut sources = Sources::default();
     let mut cluster_id = None;
     let mut ignore_formatted = false;
+    let mut add_scram = Vec::new();
     let mut format = false;
     let mut first = true;
     while let Some(argument) = parser.next()? {
@@ -77,11 +83,16 @@ fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("override") => sources.overrides.push(pair(parser.value()?.string()?)?),
             Short('t') | Long("cluster-id") if format => cluster_id = Some(parser.value()?.string()?),
             Short('g') | Long("ignore-formatted") if format => ignore_formatted = true,
+            Short('S') | Long("add-scram") if format => add_scram.push(Secret::new(parser.value()?.string()?)),
             other => return Err(other.unexpected()),
         }
         first = false;
     }
-    Ok(if format { Command::Format { sources, cluster_id, ignore_formatted } } else { Command::Start(sources) })
+    Ok(if format {
+        Command::Format { sources, cluster_id, ignore_formatted, add_scram }
+    } else {
+        Command::Start(sources)
+    })
 }
 
 fn pair(text: String) -> Result<(String, String), lexopt::Error> {
@@ -116,16 +127,22 @@ mod tests {
             Ok(Command::Format {
                 sources: sources(Some("f.properties"), &[]),
                 cluster_id: Some("ABC".into()),
-                ignore_formatted: true
+                ignore_formatted: true,
+                add_scram: Vec::new()
             })
         );
+        let both = of("format -S A=[b] --add-scram C=[d]");
+        let expected = ["A=[b]", "C=[d]"].map(Secret::new);
+        assert!(matches!(both, Ok(Command::Format { add_scram, .. }) if add_scram == expected));
         assert_eq!(of("x.properties --help"), Ok(Command::Help));
         assert_eq!(of("-V"), Ok(Command::Version));
     }
 
     #[test]
     fn wrong_lines_are_refused_in_a_sentence() {
-        for line in ["--nope", "a b", "--override", "--override x", "--override =v", "--cluster-id X", "a format"] {
+        for line in
+            ["--nope", "a b", "--override", "--override x", "--override =v", "--cluster-id X", "-S x", "a format"]
+        {
             assert!(of(line).is_err_and(|e| e.ends_with("; see klamm --help")), "{line}");
         }
     }

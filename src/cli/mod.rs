@@ -3,12 +3,14 @@
 //! Everything that a user reads before the first request is written here. The only place that reads the environment
 //! and the configuration file.
 
+mod add_scram;
 mod args;
 mod log;
 
 use crate::broker::{self, Broker};
 use crate::config::{self, Config, Layers, properties};
-use crate::io::threads;
+use crate::io::{random, threads};
+use crate::metadata::Record;
 use crate::model::Uuid;
 use crate::stdx::secret::Secret;
 use ::log::info;
@@ -42,9 +44,12 @@ fn execute(command: Command) -> Result<(), String> {
             let cluster_id = std::env::var("CLUSTER_ID").ok().map(checked_cluster_id).transpose()?;
             serve(config, cluster_id)?;
         }
-        Command::Format { sources, cluster_id, ignore_formatted } => {
+        Command::Format { sources, cluster_id, ignore_formatted, add_scram } => {
             let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;
-            format(load(&sources)?, cluster_id, ignore_formatted)?;
+            let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+            let record = |secret| add_scram::record(&text(secret), random::bytes());
+            let credentials = add_scram.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            format(load(&sources)?, cluster_id, ignore_formatted, &credentials)?;
         }
     }
     Ok(())
@@ -122,9 +127,14 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives the log directories their identity.
-fn format(config: Config, cluster_id: Option<String>, ignore_formatted: bool) -> Result<(), String> {
-    let cluster_id = broker::format(&config, cluster_id, ignore_formatted)?;
+/// Gives the log directories their identity, and the cluster its first users.
+fn format(
+    config: Config,
+    cluster_id: Option<String>,
+    ignore_formatted: bool,
+    credentials: &[Record<'_>],
+) -> Result<(), String> {
+    let cluster_id = broker::format(&config, cluster_id, ignore_formatted, credentials)?;
     println!("Formatted {} with cluster id {cluster_id}", config.log_dirs.join(", "));
     Ok(())
 }

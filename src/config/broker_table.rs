@@ -194,6 +194,7 @@ pub(super) const BROKER: &[Broker] = &[
     internal("internal.metadata.max.batch.size.in.bytes", Int, Some("8388608"), Any, ReadOnly, NotYet),
     key("kafka.metrics.polling.interval.secs", Int, Some("10"), AtLeast(1), ReadOnly, NotYet),
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
+    key("klamm.authentication.timeout.ms", Int, Some("60000"), AtLeast(0), ReadOnly, Effective),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
     key("klamm.io", Text, Some("auto"), OneOf(&["auto", "uring", "epoll"]), ReadOnly, Effective),
     key("klamm.shards", Int, None, Between(1, MAX_SHARDS as i64), ReadOnly, Effective),

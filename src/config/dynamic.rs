@@ -2,12 +2,12 @@
 //!
 //! The sentences are Kafka's, where Kafka would refuse. Deviations: `listeners` and `listener.security.protocol.map` are
 //! read-only here, because sockets are opened at the start only; what would stop the start (`stops`) is refused. What has
-//! the prefix of a listener is checked by its type only, in Kafka, too, for a listener without TLS and SASL.
+//! the prefix of a listener is checked by its type only, but for stores of TLS; files are looked at later.
 
 use super::definitions::{self, Mode};
 use super::settings::{self, Settings};
 use super::value::Value;
-use super::{Invalid, cordoned, group_rules, limits, rules, stops};
+use super::{Invalid, cordoned, group_rules, limits, rules, security, stops};
 
 /// Kafka keeps stores and keys of TLS by listener (`SslConfigs.RECONFIGURABLE_CONFIGS`).
 const ONLY_OF_LISTENERS: &[&str] = &[
@@ -73,6 +73,20 @@ fn check_together(
         true => Settings { dynamic_default: &layer, ..*settings },
         false => Settings { dynamic_broker: &layer, ..*settings },
     };
+    let of_tls = changes.iter().filter_map(|(name, _)| {
+        let listener = name.strip_prefix("listener.name.")?.split_once('.')?.0;
+        definitions::listener_override(name).filter(|of| of.name.starts_with("ssl.")).map(|of| (listener, of.name))
+    });
+    for (listener, key) in of_tls {
+        if !ONLY_OF_LISTENERS.contains(&key) {
+            return Err(format!(
+                "Configs cannot be updated dynamically for existing listener ListenerName({}), restart broker or create a \
+                 new listener for update",
+                listener.to_uppercase()
+            ));
+        }
+        security::check_tls_change(settings, &changed, listener)?;
+    }
     let refused = |invalid: Invalid| format!("requirement failed: {}", invalid.reason);
     let checked = rules::check(&changed).and_then(|()| limits::check(&changed));
     checked.and_then(|()| cordoned::check(&changed)).map_err(refused)

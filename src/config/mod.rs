@@ -40,7 +40,10 @@ pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_r
 pub use limits::Limit;
 pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
-pub use security::{AuthorizerSettings, ListenerSecurity};
+pub use security::{
+    AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings, TokenValidation,
+    UnsecuredTokens,
+};
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use transactions::TransactionSettings;
@@ -141,6 +144,10 @@ pub struct Config {
     pub connection_limits: ConnectionLimits,
     /// What topics without overrides get, before dynamic configs.
     pub topic_defaults: TopicConfig,
+    /// `connection.failed.authentication.delay.ms`
+    pub failed_authentication_delay_ms: u32,
+    /// `klamm.authentication.timeout.ms`; 0 is never.
+    pub authentication_timeout_ms: u32,
     /// `None`: every client may do everything.
     pub authorizer: Option<AuthorizerSettings>,
     /// Every key that was set, as it was set; the static layer of [`Settings`].
@@ -238,6 +245,8 @@ impl Config {
             controller_quota_windows: QuotaWindows::of_controller(s),
             connection_limits,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
+            failed_authentication_delay_ms: s.size("connection.failed.authentication.delay.ms"),
+            authentication_timeout_ms: s.size("klamm.authentication.timeout.ms"),
             authorizer: None,
             statics: Statics::default(),
         })
@@ -250,6 +259,15 @@ impl Config {
         dynamic_broker: &'a BTreeMap<String, String>,
     ) -> Settings<'a> {
         Settings::new(&self.statics, dynamic_default, dynamic_broker)
+    }
+
+    /// TLS of each listener that has it, with the dynamic configs laid over it.
+    pub(crate) fn tls(
+        &self,
+        dynamic_default: &BTreeMap<String, String>,
+        dynamic_broker: &BTreeMap<String, String>,
+    ) -> Result<Vec<Option<security::TlsSettings>>, Invalid> {
+        security::tls_of_listeners(&self.settings(dynamic_default, dynamic_broker), &self.listeners)
     }
 
     /// Whether this broker may run with these dynamic configs of its cluster; what is worth saying about them.

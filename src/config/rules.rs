@@ -22,6 +22,15 @@ pub(super) fn check(settings: &Settings<'_>) -> Result<(), Invalid> {
             return Err(Invalid::new(key, "0", reason));
         }
     }
+    let (key, longer) = ("connection.failed.authentication.delay.ms", "connections.max.idle.ms");
+    let (delay, idle) = (settings.long(key), settings.long(longer));
+    if idle >= 0 && delay >= idle {
+        let reason = format!(
+            "{key}={delay} should always be less than {longer}={idle} to prevent failed authentication responses from \
+             timing out"
+        );
+        return Err(Invalid::new(key, delay.to_string(), reason));
+    }
     let key = "log.cleaner.dedupe.buffer.size";
     let (bytes, threads) = (settings.long(key), settings.long("log.cleaner.threads").max(1));
     if bytes / threads <= LEAST_DEDUPE_BYTES {

@@ -20,6 +20,7 @@ use super::jaas::{self, LoginModule};
 use super::settings::{self, Settings};
 use super::value::Value;
 use super::{Invalid, Listener};
+use crate::model::SecurityProtocol;
 use crate::stdx::secret::Secret;
 
 /// How a listener is secured; neither is PLAINTEXT.
@@ -96,6 +97,38 @@ pub(super) fn secure(
         };
     }
     Ok(notices)
+}
+
+/// TLS of each listener that has it, as it is set now.
+pub(super) fn tls_of_listeners(
+    settings: &Settings<'_>,
+    listeners: &[Listener],
+) -> Result<Vec<Option<TlsSettings>>, Invalid> {
+    let of = |listener: &Listener| {
+        let protocol = listener.security_protocol;
+        let resolve = || tls::resolve(&OfListener::new(settings, &listener.name), protocol, &mut Vec::new());
+        protocol.has_tls().then(resolve).transpose()
+    };
+    listeners.iter().map(of).collect()
+}
+
+/// What a change of stores does to a listener of this name, if it has any: the error is Kafka's sentence
+/// (`DynamicBrokerConfig.validateReconfiguration`, `SslFactory.validateReconfiguration`).
+pub(super) fn check_tls_change(before: &Settings<'_>, after: &Settings<'_>, listener: &str) -> Result<(), String> {
+    let of = |settings| tls::resolve(&OfListener::new(settings, listener), SecurityProtocol::Ssl, &mut Vec::new());
+    // It has no TLS.
+    let Ok(old) = of(before) else { return Ok(()) };
+    let failed = |reason: &str| Err(format!("Validation of dynamic config update of SSLFactory failed: {reason}"));
+    match of(after) {
+        Err(invalid) => failed(&invalid.reason),
+        Ok(new) if old.trust_store.is_none() && new.trust_store.is_some() => {
+            failed("Cannot add SSL truststore to an existing listener for which no truststore was configured.")
+        }
+        Ok(new) if old.trust_store.is_some() && new.trust_store.is_none() => {
+            failed("Cannot remove the SSL truststore from an existing listener for which a truststore was configured.")
+        }
+        Ok(_) => Ok(()),
+    }
 }
 
 /// `KafkaConfig.validateValues`: the broker could not speak to itself.

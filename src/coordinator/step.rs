@@ -23,6 +23,10 @@ pub trait Topics {
     /// The racks of a partition's replicas; empty where none is known.
     fn racks(&self, id: TopicId, partition: i32) -> BTreeSet<String>;
     fn names(&self) -> Vec<&str>;
+    /// Whether the client whose request is the step may know of the topic. Every topic where nothing is forbidden.
+    fn may_describe(&self, _topic: &str) -> bool {
+        true
+    }
 }
 
 /// One step, which the runtime takes for a request, a timer or a load.

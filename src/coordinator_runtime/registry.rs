@@ -54,6 +54,7 @@ impl<M: Kind> Registry<M> {
             settings: &self.settings,
             environment: &self.environment,
             producer_ids: &self.producer_ids,
+            may_describe: None,
         }
     }
 

@@ -12,15 +12,23 @@ use crate::metadata::Image;
 use crate::model::TopicId;
 
 /// What a step may see.
+#[derive(Clone)]
 pub struct World<'a> {
     pub image: &'a Image,
     pub resolved: Arc<Resolved>,
     pub(super) settings: &'a Current,
     pub environment: &'a Environment,
     pub(super) producer_ids: &'a ProducerIds,
+    /// Which topics the client of the step may describe; all of them where there is none.
+    pub(super) may_describe: Option<&'a dyn Fn(&str) -> bool>,
 }
 
 impl World<'_> {
+    /// What a client sees of it.
+    pub fn seen_by<'b>(&'b self, may_describe: &'b dyn Fn(&str) -> bool) -> World<'b> {
+        World { may_describe: Some(may_describe), ..self.clone() }
+    }
+
     /// The settings of one group.
     pub(super) fn group(&self, group: &str) -> ConsumerSettings {
         self.settings.of_group(self.image, &self.resolved, group)
@@ -48,6 +56,10 @@ impl Topics for World<'_> {
         let Some(partition) = self.image.partition(id, partition) else { return BTreeSet::new() };
         let rack = |broker: &i32| self.image.broker(*broker)?.rack.as_deref().map(str::to_string);
         partition.replicas.iter().filter_map(rack).collect()
+    }
+
+    fn may_describe(&self, topic: &str) -> bool {
+        self.may_describe.is_none_or(|may_describe| may_describe(topic))
     }
 
     fn names(&self) -> Vec<&str> {

@@ -5,6 +5,9 @@
 //! the topic asks for one. `acks=0` gets no answer; if anything of such a request fails, the connection is closed, which
 //! is the only way to tell (`KafkaApis.handleProduceRequest`).
 //!
+//! Needs Write of each topic, and of the transactional id where a batch is transactional. A topic that may not be written to is
+//! refused whether it exists or not; an id that is not known is told to all.
+//!
 //! Versions: 8 errors of single records (KIP-467); 9 flexible; 13 topic ids (KIP-516). 0–2 are advertised and refused.
 //! 11 TRANSACTION_ABORTABLE; 12 partitions are added to the producer's transaction as they come (KIP-890). What the
 //! transaction's coordinator has to do with it is in `transactional_produce`.
@@ -16,10 +19,12 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::access::TRANSACTIONAL_ID_REFUSED;
 use super::{Answer, Head, Outcome, Polled, Request, State, numbers, transactional_produce};
 use crate::model::{ErrorCode, Instant, Offset, Uuid};
 use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::stdx::spare;
 use crate::storage::log::{Admission, Appended};
@@ -70,6 +75,8 @@ pub(super) struct Asked<'a> {
     pub(super) head: Head,
     pub(super) client_id: &'a str,
     pub(super) body: &'a [u8],
+    /// The places of the topics that the client may not write to, as was found when the request came.
+    pub(super) denied: &'a [usize],
 }
 
 pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -77,20 +84,48 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Ok(view) => view,
         Err(error) => return request.bad(error),
     };
-    let asked = Asked { head: request.head, client_id: request.client_id, body: request.body };
-    if view.transactional_id.is_some() {
-        return transactional_produce::handle(state, context, asked, &view);
-    }
-    if view.topics().flat_map(|topic| topic.partitions()).any(|of| is_transactional(of.records)) {
-        // Without an id the coordinator cannot be asked (`RequestUtils.hasTransactionalRecords`).
-        let message = Some("Transactional Id authorization failed.".to_string());
+    let denied = denied(context, request, &view);
+    let asked = Asked { head: request.head, client_id: request.client_id, body: request.body, denied: &denied };
+    if !may_write_transactions(context, request, &view) {
+        let message = Some(TRANSACTIONAL_ID_REFUSED.to_string());
         let refused = Refused { message, ..ErrorCode::TransactionalIdAuthorizationFailed.into() };
         return refuse_all(state, asked, &view, &refused);
+    }
+    if view.transactional_id.is_some() {
+        return transactional_produce::handle(state, context, asked, &view);
     }
     let (version, now) = (asked.head.version, context.wall);
     append_all(state, context, asked, &view, |partition, records| {
         partition.append(version, records, now, Admission::None)
     })
+}
+
+/// Whether the request has no transactional batches, or may have them. Without an id the coordinator cannot be asked
+/// (`RequestUtils.hasTransactionalRecords`).
+fn may_write_transactions(context: &Context<'_>, request: &Request<'_>, view: &RequestView<'_>) -> bool {
+    let mut partitions = view.topics().flat_map(|topic| topic.partitions());
+    match view.transactional_id {
+        Some(_) if !request.is_judged(context) => true,
+        _ if !partitions.any(|of| is_transactional(of.records)) => true,
+        Some(id) => request.may(context, AclOperation::Write, AclResource::TransactionalId, id),
+        None => false,
+    }
+}
+
+/// The places of the topics that the client may not write to. Of ids that are not known nothing is asked. Nearly always it is
+/// empty, and then it asks for no memory.
+fn denied(context: &Context<'_>, request: &Request<'_>, view: &RequestView<'_>) -> Vec<usize> {
+    if !request.is_judged(context) {
+        return Vec::new();
+    }
+    let is_denied = |topic: &TopicView<'_>| {
+        let name = match request.head.version {
+            TOPIC_ID_SINCE.. => context.view.image.topic_by_id(topic.topic_id).map(|topic| &*topic.name),
+            _ => Some(topic.name),
+        };
+        name.is_some_and(|name| !request.may(context, AclOperation::Write, AclResource::Topic, name))
+    };
+    view.topics().enumerate().filter(|(_, topic)| is_denied(topic)).map(|(place, _)| place).collect()
 }
 
 fn is_transactional(records: Option<&[u8]>) -> bool {
@@ -119,10 +154,10 @@ pub(super) fn append_all(
     mut append: impl FnMut(&Arc<Partition>, &[u8]) -> Result<Appended, Refused>,
 ) -> Outcome {
     let mut lists = state.produces.pop().unwrap_or_default();
-    for topic in view.topics() {
+    for (place, topic) in view.topics().enumerate() {
         let before = lists.partitions.len();
         for of in topic.partitions() {
-            let appended = find(context, asked, view, &topic, of.index).and_then(|partition| {
+            let appended = find(context, asked, view, (place, &topic), of.index).and_then(|partition| {
                 let appended = append(&partition, of.records.unwrap_or_default())?;
                 context.dirty.add(&partition);
                 Ok((partition, appended))
@@ -141,9 +176,12 @@ pub(super) fn find(
     context: &Context<'_>,
     asked: Asked<'_>,
     view: &RequestView<'_>,
-    topic: &TopicView<'_>,
+    (place, topic): (usize, &TopicView<'_>),
     index: i32,
 ) -> Result<Arc<Partition>, Refused> {
+    if asked.denied.contains(&place) {
+        return Err(ErrorCode::TopicAuthorizationFailed.into());
+    }
     let found = match asked.head.version {
         TOPIC_ID_SINCE.. => context.view.partition_by_id(topic.topic_id, index),
         _ => context.view.partition_by_name(topic.name, index),

@@ -6,16 +6,22 @@
 //!
 //! Versions: 7 sessions (KIP-227), 12 flexible and diverging epochs (KIP-595), 13 topic ids (KIP-516), 15 replica state,
 //! 16 node endpoints, 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
+//!
+//! Needs Read of each topic. It is asked when the request comes, for the partitions that it looks at: those of a session that
+//! it passes over were seen under the same rules, as a session looks at all of its partitions when the rules change. A
+//! follower needs ClusterAction, and is told without it that it may not read any topic (`KafkaApis.handleFetchRequest`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use super::access;
 use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
 use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, Instant, IsolationLevel, LeaderEpoch, Offset};
 use crate::replica::partition::Partition;
+use crate::security::access::{AclOperation, AclResource};
 use crate::security::quota::Kind;
 use crate::shard::context::Context;
 use crate::shard::quotas::Metered;
@@ -67,6 +73,9 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Err(early) => return early,
     };
     let replica_id = if request.head.version >= 15 { body.replica_state.replica_id } else { body.replica_id };
+    if replica_id >= 0 && !request.may_cluster(context, AclOperation::ClusterAction) {
+        return refuse_follower(request.head, &body);
+    }
     if replica_id >= 0 {
         return refuse_all(request.head, &body, ErrorCode::ClusterAuthorizationFailed);
     }
@@ -79,6 +88,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         session_epoch: body.session_epoch,
         uses_topic_ids: request.head.version >= TOPIC_ID_SINCE,
         isolation,
+        rules_epoch: access::rules_epoch(context),
     };
     let begun = state.sessions.begin(context.now, asked, wanted(&body), &forgotten(&body));
     let (answering, partitions) = match begun {
@@ -89,6 +99,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     let quota = metered.as_ref().map_or(u64::MAX, Metered::most_at_once);
     let limit = u64::from(context.shared.config.fetch_max_bytes).min(quota);
     let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(limit);
+    let denied = denied(context, request, &partitions);
     let waiting = Waiting {
         head: request.head,
         isolation: asked.isolation,
@@ -99,10 +110,10 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         partitions,
         metered,
     };
-    let mut gathered = waiting.gather(context, false);
+    let mut gathered = waiting.gather(context, false, &denied);
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
         // It will wait, unless what it waits for has come before the shard's bits were set.
-        gathered = waiting.gather(context, true);
+        gathered = waiting.gather(context, true, &denied);
     }
     if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
         return waiting.answer(state, context.now, gathered).map_or_else(Outcome::Close, Outcome::Answer);
@@ -111,6 +122,30 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     let deadline = context.now + Duration::from_millis(body.max_wait_ms as u64);
     let watched = numbers(gathered.found.iter().filter_map(|found| found.partition.as_ref()));
     Outcome::Wait { parked: Parked::Fetch(waiting), deadline, watched }
+}
+
+/// The places of the partitions whose topics the client may not read. Of ids that are not known nothing is asked.
+fn denied(context: &Context<'_>, request: &Request<'_>, partitions: &[(Name, Wanted)]) -> Vec<usize> {
+    if !request.is_judged(context) {
+        return Vec::new();
+    }
+    let mut last: Option<(&Name, bool)> = None;
+    let mut is_denied = |name| {
+        if let Some((before, denied)) = last.filter(|(before, _)| Name::are_of_one_topic(before, name)) {
+            last = Some((before, denied));
+            return denied;
+        }
+        let topic = match request.head.version {
+            TOPIC_ID_SINCE.. => context.view.image.topic_by_id(name.topic_id).map(|topic| &*topic.name),
+            _ => Some(&*name.topic),
+        };
+        let may_not = |topic| !request.may(context, AclOperation::Read, AclResource::Topic, topic);
+        let denied = topic.is_some_and(may_not);
+        last = Some((name, denied));
+        denied
+    };
+    let places = partitions.iter().enumerate().filter(|(_, (name, _))| is_denied(name));
+    places.map(|(place, _)| place).collect()
 }
 
 /// What is asked of each partition. One that is named twice stands where it was named first, with what was said last
@@ -169,6 +204,25 @@ fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
 /// What Kafka answers where it fails as a whole (`FetchRequest.getErrorResponse`): clients before topic ids look for the
 /// error at the partitions.
 fn refuse_all(head: Head, body: &message::Request<'_>, error: ErrorCode) -> Outcome {
+    let responses = if head.version < TOPIC_ID_SINCE { refused(body, error) } else { Vec::new() };
+    head.answer(&message::Response {
+        error_code: error.code(),
+        session_id: body.session_id,
+        responses,
+        ..Default::default()
+    })
+}
+
+/// What a broker is told that may not act as one. It gets no session.
+fn refuse_follower(head: Head, body: &message::Request<'_>) -> Outcome {
+    let mut responses = refused(body, ErrorCode::TopicAuthorizationFailed);
+    let partitions = responses.iter_mut().flat_map(|topic| &mut topic.partitions);
+    partitions.for_each(|partition| partition.aborted_transactions = None);
+    head.answer(&message::Response { responses, ..Default::default() })
+}
+
+/// Every partition with an error.
+fn refused<'r>(body: &message::Request<'_>, error: ErrorCode) -> Vec<FetchableTopicResponse<'r>> {
     let partition = |asked: &message::FetchPartition| PartitionData {
         partition_index: asked.partition,
         error_code: error.code(),
@@ -177,19 +231,12 @@ fn refuse_all(head: Head, body: &message::Request<'_>, error: ErrorCode) -> Outc
         records: Some((&[][..]).into()),
         ..Default::default()
     };
-    let topics = body.topics.iter().filter(|_| head.version < TOPIC_ID_SINCE);
     let topic = |topic: &message::FetchTopic<'_>| FetchableTopicResponse {
         topic: topic.topic.to_string().into(),
         topic_id: topic.topic_id,
         partitions: topic.partitions.iter().map(partition).collect(),
     };
-    let responses = topics.map(topic).collect();
-    head.answer(&message::Response {
-        error_code: error.code(),
-        session_id: body.session_id,
-        responses,
-        ..Default::default()
-    })
+    body.topics.iter().map(topic).collect()
 }
 
 /// An answer that only says what is wrong with the session.
@@ -203,7 +250,8 @@ impl Waiting {
         if let Some(covered) = state.sessions.covered(self.answering) {
             self.partitions = covered;
         }
-        let gathered = self.gather(context, asks);
+        // What may not be read is answered at once: a fetch that waits may read all that it asks for.
+        let gathered = self.gather(context, asks, &[]);
         if !expired && !self.is_enough(&gathered) {
             return Polled::Wait;
         }
@@ -216,12 +264,16 @@ impl Waiting {
         gathered.is_urgent || has_none || gathered.size_bytes >= self.min_bytes
     }
 
-    fn gather(&self, context: &Context<'_>, watch: bool) -> Gathered {
+    /// `denied` are the places of the partitions that the client may not read, in order.
+    fn gather(&self, context: &Context<'_>, watch: bool, denied: &[usize]) -> Gathered {
         let mut gathered =
             Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
-        for (name, wanted) in &self.partitions {
+        for (place, (name, wanted)) in self.partitions.iter().enumerate() {
             let left = self.max_bytes.saturating_sub(gathered.size_bytes);
-            let found = self.find(context, name, wanted, left, gathered.size_bytes == 0, watch);
+            let found = match denied.binary_search(&place) {
+                Ok(_) => Found::failed(ErrorCode::TopicAuthorizationFailed),
+                Err(_) => self.find(context, name, wanted, left, gathered.size_bytes == 0, watch),
+            };
             gathered.is_urgent |= found.error.is_error() || found.diverging.is_some();
             // What lies in the next segment cannot be part of this answer, so waiting would bring nothing.
             gathered.is_urgent |= found.slice.as_ref().is_some_and(|slice| slice.is_followed);
@@ -244,15 +296,14 @@ impl Waiting {
             TOPIC_ID_SINCE.. => context.view.partition_by_id(name.topic_id, name.partition),
             _ => context.view.partition_by_name(&name.topic, name.partition),
         };
-        let mut found = Found { partition: None, error: ErrorCode::None, diverging: None, slice: None };
         let partition = match partition {
             Ok(partition) => partition,
-            Err(error) => return Found { error, ..found },
+            Err(error) => return Found::failed(error),
         };
         if watch {
             partition.waiting.add(context.shard);
         }
-        found.partition = Some(partition.clone());
+        let found = Found { partition: Some(partition.clone()), ..Found::failed(ErrorCode::None) };
         let mut read = self.read(partition, wanted, left, is_first);
         // What a session finds at rest it does not look at again before it is told of progress, which it asks for first.
         if !watch && matches!(read, Ok((None, None))) && self.answering.session_id() != NO_SESSION {
@@ -363,6 +414,11 @@ impl Waiting {
 }
 
 impl Found {
+    /// Nothing but an error.
+    fn failed(error: ErrorCode) -> Found {
+        Found { partition: None, error, diverging: None, slice: None }
+    }
+
     fn records_bytes(&self) -> usize {
         self.slice.as_ref().map_or(0, |slice| slice.length as usize)
     }

@@ -4,12 +4,15 @@
 //! record with the largest timestamp (version 7, KIP-734), -4 the first offset that is on this broker (8, KIP-405), -5
 //! the last one that is tiered (9, KIP-1005) and -6 the first that is not uploaded yet (11, KIP-1023). Without tiered
 //! storage -4 is the log start, -5 and -6 have no answer (offset -1). A partition named twice is INVALID_REQUEST.
+//!
+//! Needs Describe of each topic, which is asked before it is looked for.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Outcome, Request, State};
 use crate::model::{ErrorCode, IsolationLevel, LeaderEpoch, Offset, TimestampMs};
 use crate::replica::partition::Partition;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::list_offsets::{
     self as message, ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsTopic, ListOffsetsTopicResponse,
@@ -52,9 +55,14 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         respond(version, asked.partition_index, result)
     };
-    let topics = body.topics.iter().map(|topic| ListOffsetsTopicResponse {
-        name: topic.name.clone(),
-        partitions: topic.partitions.iter().map(|asked| partition(topic, asked)).collect(),
+    let refused = |asked: &ListOffsetsPartition| {
+        respond(version, asked.partition_index, Err(ErrorCode::TopicAuthorizationFailed))
+    };
+    let topics = body.topics.iter().map(|topic| {
+        let is_told = request.may(context, AclOperation::Describe, AclResource::Topic, &topic.name);
+        let partitions =
+            topic.partitions.iter().map(|asked| if is_told { partition(topic, asked) } else { refused(asked) });
+        ListOffsetsTopicResponse { name: topic.name.clone(), partitions: partitions.collect() }
     });
     request.head.answer(&message::Response { topics: topics.collect(), ..Default::default() })
 }

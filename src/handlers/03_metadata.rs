@@ -8,18 +8,26 @@
 //! operations (KIP-430), of the cluster until 10 (KIP-700); 9 flexible; 10 topic ids (KIP-516), asked for from 12 on; 13
 //! an error for the whole answer (KIP-1102), never used.
 //!
+//! Needs Describe of each topic: all topics are those that the client may describe, and of a topic that is named and may not be
+//! described it is not told whether there is one. Ids that are not known are told to all, and so is an id that may not be
+//! described, without its name. To create a topic needs Create of the cluster or of the topic
+//! (`KafkaApis.handleTopicMetadataRequest`).
+//!
 //! Deviations: the answer to an automatic creation waits until it is done and tells of the real topic, or why there is
 //! none; Kafka answers at once that the topic is unknown. The topic of share groups is not created this way: nothing
 //! writes to it yet.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::cluster_state::{self, CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
+use super::access::Asker;
+use super::cluster_state;
 use super::metadata_job::{self, Finish};
+use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State};
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::{Change, Decided, NO_LEADER, Partition, Topic, topic_name};
 use crate::model::{ErrorCode, TopicId};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::metadata::{
     self as message, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
@@ -47,14 +55,21 @@ struct Wanted {
     head: Head,
     listener: usize,
     topics: Topics,
-    cluster_operations: bool,
+    /// The names that the client may not describe.
+    hidden: BTreeSet<String>,
+    /// The names of topics that are not there and that the client may not create.
+    not_created: BTreeSet<String>,
+    /// What the client may do with the cluster, where it asks.
+    cluster_operations: Option<i32>,
     topic_operations: bool,
+    asker: Asker,
 }
 
 /// What the answer needs when topics are created first.
 pub(super) struct Waiting {
     wanted: Wanted,
     names: Vec<String>,
+    mutations: Mutations,
 }
 
 /// Why topics could not be created.
@@ -70,19 +85,24 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if version < TOPIC_ID_SINCE && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero()) {
         return invalid(request.head, &body);
     }
-    let wanted = Wanted {
+    let asks_cluster = body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version);
+    let mut wanted = Wanted {
         head: request.head,
         listener: request.session.listener,
         topics: Topics::of(&body, version),
-        cluster_operations: body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version),
+        hidden: BTreeSet::new(),
+        not_created: BTreeSet::new(),
+        cluster_operations: asks_cluster.then(|| request.cluster_operations(context)),
         topic_operations: body.include_topic_authorized_operations && version >= TOPIC_OPERATIONS_SINCE,
+        asker: request.asker(),
     };
-    let may_create = context.shared.config.auto_create_topics_enable && body.allow_auto_topic_creation;
-    let missing = if may_create { wanted.missing(context) } else { Vec::new() };
+    let creates = context.shared.config.auto_create_topics_enable && body.allow_auto_topic_creation;
+    wanted.judge(context, request, creates);
+    let missing = if creates { wanted.missing(context) } else { Vec::new() };
     if missing.is_empty() {
         return request.head.answer(&wanted.response(context, &Refused::new()));
     }
-    create(context, wanted, missing)
+    create(context, request, wanted, missing)
 }
 
 fn invalid(head: Head, body: &message::Request<'_>) -> Outcome {
@@ -97,9 +117,20 @@ fn invalid(head: Head, body: &message::Request<'_>) -> Outcome {
     head.answer(&message::Response { topics, error_code, ..Default::default() })
 }
 
-fn create(context: &Context<'_>, wanted: Wanted, names: Vec<String>) -> Outcome {
-    let finish = Finish::AutoCreate(Waiting { wanted, names: names.clone() });
+/// Those that are too many for the client's quota it finds to be unknown, and asks for again.
+fn create(context: &Context<'_>, request: &Request<'_>, wanted: Wanted, mut names: Vec<String>) -> Outcome {
+    let mut mutations = Mutations::of(context, request, 0);
+    names.retain(|name| mutations.take(cost(context, name)).is_ok());
+    if names.is_empty() {
+        return request.head.answer(&wanted.response(context, &Refused::new()));
+    }
+    let finish = Finish::AutoCreate(Waiting { wanted, names: names.clone(), mutations });
     metadata_job::submit(context, AUTO_CREATE_TIMEOUT_MS, Change::AutoCreateTopics { names }, finish)
+}
+
+/// How many partitions a client has to have left for a topic; those of the coordinators are for all clients.
+fn cost(context: &Context<'_>, name: &str) -> usize {
+    if topic_name::is_internal(name) { 0 } else { context.shared.config.num_partitions.max(0) as usize }
 }
 
 impl Waiting {
@@ -117,6 +148,7 @@ impl Waiting {
                 self.names.into_iter().map(|name| (name, error)).collect()
             }
         };
+        self.mutations.give_back(context.now, refused.keys().map(|name| cost(context, name)).sum());
         self.wanted.head.encode(&self.wanted.response(context, &refused))
     }
 }
@@ -140,13 +172,35 @@ impl Topics {
 }
 
 impl Wanted {
+    /// Asks what the client may do with the topics that it names. Those that are asked for by id or all together are judged
+    /// when they are answered, which is at once.
+    fn judge(&mut self, context: &Context<'_>, request: &Request<'_>, creates: bool) {
+        let Topics::Named(names) = &self.topics else { return };
+        let may = |operation, name: &str| request.may(context, operation, AclResource::Topic, name);
+        self.hidden = names.iter().filter(|name| !may(AclOperation::Describe, name)).cloned().collect();
+        let is_missing = |name: &&String| !self.hidden.contains(*name) && context.view.topic(name).is_none();
+        let missing: Vec<&String> = names.iter().filter(|_| creates).filter(is_missing).collect();
+        if !missing.is_empty() && !request.may_cluster_silently(context, AclOperation::Create) {
+            let refused = missing.into_iter().filter(|name| !may(AclOperation::Create, name));
+            self.not_created = refused.cloned().collect();
+        }
+    }
+
+    /// Whether nothing is told of a topic that is named.
+    fn is_refused(&self, name: &str) -> bool {
+        self.hidden.contains(name) || self.not_created.contains(name)
+    }
+
     /// Topics that could be created.
     fn missing(&self, context: &Context<'_>) -> Vec<String> {
         let Topics::Named(names) = &self.topics else { return Vec::new() };
         let may_be_created = |name: &&String| {
             let is_kept = [GROUPS_TOPIC, topic_name::TRANSACTIONS_TOPIC].contains(&name.as_str());
             let is_ours = is_kept || !topic_name::is_internal(name);
-            is_ours && context.view.topic(name).is_none() && topic_name::validate(name).is_ok()
+            is_ours
+                && !self.is_refused(name)
+                && context.view.topic(name).is_none()
+                && topic_name::validate(name).is_ok()
         };
         names.iter().filter(may_be_created).cloned().collect()
     }
@@ -166,21 +220,34 @@ impl Wanted {
             topics: self.topics(context, refused),
             ..Default::default()
         };
-        if self.cluster_operations {
-            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        if let Some(operations) = self.cluster_operations {
+            response.cluster_authorized_operations = operations;
         }
         response
     }
 
     fn topics<'r>(&'r self, context: &'r Context<'_>, refused: &Refused) -> Vec<MetadataResponseTopic<'r>> {
         match &self.topics {
-            Topics::All => context.view.image.topics().map(|topic| self.topic(context, topic)).collect(),
+            Topics::All => {
+                let may_describe = |name: &str| self.asker.may_describe(context.shared, context.view, name);
+                let shown = context.view.image.topics().filter(|topic| may_describe(&topic.name));
+                shown.map(|topic| self.topic(context, topic)).collect()
+            }
             Topics::Named(names) => names.iter().map(|name| self.named(context, name, refused)).collect(),
             Topics::ById(ids) => ids.iter().map(|id| self.by_id(context, *id)).collect(),
         }
     }
 
     fn named<'r>(&'r self, context: &'r Context<'_>, name: &'r str, refused: &Refused) -> MetadataResponseTopic<'r> {
+        if self.is_refused(name) {
+            return MetadataResponseTopic {
+                error_code: ErrorCode::TopicAuthorizationFailed.code(),
+                name: Some(name.into()),
+                // What is hidden is not told to be internal, either.
+                is_internal: !self.hidden.contains(name) && topic_name::is_internal(name),
+                ..Default::default()
+            };
+        }
         if let Some(topic) = context.view.topic(name) {
             return self.topic(context, topic);
         }
@@ -191,20 +258,19 @@ impl Wanted {
             is_internal: topic_name::is_internal(name),
             ..Default::default()
         };
-        self.set_operations(&mut answer);
+        self.set_operations(context, &mut answer);
         answer
     }
 
     fn by_id<'r>(&'r self, context: &'r Context<'_>, topic_id: TopicId) -> MetadataResponseTopic<'r> {
-        match context.view.image.topic_by_id(topic_id) {
-            Some(topic) => self.topic(context, topic),
-            None => MetadataResponseTopic {
-                error_code: ErrorCode::UnknownTopicId.code(),
-                name: None,
-                topic_id,
-                ..Default::default()
-            },
-        }
+        let error = match context.view.image.topic_by_id(topic_id) {
+            Some(topic) if self.asker.may_describe(context.shared, context.view, &topic.name) => {
+                return self.topic(context, topic);
+            }
+            Some(_) => ErrorCode::TopicAuthorizationFailed,
+            None => ErrorCode::UnknownTopicId,
+        };
+        MetadataResponseTopic { error_code: error.code(), name: None, topic_id, ..Default::default() }
     }
 
     fn topic<'r>(&self, context: &'r Context<'_>, topic: &'r Topic) -> MetadataResponseTopic<'r> {
@@ -215,13 +281,13 @@ impl Wanted {
             partitions: topic.partitions.iter().map(|p| partition(context, topic, p)).collect(),
             ..Default::default()
         };
-        self.set_operations(&mut answer);
+        self.set_operations(context, &mut answer);
         answer
     }
 
-    fn set_operations(&self, answer: &mut MetadataResponseTopic<'_>) {
-        if self.topic_operations {
-            answer.topic_authorized_operations = TOPIC_OPERATIONS;
+    fn set_operations(&self, context: &Context<'_>, answer: &mut MetadataResponseTopic<'_>) {
+        if let Some(name) = answer.name.as_deref().filter(|_| self.topic_operations) {
+            answer.topic_authorized_operations = self.asker.operations(context, AclResource::Topic, name);
         }
     }
 }

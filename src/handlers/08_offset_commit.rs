@@ -1,13 +1,15 @@
 //! OffsetCommit (key 8), versions 2–10: how far a group, or a consumer without one, has come.
 //!
-//! Topics that the cluster does not have are answered here and never reach the coordinator. Versions: 5 no retention
+//! Topics that the cluster does not have are answered here and never reach the coordinator; neither do those that the client
+//! may not read. Needs Read of the group, and of each topic. Versions: 5 no retention
 //! time of the client's own any more; 6 leader epochs (KIP-320); 7 static members (KIP-345); 8 flexible; 9 member epochs
 //! of consumer groups (KIP-848); 10 topic ids.
 
-use super::committed_topics::{Named, Topics};
+use super::committed_topics::{self, Named, Topics};
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::offsets::{Commit, CommitPartition};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::offset_commit::{
     self as message, OffsetCommitRequestTopic, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
@@ -21,8 +23,14 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        return refuse_all(request, &body);
+    }
     let view = context.view.clone();
-    let mut topics = Topics::find(&view, request.head.version >= TOPIC_ID_SINCE, body.topics.iter().map(named));
+    let by_id = request.head.version >= TOPIC_ID_SINCE;
+    let names = body.topics.iter().map(|topic| (&*topic.name, topic.topic_id));
+    let denied = committed_topics::denied(context, request, by_id, names);
+    let mut topics = Topics::find(&view, by_id, &denied, body.topics.iter().map(named));
     let mut barrier = None;
     if !topics.known.is_empty() {
         let commit = Commit {
@@ -44,6 +52,14 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
     let topics = body.topics.iter().zip(&topics.errors).map(respond).collect();
     request.head.answer_behind(context, barrier, &message::Response { topics, ..Default::default() })
+}
+
+fn refuse_all(request: &Request<'_>, body: &message::Request<'_>) -> Outcome {
+    let refused =
+        |topic: &OffsetCommitRequestTopic<'_>| vec![ErrorCode::GroupAuthorizationFailed; topic.partitions.len()];
+    let errors: Vec<Vec<ErrorCode>> = body.topics.iter().map(refused).collect();
+    let topics = body.topics.iter().zip(&errors).map(respond).collect();
+    request.head.answer(&message::Response { topics, ..Default::default() })
 }
 
 fn named<'a>(topic: &'a OffsetCommitRequestTopic<'_>) -> Named<'a> {

@@ -5,8 +5,12 @@
 //! COORDINATOR_NOT_AVAILABLE meanwhile. Versions: 1 types of keys; 3 flexible; 4 several keys at once (KIP-699); 5
 //! TRANSACTION_ABORTABLE may be answered (KIP-890), never used; 6 share groups' partitions (KIP-932).
 //!
+//! Needs Describe of the group or of the transactional id, which is asked before a topic is made; for share groups ClusterAction
+//! of the cluster, of the whole request.
+//!
 //! Not built yet: share groups. A share key is answered INVALID_REQUEST, as by a Kafka that has them turned off.
 
+use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TRANSACTIONAL_ID_REFUSED};
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, cluster_state};
 use crate::codec::Str;
@@ -14,6 +18,7 @@ use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
 use crate::metadata::{Change, Decided};
 use crate::model::{ErrorCode, Refusal};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::find_coordinator::{self as message, Coordinator};
 
@@ -36,10 +41,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let (head, listener) = (request.head, request.session.listener);
-    let asked =
-        Asked { key_type: body.key_type, keys: body.coordinator_keys.iter().map(|key| key.to_string()).collect() };
+    let asked = Asked::of(context, request, &body);
     let is_there = |topic: &&str| context.view.topic(topic).is_some();
-    let missing = topic_of(body.key_type).filter(|topic| asks_any(head, &asked) && !is_there(topic));
+    let missing =
+        topic_of(body.key_type).filter(|topic| asked.keys.iter().any(|key| key.refused.is_none()) && !is_there(topic));
     let Some(topic) = missing else {
         return head.answer(&respond(context, head, listener, &asked, None));
     };
@@ -55,11 +60,6 @@ fn topic_of(key_type: i8) -> Option<&'static str> {
         TRANSACTION => Some(TRANSACTIONS_TOPIC),
         _ => None,
     }
-}
-
-/// Before there were several keys there was always one.
-fn asks_any(head: Head, asked: &Asked) -> bool {
-    head.version < KEYS_SINCE || !asked.keys.is_empty()
 }
 
 impl Waiting {
@@ -83,7 +83,47 @@ pub(super) struct Waiting {
 /// What is asked for.
 struct Asked {
     key_type: i8,
-    keys: Vec<String>,
+    keys: Vec<Key>,
+}
+
+struct Key {
+    text: String,
+    /// Why the client is told nothing of it.
+    refused: Option<Refused>,
+}
+
+/// An error and its standard text.
+type Refused = (ErrorCode, &'static str);
+
+impl Asked {
+    /// Before there were several keys there was always one.
+    fn of(context: &Context<'_>, request: &Request<'_>, body: &message::Request<'_>) -> Asked {
+        let key = |text: &Str<'_>| {
+            let refused = refuse(context, request, body.key_type, text);
+            Key { text: text.to_string(), refused }
+        };
+        let keys = match request.head.version {
+            KEYS_SINCE.. => body.coordinator_keys.iter().map(key).collect(),
+            _ => vec![key(&body.key)],
+        };
+        Asked { key_type: body.key_type, keys }
+    }
+}
+
+fn refuse(context: &Context<'_>, request: &Request<'_>, key_type: i8, key: &str) -> Option<Refused> {
+    let (resource, refused) = match key_type {
+        GROUP => (AclResource::Group, (ErrorCode::GroupAuthorizationFailed, GROUP_REFUSED)),
+        TRANSACTION => {
+            let refused = (ErrorCode::TransactionalIdAuthorizationFailed, TRANSACTIONAL_ID_REFUSED);
+            (AclResource::TransactionalId, refused)
+        }
+        SHARE if request.head.version >= SHARE_SINCE => {
+            let may = request.may_cluster(context, AclOperation::ClusterAction);
+            return (!may).then_some((ErrorCode::ClusterAuthorizationFailed, CLUSTER_REFUSED));
+        }
+        _ => return None,
+    };
+    (!request.may(context, AclOperation::Describe, resource, key)).then_some(refused)
 }
 
 /// `failed` says why there can be no coordinator. Where nothing is wrong, the message is what Kafka sends: `NONE`
@@ -95,12 +135,19 @@ fn respond<'c>(
     asked: &Asked,
     failed: Option<String>,
 ) -> message::Response<'c> {
-    let find = |key: String| find(context, head, listener, asked.key_type, key, failed.clone());
+    let find = |key: &Key| match key.refused {
+        Some((error, text)) => {
+            // Of groups and transactional ids there is the code alone where there may be several.
+            let text = if head.version >= KEYS_SINCE && asked.key_type != SHARE { "" } else { text };
+            none(key.text.clone(), error, text.into())
+        }
+        None => find(context, head, listener, asked.key_type, key.text.clone(), failed.clone()),
+    };
     if head.version >= KEYS_SINCE {
-        let coordinators = asked.keys.iter().cloned().map(find).collect();
+        let coordinators = asked.keys.iter().map(find).collect();
         return message::Response { coordinators, ..Default::default() };
     }
-    let mut found = find(String::new());
+    let Some(mut found) = asked.keys.first().map(find) else { return message::Response::default() };
     if found.error_code == 0 {
         found.error_message = Some("NONE".into());
     }
@@ -146,6 +193,10 @@ fn find<'c>(
         SHARE => (ErrorCode::InvalidRequest, "Share groups need version 6 of this request.".into()),
         _ => (ErrorCode::InvalidRequest, "Unknown type of coordinator.".into()),
     };
+    none(key, error, message)
+}
+
+fn none<'c>(key: String, error: ErrorCode, message: Str<'c>) -> Coordinator<'c> {
     let (node_id, port) = NO_NODE;
     Coordinator {
         key: key.into(),

@@ -2,7 +2,7 @@
 //!
 //! Versions: 1 rebalance timeout; 4 a member gets its id first and joins with it (KIP-394); 5 static members (KIP-345);
 //! 6 flexible; 7 protocol type and name may be null; 8 reason (KIP-800); 9 a static leader may be told to skip the
-//! assignment (KIP-814).
+//! assignment (KIP-814). Needs Read of the group.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::coordinator::classic::{self, Join, JoinReply, JoinedMember};
 use crate::coordinator::step::Reply;
 use crate::coordinator_runtime::Coordinator;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::join_group::{self as message, JoinGroupResponseMember};
 
@@ -32,6 +33,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        return request.head.answer(&refusal(request.head.version, ErrorCode::GroupAuthorizationFailed, ""));
+    }
     let settings = context.shared.coordinators().settings(context.view);
     if let Err(error) = classic::validate_join(&settings.groups, &body.group_id, body.session_timeout_ms) {
         return request.head.answer(&refusal(request.head.version, error, &body.member_id));
@@ -72,7 +76,7 @@ fn ask(
         supports_skipping_assignment: version >= SKIP_ASSIGNMENT_SINCE,
     };
     let waiter = context.waiter();
-    context.step(coordinator, |groups, step| groups.join(step, &join, waiter)).map(drop)
+    request.step_of(context, coordinator, |groups, step| groups.join(step, &join, waiter)).map(drop)
 }
 
 /// Where there is no coordinator, Kafka's answer names no member.

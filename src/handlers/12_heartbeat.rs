@@ -1,11 +1,12 @@
 //! Heartbeat (key 12), versions 0–4: a member of a classic group is alive, and hears of a rebalance.
 //!
 //! Versions: 3 static members (KIP-345); 4 flexible. A group that is being loaded is answered as if all were well, so
-//! that its members stay (`GroupCoordinatorService.heartbeat`).
+//! that its members stay (`GroupCoordinatorService.heartbeat`). Needs Read of the group.
 
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::classic::Heartbeat;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::heartbeat as message;
 
@@ -14,6 +15,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        let error_code = ErrorCode::GroupAuthorizationFailed.code();
+        return request.head.answer(&message::Response { error_code, ..Default::default() });
+    }
     let heartbeat = Heartbeat {
         group_id: &body.group_id,
         generation_id: body.generation_id,

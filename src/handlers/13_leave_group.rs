@@ -1,11 +1,12 @@
 //! LeaveGroup (key 13), versions 0–5: members leave a group of the classic protocol.
 //!
 //! Versions: 3 several members at once, static ones by their instance id (KIP-345); 4 flexible; 5 reason (KIP-800).
-//! Before 3 the one member's error is the answer's.
+//! Before 3 the one member's error is the answer's. Needs Read of the group.
 
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::classic::Leaving;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::leave_group::{self as message, MemberResponse};
 
@@ -17,6 +18,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        let error_code = ErrorCode::GroupAuthorizationFailed.code();
+        return request.head.answer(&message::Response { error_code, ..Default::default() });
+    }
     let members: Vec<_> = match request.head.version {
         MEMBERS_SINCE.. => body.members.iter().map(leaving).collect(),
         _ => vec![Leaving { member_id: &body.member_id, instance_id: None, reason: None }],

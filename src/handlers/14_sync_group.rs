@@ -1,6 +1,7 @@
 //! SyncGroup (key 14), versions 0–5: the leader brings the assignments, everyone gets its own (classic protocol).
 //!
 //! Versions: 3 static members (KIP-345); 4 flexible; 5 protocol type and name, to be compared (KIP-559).
+//! Needs Read of the group; that type and name are there is looked at before.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use crate::coordinator::classic::Sync;
 use crate::coordinator::step::Reply;
 use crate::coordinator_runtime::Coordinator;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::sync_group as message;
 
@@ -26,6 +28,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     // `SyncGroupRequest.areMandatoryProtocolTypeAndNamePresent`
     if request.head.version >= PROTOCOL_SINCE && (body.protocol_type.is_none() || body.protocol_name.is_none()) {
         return request.head.answer(&refusal(ErrorCode::InconsistentGroupProtocol));
+    }
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        return request.head.answer(&refusal(ErrorCode::GroupAuthorizationFailed));
     }
     let coordinator = group_job::named(&body.group_id).and_then(|id| context.coordinator(id));
     let asked = coordinator.and_then(|coordinator| {

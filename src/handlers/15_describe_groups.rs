@@ -1,12 +1,12 @@
 //! DescribeGroups (key 15), versions 0–6: state and members of groups of the classic protocol.
 //!
 //! Versions: 3 authorized operations (KIP-430); 4 static members (KIP-345); 5 flexible; 6 GROUP_ID_NOT_FOUND and a
-//! message for a group that is not there (KIP-1043), which is `Dead` without an error before.
+//! message for a group that is not there (KIP-1043), which is `Dead` without an error before. Needs Describe of each group.
 
-use super::cluster_state::GROUP_OPERATIONS;
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::classic::{DescribedMember, Description};
 use crate::model::{ErrorCode, Refusal};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::describe_groups::{self as message, DescribedGroup, DescribedGroupMember};
 
@@ -24,6 +24,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let operations = body.include_authorized_operations && request.head.version >= OPERATIONS_SINCE;
     let (mut groups, mut barriers) = (Vec::new(), Vec::new());
     for group_id in &body.groups {
+        if !request.may(context, AclOperation::Describe, AclResource::Group, group_id) {
+            let error_code = ErrorCode::GroupAuthorizationFailed.code();
+            groups.push(DescribedGroup { error_code, group_id: group_id.to_string().into(), ..Default::default() });
+            continue;
+        }
         let looked = group_job::look(context, group_id, |groups| groups.describe_classic(group_id));
         let result = match looked {
             Ok((result, barrier)) => {
@@ -38,7 +43,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         group.group_id = group_id.to_string().into();
         if operations && group.error_code == 0 {
-            group.authorized_operations = GROUP_OPERATIONS;
+            group.authorized_operations = request.operations(context, AclResource::Group, group_id);
         }
         groups.push(group);
     }

@@ -2,9 +2,12 @@
 //!
 //! Versions: 3 flexible; 4 filter by state (KIP-518); 5 filter by type (KIP-848). A partition whose coordinator is not
 //! here adds nothing; one that is being loaded makes the whole answer COORDINATOR_LOAD_IN_PROGRESS.
+//!
+//! Without Describe of the cluster, groups that the client may not describe are left out.
 
 use super::{Outcome, Request, State};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::list_groups::{self as message, ListedGroup};
 
@@ -28,6 +31,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
                 return request.head.answer(&message::Response { error_code: error.code(), ..Default::default() });
             }
         }
+    }
+    if !request.may_cluster_silently(context, AclOperation::Describe) {
+        let shows = |id: &str| request.may_silently(context, AclOperation::Describe, AclResource::Group, id);
+        groups.retain(|group: &crate::coordinator::groups::Listed| shows(&group.group_id));
     }
     let group = |group: crate::coordinator::groups::Listed| ListedGroup {
         group_id: group.group_id.into(),

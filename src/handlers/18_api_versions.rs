@@ -22,20 +22,46 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let version = request.head.version;
-    if !is_valid(&body, version) {
-        return error(request.head, ErrorCode::InvalidRequest);
-    }
-    if version >= CLIENT_SOFTWARE_SINCE {
-        request.session.set_software(&body.client_software_name, &body.client_software_version);
+    if let Err(refused) = note_client(request, &body) {
+        return refused;
     }
     if believes_in_another(context, &body) {
         return error(request.head, ErrorCode::RebootstrapRequired);
     }
+    tell(context, request.head)
+}
+
+/// The answer to a client that has not logged in, and whether it was told what is offered: it is not asked whom it believes
+/// to talk to (`SaslServerAuthenticator.handleApiVersionsRequest`).
+pub(super) fn before_login(context: &Context<'_>, request: &Request<'_>) -> (Outcome, bool) {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return (early, false),
+    };
+    match note_client(request, &body) {
+        Ok(()) => (tell(context, request.head), true),
+        Err(refused) => (refused, false),
+    }
+}
+
+/// Keeps what the client says of itself; an answer where it says it wrong.
+fn note_client(request: &Request<'_>, body: &message::Request<'_>) -> Result<(), Outcome> {
+    let version = request.head.version;
+    if !is_valid(body, version) {
+        return Err(error(request.head, ErrorCode::InvalidRequest));
+    }
+    if version >= CLIENT_SOFTWARE_SINCE {
+        request.session.set_software(&body.client_software_name, &body.client_software_version);
+    }
+    Ok(())
+}
+
+fn tell(context: &Context<'_>, head: Head) -> Outcome {
+    let version = head.version;
     let features = context.view.features();
     let supported = features.iter().filter(|f| f.min_level > 0 || version >= FEATURES_FROM_ZERO_SINCE);
     let finalized = features.iter().filter(|feature| feature.level > 0);
-    request.head.answer(&message::Response {
+    head.answer(&message::Response {
         api_keys: HANDLERS.iter().map(|handler| offered(handler, handler.newest(&context.shared.config))).collect(),
         supported_features: supported
             .map(|f| SupportedFeatureKey { name: f.name.into(), min_version: f.min_level, max_version: f.max_level })

@@ -4,14 +4,20 @@
 //! Versions: 4 -1 for the defaults of partitions and replication factor (KIP-464); 5 flexible, the answer tells of the
 //! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599); 7 topic ids (KIP-516).
 //! Deviation: results come in the order of the request, duplicates last.
+//!
+//! Needs Create of the cluster or of each topic; whether a refused topic exists is not told. What the configs of a new topic
+//! are is told with DescribeConfigs of it (`ControllerApis.createTopics`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message, effective};
 use crate::config;
+use crate::metadata::topic_name::CLUSTER_METADATA_TOPIC;
 use crate::metadata::{Change, CreatedTopic, Decided, NewTopic, Refusal, TopicResult};
+use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::create_topics::{self as message, CreatableTopic, CreatableTopicConfigs, CreatableTopicResult};
 
@@ -19,11 +25,17 @@ use crate::wire::api::create_topics::{self as message, CreatableTopic, Creatable
 const CONFIGS_SINCE: i16 = 5;
 /// The first version that can be told of too many changes.
 const STRICT_SINCE: i16 = 6;
+/// What is said of a topic that may not be created.
+const REFUSED: &str = "Authorization failed.";
 
 /// What the answer needs.
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
+    /// Topics that the client may not create, and the places of their answers.
+    refused: Vec<(usize, String)>,
+    /// Topics whose configs the client may not see.
+    undescribed: BTreeSet<String>,
     /// The results of those that are too many for the client's quota.
     throttled: Vec<TopicResult<CreatedTopic>>,
     mutations: Mutations,
@@ -36,6 +48,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let mut topics: Vec<NewTopic> = body.topics.iter().map(new_topic).collect();
+    let refused = refuse(context, request, &mut topics);
+    let may_describe =
+        |name: &String| request.may_silently(context, AclOperation::DescribeConfigs, AclResource::Topic, name);
+    let undescribed = topics.iter().map(|topic| &topic.name).filter(|name| !may_describe(name)).cloned().collect();
     let mut mutations = Mutations::of(context, request, STRICT_SINCE);
     let (mut throttled, mut costs) = (Vec::new(), BTreeMap::new());
     topics.retain(|topic| {
@@ -52,14 +68,44 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         }
     });
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let finish = Finish::CreateTopics(Waiting { head: request.head, names, throttled, mutations, costs });
+    let waiting = Waiting { head: request.head, names, refused, undescribed, throttled, mutations, costs };
+    let finish = Finish::CreateTopics(waiting);
     let change = Change::CreateTopics { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
 }
 
+/// Takes out the topics that the client may not create, with their places in the answer. Topics that are named twice are
+/// refused by the controller, and so is that of the metadata log.
+fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewTopic>) -> Vec<(usize, String)> {
+    let mut refused = Vec::new();
+    if request.may_cluster_silently(context, AclOperation::Create) {
+        return refused;
+    }
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for topic in topics.iter() {
+        if !seen.insert(topic.name.clone()) {
+            twice.insert(topic.name.clone());
+        }
+    }
+    let mut place = 0;
+    topics.retain(|topic| {
+        if twice.contains(&topic.name) {
+            return true;
+        }
+        let may = topic.name == CLUSTER_METADATA_TOPIC
+            || request.may(context, AclOperation::Create, AclResource::Topic, &topic.name);
+        if !may {
+            refused.push((place, topic.name.clone()));
+        }
+        place += 1;
+        may
+    });
+    refused
+}
+
 impl Waiting {
     pub(super) fn finish(self, context: &Context<'_>, decided: metadata_job::Result) -> Result<Answer, String> {
-        let results = match decided {
+        let mut results = match decided {
             Ok(Decided::TopicsCreated(results)) => results,
             other => {
                 let error = metadata_job::why_not(other);
@@ -67,11 +113,19 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let refused = results.iter().filter(|topic| topic.result.is_err());
-        let unused = refused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
+        let unused = results.iter().filter(|topic| topic.result.is_err());
+        let unused = unused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
         self.mutations.give_back(context.now, unused);
-        let results = results.into_iter().chain(self.throttled);
-        let topics = results.map(|topic| respond(context, self.head.version, topic)).collect();
+        results.extend(self.throttled);
+        for (place, name) in self.refused {
+            let result = Err(Refusal::new(ErrorCode::TopicAuthorizationFailed, REFUSED));
+            results.insert(place.min(results.len()), TopicResult { name, result });
+        }
+        let respond = |topic: TopicResult<_>| {
+            let shows_configs = !self.undescribed.contains(&topic.name);
+            respond(context, self.head.version, topic, shows_configs)
+        };
+        let topics = results.into_iter().map(respond).collect();
         let answer = self.head.encode(&message::Response { topics, ..Default::default() })?;
         Ok(self.mutations.throttle(context.now, answer))
     }
@@ -97,11 +151,21 @@ fn new_topic(topic: &CreatableTopic<'_>) -> NewTopic {
     }
 }
 
-fn respond(context: &Context<'_>, version: i16, topic: TopicResult<CreatedTopic>) -> CreatableTopicResult<'static> {
+fn respond(
+    context: &Context<'_>,
+    version: i16,
+    topic: TopicResult<CreatedTopic>,
+    shows_configs: bool,
+) -> CreatableTopicResult<'static> {
     let (error_code, error_message) = code_and_message(&topic.result);
     let failed = CreatableTopicResult { name: topic.name.into(), error_code, error_message, ..Default::default() };
     match topic.result {
         Err(_) => failed,
+        Ok(created) if !shows_configs => CreatableTopicResult {
+            topic_id: created.id,
+            topic_config_error_code: ErrorCode::TopicAuthorizationFailed.code(),
+            ..failed
+        },
         Ok(created) => CreatableTopicResult {
             topic_id: created.id,
             num_partitions: created.num_partitions,

@@ -1,14 +1,21 @@
 //! DeleteTopics (key 20), versions 1–6.
 //!
 //! By name; from 6 on also by id (KIP-516). With `delete.topic.enable=false` nothing is deleted: TOPIC_DELETION_DISABLED,
-//! INVALID_REQUEST before version 3, which does not know it. Versions: 4 flexible; 5 messages (KIP-599). Deviation: the
-//! results are not shuffled (there is nothing to hide without an authorizer).
+//! INVALID_REQUEST before version 3, which does not know it. Versions: 4 flexible; 5 messages (KIP-599).
+//!
+//! Needs Delete of the cluster, or Describe and Delete of each topic: of a name that may not be described it is not told whether
+//! there is such a topic, of an id that may not be described the name is not told. Deviation: the results are not shuffled. What
+//! is answered before the controller is asked comes last, in the order of the request, so that no place tells anything.
 
+use std::collections::BTreeSet;
+
+use super::access::TOPIC_REFUSED;
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
-use crate::metadata::{Change, Decided, DeleteTopic, DeletionResult, Refusal};
+use crate::metadata::{self, Change, Decided, DeleteTopic, DeletionResult, Refusal};
 use crate::model::{ErrorCode, Uuid};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::delete_topics::{self as message, DeletableTopicResult};
 
@@ -21,6 +28,8 @@ const STRICT_SINCE: i16 = 5;
 pub(super) struct Waiting {
     head: Head,
     topics: Vec<DeleteTopic>,
+    /// What is refused already.
+    refused: Vec<DeletionResult>,
     /// The results of those that are too many for the client's quota.
     throttled: Vec<DeletionResult>,
     mutations: Mutations,
@@ -41,6 +50,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         return head.answer(&response(refuse_all(topics, disabled)));
     }
+    let refused = refuse(context, request, &mut topics);
     let mut mutations = Mutations::of(context, request, STRICT_SINCE);
     let mut throttled = Vec::new();
     topics.retain(|topic| match mutations.take(partitions(context, topic)) {
@@ -50,7 +60,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             false
         }
     });
-    let finish = Finish::DeleteTopics(Waiting { head, topics: topics.clone(), throttled, mutations });
+    let finish = Finish::DeleteTopics(Waiting { head, topics: topics.clone(), refused, throttled, mutations });
     metadata_job::submit(context, body.timeout_ms, Change::DeleteTopics { topics }, finish)
 }
 
@@ -61,6 +71,7 @@ impl Waiting {
             other => refuse_all(self.topics, Refusal::of(metadata_job::why_not(other))),
         };
         results.extend(self.throttled);
+        results.extend(self.refused);
         let answer = self.head.encode(&response(results))?;
         Ok(self.mutations.throttle(context.now, answer))
     }
@@ -83,6 +94,57 @@ fn named(body: &message::Request<'_>) -> Vec<DeleteTopic> {
         .iter()
         .map(|topic| DeleteTopic { name: topic.name.as_ref().map(|name| name.to_string()), id: topic.topic_id });
     by_name.chain(states).collect()
+}
+
+/// Takes out the topics that the client may not delete. What it may not delete and is not there is answered here as well: the
+/// controller might see it by then.
+fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<DeleteTopic>) -> Vec<DeletionResult> {
+    let mut refused = Vec::new();
+    if request.may_cluster_silently(context, AclOperation::Delete) {
+        return refused;
+    }
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for topic in topics.iter().map(|topic| (topic.name.clone(), topic.id)) {
+        if !seen.insert(topic.clone()) {
+            twice.insert(topic);
+        }
+    }
+    topics.retain(|topic| {
+        // What is badly named is refused by the controller.
+        let is_bad = topic.name.is_some() != topic.id.is_zero() || twice.contains(&(topic.name.clone(), topic.id));
+        let result = if is_bad { None } else { refuse_one(context, request, topic) };
+        let is_refused = result.is_some();
+        refused.extend(result);
+        !is_refused
+    });
+    refused
+}
+
+/// Why the client may not delete a topic; `None` if it may.
+fn refuse_one(context: &Context<'_>, request: &Request<'_>, topic: &DeleteTopic) -> Option<DeletionResult> {
+    let may = |operation, name: &str| request.may(context, operation, AclResource::Topic, name);
+    let result = |name: Option<String>, error, message: &str| {
+        Some(DeletionResult { name, id: topic.id, result: Err(Refusal::new(error, message)) })
+    };
+    let Some(name) = &topic.name else {
+        let Some(found) = context.view.image.topic_by_id(topic.id) else {
+            return result(None, ErrorCode::UnknownTopicId, metadata::UNKNOWN_ID);
+        };
+        let is_shown = may(AclOperation::Describe, &found.name);
+        if is_shown && may(AclOperation::Delete, &found.name) {
+            return None;
+        }
+        let name = is_shown.then(|| found.name.to_string());
+        return result(name, ErrorCode::TopicAuthorizationFailed, TOPIC_REFUSED);
+    };
+    if !may(AclOperation::Describe, name) {
+        return result(Some(name.clone()), ErrorCode::TopicAuthorizationFailed, TOPIC_REFUSED);
+    }
+    match context.view.topic(name) {
+        None => result(Some(name.clone()), ErrorCode::UnknownTopicOrPartition, metadata::UNKNOWN_NAME),
+        Some(_) if may(AclOperation::Delete, name) => None,
+        Some(_) => result(Some(name.clone()), ErrorCode::TopicAuthorizationFailed, TOPIC_REFUSED),
+    }
 }
 
 fn refuse_all(topics: Vec<DeleteTopic>, refusal: Refusal) -> Vec<DeletionResult> {

@@ -4,6 +4,7 @@
 //! below the log's start changes nothing and is answered with the start that is. Internal topics and topics that are
 //! compacted and nothing else refuse (`Partition.deleteRecordsOnLeader`). Readers see the new start at once; the segments
 //! below it go with the next look of the housekeeping thread (`log.retention.check.interval.ms`). Version 2 is flexible. The timeout has no meaning with one replica.
+//! Needs Delete of each topic, which is asked before it is looked for.
 
 use indexmap::IndexMap;
 
@@ -12,6 +13,7 @@ use crate::config::TopicConfig;
 use crate::metadata::topic_name;
 use crate::model::{ErrorCode, Offset};
 use crate::replica::partition::Partition;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::delete_records::{self as message, DeleteRecordsPartitionResult, DeleteRecordsTopicResult};
 
@@ -31,13 +33,23 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         let partitions = topic.partitions.iter().map(|partition| (partition.partition_index, partition.offset));
         wanted.entry(&topic.name).or_default().extend(partitions);
     }
-    let topics = wanted.into_iter().map(|(name, partitions)| delete_of(context, name, partitions)).collect();
+    let topics = wanted.into_iter().map(|(name, partitions)| delete_of(context, request, name, partitions)).collect();
     request.head.answer(&message::Response { topics, ..Default::default() })
 }
 
-fn delete_of<'r>(context: &Context<'_>, name: &'r str, wanted: IndexMap<i32, i64>) -> DeleteRecordsTopicResult<'r> {
+fn delete_of<'r>(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    name: &'r str,
+    wanted: IndexMap<i32, i64>,
+) -> DeleteRecordsTopicResult<'r> {
+    let may = request.may(context, AclOperation::Delete, AclResource::Topic, name);
     let result = |(partition_index, offset)| {
-        let (low_watermark, error) = match delete(context, name, partition_index, offset) {
+        let deleted = match may {
+            true => delete(context, name, partition_index, offset),
+            false => Err(ErrorCode::TopicAuthorizationFailed),
+        };
+        let (low_watermark, error) = match deleted {
             Ok(low_watermark) => (low_watermark.0, ErrorCode::None),
             Err(error) => (INVALID_LOW_WATERMARK, error),
         };

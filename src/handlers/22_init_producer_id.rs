@@ -6,6 +6,9 @@
 //! (`TransactionCoordinator.handleInitProducerId`). Versions: 2 flexible; 3 the producer's former id (KIP-360), which
 //! without a transactional id has no meaning; 4 PRODUCER_FENCED; 5 TRANSACTION_ABORTABLE (KIP-890); 6, with
 //! `unstable.api.versions.enable` only, two-phase commit (KIP-939), of which Kafka 4.4 refuses to keep what is prepared.
+//!
+//! Needs Write of the transactional id, and TwoPhaseCommit of it for that; without one IdempotentWrite of the cluster, or Write of
+//! any topic. An idempotent producer that may not is told so of the cluster.
 
 use super::metadata_job::{self, Finish};
 use super::{Head, Outcome, Request, State, producer_ids};
@@ -13,6 +16,7 @@ use crate::coordinator::machine::Producer;
 use crate::coordinator::transactions::{InitProducerId, NO_PRODUCER_EPOCH, NO_PRODUCER_ID, Transactions};
 use crate::coordinator_runtime::Barrier;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::init_producer_id as message;
 
@@ -36,6 +40,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if let Some(error) = refuse(context, request, &body) {
+        return request.head.answer(&response(request.head, Err(error)));
+    }
     let has_id = body.producer_id != NO_PRODUCER_ID;
     if has_id != (body.producer_epoch != NO_PRODUCER_EPOCH) {
         return request.head.answer(&response(request.head, Err(ErrorCode::InvalidRequest)));
@@ -54,6 +61,18 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         }
         given => asked.answer(context, given),
     }
+}
+
+/// Why the client may not have an id.
+fn refuse(context: &Context<'_>, request: &Request<'_>, body: &message::Request<'_>) -> Option<ErrorCode> {
+    let Some(id) = body.transactional_id.as_deref() else {
+        let may = request.may_cluster_silently(context, AclOperation::IdempotentWrite)
+            || request.may_any(context, AclOperation::Write, AclResource::Topic);
+        return (!may).then_some(ErrorCode::ClusterAuthorizationFailed);
+    };
+    let may = |operation| request.may(context, operation, AclResource::TransactionalId, id);
+    let may_all = may(AclOperation::Write) && (!body.enable2_pc || may(AclOperation::TwoPhaseCommit));
+    (!may_all).then_some(ErrorCode::TransactionalIdAuthorizationFailed)
 }
 
 impl Waiting {

@@ -4,6 +4,11 @@
 //! partitions are in (KIP-890). A partition that is not there refuses the whole transaction: the others are
 //! OPERATION_NOT_ATTEMPTED. So does an internal topic that a client names. Versions: 2 PRODUCER_FENCED instead of INVALID_PRODUCER_EPOCH; 3 flexible; 5
 //! TRANSACTION_ABORTABLE. Source: `KafkaApis.handleAddPartitionsToTxnRequest`.
+//!
+//! Needs Write of the transactional id and of each topic, none of which is internal; of brokers ClusterAction of the cluster and
+//! nothing else.
+
+use std::collections::BTreeSet;
 
 use super::{Outcome, Request, State};
 use crate::codec::Str;
@@ -11,6 +16,7 @@ use crate::coordinator::machine::Producer;
 use crate::coordinator::transactions::{EPOCH_BUMP_SINCE, TopicPartition, Transactions};
 use crate::coordinator_runtime::Barrier;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::add_partitions_to_txn::{
     self as message, AddPartitionsToTxnPartitionResult, AddPartitionsToTxnResult, AddPartitionsToTxnTopic,
@@ -29,7 +35,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let version = request.head.version;
     let mut barriers = Vec::new();
     if version >= BATCHED_SINCE {
-        let results = body.transactions.iter().map(|of| add(context, version, of, &mut barriers));
+        if !request.may_cluster(context, AclOperation::ClusterAction) {
+            let error_code = ErrorCode::ClusterAuthorizationFailed.code();
+            return request.head.answer(&message::Response { error_code, ..Default::default() });
+        }
+        let results = body.transactions.iter().map(|of| add(context, request, of, &mut barriers));
         let response = message::Response { results_by_transaction: results.collect(), ..Default::default() };
         return request.head.answer_behind(context, barriers, &response);
     }
@@ -40,23 +50,35 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         verify_only: false,
         topics: body.v3_and_below_topics,
     };
-    let result = add(context, version, &only, &mut barriers);
+    let result = match request.may(context, AclOperation::Write, AclResource::TransactionalId, &only.transactional_id) {
+        true => add(context, request, &only, &mut barriers),
+        false => {
+            let count = only.topics.iter().map(|topic| topic.partitions.len()).sum();
+            result(&only, vec![ErrorCode::TransactionalIdAuthorizationFailed; count])
+        }
+    };
     let response = message::Response { results_by_topic_v3_and_below: result.topic_results, ..Default::default() };
     request.head.answer_behind(context, barriers, &response)
 }
 
 fn add<'a>(
     context: &mut Context<'_>,
-    version: i16,
+    request: &Request<'_>,
     asked: &AddPartitionsToTxnTransaction<'a>,
     barriers: &mut Vec<Barrier>,
 ) -> AddPartitionsToTxnResult<'a> {
+    let version = request.head.version;
     let partitions: Vec<TopicPartition> = asked.topics.iter().flat_map(named).collect();
     let image = &context.view.image;
     let is_there =
         |(topic, index): &TopicPartition| image.topic(topic).is_some_and(|topic| topic.partition(*index).is_some());
     // Clients may not write to the broker's own topics.
-    let is_allowed = |(topic, _): &TopicPartition| version >= BATCHED_SINCE || !context.view.is_internal(topic);
+    let may_write = |topic: &str| {
+        !context.view.is_internal(topic) && request.may(context, AclOperation::Write, AclResource::Topic, topic)
+    };
+    let names = asked.topics.iter().filter(|_| version < BATCHED_SINCE).map(|topic| &*topic.name);
+    let refused: BTreeSet<&str> = names.filter(|name| !may_write(name)).collect();
+    let is_allowed = |(topic, _): &TopicPartition| !refused.contains(&**topic);
     let errors = if partitions.iter().all(|partition| is_there(partition) && is_allowed(partition)) {
         match step(context, version, asked, &partitions) {
             Ok((errors, barrier)) => {

@@ -2,13 +2,14 @@
 //!
 //! It adds the group's partition of `__consumer_offsets`; clients of transaction version 2 do not ask for it. Versions: 2
 //! PRODUCER_FENCED instead of INVALID_PRODUCER_EPOCH; 3 flexible; 4 TRANSACTION_ABORTABLE. Source:
-//! `KafkaApis.handleAddOffsetsToTxnRequest`.
+//! `KafkaApis.handleAddOffsetsToTxnRequest`. Needs Write of the transactional id, then Read of the group.
 
 use super::{Outcome, Request, State};
 use crate::coordinator::machine::Producer;
 use crate::coordinator::transactions::{TopicPartition, Transactions};
 use crate::coordinator_runtime::{Barrier, GROUPS_TOPIC};
 use crate::model::{ErrorCode, java_hash};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::add_offsets_to_txn as message;
 
@@ -20,7 +21,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (error, barrier) = match add(context, &body) {
+    let (error, barrier) = match add(context, request, &body) {
         Ok(barrier) => (ErrorCode::None, Some(barrier)),
         Err(ErrorCode::ProducerFenced) if request.head.version < FENCED_SINCE => {
             (ErrorCode::InvalidProducerEpoch, None)
@@ -31,7 +32,13 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     request.head.answer_behind(context, barrier, &response)
 }
 
-fn add(context: &mut Context<'_>, body: &message::Request<'_>) -> Result<Barrier, ErrorCode> {
+fn add(context: &mut Context<'_>, request: &Request<'_>, body: &message::Request<'_>) -> Result<Barrier, ErrorCode> {
+    if !request.may(context, AclOperation::Write, AclResource::TransactionalId, &body.transactional_id) {
+        return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        return Err(ErrorCode::GroupAuthorizationFailed);
+    }
     let (id, producer) = (&*body.transactional_id, Producer { id: body.producer_id, epoch: body.producer_epoch });
     if id.is_empty() {
         return Err(ErrorCode::InvalidRequest);

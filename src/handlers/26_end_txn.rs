@@ -3,12 +3,14 @@
 //! The answer says that the decision is committed; the markers follow (`markers`). Versions: 2 PRODUCER_FENCED instead of
 //! INVALID_PRODUCER_EPOCH; 3 flexible; 4 TRANSACTION_ABORTABLE; 5 the producer's epoch rises with each end, and the answer
 //! says what it is (KIP-890, transaction version 2). Source: `TransactionCoordinator.endTransaction`.
+//! Needs Write of the transactional id.
 
 use super::metadata_job::{self, Finish};
 use super::{Head, Outcome, Request, State, producer_ids};
 use crate::coordinator::machine::Producer;
 use crate::coordinator::transactions::{EPOCH_BUMP_SINCE, Transactions};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::end_txn as message;
 
@@ -35,6 +37,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         producer: Producer { id: body.producer_id, epoch: body.producer_epoch },
         commit: body.committed,
     };
+    if !request.may(context, AclOperation::Write, AclResource::TransactionalId, &asked.transactional_id) {
+        return asked.answer(context, Err(ErrorCode::TransactionalIdAuthorizationFailed));
+    }
     match asked.step(context) {
         // The epochs of the producer id are used up, and there is no other id yet.
         Err(ErrorCode::CoordinatorLoadInProgress) if context.shared.producer_ids.is_empty() => {

@@ -2,7 +2,7 @@
 //!
 //! Other brokers' coordinators ask for it, and `kafka-transactions abort`. Each marker is answered when it is committed.
 //! Versions: 1 flexible; 2 the transaction version, which decides what epoch a marker must have (KIP-1228). Source:
-//! `KafkaApis.handleWriteTxnMarkersRequest`.
+//! `KafkaApis.handleWriteTxnMarkersRequest`. Needs Alter or ClusterAction of the cluster.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use crate::coordinator_runtime::append_marker;
 use crate::model::ErrorCode;
 use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::storage::log::Mark;
 use crate::wire::api::write_txn_markers::{
@@ -42,12 +43,17 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    let may = request.may_cluster_silently(context, AclOperation::Alter)
+        || request.may_cluster(context, AclOperation::ClusterAction);
     let mut markers = Vec::new();
     for marker in &body.markers {
         for topic in &marker.topics {
             let name: Arc<str> = (&*topic.name).into();
             for index in &topic.partition_indexes {
-                let result = append(context, marker, (&name, *index));
+                let result = match may {
+                    true => append(context, marker, (&name, *index)),
+                    false => Err(ErrorCode::ClusterAuthorizationFailed),
+                };
                 markers.push(Marker { producer_id: marker.producer_id, topic: name.clone(), index: *index, result });
             }
         }

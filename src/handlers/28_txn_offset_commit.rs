@@ -1,13 +1,14 @@
 //! TxnOffsetCommit (key 28), versions 0–6: offsets of a group that count when a producer's transaction is committed.
 //!
 //! The transaction's coordinator must know that the group's partition of `__consumer_offsets` takes part, as for a Produce
-//! (`transactional`). Versions: 3 flexible, the member that commits (KIP-447); 4 TRANSACTION_ABORTABLE; 5 the partition is
+//! (`transactional`). Needs Write of the transactional id, Read of the group, and Read of each topic, all of which is asked when
+//! the request comes. Versions: 3 flexible, the member that commits (KIP-447); 4 TRANSACTION_ABORTABLE; 5 the partition is
 //! added to the transaction as it comes (KIP-890); 6 topic ids, GROUP_ID_NOT_FOUND and STALE_MEMBER_EPOCH (KIP-1319).
 //! Sources: `KafkaApis.handleTxnOffsetCommitRequest`, `OffsetMetadataManager.commitTransactionalOffset`.
 
 use std::sync::Arc;
 
-use super::committed_topics::{Named, Topics};
+use super::committed_topics::{self, Named, Topics};
 use super::transactional::{ADMISSION_TIMEOUT, Form, Known, Seen, Writer};
 use super::{Head, Outcome, Parked, Polled, Request, State};
 use crate::codec::{Message, Reader};
@@ -15,6 +16,7 @@ use crate::coordinator::machine::Producer;
 use crate::coordinator::offsets::{Commit, CommitPartition, CommitReply};
 use crate::coordinator_runtime::{Barrier, Coordinator, TransactionCoordinator};
 use crate::model::{ErrorCode, Instant};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::storage::log::Admission;
 use crate::wire::api::txn_offset_commit::{
@@ -30,6 +32,8 @@ const TOPIC_ID_SINCE: i16 = 6;
 pub struct Waiting {
     head: Head,
     body: Vec<u8>,
+    /// [`committed_topics::denied`]
+    denied: Vec<usize>,
     coordinator: Arc<TransactionCoordinator>,
     seen: Seen,
     until: Instant,
@@ -43,17 +47,36 @@ enum Done {
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    if !request.may(context, AclOperation::Write, AclResource::TransactionalId, &body.transactional_id) {
+        return refuse_all(request.head, &body, ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        return refuse_all(request.head, &body, ErrorCode::GroupAuthorizationFailed);
+    }
+    let names = body.topics.iter().map(|topic| (&*topic.name, topic.topic_id));
+    let denied = committed_topics::denied(context, request, request.head.version >= TOPIC_ID_SINCE, names);
     let until = context.now + ADMISSION_TIMEOUT;
-    go_on(context, request.head, request.body, until, None)
+    go_on(context, Asked { head: request.head, bytes: request.body, denied: &denied, until }, &body, None)
 }
 
-fn go_on(context: &mut Context<'_>, head: Head, bytes: &[u8], until: Instant, waited: Option<&Seen>) -> Outcome {
-    let body: message::Request = match Message::decode(&mut Reader::new(bytes), head.version) {
-        Ok(body) => body,
-        Err(error) => return head.bad(&error),
-    };
+/// The parts of a request that are looked at again where it has to wait.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    head: Head,
+    bytes: &'a [u8],
+    denied: &'a [usize],
+    until: Instant,
+}
+
+fn go_on(context: &mut Context<'_>, asked: Asked<'_>, body: &message::Request<'_>, waited: Option<&Seen>) -> Outcome {
+    let Asked { head, until, .. } = asked;
     let view = context.view.clone();
-    let mut topics = Topics::find(&view, head.version >= TOPIC_ID_SINCE, body.topics.iter().map(named));
+    let by_id = head.version >= TOPIC_ID_SINCE;
+    let mut topics = Topics::find(&view, by_id, asked.denied, body.topics.iter().map(named));
     let mut barrier = None;
     if !topics.known.is_empty() {
         let commit = Commit {
@@ -65,9 +88,10 @@ fn go_on(context: &mut Context<'_>, head: Head, bytes: &[u8], until: Instant, wa
             retention_time_ms: -1,
             topics: std::mem::take(&mut topics.known),
         };
-        match commit_offsets(context, head, &body, &commit, waited) {
+        match commit_offsets(context, head, body, &commit, waited) {
             Ok(Done::Wait(coordinator, seen)) if context.now < until => {
-                return wait(context, Waiting { head, body: bytes.to_vec(), coordinator, seen, until });
+                let (body, denied) = (asked.bytes.to_vec(), asked.denied.to_vec());
+                return wait(context, Waiting { head, body, denied, coordinator, seen, until });
             }
             Ok(Done::Wait(..)) => topics.answer(&Err(ErrorCode::CoordinatorNotAvailable)),
             Ok(Done::Reply(reply, passes)) => {
@@ -79,6 +103,13 @@ fn go_on(context: &mut Context<'_>, head: Head, bytes: &[u8], until: Instant, wa
     }
     let topics = body.topics.iter().zip(&topics.errors).map(respond).collect();
     head.answer_behind(context, barrier, &message::Response { topics, ..Default::default() })
+}
+
+/// Every partition is refused (`TxnOffsetCommitRequest.getErrorResponse`).
+fn refuse_all(head: Head, body: &message::Request<'_>, error: ErrorCode) -> Outcome {
+    let errors: Vec<Vec<ErrorCode>> = body.topics.iter().map(|topic| vec![error; topic.partitions.len()]).collect();
+    let topics = body.topics.iter().zip(&errors).map(respond).collect();
+    head.answer(&message::Response { topics, ..Default::default() })
 }
 
 fn respond<'a>(
@@ -183,6 +214,11 @@ impl Waiting {
         if !expired && !self.coordinator.has_ended() && self.seen.is_committed() == Ok(false) {
             return Polled::Wait;
         }
-        Polled::Again(Box::new(go_on(context, self.head, &self.body, self.until, Some(&self.seen))))
+        let asked = Asked { head: self.head, bytes: &self.body, denied: &self.denied, until: self.until };
+        let outcome = match Message::decode(&mut Reader::new(asked.bytes), asked.head.version) {
+            Ok(body) => go_on(context, asked, &body, Some(&self.seen)),
+            Err(error) => asked.head.bad(&error),
+        };
+        Polled::Again(Box::new(outcome))
     }
 }

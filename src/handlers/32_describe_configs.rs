@@ -5,17 +5,22 @@
 //! our own is INVALID_REQUEST; an empty list of keys means all, like null. Versions: 1 sources and synonyms (KIP-226); 3
 //! types and documentation (KIP-569); 4 flexible.
 //!
+//! Needs DescribeConfigs of each topic or group, and of the cluster for all else, which is asked before names are looked at. A
+//! type that there is not refuses the whole request.
+//!
 //! Deviations: the documentation is a sentence of our own for each key that we know, and null for client metrics and
 //! loggers; a resource that is named twice is answered once, because a small request must not cause an answer without
 //! bounds.
 
 use std::collections::HashSet;
 
+use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TOPIC_REFUSED};
 use super::{Outcome, Request, State, broker_loggers, code_and_message, effective};
 use crate::config::{self, Entry};
 use crate::io::loggers::Level;
 use crate::metadata::{Refusal, ResourceType, topic_name};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::describe_configs::{
     self as message, DescribeConfigsResource, DescribeConfigsResourceResult, DescribeConfigsResult,
@@ -24,6 +29,9 @@ use crate::wire::api::describe_configs::{
 
 /// `ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG`
 const BROKER_LOGGER_CONFIG: i8 = 6;
+/// `Errors.INVALID_REQUEST.message`
+const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client library or the \
+                               message was sent to an incompatible broker. See the broker logs for more details.";
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -32,24 +40,58 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let mut seen = HashSet::new();
     let once = body.resources.iter().filter(|r| seen.insert((r.resource_type, &*r.resource_name)));
-    let results = once.map(|resource| respond(context, resource, &body)).collect();
+    let is_odd = |resource: &DescribeConfigsResource<'_>| ResourceType::from_id(resource.resource_type).is_none();
+    let results = match body.resources.iter().any(is_odd) {
+        true => once.map(refuse).collect(),
+        false => once.map(|resource| respond(context, request, resource, &body)).collect(),
+    };
     request.head.answer(&message::Response { results, ..Default::default() })
+}
+
+/// The request as a whole is refused (`DescribeConfigsRequest.getErrorResponse`).
+fn refuse<'r>(resource: &'r DescribeConfigsResource<'_>) -> DescribeConfigsResult<'r> {
+    DescribeConfigsResult {
+        error_code: ErrorCode::InvalidRequest.code(),
+        error_message: Some(INVALID_REQUEST.into()),
+        resource_type: resource.resource_type,
+        resource_name: (&*resource.resource_name).into(),
+        configs: Vec::new(),
+    }
+}
+
+/// Whether the client may see the configs of a resource.
+fn authorize(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    resource: &DescribeConfigsResource<'_>,
+) -> Result<(), Refusal> {
+    let may = |kind| request.may(context, AclOperation::DescribeConfigs, kind, &resource.resource_name);
+    let (may, error, text) = match ResourceType::from_id(resource.resource_type) {
+        Some(ResourceType::Topic) => (may(AclResource::Topic), ErrorCode::TopicAuthorizationFailed, TOPIC_REFUSED),
+        Some(ResourceType::Group) => (may(AclResource::Group), ErrorCode::GroupAuthorizationFailed, GROUP_REFUSED),
+        _ => {
+            let may = request.may_cluster(context, AclOperation::DescribeConfigs);
+            (may, ErrorCode::ClusterAuthorizationFailed, CLUSTER_REFUSED)
+        }
+    };
+    if may { Ok(()) } else { Err(Refusal::new(error, text)) }
 }
 
 fn respond<'r>(
     context: &Context<'_>,
+    request: &Request<'_>,
     resource: &'r DescribeConfigsResource<'_>,
-    request: &message::Request<'_>,
+    body: &message::Request<'_>,
 ) -> DescribeConfigsResult<'r> {
-    let described = describe(context, resource);
+    let described = authorize(context, request, resource).and_then(|()| describe(context, resource));
     let (error_code, error_message) = code_and_message(&described);
     let keys: HashSet<&str> = resource.configuration_keys.iter().flatten().map(|key| &**key).collect();
     let mut configs = described.unwrap_or_default();
     configs.retain(|config| keys.is_empty() || keys.contains(&*config.name));
-    if !request.include_synonyms {
+    if !body.include_synonyms {
         configs.iter_mut().for_each(|config| config.synonyms.clear());
     }
-    if !request.include_documentation {
+    if !body.include_documentation {
         configs.iter_mut().for_each(|config| config.documentation = None);
     }
     DescribeConfigsResult {

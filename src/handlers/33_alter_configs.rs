@@ -1,7 +1,8 @@
 //! AlterConfigs (key 33), versions 0–2: the old way to change dynamic configs, which deletes what it does not name.
 //!
 //! For topics, for groups, for subscriptions of client metrics and for this broker (by its id, or without a name for all
-//! brokers). Version 2 is flexible. Loggers are refused, as by Kafka: they have IncrementalAlterConfigs.
+//! brokers). Version 2 is flexible. Loggers are refused, as by Kafka: they have IncrementalAlterConfigs. Needs AlterConfigs of
+//! each topic or group, and of the cluster for all else.
 
 use super::config_changes::{self, Api};
 use super::{Outcome, Request, State, code_and_message};
@@ -15,7 +16,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let resources = body.resources.iter().map(changes).collect();
-    config_changes::submit(context, request.head, Api::Alter, resources, body.validate_only)
+    config_changes::submit(context, request, Api::Alter, resources, body.validate_only)
 }
 
 fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {

@@ -5,7 +5,7 @@
 //! INVALID_REPLICA_ASSIGNMENT; a name that leaves no room for the copy's suffix is INVALID_TOPIC_EXCEPTION. For a partition
 //! that does not exist the wish is kept until it is made or the broker ends, and the answer is UNKNOWN_TOPIC_OR_PARTITION
 //! (`ReplicaManager.alterReplicaLogDirs`). A later request for the same partition replaces an earlier one. Version 2 is
-//! flexible.
+//! flexible. Needs Alter of the cluster.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,6 +14,7 @@ use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, effective};
 use crate::hosting::futures::Move;
 use crate::model::{ErrorCode, PartitionIndex};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::storage::directory::LogDirectory;
 use crate::wire::api::alter_replica_log_dirs::{
@@ -43,6 +44,18 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
                 wanted.insert((topic.name.to_string(), *partition), dir.path.to_string());
             }
         }
+    }
+    if !request.may_cluster(context, AclOperation::Alter) {
+        let refused = |partition_index| AlterReplicaLogDirPartitionResult {
+            partition_index,
+            error_code: ErrorCode::ClusterAuthorizationFailed.code(),
+        };
+        let topics = body.dirs.iter().flat_map(|dir| &dir.topics);
+        let results = topics.map(|topic| AlterReplicaLogDirTopicResult {
+            topic_name: topic.name.to_string().into(),
+            partitions: topic.partitions.iter().copied().map(refused).collect(),
+        });
+        return request.head.answer(&message::Response { results: results.collect(), ..Default::default() });
     }
     let cordoned = effective::settings(context.shared, &context.view.image).cordoned_log_dirs();
     // What is refused here keeps its place in the answer.

@@ -1,14 +1,17 @@
 //! CreatePartitions (key 37), versions 0–3: more partitions for topics (KIP-195).
 //!
 //! Decided by `metadata::create_partitions`; answered when the new partitions are committed and their logs are open.
-//! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599).
+//! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599). Needs Alter of each topic; whether a refused topic exists is
+//! not told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, NewPartitions, Refusal, TopicResult};
+use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::create_partitions::{self as message, CreatePartitionsTopic, CreatePartitionsTopicResult};
 
@@ -19,6 +22,8 @@ const STRICT_SINCE: i16 = 3;
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
+    /// Topics that the client may not alter.
+    refused: Vec<String>,
     /// The results of those that are too many for the client's quota.
     throttled: Vec<TopicResult<()>>,
     mutations: Mutations,
@@ -31,6 +36,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let mut topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
+    let refused = refuse(context, request, &mut topics);
     let mut mutations = Mutations::of(context, request, STRICT_SINCE);
     let (mut throttled, mut costs) = (Vec::new(), BTreeMap::new());
     topics.retain(|topic| {
@@ -47,9 +53,29 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         }
     });
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let finish = Finish::CreatePartitions(Waiting { head: request.head, names, throttled, mutations, costs });
+    let waiting = Waiting { head: request.head, names, refused, throttled, mutations, costs };
+    let finish = Finish::CreatePartitions(waiting);
     let change = Change::CreatePartitions { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
+}
+
+/// Takes out the topics that the client may not alter. Those that are named twice are refused by the controller.
+fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewPartitions>) -> Vec<String> {
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for topic in topics.iter() {
+        if !seen.insert(topic.name.clone()) {
+            twice.insert(topic.name.clone());
+        }
+    }
+    let mut refused = Vec::new();
+    topics.retain(|NewPartitions { name, .. }| {
+        let may = twice.contains(name) || request.may(context, AclOperation::Alter, AclResource::Topic, name);
+        if !may {
+            refused.push(name.clone());
+        }
+        may
+    });
+    refused
 }
 
 impl Waiting {
@@ -62,10 +88,15 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let refused = results.iter().filter(|topic| topic.result.is_err());
-        let unused = refused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
+        let unused = results.iter().filter(|topic| topic.result.is_err());
+        let unused = unused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
         self.mutations.give_back(context.now, unused);
-        let results = results.into_iter().chain(self.throttled).map(respond).collect();
+        let refused = |name| {
+            let result = Err(Refusal::of(ErrorCode::TopicAuthorizationFailed));
+            TopicResult { name, result }
+        };
+        let refused = self.refused.into_iter().map(refused);
+        let results = results.into_iter().chain(self.throttled).chain(refused).map(respond).collect();
         let answer = self.head.encode(&message::Response { results, ..Default::default() })?;
         Ok(self.mutations.throttle(context.now, answer))
     }

@@ -2,12 +2,13 @@
 //!
 //! Decided by `metadata::elect_leaders`; without partitions it means all of them, and those that have the leader already
 //! are left out of the answer. Versions: 1 unclean elections, before there are preferred ones only, and an error of the
-//! whole request; 2 flexible.
+//! whole request; 2 flexible. Needs Alter of the cluster.
 
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, Elected, ElectionType};
 use crate::model::ErrorCode;
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::elect_leaders::{self as message, PartitionResult, ReplicaElectionResult};
 
@@ -32,6 +33,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let asked = body.topic_partitions.as_ref();
     let asked: Asked =
         asked.map(|topics| topics.iter().map(|topic| (topic.topic.to_string(), topic.partitions.clone())).collect());
+    if let Err(refusal) = request.must_cluster(context, AclOperation::Alter) {
+        return head.answer(&failed(head.version, asked, refusal.error, refusal.message.as_deref()));
+    }
     let election = match head.version {
         ..TYPES_SINCE => Some(ElectionType::Preferred),
         _ => ElectionType::from_id(body.election_type),

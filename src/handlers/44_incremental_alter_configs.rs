@@ -1,11 +1,13 @@
 //! IncrementalAlterConfigs (key 44), versions 0–1: sets, deletes, appends to or subtracts from dynamic configs (KIP-339).
 //!
 //! For topics, for groups, for subscriptions of client metrics (KIP-714), for this broker (by its id, or without a name for
-//! all brokers) and for its loggers (KIP-412), whose levels are not kept. Version 1 is flexible.
+//! all brokers) and for its loggers (KIP-412), whose levels are not kept. Version 1 is flexible. Needs AlterConfigs
+//! of each topic or group, and of the cluster for all else.
 
 use super::config_changes::{self, Api};
 use super::{Outcome, Request, State, broker_loggers, code_and_message};
 use crate::metadata::{ConfigChange, Operation, ResourceChanges, ResourceResult};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::incremental_alter_configs::{
     self as message, AlterConfigsResource, AlterConfigsResourceResponse,
@@ -18,8 +20,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let mut resources = body.resources.iter().map(changes).collect();
     let node_id = context.shared.config.node_id;
-    let loggers = broker_loggers::take_and_alter(node_id, &mut resources, body.validate_only);
-    config_changes::submit(context, request.head, Api::Incremental { loggers }, resources, body.validate_only)
+    let may = || request.may_cluster(context, AclOperation::AlterConfigs);
+    let loggers = broker_loggers::take_and_alter(node_id, &mut resources, body.validate_only, may);
+    config_changes::submit(context, request, Api::Incremental { loggers }, resources, body.validate_only)
 }
 
 fn changes(resource: &AlterConfigsResource<'_>) -> ResourceChanges {

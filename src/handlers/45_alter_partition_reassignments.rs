@@ -1,12 +1,13 @@
 //! AlterPartitionReassignments (key 45), versions 0–1: which brokers shall have which partitions (KIP-455).
 //!
 //! Decided by `metadata::alter_partition_reassignments`. Version 1 may ask that the number of replicas stays (KIP-860).
-//! While there is one broker, it is the one that partitions can be moved to.
+//! While there is one broker, it is the one that partitions can be moved to. Needs Alter of the cluster.
 
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, Reassigned, Reassignment};
 use crate::model::Refusal;
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::alter_partition_reassignments::{
     self as message, ReassignablePartition, ReassignablePartitionResponse, ReassignableTopicResponse,
@@ -30,6 +31,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         |one: &ReassignablePartition| Reassignment { partition: one.partition_index, replicas: one.replicas.clone() };
     let topics: Vec<(String, Vec<Reassignment>)> =
         body.topics.iter().map(|t| (t.name.to_string(), t.partitions.iter().map(reassignment).collect())).collect();
+    if let Err(refusal) = request.must_cluster(context, AclOperation::Alter) {
+        let (error_code, error_message) = code_and_message::<()>(&Err(refusal.clone()));
+        let responses = refuse_each(topics, &refusal).into_iter().map(respond).collect();
+        return head.answer(&message::Response { error_code, error_message, responses, ..Default::default() });
+    }
     if topics.is_empty() {
         return head.answer(&message::Response::default());
     }
@@ -44,11 +50,7 @@ impl Waiting {
             Ok(Decided::Reassigned(results)) => (0, results),
             other => {
                 let error = metadata_job::why_not(other);
-                let failed = |(topic, wanted): (String, Vec<Reassignment>)| Reassigned {
-                    topic,
-                    partitions: wanted.iter().map(|one| (one.partition, Err(Refusal::of(error)))).collect(),
-                };
-                (error.code(), self.topics.into_iter().map(failed).collect())
+                (error.code(), refuse_each(self.topics, &Refusal::of(error)))
             }
         };
         self.head.encode(&message::Response {
@@ -58,6 +60,14 @@ impl Waiting {
             ..Default::default()
         })
     }
+}
+
+fn refuse_each(topics: Vec<(String, Vec<Reassignment>)>, refusal: &Refusal) -> Vec<Reassigned> {
+    let refused = |(topic, wanted): (String, Vec<Reassignment>)| Reassigned {
+        topic,
+        partitions: wanted.iter().map(|one| (one.partition, Err(refusal.clone()))).collect(),
+    };
+    topics.into_iter().map(refused).collect()
 }
 
 fn respond(reassigned: Reassigned) -> ReassignableTopicResponse<'static> {

@@ -2,12 +2,13 @@
 //!
 //! One node moves nothing, so the answer is empty, unless the metadata log came from a cluster that was about to. What
 //! is asked for and is not being moved, or does not exist, is left out, as in Kafka
-//! (`ReplicationControlManager.listPartitionReassignments`).
+//! (`ReplicationControlManager.listPartitionReassignments`). Needs Describe of the cluster.
 
 use std::collections::BTreeSet;
 
 use super::{Outcome, Request, State};
-use crate::metadata::{Partition, Topic};
+use crate::metadata::{Partition, Refusal, Topic};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::list_partition_reassignments::{
     self as message, OngoingPartitionReassignment, OngoingTopicReassignment,
@@ -18,6 +19,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if let Err(refusal) = request.must_cluster(context, AclOperation::Describe) {
+        return request.head.answer(&refuse(&body, &refusal));
+    }
     let image = &context.view.image;
     let topics = match &body.topics {
         None => image.topics().filter_map(|topic| ongoing(topic, |_| true)).collect(),
@@ -30,6 +34,24 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         }
     };
     request.head.answer(&message::Response { error_message: None, topics, ..Default::default() })
+}
+
+/// What is asked for is named in the answer (`ListPartitionReassignmentsRequest.getErrorResponse`).
+fn refuse<'r>(body: &'r message::Request<'_>, refusal: &'r Refusal) -> message::Response<'r> {
+    let partition = |partition_index: &i32| OngoingPartitionReassignment {
+        partition_index: *partition_index,
+        ..Default::default()
+    };
+    let topics = body.topics.iter().flatten().map(|topic| OngoingTopicReassignment {
+        name: (&*topic.name).into(),
+        partitions: topic.partition_indexes.iter().map(partition).collect(),
+    });
+    message::Response {
+        error_code: refusal.error.code(),
+        error_message: refusal.message.as_deref().map(Into::into),
+        topics: topics.collect(),
+        ..Default::default()
+    }
 }
 
 fn ongoing<'r>(topic: &'r Topic, is_asked: impl Fn(&Partition) -> bool) -> Option<OngoingTopicReassignment<'r>> {

@@ -1,9 +1,13 @@
 //! OffsetDelete (key 47), version 0: committed offsets of topics that a group does not consume any more (KIP-496).
 //!
-//! Partitions that the cluster does not have are answered here.
+//! Partitions that the cluster does not have are answered here. Needs Delete of the group, and Read of each topic, which is asked
+//! before the topic is looked for.
+
+use std::collections::BTreeSet;
 
 use super::{Outcome, Request, State, group_job};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::offset_delete::{self as message, OffsetDeleteResponsePartition, OffsetDeleteResponseTopic};
 
@@ -12,8 +16,17 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may(context, AclOperation::Delete, AclResource::Group, &body.group_id) {
+        let error_code = ErrorCode::GroupAuthorizationFailed.code();
+        return request.head.answer(&message::Response { error_code, ..Default::default() });
+    }
     let view = context.view.clone();
-    let is_known = |topic: &str, partition: i32| view.topic(topic).is_some_and(|t| t.partition(partition).is_some());
+    let names = body.topics.iter().map(|topic| &*topic.name);
+    let refused: BTreeSet<&str> =
+        names.filter(|name| !request.may(context, AclOperation::Read, AclResource::Topic, name)).collect();
+    let is_known = |topic: &str, partition: i32| {
+        !refused.contains(topic) && view.topic(topic).is_some_and(|t| t.partition(partition).is_some())
+    };
     let mut topics: Vec<(&str, Vec<i32>)> = Vec::new();
     for topic in &body.topics {
         let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
@@ -41,6 +54,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             partition_index: index,
             error_code: match is_known(&topic.name, index) {
                 true => known.next().unwrap_or(ErrorCode::UnknownServerError).code(),
+                false if refused.contains(&*topic.name) => ErrorCode::TopicAuthorizationFailed.code(),
                 false => ErrorCode::UnknownTopicOrPartition.code(),
             },
         };

@@ -2,13 +2,14 @@
 //!
 //! Told as the metadata log has them (`ClientQuotasImage.describe`). A filter names each type
 //! of entity once: by a name, as the default entity, or by any name; a strict one matches entities that have these types
-//! and no other. Version 1 is flexible.
+//! and no other. Version 1 is flexible. Needs DescribeConfigs of the cluster.
 
 use std::collections::BTreeMap;
 
 use super::{Outcome, Request, State};
 use crate::metadata::QuotaEntity;
 use crate::model::{ErrorCode, Refusal};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::describe_client_quotas::{self as message, ComponentData, EntityData, EntryData, ValueData};
 
@@ -26,7 +27,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let filter = match Filter::read(&body) {
+    let read = match request.may_cluster(context, AclOperation::DescribeConfigs) {
+        true => Filter::read(&body),
+        false => Err(Refusal::of(ErrorCode::ClusterAuthorizationFailed)),
+    };
+    let filter = match read {
         Ok(filter) => filter,
         Err(refusal) => {
             return request.head.answer(&message::Response {

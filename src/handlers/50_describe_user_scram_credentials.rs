@@ -3,12 +3,15 @@
 //! Told as the metadata log has them (`ScramImage.describe`): of all users, or of each that is named. A user without
 //! credentials is RESOURCE_NOT_FOUND, one that is named twice is answered once, DUPLICATE_RESOURCE. Users come in the
 //! order of their names, which in Kafka have no order.
+//!
+//! Needs Describe of the cluster. Deviation: Kafka sends no answer to a client that may not and asks for all users.
 
 use std::collections::BTreeMap;
 
 use super::{Outcome, Request, State};
 use crate::metadata::Image;
 use crate::model::{ErrorCode, Refusal};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::describe_user_scram_credentials::{
     self as message, CredentialInfo, DescribeUserScramCredentialsResult,
@@ -22,6 +25,13 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if !request.may_cluster(context, AclOperation::Describe) {
+        let error_code = ErrorCode::ClusterAuthorizationFailed.code();
+        let refused = |_| DescribeUserScramCredentialsResult { error_code, error_message: None, ..Default::default() };
+        let results = body.users.iter().flatten().map(refused).collect();
+        let response = message::Response { error_code, error_message: None, results, ..Default::default() };
+        return request.head.answer(&response);
+    }
     let image = &context.view.image;
     // How often each is named.
     let mut users: BTreeMap<&str, usize> = BTreeMap::new();

@@ -4,11 +4,12 @@
 //! read its `AllowDowngrade`); 1 says how far a downgrade may go, and may only ask what would come of it; 2 has no
 //! results of single features any more. Deviations: what is not built (share and streams groups) can be turned off
 //! but not set to another level; `kraft.version` cannot be raised, because the voters that it puts into the log
-//! must have a controller's endpoint, without which Apache Kafka would not start on the directory again.
+//! must have a controller's endpoint, without which Apache Kafka would not start on the directory again. Needs Alter of the cluster.
 
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Outcome, Request, State};
+use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, FeatureUpdate, Refusal, UpgradeType};
+use crate::security::access::AclOperation;
 use crate::shard::context::Context;
 use crate::wire::api::update_features::{self as message, FeatureUpdateKey, UpdatableFeatureResult};
 
@@ -26,6 +27,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
+    if let Err(refusal) = request.must_cluster(context, AclOperation::Alter) {
+        let (error_code, error_message) = code_and_message::<()>(&Err(refusal));
+        return request.head.answer(&message::Response { error_code, error_message, ..Default::default() });
+    }
     let updates: Vec<FeatureUpdate> = body.feature_updates.iter().map(update).collect();
     let names = updates.iter().map(|update| update.name.clone()).collect();
     let finish = Finish::UpdateFeatures(Waiting { head: request.head, names });

@@ -5,8 +5,6 @@
 
 use super::{Outcome, Request, State};
 use crate::model::ErrorCode;
-use crate::security::access::{AclOperation, AclResource};
-use crate::security::authorizer::CLUSTER_NAME;
 use crate::shard::context::Context;
 use crate::wire::api::describe_cluster::{self as message, DescribeClusterBroker};
 
@@ -58,9 +56,7 @@ fn describe<'r>(context: &'r Context<'_>, request: &Request<'_>, body: &message:
         ..Default::default()
     };
     if body.include_cluster_authorized_operations {
-        let is_told = request.may_cluster(context, AclOperation::Describe);
-        let operations = || request.operations(context, AclResource::Cluster, CLUSTER_NAME);
-        response.cluster_authorized_operations = if is_told { operations() } else { 0 };
+        response.cluster_authorized_operations = request.cluster_operations(context);
     }
     response
 }

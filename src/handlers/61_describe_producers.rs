@@ -2,17 +2,19 @@
 //!
 //! By it `kafka-transactions` finds transactions that hang. Producers come in the order of their ids. As Kafka, a topic
 //! that is not there has Kafka's sentence in each of its partitions, a partition that is not there has none
-//! (`KafkaApis.handleDescribeProducersRequest`).
+//! (`KafkaApis.handleDescribeProducersRequest`). Needs Read of each topic, which is asked of names that a topic can have.
 //!
 //! Deviations, so that a small request cannot ask for an answer of any size: what is named twice is answered once, and only
 //! partitions have sentences only up to [`MOST_MESSAGE_BYTES`].
 
 use std::collections::{HashMap, HashSet};
 
+use super::access::TOPIC_REFUSED;
 use super::{Outcome, Request, State};
 use crate::codec::Str;
 use crate::metadata::topic_name;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::storage::log::Producer;
 use crate::wire::api::describe_producers::{self as message, PartitionResponse, ProducerState, TopicResponse};
@@ -33,7 +35,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let mut room = MOST_MESSAGE_BYTES;
     let mut topics = Vec::with_capacity(body.topics.len());
     for topic in &body.topics {
-        let refused = refuse_topic(context, &topic.name);
+        let refused = refuse_topic(context, request, &topic.name);
         let seen = seen.entry(&topic.name).or_default();
         let indexes = topic.partition_indexes.iter().copied().filter(|index| seen.insert(*index));
         let partitions = indexes.map(|index| match &refused {
@@ -52,9 +54,12 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 }
 
 /// Why nothing is told of any of a topic's partitions.
-fn refuse_topic(context: &Context<'_>, name: &str) -> Option<(ErrorCode, Str<'static>)> {
+fn refuse_topic(context: &Context<'_>, request: &Request<'_>, name: &str) -> Option<(ErrorCode, Str<'static>)> {
     if let Err(message) = topic_name::validate(name) {
         return Some((ErrorCode::InvalidTopicException, message.into()));
+    }
+    if !request.may(context, AclOperation::Read, AclResource::Topic, name) {
+        return Some((ErrorCode::TopicAuthorizationFailed, TOPIC_REFUSED.into()));
     }
     let unknown = context.view.topic(name).is_none();
     unknown.then(|| (ErrorCode::UnknownTopicOrPartition, UNKNOWN_TOPIC.into()))

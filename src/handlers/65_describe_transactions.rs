@@ -2,12 +2,15 @@
 //!
 //! Deviation: the partitions of a transaction that is ending are told until it is complete; Kafka leaves out those that have
 //! their marker. Source: `TransactionCoordinator.handleDescribeTransactions`.
+//!
+//! Needs Describe of each transactional id. Topics that the client may not describe are left out.
 
 use super::{Outcome, Request, State};
 use crate::codec::Str;
 use crate::coordinator::transactions::{Described, Transactions};
 use crate::coordinator_runtime::Barrier;
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::describe_transactions::{self as message, TopicData, TransactionState};
 
@@ -19,8 +22,14 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let mut barriers = Vec::new();
     let mut states = Vec::with_capacity(body.transactional_ids.len());
     for id in &body.transactional_ids {
-        let state = match describe(context, id) {
-            Ok((described, barrier)) => {
+        let described = match request.may(context, AclOperation::Describe, AclResource::TransactionalId, id) {
+            true => describe(context, id),
+            false => Err(ErrorCode::TransactionalIdAuthorizationFailed),
+        };
+        let state = match described {
+            Ok((mut described, barrier)) => {
+                let may = |topic: &str| request.may(context, AclOperation::Describe, AclResource::Topic, topic);
+                described.topics.retain(|topic, _| may(topic));
                 barriers.push(barrier);
                 state(id.clone(), described)
             }

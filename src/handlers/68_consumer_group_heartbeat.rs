@@ -1,10 +1,16 @@
 //! ConsumerGroupHeartbeat (key 68), versions 0–1: everything that a member of the consumer protocol does (KIP-848).
 //!
 //! Version 1: subscription by a regular expression, and member ids that the client makes (KIP-1082).
+//!
+//! Needs Read of the group, and Describe of each topic that is named; one that is refused refuses the heartbeat. A regular
+//! expression finds the topics that the member may describe by whose heartbeat it is resolved (`TopicRegexResolver`).
+
+use std::collections::BTreeSet;
 
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::consumer::{self, Heartbeat, HeartbeatReply};
 use crate::model::{ErrorCode, Refusal, TopicId};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::consumer_group_heartbeat::{self as message, response};
 
@@ -16,6 +22,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if !context.shared.coordinators().speaks_consumer_protocol(context.view) {
         let refusal = Refusal::of(ErrorCode::UnsupportedVersion);
         return request.head.answer(&respond(Err(refusal)));
+    }
+    if let Some(error) = refuse(context, request, &body) {
+        return request.head.answer(&respond(Err(Refusal::of(error))));
     }
     let host = group_job::host(request.session.peer);
     let partitions = body.topic_partitions.as_ref();
@@ -33,7 +42,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         server_assignor: body.server_assignor.as_deref(),
         topic_partitions: partitions.map(|all| all.iter().map(|t| (t.topic_id, t.partitions.clone())).collect()),
     };
-    let stepped = group_job::step(context, &body.group_id, |groups, step| groups.consumer_heartbeat(step, &heartbeat));
+    let stepped = group_job::step_for(context, request, &body.group_id, |groups, step| {
+        groups.consumer_heartbeat(step, &heartbeat)
+    });
     let (result, barrier) = match stepped {
         Ok((result, barrier)) => (result, Some(barrier)),
         // What is wrong with the request itself is said first.
@@ -44,6 +55,16 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         }
     };
     request.head.answer_behind(context, barrier, &respond(result))
+}
+
+/// Why the client may not be a member of this group with these topics.
+fn refuse(context: &Context<'_>, request: &Request<'_>, body: &message::Request<'_>) -> Option<ErrorCode> {
+    if !request.may(context, AclOperation::Read, AclResource::Group, &body.group_id) {
+        return Some(ErrorCode::GroupAuthorizationFailed);
+    }
+    let names: BTreeSet<&str> = body.subscribed_topic_names.iter().flatten().map(|name| &**name).collect();
+    let may = |name: &&str| request.may(context, AclOperation::Describe, AclResource::Topic, name);
+    (!names.iter().all(may)).then_some(ErrorCode::TopicAuthorizationFailed)
 }
 
 fn respond(result: Result<HeartbeatReply, Refusal>) -> message::Response<'static> {

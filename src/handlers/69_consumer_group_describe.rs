@@ -1,17 +1,23 @@
 //! ConsumerGroupDescribe (key 69), versions 0–1: groups of the consumer protocol, their members and targets (KIP-848).
 //!
 //! Version 1: which protocol each member speaks (KIP-1099).
+//!
+//! Needs Describe of each group. A group with a topic in an assignment that the client may not describe is not told at all.
 
-use super::cluster_state::GROUP_OPERATIONS;
+use std::collections::BTreeSet;
+
 use super::{Outcome, Request, State, group_job};
 use crate::coordinator::consumer::{DescribedMember, DescribedPartitions, Description};
 use crate::model::{ErrorCode, Refusal};
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::consumer_group_describe::{self as message, Assignment, DescribedGroup, Member, TopicPartitions};
 
 /// `MemberType`: of a member that speaks the classic protocol, and the consumer protocol.
 const CLASSIC: i8 = 0;
 const CONSUMER: i8 = 1;
+/// What is said of a group with topics that the client may not describe.
+const HIDDEN_TOPIC: &str = "The group has described topic(s) that the client is not authorized to describe.";
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -23,6 +29,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     for group_id in &body.group_ids {
         let world = context.shared.coordinators().world(context.view);
         let looked = match is_spoken {
+            true if !request.may(context, AclOperation::Describe, AclResource::Group, group_id) => {
+                Err(ErrorCode::GroupAuthorizationFailed)
+            }
             true => group_job::named(group_id).and_then(|id| {
                 group_job::look(context, id, |groups| groups.describe_consumer(&world, &world.resolved.groups, id))
             }),
@@ -36,7 +45,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
             Err(error) => Err(Refusal::of(error)),
         };
         let mut group = match result {
-            Ok(description) => describe(description),
+            Ok(description) => shown(context, request, describe(description)),
             Err(refusal) => DescribedGroup {
                 error_code: refusal.error.code(),
                 error_message: refusal.message.map(Into::into),
@@ -45,11 +54,29 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         group.group_id = group_id.to_string().into();
         if body.include_authorized_operations && group.error_code == 0 {
-            group.authorized_operations = GROUP_OPERATIONS;
+            group.authorized_operations = request.operations(context, AclResource::Group, group_id);
         }
         groups.push(group);
     }
     request.head.answer_behind(context, barriers, &message::Response { groups, ..Default::default() })
+}
+
+/// The group, if the client may describe all topics that are assigned in it.
+fn shown<'g>(context: &Context<'_>, request: &Request<'_>, group: DescribedGroup<'g>) -> DescribedGroup<'g> {
+    if !request.is_judged(context) {
+        return group;
+    }
+    let assignments = group.members.iter().flat_map(|member| [&member.assignment, &member.target_assignment]);
+    let topics: BTreeSet<&str> =
+        assignments.flat_map(|assignment| &assignment.topic_partitions).map(|topic| &*topic.topic_name).collect();
+    if topics.into_iter().all(|topic| request.may(context, AclOperation::Describe, AclResource::Topic, topic)) {
+        return group;
+    }
+    DescribedGroup {
+        error_code: ErrorCode::TopicAuthorizationFailed.code(),
+        error_message: Some(HIDDEN_TOPIC.into()),
+        ..Default::default()
+    }
 }
 
 fn describe(group: Description) -> DescribedGroup<'static> {

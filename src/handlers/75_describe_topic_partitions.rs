@@ -4,13 +4,17 @@
 //! `max.request.partition.size.limit` allows, one partition at least; the cursor of the answer is where the next page
 //! begins. A cursor that is below partition 0 or outside of the topics that are named is INVALID_REQUEST
 //! (`DescribeTopicPartitionsRequestHandler`).
+//!
+//! Needs Describe of each topic. Those that are not named are left out without it, the named ones are refused, behind the others
+//! of each page, and it is not told whether there are such topics.
 
 use std::collections::BTreeSet;
 
-use super::cluster_state::{self, TOPIC_OPERATIONS};
+use super::cluster_state;
 use super::{Outcome, Request, State};
 use crate::metadata::{Partition, Topic, topic_name};
 use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::describe_topic_partitions::request::Cursor as Asked;
 use crate::wire::api::describe_topic_partitions::response::{
@@ -31,31 +35,36 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
     let limit = context.shared.config.max_request_partition_size_limit;
     let limit = u32::try_from(body.response_partition_limit).unwrap_or(0).min(limit).max(1);
-    let mut page = Page { context, room: limit as usize, topics: Vec::new(), next_cursor: None };
+    let mut page = Page { context, request, room: limit as usize, topics: Vec::new(), next_cursor: None };
     let from = cursor.map_or("", |cursor| &cursor.topic_name);
     let first_index = |name: &str| cursor.filter(|cursor| cursor.topic_name == name).map_or(0, |c| c.partition_index);
     if named.is_empty() {
-        let all = context.view.image.topics().map(|topic| &*topic.name).filter(|name| *name >= from);
+        let may = |name: &&str| request.may(context, AclOperation::Describe, AclResource::Topic, name);
+        let all = context.view.image.topics().map(|topic| &*topic.name).filter(|name| *name >= from).filter(may);
         page.fill(all, first_index);
     } else {
-        page.fill(named.range(from..).copied(), first_index);
+        let may = |name: &&str| request.may(context, AclOperation::Describe, AclResource::Topic, name);
+        let (shown, others): (Vec<&str>, Vec<&str>) = named.range(from..).copied().partition(may);
+        page.fill(shown.into_iter(), first_index);
+        page.topics.extend(others.into_iter().map(|name| failed(name, ErrorCode::TopicAuthorizationFailed)));
     }
     let (topics, next_cursor) = (page.topics, page.next_cursor);
     request.head.answer(&Response { topics, next_cursor, ..Default::default() })
 }
 
 fn invalid<'r>(named: &BTreeSet<&'r str>) -> Response<'r> {
-    let topic = |name: &&'r str| DescribeTopicPartitionsResponseTopic {
-        error_code: ErrorCode::InvalidRequest.code(),
-        name: Some((*name).into()),
-        ..Default::default()
-    };
+    let topic = |name: &&'r str| failed(name, ErrorCode::InvalidRequest);
     Response { topics: named.iter().map(topic).collect(), next_cursor: None, ..Default::default() }
+}
+
+fn failed(name: &str, error: ErrorCode) -> DescribeTopicPartitionsResponseTopic<'_> {
+    DescribeTopicPartitionsResponseTopic { error_code: error.code(), name: Some(name.into()), ..Default::default() }
 }
 
 /// An answer as it grows.
 struct Page<'r> {
     context: &'r Context<'r>,
+    request: &'r Request<'r>,
     /// Partitions that still fit.
     room: usize,
     topics: Vec<DescribeTopicPartitionsResponseTopic<'r>>,
@@ -80,7 +89,7 @@ impl<'r> Page<'r> {
         let mut answer = DescribeTopicPartitionsResponseTopic {
             name: Some(name.into()),
             is_internal: topic_name::is_internal(name),
-            topic_authorized_operations: TOPIC_OPERATIONS,
+            topic_authorized_operations: self.request.operations(self.context, AclResource::Topic, name),
             ..Default::default()
         };
         match self.context.view.topic(name) {

@@ -1,15 +1,55 @@
 //! What the client of a request may do, and how it is told that it may not (`AuthHelper`).
 //!
-//! Without an authorizer every client may do everything. Deviation: Kafka's sentence about the cluster has the whole
-//! request with addresses of its memory in it, ours does not.
+//! Without an authorizer every client may do everything. A request is judged once, when it comes: what waits keeps what it
+//! was told. Deviation: Kafka's sentence about the cluster has the whole request with addresses of its memory in it, ours
+//! does not.
+
+use std::net::SocketAddr;
 
 use super::Request;
 use crate::model::{ErrorCode, Refusal};
+use crate::replica::view::View;
 use crate::security::access::{AclOperation, AclResource};
-use crate::security::authorizer::{Action, CLUSTER_NAME};
-use crate::shard::context::Context;
+use crate::security::acl::Subject;
+use crate::security::authorizer::{Action, Audited, CLUSTER_NAME, Verdict};
+use crate::security::principal::Principal;
+use crate::shard::context::{Context, Shared};
+
+/// The standard texts of what is refused (`Errors`), for answers that have one beside the code.
+pub(super) const TOPIC_REFUSED: &str = "Topic authorization failed.";
+pub(super) const GROUP_REFUSED: &str = "Group authorization failed.";
+pub(super) const CLUSTER_REFUSED: &str = "Cluster authorization failed.";
+pub(super) const TRANSACTIONAL_ID_REFUSED: &str = "Transactional Id authorization failed.";
+
+/// Whose rights count for what is looked at after the request was, or where there is no request at hand.
+#[derive(Clone)]
+pub(super) struct Asker {
+    principal: Principal,
+    peer: SocketAddr,
+}
+
+/// The one place that asks the authorizer. `None`: there is none.
+fn decide<'a>(shared: &'a Shared, view: &'a View, who: &Subject<'a>, action: &Action<'a>) -> Option<Verdict<'a>> {
+    let authorizer = shared.authorizer.as_ref()?;
+    Some(authorizer.authorize(view.image.acl_index(), who, action))
+}
+
+/// The same where the audit log is told nothing (`Action.logIfDenied`).
+fn allows(shared: &Shared, view: &View, who: &Subject<'_>, action: &Action<'_>) -> bool {
+    decide(shared, view, who, action).is_none_or(|verdict| verdict.allows())
+}
+
+/// Which rules hold. What was seen to be allowed stays so while this is the same.
+pub(super) fn rules_epoch(context: &Context<'_>) -> u64 {
+    context.view.image.acl_index().epoch()
+}
 
 impl Request<'_> {
+    /// Whether anything is asked at all.
+    pub(super) fn is_judged(&self, context: &Context<'_>) -> bool {
+        context.shared.authorizer.is_some()
+    }
+
     /// Whether the client may do this with a resource.
     pub(super) fn may(
         &self,
@@ -18,12 +58,38 @@ impl Request<'_> {
         resource: AclResource,
         name: &str,
     ) -> bool {
+        let (who, action) = (self.session.subject(), Action { operation, resource, name });
+        let Some(verdict) = decide(context.shared, context.view, &who, &action) else { return true };
+        let request = self.head.description.key.name();
+        let listener = context.shared.endpoint(self.session.listener).map_or("", |endpoint| &endpoint.listener);
+        context.audit.tell(&Audited { who, action, request, listener, verdict }, context.now);
+        verdict.allows()
+    }
+
+    /// The same where the client did not ask for just this, so that a denial is nothing to be told of.
+    pub(super) fn may_silently(
+        &self,
+        context: &Context<'_>,
+        operation: AclOperation,
+        resource: AclResource,
+        name: &str,
+    ) -> bool {
+        allows(context.shared, context.view, &self.session.subject(), &Action { operation, resource, name })
+    }
+
+    /// Whether the client may do this with any resource of the kind (`AuthHelper.authorizeByResourceType`).
+    pub(super) fn may_any(&self, context: &Context<'_>, operation: AclOperation, resource: AclResource) -> bool {
         let Some(authorizer) = &context.shared.authorizer else { return true };
-        authorizer.allows(&self.session.principal, &Action { operation, resource, name })
+        authorizer.authorize_any(context.view.image.acl_index(), &self.session.subject(), operation, resource)
     }
 
     pub(super) fn may_cluster(&self, context: &Context<'_>, operation: AclOperation) -> bool {
         self.may(context, operation, AclResource::Cluster, CLUSTER_NAME)
+    }
+
+    /// The same where it is enough and not needed.
+    pub(super) fn may_cluster_silently(&self, context: &Context<'_>, operation: AclOperation) -> bool {
+        self.may_silently(context, operation, AclResource::Cluster, CLUSTER_NAME)
     }
 
     /// `AuthHelper.authorizeClusterOperation`
@@ -40,13 +106,50 @@ impl Request<'_> {
 
     /// What the client may do with a resource, one bit each (KIP-430).
     pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
-        if context.shared.authorizer.is_none() {
-            return resource.operations();
-        }
-        let supported = AclOperation::ALL.into_iter().filter(|operation| resource.supports(*operation));
-        let allowed = supported.filter(|operation| self.may(context, *operation, resource, name));
-        allowed.fold(0, |bits, operation| bits | 1 << operation as i8)
+        operations(context, &self.session.subject(), resource, name)
     }
+
+    /// The same of the cluster, where the client may be told of it; else 0.
+    pub(super) fn cluster_operations(&self, context: &Context<'_>) -> i32 {
+        match self.may_cluster(context, AclOperation::Describe) {
+            true => self.operations(context, AclResource::Cluster, CLUSTER_NAME),
+            false => 0,
+        }
+    }
+
+    /// Whose rights count for what of the request is done later.
+    pub(super) fn asker(&self) -> Asker {
+        Asker { principal: self.session.principal.clone(), peer: self.session.peer }
+    }
+}
+
+impl Asker {
+    fn subject(&self) -> Subject<'_> {
+        Subject { principal: &self.principal, host: self.peer.into() }
+    }
+
+    /// Whether the client may know of a topic that it did not name.
+    pub(super) fn may_describe(&self, shared: &Shared, view: &View, topic: &str) -> bool {
+        let action = Action { operation: AclOperation::Describe, resource: AclResource::Topic, name: topic };
+        allows(shared, view, &self.subject(), &action)
+    }
+
+    /// [`Request::operations`]
+    pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
+        operations(context, &self.subject(), resource, name)
+    }
+}
+
+fn operations(context: &Context<'_>, who: &Subject<'_>, resource: AclResource, name: &str) -> i32 {
+    if context.shared.authorizer.is_none() {
+        return resource.operations();
+    }
+    let supported = AclOperation::ALL.into_iter().filter(|operation| resource.supports(*operation));
+    let allowed = supported.filter(|operation| {
+        let action = Action { operation: *operation, resource, name };
+        allows(context.shared, context.view, who, &action)
+    });
+    allowed.fold(0, |bits, operation| bits | 1 << operation as i8)
 }
 
 #[cfg(test)]
@@ -55,6 +158,7 @@ mod tests {
     use crate::codec::Message;
     use crate::config::AuthorizerSettings;
     use crate::model::ApiKey;
+    use crate::security::access::AclResource;
     use crate::security::principal::Principal;
     use crate::wire::api;
 
@@ -108,6 +212,13 @@ mod tests {
         let message = denied.error_message.as_deref();
         assert_eq!((denied.error_code, message), (REFUSED, Some("The request needs ALTER permission.")));
         assert_ne!(told.error_code, REFUSED);
+    }
+
+    /// What Apache Kafka answers without an authorizer.
+    #[test]
+    fn operations_are_kafkas() {
+        let kinds = [AclResource::Topic, AclResource::Cluster, AclResource::Group];
+        assert_eq!(kinds.map(AclResource::operations), [3576, 8096, 3400]);
     }
 
     #[test]

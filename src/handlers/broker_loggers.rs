@@ -11,12 +11,13 @@ use crate::model::ErrorCode;
 /// `LogLevelConfig.VALID_LOG_LEVELS`
 const SETTABLE: [Level; 6] = [Level::Debug, Level::Error, Level::Fatal, Level::Info, Level::Trace, Level::Warn];
 
-/// Takes the changes of loggers out of a request and makes them, before anything is written for the others. The answers
+/// Takes the changes of loggers out of a request and makes them, if the client `may`, before anything is written for the others. The answers
 /// stand with their places in the request.
 pub(super) fn take_and_alter(
     node_id: i32,
     resources: &mut Vec<ResourceChanges>,
     validate_only: bool,
+    may: impl Fn() -> bool,
 ) -> Vec<(usize, ResourceResult)> {
     let mut named: BTreeMap<String, usize> = BTreeMap::new();
     let is_logger = |resource: &ResourceChanges| resource.resource_type == ResourceType::BrokerLogger as i8;
@@ -33,7 +34,7 @@ pub(super) fn take_and_alter(
         }
         let result = match named.get(&resource.resource_name) {
             Some(2..) => refuse(ErrorCode::InvalidRequest, metadata::RESOURCE_TWICE),
-            _ => check(node_id, resource),
+            _ => check(node_id, resource, &may),
         };
         if result.is_ok() && !validate_only {
             resource.changes.iter().for_each(apply);
@@ -49,8 +50,11 @@ fn refuse<T>(error: ErrorCode, message: impl Into<String>) -> Result<T, Refusal>
     Err(Refusal::new(error, message))
 }
 
-fn check(node_id: i32, resource: &ResourceChanges) -> Result<(), Refusal> {
+fn check(node_id: i32, resource: &ResourceChanges, may: impl Fn() -> bool) -> Result<(), Refusal> {
     metadata::check_changes(&resource.changes)?;
+    if !may() {
+        return Err(Refusal::of(ErrorCode::ClusterAuthorizationFailed));
+    }
     let name = &resource.resource_name;
     match name.parse::<i32>() {
         Ok(id) if id == node_id => {}

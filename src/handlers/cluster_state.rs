@@ -1,19 +1,11 @@
-//! What several answers tell alike about the cluster: this node, the state of a partition, what a user may do.
+//! What several answers tell alike about the cluster: this node, the state of a partition.
 //!
 //! One node: it is the only broker that serves, and the controller.
 
 use super::Request;
 use crate::metadata::{self, NO_LEADER, Topic, topic_name};
 use crate::model::ErrorCode;
-use crate::security::access::AclResource;
 use crate::shard::context::Context;
-
-/// Without an authorizer everything that can be done with a topic.
-pub(super) const TOPIC_OPERATIONS: i32 = AclResource::Topic.operations();
-/// The same of the cluster.
-pub(super) const CLUSTER_OPERATIONS: i32 = AclResource::Cluster.operations();
-/// The same of a group.
-pub(super) const GROUP_OPERATIONS: i32 = AclResource::Group.operations();
 
 /// A broker's address on the listener that the client came in by.
 pub(super) struct Node<'a> {
@@ -63,16 +55,5 @@ impl Request<'_> {
     /// This broker as the client of this request can reach it.
     pub(super) fn this_node<'c>(&self, context: &'c Context<'_>) -> Option<Node<'c>> {
         this_node(context, self.session.listener)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What Apache Kafka answers without an authorizer.
-    #[test]
-    fn operations_are_kafkas() {
-        assert_eq!((TOPIC_OPERATIONS, CLUSTER_OPERATIONS, GROUP_OPERATIONS), (3576, 8096, 3400));
     }
 }

@@ -1,15 +1,35 @@
 //! The topics of a commit of offsets: found by name or by id, so that a group's coordinator gets only what the cluster has,
 //! and answered for each partition in the order of the request.
 
+use super::Request;
 use crate::coordinator::offsets::{CommitPartition, CommitReply, CommitTopic};
 use crate::model::{ErrorCode, TopicId};
 use crate::replica::view::View;
+use crate::security::access::{AclOperation, AclResource};
+use crate::shard::context::Context;
 
 /// A topic as the client names it.
 pub(super) struct Named<'a> {
     pub(super) name: &'a str,
     pub(super) topic_id: TopicId,
     pub(super) partitions: Vec<CommitPartition<'a>>,
+}
+
+/// The places of the topics that the client may not read. Of ids that are not known nothing is asked.
+pub(super) fn denied<'a>(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    by_id: bool,
+    asked: impl Iterator<Item = (&'a str, TopicId)>,
+) -> Vec<usize> {
+    let is_denied = |(name, topic_id)| {
+        let name = match by_id {
+            true => context.view.image.topic_by_id(topic_id).map(|topic| &*topic.name),
+            false => Some(name),
+        };
+        name.is_some_and(|name| !request.may(context, AclOperation::Read, AclResource::Topic, name))
+    };
+    asked.enumerate().filter(|(_, topic)| is_denied(*topic)).map(|(place, _)| place).collect()
 }
 
 /// What of a request is known, and what becomes of each of its partitions.
@@ -23,15 +43,22 @@ pub(super) struct Topics<'a> {
 }
 
 impl<'a> Topics<'a> {
-    pub(super) fn find(view: &'a View, by_id: bool, asked: impl Iterator<Item = Named<'a>>) -> Topics<'a> {
+    /// `denied` are the places of those that the client may not read, in order.
+    pub(super) fn find(
+        view: &'a View,
+        by_id: bool,
+        denied: &[usize],
+        asked: impl Iterator<Item = Named<'a>>,
+    ) -> Topics<'a> {
         let mut topics = Topics { known: Vec::new(), errors: Vec::new(), places: Vec::new() };
-        for Named { name, topic_id, partitions: named } in asked {
-            let found = if by_id {
+        for (at, Named { name, topic_id, partitions: named }) in asked.enumerate() {
+            let found = if denied.binary_search(&at).is_ok() {
+                Err(ErrorCode::TopicAuthorizationFailed)
+            } else if by_id {
                 view.image.topic_by_id(topic_id).ok_or(ErrorCode::UnknownTopicId)
             } else {
                 view.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)
             };
-            let at = topics.errors.len();
             topics.errors.push(vec![found.as_ref().err().copied().unwrap_or(ErrorCode::None); named.len()]);
             let Ok(found) = found else { continue };
             let (mut partitions, mut places) = (Vec::new(), Vec::new());

@@ -1,10 +1,16 @@
 //! What AlterConfigs and IncrementalAlterConfigs have in common: the way of a change of configs through the metadata
-//! thread.
+//! thread, and what a client may change. What contradicts itself, and what this broker cannot have as its own setting, is said
+//! before it is asked whether the client may (`ConfigAdminManager.preprocess`).
 
+use std::collections::BTreeMap;
+
+use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TOPIC_REFUSED};
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Outcome, alter_configs, incremental_alter_configs};
+use super::{Answer, Head, Outcome, Request, alter_configs, effective, incremental_alter_configs};
 use crate::config;
-use crate::metadata::{Change, Decided, Refusal, ResourceChanges, ResourceResult, ResourceType};
+use crate::metadata::{self, Change, Decided, Refusal, ResourceChanges, ResourceResult, ResourceType};
+use crate::model::ErrorCode;
+use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 
 /// Neither request has a timeout of its own: Kafka's `request.timeout.ms`.
@@ -24,6 +30,8 @@ pub(super) struct Waiting {
     head: Head,
     api: Api,
     resources: Vec<Resource>,
+    /// What the client may not change, with its places among the other resources.
+    refused: Vec<(usize, ResourceResult)>,
 }
 
 struct Resource {
@@ -36,11 +44,13 @@ struct Resource {
 /// Hands the changes to the metadata thread.
 pub(super) fn submit(
     context: &Context<'_>,
-    head: Head,
+    request: &Request<'_>,
     api: Api,
-    resources: Vec<ResourceChanges>,
+    mut resources: Vec<ResourceChanges>,
     validate_only: bool,
 ) -> Outcome {
+    let head = request.head;
+    let refused = refuse(context, request, &api, &mut resources);
     let named = |resource: &ResourceChanges| Resource {
         resource_type: resource.resource_type,
         resource_name: resource.resource_name.clone(),
@@ -51,7 +61,71 @@ pub(super) fn submit(
         Api::Alter => Change::AlterConfigs { resources, validate_only },
         Api::Incremental { .. } => Change::IncrementalAlterConfigs { resources, validate_only },
     };
-    metadata_job::submit(context, TIMEOUT_MS, change, Finish::Configs(Waiting { head, api, resources: kept }))
+    metadata_job::submit(context, TIMEOUT_MS, change, Finish::Configs(Waiting { head, api, resources: kept, refused }))
+}
+
+/// Takes out what the client may not change. What is named twice is refused by the controller.
+fn refuse(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    api: &Api,
+    resources: &mut Vec<ResourceChanges>,
+) -> Vec<(usize, ResourceResult)> {
+    let mut refused = Vec::new();
+    if !request.is_judged(context) {
+        return refused;
+    }
+    let mut named: BTreeMap<(i8, String), usize> = BTreeMap::new();
+    for resource in resources.iter() {
+        *named.entry((resource.resource_type, resource.resource_name.clone())).or_default() += 1;
+    }
+    let mut place = 0;
+    resources.retain(|resource| {
+        let here = place;
+        place += 1;
+        let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
+        let is_twice = named[&(resource_type, resource_name.clone())] > 1;
+        let Some(refusal) = refuse_one(context, request, api, resource).filter(|_| !is_twice) else { return true };
+        refused.push((here, ResourceResult { resource_type, resource_name, result: Err(refusal) }));
+        false
+    });
+    refused
+}
+
+/// Why a resource is not changed for this client. Of types that there are not nothing is asked.
+fn refuse_one(context: &Context<'_>, request: &Request<'_>, api: &Api, resource: &ResourceChanges) -> Option<Refusal> {
+    let may = |kind| request.may(context, AclOperation::AlterConfigs, kind, &resource.resource_name);
+    let kind = ResourceType::from_id(resource.resource_type)?;
+    let (may, error, text) = match kind {
+        ResourceType::Topic => (may(AclResource::Topic), ErrorCode::TopicAuthorizationFailed, TOPIC_REFUSED),
+        ResourceType::Group => (may(AclResource::Group), ErrorCode::GroupAuthorizationFailed, GROUP_REFUSED),
+        ResourceType::Broker | ResourceType::ClientMetrics => {
+            let may = request.may_cluster(context, AclOperation::AlterConfigs);
+            (may, ErrorCode::ClusterAuthorizationFailed, CLUSTER_REFUSED)
+        }
+        ResourceType::BrokerLogger => return None,
+    };
+    if may {
+        return None;
+    }
+    let wrong = match kind {
+        ResourceType::Broker => wrong_with_broker(context, api, resource),
+        _ => metadata::check_changes(&resource.changes).err(),
+    };
+    Some(wrong.unwrap_or_else(|| Refusal::new(error, text)))
+}
+
+/// Why this broker could not have these settings, whatever the cluster says: all of that is INVALID_REQUEST.
+fn wrong_with_broker(context: &Context<'_>, api: &Api, resource: &ResourceChanges) -> Option<Refusal> {
+    let (image, node_id) = (&context.view.image, context.shared.config.node_id);
+    let settings = effective::settings(context.shared, image);
+    let resources = std::slice::from_ref(resource);
+    let decided = match api {
+        Api::Alter => metadata::alter_configs(image, &settings, node_id, resources, true),
+        Api::Incremental { .. } => metadata::incremental_alter_configs(image, &settings, node_id, resources, true),
+    };
+    let mut wrong = decided.results.into_iter().filter_map(|result| result.result.err());
+    wrong.find(|refusal| refusal.error == ErrorCode::InvalidRequest)
 }
 
 /// What is said of configs that are kept and shown, and that nothing acts on yet: once, when they are set.
@@ -82,6 +156,9 @@ impl Waiting {
             for notice in &resource.notices {
                 log::warn!("configs of {:?}: {notice}", resource.resource_name);
             }
+        }
+        for (place, result) in self.refused {
+            results.insert(place.min(results.len()), result);
         }
         match self.api {
             Api::Alter => self.head.encode(&alter_configs::respond(results)),

@@ -41,6 +41,13 @@ pub struct Name {
     pub partition: i32,
 }
 
+impl Name {
+    /// Whether both are of a topic that a request has named in one place. Of two places it may not be seen.
+    pub fn are_of_one_topic(a: &Name, b: &Name) -> bool {
+        a.topic_id == b.topic_id && Arc::ptr_eq(&a.topic, &b.topic)
+    }
+}
+
 /// Bytes of a name that its hash looks at, for the same reason.
 const HASHED_NAME_BYTES: usize = 64;
 
@@ -87,6 +94,8 @@ struct Session {
     epoch: i32,
     uses_topic_ids: bool,
     isolation: IsolationLevel,
+    /// The rules by which the client could read what is passed over.
+    rules_epoch: u64,
     partitions: IndexMap<Name, Cached>,
     /// The places of those that are not idle.
     active: BTreeSet<usize>,
@@ -104,6 +113,8 @@ pub struct Asked {
     pub session_epoch: i32,
     pub uses_topic_ids: bool,
     pub isolation: IsolationLevel,
+    /// Which rules say what the client may read.
+    pub rules_epoch: u64,
 }
 
 /// How a fetch is to be answered.
@@ -222,8 +233,8 @@ impl Cache {
         }
         session.update(partitions);
         forgotten.iter().for_each(|name| session.forget(session_id, name, &mut self.watchers));
-        if session.isolation != asked.isolation {
-            session.isolation = asked.isolation;
+        if (session.isolation, session.rules_epoch) != (asked.isolation, asked.rules_epoch) {
+            (session.isolation, session.rules_epoch) = (asked.isolation, asked.rules_epoch);
             session.mark_active_all();
         }
         if session.partitions.is_empty() {
@@ -251,6 +262,7 @@ impl Cache {
             epoch: 1,
             uses_topic_ids: asked.uses_topic_ids,
             isolation: asked.isolation,
+            rules_epoch: asked.rules_epoch,
             active: (0..partitions.len()).collect(),
             partitions,
             parked: None,
@@ -424,7 +436,13 @@ mod tests {
     }
 
     fn asked(session_id: i32, session_epoch: i32) -> Asked {
-        Asked { session_id, session_epoch, uses_topic_ids: false, isolation: IsolationLevel::ReadUncommitted }
+        Asked {
+            session_id,
+            session_epoch,
+            uses_topic_ids: false,
+            isolation: IsolationLevel::ReadUncommitted,
+            rules_epoch: 0,
+        }
     }
 
     const SAME: Told = Told { high_watermark: 5, log_start_offset: 0, is_error: false };
@@ -508,15 +526,19 @@ mod tests {
         };
         settle(&mut cache, &all);
         assert!(cache.covered(next).unwrap().is_empty());
+        let committed = Asked { rules_epoch: 1, session_epoch: 4, ..committed };
+        assert_eq!(cache.begin(now, committed, vec![], &[]).unwrap().1.len(), 4, "other rules");
+        settle(&mut cache, &all);
+        assert!(cache.covered(next).unwrap().is_empty());
         cache.mark_active_all();
         assert_eq!(cache.covered(next).unwrap().len(), 4);
         // Whoever forgets one moves another; nothing of an ended session stays.
         settle(&mut cache, &all);
-        let committed = Asked { session_epoch: 4, ..committed };
+        let committed = Asked { session_epoch: 5, ..committed };
         assert_eq!(cache.begin(now, committed, vec![], &[partition(1, 0).0]).unwrap().1, []);
         assert_eq!((cache.mark_active(11), cache.mark_active(13)), (vec![], vec![key]));
         assert_eq!(indexes(&cache.covered(next).unwrap()), [3]);
-        let committed = Asked { session_epoch: 5, ..committed };
+        let committed = Asked { session_epoch: 6, ..committed };
         let (_, covered) = cache.begin(now, committed, vec![partition(2, 1)], &[partition(0, 0).0]).unwrap();
         assert_eq!(indexes(&covered), [2, 3]);
         settle(&mut cache, &covered);

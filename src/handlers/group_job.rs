@@ -4,12 +4,14 @@
 //! the request was done is not known, and the client looks for the coordinator anew.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::{Answer, Head, Outcome, Parked, Polled, Request};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Client, Step};
-use crate::coordinator_runtime::Barrier;
+use crate::coordinator_runtime::{Barrier, Coordinator};
 use crate::model::ErrorCode;
+use crate::security::acl::HostAddress;
 use crate::shard::context::Context;
 use crate::wire::Message;
 
@@ -27,6 +29,17 @@ pub(super) fn step<T>(
 ) -> Result<(T, Barrier), ErrorCode> {
     let coordinator = context.coordinator(group_id)?;
     context.step(&coordinator, work)
+}
+
+/// The same for a client, by whose rights the step sees topics.
+pub(super) fn step_for<T>(
+    context: &mut Context<'_>,
+    request: &Request<'_>,
+    group_id: &str,
+    work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
+) -> Result<(T, Barrier), ErrorCode> {
+    let coordinator = context.coordinator(group_id)?;
+    request.step_of(context, &coordinator, work)
 }
 
 /// The name of a group, for requests that refuse an empty one whatever the coordinator does
@@ -99,12 +112,40 @@ impl Waiting {
 
 /// A client's address as Kafka prints it (`InetAddress.toString`).
 pub(super) fn host(peer: SocketAddr) -> String {
-    format!("/{}", peer.ip().to_canonical())
+    format!("/{}", HostAddress::from(peer))
 }
 
 impl<'a> Request<'a> {
+    /// Lets a coordinator do something for this client, by whose rights it sees topics.
+    pub(super) fn step_of<T>(
+        &self,
+        context: &mut Context<'_>,
+        coordinator: &Arc<Coordinator>,
+        work: impl FnOnce(&mut Groups, &mut Step<'_>) -> T,
+    ) -> Result<(T, Barrier), ErrorCode> {
+        if !self.is_judged(context) {
+            return context.step(coordinator, work);
+        }
+        let (asker, shared, view) = (self.asker(), context.shared, context.view);
+        let may_describe = |topic: &str| asker.may_describe(shared, view, topic);
+        context.step_for(coordinator, &may_describe, work)
+    }
+
     /// Who asks; `host` is that of [`host`].
     pub(super) fn client<'c>(&'c self, host: &'c str) -> Client<'c> {
         Client { id: self.client_id, host }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_written_as_by_java() {
+        let written = |peer: &str| host(peer.parse().expect("an address"));
+        let peers = ["127.0.0.1:9", "[::1]:9", "[::ffff:10.0.0.7]:9", "[2001:db8::a]:9"];
+        let hosts = ["/127.0.0.1", "/0:0:0:0:0:0:0:1", "/10.0.0.7", "/2001:db8:0:0:0:0:0:a"];
+        assert_eq!(peers.map(written), hosts);
     }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::{
     Answer, Outcome, Parked, Polled, alter_client_quotas, alter_partition_reassignments, alter_replica_log_dirs,
-    config_changes, create_partitions, create_topics, delete_topics, elect_leaders, end_txn, find_coordinator,
-    init_producer_id, metadata, unregister_broker, update_features,
+    alter_user_scram_credentials, config_changes, create_acls, create_partitions, create_topics, delete_acls,
+    delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id, metadata, unregister_broker,
+    update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;
@@ -40,6 +41,9 @@ pub(super) enum Finish {
     UpdateFeatures(update_features::Waiting),
     UnregisterBroker(unregister_broker::Waiting),
     AlterClientQuotas(alter_client_quotas::Waiting),
+    CreateAcls(create_acls::Waiting),
+    DeleteAcls(delete_acls::Waiting),
+    AlterScram(alter_user_scram_credentials::Waiting),
     MoveLogs(alter_replica_log_dirs::Waiting),
 }
 
@@ -121,6 +125,9 @@ impl Finish {
             Finish::UpdateFeatures(waiting) => waiting.finish(decided),
             Finish::UnregisterBroker(waiting) => waiting.finish(decided),
             Finish::AlterClientQuotas(waiting) => waiting.finish(decided),
+            Finish::CreateAcls(waiting) => waiting.finish(decided),
+            Finish::DeleteAcls(waiting) => waiting.finish(decided),
+            Finish::AlterScram(waiting) => waiting.finish(decided),
             Finish::MoveLogs(waiting) => waiting.finish(Err(why_not(decided))),
         }
     }

@@ -6,6 +6,7 @@
 // What several of them use.
 mod access;
 mod acls;
+pub mod authentication;
 mod broker_loggers;
 mod cluster_state;
 mod committed_topics;
@@ -35,6 +36,8 @@ mod alter_configs;
 mod alter_partition_reassignments;
 #[path = "34_alter_replica_log_dirs.rs"]
 mod alter_replica_log_dirs;
+#[path = "51_alter_user_scram_credentials.rs"]
+mod alter_user_scram_credentials;
 #[path = "18_api_versions.rs"]
 mod api_versions;
 #[path = "69_consumer_group_describe.rs"]
@@ -125,6 +128,10 @@ mod offset_for_leader_epoch;
 mod produce;
 #[path = "39_renew_delegation_token.rs"]
 mod renew_delegation_token;
+#[path = "36_sasl_authenticate.rs"]
+mod sasl_authenticate;
+#[path = "17_sasl_handshake.rs"]
+mod sasl_handshake;
 #[path = "14_sync_group.rs"]
 mod sync_group;
 #[path = "28_txn_offset_commit.rs"]
@@ -153,7 +160,7 @@ use crate::model::{ApiKey, Instant};
 use crate::replica::partition::Partition;
 use crate::replica::watch::ShardId;
 use crate::shard::context::{Context, News, Shared};
-use crate::shard::session::{Authentication, Session};
+use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 use crate::stdx::spare;
 use crate::storage::log::Slice;
@@ -392,9 +399,7 @@ pub fn handle(
     };
     let Some(description) = api::describe(handler.key) else { return Outcome::Close(unknown(frame)) };
     assert_eq!(handler.key.id(), key, "a frame is handled by its own row");
-    match session.authentication {
-        Authentication::Open => {}
-    }
+    assert!(session.authentication.is_open(), "nothing is handled of a client that has not logged in");
     let mut reader = Reader::new(frame);
     let header = match RequestHeader::decode(&mut reader, description.request_header_version(version)) {
         Ok(header) => header,

@@ -58,7 +58,7 @@ pub struct Handler {
     pub forwarded: bool,
     pub cost: Cost,
     /// Every operation that Kafka asks its authorizer about for this API, each of which guards a part of the request or of
-    /// its answer: which, is the handler's to know. Not enforced yet: there is no authorizer.
+    /// its answer: which, is the handler's to know.
     pub needs: &'static [Need],
     pub(super) handle: Handle,
 }
@@ -124,6 +124,8 @@ rows! {
     SyncGroup 0-5, Alone, HERE, Group, [Read Group], sync_group;
     DescribeGroups 0-6, Alone, HERE, Listing, [Describe Group], describe_groups;
     ListGroups 0-5, Alone, HERE, Listing, [Describe Cluster, Describe Group], list_groups;
+    // Before the session is open it is `authentication` that handles these three.
+    SaslHandshake 0-1, Alone, HERE, Small, [], sasl_handshake;
     ApiVersions 0-5, Alone, HERE, Small, [], api_versions;
     // DescribeConfigs: to be told the new topic's configs.
     CreateTopics 2-7, Alone, CONTROLLER, Change, [Create Cluster, Create Topic, DescribeConfigs Topic], create_topics;
@@ -150,6 +152,7 @@ rows! {
         [AlterConfigs Cluster, AlterConfigs Topic, AlterConfigs Group], alter_configs;
     AlterReplicaLogDirs 1-2, Alone, HERE, Change, [Alter Cluster], alter_replica_log_dirs;
     DescribeLogDirs 1-5, Alone, HERE, Listing, [Describe Cluster], describe_log_dirs;
+    SaslAuthenticate 0-2, Alone, HERE, Small, [], sasl_authenticate;
     CreatePartitions 0-3, Alone, CONTROLLER, Change, [Alter Topic], create_partitions;
     // CreateTokens: for another user than oneself.
     CreateDelegationToken 1-3, Alone, CONTROLLER, Change, [CreateTokens User], create_delegation_token;
@@ -168,6 +171,7 @@ rows! {
     DescribeClientQuotas 0-1, Alone, HERE, Listing, [DescribeConfigs Cluster], describe_client_quotas;
     AlterClientQuotas 0-1, Alone, CONTROLLER, Change, [AlterConfigs Cluster], alter_client_quotas;
     DescribeUserScramCredentials 0-0, Alone, HERE, Listing, [Describe Cluster], describe_user_scram_credentials;
+    AlterUserScramCredentials 0-0, Alone, CONTROLLER, Change, [Alter Cluster], alter_user_scram_credentials;
     DescribeQuorum 0-2, Alone, CONTROLLER, Small, [Describe Cluster], describe_quorum;
     UpdateFeatures 0-2, Alone, CONTROLLER, Change, [Alter Cluster], update_features;
     // Every client may; Describe: to tell what may be done with the cluster.
@@ -284,7 +288,13 @@ mod tests {
     }
 
     /// APIs for which Kafka asks its authorizer nothing.
-    const FREE: &[ApiKey] = &[ApiKey::ApiVersions, ApiKey::RenewDelegationToken, ApiKey::ExpireDelegationToken];
+    const FREE: &[ApiKey] = &[
+        ApiKey::SaslHandshake,
+        ApiKey::ApiVersions,
+        ApiKey::SaslAuthenticate,
+        ApiKey::RenewDelegationToken,
+        ApiKey::ExpireDelegationToken,
+    ];
 
     #[test]
     fn every_row_says_what_it_needs() {

@@ -1,8 +1,9 @@
 //! A broker without sockets and threads, for tests of handlers: real handlers, a real controller, a simulated disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Outcome, Parked, Polled, State, handle, table, unknown, write_markers};
+use super::{Outcome, Parked, Polled, State, authentication, handle, table, unknown, write_markers};
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{AuthorizerSettings, Config, Layers};
@@ -14,11 +15,16 @@ use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
-use crate::shard::context::{Endpoint, Note, Shared, Turn};
+use crate::security::access::{AclOperation, AclResource};
+use crate::security::authorizer::CLUSTER_NAME;
+use crate::security::principal::Principal;
+use crate::shard::context::{Context, Endpoint, Note, Shared, Turn};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 use crate::wire::api;
+use crate::wire::api::create_acls::{self, AclCreation};
 use crate::wire::api::create_topics::{self, CreatableTopic};
+use crate::wire::api::delete_acls::{self, DeleteAclsFilter};
 use crate::wire::header::{RequestHeader, ResponseHeader};
 
 const SHARD: ShardId = ShardId(0);
@@ -31,6 +37,15 @@ struct NoShardSleeps;
 impl Waker for NoShardSleeps {
     fn wake(&self) {}
 }
+
+/// Numbers of ACLs on the wire.
+const ANY: i8 = 1;
+const LITERAL: i8 = 3;
+const DENY: i8 = 2;
+const ALLOW: i8 = 3;
+
+/// The wildcard of ACLs.
+pub(super) const EVERY: &str = "*";
 
 pub(super) struct Broker {
     parts: Parts,
@@ -65,6 +80,65 @@ impl Broker {
         Broker { parts, shared, state, turn, session, own: Vec::new() }
     }
 
+    /// A broker with an authorizer, the super user `admin`, and a client that may do nothing yet.
+    pub(super) fn guarded(overrides: &[(&str, &str)]) -> Broker {
+        let super_users = vec!["User:admin".to_string()];
+        let authorizer = AuthorizerSettings { super_users, allow_everyone_if_no_acl_found: false };
+        let mut broker = Broker::start_with(overrides, Some(authorizer));
+        broker.session.principal = Principal::new(Principal::USER, "alice");
+        broker
+    }
+
+    /// Does something as the super user of a guarded broker.
+    pub(super) fn as_admin<T>(&mut self, work: impl FnOnce(&mut Broker) -> T) -> T {
+        let client = std::mem::replace(&mut self.session.principal, Principal::new(Principal::USER, "admin"));
+        let done = work(self);
+        self.session.principal = client;
+        done
+    }
+
+    /// From now on the client may do this.
+    pub(super) fn allow(&mut self, operation: AclOperation, resource: AclResource, name: &str) {
+        self.rule(true, operation, resource, name);
+    }
+
+    /// From now on the client may not do this, whatever else it may.
+    pub(super) fn deny(&mut self, operation: AclOperation, resource: AclResource, name: &str) {
+        self.rule(false, operation, resource, name);
+    }
+
+    /// An ACL of the client.
+    fn rule(&mut self, allows: bool, operation: AclOperation, resource: AclResource, name: &str) {
+        let creation = AclCreation {
+            resource_type: resource as i8,
+            resource_name: if resource == AclResource::Cluster { CLUSTER_NAME } else { name }.into(),
+            resource_pattern_type: LITERAL,
+            principal: self.session.principal.to_string().into(),
+            host: EVERY.into(),
+            operation: operation as i8,
+            permission_type: if allows { ALLOW } else { DENY },
+        };
+        let request = create_acls::Request { creations: vec![creation] };
+        let response: create_acls::Response<'_> = self.as_admin(|broker| broker.ask(ApiKey::CreateAcls, 3, &request));
+        assert_eq!(response.results.iter().map(|result| result.error_code).collect::<Vec<_>>(), [0]);
+    }
+
+    /// Takes back what the client may and may not do.
+    pub(super) fn forget_rules(&mut self) {
+        let filter = DeleteAclsFilter {
+            resource_type_filter: ANY,
+            resource_name_filter: None,
+            pattern_type_filter: ANY,
+            host_filter: None,
+            principal_filter: Some(self.session.principal.to_string().into()),
+            operation: ANY,
+            permission_type: ANY,
+        };
+        let request = delete_acls::Request { filters: vec![filter] };
+        let response: delete_acls::Response<'_> = self.as_admin(|broker| broker.ask(ApiKey::DeleteAcls, 3, &request));
+        assert_eq!(response.filter_results[0].error_code, 0);
+    }
+
     /// A topic with this many partitions; its id.
     pub(super) fn create_topic(&mut self, name: &str, num_partitions: i32) -> Uuid {
         let topic = CreatableTopic { name: name.into(), num_partitions, replication_factor: -1, ..Default::default() };
@@ -95,9 +169,33 @@ impl Broker {
         response
     }
 
+    /// The bytes of an answer.
+    pub(super) fn answer<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
+        self.handle(&frame(key, version, body))
+    }
+
     /// Whether the connection is closed for a request.
     pub(super) fn closes<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> bool {
         matches!(self.begin(&frame(key, version, body)), Outcome::Close(_))
+    }
+
+    /// A frame of a client that logs in.
+    pub(super) fn authenticate(&mut self, frame: &[u8]) -> authentication::Progress {
+        self.turn.view = self.view();
+        authentication::handle(&mut self.turn.context(None), &mut self.session, frame)
+    }
+
+    pub(super) fn with_context<T>(&mut self, ask: impl FnOnce(&Context<'_>) -> T) -> T {
+        ask(&self.turn.context(None))
+    }
+
+    pub(super) fn now(&self) -> Instant {
+        self.turn.now
+    }
+
+    /// Time passes, on both clocks.
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.turn.begin(self.turn.now + by, TimestampMs(self.turn.wall.0 + by.as_millis() as i64));
     }
 
     fn begin(&mut self, frame: &[u8]) -> Outcome {
@@ -171,7 +269,7 @@ impl Broker {
     }
 }
 
-fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
+pub(super) fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
     let header = RequestHeader {
         request_api_key: key.id(),
         request_api_version: version,

@@ -1,5 +1,7 @@
 //! Handlers as a client sees them: requests through the dispatch, answers decoded, on a broker without sockets.
 
+mod access;
+mod acls;
 mod consumer_groups;
 mod dynamic_configs;
 mod features;
@@ -8,11 +10,11 @@ mod small_answers;
 mod transactions;
 mod versions;
 
-use super::cluster_state::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use super::testing::{Broker, NOW, batch};
 use super::{Head, Outcome, Polled};
 use crate::config::Type;
 use crate::model::{ApiKey, ErrorCode, Uuid};
+use crate::security::access::AclResource;
 use crate::storage::log::Admission;
 use crate::wire::api::{
     self, alter_configs, create_partitions, create_topics, delete_records, delete_topics, describe_cluster,
@@ -72,13 +74,16 @@ fn metadata_tells_of_this_broker_and_its_topics() {
         ..named(&["t", "t"], false)
     };
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 9, &request);
-    assert_eq!(response.cluster_authorized_operations, CLUSTER_OPERATIONS);
+    assert_eq!(response.cluster_authorized_operations, AclResource::Cluster.operations());
     let response: metadata::Response = broker.ask(ApiKey::Metadata, 10, &request);
     let node = &response.brokers[0];
     assert_eq!((node.node_id, &*node.host, node.port, node.rack.as_deref()), (5, "broker.test", 9092, Some("r1")));
     assert_eq!((response.controller_id, response.cluster_id.as_deref()), (5, Some(broker.view().cluster_id())));
     let [topic] = &response.topics[..] else { panic!("a topic that is named twice is told once") };
-    assert_eq!((topic.error_code, topic.topic_id, topic.topic_authorized_operations), (0, id, TOPIC_OPERATIONS));
+    assert_eq!(
+        (topic.error_code, topic.topic_id, topic.topic_authorized_operations),
+        (0, id, AclResource::Topic.operations())
+    );
     let partition = &topic.partitions[1];
     assert_eq!((partition.error_code, partition.partition_index, partition.leader_id), (0, 1, 5));
     assert_eq!((&partition.replica_nodes[..], &partition.offline_replicas[..]), (&[5][..], &[][..]));
@@ -382,7 +387,7 @@ fn the_cluster_is_one_broker() {
     let request = describe_cluster::Request { include_cluster_authorized_operations: true, ..Default::default() };
     let response: describe_cluster::Response = broker.ask(ApiKey::DescribeCluster, 2, &request);
     assert_eq!((response.error_code, response.controller_id, response.brokers.len()), (0, 1, 1));
-    assert_eq!(response.cluster_authorized_operations, CLUSTER_OPERATIONS);
+    assert_eq!(response.cluster_authorized_operations, AclResource::Cluster.operations());
     for (endpoint_type, error) in [(2, ErrorCode::MismatchedEndpointType), (3, ErrorCode::UnsupportedEndpointType)] {
         let request = describe_cluster::Request { endpoint_type, ..Default::default() };
         let response: describe_cluster::Response = broker.ask(ApiKey::DescribeCluster, 1, &request);

@@ -32,6 +32,7 @@ pub struct Waiting {
     head: Head,
     client_id: String,
     body: Vec<u8>,
+    denied: Vec<usize>,
     transactional_id: String,
     coordinator: Arc<TransactionCoordinator>,
     waited: Waited,
@@ -80,6 +81,7 @@ fn go_on(
                 head: asked.head,
                 client_id: asked.client_id.to_string(),
                 body: asked.body.to_vec(),
+                denied: asked.denied.to_vec(),
                 transactional_id: admitted.transactional_id.to_string(),
                 coordinator,
                 waited: Waited { seen, ..waited },
@@ -125,13 +127,13 @@ impl<'a> Admitted<'a> {
     fn look(&mut self, context: &mut Context<'_>, asked: Asked<'_>, view: &RequestView<'_>) -> bool {
         let settings = || context.shared.transactions().settings(context.view);
         let is_verified = self.form == Form::Adds || settings().transactions.verifies_partitions;
-        for topic in view.topics() {
+        for (place, topic) in view.topics().enumerate() {
             for of in topic.partitions() {
                 let header = Header::parse(of.records.unwrap_or_default());
                 let Some(header) = header.filter(|header| header.has_producer_id() && header.is_transactional()) else {
                     continue;
                 };
-                let Ok(partition) = produce::find(context, asked, view, &topic, of.index) else { continue };
+                let Ok(partition) = produce::find(context, asked, view, (place, &topic), of.index) else { continue };
                 let producer = Producer { id: header.producer_id, epoch: header.producer_epoch };
                 if *self.producer.get_or_insert(producer) != producer {
                     return false;
@@ -268,7 +270,7 @@ impl Waiting {
             return Polled::Wait;
         }
         let waited = Waited { seen: self.waited.seen.take(), ..self.waited };
-        let asked = Asked { head: self.head, client_id: &self.client_id, body: &self.body };
+        let asked = Asked { head: self.head, client_id: &self.client_id, body: &self.body, denied: &self.denied };
         let outcome = match RequestView::parse(asked.body, asked.head.version) {
             Ok(view) => go_on(state, context, asked, &view, waited),
             Err(error) => Outcome::Close(format!("a produce that waited cannot be read: {error}")),

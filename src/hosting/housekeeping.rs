@@ -14,9 +14,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use log::{error, info};
 
+use super::doors::Doors;
 use super::futures::{self, Copied};
 use super::slots;
 use crate::config::{Config, TopicConfig};
+use crate::io::disk::Disk;
 use crate::io::environment::Environment;
 use crate::model::{Instant, TopicIdPartition};
 use crate::replica::partition::Partition;
@@ -29,6 +31,9 @@ use crate::storage::log::Removal;
 
 /// However small a topic's `flush.ms` is, an idle log is looked at no more often.
 const LEAST_FLUSH_PERIOD: Duration = Duration::from_millis(50);
+
+/// How often stores of keys are looked at.
+const DOORS_PERIOD: Duration = Duration::from_secs(10);
 
 /// How long a copy waits that has found no room.
 const COPY_AGAIN: Duration = Duration::from_secs(1);
@@ -48,6 +53,8 @@ enum Periodic {
     Flush,
     ExpireProducers,
     Checkpoint(&'static [Checkpoint]),
+    /// Certificates may have changed.
+    Doors,
 }
 
 #[derive(Clone, Copy)]
@@ -63,6 +70,7 @@ pub struct Housekeeper {
     config: Config,
     published: Arc<ArcSwap<View>>,
     directories: Arc<[LogDirectory]>,
+    doors: (Arc<Doors>, Arc<dyn Disk>),
     environment: Environment,
     /// Called when a partition may have moved its high watermark.
     announce: Box<dyn Fn(&Partition) + Send>,
@@ -77,12 +85,25 @@ impl Housekeeper {
         config: Config,
         published: Arc<ArcSwap<View>>,
         directories: Arc<[LogDirectory]>,
+        doors: (Arc<Doors>, Arc<dyn Disk>),
         environment: Environment,
         announce: Box<dyn Fn(&Partition) + Send>,
         copied: Box<dyn Fn(TopicIdPartition) + Send>,
     ) -> Housekeeper {
-        let tasks = tasks(&config, environment.now());
-        Housekeeper { config, published, directories, environment, announce, copied, tasks, removals: Vec::new() }
+        let mut tasks = tasks(&config, environment.now());
+        let due = environment.now() + DOORS_PERIOD;
+        tasks.push(Scheduled { task: Periodic::Doors, period: doors.0.have_stores().then_some(DOORS_PERIOD), due });
+        Housekeeper {
+            config,
+            published,
+            directories,
+            doors,
+            environment,
+            announce,
+            copied,
+            tasks,
+            removals: Vec::new(),
+        }
     }
 
     /// Works until it is told to stop.
@@ -151,6 +172,11 @@ impl Housekeeper {
             Periodic::Flush => self.flush(&view),
             Periodic::ExpireProducers => self.expire_producers(&view),
             Periodic::Checkpoint(which) => drop(slots::checkpoint(&self.directories, which, &view)),
+            Periodic::Doors => {
+                let (doors, disk) = &self.doors;
+                let dynamic = (view.image.default_broker_configs(), view.image.broker_configs(self.config.node_id));
+                doors.look(&self.config, dynamic, &**disk, self.environment.wall());
+            }
         }
     }
 

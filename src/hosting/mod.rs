@@ -8,6 +8,7 @@
 
 pub mod cleaning;
 mod close;
+pub mod doors;
 mod follow;
 pub mod formatted;
 pub mod futures;

@@ -58,6 +58,9 @@ impl Level {
     }
 }
 
+/// The audit log, which is named for what it tells.
+pub const AUDIT: &str = "klamm.audit";
+
 /// The modules that speak, found by the build script.
 const SPEAKING: &[&str] = include!(concat!(env!("OUT_DIR"), "/loggers.rs"));
 
@@ -101,7 +104,7 @@ fn names() -> BTreeSet<&'static str> {
     let with_around = |name: &&'static str| {
         std::iter::successors(Some(*name), |name| name.rsplit_once('.').map(|(around, _)| around))
     };
-    SPEAKING.iter().flat_map(with_around).collect()
+    SPEAKING.iter().chain([&AUDIT]).flat_map(with_around).collect()
 }
 
 /// Every logger with the level that holds for it.
@@ -149,10 +152,16 @@ mod tests {
 
     #[test]
     fn names_are_modules_and_what_is_around_them() {
-        for name in ["klamm", "klamm.hosting", "klamm.hosting.moving", "klamm.handlers.describe_log_dirs"] {
+        for name in [AUDIT, "klamm", "klamm.hosting", "klamm.hosting.moving", "klamm.handlers.describe_log_dirs"] {
             assert!(exists(name), "{name} is not among {:?}", names());
         }
-        assert!(exists(ROOT) && !exists("klamm.sim.run") && !exists("klamm.tidy") && !exists("kafka.server.KafkaApis"));
+        assert!(
+            exists(ROOT)
+                && !exists("klamm.sim.run")
+                && !exists("klamm.tidy")
+                && !exists("klamm.shard.audit")
+                && !exists("kafka.server.KafkaApis")
+        );
     }
 
     #[test]

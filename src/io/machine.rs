@@ -74,6 +74,37 @@ pub fn has_ipv6() -> bool {
     socket(AddressFamily::INET6, SocketType::STREAM, None).is_ok()
 }
 
+/// Why the kernel does no TLS for us, for the line of the log that tells of it: `send_file` could go on without a copy.
+#[cfg(target_os = "linux")]
+pub fn kernel_tls() -> String {
+    match try_kernel_tls() {
+        Ok(()) => "the kernel offers it, and nothing here uses it yet".into(),
+        Err(error) => format!("the kernel has none: {error}"),
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+fn try_kernel_tls() -> io::Result<()> {
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+
+    const NAME: &[u8] = b"tls";
+    // Only a connection can be asked.
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let socket = TcpStream::connect(listener.local_addr()?)?;
+    let length = NAME.len() as libc::socklen_t;
+    // SAFETY: the descriptor is open and the pointer is to as many bytes as are told.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, libc::TCP_ULP, NAME.as_ptr().cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn kernel_tls() -> String {
+    "there is none on this system".into()
+}
+
 /// Opens the chosen driver for the calling thread, which then owns it. Before it sleeps it may look for so long whether
 /// something comes; only the ring can. `connections` counts those of all drivers of one broker, which share the threads of
 /// `compute`.

@@ -78,6 +78,7 @@ struct State {
     wall_skew_ms: i64,
     times_yielded: u64,
     last_listening: Option<Listening>,
+    between_looks: Duration,
 }
 
 #[derive(Default)]
@@ -104,6 +105,7 @@ impl World {
             wall_skew_ms: 0,
             times_yielded: 0,
             last_listening: None,
+            between_looks: Duration::ZERO,
         };
         World(Arc::new(Mutex::new(state)))
     }
@@ -136,6 +138,11 @@ impl World {
     /// How often a driver was told to give way.
     pub fn times_yielded(&self) -> u64 {
         self.state().times_yielded
+    }
+
+    /// How much time passes until a driver has looked at the clock.
+    pub fn set_time_between_looks(&self, time: Duration) {
+        self.state().between_looks = time;
     }
 
     /// What was asked of the socket that was the last to listen.
@@ -381,7 +388,9 @@ impl Driver for Simulated {
     }
 
     fn now(&self) -> Instant {
-        self.world.now()
+        let mut state = self.world.state();
+        state.now = state.now + state.between_looks;
+        state.now
     }
 
     fn wall(&self) -> TimestampMs {

@@ -5,11 +5,11 @@
 
 use super::image::{Configs, Image, Partition, ResourceType, Topic};
 use super::record::{
-    BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, PartitionChangeRecord, PartitionRecord, Record,
-    TopicRecord,
+    AccessControlEntryRecord, BrokerRegistrationChangeRecord, ClientQuotaRecord, ConfigRecord, PartitionChangeRecord,
+    PartitionRecord, Record, TopicRecord,
 };
 use super::registration::{Broker, Controller, DIRECTORY_MIGRATING};
-use super::security::{self, Acl, DelegationToken, ScramCredential};
+use super::security::{self, DelegationToken, ScramCredential};
 use crate::model::Uuid;
 use std::sync::Arc;
 
@@ -97,8 +97,8 @@ impl Image {
     fn apply_security(&mut self, record: &Record<'_>) -> Result<(), Ignored> {
         let known = |removed: bool, what| if removed { Ok(()) } else { Err(Ignored::Unknown(what)) };
         match record {
-            Record::AccessControlEntry(r) => self.acls.insert_mut(r.id, Arc::new(Acl::from_record(r))),
-            Record::RemoveAccessControlEntry(r) => known(self.acls.remove_mut(&r.id), "ACL")?,
+            Record::AccessControlEntry(r) => self.apply_acl(r)?,
+            Record::RemoveAccessControlEntry(r) => known(self.remove_acl(r.id), "ACL")?,
             Record::UserScramCredential(r) => {
                 let key = (r.name.to_string(), r.mechanism);
                 self.scram.insert_mut(key, Arc::new(ScramCredential::from_record(r)));
@@ -114,6 +114,28 @@ impl Image {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A log never has one rule under two ids; if it does, the first is the one that can be removed, as no rule may end while
+    /// another record says that it holds.
+    fn apply_acl(&mut self, r: &AccessControlEntryRecord<'_>) -> Result<(), Ignored> {
+        let acl = Arc::new(security::acl(r));
+        if self.acl_ids.contains_key(&acl) {
+            return Err(Ignored::Unknown("ACL that is not there under another id"));
+        }
+        self.remove_acl(r.id);
+        self.acl_index.insert(&acl);
+        self.acl_ids.insert_mut(acl.clone(), r.id);
+        self.acls.insert_mut(r.id, acl);
+        assert_eq!(self.acls.size(), self.acl_ids.size(), "each rule has one id");
+        Ok(())
+    }
+
+    fn remove_acl(&mut self, id: Uuid) -> bool {
+        let Some(acl) = self.acls.get(&id).cloned() else { return false };
+        self.acl_index.remove(&acl);
+        self.acl_ids.remove_mut(&acl);
+        self.acls.remove_mut(&id)
     }
 
     fn apply_topic(&mut self, r: &TopicRecord<'_>) {

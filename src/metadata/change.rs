@@ -5,7 +5,9 @@
 //! values: a change can wait in a queue, and be decided wherever the newest image is.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::acls::{create_acls, delete_acls};
 use super::auto_creation::auto_create_topics;
 use super::bootstrap::{Registration, change_log_dirs, fence_broker, register_broker};
 use super::configs::{ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
@@ -19,12 +21,14 @@ use super::producer_ids::allocate_producer_ids;
 use super::quotas::{QuotaAlteration, QuotaAltered, alter_client_quotas};
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 use super::record::Record;
+use super::scram::{ScramDeletion, ScramResult, ScramUpsertion, alter_scram_credentials};
 use super::topics::{
     CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics,
     delete_topics,
 };
 use super::unregistration::unregister_broker;
 use crate::model::Uuid;
+use crate::security::acl::{Acl, AclFilter};
 
 /// What shall change.
 #[derive(Clone, PartialEq, Debug)]
@@ -72,6 +76,16 @@ pub enum Change {
         entries: Vec<QuotaAlteration>,
         validate_only: bool,
     },
+    CreateAcls {
+        acls: Vec<Acl>,
+    },
+    DeleteAcls {
+        filters: Vec<AclFilter>,
+    },
+    AlterUserScramCredentials {
+        deletions: Vec<ScramDeletion>,
+        upsertions: Vec<ScramUpsertion>,
+    },
     /// A block of producer ids for a broker.
     AllocateProducerIds {
         broker_id: i32,
@@ -108,7 +122,10 @@ pub enum Decided {
     Reassigned(Vec<Reassigned>),
     Elected(Vec<Elected>),
     QuotasAltered(Vec<QuotaAltered>),
+    AclsCreated(Vec<Result<(), Refusal>>),
+    AclsDeleted(Vec<Result<Vec<Arc<Acl>>, Refusal>>),
     ProducerIds(Result<Range<i64>, Refusal>),
+    ScramAltered(Vec<ScramResult>),
     /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
 }
@@ -167,6 +184,11 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
             alter_client_quotas(image, entries, *validate_only).into_decision(Decided::QuotasAltered)
         }
         Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
+        Change::CreateAcls { acls } => create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated),
+        Change::DeleteAcls { filters } => delete_acls(image, filters).into_decision(Decided::AclsDeleted),
+        Change::AlterUserScramCredentials { deletions, upsertions } => {
+            alter_scram_credentials(image, deletions, upsertions).into_decision(Decided::ScramAltered)
+        }
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {
             Ok((record, block)) => Decision { records: vec![record], answer: Decided::ProducerIds(Ok(block)) },
             Err(refusal) => Decision { records: Vec::new(), answer: Decided::ProducerIds(Err(refusal)) },

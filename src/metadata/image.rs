@@ -5,8 +5,9 @@
 //! time, of files, or of what this process is.
 
 use super::registration::{Broker, Controller};
-use super::security::{Acl, DelegationToken, QuotaEntity, ScramCredential};
+use super::security::{DelegationToken, QuotaEntity, ScramCredential};
 use crate::model::Uuid;
+use crate::security::acl::{Acl, AclIndex};
 use crate::security::quota::Quotas;
 use rpds::RedBlackTreeMapSync;
 use std::collections::BTreeMap;
@@ -102,6 +103,10 @@ pub struct Image {
     pub(super) configs: Map<i8, Map<Arc<str>, Arc<Configs>>>,
     pub(super) next_producer_id: i64,
     pub(super) acls: Map<Uuid, Arc<Acl>>,
+    /// The same, the other way round: no rule is there twice.
+    pub(super) acl_ids: Map<Arc<Acl>, Uuid>,
+    /// The same, to decide by.
+    pub(super) acl_index: AclIndex,
     /// The credentials by user and mechanism.
     pub(super) scram: Map<(String, i8), Arc<ScramCredential>>,
     pub(super) quotas: Map<QuotaEntity, Arc<BTreeMap<String, f64>>>,
@@ -125,6 +130,8 @@ impl Default for Image {
             configs: Map::default(),
             next_producer_id: 0,
             acls: Map::default(),
+            acl_ids: Map::default(),
+            acl_index: AclIndex::default(),
             scram: Map::default(),
             quotas: Map::default(),
             client_quotas: Quotas::default(),
@@ -217,6 +224,16 @@ impl Image {
     /// The first producer id that no block holds yet.
     pub fn next_producer_id(&self) -> i64 {
         self.next_producer_id
+    }
+
+    /// All ACLs, in the order of the resources that they are for.
+    pub fn acls(&self) -> impl Iterator<Item = &Arc<Acl>> {
+        self.acl_ids.keys()
+    }
+
+    /// The ACLs, as an authorizer decides by them.
+    pub fn acl_index(&self) -> &AclIndex {
+        &self.acl_index
     }
 
     /// `mechanism`: 1 SCRAM-SHA-256, 2 SCRAM-SHA-512.

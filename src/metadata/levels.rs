@@ -29,6 +29,8 @@ const IBP_3_7_IV2: i16 = 17;
 pub(super) const IBP_4_0_IV1: i16 = 23;
 /// Cordoned log directories (KIP-1066).
 const IBP_4_3_IV0: i16 = 30;
+/// Ranges of hosts in ACLs (KIP-1276).
+const IBP_4_4_IV1: i16 = 32;
 const IBP_4_4_IV2: i16 = 33;
 
 /// Whether records can tell in which directory a replica is.
@@ -36,9 +38,19 @@ pub fn knows_directories(metadata_version: i16) -> bool {
     metadata_version >= IBP_3_7_IV2
 }
 
+/// Whether there are records of SCRAM credentials (`MetadataVersion.isScramSupported`).
+pub fn knows_scram(metadata_version: i16) -> bool {
+    metadata_version >= IBP_3_5_IV2
+}
+
 /// Whether records can tell which log directories get no new partitions.
 pub fn knows_cordoned_directories(metadata_version: i16) -> bool {
     metadata_version >= IBP_4_3_IV0
+}
+
+/// Whether ACLs can be for ranges of hosts.
+pub(super) fn knows_acl_ranges(metadata_version: i16) -> bool {
+    metadata_version >= IBP_4_4_IV1
 }
 
 /// The version in which a record is written (`MetadataVersion`'s `*RecordVersion`).

@@ -1,22 +1,11 @@
 //! What the metadata log says about users: ACLs, SCRAM credentials, quotas, delegation tokens.
 //!
-//! Kept as written, so that a directory loses nothing while Klamm does not act on them yet. The structs are the records
-//! with owned text.
+//! Kept as written, so that a directory loses nothing while Klamm does not act on all of them yet. The structs are the
+//! records with owned text; an ACL is one of `security::acl`, whose index decides.
 
 use super::record::{AccessControlEntryRecord, ClientQuotaRecord, DelegationTokenRecord, UserScramCredentialRecord};
 use crate::model::Uuid;
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Acl {
-    pub id: Uuid,
-    pub resource_type: i8,
-    pub resource_name: String,
-    pub pattern_type: i8,
-    pub principal: String,
-    pub host: String,
-    pub operation: i8,
-    pub permission_type: i8,
-}
+use crate::security::acl::Acl;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramCredential {
@@ -49,31 +38,28 @@ pub struct DelegationToken {
     pub token_id: String,
 }
 
-impl Acl {
-    pub(super) fn from_record(r: &AccessControlEntryRecord<'_>) -> Acl {
-        Acl {
-            id: r.id,
-            resource_type: r.resource_type,
-            resource_name: r.resource_name.to_string(),
-            pattern_type: r.pattern_type,
-            principal: r.principal.to_string(),
-            host: r.host.to_string(),
-            operation: r.operation,
-            permission_type: r.permission_type,
-        }
+pub(super) fn acl(r: &AccessControlEntryRecord<'_>) -> Acl {
+    Acl {
+        resource_type: r.resource_type,
+        resource_name: r.resource_name.to_string(),
+        pattern_type: r.pattern_type,
+        principal: r.principal.to_string(),
+        host: r.host.to_string(),
+        operation: r.operation,
+        permission_type: r.permission_type,
     }
+}
 
-    pub(super) fn to_record(&self) -> AccessControlEntryRecord<'static> {
-        AccessControlEntryRecord {
-            id: self.id,
-            resource_type: self.resource_type,
-            resource_name: self.resource_name.clone().into(),
-            pattern_type: self.pattern_type,
-            principal: self.principal.clone().into(),
-            host: self.host.clone().into(),
-            operation: self.operation,
-            permission_type: self.permission_type,
-        }
+pub(super) fn acl_record(id: Uuid, acl: &Acl) -> AccessControlEntryRecord<'static> {
+    AccessControlEntryRecord {
+        id,
+        resource_type: acl.resource_type,
+        resource_name: acl.resource_name.clone().into(),
+        pattern_type: acl.pattern_type,
+        principal: acl.principal.clone().into(),
+        host: acl.host.clone().into(),
+        operation: acl.operation,
+        permission_type: acl.permission_type,
     }
 }
 

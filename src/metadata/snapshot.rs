@@ -8,6 +8,7 @@ use super::record::{
     ClientQuotaRecord, ConfigRecord, FeatureLevelRecord, PartitionRecord, ProducerIdsRecord, Record, TopicRecord,
     ZkMigrationStateRecord,
 };
+use super::security;
 use crate::model::Uuid;
 
 impl Image {
@@ -24,7 +25,7 @@ impl Image {
             let next_producer_id = self.next_producer_id;
             records.push(Record::ProducerIds(ProducerIdsRecord { broker_id: -1, broker_epoch: -1, next_producer_id }));
         }
-        records.extend(self.acls.values().map(|acl| Record::AccessControlEntry(acl.to_record())));
+        records.extend(self.acls.iter().map(|(id, acl)| Record::AccessControlEntry(security::acl_record(*id, acl))));
         records.extend(self.scram.values().map(|c| Record::UserScramCredential(c.to_record())));
         records.extend(self.tokens.values().map(|token| Record::DelegationToken(token.to_record())));
         if self.zk_migration_state != 0 {

@@ -13,6 +13,7 @@ use crate::record::batches::{Batch, Batches};
 use proptest::prelude::*;
 use record::Record;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// The metadata log of a combined Apache Kafka 4.4.0 that was started twice: topics created, extended and deleted;
 /// configs, ACLs, SCRAM credentials, quotas set and removed; one block of producer ids in each life
@@ -61,7 +62,14 @@ fn assert_recorded(log: &[u8], features: &BTreeMap<&str, i16>) {
     assert!(broker.in_controlled_shutdown);
     assert_eq!(broker.endpoints[0].port, 19092);
     assert_eq!(image.controllers.values().count(), 1);
-    assert_eq!(image.acls.values().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
+    assert_eq!(image.acls().map(|acl| acl.resource_name.as_str()).collect::<Vec<_>>(), ["alpha"]);
+    // It lets one client read, or do everything.
+    let name = image.acls().next().unwrap().principal.strip_prefix("User:").unwrap().to_string();
+    let principal = Principal::new(Principal::USER, name);
+    let who = Subject { principal: &principal, host: SocketAddr::from(([10, 0, 0, 1], 9)).into() };
+    let (operation, resource) = (AclOperation::Describe, AclResource::Topic);
+    let allows = |name| image.acl_index().decide(&who, &Action { operation, resource, name }).map(|found| found.allows);
+    assert_eq!([allows("alpha"), allows("beta.x")], [Some(true), None], "one was deleted in the second life");
     assert!(image.scram_credential("u1", 1).is_some() && image.scram_credential("u2", 2).is_none());
     let quotas: Vec<usize> = image.quotas().map(|(_, values)| values.len()).collect();
     assert_eq!(quotas, [1, 1]);

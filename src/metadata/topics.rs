@@ -294,8 +294,8 @@ pub struct DeletionResult {
 }
 
 /// What `Errors` says of a topic that is not there.
-const UNKNOWN_NAME: &str = "This server does not host this topic-partition.";
-const UNKNOWN_ID: &str = "This server does not host this topic ID.";
+pub const UNKNOWN_NAME: &str = "This server does not host this topic-partition.";
+pub const UNKNOWN_ID: &str = "This server does not host this topic ID.";
 
 /// Deletes those of the topics that exist (`ControllerApis.deleteTopics`). What contradicts itself is found before
 /// anything is deleted, and none of it is; bad ways of naming a topic are answered before the others.

@@ -33,8 +33,12 @@ pub enum Ending {
     Stop,
     /// No frame of Kafka's protocol, or one larger than `socket.request.max.bytes`.
     BadFrame,
+    /// Bytes that the connection's cipher does not take.
+    Tls,
     /// A request that the broker refuses to answer: an API or a version that is not offered, a body that cannot be read.
     Refused,
+    /// A client that has not logged in, or not again in time.
+    Authentication,
     /// Memory is short, and this one holds some of it.
     Memory,
     /// The machine has failed: a socket or a file.
@@ -42,12 +46,14 @@ pub enum Ending {
 }
 
 impl Ending {
-    pub const ALL: [Ending; 7] = [
+    pub const ALL: [Ending; 9] = [
         Ending::Client,
         Ending::Idle,
         Ending::Stop,
         Ending::BadFrame,
+        Ending::Tls,
         Ending::Refused,
+        Ending::Authentication,
         Ending::Memory,
         Ending::Failure,
     ];
@@ -59,7 +65,9 @@ impl Ending {
             Ending::Idle => "idle",
             Ending::Stop => "stop",
             Ending::BadFrame => "bad_frame",
+            Ending::Tls => "tls",
             Ending::Refused => "refused",
+            Ending::Authentication => "authentication",
             Ending::Memory => "memory",
             Ending::Failure => "failure",
         }

@@ -14,8 +14,10 @@ use log::info;
 
 use crate::codec::Message;
 use crate::io::disk::{Disk, Open};
-use crate::metadata::{Image, at_level};
+use crate::metadata::record::FeatureLevelRecord;
+use crate::metadata::{FRESH_FEATURES, Image, Record, at_level};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
+use crate::quorum::replay::BOOTSTRAP_FILE;
 use crate::record::builder::{self, Builder, Options};
 use crate::record::control::ControlType;
 use crate::record::control_messages::kraft_version_record::KRaftVersionRecord;
@@ -128,21 +130,44 @@ pub fn write(
     assert_eq!(name.and_then(SnapshotId::parse), Some(id), "the next start finds it by its name");
     let content = encode(id, image, quorum, last_timestamp, now);
     let content = content.map_err(|why| Error::Unusable { path: path.clone(), why })?;
-    let mut part = path.clone().into_os_string();
+    put(disk, directory, &path, &content)?;
+    info!("metadata snapshot {} written, {} bytes", path.display(), content.len());
+    Ok(())
+}
+
+/// Leaves what a fresh cluster begins with beside its features, for its first start: as `kafka-storage format` of Apache Kafka
+/// does up to 4.3, and later ones read it. Blocks.
+pub fn write_first(disk: &dyn Disk, log_directory: &Path, first: &[Record<'_>], now: TimestampMs) -> Result<(), Error> {
+    let path = log_directory.join(BOOTSTRAP_FILE);
+    let mut image = Image::default();
+    let feature = |(name, level): &(&'static str, i16)| {
+        Record::FeatureLevel(FeatureLevelRecord { name: (*name).into(), feature_level: *level })
+    };
+    let features: Vec<_> = FRESH_FEATURES.iter().map(feature).collect();
+    for (offset, record) in features.iter().chain(first).enumerate() {
+        assert_eq!(image.apply(record, offset as i64), None, "the first records depend on none before");
+    }
+    let id = SnapshotId { end_offset: Offset(0), epoch: LeaderEpoch(0) };
+    let content = encode(id, &image, &Quorum::default(), now, now);
+    let content = content.map_err(|why| Error::Unusable { path: path.clone(), why })?;
+    put(disk, log_directory, &path, &content)
+}
+
+/// Writes a file as a whole or not at all.
+fn put(disk: &dyn Disk, directory: &Path, path: &Path, content: &[u8]) -> Result<(), Error> {
+    let mut part = path.to_path_buf().into_os_string();
     part.push(PART_SUFFIX);
     let part = PathBuf::from(part);
     let write = || {
         let file = disk.open(&part, Open::Create)?;
         file.set_size(0)?;
-        file.write_at(&[IoSlice::new(&content)], 0)?;
+        file.write_at(&[IoSlice::new(content)], 0)?;
         file.sync_data()?;
-        disk.rename(&part, &path)?;
+        disk.rename(&part, path)?;
         disk.sync_directory(directory)
     };
     // What is left of it would hold room that others need; where it cannot be removed, the next start does it.
-    write().inspect_err(|_| drop(disk.remove_file(&part))).map_err(Error::io("write", &path))?;
-    info!("metadata snapshot {} written, {} bytes", path.display(), content.len());
-    Ok(())
+    write().inspect_err(|_| drop(disk.remove_file(&part))).map_err(Error::io("write", path))
 }
 
 /// The batches of a snapshot one behind the other; their offsets count the records within it.

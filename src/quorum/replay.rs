@@ -27,7 +27,7 @@ pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// A snapshot holds a line or two per partition: this is a cluster of millions.
 const MAX_SNAPSHOT_BYTES: u64 = 1 << 30;
 /// The records that `kafka-storage format` leaves in a log directory for the first leader (`BootstrapDirectory`).
-const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
+pub(super) const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
 
 /// What the metadata says: the cluster, and the quorum that keeps it.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -160,7 +160,8 @@ impl Replayed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::record::{FeatureLevelRecord, TopicRecord};
+    use crate::metadata::FRESH_FEATURES;
+    use crate::metadata::record::{FeatureLevelRecord, TopicRecord, UserScramCredentialRecord};
     use crate::metadata::{METADATA_VERSION_MAX, METADATA_VERSION_MIN, Registration, fresh_cluster, register_broker};
     use crate::model::{NodeId, Uuid};
     use crate::quorum::metadata_log::{self, MetadataLog};
@@ -291,6 +292,30 @@ mod tests {
             put_at(&bootstrap, &Path::new(DATA).join(BOOTSTRAP_FILE), &snapshot(&[1], &[level(name, at)]));
             assert_eq!(bootstrap_records(&bootstrap, Path::new(DATA)).is_ok(), is_known, "{name} {at}");
         }
+    }
+
+    /// What `klamm format --add-scram` leaves is what the first start finds.
+    #[test]
+    fn the_first_users_are_there_from_the_beginning() {
+        let disk = SimulatedDisk::default();
+        let (mut log, mut image) = open(&disk).unwrap();
+        let alice = Record::UserScramCredential(UserScramCredentialRecord {
+            name: "alice".into(),
+            mechanism: 1,
+            salt: vec![1].into(),
+            stored_key: vec![2].into(),
+            server_key: vec![3].into(),
+            iterations: 4096,
+        });
+        metadata_snapshot::write_first(&disk, Path::new(DATA), std::slice::from_ref(&alice), NOW).unwrap();
+        let formatted = bootstrap_records(&disk, Path::new(DATA)).unwrap();
+        assert!(formatted.as_ref().unwrap().contains(&alice));
+        log.begin_cluster(&mut image, formatted, 1, NOW).unwrap();
+        log.close(NOW).unwrap();
+        let (_, reopened) = open(&disk).unwrap();
+        assert_eq!(reopened.scram_credential("alice", 1).unwrap().stored_key, [2]);
+        let fresh = FRESH_FEATURES.iter().map(|(name, level)| (*name, *level));
+        assert!(fresh.clone().all(|(name, level)| reopened.feature(name) == level) && fresh.count() > 0);
     }
 
     /// Apache Kafka 4.4 formats with a snapshot at offset 0 and does not take it for a part of the log later.

@@ -69,6 +69,31 @@ pub enum AclResource {
 }
 
 impl AclResource {
+    pub const ALL: [AclResource; 6] = [
+        AclResource::Topic,
+        AclResource::Group,
+        AclResource::Cluster,
+        AclResource::TransactionalId,
+        AclResource::DelegationToken,
+        AclResource::User,
+    ];
+
+    pub fn from_id(id: i8) -> Option<AclResource> {
+        AclResource::ALL.into_iter().find(|resource| *resource as i8 == id)
+    }
+
+    /// Kafka's word for it in log lines (`SecurityUtils.resourceTypeName`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            AclResource::Topic => "Topic",
+            AclResource::Group => "Group",
+            AclResource::Cluster => "Cluster",
+            AclResource::TransactionalId => "TransactionalId",
+            AclResource::DelegationToken => "DelegationToken",
+            AclResource::User => "User",
+        }
+    }
+
     /// Whether Kafka knows the operation for this kind of resource (`AclEntry.supportedOperations`).
     pub const fn supports(self, operation: AclOperation) -> bool {
         use AclOperation::*;
@@ -98,4 +123,12 @@ impl AclResource {
         }
         bits
     }
+}
+
+/// An operation on a resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Action<'a> {
+    pub operation: AclOperation,
+    pub resource: AclResource,
+    pub name: &'a str,
 }

@@ -1,4 +1,7 @@
-//! A principal: whom a client is known as (`KafkaPrincipal`).
+//! A principal: whom a client is known as (`KafkaPrincipal`), and how one is made of a certificate's name.
+
+pub(crate) mod dn;
+pub(crate) mod mapping;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,33 +9,40 @@ use std::fmt;
 /// Names a user, or what a custom principal type stands for. Two are the same if type and name are.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Principal {
-    kind: Cow<'static, str>,
-    name: Cow<'static, str>,
+    /// Type and name with a colon between them, as rules and `super.users` name it.
+    text: Cow<'static, str>,
+    /// Length of the type.
+    kind: usize,
 }
 
 impl Principal {
     /// The type of every principal that Kafka makes itself.
     pub const USER: &'static str = "User";
     /// A client that has not said who it is.
-    pub const ANONYMOUS: Principal =
-        Principal { kind: Cow::Borrowed(Principal::USER), name: Cow::Borrowed("ANONYMOUS") };
+    pub const ANONYMOUS: Principal = Principal { text: Cow::Borrowed("User:ANONYMOUS"), kind: Principal::USER.len() };
 
     pub fn new(kind: impl Into<Cow<'static, str>>, name: impl Into<Cow<'static, str>>) -> Principal {
-        Principal { kind: kind.into(), name: name.into() }
+        let (kind, name) = (kind.into(), name.into());
+        Principal { text: Cow::Owned(format!("{kind}:{name}")), kind: kind.len() }
+    }
+
+    /// Type and name with a colon between them.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.text[..self.kind]
     }
 
     pub fn name(&self) -> &str {
-        &self.name
+        &self.text[self.kind + 1..]
     }
 }
 
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, self.name)
+        f.write_str(&self.text)
     }
 }
 

@@ -63,9 +63,13 @@ impl Server {
     pub(super) fn count_memory(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let holds = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
+        let holds = holds + connection.transport.memory_bytes();
         let counted = if holds < COUNTED_FROM_BYTES { 0 } else { holds };
         self.turn.shared.memory.change(connection.counted_bytes, counted);
         connection.counted_bytes = counted;
+        if connection.unauthenticated_bytes > 0 || !connection.session.authentication.is_open() {
+            self.count_login(key);
+        }
     }
 
     /// Lets those that wait for memory go on: all of them if there is some, else one.

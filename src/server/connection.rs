@@ -22,8 +22,16 @@ pub(super) struct Connection {
     slots: Slots<Answer>,
     /// What [`RequestMemory`](crate::shard::memory::RequestMemory) counts for it.
     pub(super) counted_bytes: usize,
+    /// What is counted of it as of a client that has not logged in.
+    pub(super) unauthenticated_bytes: usize,
+    /// When its client must have logged in.
+    pub(super) login_until: Option<Instant>,
+    /// Its login was refused; the answer that it will get.
+    pub(super) refused: Option<Option<Answer>>,
     /// A large frame is not received on, because memory is short.
     pub(super) awaits_memory: bool,
+    /// A step of its handshake waits until others are computed.
+    pub(super) awaits_computing: bool,
     /// There may be bytes to receive: no `WouldBlock` since the last edge.
     pub(super) readable: bool,
     /// The client will send nothing more.
@@ -48,15 +56,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(session: Session, now: Instant) -> Connection {
+    pub(super) fn new(session: Session, transport: Transport, now: Instant) -> Connection {
         Connection {
             session,
-            transport: Transport::Plain,
+            transport,
             inbound: Inbound::default(),
             outbound: Outbound::default(),
             slots: Slots::default(),
             counted_bytes: 0,
+            unauthenticated_bytes: 0,
+            login_until: None,
+            refused: None,
             awaits_memory: false,
+            awaits_computing: false,
             readable: true,
             has_ended: false,
             is_finished: false,
@@ -74,7 +86,8 @@ impl Connection {
     /// Whether a frame may be handled now. While memory is short, a client that has not taken its answers must do so first.
     pub(super) fn may_handle(&self, order: Order, memory_is_short: bool) -> bool {
         let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
-        self.muted_until.is_none() && self.outbound.size_bytes() < most && self.slots.may_handle(order)
+        let is_left_alone = self.muted_until.is_some() || self.refused.is_some();
+        !is_left_alone && self.outbound.size_bytes() < most && self.slots.may_handle(order)
     }
 
     /// Whether no frame may be handled; then there is no use in receiving more.
@@ -84,7 +97,12 @@ impl Connection {
 
     /// Whether there may be something that may be handled.
     pub(super) fn may_go_on(&self, memory_is_short: bool) -> bool {
-        !self.is_blocked(memory_is_short) && (self.inbound.is_held() || self.readable)
+        !self.is_blocked(memory_is_short) && (self.inbound.is_held() || self.may_receive())
+    }
+
+    /// Whether there may be something to receive now: in the socket, or in what stands before it.
+    pub(super) fn may_receive(&self) -> bool {
+        (self.readable || self.transport.has_received()) && !self.transport.is_computing()
     }
 
     pub(super) fn answer_now(&mut self, answer: Option<Answer>) {
@@ -109,11 +127,11 @@ impl Connection {
 
     /// Nothing is asked, or what is owed cannot be sent: a client that does not read is as idle as one that does not ask.
     pub(super) fn owes_nothing_now(&self) -> bool {
-        self.is_at_rest() || !self.outbound.is_empty()
+        self.is_at_rest() || !self.outbound.is_empty() || self.transport.has_unsent()
     }
 
     /// Nothing is asked and nothing is owed.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.slots.is_empty() && self.outbound.is_empty()
+        self.slots.is_empty() && self.outbound.is_empty() && !self.transport.has_unsent()
     }
 }

@@ -55,13 +55,15 @@ impl Connections {
 mod tests {
     use super::*;
     use crate::model::Instant;
+    use crate::server::transport::Transport;
     use crate::shard::session::Session;
     use crate::stdx::slab::Key;
 
     #[test]
     fn a_later_tenant_is_not_mistaken_for_an_earlier_one() {
         let key = |index, generation| ConnectionKey(Key { index, generation });
-        let connection = || Connection::new(Session::anonymous(0, ([127, 0, 0, 1], 1).into()), Instant(0));
+        let connection =
+            || Connection::new(Session::anonymous(0, ([127, 0, 0, 1], 1).into()), Transport::Plain, Instant(0));
         let mut connections = Connections::default();
         connections.insert(key(3, 0), connection());
         assert!(connections.get(key(3, 0)).is_some() && connections.get_mut(key(3, 1)).is_none());

@@ -128,15 +128,17 @@ impl Server {
         self.tell_of_too_many();
     }
 
-    /// Where there are more connections than there may be, the least recently used ones go, but for those of the listener
-    /// that is protected.
+    /// Where there are more connections than there may be, the least recently used one goes, unless it is of the listener
+    /// that is protected. One in a turn, as the other shards have some, too (`Processor.closeExcessConnections`).
     fn make_room(&mut self) {
-        while self.turn.shared.admissions.is_exceeded() {
-            let admissions = &self.turn.shared.admissions;
-            let candidates = self.connections.iter().filter(|(_, c)| !admissions.is_protected(c.session.listener));
-            let Some((key, _)) = candidates.min_by_key(|(_, connection)| connection.last_active) else { return };
-            self.close(key, End::told(Ending::Refused, "there are more connections than max.connections"));
+        let admissions = &self.turn.shared.admissions;
+        if !admissions.is_exceeded() {
+            return;
         }
+        let candidates = self.connections.iter().filter(|(_, c)| !admissions.is_protected(c.session.listener));
+        let Some((key, _)) = candidates.min_by_key(|(_, connection)| connection.last_active) else { return };
+        self.close(key, End::told(Ending::Refused, "there are more connections than max.connections"));
+        self.tell_of_too_many();
     }
 
     /// The shard takes no new ones any more.

@@ -5,8 +5,10 @@
 //! one thread. Frames of a connection are handled in order, and its answers leave in that order.
 
 mod admission;
+mod authentication;
 mod connection;
 mod connections;
+mod handshakes;
 mod inbound;
 pub mod inlet;
 mod latency;
@@ -29,13 +31,16 @@ use std::time::Duration;
 use log::{info, warn};
 
 use crate::handlers;
+use crate::hosting::doors::Door;
 use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
 use crate::server::admission::MemoryAdmission;
+use crate::server::authentication::LoginTimes;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
+use crate::server::handshakes::Handshakes;
 use crate::server::inlet::Open;
 use crate::server::latency::Answered;
 use crate::server::limits::Entrance;
@@ -44,6 +49,9 @@ use crate::server::parking::{Produce, Waiting};
 pub(crate) use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::throttle::Muted;
+use crate::server::transport::Transport;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
 use crate::shard::limits::ConnectionPlace;
@@ -83,10 +91,15 @@ pub struct Server {
     admission: MemoryAdmission,
     muted: Muted,
     entrance: Entrance,
+    handshakes: Handshakes,
+    login_times: LoginTimes,
     kept: Kept,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     sent_per_turn_bytes: usize,
+    /// Connections get the null cipher.
+    #[cfg(any(test, feature = "sim"))]
+    is_layered: bool,
     /// Connections with something to handle, and those with something to send.
     queue: Queue<ConnectionKey>,
     touched: Queue<ConnectionKey>,
@@ -120,6 +133,11 @@ impl End {
         End::told(Ending::Refused, line)
     }
 
+    /// Its client has not logged in, of which the audit log tells.
+    fn unauthenticated() -> End {
+        End { ending: Ending::Authentication, line: None }
+    }
+
     fn failure(line: impl Into<String>) -> End {
         End::told(Ending::Failure, line)
     }
@@ -141,9 +159,13 @@ impl Server {
             admission: MemoryAdmission::default(),
             muted: Muted::default(),
             entrance: Entrance::default(),
+            handshakes: Handshakes::default(),
+            login_times: LoginTimes::default(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
+            #[cfg(any(test, feature = "sim"))]
+            is_layered: false,
             queue: Queue::default(),
             touched: Queue::default(),
             events: Vec::new(),
@@ -157,6 +179,24 @@ impl Server {
     #[cfg(any(test, feature = "sim"))]
     pub fn send_at_most(&mut self, bytes_per_turn: usize) {
         self.sent_per_turn_bytes = bytes_per_turn;
+    }
+
+    /// Its clients speak the null cipher.
+    #[cfg(any(test, feature = "sim"))]
+    pub fn layer(&mut self) {
+        self.is_layered = true;
+    }
+
+    /// What stands between the sockets of new connections and their frames.
+    fn transport(&self, listener: usize) -> Transport {
+        #[cfg(any(test, feature = "sim"))]
+        if self.is_layered {
+            return Transport::null();
+        }
+        match self.turn.shared.doors.get(listener) {
+            Door::Tls(door) => Transport::tls(door.accept()),
+            Door::Plain => Transport::Plain,
+        }
     }
 
     /// Listens on an address; `shared` says that another shard listens there already.
@@ -181,6 +221,17 @@ impl Server {
     #[cfg(test)]
     pub fn connections(&self) -> usize {
         self.connections.len()
+    }
+
+    #[cfg(test)]
+    pub fn most_handshakes_away(&self) -> usize {
+        self.handshakes.most_away
+    }
+
+    /// Whom its clients stand for.
+    #[cfg(test)]
+    pub fn principals(&self) -> Vec<String> {
+        self.connections.iter().map(|(_, connection)| connection.session.principal.to_string()).collect()
     }
 
     /// Turns until it is told to stop.
@@ -212,6 +263,7 @@ impl Server {
         self.unmute();
         self.mind_entrance();
         self.run_coordinator_timers();
+        self.end_logins();
         self.ration();
         self.work();
         self.record_latencies();
@@ -243,6 +295,7 @@ impl Server {
             .min(idle_check)
             .min(stop)
             .min(coordinators)
+            .min(self.login_times.next())
             .min(ration)
             .min(self.muted.next())
             .min(self.entrance.next());
@@ -297,9 +350,14 @@ impl Server {
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        let mut connection = Connection::new(Session::anonymous(listener, peer), self.turn.now);
+        let session = match self.turn.shared.logins.offer(listener) {
+            Some(_) => Session::unauthenticated(listener, peer),
+            None => Session::anonymous(listener, peer),
+        };
+        let mut connection = Connection::new(session, self.transport(listener), self.turn.now);
         connection._place = Some(admission);
         self.connections.insert(key, connection);
+        self.watch_login(key);
         self.enqueue(key);
     }
 
@@ -320,12 +378,14 @@ impl Server {
     }
 
     fn close(&mut self, key: ConnectionKey, end: End) {
-        if let Some(connection) = self.connections.remove(key) {
+        if let Some(mut connection) = self.connections.remove(key) {
+            connection.transport.close(&mut *self.driver, key);
             self.turn.metrics.end(end.ending);
             self.driver.close(key);
             self.muted.remove(connection.muted_until, key);
             self.turn.shared.balance.remove(self.turn.shard);
             self.turn.shared.memory.change(connection.counted_bytes, 0);
+            self.forget_login(key, &connection);
             // No client is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
             if let Some(reason) = end.line {

@@ -55,8 +55,12 @@ impl Server {
         self.handle_kept(key)?;
         loop {
             let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+            if connection.transport.must_compute() {
+                self.begin_computing(key);
+                return Ok(());
+            }
             let is_blocked = connection.is_blocked(self.turn.shared.memory.is_short());
-            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.readable {
+            if is_blocked || connection.inbound.is_held() || connection.awaits_memory || !connection.may_receive() {
                 return Ok(());
             }
             if budget == 0 {
@@ -85,7 +89,7 @@ impl Server {
 
     /// One receive, and the frames that it completed; answers the bytes that came.
     fn receive(&mut self, key: ConnectionKey, hot: &mut Vec<u8>) -> Result<usize, End> {
-        let limit = self.turn.shared.config.socket_request_max_bytes as usize;
+        let (limit, most) = self.frame_limits(key);
         let now = self.turn.now;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(0) };
         if let Some(lacks) = connection.inbound.large_frame_lacks(HOT_BUFFER_BYTES, limit) {
@@ -105,7 +109,7 @@ impl Server {
         }
         hot.clear();
         connection.inbound.move_into(hot);
-        let room = HOT_BUFFER_BYTES - hot.len();
+        let room = most.saturating_sub(hot.len()).max(1);
         let received = connection.transport.receive(&mut *self.driver, key, hot, room);
         let Some(length) = arrived(connection, received, now)? else {
             connection.inbound.keep(hot, false);
@@ -119,25 +123,53 @@ impl Server {
         Ok(length)
     }
 
+    /// The largest frame that a connection may send, and how much of what it sends may be held at once.
+    fn frame_limits(&self, key: ConnectionKey) -> (usize, usize) {
+        let limit = self.turn.shared.config.socket_request_max_bytes as usize;
+        let session = self.connections.get(key).map(|connection| &connection.session);
+        match session.filter(|session| !session.authentication.is_open()) {
+            None => (limit, HOT_BUFFER_BYTES),
+            Some(session) => {
+                let offer = self.turn.shared.logins.offer(session.listener);
+                let limit = offer.map_or(limit, |offer| offer.most_frame_bytes.min(limit));
+                (limit, (frame::SIZE_BYTES + limit).min(HOT_BUFFER_BYTES))
+            }
+        }
+    }
+
     /// Handles whole frames from the front; answers the bytes handled, and whether a whole frame was left.
     fn handle_frames(&mut self, key: ConnectionKey, bytes: &[u8]) -> Result<(usize, bool), End> {
         let limit = self.turn.shared.config.socket_request_max_bytes as usize;
         let mut at = 0;
         loop {
+            let Some(connection) = self.connections.get(key) else { return Ok((bytes.len(), false)) };
+            if connection.refused.is_some() {
+                return Ok((bytes.len(), false));
+            }
+            let session = &connection.session;
+            let is_open = session.authentication.is_open();
+            let may_log_in = !is_open || session.logged_in.is_some();
+            let limit = if is_open { limit } else { self.frame_limits(key).0 };
             let frame = match frame::split(&bytes[at..], limit) {
                 Split::Complete(frame) => frame,
                 Split::Need(_) => return Ok((at, false)),
+                Split::Bad(_) if bytes[at..].starts_with(&[0x16, 3]) => {
+                    return Err(End::told(Ending::BadFrame, "TLS on a plain listener"));
+                }
+                Split::Bad(_) if !is_open => return self.refuse_frame(key).map(|()| (bytes.len(), false)),
                 Split::Bad(error) => return Err(End::told(Ending::BadFrame, error.to_string())),
             };
             let Some(connection) = self.connections.get_mut(key) else { return Ok((bytes.len(), false)) };
-            let row = table::of_frame(frame);
+            let row = table::of_frame(frame).filter(|_| is_open);
             // What is not offered ends the connection, when all before it is answered.
             let order = row.map_or(Order::Alone, |row| row.order);
             if !connection.may_handle(order, self.turn.shared.memory.is_short()) {
                 return Ok((at, true));
             }
             at += frame::SIZE_BYTES + frame.len();
-            self.handle_frame(key, row, frame)?;
+            if !(may_log_in && self.take_login_frame(key, frame)?) {
+                self.handle_frame(key, row, frame)?;
+            }
         }
     }
 
@@ -202,9 +234,11 @@ fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instan
             Ok(Some(length))
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => {
-            connection.readable = false;
+            // The socket has said so, unless it was not asked because of what is computed first.
+            connection.readable = connection.transport.is_computing();
             Ok(None)
         }
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, format!("TLS: {error}"))),
         // A reset: the client's right.
         Err(_) => Err(End::by_client()),
     }

@@ -35,12 +35,16 @@ impl Server {
     fn send(&mut self, key: ConnectionKey) -> io::Result<()> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut left = self.sent_per_turn_bytes;
+        if connection.writable && connection.transport.has_unsent() {
+            connection.writable = connection.transport.flush(&mut *self.driver, key)?;
+        }
         while connection.writable && !connection.reading_cold && left > 0 {
             let sent = match connection.outbound.next() {
                 Next::Nothing => break,
                 Next::Memory { slices, more } => connection.transport.send(&mut *self.driver, key, slices.all(), more),
                 Next::File(slice) => {
                     let step = (slice.length as usize).min(FILE_STEP_BYTES).min(self.sent_per_turn_bytes);
+                    let step = step.min(connection.transport.file_step_bytes());
                     if !slice.file.is_resident(slice.position.0, step as u64) {
                         let (file, position) = (slice.file.clone(), slice.position.0);
                         let token = self.jobs.insert(DiskJob::ColdRead(key)).to_u64();
@@ -74,7 +78,8 @@ impl Server {
         self.count_memory(key);
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_finished && connection.is_at_rest() {
-            self.close(key, End::by_client());
+            let end = if connection.refused.is_some() { End::unauthenticated() } else { End::by_client() };
+            self.close(key, end);
         } else if connection.may_go_on(self.turn.shared.memory.is_short()) {
             self.enqueue(key);
         }

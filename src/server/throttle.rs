@@ -91,6 +91,8 @@ impl Server {
     ) -> Charge {
         let busy = self.busy_since(began);
         if api != ApiKey::Produce {
+            // Its client is looked for now, as the answer does not name it.
+            let busy = busy.filter(|_| self.meter_of(key, Kind::Request, frame).is_some());
             return busy.map_or(Charge::Free, Charge::Time);
         }
         if self.turn.view.image.client_quotas().is_empty() {

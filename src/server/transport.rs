@@ -1,23 +1,39 @@
 //! Between a connection's socket and its frames: everything that is received and sent passes here.
 //!
-//! One kind so far: what is sent is what the frames say, so that bytes go straight from the socket into the buffer that
-//! frames are split in, and ranges of files straight from the page cache into the socket. Another kind (TLS) is another
-//! variant, for which the compiler shows the places.
+//! Plain: what is sent is what the frames say, so that bytes go straight from the socket into the buffer that frames are
+//! split in, and ranges of files straight from the page cache into the socket. Or a `layer` stands between, with a `cipher`:
+//! TLS, or the null one of the simulation. The kernel's TLS would be a variant between the two: it sends files as `Plain`
+//! does and receives as `Layered` does; no kernel of ours offers it.
 //!
 //! Knows no frame, and no connection but by its key.
 
 use std::io::{self, IoSlice};
 
+mod cipher;
+mod layer;
+#[cfg(any(test, feature = "sim"))]
+pub(crate) mod null;
+
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver};
+use crate::io::driver::{Computing, ConnectionKey, Driver};
+use crate::security::tls;
 
 /// How the bytes of one connection's frames travel through its socket.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Transport {
     Plain,
+    Layered(Box<layer::Layer>),
 }
 
 impl Transport {
+    pub(super) fn tls(connection: tls::Connection) -> Transport {
+        Transport::Layered(Box::new(layer::Layer::new(cipher::Cipher::Tls(Box::new(connection)))))
+    }
+
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn null() -> Transport {
+        Transport::Layered(Box::new(layer::Layer::new(cipher::Cipher::Null(null::Cipher::server()))))
+    }
+
     /// Appends what is there, at most so many bytes, as [`Driver::receive`] does.
     pub(super) fn receive(
         &mut self,
@@ -28,6 +44,7 @@ impl Transport {
     ) -> io::Result<usize> {
         match self {
             Transport::Plain => driver.receive(key, buffer, most),
+            Transport::Layered(layer) => layer.receive(driver, key, buffer, most),
         }
     }
 
@@ -41,6 +58,7 @@ impl Transport {
     ) -> io::Result<usize> {
         match self {
             Transport::Plain => driver.send(key, slices, more),
+            Transport::Layered(layer) => layer.send(driver, key, slices),
         }
     }
 
@@ -55,6 +73,98 @@ impl Transport {
     ) -> io::Result<usize> {
         match self {
             Transport::Plain => driver.send_file(key, file, position, length),
+            Transport::Layered(layer) => layer.send_file(driver, key, file, position, length),
+        }
+    }
+
+    /// Sends what was taken before and has not left: `false` if the socket is full.
+    pub(super) fn flush(&mut self, driver: &mut dyn Driver, key: ConnectionKey) -> io::Result<bool> {
+        match self {
+            Transport::Plain => {
+                let _ = (driver, key);
+                Ok(true)
+            }
+            Transport::Layered(layer) => layer.flush(driver, key),
+        }
+    }
+
+    /// Whether something was taken to be sent and has not left.
+    pub(super) fn has_unsent(&self) -> bool {
+        match self {
+            Transport::Plain => false,
+            Transport::Layered(layer) => layer.has_unsent(),
+        }
+    }
+
+    /// Whether something has come and was not taken: no edge of the socket will tell of it again.
+    pub(super) fn has_received(&self) -> bool {
+        match self {
+            Transport::Plain => false,
+            Transport::Layered(layer) => layer.has_received(),
+        }
+    }
+
+    /// Whether a step of the handshake is to be computed, or is computed now: until its end nothing is received.
+    pub(super) fn is_computing(&self) -> bool {
+        match self {
+            Transport::Plain => false,
+            Transport::Layered(layer) => layer.is_computing(),
+        }
+    }
+
+    /// Whether a step of the handshake is to be computed and has not begun.
+    pub(super) fn must_compute(&self) -> bool {
+        match self {
+            Transport::Plain => false,
+            Transport::Layered(layer) => layer.must_compute(),
+        }
+    }
+
+    /// What is to be computed and has not begun.
+    pub(super) fn begin_computing(&mut self) -> Option<Computing> {
+        match self {
+            Transport::Plain => None,
+            Transport::Layered(layer) => layer.begin_computing(),
+        }
+    }
+
+    /// What has begun has ended.
+    pub(super) fn end_computing(&mut self) {
+        match self {
+            Transport::Plain => {}
+            Transport::Layered(layer) => layer.end_computing(),
+        }
+    }
+
+    /// Says that nothing more comes; before the socket is closed.
+    pub(super) fn close(&mut self, driver: &mut dyn Driver, key: ConnectionKey) {
+        match self {
+            Transport::Plain => {}
+            Transport::Layered(layer) => layer.close(driver, key),
+        }
+    }
+
+    /// The certificate that the client has shown, once the handshake is over.
+    pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Transport::Plain => None,
+            Transport::Layered(layer) => layer.peer_certificate(),
+        }
+    }
+
+    /// Bytes of a file that one call of [`Transport::send_file`] takes at most.
+    pub(super) fn file_step_bytes(&self) -> usize {
+        match self {
+            Transport::Plain => usize::MAX,
+            Transport::Layered(_) => layer::STEP_BYTES,
+        }
+    }
+
+    /// What it holds of the connection's bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Transport::Plain => 0,
+            Transport::Layered(layer) => layer.memory_bytes(),
         }
     }
 }
@@ -64,7 +174,7 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// A call past this file would send plain text on a connection that is encrypted.
+    /// A call past this file and its layer would send plain text on a connection that is encrypted.
     #[test]
     fn no_other_file_of_the_server_uses_a_socket() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server");
@@ -76,7 +186,7 @@ mod tests {
         let mut using = Vec::new();
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if uses(&fs::read_to_string(&path).unwrap()) {
+            if path.is_file() && uses(&fs::read_to_string(&path).unwrap()) {
                 using.push(path.file_name().unwrap().to_owned());
             }
         }

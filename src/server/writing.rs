@@ -12,7 +12,7 @@ use crate::server::Server;
 use crate::stdx::slab::Key;
 use crate::storage::log::Flush;
 
-/// What an operation of the disk was started for.
+/// What an operation was started for.
 pub(super) enum DiskJob {
     /// One file of a partition's sync.
     Sync(Rc<Sync>),
@@ -20,6 +20,8 @@ pub(super) enum DiskJob {
     ColdRead(ConnectionKey),
     /// Bytes that belong into the answer of an inquiry.
     InquiryRead(Key),
+    /// A step of a connection's handshake.
+    Computed(ConnectionKey),
 }
 
 /// A partition's sync: over when all of its files are synced.
@@ -58,6 +60,8 @@ impl Server {
             Some(DiskJob::Sync(sync)) => self.handle_synced(&sync, result),
             Some(DiskJob::ColdRead(key)) => self.handle_cold_read(key, result),
             Some(DiskJob::InquiryRead(key)) => self.handle_inquiry_read(key, result),
+            // A step that fails says so when the connection goes on.
+            Some(DiskJob::Computed(key)) => self.handle_computed(key),
             None => {}
         }
     }

@@ -10,7 +10,9 @@ use crate::config::Config;
 use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
+use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping;
+use crate::io::environment::Environment;
 use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
 use crate::model::{ApiKey, ErrorCode, Instant, MAX_SHARDS, TimestampMs};
@@ -19,10 +21,12 @@ use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::authorizer::Authorizer;
 use crate::security::quota::Kind;
+use crate::shard::audit::Audit;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
 use crate::shard::limits::Admissions;
+use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::shard::quotas::{Metered, Meters};
@@ -60,12 +64,15 @@ pub struct Shared {
     pub view: Arc<ArcSwap<View>>,
     /// Not to be guessed from outside; the same in every run of a simulation.
     pub seed: u64,
+    pub environment: Environment,
+    pub logins: Logins,
     /// The log directories in the order of the configuration.
     pub directories: Arc<[LogDirectory]>,
     /// What clients are told, in the order of the listeners.
     pub endpoints: OnceLock<Vec<Endpoint>>,
     /// `None`: every client may do everything.
     pub authorizer: Option<Authorizer>,
+    pub doors: Arc<Doors>,
     pub balance: Balance,
     pub memory: RequestMemory,
     /// What clients have used of their quotas.
@@ -94,7 +101,7 @@ impl Shared {
         config: Config,
         view: Arc<ArcSwap<View>>,
         directories: Arc<[LogDirectory]>,
-        seed: u64,
+        environment: Environment,
         mailboxes: Vec<Arc<Mailbox<Note>>>,
         threads: Threads,
         producer_ids: Arc<ProducerIds>,
@@ -107,10 +114,13 @@ impl Shared {
         let admissions = Admissions::new(meters.windows(), config.listeners.len(), inter_broker);
         Shared {
             view,
-            seed,
+            seed: environment.seed(),
+            environment,
+            logins: Logins::new(&config),
             directories,
             endpoints: OnceLock::new(),
             authorizer,
+            doors: Arc::default(),
             balance: Balance::new(mailboxes.len()),
             memory: RequestMemory::new(config.queued_max_request_bytes),
             meters,
@@ -190,6 +200,7 @@ pub struct Turn {
     pub wall: TimestampMs,
     pub dirty: Dirty,
     pub metrics: Recorder,
+    pub audit: Audit,
     /// Transactions whose markers this shard is to write.
     pub marker_jobs: Vec<MarkerJob>,
 }
@@ -198,7 +209,7 @@ impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
         let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
-        Turn { view, shared, shard, now, wall, dirty, metrics, marker_jobs }
+        Turn { view, shared, shard, now, wall, dirty, metrics, audit: Audit::new(now), marker_jobs }
     }
 
     /// The next turn's time.
@@ -229,6 +240,7 @@ impl Turn {
             wall: self.wall,
             dirty: &mut self.dirty,
             metrics: &self.metrics,
+            audit: &self.audit,
             marker_jobs: &mut self.marker_jobs,
             ticket,
             answered: None,
@@ -245,6 +257,7 @@ pub struct Context<'a> {
     pub wall: TimestampMs,
     pub dirty: &'a mut Dirty,
     pub metrics: &'a Recorder,
+    pub audit: &'a Audit,
     pub marker_jobs: &'a mut Vec<MarkerJob>,
     ticket: Option<Key>,
     /// What a coordinator has answered to this very request, in the step that the request asked for.

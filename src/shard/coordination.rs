@@ -112,6 +112,16 @@ impl Context<'_> {
         self.take_step(coordinator, |world, moment| coordinator.step(world, moment, work))
     }
 
+    /// The same for a client that may describe some topics only.
+    pub fn step_for<M: Served, T>(
+        &mut self,
+        coordinator: &Arc<Coordinator<M>>,
+        may_describe: &dyn Fn(&str) -> bool,
+        work: impl FnOnce(&mut M, &mut M::Step<'_>) -> T,
+    ) -> Result<(T, Barrier), ErrorCode> {
+        self.take_step(coordinator, |world, moment| coordinator.step(&world.seen_by(may_describe), moment, work))
+    }
+
     /// The same within a transaction of a producer, as far as the log of the coordinator admits it.
     pub fn step_in_transaction<M: Served, T>(
         &mut self,

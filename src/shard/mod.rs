@@ -2,12 +2,14 @@
 //!
 //! This is the only level that waits. What waits is a value in the [`wait_list::WaitList`]; no thread, no task.
 
+pub mod audit;
 pub mod balance;
 pub mod context;
 pub mod coordination;
 pub mod dirty;
 pub mod inquiry;
 pub mod limits;
+pub mod login;
 pub mod mailbox;
 pub mod memory;
 pub mod quotas;

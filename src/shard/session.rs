@@ -4,25 +4,37 @@
 //! the server makes a session for each connection, a request that comes without a socket brings its own, handlers read
 //! it through their `Request`.
 //!
-//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions now, SASL later) do so
-//! through a shared reference, as the same request is read meanwhile.
+//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions) do so through a
+//! shared reference, as the same request is read meanwhile; a login changes it between two requests.
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
 
+use crate::model::Instant;
+use crate::security::acl::Subject;
 use crate::security::principal::Principal;
+use crate::shard::login::{LoggedIn, Login};
 use crate::shard::quotas::OwnMeters;
 
 /// Bytes of a client's name, and of its version, that are kept; Kafka keeps all of them.
 const MOST_SOFTWARE_BYTES: usize = 128;
 
 /// How far a client has come in saying who it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Debug)]
 pub enum Authentication {
-    /// Every request is handled. A listener without SASL begins here. One with SASL will begin before it, and until then
-    /// only ApiVersions (18), SaslHandshake (17) and SaslAuthenticate (36) may be handled
-    /// (`SaslServerAuthenticator.handleKafkaRequest`).
+    /// Every request is handled. A listener without SASL begins here.
     Open,
+    /// A login goes on. A listener with SASL begins here, and a session that logs in again comes here again. Only ApiVersions
+    /// (18), SaslHandshake (17) and SaslAuthenticate (36) are handled (`SaslServerAuthenticator.handleKafkaRequest`).
+    Pending(Box<Login>),
+    /// It was refused; the connection ends.
+    Failed,
+}
+
+impl Authentication {
+    pub fn is_open(&self) -> bool {
+        matches!(self, Authentication::Open)
+    }
 }
 
 /// What a client says of itself in ApiVersions (KIP-511).
@@ -42,6 +54,10 @@ pub struct Session {
     pub authentication: Authentication,
     /// What its client has used of its quotas.
     pub(crate) meters: OwnMeters,
+    /// How the client has proved who it is; `None`: it has not.
+    pub logged_in: Option<LoggedIn>,
+    /// It has done so by a delegation token, which is not enough for everything.
+    pub by_delegation_token: bool,
     software: RefCell<Option<Software>>,
 }
 
@@ -54,8 +70,25 @@ impl Session {
             principal: Principal::ANONYMOUS,
             authentication: Authentication::Open,
             meters: OwnMeters::default(),
+            logged_in: None,
+            by_delegation_token: false,
             software: RefCell::default(),
         }
+    }
+
+    /// The client as rules know it. Its host shows itself as Java writes it.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { principal: &self.principal, host: self.peer.into() }
+    }
+
+    /// The session of a client that must log in first.
+    pub fn unauthenticated(listener: usize, peer: SocketAddr) -> Session {
+        Session { authentication: Authentication::Pending(Box::default()), ..Session::anonymous(listener, peer) }
+    }
+
+    /// Whether the client must have logged in again by now.
+    pub fn is_expired(&self, now: Instant) -> bool {
+        self.logged_in.as_ref().and_then(|logged_in| logged_in.expires).is_some_and(|expires| expires < now)
     }
 
     /// What the client has said last of its software.

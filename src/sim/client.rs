@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 use super::cluster::{ADDRESS, Cluster, SharedCluster};
+use super::link::Link;
 use crate::codec::{Message, Reader};
-use crate::io::simulated;
 use crate::model::ApiKey;
 use crate::wire::api;
 use crate::wire::frame::{self, Split};
@@ -17,7 +17,7 @@ const MAX_FRAME_BYTES: usize = 100 << 20;
 const PATIENCE_STEPS: u64 = 200_000;
 
 pub(super) struct Client {
-    connection: simulated::Client,
+    connection: Link,
     unsent: Vec<u8>,
     received: Vec<u8>,
     answers: VecDeque<Vec<u8>>,
@@ -27,7 +27,17 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn connect(cluster: &Cluster) -> Client {
-        let connection = cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap();
+        Client::over(Link::new(cluster.world.connect(SocketAddr::from(ADDRESS)).unwrap(), cluster.is_layered))
+    }
+
+    /// By another listener than the first.
+    #[cfg(test)]
+    pub(super) fn connect_to(cluster: &Cluster, port: u16) -> Client {
+        let address = SocketAddr::from((ADDRESS.0, port));
+        Client::over(Link::new(cluster.world.connect(address).unwrap(), cluster.is_layered))
+    }
+
+    pub(super) fn over(connection: Link) -> Client {
         Client { connection, unsent: Vec::new(), received: Vec::new(), answers: VecDeque::new(), sent: 0, answered: 0 }
     }
 
@@ -43,6 +53,13 @@ impl Client {
         };
         let header_version = description.request_header_version(version);
         frame::append(&mut self.unsent, (&header, header_version), (body, version)).unwrap();
+    }
+
+    /// Queues a request that has no answer.
+    #[cfg(test)]
+    pub(super) fn send_silently<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) {
+        self.send(key, version, body);
+        self.sent -= 1;
     }
 
     /// Queues bytes that are no request.
@@ -108,6 +125,12 @@ impl Client {
         Some(answer[body..].to_vec())
     }
 
+    /// The next frame, which is no answer to a request.
+    #[cfg(test)]
+    pub(super) fn take_frame(&mut self) -> Option<Vec<u8>> {
+        self.answers.pop_front()
+    }
+
     /// Sends a request and steps the cluster until its answer is there.
     pub(super) fn call<'m>(
         &mut self,
@@ -124,10 +147,12 @@ impl Client {
     pub(super) fn wait(&mut self, cluster: &SharedCluster, key: ApiKey, version: i16) -> Vec<u8> {
         let until = cluster.borrow().steps + PATIENCE_STEPS;
         loop {
-            assert!(self.pump(), "the broker closed the connection");
+            // What was answered before the end counts.
+            let is_open = self.pump();
             if let Some(answer) = self.take_answer(key, version) {
                 return answer;
             }
+            assert!(is_open, "the broker closed the connection");
             cluster.borrow_mut().step();
             assert!(cluster.borrow().steps < until, "no answer to {key}");
         }

@@ -80,13 +80,20 @@ pub(super) struct Cluster {
     environment: Environment,
     config: Config,
     sent_per_turn_bytes: Option<usize>,
+    /// Connections have the null cipher.
+    pub(super) is_layered: bool,
     running: Option<Running>,
     #[cfg(test)]
     pub(super) steps: u64,
 }
 
 impl Cluster {
+    #[cfg(test)]
     pub(super) fn start(seed: u64, shards: usize, overrides: &[(&str, &str)]) -> Cluster {
+        Cluster::start_with(seed, shards, overrides, false)
+    }
+
+    pub(super) fn start_with(seed: u64, shards: usize, overrides: &[(&str, &str)], is_layered: bool) -> Cluster {
         // One half runs with everything in files, one half writes each batch at once.
         let (shards, tail_buffer) = (shards.to_string(), if seed.is_multiple_of(2) { "100000" } else { "0" });
         let copy_max = if (seed / 2).is_multiple_of(2) { "65536" } else { "0" };
@@ -108,6 +115,7 @@ impl Cluster {
             config,
             // A third sends large answers in many turns, which the simulated sockets are too small for otherwise.
             sent_per_turn_bytes: seed.is_multiple_of(3).then_some(1000),
+            is_layered,
             running: None,
             #[cfg(test)]
             steps: 0,
@@ -143,11 +151,21 @@ impl Cluster {
             if let Some(bytes) = self.sent_per_turn_bytes {
                 server.send_at_most(bytes);
             }
-            server.listen(SocketAddr::from(ADDRESS), number > 0).unwrap();
+            if self.is_layered {
+                server.layer();
+            }
+            for listener in &self.config.listeners {
+                server.listen(SocketAddr::from((ADDRESS.0, listener.port)), number > 0).unwrap();
+            }
             servers.push(server);
         }
-        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "127.0.0.1".into(), port: ADDRESS.1 };
-        let parts = connected.register(vec![endpoint])?;
+        let listeners = self.config.listeners.iter();
+        let endpoints = listeners.map(|listener| Endpoint {
+            listener: listener.name.clone(),
+            host: "127.0.0.1".into(),
+            port: listener.port,
+        });
+        let parts = connected.register(endpoints.collect())?;
         let due = self.world.now();
         Ok(Running { servers, parts, due, groups_due: due, transactions_due: due })
     }
@@ -163,6 +181,17 @@ impl Cluster {
     pub(super) fn advance(&mut self, by: Duration) {
         self.world.advance(by);
         self.disk.set_time(self.world.wall());
+    }
+
+    #[cfg(test)]
+    pub(super) fn most_handshakes_away(&self) -> usize {
+        self.running.iter().flat_map(|running| &running.servers).map(Server::most_handshakes_away).max().unwrap_or(0)
+    }
+
+    /// Whom the clients that are connected stand for.
+    #[cfg(test)]
+    pub(super) fn principals(&self) -> Vec<String> {
+        self.running.iter().flat_map(|running| &running.servers).flat_map(Server::principals).collect()
     }
 
     pub(super) fn turn_shard(&mut self, shard: usize) {
@@ -328,6 +357,11 @@ impl Cluster {
         self.running.as_ref().map_or(0, |running| running.parts.shared.memory.held_bytes())
     }
 
+    /// What clients that have not logged in hold on all shards.
+    pub(super) fn unauthenticated_bytes(&self) -> usize {
+        self.running.as_ref().map_or(0, |running| running.parts.shared.logins.held_bytes())
+    }
+
     /// A way into one of the shards without a socket.
     pub(super) fn inlet(&self, shard: u8) -> Inlet {
         Inlet::new(&self.running.as_ref().expect("it runs").parts.shared, ShardId(shard))
@@ -351,6 +385,18 @@ impl Cluster {
     /// Connections of each shard.
     pub(super) fn connections(&self) -> Vec<usize> {
         self.running.iter().flat_map(|running| &running.servers).map(Server::connections).collect()
+    }
+
+    /// Connections that have their place.
+    pub(super) fn places(&self) -> usize {
+        self.running.as_ref().map_or(0, |running| running.parts.shared.admissions.total())
+    }
+
+    /// One shard is told to stop, and takes no new connection from then on.
+    pub(super) fn stop_shard(&mut self, shard: u8) {
+        let running = self.running.as_ref().expect("it runs");
+        running.parts.shared.mailbox(ShardId(shard)).stop();
+        self.turn_shard(shard.into());
     }
 
     /// Requests that wait on all shards.

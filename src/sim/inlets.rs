@@ -224,7 +224,7 @@ fn what_cannot_be_handled_is_ended_with_its_reason() {
     for (frame, sentence) in [
         (vec![], "a frame too short for a request"),
         (vec![0, 1, 0], "a frame too short for a request"),
-        (vec![0, 17, 0, 1, 0, 0, 0, 0], "request of an API that is not offered: key 17, version 1"),
+        (vec![0, 76, 0, 1, 0, 0, 0, 0], "request of an API that is not offered: key 76, version 1"),
         (vec![0, 1, 0, 12, 0, 0], "bad header of a Fetch request"),
         (too_new, "Fetch request of version 99, which is not offered"),
     ] {

@@ -14,6 +14,7 @@ mod faults;
 mod history;
 mod invariants;
 mod ledger;
+mod link;
 mod member;
 mod oracle;
 pub mod plan;
@@ -31,11 +32,21 @@ mod cleaning;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod encrypted;
+#[cfg(test)]
 mod groups;
 #[cfg(test)]
 mod housekeeping;
 #[cfg(test)]
 mod inlets;
+#[cfg(test)]
+mod layered;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod logins;
 #[cfg(test)]
 mod moving;
 #[cfg(test)]

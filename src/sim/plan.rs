@@ -139,6 +139,8 @@ pub(super) struct Plan {
     pub(super) ledgers: Vec<TopicPlan>,
     pub(super) ledger_readers: u32,
     pub(super) admins: usize,
+    /// Quotas of all clients together.
+    pub(super) quotas: Vec<(&'static str, f64)>,
     pub(super) has_two_directories: bool,
     /// All topics of the broker, its own included, sync every write.
     pub(super) is_synced: bool,
@@ -157,6 +159,8 @@ const MIN_STEPS: u64 = 4000;
 /// Seeds from here on have transactional clients; what lies below, with nothing else in it, is the plan that they are added
 /// to. So the seeds of before have the plans that they had.
 pub const TRANSACTIONS_SINCE: u64 = 1 << 40;
+/// Seeds with this have quotas beside what they have without it.
+pub const WITH_QUOTAS: u64 = 1 << 41;
 /// Nothing in a run takes so long, but jumps of the clock.
 const LONG_TIMEOUT_MS: i32 = 900_000;
 
@@ -168,6 +172,16 @@ pub(super) fn kinds_of(seed: u64) -> Kinds {
 
 impl Plan {
     pub(super) fn new(seed: u64) -> Plan {
+        let mut plan = Plan::without_quotas(seed & !WITH_QUOTAS);
+        if seed & WITH_QUOTAS != 0 {
+            let random = &mut Random::new(seed);
+            let keys = ["producer_byte_rate", "consumer_byte_rate"];
+            plan.quotas = keys.map(|key| (key, 1_000.0 + random.below(30_000) as f64)).to_vec();
+        }
+        plan
+    }
+
+    fn without_quotas(seed: u64) -> Plan {
         let mut random = Random::new(seed ^ 0x504c_414e);
         let kinds = Kind::ALL.iter().filter(|_| random.chance(2)).fold(Kinds::default(), |all, kind| all.with(*kind));
         let is_synced = random.chance(2);
@@ -206,6 +220,7 @@ impl Plan {
             ledgers: Vec::new(),
             ledger_readers: 0,
             admins: random.below(3) as usize,
+            quotas: Vec::new(),
             has_two_directories,
             is_synced,
             group_segment_bytes: 2000 + random.below(50_000),

@@ -9,9 +9,13 @@ use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_
 use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, Instant};
 use crate::stdx::random::Random;
-use crate::wire::api::{alter_client_quotas, create_topics, delete_topics, fetch, produce};
+use crate::wire::api::{
+    alter_client_quotas, create_topics, delete_topics, describe_quorum, fetch, incremental_alter_configs, metadata,
+    produce,
+};
 use crate::wire::frame;
 
+const METADATA: i16 = 12;
 const STEP: Duration = Duration::from_millis(4);
 /// The first answers come out of what the windows before the start hold.
 const WARM_UP: Duration = Duration::from_secs(25);
@@ -19,9 +23,16 @@ const MEASURED: Duration = Duration::from_secs(60);
 /// How late an answer may be after the time for which its client was throttled.
 const LATE: Duration = Duration::from_millis(200);
 
-fn set_quota(cluster: &SharedCluster, key: &str, value: Option<f64>) {
+const ANONYMOUS: (&str, Option<&str>) = ("user", Some("ANONYMOUS"));
+
+pub(super) fn set_quota(
+    cluster: &SharedCluster,
+    (entity_type, entity_name): (&str, Option<&str>),
+    key: &str,
+    value: Option<f64>,
+) {
     use alter_client_quotas::request::{EntityData, EntryData, OpData};
-    let entity = EntityData { entity_type: "user".into(), entity_name: Some("ANONYMOUS".into()) };
+    let entity = EntityData { entity_type: entity_type.into(), entity_name: entity_name.map(Into::into) };
     let op = OpData { key: key.into(), value: value.unwrap_or(0.0), remove: value.is_none() };
     let entries = vec![EntryData { entity: vec![entity], ops: vec![op] }];
     let request = alter_client_quotas::Request { entries, validate_only: false };
@@ -29,6 +40,17 @@ fn set_quota(cluster: &SharedCluster, key: &str, value: Option<f64>) {
     let answer = client.call(cluster, ApiKey::AlterClientQuotas, 1, &request);
     let answer = alter_client_quotas::Response::decode(&mut Reader::new(&answer), 1).unwrap();
     assert_eq!(answer.entries[0].error_code, 0, "{:?}", answer.entries[0].error_message);
+}
+
+/// Changes a config of the broker while it runs.
+pub(super) fn alter_broker(cluster: &SharedCluster, client: &mut Client, name: &str, value: &str) {
+    use incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
+    let config = AlterableConfig { name: name.into(), config_operation: 0, value: Some(value.into()) };
+    let resource = AlterConfigsResource { resource_type: 4, resource_name: "".into(), configs: vec![config] };
+    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
+    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
+    let answer = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
+    assert_eq!(answer.responses[0].error_code, 0, "{:?}", answer.responses[0].error_message);
 }
 
 /// A client that has one request under way, or several.
@@ -74,6 +96,24 @@ impl Asking {
         taken
     }
 
+    /// Keeps one small request under way; gives how many were answered.
+    fn ask(&mut self, now: Instant) -> usize {
+        assert!(self.client.pump());
+        let answer = self.client.take_answer(ApiKey::Metadata, METADATA);
+        if let Some(answer) = &answer {
+            let answer = metadata::Response::decode(&mut Reader::new(answer), METADATA).unwrap();
+            self.answered(now, answer.throttle_time_ms);
+            self.sizes.clear();
+        }
+        if self.sizes.is_empty() {
+            self.sizes.push(0);
+            let request = metadata::Request { topics: Some(Vec::new()), ..Default::default() };
+            self.client.send(ApiKey::Metadata, METADATA, &request);
+        }
+        assert!(self.client.pump());
+        answer.iter().len()
+    }
+
     /// Keeps one fetch under way; gives the bytes that were sent.
     fn fetch(&mut self, now: Instant) -> usize {
         assert!(self.client.pump());
@@ -114,7 +154,7 @@ fn rate(cluster: &SharedCluster, mut step: impl FnMut(Instant) -> usize) -> f64 
 }
 
 fn assert_within(rate: f64, limit: f64, what: &str) {
-    assert!((limit * 0.95..limit * 1.05).contains(&rate), "{what}: {rate} bytes in a second, the quota is {limit}");
+    assert!((limit * 0.95..limit * 1.05).contains(&rate), "{what}: {rate} in a second, the quota is {limit}");
 }
 
 #[test]
@@ -124,13 +164,13 @@ fn producers_of_all_shards_together_get_their_quota() {
         create_topic(&cluster, 1);
         let mut random = Random::new(seed);
         let limit = 5_000.0 + random.below(50_000) as f64;
-        set_quota(&cluster, "producer_byte_rate", Some(limit));
+        set_quota(&cluster, ANONYMOUS, "producer_byte_rate", Some(limit));
         let mut clients: Vec<Asking> = (0..1 + 2 * seed).map(|_| Asking::new(&cluster)).collect();
         let most = [500, 3_000, 10_000, 2_000][seed as usize];
         let rate = rate(&cluster, |now| clients.iter_mut().map(|client| client.produce(now, &mut random, most)).sum());
         assert_within(rate, limit, &format!("seed {seed}"));
         // Without it they are left alone no more.
-        set_quota(&cluster, "producer_byte_rate", None);
+        set_quota(&cluster, ANONYMOUS, "producer_byte_rate", None);
         let mut other = Asking::new(&cluster);
         let mut taken = 0;
         for _ in 0..500 {
@@ -153,7 +193,7 @@ fn consumers_of_all_shards_together_get_their_quota() {
             writer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 5, 400), 1));
         }
         let limit = 40_000.0;
-        set_quota(&cluster, "consumer_byte_rate", Some(limit));
+        set_quota(&cluster, ANONYMOUS, "consumer_byte_rate", Some(limit));
         let mut clients: Vec<Asking> = (0..1 + 2 * seed).map(|_| Asking::new(&cluster)).collect();
         let rate = rate(&cluster, |now| clients.iter_mut().map(|client| client.fetch(now)).sum());
         assert_within(rate, limit, &format!("seed {seed}"));
@@ -167,7 +207,7 @@ fn a_throttled_session_loses_nothing() {
     create_topic(&cluster, 1);
     let mut client = Client::connect(&cluster.borrow());
     client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 700), 1));
-    set_quota(&cluster, "consumer_byte_rate", Some(100.0));
+    set_quota(&cluster, ANONYMOUS, "consumer_byte_rate", Some(100.0));
     let mut ask = |session_id, session_epoch, offset: Option<i64>| {
         let mut request = fetch_request(0, offset.unwrap_or(0), 0);
         (request.session_id, request.session_epoch) = (session_id, session_epoch);
@@ -201,7 +241,7 @@ fn a_throttled_session_loses_nothing() {
 #[test]
 fn partitions_are_made_and_deleted_at_the_rate_of_their_quota() {
     let cluster = cluster(3, &[("controller.quota.window.num", "2")]);
-    set_quota(&cluster, "controller_mutation_rate", Some(1.0));
+    set_quota(&cluster, ANONYMOUS, "controller_mutation_rate", Some(1.0));
     let mut client = Client::connect(&cluster.borrow());
     let create = |client: &mut Client, names: &[&'static str], version| {
         let topic = |name: &&'static str| create_topics::CreatableTopic {
@@ -238,4 +278,97 @@ fn partitions_are_made_and_deleted_at_the_rate_of_their_quota() {
     let answer = client.call(&cluster, ApiKey::DeleteTopics, 6, &request);
     let answer = delete_topics::Response::decode(&mut Reader::new(&answer), 6).unwrap();
     assert_eq!((answer.responses[0].error_code, answer.throttle_time_ms), (3, 0), "what is not there costs nothing");
+    // So it is with topics that are created because they are asked for.
+    let found = |client: &mut Client| {
+        let topic =
+            |name: &'static str| metadata::MetadataRequestTopic { name: Some(name.into()), ..Default::default() };
+        let topics = Some(vec![topic("e"), topic("f")]);
+        let request = metadata::Request { topics, allow_auto_topic_creation: true, ..Default::default() };
+        let answer = client.call(&cluster, ApiKey::Metadata, METADATA, &request);
+        let answer = metadata::Response::decode(&mut Reader::new(&answer), METADATA).unwrap();
+        answer.topics.iter().map(|topic| topic.error_code).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&mut client), [0, 3]);
+    assert_eq!(found(&mut client), [0, 3]);
+    cluster.borrow_mut().advance(Duration::from_secs(1));
+    assert_eq!(found(&mut client), [0, 0]);
+}
+
+/// What a thread spends on requests: a look at the clock takes a millisecond here, so each request costs that much.
+#[test]
+fn the_time_of_a_thread_is_shared_out() {
+    let cluster = cluster(2, &[]);
+    cluster.borrow().world.set_time_between_looks(Duration::from_millis(1));
+    set_quota(&cluster, ANONYMOUS, "request_percentage", Some(2.0));
+    let mut clients: Vec<Asking> = (0..3).map(|_| Asking::new(&cluster)).collect();
+    let rate = rate(&cluster, |now| clients.iter_mut().map(|client| client.ask(now)).sum());
+    assert_within(rate, 20.0, "requests of a millisecond, of two percents of a thread");
+    // A client is left alone for a window at most, however much it has used: this one asks for as much as it can.
+    set_quota(&cluster, ANONYMOUS, "request_percentage", Some(0.001));
+    let mut other = Asking::new(&cluster);
+    let mut longest = Duration::ZERO;
+    for _ in 0..2000 {
+        cluster.borrow_mut().advance(STEP);
+        cluster.borrow_mut().step();
+        let now = cluster.borrow().world.now();
+        other.ask(now);
+        longest = longest.max(other.throttle);
+    }
+    assert_eq!(longest, Duration::from_secs(1));
+    // What other brokers depend on is never held back, and costs nothing.
+    let mut other = Client::connect(&cluster.borrow());
+    for _ in 0..100 {
+        let before = cluster.borrow().world.now();
+        other.call(&cluster, ApiKey::DescribeQuorum, 2, &describe_quorum::Request::default());
+        assert!(cluster.borrow().world.now().since(before) < Duration::from_millis(200));
+    }
+}
+
+/// A client that wants no answer cannot be told, and is left alone all the same, also by what it asks next.
+#[test]
+fn a_produce_without_an_answer_is_throttled_all_the_same() {
+    let cluster = cluster(4, &[]);
+    create_topic(&cluster, 1);
+    set_quota(&cluster, ANONYMOUS, "producer_byte_rate", Some(1_000.0));
+    let mut client = Client::connect(&cluster.borrow());
+    let ask = |client: &mut Client| {
+        let request = metadata::Request { topics: Some(Vec::new()), ..Default::default() };
+        let before = cluster.borrow().world.now();
+        let answer = client.call(&cluster, ApiKey::Metadata, METADATA, &request);
+        let answer = metadata::Response::decode(&mut Reader::new(&answer), METADATA).unwrap();
+        (cluster.borrow().world.now().since(before), answer.throttle_time_ms)
+    };
+    assert!(ask(&mut client).0 < LATE);
+    // Twelve seconds' worth, where ten are free.
+    client.send_silently(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 12_000), 0));
+    let (waited, throttle_ms) = ask(&mut client);
+    assert!((2_000..2_400).contains(&waited.as_millis()), "{waited:?}");
+    assert_eq!(throttle_ms, 0, "the next request is not what was too much");
+    assert!(ask(&mut client).0 < LATE);
+}
+
+/// A client that is left alone for longer than a connection may be idle is closed as an idle one, as by Kafka.
+#[test]
+fn who_is_left_alone_is_idle() {
+    let cluster = cluster(5, &[("connections.max.idle.ms", "20000")]);
+    create_topic(&cluster, 1);
+    set_quota(&cluster, ANONYMOUS, "producer_byte_rate", Some(1_000.0));
+    for (bytes, is_closed) in [(25_000, false), (200_000, true)] {
+        let mut client = Client::connect(&cluster.borrow());
+        let records = batch(-1, -1, 1, bytes);
+        let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, 1));
+        let answer = produce::Response::decode(&mut Reader::new(&answer), PRODUCE).unwrap();
+        assert_eq!(answer.throttle_time_ms > 30_000, is_closed);
+        let until = cluster.borrow().world.now() + Duration::from_secs(30);
+        let request = metadata::Request { topics: Some(Vec::new()), ..Default::default() };
+        client.send(ApiKey::Metadata, METADATA, &request);
+        let (mut is_open, mut is_answered) = (true, false);
+        while cluster.borrow().world.now() < until && is_open && !is_answered {
+            cluster.borrow_mut().advance(STEP);
+            cluster.borrow_mut().step();
+            is_open = client.pump();
+            is_answered = client.take_answer(ApiKey::Metadata, METADATA).is_some();
+        }
+        assert_eq!((is_open, is_answered), (!is_closed, !is_closed), "{bytes} bytes");
+    }
 }

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka_protocol::messages::{CreateTopicsRequest, FindCoordinatorRequest};
+use kafka_protocol::messages::alter_client_quotas_request as alter_quotas;
+use kafka_protocol::messages::{AlterClientQuotasRequest, CreateTopicsRequest, FindCoordinatorRequest};
 use kafka_protocol::protocol::Request;
 
 use super::admin::{ALTER_CONFIGS, Admin, CREATE_TOPICS, alteration, creatable};
@@ -152,7 +153,9 @@ impl Run {
         let mut plan = Plan::new(attempt.seed);
         plan.kinds = plan.kinds.without(attempt.without);
         let overrides: Vec<_> = plan.overrides.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let cluster = Cluster::start(attempt.seed, plan.shards, &overrides);
+        // A quarter has a cipher between sockets and frames.
+        let is_layered = attempt.seed % 4 == 1;
+        let cluster = Cluster::start_with(attempt.seed, plan.shards, &overrides, is_layered);
         let history = History::new(attempt.keeps_history);
         let (random, faults) = (Random::new(attempt.seed), Faults::new(&plan, attempt));
         let mut run = Run {
@@ -177,6 +180,7 @@ impl Run {
     /// Everything is there, and the faults begin; the step before which the run comes to rest.
     fn begin(&mut self, steps: Option<u64>) -> u64 {
         self.set_up();
+        self.set_quotas(true);
         self.is_resting = false;
         self.faults.begin(&self.cluster);
         self.history.step + steps.unwrap_or(self.plan.steps)
@@ -221,6 +225,7 @@ impl Run {
             history: &mut self.history,
             topics: &mut self.topics,
             ledgers: &self.ledgers,
+            is_layered: self.cluster.is_layered,
             is_resting: self.is_resting,
         }
     }
@@ -285,6 +290,22 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Sets the quotas of the plan, which hold for all clients, or takes them away again.
+    fn set_quotas(&mut self, are_set: bool) {
+        if self.plan.quotas.is_empty() || self.is_over() {
+            return;
+        }
+        let entity = alter_quotas::EntityData::default().with_entity_type(text("user")).with_entity_name(None);
+        let op = |(key, value): &(&str, f64)| {
+            alter_quotas::OpData::default().with_key(text(*key)).with_value(*value).with_remove(!are_set)
+        };
+        let ops = self.plan.quotas.iter().map(op).collect();
+        let entry = alter_quotas::EntryData::default().with_entity(vec![entity]).with_ops(ops);
+        let request = AlterClientQuotasRequest::default().with_entries(vec![entry]);
+        let code = self.ask(1, &request).map(|response| response.entries[0].error_code);
+        assert!(self.is_over() || code == Some(0), "the quotas are set: {code:?}");
     }
 
     /// The topic of the groups is there, with segments that are small enough to be many.
@@ -419,6 +440,8 @@ impl Run {
         }
         self.is_resting = true;
         self.calm();
+        // Those that are throttled go on when their time is over, and are throttled no more then.
+        self.set_quotas(false);
         self.settle();
     }
 
@@ -694,7 +717,7 @@ pub fn planned_steps(seed: u64) -> u64 {
 pub fn describe(seed: u64) -> String {
     let plan = Plan::new(seed);
     format!(
-        "faults: {}\nsettings: {:?}\ntopics: {:?}\nproducers: {:?}\nconsumers: {:?}\ngroups: {:?}\nworkers: {:?}\nledgers: {:?}\nshards: {}, admins: {}, steps: {}",
+        "faults: {}\nsettings: {:?}\ntopics: {:?}\nproducers: {:?}\nconsumers: {:?}\ngroups: {:?}\nworkers: {:?}\nledgers: {:?}\nquotas: {:?}\nshards: {}, admins: {}, steps: {}",
         plan.kinds,
         plan.overrides,
         plan.topics,
@@ -703,6 +726,7 @@ pub fn describe(seed: u64) -> String {
         plan.groups,
         plan.workers,
         plan.ledgers,
+        plan.quotas,
         plan.shards,
         plan.admins,
         plan.steps

@@ -38,6 +38,8 @@ pub(super) struct Scene<'w> {
     pub(super) topics: &'w mut Vec<Known>,
     /// The topics of transactional clients.
     pub(super) ledgers: &'w [Known],
+    /// The broker speaks the null cipher.
+    pub(super) is_layered: bool,
     /// Nobody begins anything new.
     pub(super) is_resting: bool,
 }

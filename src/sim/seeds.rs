@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::plan::{Kind, TRANSACTIONS_SINCE};
+use super::plan::{Kind, TRANSACTIONS_SINCE, WITH_QUOTAS};
 use super::run::{self, Attempt, Planted};
 use super::shrink;
 
@@ -61,7 +61,7 @@ fn check(seed: u64) {
 
 #[test]
 fn a_seed_gives_the_same_run_again() {
-    for seed in (1..8).chain(TRANSACTIONS_SINCE + 1..TRANSACTIONS_SINCE + 4) {
+    for seed in (1..8).chain(TRANSACTIONS_SINCE + 1..TRANSACTIONS_SINCE + 4).chain([WITH_QUOTAS + 1]) {
         let (one, other) = (run::run(&Attempt::of(seed)), run::run(&Attempt::of(seed)));
         assert_eq!((one.hash, one.steps, one.failure), (other.hash, other.steps, other.failure), "seed {seed}");
     }
@@ -98,9 +98,11 @@ fn seeds_of_this_commit_find_nothing() {
     while began.elapsed() < TIME {
         check(seed);
         check(TRANSACTIONS_SINCE + seed);
+        // With quotas, the one or the other.
+        check(WITH_QUOTAS + seed + seed % 2 * TRANSACTIONS_SINCE);
         seed += 1;
     }
-    println!("{} seeds from {first} on, and as many with transactions", seed - first);
+    println!("{} seeds from {first} on, and as many with transactions and with quotas", seed - first);
 }
 
 /// Faults do not keep the clients from what the runs are about.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::client::Client;
-use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_request};
+use super::stories::{
+    FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_answer, produce_request,
+};
 use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, ErrorCode};
-use crate::wire::api::{create_topics, delete_records, delete_topics, fetch};
+use crate::wire::api::{create_topics, delete_records, delete_topics, fetch, produce};
 
 const DELETE_RECORDS: i16 = 2;
 const CREATE_TOPICS: i16 = 7;
@@ -111,6 +113,23 @@ fn only_who_waits_asks_to_be_told() {
             producer.wait(&cluster, ApiKey::Produce, PRODUCE);
             assert!(!is_asked_for(), "nor does a fetch");
         }
+    }
+}
+
+/// A produce whose time ends before its sync does is not told that its records are safe. They stay in the log.
+#[test]
+fn a_produce_that_is_not_committed_in_its_time_is_told_so() {
+    for seed in 1..5 {
+        let cluster = cluster(seed, &[("log.flush.interval.messages", "1")]);
+        create_topic(&cluster, 1);
+        let records = batch(-1, -1, 1, 1);
+        let mut producer = Client::connect(&cluster.borrow());
+        let in_no_time = produce::Request { timeout_ms: 0, ..produce_request(0, &records, -1) };
+        let answer = producer.call(&cluster, ApiKey::Produce, PRODUCE, &in_no_time);
+        assert_eq!(produce_answer(&answer), (ErrorCode::RequestTimedOut.code(), -1), "seed {seed}");
+        let answer = producer.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, -1));
+        let (error, base_offset) = produce_answer(&answer);
+        assert_eq!((error, base_offset > 0), (0, true), "seed {seed}: behind what is not lost");
     }
 }
 

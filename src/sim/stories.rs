@@ -30,6 +30,10 @@ pub(super) fn cluster(seed: u64, overrides: &[(&str, &str)]) -> SharedCluster {
 
 pub(super) fn create_topic(cluster: &SharedCluster, partitions: i32) {
     let mut client = Client::connect(&cluster.borrow());
+    create_topic_by(&mut client, cluster, partitions);
+}
+
+pub(super) fn create_topic_by(client: &mut Client, cluster: &SharedCluster, partitions: i32) {
     let topic = create_topics::CreatableTopic {
         name: TOPIC.into(),
         num_partitions: partitions,

@@ -10,8 +10,8 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request};
 
 use super::cluster::ADDRESS;
+use super::link::Link;
 use super::scene::{Scene, text};
-use crate::io::simulated;
 use crate::model::{ErrorCode, Instant};
 
 /// What is waited for.
@@ -23,7 +23,7 @@ struct Pending {
 
 #[derive(Default)]
 pub(super) struct Wire {
-    link: Option<simulated::Client>,
+    link: Option<Link>,
     unsent: Vec<u8>,
     received: Vec<u8>,
     pending: VecDeque<Pending>,
@@ -65,7 +65,8 @@ impl Wire {
         request: &R,
     ) -> Option<i32> {
         if self.link.is_none() {
-            self.link = scene.world.connect(SocketAddr::from(ADDRESS)).ok();
+            let socket = scene.world.connect(SocketAddr::from(ADDRESS)).ok();
+            self.link = socket.map(|socket| Link::new(socket, scene.is_layered));
             self.link.as_ref()?;
         }
         self.next_id += 1;
@@ -103,7 +104,7 @@ impl Wire {
 
     /// Sends what can be sent; `false` when the connection has ended.
     fn push(&mut self) -> bool {
-        let Some(link) = &self.link else { return false };
+        let Some(link) = &mut self.link else { return false };
         while !self.unsent.is_empty() {
             match link.send(&self.unsent) {
                 Ok(length) => drop(self.unsent.drain(..length)),
@@ -122,7 +123,7 @@ impl Wire {
         // What was received before the end still counts.
         let mut is_open = self.push();
         let mut buffer = [0; 8192];
-        while let Some(link) = self.link.as_ref() {
+        while let Some(link) = self.link.as_mut() {
             match link.receive(&mut buffer) {
                 Ok(0) => {
                     is_open = false;

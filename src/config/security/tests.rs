@@ -388,7 +388,7 @@ const KEYS: &[(&str, &str, Becomes)] = {
         ("", "alter.log.dirs.replication.quota.window.size.seconds", Nothing),
         ("", "authorizer.class.name", Stops(&[], "x.Y")),
         ("", "client.quota.callback.class", Stops(&[], "x.Y")),
-        ("", "connection.failed.authentication.delay.ms", Later),
+        ("", "connection.failed.authentication.delay.ms", Typed(FOUR, "5")),
         ("", "connections.max.reauth.ms", Typed(FOUR, "5")),
         ("", "controller.quota.window.num", Typed(&[], "5")),
         ("", "controller.quota.window.size.seconds", Typed(&[], "5")),
@@ -534,7 +534,7 @@ fn every_key_that_speaks_of_security_is_accounted_for() {
         let typed = |base: &[(&str, &str)], more: &[(&str, &str)]| {
             with(base, more).map(|(c, _)| {
                 (
-                    (c.inter_broker_listener_name, c.authorizer, c.listeners),
+                    (c.inter_broker_listener_name, c.authorizer, c.listeners, c.failed_authentication_delay_ms),
                     (c.quota_windows, c.controller_quota_windows, c.connection_limits),
                 )
             })

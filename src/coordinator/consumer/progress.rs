@@ -68,7 +68,8 @@ fn resolve(regex: &str, step: &Step<'_>) -> Resolved {
     let mut topics = BTreeSet::new();
     // Only valid ones are let in; one that another version took for valid matches nothing.
     if let Ok(pattern) = TopicPattern::compile(regex) {
-        topics.extend(step.topics.names().into_iter().filter(|name| pattern.matches(name)).map(Arc::from));
+        let is_seen = |name: &&str| pattern.matches(name) && step.topics.may_describe(name);
+        topics.extend(step.topics.names().into_iter().filter(is_seen).map(Arc::from));
     }
     Resolved { topics, version: step.topics.version(), timestamp: step.wall.0 }
 }

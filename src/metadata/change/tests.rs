@@ -8,6 +8,8 @@ use crate::metadata::image::ResourceType;
 use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
 use crate::metadata::topic_name::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::model::{Offset, TopicIdPartition};
+use crate::security::sasl::scram::Credential;
+use crate::stdx::secret::Secret;
 
 fn ask(image: &Image, change: &Change) -> Decision {
     let mut drawn = 0;
@@ -20,7 +22,11 @@ fn ask(image: &Image, change: &Change) -> Decision {
     decide(image, change, &mut Inputs { config: &config, kraft_version: 0, next_offset, new_id: &mut new_id })
 }
 
-/// Topic `a` with two partitions on broker 1; broker 2 has stopped.
+fn acl(name: &str) -> Acl {
+    crate::security::acl::tests::acl(&["2", name, "3", "User:a", "*", "3", "3"])
+}
+
+/// Topic `a` with two partitions on broker 1, and an ACL for it; broker 2 has stopped.
 fn cluster() -> Image {
     let mut image = fresh();
     let registration = Box::new(registration(2, &DIRECTORIES));
@@ -28,7 +34,8 @@ fn cluster() -> Image {
     let assignments = vec![(0, vec![1]), (1, vec![1])];
     let a = NewTopic { assignments, ..topic("a", -1, -1) };
     let create = Change::CreateTopics { topics: vec![a], validate_only: false };
-    for change in [register, Change::FenceBroker { broker_id: 2 }, create] {
+    let allow = Change::CreateAcls { acls: vec![acl("a")] };
+    for change in [register, Change::FenceBroker { broker_id: 2 }, create, allow] {
         let decision = ask(&image, &change);
         commit(&mut image, &decision.records);
     }
@@ -46,6 +53,19 @@ fn changes(image: &Image) -> Vec<Change> {
     let elsewhere = Reassignment { partition: 0, replicas: Some(vec![2]) };
     let update =
         FeatureUpdate { name: "group.version".into(), level: 0, upgrade_type: Some(UpgradeType::SafeDowngrade) };
+    let all = AclFilter {
+        resource_type: 1,
+        resource_name: None,
+        pattern_type: 1,
+        principal: None,
+        host: None,
+        operation: 1,
+        permission_type: 1,
+    };
+    let key = || Secret::new("key");
+    let credential = Credential { salt: vec![1], stored_key: key(), server_key: key(), iterations: 4096 };
+    let of_alice =
+        ScramUpsertion { user: "alice".into(), mechanism: 1, iterations: 4096, credential: Some(credential) };
     vec![
         Change::CreateTopics { topics: vec![topic("b", 2, 1)], validate_only: false },
         Change::AutoCreateTopics { names: vec![GROUPS_TOPIC.into(), "c".into()] },
@@ -58,7 +78,10 @@ fn changes(image: &Image) -> Vec<Change> {
         Change::IncrementalAlterConfigs { resources: config("retention.ms", "2"), validate_only: false },
         Change::AlterPartitionReassignments { topics: vec![("a".into(), vec![elsewhere])], allows_other_factor: true },
         Change::UpdateFeatures { updates: vec![update], validate_only: false },
+        Change::AlterUserScramCredentials { deletions: Vec::new(), upsertions: vec![of_alice] },
         Change::UnregisterBroker { id: 2 },
+        Change::CreateAcls { acls: vec![acl("b"), acl("c")] },
+        Change::DeleteAcls { filters: vec![all] },
         Change::AllocateProducerIds { broker_id: 1 },
         Change::RegisterBroker { registration: Box::new(registration(2, &DIRECTORIES)), was_clean_shutdown: false },
         Change::ChangeLogDirs { broker_id: 1, left: DIRECTORIES[1..].to_vec(), cordoned: Vec::new() },

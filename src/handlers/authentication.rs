@@ -1,0 +1,369 @@
+//! Logins by SASL: what a client may send before its session is open, and when it logs in again (`SaslServerAuthenticator`).
+//!
+//! | stage | frame | answer | next |
+//! | --- | --- | --- | --- |
+//! | begin | ApiVersions | as ever, but cluster and node are not looked at | handshake |
+//! | begin | ApiVersions that is refused (35, 42) | as ever | begin |
+//! | begin, handshake | SaslHandshake of a mechanism that is offered | all mechanisms | tokens |
+//! | begin, handshake | SaslHandshake of another | 33, all mechanisms | refused |
+//! | begin, handshake | anything else | none | closed at once |
+//! | tokens | SaslAuthenticate; or a token, after a handshake of version 0 | the next token; 58 | tokens, open, refused |
+//! | tokens | ApiVersions, SaslHandshake | 34 | refused |
+//! | tokens | any other request | none | refused |
+//!
+//! Who is refused is answered, and closed, after `connection.failed.authentication.delay.ms`. Deviations: Kafka answers every
+//! request among the tokens with an error in that request's own form, and closes at once, without the delay, on a token
+//! without a request that a mechanism other than PLAIN refuses.
+
+use super::table::{self, Handler};
+use super::{Answer, Head, Outcome, Request, api_versions};
+use crate::codec::{Message, Reader};
+use crate::model::{ApiKey, ErrorCode, Instant, Mechanism};
+use crate::security::crypto::Hash;
+use crate::security::principal::Principal;
+use crate::security::sasl::scram::Credential;
+use crate::security::sasl::{Authenticated, CredentialNeed, Exchange, Failure, FoundCredential, Step};
+use crate::shard::context::Context;
+use crate::shard::login::{Again, LoggedIn, Login, Stage};
+use crate::shard::session::{Authentication, Session};
+use crate::stdx::secret::Secret;
+use crate::wire::api::{self, sasl_authenticate, sasl_handshake};
+use crate::wire::header::RequestHeader;
+use std::time::Duration;
+
+/// A session is begun again once in this time at most (`KafkaChannel.MIN_REAUTH_INTERVAL_ONE_SECOND_NANOS`).
+const MIN_AGAIN: Duration = Duration::from_secs(1);
+
+/// What became of a frame.
+pub enum Progress {
+    Answer {
+        answer: Answer,
+        /// `None`: a token that was no request.
+        api: Option<ApiKey>,
+    },
+    Refused(Box<Refused>),
+}
+
+/// A login that has come to nothing: its connection ends.
+pub struct Refused {
+    /// What the client is told when the delay is over.
+    pub answer: Option<Answer>,
+    /// There is no delay.
+    pub at_once: bool,
+    pub mechanism: Option<Mechanism>,
+    pub is_again: bool,
+    /// What the log says of it.
+    pub reason: String,
+}
+
+/// What a step of a login comes to.
+enum Next {
+    /// It goes on.
+    Answer(Answer),
+    Open(Answer, Box<Opened>),
+    Refused(Option<Answer>, String),
+    Close(String),
+}
+
+struct Opened {
+    principal: Principal,
+    by_delegation_token: bool,
+    logged_in: LoggedIn,
+}
+
+/// Whether a SaslHandshake begins another login of a session that is open; else it is a request like any other.
+pub fn begins_again(session: &mut Session, now: Instant) -> bool {
+    let Some(logged_in) = &mut session.logged_in else { return false };
+    let is_too_early = logged_in.began_again.is_some_and(|began| now.since(began) < MIN_AGAIN);
+    if !session.authentication.is_open() || logged_in.expires.is_none() || is_too_early {
+        return false;
+    }
+    logged_in.began_again = Some(now);
+    let again = Again { mechanism: logged_in.mechanism, principal: session.principal.clone() };
+    let login = Login { stage: Stage::Begin, again: Some(again) };
+    session.authentication = Authentication::Pending(Box::new(login));
+    true
+}
+
+/// Why a frame that is too large, or has no size, ends a login.
+pub fn bad_size(session: &mut Session) -> Refused {
+    let (mechanism, is_again) = about(&session.authentication);
+    session.authentication = Authentication::Failed;
+    let reason = "Failing SASL authentication due to invalid receive size".into();
+    Refused { answer: None, at_once: false, mechanism, is_again, reason }
+}
+
+/// Handles a frame of a session whose login goes on.
+pub fn handle(context: &mut Context<'_>, session: &mut Session, frame: &[u8]) -> Progress {
+    let (mechanism, is_again) = about(&session.authentication);
+    let before = std::mem::replace(&mut session.authentication, Authentication::Failed);
+    let Authentication::Pending(mut login) = before else { panic!("only a login that goes on has frames") };
+    let has_request = !matches!(login.stage, Stage::Tokens { with_headers: false, .. });
+    let api = table::of_frame(frame).filter(|_| has_request).map(|row| row.key);
+    let (answer, at_once, reason) = match step(context, session, &mut login, frame) {
+        Next::Answer(answer) => {
+            session.authentication = Authentication::Pending(login);
+            return Progress::Answer { answer, api };
+        }
+        Next::Open(answer, opened) => {
+            let Opened { principal, by_delegation_token, mut logged_in } = *opened;
+            logged_in.began_again = session.logged_in.as_ref().and_then(|before| before.began_again);
+            (session.principal, session.by_delegation_token) = (principal, by_delegation_token);
+            (session.logged_in, session.authentication) = (Some(logged_in), Authentication::Open);
+            return Progress::Answer { answer, api };
+        }
+        Next::Refused(answer, reason) => (answer, false, reason),
+        Next::Close(reason) => (None, true, reason),
+    };
+    Progress::Refused(Box::new(Refused { answer, at_once, mechanism, is_again, reason }))
+}
+
+fn about(authentication: &Authentication) -> (Option<Mechanism>, bool) {
+    let Authentication::Pending(login) = authentication else { return (None, false) };
+    let mechanism = match &login.stage {
+        Stage::Tokens { mechanism, .. } | Stage::OtherMechanism(mechanism) => Some(*mechanism),
+        Stage::Begin | Stage::Handshake => None,
+    };
+    (mechanism, login.again.is_some())
+}
+
+fn step(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: &[u8]) -> Next {
+    match &login.stage {
+        Stage::Begin | Stage::Handshake => handle_begin(context, session, login, frame),
+        Stage::Tokens { with_headers: true, .. } => handle_authenticate(context, session, login, frame),
+        Stage::Tokens { with_headers: false, .. } => handle_token(context, session, login, frame),
+        Stage::OtherMechanism(other) => {
+            let before = login.again.as_ref().map_or("", |again| again.mechanism.name());
+            let reason = format!(
+                "SASL mechanism '{}' requested by client is not supported for re-authentication of mechanism '{before}'",
+                other.name()
+            );
+            Next::Refused(None, reason)
+        }
+    }
+}
+
+/// A request with its row, if it is one that can be read.
+fn request<'a>(session: &'a Session, frame: &'a [u8]) -> Option<(&'static Handler, Request<'a>)> {
+    let row = table::of_frame(frame)?;
+    let version = i16::from_be_bytes([*frame.get(2)?, *frame.get(3)?]);
+    let description = api::describe(row.key)?;
+    let mut reader = Reader::new(frame);
+    // A request of a version from the future is read as far as its correlation id.
+    let header = RequestHeader::decode(&mut reader, description.request_header_version(version)).ok()?;
+    let head = Head { description, version, correlation_id: header.correlation_id };
+    let body = &frame[frame.len() - reader.remaining()..];
+    Some((row, Request { head, client_id: "", body, session }))
+}
+
+fn handle_begin(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: &[u8]) -> Next {
+    let Some((row, request)) = request(session, frame) else {
+        return Next::Close(
+            "Invalid request, potential reasons: wrong security protocol, or not a Kafka client".into(),
+        );
+    };
+    let is_offered = (row.min_version..=row.newest(&context.shared.config)).contains(&request.head.version);
+    match row.key {
+        ApiKey::ApiVersions if matches!(login.stage, Stage::Handshake) => {
+            Next::Close("Unexpected ApiVersions request received during SASL authentication".into())
+        }
+        ApiKey::ApiVersions if !is_offered => answered(api_versions::unsupported(request.head)),
+        ApiKey::ApiVersions => {
+            let (outcome, is_told) = api_versions::before_login(context, &request);
+            if is_told {
+                login.stage = Stage::Handshake;
+            }
+            answered(outcome)
+        }
+        ApiKey::SaslHandshake if is_offered => match request.decode::<sasl_handshake::Request<'_>>() {
+            Ok(body) => handle_handshake(context, login, &request, &body.mechanism),
+            Err(_) => Next::Close("a SaslHandshake request that cannot be read".into()),
+        },
+        key => Next::Close(format!("Unexpected Kafka request of type {key} during SASL handshake.")),
+    }
+}
+
+fn handle_handshake(context: &Context<'_>, login: &mut Login, request: &Request<'_>, name: &str) -> Next {
+    let Some(offer) = context.shared.logins.offer(request.session.listener) else {
+        return Next::Close("the listener has no mechanism".into());
+    };
+    let mechanisms = offer.names().map(Into::into).collect();
+    let Some(offered) = offer.find(name) else {
+        let error_code = ErrorCode::UnsupportedSaslMechanism.code();
+        let answer = request.head.encode(&sasl_handshake::Response { error_code, mechanisms }).ok();
+        return Next::Refused(answer, format!("Unsupported SASL mechanism {name}"));
+    };
+    let mechanism = offered.verifier.mechanism();
+    login.stage = match &login.again {
+        Some(again) if again.mechanism != mechanism => Stage::OtherMechanism(mechanism),
+        _ => {
+            let exchange = Exchange::begin(&offered.verifier, context.shared.environment.random_bytes());
+            Stage::Tokens { exchange, mechanism, with_headers: request.head.version > 0 }
+        }
+    };
+    answered(request.head.answer(&sasl_handshake::Response { error_code: 0, mechanisms }))
+}
+
+fn answered(outcome: Outcome) -> Next {
+    match outcome {
+        Outcome::Answer(answer) => Next::Answer(answer),
+        Outcome::Close(reason) => Next::Close(reason),
+        _ => Next::Close("a request that is answered at once was not".into()),
+    }
+}
+
+/// A token in a request.
+fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: &[u8]) -> Next {
+    let Some((row, request)) = request(session, frame) else {
+        return Next::Close("a frame among the tokens that is no request".into());
+    };
+    let head = request.head;
+    if row.key != ApiKey::SaslAuthenticate {
+        let reason = format!("Unexpected Kafka request of type {} during SASL authentication.", row.key);
+        return Next::Refused(out_of_order(row.key, head), reason);
+    }
+    if !(row.min_version..=row.max_version).contains(&head.version) {
+        return Next::Close(format!("Version {} is not supported for apiKey SASL_AUTHENTICATE", head.version));
+    }
+    let Ok(body) = request.decode::<sasl_authenticate::Request<'_>>() else {
+        return Next::Close("a SaslAuthenticate request that cannot be read".into());
+    };
+    match take_token(context, login, session.listener, &body.auth_bytes) {
+        Ok((auth_bytes, opened)) => {
+            let lifetime = opened.as_ref().map_or(0, |(_, lifetime_ms)| *lifetime_ms);
+            let response = sasl_authenticate::Response {
+                auth_bytes: auth_bytes.into(),
+                session_lifetime_ms: lifetime,
+                ..Default::default()
+            };
+            match (head.encode(&response), opened) {
+                (Ok(answer), None) => Next::Answer(answer),
+                (Ok(answer), Some((opened, _))) => Next::Open(answer, opened),
+                (Err(reason), _) => Next::Close(reason),
+            }
+        }
+        Err(failure) => {
+            let told = failure.told.unwrap_or_else(|| generic(login));
+            let response = sasl_authenticate::Response {
+                error_code: ErrorCode::SaslAuthenticationFailed.code(),
+                error_message: Some(told.into()),
+                ..Default::default()
+            };
+            Next::Refused(head.encode(&response).ok(), failure.reason)
+        }
+    }
+}
+
+/// What a client is told that must not know more.
+fn generic(login: &Login) -> String {
+    let during = if login.again.is_some() { "re-authentication" } else { "authentication" };
+    let name = match &login.stage {
+        Stage::Tokens { mechanism, .. } => mechanism.name(),
+        _ => "",
+    };
+    format!("Authentication failed during {during} due to invalid credentials with SASL mechanism {name}")
+}
+
+/// The answer to a request that must not come among the tokens.
+fn out_of_order(key: ApiKey, head: Head) -> Option<Answer> {
+    let error_code = ErrorCode::IllegalSaslState.code();
+    match key {
+        ApiKey::SaslHandshake => head.encode(&sasl_handshake::Response { error_code, ..Default::default() }).ok(),
+        ApiKey::ApiVersions => head.encode(&api::api_versions::Response { error_code, ..Default::default() }).ok(),
+        _ => None,
+    }
+}
+
+/// A token as it is.
+fn handle_token(context: &mut Context<'_>, session: &Session, login: &mut Login, token: &[u8]) -> Next {
+    match take_token(context, login, session.listener, token) {
+        Ok((token, opened)) => {
+            let mut bytes = (token.len() as u32).to_be_bytes().to_vec();
+            bytes.extend_from_slice(&token);
+            let answer = Answer { bytes, ..Answer::default() };
+            match opened {
+                None => Next::Answer(answer),
+                Some((opened, _)) => Next::Open(answer, opened),
+            }
+        }
+        Err(failure) => Next::Refused(None, failure.reason),
+    }
+}
+
+/// The token for the client and, behind the last one, what its session becomes, with its lifetime in milliseconds.
+type Taken = (Vec<u8>, Option<(Box<Opened>, i64)>);
+
+/// Takes a client's token: gives the next one and, where it was the last, what the session becomes, with its lifetime in
+/// milliseconds as clients are told it.
+fn take_token(context: &mut Context<'_>, login: &mut Login, listener: usize, token: &[u8]) -> Result<Taken, Failure> {
+    let Stage::Tokens { exchange, mechanism, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
+    let mut step = exchange.step(token, context.wall);
+    if let Step::Needs(need) = &step {
+        let found = find(context, need);
+        step = exchange.resume(found);
+    }
+    match step {
+        Step::Challenge(token) => Ok((token, None)),
+        Step::Done { token, identity } => {
+            let (opened, lifetime_ms) = open(context, *mechanism, login.again.as_ref(), listener, identity)?;
+            Ok((token, Some((Box::new(opened), lifetime_ms))))
+        }
+        Step::Failed(failure) => Err(failure),
+        Step::Needs(need) => panic!("{need:?} was looked up"),
+    }
+}
+
+/// What an exchange cannot know, from the image.
+fn find(context: &Context<'_>, need: &CredentialNeed) -> Option<FoundCredential> {
+    match need {
+        CredentialNeed::Scram { user, hash } => {
+            let mechanism = match hash {
+                Hash::Sha256 => 1,
+                Hash::Sha512 => 2,
+            };
+            let kept = context.view.image.scram_credential(user, mechanism)?;
+            let credential = Credential {
+                salt: kept.salt.clone(),
+                stored_key: Secret::new(kept.stored_key.clone()),
+                server_key: Secret::new(kept.server_key.clone()),
+                iterations: kept.iterations,
+            };
+            Some(FoundCredential { credential, token: None })
+        }
+        // There are no delegation tokens yet.
+        CredentialNeed::Token { .. } => None,
+    }
+}
+
+/// The session of a client that has proved who it is, and its lifetime in milliseconds; 0: for ever.
+fn open(
+    context: &Context<'_>,
+    mechanism: Mechanism,
+    again: Option<&Again>,
+    listener: usize,
+    identity: Authenticated,
+) -> Result<(Opened, i64), Failure> {
+    let Authenticated { name, expires, by_delegation_token } = identity;
+    let principal = Principal::new(Principal::USER, name);
+    if let Some(Again { principal: before, .. }) = again.filter(|again| again.principal != principal) {
+        let reason = format!(
+            "Cannot change principals during re-authentication from {}.{}: {}.{}",
+            before.kind(),
+            before.name(),
+            principal.kind(),
+            principal.name()
+        );
+        return Err(Failure { told: Some(reason.clone()), reason });
+    }
+    let offered = context.shared.logins.offer(listener).and_then(|offer| offer.find(mechanism.name()));
+    let most = offered.and_then(|offered| offered.max_reauth).map(|most| most.as_millis() as u64);
+    let left = expires.map(|expires| u64::try_from(expires.0 - context.wall.0).unwrap_or(0));
+    let lifetime_ms = most.into_iter().chain(left).min();
+    let expires = lifetime_ms.map(|ms| context.now + Duration::from_millis(ms));
+    let logged_in = LoggedIn { mechanism, expires, began_again: None };
+    let told = lifetime_ms.map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    Ok((Opened { principal, by_delegation_token, logged_in }, told))
+}
+
+#[cfg(test)]
+mod tests;

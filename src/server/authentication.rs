@@ -1,0 +1,201 @@
+//! Logins of a shard's connections: their frames, the delay after a refusal, and what bounds clients that have not logged in:
+//! their time, and the memory that they hold.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::handlers::authentication::{self, Progress, Refused};
+use crate::handlers::{Answer, table};
+use crate::io::driver::ConnectionKey;
+use crate::model::{ApiKey, Instant};
+use crate::server::connection::Connection;
+use crate::server::{End, Server};
+use crate::shard::audit::RefusedLogin;
+use crate::shard::context::Turn;
+use crate::shard::session::Authentication;
+use crate::wire::frame::SIZE_BYTES;
+
+/// The connections that logins have something to do with at a time.
+#[derive(Default)]
+pub(super) struct LoginTimes {
+    /// When those that were refused end, the soonest first: the delay is the same for all.
+    refused: VecDeque<(Instant, ConnectionKey)>,
+    /// When those that have not logged in end.
+    unauthenticated: BTreeSet<(Instant, ConnectionKey)>,
+}
+
+impl LoginTimes {
+    /// When the next one ends.
+    pub(super) fn next(&self) -> Instant {
+        let refused = self.refused.front().map_or(Instant::NEVER, |(at, _)| *at);
+        refused.min(self.unauthenticated.first().map_or(Instant::NEVER, |(at, _)| *at))
+    }
+}
+
+impl Server {
+    /// A connection whose client must log in has a limited time for it.
+    pub(super) fn watch_login(&mut self, key: ConnectionKey) {
+        let (now, timeout) = (self.turn.now, self.turn.shared.logins.timeout);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if let Some(timeout) = timeout.filter(|_| !connection.session.authentication.is_open()) {
+            connection.login_until = Some(now + timeout);
+            self.login_times.unauthenticated.insert((now + timeout, key));
+        }
+    }
+
+    /// Handles a frame of a session that may log in, if it is one of a login, which it may begin; answers whether it is.
+    pub(super) fn take_login_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<bool, End> {
+        let now = self.turn.now;
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(true) };
+        let session = &mut connection.session;
+        if session.authentication.is_open() {
+            let is_handshake = table::of_frame(frame).is_some_and(|row| row.key == ApiKey::SaslHandshake);
+            if !is_handshake || !authentication::begins_again(session, now) {
+                // It is looked at when a request comes, and never by a timer.
+                return if session.is_expired(now) { Err(End::unauthenticated()) } else { Ok(false) };
+            }
+            self.watch_login(key);
+        }
+        self.authenticate(key, frame).map(|()| true)
+    }
+
+    /// Handles a frame of a login.
+    fn authenticate(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), End> {
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        match authentication::handle(&mut self.turn.context(None), &mut connection.session, frame) {
+            Progress::Answer { answer, api } => {
+                let size_bytes = answer.size_bytes();
+                connection.answer_now(Some(answer));
+                if let Some(api) = api {
+                    self.turn.metrics.request(api as usize, SIZE_BYTES + frame.len());
+                    self.note_answer(api, self.turn.now, size_bytes);
+                }
+                self.touch(key);
+                self.forget_login_if_open(key);
+                Ok(())
+            }
+            Progress::Refused(refused) => self.refuse_login(key, *refused),
+        }
+    }
+
+    fn forget_login_if_open(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if connection.session.authentication.is_open() {
+            if let Some(until) = connection.login_until.take() {
+                self.login_times.unauthenticated.remove(&(until, key));
+            }
+            self.count_login(key);
+        }
+    }
+
+    /// A frame that a client which has not logged in may not send.
+    pub(super) fn refuse_frame(&mut self, key: ConnectionKey) -> Result<(), End> {
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        let refused = authentication::bad_size(&mut connection.session);
+        self.refuse_login(key, refused)
+    }
+
+    /// Tells of a refused login, and ends its connection: at once, or when the delay is over.
+    fn refuse_login(&mut self, key: ConnectionKey, refused: Refused) -> Result<(), End> {
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        tell(&mut self.turn, connection, &refused);
+        if refused.at_once {
+            return Err(End::unauthenticated());
+        }
+        connection.refuse(refused.answer);
+        let at = self.turn.now + self.turn.shared.logins.delay;
+        self.login_times.refused.push_back((at, key));
+        Ok(())
+    }
+
+    /// Ends the connections whose time is over.
+    pub(super) fn end_logins(&mut self) {
+        let now = self.turn.now;
+        while let Some((_, key)) = self.login_times.refused.front().copied().filter(|(at, _)| *at <= now) {
+            self.login_times.refused.pop_front();
+            self.end_refused(key);
+        }
+        while let Some((at, key)) = self.login_times.unauthenticated.first().copied().filter(|(at, _)| *at <= now) {
+            self.login_times.unauthenticated.remove(&(at, key));
+            let Some(connection) = self.connections.get_mut(key) else { continue };
+            if let Authentication::Pending(_) = connection.session.authentication {
+                let refused = Refused {
+                    answer: None,
+                    at_once: true,
+                    mechanism: None,
+                    is_again: connection.session.logged_in.is_some(),
+                    reason: "it took too long".into(),
+                };
+                tell(&mut self.turn, connection, &refused);
+            }
+            self.close(key, End::unauthenticated());
+        }
+    }
+
+    /// The delay of a connection is over: it ends when its answer is sent.
+    fn end_refused(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        match connection.refused.take() {
+            Some(Some(answer)) => {
+                connection.refused = Some(None);
+                connection.answer_now(Some(answer));
+                connection.is_finished = true;
+                self.touch(key);
+            }
+            _ => self.close(key, End::unauthenticated()),
+        }
+    }
+
+    /// Counts what a connection holds whose client has not logged in. Where all of them hold too much, the one of this shard
+    /// that holds most ends.
+    pub(super) fn count_login(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let holds = match connection.session.authentication {
+            Authentication::Open => 0,
+            _ => connection.inbound.memory_bytes() + connection.outbound.memory_bytes(),
+        };
+        let before = std::mem::replace(&mut connection.unauthenticated_bytes, holds);
+        if self.turn.shared.logins.change(before, holds) {
+            return;
+        }
+        let holding = |(key, connection): (ConnectionKey, &Connection)| (connection.unauthenticated_bytes, key);
+        let Some((_, most)) = self.connections.iter().map(holding).max() else { return };
+        if let Some(connection) = self.connections.get(most) {
+            let refused = Refused {
+                answer: None,
+                at_once: true,
+                mechanism: None,
+                is_again: false,
+                reason: "clients that have not logged in hold too much memory".into(),
+            };
+            tell(&mut self.turn, connection, &refused);
+        }
+        self.close(most, End::unauthenticated());
+    }
+
+    /// A connection has ended.
+    pub(super) fn forget_login(&mut self, key: ConnectionKey, connection: &Connection) {
+        if let Some(until) = connection.login_until {
+            self.login_times.unauthenticated.remove(&(until, key));
+        }
+        self.turn.shared.logins.change(connection.unauthenticated_bytes, 0);
+    }
+}
+
+/// One line of the audit log.
+fn tell(turn: &mut Turn, connection: &Connection, refused: &Refused) {
+    let session = &connection.session;
+    let listener = turn.shared.config.listeners.get(session.listener).map_or("", |listener| &listener.name);
+    let Refused { mechanism, is_again, reason, .. } = refused;
+    let mechanism = mechanism.map(|mechanism| mechanism.name());
+    let line = RefusedLogin { host: session.peer.ip(), listener, mechanism, is_again: *is_again, reason };
+    turn.audit.tell_login(&line, turn.now);
+}
+
+impl Connection {
+    /// It is told no more than this, when the delay is over; what it has sent beside is not looked at.
+    fn refuse(&mut self, answer: Option<Answer>) {
+        assert!(!self.session.authentication.is_open(), "who is refused has not logged in");
+        self.refused = Some(answer);
+        self.inbound = Default::default();
+    }
+}

@@ -1,0 +1,81 @@
+//! Steps of handshakes, which are computed on other threads: a signature of RSA takes as long as a hundred requests. So many
+//! of a shard are away at once, and the others wait in their order, so that a storm of clients does not hold up a few.
+
+use std::collections::VecDeque;
+
+use crate::hosting::doors::Door;
+use crate::io::driver::{ConnectionKey, Operation};
+use crate::metrics::Ending;
+use crate::security::principal::Principal;
+use crate::server::writing::DiskJob;
+use crate::server::{End, Server};
+
+/// Steps of one shard that are away at once: enough that no thread waits for the next.
+pub(super) const HANDSHAKES_AWAY: usize = 4;
+
+#[derive(Default)]
+pub(super) struct Handshakes {
+    away: usize,
+    /// Some may have gone, or be here twice.
+    waiting: VecDeque<ConnectionKey>,
+    #[cfg(test)]
+    pub(super) most_away: usize,
+}
+
+impl Server {
+    /// A connection's handshake has come to a step that is to be computed.
+    pub(super) fn begin_computing(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if self.handshakes.away >= HANDSHAKES_AWAY {
+            if !std::mem::replace(&mut connection.awaits_computing, true) {
+                self.handshakes.waiting.push_back(key);
+            }
+            return;
+        }
+        connection.awaits_computing = false;
+        let Some(work) = connection.transport.begin_computing() else { return };
+        self.handshakes.away += 1;
+        #[cfg(test)]
+        {
+            self.handshakes.most_away = self.handshakes.most_away.max(self.handshakes.away);
+        }
+        let token = self.jobs.insert(DiskJob::Computed(key)).to_u64();
+        self.driver.submit(token, Operation::Compute(work));
+    }
+
+    /// A step has ended: its connection goes on, if it is still there, and the next one's is begun.
+    pub(super) fn handle_computed(&mut self, key: ConnectionKey) {
+        assert!(self.handshakes.away > 0, "what ends was away");
+        self.handshakes.away -= 1;
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.transport.end_computing();
+            self.enqueue(key);
+            self.touch(key);
+            self.identify(key);
+        }
+        while self.handshakes.away < HANDSHAKES_AWAY
+            && let Some(next) = self.handshakes.waiting.pop_front()
+        {
+            self.begin_computing(next);
+        }
+    }
+
+    /// A client that has shown a certificate is whom it stands for.
+    fn identify(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.session.authentication.is_open() {
+            // Where clients log in, their certificates do not say who they are (`DefaultKafkaPrincipalBuilder`).
+            return;
+        }
+        let Some(certificate) = connection.transport.peer_certificate() else { return };
+        let door = self.turn.shared.doors.get(connection.session.listener);
+        let principal = match door {
+            Door::Tls(door) => door.principal(certificate),
+            Door::Plain => Ok(Principal::ANONYMOUS),
+        };
+        match principal {
+            Ok(principal) => connection.session.principal = principal,
+            Err(reason) => self.close(key, End::told(Ending::Tls, reason)),
+        }
+    }
+}

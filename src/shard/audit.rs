@@ -1,0 +1,145 @@
+//! The audit log: a line for each decision of the authorizer that a client asked for and for each refused login, at a rate
+//! that no client can drive up.
+//!
+//! Denials and refused logins are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`; the logger is `klamm.audit`.
+//!
+//! Deviation: Kafka writes every line. Here each shard tells a burst of denials and then so many a second, and says how many
+//! it has left out.
+
+use std::cell::Cell;
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use log::{Level, log};
+
+use crate::io::loggers::AUDIT;
+use crate::model::Instant;
+use crate::security::authorizer::Audited;
+
+/// Lines that a shard may tell at once, after a time without any.
+const BURST: u32 = 100;
+/// After this time it may tell one more.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Characters of what a client may have chosen that a line shows.
+const MOST_CHARACTERS: usize = 256;
+
+/// A login that was refused.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedLogin<'a> {
+    pub host: IpAddr,
+    pub listener: &'a str,
+    /// `None`: the client has named none that is offered.
+    pub mechanism: Option<&'static str>,
+    pub is_again: bool,
+    pub reason: &'a str,
+}
+
+impl fmt::Display for RefusedLogin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RefusedLogin { host, listener, mechanism, is_again, reason } = self;
+        let again = if *is_again { " again" } else { "" };
+        let mechanism = mechanism.unwrap_or("none");
+        write!(f, "login{again} refused: mechanism={mechanism} host={host} listener={listener} reason=")?;
+        reason.chars().take(MOST_CHARACTERS).try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => write!(f, "{c}"),
+        })
+    }
+}
+
+/// What one shard may still tell.
+#[derive(Debug)]
+pub struct Audit {
+    lines: Cell<u32>,
+    /// Until when lines have been earned.
+    earned: Cell<Instant>,
+    untold: Cell<u64>,
+}
+
+impl Audit {
+    pub fn new(now: Instant) -> Audit {
+        Audit { lines: Cell::new(BURST), earned: Cell::new(now), untold: Cell::default() }
+    }
+
+    /// Tells a decision. Nothing is written out that is not told.
+    pub fn tell(&self, audited: &Audited<'_>, now: Instant) {
+        if audited.verdict.allows() {
+            log!(target: AUDIT, Level::Debug, "{audited}");
+            return;
+        }
+        match self.admit(now) {
+            None => {}
+            Some(0) => log!(target: AUDIT, Level::Info, "{audited}"),
+            Some(untold) => {
+                log!(target: AUDIT, Level::Info, "{audited} (and {untold} lines before it that are not told)");
+            }
+        }
+    }
+
+    /// Tells a refused login. Nothing is written out that is not told.
+    pub fn tell_login(&self, refused: &RefusedLogin<'_>, now: Instant) {
+        match self.admit(now) {
+            None => {}
+            Some(0) => log!(target: AUDIT, Level::Info, "{refused}"),
+            Some(untold) => {
+                log!(target: AUDIT, Level::Info, "{refused} (and {untold} lines before it that are not told)")
+            }
+        }
+    }
+
+    /// Whether a line may be told now, and how many were not before it.
+    fn admit(&self, now: Instant) -> Option<u64> {
+        let intervals = now.since(self.earned.get()).as_nanos() / INTERVAL.as_nanos();
+        let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);
+        self.earned.set(self.earned.get() + INTERVAL.saturating_mul(intervals));
+        let lines = self.lines.get().saturating_add(intervals).min(BURST);
+        self.lines.set(lines.saturating_sub(1));
+        if lines == 0 {
+            self.untold.set(self.untold.get() + 1);
+            return None;
+        }
+        Some(self.untold.take())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_told_and_then_ten_lines_a_second() {
+        let start = Instant(7);
+        let audit = Audit::new(start);
+        assert!((0..BURST).all(|_| audit.admit(start) == Some(0)));
+        assert!((0..5).all(|_| audit.admit(start).is_none()));
+        let just_before = Instant((start + INTERVAL).0 - 1);
+        assert_eq!(audit.admit(just_before), None);
+        assert_eq!((audit.admit(start + INTERVAL), audit.admit(start + INTERVAL)), (Some(6), None));
+        // Half an interval is not lost.
+        let later = start + INTERVAL * 2 + INTERVAL / 2;
+        assert_eq!((audit.admit(later), audit.admit(later)), (Some(1), None));
+        assert_eq!(audit.admit(start + INTERVAL * 3), Some(1));
+        let told = (0..10_000).filter(|step| audit.admit(start + Duration::from_millis(300 + step)).is_some()).count();
+        assert_eq!(told, 99);
+        let rested = start + Duration::from_secs(1_000_000);
+        assert_eq!((0..1000).filter(|_| audit.admit(rested).is_some()).count(), BURST as usize);
+        assert!(audit.admit(Instant::NEVER).is_some());
+    }
+
+    #[test]
+    fn a_line_cannot_be_broken_by_what_a_client_sends() {
+        let reason = format!("a\nb\u{1b}{}", "x".repeat(10_000));
+        let refused = RefusedLogin {
+            host: [127, 0, 0, 1].into(),
+            listener: "OUTSIDE",
+            mechanism: Some("PLAIN"),
+            is_again: true,
+            reason: &reason,
+        };
+        let line = refused.to_string();
+        let begin = "login again refused: mechanism=PLAIN host=127.0.0.1 listener=OUTSIDE reason=a\\nb\\u{1b}xxx";
+        assert!(line.starts_with(begin) && line.len() < begin.len() + MOST_CHARACTERS, "{line}");
+    }
+}
