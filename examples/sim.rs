@@ -148,8 +148,7 @@ impl Totals {
         self.seeds += 1;
         self.steps += number();
         self.simulated_ms += number();
-        for fault in words.next().unwrap_or_default().split(',') {
-            let (kind, count) = fault.split_once('=').unwrap_or_default();
+        for (kind, count) in words.next().unwrap_or_default().split(',').filter_map(|fault| fault.split_once('=')) {
             *self.faults.entry(kind.to_string()).or_default() += count.parse::<u64>().unwrap_or(0);
         }
     }

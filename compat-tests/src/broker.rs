@@ -56,11 +56,21 @@ pub struct Setup {
     pub descriptors: Option<u32>,
     /// Which processors it may use, where not all.
     pub processors: Vec<usize>,
+    /// Listeners beside the one of all tests, by name, and their ports.
+    pub listeners: Vec<(&'static str, u16)>,
 }
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new(), descriptors: None, processors: Vec::new() }
+        Setup {
+            peer: Peer::Klamm,
+            io,
+            shards,
+            overrides: Vec::new(),
+            descriptors: None,
+            processors: Vec::new(),
+            listeners: Vec::new(),
+        }
     }
 
     pub fn kafka() -> Setup {
@@ -71,6 +81,7 @@ impl Setup {
             overrides: Vec::new(),
             descriptors: None,
             processors: Vec::new(),
+            listeners: Vec::new(),
         }
     }
 
@@ -82,6 +93,18 @@ impl Setup {
     pub fn on(mut self, processors: &[usize]) -> Setup {
         self.processors = processors.to_vec();
         self
+    }
+
+    /// Listens on these ports, too.
+    pub fn listening(mut self, listeners: &[(&'static str, u16)]) -> Setup {
+        self.listeners.extend(listeners);
+        self
+    }
+
+    /// The value of `listeners`. The one of all tests is the last: Klamm's log names it last, and its port is the broker's.
+    fn all_listeners(&self, port: u16) -> String {
+        let all = self.listeners.iter().copied().chain([("PLAINTEXT", port)]);
+        all.map(|(name, port)| format!("{name}://127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
     }
 
     /// What has a fallback runs without it on the plainer back end, so that the suites see both.
@@ -292,7 +315,7 @@ impl Broker {
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };
-        set("listeners", &format!("PLAINTEXT://127.0.0.1:{}", self.reserved.number()));
+        set("listeners", &self.setup.all_listeners(self.reserved.number()));
         set("log.dirs", &self.data().display().to_string());
         set("klamm.io", self.setup.io);
         set("klamm.shards", &self.setup.shards.to_string());
@@ -308,12 +331,12 @@ impl Broker {
         let controller = self.controller.number();
         let mut properties = format!(
             "process.roles=broker,controller\nnode.id={0}\ncontroller.quorum.voters={0}@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{1},CONTROLLER://127.0.0.1:{controller}\n\
+             listeners={1},CONTROLLER://127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\nlog.dirs={2}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
             self.setup.node_id(),
-            self.reserved.number(),
+            self.setup.all_listeners(self.reserved.number()),
             self.data().display()
         );
         self.setup.overrides.iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));

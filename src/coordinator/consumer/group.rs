@@ -239,7 +239,8 @@ impl Group {
     /// Whether the log must have lost something: no group comes to this by itself, and none would leave it, as everybody
     /// seems to be where the target wants them. Kafka does not look.
     pub(super) fn is_torn(&self, topics: &dyn Topics) -> bool {
-        let is_sound = || self.is_target_whole(topics) && self.members.values().all(|member| self.has_target(member));
+        let is_sound = |member| self.has_target(member) && self.wants_target(member, topics);
+        let is_sound = || self.is_target_whole(topics) && self.members.values().all(is_sound);
         self.latest_epoch() > self.epoch || (self.epoch == self.assignment_epoch && !is_sound())
     }
 
@@ -253,6 +254,14 @@ impl Group {
                 && assigned
                     .iter()
                     .all(|(topic, of)| target.get(topic).is_some_and(|target| target.iter().eq(of.keys()))))
+    }
+
+    /// Whether the member subscribes to all that its target holds, apart from topics that are gone: a subscription and the
+    /// target that was made for it may not both have been lost.
+    fn wants_target(&self, member: &Member, topics: &dyn Topics) -> bool {
+        let Some(target) = self.target.get(&member.id) else { return true };
+        let wanted = self.subscribed_topic_ids(&member.metadata, topics);
+        target.keys().all(|topic| wanted.contains(topic) || topics.partitions(*topic).is_none())
     }
 
     /// Whether the members' targets hold every partition of the group's topics, and none twice.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::group::State;
+use super::member::Current;
 use super::{Group, Heartbeat};
 use crate::codec::{Buffer, Message, Str};
 use crate::coordinator::classic::{self, Leaving};
@@ -385,6 +386,31 @@ fn targets_that_are_not_disjoint_become_so() {
     let both = target["b"].values().next().expect("it has been given some");
     assert!(target["a"].values().next().unwrap().is_superset(both), "{target:?}");
     consumers.push(new("c"));
+    settle(&mut world, &mut consumers, &mut waiter);
+}
+
+/// A member's target and what it was given are lost, and the epochs that were written with them are not: the ones of
+/// before hold a topic that the member no longer subscribes to.
+#[test]
+fn a_target_that_was_made_for_another_subscription_is_made_anew() {
+    let mut world = World::default();
+    execute(&mut world, "topic name=t partitions=4");
+    execute(&mut world, "topic name=u partitions=2");
+    let a = Consumer { id: "a".into(), topics: vec!["t", "u"], must_join: true, ..Default::default() };
+    let (mut consumers, mut waiter) = (vec![a], 0);
+    settle(&mut world, &mut consumers, &mut waiter);
+    let before = group(&world.groups).unwrap().clone();
+    consumers[0].topics = vec!["t"];
+    settle(&mut world, &mut consumers, &mut waiter);
+    let (epoch, old) = (group(&world.groups).unwrap().epoch, before.member("a").unwrap());
+    let current = Current { epoch, ..old.current.clone() };
+    world.step(|groups, step| {
+        groups.write_target(step, "g", "a", &before.target["a"]);
+        groups.write_current(step, "g", "a", &current);
+    });
+    world.restart();
+
+    assert_eq!(group(&world.groups).unwrap().target["a"].len(), 2);
     settle(&mut world, &mut consumers, &mut waiter);
 }
 

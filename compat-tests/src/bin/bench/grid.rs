@@ -1,7 +1,8 @@
 //! Which loads are run.
 
 use crate::clients::{Copying, Sending, Transacting};
-use crate::drive::{Consumers, Manner, Producers, Reading};
+use crate::doors::Door;
+use crate::drive::{Consumers, Handshakes, Manner, Producers, Reading};
 
 /// What a cell of Kafka's tools or librdkafka's sends: some seconds, so that the beginning and the end weigh little.
 const JAVA_BYTES: u64 = 300_000_000;
@@ -37,6 +38,8 @@ pub struct Cell {
     pub measure: Measure,
     /// Whether a broker that keeps everything in memory takes part: not where it is about files.
     pub in_memory: bool,
+    /// Where its clients come in.
+    pub door: Door,
     /// Whether it is measured beside what the kernel's `sendfile` gives to one connection at the time.
     pub beside_sendfile: bool,
 }
@@ -54,6 +57,8 @@ pub enum Measure {
     MegabytesPerSecond,
     /// Committed ones.
     TransactionsPerSecond,
+    /// Of TLS, each on a connection of its own.
+    HandshakesPerSecond,
     /// The 99th percentile, in microseconds, from when a record should have been sent to when a consumer had it.
     EndToEndP99,
     /// The same up to the acknowledgement.
@@ -67,7 +72,12 @@ pub enum Measure {
 
 impl Measure {
     pub fn is_better_high(self) -> bool {
-        matches!(self, Measure::RecordsPerSecond | Measure::MegabytesPerSecond | Measure::TransactionsPerSecond)
+        matches!(self, Measure::RecordsPerSecond | Measure::MegabytesPerSecond) || self.is_of_requests()
+    }
+
+    /// Whether it counts requests, and costs are told for each of them.
+    pub fn is_of_requests(self) -> bool {
+        matches!(self, Measure::TransactionsPerSecond | Measure::HandshakesPerSecond)
     }
 
     pub fn unit(self) -> &'static str {
@@ -75,6 +85,7 @@ impl Measure {
             Measure::RecordsPerSecond => "records/s",
             Measure::MegabytesPerSecond => "MB/s",
             Measure::TransactionsPerSecond => "transactions/s",
+            Measure::HandshakesPerSecond => "handshakes/s",
             Measure::EndToEndP99 | Measure::AcknowledgedP99 => "µs at p99",
             Measure::Milliseconds => "ms",
             Measure::Kilobytes => "kB",
@@ -108,6 +119,10 @@ pub enum Load {
         consumers: Option<Consumers>,
         filled: Option<Filled>,
         beside: Beside,
+    },
+    Handshakes {
+        seconds: f64,
+        of: Handshakes,
     },
 }
 
@@ -155,7 +170,17 @@ fn size(bytes: usize) -> String {
 }
 
 fn cell(group: &'static str, name: String, load: Load, partitions: i32, measure: Measure) -> Cell {
-    Cell { group, name, load, partitions, topic: Vec::new(), measure, in_memory: true, beside_sendfile: false }
+    Cell {
+        group,
+        name,
+        load,
+        partitions,
+        topic: Vec::new(),
+        measure,
+        in_memory: true,
+        door: Door::Plain,
+        beside_sendfile: false,
+    }
 }
 
 /// The cells of one run.
@@ -166,6 +191,46 @@ pub fn cells(is_full: bool) -> Vec<Cell> {
     fetches(&mut cells);
     fixed_rates(&mut cells);
     transactions(&mut cells);
+    cells
+}
+
+/// The loads of a run that is about TLS and logins, each once without them, for the price.
+pub fn secured() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for (door, how) in [(Door::Plain, "plain"), (Door::Tls, "TLS 1.3")] {
+        let mut add = |group, name: String, producers, consumers, filled, measure| {
+            let (seconds, beside) = (CLOSED_SECONDS, Beside::Nothing);
+            let load = Load::Drive { seconds, producers, consumers, filled, beside };
+            cells.push(Cell { door, ..cell(group, format!("{name}, {how}"), load, 12, measure) });
+        };
+        for (connections, value_bytes, records) in [(1, KIB, 16), (16, KIB, 16), (16, 100, 1)] {
+            let load = producers(connections, value_bytes, records, Manner::Closed { in_flight: 5 });
+            let (connections, records) = (counted(connections, "connection"), counted(records, "record"));
+            let name = format!("{connections}, {records} of {} a request", size(value_bytes));
+            add("secured: produce, as much as it takes", name, Some(load), None, None, Measure::RecordsPerSecond);
+        }
+        for connections in [1, 16] {
+            let filled = Some(Filled { bytes: FILL_BYTES, value_bytes: KIB, is_cold: false });
+            let load = Some(consumers(connections, Reading::Whole));
+            let name = format!("{}, all of 12 partitions", counted(connections, "connection"));
+            add("secured: fetch, as much as it gives", name, None, load, filled, Measure::MegabytesPerSecond);
+        }
+    }
+    let mut add = |door, name: &str, are_resumed| {
+        let load = Load::Handshakes { seconds: CLOSED_SECONDS, of: Handshakes { at_once: 4, are_resumed } };
+        let name = format!("4 at once, {name}");
+        cells.push(Cell { door, ..cell("secured: handshakes", name, load, 1, Measure::HandshakesPerSecond) });
+    };
+    add(Door::Tls, "ECDSA P-256", false);
+    add(Door::TlsRsa, "RSA 2048", false);
+    add(Door::Tls, "resumed", true);
+    for (door, how) in [(Door::Plain, "plain"), (Door::SaslTls, "SASL_SSL")] {
+        let producers = Some(producers(10, 100, 10, Manner::Open { records_per_second: 50_000.0 }));
+        let (consumers, filled, beside) = (Some(consumers(4, Reading::Tail)), None, Beside::Nothing);
+        let load = Load::Drive { seconds: OPEN_SECONDS, producers, consumers, filled, beside };
+        let name = format!("50,000 records of 100 B a second, 10 to a request, tailed, {how}");
+        cells.push(Cell { door, ..cell("secured: at a fixed rate", name, load, 12, Measure::EndToEndP99) });
+    }
     cells
 }
 

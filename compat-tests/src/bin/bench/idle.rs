@@ -1,12 +1,14 @@
 //! What a broker costs when nobody wants anything: after its start, with many partitions, with many connections.
 
+use crate::doors::{Certificates, Door, Doors};
+use crate::drive::Idle;
 use crate::grid::{Beside, Measure, modest};
 use crate::meter::{Meter, anonymous_bytes};
 use crate::peer::{Kind, Peer};
 use crate::report::Report;
 use crate::run::Run;
 use compat_tests::raw::{Raw, topic_name};
-use compat_tests::{Result, ensure};
+use compat_tests::{Context, Result, ensure};
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use std::net::TcpStream;
@@ -25,6 +27,7 @@ const LOOK: Duration = Duration::from_secs(3);
 const FETCH_VERSION: i16 = 12;
 
 pub const GROUP: &str = "idle";
+pub const SECURED: &str = "secured: idle";
 
 /// Once, as a first round.
 const ROUND: usize = 0;
@@ -66,6 +69,25 @@ fn connect(peer: &Peer) -> Result<TcpStream> {
     Ok(raw.stream().try_clone()?)
 }
 
+/// What a connection with TLS costs that nobody uses.
+pub fn measure_secured(run: &Run, kind: Kind, certificates: &Certificates, report: &mut Report) -> Result<()> {
+    let peer = Peer::start_with_doors(kind, &run.broker, &[], Some(Doors::new(certificates)?))?;
+    Raw::connect(peer.port())?.api_versions()?;
+    let key = peer.key(Door::Tls)?.context("there is a listener with TLS")?;
+    // The first ones pay for what all share.
+    let first = Idle::open(&key, CONNECTIONS / 100)?;
+    std::thread::sleep(SETTLE);
+    let empty = anonymous_bytes(peer.pid())?;
+    let connections = Idle::open(&key, CONNECTIONS)?;
+    std::thread::sleep(SETTLE);
+    let each = anonymous_bytes(peer.pid())?.saturating_sub(empty) as f64 / CONNECTIONS as f64 / 1e3;
+    report.note(kind, SECURED, "memory of each of 10,000 connections with TLS", Measure::Kilobytes, each);
+    report.note(kind, SECURED, "processor with 10,000 connections with TLS", Measure::PerMille, busy(&peer)?);
+    ensure!(first.len() + connections.len() > CONNECTIONS, "they are still open");
+    drop((first, connections));
+    peer.finish()
+}
+
 /// A broker that is away in between comes back with all its partitions.
 fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
     let mut peer = Peer::start(kind, &run.broker, &[])?;
@@ -85,7 +107,7 @@ fn partitions(run: &Run, kind: Kind, report: &mut Report) -> Result<()> {
 
 /// What a modest load sees in such a situation.
 fn loaded(run: &Run, kind: Kind, peer: &Peer, situation: &str, report: &mut Report) -> Result<()> {
-    run.warm_up(kind, peer)?;
+    run.warm_up(kind, peer, Door::Plain)?;
     let cell = modest(situation, Beside::Nothing);
     report.add(kind, ROUND, &cell, run.cell(peer, &cell));
     Ok(())

@@ -3,6 +3,7 @@
 
 mod aligned;
 mod clients;
+mod doors;
 mod drive;
 mod grid;
 mod idle;
@@ -14,6 +15,7 @@ mod report;
 mod run;
 
 use compat_tests::{Context, Result, bail};
+use doors::{Certificates, Door, Doors};
 use peer::{Kind, Peer};
 use report::Report;
 use run::Run;
@@ -21,7 +23,7 @@ use std::path::PathBuf;
 
 /// What is asked for on the command line.
 struct Arguments {
-    is_full: bool,
+    grid: Grid,
     rounds: usize,
     peers: Vec<Kind>,
     /// Only cells whose group and name hold this.
@@ -33,7 +35,17 @@ struct Arguments {
     name: Option<String>,
 }
 
-const USAGE: &str = "quick|full [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--out DIRECTORY [--name TEXT]]";
+/// Which loads are run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grid {
+    Quick,
+    Full,
+    /// TLS and logins, without Tansu, whose wheel has neither.
+    Secured,
+}
+
+const USAGE: &str =
+    "quick|full|secured [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--out DIRECTORY [--name TEXT]]";
 /// Few, so that a run ends soon; more make the spread more telling.
 const ROUNDS: usize = 2;
 
@@ -49,7 +61,7 @@ fn main() -> Result<()> {
 
 fn parse(given: Vec<String>) -> Result<Arguments> {
     let mut arguments = Arguments {
-        is_full: false,
+        grid: Grid::Quick,
         rounds: ROUNDS,
         peers: Kind::ALL.to_vec(),
         only: String::new(),
@@ -61,8 +73,9 @@ fn parse(given: Vec<String>) -> Result<Arguments> {
     while let Some(argument) = given.next() {
         let mut value = || given.next().with_context(|| format!("{argument} needs a value"));
         match argument.as_str() {
-            "quick" => arguments.is_full = false,
-            "full" => arguments.is_full = true,
+            "quick" => arguments.grid = Grid::Quick,
+            "full" => arguments.grid = Grid::Full,
+            "secured" => arguments.grid = Grid::Secured,
             "--pinned" => arguments.is_pinned = true,
             "--rounds" => arguments.rounds = value()?.parse()?,
             "--only" => arguments.only = value()?,
@@ -71,6 +84,10 @@ fn parse(given: Vec<String>) -> Result<Arguments> {
             "--peers" => arguments.peers = value()?.split(',').map(kind).collect::<Result<_>>()?,
             other => bail!("{other}: {USAGE}"),
         }
+    }
+    if arguments.grid == Grid::Secured {
+        arguments.peers.retain(|kind| *kind != Kind::Tansu);
+        arguments.name.get_or_insert("secured".into());
     }
     Ok(arguments)
 }
@@ -89,19 +106,28 @@ fn bench(arguments: &Arguments) -> Result<()> {
         false => (Vec::new(), Vec::new()),
     };
     let run = Run { broker, load };
-    let mut cells = grid::cells(arguments.is_full);
+    let certificates = (arguments.grid == Grid::Secured).then(Certificates::make).transpose()?;
+    let mut cells = match arguments.grid {
+        Grid::Secured => grid::secured(),
+        grid => grid::cells(grid == Grid::Full),
+    };
     cells.retain(|cell| format!("{}: {}", cell.group, cell.name).contains(&arguments.only));
     limits::warm_memory()?;
     let directory = tempfile::Builder::new().prefix("klamm-bench-").tempdir()?;
     let mut report = Report::new(limits::measure(directory.path())?, arguments.is_pinned);
     for round in 0..arguments.rounds {
-        measure_round(&run, arguments, &cells, round, &mut report)?;
+        measure_round(&run, arguments, certificates.as_ref(), &cells, round, &mut report)?;
     }
+    let idle = if certificates.is_some() { idle::SECURED } else { idle::GROUP };
     // It takes Kafka minutes, and rounds differ little.
-    if arguments.only.is_empty() || arguments.only.starts_with(idle::GROUP) {
+    if arguments.only.is_empty() || arguments.only.starts_with(idle) {
         for kind in &arguments.peers {
+            let measured = match &certificates {
+                Some(certificates) => idle::measure_secured(&run, *kind, certificates, &mut report),
+                None => idle::measure(&run, *kind, &mut report),
+            };
             // What a broker cannot bear is a line of the report, not its end.
-            if let Err(failure) = idle::measure(&run, *kind, &mut report) {
+            if let Err(failure) = measured {
                 println!("{}: idle: {failure:#}", kind.name());
             }
         }
@@ -118,6 +144,7 @@ fn bench(arguments: &Arguments) -> Result<()> {
 fn measure_round(
     run: &Run,
     arguments: &Arguments,
+    certificates: Option<&Certificates>,
     cells: &[grid::Cell],
     round: usize,
     report: &mut Report,
@@ -125,8 +152,12 @@ fn measure_round(
     let mut peers = Vec::new();
     // Tansu has no files: what one round of it says is only a mark beside the rows.
     for kind in arguments.peers.iter().filter(|kind| round == 0 || **kind != Kind::Tansu) {
-        let peer = Peer::start(*kind, &run.broker, &[])?;
-        run.warm_up(*kind, &peer)?;
+        let doors = certificates.map(Doors::new).transpose()?;
+        let peer = Peer::start_with_doors(*kind, &run.broker, &[], doors)?;
+        run.warm_up(*kind, &peer, Door::Plain)?;
+        if certificates.is_some() {
+            run.warm_up(*kind, &peer, Door::Tls)?;
+        }
         if *kind != Kind::Tansu && cells.iter().any(|cell| cell.is_of_transactions()) {
             run.warm_up_transactions(*kind, &peer)?;
         }

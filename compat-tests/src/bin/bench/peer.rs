@@ -1,5 +1,7 @@
 //! The brokers that are measured, each started as its own users start it.
 
+use crate::doors::{Door, Doors};
+use crate::drive::Key;
 use compat_tests::broker::{Broker, Setup, signal};
 use compat_tests::port::Port;
 use compat_tests::raw::Raw;
@@ -39,7 +41,7 @@ impl Kind {
 
 /// A running broker.
 pub enum Peer {
-    Ours(Box<Broker>),
+    Ours(Box<Broker>, Option<Doors>),
     Tansu(Tansu),
 }
 
@@ -53,6 +55,16 @@ pub struct Tansu {
 impl Peer {
     /// On these processors, or on all.
     pub fn start(kind: Kind, processors: &[usize], overrides: &[(&str, &str)]) -> Result<Peer> {
+        Peer::start_with_doors(kind, processors, overrides, None)
+    }
+
+    /// With listeners that ask for TLS and logins beside the plain one.
+    pub fn start_with_doors(
+        kind: Kind,
+        processors: &[usize],
+        overrides: &[(&str, &str)],
+        doors: Option<Doors>,
+    ) -> Result<Peer> {
         let shards = if processors.is_empty() { std::thread::available_parallelism()?.get() } else { processors.len() };
         let setup = match kind {
             Kind::Klamm => Setup::klamm("auto", shards as u32),
@@ -60,13 +72,26 @@ impl Peer {
             Kind::Tansu => return Ok(Peer::Tansu(Tansu::start(processors)?)),
         };
         let setup = setup.with(overrides).on(processors);
-        Ok(Peer::Ours(Box::new(Broker::start(&setup)?)))
+        let setup = match &doors {
+            None => setup,
+            Some(doors) => setup.with(&doors.settings()).listening(&doors.listeners()),
+        };
+        Ok(Peer::Ours(Box::new(Broker::start(&setup)?), doors))
     }
 
     pub fn port(&self) -> u16 {
         match self {
-            Peer::Ours(broker) => broker.port(),
+            Peer::Ours(broker, _) => broker.port(),
             Peer::Tansu(tansu) => tansu.port,
+        }
+    }
+
+    /// How a client comes in by a door other than the plain one.
+    pub fn key(&self, door: Door) -> Result<Option<Key>> {
+        match (door, self) {
+            (Door::Plain, _) => Ok(None),
+            (_, Peer::Ours(_, Some(doors))) => doors.key(door).map(Some),
+            _ => bail!("the broker has no such listener"),
         }
     }
 
@@ -76,7 +101,7 @@ impl Peer {
 
     pub fn pid(&self) -> u32 {
         match self {
-            Peer::Ours(broker) => broker.pid(),
+            Peer::Ours(broker, _) => broker.pid(),
             Peer::Tansu(tansu) => tansu.child.id(),
         }
     }
@@ -84,14 +109,14 @@ impl Peer {
     /// Where its segments are, if it has files.
     pub fn data(&self) -> Option<PathBuf> {
         match self {
-            Peer::Ours(broker) => Some(broker.data()),
+            Peer::Ours(broker, _) => Some(broker.data()),
             Peer::Tansu(_) => None,
         }
     }
 
     /// Stops it and starts it on the same directory; how long the start took, up to its first answer.
     pub fn restart(&mut self) -> Result<Duration> {
-        let Peer::Ours(broker) = self else { bail!("what it had is in its memory") };
+        let Peer::Ours(broker, _) = self else { bail!("what it had is in its memory") };
         broker.stop_patiently()?;
         let began = Instant::now();
         broker.restart()?;
@@ -111,7 +136,7 @@ impl Peer {
     pub fn finish(self) -> Result<()> {
         self.go_on();
         match self {
-            Peer::Ours(broker) => broker.finish(None),
+            Peer::Ours(broker, _) => broker.finish(None),
             Peer::Tansu(_) => Ok(()),
         }
     }

@@ -87,11 +87,13 @@ impl Row {
         median.map_or(String::new(), |median| format!(", {} at p50", number(median.middle)))
     }
 
-    /// What else is said about transactions: how long a commit takes, and what a transaction costs the broker.
-    fn commit(&self, kind: Kind) -> String {
-        let late = self.spread(kind, |sample| sample.commit_p99(self.measure));
-        let late = late.map_or(String::new(), |late| format!(", commit {} µs at p99", number(late.middle)));
-        let cost = self.spread(kind, |sample| sample.transaction_cost(self.measure));
+    /// What else is said where requests are counted: how long one takes (of a transaction its commit), and what it costs the
+    /// broker.
+    fn request(&self, kind: Kind) -> String {
+        let late = self.spread(kind, |sample| sample.request_p99(self.measure));
+        let late =
+            late.map_or(String::new(), |late| format!(", {} {} µs at p99", self.request_name(), number(late.middle)));
+        let cost = self.spread(kind, |sample| sample.request_cost(self.measure));
         late + &cost.map_or(String::new(), |cost| format!(", {} µs of processor each", number(cost.middle)))
     }
 
@@ -116,8 +118,12 @@ impl Row {
             ratio.map_or(String::new(), |ratio| format!(", {} {what}", number(ratio.middle)))
         };
         let median = of("at p50", Sample::median);
-        let commit = of("in p99 of the commit", Sample::commit_p99);
-        median + &commit + &of("in processor", Sample::transaction_cost)
+        let late = of(&format!("in p99 of the {}", self.request_name()), Sample::request_p99);
+        median + &late + &of("in processor", Sample::request_cost)
+    }
+
+    fn request_name(&self) -> &'static str {
+        if self.measure == Measure::HandshakesPerSecond { "handshake" } else { "commit" }
     }
 }
 
@@ -222,7 +228,7 @@ impl Report {
             }
             let shown = |kind: Kind| match (row.value(kind), row.failures.get(&kind)) {
                 (Some(value), _) => {
-                    let aside = row.median(kind) + &row.share(kind) + &row.read_meanwhile(kind) + &row.commit(kind);
+                    let aside = row.median(kind) + &row.share(kind) + &row.read_meanwhile(kind) + &row.request(kind);
                     let unit = row.measure.unit();
                     format!("{} {unit}{aside}", number(value.middle))
                 }

@@ -1,6 +1,7 @@
 //! Runs one cell against one broker.
 
 use crate::clients::{self, Committed};
+use crate::doors::Door;
 use crate::drive::{Manner, Order, Outcome, Producers, Quantiles, Reading};
 use crate::grid::{self, Beside, Cell, Filled, Load, Measure};
 use crate::limits;
@@ -45,7 +46,7 @@ pub struct Sample {
 }
 
 impl Run {
-    pub fn warm_up(&self, kind: Kind, peer: &Peer) -> Result<()> {
+    pub fn warm_up(&self, kind: Kind, peer: &Peer, door: Door) -> Result<()> {
         let seconds = if kind == Kind::Kafka { WARM_JVM_SECONDS } else { WARM_SECONDS };
         let producers = Producers {
             connections: 16,
@@ -59,7 +60,8 @@ impl Run {
         };
         let consumers = Some(grid::consumers(4, Reading::Tail));
         let topic = self.topic(peer, 12, &[])?;
-        let order = Order { port: peer.port(), topic, partitions: 12, seconds, producers: Some(producers), consumers };
+        let (producers, key) = (Some(producers), peer.key(door)?);
+        let order = Order { producers, consumers, key, ..order(peer, topic, 12, seconds) };
         self.drive(&order).map(drop)
     }
 
@@ -77,8 +79,8 @@ impl Run {
             manner: Manner::Transactional,
         };
         transactional::await_coordinators(&mut Raw::connect(peer.port())?)?;
-        let (producers, consumers, topic) = (Some(producers), None, self.topic(peer, 12, &[])?);
-        let order = Order { port: peer.port(), topic, partitions: 12, seconds, producers, consumers };
+        let topic = self.topic(peer, 12, &[])?;
+        let order = Order { producers: Some(producers), ..order(peer, topic, 12, seconds) };
         self.drive(&order).map(drop)
     }
 
@@ -141,14 +143,17 @@ impl Run {
                     self.fill(peer, topic, cell.partitions, filled)?;
                 }
                 let order = Order {
-                    port: peer.port(),
-                    topic: topic.to_string(),
-                    partitions: cell.partitions,
-                    seconds: *seconds,
                     producers: producers.clone(),
                     consumers: consumers.clone(),
+                    key: peer.key(cell.door)?,
+                    ..order(peer, topic.to_string(), cell.partitions, *seconds)
                 };
                 self.driven(peer, cell.measure, &order, *beside)
+            }
+            Load::Handshakes { seconds, of } => {
+                let (key, handshakes) = (peer.key(cell.door)?, Some(*of));
+                let order = order(peer, topic.to_string(), cell.partitions, *seconds);
+                self.driven(peer, cell.measure, &Order { key, handshakes, ..order }, Beside::Nothing)
             }
         }
     }
@@ -162,9 +167,9 @@ impl Run {
         }
         let used = meter.stop()?;
         ensure!(outcome.missing_records == 0, "{} records did not come", outcome.missing_records);
-        let records = match measure {
-            Measure::TransactionsPerSecond => outcome.produced.requests,
-            _ => outcome.produced.records.max(outcome.consumed.records),
+        let records = match measure.is_of_requests() {
+            true => outcome.produced.requests,
+            false => outcome.produced.records.max(outcome.consumed.records),
         };
         let (value, outcome, machine, handover_ns) = (value(measure, &outcome), Some(outcome), None, None);
         Ok(Sample { value, records, used, outcome, machine, handover_ns })
@@ -175,7 +180,7 @@ impl Run {
         let meter = Meter::start(peer.pid())?;
         let Committed { outcome, all_transactions, all_records } = load()?;
         let used = meter.stop()?;
-        let records = if measure == Measure::TransactionsPerSecond { all_transactions } else { all_records };
+        let records = if measure.is_of_requests() { all_transactions } else { all_records };
         let (value, outcome, machine, handover_ns) = (value(measure, &outcome), Some(outcome), None, None);
         Ok(Sample { value, records, used, outcome, machine, handover_ns })
     }
@@ -191,9 +196,8 @@ impl Run {
             at_most_records: Some(filled.bytes / filled.value_bytes as u64),
             manner: Manner::Closed { in_flight: 5 },
         };
-        let (producers, topic) = (Some(producers), topic.to_string());
-        let order = Order { port: peer.port(), topic, partitions, seconds: 120.0, producers, consumers: None };
-        self.drive(&order)?;
+        let order = order(peer, topic.to_string(), partitions, 120.0);
+        self.drive(&Order { producers: Some(producers), ..order })?;
         match peer.data().filter(|_| filled.is_cold) {
             Some(data) => evict(&data),
             None => Ok(()),
@@ -224,6 +228,12 @@ impl Run {
     }
 }
 
+/// An order of nothing yet, by the plain listener.
+fn order(peer: &Peer, topic: String, partitions: i32, seconds: f64) -> Order {
+    let (producers, consumers, key, handshakes) = Default::default();
+    Order { port: peer.port(), topic, partitions, seconds, producers, consumers, key, handshakes }
+}
+
 /// In a process of its own, held to these processors.
 fn drive(order: &Order, processors: &[usize]) -> Result<Outcome> {
     let mut command = Command::new(std::env::current_exe()?);
@@ -239,16 +249,16 @@ impl Sample {
         latencies(measure, self.outcome.as_ref()?).map(|latencies| latencies.p50)
     }
 
-    /// In microseconds, where it is about transactions: from the wish to end one to its answer.
-    pub fn commit_p99(&self, measure: Measure) -> Option<f64> {
-        let outcome = self.outcome.as_ref().filter(|_| measure == Measure::TransactionsPerSecond)?;
+    /// In microseconds, where requests are counted: from the wish to end a transaction to its answer, or a whole handshake.
+    pub fn request_p99(&self, measure: Measure) -> Option<f64> {
+        let outcome = self.outcome.as_ref().filter(|_| measure.is_of_requests())?;
         Some(outcome.acknowledged_us.p99)
     }
 
-    /// Of the broker's processors, in microseconds, where it is about transactions.
-    pub fn transaction_cost(&self, measure: Measure) -> Option<f64> {
+    /// Of the broker's processors, in microseconds, where requests are counted.
+    pub fn request_cost(&self, measure: Measure) -> Option<f64> {
         let cost = self.used.processor_s * 1e6 / self.records.max(1) as f64;
-        (measure == Measure::TransactionsPerSecond).then_some(cost)
+        measure.is_of_requests().then_some(cost)
     }
 }
 
@@ -267,7 +277,7 @@ fn value(measure: Measure, outcome: &Outcome) -> f64 {
     }
     match measure {
         Measure::RecordsPerSecond => outcome.produced.records.max(outcome.consumed.records) as f64 / seconds,
-        Measure::TransactionsPerSecond => outcome.produced.requests as f64 / seconds,
+        _ if measure.is_of_requests() => outcome.produced.requests as f64 / seconds,
         Measure::MegabytesPerSecond => outcome.produced.bytes.max(outcome.consumed.bytes) as f64 / 1e6 / seconds,
         _ => unreachable!("no load is measured so"),
     }

@@ -58,7 +58,7 @@ fn produce(
     until: Instant,
 ) -> Result<(Tally, Histogram<u64>)> {
     let frames = frames(order, producers, number)?;
-    let mut stream = connect(order.port)?;
+    let mut stream = connect(order)?;
     let (mut tally, mut latencies, mut answer) = (Tally::default(), histogram(), Vec::new());
     let mut sent = VecDeque::with_capacity(in_flight);
     let one = Tally {

@@ -2,13 +2,12 @@
 
 use super::fetched::{Answers, Fetched};
 use super::frame::fetch_frame;
-use super::{Consumers, Order, Outcome, Quantiles, Reading, Tally, connect, histogram, note};
+use super::{Consumers, Order, Outcome, Quantiles, Reading, Stream, Tally, connect, histogram, note};
 use compat_tests::raw::Raw;
 use compat_tests::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -78,7 +77,7 @@ pub(super) fn start(order: &Order, stop: &Stop, clock: Option<Clock>) -> Result<
     let ends: BTreeMap<i32, i64> = ends.collect::<Result<_>>()?;
     let threads = (0..consumers.connections).map(|number| {
         let reader = Reader {
-            answers: Answers::new(connect(order.port)?),
+            answers: Answers::new(connect(order)?),
             topic: order.topic.clone(),
             ends: partitions_of(order, consumers, number).into_iter().map(|p| (p, ends[&p])).collect(),
             manner: consumers.manner.clone(),
@@ -117,7 +116,7 @@ pub(super) fn run_alone(order: &Order) -> Result<Outcome> {
 }
 
 struct Reader {
-    answers: Answers<TcpStream>,
+    answers: Answers<Stream>,
     topic: String,
     ends: BTreeMap<i32, i64>,
     manner: Reading,

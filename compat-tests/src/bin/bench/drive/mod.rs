@@ -10,14 +10,17 @@ mod closed;
 mod consume;
 mod fetched;
 mod frame;
+mod handshakes;
 mod open;
+mod stream;
 mod transactions;
 
 use compat_tests::{Context, Result};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
-use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
+use stream::{Lock, Stream};
 
 /// The longest latency that is told apart, and how finely.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -34,6 +37,34 @@ pub struct Order {
     pub seconds: f64,
     pub producers: Option<Producers>,
     pub consumers: Option<Consumers>,
+    /// Where the load's own connections come in, if not by the port above.
+    pub key: Option<Key>,
+    /// Instead of records: connections that come and go.
+    pub handshakes: Option<Handshakes>,
+}
+
+/// How a client comes in by a listener with TLS.
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct Key {
+    pub port: u16,
+    /// The file of the certificate that has signed the broker's.
+    pub authority: PathBuf,
+    /// Whether sessions of TLS are resumed.
+    pub resumes: bool,
+    pub login: Option<Login>,
+}
+
+/// By SASL/PLAIN.
+#[derive(Clone, Serialize, Deserialize, Debug)]
+pub struct Login {
+    pub user: String,
+    pub password: String,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize, Debug)]
+pub struct Handshakes {
+    pub at_once: usize,
+    pub are_resumed: bool,
 }
 
 #[derive(Clone, Serialize, Deserialize, Debug)]
@@ -141,6 +172,9 @@ pub fn main(order: &str) -> Result<()> {
 }
 
 fn run(order: &Order) -> Result<Outcome> {
+    if let Some(handshakes) = &order.handshakes {
+        return handshakes::run(order, handshakes);
+    }
     match order.producers.as_ref().map(|producers| &producers.manner) {
         Some(Manner::Open { records_per_second }) => open::run(order, *records_per_second),
         Some(Manner::Closed { in_flight }) => closed::run(order, *in_flight),
@@ -158,10 +192,28 @@ fn note(histogram: &mut Histogram<u64>, nanoseconds: u64, count: u64) {
     histogram.saturating_record_n(nanoseconds.max(1), count);
 }
 
-fn connect(port: u16) -> Result<TcpStream> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("cannot connect")?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(stream)
+fn connect(order: &Order) -> Result<Stream> {
+    match &order.key {
+        None => Ok(Stream::Plain(stream::plain(order.port)?)),
+        Some(key) => Lock::new(key)?.open(key),
+    }
+}
+
+/// Opens so many connections with TLS, which are in use as long as they are kept.
+pub struct Idle(Vec<Stream>);
+
+impl Idle {
+    pub fn open(key: &Key, count: usize) -> Result<Idle> {
+        let lock = Lock::new(key)?;
+        let all = (0..count).map(|_| {
+            let mut stream = lock.open(key)?;
+            handshakes::ask(&mut stream)?;
+            Ok(stream)
+        });
+        Ok(Idle(all.collect::<Result<Vec<_>>>()?))
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
 }

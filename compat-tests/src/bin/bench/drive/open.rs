@@ -3,11 +3,10 @@
 use super::closed::frames;
 use super::consume::{self, Clock, Stop};
 use super::frame::{ProduceFrame, check_produced, read_answer};
-use super::{Order, Outcome, Producers, Quantiles, Tally, connect, histogram, note};
+use super::{Order, Outcome, Producers, Quantiles, Stream, Tally, connect, histogram, note};
 use compat_tests::{Context, Result};
 use hdrhistogram::Histogram;
 use std::io::Write;
-use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -100,7 +99,7 @@ fn produce(
     frames: &mut [ProduceFrame],
     pace: &Pace,
 ) -> Result<(Tally, Histogram<u64>)> {
-    let mut stream = connect(order.port)?;
+    let mut stream = connect(order)?;
     let answers = stream.try_clone()?;
     let (sender, sent) = mpsc::channel();
     let one = Tally {
@@ -127,7 +126,7 @@ fn produce(
 }
 
 fn read(
-    mut stream: TcpStream,
+    mut stream: Stream,
     sent: &mpsc::Receiver<u64>,
     (origin, from_ns): (Instant, u64),
     one: Tally,
