@@ -45,8 +45,8 @@ pub struct Waiting {
     max_bytes: u64,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
-    /// What its client may be sent.
-    metered: Option<Metered>,
+    /// What its client may be sent. Boxed, as most have none and a parked fetch is to be small.
+    metered: Option<Box<Metered>>,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -108,7 +108,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         max_bytes,
         answering,
         partitions,
-        metered,
+        metered: metered.map(Box::new),
     };
     let mut gathered = waiting.gather(context, false, &denied);
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {

@@ -59,16 +59,21 @@ impl Description {
     }
 
     /// Where in a response's frame, size included, the four bytes stand that tell of throttling; `None` if this version has
-    /// none. Of responses in which it is not the first field, only those of this broker are known: Produce without the
-    /// addresses of other leaders, ApiVersions.
+    /// none. Where they are the last field, nothing may be tagged behind it: this broker knows of no other leaders' addresses.
     pub fn throttle_at(&self, version: i16, frame: &[u8]) -> Option<usize> {
         let throttle = self.throttle.filter(|throttle| self.has_version(version) && version >= throttle.since)?;
         let body = frame::SIZE_BYTES + size_of::<i32>() + self.response_header_version(version) as usize;
         let at = match (throttle.is_first, self.key) {
             (true, _) => body,
-            (false, ApiKey::Produce) => {
-                frame.len().checked_sub(size_of::<i32>() + usize::from(self.is_flexible(version)))?
-            }
+            (false, ApiKey::OffsetDelete) => body + size_of::<i16>(),
+            (
+                false,
+                ApiKey::Produce
+                | ApiKey::CreateDelegationToken
+                | ApiKey::RenewDelegationToken
+                | ApiKey::ExpireDelegationToken
+                | ApiKey::DescribeDelegationToken,
+            ) => frame.len().checked_sub(size_of::<i32>() + usize::from(self.is_flexible(version)))?,
             (false, ApiKey::ApiVersions) => body + behind_api_keys(frame.get(body..)?, self.is_flexible(version))?,
             _ => return None,
         };
