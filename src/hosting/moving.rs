@@ -211,6 +211,7 @@ impl Hosting {
                     Copied::All => break,
                 }
             }
+            future.take_over_producers(current)?;
             future.skip_to(end, now)?;
             future.delete_records_before(current.log_start_offset())?;
             let closed = future.close(now)?;

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
-use super::stories::{PRODUCE, TOPIC, batch_at, cluster, create_topic, produce_answer, produce_request, read_all};
+use super::stories::{
+    PRODUCE, TOPIC, batch_at, cluster, create_topic, produce_answer, produce_request, read_all, read_from,
+};
 use crate::codec::{Message, Reader};
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
-use crate::wire::api::{alter_replica_log_dirs, describe_log_dirs, incremental_alter_configs};
+use crate::wire::api::{alter_replica_log_dirs, delete_records, describe_log_dirs, incremental_alter_configs};
 
 const DIRECTORIES: [&str; 2] = ["data", "other"];
 const TWO: (&str, &str) = ("log.dirs", "data,other");
@@ -35,6 +37,15 @@ fn move_to(cluster: &SharedCluster, directory: &str, topic: &str, partition: i32
     let answer = client.call(cluster, ApiKey::AlterReplicaLogDirs, 2, &request);
     let response = alter_replica_log_dirs::Response::decode(&mut Reader::new(&answer), 2).unwrap();
     response.results[0].partitions[0].error_code
+}
+
+fn delete_before(cluster: &SharedCluster, offset: i64) {
+    let mut client = Client::connect(&cluster.borrow());
+    let partitions = vec![delete_records::DeleteRecordsPartition { partition_index: 0, offset }];
+    let topics = vec![delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions }];
+    let answer = client.call(cluster, ApiKey::DeleteRecords, 2, &delete_records::Request { topics, timeout_ms: 1000 });
+    let response = delete_records::Response::decode(&mut Reader::new(&answer), 2).unwrap();
+    assert_eq!(response.topics[0].partitions[0].low_watermark, offset);
 }
 
 /// Changes nothing that matters.
@@ -129,6 +140,26 @@ fn a_log_moves_while_it_is_written_to() {
     cluster.borrow_mut().crash(Crash::Power);
     cluster.borrow_mut().restart();
     check_records(&cluster, 0, sequence + 1);
+}
+
+/// The records of a producer are deleted before the copy has them: what it repeats is known for all that, also behind a
+/// start.
+#[test]
+fn a_log_that_moves_takes_its_producers_along() {
+    let cluster = start(35);
+    let from = home_of(&cluster.borrow(), 0);
+    delete_before(&cluster, i64::from(RECORDS));
+    assert_eq!(move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0), 0);
+    cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
+    assert_eq!(home_of(&cluster.borrow(), 0), 1 - from);
+    assert_eq!(produce(&cluster, 0, RECORDS - 1), 0, "a repetition is known");
+    assert!(read_from(&cluster, 0, RECORDS.into()).is_empty());
+    cluster.borrow_mut().stop();
+    cluster.borrow_mut().restart();
+    assert_eq!(produce(&cluster, 0, RECORDS - 1), 0, "it is known behind a start");
+    assert!(read_from(&cluster, 0, RECORDS.into()).is_empty());
+    assert_eq!(produce(&cluster, 0, RECORDS), 0);
+    assert_eq!(read_from(&cluster, 0, RECORDS.into()).len(), 1);
 }
 
 #[test]

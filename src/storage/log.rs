@@ -243,6 +243,16 @@ impl Log {
         self.sealed.store(false, Ordering::Release);
     }
 
+    /// A copy knows the producers of the log that it is to replace, when it has the same end: it has read nothing of those
+    /// whose records were deleted before they were copied.
+    pub fn take_over_producers(&self, from: &Log) -> Result<(), Error> {
+        let known = from.lock_writer()?.producers.clone();
+        let mut writer = self.lock_writer()?;
+        // What its files tell of them is what it had read.
+        (writer.producers, writer.snapshot_offset) = (known, Offset(-1));
+        Ok(())
+    }
+
     /// Forgets producers that have been silent for `producer.id.expiration.ms`.
     pub fn expire_producers(&self, now: TimestampMs) -> Result<(), Error> {
         let expiration_ms = self.config.load().producer_id_expiration_ms;

@@ -100,8 +100,9 @@ pub enum SnapshotPlan {
 
 /// `state_at` is the offset as of which the producers are wanted: the first that is recovered, or the log's end.
 pub fn snapshot_plan(snapshot: Offset, state_at: Offset, log_start_offset: Offset) -> SnapshotPlan {
-    // At the log's start no producer is known: that needs no file.
-    let is_usable = snapshot <= state_at && snapshot > log_start_offset;
+    // One at the log's start tells of those whose records were all deleted: they are known as long as the broker runs, and
+    // so they are behind a start. Kafka forgets them there (`ProducerStateManager.truncateAndReload`).
+    let is_usable = snapshot <= state_at && snapshot >= log_start_offset;
     if is_usable { SnapshotPlan::LoadOrRemove } else { SnapshotPlan::PassOver }
 }
 

@@ -30,7 +30,7 @@ impl Opening<'_> {
             let path = names::file(self.directory, candidate, Kind::ProducerSnapshot);
             let content = self.disk.read_small(&path, snapshot::MAX_FILE_BYTES).map_err(Error::io("read", &path))?;
             if let Some(producers) = snapshot::decode(&content) {
-                assert!(log_start_offset < candidate && candidate <= offset, "a snapshot of another time");
+                assert!(log_start_offset <= candidate && candidate <= offset, "a snapshot of another time");
                 (self.producers, self.snapshot_offset, from) = (producers, candidate, candidate);
                 self.producers.expire(self.now, self.config.producer_id_expiration_ms);
                 break;
