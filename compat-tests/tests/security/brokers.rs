@@ -19,6 +19,8 @@ pub const ADMIN: &str = "admin";
 /// A client of the listener without logins.
 pub const ANONYMOUS: &str = "ANONYMOUS";
 const PASSWORD: &str = "p";
+/// A coordinator says it that waits for the next producer ids.
+const LOAD_IN_PROGRESS: i16 = 14;
 const PAUSE: Duration = Duration::from_millis(10);
 const AUTHORIZER: &str = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
 
@@ -46,7 +48,9 @@ pub struct Guarded {
 impl Guarded {
     /// `is_open`: what no rule is for is for everyone.
     pub fn start(users: &[String], is_open: bool) -> Result<Guarded> {
-        let reserve = || -> Result<Ports> { Ok(Ports { plaintext: Port::reserve()?, sasl: Port::reserve()?, controller: Port::reserve()? }) };
+        let reserve = || -> Result<Ports> {
+            Ok(Ports { plaintext: Port::reserve()?, sasl: Port::reserve()?, controller: Port::reserve()? })
+        };
         let ports: [Ports; 2] = [reserve()?, reserve().context("the second broker's")?];
         let setup = |setup: Setup, ports: &Ports| {
             let settings = settings(setup.peer, ports, users, is_open);
@@ -75,6 +79,8 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
                   user_admin=\"p\"";
     let login = format!("{module}{users};");
     let mut settings = vec![
+        // Kafka shows where a setting comes from.
+        ("node.id", "1".into()),
         ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT".into()),
         ("inter.broker.listener.name", "SASL".into()),
         ("sasl.enabled.mechanisms", "PLAIN".into()),
@@ -86,6 +92,8 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
         ("offsets.topic.num.partitions", "1".into()),
         ("transaction.state.log.num.partitions", "1".into()),
         ("group.initial.rebalance.delay.ms", "0".into()),
+        // The records here are old.
+        ("log.retention.ms", "-1".into()),
         ("unstable.api.versions.enable", "true".into()),
         ("transaction.two.phase.commit.enable", "true".into()),
     ];
@@ -162,13 +170,7 @@ pub struct Clients {
 
 impl Clients {
     pub fn new(listeners: Listeners, schemas: &Arc<Schemas>) -> Clients {
-        Clients {
-            listeners,
-            schemas: schemas.clone(),
-            open: HashMap::new(),
-            masks: Masks::default(),
-            fresh: 0,
-        }
+        Clients { listeners, schemas: schemas.clone(), open: HashMap::new(), masks: Masks::default(), fresh: 0 }
     }
 
     /// The answer as it came. `@name` stands for a topic's id, `@batch` and `@transactional` for records.
@@ -187,8 +189,14 @@ impl Clients {
                 place.insert(Client::connect(self.listeners, user, source)?)
             }
         };
-        let asked = client.ask(&self.schemas, api, version, &request);
-        asked.with_context(|| format!("{api} v{version} as {user}: {request}"))
+        loop {
+            let asked = client.ask(&self.schemas, api, version, &request);
+            let answer = asked.with_context(|| format!("{api} v{version} as {user}: {request}"))?;
+            if answer.as_ref().is_none_or(|answer| answer["ErrorCode"] != LOAD_IN_PROGRESS) {
+                return Ok(answer);
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     pub fn ask(&mut self, user: &str, api: &str, version: i16, request: &Value) -> Result<Option<Value>> {
@@ -229,11 +237,13 @@ impl Clients {
         let request = json!({ "Topics": topics, "AllowAutoTopicCreation": false });
         let is_led = |answer: &Value| {
             let of = |topic: &Value| all_zero(&topic["Partitions"], "ErrorCode");
-            all_zero(&answer["Topics"], "ErrorCode") && answer["Topics"].as_array().is_some_and(|all| all.iter().all(of))
+            all_zero(&answer["Topics"], "ErrorCode")
+                && answer["Topics"].as_array().is_some_and(|all| all.iter().all(of))
         };
         let told = self.until("Metadata", 12, &request, is_led)?;
         for topic in told["Topics"].as_array().into_iter().flatten() {
-            let (name, id) = (topic["Name"].as_str().unwrap_or_default(), topic["TopicId"].as_str().unwrap_or_default());
+            let (name, id) =
+                (topic["Name"].as_str().unwrap_or_default(), topic["TopicId"].as_str().unwrap_or_default());
             self.masks.ids.insert(name.to_string(), id.to_string());
         }
         Ok(())

@@ -27,15 +27,38 @@ impl Default for Masks {
 
 /// What each broker has of its own.
 const MEASURED: &[&str] = &[
-    "ThrottleTimeMs", "PartitionSize", "TotalBytes", "UsableBytes", "LogEndOffset", "LastFetchTimestamp",
-    "LastCaughtUpTimestamp", "TransactionStartTimeMs", "FinalizedFeaturesEpoch", "SupportedFeatures", "FinalizedFeatures", "ApiKeys",
-    "CurrentLeader", "NodeEndpoints", "IssueTimestampMs",
+    "ThrottleTimeMs",
+    "PartitionSize",
+    "TotalBytes",
+    "UsableBytes",
+    "LogEndOffset",
+    "LastFetchTimestamp",
+    "LastCaughtUpTimestamp",
+    "TransactionStartTimeMs",
+    "FinalizedFeaturesEpoch",
+    "SupportedFeatures",
+    "FinalizedFeatures",
+    "ApiKeys",
+    "CurrentLeader",
+    "NodeEndpoints",
+    "IssueTimestampMs",
 ];
 /// Whether they are given is all that counts.
-const GIVEN: &[&str] = &["ProducerId", "Port", "Timestamp", "ControllerId", "LogStartOffset", "HighWatermark", "BaseOffset", "LowWatermark", "LastStableOffset"];
+const GIVEN: &[&str] = &[
+    "ProducerId",
+    "Port",
+    "Timestamp",
+    "ControllerId",
+    "LogStartOffset",
+    "HighWatermark",
+    "BaseOffset",
+    "LowWatermark",
+    "LastStableOffset",
+];
 /// Kafka makes it when it is asked for the coordinator of a share group.
 const SHARE_TOPIC: &str = "__share_group_state";
-const NAMED: &[&str] = &["Host", "ClusterId", "ClientHost", "LogDir"];
+/// What goes by time and not by rights.
+const NAMED: &[&str] = &["Host", "ClusterId", "ClientHost", "LogDir", "GroupState"];
 
 impl Masks {
     pub fn canonical(&self, answer: &Value) -> Value {
@@ -49,9 +72,10 @@ impl Masks {
                 Value::Object(kept.map(|(name, value)| (name.clone(), self.value(name, value))).collect::<Map<_, _>>())
             }
             Value::Array(elements) => {
-                let shown = elements.iter().filter(|element| element["Name"] != SHARE_TOPIC);
+                let is_shown = |element: &&Value| NAMES.iter().all(|name| element[*name] != SHARE_TOPIC);
+                let shown = elements.iter().filter(is_shown);
                 let mut elements: Vec<Value> = shown.map(|element| self.value(name, element)).collect();
-                elements.sort_by_cached_key(Value::to_string);
+                elements.sort_by_cached_key(|element| (identity(element), element.to_string()));
                 elements.into()
             }
             Value::Number(number) if GIVEN.contains(&name) && number.as_i64().is_some_and(|number| number >= 0) => {
@@ -69,7 +93,8 @@ impl Masks {
         if NAMED.contains(&name) && !text.is_empty() {
             return json!(format!("a {name}"));
         }
-        let is_id = text.len() == ZERO_ID.len() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_odd = text.starts_with("722d") || text.starts_with("662d"); // one of `other_id`
+        let is_id = !is_odd && text.len() == ZERO_ID.len() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_id && text != ZERO_ID {
             let known = self.ids.iter().find(|(_, id)| *id == text);
             return json!(known.map_or("an id".into(), |(name, _)| format!("the id of {name}")));
@@ -77,6 +102,25 @@ impl Masks {
         let text = self.cluster.replace(text, "needs $1");
         json!(self.uuid.replace_all(&text, "UUID"))
     }
+}
+
+/// What an element of a list is about, by which it is put beside the other broker's.
+const NAMES: &[&str] = &[
+    "Name",
+    "Topic",
+    "TopicName",
+    "TopicId",
+    "GroupId",
+    "TransactionalId",
+    "Key",
+    "ResourceName",
+    "PartitionIndex",
+    "Partition",
+    "ResourceType",
+];
+
+fn identity(element: &Value) -> String {
+    NAMES.iter().filter_map(|name| element.get(name)).map(|value| format!("{value} ")).collect()
 }
 
 /// One place where two answers differ.

@@ -13,11 +13,27 @@ use std::thread;
 pub const USERS: &[&str] = &["c0", "c1", "c2", "c3"];
 const ROUNDS: usize = 130;
 const MOST_RULES: u64 = 30;
-const PRINCIPALS: &[&str] = &["User:c0", "User:c1", "User:c2", "User:c3", "User:*", "User:c", "Role:c0", "Role:*", "User:"];
+const PRINCIPALS: &[&str] =
+    &["User:c0", "User:c1", "User:c2", "User:c3", "User:*", "User:c", "Role:c0", "Role:*", "User:"];
 const SOURCES: &[Ipv4Addr] = &[Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 6)];
 const HOSTS: &[&str] = &[
-    "*", "*", "*", "127.0.0.1", "127.0.0.6", "127.0.0.0/30", "127.0.0.4/30", "127.0.0.6/32", "127.0.0.0/8", "10.0.0.0/8",
-    "0.0.0.0/0", "127.0.0.7/0", "::1", "::1/128", "::/0", "127.0.0.1 ", "localhost",
+    "*",
+    "*",
+    "*",
+    "127.0.0.1",
+    "127.0.0.6",
+    "127.0.0.0/30",
+    "127.0.0.4/30",
+    "127.0.0.6/32",
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "0.0.0.0/0",
+    "127.0.0.7/0",
+    "::1",
+    "::1/128",
+    "::/0",
+    "127.0.0.1 ",
+    "localhost",
 ];
 /// Those of rules; each is also asked for.
 const NAMES: &[&str] = &["a", "aa", "ab", "aab", "b", "*", "a*", "é", "éa", "hardcode", "h", "A"];
@@ -80,12 +96,20 @@ pub fn compare(guarded: &Guarded) -> Result<()> {
     let (theirs, ours) = (theirs.context("Apache Kafka")?, ours.context("the broker under test")?);
     ensure!(theirs.len() == ours.len(), "{} and {} answers", theirs.len(), ours.len());
     let distinct: BTreeSet<String> = theirs.iter().map(|(_, answer)| answer.to_string()).collect();
-    println!("seed {seed}: {} answers about {} sets of rules, {} of them distinct", theirs.len(), ROUNDS * USERS.len(), distinct.len());
+    println!(
+        "seed {seed}: {} answers about {} sets of rules, {} of them distinct",
+        theirs.len(),
+        ROUNDS * USERS.len(),
+        distinct.len()
+    );
     ensure!(distinct.len() > ROUNDS, "these rules decide little");
     let mut found = Vec::new();
     for ((title, theirs), (_, ours)) in theirs.iter().zip(&ours) {
         for difference in mask::differences(theirs, ours) {
-            found.push(format!("{title}\n    {}\n    kafka: {}\n    klamm: {}", difference.path, difference.theirs, difference.ours));
+            found.push(format!(
+                "{title}\n    {}\n    kafka: {}\n    klamm: {}",
+                difference.path, difference.theirs, difference.ours
+            ));
         }
     }
     if !found.is_empty() {

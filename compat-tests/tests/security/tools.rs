@@ -88,7 +88,10 @@ fn conveniences(broker: &Broker) -> Result<()> {
     let entry = |user: &str, operation: &str| {
         format!("(principal=User:{user}, host=*, operation={operation}, permissionType=ALLOW)")
     };
-    expect(&said, &["Adding ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`"])?;
+    expect(
+        &said,
+        &["Adding ACLs for resource `ResourcePattern(resourceType=TOPIC, name=orders, patternType=LITERAL)`"],
+    )?;
     expect(&said, &[&entry("alice", "WRITE"), &entry("alice", "DESCRIBE"), &entry("alice", "CREATE")])?;
     allowed(&produce(broker, "alice", "orders", "one\n")?)?;
     refused(&produce(broker, "bob", "orders", "two\n")?, "Topic authorization failed")?;
@@ -97,15 +100,20 @@ fn conveniences(broker: &Broker) -> Result<()> {
         &kcat(broker, "alice", &["-C", "-t", "orders", "-p", "0", "-o", "beginning", "-e"], "")?,
         "Topic authorization failed",
     )?;
-    let consumer = ["--add", "--allow-principal", "User:carol", "--consumer", "--topic", "orders", "--group", "readers"];
+    let consumer =
+        ["--add", "--allow-principal", "User:carol", "--consumer", "--topic", "orders", "--group", "readers"];
     let said = acls(broker, "admin", &consumer)?;
     expect(&said, &["resourceType=GROUP, name=readers, patternType=LITERAL", &entry("carol", "READ")])?;
-    let consume = ["--topic", "orders", "--group", "readers", "--from-beginning", "--max-messages", "1", "--timeout-ms", "30000"];
+    let consume =
+        ["--topic", "orders", "--group", "readers", "--from-beginning", "--max-messages", "1", "--timeout-ms", "30000"];
     let read = program::run(tool(broker, "carol", CONSOLE_CONSUMER, "--command-config", &consume)?, Input::Nothing)?;
     ensure!(read.text() == "one\n", "{}", read.text());
     let other = ["--topic", "orders", "--group", "others", "--from-beginning", "--timeout-ms", "30000"];
     let command = tool(broker, "carol", CONSOLE_CONSUMER, "--command-config", &other)?;
-    refused(&program::output(command, Input::Nothing, program::DEADLINE)?, "GroupAuthorizationException: Not authorized to access group: others")?;
+    refused(
+        &program::output(command, Input::Nothing, program::DEADLINE)?,
+        "GroupAuthorizationException: Not authorized to access group: others",
+    )?;
     let listed = acls(broker, "carol", &["--list"]);
     let said = listed.err().map_or("it may".into(), |error| format!("{error:#}"));
     expect(&said, &["ClusterAuthorizationException"])
@@ -113,8 +121,19 @@ fn conveniences(broker: &Broker) -> Result<()> {
 
 fn patterns_and_hosts(broker: &Broker) -> Result<()> {
     let add = |host: &str, name: &str| {
-        let arguments = ["--add", "--allow-principal", "User:bob", "--allow-host", host, "--operation", "All", "--topic", name,
-                         "--resource-pattern-type", "prefixed"];
+        let arguments = [
+            "--add",
+            "--allow-principal",
+            "User:bob",
+            "--allow-host",
+            host,
+            "--operation",
+            "All",
+            "--topic",
+            name,
+            "--resource-pattern-type",
+            "prefixed",
+        ];
         acls(broker, "admin", &arguments)
     };
     expect(&add("127.0.0.0/24", "inv-")?, &["patternType=PREFIXED", "host=127.0.0.0/24"])?;
@@ -128,7 +147,10 @@ fn patterns_and_hosts(broker: &Broker) -> Result<()> {
 
 fn lists_and_removal(broker: &Broker) -> Result<()> {
     let all = acls(broker, "admin", &["--list"])?;
-    expect(&all, &["name=orders, patternType=LITERAL", "name=inv-, patternType=PREFIXED", "name=readers", "host=10.0.0.1"])?;
+    expect(
+        &all,
+        &["name=orders, patternType=LITERAL", "name=inv-, patternType=PREFIXED", "name=readers", "host=10.0.0.1"],
+    )?;
     let matching = acls(broker, "admin", &["--list", "--topic", "inv-secret", "--resource-pattern-type", "match"])?;
     expect(&matching, &["name=inv-, patternType=PREFIXED", "name=inv-secret, patternType=LITERAL"])?;
     ensure!(!matching.contains("far-") && !matching.contains("orders"), "{matching}");

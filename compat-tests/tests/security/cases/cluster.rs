@@ -49,10 +49,18 @@ fn rules() -> Vec<Case> {
 fn people() -> Vec<Case> {
     use About::*;
     vec![
-        Case::of("DescribeUserScramCredentials", "of two", Nothing, |_| json!({ "Users": [{ "Name": "x" }, { "Name": "y" }] })),
-        Case::of("AlterUserScramCredentials", "that are not there", Nothing, |_| {
-            json!({ "Deletions": [{ "Name": "x", "Mechanism": 1 }, { "Name": "y", "Mechanism": 2 }] })
-        }),
+        Case::of(
+            "DescribeUserScramCredentials",
+            "of two",
+            Nothing,
+            |_| json!({ "Users": [{ "Name": "x" }, { "Name": "y" }] }),
+        ),
+        Case::of(
+            "AlterUserScramCredentials",
+            "that are not there",
+            Nothing,
+            |_| json!({ "Deletions": [{ "Name": "x", "Mechanism": 1 }, { "Name": "y", "Mechanism": 2 }] }),
+        ),
         Case::of("DescribeClientQuotas", "all", Nothing, |_| json!({})),
         Case::of("AlterClientQuotas", "validated", Nothing, |_| {
             let entity = json!([{ "EntityType": "user", "EntityName": "x" }]);
@@ -60,9 +68,12 @@ fn people() -> Vec<Case> {
             json!({ "Entries": [{ "Entity": entity, "Ops": ops }], "ValidateOnly": true })
         }),
         Case::of("CreateDelegationToken", "for oneself", Nothing, |_| json!({})),
-        Case::of("CreateDelegationToken", "for another", Nothing, |_| {
-            json!({ "OwnerPrincipalType": "User", "OwnerPrincipalName": "other" })
-        })
+        Case::of(
+            "CreateDelegationToken",
+            "for another",
+            Nothing,
+            |_| json!({ "OwnerPrincipalType": "User", "OwnerPrincipalName": "other" }),
+        )
         .from(3),
         Case::of("RenewDelegationToken", "of nobody", Nothing, |_| json!({ "Hmac": "00" })),
         Case::of("ExpireDelegationToken", "of nobody", Nothing, |_| json!({ "Hmac": "00" })),
@@ -114,7 +125,12 @@ fn brokers() -> Vec<Case> {
 fn logins() -> Vec<Case> {
     use About::*;
     vec![
-        Case::of("ApiVersions", "again", Nothing, |_| json!({ "ClientSoftwareName": "a", "ClientSoftwareVersion": "1" })),
+        Case::of(
+            "ApiVersions",
+            "again",
+            Nothing,
+            |_| json!({ "ClientSoftwareName": "a", "ClientSoftwareVersion": "1" }),
+        ),
         Case::of("SaslHandshake", "again", Nothing, |_| json!({ "Mechanism": "SCRAM-SHA-256" })),
         Case::of("SaslAuthenticate", "again", Nothing, |_| json!({ "AuthBytes": "00" })),
     ]

@@ -23,27 +23,25 @@ fn records() -> Vec<Case> {
         }),
         Case::of("Produce", "in a transaction", Ids, |names| {
             let data = json!([{ "Index": 0, "Records": "@transactional" }]);
-            let topics = each(&["r-seen", "f-seen"], |name| {
-                json!({ "Name": name, "TopicId": id(name), "PartitionData": data })
-            });
+            let topics =
+                each(&["r-seen", "f-seen"], |name| json!({ "Name": name, "TopicId": id(name), "PartitionData": data }));
             json!({ "Acks": -1, "TimeoutMs": 1000, "TransactionalId": names[0], "TopicData": topics })
         })
         .also(&[11, 12]),
         Case::of("Fetch", "consumer", Topics, |names| {
             let partition = json!({ "Partition": 0, "FetchOffset": 0, "PartitionMaxBytes": 100_000 });
-            let topics =
-                each(names, |name| json!({ "Topic": name, "TopicId": id(name), "Partitions": [partition] }));
+            let topics = each(names, |name| json!({ "Topic": name, "TopicId": id(name), "Partitions": [partition] }));
             json!({ "MaxWaitMs": 0, "MinBytes": 0, "Topics": topics })
         })
         .also(&[12]),
         Case::of("Fetch", "follower", Topics, |names| {
             let partition = json!({ "Partition": 0, "FetchOffset": 0, "PartitionMaxBytes": 100_000 });
-            let topics =
-                each(names, |name| json!({ "Topic": name, "TopicId": id(name), "Partitions": [partition] }));
+            let topics = each(names, |name| json!({ "Topic": name, "TopicId": id(name), "Partitions": [partition] }));
             json!({ "ReplicaId": 7, "ReplicaState": { "ReplicaId": 7 }, "MaxWaitMs": 0, "MinBytes": 0, "Topics": topics })
         }),
         Case::of("ListOffsets", "latest", Topics, |names| {
-            let partitions = json!([{ "PartitionIndex": 0, "Timestamp": -1 }, { "PartitionIndex": 7, "Timestamp": -1 }]);
+            let partitions =
+                json!([{ "PartitionIndex": 0, "Timestamp": -1 }, { "PartitionIndex": 7, "Timestamp": -1 }]);
             let topics = each(names, |name| json!({ "Name": name, "Partitions": partitions }));
             json!({ "ReplicaId": -1, "Topics": topics })
         }),
@@ -55,12 +53,18 @@ fn records() -> Vec<Case> {
             let partitions = json!([{ "Partition": 0, "LeaderEpoch": 0 }]);
             json!({ "Topics": each(names, |name| json!({ "Topic": name, "Partitions": partitions })) })
         }),
-        Case::of("DescribeProducers", "of topics", Topics, |names| {
-            json!({ "Topics": each(names, |name| json!({ "Name": name, "PartitionIndexes": [0, 7] })) })
-        }),
-        Case::of("DescribeProducers", "no name", Nothing, |_| {
-            json!({ "Topics": [{ "Name": "a b", "PartitionIndexes": [0] }, { "Name": "", "PartitionIndexes": [0] }] })
-        }),
+        Case::of(
+            "DescribeProducers",
+            "of topics",
+            Topics,
+            |names| json!({ "Topics": each(names, |name| json!({ "Name": name, "PartitionIndexes": [0, 7] })) }),
+        ),
+        Case::of(
+            "DescribeProducers",
+            "no name",
+            Nothing,
+            |_| json!({ "Topics": [{ "Name": "a b", "PartitionIndexes": [0] }, { "Name": "", "PartitionIndexes": [0] }] }),
+        ),
     ]
 }
 
@@ -72,6 +76,7 @@ fn topics() -> Vec<Case> {
             json!({ "Topics": topics, "AllowAutoTopicCreation": false, "IncludeTopicAuthorizedOperations": true,
                     "IncludeClusterAuthorizedOperations": true })
         })
+        .from(4)
         .also(&[8, 10, 12]),
         Case::of("Metadata", "by id", Topics, |names| {
             let topics = each(names, |name| json!({ "Name": null, "TopicId": id(name) }));
@@ -98,7 +103,7 @@ fn topics() -> Vec<Case> {
         Case::of("Metadata", "created", Fresh, |names| {
             json!({ "Topics": each(names, |name| json!({ "Name": name })), "IncludeTopicAuthorizedOperations": true })
         })
-        .from(4),
+        .also(&[4, 8]),
         Case::of("CreateTopics", "validated", Topics, |names| {
             let topics = each(names, |name| json!({ "Name": name, "NumPartitions": 1, "ReplicationFactor": 1 }));
             json!({ "Topics": topics, "validateOnly": true })
@@ -175,43 +180,81 @@ fn configs() -> Vec<Case> {
         }),
         Case::of("DescribeConfigs", "of the broker and others", Nothing, |_| {
             let of = |kind: i8, name: &str| json!({ "ResourceType": kind, "ResourceName": name, "ConfigurationKeys": ["node.id"] });
-            let all = [of(OF_BROKER, "1"), of(OF_BROKER, ""), of(OF_BROKER, "2"), of(OF_BROKER, "x"),
-                       of(OF_LOGGER, "1"), of(OF_LOGGER, "2"), of(OF_CLIENT_METRICS, "r-metrics")];
+            let all = [
+                of(OF_BROKER, "1"),
+                of(OF_BROKER, ""),
+                of(OF_BROKER, "2"),
+                of(OF_BROKER, "x"),
+                of(OF_LOGGER, "1"),
+                of(OF_LOGGER, "2"),
+                of(OF_CLIENT_METRICS, "r-metrics"),
+            ];
             json!({ "Resources": all })
         }),
         Case::of("DescribeConfigs", "of an unknown kind", Topics, |names| {
             let of = |kind: i8, name: &str| json!({ "ResourceType": kind, "ResourceName": name, "ConfigurationKeys": ["node.id"] });
             json!({ "Resources": [of(OF_TOPIC, names[0]), of(99, "x")] })
         }),
-        Case::of("AlterConfigs", "of topics", Topics, |names| json!({ "Resources": altered(OF_TOPIC, names, "retention.ms"), "ValidateOnly": true })),
-        Case::of("AlterConfigs", "of groups", Groups, |names| {
-            json!({ "Resources": altered(OF_GROUP, names, "consumer.session.timeout.ms"), "ValidateOnly": true })
-        }),
-        Case::of("AlterConfigs", "of the broker", Nothing, |_| {
-            json!({ "Resources": altered(OF_BROKER, &["1"], "log.retention.ms"), "ValidateOnly": true })
-        }),
+        Case::of(
+            "AlterConfigs",
+            "of topics",
+            Topics,
+            |names| json!({ "Resources": altered(OF_TOPIC, names, "retention.ms"), "ValidateOnly": true }),
+        ),
+        Case::of(
+            "AlterConfigs",
+            "of groups",
+            Groups,
+            |names| json!({ "Resources": altered(OF_GROUP, names, "consumer.session.timeout.ms"), "ValidateOnly": true }),
+        ),
+        Case::of(
+            "AlterConfigs",
+            "of the broker",
+            Nothing,
+            |_| json!({ "Resources": altered(OF_BROKER, &["1"], "log.retention.ms"), "ValidateOnly": true }),
+        ),
         Case::of("AlterConfigs", "of another broker, a bad value, client metrics", Nothing, |_| {
             let bad = json!({ "ResourceType": OF_BROKER, "ResourceName": "1", "Configs": [{ "Name": "log.retention.ms", "Value": "x" }] });
-            let all = [altered(OF_BROKER, &["2"], "log.retention.ms")[0].clone(), bad,
-                       altered(OF_CLIENT_METRICS, &["r-metrics"], "interval.ms")[0].clone(),
-                       altered(99, &["x"], "y")[0].clone()];
+            let all = [
+                altered(OF_BROKER, &["2"], "log.retention.ms")[0].clone(),
+                bad,
+                altered(OF_CLIENT_METRICS, &["r-metrics"], "interval.ms")[0].clone(),
+                altered(99, &["x"], "y")[0].clone(),
+            ];
             json!({ "Resources": all, "ValidateOnly": true })
         }),
-        Case::of("IncrementalAlterConfigs", "of topics", Topics, |names| json!({ "Resources": altered(OF_TOPIC, names, "retention.ms"), "ValidateOnly": true })),
-        Case::of("IncrementalAlterConfigs", "of groups", Groups, |names| {
-            json!({ "Resources": altered(OF_GROUP, names, "consumer.session.timeout.ms"), "ValidateOnly": true })
-        }),
-        Case::of("IncrementalAlterConfigs", "of the broker", Nothing, |_| {
-            json!({ "Resources": altered(OF_BROKER, &["1"], "log.retention.ms"), "ValidateOnly": true })
-        }),
-        Case::of("IncrementalAlterConfigs", "of a logger", Nothing, |_| {
-            json!({ "Resources": altered(OF_LOGGER, &["1"], "no.such.logger"), "ValidateOnly": true })
-        }),
+        Case::of(
+            "IncrementalAlterConfigs",
+            "of topics",
+            Topics,
+            |names| json!({ "Resources": altered(OF_TOPIC, names, "retention.ms"), "ValidateOnly": true }),
+        ),
+        Case::of(
+            "IncrementalAlterConfigs",
+            "of groups",
+            Groups,
+            |names| json!({ "Resources": altered(OF_GROUP, names, "consumer.session.timeout.ms"), "ValidateOnly": true }),
+        ),
+        Case::of(
+            "IncrementalAlterConfigs",
+            "of the broker",
+            Nothing,
+            |_| json!({ "Resources": altered(OF_BROKER, &["1"], "log.retention.ms"), "ValidateOnly": true }),
+        ),
+        Case::of(
+            "IncrementalAlterConfigs",
+            "of a logger",
+            Nothing,
+            |_| json!({ "Resources": altered(OF_LOGGER, &["1"], "no.such.logger"), "ValidateOnly": true }),
+        ),
         Case::of("IncrementalAlterConfigs", "of another broker, a bad value, client metrics", Nothing, |_| {
             let bad = json!({ "ResourceType": OF_BROKER, "ResourceName": "1", "Configs": [{ "Name": "log.retention.ms", "Value": "x" }] });
-            let all = [altered(OF_BROKER, &["2"], "log.retention.ms")[0].clone(), bad,
-                       altered(OF_CLIENT_METRICS, &["r-metrics"], "interval.ms")[0].clone(),
-                       altered(99, &["x"], "y")[0].clone()];
+            let all = [
+                altered(OF_BROKER, &["2"], "log.retention.ms")[0].clone(),
+                bad,
+                altered(OF_CLIENT_METRICS, &["r-metrics"], "interval.ms")[0].clone(),
+                altered(99, &["x"], "y")[0].clone(),
+            ];
             json!({ "Resources": all, "ValidateOnly": true })
         }),
         Case::of("ListConfigResources", "all", Nothing, |_| json!({})),
@@ -221,5 +264,8 @@ fn configs() -> Vec<Case> {
 
 /// `ConfigOperation` is left at SET.
 fn altered(kind: i8, names: &[&str], key: &str) -> serde_json::Value {
-    each(names, |name| json!({ "ResourceType": kind, "ResourceName": name, "Configs": [{ "Name": key, "Value": "50000" }] }))
+    each(
+        names,
+        |name| json!({ "ResourceType": kind, "ResourceName": name, "Configs": [{ "Name": key, "Value": "50000" }] }),
+    )
 }

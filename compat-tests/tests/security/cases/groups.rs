@@ -41,9 +41,8 @@ fn offsets() -> Vec<Case> {
             let topics = each(TOPICS, |name| json!({ "Name": name, "Partitions": [{ "PartitionIndex": 7 }] }));
             json!({ "GroupId": names[0], "Topics": topics })
         }),
-        Case::of("DeleteGroups", "present", Fresh, |names| json!({ "GroupsNames": names })).behind(|names| {
-            names.iter().map(|name| ("OffsetCommit", 8, committed(name, &["r-seen"]))).collect()
-        }),
+        Case::of("DeleteGroups", "present", Fresh, |names| json!({ "GroupsNames": names }))
+            .behind(|names| names.iter().map(|name| ("OffsetCommit", 8, committed(name, &["r-seen"]))).collect()),
         Case::of("DeleteGroups", "absent", Fresh, |names| json!({ "GroupsNames": names })),
     ]
 }
@@ -58,7 +57,7 @@ pub fn committed(group: &str, topics: &[&str]) -> Value {
 fn classic() -> Vec<Case> {
     use About::*;
     let joining: fn(&[&str]) -> Value = |names| {
-        json!({ "GroupId": names[0], "SessionTimeoutMs": 10_000, "RebalanceTimeoutMs": 10_000,
+        json!({ "GroupId": names[0], "SessionTimeoutMs": 600_000, "RebalanceTimeoutMs": 600_000,
                 "ProtocolType": "consumer", "Protocols": [{ "Name": "range", "Metadata": "" }] })
     };
     vec![
@@ -83,7 +82,7 @@ fn classic() -> Vec<Case> {
         .also(&[4]),
         Case::of("JoinGroup", "a new member", Fresh, joining).also(&[6, 7]),
         Case::of("JoinGroup", "a member that is not known", Groups, |names| {
-            json!({ "GroupId": names[0], "SessionTimeoutMs": 10_000, "RebalanceTimeoutMs": 10_000, "MemberId": "m",
+            json!({ "GroupId": names[0], "SessionTimeoutMs": 600_000, "RebalanceTimeoutMs": 600_000, "MemberId": "m",
                     "ProtocolType": "consumer", "Protocols": [{ "Name": "range", "Metadata": "" }] })
         })
         .also(&[6, 7]),
@@ -115,29 +114,44 @@ fn consumer() -> Vec<Case> {
         Case::of("ConsumerGroupHeartbeat", "of topics that it may not see", Fresh, |names| {
             joined(names[0], &["r-seen", "f-seen", "r-none"])
         }),
-        Case::of("ConsumerGroupHeartbeat", "that is not known", Groups, |names| {
-            json!({ "GroupId": names[0], "MemberId": "m", "MemberEpoch": 5 })
-        }),
-        Case::of("ConsumerGroupDescribe", "of groups", Groups, |names| {
-            json!({ "GroupIds": names, "IncludeAuthorizedOperations": true })
-        }),
-        Case::of("ConsumerGroupDescribe", "with a member", Fresh, |names| {
-            json!({ "GroupIds": names, "IncludeAuthorizedOperations": true })
-        })
+        Case::of(
+            "ConsumerGroupHeartbeat",
+            "that is not known",
+            Groups,
+            |names| json!({ "GroupId": names[0], "MemberId": "m", "MemberEpoch": 5 }),
+        ),
+        Case::of(
+            "ConsumerGroupDescribe",
+            "of groups",
+            Groups,
+            |names| json!({ "GroupIds": names, "IncludeAuthorizedOperations": true }),
+        ),
+        Case::of(
+            "ConsumerGroupDescribe",
+            "with a member",
+            Fresh,
+            |names| json!({ "GroupIds": names, "IncludeAuthorizedOperations": true }),
+        )
         .behind(|names| names.iter().map(|name| join(name, &["r-seen"])).collect()),
-        Case::of("ConsumerGroupDescribe", "with a member of two topics", Fresh, |names| {
-            json!({ "GroupIds": names, "IncludeAuthorizedOperations": true })
-        })
+        Case::of(
+            "ConsumerGroupDescribe",
+            "with a member of two topics",
+            Fresh,
+            |names| json!({ "GroupIds": names, "IncludeAuthorizedOperations": true }),
+        )
         .behind(|names| names.iter().map(|name| join(name, &["r-seen", "f-seen"])).collect()),
-        Case::of("DescribeGroups", "of the other protocol", Fresh, |names| {
-            json!({ "Groups": names, "IncludeAuthorizedOperations": true })
-        })
+        Case::of(
+            "DescribeGroups",
+            "of the other protocol",
+            Fresh,
+            |names| json!({ "Groups": names, "IncludeAuthorizedOperations": true }),
+        )
         .behind(|names| names.iter().map(|name| join(name, &["r-seen"])).collect()),
     ]
 }
 
 fn joined(group: &str, topics: &[&str]) -> Value {
-    json!({ "GroupId": group, "MemberId": "member-of-the-matrix", "MemberEpoch": 0, "RebalanceTimeoutMs": 10_000,
+    json!({ "GroupId": group, "MemberId": "member-of-the-matrix", "MemberEpoch": 0, "RebalanceTimeoutMs": 600_000,
             "SubscribedTopicNames": topics, "TopicPartitions": [] })
 }
 

@@ -59,7 +59,7 @@ fn transactions() -> Vec<Case> {
     use About::*;
     vec![
         Case::of("WriteTxnMarkers", "of topics", Topics, |names| {
-            let topics = each(&[names[0], "r-none"], |name| json!({ "Name": name, "PartitionIndexes": [7] }));
+            let topics = each(&[names[0], "r-nowhere"], |name| json!({ "Name": name, "PartitionIndexes": [7] }));
             json!({ "Markers": [{ "ProducerId": NOBODY, "ProducerEpoch": 0, "TransactionResult": true, "Topics": topics }] })
         }),
         Case::of("WriteTxnMarkers", "none", Nothing, |_| json!({})),
