@@ -322,5 +322,54 @@ fn decision(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(paths, one_write_a_turn, large_batch, tail, session, large_frame, question_and_answer, decision);
+/// What a request asks of the authorizer that names a hundred topics, each by a rule of its own or by one prefix for all.
+fn decisions(criterion: &mut Criterion) {
+    const TOPICS: usize = 100;
+    let mut group = criterion.benchmark_group("decisions_of_100_topics");
+    let authorizer = Authorizer::new(&["User:admin".to_string()], false);
+    let principal = Principal::new(Principal::USER, "client");
+    let who = Subject { principal: &principal, host: HostAddress::from(SocketAddr::from(([10, 0, 0, 1], 9092))) };
+    let topics: Vec<String> = (0..TOPICS).map(|number| format!("own-{number}")).collect();
+    for (request, operation) in [("produce", AclOperation::Write), ("fetch", AclOperation::Read)] {
+        for count in [10, 1_000, 100_000] {
+            for (name, own) in [("literal", TOPICS), ("prefixed", 1)] {
+                let mut index = AclIndex::default();
+                (0..count).for_each(|number| index.insert(&rule(number)));
+                let allowed = |resource_name: &str, pattern_type| Acl {
+                    resource_name: resource_name.into(),
+                    pattern_type,
+                    principal: "User:client".into(),
+                    operation: operation as i8,
+                    ..rule(1)
+                };
+                match own {
+                    1 => index.insert(&allowed("own-", 4)),
+                    _ => topics.iter().for_each(|topic| index.insert(&allowed(topic, 3))),
+                }
+                group.bench_function(format!("{request}/{count}_rules/{name}"), |bench| {
+                    bench.iter(|| {
+                        let may = |name: &String| {
+                            let action = Action { operation, resource: AclResource::Topic, name: black_box(name) };
+                            authorizer.authorize(black_box(&index), &who, &action).allows()
+                        };
+                        assert!(topics.iter().all(may));
+                    });
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(
+    paths,
+    one_write_a_turn,
+    large_batch,
+    tail,
+    session,
+    large_frame,
+    question_and_answer,
+    decision,
+    decisions
+);
 criterion_main!(paths);

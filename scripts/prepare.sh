@@ -261,7 +261,7 @@ if [ "${1:-all}" = bench ]; then
     rdkafka_performance
     exit 0
 fi
-install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl
+install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
 python3 -c 'import ensurepip' 2>/dev/null || install_missing klamm-no-such-command:python3-venv
 install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \
     curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev

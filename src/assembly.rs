@@ -55,13 +55,6 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
 }
 
 impl Opened {
-    /// Gives it an authorizer, which no start does yet.
-    #[cfg(test)]
-    pub fn authorized_by(mut self, authorizer: Option<config::AuthorizerSettings>) -> Opened {
-        self.config.authorizer = authorizer;
-        self
-    }
-
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
         let Opened { disk, environment, config, doors, mut controller } = self;
@@ -226,14 +219,7 @@ fn check_doors(config: &Config) -> Result<(), Invalid> {
             return Err(Invalid::new("listener.security.protocol.map", listener.security_protocol.name(), reason));
         }
     }
-    match &config.authorizer {
-        Some(_) => Err(Invalid::new(
-            "authorizer.class.name",
-            "StandardAuthorizer",
-            "there is no authorizer yet, so every client could do everything; take the setting out to start like that",
-        )),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Whether the broker may run with the dynamic configs that the metadata log holds, which Apache Kafka may have written.
@@ -267,7 +253,7 @@ mod tests {
     use crate::metadata::record::ConfigRecord;
     use crate::model::TimestampMs;
 
-    /// A listener that asks for protection, and an authorizer, are understood and not built yet.
+    /// What a listener asks for stops the start where it is not built yet or not there. An authorizer has its place.
     #[test]
     fn no_door_is_opened_by_accident() {
         let start = |pairs: &[(&str, &str)]| {
@@ -315,7 +301,7 @@ mod tests {
              write; give it the protocol PLAINTEXT to start like that"
         );
         let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
-        assert!(start(&[("authorizer.class.name", authorizer)]).unwrap().contains("there is no authorizer yet"));
+        assert_eq!(start(&[("authorizer.class.name", authorizer)]), None);
         assert_eq!(start(&[]), None);
     }
 

@@ -28,9 +28,14 @@ pub struct Place {
 
 impl Pair {
     pub fn start(settings: &'static [(&'static str, &'static str)]) -> Result<Pair> {
+        Pair::start_each([Setup::kafka().with(settings), subject().with(settings)])
+    }
+
+    /// The same with settings of each one's own.
+    pub fn start_each(setups: [Setup; 2]) -> Result<Pair> {
         let (started, places) = channel();
         let (end, wanted) = channel();
-        let keeper = thread::spawn(move || keep_brokers(settings, &started, &wanted));
+        let keeper = thread::spawn(move || keep_brokers(&setups, &started, &wanted));
         match places.recv() {
             Ok(places) => Ok(Pair { places, end, keeper }),
             Err(_) => Err(keeper.join().expect("no panic").expect_err("no broker and no reason")),
@@ -38,14 +43,19 @@ impl Pair {
     }
 }
 
-/// Starts both, says where they are, and stops them when the place for what the subject wrote is named.
-fn keep_brokers(settings: &[(&str, &str)], started: &Sender<[Place; 2]>, end: &Receiver<PathBuf>) -> Result<()> {
-    let subject = match broker::peer() {
+/// The broker under test.
+pub fn subject() -> Setup {
+    match broker::peer() {
         Peer::Klamm => Setup::klamm(suite::default_io(), 2),
         Peer::Kafka => Setup::kafka(),
-    };
-    let subject = Broker::start(&subject.with(settings))?;
-    let reference = Broker::start(&Setup::kafka().with(settings))?;
+    }
+}
+
+/// Starts both, says where they are, and stops them when the place for what the subject wrote is named.
+fn keep_brokers(setups: &[Setup; 2], started: &Sender<[Place; 2]>, end: &Receiver<PathBuf>) -> Result<()> {
+    let [reference, subject] = setups;
+    let subject = Broker::start(subject)?;
+    let reference = Broker::start(reference)?;
     let began_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis() as i64;
     let place = |broker: &Broker| Place {
         port: broker.port(),

@@ -15,11 +15,12 @@ use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, BrokerId, CreateTopicsRequest, DeleteRecordsRequest,
     DeleteTopicsRequest, FetchRequest, IncrementalAlterConfigsRequest, ListOffsetsRequest, MetadataRequest,
-    ProduceRequest, RequestHeader, TopicName,
+    ProduceRequest, RequestHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// How long an answer may take before a test calls it missing.
@@ -45,11 +46,33 @@ pub struct Raw {
 
 impl Raw {
     pub fn connect(port: u16) -> Result<Raw> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("cannot connect")?;
+        Raw::over(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("cannot connect")?)
+    }
+
+    /// Connects from an address of the loopback network, which the broker takes for the client's.
+    pub fn connect_from(source: Ipv4Addr, port: u16) -> Result<Raw> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into()).context("cannot connect")?;
+        Raw::over(socket.into())
+    }
+
+    fn over(stream: TcpStream) -> Result<Raw> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Raw { stream, correlation_id: 0 })
+    }
+
+    /// Logs in by SASL PLAIN.
+    pub fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
+        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
+        let error = self.call(&handshake, 1)?.error_code;
+        ensure!(error == 0, "SaslHandshake: error {error}");
+        let token = Bytes::from(format!("\0{user}\0{password}"));
+        let answer = self.call(&SaslAuthenticateRequest::default().with_auth_bytes(token), 2)?;
+        ensure!(answer.error_code == 0, "SaslAuthenticate as {user}: error {}", answer.error_code);
+        Ok(())
     }
 
     pub fn stream(&self) -> &TcpStream {

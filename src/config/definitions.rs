@@ -16,7 +16,7 @@ pub enum Effect {
     NoEffect,
     /// Known, checked, answered by DescribeConfigs, but nothing acts on it yet: what it changes is done another way.
     NotYet,
-    /// It speaks about TLS or SASL. A listener with either stops the start, and without one Kafka ignores it, too.
+    /// It speaks about TLS or SASL: without a listener that has either, Kafka ignores it, too.
     OfSecureListeners,
     /// It protects, and nothing acts on it yet: where it asks for something, the start stops, with these words.
     OpensDoor(&'static str),

@@ -19,7 +19,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::access::TRANSACTIONAL_ID_REFUSED;
 use super::{Answer, Head, Outcome, Polled, Request, State, numbers, transactional_produce};
 use crate::model::{ErrorCode, Instant, Offset, Uuid};
 use crate::record::header::Header;
@@ -87,9 +86,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     let denied = denied(context, request, &view);
     let asked = Asked { head: request.head, client_id: request.client_id, body: request.body, denied: &denied };
     if !may_write_transactions(context, request, &view) {
-        let message = Some(TRANSACTIONAL_ID_REFUSED.to_string());
-        let refused = Refused { message, ..ErrorCode::TransactionalIdAuthorizationFailed.into() };
-        return refuse_all(state, asked, &view, &refused);
+        return refuse_all(state, asked, &view, &ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
     if view.transactional_id.is_some() {
         return transactional_produce::handle(state, context, asked, &view);

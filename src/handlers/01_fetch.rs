@@ -215,9 +215,7 @@ fn refuse_all(head: Head, body: &message::Request<'_>, error: ErrorCode) -> Outc
 
 /// What a broker is told that may not act as one. It gets no session.
 fn refuse_follower(head: Head, body: &message::Request<'_>) -> Outcome {
-    let mut responses = refused(body, ErrorCode::TopicAuthorizationFailed);
-    let partitions = responses.iter_mut().flat_map(|topic| &mut topic.partitions);
-    partitions.for_each(|partition| partition.aborted_transactions = None);
+    let responses = refused(body, ErrorCode::TopicAuthorizationFailed);
     head.answer(&message::Response { responses, ..Default::default() })
 }
 
@@ -407,7 +405,7 @@ impl Waiting {
             last_stable_offset: found.readable().map_or(-1, |partition| partition.last_stable_offset().0),
             log_start_offset: found.log_start_offset(),
             diverging_epoch: diverging.unwrap_or_default(),
-            aborted_transactions: is_committed.then(|| found.aborted()),
+            aborted_transactions: (is_committed || found.is_no_partition()).then(|| found.aborted()),
             ..Default::default()
         }
     }
@@ -417,6 +415,13 @@ impl Found {
     /// Nothing but an error.
     fn failed(error: ErrorCode) -> Found {
         Found { partition: None, error, diverging: None, slice: None }
+    }
+
+    /// Whether no partition was looked at: of such Kafka tells that no transactions were aborted, of other errors nothing
+    /// (`FetchResponse.partitionResponse`).
+    fn is_no_partition(&self) -> bool {
+        use ErrorCode::{TopicAuthorizationFailed, UnknownTopicId, UnknownTopicOrPartition};
+        matches!(self.error, TopicAuthorizationFailed | UnknownTopicId | UnknownTopicOrPartition)
     }
 
     fn records_bytes(&self) -> usize {

@@ -10,7 +10,7 @@
 //!
 //! Not built yet: share groups. A share key is answered INVALID_REQUEST, as by a Kafka that has them turned off.
 
-use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TRANSACTIONAL_ID_REFUSED};
+use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, INVALID_REQUEST, TRANSACTIONAL_ID_REFUSED};
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State, cluster_state};
 use crate::codec::Str;
@@ -190,8 +190,9 @@ fn find<'c>(
         SHARE if head.version >= SHARE_SINCE => {
             (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.".into())
         }
-        SHARE => (ErrorCode::InvalidRequest, "Share groups need version 6 of this request.".into()),
-        _ => (ErrorCode::InvalidRequest, "Unknown type of coordinator.".into()),
+        SHARE if head.version >= KEYS_SINCE => (ErrorCode::InvalidRequest, "".into()),
+        // The type is not known, or no version before 6 may ask for it.
+        _ => (ErrorCode::InvalidRequest, INVALID_REQUEST.into()),
     };
     none(key, error, message)
 }

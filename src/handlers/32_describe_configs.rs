@@ -14,7 +14,7 @@
 
 use std::collections::HashSet;
 
-use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TOPIC_REFUSED};
+use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, INVALID_REQUEST, TOPIC_REFUSED};
 use super::{Outcome, Request, State, broker_loggers, code_and_message, effective};
 use crate::config::{self, Entry};
 use crate::io::loggers::Level;
@@ -29,9 +29,6 @@ use crate::wire::api::describe_configs::{
 
 /// `ConfigSource.DYNAMIC_BROKER_LOGGER_CONFIG`
 const BROKER_LOGGER_CONFIG: i8 = 6;
-/// `Errors.INVALID_REQUEST.message`
-const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client library or the \
-                               message was sent to an incompatible broker. See the broker logs for more details.";
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
     let body: message::Request = match request.decode() {
@@ -84,7 +81,9 @@ fn respond<'r>(
     body: &message::Request<'_>,
 ) -> DescribeConfigsResult<'r> {
     let described = authorize(context, request, resource).and_then(|()| describe(context, resource));
-    let (error_code, error_message) = code_and_message(&described);
+    let (error_code, message) = code_and_message(&described);
+    // Where Kafka says nothing its answer has the schema's default, which is not null.
+    let error_message = message.or_else(|| Some("".into()));
     let keys: HashSet<&str> = resource.configuration_keys.iter().flatten().map(|key| &**key).collect();
     let mut configs = described.unwrap_or_default();
     configs.retain(|config| keys.is_empty() || keys.contains(&*config.name));

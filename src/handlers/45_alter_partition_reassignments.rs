@@ -37,7 +37,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         return head.answer(&message::Response { error_code, error_message, responses, ..Default::default() });
     }
     if topics.is_empty() {
-        return head.answer(&message::Response::default());
+        return head.answer(&message::Response { error_message: None, ..Default::default() });
     }
     let finish = Finish::Reassign(Waiting { head, topics: topics.clone(), allows_other_factor });
     let change = Change::AlterPartitionReassignments { topics, allows_other_factor };
@@ -55,6 +55,7 @@ impl Waiting {
         };
         self.head.encode(&message::Response {
             error_code,
+            error_message: None,
             responses: results.into_iter().map(respond).collect(),
             allow_replication_factor_change: self.allows_other_factor,
             ..Default::default()

@@ -20,6 +20,10 @@ pub(super) const TOPIC_REFUSED: &str = "Topic authorization failed.";
 pub(super) const GROUP_REFUSED: &str = "Group authorization failed.";
 pub(super) const CLUSTER_REFUSED: &str = "Cluster authorization failed.";
 pub(super) const TRANSACTIONAL_ID_REFUSED: &str = "Transactional Id authorization failed.";
+/// The same of a request that cannot be meant.
+pub(super) const INVALID_REQUEST: &str = "This most likely occurs because of a request being malformed by the client \
+                                          library or the message was sent to an incompatible broker. See the broker logs \
+                                          for more details.";
 
 /// Whose rights count for what is looked at after the request was, or where there is no request at hand.
 #[derive(Clone)]

@@ -1,12 +1,12 @@
 //! What AlterConfigs and IncrementalAlterConfigs have in common: the way of a change of configs through the metadata
-//! thread, and what a client may change. What contradicts itself, and what this broker cannot have as its own setting, is said
-//! before it is asked whether the client may (`ConfigAdminManager.preprocess`).
+//! thread, and what a client may change. What contradicts itself is said before it is asked whether the client may
+//! (`ConfigAdminManager.preprocess` of Apache Kafka 4.4.0, which asks before it looks at a broker's name and values).
 
 use std::collections::BTreeMap;
 
 use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TOPIC_REFUSED};
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Outcome, Request, alter_configs, effective, incremental_alter_configs};
+use super::{Answer, Head, Outcome, Request, alter_configs, incremental_alter_configs};
 use crate::config;
 use crate::metadata::{self, Change, Decided, Refusal, ResourceChanges, ResourceResult, ResourceType};
 use crate::model::ErrorCode;
@@ -50,7 +50,7 @@ pub(super) fn submit(
     validate_only: bool,
 ) -> Outcome {
     let head = request.head;
-    let refused = refuse(context, request, &api, &mut resources);
+    let refused = refuse(context, request, &mut resources);
     let named = |resource: &ResourceChanges| Resource {
         resource_type: resource.resource_type,
         resource_name: resource.resource_name.clone(),
@@ -68,7 +68,6 @@ pub(super) fn submit(
 fn refuse(
     context: &Context<'_>,
     request: &Request<'_>,
-    api: &Api,
     resources: &mut Vec<ResourceChanges>,
 ) -> Vec<(usize, ResourceResult)> {
     let mut refused = Vec::new();
@@ -85,7 +84,7 @@ fn refuse(
         place += 1;
         let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
         let is_twice = named[&(resource_type, resource_name.clone())] > 1;
-        let Some(refusal) = refuse_one(context, request, api, resource).filter(|_| !is_twice) else { return true };
+        let Some(refusal) = refuse_one(context, request, resource).filter(|_| !is_twice) else { return true };
         refused.push((here, ResourceResult { resource_type, resource_name, result: Err(refusal) }));
         false
     });
@@ -93,7 +92,7 @@ fn refuse(
 }
 
 /// Why a resource is not changed for this client. Of types that there are not nothing is asked.
-fn refuse_one(context: &Context<'_>, request: &Request<'_>, api: &Api, resource: &ResourceChanges) -> Option<Refusal> {
+fn refuse_one(context: &Context<'_>, request: &Request<'_>, resource: &ResourceChanges) -> Option<Refusal> {
     let may = |kind| request.may(context, AclOperation::AlterConfigs, kind, &resource.resource_name);
     let kind = ResourceType::from_id(resource.resource_type)?;
     let (may, error, text) = match kind {
@@ -108,24 +107,12 @@ fn refuse_one(context: &Context<'_>, request: &Request<'_>, api: &Api, resource:
     if may {
         return None;
     }
-    let wrong = match kind {
-        ResourceType::Broker => wrong_with_broker(context, api, resource),
-        _ => metadata::check_changes(&resource.changes).err(),
-    };
-    Some(wrong.unwrap_or_else(|| Refusal::new(error, text)))
-}
-
-/// Why this broker could not have these settings, whatever the cluster says: all of that is INVALID_REQUEST.
-fn wrong_with_broker(context: &Context<'_>, api: &Api, resource: &ResourceChanges) -> Option<Refusal> {
-    let (image, node_id) = (&context.view.image, context.shared.config.node_id);
-    let settings = effective::settings(context.shared, image);
-    let resources = std::slice::from_ref(resource);
-    let decided = match api {
-        Api::Alter => metadata::alter_configs(image, &settings, node_id, resources, true),
-        Api::Incremental { .. } => metadata::incremental_alter_configs(image, &settings, node_id, resources, true),
-    };
-    let mut wrong = decided.results.into_iter().filter_map(|result| result.result.err());
-    wrong.find(|refusal| refusal.error == ErrorCode::InvalidRequest)
+    let wrong = metadata::check_changes(&resource.changes).err();
+    Some(wrong.unwrap_or_else(|| match kind {
+        // The broker that is asked says so, and not the controller.
+        ResourceType::Broker => Refusal::of(error),
+        _ => Refusal::new(error, text),
+    }))
 }
 
 /// What is said of configs that are kept and shown, and that nothing acts on yet: once, when they are set.

@@ -69,11 +69,11 @@ impl Broker {
             ..Layers::default()
         };
         let (config, _) = Config::load(&layers).unwrap();
+        let config = Config { authorizer, ..config };
         let disk = Arc::new(SimulatedDisk::default());
         let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
         let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
-        let parts =
-            opened.authorized_by(authorizer).connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
+        let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());

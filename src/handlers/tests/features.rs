@@ -91,6 +91,7 @@ fn a_partition_can_be_moved_to_where_it_is() {
             let request = Request { topics, ..Default::default() };
             let response: Response = broker.ask(ApiKey::AlterPartitionReassignments, version, &request);
             let partition = &response.responses[0].partitions[0];
+            assert_eq!(response.error_message, None);
             (
                 ErrorCode::from_code(partition.error_code).unwrap(),
                 partition.error_message.clone().map(|m| m.to_string()),

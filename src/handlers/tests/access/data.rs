@@ -96,6 +96,8 @@ fn what_may_be_read_is_read_beside_what_may_not() {
         let offsets = (partition.high_watermark, partition.last_stable_offset, partition.log_start_offset);
         assert_eq!((offsets, partition.preferred_read_replica), ((-1, -1, -1), -1));
         assert_eq!(partition.records.as_deref(), Some(&[][..]));
+        let aborted = |place: usize| &answer.responses[place].partitions[0].aborted_transactions;
+        assert_eq!([aborted(0), aborted(1), aborted(2)], [&None, &Some(Vec::new()), &Some(Vec::new())]);
     }
     let view = broker.view();
     let ids = ["seen", "hidden"].map(|name| view.topic(name).unwrap().id);
@@ -140,6 +142,7 @@ fn a_broker_that_may_not_act_as_one_is_told_so_by_topic() {
     let (answer, admin): (fetch::Response, fetch::Response) =
         both(&mut broker, ApiKey::Fetch, 12, &fetch_of(&one, (0, -1), 1));
     assert_eq!((answer.error_code, told(&answer)), (0, expected(&[("seen", TOPIC_REFUSED)])));
+    assert_eq!(answer.responses[0].partitions[0].aborted_transactions, Some(Vec::new()));
     // There are no other brokers yet.
     assert_eq!(admin.error_code, CLUSTER_REFUSED);
 }
