@@ -8,6 +8,7 @@ extern crate self as klamm;
 mod acls;
 mod logins;
 mod recovery;
+mod secured;
 #[cfg(test)]
 mod tests;
 mod transactions;
@@ -31,6 +32,7 @@ use crate::wire::produce::RequestView;
 pub use acls::acls;
 pub use logins::{sasl_tokens, scram};
 pub use recovery::recovery;
+pub use secured::{jaas, principals, stores, tls_records};
 pub use transactions::{transaction_records, transaction_requests};
 
 /// How far anything is unpacked here; a megabyte of nothing packs into some hundred bytes.
@@ -41,7 +43,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 13] = [
+pub const ENTRIES: [(&str, Entry); 17] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -55,6 +57,10 @@ pub const ENTRIES: [(&str, Entry); 13] = [
     ("acls", acls),
     ("sasl_tokens", sasl_tokens),
     ("scram", scram),
+    ("tls_records", tls_records),
+    ("stores", stores),
+    ("principals", principals),
+    ("jaas", jaas),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

@@ -15,7 +15,7 @@ mod dynamic;
 mod group_rules;
 mod group_table;
 mod groups;
-mod jaas;
+pub(crate) mod jaas;
 mod layers;
 pub mod listeners;
 pub mod properties;
@@ -37,8 +37,8 @@ pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, Migr
 pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
 pub use security::{
-    AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings, TokenValidation,
-    UnsecuredTokens,
+    AuthorizerSettings, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
+    TokenValidation, UnsecuredTokens,
 };
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
@@ -138,6 +138,8 @@ pub struct Config {
     pub topic_defaults: TopicConfig,
     /// `connection.failed.authentication.delay.ms`
     pub failed_authentication_delay_ms: u32,
+    /// `klamm.crypto.threads`; `None`: as many as suit the machine.
+    pub crypto_threads: Option<usize>,
     /// `klamm.authentication.timeout.ms`; 0 is never.
     pub authentication_timeout_ms: u32,
     /// `None`: every client may do everything.
@@ -233,6 +235,7 @@ impl Config {
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
             failed_authentication_delay_ms: s.size("connection.failed.authentication.delay.ms"),
+            crypto_threads: s.value("klamm.crypto.threads").map(|_| s.int("klamm.crypto.threads").max(1) as usize),
             authentication_timeout_ms: s.size("klamm.authentication.timeout.ms"),
             authorizer: None,
             statics: Statics::default(),

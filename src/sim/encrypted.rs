@@ -14,11 +14,13 @@ use super::cluster::{ADDRESS, Cluster, SharedCluster};
 use super::layered::round_trip;
 use super::link::{Cipher, Link};
 use super::stories::{PRODUCE, batch, create_topic_by, produce_answer, produce_request};
+use crate::codec::{Message, Reader};
 use crate::metrics::Ending;
 use crate::model::ApiKey;
 use crate::security::tls::tests::{client_config, connect};
 use crate::server::{HANDSHAKE_BYTES, RECORD_BYTES};
 use crate::shard::login::{UNAUTHENTICATED_BYTES, UNAUTHENTICATED_FRAME_BYTES};
+use crate::wire::api::incremental_alter_configs;
 
 const SEEDS: u64 = 6;
 const KEY: &str = include_str!("../security/store/testdata/key.pem");
@@ -217,4 +219,49 @@ fn a_login_over_tls_holds_a_frame_and_a_record() {
         cluster.borrow_mut().step_until(100, |cluster| ended(cluster, Ending::Authentication) == 1);
         assert_eq!(cluster.borrow().unauthenticated_bytes(), 0);
     }
+}
+
+/// Alters a config of this broker; the error's code and message.
+fn alter(client: &mut Client, cluster: &SharedCluster, name: &str, value: &str) -> (i16, String) {
+    let config = incremental_alter_configs::AlterableConfig {
+        name: name.into(),
+        config_operation: 0,
+        value: Some(value.into()),
+    };
+    let resource = incremental_alter_configs::AlterConfigsResource {
+        resource_type: 4,
+        resource_name: "1".into(),
+        configs: vec![config],
+    };
+    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
+    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
+    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
+    let result = &response.responses[0];
+    (result.error_code, result.error_message.as_deref().unwrap_or_default().to_string())
+}
+
+/// What cannot be used is refused before it is a record, so that neither this broker nor its next start has it.
+#[test]
+fn stores_that_cannot_be_used_are_refused() {
+    let cluster = cluster(3, "none");
+    let mut admin = client(&cluster.borrow(), None);
+    let chain = "listener.name.plaintext.ssl.keystore.certificate.chain";
+    let (code, message) = alter(&mut admin, &cluster, chain, "no certificate");
+    assert_eq!(code, 42, "{message}");
+    let begin = "Validation of dynamic config update of SSLFactory failed: ssl.keystore.key: At least one certificate";
+    assert!(message.starts_with(begin), "{message}");
+    let trusted = "listener.name.plaintext.ssl.truststore.certificates";
+    assert_eq!(alter(&mut admin, &cluster, trusted, "no certificate").0, 42);
+    let stranger = include_str!("../security/store/testdata/stranger.pem");
+    let (code, message) = alter(&mut admin, &cluster, chain, stranger);
+    assert!(code == 42 && message.contains("DistinguishedName does not match"), "{message}");
+    assert_eq!(
+        alter(&mut admin, &cluster, chain, include_str!("../security/store/testdata/own.pem")),
+        (0, String::new())
+    );
+    // What is kept opens the next start's door.
+    cluster.borrow_mut().stop();
+    cluster.borrow_mut().restart();
+    let mut again = client(&cluster.borrow(), None);
+    create_topic_by(&mut again, &cluster, 1);
 }
