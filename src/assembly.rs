@@ -20,7 +20,7 @@ use crate::coordinator::transactions::Transactions;
 use crate::coordinator_runtime::keeper::{self, Keeper};
 use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinators};
 use crate::hosting::cleaning::{Announce, Cleaner};
-use crate::hosting::doors::Doors;
+use crate::hosting::doors::{Doors, Stores};
 use crate::hosting::housekeeping::{self, Housekeeper};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
@@ -62,6 +62,7 @@ impl Opened {
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
         controller.watch_directories(&to_controller);
+        controller.look_into(Arc::new(Stores::new(doors.clone(), disk.clone())));
         let producer_ids = Arc::new(ProducerIds::default());
         let (coordinators, groups) = Coordinators::new(config.clone(), environment.clone(), producer_ids.clone());
         let (of_transactions, transactions) =

@@ -133,6 +133,7 @@ impl Broker {
         let backend = choose_backend(config.io)?;
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let spin = config.spin;
+        let compute = Arc::new(Compute::new(config.crypto_threads));
         let environment = Environment::of_the_machine();
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
         let disk = Arc::new(RealDisk::new(open_files.clone()));
@@ -142,7 +143,7 @@ impl Broker {
             info!("kernel TLS: not used ({})", machine::kernel_tls());
         }
 
-        let machine = Machine { backend, spin, connections: connections.clone(), compute: Arc::default() };
+        let machine = Machine { backend, spin, connections: connections.clone(), compute };
         let starting = start_shards(shard_count, machine)?;
         let connected = opened.connect(starting.iter().map(|shard| shard.waker.clone()).collect());
         let (addresses, endpoints) = bind(connected.shared(), &starting)?;

@@ -9,6 +9,7 @@ mod acls;
 mod logins;
 mod quotas;
 mod recovery;
+mod secured;
 #[cfg(test)]
 mod tests;
 mod transactions;
@@ -33,6 +34,7 @@ pub use acls::acls;
 pub use logins::{sasl_tokens, scram};
 pub use quotas::quota_scripts;
 pub use recovery::recovery;
+pub use secured::{jaas, principals, stores, tls_records};
 pub use transactions::{transaction_records, transaction_requests};
 
 /// How far anything is unpacked here; a megabyte of nothing packs into some hundred bytes.
@@ -43,7 +45,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 14] = [
+pub const ENTRIES: [(&str, Entry); 18] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -58,6 +60,10 @@ pub const ENTRIES: [(&str, Entry); 14] = [
     ("sasl_tokens", sasl_tokens),
     ("scram", scram),
     ("quota_scripts", quota_scripts),
+    ("tls_records", tls_records),
+    ("stores", stores),
+    ("principals", principals),
+    ("jaas", jaas),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

@@ -301,6 +301,16 @@ fn clocks_and_threads_outside_io() -> Broken {
     all.into_iter().filter(|line| !of_io(line)).collect()
 }
 
+/// Secrets are compared by what takes the same time for any two: a client measures how far it was right.
+fn secrets_that_are_compared_as_they_are() -> Broken {
+    const OF_SECRETS: [&str; 3] = ["src/security/sasl", "src/security/crypto.rs", "src/stdx/secret.rs"];
+    const SECRETS: [&str; 7] =
+        ["password", "proof", "stored_key", "server_key", "signature", "expose()", "one == other"];
+    let compares = |line: &str| (line.contains(" == ") || line.contains(" != ")) && !line.contains(".len()");
+    let lines = lines_with(|line| compares(code(line)) && SECRETS.iter().any(|word| code(line).contains(word)));
+    lines.into_iter().filter(|line| OF_SECRETS.iter().any(|path| line.starts_with(path))).collect()
+}
+
 /// Modules that programs outside of the library can see: in the others the compiler finds what nothing uses.
 fn modules_seen_from_outside() -> Broken {
     let (_, text) = products().into_iter().find(|(path, _)| path == Path::new("lib.rs")).expect("lib.rs");
@@ -318,6 +328,7 @@ const RATCHET: &[Rule] = &[
     ("a file of more than 500 lines", long_files, 3),
     ("a public name of two types", public_names_that_two_types_have, 34),
     ("a collection whose order is that of a hash", hashed_collections, 61),
+    ("a secret that is compared as it is", secrets_that_are_compared_as_they_are, 0),
     ("a clock or a thread outside of io", clocks_and_threads_outside_io, 5),
     ("a module that is seen from outside", modules_seen_from_outside, 15),
 ];

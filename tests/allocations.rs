@@ -1,4 +1,5 @@
-//! How often a shard asks for memory while it serves the steady path: one producer, one consumer of the tail.
+//! How often a shard asks for memory while it serves the steady path: one producer, one consumer of the tail; the same over TLS.
+//! And what a client of TLS holds of it, one that rests and one that does not end its handshake.
 //!
 //! The ceilings are what was counted, and only fall. One test function, because the count is the process's; it counts what
 //! the broker's threads ask for, not the client's.
@@ -9,7 +10,9 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use klamm::broker::Broker;
 use klamm::codec::{Message, Reader};
@@ -19,10 +22,21 @@ use klamm::model::{ApiKey, TimestampMs};
 use klamm::record::builder::{Builder, Options, Record};
 use klamm::wire::api::{self, create_acls, create_topics, fetch, produce};
 use klamm::wire::header::{RequestHeader, ResponseHeader};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// Allocations of a request on the steady path, in hundredths.
 const PRODUCE_CEILING: usize = 1;
 const FETCH_CEILING: usize = 1100;
+/// The same over TLS. What is more is of `rustls`: a buffer for each record that it decrypts and for each that it encrypts, and
+/// the list of the pieces of what is encrypted.
+const PRODUCE_OVER_TLS_CEILING: usize = 201;
+const FETCH_OVER_TLS_CEILING: usize = 1500;
+/// Clients that are counted together, and what one of them may hold: one that rests, and one that does not end its handshake.
+const CLIENTS: usize = 64;
+const IDLE_BYTES: usize = 12 * 1024;
+const HANDSHAKE_BYTES: usize = 24 * 1024;
 /// Requests before counting, so that what is used again has its size, and while counting. Some buffers grow with the log:
 /// its indexes, the list of its producers. They may ask once in so many requests.
 const WARM_UP: usize = 2000;
@@ -30,12 +44,20 @@ const COUNTED: usize = 2000;
 
 struct Counting;
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+/// Bytes that the broker's threads have asked for and not given back.
+static HELD: AtomicIsize = AtomicIsize::new(0);
 /// Shows where memory is asked for (`KLAMM_TRACE=1`).
 static TRACES: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The client's thread does not count; neither does printing a trace.
     static IS_LEFT_OUT: Cell<bool> = const { Cell::new(false) };
+}
+
+fn hold(bytes: isize) {
+    if !IS_LEFT_OUT.try_with(Cell::get).unwrap_or(true) {
+        HELD.fetch_add(bytes, Relaxed);
+    }
 }
 
 fn count() {
@@ -54,17 +76,20 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
+        hold(layout.size() as isize);
         // SAFETY: the caller keeps the contract of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         count();
+        hold(size as isize - layout.size() as isize);
         // SAFETY: the caller keeps the contract of `realloc`.
         unsafe { System.realloc(memory, layout, size) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        hold(-(layout.size() as isize));
         // SAFETY: the caller keeps the contract of `dealloc`, and the memory came from `System`.
         unsafe { System.dealloc(memory, layout) }
     }
@@ -73,8 +98,11 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+trait Stream: Read + Write {}
+impl<S: Read + Write> Stream for S {}
+
 struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     answer: Vec<u8>,
 }
 
@@ -203,21 +231,89 @@ fn add_rules(client: &mut Client) {
     assert!(response.results.len() == 1000 && response.results.iter().all(|result| result.error_code == 0));
 }
 
-/// Counts for a produce and a fetch, with this back end.
-fn counts(io: &str, guard: &[(&str, &str)]) -> (usize, usize) {
+const KEY: &str = include_str!("../src/security/store/testdata/key.pem");
+const CHAIN: &str = include_str!("../src/security/store/testdata/chain.pem");
+const AUTHORITY: &[u8] = include_bytes!("../src/security/store/testdata/ca.pem");
+
+fn start(io: &str, protocol: &str, guard: &[(&str, &str)]) -> (Broker, tempfile::TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    let settings = [
+    let own = [
         ("log.dirs", directory.path().to_str().unwrap()),
         ("listeners", "PLAINTEXT://127.0.0.1:0"),
+        ("listener.security.protocol.map", protocol),
         ("klamm.shards", "1"),
         ("klamm.io", io),
     ];
-    let overrides = settings.iter().chain(guard).map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    let of_tls = [("ssl.keystore.type", "PEM"), ("ssl.keystore.key", KEY), ("ssl.keystore.certificate.chain", CHAIN)];
+    let of_tls = of_tls.iter().filter(|_| protocol == TLS);
+    let overrides = own.iter().chain(of_tls).chain(guard).map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
-    let broker = Broker::start(config, None).unwrap();
+    (Broker::start(config, None).unwrap(), directory)
+}
+
+fn connect(broker: &Broker, protocol: &str) -> Client {
     let stream = TcpStream::connect(broker.addresses()[0]).unwrap();
     stream.set_nodelay(true).unwrap();
-    let mut client = Client { stream, answer: Vec::new() };
+    if protocol != TLS {
+        return Client { stream: Box::new(stream), answer: Vec::new() };
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(AUTHORITY).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let tls = ClientConnection::new(Arc::new(config), ServerName::try_from("localhost").unwrap()).unwrap();
+    Client { stream: Box::new(StreamOwned::new(tls, stream)), answer: Vec::new() }
+}
+
+const PLAINTEXT: &str = "PLAINTEXT:PLAINTEXT";
+const TLS: &str = "PLAINTEXT:SSL";
+
+/// What each of some clients holds of the broker.
+fn held_by_each<C>(open: impl Fn() -> C) -> usize {
+    let settled = || {
+        let mut last = isize::MIN;
+        loop {
+            std::thread::sleep(Duration::from_millis(300));
+            let held = HELD.load(Relaxed);
+            if std::mem::replace(&mut last, held) == held {
+                return held;
+            }
+        }
+    };
+    // What a first one leaves behind is not theirs.
+    drop(open());
+    let before = settled();
+    let clients: Vec<C> = (0..CLIENTS).map(|_| open()).collect();
+    let each = (settled() - before).max(0) as usize / CLIENTS;
+    drop(clients);
+    each
+}
+
+/// A client that rests after a request, and one that sends what it may of a handshake and no more.
+fn held_over_tls() -> (usize, usize) {
+    let (broker, _directory) = start("auto", TLS, &[]);
+    let idle = held_by_each(|| {
+        let mut client = connect(&broker, TLS);
+        client.ask(ApiKey::ApiVersions, 0, &api::api_versions::Request::default());
+        client
+    });
+    let in_handshake = held_by_each(|| {
+        let mut stream = TcpStream::connect(broker.addresses()[0]).unwrap();
+        // A hello of 65,535 bytes, which does not come.
+        let record = [&[22, 3, 1, 0x3f, 0][..], &[1, 0, 0xff, 0xff], &[0; 0x3efc]].concat();
+        stream.write_all(&record).unwrap();
+        stream
+    });
+    println!("held over TLS: {idle} bytes at rest, {in_handshake} in a handshake");
+    broker.stop().unwrap();
+    (idle, in_handshake)
+}
+
+/// Counts for a produce and a fetch, with this back end.
+fn counts(io: &str, protocol: &str, guard: &[(&str, &str)]) -> (usize, usize) {
+    let (broker, _directory) = start(io, protocol, guard);
+    let mut client = connect(&broker, protocol);
     let topic = create_topics::CreatableTopic {
         name: "stream".into(),
         num_partitions: 1,
@@ -237,7 +333,9 @@ fn counts(io: &str, guard: &[(&str, &str)]) -> (usize, usize) {
     let produce = per_request(requests, || end = client.produce(&batch));
     let fetch = per_request(requests, || client.fetch(end));
     let who = if guard.is_empty() { "all clients" } else { "1,000 rules" };
-    println!("allocations with {io}, {who}: produce {produce} in 100 requests, fetch {fetch} in 100 requests");
+    println!(
+        "allocations with {io} ({protocol}), {who}: produce {produce} in 100 requests, fetch {fetch} in 100 requests"
+    );
     drop(client);
     broker.stop().unwrap();
     (produce, fetch)
@@ -250,9 +348,15 @@ fn the_steady_path_asks_for_no_memory() {
     // `auto` is the ring where the machine has one.
     for io in ["epoll", "auto"] {
         for guard in [&[], GUARDED] {
-            let (produce, fetch) = counts(io, guard);
+            let (produce, fetch) = counts(io, PLAINTEXT, guard);
             assert!(produce <= PRODUCE_CEILING, "{io}: a produce asks for memory {produce} times in 100 requests");
             assert!(fetch <= FETCH_CEILING, "{io}: a fetch asks for memory {fetch} times in 100 requests");
         }
+        let (produce, fetch) = counts(io, TLS, &[]);
+        assert!(produce <= PRODUCE_OVER_TLS_CEILING, "{io}: a produce over TLS asks for memory {produce} times in 100");
+        assert!(fetch <= FETCH_OVER_TLS_CEILING, "{io}: a fetch over TLS asks for memory {fetch} times in 100");
     }
+    let (idle, in_handshake) = held_over_tls();
+    assert!(idle <= IDLE_BYTES, "a connection of TLS at rest holds {idle} bytes");
+    assert!(in_handshake <= HANDSHAKE_BYTES, "a handshake that does not end holds {in_handshake} bytes");
 }

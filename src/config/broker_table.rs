@@ -14,6 +14,9 @@ use super::value::Type::*;
 use super::value::Valid::*;
 use crate::model::MAX_SHARDS;
 
+/// More would only take turns.
+const MAX_CRYPTO_THREADS: i64 = 64;
+
 const NO_POLICIES: &str =
     "policies are not supported yet, so what this one forbids would be done; take the setting out to start like that";
 const NO_CLASSES: &str =
@@ -196,6 +199,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
     key("klamm.authentication.timeout.ms", Int, Some("60000"), AtLeast(0), ReadOnly, Effective),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
+    key("klamm.crypto.threads", Int, None, Between(1, MAX_CRYPTO_THREADS), ReadOnly, Effective),
     key("klamm.io", Text, Some("auto"), OneOf(&["auto", "uring", "epoll"]), ReadOnly, Effective),
     key("klamm.shards", Int, None, Between(1, MAX_SHARDS as i64), ReadOnly, Effective),
     key("klamm.spin.us", Int, Some("50"), Between(0, 1000), ReadOnly, Effective),

@@ -90,8 +90,12 @@ const BROKER: Texts = &[
     ("group.max.size", "How many members a classic group may have."),
     ("group.min.session.timeout.ms", "The shortest session timeout of a member of a classic group."),
     ("inter.broker.listener.name", "The listener that other brokers use."),
-    ("klamm.authentication.timeout.ms", "How long a client may take to log in; 0 is for ever."),
+    (
+        "klamm.authentication.timeout.ms",
+        "How long a client may take for its TLS handshake and its login; 0 is for ever.",
+    ),
     ("klamm.copy.max.bytes", "A larger batch is written to its file at once, smaller ones together."),
+    ("klamm.crypto.threads", "How many threads compute handshakes of TLS; one per four cores where it is not set."),
     ("klamm.io", "How the threads wait for sockets and disks: uring, epoll, or the first one that works."),
     ("klamm.shards", "How many threads serve clients; one per core where it is not set."),
     ("klamm.spin.us", "How many microseconds a thread looks for the next request before it sleeps."),

@@ -2,7 +2,9 @@
 //!
 //! The sentences are Kafka's, where Kafka would refuse. Deviations: `listeners` and `listener.security.protocol.map` are
 //! read-only here, because sockets are opened at the start only; what would stop the start (`stops`) is refused. What has
-//! the prefix of a listener is checked by its type only, but for stores of TLS; files are looked at later.
+//! the prefix of a listener is checked by its type only, but for stores of TLS, into which it is looked where the caller may block.
+
+use std::collections::BTreeSet;
 
 use super::definitions::{self, Mode};
 use super::settings::{self, Settings};
@@ -77,6 +79,7 @@ fn check_together(
         let listener = name.strip_prefix("listener.name.")?.split_once('.')?.0;
         definitions::listener_override(name).filter(|of| of.name.starts_with("ssl.")).map(|of| (listener, of.name))
     });
+    let mut listeners = BTreeSet::new();
     for (listener, key) in of_tls {
         if !ONLY_OF_LISTENERS.contains(&key) {
             return Err(format!(
@@ -85,8 +88,9 @@ fn check_together(
                 listener.to_uppercase()
             ));
         }
-        security::check_tls_change(settings, &changed, listener)?;
+        listeners.insert(listener);
     }
+    listeners.iter().try_for_each(|listener| security::check_tls_change(settings, &changed, listener))?;
     let refused = |invalid: Invalid| format!("requirement failed: {}", invalid.reason);
     let checked = rules::check(&changed).and_then(|()| limits::check(&changed));
     checked.and_then(|()| cordoned::check(&changed)).map_err(refused)

@@ -15,9 +15,9 @@ use crate::stdx::secret::Secret;
 
 /// A login module with its options.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct LoginModule {
-    pub(super) class: String,
-    pub(super) options: BTreeMap<String, Secret>,
+pub(crate) struct LoginModule {
+    pub(crate) class: String,
+    pub(crate) options: BTreeMap<String, Secret>,
 }
 
 impl LoginModule {
@@ -34,7 +34,7 @@ const FLAGS: &[&str] = &["REQUIRED", "REQUISITE", "SUFFICIENT", "OPTIONAL"];
 const UNTERMINATED: &str = "JAAS config entry not terminated by semi-colon";
 
 /// The one module of a `sasl.jaas.config`.
-pub(super) fn of_setting(text: &str) -> Result<LoginModule, String> {
+pub(crate) fn of_setting(text: &str) -> Result<LoginModule, String> {
     let mut modules = modules(text)?;
     match (modules.pop(), modules.len()) {
         (Some(module), 0) => allowed(module),
@@ -92,7 +92,7 @@ fn allowed(module: LoginModule) -> Result<LoginModule, String> {
 }
 
 /// The sections of a JAAS file by their names.
-pub(super) fn of_file(text: &str) -> Result<BTreeMap<String, Vec<LoginModule>>, String> {
+pub(crate) fn of_file(text: &str) -> Result<BTreeMap<String, Vec<LoginModule>>, String> {
     let mut file = File { tokens: Tokens::new(text, &['$', '_', '-', '*']), next: Token::End };
     file.advance();
     let mut sections = BTreeMap::new();

@@ -15,7 +15,7 @@ mod dynamic;
 mod group_rules;
 mod group_table;
 mod groups;
-mod jaas;
+pub(crate) mod jaas;
 mod layers;
 mod limits;
 pub mod listeners;
@@ -41,8 +41,8 @@ pub use limits::Limit;
 pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
 pub use security::{
-    AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings, TokenValidation,
-    UnsecuredTokens,
+    AuthorizerSettings, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
+    TokenValidation, UnsecuredTokens,
 };
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
@@ -146,6 +146,8 @@ pub struct Config {
     pub topic_defaults: TopicConfig,
     /// `connection.failed.authentication.delay.ms`
     pub failed_authentication_delay_ms: u32,
+    /// `klamm.crypto.threads`; `None`: as many as suit the machine.
+    pub crypto_threads: Option<usize>,
     /// `klamm.authentication.timeout.ms`; 0 is never.
     pub authentication_timeout_ms: u32,
     /// `None`: every client may do everything.
@@ -246,6 +248,7 @@ impl Config {
             connection_limits,
             topic_defaults: TopicConfig::resolve(s, &BTreeMap::new()),
             failed_authentication_delay_ms: s.size("connection.failed.authentication.delay.ms"),
+            crypto_threads: s.value("klamm.crypto.threads").map(|_| s.int("klamm.crypto.threads").max(1) as usize),
             authentication_timeout_ms: s.size("klamm.authentication.timeout.ms"),
             authorizer: None,
             statics: Statics::default(),

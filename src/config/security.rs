@@ -99,6 +99,12 @@ pub(super) fn secure(
     Ok(notices)
 }
 
+/// What can read the stores of TLS that settings name: the doors of the listeners.
+pub trait LooksIntoStores: Send + Sync {
+    /// Whether a listener, by its name in keys, can go on with these: the error is a sentence. Blocks.
+    fn look_into(&self, listener: &str, settings: &TlsSettings) -> Result<(), String>;
+}
+
 /// TLS of each listener that has it, as it is set now.
 pub(super) fn tls_of_listeners(
     settings: &Settings<'_>,
@@ -127,7 +133,10 @@ pub(super) fn check_tls_change(before: &Settings<'_>, after: &Settings<'_>, list
         Ok(new) if old.trust_store.is_some() && new.trust_store.is_none() => {
             failed("Cannot remove the SSL truststore from an existing listener for which a truststore was configured.")
         }
-        Ok(_) => Ok(()),
+        Ok(new) => match after.stores.map_or(Ok(()), |stores| stores.look_into(listener, &new)) {
+            Err(reason) => failed(&reason),
+            Ok(()) => Ok(()),
+        },
     }
 }
 

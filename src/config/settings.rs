@@ -4,6 +4,7 @@
 //! set (it can come only from a metadata log that others wrote).
 
 use super::definitions::{self, Broker, Mode};
+use super::security::LooksIntoStores;
 use super::value::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,8 @@ pub struct Settings<'a> {
     pub(super) dynamic_broker: Layer<'a>,
     pub(super) dynamic_default: Layer<'a>,
     pub(super) statics: Layer<'a>,
+    /// Looks into the stores that a change names; `None`: its caller does not block.
+    pub(super) stores: Option<&'a dyn LooksIntoStores>,
 }
 
 /// Keys only: there are passwords among the texts.
@@ -30,7 +33,12 @@ impl fmt::Debug for Settings<'_> {
 
 impl<'a> Settings<'a> {
     pub fn new(statics: Layer<'a>, dynamic_default: Layer<'a>, dynamic_broker: Layer<'a>) -> Settings<'a> {
-        Settings { dynamic_broker, dynamic_default, statics }
+        Settings { dynamic_broker, dynamic_default, statics, stores: None }
+    }
+
+    /// The same, by which a change of a listener's stores is judged by what is in them. Its caller may block.
+    pub fn looking_into(self, stores: Option<&'a dyn LooksIntoStores>) -> Settings<'a> {
+        Settings { stores, ..self }
     }
 
     pub(super) fn of_static(statics: Layer<'a>) -> Settings<'a> {

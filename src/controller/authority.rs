@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, LooksIntoStores};
+use crate::hosting::doors::Stores;
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
 use crate::metadata::{self, Change, Decided, Decision, Image, Inputs};
@@ -33,6 +34,12 @@ impl Authority {
     pub(super) fn decide(&mut self, change: &Change) -> Result<Decided, AppendError> {
         let Authority::Here(decider) = self;
         decider.decide(change)
+    }
+
+    /// Takes what looks into the stores that a change names.
+    pub(super) fn look_into(&mut self, stores: Arc<Stores>) {
+        let Authority::Here(decider) = self;
+        decider.stores = Some(stores);
     }
 
     /// Whether something was decided that the next [`Authority::commit`] brings.
@@ -80,6 +87,8 @@ pub(super) struct Decider {
     /// Never shown: it has what is not committed yet, and may never be.
     newest: Image,
     kraft_version: i16,
+    /// Looks into the stores of TLS that a change names.
+    stores: Option<Arc<Stores>>,
     /// Appended since the last commit, in the order of the log.
     uncommitted: Vec<MetadataBatch>,
 }
@@ -102,7 +111,10 @@ impl Decider {
         let (log, newest) = MetadataLog::open(disk, directory, node, policy, environment.wall())?;
         let leadership = log.leadership();
         let (config, kraft_version, uncommitted) = (config.clone(), leadership.kraft_version, Vec::new());
-        Ok(Opened { decider: Decider { config, environment, log, newest, kraft_version, uncommitted }, leadership })
+        Ok(Opened {
+            decider: Decider { config, environment, log, newest, kraft_version, stores: None, uncommitted },
+            leadership,
+        })
     }
 
     /// Whether the log has no cluster yet: Apache Kafka may have ended before its first records were whole.
@@ -130,6 +142,7 @@ impl Decider {
             kraft_version: self.kraft_version,
             next_offset: self.log.end_offset(),
             new_id: &mut || environment.new_id(),
+            stores: self.stores.as_deref().map(|stores| stores as &dyn LooksIntoStores),
         };
         let Decision { records, answer } = metadata::decide(&self.newest, change, &mut inputs);
         if let Some(batch) = self.log.append(&records, &self.newest, environment.wall())? {

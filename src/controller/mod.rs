@@ -23,6 +23,7 @@ pub use crate::controller::audience::{Answered, Audience, ReplyTo};
 use crate::controller::authority::{Authority, Decider};
 use crate::controller::publisher::Publisher;
 use crate::hosting::Hosting;
+use crate::hosting::doors::Stores;
 use crate::hosting::formatted;
 use crate::hosting::futures::{Completed, Move};
 use crate::hosting::housekeeping;
@@ -92,6 +93,11 @@ impl Controller {
         let publisher = Publisher::new(view, hosting, environment.clone());
         let authority = Authority::Here(Box::new(decider));
         Ok(Controller { node_id: config.node_id, authority, publisher, environment })
+    }
+
+    /// Takes what looks into the stores of TLS that a change names, before it is decided.
+    pub fn look_into(&mut self, stores: Arc<Stores>) {
+        self.authority.look_into(stores);
     }
 
     /// What it publishes to: empty of partitions until [`Controller::register`].

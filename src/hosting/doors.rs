@@ -2,9 +2,9 @@
 //! certificate. Made before the sockets are bound, so that no connection comes to a listener that is not as it was asked for.
 //!
 //! Certificates are exchanged while the broker runs: the housekeeping thread looks at the stores again, for dynamic configs
-//! that name others and for files that have changed. Connections go on with what they began with. Deviations: Kafka looks at a
-//! file only when a config is altered, and refuses the change where a store cannot be read; here the old store stays, and the
-//! log says why.
+//! that name others and for files that have changed. Connections go on with what they began with. A change of configs is
+//! refused where its stores cannot be used ([`Stores`]). Deviation: Kafka looks at a file only when a config is altered; where
+//! one cannot be used that has changed by itself, the old one stays, and the log says why.
 
 mod make;
 
@@ -14,8 +14,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use log::{error, info, warn};
 
-use crate::config::Config;
 use crate::config::security::TlsSettings;
+use crate::config::{Config, LooksIntoStores};
 use crate::io::disk::Disk;
 use crate::model::TimestampMs;
 use crate::security::principal::{Principal, dn, mapping};
@@ -98,6 +98,28 @@ impl Doors {
     }
 }
 
+/// What those who decide about a change of stores look into them with.
+pub struct Stores {
+    doors: Arc<Doors>,
+    disk: Arc<dyn Disk>,
+}
+
+impl Stores {
+    pub fn new(doors: Arc<Doors>, disk: Arc<dyn Disk>) -> Stores {
+        Stores { doors, disk }
+    }
+}
+
+impl LooksIntoStores for Stores {
+    fn look_into(&self, listener: &str, settings: &TlsSettings) -> Result<(), String> {
+        let of_listener = self.doors.0.iter().find_map(|door| match door {
+            Door::Tls(door) if door.listener.to_lowercase() == listener => Some(door),
+            _ => None,
+        });
+        of_listener.map_or(Ok(()), |door| door.judge(settings, &*self.disk).map(|_| ()))
+    }
+}
+
 impl TlsDoor {
     fn open(listener: &str, settings: TlsSettings, disk: &dyn Disk, now: TimestampMs) -> Result<TlsDoor, String> {
         let told = |reason: String| format!("listener {listener}: {reason}");
@@ -159,10 +181,20 @@ impl TlsDoor {
         self.tell_of_end(now);
     }
 
-    /// New connections get what is made of these stores; answers the certificate's subject.
-    fn replaced(&self, settings: &TlsSettings, stores: &make::Stores) -> Result<String, String> {
+    /// Whether new connections could get what is in the stores of these settings.
+    fn judge(&self, settings: &TlsSettings, disk: &dyn Disk) -> Result<tls::Server, String> {
+        self.made_of(settings, &make::read(settings, disk)?)
+    }
+
+    fn made_of(&self, settings: &TlsSettings, stores: &make::Stores) -> Result<tls::Server, String> {
         let (server, _) = make::server(settings, stores)?;
         make::check_change(settings, self.server.load().facts(), server.facts())?;
+        Ok(server)
+    }
+
+    /// New connections get what is made of these stores; answers the certificate's subject.
+    fn replaced(&self, settings: &TlsSettings, stores: &make::Stores) -> Result<String, String> {
+        let server = self.made_of(settings, stores)?;
         let subject = server.facts().subject.clone();
         self.server.store(Arc::new(server));
         Ok(subject)

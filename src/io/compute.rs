@@ -24,13 +24,18 @@ pub struct Compute {
 }
 
 impl Default for Compute {
-    /// As many as suit this machine.
     fn default() -> Compute {
-        Compute { threads: (threads::available() / PROCESSORS_PER_THREAD).max(1), queue: Mutex::new(None) }
+        Compute::new(None)
     }
 }
 
 impl Compute {
+    /// `None`: as many threads as suit this machine.
+    pub fn new(threads: Option<usize>) -> Compute {
+        let threads = threads.unwrap_or_else(|| threads::available() / PROCESSORS_PER_THREAD);
+        Compute { threads: threads.max(1), queue: Mutex::new(None) }
+    }
+
     /// The job runs on one of the threads; here, where no thread can be had.
     pub(super) fn submit(&self, job: Job) {
         let mut queue = self.queue.lock();
@@ -77,7 +82,7 @@ mod tests {
 
     #[test]
     fn jobs_run_on_other_threads_and_none_is_lost() {
-        let (compute, own) = (Compute { threads: 2, ..Compute::default() }, thread::current().id());
+        let (compute, own) = (Compute::new(Some(2)), thread::current().id());
         let (done, told) = channel();
         for number in 0..100 {
             let done = done.clone();

@@ -3,7 +3,7 @@
 use super::feature_updates::Decider;
 use super::image::Image;
 use super::topics::TopicDefaults;
-use crate::config::{Config, Settings};
+use crate::config::{Config, LooksIntoStores, Settings};
 use crate::model::{Offset, Uuid};
 
 /// The node that decides, and what comes from outside of the image.
@@ -15,6 +15,8 @@ pub struct Inputs<'a> {
     /// Where the first record will stand in the metadata log.
     pub next_offset: Offset,
     pub new_id: &'a mut dyn FnMut() -> Uuid,
+    /// Looks into the stores that a change names.
+    pub stores: Option<&'a dyn LooksIntoStores>,
 }
 
 impl<'a> Inputs<'a> {
@@ -22,7 +24,8 @@ impl<'a> Inputs<'a> {
     where
         'a: 'i,
     {
-        self.config.settings(image.default_broker_configs(), image.broker_configs(self.config.node_id))
+        let dynamic = (image.default_broker_configs(), image.broker_configs(self.config.node_id));
+        self.config.settings(dynamic.0, dynamic.1).looking_into(self.stores)
     }
 
     pub(super) fn topic_defaults<'i>(&self, image: &'i Image) -> TopicDefaults<'i>

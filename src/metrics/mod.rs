@@ -33,7 +33,7 @@ pub enum Ending {
     Stop,
     /// No frame of Kafka's protocol, or one larger than `socket.request.max.bytes`.
     BadFrame,
-    /// Bytes that the connection's cipher does not take.
+    /// A handshake that has failed or taken too long, bytes that the connection's cipher does not take, TLS on a plain listener.
     Tls,
     /// A request that the broker refuses to answer: an API or a version that is not offered, a body that cannot be read.
     Refused,

@@ -4,7 +4,7 @@
 
 pub(in crate::security) mod der;
 mod jks;
-pub(in crate::security) mod key;
+pub(crate) mod key;
 pub(crate) mod pem;
 mod pkcs12;
 
@@ -51,6 +51,15 @@ pub(crate) fn trusted(bytes: &[u8], password: Option<&Secret>) -> Result<Vec<Vec
         true => Err("the store has no trusted certificate".into()),
         false => Ok(found),
     }
+}
+
+/// How often a password may be hashed for one key of it: a store that asks for more would keep a thread busy for long. As
+/// `p12-keystore` has it; OpenSSL takes 2,048, Java 10,000.
+pub(super) const MOST_ITERATIONS: u32 = 1_000_000;
+
+/// What is told of a store that asks for more.
+fn too_costly() -> String {
+    format!("it asks for more than {MOST_ITERATIONS} iterations of its password's hash, or its parameters are damaged")
 }
 
 /// What a store holds.

@@ -10,7 +10,7 @@ mod server;
 mod suites;
 mod verifier;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, RECORD_BYTES};
 pub(crate) use server::{ClientAuth, Facts, Server, Settings};
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl Server {
         let counted = if holds < COUNTED_FROM_BYTES { 0 } else { holds };
         self.turn.shared.memory.change(connection.counted_bytes, counted);
         connection.counted_bytes = counted;
-        if connection.unauthenticated_bytes > 0 || !connection.session.authentication.is_open() {
+        if connection.unauthenticated_bytes > 0 || !connection.is_let_in() {
             self.count_login(key);
         }
     }

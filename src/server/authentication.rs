@@ -1,11 +1,12 @@
-//! Logins of a shard's connections: their frames, the delay after a refusal, and what bounds clients that have not logged in:
-//! their time, and the memory that they hold.
+//! Logins of a shard's connections: their frames, the delay after a refusal, and what bounds clients that are not let in,
+//! because their handshake or their login goes on: their time, and the memory that they hold.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::handlers::authentication::{self, Progress, Refused};
 use crate::handlers::{Answer, table};
 use crate::io::driver::ConnectionKey;
+use crate::metrics::Ending;
 use crate::model::{ApiKey, Instant};
 use crate::server::connection::Connection;
 use crate::server::{End, Server};
@@ -19,7 +20,7 @@ use crate::wire::frame::SIZE_BYTES;
 pub(super) struct LoginTimes {
     /// When those that were refused end, the soonest first: the delay is the same for all.
     refused: VecDeque<(Instant, ConnectionKey)>,
-    /// When those that have not logged in end.
+    /// When those that are not let in end.
     unauthenticated: BTreeSet<(Instant, ConnectionKey)>,
 }
 
@@ -32,11 +33,11 @@ impl LoginTimes {
 }
 
 impl Server {
-    /// A connection whose client must log in has a limited time for it.
+    /// A connection has a limited time for its handshake and its login.
     pub(super) fn watch_login(&mut self, key: ConnectionKey) {
         let (now, timeout) = (self.turn.now, self.turn.shared.logins.timeout);
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if let Some(timeout) = timeout.filter(|_| !connection.session.authentication.is_open()) {
+        if let Some(timeout) = timeout.filter(|_| !connection.is_let_in()) {
             connection.login_until = Some(now + timeout);
             self.login_times.unauthenticated.insert((now + timeout, key));
         }
@@ -70,16 +71,17 @@ impl Server {
                     self.note_answer(api, self.turn.now, size_bytes);
                 }
                 self.touch(key);
-                self.forget_login_if_open(key);
+                self.let_in(key);
                 Ok(())
             }
             Progress::Refused(refused) => self.refuse_login(key, *refused),
         }
     }
 
-    fn forget_login_if_open(&mut self, key: ConnectionKey) {
+    /// A connection's handshake or login has come further: its time is not limited any more if both are over.
+    pub(super) fn let_in(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if connection.session.authentication.is_open() {
+        if connection.is_let_in() {
             if let Some(until) = connection.login_until.take() {
                 self.login_times.unauthenticated.remove(&(until, key));
             }
@@ -116,18 +118,7 @@ impl Server {
         }
         while let Some((at, key)) = self.login_times.unauthenticated.first().copied().filter(|(at, _)| *at <= now) {
             self.login_times.unauthenticated.remove(&(at, key));
-            let Some(connection) = self.connections.get_mut(key) else { continue };
-            if let Authentication::Pending(_) = connection.session.authentication {
-                let refused = Refused {
-                    answer: None,
-                    at_once: true,
-                    mechanism: None,
-                    is_again: connection.session.logged_in.is_some(),
-                    reason: "it took too long".into(),
-                };
-                tell(&mut self.turn, connection, &refused);
-            }
-            self.close(key, End::unauthenticated());
+            self.turn_away(key, "it took too long");
         }
     }
 
@@ -145,13 +136,30 @@ impl Server {
         }
     }
 
-    /// Counts what a connection holds whose client has not logged in. Where all of them hold too much, the one of this shard
-    /// that holds most ends.
+    /// Ends a connection that is not let in, whatever its client has done.
+    fn turn_away(&mut self, key: ConnectionKey, reason: &str) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        if !connection.transport.is_open() {
+            return self.close(key, End::told(Ending::Tls, format!("the handshake goes on: {reason}")));
+        }
+        if let Authentication::Pending(_) = connection.session.authentication {
+            let is_again = connection.session.logged_in.is_some();
+            let refused = Refused { answer: None, at_once: true, mechanism: None, is_again, reason: reason.into() };
+            tell(&mut self.turn, connection, &refused);
+        }
+        self.close(key, End::unauthenticated());
+    }
+
+    /// Counts what a connection holds that is not let in. Where all of them hold too much, the one of this shard that holds most
+    /// ends.
     pub(super) fn count_login(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        let holds = match connection.session.authentication {
-            Authentication::Open => 0,
-            _ => connection.inbound.memory_bytes() + connection.outbound.memory_bytes(),
+        let holds = match connection.is_let_in() {
+            true => 0,
+            false => {
+                let frames = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
+                frames + connection.transport.memory_bytes()
+            }
         };
         let before = std::mem::replace(&mut connection.unauthenticated_bytes, holds);
         if self.turn.shared.logins.change(before, holds) {
@@ -159,17 +167,7 @@ impl Server {
         }
         let holding = |(key, connection): (ConnectionKey, &Connection)| (connection.unauthenticated_bytes, key);
         let Some((_, most)) = self.connections.iter().map(holding).max() else { return };
-        if let Some(connection) = self.connections.get(most) {
-            let refused = Refused {
-                answer: None,
-                at_once: true,
-                mechanism: None,
-                is_again: false,
-                reason: "clients that have not logged in hold too much memory".into(),
-            };
-            tell(&mut self.turn, connection, &refused);
-        }
-        self.close(most, End::unauthenticated());
+        self.turn_away(most, "clients that have not logged in hold too much memory");
     }
 
     /// A connection has ended.
@@ -188,7 +186,7 @@ fn tell(turn: &mut Turn, connection: &Connection, refused: &Refused) {
     let Refused { mechanism, is_again, reason, .. } = refused;
     let mechanism = mechanism.map(|mechanism| mechanism.name());
     let line = RefusedLogin { host: session.peer.ip(), listener, mechanism, is_again: *is_again, reason };
-    turn.audit.tell_login(&line, turn.now);
+    turn.audit.tell_refused(&line, turn.now);
 }
 
 impl Connection {

@@ -22,9 +22,9 @@ pub(super) struct Connection {
     slots: Slots<Answer>,
     /// What [`RequestMemory`](crate::shard::memory::RequestMemory) counts for it.
     pub(super) counted_bytes: usize,
-    /// What is counted of it as of a client that has not logged in.
+    /// What is counted of it as of a client that is not let in.
     pub(super) unauthenticated_bytes: usize,
-    /// When its client must have logged in.
+    /// When its client must have been let in.
     pub(super) login_until: Option<Instant>,
     /// Its login was refused; the answer that it will get.
     pub(super) refused: Option<Option<Answer>>,
@@ -81,6 +81,11 @@ impl Connection {
             muted_until: None,
             _place: None,
         }
+    }
+
+    /// Its handshake is over, and its client has logged in where that is asked for.
+    pub(super) fn is_let_in(&self) -> bool {
+        self.session.authentication.is_open() && self.transport.is_open()
     }
 
     /// Whether a frame may be handled now. While memory is short, a client that has not taken its answers must do so first.

@@ -7,8 +7,10 @@ use crate::hosting::doors::Door;
 use crate::io::driver::{ConnectionKey, Operation};
 use crate::metrics::Ending;
 use crate::security::principal::Principal;
+use crate::server::connection::Connection;
 use crate::server::writing::DiskJob;
 use crate::server::{End, Server};
+use crate::shard::audit::RefusedTls;
 
 /// Steps of one shard that are away at once: enough that no thread waits for the next.
 pub(super) const HANDSHAKES_AWAY: usize = 4;
@@ -52,6 +54,7 @@ impl Server {
             self.enqueue(key);
             self.touch(key);
             self.identify(key);
+            self.let_in(key);
         }
         while self.handshakes.away < HANDSHAKES_AWAY
             && let Some(next) = self.handshakes.waiting.pop_front()
@@ -63,7 +66,7 @@ impl Server {
     /// A client that has shown a certificate is whom it stands for.
     fn identify(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
-        if !connection.session.authentication.is_open() {
+        if !connection.is_let_in() {
             // Where clients log in, their certificates do not say who they are (`DefaultKafkaPrincipalBuilder`).
             return;
         }
@@ -77,5 +80,14 @@ impl Server {
             Ok(principal) => connection.session.principal = principal,
             Err(reason) => self.close(key, End::told(Ending::Tls, reason)),
         }
+    }
+
+    /// One line of the audit log.
+    pub(super) fn tell_refused_tls(&self, connection: &Connection, reason: &str) {
+        let session = &connection.session;
+        let listener = self.turn.shared.config.listeners.get(session.listener).map_or("", |listener| &listener.name);
+        let certificate = connection.transport.peer_certificate();
+        let refused = RefusedTls { certificate, host: session.peer.ip(), listener, reason };
+        self.turn.audit.tell_refused(&refused, self.turn.now);
     }
 }

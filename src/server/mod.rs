@@ -50,6 +50,8 @@ pub(crate) use crate::server::sending::FILE_STEP_BYTES;
 use crate::server::sending::SENT_PER_TURN_BYTES;
 use crate::server::throttle::Muted;
 use crate::server::transport::Transport;
+#[cfg(test)]
+pub(crate) use crate::server::transport::layer::{HANDSHAKE_BYTES, RECORD_BYTES};
 #[cfg(any(test, feature = "sim"))]
 pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
@@ -388,8 +390,13 @@ impl Server {
             self.forget_login(key, &connection);
             // No client is left to be answered. Produces stay: their turn's end, or a sync, ends them.
             connection.parked.and_then(|parked| self.wait_list.take(parked));
-            if let Some(reason) = end.line {
-                warn!("connection closed: peer={} shard={}: {reason}", connection.session.peer, self.turn.shard.0);
+            match end.line {
+                // Any host can drive it up, so that it is told at a fixed rate.
+                Some(reason) if end.ending == Ending::Tls => self.tell_refused_tls(&connection, &reason),
+                Some(reason) => {
+                    warn!("connection closed: peer={} shard={}: {reason}", connection.session.peer, self.turn.shard.0);
+                }
+                None => {}
             }
         }
     }

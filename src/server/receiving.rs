@@ -154,7 +154,7 @@ impl Server {
                 Split::Complete(frame) => frame,
                 Split::Need(_) => return Ok((at, false)),
                 Split::Bad(_) if bytes[at..].starts_with(&[0x16, 3]) => {
-                    return Err(End::told(Ending::BadFrame, "TLS on a plain listener"));
+                    return Err(End::told(Ending::Tls, "TLS on a plain listener"));
                 }
                 Split::Bad(_) if !is_open => return self.refuse_frame(key).map(|()| (bytes.len(), false)),
                 Split::Bad(error) => return Err(End::told(Ending::BadFrame, error.to_string())),
@@ -238,7 +238,7 @@ fn arrived(connection: &mut Connection, received: io::Result<usize>, now: Instan
             connection.readable = connection.transport.is_computing();
             Ok(None)
         }
-        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, format!("TLS: {error}"))),
+        Err(error) if error.kind() == ErrorKind::InvalidData => Err(End::told(Ending::Tls, error.to_string())),
         // A reset: the client's right.
         Err(_) => Err(End::by_client()),
     }

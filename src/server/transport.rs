@@ -10,7 +10,7 @@
 use std::io::{self, IoSlice};
 
 mod cipher;
-mod layer;
+pub(crate) mod layer;
 #[cfg(any(test, feature = "sim"))]
 pub(crate) mod null;
 
@@ -104,6 +104,14 @@ impl Transport {
         }
     }
 
+    /// Whether the handshake is over.
+    pub(super) fn is_open(&self) -> bool {
+        match self {
+            Transport::Plain => true,
+            Transport::Layered(layer) => layer.is_open(),
+        }
+    }
+
     /// Whether a step of the handshake is to be computed, or is computed now: until its end nothing is received.
     pub(super) fn is_computing(&self) -> bool {
         match self {
@@ -144,7 +152,7 @@ impl Transport {
         }
     }
 
-    /// The certificate that the client has shown, once the handshake is over.
+    /// The certificate that the client has shown, which the handshake may have refused.
     pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
         match self {
             Transport::Plain => None,
@@ -160,7 +168,7 @@ impl Transport {
         }
     }
 
-    /// What it holds of the connection's bytes.
+    /// What it holds of the connection's bytes; before the end of the handshake, all that has come and what is to be sent.
     pub(super) fn memory_bytes(&self) -> usize {
         match self {
             Transport::Plain => 0,

@@ -1,7 +1,7 @@
-//! The audit log: a line for each decision of the authorizer that a client asked for and for each refused login, at a rate
-//! that no client can drive up.
+//! The audit log: a line for each decision of the authorizer that a client asked for, for each refused login and for each
+//! connection that TLS has ended, at a rate that no client can drive up.
 //!
-//! Denials and refused logins are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`; the logger is `klamm.audit`.
+//! Denials and refusals are told at INFO and the rest at DEBUG, as by Kafka's `kafka.authorizer.logger`; the logger is `klamm.audit`.
 //!
 //! Deviation: Kafka writes every line. Here each shard tells a burst of denials and then so many a second, and says how many
 //! it has left out.
@@ -16,6 +16,7 @@ use log::{Level, log};
 use crate::io::loggers::AUDIT;
 use crate::model::Instant;
 use crate::security::authorizer::Audited;
+use crate::security::principal::dn;
 
 /// Lines that a shard may tell at once, after a time without any.
 const BURST: u32 = 100;
@@ -42,11 +43,37 @@ impl fmt::Display for RefusedLogin<'_> {
         let again = if *is_again { " again" } else { "" };
         let mechanism = mechanism.unwrap_or("none");
         write!(f, "login{again} refused: mechanism={mechanism} host={host} listener={listener} reason=")?;
-        reason.chars().take(MOST_CHARACTERS).try_for_each(|c| match c.is_control() {
-            true => write!(f, "{}", c.escape_default()),
-            false => write!(f, "{c}"),
-        })
+        write_shown(f, reason)
     }
+}
+
+/// A connection that ended because its handshake failed, or because what came was not what its listener speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedTls<'a> {
+    /// The certificate that the client has shown, DER.
+    pub certificate: Option<&'a [u8]>,
+    pub host: IpAddr,
+    pub listener: &'a str,
+    pub reason: &'a str,
+}
+
+impl fmt::Display for RefusedTls<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RefusedTls { certificate, host, listener, reason } = self;
+        let name = certificate.and_then(dn::of_certificate);
+        f.write_str("TLS refused: principal=")?;
+        write_shown(f, name.as_deref().unwrap_or("none"))?;
+        write!(f, " host={host} listener={listener} reason=")?;
+        write_shown(f, reason)
+    }
+}
+
+/// Words of a client: a bounded number of characters, none of which breaks the line.
+fn write_shown(f: &mut fmt::Formatter<'_>, words: &str) -> fmt::Result {
+    words.chars().take(MOST_CHARACTERS).try_for_each(|c| match c.is_control() {
+        true => write!(f, "{}", c.escape_default()),
+        false => write!(f, "{c}"),
+    })
 }
 
 /// What one shard may still tell.
@@ -78,8 +105,8 @@ impl Audit {
         }
     }
 
-    /// Tells a refused login. Nothing is written out that is not told.
-    pub fn tell_login(&self, refused: &RefusedLogin<'_>, now: Instant) {
+    /// Tells a refusal. Nothing is written out that is not told.
+    pub fn tell_refused(&self, refused: &dyn fmt::Display, now: Instant) {
         match self.admit(now) {
             None => {}
             Some(0) => log!(target: AUDIT, Level::Info, "{refused}"),
@@ -107,6 +134,7 @@ impl Audit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::security::store::pem;
 
     #[test]
     fn a_burst_is_told_and_then_ten_lines_a_second() {
@@ -141,5 +169,21 @@ mod tests {
         let line = refused.to_string();
         let begin = "login again refused: mechanism=PLAIN host=127.0.0.1 listener=OUTSIDE reason=a\\nb\\u{1b}xxx";
         assert!(line.starts_with(begin) && line.len() < begin.len() + MOST_CHARACTERS, "{line}");
+    }
+
+    #[test]
+    fn a_refused_certificate_is_named() {
+        let chain = include_bytes!("../security/store/testdata/chain.pem");
+        let certificate = pem::certificates(chain).unwrap().remove(0);
+        let refused = RefusedTls {
+            certificate: Some(&certificate),
+            host: [127, 0, 0, 1].into(),
+            listener: "OUTSIDE",
+            reason: "expired\n",
+        };
+        let line = "TLS refused: principal=CN=localhost,OU=a,O=Klamm\\, Inc.,C=AT host=127.0.0.1 listener=OUTSIDE reason=expired\\n";
+        assert_eq!(refused.to_string(), line);
+        let unknown = RefusedTls { certificate: None, ..refused }.to_string();
+        assert!(unknown.starts_with("TLS refused: principal=none host=127.0.0.1"), "{unknown}");
     }
 }

@@ -20,7 +20,7 @@ use crate::security::sasl::{Exchange, Verifier};
 pub const UNAUTHENTICATED_FRAME_BYTES: usize = 16 * 1024;
 /// The same where OAUTHBEARER is offered, whose tokens are larger.
 pub const UNAUTHENTICATED_TOKEN_BYTES: usize = 64 * 1024;
-/// What clients that have not logged in may have sent and not completed, on all shards together.
+/// What clients may hold whose handshake or login goes on, on all shards together.
 pub const UNAUTHENTICATED_BYTES: usize = 16 * 1024 * 1024;
 const _: () = assert!(UNAUTHENTICATED_FRAME_BYTES * 100 < UNAUTHENTICATED_BYTES, "many clients can log in at once");
 
@@ -95,7 +95,7 @@ pub struct Logins {
     offers: Vec<Option<Offer>>,
     /// `connection.failed.authentication.delay.ms`: how long a refused client waits for its answer.
     pub delay: Duration,
-    /// `klamm.authentication.timeout.ms`: how long a client may take to log in; `None`: for ever.
+    /// `klamm.authentication.timeout.ms`: how long a client may take for its handshake and its login; `None`: for ever.
     pub timeout: Option<Duration>,
     /// What is held for clients that have not logged in.
     held_bytes: AtomicUsize,

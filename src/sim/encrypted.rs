@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustls::ClientConnection;
 
@@ -13,9 +14,13 @@ use super::cluster::{ADDRESS, Cluster, SharedCluster};
 use super::layered::round_trip;
 use super::link::{Cipher, Link};
 use super::stories::{PRODUCE, batch, create_topic_by, produce_answer, produce_request};
+use crate::codec::{Message, Reader};
 use crate::metrics::Ending;
 use crate::model::ApiKey;
 use crate::security::tls::tests::{client_config, connect};
+use crate::server::{HANDSHAKE_BYTES, RECORD_BYTES};
+use crate::shard::login::{UNAUTHENTICATED_BYTES, UNAUTHENTICATED_FRAME_BYTES};
+use crate::wire::api::incremental_alter_configs;
 
 const SEEDS: u64 = 6;
 const KEY: &str = include_str!("../security/store/testdata/key.pem");
@@ -64,6 +69,10 @@ impl Cipher for ClientConnection {
 }
 
 fn cluster(seed: u64, client_auth: &str) -> SharedCluster {
+    cluster_with(seed, &[("ssl.client.auth", client_auth)])
+}
+
+fn cluster_with(seed: u64, more: &[(&str, &str)]) -> SharedCluster {
     let settings = [
         ("listener.security.protocol.map", "PLAINTEXT:SSL"),
         ("ssl.keystore.type", "PEM"),
@@ -71,8 +80,9 @@ fn cluster(seed: u64, client_auth: &str) -> SharedCluster {
         ("ssl.keystore.certificate.chain", CHAIN),
         ("ssl.truststore.type", "PEM"),
         ("ssl.truststore.certificates", AUTHORITY),
-        ("ssl.client.auth", client_auth),
     ];
+    // The last one counts.
+    let settings: Vec<_> = settings.iter().chain(more).copied().collect();
     Rc::new(RefCell::new(Cluster::start(seed, 2, &settings)))
 }
 
@@ -116,4 +126,142 @@ fn handshakes_that_fail_harm_no_neighbour() {
         let ended = cluster.borrow().metrics().iter().map(|counts| counts.ended[Ending::Tls as usize]).sum::<u64>();
         assert_eq!(ended, 1, "seed {seed}: the one that sent plain text");
     }
+}
+
+fn ended(cluster: &Cluster, ending: Ending) -> u64 {
+    cluster.metrics().iter().map(|counts| counts.ended[ending as usize]).sum()
+}
+
+/// The beginning of a hello that is said to have 65,535 bytes, in records.
+fn endless_hello(length: usize) -> Vec<u8> {
+    let message = [&[1, 0, 0xff, 0xff][..], &vec![0; length]].concat();
+    let records = message
+        .chunks(1000)
+        .flat_map(|chunk| [&[22, 3, 1, (chunk.len() >> 8) as u8, chunk.len() as u8], chunk].concat());
+    records.take(length).collect()
+}
+
+/// A client whose handshake never ends is closed when it has sent what it may.
+#[test]
+fn a_handshake_is_so_long_and_no_longer() {
+    for seed in 0..SEEDS {
+        let cluster = cluster(seed, "none");
+        let socket = cluster.borrow().world.connect(SocketAddr::from(ADDRESS)).unwrap();
+        let bytes = endless_hello(3 * HANDSHAKE_BYTES);
+        let (mut sent, mut most) = (0, 0);
+        for _ in 0..20_000 {
+            sent += socket.send(&bytes[sent..]).unwrap_or(0);
+            cluster.borrow_mut().step();
+            most = most.max(cluster.borrow().unauthenticated_bytes());
+            if ended(&cluster.borrow(), Ending::Tls) > 0 {
+                break;
+            }
+        }
+        assert_eq!(ended(&cluster.borrow(), Ending::Tls), 1, "seed {seed}");
+        assert!(most > HANDSHAKE_BYTES / 2 && most <= HANDSHAKE_BYTES, "seed {seed}: {most}");
+        assert_eq!(cluster.borrow().unauthenticated_bytes(), 0, "seed {seed}");
+    }
+}
+
+/// However many they are, they hold no more than all may together.
+#[test]
+fn handshakes_hold_no_more_than_they_may_together() {
+    let cluster = cluster(1, "none");
+    let mut neighbour = client(&cluster.borrow(), None);
+    create_topic_by(&mut neighbour, &cluster, 1);
+    let each = HANDSHAKE_BYTES - 100;
+    let bytes = endless_hello(each);
+    let clients = UNAUTHENTICATED_BYTES / each + 60;
+    let connect = |_| (cluster.borrow().world.connect(SocketAddr::from(ADDRESS)).unwrap(), 0);
+    let mut all: Vec<_> = (0..clients).map(connect).collect();
+    for _ in 0..4000 {
+        for (socket, sent) in &mut all {
+            *sent += socket.send(&bytes[*sent..]).unwrap_or(0);
+        }
+        cluster.borrow_mut().step();
+        let held = cluster.borrow().unauthenticated_bytes();
+        assert!(held <= UNAUTHENTICATED_BYTES + 2 * HANDSHAKE_BYTES, "{held}");
+        if ended(&cluster.borrow(), Ending::Tls) > 10 {
+            break;
+        }
+    }
+    assert!(ended(&cluster.borrow(), Ending::Tls) > 10);
+    let answer = neighbour.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, 0, 1, 10), 1));
+    assert_eq!(produce_answer(&answer).0, 0);
+    drop(all);
+    cluster.borrow_mut().step_until(20_000, |cluster| cluster.unauthenticated_bytes() == 0);
+}
+
+/// A client that has not logged in holds its one frame, and of what is encrypted one record.
+#[test]
+fn a_login_over_tls_holds_a_frame_and_a_record() {
+    let jaas = "org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=\"a\";";
+    let logins = [
+        ("listener.security.protocol.map", "PLAINTEXT:SASL_SSL"),
+        ("sasl.enabled.mechanisms", "PLAIN"),
+        ("listener.name.plaintext.plain.sasl.jaas.config", jaas),
+        ("klamm.authentication.timeout.ms", "30000"),
+    ];
+    for seed in 0..SEEDS {
+        let cluster = cluster_with(seed, &logins);
+        let mut client = client(&cluster.borrow(), None);
+        client.send_raw(&(UNAUTHENTICATED_FRAME_BYTES as i32).to_be_bytes());
+        client.send_raw(&vec![0; UNAUTHENTICATED_FRAME_BYTES - 1]);
+        let mut most = 0;
+        for _ in 0..5000 {
+            client.pump();
+            cluster.borrow_mut().step();
+            most = most.max(cluster.borrow().unauthenticated_bytes());
+        }
+        assert!((UNAUTHENTICATED_FRAME_BYTES..=UNAUTHENTICATED_FRAME_BYTES + RECORD_BYTES).contains(&most), "{most}");
+        // The handshake is over, and the login is not.
+        cluster.borrow_mut().advance(Duration::from_secs(31));
+        cluster.borrow_mut().step_until(100, |cluster| ended(cluster, Ending::Authentication) == 1);
+        assert_eq!(cluster.borrow().unauthenticated_bytes(), 0);
+    }
+}
+
+/// Alters a config of this broker; the error's code and message.
+fn alter(client: &mut Client, cluster: &SharedCluster, name: &str, value: &str) -> (i16, String) {
+    let config = incremental_alter_configs::AlterableConfig {
+        name: name.into(),
+        config_operation: 0,
+        value: Some(value.into()),
+    };
+    let resource = incremental_alter_configs::AlterConfigsResource {
+        resource_type: 4,
+        resource_name: "1".into(),
+        configs: vec![config],
+    };
+    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
+    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
+    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
+    let result = &response.responses[0];
+    (result.error_code, result.error_message.as_deref().unwrap_or_default().to_string())
+}
+
+/// What cannot be used is refused before it is a record, so that neither this broker nor its next start has it.
+#[test]
+fn stores_that_cannot_be_used_are_refused() {
+    let cluster = cluster(3, "none");
+    let mut admin = client(&cluster.borrow(), None);
+    let chain = "listener.name.plaintext.ssl.keystore.certificate.chain";
+    let (code, message) = alter(&mut admin, &cluster, chain, "no certificate");
+    assert_eq!(code, 42, "{message}");
+    let begin = "Validation of dynamic config update of SSLFactory failed: ssl.keystore.key: At least one certificate";
+    assert!(message.starts_with(begin), "{message}");
+    let trusted = "listener.name.plaintext.ssl.truststore.certificates";
+    assert_eq!(alter(&mut admin, &cluster, trusted, "no certificate").0, 42);
+    let stranger = include_str!("../security/store/testdata/stranger.pem");
+    let (code, message) = alter(&mut admin, &cluster, chain, stranger);
+    assert!(code == 42 && message.contains("DistinguishedName does not match"), "{message}");
+    assert_eq!(
+        alter(&mut admin, &cluster, chain, include_str!("../security/store/testdata/own.pem")),
+        (0, String::new())
+    );
+    // What is kept opens the next start's door.
+    cluster.borrow_mut().stop();
+    cluster.borrow_mut().restart();
+    let mut again = client(&cluster.borrow(), None);
+    create_topic_by(&mut again, &cluster, 1);
 }

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::client::Client;
 use super::cluster::{ADDRESS, Cluster, SharedCluster};
@@ -127,4 +128,38 @@ fn only_so_many_handshakes_are_computed_at_once() {
         most = most.max(cluster.borrow().most_handshakes_away());
     }
     assert_eq!(most, 4, "as many as may be away");
+}
+
+/// Clients that stop before the handshake or in its middle have so long and no longer; one that is through it stays.
+#[test]
+fn a_handshake_has_its_time() {
+    for seed in 0..SEEDS {
+        let limit = [("klamm.authentication.timeout.ms", "3000")];
+        let cluster = Rc::new(RefCell::new(Cluster::start_with(seed, 2, &limit, true)));
+        let mut neighbour = Client::connect(&cluster.borrow());
+        let request = produce_request(0, &[], 1);
+        neighbour.call(&cluster, ApiKey::Produce, PRODUCE, &request);
+        let mut hello = Vec::new();
+        Cipher::client().take_ciphertext(&mut hello);
+        let stop_after = |length: usize| {
+            let socket = cluster.borrow().world.connect(SocketAddr::from(ADDRESS)).unwrap();
+            if length > 0 {
+                socket.send(&hello[..length]).unwrap();
+            }
+            socket
+        };
+        let stopped = [stop_after(0), stop_after(3), stop_after(hello.len())];
+        (0..500).for_each(|_| cluster.borrow_mut().step());
+        cluster.borrow_mut().advance(Duration::from_millis(2500));
+        (0..100).for_each(|_| cluster.borrow_mut().step());
+        assert_eq!((cluster.borrow().connections().iter().sum(), ended_in(&cluster.borrow(), Ending::Tls)), (4, 0));
+        assert_eq!(cluster.borrow().unauthenticated_bytes(), 3 + hello.len(), "seed {seed}");
+        cluster.borrow_mut().advance(Duration::from_millis(600));
+        cluster.borrow_mut().step_until(1000, |cluster| ended_in(cluster, Ending::Tls) == 3);
+        cluster.borrow_mut().advance(Duration::from_secs(10));
+        neighbour.call(&cluster, ApiKey::Produce, PRODUCE, &request);
+        assert_eq!(cluster.borrow().connections().iter().sum::<usize>(), 1, "seed {seed}");
+        assert_eq!(cluster.borrow().unauthenticated_bytes(), 0, "seed {seed}");
+        drop(stopped);
+    }
 }

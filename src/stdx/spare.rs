@@ -24,6 +24,8 @@ thread_local! {
     pub static BATCHES: Pool = const { Pool::new(16, BATCH_BYTES) };
     /// Buffers for answers, and for the pieces of them that stand between ranges of files.
     pub static ANSWERS: Pool = const { Pool::new(256, 4 << 10) };
+    /// Buffers for what is received to be decrypted, what is read to be encrypted, and what is encrypted and not sent.
+    pub static CIPHERTEXT: Pool = const { Pool::new(8, 256 << 10) };
 }
 
 /// An empty buffer, with room where one was given back on this thread.

@@ -3,7 +3,7 @@
 use super::*;
 use std::path::Path;
 
-use crate::config::Layers;
+use crate::config::{self, Layers};
 use crate::io::simulated_disk::SimulatedDisk;
 
 macro_rules! file {
@@ -141,4 +141,39 @@ fn another_name_is_taken_only_where_that_is_allowed() {
         doors.look(&config, (&none, &none), &disk, NOW);
         assert_eq!(subject(&doors), old, "{more:?}");
     }
+}
+
+/// A change of configs is judged by what is in the stores that it names, before it is one.
+#[test]
+fn stores_are_looked_into_before_a_change() {
+    let none = Configs::new();
+    let (config, disk) = of_pem_file(&[]);
+    disk.replace(Path::new("again.pem"), &[file!("key.pem"), file!("own.pem")].concat()).unwrap();
+    disk.replace(Path::new("damaged.pem"), b"half a ke").unwrap();
+    let doors = Arc::new(Doors::open(&config, (&none, &none), &disk, NOW).unwrap());
+    let stores = Stores::new(doors.clone(), Arc::new(disk.clone()));
+    let judge = |broker: &str, location: &str| {
+        let key = "listener.name.plaintext.ssl.keystore.location".to_string();
+        let settings = config.settings(&none, &none).looking_into(Some(&stores));
+        config::validate_broker(&settings, broker.is_empty(), &[(key, Some(location.to_string()))])
+    };
+    assert_eq!(judge("1", "again.pem"), Ok(()));
+    for (location, why) in [
+        ("nowhere.pem", "the key store nowhere.pem cannot be read: "),
+        ("damaged.pem", "the key store damaged.pem: Private key not provided"),
+        ("stranger.pem", "Keystore DistinguishedName does not match: "),
+    ] {
+        let told = judge("1", location).unwrap_err();
+        assert!(
+            told.starts_with(&format!("Validation of dynamic config update of SSLFactory failed: {why}")),
+            "{told}"
+        );
+    }
+    // Another listener, which this broker does not have, and a caller that does not block.
+    let of_other = ("listener.name.other.ssl.keystore.location".to_string(), Some("nowhere.pem".to_string()));
+    let settings = config.settings(&none, &none);
+    assert_eq!(config::validate_broker(&settings.looking_into(Some(&stores)), false, &[of_other]), Ok(()));
+    let unseen = ("listener.name.plaintext.ssl.keystore.location".to_string(), Some("nowhere.pem".to_string()));
+    assert_eq!(config::validate_broker(&settings, false, &[unseen]), Ok(()));
+    assert_eq!(subject(&doors), "CN=localhost,OU=a,O=Klamm\\, Inc.,C=AT", "nothing has changed");
 }

@@ -19,7 +19,11 @@ fn ask(image: &Image, change: &Change) -> Decision {
     };
     let config = Config::defaults();
     let next_offset = Offset(image.offset() + 1);
-    decide(image, change, &mut Inputs { config: &config, kraft_version: 0, next_offset, new_id: &mut new_id })
+    decide(
+        image,
+        change,
+        &mut Inputs { config: &config, kraft_version: 0, next_offset, new_id: &mut new_id, stores: None },
+    )
 }
 
 fn acl(name: &str) -> Acl {

@@ -31,6 +31,12 @@ pub(crate) fn of_certificate(der: &[u8]) -> Option<String> {
     Some(of_name(certificate.subject()))
 }
 
+/// A name in DER by itself.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn of_subject(der: &[u8]) -> Option<String> {
+    <X509Name<'_> as x509_parser::prelude::FromDer<_>>::from_der(der).ok().map(|(_, name)| of_name(&name))
+}
+
 fn of_name(name: &X509Name<'_>) -> String {
     let mut parts: Vec<String> = name
         .iter_rdn()

@@ -11,7 +11,7 @@ const ELLIPTIC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const PUBLIC_HALF: u8 = 0xa1;
 
 /// PKCS#8 with the public half of its certificate, if it lacks it.
-pub(in crate::security) fn completed(key: &Secret, certificate: &[u8]) -> Secret {
+pub(crate) fn completed(key: &Secret, certificate: &[u8]) -> Secret {
     complete(key.expose(), certificate).map_or_else(|| key.clone(), Secret::new)
 }
 

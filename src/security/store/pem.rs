@@ -4,12 +4,17 @@
 //! has them.
 
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
 
-use super::Identity;
+use super::{Identity, MOST_ITERATIONS, too_costly};
 use crate::stdx::secret::Secret;
 
 const CERTIFICATE: &str = "CERTIFICATE";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
+/// What a password's hash by scrypt may take of memory; that of OpenSSL takes 16 MiB.
+const MOST_SCRYPT_BYTES: u64 = 64 << 20;
+const MOST_SCRYPT_LANES: u16 = 16;
 /// Kafka's name of the one entry.
 const ALIAS: &str = "kafka";
 
@@ -46,10 +51,26 @@ fn decrypted(key: &Entry, password: Option<&Secret>) -> Result<Secret, String> {
         (true, Some(password)) => {
             let info = EncryptedPrivateKeyInfoRef::try_from(&key.content[..]);
             let info = info.map_err(|_| "the encrypted key is damaged, or its cipher is not PBES2")?;
+            if !is_affordable(&info.encryption_algorithm) {
+                return Err(too_costly());
+            }
             let key = info.decrypt(password.expose());
             let key = key.map_err(|_| "the key cannot be decrypted: is ssl.key.password right?")?;
             Ok(Secret::new(key.as_bytes()))
         }
+    }
+}
+
+/// Whether the hash of the password is one that a broker may be asked for.
+fn is_affordable(scheme: &EncryptionScheme) -> bool {
+    match scheme.pbes2().map(|parameters| &parameters.kdf) {
+        Some(Kdf::Pbkdf2(hash)) => hash.iteration_count <= MOST_ITERATIONS,
+        Some(Kdf::Scrypt(hash)) => {
+            let bytes = hash.cost_parameter.saturating_mul(128 * u64::from(hash.block_size));
+            bytes <= MOST_SCRYPT_BYTES && hash.parallelization <= MOST_SCRYPT_LANES
+        }
+        // None that is decrypted.
+        _ => true,
     }
 }
 

@@ -2,15 +2,18 @@
 //!
 //! Deviation: the keys have the store's password, as the format's other readers have it.
 
+use p12_keystore::error::Error;
 use p12_keystore::{Certificate, Pkcs12Archive};
 
-use super::{Content, Identity};
+use super::{Content, Identity, too_costly};
 use crate::stdx::secret::Secret;
 
 pub(super) fn read(bytes: &[u8], password: &Secret) -> Result<Content, String> {
     let password = std::str::from_utf8(password.expose()).map_err(|_| "the password is not UTF-8")?;
-    let archive = Pkcs12Archive::from_pkcs12(bytes, password)
-        .map_err(|_| "the PKCS12 store is damaged, or its password is not right")?;
+    let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| match error {
+        Error::InvalidParameters => too_costly(),
+        _ => "the PKCS12 store is damaged, or its password is not right".into(),
+    })?;
     let mut content = Content::default();
     for key in &archive.keys {
         let id = key.local_key_id.as_ref().map(|id| id.as_ref());

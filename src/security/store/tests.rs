@@ -103,3 +103,16 @@ fn every_cut_and_many_changes_of_a_store_are_errors_or_its_content() {
         let _ = jks::read(&changed, None, Some(&Secret::new("keypass")));
     }
 }
+
+/// A store whose password is to be hashed millions of times is refused before it is hashed.
+#[test]
+fn stores_cost_no_more_than_they_may() {
+    let (of_key, of_store) = (Secret::new("keypass"), Secret::new("storepass"));
+    let pem = |key: &[u8]| pem::identity(key, file!("chain.pem"), Some(&of_key));
+    assert_eq!(pem(file!("scrypt.pem")), Ok(own()));
+    for costly in [file!("iterations.pem"), file!("scrypt-lanes.pem")] {
+        assert_eq!(pem(costly).unwrap_err(), too_costly());
+    }
+    assert_eq!(identities(file!("iterations.p12"), &of_store, None).unwrap_err(), too_costly());
+    assert_eq!(trusted(file!("iterations.p12"), Some(&of_store)).unwrap_err(), too_costly());
+}

@@ -11,14 +11,12 @@ use super::verifier;
 
 /// Kind, version, length.
 const HEAD_BYTES: usize = 5;
-/// The most that a record may carry, by TLS 1.2.
-const RECORD_BYTES: usize = 16 * 1024 + 2048;
+/// A record with its head. What the suites that are offered add to a text of 16 KiB is much less than what TLS allows for.
+pub(crate) const RECORD_BYTES: usize = HEAD_BYTES + 16 * 1024 + 256;
 /// Kinds of records: from change_cipher_spec to application_data.
 const KINDS: std::ops::RangeInclusive<u8> = 20..=23;
 /// Bytes of the handshake that are taken before they are computed with.
 const STEP_BYTES: usize = 16 * 1024;
-/// What a client may send before its handshake is over: chains of certificates have a tenth of it.
-const HANDSHAKE_BYTES: usize = 64 * 1024;
 
 pub(crate) struct Connection {
     rustls: Result<Box<ServerConnection>, String>,
@@ -28,8 +26,10 @@ pub(crate) struct Connection {
     failure: Option<String>,
     plain_bytes: usize,
     has_ended: bool,
-    /// What has come of the handshake.
-    handshake_bytes: usize,
+    /// A record has come.
+    has_begun: bool,
+    /// The certificate for which the handshake was refused, DER.
+    refused: Option<Vec<u8>>,
 }
 
 impl Connection {
@@ -45,7 +45,8 @@ impl Connection {
             failure: None,
             plain_bytes: 0,
             has_ended: false,
-            handshake_bytes: 0,
+            has_begun: false,
+            refused: None,
         }
     }
 
@@ -64,7 +65,8 @@ impl Connection {
     pub(crate) fn compute(&mut self) {
         assert!(self.must_compute, "there is something to compute");
         self.must_compute = false;
-        self.failure = self.process().and_then(|()| self.check_peer()).err();
+        let (result, refused) = verifier::noting_refused(|| self.process().and_then(|()| self.check_peer()));
+        (self.failure, self.refused) = (result.err(), refused);
     }
 
     fn process(&mut self) -> Result<(), String> {
@@ -119,24 +121,19 @@ impl Connection {
     fn record(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
         let is_version = bytes.get(1).is_none_or(|major| *major == 3);
         if bytes.first().is_some_and(|kind| !KINDS.contains(kind)) || !is_version {
-            let reason = if self.handshake_bytes > 0 { "no record of TLS" } else { "plain text on a TLS listener" };
+            let reason = if self.has_begun { "no record of TLS" } else { "plain text on a TLS listener" };
             return Err(reason.into());
         }
         let Some(head) = bytes.get(..HEAD_BYTES) else { return Ok(None) };
         let length = usize::from(u16::from_be_bytes([head[3], head[4]]));
-        if length > RECORD_BYTES {
+        if HEAD_BYTES + length > RECORD_BYTES {
             return Err("a record of TLS that is too long".into());
         }
         Ok((bytes.len() >= HEAD_BYTES + length).then_some(HEAD_BYTES + length))
     }
 
     fn give(&mut self, mut record: &[u8]) -> Result<(), String> {
-        if !self.is_open() {
-            self.handshake_bytes += record.len();
-            if self.handshake_bytes > HANDSHAKE_BYTES {
-                return Err("the handshake has no end".into());
-            }
-        }
+        self.has_begun = true;
         let rustls = self.rustls.as_mut().map_err(|reason| reason.clone())?;
         while !record.is_empty() {
             rustls.read_tls(&mut record).map_err(|error| error.to_string())?;
@@ -191,9 +188,9 @@ impl Connection {
         while rustls.wants_write() && rustls.write_tls(into).is_ok() {}
     }
 
-    /// The certificate that the client has shown, DER.
+    /// The certificate that the client has shown, DER; it may be the reason why the handshake was refused.
     pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
-        let rustls = self.rustls.as_ref().ok()?;
-        Some(rustls.peer_certificates()?.first()?.as_ref())
+        let shown = self.rustls.as_ref().ok().and_then(|rustls| rustls.peer_certificates()?.first());
+        shown.map(AsRef::as_ref).or(self.refused.as_deref())
     }
 }

@@ -282,25 +282,18 @@ fn sessions_end_with_their_server() {
     assert_eq!(shake(&server(&asked)), rustls::HandshakeKind::Full);
 }
 
-/// A handshake that goes on and on holds a bounded memory, and ends.
+/// Whose certificate it was is told with the refusal.
 #[test]
-fn a_handshake_is_so_long_and_no_longer() {
-    let server = server(&settings());
-    let mut endless = server.accept();
-    // The beginning of a message of 65,535 bytes, and then of the next.
-    let begin = [&[22, 3, 1, 0x3f, 0xff, 1, 0, 0xff, 0xff][..], &[0; 0x3ffb]].concat();
-    let more = [&[22, 3, 1, 0x3f, 0xff][..], &[0; 0x3fff]].concat();
-    let mut sent = 0;
-    let why = loop {
-        let record = if sent == 0 { &begin } else { &more };
-        match endless.feed(record) {
-            Ok(fed) => sent += fed,
-            Err(why) => break why,
-        }
-        assert!(sent <= 64 * 1024 + record.len());
-        if endless.must_compute() {
-            endless.compute();
-        }
-    };
-    assert_eq!(why, "the handshake has no end");
+fn a_refused_certificate_is_kept_for_the_log() {
+    let asked = server(&Settings { client_auth: ClientAuth::Required, ..settings() });
+    for versions in [&ALL[..1], &ALL[1..]] {
+        let mut pair = Pair::new(connect(config_of(Some(file!("expired.pem")), versions)), &asked, 5);
+        assert!(pair.pump().unwrap_err().contains("xpired"));
+        let shown = pem::certificates(file!("expired.pem")).unwrap().remove(0);
+        assert!(!pair.server.is_open());
+        assert_eq!(pair.server.peer_certificate(), Some(&shown[..]));
+        let mut none = Pair::new(connect(config_of(None, versions)), &asked, 5);
+        assert!(none.pump().is_err());
+        assert_eq!(none.server.peer_certificate(), None, "it is no one else's");
+    }
 }

@@ -1,6 +1,7 @@
 //! Whether a client's certificate is trusted: by webpki, and where it is itself among the trusted ones, as Java has it
 //! (`PKIXValidator.engineValidate`), which webpki refuses where it is a certificate of an authority.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
@@ -10,6 +11,18 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
 use x509_parser::parse_x509_certificate;
+
+thread_local! {
+    /// The certificate that was refused last on this thread: `rustls` has no place for it in its errors.
+    static REFUSED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Beside what the work gives back, the client's certificate that was refused in it.
+pub(super) fn noting_refused<T>(work: impl FnOnce() -> T) -> (T, Option<Vec<u8>>) {
+    REFUSED.take();
+    let result = work();
+    (result, REFUSED.take())
+}
 
 #[derive(Debug)]
 pub(super) struct Verifier {
@@ -68,11 +81,14 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if self.trusted.contains(end_entity) {
-            check_validity(end_entity, now)?;
-            return Ok(ClientCertVerified::assertion());
+        let verified = match self.trusted.contains(end_entity) {
+            true => check_validity(end_entity, now).map(|()| ClientCertVerified::assertion()).map_err(Error::from),
+            false => self.by_authorities.verify_client_cert(end_entity, intermediates, now),
+        };
+        if verified.is_err() {
+            REFUSED.set(Some(end_entity.to_vec()));
         }
-        self.by_authorities.verify_client_cert(end_entity, intermediates, now)
+        verified
     }
 
     fn verify_tls12_signature(

@@ -29,11 +29,7 @@ impl Cipher {
                 Err(reason) => break Err(reason),
             }
         };
-        match fed == ciphertext.len() {
-            // A connection at rest has no buffer.
-            true => *ciphertext = Vec::new(),
-            false => drop(ciphertext.drain(..fed)),
-        }
+        ciphertext.drain(..fed);
         // What came before a bad record is handled first.
         if taken > 0 { Ok(taken) } else { result }
     }

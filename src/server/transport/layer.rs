@@ -10,12 +10,22 @@ use std::sync::Arc;
 use super::cipher::Cipher;
 use crate::io::disk::File;
 use crate::io::driver::{Computing, ConnectionKey, Driver};
+use crate::security::tls;
 use crate::stdx::mutex::Mutex;
+use crate::stdx::spare;
 
 /// Plaintext that is encrypted in one step: what of it does not leave at once is kept, and no more.
 pub(super) const STEP_BYTES: usize = 64 * 1024;
-/// What the socket is asked for at once.
+/// What a connection may have sent that is not understood yet.
 const RECEIVE_BYTES: usize = 32 * 1024;
+/// What a client may send before its handshake is over. Java takes 32 KiB for each message of it; a hello has some hundred
+/// bytes, a chain of three certificates of RSA some five thousand.
+pub(crate) const HANDSHAKE_BYTES: usize = 16 * 1024;
+/// Pieces that are encrypted in one step.
+const MOST_PIECES: usize = 64;
+/// What a client must be asked for to send one record, and may have sent before it has logged in.
+pub(crate) const RECORD_BYTES: usize = tls::RECORD_BYTES;
+const _: () = assert!(RECORD_BYTES <= RECEIVE_BYTES, "a record becomes whole");
 
 /// Where the cipher is.
 enum Place {
@@ -31,11 +41,13 @@ pub(in crate::server) struct Layer {
     /// Ciphertext to be sent, and how much of it has left.
     out: Vec<u8>,
     sent: usize,
+    /// What has come before the end of the handshake.
+    handshake_bytes: usize,
 }
 
 impl Layer {
     pub(super) fn new(cipher: Cipher) -> Layer {
-        Layer { place: Place::Here(cipher), kept: Vec::new(), out: Vec::new(), sent: 0 }
+        Layer { place: Place::Here(cipher), kept: Vec::new(), out: Vec::new(), sent: 0, handshake_bytes: 0 }
     }
 
     pub(super) fn receive(
@@ -45,11 +57,31 @@ impl Layer {
         buffer: &mut Vec<u8>,
         most: usize,
     ) -> io::Result<usize> {
+        if let Place::Away(_) = self.place {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let mut ciphertext = spare::take(&spare::CIPHERTEXT);
+        ciphertext.extend_from_slice(&std::mem::take(&mut self.kept));
+        let result = self.receive_by_way_of(&mut ciphertext, driver, key, buffer, most);
+        // Its own size: a connection that brings a record byte by byte holds no more than these bytes.
+        self.kept = ciphertext.to_vec();
+        spare::give_back(&spare::CIPHERTEXT, ciphertext);
+        result
+    }
+
+    fn receive_by_way_of(
+        &mut self,
+        ciphertext: &mut Vec<u8>,
+        driver: &mut dyn Driver,
+        key: ConnectionKey,
+        buffer: &mut Vec<u8>,
+        most: usize,
+    ) -> io::Result<usize> {
         loop {
             let Place::Here(cipher) = &mut self.place else { return Err(ErrorKind::WouldBlock.into()) };
-            let taken = cipher.receive(&mut self.kept, buffer, most);
+            let taken = cipher.receive(ciphertext, buffer, most);
             cipher.take_ciphertext(&mut self.out);
-            let (must_compute, has_ended) = (cipher.must_compute(), cipher.has_ended());
+            let (is_open, must_compute, has_ended) = (cipher.is_open(), cipher.must_compute(), cipher.has_ended());
             self.flush(driver, key)?;
             match taken {
                 Ok(0) if must_compute => return Err(ErrorKind::WouldBlock.into()),
@@ -58,9 +90,19 @@ impl Layer {
                 Ok(taken) => return Ok(taken),
                 Err(reason) => return Err(io::Error::new(ErrorKind::InvalidData, reason)),
             }
-            // An error leaves what is kept as it is.
-            if driver.receive(key, &mut self.kept, RECEIVE_BYTES)? == 0 {
+            let room = match is_open {
+                true => RECEIVE_BYTES.min(most.max(RECORD_BYTES)).saturating_sub(ciphertext.len()),
+                false => HANDSHAKE_BYTES - self.handshake_bytes,
+            };
+            if room == 0 {
+                return Err(io::Error::new(ErrorKind::InvalidData, "the handshake has no end"));
+            }
+            let length = driver.receive(key, ciphertext, room)?;
+            if length == 0 {
                 return Ok(0);
+            }
+            if !is_open {
+                self.handshake_bytes += length;
             }
         }
     }
@@ -75,14 +117,14 @@ impl Layer {
             return Err(ErrorKind::WouldBlock.into());
         }
         let Place::Here(cipher) = &mut self.place else { return Err(ErrorKind::WouldBlock.into()) };
-        let mut taken = 0;
-        let mut pieces = Vec::with_capacity(slices.len());
-        for slice in slices {
-            let piece = &slice[..slice.len().min(STEP_BYTES - taken)];
-            pieces.push(IoSlice::new(piece));
+        let (mut taken, count) = (0, slices.len().min(MOST_PIECES));
+        let mut pieces = [IoSlice::new(&[]); MOST_PIECES];
+        for (piece, slice) in pieces.iter_mut().zip(slices) {
+            *piece = IoSlice::new(&slice[..slice.len().min(STEP_BYTES - taken)]);
             taken += piece.len();
         }
-        cipher.put(&pieces)?;
+        cipher.put(&pieces[..count])?;
+        self.out = spare::take(&spare::CIPHERTEXT);
         cipher.take_ciphertext(&mut self.out);
         // What does not leave now leaves before anything else: the bytes are taken.
         self.flush(driver, key)?;
@@ -100,22 +142,42 @@ impl Layer {
         if !self.flush(driver, key)? {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let mut bytes = vec![0; length.min(STEP_BYTES)];
-        let read = file.read_at(&mut bytes, position)?;
-        if read == 0 { Ok(0) } else { self.send(driver, key, &[IoSlice::new(&bytes[..read])]) }
+        let mut bytes = spare::take(&spare::CIPHERTEXT);
+        bytes.resize(length.min(STEP_BYTES), 0);
+        let sent = match file.read_at(&mut bytes, position) {
+            Ok(0) => Ok(0),
+            Ok(read) => self.send(driver, key, &[IoSlice::new(&bytes[..read])]),
+            Err(error) => Err(error),
+        };
+        spare::give_back(&spare::CIPHERTEXT, bytes);
+        sent
     }
 
     pub(super) fn flush(&mut self, driver: &mut dyn Driver, key: ConnectionKey) -> io::Result<bool> {
         while self.has_unsent() {
             match driver.send(key, &[IoSlice::new(&self.out[self.sent..])], false) {
                 Ok(length) => self.sent += length,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.fit();
+                    return Ok(false);
+                }
                 Err(error) => return Err(error),
             }
         }
         // A connection at rest has no buffer.
-        (self.out, self.sent) = (Vec::new(), 0);
+        spare::give_back(&spare::CIPHERTEXT, std::mem::take(&mut self.out));
+        self.sent = 0;
         Ok(true)
+    }
+
+    /// A client that does not read holds what it has not read, and not the buffer of a large step.
+    fn fit(&mut self) {
+        let unsent = self.out.len() - self.sent;
+        if self.out.capacity() > 2 * unsent {
+            let rest = self.out[self.sent..].to_vec();
+            spare::give_back(&spare::CIPHERTEXT, std::mem::replace(&mut self.out, rest));
+            self.sent = 0;
+        }
     }
 
     pub(super) fn has_unsent(&self) -> bool {
@@ -124,6 +186,10 @@ impl Layer {
 
     pub(super) fn has_received(&self) -> bool {
         matches!(&self.place, Place::Here(cipher) if cipher.plain_bytes() > 0)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(&self.place, Place::Here(cipher) if cipher.is_open())
     }
 
     pub(super) fn is_computing(&self) -> bool {
@@ -138,8 +204,12 @@ impl Layer {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        let plain = if let Place::Here(cipher) = &self.place { cipher.plain_bytes() } else { 0 };
-        self.kept.len() + self.out.len() + plain
+        let received = match &self.place {
+            Place::Here(cipher) if cipher.is_open() => self.kept.len() + cipher.plain_bytes(),
+            // What is kept is of it, and what the cipher has taken of it is not told.
+            _ => self.handshake_bytes,
+        };
+        received + self.out.capacity()
     }
 
     /// What is to be computed, if it has not begun.
@@ -167,11 +237,11 @@ impl Layer {
         }
     }
 
-    /// The certificate that the client has shown, once the handshake is over.
+    /// The certificate that the client has shown.
     pub(super) fn peer_certificate(&self) -> Option<&[u8]> {
         match &self.place {
-            Place::Here(cipher) if cipher.is_open() => cipher.peer_certificate(),
-            _ => None,
+            Place::Here(cipher) => cipher.peer_certificate(),
+            Place::Away(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Made the stores of this folder, with OpenJDK 17 and OpenSSL 3.0: `cd src/security/store/testdata && ./make.sh`.
 set -eu
-rm -f -- *.jks *.p12 *.pem *.txt
+rm -f -- *.jks *.p12 *.pem *.txt *.bin
 days=36500
 # An authority, and a certificate of it.
 openssl ecparam -name prime256v1 -genkey -noout | openssl pkcs8 -topk8 -nocrypt -out ca-key.pem
@@ -36,3 +36,21 @@ keytool -importkeystore -srckeystore openssl.p12 -srcstorepass storepass -destke
 keytool -importcert -alias ca -file ca.pem $java -storetype JKS -keystore trust.jks
 keytool -importcert -alias ca -file ca.pem $java -storetype PKCS12 -keystore trust.p12
 keytool $pair -alias rsa -dname "CN=rsa" -storetype JCEKS -keypass storepass -keystore java.jceks.jks
+# What asks for more than a broker gives: two million iterations, and 17 lanes of scrypt; and what does not.
+openssl pkcs12 -export -inkey key.pem -in chain.pem -name own -passout pass:storepass -macalg sha256 -iter 2000000 -out iterations.p12
+openssl pkcs8 -topk8 -in key.pem -passout pass:keypass -v2 aes-256-cbc -iter 2000000 -out iterations.pem
+openssl pkcs8 -topk8 -in key.pem -passout pass:keypass -scrypt -scrypt_N 1024 -scrypt_r 8 -scrypt_p 17 -out scrypt-lanes.pem
+openssl pkcs8 -topk8 -in key.pem -passout pass:keypass -scrypt -scrypt_N 1024 -scrypt_r 8 -scrypt_p 1 -out scrypt.pem
+# What a fuzzer can read many times a second: one iteration.
+openssl pkcs12 -export -inkey key.pem -in chain.pem -name own -passout pass:storepass -iter 1 -out cheap.p12
+openssl pkcs12 -export -nokeys -in ca.pem -passout pass:storepass -iter 1 -out cheap-trust.p12
+# The first words of a client.
+python3 -c "
+import ssl, sys
+context = ssl.create_default_context()
+sent = ssl.MemoryBIO()
+try:
+    context.wrap_bio(ssl.MemoryBIO(), sent, server_hostname='localhost').do_handshake()
+except ssl.SSLWantReadError:
+    sys.stdout.buffer.write(sent.read())
+" > hello.bin
