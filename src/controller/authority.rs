@@ -129,6 +129,7 @@ impl Decider {
             config: &self.config,
             kraft_version: self.kraft_version,
             next_offset: self.log.end_offset(),
+            now: environment.wall(),
             new_id: &mut || environment.new_id(),
         };
         let Decision { records, answer } = metadata::decide(&self.newest, change, &mut inputs);
