@@ -249,6 +249,30 @@ fn what_comes_behind_a_token_waits_until_its_credential_is_computed() {
     }
 }
 
+/// A handshake of version 0 is followed by tokens as they are.
+#[test]
+fn a_token_logs_in_without_requests_too() {
+    let cluster = cluster(8, &[]);
+    let mut alice = logged_in(&cluster, ALICE);
+    let token_of_alice = make(&cluster, &mut alice, "SCRAM-SHA-256");
+    let mut client = Client::connect(&cluster.borrow());
+    client.call(&cluster, ApiKey::SaslHandshake, 0, &handshake("SCRAM-SHA-256"));
+    let (mut login, mut told) = (ClientLogin::new(token_of_alice, 1), Vec::new());
+    while let Says::Token(bytes) = login.next(&told) {
+        client.send_raw(&(bytes.len() as u32).to_be_bytes());
+        client.send_raw(&bytes);
+        told = loop {
+            assert!(client.pump());
+            match client.take_frame() {
+                Some(answer) => break answer,
+                None => cluster.borrow_mut().step(),
+            }
+        };
+    }
+    assert!(told.starts_with(b"v="));
+    assert_eq!(ask_for_token(&cluster, &mut client).error_code, NOT_ALLOWED);
+}
+
 /// More clients than are computed for at once, some of which leave meanwhile.
 #[test]
 fn clients_that_leave_while_they_are_computed_for_hold_up_nobody() {

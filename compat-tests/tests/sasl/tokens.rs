@@ -135,7 +135,9 @@ pub(super) fn tools(broker: &mut Broker) -> Result<()> {
         said.create(broker, "first", ALICE, &["--max-life-time-period", "-1", "--renewer-principal", "User:admin"])?;
     let to_bob = ["--max-life-time-period", "3600000", "--owner-principal", "User:bob"];
     let of_bob = said.create(broker, "second", ALICE, &to_bob)?;
+    // Without owners the tool asks for the tokens of none.
     said.tokens(broker, ALICE, &["--describe"])?;
+    said.tokens(broker, ALICE, &["--describe", "--owner-principal", "User:alice"])?;
     said.tokens(broker, ALICE, &["--describe", "--owner-principal", "User:bob"])?;
     said.tokens(broker, ADMIN, &["--describe", "--owner-principal", "User:carol"])?;
     let renew = |hmac: &str| {
@@ -162,7 +164,7 @@ pub(super) fn tools(broker: &mut Broker) -> Result<()> {
     as_user(&mut said, ADMIN, expire(&of_alice.hmac, "5000000"))?;
     as_user(&mut said, ALICE, expire(&of_alice.hmac, "-1"))?;
     said.call("first is gone", of_alice.command(broker, "SCRAM-SHA-256", TOPICS, &["--list"])?)?;
-    said.tokens(broker, ADMIN, &["--describe"])?;
+    said.tokens(broker, ADMIN, &["--describe", "--owner-principal", "User:alice"])?;
     ensure!(said.text == RECORDED, "expected as recorded, got\n{}", said.text);
     let log = broker.log_text();
     let is_told = [&of_alice, &of_bob, &short].iter().any(|token| log.contains(&token.hmac));
@@ -197,7 +199,7 @@ pub(super) fn move_with_the_directory(setup: &Setup) -> Result<Broker> {
         let made = Token::all_shown(&tool(&broker, ALICE, TOKENS, &["--create", "--max-life-time-period", "-1"])?);
         known.push(made.into_iter().next().context("no token was made")?);
         known.sort();
-        let told = Token::all_shown(&tool(&broker, ALICE, TOKENS, &["--describe"])?);
+        let told = Token::all_shown(&tool(&broker, ALICE, TOKENS, &["--describe", "--owner-principal", "User:alice"])?);
         ensure!(told == known, "{:?} tells {told:?} of {known:?}", broker.setup().peer);
         for token in &known {
             program::run(token.command(&broker, "SCRAM-SHA-256", TOPICS, &["--list"])?, Input::Nothing)?;
