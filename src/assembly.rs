@@ -21,7 +21,7 @@ use crate::coordinator_runtime::keeper::{self, Keeper};
 use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinators};
 use crate::hosting::cleaning::{Announce, Cleaner};
 use crate::hosting::doors::{Doors, Stores};
-use crate::hosting::housekeeping::{self, Housekeeper};
+use crate::hosting::housekeeping::{self, Finding, Housekeeper};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
 use crate::io::environment::Environment;
@@ -120,7 +120,7 @@ impl Connected {
         registered.map_err(|failure| failure.to_string())?;
         assert!(shared.endpoints.set(endpoints).is_ok(), "a broker is registered once in its life");
         controller.announce_to(Box::new(shared.clone()));
-        let copied_to = shared.clone();
+        let told = shared.clone();
         let housekeeper = Housekeeper::new(
             shared.config.clone(),
             shared.view.clone(),
@@ -128,7 +128,7 @@ impl Connected {
             (shared.doors.clone(), disk.clone()),
             environment.clone(),
             announce_progress(&shared),
-            Box::new(move |partition| copied_to.send_to_controller(controller::Task::Copied(partition))),
+            Box::new(move |finding| told.send_to_controller(of_housekeeper(finding))),
         );
         let (groups, transactions) = (shared.coordinators().clone(), shared.transactions().clone());
         let told = || Box::new(shared.clone());
@@ -182,6 +182,14 @@ impl Parts {
         let shared = &self.shared;
         let (view, environment) = (shared.view.clone(), self.environment.clone());
         Cleaner::open(&self.disk, &shared.config, view, environment, announce_progress(shared))
+    }
+}
+
+/// What the metadata thread does about what the housekeeper finds.
+fn of_housekeeper(finding: Finding) -> controller::Task {
+    match finding {
+        Finding::Copied(partition) => controller::Task::Copied(partition),
+        Finding::TokensDue => controller::Task::SweepTokens,
     }
 }
 

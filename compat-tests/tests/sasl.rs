@@ -1,10 +1,13 @@
 //! Logins by SASL as users make them: kcat, the official tools and kafka-python by PLAIN and SCRAM; what each is told that may
-//! not come in; users that are made, changed and removed by `kafka-configs`, and by `klamm format --add-scram`.
+//! not come in; users that are made, changed and removed by `kafka-configs`, and by `klamm format --add-scram`; delegation tokens.
+
+#[path = "sasl/tokens.rs"]
+mod tokens;
 
 use compat_tests::broker::{self, Broker, Setup};
 use compat_tests::program::{self, Input, Output};
 use compat_tests::raw::Raw;
-use compat_tests::suite::{BOTH, Suite};
+use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Result, cache, ensure};
 use std::fs;
 use std::process::{Command, ExitCode};
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         .test("refused", BOTH, PLAIN_ONLY, refused)
         .test("without_a_login", BOTH, PLAIN_ONLY, without_a_login)
         .own_start("first_users", BOTH, SECURED, first_users)
+        .test("tokens", BOTH, tokens::WITH_KEY, tokens::tools)
+        .own_start("tokens_move", ONE, tokens::WITH_KEY, tokens::move_with_the_directory)
         .run()
 }
 

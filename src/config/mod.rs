@@ -8,6 +8,7 @@ mod broker_table;
 mod client_metrics;
 mod cordoned;
 pub mod definitions;
+mod delegation_tokens;
 mod describe;
 mod documentation;
 mod duration;
@@ -31,6 +32,7 @@ mod transactions;
 mod value;
 
 pub use client_metrics::{describe_client_metrics, validate_client_metrics};
+pub use delegation_tokens::DelegationTokenSettings;
 pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
 pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
@@ -150,6 +152,8 @@ pub struct Config {
     pub crypto_threads: Option<usize>,
     /// `klamm.authentication.timeout.ms`; 0 is never.
     pub authentication_timeout_ms: u32,
+    /// `None`: there are no delegation tokens.
+    pub delegation_tokens: Option<DelegationTokenSettings>,
     /// `None`: every client may do everything.
     pub authorizer: Option<AuthorizerSettings>,
     /// Every key that was set, as it was set; the static layer of [`Settings`].
@@ -250,6 +254,7 @@ impl Config {
             failed_authentication_delay_ms: s.size("connection.failed.authentication.delay.ms"),
             crypto_threads: s.value("klamm.crypto.threads").map(|_| s.int("klamm.crypto.threads").max(1) as usize),
             authentication_timeout_ms: s.size("klamm.authentication.timeout.ms"),
+            delegation_tokens: delegation_tokens::resolve(s),
             authorizer: None,
             statics: Statics::default(),
         })

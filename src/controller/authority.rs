@@ -141,6 +141,7 @@ impl Decider {
             config: &self.config,
             kraft_version: self.kraft_version,
             next_offset: self.log.end_offset(),
+            now: environment.wall(),
             new_id: &mut || environment.new_id(),
             stores: self.stores.as_deref().map(|stores| stores as &dyn LooksIntoStores),
         };

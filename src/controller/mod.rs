@@ -58,6 +58,8 @@ pub enum Task {
     },
     /// The copy of a partition's log has caught up.
     Copied(TopicIdPartition),
+    /// Delegation tokens that have expired are to go.
+    SweepTokens,
     Stop,
 }
 
@@ -175,13 +177,14 @@ impl Controller {
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, tasks: Vec<Task>) -> bool {
         let (mut changes, mut goes_on, mut has_changed) = (Vec::new(), true, false);
-        let (mut moves, mut copied) = (Vec::new(), Vec::new());
+        let (mut moves, mut copied, mut sweeps) = (Vec::new(), Vec::new(), false);
         for task in tasks {
             match task {
                 Task::Change { change, reply } => changes.push((change, reply)),
                 Task::DirectoryChanged => has_changed = true,
                 Task::Move { moves: wanted, reply } => moves.push((wanted, reply)),
                 Task::Copied(key) => copied.push(key),
+                Task::SweepTokens => sweeps = true,
                 Task::Stop => goes_on = false,
             }
         }
@@ -192,6 +195,9 @@ impl Controller {
         copied.into_iter().for_each(|key| self.complete_move(key));
         if has_changed {
             self.handle_changed_directories();
+        }
+        if sweeps {
+            self.sweep_tokens();
         }
         goes_on && self.fatal().is_none()
     }
@@ -223,6 +229,22 @@ impl Controller {
         let (left, cordoned) = (hosting.directory_ids(), hosting.cordoned_ids(&view.image));
         let told = self.change(&Change::ChangeLogDirs { broker_id: self.node_id, left, cordoned });
         told.inspect_err(|failure| error!("cannot write metadata: {failure}")).unwrap_or(false)
+    }
+
+    /// Removes the delegation tokens that have expired (`QuorumController.registerExpireDelegationTokens`).
+    fn sweep_tokens(&mut self) {
+        let before = self.publisher.view.image.delegation_tokens().count();
+        loop {
+            match self.change(&Change::SweepDelegationTokens) {
+                Ok(true) => self.publisher.show(),
+                Ok(false) => break,
+                Err(failure) => return error!("cannot write metadata: {failure}"),
+            }
+        }
+        let after = self.publisher.view.image.delegation_tokens().count();
+        if after < before {
+            info!("{} delegation tokens have expired and were removed", before - after);
+        }
     }
 
     /// Makes a change of the broker's own; `false` if there was nothing to change.

@@ -1,20 +1,42 @@
 //! RenewDelegationToken (key 39), versions 1–2: a later end for a token (KIP-48).
 //!
-//! DELEGATION_TOKEN_REQUEST_NOT_ALLOWED, as CreateDelegationToken. Version 2 is flexible.
+//! Clients that may not speak of tokens are refused first, as by CreateDelegationToken, with the time -1; then everything is
+//! decided with the newest metadata (`metadata/tokens.rs`). Only owner and renewers may: nothing else is asked of the
+//! authorizer. Version 2 is flexible.
 
-use super::create_delegation_token::NO_TIMESTAMP;
-use super::{Outcome, Request, State};
+use super::delegation_tokens::{self, NO_TIMESTAMP, TIMEOUT_MS};
+use super::metadata_job::{self, Finish};
+use super::{Answer, Head, Outcome, Request, State};
+use crate::metadata::{Change, Decided};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::wire::api::renew_delegation_token as message;
 
-pub(super) fn handle(_: &mut State, _: &mut Context<'_>, request: &Request<'_>) -> Outcome {
-    if let Err(early) = request.decode::<message::Request>() {
-        return early;
+/// What the answer needs.
+pub(super) struct Waiting(Head);
+
+pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
+    let body: message::Request = match request.decode() {
+        Ok(body) => body,
+        Err(early) => return early,
+    };
+    if !delegation_tokens::are_allowed(context, request) {
+        return request.head.answer(&response(ErrorCode::DelegationTokenRequestNotAllowed, NO_TIMESTAMP));
     }
-    request.head.answer(&message::Response {
-        error_code: ErrorCode::DelegationTokenRequestNotAllowed.code(),
-        expiry_timestamp_ms: NO_TIMESTAMP,
-        ..Default::default()
-    })
+    let change = Change::RenewDelegationToken(delegation_tokens::period(request, &body.hmac, body.renew_period_ms));
+    metadata_job::submit(context, TIMEOUT_MS, change, Finish::RenewToken(Waiting(request.head)))
+}
+
+impl Waiting {
+    pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
+        self.0.encode(&match decided {
+            Ok(Decided::TokenEnds(Ok(end))) => response(ErrorCode::None, end),
+            Ok(Decided::TokenEnds(Err(error))) => response(error, 0),
+            other => response(metadata_job::why_not(other), 0),
+        })
+    }
+}
+
+fn response(error: ErrorCode, expiry_timestamp_ms: i64) -> message::Response {
+    message::Response { error_code: error.code(), expiry_timestamp_ms, ..Default::default() }
 }

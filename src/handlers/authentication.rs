@@ -11,24 +11,31 @@
 //! | tokens | ApiVersions, SaslHandshake | 34 | refused |
 //! | tokens | any other request | none | refused |
 //!
+//! A login by a delegation token (SCRAM with `tokenauth=true`) stands still among the tokens while its credential is computed
+//! on another thread, which takes as long as a hundred requests; no frame is handled meanwhile.
+//!
 //! Who is refused is answered, and closed, after `connection.failed.authentication.delay.ms`. Deviations: Kafka answers every
 //! request among the tokens with an error in that request's own form, and closes at once, without the delay, on a token
 //! without a request that a mechanism other than PLAIN refuses.
 
 use super::table::{self, Handler};
-use super::{Answer, Head, Outcome, Request, api_versions};
+use super::{Answer, Head, Outcome, Request, api_versions, delegation_tokens};
 use crate::codec::{Message, Reader};
-use crate::model::{ApiKey, ErrorCode, Instant, Mechanism};
+use crate::io::driver::Computing;
+use crate::model::{ApiKey, ErrorCode, Instant, Mechanism, TimestampMs};
 use crate::security::crypto::Hash;
+use crate::security::delegation;
 use crate::security::principal::Principal;
 use crate::security::sasl::scram::Credential;
 use crate::security::sasl::{Authenticated, CredentialNeed, Exchange, Failure, FoundCredential, Step};
 use crate::shard::context::Context;
-use crate::shard::login::{Again, LoggedIn, Login, Stage};
+use crate::shard::login::{Again, Awaited, CountedRequest, LoggedIn, Login, Stage};
 use crate::shard::session::{Authentication, Session};
 use crate::stdx::secret::Secret;
 use crate::wire::api::{self, sasl_authenticate, sasl_handshake};
+use crate::wire::frame::SIZE_BYTES;
 use crate::wire::header::RequestHeader;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A session is begun again once in this time at most (`KafkaChannel.MIN_REAUTH_INTERVAL_ONE_SECOND_NANOS`).
@@ -39,8 +46,10 @@ pub enum Progress {
     Answer {
         answer: Answer,
         /// `None`: a token that was no request.
-        api: Option<ApiKey>,
+        asked: Option<CountedRequest>,
     },
+    /// This is to be computed, then [`resume`] goes on.
+    Computes(Computing),
     Refused(Box<Refused>),
 }
 
@@ -61,6 +70,7 @@ enum Next {
     /// It goes on.
     Answer(Answer),
     Open(Answer, Box<Opened>),
+    Compute(Computing, Box<Awaited>),
     Refused(Option<Answer>, String),
     Close(String),
 }
@@ -80,7 +90,7 @@ pub fn begins_again(session: &mut Session, now: Instant) -> bool {
     }
     logged_in.began_again = Some(now);
     let again = Again { mechanism: logged_in.mechanism, principal: session.principal.clone() };
-    let login = Login { stage: Stage::Begin, again: Some(again) };
+    let login = Login { again: Some(again), ..Login::default() };
     session.authentication = Authentication::Pending(Box::new(login));
     true
 }
@@ -95,22 +105,58 @@ pub fn bad_size(session: &mut Session) -> Refused {
 
 /// Handles a frame of a session whose login goes on.
 pub fn handle(context: &mut Context<'_>, session: &mut Session, frame: &[u8]) -> Progress {
-    let (mechanism, is_again) = about(&session.authentication);
-    let before = std::mem::replace(&mut session.authentication, Authentication::Failed);
-    let Authentication::Pending(mut login) = before else { panic!("only a login that goes on has frames") };
+    let about = about(&session.authentication);
+    let mut login = take(session);
+    assert!(login.awaits.is_none(), "no frame is handled while something is computed");
     let has_request = !matches!(login.stage, Stage::Tokens { with_headers: false, .. });
-    let api = table::of_frame(frame).filter(|_| has_request).map(|row| row.key);
-    let (answer, at_once, reason) = match step(context, session, &mut login, frame) {
+    let (since, frame_bytes) = (context.now, SIZE_BYTES + frame.len());
+    let row = table::of_frame(frame).filter(|_| has_request);
+    let asked = row.map(|row| CountedRequest { api: row.key, since, frame_bytes });
+    let next = step(context, session, &mut login, frame);
+    conclude(session, login, next, about, asked)
+}
+
+/// Goes on with what was computed for a login.
+pub fn resume(context: &mut Context<'_>, session: &mut Session) -> Progress {
+    let about = about(&session.authentication);
+    let mut login = take(session);
+    let awaited = login.awaits.take().expect("something was computed");
+    let asked = awaited.asked;
+    let next = resumed(context, session, &mut login, *awaited);
+    conclude(session, login, next, about, asked)
+}
+
+/// The session is refused unless the login is put back.
+fn take(session: &mut Session) -> Box<Login> {
+    match std::mem::replace(&mut session.authentication, Authentication::Failed) {
+        Authentication::Pending(login) => login,
+        _ => panic!("only a login that goes on has frames"),
+    }
+}
+
+fn conclude(
+    session: &mut Session,
+    mut login: Box<Login>,
+    next: Next,
+    (mechanism, is_again): (Option<Mechanism>, bool),
+    asked: Option<CountedRequest>,
+) -> Progress {
+    let (answer, at_once, reason) = match next {
         Next::Answer(answer) => {
             session.authentication = Authentication::Pending(login);
-            return Progress::Answer { answer, api };
+            return Progress::Answer { answer, asked };
+        }
+        Next::Compute(work, awaited) => {
+            login.awaits = Some(Box::new(Awaited { asked, ..*awaited }));
+            session.authentication = Authentication::Pending(login);
+            return Progress::Computes(work);
         }
         Next::Open(answer, opened) => {
             let Opened { principal, by_delegation_token, mut logged_in } = *opened;
             logged_in.began_again = session.logged_in.as_ref().and_then(|before| before.began_again);
             (session.principal, session.by_delegation_token) = (principal, by_delegation_token);
             (session.logged_in, session.authentication) = (Some(logged_in), Authentication::Open);
-            return Progress::Answer { answer, api };
+            return Progress::Answer { answer, asked };
         }
         Next::Refused(answer, reason) => (answer, false, reason),
         Next::Close(reason) => (None, true, reason),
@@ -228,8 +274,15 @@ fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut
     let Ok(body) = request.decode::<sasl_authenticate::Request<'_>>() else {
         return Next::Close("a SaslAuthenticate request that cannot be read".into());
     };
-    match take_token(context, login, session.listener, &body.auth_bytes) {
-        Ok((auth_bytes, opened)) => {
+    let taken = take_token(context, login, session.listener, &body.auth_bytes);
+    answer_request(context, login, head, taken)
+}
+
+/// The answer to a token that came in a request.
+fn answer_request(context: &Context<'_>, login: &Login, head: Head, taken: Result<Taken, Failure>) -> Next {
+    match taken {
+        Ok(Taken::Needs(token)) => token.compute(context, Some((head.version, head.correlation_id))),
+        Ok(Taken::Token(auth_bytes, opened)) => {
             let lifetime = opened.as_ref().map_or(0, |(_, lifetime_ms)| *lifetime_ms);
             let response = sasl_authenticate::Response {
                 auth_bytes: auth_bytes.into(),
@@ -276,8 +329,15 @@ fn out_of_order(key: ApiKey, head: Head) -> Option<Answer> {
 
 /// A token as it is.
 fn handle_token(context: &mut Context<'_>, session: &Session, login: &mut Login, token: &[u8]) -> Next {
-    match take_token(context, login, session.listener, token) {
-        Ok((token, opened)) => {
+    let taken = take_token(context, login, session.listener, token);
+    answer_token(context, taken)
+}
+
+/// The answer to a token that came as it is.
+fn answer_token(context: &Context<'_>, taken: Result<Taken, Failure>) -> Next {
+    match taken {
+        Ok(Taken::Needs(token)) => token.compute(context, None),
+        Ok(Taken::Token(token, opened)) => {
             let mut bytes = (token.len() as u32).to_be_bytes().to_vec();
             bytes.extend_from_slice(&token);
             let answer = Answer { bytes, ..Answer::default() };
@@ -290,49 +350,107 @@ fn handle_token(context: &mut Context<'_>, session: &Session, login: &mut Login,
     }
 }
 
-/// The token for the client and, behind the last one, what its session becomes, with its lifetime in milliseconds.
-type Taken = (Vec<u8>, Option<(Box<Opened>, i64)>);
+/// What became of a client's token.
+enum Taken {
+    /// The token for the client and, behind the last one, what its session becomes, with its lifetime in milliseconds as
+    /// clients are told it.
+    Token(Vec<u8>, Option<(Box<Opened>, i64)>),
+    /// The credential of a delegation token must be computed.
+    Needs(Box<NamedToken>),
+}
 
-/// Takes a client's token: gives the next one and, where it was the last, what the session becomes, with its lifetime in
-/// milliseconds as clients are told it.
+/// A delegation token that a client has named.
+struct NamedToken {
+    /// The name of its owner, and its end.
+    token: (String, TimestampMs),
+    hmac: Secret,
+    hash: Hash,
+}
+
+impl NamedToken {
+    /// Has the credential computed.
+    fn compute(self, context: &Context<'_>, request: Option<(i16, i32)>) -> Next {
+        let NamedToken { token, hmac, hash } = self;
+        let credential = Arc::new(OnceLock::new());
+        let awaited = Awaited { request, asked: None, token, credential: credential.clone() };
+        let salt: [u8; 16] = context.shared.environment.random_bytes();
+        let work = move || {
+            let computed = credential.set(delegation::credential(&hmac, hash, salt.to_vec()));
+            assert!(computed.is_ok(), "it is computed once");
+        };
+        Next::Compute(Box::new(work), Box::new(awaited))
+    }
+}
+
+/// Takes a client's token.
 fn take_token(context: &mut Context<'_>, login: &mut Login, listener: usize, token: &[u8]) -> Result<Taken, Failure> {
-    let Stage::Tokens { exchange, mechanism, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
+    let Stage::Tokens { exchange, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
     let mut step = exchange.step(token, context.wall);
     if let Step::Needs(need) = &step {
-        let found = find(context, need);
+        let found = match need {
+            CredentialNeed::Scram { user, hash } => find(context, user, *hash),
+            CredentialNeed::Token { id, hash } => match named_token(context, id, *hash) {
+                Some(named) => return Ok(Taken::Needs(Box::new(named))),
+                None => None,
+            },
+        };
         step = exchange.resume(found);
     }
+    taken(context, login, listener, step)
+}
+
+/// Goes on with the credential of a delegation token.
+fn resumed(context: &Context<'_>, session: &Session, login: &mut Login, awaited: Awaited) -> Next {
+    let Awaited { request, token, credential, .. } = awaited;
+    let Stage::Tokens { exchange, .. } = &mut login.stage else { panic!("it was a token that waited") };
+    let found = credential.get().cloned().map(|credential| FoundCredential { credential, token: Some(token) });
+    let step = exchange.resume(found);
+    let taken = taken(context, login, session.listener, step);
+    match (request, api::describe(ApiKey::SaslAuthenticate)) {
+        (Some((version, correlation_id)), Some(description)) => {
+            answer_request(context, login, Head { description, version, correlation_id }, taken)
+        }
+        _ => answer_token(context, taken),
+    }
+}
+
+fn taken(context: &Context<'_>, login: &Login, listener: usize, step: Step) -> Result<Taken, Failure> {
+    let Stage::Tokens { mechanism, .. } = login.stage else { panic!("tokens come after a handshake") };
     match step {
-        Step::Challenge(token) => Ok((token, None)),
+        Step::Challenge(token) => Ok(Taken::Token(token, None)),
         Step::Done { token, identity } => {
-            let (opened, lifetime_ms) = open(context, *mechanism, login.again.as_ref(), listener, identity)?;
-            Ok((token, Some((Box::new(opened), lifetime_ms))))
+            let (opened, lifetime_ms) = open(context, mechanism, login.again.as_ref(), listener, identity)?;
+            Ok(Taken::Token(token, Some((Box::new(opened), lifetime_ms))))
         }
         Step::Failed(failure) => Err(failure),
         Step::Needs(need) => panic!("{need:?} was looked up"),
     }
 }
 
-/// What an exchange cannot know, from the image.
-fn find(context: &Context<'_>, need: &CredentialNeed) -> Option<FoundCredential> {
-    match need {
-        CredentialNeed::Scram { user, hash } => {
-            let mechanism = match hash {
-                Hash::Sha256 => 1,
-                Hash::Sha512 => 2,
-            };
-            let kept = context.view.image.scram_credential(user, mechanism)?;
-            let credential = Credential {
-                salt: kept.salt.clone(),
-                stored_key: Secret::new(kept.stored_key.clone()),
-                server_key: Secret::new(kept.server_key.clone()),
-                iterations: kept.iterations,
-            };
-            Some(FoundCredential { credential, token: None })
-        }
-        // There are no delegation tokens yet.
-        CredentialNeed::Token { .. } => None,
-    }
+/// A user's credential, from the image.
+fn find(context: &Context<'_>, user: &str, hash: Hash) -> Option<FoundCredential> {
+    let mechanism = match hash {
+        Hash::Sha256 => 1,
+        Hash::Sha512 => 2,
+    };
+    let kept = context.view.image.scram_credential(user, mechanism)?;
+    let credential = Credential {
+        salt: kept.salt.clone(),
+        stored_key: Secret::new(kept.stored_key.clone()),
+        server_key: Secret::new(kept.server_key.clone()),
+        iterations: kept.iterations,
+    };
+    Some(FoundCredential { credential, token: None })
+}
+
+/// A delegation token, from the image. As in Kafka one that has expired is known until it is swept: its session ends with
+/// the first request.
+fn named_token(context: &Context<'_>, id: &str, hash: Hash) -> Option<NamedToken> {
+    let settings = context.shared.config.delegation_tokens.as_ref()?;
+    let token = context.view.image.delegation_token(id)?;
+    let (_, owner) = delegation_tokens::parts(&token.owner);
+    let expires = TimestampMs(token.expiration_timestamp);
+    Some(NamedToken { token: (owner.into(), expires), hmac: delegation::hmac(&settings.secret_key, id), hash })
 }
 
 /// The session of a client that has proved who it is, and its lifetime in milliseconds; 0: for ever.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::{
     Answer, Outcome, Parked, Polled, alter_client_quotas, alter_partition_reassignments, alter_replica_log_dirs,
-    alter_user_scram_credentials, config_changes, create_acls, create_partitions, create_topics, delete_acls,
-    delete_topics, elect_leaders, end_txn, find_coordinator, init_producer_id, metadata, unregister_broker,
-    update_features,
+    alter_user_scram_credentials, config_changes, create_acls, create_delegation_token, create_partitions,
+    create_topics, delete_acls, delete_topics, elect_leaders, end_txn, expire_delegation_token, find_coordinator,
+    init_producer_id, metadata, renew_delegation_token, unregister_broker, update_features,
 };
 use crate::controller::{Answered, ReplyTo, Task};
 use crate::hosting::futures::Move;
@@ -44,6 +44,9 @@ pub(super) enum Finish {
     CreateAcls(create_acls::Waiting),
     DeleteAcls(delete_acls::Waiting),
     AlterScram(alter_user_scram_credentials::Waiting),
+    CreateToken(create_delegation_token::Waiting),
+    RenewToken(renew_delegation_token::Waiting),
+    ExpireToken(expire_delegation_token::Waiting),
     MoveLogs(alter_replica_log_dirs::Waiting),
 }
 
@@ -128,6 +131,9 @@ impl Finish {
             Finish::CreateAcls(waiting) => waiting.finish(decided),
             Finish::DeleteAcls(waiting) => waiting.finish(decided),
             Finish::AlterScram(waiting) => waiting.finish(decided),
+            Finish::CreateToken(waiting) => waiting.finish(context, decided),
+            Finish::RenewToken(waiting) => waiting.finish(decided),
+            Finish::ExpireToken(waiting) => waiting.finish(decided),
             Finish::MoveLogs(waiting) => waiting.finish(Err(why_not(decided))),
         }
     }

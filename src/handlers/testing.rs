@@ -7,6 +7,7 @@ use super::{Outcome, Parked, Polled, State, authentication, handle, table, unkno
 use crate::assembly::{self, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{AuthorizerSettings, Config, Layers};
+use crate::controller;
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
 use crate::io::simulated_disk::SimulatedDisk;
@@ -153,6 +154,11 @@ impl Broker {
         self.parts.metadata.machine.write(&records);
     }
 
+    /// The metadata thread removes the delegation tokens that have expired.
+    pub(super) fn sweep_tokens(&mut self) {
+        self.parts.metadata.machine.step(vec![controller::Task::SweepTokens]);
+    }
+
     pub(super) fn view(&self) -> Arc<View> {
         self.shared.view.load_full()
     }
@@ -182,7 +188,14 @@ impl Broker {
     /// A frame of a client that logs in.
     pub(super) fn authenticate(&mut self, frame: &[u8]) -> authentication::Progress {
         self.turn.view = self.view();
-        authentication::handle(&mut self.turn.context(None), &mut self.session, frame)
+        match authentication::handle(&mut self.turn.context(None), &mut self.session, frame) {
+            authentication::Progress::Computes(work) => {
+                assert!(self.session.authentication.is_computing(), "its frames wait");
+                work();
+                authentication::resume(&mut self.turn.context(None), &mut self.session)
+            }
+            progress => progress,
+        }
     }
 
     pub(super) fn with_context<T>(&mut self, ask: impl FnOnce(&Context<'_>) -> T) -> T {

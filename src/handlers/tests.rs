@@ -3,6 +3,7 @@
 mod access;
 mod acls;
 mod consumer_groups;
+mod delegation_tokens;
 mod dynamic_configs;
 mod features;
 mod groups;

@@ -55,6 +55,16 @@ enum Periodic {
     Checkpoint(&'static [Checkpoint]),
     /// Certificates may have changed.
     Doors,
+    /// Delegation tokens may have expired.
+    Tokens,
+}
+
+/// What the metadata thread is told of.
+pub enum Finding {
+    /// The copy of a partition's log has caught up.
+    Copied(TopicIdPartition),
+    /// It is time to look for delegation tokens that have expired.
+    TokensDue,
 }
 
 #[derive(Clone, Copy)]
@@ -74,8 +84,8 @@ pub struct Housekeeper {
     environment: Environment,
     /// Called when a partition may have moved its high watermark.
     announce: Box<dyn Fn(&Partition) + Send>,
-    /// Told of copies that have caught up.
-    copied: Box<dyn Fn(TopicIdPartition) + Send>,
+    /// Tells the metadata thread.
+    tell: Box<dyn Fn(Finding) + Send>,
     tasks: Vec<Scheduled>,
     removals: Vec<(Instant, Removal)>,
 }
@@ -88,22 +98,12 @@ impl Housekeeper {
         doors: (Arc<Doors>, Arc<dyn Disk>),
         environment: Environment,
         announce: Box<dyn Fn(&Partition) + Send>,
-        copied: Box<dyn Fn(TopicIdPartition) + Send>,
+        tell: Box<dyn Fn(Finding) + Send>,
     ) -> Housekeeper {
         let mut tasks = tasks(&config, environment.now());
         let due = environment.now() + DOORS_PERIOD;
         tasks.push(Scheduled { task: Periodic::Doors, period: doors.0.have_stores().then_some(DOORS_PERIOD), due });
-        Housekeeper {
-            config,
-            published,
-            directories,
-            doors,
-            environment,
-            announce,
-            copied,
-            tasks,
-            removals: Vec::new(),
-        }
+        Housekeeper { config, published, directories, doors, environment, announce, tell, tasks, removals: Vec::new() }
     }
 
     /// Works until it is told to stop.
@@ -156,7 +156,7 @@ impl Housekeeper {
                         error!("cannot copy {}-{}: {failure}", partition.topic, partition.index);
                     }
                     future.is_announced.store(true, Ordering::Release);
-                    (self.copied)(*key);
+                    (self.tell)(Finding::Copied(*key));
                     None
                 }
             };
@@ -177,6 +177,7 @@ impl Housekeeper {
                 let dynamic = (view.image.default_broker_configs(), view.image.broker_configs(self.config.node_id));
                 doors.look(&self.config, dynamic, &**disk, self.environment.wall());
             }
+            Periodic::Tokens => (self.tell)(Finding::TokensDue),
         }
     }
 
@@ -251,7 +252,10 @@ fn tasks(config: &Config, now: Instant) -> Vec<Scheduled> {
     const STARTS: &[Checkpoint] = &[Checkpoint::LogStartOffsets];
     // A recovery point without its start offset would bring deleted records back.
     const RECOVERY: &[Checkpoint] = &[Checkpoint::LogStartOffsets, Checkpoint::RecoveryPoints];
+    // As Kafka's periodic tasks of the controller: first when a period is over.
+    let of_tokens = config.delegation_tokens.as_ref().map(|tokens| tokens.check_interval);
     vec![
+        Scheduled { task: Periodic::Tokens, period: of_tokens, due: now + of_tokens.unwrap_or_default() },
         every(Periodic::Retention, config.log_retention_check_interval_ms),
         Scheduled { task: Periodic::Flush, period: None, due: first },
         every(Periodic::ExpireProducers, config.producer_id_expiration_check_interval_ms),

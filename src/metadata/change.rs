@@ -22,12 +22,14 @@ use super::quotas::{QuotaAlteration, QuotaAltered, alter_client_quotas};
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
 use super::record::Record;
 use super::scram::{ScramDeletion, ScramResult, ScramUpsertion, alter_scram_credentials};
+use super::security::DelegationToken;
+use super::tokens::{NewDelegationToken, TokenPeriod, create_token, expire_token, renew_token, sweep_tokens};
 use super::topics::{
     CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics,
     delete_topics,
 };
 use super::unregistration::unregister_broker;
-use crate::model::Uuid;
+use crate::model::{ErrorCode, Uuid};
 use crate::security::acl::{Acl, AclFilter};
 
 /// What shall change.
@@ -86,6 +88,11 @@ pub enum Change {
         deletions: Vec<ScramDeletion>,
         upsertions: Vec<ScramUpsertion>,
     },
+    CreateDelegationToken(NewDelegationToken),
+    RenewDelegationToken(TokenPeriod),
+    ExpireDelegationToken(TokenPeriod),
+    /// Some of the tokens that have expired go.
+    SweepDelegationTokens,
     /// A block of producer ids for a broker.
     AllocateProducerIds {
         broker_id: i32,
@@ -126,6 +133,9 @@ pub enum Decided {
     AclsDeleted(Vec<Result<Vec<Arc<Acl>>, Refusal>>),
     ProducerIds(Result<Range<i64>, Refusal>),
     ScramAltered(Vec<ScramResult>),
+    TokenCreated(Result<Arc<DelegationToken>, ErrorCode>),
+    /// The new end of a token.
+    TokenEnds(Result<i64, ErrorCode>),
     /// The answer to what is done as a whole or not at all.
     Whole(Result<(), Refusal>),
 }
@@ -189,6 +199,10 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
         Change::AlterUserScramCredentials { deletions, upsertions } => {
             alter_scram_credentials(image, deletions, upsertions).into_decision(Decided::ScramAltered)
         }
+        Change::CreateDelegationToken(asked) => create_token(image, asked, inputs),
+        Change::RenewDelegationToken(asked) => renew_token(image, asked, inputs),
+        Change::ExpireDelegationToken(asked) => expire_token(image, asked, inputs),
+        Change::SweepDelegationTokens => done(sweep_tokens(image, inputs.now)),
         Change::AllocateProducerIds { broker_id } => match allocate_producer_ids(image, *broker_id) {
             Ok((record, block)) => Decision { records: vec![record], answer: Decided::ProducerIds(Ok(block)) },
             Err(refusal) => Decision { records: Vec::new(), answer: Decided::ProducerIds(Err(refusal)) },

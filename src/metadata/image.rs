@@ -246,6 +246,15 @@ impl Image {
         self.scram.keys().map(|(user, _)| user.as_str())
     }
 
+    pub fn delegation_token(&self, id: &str) -> Option<&Arc<DelegationToken>> {
+        self.tokens.get(id)
+    }
+
+    /// All delegation tokens by id, also those that have expired and were not swept.
+    pub fn delegation_tokens(&self) -> impl Iterator<Item = &Arc<DelegationToken>> {
+        self.tokens.values()
+    }
+
     pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &Arc<BTreeMap<String, f64>>)> {
         self.quotas.iter()
     }

@@ -4,7 +4,7 @@ use super::feature_updates::Decider;
 use super::image::Image;
 use super::topics::TopicDefaults;
 use crate::config::{Config, LooksIntoStores, Settings};
-use crate::model::{Offset, Uuid};
+use crate::model::{Offset, TimestampMs, Uuid};
 
 /// The node that decides, and what comes from outside of the image.
 pub struct Inputs<'a> {
@@ -14,6 +14,8 @@ pub struct Inputs<'a> {
     pub kraft_version: i16,
     /// Where the first record will stand in the metadata log.
     pub next_offset: Offset,
+    /// The wall clock.
+    pub now: TimestampMs,
     pub new_id: &'a mut dyn FnMut() -> Uuid,
     /// Looks into the stores that a change names.
     pub stores: Option<&'a dyn LooksIntoStores>,

@@ -43,6 +43,11 @@ pub fn knows_scram(metadata_version: i16) -> bool {
     metadata_version >= IBP_3_5_IV2
 }
 
+/// Whether there are records of delegation tokens (`MetadataVersion.isDelegationTokenSupported`).
+pub(super) fn knows_delegation_tokens(metadata_version: i16) -> bool {
+    metadata_version >= IBP_3_6_IV2
+}
+
 /// Whether records can tell which log directories get no new partitions.
 pub fn knows_cordoned_directories(metadata_version: i16) -> bool {
     metadata_version >= IBP_4_3_IV0

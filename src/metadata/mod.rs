@@ -29,6 +29,7 @@ mod registration;
 mod scram;
 mod security;
 mod snapshot;
+mod tokens;
 pub mod topic_name;
 mod topics;
 mod unregistration;
@@ -64,6 +65,7 @@ pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
 pub use scram::{SCRAM_MECHANISMS, ScramDeletion, ScramResult, ScramUpsertion, scram_record};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
+pub use tokens::{NewDelegationToken, TokenPeriod};
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};
 pub use topics::{UNKNOWN_ID, UNKNOWN_NAME};
 

@@ -1,7 +1,7 @@
 //! What the metadata log says about users: ACLs, SCRAM credentials, quotas, delegation tokens.
 //!
-//! Kept as written, so that a directory loses nothing while Klamm does not act on all of them yet. The structs are the
-//! records with owned text; an ACL is one of `security::acl`, whose index decides.
+//! Kept as written, so that a directory loses nothing. The structs are the records with owned text; an ACL is one of
+//! `security::acl`, whose index decides.
 
 use super::record::{AccessControlEntryRecord, ClientQuotaRecord, DelegationTokenRecord, UserScramCredentialRecord};
 use crate::model::Uuid;

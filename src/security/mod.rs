@@ -7,6 +7,7 @@ pub mod access;
 pub mod acl;
 pub mod authorizer;
 pub mod crypto;
+pub mod delegation;
 pub mod principal;
 pub mod quota;
 pub mod sasl;

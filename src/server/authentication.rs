@@ -12,8 +12,8 @@ use crate::server::connection::Connection;
 use crate::server::{End, Server};
 use crate::shard::audit::RefusedLogin;
 use crate::shard::context::Turn;
+use crate::shard::login::CountedRequest;
 use crate::shard::session::Authentication;
-use crate::wire::frame::SIZE_BYTES;
 
 /// The connections that logins have something to do with at a time.
 #[derive(Default)]
@@ -62,16 +62,38 @@ impl Server {
     /// Handles a frame of a login.
     fn authenticate(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-        match authentication::handle(&mut self.turn.context(None), &mut connection.session, frame) {
-            Progress::Answer { answer, api } => {
+        let progress = authentication::handle(&mut self.turn.context(None), &mut connection.session, frame);
+        self.go_on_with_login(key, progress)
+    }
+
+    /// What was computed for a login is there.
+    pub(super) fn resume_login(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let progress = authentication::resume(&mut self.turn.context(None), &mut connection.session);
+        match self.go_on_with_login(key, progress) {
+            Ok(()) => self.enqueue(key),
+            Err(end) => self.close(key, end),
+        }
+    }
+
+    /// Does what a step of a login asks for.
+    fn go_on_with_login(&mut self, key: ConnectionKey, progress: Progress) -> Result<(), End> {
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        match progress {
+            Progress::Answer { answer, asked } => {
                 let size_bytes = answer.size_bytes();
                 connection.answer_now(Some(answer));
-                if let Some(api) = api {
-                    self.turn.metrics.request(api as usize, SIZE_BYTES + frame.len());
-                    self.note_answer(api, self.turn.now, size_bytes);
+                if let Some(CountedRequest { api, since, frame_bytes }) = asked {
+                    self.turn.metrics.request(api as usize, frame_bytes);
+                    self.note_answer(api, since, size_bytes);
                 }
                 self.touch(key);
                 self.let_in(key);
+                Ok(())
+            }
+            Progress::Computes(work) => {
+                connection.login_work = Some(work);
+                self.begin_computing(key);
                 Ok(())
             }
             Progress::Refused(refused) => self.refuse_login(key, *refused),

@@ -1,6 +1,7 @@
 //! One connection: what came and was not handled, what is answered and was not sent. Knows no socket and no handler.
 
 use crate::handlers::{Answer, Order};
+use crate::io::driver::Computing;
 use crate::model::Instant;
 use crate::server::inbound::Inbound;
 use crate::server::outbound::Outbound;
@@ -30,8 +31,10 @@ pub(super) struct Connection {
     pub(super) refused: Option<Option<Answer>>,
     /// A large frame is not received on, because memory is short.
     pub(super) awaits_memory: bool,
-    /// A step of its handshake waits until others are computed.
+    /// A step of its handshake or login waits until others are computed.
     pub(super) awaits_computing: bool,
+    /// What is to be computed for its login and has not begun.
+    pub(super) login_work: Option<Computing>,
     /// There may be bytes to receive: no `WouldBlock` since the last edge.
     pub(super) readable: bool,
     /// The client will send nothing more.
@@ -69,6 +72,7 @@ impl Connection {
             refused: None,
             awaits_memory: false,
             awaits_computing: false,
+            login_work: None,
             readable: true,
             has_ended: false,
             is_finished: false,
@@ -92,7 +96,10 @@ impl Connection {
     pub(super) fn may_handle(&self, order: Order, memory_is_short: bool) -> bool {
         let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
         let is_left_alone = self.muted_until.is_some() || self.refused.is_some();
-        !is_left_alone && self.outbound.size_bytes() < most && self.slots.may_handle(order)
+        !is_left_alone
+            && self.outbound.size_bytes() < most
+            && self.slots.may_handle(order)
+            && !self.session.authentication.is_computing()
     }
 
     /// Whether no frame may be handled; then there is no use in receiving more.

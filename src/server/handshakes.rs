@@ -1,5 +1,6 @@
-//! Steps of handshakes, which are computed on other threads: a signature of RSA takes as long as a hundred requests. So many
-//! of a shard are away at once, and the others wait in their order, so that a storm of clients does not hold up a few.
+//! Steps of handshakes and logins, which are computed on other threads: a signature of RSA, or a key made of a password,
+//! takes as long as a hundred requests. So many of a shard are away at once, and the others wait in their order, so that a
+//! storm of clients does not hold up a few.
 
 use std::collections::VecDeque;
 
@@ -25,7 +26,7 @@ pub(super) struct Handshakes {
 }
 
 impl Server {
-    /// A connection's handshake has come to a step that is to be computed.
+    /// A connection's handshake or login has come to a step that is to be computed.
     pub(super) fn begin_computing(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         if self.handshakes.away >= HANDSHAKES_AWAY {
@@ -35,7 +36,9 @@ impl Server {
             return;
         }
         connection.awaits_computing = false;
-        let Some(work) = connection.transport.begin_computing() else { return };
+        // Never both: a login begins behind the handshake.
+        let work = connection.transport.begin_computing().or_else(|| connection.login_work.take());
+        let Some(work) = work else { return };
         self.handshakes.away += 1;
         #[cfg(test)]
         {
@@ -49,12 +52,16 @@ impl Server {
     pub(super) fn handle_computed(&mut self, key: ConnectionKey) {
         assert!(self.handshakes.away > 0, "what ends was away");
         self.handshakes.away -= 1;
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.transport.end_computing();
-            self.enqueue(key);
-            self.touch(key);
-            self.identify(key);
-            self.let_in(key);
+        match self.connections.get_mut(key) {
+            Some(connection) if connection.session.authentication.is_computing() => self.resume_login(key),
+            Some(connection) => {
+                connection.transport.end_computing();
+                self.enqueue(key);
+                self.touch(key);
+                self.identify(key);
+                self.let_in(key);
+            }
+            None => {}
         }
         while self.handshakes.away < HANDSHAKES_AWAY
             && let Some(next) = self.handshakes.waiting.pop_front()

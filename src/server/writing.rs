@@ -20,7 +20,7 @@ pub(super) enum DiskJob {
     ColdRead(ConnectionKey),
     /// Bytes that belong into the answer of an inquiry.
     InquiryRead(Key),
-    /// A step of a connection's handshake.
+    /// A step of a connection's handshake, or of its login.
     Computed(ConnectionKey),
 }
 

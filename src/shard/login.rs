@@ -2,16 +2,17 @@
 //!
 //! Plain data. `handlers::authentication` makes the steps, the server keeps the times and the bounds.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::config::{
     Config, Listener, MechanismKind, MechanismSettings, SaslSettings, TokenValidation, UnsecuredTokens,
 };
-use crate::model::{Instant, Mechanism};
+use crate::model::{ApiKey, Instant, Mechanism, TimestampMs};
 use crate::security::crypto::Hash;
 use crate::security::principal::Principal;
+use crate::security::sasl::scram::Credential;
 use crate::security::sasl::unsecured::UnsecuredValidator;
 use crate::security::sasl::{Exchange, Verifier};
 
@@ -148,11 +149,32 @@ pub struct Login {
     pub stage: Stage,
     /// Who logs in again.
     pub again: Option<Again>,
+    /// The last token waits for what is computed on another thread; meanwhile no frame is handled.
+    pub awaits: Option<Box<Awaited>>,
+}
+
+/// The credential of a delegation token, which is computed for the login of a client that has named it.
+#[derive(Debug)]
+pub struct Awaited {
+    /// Version and correlation id of the request to be answered; `None`: the client's token was none.
+    pub request: Option<(i16, i32)>,
+    pub asked: Option<CountedRequest>,
+    /// The name of the delegation token's owner, and its end.
+    pub token: (String, TimestampMs),
+    pub credential: Arc<OnceLock<Credential>>,
+}
+
+/// A request of a login, as it is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CountedRequest {
+    pub api: ApiKey,
+    pub since: Instant,
+    pub frame_bytes: usize,
 }
 
 impl Default for Login {
     fn default() -> Login {
-        Login { stage: Stage::Begin, again: None }
+        Login { stage: Stage::Begin, again: None, awaits: None }
     }
 }
 

@@ -35,6 +35,11 @@ impl Authentication {
     pub fn is_open(&self) -> bool {
         matches!(self, Authentication::Open)
     }
+
+    /// Whether a step of the login is computed: until its end no frame is handled.
+    pub fn is_computing(&self) -> bool {
+        matches!(self, Authentication::Pending(login) if login.awaits.is_some())
+    }
 }
 
 /// What a client says of itself in ApiVersions (KIP-511).

@@ -13,6 +13,8 @@ pub(super) struct User {
     pub(super) mechanism: &'static str,
     pub(super) name: &'static str,
     pub(super) password: &'static str,
+    /// It is a delegation token: `name` is its id.
+    pub(super) is_token: bool,
 }
 
 /// What a client says next.
@@ -41,13 +43,14 @@ impl ClientLogin {
     }
 
     fn bare(&self) -> String {
-        format!("n={},r={}", self.user.name, self.nonce)
+        let extension = if self.user.is_token { ",tokenauth=true" } else { "" };
+        format!("n={},r={}{extension}", self.user.name, self.nonce)
     }
 
     /// What it says to what the broker has said last, which is nothing at the beginning.
     pub(super) fn next(&mut self, told: &[u8]) -> Says {
         self.tokens += 1;
-        let User { mechanism, name, password } = self.user;
+        let User { mechanism, name, password, .. } = self.user;
         match (mechanism, self.tokens) {
             ("PLAIN", 1) => Says::Token(format!("\0{name}\0{password}").into_bytes()),
             ("PLAIN", _) => Says::Done,

@@ -14,19 +14,20 @@ use crate::wire::api::{
     alter_user_scram_credentials as alter, api_versions, metadata, sasl_authenticate, sasl_handshake,
 };
 
-const METADATA: i16 = 12;
-const AUTHENTICATE: i16 = 2;
+pub(super) const METADATA: i16 = 12;
+pub(super) const AUTHENTICATE: i16 = 2;
 const JAAS: &str =
     "org.apache.kafka.common.security.plain.PlainLoginModule required user_alice=\"of alice\" user_bob=\"of bob\";";
 const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
-const ALICE: User = User { mechanism: "PLAIN", name: "alice", password: "of alice" };
-const BOB: User = User { mechanism: "PLAIN", name: "bob", password: "of bob" };
-const CAROL: User = User { mechanism: "SCRAM-SHA-256", name: "carol", password: "of carol" };
-const DAVE: User = User { mechanism: "SCRAM-SHA-512", name: "dave", password: "of dave" };
+pub(super) const ALICE: User = User { mechanism: "PLAIN", name: "alice", password: "of alice", is_token: false };
+pub(super) const BOB: User = User { mechanism: "PLAIN", name: "bob", password: "of bob", is_token: false };
+pub(super) const CAROL: User =
+    User { mechanism: "SCRAM-SHA-256", name: "carol", password: "of carol", is_token: false };
+const DAVE: User = User { mechanism: "SCRAM-SHA-512", name: "dave", password: "of dave", is_token: false };
 const USERS: [User; 4] = [ALICE, BOB, CAROL, DAVE];
 
 /// A broker whose clients must log in, with [`USERS`].
-fn secured(seed: u64, more: &[(&str, &str)]) -> SharedCluster {
+pub(super) fn secured(seed: u64, more: &[(&str, &str)]) -> SharedCluster {
     let own = [
         ("listener.security.protocol.map", "PLAINTEXT:SASL_PLAINTEXT"),
         ("sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512"),
@@ -57,20 +58,20 @@ fn keep(cluster: &SharedCluster, admin: &mut Client, user: User) {
     assert_eq!(response.results[0].error_code, 0);
 }
 
-fn metadata() -> metadata::Request<'static> {
+pub(super) fn metadata() -> metadata::Request<'static> {
     metadata::Request { topics: None, ..Default::default() }
 }
 
-fn handshake(mechanism: &'static str) -> sasl_handshake::Request<'static> {
+pub(super) fn handshake(mechanism: &'static str) -> sasl_handshake::Request<'static> {
     sasl_handshake::Request { mechanism: mechanism.into() }
 }
 
-fn token(bytes: &[u8]) -> sasl_authenticate::Request<'_> {
+pub(super) fn token(bytes: &[u8]) -> sasl_authenticate::Request<'_> {
     sasl_authenticate::Request { auth_bytes: bytes.into() }
 }
 
 /// Logs in; the error's code and message, or how long the session lasts.
-fn log_in(cluster: &SharedCluster, client: &mut Client, user: User) -> Result<i64, (i16, String)> {
+pub(super) fn log_in(cluster: &SharedCluster, client: &mut Client, user: User) -> Result<i64, (i16, String)> {
     let answer = client.call(cluster, ApiKey::SaslHandshake, 1, &handshake(user.mechanism));
     let response = sasl_handshake::Response::decode(&mut Reader::new(&answer), 1).unwrap();
     assert_eq!((response.error_code, response.mechanisms.len()), (0, 3));
@@ -93,14 +94,14 @@ fn log_in(cluster: &SharedCluster, client: &mut Client, user: User) -> Result<i6
     }
 }
 
-fn logged_in(cluster: &SharedCluster, user: User) -> Client {
+pub(super) fn logged_in(cluster: &SharedCluster, user: User) -> Client {
     let mut client = Client::connect(&cluster.borrow());
     assert!(log_in(cluster, &mut client, user).is_ok());
     client
 }
 
 /// Steps until the broker has closed the connection; when that was.
-fn wait_for_end(cluster: &SharedCluster, client: &mut Client) -> Instant {
+pub(super) fn wait_for_end(cluster: &SharedCluster, client: &mut Client) -> Instant {
     for _ in 0..100_000 {
         if !client.pump() {
             return cluster.borrow().world.now();
@@ -110,16 +111,16 @@ fn wait_for_end(cluster: &SharedCluster, client: &mut Client) -> Instant {
     panic!("the connection is still there")
 }
 
-fn works(cluster: &SharedCluster, client: &mut Client) {
+pub(super) fn works(cluster: &SharedCluster, client: &mut Client) {
     client.call(cluster, ApiKey::Metadata, METADATA, &metadata());
 }
 
 /// Requests of an API that were handled.
-fn handled(cluster: &SharedCluster, api: ApiKey) -> u64 {
+pub(super) fn handled(cluster: &SharedCluster, api: ApiKey) -> u64 {
     cluster.borrow().metrics().iter().map(|shard| shard.apis[api as usize].requests).sum()
 }
 
-fn ended(cluster: &SharedCluster, ending: Ending) -> u64 {
+pub(super) fn ended(cluster: &SharedCluster, ending: Ending) -> u64 {
     cluster.borrow().metrics().iter().map(|shard| shard.ended[ending as usize]).sum()
 }
 

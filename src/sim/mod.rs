@@ -32,6 +32,8 @@ mod cleaning;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod delegation_tokens;
+#[cfg(test)]
 mod encrypted;
 #[cfg(test)]
 mod groups;

@@ -308,6 +308,15 @@ fn tokens_are_judged_as_the_listener_says() {
 }
 
 #[test]
+fn delegation_tokens_are_there_where_a_key_makes_them() {
+    let tokens = |more: &[(&str, &str)]| with(&[], more).unwrap().0.delegation_tokens;
+    assert_eq!((tokens(&[]), tokens(&[("delegation.token.secret.key", "")])), (None, None));
+    let kept = tokens(WITH_SECRET).unwrap();
+    assert_eq!((kept.secret_key, kept.check_interval.as_secs()), (Secret::new("secret"), 3600));
+    assert_eq!((kept.max_lifetime_ms, kept.expiry_time_ms), (604_800_000, 86_400_000));
+}
+
+#[test]
 fn the_authorizer_is_kafkas() {
     let authorizer = |more: &[(&str, &str)]| {
         let (config, notices) = with(&[STANDARD], more).map_err(|refused| refused.reason)?;
@@ -392,10 +401,10 @@ const KEYS: &[(&str, &str, Becomes)] = {
         ("", "connections.max.reauth.ms", Typed(FOUR, "5")),
         ("", "controller.quota.window.num", Typed(&[], "5")),
         ("", "controller.quota.window.size.seconds", Typed(&[], "5")),
-        ("", "delegation.token.expiry.check.interval.ms", Later),
-        ("", "delegation.token.expiry.time.ms", Later),
-        ("", "delegation.token.max.lifetime.ms", Later),
-        ("", "delegation.token.secret.key", Later),
+        ("", "delegation.token.expiry.check.interval.ms", Typed(WITH_SECRET, "5")),
+        ("", "delegation.token.expiry.time.ms", Typed(WITH_SECRET, "5")),
+        ("", "delegation.token.max.lifetime.ms", Typed(WITH_SECRET, "5")),
+        ("", "delegation.token.secret.key", Typed(WITH_SECRET, "other")),
         (
             "",
             "listener.security.protocol.map",
@@ -504,6 +513,7 @@ const TRUSTED: &[(&str, &str)] = &[
     ("ssl.keystore.password", "p"),
     ("ssl.truststore.location", "/t"),
 ];
+const WITH_SECRET: &[(&str, &str)] = &[("delegation.token.secret.key", "secret")];
 const TOKENS_OF_ANY: &[(&str, &str)] = &[TOKENS[0], TOKENS[1], TOKENS[2], TOKENS[3], TOKENS[4], TOKENS[6]];
 const TOKENS_BY_ANY: &[(&str, &str)] = &[TOKENS[0], TOKENS[1], TOKENS[2], TOKENS[3], TOKENS[4], TOKENS[5]];
 
@@ -533,8 +543,9 @@ fn every_key_that_speaks_of_security_is_accounted_for() {
         let name = format!("{prefix}{key}");
         let typed = |base: &[(&str, &str)], more: &[(&str, &str)]| {
             with(base, more).map(|(c, _)| {
+                let of_logins = (c.failed_authentication_delay_ms, c.delegation_tokens);
                 (
-                    (c.inter_broker_listener_name, c.authorizer, c.listeners, c.failed_authentication_delay_ms),
+                    (c.inter_broker_listener_name, c.authorizer, c.listeners, of_logins),
                     (c.quota_windows, c.controller_quota_windows, c.connection_limits),
                 )
             })

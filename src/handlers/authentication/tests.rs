@@ -120,6 +120,7 @@ fn send(broker: &mut Broker, frame: &[u8]) -> String {
         _ => true,
     };
     let said = match broker.authenticate(frame) {
+        Progress::Computes(_) => panic!("it is computed at once here"),
         Progress::Answer { answer, .. } => shown(frame, &answer, has_request),
         Progress::Refused(refused) => {
             let Refused { answer, at_once, reason, .. } = *refused;

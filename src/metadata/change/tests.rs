@@ -6,8 +6,9 @@ use crate::metadata::configs::{ConfigChange, Operation};
 use crate::metadata::feature_updates::UpgradeType;
 use crate::metadata::image::ResourceType;
 use crate::metadata::tests::{DIRECTORIES, commit, fresh, registration, topic};
+use crate::metadata::tokens::tests as tokens;
 use crate::metadata::topic_name::{GROUPS_TOPIC, TRANSACTIONS_TOPIC};
-use crate::model::{Offset, TopicIdPartition};
+use crate::model::{Offset, TimestampMs, TopicIdPartition};
 use crate::security::sasl::scram::Credential;
 use crate::stdx::secret::Secret;
 
@@ -17,12 +18,13 @@ fn ask(image: &Image, change: &Change) -> Decision {
         drawn += 1;
         Uuid([drawn; 16])
     };
-    let config = Config::defaults();
+    let config = tokens::with_key(Config::defaults());
     let next_offset = Offset(image.offset() + 1);
+    let now = TimestampMs(1_000);
     decide(
         image,
         change,
-        &mut Inputs { config: &config, kraft_version: 0, next_offset, new_id: &mut new_id, stores: None },
+        &mut Inputs { config: &config, kraft_version: 0, next_offset, now, new_id: &mut new_id, stores: None },
     )
 }
 
@@ -43,6 +45,7 @@ fn cluster() -> Image {
         let decision = ask(&image, &change);
         commit(&mut image, &decision.records);
     }
+    commit(&mut image, &[tokens::until("old", 999), tokens::until("young", 1_000)]);
     image
 }
 
@@ -83,6 +86,10 @@ fn changes(image: &Image) -> Vec<Change> {
         Change::AlterPartitionReassignments { topics: vec![("a".into(), vec![elsewhere])], allows_other_factor: true },
         Change::UpdateFeatures { updates: vec![update], validate_only: false },
         Change::AlterUserScramCredentials { deletions: Vec::new(), upsertions: vec![of_alice] },
+        Change::CreateDelegationToken(tokens::of_alice()),
+        Change::RenewDelegationToken(tokens::period("young", "alice", 1)),
+        Change::ExpireDelegationToken(tokens::period("young", "alice", -1)),
+        Change::SweepDelegationTokens,
         Change::UnregisterBroker { id: 2 },
         Change::CreateAcls { acls: vec![acl("b"), acl("c")] },
         Change::DeleteAcls { filters: vec![all] },

@@ -5,6 +5,7 @@ mod requests;
 
 use super::*;
 use crate::handlers::table::{HANDLERS, Need};
+use crate::handlers::tests::delegation_tokens::{KEY, SASL};
 use crate::security::access::AclOperation::*;
 use crate::security::access::AclResource::*;
 
@@ -16,17 +17,14 @@ const ALTERNATIVES: &[(ApiKey, &[Need])] = &[
     (ApiKey::DeleteTopics, &[(Delete, Cluster), (Delete, Topic)]),
     (ApiKey::InitProducerId, &[(IdempotentWrite, Cluster), (Write, Topic)]),
     (ApiKey::OffsetForLeaderEpoch, &[(ClusterAction, Cluster), (Describe, Topic)]),
+    (ApiKey::DescribeDelegationToken, &[(Describe, DelegationToken), (DescribeTokens, User)]),
     (ApiKey::WriteTxnMarkers, &[(Alter, Cluster), (ClusterAction, Cluster)]),
 ];
-
-/// Clients without authentication are refused before anything is asked, and there are no others yet.
-const NOT_REACHED: &[ApiKey] = &[ApiKey::CreateDelegationToken, ApiKey::DescribeDelegationToken];
 
 const RESOURCES: [AclResource; 6] = [Topic, Group, Cluster, TransactionalId, DelegationToken, User];
 
 fn needs() -> impl Iterator<Item = (ApiKey, Need)> {
-    let rows = HANDLERS.iter().filter(|handler| !NOT_REACHED.contains(&handler.key));
-    rows.flat_map(|handler| handler.needs.iter().map(|need| (handler.key, *need)))
+    HANDLERS.iter().flat_map(|handler| handler.needs.iter().map(|need| (handler.key, *need)))
 }
 
 /// What a client must lack besides, so that the need counts.
@@ -44,8 +42,9 @@ fn others(key: ApiKey, need: Need) -> Vec<Need> {
 
 /// What a client is answered that may do everything but this.
 fn answer(key: ApiKey, need: Need, lacks: &[Need]) -> Vec<u8> {
-    let mut broker =
-        start_with(&[("unstable.api.versions.enable", "true"), ("transaction.two.phase.commit.enable", "true")]);
+    let own = [("unstable.api.versions.enable", "true"), ("transaction.two.phase.commit.enable", "true"), KEY];
+    // Delegation tokens are for those who have logged in.
+    let mut broker = start_with(&[SASL, &own].concat());
     requests::prepare(&mut broker, key);
     for resource in RESOURCES {
         AclOperation::ALL.into_iter().for_each(|operation| broker.allow(operation, resource, EVERY));

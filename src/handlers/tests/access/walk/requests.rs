@@ -15,6 +15,10 @@ pub(super) fn prepare(broker: &mut Broker, key: ApiKey) {
             let request = add_partitions(init(broker, "x"));
             broker.as_admin(|broker| broker.answer(ApiKey::AddPartitionsToTxn, 3, &request));
         }
+        ApiKey::DescribeDelegationToken => {
+            let request = create_delegation_token::Request::default();
+            broker.as_admin(|broker| broker.answer(ApiKey::CreateDelegationToken, 3, &request));
+        }
         ApiKey::ConsumerGroupDescribe => {
             broker.as_admin(|broker| broker.answer(ApiKey::ConsumerGroupHeartbeat, 1, &consumer()));
         }
@@ -31,6 +35,7 @@ pub(super) fn ask(broker: &mut Broker, key: ApiKey, need: Need) -> Vec<u8> {
         .or_else(|| of_transactions(broker, key))
         .or_else(|| of_configs(broker, key, need))
         .or_else(|| of_acls(broker, key))
+        .or_else(|| of_tokens(broker, key))
         .or_else(|| of_cluster(broker, key))
         .unwrap_or_else(|| panic!("no request of {key}"))
 }
@@ -301,6 +306,20 @@ fn of_acls(broker: &mut Broker, key: ApiKey) -> Option<Vec<u8>> {
             };
             broker.answer(key, 3, &delete_acls::Request { filters: vec![filter] })
         }
+        _ => return None,
+    };
+    Some(answer)
+}
+
+fn of_tokens(broker: &mut Broker, key: ApiKey) -> Option<Vec<u8>> {
+    let answer = match key {
+        ApiKey::CreateDelegationToken => {
+            let (owner_principal_type, owner_principal_name) = (Some("User".into()), Some("bob".into()));
+            let request =
+                create_delegation_token::Request { owner_principal_type, owner_principal_name, ..Default::default() };
+            broker.answer(key, 3, &request)
+        }
+        ApiKey::DescribeDelegationToken => broker.answer(key, 3, &describe_delegation_token::Request { owners: None }),
         _ => return None,
     };
     Some(answer)
