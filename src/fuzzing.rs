@@ -10,6 +10,7 @@ mod logins;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod transactions;
 
 use crate::codec::{Message, Reader};
@@ -31,6 +32,7 @@ use crate::wire::produce::RequestView;
 pub use acls::acls;
 pub use logins::{sasl_tokens, scram};
 pub use recovery::recovery;
+pub use tokens::{jwks, jwts};
 pub use transactions::{transaction_records, transaction_requests};
 
 /// How far anything is unpacked here; a megabyte of nothing packs into some hundred bytes.
@@ -41,7 +43,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 13] = [
+pub const ENTRIES: [(&str, Entry); 15] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -55,6 +57,8 @@ pub const ENTRIES: [(&str, Entry); 13] = [
     ("acls", acls),
     ("sasl_tokens", sasl_tokens),
     ("scram", scram),
+    ("jwts", jwts),
+    ("jwks", jwks),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

@@ -56,22 +56,22 @@ pub struct Setup {
     pub descriptors: Option<u32>,
     /// Which processors it may use, where not all.
     pub processors: Vec<usize>,
+    /// What Apache Kafka's JVM is told, and Klamm by the variable of its start script.
+    pub java_options: Option<String>,
 }
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new(), descriptors: None, processors: Vec::new() }
+        Setup { io, shards, ..Setup::of(Peer::Klamm) }
     }
 
     pub fn kafka() -> Setup {
-        Setup {
-            peer: Peer::Kafka,
-            io: "jvm",
-            shards: 0,
-            overrides: Vec::new(),
-            descriptors: None,
-            processors: Vec::new(),
-        }
+        Setup { io: "jvm", ..Setup::of(Peer::Kafka) }
+    }
+
+    fn of(peer: Peer) -> Setup {
+        let (overrides, processors) = (Vec::new(), Vec::new());
+        Setup { peer, io: "", shards: 0, overrides, descriptors: None, processors, java_options: None }
     }
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
@@ -245,6 +245,9 @@ impl Broker {
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(self.directory.path());
         program::die_with_us(&mut command);
         program::hold_to(&mut command, &self.setup.processors);
+        if let Some(options) = &self.setup.java_options {
+            command.env(if self.setup.peer == Peer::Klamm { "KAFKA_OPTS" } else { "JAVA_TOOL_OPTIONS" }, options);
+        }
         self.launched = Instant::now();
         self.child = Some(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
         drop(command); // it holds the pipe's other end

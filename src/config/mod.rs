@@ -37,8 +37,8 @@ pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, Migr
 pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
 pub use listeners::Listener;
 pub use security::{
-    AuthorizerSettings, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings, TokenValidation,
-    UnsecuredTokens,
+    AuthorizerSettings, JwksSource, ListenerSecurity, MechanismKind, MechanismSettings, SaslSettings, SignedTokens,
+    TokenValidation, UnsecuredTokens,
 };
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
@@ -178,7 +178,8 @@ impl Config {
         stops::check(&settings)?;
         let authorizer = security::authorizer(&settings)?;
         let login_file = layers.login_file.as_ref().map(|(path, text)| LoginFile { path, text });
-        let sentences = security::secure(&settings, login_file, &mut listeners)?;
+        let allowed = layers::java_property(&layers.environment, security::ALLOWED_URLS);
+        let sentences = security::secure(&settings, login_file, allowed.unwrap_or_default(), &mut listeners)?;
         security::check_inter_broker(&settings, &listeners)?;
         let is_secure = listeners.iter().any(|l| l.security != ListenerSecurity::default());
         let mut notices = layers::notices(&statics, is_secure, authorizer.is_some());

@@ -274,7 +274,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 /// `UPDATE=1` writes them.
 #[test]
 fn the_seeds_are_kept() {
-    for (entry, seeds) in seeds().into_iter().chain(super::logins::seeds()) {
+    for (entry, seeds) in seeds().into_iter().chain(super::logins::seeds()).chain(super::tokens::seeds()) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(entry);
         for (number, seed) in seeds.iter().enumerate() {
             let path = folder.join(format!("seed-{number}"));

@@ -6,7 +6,7 @@
 //! file only when a config is altered, and refuses the change where a store cannot be read; here the old store stays, and the
 //! log says why.
 
-mod make;
+pub(super) mod make;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
