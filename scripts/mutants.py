@@ -333,7 +333,8 @@ FAULTS = [
      "    pub(super) fn named(name: &str) -> Option<Algorithm> {\n        let (name, kind) = match name {\n"
      "            \"HS256\" => (\"HS256\", Kind::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256)),\n"),
     ("the audiences of a token that has several are not looked at", "src/security/sasl/jwt.rs",
-     "            Some(Value::Array(several)) => several.iter().map(Value::as_str).collect::<Option<_>>().ok_or(NO_AUDIENCES)?,\n",
+     "            Some(Value::Array(several)) => {\n"
+     "                several.iter().map(Value::as_str).collect::<Option<_>>().ok_or(NO_AUDIENCES)?\n            }\n",
      "            Some(Value::Array(_)) => return Ok(()),\n"),
     ("a token is good for ever", "src/security/sasl/jwt.rs",
      "        if now.saturating_sub(skew) >= expires {\n", "        if false {\n"),
