@@ -425,6 +425,30 @@ FAULTS = [
      " && !self.session.authentication.is_computing()", ""),
     ("a login by a token is one as its id", "src/handlers/authentication.rs",
      "Some(NamedToken { token: (owner.into(), expires),", "Some(NamedToken { token: (id.into(), expires),"),
+    # ---- Tokens that are signed
+    ("a token that has the provider's key for its secret is taken", "src/security/sasl/jwks.rs",
+     "            (Material::Rsa { modulus, exponent }, Kind::Rsa(parameters)) => {\n"
+     "                RsaPublicKeyComponents { n: modulus, e: exponent }.verify(parameters, signed, signature).is_ok()\n"
+     "            }\n            _ => false,\n        }\n    }\n}\n\nimpl Algorithm {\n"
+     "    /// `None`: tokens that are signed so are not taken, whatever key there is.\n"
+     "    pub(super) fn named(name: &str) -> Option<Algorithm> {\n        let (name, kind) = match name {\n",
+     "            (Material::Rsa { modulus, .. }, _) if algorithm.name == \"HS256\" => {\n"
+     "                let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, modulus);\n"
+     "                ring::hmac::verify(&key, signed, signature).is_ok()\n            }\n"
+     "            (Material::Rsa { modulus, exponent }, Kind::Rsa(parameters)) => {\n"
+     "                RsaPublicKeyComponents { n: modulus, e: exponent }.verify(parameters, signed, signature).is_ok()\n"
+     "            }\n            _ => false,\n        }\n    }\n}\n\nimpl Algorithm {\n"
+     "    /// `None`: tokens that are signed so are not taken, whatever key there is.\n"
+     "    pub(super) fn named(name: &str) -> Option<Algorithm> {\n        let (name, kind) = match name {\n"
+     "            \"HS256\" => (\"HS256\", Kind::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256)),\n"),
+    ("the audiences of a token that has several are not looked at", "src/security/sasl/jwt.rs",
+     "            Some(Value::Array(several)) => {\n"
+     "                several.iter().map(Value::as_str).collect::<Option<_>>().ok_or(NO_AUDIENCES)?\n            }\n",
+     "            Some(Value::Array(_)) => return Ok(()),\n"),
+    ("a token is good for ever", "src/security/sasl/jwt.rs",
+     "        if now.saturating_sub(skew) >= expires {\n", "        if false {\n"),
+    ("a key that has gone stays good", "src/hosting/token_keys.rs",
+     "                self.keys.publish(keys);\n", "                if !keys.is_empty() {\n                    self.keys.publish(keys);\n                }\n"),
 ]
 
 

@@ -13,7 +13,7 @@ use std::sync::mpsc::Receiver;
 
 use log::warn;
 
-use crate::config::{self, Config, Invalid, MechanismKind, SaslSettings, TokenValidation};
+use crate::config::{self, Config, Invalid};
 use crate::controller::{self, Controller};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
@@ -22,12 +22,14 @@ use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinat
 use crate::hosting::cleaning::{Announce, Cleaner};
 use crate::hosting::doors::{Doors, Stores};
 use crate::hosting::housekeeping::{self, Finding, Housekeeper};
+use crate::hosting::token_keys::{Refresher, TokenKeys};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
 use crate::io::environment::Environment;
 use crate::metadata::{self, Image, ResourceType};
 use crate::replica::partition::Partition;
 use crate::shard::context::{Endpoint, Shared, Threads};
+use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
 use crate::stdx::inbox::Inbox;
 
@@ -37,6 +39,7 @@ pub struct Opened {
     environment: Environment,
     config: Config,
     doors: Arc<Doors>,
+    token_keys: (TokenKeys, Vec<Refresher>),
     controller: Controller,
 }
 
@@ -51,13 +54,14 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
         let dynamic = (image.default_broker_configs(), image.broker_configs(config.node_id));
         Arc::new(Doors::open(&config, dynamic, &*disk, environment.wall())?)
     };
-    Ok(Opened { disk, environment, config, doors, controller })
+    let token_keys = TokenKeys::open(&config, &disk, &environment)?;
+    Ok(Opened { disk, environment, config, doors, token_keys, controller })
 }
 
 impl Opened {
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, doors, mut controller } = self;
+        let Opened { disk, environment, config, doors, token_keys, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
@@ -83,9 +87,10 @@ impl Opened {
             producer_ids,
         );
         shared.doors = doors;
+        shared.logins = Logins::new(&shared.config, &token_keys.0);
         let shared = Arc::new(shared);
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
-        Connected { disk, environment, shared, controller, tasks }
+        Connected { disk, environment, shared, token_keys, controller, tasks }
     }
 }
 
@@ -102,6 +107,7 @@ pub struct Connected {
     disk: Arc<dyn Disk>,
     environment: Environment,
     shared: Arc<Shared>,
+    token_keys: (TokenKeys, Vec<Refresher>),
     controller: Controller,
     tasks: Tasks,
 }
@@ -114,7 +120,7 @@ impl Connected {
     /// Registers the broker and opens its partitions. `endpoints` is what clients are told, in the order of the listeners.
     /// An error is a sentence for the user. Blocks.
     pub fn register(self, endpoints: Vec<Endpoint>) -> Result<Parts, String> {
-        let Connected { disk, environment, shared, mut controller, tasks } = self;
+        let Connected { disk, environment, shared, token_keys, mut controller, tasks } = self;
         assert_eq!(endpoints.len(), shared.config.listeners.len(), "clients are told of each listener");
         let registered = controller.register(&shared.config, registered_endpoints(&shared.config, &endpoints));
         registered.map_err(|failure| failure.to_string())?;
@@ -143,6 +149,7 @@ impl Connected {
             housekeeping: Part { machine: housekeeper, tasks: tasks.housekeeping },
             groups: Part { machine: groups, tasks: tasks.groups },
             transactions: Part { machine: transactions, tasks: tasks.transactions },
+            token_keys,
             shared,
             disk,
             environment,
@@ -172,6 +179,8 @@ pub struct Parts {
     pub housekeeping: Part<Housekeeper, housekeeping::Task>,
     pub groups: Part<Keeper<Groups>, keeper::Task<Groups>>,
     pub transactions: Part<Keeper<Transactions>, keeper::Task<Transactions>>,
+    /// The keys of providers of tokens, and those who look for more, each on a thread of its own.
+    pub token_keys: (TokenKeys, Vec<Refresher>),
     disk: Arc<dyn Disk>,
     environment: Environment,
 }
@@ -213,21 +222,6 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
 
 /// What the configuration asks for and is not built yet stops the start: without it, the broker would be open.
 fn check_doors(config: &Config) -> Result<(), Invalid> {
-    for listener in &config.listeners {
-        let has_tokens = |sasl: &SaslSettings| {
-            sasl.mechanisms
-                .iter()
-                .any(|mechanism| matches!(mechanism.kind, MechanismKind::OAuthBearer(TokenValidation::Signed(_))))
-        };
-        if listener.security.sasl.as_ref().is_some_and(has_tokens) {
-            let reason = format!(
-                "listener {} asks for it, but OAUTHBEARER with signed tokens is not supported yet: every client that \
-                 reaches it could read and write; give it the protocol PLAINTEXT to start like that",
-                listener.name
-            );
-            return Err(Invalid::new("listener.security.protocol.map", listener.security_protocol.name(), reason));
-        }
-    }
     Ok(())
 }
 
@@ -262,7 +256,7 @@ mod tests {
     use crate::metadata::record::ConfigRecord;
     use crate::model::TimestampMs;
 
-    /// What a listener asks for stops the start where it is not built yet or not there. An authorizer has its place.
+    /// What a listener asks for stops the start where it is not there. An authorizer has its place.
     #[test]
     fn no_door_is_opened_by_accident() {
         let start = |pairs: &[(&str, &str)]| {
@@ -286,29 +280,6 @@ mod tests {
                 start(&[&sasl[1..], &store[..], &[("listener.security.protocol.map", protocol)][..]].concat()).unwrap();
             assert_eq!(said, "listener PLAINTEXT: the key store /k cannot be read: entity not found");
         }
-        let tokens = [
-            sasl[0],
-            ("sasl.enabled.mechanisms", "OAUTHBEARER"),
-            (
-                "listener.name.plaintext.oauthbearer.sasl.jaas.config",
-                "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required;",
-            ),
-            (
-                "listener.name.plaintext.oauthbearer.sasl.server.callback.handler.class",
-                "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler",
-            ),
-            ("sasl.oauthbearer.jwks.endpoint.url", "file:/keys"),
-            ("sasl.oauthbearer.expected.audience", "a"),
-            ("sasl.oauthbearer.expected.issuer", "i"),
-        ];
-        assert_eq!(start(&tokens[..3]), None);
-        let said = start(&tokens).unwrap();
-        assert_eq!(
-            said,
-            "Invalid value SASL_PLAINTEXT for configuration listener.security.protocol.map: listener PLAINTEXT asks for \
-             it, but OAUTHBEARER with signed tokens is not supported yet: every client that reaches it could read and \
-             write; give it the protocol PLAINTEXT to start like that"
-        );
         let authorizer = "org.apache.kafka.metadata.authorizer.StandardAuthorizer";
         assert_eq!(start(&[("authorizer.class.name", authorizer)]), None);
         assert_eq!(start(&[]), None);

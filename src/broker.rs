@@ -20,6 +20,7 @@ use crate::controller;
 use crate::coordinator_runtime::keeper;
 use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
+use crate::hosting::token_keys::TokenKeys;
 use crate::io::compute::Compute;
 use crate::io::descriptors::{self, Connections};
 use crate::io::disk::Disk;
@@ -63,6 +64,8 @@ struct PartThreads {
     transactions: JoinHandle<()>,
     /// `None` without `log.cleaner.enable`.
     cleaner: Option<CleanerThread>,
+    /// They are not waited for, as they may be waiting themselves, and nothing is lost with them.
+    token_keys: TokenKeys,
 }
 
 struct CleanerThread {
@@ -187,6 +190,7 @@ impl Broker {
     /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.
     pub fn stop(self) -> Result<(), String> {
         let Broker { shared, shards, threads, .. } = self;
+        threads.token_keys.stop();
         for shard in 0..shards.len() {
             shared.mailbox(ShardId(shard as u8)).stop();
         }
@@ -345,7 +349,12 @@ fn endpoint(listener: &Listener, bound: SocketAddr) -> Endpoint {
 /// Each part on a thread of its own.
 fn start_parts(parts: Parts) -> Result<PartThreads, String> {
     let cleaner = parts.open_cleaner();
-    let Parts { metadata, mut housekeeping, mut groups, mut transactions, .. } = parts;
+    let Parts {
+        metadata, mut housekeeping, mut groups, mut transactions, token_keys: (token_keys, refreshers), ..
+    } = parts;
+    for mut refresher in refreshers {
+        spawn("klamm-jwks", move || refresher.run())?;
+    }
     let housekeeping = spawn("klamm-housekeeping", move || housekeeping.machine.run(&housekeeping.tasks))?;
     let groups = spawn("klamm-groups", move || groups.machine.run(&groups.tasks))?;
     let transactions = spawn("klamm-txns", move || transactions.machine.run(&transactions.tasks))?;
@@ -363,7 +372,7 @@ fn start_parts(parts: Parts) -> Result<PartThreads, String> {
         }
         controller.close();
     })?;
-    Ok(PartThreads { metadata, housekeeping, groups, transactions, cleaner: cleaner.transpose()? })
+    Ok(PartThreads { metadata, housekeeping, groups, transactions, cleaner: cleaner.transpose()?, token_keys })
 }
 
 fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, String> {

@@ -12,6 +12,7 @@ mod recovery;
 mod secured;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod transactions;
 
 use crate::codec::{Message, Reader};
@@ -35,6 +36,7 @@ pub use logins::{sasl_tokens, scram};
 pub use quotas::quota_scripts;
 pub use recovery::recovery;
 pub use secured::{jaas, principals, stores, tls_records};
+pub use tokens::{jwks, jwts};
 pub use transactions::{transaction_records, transaction_requests};
 
 /// How far anything is unpacked here; a megabyte of nothing packs into some hundred bytes.
@@ -45,7 +47,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 18] = [
+pub const ENTRIES: [(&str, Entry); 20] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -64,6 +66,8 @@ pub const ENTRIES: [(&str, Entry); 18] = [
     ("stores", stores),
     ("principals", principals),
     ("jaas", jaas),
+    ("jwts", jwts),
+    ("jwks", jwks),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

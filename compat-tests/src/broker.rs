@@ -58,31 +58,22 @@ pub struct Setup {
     pub processors: Vec<usize>,
     /// Listeners beside the one of all tests, by name, and their ports.
     pub listeners: Vec<(&'static str, u16)>,
+    /// What Apache Kafka's JVM is told, and Klamm by the variable of its start script.
+    pub java_options: Option<String>,
 }
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup {
-            peer: Peer::Klamm,
-            io,
-            shards,
-            overrides: Vec::new(),
-            descriptors: None,
-            processors: Vec::new(),
-            listeners: Vec::new(),
-        }
+        Setup { io, shards, ..Setup::of(Peer::Klamm) }
     }
 
     pub fn kafka() -> Setup {
-        Setup {
-            peer: Peer::Kafka,
-            io: "jvm",
-            shards: 0,
-            overrides: Vec::new(),
-            descriptors: None,
-            processors: Vec::new(),
-            listeners: Vec::new(),
-        }
+        Setup { io: "jvm", ..Setup::of(Peer::Kafka) }
+    }
+
+    fn of(peer: Peer) -> Setup {
+        let (overrides, processors, listeners) = (Vec::new(), Vec::new(), Vec::new());
+        Setup { peer, io: "", shards: 0, overrides, descriptors: None, processors, listeners, java_options: None }
     }
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
@@ -268,6 +259,9 @@ impl Broker {
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(self.directory.path());
         program::die_with_us(&mut command);
         program::hold_to(&mut command, &self.setup.processors);
+        if let Some(options) = &self.setup.java_options {
+            command.env(if self.setup.peer == Peer::Klamm { "KAFKA_OPTS" } else { "JAVA_TOOL_OPTIONS" }, options);
+        }
         self.launched = Instant::now();
         self.child = Some(command.spawn().with_context(|| format!("cannot start {command:?}"))?);
         drop(command); // it holds the pipe's other end

@@ -39,12 +39,18 @@ impl fmt::Debug for Layers {
     }
 }
 
-/// The JAAS file that `KAFKA_OPTS` names to Java: `-Djava.security.auth.login.config=PATH`, the last of several.
+/// The JAAS file that `KAFKA_OPTS` names to Java: `-Djava.security.auth.login.config=PATH`.
 pub fn login_config_path(environment: &[(String, String)]) -> Option<&str> {
-    let (_, options) = environment.iter().find(|(key, _)| key == "KAFKA_OPTS")?;
-    let mut named = options.split_whitespace().filter_map(|o| o.strip_prefix("-Djava.security.auth.login.config="));
+    let path = java_property(environment, "java.security.auth.login.config")?;
     // A second sign says that it stands alone, which it does anyway.
-    named.next_back().map(|path| path.strip_prefix('=').unwrap_or(path)).filter(|path| !path.is_empty())
+    Some(path.strip_prefix('=').unwrap_or(path)).filter(|path| !path.is_empty())
+}
+
+/// A property that `KAFKA_OPTS` sets for Java, the last of several.
+pub(super) fn java_property<'e>(environment: &'e [(String, String)], name: &str) -> Option<&'e str> {
+    let (_, options) = environment.iter().find(|(key, _)| key == "KAFKA_OPTS")?;
+    let value = |option: &'e str| option.strip_prefix("-D")?.strip_prefix(name)?.strip_prefix('=');
+    options.split_whitespace().filter_map(value).next_back()
 }
 
 /// Something about the configuration that the user should read; nothing that stops the start.

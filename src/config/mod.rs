@@ -43,7 +43,8 @@ pub use limits::Limit;
 pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
 pub use security::{
-    AuthorizerSettings, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
+    AuthorizerSettings, JwksSource, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
+    SignedTokens,
     TokenValidation, UnsecuredTokens,
 };
 pub use settings::Settings;
@@ -193,7 +194,8 @@ impl Config {
         stops::check(&settings)?;
         let authorizer = security::authorizer(&settings)?;
         let login_file = layers.login_file.as_ref().map(|(path, text)| LoginFile { path, text });
-        let sentences = security::secure(&settings, login_file, &mut listeners)?;
+        let allowed = layers::java_property(&layers.environment, security::ALLOWED_URLS);
+        let sentences = security::secure(&settings, login_file, allowed.unwrap_or_default(), &mut listeners)?;
         security::check_inter_broker(&settings, &listeners)?;
         let is_secure = listeners.iter().any(|l| l.security != ListenerSecurity::default());
         let mut notices = layers::notices(&statics, is_secure, authorizer.is_some());

@@ -9,7 +9,8 @@ mod oauth;
 mod sasl;
 mod tls;
 
-pub use oauth::{SignedTokens, TokenValidation, UnsecuredTokens};
+pub(super) use oauth::ALLOWED_URLS;
+pub use oauth::{JwksSource, SignedTokens, TokenValidation, UnsecuredTokens};
 pub use sasl::{MechanismKind, MechanismSettings, SaslSettings};
 pub use tls::{ClientAuth, KeyStoreSettings, TlsSettings, TlsVersions, TrustStoreSettings};
 
@@ -73,20 +74,21 @@ pub(super) struct LoginFile<'a> {
     pub(super) text: &'a Secret,
 }
 
-/// How each listener is secured; beside it what is worth saying of it.
+/// How each listener is secured; beside it what is worth saying of it. `allowed_urls` is Java's property [`ALLOWED_URLS`].
 pub(super) fn secure(
     settings: &Settings<'_>,
     login_file: Option<LoginFile<'_>>,
+    allowed_urls: &str,
     listeners: &mut [Listener],
 ) -> Result<Vec<String>, Invalid> {
     let mut notices = Vec::new();
     let sections = match login_file {
         Some(file) if listeners.iter().any(|l| l.security_protocol.has_sasl()) => {
             jaas::of_file(&String::from_utf8_lossy(file.text.expose()))
-                .map(|sections| Logins { path: Some(file.path), sections })
+                .map(|sections| Logins { path: Some(file.path), sections, allowed_urls })
                 .map_err(|reason| Invalid::new(sasl::LOGIN_CONFIG, file.path, reason))?
         }
-        other => Logins { path: other.map(|file| file.path), sections: BTreeMap::new() },
+        other => Logins { path: other.map(|file| file.path), sections: BTreeMap::new(), allowed_urls },
     };
     for listener in listeners {
         let protocol = listener.security_protocol;
@@ -158,10 +160,11 @@ pub(super) fn check_inter_broker(settings: &Settings<'_>, listeners: &[Listener]
     }
 }
 
-/// The sections of the JAAS file.
+/// The sections of the JAAS file, and what else Java's properties say of logins.
 struct Logins<'a> {
     path: Option<&'a str>,
     sections: BTreeMap<String, Vec<LoginModule>>,
+    allowed_urls: &'a str,
 }
 
 /// The settings of one listener, as they hold for it.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(super) fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
     all.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
 }
 

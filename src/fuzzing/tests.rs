@@ -274,7 +274,8 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 /// `UPDATE=1` writes them.
 #[test]
 fn the_seeds_are_kept() {
-    for (entry, seeds) in seeds().into_iter().chain(super::logins::seeds()).chain(super::secured::seeds()) {
+    let others = [super::logins::seeds(), super::secured::seeds(), super::tokens::seeds()];
+    for (entry, seeds) in seeds().into_iter().chain(others.into_iter().flatten()) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(entry);
         for (number, seed) in seeds.iter().enumerate() {
             let path = folder.join(format!("seed-{number}"));

@@ -6,7 +6,7 @@
 //! refused where its stores cannot be used ([`Stores`]). Deviation: Kafka looks at a file only when a config is altered; where
 //! one cannot be used that has changed by itself, the old one stays, and the log says why.
 
-mod make;
+pub(super) mod make;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -17,6 +17,7 @@ mod moving;
 mod open;
 mod place;
 mod slots;
+pub mod token_keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

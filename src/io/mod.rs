@@ -11,6 +11,7 @@ pub mod driver;
 pub mod environment;
 mod file;
 pub mod file_pool;
+pub mod https;
 pub mod loggers;
 pub mod machine;
 pub mod open_files;

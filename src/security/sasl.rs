@@ -4,9 +4,13 @@
 //! What a client is told of a failure is Kafka's: the text of a `SaslAuthenticationException`, or, where Kafka throws a
 //! `SaslException`, nothing but that it failed, as the rest would help to guess.
 
+mod json;
+pub mod jwks;
+pub mod jwt;
 pub mod oauth;
 pub mod plain;
 pub mod scram;
+pub mod signing_keys;
 pub mod unsecured;
 
 use std::collections::BTreeMap;
@@ -14,7 +18,7 @@ use std::sync::Arc;
 
 use crate::model::{Mechanism, TimestampMs};
 use crate::security::crypto::Hash;
-use crate::security::sasl::unsecured::UnsecuredValidator;
+use crate::security::sasl::oauth::TokenValidator;
 use crate::stdx::secret::Secret;
 
 /// What a listener has for a mechanism, shared by its connections.
@@ -23,7 +27,7 @@ pub enum Verifier {
     /// Passwords by user.
     Plain(Arc<BTreeMap<String, Secret>>),
     Scram(Hash),
-    OAuthBearer(Arc<UnsecuredValidator>),
+    OAuthBearer(TokenValidator),
 }
 
 impl Verifier {

@@ -5,11 +5,13 @@
 //! are nine cipher suites, and the server's order holds. Renegotiation and data before the handshake's end (0-RTT) are not
 //! offered.
 
+mod client;
 mod connection;
 mod server;
 mod suites;
 mod verifier;
 
+pub(crate) use client::config as client_config;
 pub(crate) use connection::{Connection, RECORD_BYTES};
 pub(crate) use server::{ClientAuth, Facts, Server, Settings};
 

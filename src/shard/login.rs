@@ -7,12 +7,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::config::{
-    Config, Listener, MechanismKind, MechanismSettings, SaslSettings, TokenValidation, UnsecuredTokens,
+    Config, Listener, MechanismKind, MechanismSettings, SaslSettings, SignedTokens, TokenValidation, UnsecuredTokens,
 };
+use crate::hosting::token_keys::TokenKeys;
 use crate::model::{ApiKey, Instant, Mechanism, TimestampMs};
 use crate::security::crypto::Hash;
 use crate::security::principal::Principal;
+use crate::security::sasl::jwt::SignedValidator;
+use crate::security::sasl::oauth::TokenValidator;
 use crate::security::sasl::scram::Credential;
+use crate::security::sasl::signing_keys::SigningKeys;
 use crate::security::sasl::unsecured::UnsecuredValidator;
 use crate::security::sasl::{Exchange, Verifier};
 
@@ -43,20 +47,21 @@ pub struct Offered {
 
 impl Offer {
     /// `is_size_set`: the user has set `sasl.server.max.receive.size`.
-    fn new(settings: &SaslSettings, is_size_set: bool) -> Offer {
+    fn new(settings: &SaslSettings, is_size_set: bool, keys: &TokenKeys) -> Offer {
         let offered = |mechanism: &MechanismSettings| {
             let verifier = match &mechanism.kind {
                 MechanismKind::Plain(users) => Verifier::Plain(Arc::new(users.clone())),
                 MechanismKind::ScramSha256 => Verifier::Scram(Hash::Sha256),
                 MechanismKind::ScramSha512 => Verifier::Scram(Hash::Sha512),
                 MechanismKind::OAuthBearer(TokenValidation::Unsecured(tokens)) => {
-                    Verifier::OAuthBearer(Arc::new(validator(tokens)))
+                    Verifier::OAuthBearer(TokenValidator::Unsecured(Arc::new(validator(tokens))))
                 }
-                // `assembly` has refused the configuration.
-                MechanismKind::OAuthBearer(TokenValidation::Signed(_)) => return None,
+                MechanismKind::OAuthBearer(TokenValidation::Signed(tokens)) => {
+                    Verifier::OAuthBearer(TokenValidator::Signed(Arc::new(signed_validator(tokens, keys.of(tokens)))))
+                }
             };
             let max_reauth = u64::try_from(mechanism.max_reauth_ms).ok().filter(|ms| *ms > 0);
-            Some(Offered { verifier, max_reauth: max_reauth.map(Duration::from_millis) })
+            Offered { verifier, max_reauth: max_reauth.map(Duration::from_millis) }
         };
         let size = match usize::try_from(settings.max_receive_size) {
             Ok(size) if is_size_set => size,
@@ -66,7 +71,7 @@ impl Offer {
             }
             _ => UNAUTHENTICATED_FRAME_BYTES,
         };
-        Offer { mechanisms: settings.mechanisms.iter().filter_map(offered).collect(), most_frame_bytes: size }
+        Offer { mechanisms: settings.mechanisms.iter().map(offered).collect(), most_frame_bytes: size }
     }
 
     /// Names are compared as they are.
@@ -89,6 +94,17 @@ fn validator(tokens: &UnsecuredTokens) -> UnsecuredValidator {
     }
 }
 
+fn signed_validator(tokens: &SignedTokens, keys: Arc<SigningKeys>) -> SignedValidator {
+    SignedValidator {
+        audiences: tokens.audiences.clone(),
+        issuer: tokens.issuer.clone(),
+        clock_skew_seconds: tokens.clock_skew_seconds,
+        scope_claim: tokens.scope_claim.clone(),
+        subject_claim: tokens.subject_claim.clone(),
+        keys,
+    }
+}
+
 /// What all shards share about logins.
 #[derive(Debug)]
 pub struct Logins {
@@ -103,14 +119,15 @@ pub struct Logins {
 }
 
 impl Logins {
-    pub fn new(config: &Config) -> Logins {
+    /// `keys` are those that tokens are signed with.
+    pub fn new(config: &Config, keys: &TokenKeys) -> Logins {
         let is_size_set = |listener: &str| {
             let own = format!("listener.name.{}.sasl.server.max.receive.size", listener.to_lowercase());
             config.statics.contains_key(&own) || config.statics.contains_key("sasl.server.max.receive.size")
         };
         let offer = |listener: &Listener| {
             let sasl = listener.security.sasl.as_ref()?;
-            Some(Offer::new(sasl, is_size_set(&listener.name)))
+            Some(Offer::new(sasl, is_size_set(&listener.name), keys))
         };
         let timeout_ms = u64::from(config.authentication_timeout_ms);
         Logins {
@@ -225,7 +242,7 @@ mod tests {
             ("listener.name.out.scram-sha-512.sasl.jaas.config", scram),
         ];
         let overrides = own.iter().chain(more).map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        Logins::new(&Config::load(&Layers { overrides, ..Layers::default() }).unwrap().0)
+        Logins::new(&Config::load(&Layers { overrides, ..Layers::default() }).unwrap().0, &TokenKeys::default())
     }
 
     #[test]

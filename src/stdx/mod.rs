@@ -11,3 +11,4 @@ pub mod random;
 pub mod secret;
 pub mod slab;
 pub mod spare;
+pub mod url;

@@ -107,7 +107,7 @@ fn mechanism(of: &OfListener<'_>, logins: &Logins<'_>, name: &str) -> Result<Mec
         }
         Mechanism::ScramSha256 => handler(of, name, &[SCRAM_HANDLER]).map(|_| MechanismKind::ScramSha256)?,
         Mechanism::ScramSha512 => handler(of, name, &[SCRAM_HANDLER]).map(|_| MechanismKind::ScramSha512)?,
-        Mechanism::OAuthBearer => MechanismKind::OAuthBearer(oauth::resolve(of, name, &modules)?),
+        Mechanism::OAuthBearer => MechanismKind::OAuthBearer(oauth::resolve(of, name, &modules, logins.allowed_urls)?),
         Mechanism::Gssapi => {
             let default = if of.raw(MECHANISMS).is_none() { ", which is Kafka's default," } else { "" };
             let reason = format!("GSSAPI{default} is not supported yet; name others for listener {}", of.name);

@@ -1,7 +1,7 @@
 //! Tests of what protects: precedence of prefixes, Kafka's sentences, and every key of the matter.
 
 use super::*;
-use crate::config::tests::{load, map};
+use crate::config::tests::{map, pairs};
 use crate::config::{Config, Layers, Notice};
 
 const STANDARD: (&str, &str) = (AUTHORIZER, STANDARD_AUTHORIZER);
@@ -31,8 +31,12 @@ const TOKENS: &[(&str, &str)] = &[
     ("sasl.oauthbearer.expected.issuer", "https://i"),
 ];
 
+/// The addresses that keys may be fetched from.
+const OPTS: &str = "-Xmx1g -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file:/keys,file:/others,https://p:1/k,HTTP://p,ftp://p -Dx=y";
+
 fn with(base: &[(&str, &str)], more: &[(&str, &str)]) -> Result<(Config, Vec<Notice>), Invalid> {
-    load(&[base, more].concat())
+    let environment = pairs(&[("KAFKA_OPTS", OPTS)]);
+    Config::load(&Layers { file: pairs(&[base, more].concat()), environment, ..Layers::default() })
 }
 
 fn of<'c>(config: &'c Config, listener: &str) -> &'c ListenerSecurity {
@@ -292,6 +296,10 @@ fn tokens_are_judged_as_the_listener_says() {
     assert!(
         validation(TOKENS, &[("sasl.oauthbearer.jwks.endpoint.url", "")]).unwrap_err().contains("JWKS endpoint URL")
     );
+    for key in ["scope.claim.name", "sub.claim.name"].map(|key| format!("sasl.oauthbearer.{key}")) {
+        let refused = validation(TOKENS, &[(&key, " ")]).unwrap_err();
+        assert_eq!(refused, format!("The OAuth configuration option {key} value is required"));
+    }
     let unsecured = format!(
         "{} unsecuredValidatorRequiredScope=\"a  b\" unsecuredValidatorAllowableClockSkewMs=\"5\";",
         &BEARER[..BEARER.len() - 1]
@@ -305,6 +313,80 @@ fn tokens_are_judged_as_the_listener_says() {
             clock_skew_ms: 5,
         }))
     );
+}
+
+/// What becomes of one listener whose tokens are signed.
+fn signed(more: &[(&str, &str)]) -> Result<SignedTokens, String> {
+    let (config, _) = with(TOKENS, more).map_err(|refused| refused.reason)?;
+    match &config.listeners[0].security.sasl.as_ref().unwrap().mechanisms[0].kind {
+        MechanismKind::OAuthBearer(TokenValidation::Signed(tokens)) => Ok(tokens.clone()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `ConfigurationUtilsTest`: where keys may come from, and that the one who starts the process must say so, too.
+#[test]
+fn keys_come_from_addresses_that_are_allowed() {
+    const URL: &str = "sasl.oauthbearer.jwks.endpoint.url";
+    let source = |url: &str| signed(&[(URL, url)]).map(|tokens| tokens.source);
+    assert_eq!(source("file:/others"), Ok(JwksSource::File("/others".into())));
+    let Ok(JwksSource::Web(web)) = source(" https://p:1/k ") else { panic!() };
+    assert_eq!((web.is_tls, web.host.as_str(), web.port, web.target.as_str()), (true, "p", 1, "/k"));
+    assert!(matches!(source("HTTP://p"), Ok(JwksSource::Web(web)) if !web.is_tls && web.port == 80));
+    let restricted = "The URL cannot be accessed due to restrictions. Update the system property \
+                      'org.apache.kafka.sasl.oauthbearer.allowed.urls' to allow the URL to be accessed.";
+    for url in ["file:///keys", "file:/other", "https://p:1/k/", "http://q"] {
+        assert!(source(url).unwrap_err().starts_with(restricted), "{url}");
+    }
+    for (url, what) in [
+        (
+            "ftp://p",
+            "contains an invalid protocol (ftp); only \"http\", \"https\", and \"file\" protocol are supported",
+        ),
+        ("keys", "is malformed: no protocol"),
+        ("file:keys", "is malformed: no path from the root"),
+        ("https://", "is malformed: it has no host, or the port 0"),
+    ] {
+        let begin = format!("The OAuth configuration option {URL} contains a URL ({url}) that {what}");
+        assert_eq!(source(url).unwrap_err(), begin);
+    }
+    let nothing = Config::load(&Layers { file: pairs(TOKENS), ..Layers::default() });
+    assert!(nothing.unwrap_err().reason.starts_with(restricted));
+}
+
+#[test]
+fn a_provider_is_reached_as_the_login_module_says() {
+    let trust = |options: &str| {
+        let module = format!("{} {options};", &BEARER[..BEARER.len() - 1]);
+        signed(&[(JAAS_KEY, &module)]).map(|tokens| tokens.trust_store)
+    };
+    assert_eq!(trust("ssl.endpoint.identification.algorithm=\"\" clientId=\"x\""), Ok(None));
+    let password = Some(Secret::new("Marker"));
+    let file = TrustStoreSettings::File { path: "/t".into(), password };
+    assert_eq!(trust("ssl.truststore.location=\"/t\" ssl.truststore.password=\"Marker\""), Ok(Some(file)));
+    let pem = TrustStoreSettings::PemFile { path: "/t".into() };
+    assert_eq!(trust("ssl.truststore.location=\"/t\" ssl.truststore.type=\"PEM\""), Ok(Some(pem)));
+    let alone = trust("ssl.truststore.password=\"Marker\"").unwrap_err();
+    assert!(alone.starts_with("the option ssl.truststore.password: ") && !alone.contains("Marker"), "{alone}");
+    assert!(
+        trust("ssl.keystore.location=\"/k\"")
+            .unwrap_err()
+            .starts_with("the option ssl.keystore.location has no effect")
+    );
+}
+
+#[test]
+fn keys_are_looked_for_at_a_pace_that_kafka_could_keep() {
+    let key = |name: &str| format!("sasl.oauthbearer.jwks.endpoint.{name}.ms");
+    let refused = |pairs: &[(&str, &str)]| {
+        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (key(name), *value)).collect();
+        signed(&pairs.iter().map(|(key, value)| (key.as_str(), *value)).collect::<Vec<_>>()).err()
+    };
+    assert_eq!(refused(&[("refresh", "1"), ("retry.backoff", "5"), ("retry.backoff.max", "5")]), None);
+    assert!(refused(&[("refresh", "0")]).unwrap().ends_with("must be positive"));
+    assert_eq!(refused(&[("retry.backoff", "-1")]).unwrap(), "retryBackoffMs value (-1) must be non-negative");
+    let less = "retryBackoffMaxMs value (99) is less than retryBackoffMs value (100)";
+    assert_eq!(refused(&[("retry.backoff.max", "99")]).unwrap(), less);
 }
 
 #[test]
@@ -461,7 +543,7 @@ const KEYS: &[(&str, &str, Becomes)] = {
         ("", "sasl.oauthbearer.expected.audience", Typed(TOKENS, "c")),
         ("", "sasl.oauthbearer.expected.issuer", Typed(TOKENS, "c")),
         ("", "sasl.oauthbearer.jwks.endpoint.refresh.ms", Typed(TOKENS, "5")),
-        ("", "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", Typed(TOKENS, "5")),
+        ("", "sasl.oauthbearer.jwks.endpoint.retry.backoff.max.ms", Typed(TOKENS, "500")),
         ("", "sasl.oauthbearer.jwks.endpoint.retry.backoff.ms", Typed(TOKENS, "5")),
         ("", "sasl.oauthbearer.jwks.endpoint.url", Typed(TOKENS, "file:/others")),
         ("", "sasl.oauthbearer.jwt.retriever.class", Nothing),

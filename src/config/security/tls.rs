@@ -200,7 +200,7 @@ fn key_store_file(of: &OfListener<'_>, kind: &str) -> Result<Option<KeyStoreSett
 }
 
 /// `DefaultSslEngineFactory.createTruststore`
-fn trust_store(of: &OfListener<'_>) -> Result<Option<TrustStoreSettings>, Invalid> {
+pub(super) fn trust_store(of: &OfListener<'_>) -> Result<Option<TrustStoreSettings>, Invalid> {
     const KIND: &str = "ssl.truststore.type";
     const PATH: &str = "ssl.truststore.location";
     const PASSWORD: &str = "ssl.truststore.password";

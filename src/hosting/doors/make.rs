@@ -33,19 +33,30 @@ impl Stores {
 }
 
 pub(super) fn read(settings: &TlsSettings, disk: &dyn Disk) -> Result<Stores, String> {
-    let file = |what: &str, path: &str| {
-        let bytes = disk.read_small(Path::new(path), MAX_STORE_BYTES);
-        bytes.map(Secret::new).map_err(|error| format!("the {what} {path} cannot be read: {error}"))
-    };
+    let file = |what: &str, path: &str| file(what, path, disk);
     let key_store = match &settings.key_store {
         KeyStoreSettings::Pem { key, chain, .. } => Secret::new([key.expose(), b"\n", chain.expose()].concat()),
         KeyStoreSettings::PemFile { path, .. } | KeyStoreSettings::File { path, .. } => file("key store", path)?,
     };
-    let trust_store = settings.trust_store.as_ref().map(|trust_store| match trust_store {
-        TrustStoreSettings::Pem(text) => Ok(text.clone()),
-        TrustStoreSettings::PemFile { path } | TrustStoreSettings::File { path, .. } => file("trust store", path),
-    });
+    let trust_store = settings.trust_store.as_ref().map(|trust_store| trust_store_bytes(trust_store, disk));
     Ok(Stores { key_store, trust_store: trust_store.transpose()? })
+}
+
+fn file(what: &str, path: &str, disk: &dyn Disk) -> Result<Secret, String> {
+    let bytes = disk.read_small(Path::new(path), MAX_STORE_BYTES);
+    bytes.map(Secret::new).map_err(|error| format!("the {what} {path} cannot be read: {error}"))
+}
+
+fn trust_store_bytes(settings: &TrustStoreSettings, disk: &dyn Disk) -> Result<Secret, String> {
+    match settings {
+        TrustStoreSettings::Pem(text) => Ok(text.clone()),
+        TrustStoreSettings::PemFile { path } | TrustStoreSettings::File { path, .. } => file("trust store", path, disk),
+    }
+}
+
+/// The certificates of a trust store, DER.
+pub(in crate::hosting) fn certificates(settings: &TrustStoreSettings, disk: &dyn Disk) -> Result<Vec<Vec<u8>>, String> {
+    trusted(settings, trust_store_bytes(settings, disk)?.expose())
 }
 
 /// Beside it what is worth saying.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::jwt::SignedValidator;
 use super::unsecured::UnsecuredValidator;
 use super::{Authenticated, Failure, Step};
 use crate::model::TimestampMs;
@@ -26,16 +27,32 @@ pub struct BadToken {
     pub reason: String,
 }
 
+/// Which tokens are good.
+#[derive(Clone, Debug)]
+pub enum TokenValidator {
+    Unsecured(Arc<UnsecuredValidator>),
+    Signed(Arc<SignedValidator>),
+}
+
+impl TokenValidator {
+    pub(crate) fn judge(&self, token: &str, now: TimestampMs) -> Result<Bearer, BadToken> {
+        match self {
+            TokenValidator::Unsecured(validator) => validator.judge(token, now),
+            TokenValidator::Signed(validator) => validator.judge(token, now),
+        }
+    }
+}
+
 /// One exchange.
 #[derive(Debug)]
 pub struct BearerServer {
-    validator: Arc<UnsecuredValidator>,
+    validator: TokenValidator,
     /// The refusal that the client was told, and what the log says of it.
     told: Option<(String, String)>,
 }
 
 impl BearerServer {
-    pub(super) fn new(validator: Arc<UnsecuredValidator>) -> BearerServer {
+    pub(super) fn new(validator: TokenValidator) -> BearerServer {
         BearerServer { validator, told: None }
     }
 
@@ -144,7 +161,7 @@ mod tests {
             required_scopes,
             clock_skew_ms: 0,
         };
-        BearerServer::new(Arc::new(validator))
+        BearerServer::new(TokenValidator::Unsecured(Arc::new(validator)))
     }
 
     fn token(claims: &str) -> String {
