@@ -13,7 +13,7 @@ use std::sync::mpsc::Receiver;
 
 use log::warn;
 
-use crate::config::{self, Config, Invalid};
+use crate::config::{self, Config};
 use crate::controller::{self, Controller};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
@@ -45,7 +45,6 @@ pub struct Opened {
 
 /// Opens the log directories. `cluster_id` is for those that have none. An error is a sentence for the user. Blocks.
 pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, cluster_id: &str) -> Result<Opened, String> {
-    check_doors(&config).map_err(|invalid| invalid.to_string())?;
     let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
     let image = controller.published().load().image.clone();
@@ -218,11 +217,6 @@ fn registered_endpoints(config: &Config, endpoints: &[Endpoint]) -> Vec<metadata
         security_protocol: listener.security_protocol.id(),
     });
     registered.collect()
-}
-
-/// What the configuration asks for and is not built yet stops the start: without it, the broker would be open.
-fn check_doors(config: &Config) -> Result<(), Invalid> {
-    Ok(())
 }
 
 /// Whether the broker may run with the dynamic configs that the metadata log holds, which Apache Kafka may have written.

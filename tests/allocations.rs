@@ -246,7 +246,8 @@ fn start(io: &str, protocol: &str, guard: &[(&str, &str)]) -> (Broker, tempfile:
     ];
     let of_tls = [("ssl.keystore.type", "PEM"), ("ssl.keystore.key", KEY), ("ssl.keystore.certificate.chain", CHAIN)];
     let of_tls = of_tls.iter().filter(|_| protocol == TLS);
-    let overrides = own.iter().chain(of_tls).chain(guard).map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    let overrides =
+        own.iter().chain(of_tls).chain(guard).map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
     (Broker::start(config, None).unwrap(), directory)
 }

@@ -44,8 +44,7 @@ pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
 pub use security::{
     AuthorizerSettings, JwksSource, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
-    SignedTokens,
-    TokenValidation, UnsecuredTokens,
+    SignedTokens, TokenValidation, UnsecuredTokens,
 };
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};

@@ -59,12 +59,12 @@ impl Server {
         }
         queues[listener].push_back(Entering { key, peer, waiting: Arrival::default() });
         if queues[listener].len() == 1 {
-            self.let_in();
+            self.give_places();
         }
     }
 
-    /// Lets those in for whom there is a place.
-    fn let_in(&mut self) {
+    /// Places those for whom there is room.
+    fn give_places(&mut self) {
         self.entrance.look_again = None;
         let limits = self.connection_limits();
         for listener in 0..self.entrance.queues.len() {
@@ -117,7 +117,7 @@ impl Server {
             self.driver.close(key);
         }
         if self.entrance.look_again.is_some_and(|again| again <= self.turn.now) {
-            self.let_in();
+            self.give_places();
         }
         self.make_room();
     }

@@ -59,7 +59,7 @@ pub(in crate::metadata) fn until(id: &str, end: i64) -> Record<'static> {
 
 fn ask_of(config: &Config, image: &Image, now: i64, change: Change) -> Decision {
     let (next_offset, now) = (Offset(image.offset() + 1), TimestampMs(now));
-    let mut inputs = Inputs { config, kraft_version: 0, next_offset, now, new_id: &mut || Uuid::ONE };
+    let mut inputs = Inputs { config, kraft_version: 0, next_offset, now, new_id: &mut || Uuid::ONE, stores: None };
     decide(image, &change, &mut inputs)
 }
 
