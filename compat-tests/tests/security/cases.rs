@@ -152,8 +152,8 @@ pub struct Case {
 
 impl Case {
     fn of(api: &'static str, label: &'static str, about: About, request: fn(&[&str]) -> Value) -> Case {
-        let (topics, before): (fn(&[&str]) -> Vec<String>, fn(&[&str]) -> Vec<Step>) = (|_| Vec::new(), |_| Vec::new());
-        Case { api, label, about, request, also: &[], from: 0, to: i16::MAX, topics, before }
+        let (also, from, to): (&[i16], _, _) = (&[], 0, i16::MAX);
+        Case { api, label, about, request, also, from, to, topics: |_| Vec::new(), before: |_| Vec::new() }
     }
 
     fn also(self, also: &'static [i16]) -> Case {

@@ -9,6 +9,7 @@ mod brokers;
 mod cases;
 mod mask;
 mod matrix;
+mod needs;
 mod random;
 mod tools;
 

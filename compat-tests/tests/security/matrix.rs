@@ -5,6 +5,7 @@ use crate::accepted::ACCEPTED;
 use crate::brokers::{ADMIN, ANONYMOUS, Clients, Guarded, all_zero};
 use crate::cases::{self, CLUSTER, Case, GROUP, NEEDS, Need, TOPIC, TRANSACTIONAL_ID, USER};
 use crate::mask::{self, Difference};
+use crate::needs;
 use compat_tests::broker::{self, Peer};
 use compat_tests::raw::Raw;
 use compat_tests::{Context, Result, bail, ensure};
@@ -14,7 +15,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 /// A client that no rule names.
-const NONE: &str = "none";
+pub const NONE: &str = "none";
+pub const WITH_RULES: &str = "with rules";
 const ALL_OPERATIONS: i8 = 2;
 const DENY: i8 = 2;
 const ALLOW: i8 = 3;
@@ -24,13 +26,13 @@ const PREFIXED: i8 = 4;
 const SHOWN: usize = 150;
 
 /// What was asked and what was answered.
-struct Asked {
-    case: String,
-    version: i16,
-    phase: &'static str,
-    user: String,
-    names: Vec<String>,
-    answer: Value,
+pub struct Asked {
+    pub case: String,
+    pub version: i16,
+    pub phase: &'static str,
+    pub user: String,
+    pub names: Vec<String>,
+    pub answer: Value,
 }
 
 impl Asked {
@@ -150,7 +152,9 @@ pub fn compare(guarded: &Guarded) -> Result<()> {
     });
     let [theirs, ours] = runs.map(|run| run.join().expect("no panic"));
     let (theirs, ours) = (theirs.context("Apache Kafka")?, ours.context("the broker under test")?);
-    ensure_all_needs_count(&theirs)?;
+    if std::env::var_os("KLAMM_CASE").is_none() {
+        needs::ensure_all_count(&theirs)?;
+    }
     judge(&theirs, &ours)
 }
 
@@ -170,8 +174,8 @@ fn ensure_all_are_asked(guarded: &Guarded, spoken: &Spoken) -> Result<()> {
 fn run(mut clients: Clients, spoken: &Spoken, key: &dyn Fn(&str) -> Result<i16>, pace: &Pace) -> Result<Vec<Asked>> {
     prepare(&mut clients)?;
     let mut trace = Vec::new();
-    for phase in ["without rules", "with rules"] {
-        if phase == "with rules" {
+    for phase in ["without rules", WITH_RULES] {
+        if phase == WITH_RULES {
             add_rules(&mut clients)?;
         }
         for case in &chosen() {
@@ -196,7 +200,7 @@ fn chosen() -> Vec<Case> {
 }
 
 fn users_of(case: &Case, phase: &str) -> Vec<String> {
-    let own = rules_of(case.api).into_iter().map(|(user, _)| user).filter(|_| phase == "with rules");
+    let own = rules_of(case.api).into_iter().map(|(user, _)| user).filter(|_| phase == WITH_RULES);
     [ADMIN, NONE, ANONYMOUS].map(str::to_string).into_iter().chain(own).collect()
 }
 
@@ -264,7 +268,7 @@ fn add_rules(clients: &mut Clients) -> Result<()> {
     let rules: Vec<Value> = NEEDS.iter().flat_map(|(api, _)| rules_of(api)).flat_map(|(_, rules)| rules).collect();
     let made = clients.admin("CreateAcls", 3, &json!({ "Creations": rules }))?;
     ensure!(all_zero(&made["Results"], "ErrorCode"), "{made}");
-    // The last one's user may do it when all rules have come to the broker, and to its controller.
+    // One of the clients may do it when all rules have come to the broker, and to its controller.
     let probe = rules_of("CreatePartitions").remove(0).0;
     let request = json!({ "Topics": [{ "Name": "r-seen", "Count": 2, "Assignments": null }], "TimeoutMs": 10_000, "ValidateOnly": true });
     let count = |answer: &Value| {
@@ -280,53 +284,6 @@ fn add_rules(clients: &mut Clients) -> Result<()> {
         thread::sleep(std::time::Duration::from_millis(10));
     }
     bail!("the rules do not come to the controller")
-}
-
-/// Each need of each API decides something of what was asked, or the matrix would prove nothing about it.
-fn ensure_all_needs_count(trace: &[Asked]) -> Result<()> {
-    if std::env::var_os("KLAMM_CASE").is_some() {
-        return Ok(());
-    }
-    let mut answers: BTreeMap<&str, BTreeMap<String, &Value>> = BTreeMap::new();
-    for asked in trace.iter().filter(|asked| asked.phase == "with rules") {
-        let position = format!(
-            "{} v{} {:?}",
-            asked.case,
-            asked.version,
-            asked.names.iter().map(|name| shape(name)).collect::<Vec<_>>()
-        );
-        answers.entry(&asked.user).or_default().insert(position, &asked.answer);
-    }
-    let differ = |one: &str, other: &str, api: &str| {
-        let (Some(one), Some(other)) = (answers.get(one), answers.get(other)) else { return false };
-        let of_api = one.iter().filter(|(position, _)| position.starts_with(&format!("{api} ")));
-        of_api.into_iter().any(|(position, answer)| {
-            other.get(position).is_some_and(|other| shape(&other.to_string()) != shape(&answer.to_string()))
-        })
-    };
-    let mut uncounted = Vec::new();
-    for (api, needs) in NEEDS {
-        let is_asked = trace.iter().any(|asked| asked.case.starts_with(&format!("{api} ")));
-        for (at, need) in needs.iter().enumerate().filter(|_| is_asked) {
-            let (all, only, denied) = (format!("all-{api}"), format!("only-{api}-{at}"), format!("deny-{api}-{at}"));
-            if !differ(&denied, &all, api) && !differ(&only, NONE, api) {
-                uncounted.push(format!("{api} {need:?}"));
-            }
-        }
-    }
-    uncounted.retain(|of| !UNREACHED.iter().any(|(api, _)| of.starts_with(api)));
-    ensure!(uncounted.is_empty(), "no answer of Apache Kafka depends on these needs: {uncounted:?}");
-    Ok(())
-}
-
-/// APIs whose needs decide nothing here, and why.
-const UNREACHED: &[(&str, &str)] = &[("DescribeDelegationToken", "there are no tokens")];
-
-/// The names that are used once, without the numbers that make them fresh.
-fn shape(text: &str) -> String {
-    let mut parts = text.split('-');
-    let first = parts.next().unwrap_or_default().to_string();
-    parts.fold(first, |shape, part| shape + "-" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 fn judge(theirs: &[Asked], ours: &[Asked]) -> Result<()> {
