@@ -1,7 +1,7 @@
 """A provider of tokens on 127.0.0.1, for tests: its keys and signatures are openssl's.
 
 oidc.py FOLDER [CERTIFICATE KEY] prints the port. GET /keys is the JWKS; POST /token gives a token by the client credentials
-flow, whose client is the subject; GET /token?sub=&seconds=&aud=&iss=&by= gives any other, signed by the key `by` (the newest
+flow, whose client is the subject; GET /token?sub=&seconds=&aud=&iss=&scope=&by= gives any other, signed by the key `by` (the newest
 one; `stranger` is one that is not in the set, under the newest one's name); GET /rotate makes a new key.
 """
 import base64
@@ -32,12 +32,12 @@ def new_key(name):
     return path, {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": name, "n": encoded(bytes.fromhex(modulus)), "e": "AQAB"}
 
 
-def token(sub="alice", seconds="300", aud="klamm", iss="https://provider", by=None):
+def token(sub="alice", seconds="300", aud="klamm", iss="https://provider", scope="kafka", by=None):
     path, jwk = keys[-1]
     if by == "stranger":
         path, _ = stranger
     now = int(time.time())
-    claims = {"sub": sub, "aud": aud, "iss": iss, "iat": now - 1, "exp": now + int(seconds), "scope": "kafka"}
+    claims = {"sub": sub, "aud": aud, "iss": iss, "iat": now - 1, "exp": now + int(seconds), "scope": scope}
     signed = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "RS256", "kid": jwk["kid"]}, claims))
     return signed + "." + encoded(openssl("dgst", "-sha256", "-sign", path, data=signed.encode()))
 
