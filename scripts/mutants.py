@@ -349,8 +349,13 @@ FAULTS = [
      "        return waiting.refuse(&refusal).map_or_else(Outcome::Close, Outcome::Answer);\n",
      "        let _ = refusal;\n"),
     # ---- TLS and logins
-    ("plaintext that waits in the cipher is not looked for", "src/server/connection.rs",
-     "(self.readable || self.transport.has_received())", "self.readable"),
+    ("what has come is forgotten while a step of the handshake is computed", "src/server/receiving.rs",
+     "            connection.readable = connection.transport.is_computing();\n",
+     "            connection.readable = false;\n"),
+    ("a socket is taken for empty while plaintext waits", "src/server/transport/layer.rs",
+     "                Ok(taken) => return Ok(taken),\n",
+     "                Ok(taken) if taken < most => return Ok(taken),\n"
+     "                Ok(_) => return Err(ErrorKind::WouldBlock.into()),\n"),
     ("ciphertext that has not left is forgotten where no answer waits", "src/server/sending.rs",
      "        if connection.writable && connection.transport.has_unsent() {\n",
      "        if connection.writable && !connection.outbound.is_empty() && connection.transport.has_unsent() {\n"),

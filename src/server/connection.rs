@@ -112,9 +112,9 @@ impl Connection {
         !self.is_blocked(memory_is_short) && (self.inbound.is_held() || self.may_receive())
     }
 
-    /// Whether there may be something to receive now: in the socket, or in what stands before it.
+    /// Whether there may be something to receive now. A transport that holds something to be taken has not said `WouldBlock`.
     pub(super) fn may_receive(&self) -> bool {
-        (self.readable || self.transport.has_received()) && !self.transport.is_computing()
+        self.readable && !self.transport.is_computing()
     }
 
     pub(super) fn answer_now(&mut self, answer: Option<Answer>) {

@@ -96,14 +96,6 @@ impl Transport {
         }
     }
 
-    /// Whether something has come and was not taken: no edge of the socket will tell of it again.
-    pub(super) fn has_received(&self) -> bool {
-        match self {
-            Transport::Plain => false,
-            Transport::Layered(layer) => layer.has_received(),
-        }
-    }
-
     /// Whether the handshake is over.
     pub(super) fn is_open(&self) -> bool {
         match self {

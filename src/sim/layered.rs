@@ -111,6 +111,31 @@ fn a_slow_reader_gets_everything() {
     }
 }
 
+/// A client that reads a little at a time gets everything, too: what is encrypted leaves when no answer waits behind it.
+#[test]
+fn a_reader_of_small_pieces_gets_everything() {
+    for seed in 0..SEEDS {
+        let cluster = cluster(seed);
+        create_topic(&cluster, 1);
+        let mut client = Client::connect(&cluster.borrow());
+        let records = batch(-1, 0, 2, 80_000);
+        client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, 1));
+        client.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, 100));
+        let mut steps = 0;
+        let answer = loop {
+            client.push();
+            client.sip();
+            if let Some(answer) = client.take_answer(ApiKey::Fetch, FETCH) {
+                break answer;
+            }
+            cluster.borrow_mut().step();
+            steps += 1;
+            assert!(steps < 20_000, "seed {seed}: the end of the answer does not come");
+        };
+        assert!(answer.len() > records.len(), "seed {seed}");
+    }
+}
+
 /// A storm of clients: so many steps of handshakes are away at once and no more, and each client gets its turn.
 #[test]
 fn only_so_many_handshakes_are_computed_at_once() {

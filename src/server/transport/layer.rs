@@ -2,7 +2,8 @@
 //! plaintext that is understood and not taken yet, ciphertext that has not left yet.
 //!
 //! Readiness is told once per change, so the three keep to one rule: `WouldBlock` from [`Layer::receive`] means that the
-//! socket has said so, or that a step of the handshake is computed elsewhere ([`Layer::is_computing`]).
+//! socket has said so and nothing waits here to be taken, or that a step of the handshake is computed elsewhere
+//! ([`Layer::is_computing`]).
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
@@ -182,10 +183,6 @@ impl Layer {
 
     pub(super) fn has_unsent(&self) -> bool {
         self.sent < self.out.len()
-    }
-
-    pub(super) fn has_received(&self) -> bool {
-        matches!(&self.place, Place::Here(cipher) if cipher.plain_bytes() > 0)
     }
 
     pub(super) fn is_open(&self) -> bool {
