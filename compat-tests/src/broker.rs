@@ -52,6 +52,10 @@ pub struct Setup {
     pub io: &'static str,
     pub shards: u32,
     pub overrides: Vec<(String, String)>,
+    /// Listeners beside PLAINTEXT, each with its name, its protocol and a port of its own.
+    pub listeners: Vec<(&'static str, &'static str)>,
+    /// What the tool that formats the directory is told; without a word of it each broker gets its directory as always.
+    pub format: Vec<&'static str>,
     /// As many descriptors the process may have, where not as many as the test.
     pub descriptors: Option<u32>,
     /// Which processors it may use, where not all.
@@ -60,15 +64,21 @@ pub struct Setup {
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup { peer: Peer::Klamm, io, shards, overrides: Vec::new(), descriptors: None, processors: Vec::new() }
+        Setup::new(Peer::Klamm, io, shards)
     }
 
     pub fn kafka() -> Setup {
+        Setup::new(Peer::Kafka, "jvm", 0)
+    }
+
+    fn new(peer: Peer, io: &'static str, shards: u32) -> Setup {
         Setup {
-            peer: Peer::Kafka,
-            io: "jvm",
-            shards: 0,
+            peer,
+            io,
+            shards,
             overrides: Vec::new(),
+            listeners: Vec::new(),
+            format: Vec::new(),
             descriptors: None,
             processors: Vec::new(),
         }
@@ -76,6 +86,18 @@ impl Setup {
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
         self.overrides.extend(overrides.iter().map(|(k, v)| (k.to_string(), v.to_string())));
+        self
+    }
+
+    /// With these listeners, by name and protocol, beside PLAINTEXT.
+    pub fn listening(mut self, listeners: &[(&'static str, &'static str)]) -> Setup {
+        self.listeners.extend(listeners);
+        self
+    }
+
+    /// With a directory that the broker's own tool has formatted with these arguments.
+    pub fn formatted(mut self, arguments: &[&'static str]) -> Setup {
+        self.format.extend(arguments);
         self
     }
 
@@ -133,6 +155,8 @@ pub struct Broker {
     /// Where clients find it: `reserved`, unless the test's own listeners say otherwise.
     port: u16,
     reserved: Port,
+    /// The ports of the listeners beside PLAINTEXT, in the order of the setup.
+    doors: Vec<Port>,
     /// For Apache Kafka's controller.
     controller: Port,
     /// The one server.properties of a directory that moves between brokers.
@@ -154,6 +178,7 @@ impl Broker {
             reader: None,
             port: reserved.number(),
             reserved,
+            doors: setup.listeners.iter().map(|_| Port::reserve()).collect::<Result<_>>()?,
             controller: Port::reserve()?,
             properties: None,
             launched: Instant::now(),
@@ -163,6 +188,9 @@ impl Broker {
 
     /// Starts a broker on a directory of its own and waits until it serves.
     pub fn start(setup: &Setup) -> Result<Broker> {
+        if !setup.format.is_empty() {
+            return Broker::start_formatted_with(setup, &setup.format);
+        }
         let mut broker = Broker::new(setup)?;
         if setup.peer == Peer::Kafka {
             copy_tree(&kafka_template()?, &broker.data())?;
@@ -181,6 +209,7 @@ impl Broker {
             Peer::Klamm => {
                 let mut command = bare_klamm_command()?;
                 command.args(["format", "--override", &format!("log.dirs={}", broker.data().display())]);
+                command.args(["--override", &format!("node.id={}", setup.node_id())]);
                 command
             }
             Peer::Kafka => {
@@ -265,7 +294,9 @@ impl Broker {
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    self.port = bound_port(&line).unwrap_or(self.port);
+                    if self.doors.is_empty() {
+                        self.port = bound_port(&line).unwrap_or(self.port);
+                    }
                     if line.contains(STARTED) {
                         return Ok(());
                     }
@@ -292,11 +323,12 @@ impl Broker {
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };
-        set("listeners", &format!("PLAINTEXT://127.0.0.1:{}", self.reserved.number()));
+        set("listeners", &self.listeners());
         set("log.dirs", &self.data().display().to_string());
         set("klamm.io", self.setup.io);
         set("klamm.shards", &self.setup.shards.to_string());
         self.setup.without_fast_paths().iter().for_each(|(key, value)| set(key, value));
+        self.protocols().iter().for_each(|(key, value)| set(key, value));
         self.setup.overrides.iter().for_each(|(key, value)| set(key, value));
         if let Some(descriptors) = self.setup.descriptors {
             limit_descriptors(&mut command, descriptors);
@@ -308,18 +340,36 @@ impl Broker {
         let controller = self.controller.number();
         let mut properties = format!(
             "process.roles=broker,controller\nnode.id={0}\ncontroller.quorum.voters={0}@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{1},CONTROLLER://127.0.0.1:{controller}\n\
+             listeners={1},CONTROLLER://127.0.0.1:{controller}\n\
              controller.listener.names=CONTROLLER\nlog.dirs={2}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
             self.setup.node_id(),
-            self.reserved.number(),
+            self.listeners(),
             self.data().display()
         );
+        self.protocols().iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
         self.setup.overrides.iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
         let file = self.directory.path().join("server.properties");
         fs::write(&file, properties)?;
         Ok(kafka_command_with(&file))
+    }
+
+    /// The value of `listeners`, without Apache Kafka's controller.
+    fn listeners(&self) -> String {
+        let more = self.setup.listeners.iter().zip(&self.doors);
+        let more = more.map(|((name, _), port)| format!(",{name}://127.0.0.1:{}", port.number()));
+        format!("PLAINTEXT://127.0.0.1:{}{}", self.reserved.number(), more.collect::<String>())
+    }
+
+    /// What the listeners speak, where there are others than PLAINTEXT; brokers would speak to each other over that one.
+    fn protocols(&self) -> Vec<(&'static str, String)> {
+        if self.setup.listeners.is_empty() {
+            return Vec::new();
+        }
+        let more = self.setup.listeners.iter().map(|(name, protocol)| format!(",{name}:{protocol}"));
+        let map = format!("PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{}", more.collect::<String>());
+        vec![("listener.security.protocol.map", map), ("inter.broker.listener.name", "PLAINTEXT".into())]
     }
 
     /// How long ago the process was started.
@@ -337,6 +387,17 @@ impl Broker {
 
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of a listener; PLAINTEXT is the one that every broker has.
+    pub fn port_of(&self, listener: &str) -> u16 {
+        let at = self.setup.listeners.iter().position(|(name, _)| *name == listener);
+        at.map_or(self.port, |at| self.doors[at].number())
+    }
+
+    /// The address of a listener.
+    pub fn address(&self, listener: &str) -> String {
+        format!("127.0.0.1:{}", self.port_of(listener))
     }
 
     /// The directory with the broker's logs.

@@ -23,6 +23,7 @@ pub mod program;
 pub mod raw;
 pub mod reader;
 pub mod records;
+pub mod secured;
 pub mod suite;
 pub mod transactional;
 pub mod transactor;
