@@ -146,7 +146,7 @@ print(os.path.dirname(next(p["manifest_path"] for p in packages if p["name"] == 
 }
 
 kafka_python_suite() {
-    local out=$suites/kafka_python inputs=("$clients/python/requirements.txt")
+    local out=$suites/kafka_python inputs=("$clients"/python/{requirements.txt,service.py})
     stale kafka_python "${inputs[@]}" || [ ! -d "$out/test" ] || return 0
     echo "fetching the tests of kafka-python"
     rm -rf "$out" "$out.sdist" && mkdir -p "$out" "$out.sdist"

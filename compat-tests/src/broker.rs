@@ -52,28 +52,39 @@ pub struct Setup {
     pub io: &'static str,
     pub shards: u32,
     pub overrides: Vec<(String, String)>,
+    /// Listeners beside PLAINTEXT, each with its name, its protocol and a port of its own.
+    pub listeners: Vec<(&'static str, &'static str)>,
+    /// What the tool that formats the directory is told; without a word of it each broker gets its directory as always.
+    pub format: Vec<&'static str>,
     /// As many descriptors the process may have, where not as many as the test.
     pub descriptors: Option<u32>,
     /// Which processors it may use, where not all.
     pub processors: Vec<usize>,
-    /// Listeners beside the one of all tests, by name, and their ports.
-    pub listeners: Vec<(&'static str, u16)>,
     /// What Apache Kafka's JVM is told, and Klamm by the variable of its start script.
     pub java_options: Option<String>,
 }
 
 impl Setup {
     pub fn klamm(io: &'static str, shards: u32) -> Setup {
-        Setup { io, shards, ..Setup::of(Peer::Klamm) }
+        Setup::new(Peer::Klamm, io, shards)
     }
 
     pub fn kafka() -> Setup {
-        Setup { io: "jvm", ..Setup::of(Peer::Kafka) }
+        Setup::new(Peer::Kafka, "jvm", 0)
     }
 
-    fn of(peer: Peer) -> Setup {
-        let (overrides, processors, listeners) = (Vec::new(), Vec::new(), Vec::new());
-        Setup { peer, io: "", shards: 0, overrides, descriptors: None, processors, listeners, java_options: None }
+    fn new(peer: Peer, io: &'static str, shards: u32) -> Setup {
+        Setup {
+            peer,
+            io,
+            shards,
+            overrides: Vec::new(),
+            listeners: Vec::new(),
+            format: Vec::new(),
+            descriptors: None,
+            processors: Vec::new(),
+            java_options: None,
+        }
     }
 
     pub fn with(mut self, overrides: &[(&str, &str)]) -> Setup {
@@ -81,21 +92,21 @@ impl Setup {
         self
     }
 
-    pub fn on(mut self, processors: &[usize]) -> Setup {
-        self.processors = processors.to_vec();
-        self
-    }
-
-    /// Listens on these ports, too.
-    pub fn listening(mut self, listeners: &[(&'static str, u16)]) -> Setup {
+    /// With these listeners, by name and protocol, beside PLAINTEXT.
+    pub fn listening(mut self, listeners: &[(&'static str, &'static str)]) -> Setup {
         self.listeners.extend(listeners);
         self
     }
 
-    /// The value of `listeners`. The one of all tests is the last: Klamm's log names it last, and its port is the broker's.
-    fn all_listeners(&self, port: u16) -> String {
-        let all = self.listeners.iter().copied().chain([("PLAINTEXT", port)]);
-        all.map(|(name, port)| format!("{name}://127.0.0.1:{port}")).collect::<Vec<_>>().join(",")
+    /// With a directory that the broker's own tool has formatted with these arguments.
+    pub fn formatted(mut self, arguments: &[&'static str]) -> Setup {
+        self.format.extend(arguments);
+        self
+    }
+
+    pub fn on(mut self, processors: &[usize]) -> Setup {
+        self.processors = processors.to_vec();
+        self
     }
 
     /// What has a fallback runs without it on the plainer back end, so that the suites see both.
@@ -147,6 +158,8 @@ pub struct Broker {
     /// Where clients find it: `reserved`, unless the test's own listeners say otherwise.
     port: u16,
     reserved: Port,
+    /// The ports of the listeners beside PLAINTEXT, in the order of the setup.
+    doors: Vec<Port>,
     /// For Apache Kafka's controller.
     controller: Port,
     /// The one server.properties of a directory that moves between brokers.
@@ -168,6 +181,7 @@ impl Broker {
             reader: None,
             port: reserved.number(),
             reserved,
+            doors: setup.listeners.iter().map(|_| Port::reserve()).collect::<Result<_>>()?,
             controller: Port::reserve()?,
             properties: None,
             launched: Instant::now(),
@@ -177,6 +191,9 @@ impl Broker {
 
     /// Starts a broker on a directory of its own and waits until it serves.
     pub fn start(setup: &Setup) -> Result<Broker> {
+        if !setup.format.is_empty() {
+            return Broker::start_formatted_with(setup, &setup.format);
+        }
         let mut broker = Broker::new(setup)?;
         if setup.peer == Peer::Kafka {
             copy_tree(&kafka_template()?, &broker.data())?;
@@ -195,6 +212,7 @@ impl Broker {
             Peer::Klamm => {
                 let mut command = bare_klamm_command()?;
                 command.args(["format", "--override", &format!("log.dirs={}", broker.data().display())]);
+                command.args(["--override", &format!("node.id={}", setup.node_id())]);
                 command
             }
             Peer::Kafka => {
@@ -282,7 +300,9 @@ impl Broker {
         loop {
             match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    self.port = bound_port(&line).unwrap_or(self.port);
+                    if self.doors.is_empty() {
+                        self.port = bound_port(&line).unwrap_or(self.port);
+                    }
                     if line.contains(STARTED) {
                         return Ok(());
                     }
@@ -309,11 +329,12 @@ impl Broker {
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };
-        set("listeners", &self.setup.all_listeners(self.reserved.number()));
+        set("listeners", &self.listeners());
         set("log.dirs", &self.data().display().to_string());
         set("klamm.io", self.setup.io);
         set("klamm.shards", &self.setup.shards.to_string());
         self.setup.without_fast_paths().iter().for_each(|(key, value)| set(key, value));
+        self.protocols().iter().for_each(|(key, value)| set(key, value));
         self.setup.overrides.iter().for_each(|(key, value)| set(key, value));
         if let Some(descriptors) = self.setup.descriptors {
             limit_descriptors(&mut command, descriptors);
@@ -330,13 +351,31 @@ impl Broker {
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n",
             self.setup.node_id(),
-            self.setup.all_listeners(self.reserved.number()),
+            self.listeners(),
             self.data().display()
         );
+        self.protocols().iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
         self.setup.overrides.iter().for_each(|(key, value)| properties += &format!("{key}={value}\n"));
         let file = self.directory.path().join("server.properties");
         fs::write(&file, properties)?;
         Ok(kafka_command_with(&file))
+    }
+
+    /// The value of `listeners`, without Apache Kafka's controller.
+    fn listeners(&self) -> String {
+        let more = self.setup.listeners.iter().zip(&self.doors);
+        let more = more.map(|((name, _), port)| format!(",{name}://127.0.0.1:{}", port.number()));
+        format!("PLAINTEXT://127.0.0.1:{}{}", self.reserved.number(), more.collect::<String>())
+    }
+
+    /// What the listeners speak, where there are others than PLAINTEXT; brokers would speak to each other over that one.
+    fn protocols(&self) -> Vec<(&'static str, String)> {
+        if self.setup.listeners.is_empty() {
+            return Vec::new();
+        }
+        let more = self.setup.listeners.iter().map(|(name, protocol)| format!(",{name}:{protocol}"));
+        let map = format!("PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{}", more.collect::<String>());
+        vec![("listener.security.protocol.map", map), ("inter.broker.listener.name", "PLAINTEXT".into())]
     }
 
     /// How long ago the process was started.
@@ -354,6 +393,17 @@ impl Broker {
 
     pub fn bootstrap(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The port of a listener; PLAINTEXT is the one that every broker has.
+    pub fn port_of(&self, listener: &str) -> u16 {
+        let at = self.setup.listeners.iter().position(|(name, _)| *name == listener);
+        at.map_or(self.port, |at| self.doors[at].number())
+    }
+
+    /// The address of a listener.
+    pub fn address(&self, listener: &str) -> String {
+        format!("127.0.0.1:{}", self.port_of(listener))
     }
 
     /// The directory with the broker's logs.

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 pub struct Door {
     port: u16,
@@ -16,6 +17,11 @@ pub struct Door {
 
 impl Door {
     pub fn open(broker: u16) -> Result<Door> {
+        Door::open_slowly(broker, Duration::ZERO)
+    }
+
+    /// A door behind which each client waits for so long before the broker hears of it.
+    pub fn open_slowly(broker: u16, wait: Duration) -> Result<Door> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         let (connections, is_closed) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -26,6 +32,7 @@ impl Door {
                     return;
                 }
                 counted.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(wait);
                 // A broker that refuses is the client's matter: it sees its connection closed.
                 if let Ok(server) = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)) {
                     forward(client, server);

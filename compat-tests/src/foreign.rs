@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// As much of a failed unit's output as is shown.
 const TAIL: usize = 6000;
+/// The listener that every broker has.
+const PLAINTEXT: &str = "PLAINTEXT";
 /// A unit that took longer is named, so that one sees where the time goes.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -58,32 +60,62 @@ pub struct Ended {
     pub code: Option<i32>,
     pub text: String,
     pub directory: PathBuf,
-    /// How often it opened the door to the broker, where the suite has one.
+    /// How often it opened a door to the broker, where the suite has them.
     pub connections: usize,
 }
 
 /// A suite of somebody else's.
 pub trait Foreign: Sync {
     fn name(&self) -> &'static str;
-    /// The configurations of the brokers that it needs.
-    fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>>;
+    /// The brokers that it needs, each made from a plain one.
+    fn brokers(&self, plain: &Setup) -> Vec<Setup>;
     fn units(&self) -> Result<Vec<Unit>>;
-    fn command(&self, unit: &Unit, broker: &Broker, bootstrap: &str, directory: &Path) -> Result<Command>;
+    fn command(&self, unit: &Unit, broker: &Broker, at: &Addresses, directory: &Path) -> Result<Command>;
     fn findings(&self, unit: &Unit, ended: &Ended) -> Result<Vec<Finding>>;
     /// Processes at a time.
     fn jobs(&self) -> usize {
         2
     }
-    /// Whether the bootstrap address is a door that counts, because tests that never speak to the broker are mixed with
-    /// the others.
-    fn has_door(&self) -> bool {
-        false
+    /// Whether the addresses are doors that count, because tests that never speak to the broker are mixed with the others;
+    /// and how long such a door keeps a client waiting.
+    fn door(&self, _unit: &Unit) -> Option<Duration> {
+        None
     }
     /// The lines of its list.
     fn list(&self) -> &'static str;
     /// Whether this run leaves a test of the list out.
     fn leaves_out(&self, _test: &str) -> bool {
         false
+    }
+}
+
+/// Where a unit finds the listeners of its broker: at the broker's own ports, or at doors before them.
+pub struct Addresses<'a> {
+    broker: &'a Broker,
+    doors: Vec<(&'static str, Door)>,
+}
+
+impl Addresses<'_> {
+    fn new(broker: &Broker, door: Option<Duration>) -> Result<Addresses<'_>> {
+        let Some(wait) = door else { return Ok(Addresses { broker, doors: Vec::new() }) };
+        let more = broker.setup().listeners.iter().map(|(name, _)| *name);
+        let open = |name| Ok((name, Door::open_slowly(broker.port_of(name), wait)?));
+        let doors = [PLAINTEXT].into_iter().chain(more).map(open).collect::<Result<_>>()?;
+        Ok(Addresses { broker, doors })
+    }
+
+    /// The address of a listener.
+    pub fn of(&self, listener: &str) -> String {
+        let door = self.doors.iter().find(|(name, _)| *name == listener);
+        door.map_or_else(|| self.broker.address(listener), |(_, door)| door.address())
+    }
+
+    pub fn bootstrap(&self) -> String {
+        self.of(PLAINTEXT)
+    }
+
+    fn connections(&self) -> usize {
+        self.doors.iter().map(|(_, door)| door.connections()).sum()
     }
 }
 
@@ -185,8 +217,7 @@ fn judged(suite: &dyn Foreign, filters: &[String]) -> Result<bool> {
         Peer::Klamm => Setup::klamm(crate::suite::default_io(), 2),
         Peer::Kafka => Setup::kafka(),
     };
-    let brokers: Vec<Broker> =
-        suite.brokers().iter().map(|overrides| Broker::start(&setup.clone().with(overrides))).collect::<Result<_>>()?;
+    let brokers: Vec<Broker> = suite.brokers(&setup).iter().map(Broker::start).collect::<Result<_>>()?;
     let chosen = |unit: &Unit| filters.is_empty() || filters.iter().any(|filter| unit.name.contains(filter));
     let units: Vec<Unit> = suite.units()?.into_iter().filter(chosen).collect();
     ensure!(!units.is_empty(), "nothing to run");
@@ -274,11 +305,10 @@ fn attempt(suite: &dyn Foreign, unit: &Unit, brokers: &[Broker], judge: &Mutex<J
 
 fn run_unit(suite: &dyn Foreign, unit: &Unit, broker: &Broker) -> Result<(Vec<Finding>, Ended)> {
     let directory = tempfile::tempdir()?;
-    let door = suite.has_door().then(|| Door::open(broker.port())).transpose()?;
-    let bootstrap = door.as_ref().map_or_else(|| broker.bootstrap(), Door::address);
-    let command = suite.command(unit, broker, &bootstrap, directory.path())?;
+    let at = Addresses::new(broker, suite.door(unit))?;
+    let command = suite.command(unit, broker, &at, directory.path())?;
     let mut ended = run_process(command, directory.path(), unit.deadline)?;
-    ended.connections = door.map_or(0, |door| door.connections());
+    ended.connections = at.connections();
     let findings = suite.findings(unit, &ended)?;
     ensure!(!findings.is_empty(), "no result in its output\n{}", ended.text);
     Ok((findings, ended))

@@ -24,6 +24,7 @@ pub mod raw;
 pub mod reader;
 pub mod records;
 pub mod schema;
+pub mod secured;
 pub mod suite;
 pub mod transactional;
 pub mod transactor;

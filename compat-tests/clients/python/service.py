@@ -15,6 +15,9 @@ class ExternalService:
     def stop(self):
         pass
 
+    def dump_logs(self):
+        pass
+
 
 class SpawnedService:
     def __init__(self, *_arguments, **_keywords):

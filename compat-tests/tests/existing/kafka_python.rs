@@ -1,9 +1,11 @@
 //! kafka-python's own integration tests out of its source package, one process per test. The package lacks two of the files
-//! that its tests import; `scripts/prepare.sh` adds them: an empty `__init__.py`, and services that start nothing.
+//! that its tests import; `scripts/prepare.sh` adds them: an empty `__init__.py`, and services that start nothing. Those of
+//! SASL and TLS would start brokers of their own; a plugin (`clients/python/klamm_broker.py`) gives them this one.
 
-use compat_tests::broker::Broker;
-use compat_tests::foreign::{Ended, Finding, Foreign, Outcome, Unit};
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::foreign::{Addresses, Ended, Finding, Foreign, Outcome, Unit};
 use compat_tests::program::{self, Input};
+use compat_tests::secured::{secured, store};
 use compat_tests::{Result, cache};
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +14,9 @@ use std::time::Duration;
 /// pytest's own limit ends a test with the stacks of its threads, the deadline without.
 const TEST_LIMIT: &str = "90";
 const DEADLINE: Duration = Duration::from_secs(120);
-const FILES: [&str; 3] = ["producer", "consumer", "admin"];
+const FILES: [&str; 5] = ["producer", "consumer", "admin", "sasl", "ssl"];
+/// The files whose tests leave themselves out, or start a broker, where they are told of one.
+const SECURED: [&str; 2] = ["test_sasl_", "test_ssl_"];
 
 pub struct KafkaPython;
 
@@ -20,8 +24,19 @@ fn pytest(bootstrap: &str) -> Command {
     let mut command = Command::new(cache::root().join("venv/bin/python"));
     command.args(["-B", "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:logging"]);
     command.current_dir(cache::root().join("suites/kafka_python"));
-    command.env("KAFKA_ROOT", "/tmp").env("KAFKA_VERSION", "4.3.0");
+    command.env("KAFKA_ROOT", cache::root().join("suites/kafka_path")).env("KAFKA_VERSION", "4.3.0");
     command.env("KAFKA_URI", format!("kafka://{bootstrap}"));
+    command
+}
+
+/// For the tests of SASL and TLS.
+fn secured_pytest(at: &Addresses) -> Command {
+    let mut command = pytest("");
+    command.env_remove("KAFKA_URI").env("PYTHONPATH", cache::package().join("clients/python"));
+    command.args(["-p", "klamm_broker"]).env("KLAMM_CA", store("ca.pem"));
+    for listener in ["SASL_PLAINTEXT", "SSL"] {
+        command.env(format!("KLAMM_{listener}"), at.of(listener));
+    }
     command
 }
 
@@ -30,14 +45,14 @@ impl Foreign for KafkaPython {
         "kafka_python"
     }
 
-    fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
+    fn brokers(&self, plain: &Setup) -> Vec<Setup> {
         // As in its own server.properties; its tests know the number of the node, and want short sessions.
-        vec![vec![
+        vec![secured(plain).with(&[
             ("group.initial.rebalance.delay.ms", "0"),
             ("num.partitions", "4"),
             ("node.id", "0"),
             ("group.min.session.timeout.ms", "1000"),
-        ]]
+        ])]
     }
 
     fn units(&self) -> Result<Vec<Unit>> {
@@ -49,8 +64,9 @@ impl Foreign for KafkaPython {
         Ok(tests.map(|test| Unit { name: test.into(), deadline: DEADLINE, broker: 0 }).collect())
     }
 
-    fn command(&self, unit: &Unit, _: &Broker, bootstrap: &str, directory: &Path) -> Result<Command> {
-        let mut command = pytest(bootstrap);
+    fn command(&self, unit: &Unit, _: &Broker, at: &Addresses, directory: &Path) -> Result<Command> {
+        let is_secured = SECURED.iter().any(|file| unit.name.starts_with(file));
+        let mut command = if is_secured { secured_pytest(at) } else { pytest(&at.bootstrap()) };
         command.args(["--timeout", TEST_LIMIT, "--timeout-method=signal", "-rs"]);
         command.arg(format!("test/integration/{}", unit.name)).env("TMPDIR", directory);
         Ok(command)

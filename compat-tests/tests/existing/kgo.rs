@@ -1,9 +1,10 @@
 //! franz-go's own tests of `pkg/kgo`, one process per test. Its chains of groups check every offset for loss, duplication
 //! and order. Tests that the broker's ApiVersions makes it skip are skips and have to be on the list.
 
-use compat_tests::broker::Broker;
-use compat_tests::foreign::{Ended, Finding, Foreign, Outcome, Unit};
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::foreign::{Addresses, Ended, Finding, Foreign, Outcome, Unit};
 use compat_tests::program::{self, Input};
+use compat_tests::secured::{USERS, secured};
 use compat_tests::{Result, cache};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -30,8 +31,8 @@ impl Foreign for Kgo {
         "kgo"
     }
 
-    fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
-        vec![vec![("group.initial.rebalance.delay.ms", "0")]]
+    fn brokers(&self, plain: &Setup) -> Vec<Setup> {
+        vec![secured(plain).with(&[("group.initial.rebalance.delay.ms", "0")])]
     }
 
     fn units(&self) -> Result<Vec<Unit>> {
@@ -42,13 +43,16 @@ impl Foreign for Kgo {
         Ok(tests.map(|test| Unit { name: test.into(), deadline: DEADLINE, broker: 0 }).collect())
     }
 
-    fn command(&self, unit: &Unit, _: &Broker, bootstrap: &str, _: &Path) -> Result<Command> {
+    fn command(&self, unit: &Unit, _: &Broker, at: &Addresses, _: &Path) -> Result<Command> {
         let mut command = Command::new(binary());
         command.args(["-test.v", "-test.timeout", GO_LIMIT]);
         command.arg(format!("-test.count={}", if TWICE.contains(&unit.name.as_str()) { 2 } else { 1 }));
         command.arg(format!("-test.run=^{}$", unit.name)).current_dir(cache::root().join("go/kgo.source"));
-        command.env("KGO_SEEDS", bootstrap).env("KGO_TEST_RF", "1").env("KGO_TEST_RECORDS", RECORDS);
+        command.env("KGO_SEEDS", at.bootstrap()).env("KGO_TEST_RF", "1").env("KGO_TEST_RECORDS", RECORDS);
         command.env("KGO_LOG_LEVEL", "none");
+        let (name, password) = USERS[1];
+        command.env("KGO_TEST_SCRAM_SEEDS", at.of("SASL_PLAINTEXT"));
+        command.env("KGO_TEST_SCRAM", format!("{name}:{password}"));
         Ok(command)
     }
 
@@ -69,8 +73,8 @@ impl Foreign for Kgo {
         Ok(leaves(found))
     }
 
-    fn has_door(&self) -> bool {
-        true
+    fn door(&self, _: &Unit) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     fn list(&self) -> &'static str {

@@ -4,8 +4,9 @@
 //! more with the consumer protocol.
 
 use crate::QUICK;
-use compat_tests::broker::Broker;
-use compat_tests::foreign::{Ended, Finding, Foreign, Outcome, Unit};
+use crate::librdkafka_secured::{self as secured, SECURED, Secured};
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::foreign::{Addresses, Ended, Finding, Foreign, Outcome, Unit};
 use compat_tests::{Context, Result, cache, ensure};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,9 @@ const VERSION: &str = "4.3.0";
 const SCENARIOS: [&str; 2] = ["default", "noautocreate"];
 /// What a unit's name ends with that is run with `group.protocol=consumer`.
 const CONSUMER: &str = "+consumer";
+
+/// From the folder of the tests.
+const RUNNER: &str = "./test-runner";
 
 pub struct Librdkafka;
 
@@ -72,10 +76,10 @@ impl Foreign for Librdkafka {
         "librdkafka"
     }
 
-    fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
-        let common = [("num.partitions", "4"), ("group.initial.rebalance.delay.ms", "100")];
-        let scenario = |auto| [&common[..], &[("auto.create.topics.enable", auto)]].concat();
-        vec![scenario("true"), scenario("false")]
+    fn brokers(&self, plain: &Setup) -> Vec<Setup> {
+        let common = plain.clone().with(&[("num.partitions", "4"), ("group.initial.rebalance.delay.ms", "100")]);
+        let scenario = |auto| common.clone().with(&[("auto.create.topics.enable", auto)]);
+        vec![scenario("true"), scenario("false"), secured::broker(&scenario("true"))]
     }
 
     fn units(&self) -> Result<Vec<Unit>> {
@@ -88,16 +92,20 @@ impl Foreign for Librdkafka {
         };
         let table = table()?;
         ensure!(table.len() > 100, "only {} entries in the table of test.c", table.len());
+        // What is left out without a listener of its kind runs before such ones, and there alone.
+        let is_secured = |test: &&Test| !SECURED.iter().any(|one| one.number == number(&test.name));
+        let table: Vec<&Test> = table.iter().filter(is_secured).collect();
+        SECURED.iter().for_each(|one| add(one.unit(), secured::BROKER));
         for test in &table {
             add(format!("{}/{}", number(&test.name), SCENARIOS[test.scenario]), test.scenario);
         }
-        for test in table.iter().filter(|test| !is_quick() && has_groups(number(&test.name))) {
+        for test in table.into_iter().filter(|test| !is_quick() && has_groups(number(&test.name))) {
             add(format!("{}/{}{CONSUMER}", number(&test.name), SCENARIOS[test.scenario]), test.scenario);
         }
         Ok(units)
     }
 
-    fn command(&self, unit: &Unit, broker: &Broker, bootstrap: &str, directory: &Path) -> Result<Command> {
+    fn command(&self, unit: &Unit, broker: &Broker, at: &Addresses, directory: &Path) -> Result<Command> {
         let tests = directory.join("tests");
         std::fs::create_dir(&tests)?;
         for entry in std::fs::read_dir(folder())? {
@@ -113,13 +121,18 @@ impl Foreign for Librdkafka {
         }
         let config = directory.join("klamm.conf");
         let common = "broker.address.family=v4\ntest.timeout.multiplier=2\n";
-        std::fs::write(&config, format!("bootstrap.servers={bootstrap}\n{common}"))?;
-        let mut command = Command::new("./test-runner");
+        let secured = Secured::of(&unit.name);
+        let bootstrap = at.of(secured.map_or("PLAINTEXT", |one| one.listener));
+        let login = secured.map_or(String::new(), Secured::settings);
+        std::fs::write(&config, format!("bootstrap.servers={bootstrap}\n{common}{login}"))?;
+        let mut command = secured.map_or_else(|| Ok(Command::new(RUNNER)), |one| one.command(RUNNER, directory))?;
         // On what it takes for a build server it leaves out a test, and what is counted must not depend on the caller.
         command.env_remove("CI");
-        command.args(["-Q", "-L", "-p1", "-s", SCENARIOS[unit.broker]]).current_dir(tests);
+        let scenario = if secured.is_some() { SCENARIOS[0] } else { SCENARIOS[unit.broker] };
+        command.args(["-L", "-p1", "-s", scenario]).current_dir(tests);
+        command.args((!secured.is_some_and(|one| one.is_whole)).then_some("-Q"));
         command.env("TESTS", number(&unit.name)).env("TEST_KAFKA_VERSION", VERSION);
-        command.env("RDKAFKA_TEST_CONF", config).env("TEST_REPORT", directory.join("report.json"));
+        command.env("RDKAFKA_TEST_CONF", &config).env("TEST_REPORT", directory.join("report.json"));
         let source = folder().join("..");
         let libraries = format!("{0}/src:{0}/src-cpp", source.display());
         command.env("LD_LIBRARY_PATH", libraries).env("BROKERS", broker.bootstrap());
@@ -131,10 +144,17 @@ impl Foreign for Librdkafka {
         Ok(command)
     }
 
+    fn door(&self, unit: &Unit) -> Option<Duration> {
+        Secured::of(&unit.name).and_then(Secured::door)
+    }
+
     fn findings(&self, unit: &Unit, ended: &Ended) -> Result<Vec<Finding>> {
         let report = std::fs::read_to_string(ended.directory.join("report.json")).unwrap_or_default();
-        let suffix = if unit.name.ends_with(CONSUMER) { CONSUMER } else { "" };
-        let mine = |test: &Test| number(&test.name) == number(&unit.name) && test.scenario == unit.broker;
+        let secured = Secured::of(&unit.name);
+        let consumer = if unit.name.ends_with(CONSUMER) { CONSUMER } else { "" };
+        let suffix = secured.map_or(consumer.to_string(), |one| format!("/{}", one.name));
+        let scenario = if secured.is_some() { 0 } else { unit.broker };
+        let mine = |test: &Test| number(&test.name) == number(&unit.name) && test.scenario == scenario;
         let finding = |test: Test| {
             let told = format!("\"name\": \"{}\", \"state\": \"", test.name);
             let state = report.split_once(&told).map_or("", |(_, rest)| rest);

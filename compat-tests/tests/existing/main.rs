@@ -4,6 +4,7 @@
 mod kafka_python;
 mod kgo;
 mod librdkafka;
+mod librdkafka_secured;
 mod rust;
 
 use compat_tests::foreign::{self, Foreign};

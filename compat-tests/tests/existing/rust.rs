@@ -1,9 +1,10 @@
 //! The integration tests of the crates `rdkafka` and `rskafka`, one process per test. The second is a Kafka client in Rust
 //! alone, an implementation of the protocol that shares nothing with librdkafka.
 
-use compat_tests::broker::Broker;
-use compat_tests::foreign::{Ended, Finding, Foreign, Outcome, Unit};
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::foreign::{Addresses, Ended, Finding, Foreign, Outcome, Unit};
 use compat_tests::program::{self, Input};
+use compat_tests::secured::secured;
 use compat_tests::{Context, Result, cache};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 pub struct RustCrate {
     name: &'static str,
     list: &'static str,
-    environment: fn(&mut Command, &str),
+    environment: fn(&mut Command, &Addresses),
     broker: &'static [(&'static str, &'static str)],
     /// What a test means that ended well and never opened a connection.
     silent: Outcome,
@@ -23,8 +24,8 @@ pub struct RustCrate {
 pub static RDKAFKA: RustCrate = RustCrate {
     name: "rust_rdkafka",
     list: include_str!("rust_rdkafka.txt"),
-    environment: |command, bootstrap| {
-        command.env("KAFKA_HOST", bootstrap).env("KAFKA_VERSION", "4.3");
+    environment: |command, at| {
+        command.env("KAFKA_HOST", at.bootstrap()).env("KAFKA_VERSION", "4.3");
     },
     // The broker of its own test script; its tests know the node's number.
     // It sends records of 1970, and the first look for old segments comes half a minute after the start.
@@ -40,10 +41,12 @@ pub static RDKAFKA: RustCrate = RustCrate {
 pub static RSKAFKA: RustCrate = RustCrate {
     name: "rskafka",
     list: include_str!("rskafka.txt"),
-    environment: |command, bootstrap| {
+    environment: |command, at| {
         command.env("TEST_INTEGRATION", "1").env("TEST_BROKER_IMPL", "kafka");
         // Its authors put an address first that does not exist, on purpose.
-        command.env("KAFKA_CONNECT", format!("invalid:9013,{bootstrap}"));
+        command.env("KAFKA_CONNECT", format!("invalid:9013,{}", at.bootstrap()));
+        // It logs in as `admin` with a password of its own, which is ours, too.
+        command.env("KAFKA_SASL_CONNECT", at.of("SASL_PLAINTEXT"));
     },
     // So it is in its authors' set-up.
     broker: &[("auto.create.topics.enable", "false")],
@@ -75,8 +78,8 @@ impl Foreign for RustCrate {
         self.name
     }
 
-    fn brokers(&self) -> Vec<Vec<(&'static str, &'static str)>> {
-        vec![self.broker.to_vec()]
+    fn brokers(&self, plain: &Setup) -> Vec<Setup> {
+        vec![secured(plain).with(self.broker)]
     }
 
     fn units(&self) -> Result<Vec<Unit>> {
@@ -91,13 +94,13 @@ impl Foreign for RustCrate {
         Ok(units)
     }
 
-    fn command(&self, unit: &Unit, _: &Broker, bootstrap: &str, directory: &Path) -> Result<Command> {
+    fn command(&self, unit: &Unit, _: &Broker, at: &Addresses, directory: &Path) -> Result<Command> {
         let (name, test) = unit.name.split_once("::").context("a unit has a program and a test")?;
         let programs = self.programs()?;
         let (_, program) = programs.iter().find(|(found, _)| found == name).context("no such program")?;
         let mut command = Command::new(program);
         command.args(["--exact", test, "--nocapture"]).current_dir(directory);
-        (self.environment)(&mut command, bootstrap);
+        (self.environment)(&mut command, at);
         Ok(command)
     }
 
@@ -113,8 +116,8 @@ impl Foreign for RustCrate {
         Ok(vec![Finding::new(&unit.name, outcome)])
     }
 
-    fn has_door(&self) -> bool {
-        true
+    fn door(&self, _: &Unit) -> Option<Duration> {
+        Some(Duration::ZERO)
     }
 
     fn list(&self) -> &'static str {

@@ -1,9 +1,9 @@
 //! Listeners that ask for TLS and logins, the same for each broker that is measured.
 
 use crate::drive::{Key, Login};
-use compat_tests::port::Port;
+use compat_tests::Result;
+use compat_tests::broker::Broker;
 use compat_tests::program::{self, Input};
-use compat_tests::{Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -68,32 +68,24 @@ fn openssl(directory: &Path, arguments: &[&[&str]]) -> Result<()> {
     program::run(command, Input::Nothing).map(drop)
 }
 
-/// The listeners of one broker.
+/// What the listeners of all brokers are made of.
 pub struct Doors {
-    ports: [(Door, &'static str, Port); 3],
     settings: Vec<(String, String)>,
     authority: PathBuf,
 }
 
+/// By name and protocol, beside the plain one.
+pub const LISTENERS: [(&str, &str); 3] = [("SSL", "SSL"), ("RSA", "SSL"), ("SASL_SSL", "SASL_SSL")];
+
 impl Doors {
-    pub fn new(certificates: &Certificates) -> Result<Doors> {
-        let ports = [
-            (Door::Tls, "SSL", Port::reserve()?),
-            (Door::TlsRsa, "RSA", Port::reserve()?),
-            (Door::SaslTls, "SASL_SSL", Port::reserve()?),
-        ];
+    pub fn new(certificates: &Certificates) -> Doors {
         let store = |name: &str| certificates.file(name).display().to_string();
         let jaas = format!(
             "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"{USER}\" \
              password=\"{PASSWORD}\" user_{USER}=\"{PASSWORD}\";"
         );
         let settings = [
-            (
-                "listener.security.protocol.map",
-                "PLAINTEXT:PLAINTEXT,SSL:SSL,RSA:SSL,SASL_SSL:SASL_SSL,CONTROLLER:PLAINTEXT".to_string(),
-            ),
-            ("inter.broker.listener.name", "PLAINTEXT".into()),
-            ("ssl.keystore.type", "PEM".into()),
+            ("ssl.keystore.type", "PEM".to_string()),
             ("ssl.keystore.location", store("ecdsa.pem")),
             ("listener.name.rsa.ssl.keystore.type", "PEM".into()),
             ("listener.name.rsa.ssl.keystore.location", store("rsa.pem")),
@@ -101,23 +93,21 @@ impl Doors {
             ("listener.name.sasl_ssl.plain.sasl.jaas.config", jaas),
         ];
         let settings = settings.map(|(key, value)| (key.to_string(), value)).to_vec();
-        Ok(Doors { ports, settings, authority: certificates.file("ca.pem") })
+        Doors { settings, authority: certificates.file("ca.pem") }
     }
 
     pub fn settings(&self) -> Vec<(&str, &str)> {
         self.settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
-    pub fn listeners(&self) -> Vec<(&'static str, u16)> {
-        self.ports.iter().map(|(_, name, port)| (*name, port.number())).collect()
-    }
-
-    /// What a client needs to come in by one of them.
-    pub fn key(&self, door: Door) -> Result<Key> {
-        let Some((_, _, port)) = self.ports.iter().find(|(of, _, _)| *of == door) else {
-            bail!("{door:?} is no listener of these")
+    /// What a client needs to come in by one of them; nothing for the plain listener.
+    pub fn key(&self, door: Door, broker: &Broker) -> Option<Key> {
+        let (name, login) = match door {
+            Door::Plain => return None,
+            Door::Tls => ("SSL", None),
+            Door::TlsRsa => ("RSA", None),
+            Door::SaslTls => ("SASL_SSL", Some(Login { user: USER.into(), password: PASSWORD.into() })),
         };
-        let login = (door == Door::SaslTls).then(|| Login { user: USER.into(), password: PASSWORD.into() });
-        Ok(Key { port: port.number(), authority: self.authority.clone(), resumes: false, login })
+        Some(Key { port: broker.port_of(name), authority: self.authority.clone(), resumes: false, login })
     }
 }
