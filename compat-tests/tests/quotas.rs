@@ -61,26 +61,23 @@ fn rates(setup: &Setup) -> Result<Broker> {
         raw.await_all_leaders("rates", 1)?;
         raw.produce("rates", Batch::of(&[&[b'x'; RECORD_BYTES]]).encode())?;
     }
-    let measure = |name: String, what: &str, rate: Result<usize>| -> Result<()> {
-        let rate = rate?;
-        println!("{name}: {what} {rate} bytes a second of {RATE}");
-        ensure!(
-            rate * 100 / RATE >= 95 && rate * 100 / RATE <= 105,
-            "{name} {what}: {rate} bytes a second, not {RATE}"
-        );
-        Ok(())
-    };
-    std::thread::scope(|scope| {
+    let rates = std::thread::scope(|scope| {
         let mut all = Vec::new();
-        for broker in [&kafka, &broker] {
-            let (name, port) = (broker.setup().name(), broker.port());
-            let of = name.clone();
-            all.push(scope.spawn(move || measure(of, "produced", produced(port))));
-            all.push(scope.spawn(move || measure(name, "fetched", fetched(port))));
+        for port in [kafka.port(), broker.port()] {
+            all.push(scope.spawn(move || produced(port)));
+            all.push(scope.spawn(move || fetched(port)));
         }
-        let measured: Vec<_> = all.into_iter().map(|one| one.join().expect("it does not panic")).collect();
-        measured.into_iter().collect::<Result<()>>()
-    })?;
+        all.into_iter().map(|one| one.join().expect("it does not panic")).collect::<Vec<_>>()
+    });
+    for (rate, what) in rates.iter().zip(["produced at Kafka", "fetched of Kafka", "produced", "fetched"]) {
+        println!("{what}: {rate:?} bytes a second of {RATE}");
+    }
+    let rates = rates.into_iter().collect::<Result<Vec<_>>>()?;
+    for (kafkas, ours) in [(rates[0], rates[2]), (rates[1], rates[3])] {
+        // Kafka's own rates come in waves, which do not all fall into the time that is measured.
+        ensure!(ours <= RATE / 100 * 105 && ours >= RATE / 100 * 85, "{ours} bytes a second, not {RATE}");
+        ensure!(ours.abs_diff(kafkas) <= RATE / 20, "{ours} bytes a second, and {kafkas} at Apache Kafka");
+    }
     kafka.finish(None)?;
     Ok(broker)
 }

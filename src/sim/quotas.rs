@@ -10,8 +10,8 @@ use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, Instant};
 use crate::stdx::random::Random;
 use crate::wire::api::{
-    alter_client_quotas, create_topics, delete_topics, describe_quorum, fetch, incremental_alter_configs, metadata,
-    produce,
+    alter_client_quotas, create_topics, delete_records, delete_topics, describe_quorum, fetch,
+    incremental_alter_configs, metadata, produce,
 };
 use crate::wire::frame;
 
@@ -204,13 +204,21 @@ fn consumers_of_all_shards_together_get_their_quota() {
 #[test]
 fn a_throttled_session_loses_nothing() {
     let cluster = cluster(1, &[]);
-    create_topic(&cluster, 1);
+    create_topic(&cluster, 2);
     let mut client = Client::connect(&cluster.borrow());
-    client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 700), 1));
+    for partition in 0..2 {
+        client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(partition, &batch(-1, -1, 1, 700), 1));
+    }
+    // The start of a log is told once, and not again with the next records.
+    let partition = delete_records::DeleteRecordsPartition { partition_index: 1, offset: 1 };
+    let topic = delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions: vec![partition] };
+    let delete = delete_records::Request { topics: vec![topic], timeout_ms: 1000 };
     set_quota(&cluster, ANONYMOUS, "consumer_byte_rate", Some(100.0));
     let mut ask = |session_id, session_epoch, offset: Option<i64>| {
         let mut request = fetch_request(0, offset.unwrap_or(0), 0);
         (request.session_id, request.session_epoch) = (session_id, session_epoch);
+        let end = fetch::FetchPartition { partition: 1, fetch_offset: 1, ..request.topics[0].partitions[0].clone() };
+        request.topics[0].partitions.push(end);
         if offset.is_none() {
             request.topics.clear();
         }
@@ -223,18 +231,22 @@ fn a_throttled_session_loses_nothing() {
             .flat_map(|t| &t.partitions)
             .map(|p| p.records.as_deref().map_or(0, <[u8]>::len))
             .sum();
-        (answer.session_id, bytes, answer.throttle_time_ms)
+        let starts =
+            answer.responses.iter().flat_map(|t| &t.partitions).map(|p| (p.partition_index, p.log_start_offset));
+        (answer.session_id, bytes, answer.throttle_time_ms, starts.collect::<Vec<_>>())
     };
-    let (id, bytes, throttle) = ask(0, 0, Some(0));
-    assert!(id != 0 && bytes > 700 && throttle == 0);
+    let (id, bytes, throttle, starts) = ask(0, 0, Some(0));
+    assert!(id != 0 && bytes > 700 && throttle == 0 && starts == [(0, 0), (1, 0)]);
+    let mut admin = Client::connect(&cluster.borrow());
+    admin.call(&cluster, ApiKey::DeleteRecords, 2, &delete);
     // Once more: that is too much, so the session goes on and nothing is told.
-    let (same, bytes, throttle) = ask(id, 1, Some(0));
-    assert!(same == id && bytes == 0 && throttle > 500, "{throttle}");
+    let (same, bytes, throttle, starts) = ask(id, 1, Some(0));
+    assert!(same == id && bytes == 0 && throttle > 500 && starts.is_empty(), "{throttle}");
     // The partition is still of interest: what was not told comes, in this session, when there is room.
-    let told = (2..40).map(|epoch| ask(id, epoch, None)).find(|(_, bytes, _)| *bytes > 0);
-    assert!(told.is_some());
+    let told = (2..40).map(|epoch| ask(id, epoch, None)).find(|(_, bytes, ..)| *bytes > 0);
+    assert_eq!(told.map(|(_, _, _, starts)| starts), Some(vec![(0, 0), (1, 1)]));
     // A session that would begin with a throttled answer does not begin.
-    let (id, bytes, throttle) = ask(0, 0, Some(0));
+    let (id, bytes, throttle, _) = ask(0, 0, Some(0));
     assert!(id == 0 && bytes == 0 && throttle > 0);
 }
 
