@@ -6,7 +6,8 @@
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
 #   clients  kcat rdkafka java tools official_tools clients quotas ring big_file crash disk_trouble directories differential
-#            bad_input secured sasl oauth security recipe (README's page about a secured listener, run as it stands)
+#            bad_input secured secured_clients secured_servers sasl oauth security recipe (README's page about a secured
+#            listener, run as it stands)
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
@@ -22,7 +23,7 @@ exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients quotas ring big_file crash disk_trouble directories differential bad_input"
-CLIENTS="$CLIENTS secured sasl oauth security recipe"
+CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth security recipe"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"

@@ -240,6 +240,44 @@ impl Broker {
         Broker::start_on_shared(setup, quorum, Some(release))
     }
 
+    /// Starts a broker with a server.properties, in whose text `@DATA@` and `@CONTROLLER@` stand for a directory and a port of its
+    /// own, `@NAME@` for the port of the setup's listener of that name; the directory is formatted with `setup.format`.
+    pub fn start_on_file(setup: &Setup, text: &str) -> Result<Broker> {
+        let mut broker = Broker::on_file(setup, text)?;
+        let path = broker.scratch("server.properties").display().to_string();
+        let mut format = match setup.peer {
+            Peer::Klamm => bare_klamm_command()?,
+            Peer::Kafka => program::java("kafka.tools.StorageTool", &[]),
+        };
+        format.args(["format", "--cluster-id", CLUSTER_ID, "--config", &path]).args(&setup.format);
+        program::run(format, program::Input::Nothing)?;
+        broker.launch()?;
+        Ok(broker)
+    }
+
+    /// What the broker says that such a file does not start.
+    pub fn refusal(setup: &Setup, text: &str) -> Result<String> {
+        let mut broker = Broker::on_file(setup, text)?;
+        ensure!(broker.launch().is_err(), "it started");
+        broker.kill9()?;
+        broker.good = true;
+        Ok(broker.log_text())
+    }
+
+    fn on_file(setup: &Setup, text: &str) -> Result<Broker> {
+        let mut broker = Broker::new(setup)?;
+        let file = broker.scratch("server.properties");
+        let mut text = text.replace("@DATA@", &broker.data().display().to_string());
+        text = text.replace("@CONTROLLER@", &broker.controller.number().to_string());
+        for ((name, _), port) in setup.listeners.iter().zip(&broker.doors) {
+            text = text.replace(&format!("@{name}@"), &port.number().to_string());
+        }
+        setup.overrides.iter().for_each(|(key, value)| text += &format!("{key}={value}\n"));
+        fs::write(&file, text)?;
+        broker.properties = Some(file);
+        Ok(broker)
+    }
+
     fn start_on_shared(setup: &Setup, quorum: Quorum, formatted: Option<Option<&str>>) -> Result<Broker> {
         let mut broker = Broker::new(setup)?;
         let file = broker.scratch("server.properties");

@@ -15,6 +15,7 @@ pub mod door;
 pub mod dump_log;
 pub mod foreign;
 pub mod history;
+pub mod login;
 pub mod member;
 pub mod mount;
 pub mod pair;

@@ -1,7 +1,7 @@
 // franz-go as a program: `produce BOOTSTRAP TOPIC CODEC` reads records as JSON lines and writes them to partition 0,
 // `consume BOOTSTRAP TOPIC COUNT` reads partition 0 from its beginning and prints them, without a group; `member BOOTSTRAP
 // JSON` is a member of a group, `producer BOOTSTRAP JSON` a producer that tells what became of each record, `transactor
-// BOOTSTRAP JSON` a client with transactions.
+// BOOTSTRAP JSON` a client with transactions, `login LIBRARY` comes in by the ways that it reads.
 package main
 
 import (
@@ -97,6 +97,10 @@ func consume(ctx context.Context, bootstrap, topic string, count int) {
 }
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "login" {
+		runLogins(os.Args[2])
+		return
+	}
 	if len(os.Args) == 4 && os.Args[1] == "member" {
 		runMember(os.Args[2], os.Args[3])
 		return
