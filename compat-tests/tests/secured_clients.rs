@@ -89,7 +89,7 @@ const LIBRARIES: &[Library] = &[
             WRONG_PLAIN,
             WRONG_SCRAM,
             // It takes the broker's challenge for the end of the exchange, and goes on.
-            ("wrong-scope", CLOSED),
+            ("wrong-scope", &["Request is not valid given the current SASL state"]),
             ("unknown-authority", SELF_SIGNED),
             ("no-certificate", CERTIFICATE_IS_WANTED),
         ],
@@ -127,8 +127,8 @@ const LIBRARIES: &[Library] = &[
         says: &[
             WRONG_PLAIN,
             WRONG_SCRAM,
-            // It takes the broker's challenge for the end of the exchange, and goes on.
-            ("wrong-scope", CLOSED),
+            // It takes the broker's challenge for the end of the exchange, goes on, and does not read that it may not.
+            ("wrong-scope", &["No broker metadata found in MetadataResponse"]),
             ("unknown-authority", SELF_SIGNED),
             ("no-certificate", CLOSED),
         ],

@@ -5,6 +5,7 @@
 
 mod add_scram;
 mod args;
+mod image_secrets;
 mod log;
 
 use crate::broker::{self, Broker};
@@ -58,9 +59,11 @@ fn execute(command: Command) -> Result<(), String> {
 /// The configuration of this process; says what is worth saying about it.
 fn load(sources: &Sources) -> Result<Config, String> {
     let file = sources.file.as_deref().map(read).transpose()?.unwrap_or_default();
-    let environment: Vec<_> = std::env::vars_os()
+    let mut environment: Vec<_> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
+    let password = |path: &Path| text_of(path, "file of a password").map(Secret::new);
+    image_secrets::resolve(&mut environment, Path::new(image_secrets::FOLDER), password)?;
     let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
     log::start(level.as_deref());
     let overrides = sources.overrides.clone();

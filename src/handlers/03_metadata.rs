@@ -83,7 +83,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let version = request.head.version;
     let asked = body.topics.as_deref().unwrap_or_default();
     if version < TOPIC_ID_SINCE && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero()) {
-        return invalid(request.head, &body);
+        return request.head.answer(&refusal(&body, ErrorCode::InvalidRequest));
     }
     let asks_cluster = body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version);
     let mut wanted = Wanted {
@@ -105,16 +105,16 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     create(context, request, wanted, missing)
 }
 
-fn invalid(head: Head, body: &message::Request<'_>) -> Outcome {
-    let error_code = ErrorCode::InvalidRequest.code();
-    let topic = |topic: &message::MetadataRequestTopic<'_>| MetadataResponseTopic {
+/// The request as a whole is refused (`MetadataRequest.getErrorResponse`).
+pub(super) fn refusal<'b>(body: &'b message::Request<'b>, error: ErrorCode) -> message::Response<'b> {
+    let error_code = error.code();
+    let topic = |topic: &'b message::MetadataRequestTopic<'b>| MetadataResponseTopic {
         error_code,
-        name: Some(topic.name.clone().unwrap_or_default().into_owned().into()),
+        name: Some(topic.name.as_deref().unwrap_or_default().into()),
         topic_id: topic.topic_id,
         ..Default::default()
     };
-    let topics = body.topics.iter().flatten().map(topic).collect();
-    head.answer(&message::Response { topics, error_code, ..Default::default() })
+    message::Response { topics: body.topics.iter().flatten().map(topic).collect(), error_code, ..Default::default() }
 }
 
 /// Those that are too many for the client's quota it finds to be unknown, and asks for again.

@@ -19,7 +19,7 @@
 //! without a request that a mechanism other than PLAIN refuses.
 
 use super::table::{self, Handler};
-use super::{Answer, Head, Outcome, Request, api_versions, delegation_tokens};
+use super::{Answer, Head, Outcome, Request, api_versions, delegation_tokens, metadata};
 use crate::codec::{Message, Reader};
 use crate::io::driver::Computing;
 use crate::model::{ApiKey, ErrorCode, Instant, Mechanism, TimestampMs};
@@ -266,7 +266,7 @@ fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut
     let head = request.head;
     if row.key != ApiKey::SaslAuthenticate {
         let reason = format!("Unexpected Kafka request of type {} during SASL authentication.", row.key);
-        return Next::Refused(out_of_order(row.key, head), reason);
+        return Next::Refused(out_of_order(row.key, &request), reason);
     }
     if !(row.min_version..=row.max_version).contains(&head.version) {
         return Next::Close(format!("Version {} is not supported for apiKey SASL_AUTHENTICATE", head.version));
@@ -317,12 +317,16 @@ fn generic(login: &Login) -> String {
     format!("Authentication failed during {during} due to invalid credentials with SASL mechanism {name}")
 }
 
-/// The answer to a request that must not come among the tokens.
-fn out_of_order(key: ApiKey, head: Head) -> Option<Answer> {
-    let error_code = ErrorCode::IllegalSaslState.code();
+/// The answer to a request that must not come among the tokens. Clients that take the broker's complaint about a token of
+/// OAUTHBEARER for the end of the exchange go on with one of these; the answer to any other is left out, as it says no more
+/// than the end of the connection.
+fn out_of_order(key: ApiKey, request: &Request<'_>) -> Option<Answer> {
+    let (head, error) = (request.head, ErrorCode::IllegalSaslState);
+    let error_code = error.code();
     match key {
         ApiKey::SaslHandshake => head.encode(&sasl_handshake::Response { error_code, ..Default::default() }).ok(),
         ApiKey::ApiVersions => head.encode(&api::api_versions::Response { error_code, ..Default::default() }).ok(),
+        ApiKey::Metadata => head.encode(&metadata::refusal(&request.decode().ok()?, error)).ok(),
         _ => None,
     }
 }

@@ -107,6 +107,14 @@ fn shown(frame: &[u8], answer: &Answer, is_request: bool) -> String {
             let length = token.split(",s=").next().map_or(0, str::len);
             format!("{} {message:?} token of {length}, {} ms", body.error_code, body.session_lifetime_ms)
         }
+        ApiKey::Metadata => {
+            let body = metadata::Response::decode(&mut reader, version).unwrap();
+            let topic = |topic: &metadata::MetadataResponseTopic<'_>| {
+                format!("{} {}", topic.name.as_deref().unwrap_or_default(), topic.error_code)
+            };
+            let topics: Vec<_> = body.topics.iter().map(topic).collect();
+            format!("{} [{}] of {} brokers", body.error_code, topics.join(" "), body.brokers.len())
+        }
         key => panic!("{key}"),
     };
     assert_eq!(reader.remaining(), 0);
@@ -173,6 +181,8 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         cluster_id: Some("another".into()),
         node_id: 9,
     };
+    let topic = metadata::MetadataRequestTopic { name: Some("topic".into()), ..Default::default() };
+    let of_a_topic = metadata::Request { topics: Some(vec![topic]), ..Default::default() };
     let mut cut = handshake(1, "PLAIN");
     cut.truncate(cut.len() - 1);
     vec![
@@ -199,6 +209,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         ("a good token", GOOD.to_vec()),
         ("a wrong token", WRONG.to_vec()),
         ("Metadata 12", frame(ApiKey::Metadata, 12, &metadata::Request::default())),
+        ("Metadata 6 of a topic", frame(ApiKey::Metadata, 6, &of_a_topic)),
         ("Produce 9", frame(ApiKey::Produce, 9, &produce::Request::default())),
         ("an unknown request", vec![0, 99, 0, 0, 0, 0, 0, 1, 0, 0]),
         ("HTTP", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
