@@ -255,15 +255,6 @@ impl Broker {
         Ok(broker)
     }
 
-    /// What the broker says that such a file does not start.
-    pub fn refusal(setup: &Setup, text: &str) -> Result<String> {
-        let mut broker = Broker::on_file(setup, text)?;
-        ensure!(broker.launch().is_err(), "it started");
-        broker.kill9()?;
-        broker.good = true;
-        Ok(broker.log_text())
-    }
-
     fn on_file(setup: &Setup, text: &str) -> Result<Broker> {
         let mut broker = Broker::new(setup)?;
         let file = broker.scratch("server.properties");

@@ -48,6 +48,12 @@ pub fn secured(plain: &Setup) -> Setup {
     plain.clone().listening(LISTENERS).formatted(SCRAM).with(&settings)
 }
 
+/// An authorizer that lets everybody do what no rule forbids, as tests want it that make rules.
+pub const WITH_RULES: &[(&str, &str)] = &[
+    ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+    ("allow.everyone.if.no.acl.found", "true"),
+];
+
 /// The login modules of a listener.
 fn jaas(listener: &str) -> Vec<(String, String)> {
     let security = "org.apache.kafka.common.security";

@@ -5,7 +5,7 @@
 use compat_tests::broker::{Broker, Setup};
 use compat_tests::foreign::{Addresses, Ended, Finding, Foreign, Outcome, Unit};
 use compat_tests::program::{self, Input};
-use compat_tests::secured::{secured, store};
+use compat_tests::secured::{WITH_RULES, secured, store};
 use compat_tests::{Result, cache};
 use std::path::Path;
 use std::process::Command;
@@ -47,7 +47,7 @@ impl Foreign for KafkaPython {
 
     fn brokers(&self, plain: &Setup) -> Vec<Setup> {
         // As in its own server.properties; its tests know the number of the node, and want short sessions.
-        vec![secured(plain).with(&[
+        vec![secured(plain).with(WITH_RULES).with(&[
             ("group.initial.rebalance.delay.ms", "0"),
             ("num.partitions", "4"),
             ("node.id", "0"),

@@ -7,6 +7,7 @@ use crate::QUICK;
 use crate::librdkafka_secured::{self as secured, SECURED, Secured};
 use compat_tests::broker::{Broker, Setup};
 use compat_tests::foreign::{Addresses, Ended, Finding, Foreign, Outcome, Unit};
+use compat_tests::secured::WITH_RULES;
 use compat_tests::{Context, Result, cache, ensure};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,8 @@ impl Foreign for Librdkafka {
 
     fn brokers(&self, plain: &Setup) -> Vec<Setup> {
         let common = plain.clone().with(&[("num.partitions", "4"), ("group.initial.rebalance.delay.ms", "100")]);
+        // Some of its tests make rules with `kafka-acls.sh`, as nobody in particular.
+        let common = common.with(WITH_RULES);
         let scenario = |auto| common.clone().with(&[("auto.create.topics.enable", auto)]);
         vec![scenario("true"), scenario("false"), secured::broker(&scenario("true"))]
     }

@@ -71,17 +71,12 @@ const LIBRARIES: &[Library] = &[
     Library { name: "confluent", program: Program::Python, cannot: &[], says: &[] },
 ];
 
-/// The keys by which these files ask for the authorizer. While it stops the start they are left out, and `authorizer_stops` holds
-/// that it does; when it works, both go.
-const AUTHORIZER: &[&str] = &["authorizer.class.name=", "super.users=", "allow.everyone.if.no.acl.found="];
-const STOPS: &str = "authorizer.class.name";
-
 fn main() -> ExitCode {
     let mut suite = Suite::new("secured_servers");
     for shape in SHAPES {
         suite = suite.own_start(shape.name, ONE, &[], move |setup| serves(setup, shape));
     }
-    suite.plain("authorizer_stops", authorizer_stops).run()
+    suite.run()
 }
 
 fn set_up(plain: &Setup, shape: &Shape) -> Setup {
@@ -108,9 +103,7 @@ fn text(shape: &Shape, scratch: &tempfile::TempDir) -> Result<String> {
 fn serves(setup: &Setup, shape: &Shape) -> Result<Broker> {
     let scratch = tempfile::tempdir()?;
     let text = text(shape, &scratch)?;
-    let is_left_out = |line: &&str| AUTHORIZER.iter().any(|key| line.starts_with(key));
-    let without: String = text.lines().filter(|line| !is_left_out(line)).map(|line| format!("{line}\n")).collect();
-    let mut broker = Broker::start_on_file(&set_up(setup, shape), &without)?;
+    let mut broker = Broker::start_on_file(&set_up(setup, shape), &text)?;
     for library in LIBRARIES {
         let answers = library.log_in(&broker, shape.cases, WITHIN)?;
         ensure!(answers.len() == shape.cases.len(), "{} answers of {}", answers.len(), library.name);
@@ -138,19 +131,4 @@ fn problem((case, answer): (&Case, &Value)) -> Option<String> {
 
 fn says(answer: &Value, words: &str) -> bool {
     answer["error"].as_str().is_some_and(|error| error.contains(words))
-}
-
-/// None of these files starts an open broker in the meantime.
-fn authorizer_stops() -> Result<()> {
-    if compat_tests::broker::peer() == compat_tests::broker::Peer::Kafka {
-        return Ok(());
-    }
-    for shape in SHAPES {
-        let scratch = tempfile::tempdir()?;
-        let text = text(shape, &scratch)?;
-        let setup = set_up(&Setup::klamm(compat_tests::suite::default_io(), 1), shape);
-        let said = Broker::refusal(&setup, &text)?;
-        ensure!(said.contains(STOPS), "{}: it said {said}", shape.name);
-    }
-    Ok(())
 }
