@@ -17,7 +17,7 @@ const RECORD_BYTES: usize = 5_000;
 const WARM_UP: Duration = Duration::from_secs(25);
 const MEASURED: Duration = Duration::from_secs(60);
 const PRODUCE: i16 = 9;
-const FETCH: i16 = 12;
+const FETCH: i16 = 11;
 /// What tells that an answer is not coming.
 const SILENCE: Duration = Duration::from_millis(700);
 
@@ -108,7 +108,8 @@ fn produced(port: u16) -> Result<usize> {
 
 fn fetched(port: u16) -> Result<usize> {
     let mut raw = Raw::connect(port)?;
-    let partition = FetchPartition::default().with_partition_max_bytes(1).with_current_leader_epoch(-1);
+    let partition =
+        FetchPartition::default().with_partition_max_bytes(1).with_current_leader_epoch(-1).with_log_start_offset(-1);
     let topic =
         FetchTopic::default().with_topic(compat_tests::raw::topic_name("rates")).with_partitions(vec![partition]);
     let request = FetchRequest::default()

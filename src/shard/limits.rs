@@ -319,12 +319,15 @@ mod tests {
         let mut quotas = Quotas::default();
         let of_a = [("ip".to_string(), Some("10.0.0.1".to_string()))];
         quotas.set(&of_a, crate::security::quota::CONNECTION_RATE, Some(1.0));
-        let ask = |ip| admissions.judge((1, ip), &limits, &quotas, &mut Arrival::default(), at(0));
+        let ask_at = |ip, ms| admissions.judge((1, ip), &limits, &quotas, &mut Arrival::default(), at(ms));
+        let ask = |ip| ask_at(ip, 0);
         for _ in 0..10 {
             assert!(matches!(ask(A), Judged::Admitted(_)));
         }
         let Judged::ClosedAt(until) = ask(A) else { panic!("that is too many") };
         assert_eq!(until, at(1000));
         assert!((0..989).all(|_| matches!(ask(B), Judged::Admitted(_))), "what was put off is not counted");
+        assert!((0..20).all(|_| matches!(ask_at(A, 5000), Judged::ClosedAt(_))));
+        assert!(matches!(ask_at(A, 11_500), Judged::Admitted(_)), "nor at its address");
     }
 }
