@@ -19,13 +19,7 @@ const fn accept(case: &'static str, is: fn(&Difference) -> bool, reason: &'stati
     Accepted { case, is, reason }
 }
 
-const NO_TOKENS: &str = "delegation tokens are not built yet: all are answered as on a listener that allows none";
-
 pub const ACCEPTED: &[Accepted] = &[
-    accept("CreateDelegationToken", |_| true, NO_TOKENS),
-    accept("RenewDelegationToken", |_| true, NO_TOKENS),
-    accept("ExpireDelegationToken", |_| true, NO_TOKENS),
-    accept("DescribeDelegationToken", |_| true, NO_TOKENS),
     accept(
         "DescribeQuorum",
         |difference| difference.path == "Nodes.Listeners",
