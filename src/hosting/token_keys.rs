@@ -62,7 +62,7 @@ impl TokenKeys {
                 let asked = inbox.clone();
                 let keys = Arc::new(SigningKeys::new(first, Box::new(move || asked.send(KeyTask::Look))));
                 refreshers.push(Refresher::new(tokens, keys.clone(), source, tasks, environment.clone()));
-                all.0.push((tokens.clone(), keys, inbox));
+                all.0.push(((**tokens).clone(), keys, inbox));
             }
         }
         Ok((all, refreshers))

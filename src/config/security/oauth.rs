@@ -22,7 +22,7 @@ pub(in crate::config) const ALLOWED_URLS: &str = "org.apache.kafka.sasl.oauthbea
 #[derive(Clone, PartialEq, Debug)]
 pub enum TokenValidation {
     Unsecured(UnsecuredTokens),
-    Signed(SignedTokens),
+    Signed(Box<SignedTokens>),
 }
 
 /// Tokens without a signature, for tests: the options of the login module.
@@ -84,9 +84,8 @@ pub(super) fn resolve(
         return Err(of.refused_of_mechanism(mechanism, "sasl.jaas.config", reason));
     };
     match handler(of, mechanism, HANDLERS)? {
-        Some(class) if class != HANDLERS[0] => {
-            signed(&OfTokens { of, mechanism }, module, allowed_urls).map(TokenValidation::Signed)
-        }
+        Some(class) if class != HANDLERS[0] => signed(&OfTokens { of, mechanism }, module, allowed_urls)
+            .map(|tokens| TokenValidation::Signed(Box::new(tokens))),
         _ => unsecured(of, mechanism, module).map(TokenValidation::Unsecured),
     }
 }

@@ -319,7 +319,7 @@ fn tokens_are_judged_as_the_listener_says() {
 fn signed(more: &[(&str, &str)]) -> Result<SignedTokens, String> {
     let (config, _) = with(TOKENS, more).map_err(|refused| refused.reason)?;
     match &config.listeners[0].security.sasl.as_ref().unwrap().mechanisms[0].kind {
-        MechanismKind::OAuthBearer(TokenValidation::Signed(tokens)) => Ok(tokens.clone()),
+        MechanismKind::OAuthBearer(TokenValidation::Signed(tokens)) => Ok((**tokens).clone()),
         other => panic!("{other:?}"),
     }
 }
