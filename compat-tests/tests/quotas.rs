@@ -75,7 +75,7 @@ fn rates(setup: &Setup) -> Result<Broker> {
     let rates = rates.into_iter().collect::<Result<Vec<_>>>()?;
     for (kafkas, ours) in [(rates[0], rates[2]), (rates[1], rates[3])] {
         // Kafka's own rates come in waves, which do not all fall into the time that is measured.
-        ensure!(ours <= RATE / 100 * 105 && ours >= RATE / 100 * 85, "{ours} bytes a second, not {RATE}");
+        ensure!((RATE / 100 * 85..=RATE / 100 * 105).contains(&ours), "{ours} bytes a second, not {RATE}");
         ensure!(ours.abs_diff(kafkas) <= RATE / 20, "{ours} bytes a second, and {kafkas} at Apache Kafka");
     }
     kafka.finish(None)?;
