@@ -117,10 +117,10 @@ fn a_taken_address_is_named_and_no_other() {
 #[test]
 fn a_setting_that_protects_stops_the_start_before_anything_is_written() {
     let directory = tempfile::tempdir().unwrap();
-    let output = klamm(directory.path(), &["max.connections=5"]).output().unwrap();
+    let output = klamm(directory.path(), &["create.topic.policy.class.name=x.Y"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    let sentence = "klamm: Invalid value 5 for configuration max.connections: connections are not limited by settings yet, \
-                    so clients could open more; take the setting out to start like that\n";
+    let sentence = "klamm: Invalid value x.Y for configuration create.topic.policy.class.name: policies are not supported \
+                    yet, so what this one forbids would be done; take the setting out to start like that\n";
     assert_eq!((output.status.code(), said.as_str()), (Some(1), sentence));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
 }
