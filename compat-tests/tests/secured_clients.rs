@@ -20,6 +20,8 @@ const WRONG_SCRAM: (&str, &[&str]) = ("wrong-scram", &["due to invalid credentia
 const WRONG_SCOPE: (&str, &[&str]) =
     ("wrong-scope", &["{\"status\":\"insufficient_scope\", \"scope\":\"[requiredScope]\"}"]);
 /// What OpenSSL and Go call the alerts by which Klamm and Apache Kafka tell that a certificate is wanted.
+/// librdkafka says it in its own words or in OpenSSL's, as it comes to see it.
+const UNKNOWN_AUTHORITY: &[&str] = &["broker certificate could not be verified", "certificate verify failed"];
 const CERTIFICATE_IS_WANTED: &[&str] = &["certificate required", "bad certificate"];
 const SELF_SIGNED: &[&str] = &["self-signed certificate in certificate chain"];
 const DISCONNECTED: &str = "socket disconnected";
@@ -41,7 +43,7 @@ const LIBRARIES: &[Library] = &[
         says: &[
             WRONG_PLAIN,
             WRONG_SCOPE,
-            ("unknown-authority", &["broker certificate could not be verified"]),
+            ("unknown-authority", UNKNOWN_AUTHORITY),
             ("no-certificate", CERTIFICATE_IS_WANTED),
         ],
     },
@@ -141,7 +143,7 @@ const LIBRARIES: &[Library] = &[
             WRONG_PLAIN,
             WRONG_SCRAM,
             WRONG_SCOPE,
-            ("unknown-authority", &["broker certificate could not be verified"]),
+            ("unknown-authority", UNKNOWN_AUTHORITY),
             ("no-certificate", CERTIFICATE_IS_WANTED),
         ],
     },
