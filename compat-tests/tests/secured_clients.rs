@@ -19,9 +19,9 @@ const WRONG_PLAIN: (&str, &[&str]) = ("wrong-plain", &["Authentication failed: I
 const WRONG_SCRAM: (&str, &[&str]) = ("wrong-scram", &["due to invalid credentials with SASL mechanism SCRAM-SHA-512"]);
 const WRONG_SCOPE: (&str, &[&str]) =
     ("wrong-scope", &["{\"status\":\"insufficient_scope\", \"scope\":\"[requiredScope]\"}"]);
-/// What OpenSSL and Go call the alerts by which Klamm and Apache Kafka tell that a certificate is wanted.
 /// librdkafka says it in its own words or in OpenSSL's, as it comes to see it.
 const UNKNOWN_AUTHORITY: &[&str] = &["broker certificate could not be verified", "certificate verify failed"];
+/// What OpenSSL and Go call the alerts by which Klamm and Apache Kafka tell that a certificate is wanted.
 const CERTIFICATE_IS_WANTED: &[&str] = &["certificate required", "bad certificate"];
 const SELF_SIGNED: &[&str] = &["self-signed certificate in certificate chain"];
 const DISCONNECTED: &str = "socket disconnected";
