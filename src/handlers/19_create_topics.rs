@@ -8,7 +8,7 @@
 //! Needs Create of the cluster or of each topic; whether a refused topic exists is not told. What the configs of a new topic
 //! are is told with DescribeConfigs of it (`ControllerApis.createTopics`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
@@ -39,7 +39,6 @@ pub(super) struct Waiting {
     /// The results of those that are too many for the client's quota.
     throttled: Vec<TopicResult<CreatedTopic>>,
     mutations: Mutations,
-    costs: BTreeMap<String, usize>,
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -53,22 +52,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         |name: &String| request.may_silently(context, AclOperation::DescribeConfigs, AclResource::Topic, name);
     let undescribed = topics.iter().map(|topic| &topic.name).filter(|name| !may_describe(name)).cloned().collect();
     let mut mutations = Mutations::of(context, request, STRICT_SINCE);
-    let (mut throttled, mut costs) = (Vec::new(), BTreeMap::new());
-    topics.retain(|topic| {
-        let cost = partitions(context, topic);
-        match mutations.take(cost) {
-            Ok(()) => {
-                *costs.entry(topic.name.clone()).or_insert(0) += cost;
-                true
-            }
-            Err(refusal) => {
-                throttled.push(TopicResult { name: topic.name.clone(), result: Err(refusal) });
-                false
-            }
-        }
-    });
+    let throttled = mutations.grant(&mut topics, |topic| (&topic.name, partitions(context, topic)));
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let waiting = Waiting { head: request.head, names, refused, undescribed, throttled, mutations, costs };
+    let waiting = Waiting { head: request.head, names, refused, undescribed, throttled, mutations };
     let finish = Finish::CreateTopics(waiting);
     let change = Change::CreateTopics { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
@@ -113,9 +99,7 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let unused = results.iter().filter(|topic| topic.result.is_err());
-        let unused = unused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
-        self.mutations.give_back(context.now, unused);
+        self.mutations.give_back_refused(context.now, &results);
         results.extend(self.throttled);
         for (place, name) in self.refused {
             let result = Err(Refusal::new(ErrorCode::TopicAuthorizationFailed, REFUSED));

@@ -4,7 +4,7 @@
 //! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599). Needs Alter of each topic; whether a refused topic exists is
 //! not told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
@@ -27,7 +27,6 @@ pub(super) struct Waiting {
     /// The results of those that are too many for the client's quota.
     throttled: Vec<TopicResult<()>>,
     mutations: Mutations,
-    costs: BTreeMap<String, usize>,
 }
 
 pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -38,22 +37,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let mut topics: Vec<NewPartitions> = body.topics.iter().map(new_partitions).collect();
     let refused = refuse(context, request, &mut topics);
     let mut mutations = Mutations::of(context, request, STRICT_SINCE);
-    let (mut throttled, mut costs) = (Vec::new(), BTreeMap::new());
-    topics.retain(|topic| {
-        let cost = added(context, topic);
-        match mutations.take(cost) {
-            Ok(()) => {
-                *costs.entry(topic.name.clone()).or_insert(0) += cost;
-                true
-            }
-            Err(refusal) => {
-                throttled.push(TopicResult { name: topic.name.clone(), result: Err(refusal) });
-                false
-            }
-        }
-    });
+    let throttled = mutations.grant(&mut topics, |topic| (&topic.name, added(context, topic)));
     let names = topics.iter().map(|topic| topic.name.clone()).collect();
-    let waiting = Waiting { head: request.head, names, refused, throttled, mutations, costs };
+    let waiting = Waiting { head: request.head, names, refused, throttled, mutations };
     let finish = Finish::CreatePartitions(waiting);
     let change = Change::CreatePartitions { topics, validate_only: body.validate_only };
     metadata_job::submit(context, body.timeout_ms, change, finish)
@@ -88,9 +74,7 @@ impl Waiting {
                 self.names.into_iter().map(failed).collect()
             }
         };
-        let unused = results.iter().filter(|topic| topic.result.is_err());
-        let unused = unused.map(|topic| self.costs.get(&topic.name).copied().unwrap_or(0)).sum();
-        self.mutations.give_back(context.now, unused);
+        self.mutations.give_back_refused(context.now, &results);
         let refused = |name| {
             let result = Err(Refusal::of(ErrorCode::TopicAuthorizationFailed));
             TopicResult { name, result }

@@ -5,7 +5,7 @@
 use super::delegation_tokens::{self, NO_TIMESTAMP, TIMEOUT_MS};
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, State};
-use crate::metadata::{Change, Decided};
+use crate::metadata::Change;
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::wire::api::expire_delegation_token as message;
@@ -28,11 +28,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 
 impl Waiting {
     pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
-        self.0.encode(&match decided {
-            Ok(Decided::TokenEnds(Ok(end))) => response(ErrorCode::None, end),
-            Ok(Decided::TokenEnds(Err(error))) => response(error, 0),
-            other => response(metadata_job::why_not(other), 0),
-        })
+        let (error, end) = delegation_tokens::end(decided);
+        self.0.encode(&response(error, end))
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the APIs of delegation tokens have in common.
 
-use super::Request;
-use crate::metadata::TokenPeriod;
-use crate::model::SecurityProtocol;
+use super::{Request, metadata_job};
+use crate::metadata::{Decided, TokenPeriod};
+use crate::model::{ErrorCode, SecurityProtocol};
 use crate::security::principal::Principal;
 use crate::shard::context::Context;
 use crate::shard::session::Session;
@@ -32,6 +32,15 @@ fn is_known(protocol: SecurityProtocol, session: &Session) -> bool {
 /// A token by its HMAC, and what the client wants of its end.
 pub(super) fn period(request: &Request<'_>, hmac: &[u8], period_ms: i64) -> TokenPeriod {
     TokenPeriod { hmac: Secret::new(hmac), requester: request.session.principal.clone(), period_ms }
+}
+
+/// What a client is told that wanted another end for a token: the error, and the end.
+pub(super) fn end(decided: metadata_job::Result) -> (ErrorCode, i64) {
+    match decided {
+        Ok(Decided::TokenEnds(Ok(end))) => (ErrorCode::None, end),
+        Ok(Decided::TokenEnds(Err(error))) => (error, 0),
+        other => (metadata_job::why_not(other), 0),
+    }
 }
 
 /// Type and name of a principal as the metadata log has it (`SecurityUtils.parseKafkaPrincipal`).

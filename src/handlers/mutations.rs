@@ -5,7 +5,10 @@
 //! too much; older ones, which do not know that error, are done and throttled (`ControllerMutationQuotaManager`). What the
 //! metadata thread then refuses is given back.
 
+use std::collections::BTreeMap;
+
 use super::{Answer, Request};
+use crate::metadata::TopicResult;
 use crate::model::{ErrorCode, Instant, Refusal};
 use crate::security::quota::Kind;
 use crate::shard::context::Context;
@@ -17,6 +20,8 @@ pub(super) struct Mutations {
     is_strict: bool,
     began: Instant,
     throttle_ms: u32,
+    /// The partitions that topics were granted, by name.
+    granted: BTreeMap<String, usize>,
 }
 
 impl Mutations {
@@ -24,7 +29,36 @@ impl Mutations {
     pub(super) fn of(context: &Context<'_>, request: &Request<'_>, strict_since: i16) -> Mutations {
         let metered = context.meter(Kind::Mutation, request.session, request.client_id);
         let is_strict = request.head.version >= strict_since;
-        Mutations { metered, is_strict, began: context.now, throttle_ms: 0 }
+        Mutations { metered, is_strict, began: context.now, throttle_ms: 0, granted: BTreeMap::new() }
+    }
+
+    /// Asks for the partitions of each topic; takes out those that are too many, and answers with their results.
+    pub(super) fn grant<T, R>(
+        &mut self,
+        topics: &mut Vec<T>,
+        asked: impl Fn(&T) -> (&String, usize),
+    ) -> Vec<TopicResult<R>> {
+        let mut throttled = Vec::new();
+        topics.retain(|topic| {
+            let (name, partitions) = asked(topic);
+            match self.take(partitions) {
+                Ok(()) => {
+                    *self.granted.entry(name.clone()).or_insert(0) += partitions;
+                    true
+                }
+                Err(refusal) => {
+                    throttled.push(TopicResult { name: name.clone(), result: Err(refusal) });
+                    false
+                }
+            }
+        });
+        throttled
+    }
+
+    /// Gives back what those topics were granted that the metadata thread has refused.
+    pub(super) fn give_back_refused<R>(&self, now: Instant, results: &[TopicResult<R>]) {
+        let refused = results.iter().filter(|topic| topic.result.is_err());
+        self.give_back(now, refused.map(|topic| self.granted.get(&topic.name).copied().unwrap_or(0)).sum());
     }
 
     /// Asks for so many partitions.

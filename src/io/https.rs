@@ -1,5 +1,8 @@
 //! One GET, plain or over TLS, for a thread that may wait: how the keys of a provider of tokens are fetched.
 //!
+//! Its own and not a library's, as a provider may be trusted by its certificate alone, as Java's trust store has it, which
+//! takes a verifier of ours, and as sockets are opened in `io/` only.
+//!
 //! Deviation from Java's client: it follows no redirects, as only the address itself was allowed, and knows no proxy.
 
 mod response;

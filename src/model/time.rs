@@ -11,6 +11,11 @@ impl Instant {
     /// Later than anything that is waited for.
     pub const NEVER: Instant = Instant(u64::MAX);
 
+    /// Whole milliseconds since the clock began.
+    pub fn millis(self) -> i64 {
+        (self.0 / 1_000_000) as i64
+    }
+
     pub fn since(self, earlier: Instant) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }

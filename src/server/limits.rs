@@ -33,6 +33,8 @@ pub(super) struct Entrance {
     /// Those that are kept until they are closed.
     closing: BTreeSet<(Instant, ConnectionKey)>,
     look_again: Option<Instant>,
+    /// What limits connections, as the metadata has it that the shard has read.
+    limits: Option<ConnectionLimits>,
 }
 
 impl Entrance {
@@ -66,7 +68,7 @@ impl Server {
     /// Places those for whom there is room.
     fn give_places(&mut self) {
         self.entrance.look_again = None;
-        let limits = self.connection_limits();
+        let limits = self.entrance.limits.take().unwrap_or_else(|| self.connection_limits());
         for listener in 0..self.entrance.queues.len() {
             while let Some(mut entering) = self.entrance.queues[listener].pop_front() {
                 let (ip, quotas) = (entering.peer.ip(), self.turn.view.image.client_quotas());
@@ -89,6 +91,7 @@ impl Server {
                 }
             }
         }
+        self.entrance.limits = Some(limits);
     }
 
     fn connection_limits(&self) -> ConnectionLimits {
@@ -124,7 +127,9 @@ impl Server {
 
     /// The metadata has changed, and with it perhaps how many connections there may be.
     pub(super) fn read_limits(&mut self) {
-        self.turn.shared.admissions.set_most(self.connection_limits().broker.connections);
+        let limits = self.connection_limits();
+        self.turn.shared.admissions.set_most(limits.broker.connections);
+        self.entrance.limits = Some(limits);
         self.tell_of_too_many();
     }
 

@@ -252,7 +252,8 @@ impl Server {
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
         let view = self.turn.shared.view.load_full();
-        if !Arc::ptr_eq(&view, &std::mem::replace(&mut self.turn.view, view.clone())) {
+        if !Arc::ptr_eq(&view, &self.turn.view) {
+            self.turn.view = view;
             self.read_limits();
         }
         for event in events.drain(..) {

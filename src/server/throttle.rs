@@ -68,6 +68,13 @@ fn charge_time(metered: Option<Metered>, busy: Duration, now: Instant) -> u32 {
     metered.map_or(0, |metered| metered.charge(percents(busy), now).min(metered.window_ms()))
 }
 
+fn header_of(frame: &[u8]) -> Option<RequestHeader<'_>> {
+    let api = table::of_frame(frame)?.key;
+    let asked = i16::from_be_bytes(*frame.get(2..)?.first_chunk()?);
+    let version = api::describe(api)?.request_header_version(asked);
+    RequestHeader::decode(&mut Reader::new(frame), version).ok()
+}
+
 impl Server {
     /// Looks at the clock where the time of requests is measured.
     pub(super) fn begin_charge(&self, api: ApiKey) -> Option<Instant> {
@@ -92,18 +99,18 @@ impl Server {
         let busy = self.busy_since(began);
         if api != ApiKey::Produce {
             // Its client is looked for now, as the answer does not name it.
-            let busy = busy.filter(|_| self.meter_of(key, Kind::Request, frame).is_some());
+            let busy = busy.filter(|_| self.meters_of(key, [Kind::Request], frame)[0].is_some());
             return busy.map_or(Charge::Free, Charge::Time);
         }
         if self.turn.view.image.client_quotas().is_empty() {
             return Charge::Free;
         }
         let now = self.turn.now;
-        let bytes =
-            self.meter_of(key, Kind::Produce, frame).map_or(0, |metered| metered.charge(frame.len() as f64, now));
+        let [of_bytes, of_time] = self.meters_of(key, [Kind::Produce, Kind::Request], frame);
+        let bytes = of_bytes.map_or(0, |metered| metered.charge(frame.len() as f64, now));
         let time = match (outcome, busy) {
             (Outcome::Silent, _) | (_, None) => 0,
-            (_, Some(busy)) => charge_time(self.meter_of(key, Kind::Request, frame), busy, now),
+            (_, Some(busy)) => charge_time(of_time, busy, now),
         };
         let throttle_ms = bytes.max(time);
         self.mute(key, throttle_ms);
@@ -111,15 +118,17 @@ impl Server {
     }
 
     /// What the client of a request has used.
-    fn meter_of(&mut self, key: ConnectionKey, kind: Kind, frame: &[u8]) -> Option<Metered> {
-        let api = table::of_frame(frame)?.key;
-        let asked = i16::from_be_bytes(*frame.get(2..)?.first_chunk()?);
-        let version = api::describe(api)?.request_header_version(asked);
-        let mut reader = Reader::new(frame);
-        let header = RequestHeader::decode(&mut reader, version).ok()?;
-        let session = &self.connections.get(key)?.session;
+    fn meters_of<const N: usize>(
+        &mut self,
+        key: ConnectionKey,
+        kinds: [Kind; N],
+        frame: &[u8],
+    ) -> [Option<Metered>; N] {
+        let Some(header) = header_of(frame) else { return [const { None }; N] };
         let client_id = header.client_id.as_deref().unwrap_or_default();
-        self.turn.context(None).meter(kind, session, client_id)
+        let Some(connection) = self.connections.get(key) else { return [const { None }; N] };
+        let context = self.turn.context(None);
+        kinds.map(|kind| context.meter(kind, &connection.session, client_id))
     }
 
     /// A parked request was looked at, which takes time, too.

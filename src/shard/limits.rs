@@ -160,7 +160,7 @@ impl Admissions {
     /// Counts a new connection; answers for how long the listener must wait, a window at most.
     fn count_new(&self, counts: &mut Counts, listener: usize, limits: &ConnectionLimits, now: Instant) -> Duration {
         let charge = |rate: &mut Rate, per_second: u32| {
-            let ms = rate.charge(self.windows, 1.0, per_second.into(), milliseconds(now));
+            let ms = rate.charge(self.windows, 1.0, per_second.into(), now.millis());
             Duration::from_millis(ms.into()).min(self.window())
         };
         let own = charge(&mut counts.listener_rates[listener], limits.listeners[listener].per_second);
@@ -180,7 +180,7 @@ impl Admissions {
         now: Instant,
     ) -> Option<Instant> {
         let limit = quotas.connection_rate(ip)?;
-        let (windows, now_ms) = (self.windows, milliseconds(now));
+        let (windows, now_ms) = (self.windows, now.millis());
         if counts.ip_rates.len() >= counts.sweep_at {
             counts.ip_rates.retain(|_, rate| !rate.is_at_rest(windows, now_ms));
             counts.sweep_at = (2 * counts.ip_rates.len()).max(SWEPT_FROM);
@@ -211,10 +211,6 @@ impl Admissions {
         }
         self.total.fetch_sub(1, Relaxed);
     }
-}
-
-fn milliseconds(now: Instant) -> i64 {
-    (now.0 / 1_000_000) as i64
 }
 
 #[cfg(test)]

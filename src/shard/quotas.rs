@@ -41,15 +41,11 @@ impl fmt::Debug for Metered {
     }
 }
 
-fn milliseconds(now: Instant) -> i64 {
-    (now.0 / 1_000_000) as i64
-}
-
 impl Metered {
     /// Records what was used; answers for how many milliseconds the client is to be left alone. A value that is taken back
     /// is negative.
     pub fn charge(&self, value: f64, now: Instant) -> u32 {
-        let now_ms = milliseconds(now);
+        let now_ms = now.millis();
         match &mut *self.meter.0.lock() {
             State::Rate(rate) => rate.charge(self.windows, value, self.limit, now_ms),
             State::Bucket(bucket) => bucket.charge(self.windows, value, self.limit, now_ms),
@@ -59,7 +55,7 @@ impl Metered {
     /// Records what is used, unless the budget is exceeded already. `Err`: for how many milliseconds it will be.
     pub fn take(&self, value: f64, now: Instant) -> Result<(), u32> {
         match &mut *self.meter.0.lock() {
-            State::Bucket(bucket) => bucket.take(self.windows, value, self.limit, milliseconds(now)),
+            State::Bucket(bucket) => bucket.take(self.windows, value, self.limit, now.millis()),
             State::Rate(_) => unreachable!("only changes of metadata are taken from a bucket"),
         }
     }
@@ -79,8 +75,8 @@ impl Metered {
             return false;
         }
         match &*self.meter.0.lock() {
-            State::Rate(rate) => rate.is_at_rest(self.windows, milliseconds(now)),
-            State::Bucket(bucket) => bucket.is_at_rest(self.windows, self.limit, milliseconds(now)),
+            State::Rate(rate) => rate.is_at_rest(self.windows, now.millis()),
+            State::Bucket(bucket) => bucket.is_at_rest(self.windows, self.limit, now.millis()),
         }
     }
 }
@@ -171,15 +167,17 @@ impl OwnMeters {
         let found = &mut own.found[kind as usize];
         found.get_or_insert_with(|| meters.find(quotas, kind, user, client_id, now)).clone()
     }
-}
 
-impl OwnMeters {
     /// The meter of the client that was looked for last.
     pub fn again(&self, meters: &Meters, quotas: &Quotas, kind: Kind, now: Instant) -> Option<Metered> {
-        let (user, client_id) = {
-            let own = self.0.borrow();
-            (own.user.clone(), own.client_id.clone())
-        };
+        let own = self.0.borrow();
+        if own.epoch == quotas.epoch()
+            && let Some(found) = &own.found[kind as usize]
+        {
+            return found.clone();
+        }
+        let (user, client_id) = (own.user.clone(), own.client_id.clone());
+        drop(own);
         self.find(meters, quotas, kind, (&user, &client_id), now)
     }
 }

@@ -13,14 +13,12 @@ use super::client::Client;
 use super::cluster::{ADDRESS, Cluster, SharedCluster};
 use super::layered::round_trip;
 use super::link::{Cipher, Link};
-use super::stories::{PRODUCE, batch, create_topic_by, produce_answer, produce_request};
-use crate::codec::{Message, Reader};
+use super::stories::{PRODUCE, alter_config, batch, create_topic_by, produce_answer, produce_request};
 use crate::metrics::Ending;
 use crate::model::ApiKey;
 use crate::security::tls::tests::{client_config, connect};
 use crate::server::{HANDSHAKE_BYTES, RECORD_BYTES};
 use crate::shard::login::{UNAUTHENTICATED_BYTES, UNAUTHENTICATED_FRAME_BYTES};
-use crate::wire::api::incremental_alter_configs;
 
 const SEEDS: u64 = 6;
 const KEY: &str = include_str!("../security/store/testdata/key.pem");
@@ -223,21 +221,7 @@ fn a_login_over_tls_holds_a_frame_and_a_record() {
 
 /// Alters a config of this broker; the error's code and message.
 fn alter(client: &mut Client, cluster: &SharedCluster, name: &str, value: &str) -> (i16, String) {
-    let config = incremental_alter_configs::AlterableConfig {
-        name: name.into(),
-        config_operation: 0,
-        value: Some(value.into()),
-    };
-    let resource = incremental_alter_configs::AlterConfigsResource {
-        resource_type: 4,
-        resource_name: "1".into(),
-        configs: vec![config],
-    };
-    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
-    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
-    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
-    let result = &response.responses[0];
-    (result.error_code, result.error_message.as_deref().unwrap_or_default().to_string())
+    alter_config(client, cluster, (4, "1"), name, Some(value))
 }
 
 /// What cannot be used is refused before it is a record, so that neither this broker nor its next start has it.

@@ -7,13 +7,14 @@ use std::path::Path;
 use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
 use super::stories::{
-    PRODUCE, TOPIC, batch_at, cluster, create_topic, produce_answer, produce_request, read_all, read_from,
+    PRODUCE, TOPIC, alter_config, batch_at, cluster, create_topic, delete_records_before, produce_answer,
+    produce_request, read_all, read_from,
 };
 use crate::codec::{Message, Reader};
 use crate::io::disk::{Disk, Open};
 use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs};
-use crate::wire::api::{alter_replica_log_dirs, delete_records, describe_log_dirs, incremental_alter_configs};
+use crate::wire::api::{alter_replica_log_dirs, describe_log_dirs};
 
 const DIRECTORIES: [&str; 2] = ["data", "other"];
 const TWO: (&str, &str) = ("log.dirs", "data,other");
@@ -39,30 +40,10 @@ fn move_to(cluster: &SharedCluster, directory: &str, topic: &str, partition: i32
     response.results[0].partitions[0].error_code
 }
 
-fn delete_before(cluster: &SharedCluster, offset: i64) {
-    let mut client = Client::connect(&cluster.borrow());
-    let partitions = vec![delete_records::DeleteRecordsPartition { partition_index: 0, offset }];
-    let topics = vec![delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions }];
-    let answer = client.call(cluster, ApiKey::DeleteRecords, 2, &delete_records::Request { topics, timeout_ms: 1000 });
-    let response = delete_records::Response::decode(&mut Reader::new(&answer), 2).unwrap();
-    assert_eq!(response.topics[0].partitions[0].low_watermark, offset);
-}
-
 /// Changes nothing that matters.
 fn alter_topic(cluster: &SharedCluster, max_bytes: &str) {
     let mut client = Client::connect(&cluster.borrow());
-    let config = incremental_alter_configs::AlterableConfig {
-        name: "max.message.bytes".into(),
-        config_operation: 0,
-        value: Some(max_bytes.into()),
-    };
-    let resource = incremental_alter_configs::AlterConfigsResource {
-        resource_type: 2,
-        resource_name: TOPIC.into(),
-        configs: vec![config],
-    };
-    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
-    client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
+    alter_config(&mut client, cluster, (2, TOPIC), "max.message.bytes", Some(max_bytes));
 }
 
 /// Error of each directory, and its partitions of the topic: number and whether it is a future one.
@@ -148,7 +129,7 @@ fn a_log_moves_while_it_is_written_to() {
 fn a_log_that_moves_takes_its_producers_along() {
     let cluster = start(35);
     let from = home_of(&cluster.borrow(), 0);
-    delete_before(&cluster, i64::from(RECORDS));
+    assert_eq!(delete_records_before(&cluster, 0, RECORDS.into()), i64::from(RECORDS));
     assert_eq!(move_to(&cluster, DIRECTORIES[1 - from], TOPIC, 0), 0);
     cluster.borrow_mut().step_until(PATIENCE_STEPS, |cluster| !is_moving(cluster));
     assert_eq!(home_of(&cluster.borrow(), 0), 1 - from);
@@ -452,20 +433,7 @@ fn directories_that_are_not_as_they_were_left_stop_the_start() {
 
 fn cordon(cluster: &SharedCluster, directories: Option<&str>) -> i16 {
     let mut client = Client::connect(&cluster.borrow());
-    let config = incremental_alter_configs::AlterableConfig {
-        name: "cordoned.log.dirs".into(),
-        config_operation: i8::from(directories.is_none()),
-        value: directories.map(Into::into),
-    };
-    let resource = incremental_alter_configs::AlterConfigsResource {
-        resource_type: 4,
-        resource_name: "1".into(),
-        configs: vec![config],
-    };
-    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
-    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
-    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
-    response.responses[0].error_code
+    alter_config(&mut client, cluster, (4, "1"), "cordoned.log.dirs", directories).0
 }
 
 /// KIP-1066: new partitions go elsewhere, at once and after a restart, by the broker's own file and by a dynamic config.

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::cluster::SharedCluster;
-use super::stories::{FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_request};
+use super::stories::{
+    FETCH, PRODUCE, TOPIC, alter_config, batch, cluster, create_topic, delete_records_before, fetch_request,
+    produce_request,
+};
 use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, Instant};
 use crate::stdx::random::Random;
-use crate::wire::api::{
-    alter_client_quotas, create_topics, delete_records, delete_topics, describe_quorum, fetch,
-    incremental_alter_configs, metadata, produce,
-};
+use crate::wire::api::{alter_client_quotas, create_topics, delete_topics, describe_quorum, fetch, metadata, produce};
 use crate::wire::frame;
 
 const METADATA: i16 = 12;
@@ -44,13 +44,7 @@ pub(super) fn set_quota(
 
 /// Changes a config of the broker while it runs.
 pub(super) fn alter_broker(cluster: &SharedCluster, client: &mut Client, name: &str, value: &str) {
-    use incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
-    let config = AlterableConfig { name: name.into(), config_operation: 0, value: Some(value.into()) };
-    let resource = AlterConfigsResource { resource_type: 4, resource_name: "".into(), configs: vec![config] };
-    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
-    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
-    let answer = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
-    assert_eq!(answer.responses[0].error_code, 0, "{:?}", answer.responses[0].error_message);
+    assert_eq!(alter_config(client, cluster, (4, ""), name, Some(value)), (0, String::new()));
 }
 
 /// A client that has one request under way, or several.
@@ -210,9 +204,6 @@ fn a_throttled_session_loses_nothing() {
         client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(partition, &batch(-1, -1, 1, 700), 1));
     }
     // The start of a log is told once, and not again with the next records.
-    let partition = delete_records::DeleteRecordsPartition { partition_index: 1, offset: 1 };
-    let topic = delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions: vec![partition] };
-    let delete = delete_records::Request { topics: vec![topic], timeout_ms: 1000 };
     set_quota(&cluster, ANONYMOUS, "consumer_byte_rate", Some(100.0));
     let mut ask = |session_id, session_epoch, offset: Option<i64>| {
         let mut request = fetch_request(0, offset.unwrap_or(0), 0);
@@ -239,8 +230,7 @@ fn a_throttled_session_loses_nothing() {
     };
     let (id, bytes, throttle, starts) = ask(0, 0, Some(0));
     assert!(id != 0 && bytes > 700 && throttle == 0 && starts == [(0, 0), (1, 0)]);
-    let mut admin = Client::connect(&cluster.borrow());
-    admin.call(&cluster, ApiKey::DeleteRecords, 2, &delete);
+    assert_eq!(delete_records_before(&cluster, 1, 1), 1);
     // Once more: that is too much, so the session goes on and nothing is told.
     let (same, bytes, throttle, starts) = ask(id, 1, Some(0));
     assert!(same == id && bytes == 0 && throttle > 500 && starts.is_empty(), "{throttle}");

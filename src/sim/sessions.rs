@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::stories::{
-    FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_answer, produce_request,
+    FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, delete_records_before, fetch_request, produce_answer,
+    produce_request,
 };
 use crate::codec::{Message, Reader};
 use crate::model::{ApiKey, ErrorCode};
-use crate::wire::api::{create_topics, delete_records, delete_topics, fetch, produce};
+use crate::wire::api::{create_topics, delete_topics, fetch, produce};
 
-const DELETE_RECORDS: i16 = 2;
 const CREATE_TOPICS: i16 = 7;
 const DELETE_TOPICS: i16 = 5;
 
@@ -75,11 +75,7 @@ fn a_session_is_told_of_whatever_its_silent_partitions_do() {
         assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(2, 3, 0, true)]);
         // While no fetch waits; and the start of a log, which nobody waits for.
         write(0, 10);
-        let delete = delete_records::DeleteRecordsPartition { partition_index: 1, offset: 1 };
-        let topic = delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions: vec![delete] };
-        let request = delete_records::Request { topics: vec![topic], timeout_ms: 1000 };
-        let mut admin = Client::connect(&cluster.borrow());
-        admin.call(&cluster, ApiKey::DeleteRecords, DELETE_RECORDS, &request);
+        assert_eq!(delete_records_before(&cluster, 1, 1), 1);
         consumer.send(ApiKey::Fetch, FETCH, &next(3, 1, asked(&[(2, 3)])));
         assert_eq!(told(&consumer.wait(&cluster, ApiKey::Fetch, FETCH)), [(0, 1, 0, true), (1, 1, 1, false)]);
         let waited = cluster.borrow().world.now().since(began);

@@ -16,7 +16,7 @@ use crate::record::builder::{Builder, Options, Record};
 use crate::record::control::EndTxnMarker;
 use crate::stdx::random::Random;
 use crate::storage::log::Admission;
-use crate::wire::api::{create_topics, fetch, list_offsets, produce};
+use crate::wire::api::{create_topics, delete_records, fetch, incremental_alter_configs, list_offsets, produce};
 
 pub(super) const CREATE_TOPICS: i16 = 7;
 pub(super) const PRODUCE: i16 = 9;
@@ -85,6 +85,36 @@ pub(super) fn fetch_request(partition: i32, offset: i64, max_wait_ms: i32) -> fe
         topics: vec![topic],
         ..Default::default()
     }
+}
+
+/// Sets a config of a broker (type 4) or of a topic (2), or takes it away; the error's code and message.
+pub(super) fn alter_config(
+    client: &mut Client,
+    cluster: &SharedCluster,
+    (resource_type, resource_name): (i8, &str),
+    name: &str,
+    value: Option<&str>,
+) -> (i16, String) {
+    use incremental_alter_configs::{AlterConfigsResource, AlterableConfig};
+    let config_operation = i8::from(value.is_none());
+    let config = AlterableConfig { name: name.into(), config_operation, value: value.map(Into::into) };
+    let resource = AlterConfigsResource { resource_type, resource_name: resource_name.into(), configs: vec![config] };
+    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
+    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
+    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
+    let result = &response.responses[0];
+    (result.error_code, result.error_message.as_deref().unwrap_or_default().to_string())
+}
+
+/// Deletes a partition's records before an offset; where its log begins then.
+pub(super) fn delete_records_before(cluster: &SharedCluster, partition_index: i32, offset: i64) -> i64 {
+    let partitions = vec![delete_records::DeleteRecordsPartition { partition_index, offset }];
+    let topics = vec![delete_records::DeleteRecordsTopic { name: TOPIC.into(), partitions }];
+    let request = delete_records::Request { topics, timeout_ms: 1000 };
+    let mut client = Client::connect(&cluster.borrow());
+    let answer = client.call(cluster, ApiKey::DeleteRecords, 2, &request);
+    let response = delete_records::Response::decode(&mut Reader::new(&answer), 2).unwrap();
+    response.topics[0].partitions[0].low_watermark
 }
 
 /// The records of a fetch's answer: offset and value.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::client::Client;
 use super::cluster::{Cluster, SharedCluster};
-use super::stories::{CREATE_TOPICS, TOPIC};
+use super::stories::{CREATE_TOPICS, TOPIC, alter_config};
 use super::transactor::{Transactor, Way, described, find_coordinators, offset, read, settled, state, until_told};
 use crate::codec::{Message, Reader};
 use crate::coordinator::record::transaction::{Key, TransactionLogKey, TransactionLogValue, Value};
@@ -20,7 +20,7 @@ use crate::io::simulated_disk::Crash;
 use crate::model::{ApiKey, ErrorCode, TimestampMs, java_hash};
 use crate::record::builder::{Builder, Options, Record};
 use crate::storage::log::Admission;
-use crate::wire::api::{create_topics, delete_topics, incremental_alter_configs, write_txn_markers};
+use crate::wire::api::{create_topics, delete_topics, write_txn_markers};
 
 const PARTITIONS: [i32; 3] = [0, 1, 2];
 const EVERY_WRITE_IS_SYNCED: (&str, &str) = ("log.flush.interval.messages", "1");
@@ -479,20 +479,7 @@ fn what_is_decided_is_done_though_the_data_are_lost() {
 
 fn sync_writes(cluster: &SharedCluster, topic: &str) {
     let mut client = Client::connect(&cluster.borrow());
-    let config = incremental_alter_configs::AlterableConfig {
-        name: "flush.messages".into(),
-        config_operation: 0,
-        value: Some("1".into()),
-    };
-    let resource = incremental_alter_configs::AlterConfigsResource {
-        resource_type: 2,
-        resource_name: topic.into(),
-        configs: vec![config],
-    };
-    let request = incremental_alter_configs::Request { resources: vec![resource], validate_only: false };
-    let answer = client.call(cluster, ApiKey::IncrementalAlterConfigs, 1, &request);
-    let response = incremental_alter_configs::Response::decode(&mut Reader::new(&answer), 1).unwrap();
-    assert_eq!(response.responses[0].error_code, 0);
+    assert_eq!(alter_config(&mut client, cluster, (2, topic), "flush.messages", Some("1")).0, 0);
 }
 
 /// Only the data are synced: the coordinator has forgotten the transaction, which hangs until an operator ends it, as

@@ -79,7 +79,7 @@ impl Foreign for Librdkafka {
 
     fn brokers(&self, plain: &Setup) -> Vec<Setup> {
         let common = plain.clone().with(&[("num.partitions", "4"), ("group.initial.rebalance.delay.ms", "100")]);
-        // Some of its tests make rules with `kafka-acls.sh`, as nobody in particular.
+        // Some of its tests make rules with `kafka-acls.sh`, which then comes by a listener without a login.
         let common = common.with(WITH_RULES);
         let scenario = |auto| common.clone().with(&[("auto.create.topics.enable", auto)]);
         vec![scenario("true"), scenario("false"), secured::broker(&scenario("true"))]

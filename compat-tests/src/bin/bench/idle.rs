@@ -69,7 +69,7 @@ fn connect(peer: &Peer) -> Result<TcpStream> {
     Ok(raw.stream().try_clone()?)
 }
 
-/// What a connection with TLS costs that nobody uses.
+/// What each connection with TLS costs a broker while its client asks for nothing.
 pub fn measure_secured(run: &Run, kind: Kind, certificates: &Certificates, report: &mut Report) -> Result<()> {
     let peer = Peer::start_with_doors(kind, &run.broker, &[], Some(Doors::new(certificates)))?;
     Raw::connect(peer.port())?.api_versions()?;

@@ -9,7 +9,7 @@ pub fn cases() -> Vec<Case> {
 
 /// Of a user whom no case asks as.
 fn rule() -> Value {
-    json!({ "ResourceType": 2, "ResourceName": "x-rule", "ResourcePatternType": 3, "Principal": "User:nobody", "Host": "*",
+    json!({ "ResourceType": 2, "ResourceName": "x-rule", "ResourcePatternType": 3, "Principal": "User:stranger", "Host": "*",
             "Operation": 3, "PermissionType": 3 })
 }
 
@@ -29,7 +29,7 @@ fn rules() -> Vec<Case> {
         Case::of("DescribeAcls", "of a name", Nothing, |_| filter()),
         Case::of("CreateAcls", "one and a wrong one", Nothing, |_| {
             let mut wrong = rule();
-            wrong["Principal"] = json!("nobody");
+            wrong["Principal"] = json!("stranger");
             json!({ "Creations": [rule(), wrong] })
         }),
         Case::of("CreateAcls", "none", Nothing, |_| json!({})),
@@ -75,8 +75,8 @@ fn people() -> Vec<Case> {
             |_| json!({ "OwnerPrincipalType": "User", "OwnerPrincipalName": "other" }),
         )
         .from(3),
-        Case::of("RenewDelegationToken", "of nobody", Nothing, |_| json!({ "Hmac": "00" })),
-        Case::of("ExpireDelegationToken", "of nobody", Nothing, |_| json!({ "Hmac": "00" })),
+        Case::of("RenewDelegationToken", "of no token", Nothing, |_| json!({ "Hmac": "00" })),
+        Case::of("ExpireDelegationToken", "of no token", Nothing, |_| json!({ "Hmac": "00" })),
         Case::of("DescribeDelegationToken", "all", Nothing, |_| json!({ "Owners": null })),
     ]
 }
