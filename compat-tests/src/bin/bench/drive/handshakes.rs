@@ -12,14 +12,18 @@ const API_VERSIONS: i16 = 3;
 pub(super) fn run(order: &Order, handshakes: &Handshakes) -> Result<Outcome> {
     let key = order.key.as_ref().context("no listener with TLS")?;
     let key = Key { resumes: handshakes.are_resumed, ..key.clone() };
-    let lock = Lock::new(&key)?;
-    // The first one has nothing to resume.
-    greet(&lock, &key)?;
+    // Each has its own tickets: one that is used is not used again.
+    let open = || {
+        let lock = Lock::new(&key)?;
+        // The first one has nothing to resume.
+        greet(&lock, &key).map(|_| lock)
+    };
+    let locks = (0..handshakes.at_once).map(|_| open()).collect::<Result<Vec<_>>>()?;
     let began = Instant::now();
     let until = began + Duration::from_secs_f64(order.seconds);
     let results: Vec<Result<(u64, Histogram<u64>)>> = std::thread::scope(|scope| {
-        let one = |_| scope.spawn(|| greet_until(&lock, &key, until));
-        let threads: Vec<_> = (0..handshakes.at_once).map(one).collect();
+        let key = &key;
+        let threads: Vec<_> = locks.iter().map(|lock| scope.spawn(move || greet_until(lock, key, until))).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     let (mut produced, mut latencies) = (Tally::default(), histogram());
