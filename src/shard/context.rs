@@ -31,6 +31,7 @@ use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::shard::quotas::{Metered, Meters};
+use crate::shard::journal::Ring;
 use crate::shard::session::Session;
 use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
@@ -81,6 +82,8 @@ pub struct Shared {
     /// The places of connections.
     pub admissions: Arc<Admissions>,
     pub metrics: Metrics,
+    /// The last requests of each shard; empty where none are kept.
+    pub journals: Vec<Arc<Ring>>,
     pub producer_ids: Arc<ProducerIds>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
@@ -127,6 +130,7 @@ impl Shared {
             meters,
             admissions: Arc::new(admissions),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
+            journals: mailboxes.iter().filter_map(|_| Ring::new(config.http.as_ref()).map(Arc::new)).collect(),
             producer_ids,
             fetch_sessions: Arc::default(),
             config,
