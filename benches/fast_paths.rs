@@ -9,7 +9,9 @@ use klamm::io::disk::Disk;
 use klamm::io::driver::{ConnectionKey, Driver, Event, Listening};
 use klamm::io::machine::{self, Backend, Preference};
 use klamm::io::real_disk::RealDisk;
-use klamm::metadata::{Acl, AclIndex, AclOperation, AclResource, Action, Authorizer, HostAddress, Principal, Subject};
+use klamm::metadata::{
+    Acl, AclIndex, AclOperation, AclResource, Action, Allowed, Authorizer, HostAddress, Principal, Subject,
+};
 use klamm::model::{Instant, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, Uuid};
 use klamm::record::builder::{Builder, Options, Record};
 use klamm::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig, Origin};
@@ -319,6 +321,13 @@ fn decision(criterion: &mut Criterion) {
             });
         }
     }
+    // The same where the connection has seen it, which does not look at the rules.
+    let mut seen = Allowed::default();
+    let action = |name| Action { operation: AclOperation::Write, resource: AclResource::Topic, name };
+    seen.keep(&principal, 1, &action("team-7.orders-7"));
+    group.bench_function("seen", |bench| {
+        bench.iter(|| assert!(seen.has(&principal, 1, &action(black_box("team-7.orders-7")))));
+    });
     group.finish();
 }
 

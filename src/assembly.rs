@@ -9,7 +9,6 @@
 //! so two brokers of one process do not know of each other.
 
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use log::warn;
 
@@ -31,7 +30,7 @@ use crate::replica::partition::Partition;
 use crate::shard::context::{Endpoint, Shared, Threads};
 use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
-use crate::stdx::inbox::Inbox;
+use crate::stdx::inbox::{self, Inbox};
 
 /// Directories are locked, the metadata is replayed, and the broker may run with it.
 pub struct Opened {
@@ -95,10 +94,10 @@ impl Opened {
 
 /// Where the tasks of the parts arrive.
 struct Tasks {
-    metadata: Receiver<controller::Task>,
-    housekeeping: Receiver<housekeeping::Task>,
-    groups: Receiver<keeper::Task<Groups>>,
-    transactions: Receiver<keeper::Task<Transactions>>,
+    metadata: inbox::Tasks<controller::Task>,
+    housekeeping: inbox::Tasks<housekeeping::Task>,
+    groups: inbox::Tasks<keeper::Task<Groups>>,
+    transactions: inbox::Tasks<keeper::Task<Transactions>>,
 }
 
 /// What the shards share is there, so that they can bind their sockets. The cluster does not know of this broker yet.
@@ -159,14 +158,14 @@ impl Connected {
 /// What does its tasks in order, and where they arrive. It rests until it is turned.
 pub struct Part<M, T> {
     pub machine: M,
-    pub tasks: Receiver<T>,
+    pub tasks: inbox::Tasks<T>,
 }
 
 impl<M, T> Part<M, T> {
     /// The tasks that have arrived.
     #[cfg(any(test, feature = "sim"))]
     pub fn take(&self) -> Vec<T> {
-        self.tasks.try_iter().collect()
+        self.tasks.take()
     }
 }
 

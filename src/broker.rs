@@ -25,6 +25,7 @@ use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
 use crate::hosting::token_keys::TokenKeys;
 use crate::http::Stage;
+use crate::io::clocked::Clocked;
 use crate::io::compute::Compute;
 use crate::io::descriptors::{self, Connections};
 use crate::io::disk::Disk;
@@ -33,6 +34,7 @@ use crate::io::environment::Environment;
 use crate::io::file_pool::OpenFiles;
 use crate::io::machine::{self, Backend, Preference};
 use crate::io::real_disk::RealDisk;
+use crate::io::settable_clock::SettableClock;
 use crate::io::{clock, threads};
 use crate::metadata::Record;
 use crate::model::MAX_SHARDS;
@@ -41,6 +43,7 @@ use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::server::{Server, report};
 use crate::shard::context::{Endpoint, Shared};
+use crate::stdx::inbox::Inbox;
 use crate::storage::directory::LogDirectory;
 
 /// How long an address may be in use before the start fails, and how often it is tried.
@@ -59,6 +62,7 @@ pub struct Broker {
     open_files: Arc<OpenFiles>,
     connections: Arc<Connections>,
     http: Option<HttpSide>,
+    clock: Option<Arc<SettableClock>>,
 }
 
 /// The threads beside the shards.
@@ -75,7 +79,7 @@ struct PartThreads {
 
 struct CleanerThread {
     thread: JoinHandle<()>,
-    stop: Sender<()>,
+    stop: Inbox<()>,
 }
 
 /// Gives the log directories an identity without starting anything, as `kafka-storage format` does; answers the cluster
@@ -142,9 +146,10 @@ impl Broker {
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let spin = config.spin;
         let compute = Arc::new(Compute::new(config.crypto_threads));
-        let http = HttpSide::start(&config)?;
+        let clock = config.has_settable_clock.then(Arc::<SettableClock>::default);
+        let http = HttpSide::start(&config, clock.clone())?;
         let tell = |stage| http.iter().for_each(|http| http.set_stage(stage));
-        let environment = Environment::of_the_machine();
+        let environment = clock.clone().map_or_else(Environment::of_the_machine, Environment::with_clock);
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
         let disk = Arc::new(RealDisk::new(open_files.clone()));
         let has_tls = config.listeners.iter().any(|listener| listener.security_protocol.has_tls());
@@ -153,7 +158,7 @@ impl Broker {
             info!("kernel TLS: not used ({})", machine::kernel_tls());
         }
 
-        let machine = Machine { backend, spin, connections: connections.clone(), compute };
+        let machine = Machine { backend, spin, connections: connections.clone(), compute, clock: clock.clone() };
         let starting = start_shards(shard_count, machine)?;
         let connected = opened.connect(starting.iter().map(|shard| shard.waker.clone()).collect());
         http.iter().for_each(|http| http.share(connected.shared()));
@@ -169,7 +174,7 @@ impl Broker {
         tell(Stage::Turns);
         info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, shards, threads, addresses, open_files, connections, http })
+        Ok(Broker { shared, shards, threads, addresses, open_files, connections, http, clock })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -190,6 +195,11 @@ impl Broker {
     /// How many clients are connected to it.
     pub fn connections(&self) -> usize {
         self.connections.count()
+    }
+
+    /// The clock that it goes by, where that can be set (`klamm.clock`).
+    pub fn clock(&self) -> Option<&Arc<SettableClock>> {
+        self.clock.as_ref()
     }
 
     /// A way into one of the shards without a socket.
@@ -223,7 +233,7 @@ impl Broker {
         panicked |= threads.housekeeping.join().is_err();
         // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
         if let Some(cleaner) = threads.cleaner {
-            let _ = cleaner.stop.send(());
+            cleaner.stop.send(());
             panicked |= cleaner.thread.join().is_err();
         }
         shared.send_to_controller(controller::Task::Stop);
@@ -251,12 +261,22 @@ struct Machine {
     spin: Duration,
     connections: Arc<Connections>,
     compute: Arc<Compute>,
+    clock: Option<Arc<SettableClock>>,
+}
+
+impl Machine {
+    fn open(self) -> io::Result<Box<dyn Driver>> {
+        let driver = machine::open(self.backend, self.spin, self.connections, self.compute)?;
+        Ok(match self.clock {
+            None => driver,
+            Some(clock) => Box::new(Clocked::new(driver, clock)),
+        })
+    }
 }
 
 fn start_shards(count: usize, machine: Machine) -> Result<Vec<Starting>, String> {
     let pin = count > 1 && count == threads::available();
-    let open =
-        |machine: Machine| move || machine::open(machine.backend, machine.spin, machine.connections, machine.compute);
+    let open = |machine: Machine| move || machine.open();
     (0..count).map(|number| start_shard(ShardId(number as u8), open(machine.clone()), pin)).collect()
 }
 
@@ -380,7 +400,7 @@ fn start_parts(parts: Parts) -> Result<PartThreads, String> {
     let groups = spawn("klamm-groups", move || groups.machine.run(&groups.tasks))?;
     let transactions = spawn("klamm-txns", move || transactions.machine.run(&transactions.tasks))?;
     let cleaner = cleaner.map(|mut cleaner| {
-        let (stop, stopped) = channel();
+        let (stop, stopped) = Inbox::new();
         spawn("klamm-cleaner", move || cleaner.run(&stopped)).map(|thread| CleanerThread { thread, stop })
     });
     let mut controller = metadata.machine;

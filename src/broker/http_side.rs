@@ -10,6 +10,7 @@ use log::{error, info};
 use super::{host_address, spawn};
 use crate::config::Config;
 use crate::http::{self, Control, Stage};
+use crate::io::settable_clock::SettableClock;
 use crate::io::web::{self, WebStop};
 use crate::shard::context::Shared;
 
@@ -23,8 +24,8 @@ pub(super) struct HttpSide {
 
 impl HttpSide {
     /// `None` for a broker without one.
-    pub(super) fn start(config: &Config) -> Result<Option<HttpSide>, String> {
-        let (Some(settings), Some(control)) = (&config.http, Control::new(config)) else { return Ok(None) };
+    pub(super) fn start(config: &Config, clock: Option<Arc<SettableClock>>) -> Result<Option<HttpSide>, String> {
+        let (Some(settings), Some(control)) = (&config.http, Control::new(config, clock)) else { return Ok(None) };
         let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
         for wanted in &settings.listeners {
             let name = format!("http://{}:{}", wanted.host, wanted.port);

@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAX_FRAME_BYTES: usize = 1 << 20;
 
 fn start(directory: &Path, io: &str) -> Broker {
+    start_with(directory, io, &[])
+}
+
+fn start_with(directory: &Path, io: &str, also: &[(&str, &str)]) -> Broker {
     let directory = directory.display().to_string();
     let overrides = [
         ("log.dirs", directory.as_str()),
@@ -34,7 +38,8 @@ fn start(directory: &Path, io: &str) -> Broker {
         ("klamm.shards", "2"),
         ("klamm.io", io),
     ];
-    let overrides = overrides.map(|(key, value)| (key.to_string(), value.to_string())).into_iter().collect();
+    let overrides = overrides.iter().chain(also);
+    let overrides = overrides.map(|(key, value)| (key.to_string(), value.to_string())).collect();
     let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
     Broker::start(config, None).unwrap()
 }
@@ -273,6 +278,42 @@ fn requests_without_a_socket(io: &str) {
         let (_asking, told) = hand_in(&inlet, ApiKey::Fetch, FETCH, &fetch_from(0, 0));
         let told = told.try_recv().unwrap();
         assert!(matches!(told, InquiryReply::Ended(Ending::Stop, _)), "the broker has stopped, but {told:?}");
+    }
+}
+
+/// What waits for a moment is done when the clock has been moved there, without waiting for it.
+fn a_clock_that_is_moved(io: &str) {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let home = tempfile::tempdir().unwrap();
+    let broker = start_with(home.path(), io, &[("klamm.clock", "settable")]);
+    let clock = broker.clock().expect("it can be set").clone();
+    let (zero, mut one) = (broker.inlet(ShardId(0)), broker.inlet(ShardId(1)));
+    one.create_topic(4);
+    clock.freeze();
+    assert_eq!(one.produce("a"), 0);
+    let fetch = fetch_from(1, HOUR.as_millis() as i32);
+    let (_asking, told) = hand_in(&zero, ApiKey::Fetch, FETCH, &fetch);
+    clock.settle().unwrap();
+    clock.advance(HOUR - Duration::from_millis(1)).unwrap();
+    assert!(told.try_recv().is_err(), "its time is not over");
+    let before = clock.wall();
+    clock.advance(Duration::from_millis(1)).unwrap();
+    let told = told.try_recv().expect("its time is over");
+    let InquiryReply::Answer(bytes) = told else { panic!("it is answered, but {told:?}") };
+    assert_eq!(values(&body_of(ApiKey::Fetch, FETCH, 1, bytes)), Vec::<String>::new());
+    assert_eq!(clock.wall().0 - before.0, 1);
+    // Records are stamped by it, and it does not hinder the stop.
+    clock.advance(24 * HOUR).unwrap();
+    assert_eq!(one.produce("b"), 1);
+    clock.go_on();
+    broker.stop().unwrap();
+}
+
+#[test]
+fn the_clock_can_be_moved() {
+    a_clock_that_is_moved("epoll");
+    if machine::choose(Preference::Uring).is_ok() {
+        a_clock_that_is_moved("uring");
     }
 }
 

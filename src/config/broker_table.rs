@@ -201,6 +201,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("kafka.metrics.polling.interval.secs", Int, Some("10"), AtLeast(1), ReadOnly, NotYet),
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
     key("klamm.authentication.timeout.ms", Int, Some("60000"), AtLeast(0), ReadOnly, Effective),
+    key("klamm.clock", Text, Some("machine"), OneOf(&["machine", "settable"]), ReadOnly, Effective),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
     key("klamm.crypto.threads", Int, None, Between(1, MAX_CRYPTO_THREADS), ReadOnly, Effective),
     key("klamm.http.hosts", List, Some(""), Any, ReadOnly, Effective),

@@ -98,6 +98,7 @@ const BROKER: Texts = &[
         "klamm.authentication.timeout.ms",
         "How long a client may take for its TLS handshake and its login; 0 is for ever.",
     ),
+    ("klamm.clock", "The clock that the broker goes by: the machine's, or one that tests can freeze, move and set."),
     ("klamm.copy.max.bytes", "A larger batch is written to its file at once, smaller ones together."),
     ("klamm.crypto.threads", "How many threads compute handshakes of TLS; one per four cores where it is not set."),
     ("klamm.http.hosts", "Names that HTTP requests may be addressed to, beside the loopback's and the listeners'."),

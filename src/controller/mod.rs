@@ -13,7 +13,6 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use arc_swap::ArcSwap;
 use log::{error, info, warn};
@@ -30,10 +29,10 @@ use crate::hosting::housekeeping;
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
 use crate::metadata::{self, Change, Decided, DirectoryAssignment, Registration};
-use crate::model::{ErrorCode, TopicId, TopicIdPartition};
+use crate::model::{ErrorCode, Instant, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
 use crate::replica::view::View;
-use crate::stdx::inbox::Inbox;
+use crate::stdx::inbox::{Inbox, Tasks};
 use crate::storage::directory::LogDirectory;
 use crate::storage::{AppendError, Error};
 
@@ -164,12 +163,13 @@ impl Controller {
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, queue: &Receiver<Task>) {
-        loop {
-            let Ok(first) = queue.recv() else { return };
-            let tasks = std::iter::once(first).chain(queue.try_iter().take(MAX_BATCHED));
-            if !self.step(tasks.collect()) {
-                return;
+    pub fn run(&mut self, queue: &Tasks<Task>) {
+        while let Some(came) = self.environment.wait(queue, Instant::NEVER) {
+            let mut left = came.into_iter();
+            while !left.as_slice().is_empty() {
+                if !self.step(left.by_ref().take(MAX_BATCHED).collect()) {
+                    return;
+                }
             }
         }
     }

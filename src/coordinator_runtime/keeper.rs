@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -18,7 +17,7 @@ use crate::io::environment::Environment;
 use crate::model::{Instant, TopicId};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
-use crate::stdx::inbox;
+use crate::stdx::inbox::Tasks;
 
 /// What ended one coordinator may end the next, such as a full disk: so they follow each other no faster.
 const SUCCESSION: Duration = Duration::from_millis(500);
@@ -71,10 +70,10 @@ impl<M: Kind> Keeper<M> {
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, tasks: &Receiver<Task<M>>) {
+    pub fn run(&mut self, tasks: &Tasks<Task<M>>) {
         let mut new = Vec::new();
         while let Some(due) = self.step(new, self.environment.now()) {
-            let Some(came) = inbox::wait(tasks, due.since(self.environment.now())) else { return };
+            let Some(came) = self.environment.wait(tasks, due) else { return };
             new = came;
         }
     }

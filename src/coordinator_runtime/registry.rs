@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering::{Equal, Greater};
 use std::collections::BTreeMap;
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -15,7 +14,7 @@ use crate::model::{ErrorCode, Instant, java_hash};
 use crate::replica::partition::Partition;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
-use crate::stdx::inbox::Inbox;
+use crate::stdx::inbox::{Inbox, Tasks};
 
 /// All coordinators of one kind, by partition. Readers take no lock.
 pub struct Registry<M: Kind> {
@@ -34,7 +33,7 @@ impl<M: Kind> Registry<M> {
         config: Config,
         environment: Environment,
         producer_ids: Arc<ProducerIds>,
-    ) -> (Registry<M>, Receiver<Task<M>>) {
+    ) -> (Registry<M>, Tasks<Task<M>>) {
         let (tasks, tasks_left) = Inbox::new();
         let (by_partition, changing) = (ArcSwap::default(), Mutex::default());
         let settings = settings::Current::new(config);

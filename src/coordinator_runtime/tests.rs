@@ -1,6 +1,6 @@
 //! Coordinators of groups beside a log on a simulated disk: what is loaded, what is refused, what a transaction leaves.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 
 use arc_swap::ArcSwap;
 
@@ -16,10 +16,11 @@ use crate::model::Uuid;
 use crate::model::{LeaderEpoch, Offset, PartitionIndex, TopicId};
 use crate::record::validate::Rules;
 use crate::replica::view::View;
+use crate::stdx::inbox::Tasks;
 use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig};
 
 /// The coordinators, and the other end of their tasks.
-fn registry() -> (Coordinators, Receiver<Task>) {
+fn registry() -> (Coordinators, Tasks<Task>) {
     Coordinators::new(Config::defaults(), fixed::environment(TimestampMs(0)), Arc::default())
 }
 
@@ -71,8 +72,9 @@ fn a_successor_finds_what_waits_to_be_written() {
 
     let second = coordinators.of_partition(&partition).unwrap();
     assert_eq!(second.look(|_| ()).err(), Some(ErrorCode::CoordinatorLoadInProgress));
-    assert!(matches!(tasks.try_recv(), Ok(Task::Ended)), "its keeper hears that it has ended");
-    let Ok(Task::Load(asked)) = tasks.try_recv() else { panic!("it is to be loaded") };
+    let mut told = tasks.take().into_iter();
+    assert!(matches!(told.next(), Some(Task::Ended)), "its keeper hears that it has ended");
+    let Some(Task::Load(asked)) = told.next() else { panic!("it is to be loaded") };
     load::load(&asked, &world, MOMENT);
     let (committed, barrier) = (committed(&second), second.look(|_| ()).unwrap().1);
     assert_eq!((committed, barrier.is_passed()), (vec![(3, 42)], Ok(true)));
@@ -126,7 +128,7 @@ fn offsets_of_a_transaction_count_when_its_marker_is_there() {
         if reloads {
             coordinator.end();
             coordinator = coordinators.of_partition(&partition).unwrap();
-            let Some(Task::Load(asked)) = tasks.try_iter().nth(1) else { panic!("it is to be loaded") };
+            let Some(Task::Load(asked)) = tasks.take().into_iter().nth(1) else { panic!("it is to be loaded") };
             load::load(&asked, &world, MOMENT);
         }
         assert_eq!(committed(&coordinator), []);

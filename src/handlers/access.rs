@@ -13,6 +13,7 @@ use crate::security::access::{AclOperation, AclResource};
 use crate::security::acl::Subject;
 use crate::security::authorizer::{Action, Audited, CLUSTER_NAME, Verdict};
 use crate::security::principal::Principal;
+use crate::shard::audit::tells_permissions;
 use crate::shard::context::{Context, Shared};
 
 /// The standard texts of what is refused (`Errors`), for answers that have one beside the code.
@@ -62,11 +63,23 @@ impl Request<'_> {
         resource: AclResource,
         name: &str,
     ) -> bool {
+        if !self.is_judged(context) {
+            return true;
+        }
         let (who, action) = (self.session.subject(), Action { operation, resource, name });
+        let (allowed, epoch) = (&self.session.allowed, rules_epoch(context));
+        // The audit log is told of each permission only where it is asked for.
+        let is_kept = !tells_permissions();
+        if is_kept && allowed.borrow().has(who.principal, epoch, &action) {
+            return true;
+        }
         let Some(verdict) = decide(context.shared, context.view, &who, &action) else { return true };
         let request = self.head.description.key.name();
         let listener = context.shared.endpoint(self.session.listener).map_or("", |endpoint| &endpoint.listener);
         context.audit.tell(&Audited { who, action, request, listener, verdict }, context.now);
+        if is_kept && verdict.allows() {
+            allowed.borrow_mut().keep(who.principal, epoch, &action);
+        }
         verdict.allows()
     }
 

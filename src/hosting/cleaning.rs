@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,6 +21,7 @@ use crate::model::{Instant, PartitionIndex, TimestampMs};
 use crate::replica::partition::Partition;
 use crate::replica::topic_settings;
 use crate::replica::view::View;
+use crate::stdx::inbox::Tasks;
 use crate::storage::cleaner::checkpoint::{CleanedTo, CleanerCheckpoint};
 use crate::storage::cleaner::{Cleaned, Dirtiness, Means, Pace, Policy, Stopped};
 
@@ -84,15 +84,15 @@ impl Cleaner {
     }
 
     /// Works until it is told to stop, or nothing is left that could tell it.
-    pub fn run(&mut self, stop: &Receiver<()>) {
+    pub fn run(&mut self, stop: &Tasks<()>) {
         loop {
             let mut pace = Throttle::new(stop, self.environment.clone());
             if self.step(&mut pace) {
                 continue;
             }
-            match stop.recv_timeout(self.backoff(&self.view.load())) {
-                Err(RecvTimeoutError::Timeout) if !pace.is_stopped => {}
-                _ => return,
+            let again = self.environment.now() + self.backoff(&self.view.load());
+            if pace.is_stopped || is_told(self.environment.wait(stop, again)) {
+                return;
             }
         }
     }
@@ -263,9 +263,14 @@ pub trait Speed: Pace {
     fn set_bytes_per_second(&mut self, bytes_per_second: f64);
 }
 
+/// Whether what came is the word to stop; nothing can come any more where that cannot come.
+fn is_told(came: Option<Vec<()>>) -> bool {
+    came.is_none_or(|came| !came.is_empty())
+}
+
 /// Keeps below a speed by waiting on the channel that brings the word to stop.
 struct Throttle<'s> {
-    stop: &'s Receiver<()>,
+    stop: &'s Tasks<()>,
     environment: Environment,
     bytes_per_second: f64,
     began: Instant,
@@ -274,7 +279,7 @@ struct Throttle<'s> {
 }
 
 impl<'s> Throttle<'s> {
-    fn new(stop: &'s Receiver<()>, environment: Environment) -> Throttle<'s> {
+    fn new(stop: &'s Tasks<()>, environment: Environment) -> Throttle<'s> {
         let began = environment.now();
         Throttle { stop, environment, bytes_per_second: f64::MAX, began, spent_bytes: 0, is_stopped: false }
     }
@@ -287,9 +292,9 @@ impl Pace for Throttle<'_> {
         let due = Duration::try_from_secs_f64(self.spent_bytes as f64 / self.bytes_per_second.max(1.0));
         let ahead = due.unwrap_or(Duration::MAX).saturating_sub(elapsed);
         self.is_stopped = if ahead.is_zero() {
-            !matches!(self.stop.try_recv(), Err(TryRecvError::Empty))
+            self.stop.is_closed() || !self.stop.take().is_empty()
         } else {
-            self.stop.recv_timeout(ahead) != Err(RecvTimeoutError::Timeout)
+            is_told(self.environment.wait(self.stop, self.environment.now() + ahead))
         };
         if elapsed >= PACE_WINDOW && ahead.is_zero() {
             (self.began, self.spent_bytes) = (self.environment.now(), 0);
@@ -315,6 +320,7 @@ mod tests {
     use crate::record::builder::{Builder, Options, Record};
     use crate::record::validate::Rules;
     use crate::replica::view::Hosted;
+    use crate::stdx::inbox::Inbox;
     use crate::storage::log::{Admission, Checkpointed, Identity, Log, LogConfig};
 
     const NOW: TimestampMs = TimestampMs(1_700_000_000_000);
@@ -406,11 +412,11 @@ mod tests {
 
     #[test]
     fn a_throttle_waits_and_can_be_stopped() {
-        let (sender, stop) = std::sync::mpsc::channel();
+        let (sender, stop) = Inbox::new();
         let mut throttle = Throttle::new(&stop, fixed::environment(NOW));
         assert!(throttle.spend(1 << 40));
         throttle.set_bytes_per_second(1.0);
-        sender.send(()).unwrap();
+        sender.send(());
         assert!(!throttle.spend(1), "the word to stop ends the wait");
         drop(sender);
         throttle.set_bytes_per_second(f64::MAX);

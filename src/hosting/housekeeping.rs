@@ -8,7 +8,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -24,7 +23,7 @@ use crate::model::{Instant, TopicIdPartition};
 use crate::replica::partition::Partition;
 use crate::replica::topic_settings;
 use crate::replica::view::View;
-use crate::stdx::inbox;
+use crate::stdx::inbox::Tasks;
 use crate::storage::Error;
 use crate::storage::directory::{Checkpoint, LogDirectory};
 use crate::storage::log::Removal;
@@ -107,10 +106,10 @@ impl Housekeeper {
     }
 
     /// Works until it is told to stop.
-    pub fn run(&mut self, tasks: &Receiver<Task>) {
+    pub fn run(&mut self, tasks: &Tasks<Task>) {
         let mut new = Vec::new();
         while let Some(due) = self.step(new, self.environment.now()) {
-            let Some(came) = inbox::wait(tasks, due.since(self.environment.now())) else { return };
+            let Some(came) = self.environment.wait(tasks, due) else { return };
             new = came;
         }
     }

@@ -8,7 +8,6 @@ mod source;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use log::{info, warn};
@@ -19,7 +18,7 @@ use crate::io::environment::Environment;
 use crate::model::Instant;
 use crate::security::sasl::jwks::KeySet;
 use crate::security::sasl::signing_keys::SigningKeys;
-use crate::stdx::inbox::{self, Inbox};
+use crate::stdx::inbox::{Inbox, Tasks};
 
 /// How often a file is looked at.
 const FILE_PERIOD: Duration = Duration::from_secs(1);
@@ -142,7 +141,7 @@ pub struct Refresher {
     url: String,
     keys: Arc<SigningKeys>,
     source: Box<dyn Source>,
-    tasks: Receiver<KeyTask>,
+    tasks: Tasks<KeyTask>,
     environment: Environment,
     pace: Pace,
     /// The next look by the clock.
@@ -161,7 +160,7 @@ impl Refresher {
         tokens: &SignedTokens,
         keys: Arc<SigningKeys>,
         source: Box<dyn Source>,
-        tasks: Receiver<KeyTask>,
+        tasks: Tasks<KeyTask>,
         environment: Environment,
     ) -> Refresher {
         let pace = Pace::of(tokens);
@@ -175,7 +174,7 @@ impl Refresher {
     pub fn run(&mut self) {
         let mut new = Vec::new();
         while let Some(due) = self.step(&new) {
-            let Some(came) = inbox::wait(&self.tasks, due.since(self.environment.now())) else { return };
+            let Some(came) = self.environment.wait(&self.tasks, due) else { return };
             new = came;
         }
     }

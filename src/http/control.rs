@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::config::{Config, HttpSettings};
 use crate::coordinator_runtime::{Kind, Registry};
+use crate::io::settable_clock::SettableClock;
 use crate::model::ErrorCode;
 use crate::replica::view::View;
 use crate::shard::context::Shared;
@@ -25,15 +26,16 @@ pub struct Control {
     pub(super) settings: HttpSettings,
     pub(super) node_id: i32,
     stage: Mutex<Stage>,
+    clock: Option<Arc<SettableClock>>,
     shared: OnceLock<Arc<Shared>>,
 }
 
 impl Control {
     /// `None` for a broker without an HTTP side.
-    pub fn new(config: &Config) -> Option<Control> {
+    pub fn new(config: &Config, clock: Option<Arc<SettableClock>>) -> Option<Control> {
         let settings = config.http.clone()?;
         let stage = Mutex::new(Stage::Starts("opens its log directories and replays the metadata log"));
-        Some(Control { settings, node_id: config.node_id, stage, shared: OnceLock::new() })
+        Some(Control { settings, node_id: config.node_id, stage, clock, shared: OnceLock::new() })
     }
 
     pub fn set_stage(&self, stage: Stage) {
@@ -47,6 +49,11 @@ impl Control {
 
     pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
         self.shared.get()
+    }
+
+    /// The broker's clock, where that can be set.
+    pub(super) fn clock(&self) -> Option<&Arc<SettableClock>> {
+        self.clock.as_ref()
     }
 
     /// Why the broker should not be sent requests, as a sentence; `None` if it should.

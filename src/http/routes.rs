@@ -16,7 +16,7 @@ use serde_json::json;
 use super::control::Control;
 use super::guard::{self, Asked};
 use super::reply::{self, JSON, Reply};
-use super::{health, metrics, openapi, requests, wait};
+use super::{clock, health, metrics, openapi, requests, wait};
 use crate::io::web::Way;
 
 /// The largest body of a request.
@@ -149,6 +149,30 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
+        path: "/v1/clock",
+        summary: "The clock that the broker goes by.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "Its wall clock, in milliseconds since 1970, and whether it stands still."), NO_CLOCK],
+        is_open: false,
+        answer: |control, _| now(clock::show(&control)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/clock",
+        summary: "Freezes the clock, moves it ahead or sets it.",
+        parameters: &[],
+        body: Some("One of frozen (true or false), advance_ms (how far ahead) and wall_ms (milliseconds since 1970)."),
+        answers: &[
+            ok(JSON, "What it shows, and the deadlines that were met; all that became due has been done."),
+            NO_CLOCK,
+            Answered { status: 503, content_type: JSON, summary: "Some thread still does what became due." },
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(clock::change(control, call.body)),
+    },
+    Route {
+        verb: Verb::Get,
         path: "/v1/requests",
         summary: "The last requests that match, with their bodies; or, with follow, those that come.",
         parameters: requests::PARAMETERS,
@@ -169,7 +193,11 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[
             ok(JSON, "As many match as were expected."),
             Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
-            Answered { status: 409, content_type: JSON, summary: "More or fewer match, or too many are forgotten; some are shown." },
+            Answered {
+                status: 409,
+                content_type: JSON,
+                summary: "More or fewer match, or too many are forgotten; some are shown.",
+            },
         ],
         is_open: false,
         answer: |control, call| Box::pin(requests::assert(control, call.body)),
@@ -182,12 +210,20 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         answers: &[
             ok(JSON, "It is there."),
-            Answered { status: 408, content_type: JSON, summary: "The time is over; the sentence says what was missing." },
+            Answered {
+                status: 408,
+                content_type: JSON,
+                summary: "The time is over; the sentence says what was missing.",
+            },
         ],
         is_open: false,
         answer: |control, call| Box::pin(wait::wait(control, call.parameters)),
     },
 ];
+
+/// What a broker without such a clock answers.
+const NO_CLOCK: Answered =
+    Answered { status: 409, content_type: JSON, summary: "The broker goes by the machine's clock." };
 
 /// Answers the paths of [`ROUTES`] and no others.
 pub(super) fn router(control: &Arc<Control>) -> Router {

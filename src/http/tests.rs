@@ -15,6 +15,7 @@ use crate::assembly::{self, Parts};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
+use crate::io::settable_clock::SettableClock;
 use crate::io::simulated_disk::SimulatedDisk;
 use crate::model::TimestampMs;
 use crate::shard::context::Endpoint;
@@ -34,10 +35,14 @@ struct Side {
 
 impl Side {
     fn new(overrides: &[(&str, &str)]) -> Side {
+        Side::with_clock(overrides, None)
+    }
+
+    fn with_clock(overrides: &[(&str, &str)], clock: Option<&Arc<SettableClock>>) -> Side {
         let given = overrides.iter().chain(&[("log.dirs", "/data"), ("klamm.http.listeners", "http://127.0.0.1:0")]);
         let overrides = given.rev().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
-        let control = Arc::new(Control::new(&config).unwrap());
+        let control = Arc::new(Control::new(&config, clock.cloned()).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Side { router: router(&control), control, runtime, config }
     }
@@ -104,6 +109,30 @@ fn every_path_is_described_and_every_description_is_a_path() {
 }
 
 #[test]
+fn a_clock_for_tests_is_shown_frozen_and_moved() {
+    let side = Side::new(&[]);
+    let (status, body) = side.get("/v1/clock");
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(error(&body).contains("klamm.clock=settable"), "{body}");
+
+    let clock = Arc::new(SettableClock::default());
+    let side = Side::with_clock(&[], Some(&clock));
+    let change = |body: &str| {
+        let (status, body) = side.ask("POST", "/v1/clock", &[], body);
+        (status.as_u16(), serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let (status, frozen) = change(r#"{"frozen":true}"#);
+    assert_eq!((status, &frozen["frozen"]), (200, &Value::Bool(true)));
+    let (status, moved) = change(r#"{"advance_ms":60000}"#);
+    assert_eq!((status, moved["wall_ms"].as_i64()), (200, frozen["wall_ms"].as_i64().map(|ms| ms + 60_000)));
+    let (_, body) = side.get("/v1/clock");
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["wall_ms"], moved["wall_ms"]);
+    assert_eq!(change(r#"{"wall_ms":5}"#).1["wall_ms"], 5);
+    assert_eq!(change(r#"{"frozen":false}"#).1["frozen"], false);
+    assert_eq!(change("{}").0, 400);
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let side = Side::new(&[]);
     let (status, body) = side.get("/nothing");
@@ -130,9 +159,8 @@ fn requests_are_addressed_to_this_broker_and_changes_come_from_its_own_pages() {
     for foreign in ["evil.example", "localhost.evil.example:8080", "10.0.0.1", "broker.example.evil", "", "[::2]:1"] {
         assert_eq!(of(foreign), 403, "{foreign}");
     }
-    let origin = |method: &str, origin: &str| {
-        side.status(method, "/livez", &[("host", "localhost:8080"), ("origin", origin)])
-    };
+    let origin =
+        |method: &str, origin: &str| side.status(method, "/livez", &[("host", "localhost:8080"), ("origin", origin)]);
     assert_eq!(origin("POST", "http://localhost:8080"), 405);
     for foreign in ["http://evil.example", "null", "http://localhost:9999"] {
         assert_eq!((origin("POST", foreign), origin("GET", foreign)), (403, 200), "{foreign}");
@@ -193,7 +221,10 @@ fn the_page_of_metrics_has_every_family_once() {
     known.retain(|name| *name != "process_max_fds");
     assert_eq!(sorted, known);
     assert!(page.contains("\nkafka_network_requestmetrics_requests_total{request=\"Produce\"} 1\n"), "{page}");
-    assert!(page.contains("\nkafka_brokers 1\n") && page.contains("\nkafka_server_replicamanager_underreplicatedpartitions 0\n"));
+    assert!(
+        page.contains("\nkafka_brokers 1\n")
+            && page.contains("\nkafka_server_replicamanager_underreplicatedpartitions 0\n")
+    );
 }
 
 const BEGIN: &str = "<!-- metrics -->\n";

@@ -3,9 +3,12 @@
 //! A value that is handed down, so that two brokers of one process, or of one simulation, know nothing of each other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::io::settable_clock::SettableClock;
 use crate::io::{clock, random};
 use crate::model::{Instant, TimestampMs, Uuid};
+use crate::stdx::inbox::{Bell, Tasks};
 
 /// Where clocks and randomness come from.
 pub trait Source: Send + Sync {
@@ -18,6 +21,12 @@ pub trait Source: Send + Sync {
     fn seed(&self) -> u64 {
         u128::from_be_bytes(self.random_bytes()) as u64
     }
+    /// A thread begins to wait for a moment: how long that takes, `None` if it does not come by itself.
+    fn begin_wait(&self, _bell: &Arc<dyn Bell>, until: Instant) -> Option<Duration> {
+        (until != Instant::NEVER).then(|| until.since(self.now()))
+    }
+    /// The thread of the bell waits no more.
+    fn end_wait(&self, _bell: &Arc<dyn Bell>) {}
 }
 
 /// A broker's clocks and randomness; a clone is the same environment.
@@ -32,6 +41,21 @@ impl Environment {
     /// The machine's own.
     pub fn of_the_machine() -> Environment {
         Environment::new(Machine)
+    }
+
+    /// The machine's randomness, and a clock that can be set.
+    pub fn with_clock(clock: Arc<SettableClock>) -> Environment {
+        Environment::new(Settable(clock))
+    }
+
+    /// Waits for tasks, at most until a moment: those that came together, none if the moment has come or the clock was
+    /// set; `None` when no inbox is left.
+    pub fn wait<T: Send + 'static>(&self, tasks: &Tasks<T>, until: Instant) -> Option<Vec<T>> {
+        let bell = tasks.bell();
+        let patience = self.0.begin_wait(&bell, until);
+        let came = tasks.wait(patience);
+        self.0.end_wait(&bell);
+        came
     }
 
     /// The clock that never goes back.
@@ -72,6 +96,30 @@ impl Source for Machine {
 
     fn random_bytes(&self) -> [u8; 16] {
         random::bytes()
+    }
+}
+
+struct Settable(Arc<SettableClock>);
+
+impl Source for Settable {
+    fn now(&self) -> Instant {
+        self.0.now()
+    }
+
+    fn wall(&self) -> TimestampMs {
+        self.0.wall()
+    }
+
+    fn random_bytes(&self) -> [u8; 16] {
+        random::bytes()
+    }
+
+    fn begin_wait(&self, bell: &Arc<dyn Bell>, until: Instant) -> Option<Duration> {
+        self.0.begin_wait(bell, until)
+    }
+
+    fn end_wait(&self, bell: &Arc<dyn Bell>) {
+        self.0.end_wait(bell);
     }
 }
 

@@ -4,6 +4,7 @@
 //! timers, wake-ups and whatever may block. Both exist on the real machine and simulated.
 
 pub mod clock;
+pub mod clocked;
 pub mod compute;
 pub mod descriptors;
 pub mod disk;
@@ -20,6 +21,7 @@ pub mod process;
 pub mod random;
 mod readiness;
 pub mod real_disk;
+pub mod settable_clock;
 #[cfg(any(test, feature = "sim"))]
 pub mod simulated;
 #[cfg(any(test, feature = "fuzzing", feature = "sim"))]

@@ -85,7 +85,7 @@ pub fn serve(
     mut stopped: WebStopped,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    runtime.block_on(async move {
+    let served = runtime.block_on(async move {
         let places = Arc::new(Semaphore::new(limits.connections));
         for listener in listeners {
             let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -95,7 +95,15 @@ pub fn serve(
         let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
         let _ = time::timeout(FAREWELL, places.acquire_many(all)).await;
         Ok(())
-    })
+    });
+    // What blocks, blocks a thread that is not waited for.
+    runtime.shutdown_background();
+    served
+}
+
+/// Runs what blocks on a thread of its own, so that other requests are answered meanwhile.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("what blocks neither panics nor is given up")
 }
 
 /// Takes a listener's connections for as long as there are places.

@@ -72,5 +72,6 @@ pub use topics::{UNKNOWN_ID, UNKNOWN_NAME};
 // What an image's ACLs are asked with, which the benchmarks see as well.
 pub use crate::security::access::{AclOperation, AclResource, Action};
 pub use crate::security::acl::{Acl, AclIndex, HostAddress, Subject};
+pub use crate::security::allowed::Allowed;
 pub use crate::security::authorizer::Authorizer;
 pub use crate::security::principal::Principal;

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod acl;
+pub mod allowed;
 pub mod authorizer;
 pub mod crypto;
 pub mod delegation;

@@ -11,12 +11,17 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use log::{Level, log};
+use log::{Level, log, log_enabled};
 
 use crate::io::loggers::AUDIT;
 use crate::model::Instant;
 use crate::security::authorizer::Audited;
 use crate::security::principal::dn;
+
+/// Whether the audit log tells what was allowed, too.
+pub fn tells_permissions() -> bool {
+    log_enabled!(target: AUDIT, Level::Debug)
+}
 
 /// Lines that a shard may tell at once, after a time without any.
 const BURST: u32 = 100;

@@ -285,8 +285,7 @@ mod tests {
     use super::*;
 
     fn ring(requests: usize, requests_bytes: usize) -> Arc<Ring> {
-        let settings =
-            HttpSettings { listeners: Vec::new(), hosts: Vec::new(), token: None, requests, requests_bytes };
+        let settings = HttpSettings { listeners: Vec::new(), hosts: Vec::new(), token: None, requests, requests_bytes };
         Arc::new(Ring::new(Some(&settings)).unwrap())
     }
 

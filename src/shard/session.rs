@@ -4,7 +4,7 @@
 //! the server makes a session for each connection, a request that comes without a socket brings its own, handlers read
 //! it through their `Request`.
 //!
-//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions) do so through a
+//! A session belongs to the shard of its connection. The few requests that change it (ApiVersions, and all that are judged by rules) do so through a
 //! shared reference, as the same request is read meanwhile; a login changes it between two requests.
 
 use std::cell::RefCell;
@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 use crate::model::Instant;
 use crate::security::acl::Subject;
+use crate::security::allowed::Allowed;
 use crate::security::principal::Principal;
 use crate::shard::login::{LoggedIn, Login};
 use crate::shard::quotas::OwnMeters;
@@ -59,6 +60,8 @@ pub struct Session {
     pub authentication: Authentication,
     /// What its client has used of its quotas.
     pub(crate) meters: OwnMeters,
+    /// What it was seen to be allowed to do.
+    pub(crate) allowed: RefCell<Allowed>,
     /// How the client has proved who it is; `None`: it has not.
     pub logged_in: Option<LoggedIn>,
     /// It has done so by a delegation token, which is not enough for everything.
@@ -75,6 +78,7 @@ impl Session {
             principal: Principal::ANONYMOUS,
             authentication: Authentication::Open,
             meters: OwnMeters::default(),
+            allowed: RefCell::default(),
             logged_in: None,
             by_delegation_token: false,
             software: RefCell::default(),

@@ -121,7 +121,8 @@ pub(super) struct Ledger {
     is_committed: bool,
     wire: Wire,
     positions: BTreeMap<i32, i64>,
-    /// Partitions of which it has seen the end, and nothing open before it.
+    /// Partitions of which it has seen the end at rest, and nothing open before it. What it saw before says nothing: a
+    /// throttled reader may wait for its next answer for longer than all others take to settle.
     ended: BTreeSet<i32>,
     is_asking: bool,
     due: Instant,
@@ -167,7 +168,7 @@ impl Ledger {
             let objects = [known.object(partition), object()];
             scene.oracle.judge_transactions(&objects, |known_of| known_of.shown((known.id, partition), &shown));
             self.positions.insert(partition, next);
-            if next == high_watermark && last_stable_offset == high_watermark {
+            if scene.is_resting && next == high_watermark && last_stable_offset == high_watermark {
                 self.ended.insert(partition);
             } else {
                 self.ended.remove(&partition);

@@ -438,10 +438,10 @@ impl Run {
         if self.is_over() {
             return;
         }
-        self.is_resting = true;
         self.calm();
         // Those that are throttled go on when their time is over, and are throttled no more then.
         self.set_quotas(false);
+        self.is_resting = true;
         self.settle();
     }
 

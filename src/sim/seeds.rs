@@ -34,6 +34,7 @@ const FOUND: &[(u64, &str)] = &[
         1103183908197,
         "a recovery found no room for the new transaction index and removed it; what was aborted was shown after the next",
     ),
+    (3302832919116, "claim: a throttled reader that has seen the end before the rest has seen all"),
 ];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.

@@ -237,7 +237,9 @@ impl Groups {
         let all = topics.flat_map(|(group, topic, partitions)| {
             let first = after.filter(|place| place.group == *group && place.topic == *topic);
             let first = first.map_or(Bound::Unbounded, |place| Bound::Excluded(place.partition));
-            partitions.range((first, Bound::Unbounded)).map(move |(partition, of)| (group, topic, *partition, of.offset))
+            partitions
+                .range((first, Bound::Unbounded))
+                .map(move |(partition, of)| (group, topic, *partition, of.offset))
         });
         let offset = |(group, topic, partition, offset): (&Arc<str>, &Arc<str>, i32, i64)| CommittedOffset {
             group: group.clone(),

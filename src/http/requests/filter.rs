@@ -22,7 +22,8 @@ pub(super) struct Filter {
 /// Fields that hold names or ids of topics, those of groups, and arrays whose elements do.
 const TOPICS: &[&str] = &["topic", "topicName", "topicId"];
 const GROUPS: &[&str] = &["groupId", "group"];
-const OF_TOPICS: &[&str] = &["topics", "topicData", "topicNames", "topicIds", "subscribedTopicNames", "topicPartitions"];
+const OF_TOPICS: &[&str] =
+    &["topics", "topicData", "topicNames", "topicIds", "subscribedTopicNames", "topicPartitions"];
 const OF_GROUPS: &[&str] = &["groups", "groupsNames", "groupIds"];
 
 impl Filter {
@@ -74,7 +75,8 @@ impl Filter {
         }) && self.group.as_ref().is_none_or(|group| {
             // FindCoordinator says in another field what its keys are.
             let is_group = exchange.api == ApiKey::FindCoordinator && body["keyType"].as_i64().unwrap_or(0) == 0;
-            let keys: (&[&str], &[&str]) = if is_group { (&["key"], &["coordinatorKeys"]) } else { (GROUPS, OF_GROUPS) };
+            let keys: (&[&str], &[&str]) =
+                if is_group { (&["key"], &["coordinatorKeys"]) } else { (GROUPS, OF_GROUPS) };
             names(&body, keys.0, keys.1, &|found| found == group)
         })
     }

@@ -124,7 +124,8 @@ pub(super) async fn assert(control: Arc<Control>, body: Bytes) -> Reply {
         _ => return reply::ok(&json!({ "matched": count, "forgotten": forgotten })),
     };
     let shown = Shown { bodies: true, records: RecordsShown::Batches };
-    let examples = found.iter().rev().take(MOST_EXAMPLES).rev().map(|exchange| show::exchange(&shared, exchange, shown));
+    let examples =
+        found.iter().rev().take(MOST_EXAMPLES).rev().map(|exchange| show::exchange(&shared, exchange, shown));
     let examples: Vec<Value> = examples.collect();
     let told = json!({ "error": why, "matched": count, "forgotten": forgotten, "requests": examples });
     reply::json(StatusCode::CONFLICT, &told)

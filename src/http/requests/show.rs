@@ -108,12 +108,7 @@ fn answer(exchange: &Exchange, bodies: &Bodies, records: RecordsShown) -> Result
     shown(exchange, Side::Response, &mut reader, records)
 }
 
-fn shown(
-    exchange: &Exchange,
-    side: Side,
-    reader: &mut Reader<'_>,
-    records: RecordsShown,
-) -> Result<Value, String> {
+fn shown(exchange: &Exchange, side: Side, reader: &mut Reader<'_>, records: RecordsShown) -> Result<Value, String> {
     let value = frames::show(exchange.api, side, exchange.version, reader, records);
     let mut value = value.map_err(|error| error.to_string())?;
     hide_secrets(&mut value);

@@ -1,0 +1,235 @@
+//! A clock that can be frozen, moved and set, for tests of clients that wait for sessions, retention and timeouts.
+//!
+//! Every thread of a broker that waits for a moment says so here, with a bell that ends its wait. So the clock can be moved
+//! from one deadline to the next, and it is known when all that became due has been done: every thread waits again, for a
+//! moment that has not come. A thread that takes what another has left for it is not at rest, as its bell says.
+//!
+//! It knows nothing of what is waited for. What goes by the machine's own clock, such as the time limits of HTTP requests to
+//! providers of keys, is not moved.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::io::clock;
+use crate::model::{Instant, TimestampMs};
+use crate::stdx::inbox::Bell;
+use crate::stdx::mutex::Mutex;
+
+/// Deadlines that are met one by one in one move. What is left of the way behind them is one step.
+const MOST_STEPS: usize = 20_000;
+/// How long the threads may take, by the machine's clock, to do what became due in one step.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether they have.
+const LOOK_AGAIN: Duration = Duration::from_micros(50);
+
+/// The threads have not come to rest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unsettled {
+    /// So many of them had something to do at the last look.
+    pub threads: usize,
+}
+
+impl fmt::Display for Unsettled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (threads, seconds) = (self.threads, PATIENCE.as_secs());
+        write!(f, "after {seconds} seconds {threads} threads of the broker still do what has become due")
+    }
+}
+
+/// What a move has come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Moved {
+    pub wall: TimestampMs,
+    /// Deadlines at which the clock stopped on its way.
+    pub steps: usize,
+}
+
+struct Sleeper {
+    bell: Arc<dyn Bell>,
+    /// What it waits for; `None`: it does not wait.
+    until: Option<Instant>,
+}
+
+struct Inside {
+    is_frozen: bool,
+    /// What it showed when the machine's clock showed `since`.
+    at: Instant,
+    since: Instant,
+    /// The wall clock's milliseconds beyond those of the clock that never goes back.
+    wall_ahead_ms: i64,
+    sleepers: Vec<Sleeper>,
+}
+
+/// The clock of one broker.
+pub struct SettableClock {
+    inside: Mutex<Inside>,
+    /// One move at a time.
+    moving: Mutex<()>,
+}
+
+impl Default for SettableClock {
+    /// It shows what the machine's clocks show, and goes with them.
+    fn default() -> SettableClock {
+        let (now, wall) = (clock::now(), clock::wall());
+        let wall_ahead_ms = wall.0 - now.millis();
+        let inside = Inside { is_frozen: false, at: now, since: now, wall_ahead_ms, sleepers: Vec::new() };
+        SettableClock { inside: Mutex::new(inside), moving: Mutex::new(()) }
+    }
+}
+
+impl Inside {
+    fn now(&self) -> Instant {
+        if self.is_frozen { self.at } else { self.at + clock::now().since(self.since) }
+    }
+
+    fn wall(&self) -> TimestampMs {
+        TimestampMs(self.now().millis().saturating_add(self.wall_ahead_ms))
+    }
+
+    /// Shows another time from now on, and has everyone look at it who waits.
+    fn show(&mut self, at: Instant, is_frozen: bool) {
+        // It never goes back, and may have gone on since its caller has looked.
+        (self.at, self.since, self.is_frozen) = (at.max(self.now()), clock::now(), is_frozen);
+        self.sleepers.iter().for_each(|sleeper| sleeper.bell.ring());
+    }
+
+    /// Threads that have something to do.
+    fn busy(&self) -> usize {
+        let now = self.now();
+        let rests = |sleeper: &&Sleeper| sleeper.until.is_some_and(|until| until > now) && sleeper.bell.is_waiting();
+        self.sleepers.len() - self.sleepers.iter().filter(rests).count()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.sleepers.iter().filter_map(|sleeper| sleeper.until).min().filter(|until| *until != Instant::NEVER)
+    }
+}
+
+/// Two values of one type may share no place; what a bell is a bell of is told by where it is.
+fn is_same(one: &Arc<dyn Bell>, other: &Arc<dyn Bell>) -> bool {
+    Arc::as_ptr(one).cast::<()>() == Arc::as_ptr(other).cast::<()>()
+}
+
+impl SettableClock {
+    pub fn now(&self) -> Instant {
+        self.inside.lock().now()
+    }
+
+    pub fn wall(&self) -> TimestampMs {
+        self.inside.lock().wall()
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        self.inside.lock().is_frozen
+    }
+
+    /// It stands still until it is moved, or goes on.
+    pub fn freeze(&self) {
+        self.go(true);
+    }
+
+    /// It goes on from what it shows.
+    pub fn go_on(&self) {
+        self.go(false);
+    }
+
+    fn go(&self, is_frozen: bool) {
+        let _moving = self.moving.lock();
+        let mut inside = self.inside.lock();
+        let now = inside.now();
+        inside.show(now, is_frozen);
+    }
+
+    /// Moves both clocks ahead, deadline by deadline, and answers when all that became due has been done. Blocks.
+    pub fn advance(&self, by: Duration) -> Result<Moved, Unsettled> {
+        let _moving = self.moving.lock();
+        let mut inside = self.inside.lock();
+        let (was_frozen, began) = (inside.is_frozen, inside.now());
+        inside.show(began, true);
+        drop(inside);
+        let moved = self.go_to(began + by);
+        let mut inside = self.inside.lock();
+        let now = inside.now();
+        inside.show(now, was_frozen);
+        moved.map(|steps| Moved { wall: inside.wall(), steps })
+    }
+
+    /// Sets the wall clock. Ahead, both clocks are moved as by [`SettableClock::advance`]; back, the wall clock alone
+    /// goes, as that of a machine would.
+    pub fn set_wall(&self, wall: TimestampMs) -> Result<Moved, Unsettled> {
+        let ahead_ms = wall.0.saturating_sub(self.wall().0);
+        if let Ok(ahead_ms) = u64::try_from(ahead_ms) {
+            return self.advance(Duration::from_millis(ahead_ms));
+        }
+        let _moving = self.moving.lock();
+        let mut inside = self.inside.lock();
+        inside.wall_ahead_ms = inside.wall_ahead_ms.saturating_add(ahead_ms);
+        let now = inside.now();
+        let is_frozen = inside.is_frozen;
+        inside.show(now, is_frozen);
+        Ok(Moved { wall: inside.wall(), steps: 0 })
+    }
+
+    /// Answers when every thread of the broker waits for a moment that has not come. Blocks.
+    pub fn settle(&self) -> Result<(), Unsettled> {
+        let until = clock::now() + PATIENCE;
+        loop {
+            // Under the lock no thread falls asleep, so that none can have left something for one that was looked at.
+            let threads = self.inside.lock().busy();
+            if threads == 0 {
+                return Ok(());
+            }
+            if clock::now() >= until {
+                return Err(Unsettled { threads });
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Shows each deadline on the way to `target`, and then `target`; answers how many there were.
+    fn go_to(&self, target: Instant) -> Result<usize, Unsettled> {
+        let mut steps = 0;
+        loop {
+            self.settle()?;
+            let mut inside = self.inside.lock();
+            let next = inside.next_deadline().filter(|next| *next <= target && steps < MOST_STEPS);
+            inside.show(next.unwrap_or(target), true);
+            drop(inside);
+            if next.is_none() {
+                return self.settle().map(|()| steps);
+            }
+            steps += 1;
+        }
+    }
+
+    /// A thread begins to wait for a moment: how long that takes by the machine's clock, `None` if it does not come by itself.
+    pub fn begin_wait(&self, bell: &Arc<dyn Bell>, until: Instant) -> Option<Duration> {
+        let mut inside = self.inside.lock();
+        let (now, is_frozen) = (inside.now(), inside.is_frozen);
+        let is_due = until <= now;
+        let waits_for = (!is_due).then_some(until);
+        match inside.sleepers.iter_mut().find(|sleeper| is_same(&sleeper.bell, bell)) {
+            Some(sleeper) => sleeper.until = waits_for,
+            None => inside.sleepers.push(Sleeper { bell: bell.clone(), until: waits_for }),
+        }
+        (is_due || !is_frozen && until != Instant::NEVER).then(|| until.since(now))
+    }
+
+    /// The thread waits no more.
+    pub fn end_wait(&self, bell: &Arc<dyn Bell>) {
+        let mut inside = self.inside.lock();
+        if let Some(sleeper) = inside.sleepers.iter_mut().find(|sleeper| is_same(&sleeper.bell, bell)) {
+            sleeper.until = None;
+        }
+    }
+
+    /// The thread has ended.
+    pub fn forget(&self, bell: &Arc<dyn Bell>) {
+        self.inside.lock().sleepers.retain(|sleeper| !is_same(&sleeper.bell, bell));
+    }
+}
+
+#[cfg(test)]
+mod tests;
