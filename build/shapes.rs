@@ -44,13 +44,14 @@ fn shape_of_field(message: &Message, field: &Field) -> String {
     let mut camel = field.name.clone();
     camel[..1].make_ascii_lowercase();
     format!(
-        "Field {{ name: \"{camel}\", kind: {}, versions: {}, nullable: {}, tag: {}, tagged: {}, never_flexible: {} }}",
+        "Field {{ name: \"{camel}\", kind: {}, versions: {}, nullable: {}, tag: {}, tagged: {}, never_flexible: {}, default: {:?} }}",
         kind(message, &field.kind),
         range(field.versions),
         range(field.nullable.and(field.versions)),
         field.tag.unwrap_or_default(),
         range(field.tagged),
-        field.never_flexible
+        field.never_flexible,
+        field.default.as_deref().unwrap_or_default()
     )
 }
 

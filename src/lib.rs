@@ -11,6 +11,7 @@ pub mod config;
 pub(crate) mod controller;
 pub mod coordinator;
 pub(crate) mod coordinator_runtime;
+pub(crate) mod faults;
 pub mod handlers;
 pub(crate) mod hosting;
 pub(crate) mod http;

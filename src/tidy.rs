@@ -18,6 +18,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("storage", 4),
     ("coordinator", 4),
     ("metadata", 4),
+    ("faults", 5),
     ("replica", 5),
     ("quorum", 6),
     ("coordinator_runtime", 6),

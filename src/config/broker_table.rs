@@ -204,6 +204,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("klamm.clock", Text, Some("machine"), OneOf(&["machine", "settable"]), ReadOnly, Effective),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
     key("klamm.crypto.threads", Int, None, Between(1, MAX_CRYPTO_THREADS), ReadOnly, Effective),
+    key("klamm.faults", Boolean, Some("false"), Any, ReadOnly, Effective),
     key("klamm.http.hosts", List, Some(""), Any, ReadOnly, Effective),
     key("klamm.http.listeners", List, Some(""), Any, ReadOnly, Effective),
     key("klamm.http.requests", Int, Some("0"), Between(0, MOST_KEPT_REQUESTS), ReadOnly, Effective),

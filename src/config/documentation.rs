@@ -101,6 +101,7 @@ const BROKER: Texts = &[
     ("klamm.clock", "The clock that the broker goes by: the machine's, or one that tests can freeze, move and set."),
     ("klamm.copy.max.bytes", "A larger batch is written to its file at once, smaller ones together."),
     ("klamm.crypto.threads", "How many threads compute handshakes of TLS; one per four cores where it is not set."),
+    ("klamm.faults", "Whether rules over HTTP may make the broker fail on purpose, for tests of clients."),
     ("klamm.http.hosts", "Names that HTTP requests may be addressed to, beside the loopback's and the listeners'."),
     ("klamm.http.listeners", "Where the HTTP side listens, as http://host:port; none where it is not set."),
     ("klamm.http.requests", "How many of its last requests each thread keeps for /v1/requests; 0 is none."),

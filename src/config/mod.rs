@@ -136,6 +136,8 @@ pub struct Config {
     /// Threads for opening and closing logs, for each log directory.
     pub num_recovery_threads_per_data_dir: usize,
     pub io: IoChoice,
+    /// Rules of a test may break what it does.
+    pub has_faults: bool,
     /// The broker's clock can be frozen, moved and set.
     pub has_settable_clock: bool,
     /// `None`: one per core.
@@ -253,6 +255,7 @@ impl Config {
             high_watermark_checkpoint_interval_ms: s.long("replica.high.watermark.checkpoint.interval.ms"),
             num_recovery_threads_per_data_dir: s.size("num.recovery.threads.per.data.dir") as usize,
             io,
+            has_faults: s.boolean("klamm.faults"),
             has_settable_clock: s.text("klamm.clock").as_deref() == Some("settable"),
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
             spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),

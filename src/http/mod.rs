@@ -9,6 +9,7 @@
 
 mod clock;
 mod control;
+mod faults;
 mod guard;
 mod health;
 mod metrics;

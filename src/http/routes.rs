@@ -16,7 +16,7 @@ use serde_json::json;
 use super::control::Control;
 use super::guard::{self, Asked};
 use super::reply::{self, JSON, Reply};
-use super::{clock, health, metrics, openapi, requests, wait};
+use super::{clock, faults, health, metrics, openapi, requests, wait};
 use crate::io::web::Way;
 
 /// The largest body of a request.
@@ -28,6 +28,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) enum Verb {
     Get,
     Post,
+    Delete,
 }
 
 impl Verb {
@@ -35,6 +36,7 @@ impl Verb {
         match self {
             Verb::Get => "GET",
             Verb::Post => "POST",
+            Verb::Delete => "DELETE",
         }
     }
 
@@ -43,6 +45,7 @@ impl Verb {
         match *method {
             Method::GET | Method::HEAD => Some(Verb::Get),
             Method::POST => Some(Verb::Post),
+            Method::DELETE => Some(Verb::Delete),
             _ => None,
         }
     }
@@ -173,6 +176,46 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
+        path: "/v1/faults",
+        summary: "The rules by which the broker breaks, with what they have done.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "The rules in their order; struck says how often each has."), NO_FAULTS],
+        is_open: false,
+        answer: |control, _| now(faults::list(&control)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/faults",
+        summary: "Adds rules behind those that are there: the first one that is for a request strikes it.",
+        parameters: &[],
+        body: Some(faults::BODY),
+        answers: &[ok(JSON, "The ids of the rules."), NO_FAULTS],
+        is_open: false,
+        answer: |control, call| now(faults::add(&control, &call)),
+    },
+    Route {
+        verb: Verb::Delete,
+        path: "/v1/faults",
+        summary: "Takes rules away; what they hold goes on.",
+        parameters: faults::PARAMETERS,
+        body: None,
+        answers: &[ok(JSON, "How many there were."), NO_FAULTS, NO_RULE],
+        is_open: false,
+        answer: |control, call| now(faults::remove(&control, &call)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/faults/release",
+        summary: "Lets go on what rules hold; what comes behind is held again.",
+        parameters: faults::PARAMETERS,
+        body: None,
+        answers: &[ok(JSON, "It goes on."), NO_FAULTS, NO_RULE],
+        is_open: false,
+        answer: |control, call| now(faults::release(&control, &call)),
+    },
+    Route {
+        verb: Verb::Get,
         path: "/v1/requests",
         summary: "The last requests that match, with their bodies; or, with follow, those that come.",
         parameters: requests::PARAMETERS,
@@ -220,6 +263,11 @@ pub(super) const ROUTES: &[Route] = &[
         answer: |control, call| Box::pin(wait::wait(control, call.parameters)),
     },
 ];
+
+/// What a broker answers that does not break on purpose, and one that has no such rule.
+const NO_FAULTS: Answered =
+    Answered { status: 409, content_type: JSON, summary: "The broker does not break on purpose." };
+const NO_RULE: Answered = Answered { status: 404, content_type: JSON, summary: "There is no such rule." };
 
 /// What a broker without such a clock answers.
 const NO_CLOCK: Answered =

@@ -8,6 +8,7 @@ mod admission;
 mod authentication;
 mod connection;
 mod connections;
+mod faults;
 mod handshakes;
 mod inbound;
 pub mod inlet;
@@ -41,6 +42,7 @@ use crate::server::admission::MemoryAdmission;
 use crate::server::authentication::LoginTimes;
 use crate::server::connection::Connection;
 use crate::server::connections::Connections;
+use crate::server::faults::KeptBack;
 use crate::server::handshakes::Handshakes;
 use crate::server::inlet::Open;
 use crate::server::latency::Answered;
@@ -100,6 +102,8 @@ pub struct Server {
     kept: Kept,
     /// `None` where no requests are kept.
     journal: Option<Journal>,
+    /// What rules of a test keep back.
+    kept_back: Vec<KeptBack>,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     sent_per_turn_bytes: usize,
@@ -168,6 +172,7 @@ impl Server {
             entrance: Entrance::default(),
             handshakes: Handshakes::default(),
             login_times: LoginTimes::default(),
+            kept_back: Vec::new(),
             jobs: Slab::default(),
             hot: Vec::with_capacity(HOT_BUFFER_BYTES),
             sent_per_turn_bytes: SENT_PER_TURN_BYTES,
@@ -269,6 +274,7 @@ impl Server {
         self.end_farewell();
         self.handle_expired();
         self.unmute();
+        self.let_kept_go_on();
         self.mind_entrance();
         self.run_coordinator_timers();
         self.end_logins();
@@ -310,6 +316,7 @@ impl Server {
             .min(self.login_times.next())
             .min(ration)
             .min(self.muted.next())
+            .min(self.next_kept_back())
             .min(self.entrance.next());
         (until != Instant::NEVER).then_some(until)
     }

@@ -1,5 +1,6 @@
 //! Requests that wait: parked, looked at when something happened that may end their wait, answered.
 
+use crate::faults::Struck;
 use crate::handlers::{self, Answer, Outcome, Parked, Polled};
 use crate::io::driver::ConnectionKey;
 use crate::model::{ApiKey, Instant};
@@ -31,12 +32,14 @@ pub(super) struct Begun {
     pub(super) charge: Charge,
     /// Its place in the journal.
     pub(super) noted: Option<Key>,
+    /// The rule of a test that wants its answer.
+    pub(super) struck: Option<Struck>,
 }
 
 impl Begun {
     /// No client is charged for it.
     pub(super) fn uncharged(asker: Asker, api: ApiKey, since: Instant) -> Begun {
-        Begun { asker, api, since, version: 0, charge: Charge::Free, noted: None }
+        Begun { asker, api, since, version: 0, charge: Charge::Free, noted: None, struck: None }
     }
 }
 
@@ -221,7 +224,13 @@ impl Server {
     }
 
     /// Hands an answer, or that there is none, to the client that is owed it, if that is still there.
-    pub(super) fn fill(&mut self, begun: Begun, mut answer: Option<Answer>) {
+    pub(super) fn fill(&mut self, mut begun: Begun, mut answer: Option<Answer>) {
+        if let Some(struck) = begun.struck.take() {
+            match self.suffer_after(begun, struck, answer) {
+                Some(left) => answer = left,
+                None => return,
+            }
+        }
         let size_bytes = answer.as_ref().map_or(0, Answer::size_bytes);
         let errors = answer.as_mut().map(|answer| std::mem::take(&mut answer.errors)).unwrap_or_default();
         match begun.asker {
@@ -241,7 +250,7 @@ impl Server {
     }
 
     /// A request cannot be answered, and with it ends what it came by.
-    fn end(&mut self, begun: Begun, end: End) {
+    pub(super) fn end(&mut self, begun: Begun, end: End) {
         self.fail_exchange(begun.noted, end.line.as_deref().unwrap_or(GONE));
         match begun.asker {
             Asker::Connection(key, _) => self.close(key, end),

@@ -12,7 +12,9 @@ use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::server::admission::COUNTED_FROM_BYTES;
 use crate::server::connection::Connection;
+use crate::server::faults::Spared;
 use crate::server::parking::{Asker, Begun, Produce, Waiting};
+use crate::server::throttle::Charge;
 use crate::server::{End, HOT_BUFFER_BYTES, Server};
 use crate::wire::frame::{self, Split};
 
@@ -179,14 +181,30 @@ impl Server {
         self.turn.metrics.request(row.key as usize, frame::SIZE_BYTES + frame.len());
         let (api, since, began) = (row.key, self.turn.now, self.begin_charge(row.key));
         let noted = self.begin_exchange(key, api, frame);
+        let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
+        let struck = match self.strike(key, row, frame) {
+            None => None,
+            Some(struck) => {
+                let begun = |asker| Begun { asker, api, since, version, charge: Charge::Free, noted, struck: None };
+                match self.suffer_before(key, row, frame, (struck, begun))? {
+                    Spared::Handled(struck) => struck,
+                    Spared::Gone => return Ok(()),
+                }
+            }
+        };
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
         self.end_handling(noted);
-        let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
         let charge = self.charge(key, api, began, frame, &outcome);
-        let begun = |sequence| Begun { asker: Asker::Connection(key, sequence), api, since, version, charge, noted };
+        let begun =
+            |sequence| Begun { asker: Asker::Connection(key, sequence), api, since, version, charge, noted, struck };
         match outcome {
+            Outcome::Answer(answer) if struck.is_some() => {
+                let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+                let begun = begun(connection.answer_later(Order::Alone));
+                self.fill(begun, Some(answer));
+            }
             Outcome::Answer(mut answer) => {
                 let (size_bytes, errors) = (answer.size_bytes(), std::mem::take(&mut answer.errors));
                 let answer = self.throttle(key, (api, version, charge), Some(answer));

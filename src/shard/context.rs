@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
+use crate::faults::Board;
 use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping;
 use crate::hosting::token_keys::TokenKeys;
@@ -82,6 +83,8 @@ pub struct Shared {
     /// The places of connections.
     pub admissions: Arc<Admissions>,
     pub metrics: Metrics,
+    /// The rules of a test, where such may be (`klamm.faults`).
+    pub faults: Option<Arc<Board>>,
     /// The last requests of each shard; empty where none are kept.
     pub journals: Vec<Arc<Ring>>,
     pub producer_ids: Arc<ProducerIds>,
@@ -130,6 +133,7 @@ impl Shared {
             meters,
             admissions: Arc::new(admissions),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
+            faults: config.has_faults.then(Arc::default),
             journals: mailboxes.iter().filter_map(|_| Ring::new(config.http.as_ref()).map(Arc::new)).collect(),
             producer_ids,
             fetch_sessions: Arc::default(),
@@ -137,6 +141,11 @@ impl Shared {
             mailboxes,
             threads,
         }
+    }
+
+    /// Has each shard look at what it looks at before it sleeps.
+    pub fn nudge_all(&self) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.nudge());
     }
 
     pub fn shards(&self) -> usize {

@@ -1,7 +1,10 @@
 //! Frames as JSON, for people: walks the bytes by the table of messages, without the messages' types.
 //!
-//! Fields have Kafka's names. Records are shown as their batches; what is long is cut and says so. Nothing here is on the way
-//! of a request.
+//! Fields have Kafka's names. Records are shown as their batches; what is long is cut and says so. `write` makes an answer of
+//! JSON, for tests that say themselves what a client is answered. Nothing here is on the way of a request that no rule of a
+//! test is for.
+
+mod write;
 
 use std::cell::Cell;
 
@@ -11,6 +14,8 @@ use crate::codec::{DecodeError, DecodeErrorKind, Reader};
 use crate::model::{ApiKey, CompressionType, TimestampType};
 use crate::record::batches::{Batch, Batches};
 use crate::stdx::base64;
+
+pub use self::write::response_frame;
 
 /// Elements of arrays that are shown of one frame, and batches or records of one field.
 const MOST_ELEMENTS: usize = 10_000;
@@ -56,6 +61,8 @@ struct Field {
     tag: u32,
     tagged: Range,
     never_flexible: bool,
+    /// As the table writes it; empty: 0, an empty text or an empty array.
+    default: &'static str,
 }
 
 #[derive(Debug)]

@@ -1,0 +1,122 @@
+//! Rules by which a broker in a test breaks on purpose: which requests they are for, and what happens to those.
+//!
+//! A [`Board`] holds the rules of one broker. Shards ask it about each request while there is any rule; the HTTP side adds
+//! rules and takes them away. The first rule in their order that is for a request strikes it, others do not see it. What
+//! happens then is the server's to do. Without `klamm.faults` there is no board.
+//!
+//! The verbs are a superset of those of franz-go's `kfake` (Control, SleepControl) and of librdkafka's mock cluster
+//! (`rd_kafka_mock_push_request_errors`, `…_broker_push_request_error_rtts`).
+
+mod refusal;
+mod rule;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::Value;
+
+pub use self::refusal::{Refusable, accuse, refusable, refuse};
+pub use self::rule::{Deed, FaultRule, RequestFacts};
+use crate::model::Instant;
+use crate::stdx::mutex::Mutex;
+
+/// Rules of one broker at most.
+const MOST_RULES: usize = 1000;
+
+/// A request that a rule has struck.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Struck {
+    pub rule: u64,
+    /// The how many-th that the rule has struck, from 1 on.
+    pub nth: u64,
+    pub deed: Deed,
+    /// It happens to the answer, when the request has had its effect.
+    pub is_after: bool,
+}
+
+#[derive(Default)]
+struct Rules {
+    last: u64,
+    all: Vec<(u64, FaultRule)>,
+}
+
+/// The rules of one broker.
+#[derive(Default)]
+pub struct Board {
+    count: AtomicUsize,
+    rules: Mutex<Rules>,
+}
+
+impl Board {
+    /// Whether there is anything to be asked: what a request costs while there is no rule.
+    pub fn is_on(&self) -> bool {
+        self.count.load(Ordering::Relaxed) > 0
+    }
+
+    /// Adds rules behind those that are there, all or none; answers their ids.
+    pub fn add(&self, new: Vec<FaultRule>) -> Result<Vec<u64>, String> {
+        let mut rules = self.rules.lock();
+        if rules.all.len() + new.len() > MOST_RULES {
+            return Err(format!("there are {MOST_RULES} rules at most"));
+        }
+        let mut ids = Vec::new();
+        for rule in new {
+            rules.last += 1;
+            let id = rules.last;
+            rules.all.push((id, rule));
+            ids.push(id);
+        }
+        self.count.store(rules.all.len(), Ordering::Relaxed);
+        Ok(ids)
+    }
+
+    /// Takes rules away, all of them without an id; what they hold goes on. Answers how many there were.
+    pub fn remove(&self, id: Option<u64>) -> usize {
+        let mut rules = self.rules.lock();
+        let before = rules.all.len();
+        rules.all.retain(|(of, _)| id.is_some_and(|id| id != *of));
+        self.count.store(rules.all.len(), Ordering::Relaxed);
+        before - rules.all.len()
+    }
+
+    /// Lets go on what a rule holds, or what all of them hold; answers whether there is such a rule.
+    pub fn release(&self, id: Option<u64>) -> bool {
+        let mut rules = self.rules.lock();
+        let mut found = false;
+        for (_, rule) in rules.all.iter_mut().filter(|(of, _)| id.is_none_or(|id| id == *of)) {
+            rule.release();
+            found = true;
+        }
+        found
+    }
+
+    /// Whether what a rule held goes on: it was released since, or the rule is gone.
+    pub fn is_released(&self, struck: &Struck) -> bool {
+        let rules = self.rules.lock();
+        let rule = rules.all.iter().find(|(id, _)| *id == struck.rule);
+        rule.is_none_or(|(_, rule)| rule.has_released(struck.nth))
+    }
+
+    /// The rule that strikes a request, if one does.
+    pub fn strike(&self, facts: &RequestFacts<'_>, now: Instant) -> Option<Struck> {
+        let mut rules = self.rules.lock();
+        rules.all.iter_mut().find_map(|(id, rule)| {
+            let nth = rule.strike(facts, now)?;
+            Some(Struck { rule: *id, nth, deed: rule.deed, is_after: rule.is_after })
+        })
+    }
+
+    /// Whether a rule is for a topic, by its name or its id, and for which partition.
+    pub fn scope(&self, id: u64) -> (Option<String>, Option<i64>) {
+        let rules = self.rules.lock();
+        let rule = rules.all.iter().find(|(of, _)| *of == id);
+        rule.map_or((None, None), |(_, rule)| rule.scope())
+    }
+
+    /// The rules with what they have done.
+    pub fn show(&self, now: Instant) -> Vec<Value> {
+        self.rules.lock().all.iter().map(|(id, rule)| rule.show(*id, now)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,378 @@
+//! One rule: what it is for, what it does, how often and for how long.
+
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json::{Value, json};
+
+use super::refusal::{Refusable, refusable};
+use crate::model::{ApiKey, ErrorCode, Instant};
+use crate::stdx::random::Random;
+
+/// A delay, a throttle time and a rule's life are no longer than this.
+const MOST_MS: u64 = 24 * 3_600_000;
+/// The compiled size of a pattern of client ids.
+const MOST_PATTERN_BYTES: usize = 1 << 16;
+
+/// What happens to a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// It is told this error: instead of being handled, or though it has been.
+    Error(i16),
+    /// It is told to be throttled for so many milliseconds, and its connection is left alone for that time.
+    Throttle(u32),
+    /// It is handled, or answered, so many milliseconds later.
+    Delay(u32),
+    /// Its connection is closed.
+    Close,
+    /// It is handled, or answered, when the rule is released.
+    Hold,
+    /// It is never handled, or never answered; its connection stays.
+    NoAnswer,
+    /// So many bytes of its answer are sent, then its connection is closed.
+    Truncate(u32),
+}
+
+/// What a rule may look at.
+pub struct RequestFacts<'a> {
+    pub api: ApiKey,
+    pub version: i16,
+    pub client_id: &'a str,
+    pub principal: &'a str,
+    /// The body, decoded when it is asked for; `Null` if it cannot be.
+    pub body: &'a dyn Fn() -> Value,
+    /// The name of a topic whose id stands in the body.
+    pub topic_of: &'a dyn Fn(&str) -> Option<String>,
+}
+
+/// A rule as it was asked for, with what it has done.
+#[derive(Debug)]
+pub struct FaultRule {
+    pub(super) deed: Deed,
+    pub(super) is_after: bool,
+    apis: Vec<ApiKey>,
+    versions: Option<(i16, i16)>,
+    client_id: Option<Regex>,
+    principal: Option<String>,
+    topic: Option<String>,
+    partition: Option<i64>,
+    group: Option<String>,
+    transactional_id: Option<String>,
+    nth: Option<u64>,
+    every: Option<u64>,
+    probability: Option<f64>,
+    random: Random,
+    /// How often it may still strike.
+    left: Option<u64>,
+    until: Instant,
+    matched: u64,
+    struck: u64,
+    released: u64,
+    /// As it was asked for.
+    text: Value,
+}
+
+/// The words of `match`.
+const MATCHES: &[&str] = &[
+    "api",
+    "versions",
+    "client_id",
+    "principal",
+    "topic",
+    "partition",
+    "group",
+    "transactional_id",
+    "nth",
+    "every",
+    "probability",
+    "seed",
+];
+const ACTIONS: &str = "error, throttle_ms, delay_ms, close, hold, no_answer or truncate";
+
+impl FaultRule {
+    /// Reads a rule. An error is a sentence for people.
+    pub fn parse(text: &Value, now: Instant) -> Result<FaultRule, String> {
+        let object = text.as_object().ok_or("a rule is an object with match and action")?;
+        if let Some(unknown) =
+            object.keys().find(|key| !["match", "action", "count", "expires_ms"].contains(&key.as_str()))
+        {
+            return Err(format!("a rule has match, action, count and expires_ms, but no {unknown:?}"));
+        }
+        let nothing = json!({});
+        let matched = text.get("match").unwrap_or(&nothing);
+        let words = matched.as_object().ok_or("match is an object")?;
+        if let Some(unknown) = words.keys().find(|key| !MATCHES.contains(&key.as_str())) {
+            return Err(format!("requests are matched by {}, but not by {unknown:?}", MATCHES.join(", ")));
+        }
+        let (deed, is_after) = action(text.get("action").ok_or("a rule has an action")?)?;
+        let apis = apis(matched.get("api"))?;
+        if matches!(deed, Deed::Error(_)) && !is_after {
+            if apis.is_empty() {
+                return Err("an error before the effect is for certain APIs: match names them".into());
+            }
+            if let Some(api) = apis.iter().find(|api| refusable(**api) == Refusable::No) {
+                return Err(format!(
+                    "no answer is known that refuses {} as a whole: \"after\": true changes its own",
+                    api.name()
+                ));
+            }
+        }
+        let expires = whole(text, "expires_ms")?.map(|ms| now + Duration::from_millis(ms.min(MOST_MS)));
+        let every = whole(matched, "every")?;
+        if every == Some(0) {
+            return Err("every is 1 at least".into());
+        }
+        Ok(FaultRule {
+            deed,
+            is_after,
+            apis,
+            versions: versions(matched.get("versions"))?,
+            client_id: matched.get("client_id").map(pattern).transpose()?,
+            principal: word(matched, "principal")?,
+            topic: word(matched, "topic")?,
+            partition: whole(matched, "partition")?.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
+            group: word(matched, "group")?,
+            transactional_id: word(matched, "transactional_id")?,
+            nth: whole(matched, "nth")?,
+            every,
+            probability: probability(matched.get("probability"))?,
+            random: Random::new(whole(matched, "seed")?.unwrap_or_default()),
+            left: whole(text, "count")?,
+            until: expires.unwrap_or(Instant::NEVER),
+            matched: 0,
+            struck: 0,
+            released: 0,
+            text: text.clone(),
+        })
+    }
+
+    /// Looks whether it is for a request; if it strikes, the how many-th that is.
+    pub(super) fn strike(&mut self, facts: &RequestFacts<'_>, now: Instant) -> Option<u64> {
+        if self.left == Some(0) || self.until <= now || !self.is_for(facts) {
+            return None;
+        }
+        self.matched += 1;
+        let is_nth = self.nth.is_none_or(|nth| self.matched == nth);
+        let is_every = self.every.is_none_or(|every| self.matched.is_multiple_of(every));
+        if !is_nth || !is_every || !self.is_lucky() {
+            return None;
+        }
+        self.left = self.left.map(|left| left - 1);
+        self.struck += 1;
+        Some(self.struck)
+    }
+
+    fn is_lucky(&mut self) -> bool {
+        let Some(probability) = self.probability else { return true };
+        // The upper 53 bits are a number from 0 to below 1.
+        ((self.random.next_u64() >> 11) as f64) < probability * (1u64 << 53) as f64
+    }
+
+    fn is_for(&self, facts: &RequestFacts<'_>) -> bool {
+        let is_of_client = (self.apis.is_empty() || self.apis.contains(&facts.api))
+            && self.versions.is_none_or(|(first, last)| (first..=last).contains(&facts.version))
+            && self.client_id.as_ref().is_none_or(|pattern| pattern.is_match(facts.client_id))
+            && self.principal.as_ref().is_none_or(|principal| principal == facts.principal);
+        let looks_inside =
+            self.topic.is_some() || self.partition.is_some() || self.group.is_some() || self.transactional_id.is_some();
+        is_of_client && (!looks_inside || self.is_for_body(facts, &(facts.body)()))
+    }
+
+    fn is_for_body(&self, facts: &RequestFacts<'_>, body: &Value) -> bool {
+        let is_topic =
+            |wanted: &str, found: &str| found == wanted || (facts.topic_of)(found).as_deref() == Some(wanted);
+        let has_topic = match (&self.topic, self.partition) {
+            (None, None) => true,
+            (topic, partition) => {
+                let is_it = |found: &str| topic.as_ref().is_none_or(|wanted| is_topic(wanted, found));
+                names_partition(body, topic.is_none(), &is_it, partition)
+            }
+        };
+        // FindCoordinator says in another field what its keys are.
+        let keys = (facts.api == ApiKey::FindCoordinator).then(|| body["keyType"].as_i64().unwrap_or(0));
+        let is_keyed = |wanted: &str, kind: i64| {
+            let is_it = |found: &Value| found.as_str() == Some(wanted);
+            keys == Some(kind) && (is_it(&body["key"]) || elements(&body["coordinatorKeys"]).any(is_it))
+        };
+        has_topic
+            && self.group.as_ref().is_none_or(|group| names(body, GROUPS, group) || is_keyed(group, 0))
+            && self.transactional_id.as_ref().is_none_or(|id| names(body, TRANSACTIONS, id) || is_keyed(id, 1))
+    }
+
+    pub(super) fn release(&mut self) {
+        self.released = self.struck;
+    }
+
+    pub(super) fn has_released(&self, nth: u64) -> bool {
+        nth <= self.released
+    }
+
+    pub(super) fn scope(&self) -> (Option<String>, Option<i64>) {
+        (self.topic.clone(), self.partition)
+    }
+
+    pub(super) fn show(&self, id: u64, now: Instant) -> Value {
+        let mut shown = self.text.clone();
+        shown["id"] = id.into();
+        shown["matched"] = self.matched.into();
+        shown["struck"] = self.struck.into();
+        shown["over"] = (self.left == Some(0) || self.until <= now).into();
+        shown
+    }
+}
+
+/// Fields that hold what a request is about, alone or in an array.
+const GROUPS: &[&str] = &["groupId", "group", "groups", "groupsNames", "groupIds"];
+const TRANSACTIONS: &[&str] = &["transactionalId", "v3AndBelowTransactionalId", "transactionalIds"];
+const TOPICS: &[&str] = &["topic", "topicName", "name", "topicId"];
+const TOPIC_LISTS: &[&str] = &["topicNames", "topicIds", "subscribedTopicNames"];
+const PARTITIONS: &[&str] = &["partition", "partitionIndex", "index", "partitions", "partitionIndexes"];
+
+fn elements(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// Whether a field of such a name holds the text, alone or in an array, however deep.
+fn names(body: &Value, fields: &[&str], wanted: &str) -> bool {
+    match body {
+        Value::Object(map) => map.iter().any(|(name, value)| {
+            let is_it = |value: &Value| value.as_str() == Some(wanted);
+            (fields.contains(&name.as_str()) && (is_it(value) || elements(value).any(is_it)))
+                || names(value, fields, wanted)
+        }),
+        Value::Array(all) => all.iter().any(|each| names(each, fields, wanted)),
+        _ => false,
+    }
+}
+
+/// Whether a topic is named, and, where one is wanted, this partition within it. `is_any`: every topic is the wanted one.
+fn names_partition(body: &Value, is_any: bool, is_topic: &dyn Fn(&str) -> bool, partition: Option<i64>) -> bool {
+    match body {
+        Value::Object(map) => {
+            let is_it = |value: &Value| value.as_str().is_some_and(is_topic);
+            let is_here = is_any || TOPICS.iter().filter_map(|name| map.get(*name)).any(is_it);
+            let is_listed =
+                || TOPIC_LISTS.iter().filter_map(|name| map.get(*name)).any(|list| elements(list).any(is_it));
+            match partition {
+                None if is_here || is_listed() => true,
+                Some(wanted) if is_here && has_partition(body, wanted) => true,
+                _ => map.values().any(|value| names_partition(value, is_any, is_topic, partition)),
+            }
+        }
+        Value::Array(all) => all.iter().any(|each| names_partition(each, is_any, is_topic, partition)),
+        _ => false,
+    }
+}
+
+fn has_partition(of: &Value, wanted: i64) -> bool {
+    match of {
+        Value::Object(map) => map.iter().any(|(name, value)| {
+            let is_it = |value: &Value| value.as_i64() == Some(wanted);
+            (PARTITIONS.contains(&name.as_str()) && (is_it(value) || elements(value).any(is_it)))
+                || has_partition(value, wanted)
+        }),
+        Value::Array(all) => all.iter().any(|each| has_partition(each, wanted)),
+        _ => false,
+    }
+}
+
+fn action(of: &Value) -> Result<(Deed, bool), String> {
+    let object = of.as_object().ok_or("an action is an object")?;
+    let is_after = match object.get("after") {
+        None => false,
+        Some(after) => after.as_bool().ok_or("after is true or false")?,
+    };
+    let mut deeds = object.iter().filter(|(name, _)| *name != "after");
+    let (Some((name, value)), None) = (deeds.next(), deeds.next()) else {
+        return Err(format!("an action is one of {ACTIONS}, and perhaps after"));
+    };
+    let ms = || match value.as_u64() {
+        Some(ms) if ms <= MOST_MS => Ok(ms as u32),
+        _ => Err(format!("{name} is a number of milliseconds up to {MOST_MS}")),
+    };
+    let flag = |deed| if *value == true { Ok(deed) } else { Err(format!("{name} is true")) };
+    let deed = match name.as_str() {
+        "error" => Deed::Error(error(value)?),
+        "throttle_ms" => Deed::Throttle(ms()?),
+        "delay_ms" => Deed::Delay(ms()?),
+        "close" => flag(Deed::Close)?,
+        "hold" => flag(Deed::Hold)?,
+        "no_answer" => flag(Deed::NoAnswer)?,
+        "truncate" => {
+            let bytes = value.as_u64().and_then(|bytes| u32::try_from(bytes).ok());
+            Deed::Truncate(bytes.ok_or("truncate is a number of bytes")?)
+        }
+        _ => return Err(format!("there is no action {name:?}: it is one of {ACTIONS}")),
+    };
+    // What happens to an answer happens when there is one.
+    Ok((deed, is_after || matches!(deed, Deed::Throttle(_) | Deed::Truncate(_))))
+}
+
+fn error(value: &Value) -> Result<i16, String> {
+    let by_name = |name: &str| ErrorCode::ALL.iter().find(|code| code.name().eq_ignore_ascii_case(name));
+    let found = match value {
+        Value::String(name) => by_name(name).map(|code| code.code()),
+        number => number.as_i64().and_then(|number| i16::try_from(number).ok()),
+    };
+    found.filter(|code| *code != 0).ok_or_else(|| format!("there is no error {value}"))
+}
+
+fn apis(value: Option<&Value>) -> Result<Vec<ApiKey>, String> {
+    let api = |word: &Value| {
+        let is_it = |api: &&ApiKey| match word {
+            Value::String(name) => api.name().eq_ignore_ascii_case(name),
+            number => number.as_i64() == Some(api.id().into()),
+        };
+        ApiKey::ALL.iter().find(is_it).copied().ok_or_else(|| format!("there is no API {word}"))
+    };
+    match value {
+        None => Ok(Vec::new()),
+        Some(Value::Array(all)) => all.iter().map(api).collect(),
+        Some(one) => Ok(vec![api(one)?]),
+    }
+}
+
+/// `3` or `"3-9"`.
+fn versions(value: Option<&Value>) -> Result<Option<(i16, i16)>, String> {
+    const FORM: &str = "versions is a number, or a range such as \"3-9\"";
+    let Some(value) = value else { return Ok(None) };
+    let range = match value {
+        Value::String(text) => {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            (first.trim().parse().map_err(|_| FORM)?, last.trim().parse().map_err(|_| FORM)?)
+        }
+        number => {
+            let number = number.as_i64().and_then(|number| i16::try_from(number).ok()).ok_or(FORM)?;
+            (number, number)
+        }
+    };
+    Ok(Some(range))
+}
+
+fn pattern(value: &Value) -> Result<Regex, String> {
+    let text = value.as_str().ok_or("client_id is an expression that the whole id matches")?;
+    let built = regex::RegexBuilder::new(&format!("^(?:{text})$")).size_limit(MOST_PATTERN_BYTES).build();
+    built.map_err(|_| format!("client_id: {text:?} is no expression, or too large"))
+}
+
+fn probability(value: Option<&Value>) -> Result<Option<f64>, String> {
+    match value.map(Value::as_f64) {
+        None => Ok(None),
+        Some(Some(number)) if (0.0..=1.0).contains(&number) => Ok(Some(number)),
+        Some(_) => Err("probability is a number from 0 to 1".into()),
+    }
+}
+
+fn whole(of: &Value, name: &str) -> Result<Option<u64>, String> {
+    match of.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_u64().map(Some).ok_or_else(|| format!("{name} is a whole number")),
+    }
+}
+
+fn word(of: &Value, name: &str) -> Result<Option<String>, String> {
+    match of.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_str().map(|text| Some(text.into())).ok_or_else(|| format!("{name} is a text")),
+    }
+}

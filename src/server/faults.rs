@@ -1,0 +1,261 @@
+//! What rules of a test do to requests: errors instead of them or behind them, delays, connections that end, answers that do
+//! not come. Without a rule each request pays for one look at a counter, without `klamm.faults` for one at `None`.
+//!
+//! A request that is kept from being handled, or an answer that is kept from its client, is a value with a deadline; it
+//! holds up what is behind it on its connection, as a slow broker would.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::codec::{Message, Reader};
+use crate::faults::{self, Deed, Refusable, RequestFacts, Struck};
+use crate::handlers::{self, Answer, Handler, Order};
+use crate::io::driver::ConnectionKey;
+use crate::metrics::Ending;
+use crate::model::{Instant, Uuid};
+use crate::server::parking::{Asker, Begun};
+use crate::server::throttle::header_of;
+use crate::server::{End, Server};
+use crate::wire::api;
+use crate::wire::frame::SIZE_BYTES;
+use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::json::{self, RecordsShown, Side};
+
+/// What a rule keeps back.
+pub(super) struct KeptBack {
+    begun: Begun,
+    struck: Struck,
+    /// When it goes on by itself.
+    until: Instant,
+    what: What,
+}
+
+enum What {
+    /// A request that was not handled.
+    Frame(&'static Handler, Vec<u8>),
+    Answer(Option<Answer>),
+}
+
+/// What became of a request that a rule has struck before it was handled.
+pub(super) enum Spared {
+    /// It is handled; the rule may want its answer.
+    Handled(Option<Struck>),
+    /// It is answered or kept back.
+    Gone,
+}
+
+impl Server {
+    /// Asks the rules about a request.
+    #[inline]
+    pub(super) fn strike(&mut self, key: ConnectionKey, row: &'static Handler, frame: &[u8]) -> Option<Struck> {
+        let board = self.turn.shared.faults.as_ref().filter(|board| board.is_on())?;
+        let header = header_of(frame)?;
+        let session = &self.connections.get(key)?.session;
+        let image = &self.turn.view.image;
+        let facts = RequestFacts {
+            api: row.key,
+            version: header.request_api_version,
+            client_id: header.client_id.as_deref().unwrap_or_default(),
+            principal: session.principal.text(),
+            body: &|| body_of(row, frame),
+            topic_of: &|id| Some(image.topic_by_id(Uuid::parse(id)?)?.name.to_string()),
+        };
+        board.strike(&facts, self.turn.now)
+    }
+
+    /// Does what a rule wants before a request is handled.
+    pub(super) fn suffer_before(
+        &mut self,
+        key: ConnectionKey,
+        row: &'static Handler,
+        frame: &[u8],
+        (struck, begun): (Struck, impl FnOnce(Asker) -> Begun),
+    ) -> Result<Spared, End> {
+        if struck.is_after {
+            return Ok(Spared::Handled(Some(struck)));
+        }
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(Spared::Gone) };
+        match struck.deed {
+            // These are what happens to an answer, whatever the rule says.
+            Deed::Throttle(_) | Deed::Truncate(_) => return Ok(Spared::Handled(Some(struck))),
+            Deed::Error(_) if faults::refusable(row.key) == Refusable::Afterwards => {
+                return Ok(Spared::Handled(Some(struck)));
+            }
+            Deed::Close => return Err(closes(&struck)),
+            Deed::Error(code) => {
+                let answer = refusal(row, frame, code).map_err(|reason| End::refused(by(&struck, &reason)))?;
+                let sequence = connection.answer_later(row.order);
+                self.fill(begun(Asker::Connection(key, sequence)), answer);
+            }
+            Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => {
+                let sequence = connection.answer_later(Order::Alone);
+                let begun = begun(Asker::Connection(key, sequence));
+                self.keep_back(begun, struck, What::Frame(row, frame.to_vec()));
+            }
+        }
+        Ok(Spared::Gone)
+    }
+
+    fn keep_back(&mut self, begun: Begun, struck: Struck, what: What) {
+        let until = match struck.deed {
+            Deed::Delay(ms) => self.turn.now + Duration::from_millis(ms.into()),
+            _ => Instant::NEVER,
+        };
+        self.kept_back.push(KeptBack { begun, struck, until, what });
+    }
+
+    /// Does what a rule wants with an answer; what is left of it goes to the client.
+    pub(super) fn suffer_after(
+        &mut self,
+        begun: Begun,
+        struck: Struck,
+        mut answer: Option<Answer>,
+    ) -> Option<Option<Answer>> {
+        match struck.deed {
+            Deed::Error(code) => {
+                if let Some(whole) = &mut answer {
+                    self.accuse(begun, struck, whole, code);
+                }
+                return Some(answer);
+            }
+            Deed::Throttle(ms) => {
+                if let Some(answer) = &mut answer {
+                    answer.throttle_ms = answer.throttle_ms.max(ms);
+                }
+                return Some(answer);
+            }
+            Deed::Truncate(bytes) => {
+                if let (Some(answer), Asker::Connection(key, _)) = (&mut answer, begun.asker) {
+                    answer.bytes.truncate(bytes as usize);
+                    answer.holes.retain(|(at, _)| *at < bytes as usize);
+                    // Closed when this has left.
+                    if let Some(connection) = self.connections.get_mut(key) {
+                        (connection.is_finished, connection.readable) = (true, false);
+                    }
+                }
+                return Some(answer);
+            }
+            Deed::Close => self.end(begun, closes(&struck)),
+            Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => self.keep_back(begun, struck, What::Answer(answer)),
+        }
+        None
+    }
+
+    /// Puts an error into an answer. One that cannot be taken apart stays as it is, with a line in the log.
+    fn accuse(&self, begun: Begun, struck: Struck, answer: &mut Answer, code: i16) {
+        let (topic, partition) = match &self.turn.shared.faults {
+            Some(board) => board.scope(struck.rule),
+            None => (None, None),
+        };
+        let image = &self.turn.view.image;
+        let is_topic = topic.as_ref().map(|topic| {
+            move |found: &str| {
+                let known = || image.topic_by_id(Uuid::parse(found)?);
+                found == topic || known().is_some_and(|known| *known.name == **topic)
+            }
+        });
+        let is_topic = is_topic.as_ref().map(|is_topic| is_topic as &dyn Fn(&str) -> bool);
+        let accused = parts_of(begun, answer).and_then(|(correlation_id, mut body)| {
+            faults::accuse(&mut body, code, is_topic, partition);
+            let description = api::describe(begun.api).ok_or("there is no such API")?;
+            json::response_frame(description, begun.version, correlation_id, &body)
+        });
+        match accused {
+            Ok((bytes, errors)) => {
+                let throttle_ms = answer.throttle_ms;
+                *answer = Answer { bytes, errors, throttle_ms, ..Answer::default() };
+            }
+            Err(reason) => log::warn!("{}", by(&struck, &reason)),
+        }
+    }
+
+    /// When the first of what is kept back goes on. What was released goes on now: its rule has told this shard, which may
+    /// not have slept.
+    pub(super) fn next_kept_back(&self) -> Instant {
+        let next = |kept: &KeptBack| if self.is_let_go(kept) { self.turn.now } else { kept.until };
+        self.kept_back.iter().map(next).min().unwrap_or(Instant::NEVER)
+    }
+
+    fn is_let_go(&self, kept: &KeptBack) -> bool {
+        let is_released = || self.turn.shared.faults.as_ref().is_none_or(|board| board.is_released(&kept.struck));
+        kept.until <= self.turn.now || (kept.struck.deed == Deed::Hold && is_released())
+    }
+
+    /// Lets those go on whose time is over, or whose rule lets them.
+    pub(super) fn let_kept_go_on(&mut self) {
+        if self.kept_back.is_empty() {
+            return;
+        }
+        let mut kept = std::mem::take(&mut self.kept_back);
+        // What belongs to a connection goes with it.
+        kept.retain(|kept| match kept.begun.asker {
+            Asker::Connection(key, _) => self.connections.get(key).is_some(),
+            Asker::Inquiry(_) | Asker::Broker => true,
+        });
+        let (free, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| self.is_let_go(kept));
+        self.kept_back = kept;
+        for KeptBack { begun, what, .. } in free {
+            match what {
+                What::Answer(answer) => self.fill(begun, answer),
+                What::Frame(row, frame) => self.handle_kept_back(begun, row, &frame),
+            }
+        }
+    }
+
+    fn handle_kept_back(&mut self, begun: Begun, row: &'static Handler, frame: &[u8]) {
+        let Asker::Connection(key, _) = begun.asker else { return };
+        let began = self.begin_charge(row.key);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let mut context = self.turn.context(Some(self.wait_list.ticket()));
+        let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
+        self.end_handling(begun.noted);
+        let charge = self.charge(key, row.key, began, frame, &outcome);
+        self.settle(Begun { charge, ..begun }, outcome);
+    }
+}
+
+/// How the log tells of what a rule has done.
+fn by(struck: &Struck, what: &str) -> String {
+    format!("fault rule {}: {what}", struck.rule)
+}
+
+fn closes(struck: &Struck) -> End {
+    End::told(Ending::Refused, by(struck, "the connection is closed"))
+}
+
+fn body_of(row: &'static Handler, frame: &[u8]) -> Value {
+    let shown = || {
+        let mut reader = Reader::new(frame);
+        let version = header_of(frame)?.request_api_version;
+        let description = api::describe(row.key)?;
+        RequestHeader::decode(&mut reader, description.request_header_version(version)).ok()?;
+        json::show(row.key, Side::Request, version, &mut reader, RecordsShown::LeftOut).ok()
+    };
+    shown().unwrap_or_default()
+}
+
+/// The answer that refuses a request; `None` if its client waits for none.
+fn refusal(row: &'static Handler, frame: &[u8], code: i16) -> Result<Option<Answer>, String> {
+    let header = header_of(frame).ok_or("the header cannot be read")?;
+    let Some(body) = faults::refuse(row.key, &body_of(row, frame), code) else { return Ok(None) };
+    let description = api::describe(row.key).ok_or("there is no such API")?;
+    let (bytes, errors) = json::response_frame(description, header.request_api_version, header.correlation_id, &body)?;
+    Ok(Some(Answer { bytes, errors, ..Answer::default() }))
+}
+
+/// The correlation id and the body of an answer; records that are in files count as left out.
+fn parts_of(begun: Begun, answer: &Answer) -> Result<(i32, Value), String> {
+    let mut bytes = answer.bytes.clone();
+    for (at, slice) in answer.holes.iter().rev() {
+        let zeros = vec![0; usize::try_from(slice.length).map_err(|_| "it is too large")?];
+        bytes.splice(*at..*at, zeros);
+    }
+    let frame = bytes.get(SIZE_BYTES..).ok_or("it is no frame")?;
+    let description = api::describe(begun.api).ok_or("there is no such API")?;
+    let mut reader = Reader::new(frame);
+    let header_version = description.response_header_version(begun.version);
+    let header = ResponseHeader::decode(&mut reader, header_version).map_err(|error| error.to_string())?;
+    let body = json::show(begun.api, Side::Response, begun.version, &mut reader, RecordsShown::LeftOut);
+    Ok((header.correlation_id, body.map_err(|error| error.to_string())?))
+}
