@@ -24,15 +24,11 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::control::{Control, Stage};
+pub use self::control::{BrokerStage, Control};
 use crate::io::web::{self, WebLimits, WebStopped};
 
-const LIMITS: WebLimits = WebLimits {
-    connections: 64,
-    head_bytes: 16 << 10,
-    head: Duration::from_secs(30),
-    unread: Duration::from_secs(30),
-};
+const LIMITS: WebLimits =
+    WebLimits { connections: 64, head_bytes: 16 << 10, head: Duration::from_secs(30), unread: Duration::from_secs(30) };
 
 /// Serves until it is told to stop. Blocks.
 pub fn run(listeners: Vec<TcpListener>, control: &Arc<Control>, stopped: WebStopped) -> io::Result<()> {

@@ -169,7 +169,11 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[
             ok(JSON, "As many match as were expected."),
             Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
-            Answered { status: 409, content_type: JSON, summary: "More or fewer match, or too many are forgotten; some are shown." },
+            Answered {
+                status: 409,
+                content_type: JSON,
+                summary: "More or fewer match, or too many are forgotten; some are shown.",
+            },
         ],
         is_open: false,
         answer: |control, call| Box::pin(requests::assert(control, call.body)),
@@ -182,7 +186,11 @@ pub(super) const ROUTES: &[Route] = &[
         body: None,
         answers: &[
             ok(JSON, "It is there."),
-            Answered { status: 408, content_type: JSON, summary: "The time is over; the sentence says what was missing." },
+            Answered {
+                status: 408,
+                content_type: JSON,
+                summary: "The time is over; the sentence says what was missing.",
+            },
         ],
         is_open: false,
         answer: |control, call| Box::pin(wait::wait(control, call.parameters)),

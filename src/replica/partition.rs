@@ -12,7 +12,8 @@ use arc_swap::ArcSwap;
 use log::error;
 
 use crate::model::{
-    ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TimestampType, TopicId, TopicIdPartition,
+    ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TimestampType, TopicId,
+    TopicIdPartition,
 };
 use crate::record::control::EndTxnMarker;
 use crate::record::header::{HEADER_SIZE, Header};

@@ -314,9 +314,8 @@ mod tests {
         let request = metadata::Request { topics, ..Default::default() };
         let mut bytes = Vec::new();
         request.encode(&mut bytes, 9).unwrap();
-        let shown = |bytes: &[u8]| {
-            show(ApiKey::Metadata, Side::Request, 9, &mut Reader::new(bytes), RecordsShown::Batches)
-        };
+        let shown =
+            |bytes: &[u8]| show(ApiKey::Metadata, Side::Request, 9, &mut Reader::new(bytes), RecordsShown::Batches);
         let topics = shown(&bytes).unwrap()["topics"].clone();
         let topics = topics.as_array().unwrap();
         assert_eq!((topics.len(), &topics[MOST_ELEMENTS]), (MOST_ELEMENTS + 1, &json!({ "more": 5 })));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::show;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::shard::context::Shared;
-use crate::shard::journal::Exchange;
+use crate::shard::journal::RequestExchange;
 
 /// Words that a request must answer to, all of them.
 #[derive(Default)]
@@ -22,7 +22,8 @@ pub(super) struct Filter {
 /// Fields that hold names or ids of topics, those of groups, and arrays whose elements do.
 const TOPICS: &[&str] = &["topic", "topicName", "topicId"];
 const GROUPS: &[&str] = &["groupId", "group"];
-const OF_TOPICS: &[&str] = &["topics", "topicData", "topicNames", "topicIds", "subscribedTopicNames", "topicPartitions"];
+const OF_TOPICS: &[&str] =
+    &["topics", "topicData", "topicNames", "topicIds", "subscribedTopicNames", "topicPartitions"];
 const OF_GROUPS: &[&str] = &["groups", "groupsNames", "groupIds"];
 
 impl Filter {
@@ -48,7 +49,7 @@ impl Filter {
         Ok(filter)
     }
 
-    pub(super) fn matches(&self, shared: &Shared, exchange: &Exchange) -> bool {
+    pub(super) fn matches(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         self.api.is_none_or(|api| api == exchange.api)
             && is(&self.client_id, &exchange.client_id)
@@ -59,7 +60,7 @@ impl Filter {
     }
 
     /// Names are in the body, which is decoded for them.
-    fn names_match(&self, shared: &Shared, exchange: &Exchange) -> bool {
+    fn names_match(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
         if self.topic.is_none() && self.group.is_none() {
             return true;
         }
@@ -74,7 +75,8 @@ impl Filter {
         }) && self.group.as_ref().is_none_or(|group| {
             // FindCoordinator says in another field what its keys are.
             let is_group = exchange.api == ApiKey::FindCoordinator && body["keyType"].as_i64().unwrap_or(0) == 0;
-            let keys: (&[&str], &[&str]) = if is_group { (&["key"], &["coordinatorKeys"]) } else { (GROUPS, OF_GROUPS) };
+            let keys: (&[&str], &[&str]) =
+                if is_group { (&["key"], &["coordinatorKeys"]) } else { (GROUPS, OF_GROUPS) };
             names(&body, keys.0, keys.1, &|found| found == group)
         })
     }

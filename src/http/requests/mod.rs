@@ -16,7 +16,7 @@ use super::control::Control;
 use super::reply::{self, JSON, Reply};
 use super::routes::Parameter;
 use crate::shard::context::Shared;
-use crate::shard::journal::Exchange;
+use crate::shard::journal::RequestExchange;
 use crate::wire::json::RecordsShown;
 
 /// Pointers that are copied under a ring's lock at once.
@@ -124,7 +124,8 @@ pub(super) async fn assert(control: Arc<Control>, body: Bytes) -> Reply {
         _ => return reply::ok(&json!({ "matched": count, "forgotten": forgotten })),
     };
     let shown = Shown { bodies: true, records: RecordsShown::Batches };
-    let examples = found.iter().rev().take(MOST_EXAMPLES).rev().map(|exchange| show::exchange(&shared, exchange, shown));
+    let examples =
+        found.iter().rev().take(MOST_EXAMPLES).rev().map(|exchange| show::exchange(&shared, exchange, shown));
     let examples: Vec<Value> = examples.collect();
     let told = json!({ "error": why, "matched": count, "forgotten": forgotten, "requests": examples });
     reply::json(StatusCode::CONFLICT, &told)
@@ -184,7 +185,7 @@ fn forgotten(shared: &Shared) -> u64 {
 }
 
 /// The kept requests that match, in the order in which they came.
-async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<Exchange>> {
+async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<RequestExchange>> {
     let mut found = Vec::new();
     for ring in &shared.journals {
         let mut next = 0;
