@@ -24,7 +24,7 @@ use crate::coordinator_runtime::keeper;
 use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
 use crate::hosting::token_keys::TokenKeys;
-use crate::http::Stage;
+use crate::http::BrokerStage;
 use crate::io::clocked::Clocked;
 use crate::io::compute::Compute;
 use crate::io::descriptors::{self, Connections};
@@ -162,7 +162,7 @@ impl Broker {
         let starting = start_shards(shard_count, machine)?;
         let connected = opened.connect(starting.iter().map(|shard| shard.waker.clone()).collect());
         http.iter().for_each(|http| http.share(connected.shared()));
-        tell(Stage::Starts("binds its listeners, opens its logs and registers"));
+        tell(BrokerStage::Starts("binds its listeners, opens its logs and registers"));
         let (addresses, endpoints) = bind(connected.shared(), &starting)?;
         let parts = connected.register(endpoints)?;
         let shared = parts.shared.clone();
@@ -171,7 +171,7 @@ impl Broker {
             let is_told = shard.orders.send(Order::Turn);
             assert!(is_told.is_ok(), "a shard's thread waits until it is told to turn");
         }
-        tell(Stage::Turns);
+        tell(BrokerStage::Turns);
         info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
         Ok(Broker { shared, shards, threads, addresses, open_files, connections, http, clock })
@@ -215,7 +215,7 @@ impl Broker {
     /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.
     pub fn stop(self) -> Result<(), String> {
         let Broker { shared, shards, threads, http, .. } = self;
-        http.iter().for_each(|http| http.set_stage(Stage::Stops));
+        http.iter().for_each(|http| http.set_stage(BrokerStage::Stops));
         threads.token_keys.stop();
         for shard in 0..shards.len() {
             shared.mailbox(ShardId(shard as u8)).stop();

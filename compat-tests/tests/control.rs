@@ -149,7 +149,8 @@ fn metrics(broker: &mut Broker) -> Result<()> {
     produce(broker, "t", 5)?;
     commit(broker, "t", 3)?;
     ensure!(raw.offset("nothing", 0, -1)?.0 == 3, "an error is told");
-    let reader: BaseConsumer = client(broker).set("group.id", "readers").set("auto.offset.reset", "earliest").create()?;
+    let reader: BaseConsumer =
+        client(broker).set("group.id", "readers").set("auto.offset.reset", "earliest").create()?;
     reader.assign(&{
         let mut at = TopicPartitionList::new();
         at.add_partition_offset("t", 0, Offset::Beginning)?;
@@ -276,7 +277,8 @@ fn queries() -> Result<Vec<String>> {
         if variable["type"] == "query" {
             let query = variable["query"]["query"].as_str().context("a query")?;
             let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
-            let (metric, label) = inner.and_then(|inner| inner.split_once(", ")).context("label_values(metric, label)")?;
+            let (metric, label) =
+                inner.and_then(|inner| inner.split_once(", ")).context("label_values(metric, label)")?;
             queries.push(format!("sum by ({label}) ({metric})"));
         }
     }
@@ -296,7 +298,8 @@ fn token(broker: &mut Broker) -> Result<()> {
     let open = ["/livez", "/readyz"].map(|path| http.get(path).map(|(status, _)| status));
     let (status, body) = http.get("/metrics")?;
     ensure!(matches!(open, [Ok(200), Ok(200)]) && status == 401, "{status} {body}");
-    let shown = http.agent.get(format!("http://{}/metrics", http.at)).header("authorization", format!("Bearer {TOKEN}"));
+    let shown =
+        http.agent.get(format!("http://{}/metrics", http.at)).header("authorization", format!("Bearer {TOKEN}"));
     ensure!(shown.call()?.status() == 200, "the token is taken");
     ensure!(!broker.log_text().contains(TOKEN), "the log shows the token");
     Ok(())
@@ -317,7 +320,8 @@ fn journal(broker: &mut Broker) -> Result<()> {
     let told = &listed[2]["answer"]["responses"][0]["partitionResponses"][0];
     ensure!(told["baseOffset"] == 2 && told["errorCode"] == 0, "{}", listed[2]);
     let micros = &first["micros"];
-    let total = ["queued", "handled", "waited"].iter().map(|part| micros[part].as_u64().unwrap_or(u64::MAX)).sum::<u64>();
+    let total =
+        ["queued", "handled", "waited"].iter().map(|part| micros[part].as_u64().unwrap_or(u64::MAX)).sum::<u64>();
     ensure!(micros["total"].as_u64().is_some_and(|sum| sum.abs_diff(total) <= 2), "{micros}");
     await_requests(&http, "/v1/requests?group=readers&api=OffsetCommit", 1)?;
     ensure!(http.json("/v1/requests?topic=other")?["requests"] == json!([]), "no request names that topic");
@@ -331,7 +335,8 @@ fn journal(broker: &mut Broker) -> Result<()> {
     ensure!(told["requests"].as_array().is_some_and(|shown| shown.len() == 3), "{told}");
     let (status, told) = judge(json!({ "match": { "colour": "red" }, "at_most": 2 }))?;
     ensure!(status == 400, "{status} {told}");
-    let foreign = http.agent.post(format!("http://{}/v1/requests/assert", http.at)).header("origin", "http://evil.example");
+    let foreign =
+        http.agent.post(format!("http://{}/v1/requests/assert", http.at)).header("origin", "http://evil.example");
     ensure!(foreign.send_json(json!({}))?.status() == 403, "a foreign page may not ask");
     let large = http.agent.post(format!("http://{}/v1/requests/assert", http.at)).send("x".repeat(70_000).as_str())?;
     ensure!(large.status() == 413, "{}", large.status());

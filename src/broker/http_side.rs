@@ -9,7 +9,7 @@ use log::{error, info};
 
 use super::{host_address, spawn};
 use crate::config::Config;
-use crate::http::{self, Control, Stage};
+use crate::http::{self, BrokerStage, Control};
 use crate::io::settable_clock::SettableClock;
 use crate::io::web::{self, WebStop};
 use crate::shard::context::Shared;
@@ -53,7 +53,7 @@ impl HttpSide {
         self.control.share(shared);
     }
 
-    pub(super) fn set_stage(&self, stage: Stage) {
+    pub(super) fn set_stage(&self, stage: BrokerStage) {
         self.control.set_stage(stage);
     }
 

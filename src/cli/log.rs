@@ -11,7 +11,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Of the process, as the facade `log` is.
+/// The process's, as the facade `log` is.
 static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 struct Lines;
@@ -45,7 +45,7 @@ pub fn start(level: Option<&str>) {
     }
 }
 
-/// From now on each line is a JSON object, or not.
+/// Makes each line a JSON object from now on, or not.
 pub fn set_json(is_json: bool) {
     IS_JSON.store(is_json, Ordering::Relaxed);
 }

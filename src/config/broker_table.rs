@@ -17,7 +17,7 @@ use crate::model::MAX_SHARDS;
 /// More would only take turns.
 const MAX_CRYPTO_THREADS: i64 = 64;
 
-/// Of each shard, in `/v1/requests`.
+/// The most that each shard keeps for `/v1/requests`.
 const MOST_KEPT_REQUESTS: i64 = 1_000_000;
 
 const NO_POLICIES: &str =

@@ -13,7 +13,7 @@ use crate::stdx::mutex::Mutex;
 
 /// How far a broker has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
+pub enum BrokerStage {
     /// What it does first.
     Starts(&'static str),
     /// Its shards turn.
@@ -25,7 +25,7 @@ pub enum Stage {
 pub struct Control {
     pub(super) settings: HttpSettings,
     pub(super) node_id: i32,
-    stage: Mutex<Stage>,
+    stage: Mutex<BrokerStage>,
     clock: Option<Arc<SettableClock>>,
     shared: OnceLock<Arc<Shared>>,
 }
@@ -34,11 +34,11 @@ impl Control {
     /// `None` for a broker without an HTTP side.
     pub fn new(config: &Config, clock: Option<Arc<SettableClock>>) -> Option<Control> {
         let settings = config.http.clone()?;
-        let stage = Mutex::new(Stage::Starts("opens its log directories and replays the metadata log"));
+        let stage = Mutex::new(BrokerStage::Starts("opens its log directories and replays the metadata log"));
         Some(Control { settings, node_id: config.node_id, stage, clock, shared: OnceLock::new() })
     }
 
-    pub fn set_stage(&self, stage: Stage) {
+    pub fn set_stage(&self, stage: BrokerStage) {
         *self.stage.lock() = stage;
     }
 
@@ -59,9 +59,9 @@ impl Control {
     /// Why the broker should not be sent requests, as a sentence; `None` if it should.
     pub(super) fn why_not_ready(&self) -> Option<String> {
         match *self.stage.lock() {
-            Stage::Starts(what) => return Some(format!("the broker starts: it {what}")),
-            Stage::Stops => return Some("the broker stops".into()),
-            Stage::Turns => {}
+            BrokerStage::Starts(what) => return Some(format!("the broker starts: it {what}")),
+            BrokerStage::Stops => return Some("the broker stops".into()),
+            BrokerStage::Turns => {}
         }
         let shared = self.shared()?;
         let turns = shared.metrics.turns();

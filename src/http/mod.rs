@@ -26,7 +26,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::control::{Control, Stage};
+pub use self::control::{BrokerStage, Control};
 use crate::io::web::{self, WebLimits, WebStopped};
 
 const LIMITS: WebLimits =

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::control::{Control, Stage};
+use super::control::{BrokerStage, Control};
 use super::metrics;
 use super::routes::{ROUTES, router};
 use crate::assembly::{self, Parts};
@@ -90,7 +90,7 @@ fn error(body: &str) -> String {
 
 #[test]
 fn every_path_is_described_and_every_description_is_a_path() {
-    let side = Side::new(&[]);
+    let side = Side::new(&[("klamm.http.requests", "1")]);
     let (status, text) = side.get("/openapi.json");
     assert_eq!(status, StatusCode::OK);
     let description: Value = serde_json::from_str(&text).unwrap();
@@ -193,14 +193,14 @@ fn a_broker_is_ready_when_its_shards_turn() {
     assert_eq!(why(&side), "the broker starts: it opens its log directories and replays the metadata log");
     assert_eq!(side.get("/metrics").0, StatusCode::SERVICE_UNAVAILABLE);
     let parts = side.with_broker();
-    side.control.set_stage(Stage::Turns);
+    side.control.set_stage(BrokerStage::Turns);
     assert_eq!(why(&side), "the broker starts: shard 0 has not begun to turn");
     parts.shared.metrics.recorder(0).turn();
     assert_eq!(side.get("/readyz"), (StatusCode::OK, "{\"ready\":true}\n".into()));
     let (_, version) = side.get("/version");
     let version: Value = serde_json::from_str(&version).unwrap();
     assert_eq!((&version["cluster_id"], &version["node_id"]), (&"test".into(), &1.into()));
-    side.control.set_stage(Stage::Stops);
+    side.control.set_stage(BrokerStage::Stops);
     assert_eq!(why(&side), "the broker stops");
 }
 
@@ -250,4 +250,36 @@ fn the_documentation_has_every_family() {
     for route in ROUTES {
         assert!(page.contains(&format!("`{}`", route.path)), "docs/http.md does not tell of {}", route.path);
     }
+}
+
+#[test]
+fn requests_that_are_not_kept_are_not_listed() {
+    let side = Side::new(&[]);
+    let (status, body) = side.get("/v1/requests");
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(error(&body).contains("klamm.http.requests"), "{body}");
+    let keeps = Side::new(&[("klamm.http.requests", "5")]);
+    assert_eq!(keeps.get("/v1/requests").0, StatusCode::SERVICE_UNAVAILABLE);
+    let _parts = keeps.with_broker();
+    assert_eq!(keeps.get("/v1/requests"), (StatusCode::OK, "{\"requests\":[],\"forgotten\":0}\n".into()));
+    for wrong in ["api=Nothing", "error=NOTHING", "since=yesterday", "limit=all", "limit=10001"] {
+        assert_eq!(keeps.get(&format!("/v1/requests?{wrong}")).0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    let judged = |body: &str| keeps.ask("POST", "/v1/requests/assert", &[], body).0.as_u16();
+    assert_eq!(judged(r#"{"at_most":0}"#), 200);
+    assert_eq!(judged(r#"{"match":{"api":"Fetch"},"at_least":1}"#), 409);
+    for wrong in ["", "[]", "{}", r#"{"match":3,"at_most":1}"#, r#"{"at_most":-1}"#, r#"{"atmost":1}"#] {
+        assert_eq!(judged(wrong), 400, "{wrong}");
+    }
+}
+
+#[test]
+fn waits_that_cannot_end_are_refused() {
+    let side = Side::new(&[]);
+    for wrong in ["", "?group=g", "?members=1", "?records=1", "?topic=t&records=many"] {
+        assert_eq!(side.get(&format!("/v1/wait{wrong}")).0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    let _parts = side.with_broker();
+    let (status, body) = side.get("/v1/wait?topic=t&timeout_ms=1");
+    assert_eq!((status, error(&body).as_str()), (StatusCode::REQUEST_TIMEOUT, "after 1 ms there is no topic t"));
 }

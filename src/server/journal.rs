@@ -6,7 +6,7 @@ use crate::io::driver::ConnectionKey;
 use crate::model::ApiKey;
 use crate::server::Server;
 use crate::server::throttle::header_of;
-use crate::shard::journal::{Asked, Told};
+use crate::shard::journal::{AskedRequest, ToldAnswer};
 use crate::stdx::slab::Key;
 use crate::wire::frame::SIZE_BYTES;
 
@@ -39,7 +39,7 @@ impl Server {
     fn begin_kept(&mut self, key: ConnectionKey, api: ApiKey, frame: &[u8]) -> Option<Key> {
         let header = header_of(frame);
         let session = &self.connections.get(key)?.session;
-        let asked = Asked {
+        let asked = AskedRequest {
             connection: key.0.to_u64(),
             peer: session.peer,
             listener: session.listener,
@@ -67,7 +67,7 @@ impl Server {
     #[inline]
     pub(super) fn end_exchange(&mut self, noted: Option<Key>, answer: Option<&Answer>, errors: &ToldErrors) {
         let (Some(key), Some(journal)) = (noted, &mut self.journal) else { return };
-        let told = answer.map(|answer| Told {
+        let told = answer.map(|answer| ToldAnswer {
             frame: answer.bytes.get(SIZE_BYTES..).unwrap_or_default(),
             holes: answer.holes.iter().map(|(at, slice)| (at.saturating_sub(SIZE_BYTES), slice.length)).collect(),
             size_bytes: answer.size_bytes(),

@@ -254,11 +254,12 @@ impl Server {
 
     /// One turn; `false` when the shard has stopped.
     pub fn turn(&mut self) -> io::Result<bool> {
+        // With its beginning: a shard that waits for its first event turns.
+        self.turn.metrics.turn();
         let mut events = std::mem::take(&mut self.events);
         let until = self.wait_until();
         self.driver.wait(until, &mut events)?;
         self.turn.begin(self.driver.now(), self.driver.wall());
-        self.turn.metrics.turn();
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
         let view = self.turn.shared.view.load_full();

@@ -36,7 +36,7 @@ pub enum ExchangeEnd {
 
 /// A request with its answer, as a shard saw them.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct RequestExchange {
     /// Rising, within its shard.
     pub number: u64,
     pub shard: u8,
@@ -53,10 +53,10 @@ pub struct Exchange {
     pub version: i16,
     pub request_bytes: usize,
     pub answer_bytes: usize,
-    /// From the beginning of its turn to the beginning of its handling.
+    /// The time from the beginning of its turn to the beginning of its handling.
     pub queued: Duration,
     pub handled: Duration,
-    /// From the end of its handling to its answer.
+    /// The time from the end of its handling to its answer.
     pub waited: Duration,
     pub errors: ToldErrors,
     pub end: ExchangeEnd,
@@ -79,11 +79,11 @@ impl Bodies {
 }
 
 /// An exchange with what its bodies are while they are kept.
-pub struct Whole(Arc<Exchange>, Option<Arc<Bodies>>);
+pub struct Whole(Arc<RequestExchange>, Option<Arc<Bodies>>);
 
 #[derive(Default)]
 struct Held {
-    exchanges: VecDeque<Arc<Exchange>>,
+    exchanges: VecDeque<Arc<RequestExchange>>,
     bodies: VecDeque<Arc<Bodies>>,
     bodies_bytes: usize,
     /// How many exchanges there were.
@@ -130,7 +130,7 @@ impl Ring {
     }
 
     /// The exchanges from a number on, so many at most.
-    pub fn from_number(&self, number: u64, most: usize) -> Vec<Arc<Exchange>> {
+    pub fn from_number(&self, number: u64, most: usize) -> Vec<Arc<RequestExchange>> {
         let held = self.held.lock();
         let first = held.exchanges.partition_point(|exchange| exchange.number < number);
         held.exchanges.range(first..).take(most).cloned().collect()
@@ -145,13 +145,13 @@ impl Ring {
 
 /// A request that is not answered.
 struct OpenExchange {
-    exchange: Exchange,
+    exchange: RequestExchange,
     request: Vec<u8>,
     handled_at: Instant,
 }
 
 /// What is known of a request when it comes.
-pub struct Asked<'a> {
+pub struct AskedRequest<'a> {
     pub connection: u64,
     pub peer: SocketAddr,
     pub listener: usize,
@@ -166,7 +166,7 @@ pub struct Asked<'a> {
 }
 
 /// What is known of an answer.
-pub struct Told<'a> {
+pub struct ToldAnswer<'a> {
     /// The whole frame, the size in front, without what belongs into its holes.
     pub frame: &'a [u8],
     pub holes: Vec<(usize, u64)>,
@@ -189,13 +189,13 @@ impl Journal {
     }
 
     /// A request is about to be handled, in the turn that began at `came`. `None`: too many are open.
-    pub fn begin(&mut self, asked: Asked<'_>, (came, at): (Instant, TimestampMs), now: Instant) -> Option<Key> {
+    pub fn begin(&mut self, asked: AskedRequest<'_>, (came, at): (Instant, TimestampMs), now: Instant) -> Option<Key> {
         if self.open.len() >= MOST_OPEN {
             return None;
         }
         let mut client_id = asked.client_id.to_string();
         client_id.truncate(asked.client_id.floor_char_boundary(MOST_CLIENT_ID_BYTES));
-        let exchange = Exchange {
+        let exchange = RequestExchange {
             number: 0,
             shard: self.shard,
             came,
@@ -231,7 +231,7 @@ impl Journal {
     }
 
     /// It is answered, or there is no answer.
-    pub fn answer(&mut self, key: Key, told: Option<Told<'_>>, now: Instant) {
+    pub fn answer(&mut self, key: Key, told: Option<ToldAnswer<'_>>, now: Instant) {
         let Some(mut open) = self.open.remove(key) else { return };
         open.exchange.waited = now.since(open.handled_at);
         let mut answer = Vec::new();
@@ -289,8 +289,8 @@ mod tests {
         Arc::new(Ring::new(Some(&settings)).unwrap())
     }
 
-    fn asked(frame: &[u8]) -> Asked<'_> {
-        Asked {
+    fn asked(frame: &[u8]) -> AskedRequest<'_> {
+        AskedRequest {
             connection: 1,
             peer: ([127, 0, 0, 1], 1).into(),
             listener: 0,
@@ -308,7 +308,7 @@ mod tests {
         let (came, at) = (Instant(1_000_000), TimestampMs(5));
         let key = journal.begin(asked(frame), (came, at), came + Duration::from_micros(2)).unwrap();
         journal.handled(key, came + Duration::from_micros(5));
-        let told = Told { frame: b"answer", holes: Vec::new(), size_bytes: 6, errors: ToldErrors::default() };
+        let told = ToldAnswer { frame: b"answer", holes: Vec::new(), size_bytes: 6, errors: ToldErrors::default() };
         journal.answer(key, Some(told), came + Duration::from_micros(9));
     }
 

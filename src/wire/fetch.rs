@@ -273,7 +273,7 @@ mod tests {
             let mut expected = Vec::new();
             let fetch = api::describe(ApiKey::Fetch).unwrap();
             let written = frame::append_response(&mut expected, fetch, 7, &response, version);
-            prop_assert_eq!(filled(&response, version), written.map(|()| expected.clone()));
+            prop_assert_eq!(filled(&response, version), written.map(|_| expected.clone()));
             // What most versions cannot carry would hide the rest: again without it.
             response.session_id = 0;
             response.node_endpoints.clear();

@@ -225,6 +225,16 @@ impl Groups {
         self.apply_offset_commit(&OffsetCommitKey { group, topic, partition }, value.as_ref(), producer_id);
     }
 
+    /// Every committed offset with group, topic and partition.
+    #[cfg(test)]
+    pub fn committed(&self) -> impl Iterator<Item = (&str, &str, i32, i64)> {
+        let groups = self.offsets.by_group.iter();
+        let topics = groups.flat_map(|(group, topics)| topics.iter().map(move |(topic, of)| (group, topic, of)));
+        topics.flat_map(|(group, topic, partitions)| {
+            partitions.iter().map(move |(partition, of)| (group.as_ref(), topic.as_ref(), *partition, of.offset))
+        })
+    }
+
     /// The committed offsets behind a place, in the order of groups, topics and partitions; so many at most.
     pub fn committed_behind(&self, after: Option<&CommittedOffset>, most: usize) -> Vec<CommittedOffset> {
         let first = after.map_or(Bound::Unbounded, |place| Bound::Included(&*place.group));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::show;
 use crate::model::{ApiKey, ErrorCode, Uuid};
 use crate::shard::context::Shared;
-use crate::shard::journal::Exchange;
+use crate::shard::journal::RequestExchange;
 
 /// Words that a request must answer to, all of them.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl Filter {
         Ok(filter)
     }
 
-    pub(super) fn matches(&self, shared: &Shared, exchange: &Exchange) -> bool {
+    pub(super) fn matches(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         self.api.is_none_or(|api| api == exchange.api)
             && is(&self.client_id, &exchange.client_id)
@@ -60,7 +60,7 @@ impl Filter {
     }
 
     /// Names are in the body, which is decoded for them.
-    fn names_match(&self, shared: &Shared, exchange: &Exchange) -> bool {
+    fn names_match(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
         if self.topic.is_none() && self.group.is_none() {
             return true;
         }

@@ -16,7 +16,7 @@ use super::control::Control;
 use super::reply::{self, JSON, Reply};
 use super::routes::Parameter;
 use crate::shard::context::Shared;
-use crate::shard::journal::Exchange;
+use crate::shard::journal::RequestExchange;
 use crate::wire::json::RecordsShown;
 
 /// Pointers that are copied under a ring's lock at once.
@@ -185,7 +185,7 @@ fn forgotten(shared: &Shared) -> u64 {
 }
 
 /// The kept requests that match, in the order in which they came.
-async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<Exchange>> {
+async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<RequestExchange>> {
     let mut found = Vec::new();
     for ring in &shared.journals {
         let mut next = 0;

@@ -7,7 +7,7 @@ use crate::codec::{Message, Reader};
 use crate::config::definitions;
 use crate::model::ErrorCode;
 use crate::shard::context::Shared;
-use crate::shard::journal::{Bodies, Exchange, ExchangeEnd};
+use crate::shard::journal::{Bodies, ExchangeEnd, RequestExchange};
 use crate::wire::api;
 use crate::wire::header::{RequestHeader, ResponseHeader};
 use crate::wire::json::{self as frames, RecordsShown, Side};
@@ -15,7 +15,7 @@ use crate::wire::json::{self as frames, RecordsShown, Side};
 /// The largest answer that is put together again, with zeros for the bytes that were in files.
 const MOST_ANSWER_BYTES: u64 = 64 << 20;
 
-pub(super) fn exchange(shared: &Shared, exchange: &Exchange, shown: Shown) -> Value {
+pub(super) fn exchange(shared: &Shared, exchange: &RequestExchange, shown: Shown) -> Value {
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let listener = shared.config.listeners.get(exchange.listener).map(|listener| listener.name.as_str());
     let errors = exchange.errors.iter().map(|(code, count)| {
@@ -59,7 +59,7 @@ pub(super) fn exchange(shared: &Shared, exchange: &Exchange, shown: Shown) -> Va
     }
     if shown.bodies {
         let bodies = exchange.bodies.upgrade();
-        let show = |show: fn(&Exchange, &Bodies, RecordsShown) -> Result<Value, String>| {
+        let show = |show: fn(&RequestExchange, &Bodies, RecordsShown) -> Result<Value, String>| {
             let Some(bodies) = &bodies else { return json!({ "not_kept": true }) };
             show(exchange, bodies, shown.records).unwrap_or_else(|reason| json!({ "not_shown": reason }))
         };
@@ -72,11 +72,11 @@ pub(super) fn exchange(shared: &Shared, exchange: &Exchange, shown: Shown) -> Va
 }
 
 /// The body of a request, if it is kept and can be read.
-pub(super) fn request_body(exchange: &Exchange) -> Option<Value> {
+pub(super) fn request_body(exchange: &RequestExchange) -> Option<Value> {
     request(exchange, &*exchange.bodies.upgrade()?, RecordsShown::LeftOut).ok()
 }
 
-fn request(exchange: &Exchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
+fn request(exchange: &RequestExchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
     let mut reader = Reader::new(&bodies.request);
     let description = api::describe(exchange.api).ok_or("the API is not described")?;
     let header_version = description.request_header_version(exchange.version);
@@ -84,7 +84,7 @@ fn request(exchange: &Exchange, bodies: &Bodies, records: RecordsShown) -> Resul
     shown(exchange, Side::Request, &mut reader, records)
 }
 
-fn answer(exchange: &Exchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
+fn answer(exchange: &RequestExchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
     if bodies.answer.is_empty() {
         return Ok(json!({ "not_kept": true }));
     }
@@ -108,7 +108,12 @@ fn answer(exchange: &Exchange, bodies: &Bodies, records: RecordsShown) -> Result
     shown(exchange, Side::Response, &mut reader, records)
 }
 
-fn shown(exchange: &Exchange, side: Side, reader: &mut Reader<'_>, records: RecordsShown) -> Result<Value, String> {
+fn shown(
+    exchange: &RequestExchange,
+    side: Side,
+    reader: &mut Reader<'_>,
+    records: RecordsShown,
+) -> Result<Value, String> {
     let value = frames::show(exchange.api, side, exchange.version, reader, records);
     let mut value = value.map_err(|error| error.to_string())?;
     hide_secrets(&mut value);
