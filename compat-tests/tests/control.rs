@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 
 const HTTP: (&str, &str) = ("klamm.http.listeners", "http://127.0.0.1:0");
 const JOURNAL: (&str, &str) = ("klamm.http.requests", "1000");
+const FAULTS: (&str, &str) = ("klamm.faults", "true");
 const TOKEN: &str = "an-open-secret-of-tests";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What Prometheus adds to every sample.
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         .test("journal", BOTH, &[HTTP, JOURNAL], journal)
         .test("follow", ONE, &[HTTP, JOURNAL], follow)
         .test("wait", BOTH, &[HTTP], wait)
+        .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
+        .test("faults", BOTH, &[HTTP, FAULTS], faults)
         .own_start("refused", ONE, &[HTTP], refused)
         .run()
 }
@@ -67,6 +70,18 @@ impl Http {
 
     fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
         let mut answer = self.agent.post(format!("http://{}{path}", self.at)).send_json(body)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    }
+
+    /// The answer of a change that is made.
+    fn change(&self, path: &str, body: &Value) -> Result<Value> {
+        let (status, told) = self.post(path, body)?;
+        ensure!(status == 200, "POST {path} {body}: {status} {told}");
+        Ok(told)
+    }
+
+    fn delete(&self, path: &str) -> Result<(u16, Value)> {
+        let mut answer = self.agent.delete(format!("http://{}{path}", self.at)).call()?;
         Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
     }
 
@@ -435,6 +450,123 @@ fn wait(broker: &mut Broker) -> Result<()> {
     is_there("transactional_id=x")?;
     let (status, body) = http.get("/v1/wait?members=1")?;
     ensure!(status == 400, "{status} {body}");
+    Ok(())
+}
+
+/// A member that says nothing leaves its group when the clock is moved beyond its session, and not before.
+fn clock(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
+    let frozen = http.change("/v1/clock", &json!({ "frozen": true }))?;
+    let consumer: BaseConsumer = client(broker)
+        .set("group.id", "sleepers")
+        .set("session.timeout.ms", "45000")
+        .set("heartbeat.interval.ms", "40000")
+        .create()?;
+    consumer.subscribe(&["t"])?;
+    // The first rebalance waits for more members by the clock that stands still.
+    let began = Instant::now();
+    while http.get("/v1/wait?group=sleepers&members=1&timeout_ms=20")?.0 != 200 {
+        ensure!(began.elapsed() < PATIENCE, "the group does not settle");
+        let _ = consumer.poll(Duration::from_millis(20));
+        http.change("/v1/clock", &json!({ "advance_ms": 1000 }))?;
+    }
+    http.change("/v1/clock", &json!({ "advance_ms": 44_000 }))?;
+    ensure!(http.get("/v1/wait?group=sleepers&members=1&timeout_ms=20")?.0 == 200, "its session goes on");
+    let moved = http.change("/v1/clock", &json!({ "advance_ms": 60_000 }))?;
+    // Nothing is waited for: when the move is answered, the member has been expired.
+    let (status, body) = http.get("/v1/wait?group=sleepers&members=0&timeout_ms=1")?;
+    ensure!(status == 200, "{status} {body}");
+    ensure!(moved["wall_ms"].as_i64() > frozen["wall_ms"].as_i64(), "{moved}, and before {frozen}");
+    http.change("/v1/clock", &json!({ "frozen": false }))?;
+    Ok(())
+}
+
+/// Rules strike the requests of a real client, which does what it does about them.
+fn faults(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 2, &[])?;
+    let add = |rule: Value| -> Result<u64> {
+        let told = http.change("/v1/faults", &rule)?;
+        told["ids"][0].as_u64().context("a rule has an id")
+    };
+    let struck = |id: u64| -> Result<u64> {
+        let listed = http.json("/v1/faults")?;
+        let rules = listed["faults"].as_array().context("there are rules")?;
+        let rule = rules.iter().find(|rule| rule["id"] == id).context("it is listed")?;
+        rule["struck"].as_u64().context("it counts")
+    };
+    let records = |expected: usize| -> Result<()> {
+        let (status, body) = http.get(&format!("/v1/wait?topic=t&records={expected}&timeout_ms=1"))?;
+        ensure!(status == 200, "{expected} records: {status} {body}");
+        let (status, _) = http.get(&format!("/v1/wait?topic=t&records={}&timeout_ms=1", expected + 1))?;
+        ensure!(status == 408, "no more than {expected} records are there");
+        Ok(())
+    };
+    // An error instead of the effect: the client asks for the leader again, and sends again.
+    let produces = |action: Value| json!({ "match": { "api": "Produce", "topic": "t" }, "action": action, "count": 1 });
+    let id = add(produces(json!({ "error": "NOT_LEADER_OR_FOLLOWER" })))?;
+    produce(broker, "t", 1)?;
+    ensure!(struck(id)? == 1, "it was struck once");
+    records(1)?;
+    // An acknowledgement that is lost behind the effect: without idempotence the record is there twice.
+    let id = add(produces(json!({ "close": true, "after": true })))?;
+    produce(broker, "t", 1)?;
+    ensure!(struck(id)? == 1, "it was struck once");
+    records(3)?;
+    // The same with idempotence: once.
+    add(produces(json!({ "truncate": 9 })))?;
+    let idempotent: BaseProducer = client(broker).set("enable.idempotence", "true").create()?;
+    let send = |producer: &BaseProducer| -> Result<()> {
+        producer.send(BaseRecord::<str, str>::to("t").payload("x").partition(0)).map_err(|(error, _)| error)?;
+        Ok(producer.flush(PATIENCE)?)
+    };
+    send(&idempotent)?;
+    records(4)?;
+    // A throttle time is told and obeyed, a delay is only long.
+    for action in [json!({ "throttle_ms": 150 }), json!({ "delay_ms": 150 }), json!({ "delay_ms": 150, "after": true })]
+    {
+        let is_told_after = action.get("throttle_ms").is_some();
+        let id = add(produces(action.clone()))?;
+        let began = Instant::now();
+        send(&idempotent)?;
+        if is_told_after {
+            send(&idempotent)?;
+        }
+        ensure!(struck(id)? == 1 && began.elapsed() >= Duration::from_millis(150), "{action}: {:?}", began.elapsed());
+    }
+    records(8)?;
+    // What is held goes on when it is released, whether it has had its effect or not.
+    for (after, before) in [(false, 8), (true, 10)] {
+        let id = add(produces(json!({ "hold": true, "after": after })))?;
+        std::thread::scope(|scope| -> Result<()> {
+            let sending = scope.spawn(|| send(&idempotent));
+            while struck(id)? == 0 {
+                std::thread::yield_now();
+            }
+            records(before)?;
+            ensure!(!sending.is_finished(), "it waits for its answer");
+            http.change(&format!("/v1/faults/release?id={id}"), &Value::Null)?;
+            sending.join().expect("no panic")
+        })?;
+    }
+    records(10)?;
+    // An error of an answer whose request only asks.
+    let id = add(json!({ "match": { "api": "Metadata", "topic": "t" }, "action": { "error": 3 } }))?;
+    let fresh: BaseProducer = client(broker).set("message.timeout.ms", "400").create()?;
+    let failed = fresh.send(BaseRecord::<str, str>::to("t").payload("x")).is_err() || {
+        fresh.flush(PATIENCE)?;
+        struck(id)? > 0
+    };
+    ensure!(failed, "the topic is unknown");
+    records(10)?;
+    let (status, told) = http.delete("/v1/faults")?;
+    ensure!(status == 200 && told["removed"].as_u64() >= Some(8), "{status} {told}");
+    ensure!(http.delete("/v1/faults?id=1")?.0 == 404, "it is gone");
+    send(&idempotent)?;
+    records(11)?;
+    let (status, told) = http.post("/v1/faults", &json!({ "action": { "explode": true } }))?;
+    ensure!(status == 400 && told["error"].as_str().is_some_and(|text| text.contains("explode")), "{status} {told}");
     Ok(())
 }
 

@@ -105,9 +105,9 @@ fn only_asks(api: ApiKey) -> bool {
 /// How a request of an API can be refused before it has an effect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusable {
-    /// By an answer of [`refuse`].
+    /// [`refuse`] makes its answer, and it is not handled.
     Instead,
-    /// By its own answer, which [`accuse`] changes: it has no effect.
+    /// It has no effect, and [`accuse`] changes its own answer.
     Afterwards,
     No,
 }

@@ -212,7 +212,6 @@ mod tests {
         let topic = metadata::MetadataResponseTopic {
             name: Some("t".into()),
             partitions: vec![partition],
-            topic_authorized_operations: 7,
             ..Default::default()
         };
         let broker = metadata::MetadataResponseBroker { node_id: 1, host: "h".into(), port: 9, rack: None };
