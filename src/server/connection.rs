@@ -37,6 +37,8 @@ pub(super) struct Connection {
     pub(super) login_work: Option<Computing>,
     /// There may be bytes to receive: no `WouldBlock` since the last edge.
     pub(super) readable: bool,
+    /// A rule of a test has it never answer a request: there is nothing to wait for when its client has gone.
+    pub(super) never_answers: bool,
     /// The client will send nothing more.
     pub(super) has_ended: bool,
     /// Everything that it has sent was received: the connection ends when all is answered.
@@ -74,6 +76,7 @@ impl Connection {
             awaits_computing: false,
             login_work: None,
             readable: true,
+            never_answers: false,
             has_ended: false,
             is_finished: false,
             writable: true,

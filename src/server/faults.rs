@@ -98,6 +98,18 @@ impl Server {
     }
 
     fn keep_back(&mut self, begun: Begun, struck: Struck, what: What) {
+        if struck.deed == Deed::NoAnswer {
+            self.fail_exchange(begun.noted, &by(&struck, "no answer"));
+            if let Asker::Connection(key, _) = begun.asker
+                && let Some(connection) = self.connections.get_mut(key)
+            {
+                connection.never_answers = true;
+                if connection.has_ended {
+                    self.close(key, End::by_client());
+                }
+            }
+            return;
+        }
         let until = match struck.deed {
             Deed::Delay(ms) => self.turn.now + Duration::from_millis(ms.into()),
             _ => Instant::NEVER,

@@ -287,6 +287,9 @@ impl Server {
     pub(super) fn handle_ended(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.has_ended = true;
+        if connection.never_answers {
+            return self.close(key, End::by_client());
+        }
         let parked = connection.parked;
         self.let_go_on(key);
         if let Some(parked) = parked {

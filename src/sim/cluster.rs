@@ -372,6 +372,19 @@ impl Cluster {
         self.running.as_ref().map(|running| running.parts.shared.metrics.read()).unwrap_or_default()
     }
 
+    /// The rules of a test.
+    #[cfg(test)]
+    pub(super) fn board(&self) -> Arc<crate::faults::Board> {
+        let shared = &self.running.as_ref().expect("it runs").parts.shared;
+        shared.faults.clone().expect("klamm.faults is set")
+    }
+
+    /// Has each shard look again, as who changes the rules does.
+    #[cfg(test)]
+    pub(super) fn nudge_all(&self) {
+        self.running.as_ref().expect("it runs").parts.shared.nudge_all();
+    }
+
     /// How often a shard has let others have its processor.
     pub(super) fn times_yielded(&self) -> u64 {
         self.world.times_yielded()

@@ -28,6 +28,8 @@ mod worker;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod cleaning;
 #[cfg(test)]
 mod client;

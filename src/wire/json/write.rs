@@ -87,7 +87,9 @@ impl Writing {
         let value = value.filter(|value| !value.is_null() || is_nullable);
         let is_null = is_nullable && value.map_or(field.default == "null", Value::is_null);
         match field.kind {
-            Kind::String | Kind::Bytes | Kind::Array(_) if is_null => sink.null(is_flexible, true, field.name),
+            Kind::String if is_null => sink.nullable_str(is_flexible, true, None, field.name),
+            Kind::Bytes if is_null => sink.nullable_bytes(is_flexible, true, None, field.name),
+            Kind::Array(_) if is_null => sink.null(is_flexible, true, field.name),
             // An answer without records.
             Kind::Records => sink.nullable_bytes(is_flexible, is_nullable, (!is_nullable).then_some(&[]), field.name),
             Kind::Struct(_) if is_nullable => {

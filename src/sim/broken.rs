@@ -1,0 +1,213 @@
+//! What rules of a test do to requests: what their clients are told, and whether they had their effect.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::cluster::SharedCluster;
+use super::stories::{
+    FETCH, PRODUCE, TOPIC, batch, cluster, create_topic, fetch_request, produce_answer, produce_request, read_all,
+};
+use crate::codec::{Message, Reader};
+use crate::faults::FaultRule;
+use crate::model::{ApiKey, ErrorCode};
+use crate::wire::api::fetch;
+
+const DELAY_MS: u64 = 2000;
+/// Steps after which what has not come does not come.
+const PATIENCE_STEPS: u64 = 2000;
+
+/// What became of a produce by its client's knowledge.
+#[derive(PartialEq, Eq, Debug)]
+enum Told {
+    /// The error and the throttle time.
+    Answer(i16, i32),
+    Closed,
+    /// Nothing, while the connection stays.
+    Nothing,
+}
+
+fn start() -> SharedCluster {
+    let cluster = cluster(7, &[("klamm.faults", "true")]);
+    create_topic(&cluster, 2);
+    cluster
+}
+
+fn add(cluster: &SharedCluster, rule: &Value) -> u64 {
+    let cluster = cluster.borrow();
+    let rule = FaultRule::parse(rule, cluster.world.now()).unwrap();
+    cluster.board().add(vec![rule]).unwrap()[0]
+}
+
+fn produce_rule(action: &Value) -> Value {
+    json!({ "match": { "api": "Produce", "topic": TOPIC, "partition": 0 }, "action": action, "count": 1 })
+}
+
+fn records(cluster: &SharedCluster) -> usize {
+    read_all(cluster, 0).len()
+}
+
+/// Waits for what becomes of the request that a client has sent.
+fn told(cluster: &SharedCluster, client: &mut Client) -> Told {
+    for _ in 0..PATIENCE_STEPS {
+        let is_open = client.pump();
+        if let Some(answer) = client.take_answer(ApiKey::Produce, PRODUCE) {
+            let throttle_ms = i32::from_be_bytes(*answer[..answer.len() - 1].last_chunk().unwrap());
+            return Told::Answer(produce_answer(&answer).0, throttle_ms);
+        }
+        if !is_open {
+            return Told::Closed;
+        }
+        cluster.borrow_mut().step();
+    }
+    Told::Nothing
+}
+
+/// What is told of a produce that a rule strikes, and whether its record is there.
+fn strike(action: &Value) -> (Told, bool) {
+    let cluster = start();
+    let id = add(&cluster, &produce_rule(action));
+    let mut client = Client::connect(&cluster.borrow());
+    client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+    let told = told(&cluster, &mut client);
+    let struck = cluster.borrow().board().show(cluster.borrow().world.now())[0]["struck"].clone();
+    assert_eq!(struck, 1, "rule {id} strikes once: {action}");
+    // Neighbours are not hurt, and the rule is over.
+    let mut other = Client::connect(&cluster.borrow());
+    let answer = other.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(1, &batch(-1, -1, 1, 0), -1));
+    assert_eq!(produce_answer(&answer).0, 0);
+    (told, records(&cluster) == 1)
+}
+
+#[test]
+fn each_deed_is_told_and_has_its_effect_or_none() {
+    let (moved, none) = (ErrorCode::NotLeaderOrFollower.code(), 0);
+    let cases = [
+        (json!({ "error": "NOT_LEADER_OR_FOLLOWER" }), Told::Answer(moved, 0), false),
+        (json!({ "error": 6, "after": true }), Told::Answer(moved, 0), true),
+        (json!({ "throttle_ms": 300 }), Told::Answer(none, 300), true),
+        (json!({ "close": true }), Told::Closed, false),
+        (json!({ "close": true, "after": true }), Told::Closed, true),
+        (json!({ "no_answer": true }), Told::Nothing, false),
+        (json!({ "no_answer": true, "after": true }), Told::Nothing, true),
+        (json!({ "truncate": 7 }), Told::Closed, true),
+        (json!({ "delay_ms": 5 }), Told::Answer(none, 0), true),
+        (json!({ "delay_ms": 5, "after": true }), Told::Answer(none, 0), true),
+    ];
+    for (action, told, has_effect) in cases {
+        assert_eq!(strike(&action), (told, has_effect), "{action}");
+    }
+}
+
+/// A delay goes by the clock, and what comes behind it on the connection waits, too.
+#[test]
+fn what_is_delayed_holds_up_its_own_connection_alone() {
+    for after in [false, true] {
+        let cluster = start();
+        add(&cluster, &produce_rule(&json!({ "delay_ms": DELAY_MS, "after": after })));
+        let mut client = Client::connect(&cluster.borrow());
+        let began = cluster.borrow().world.now();
+        for _ in 0..2 {
+            client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+        }
+        for _ in 0..200 {
+            client.pump();
+            cluster.borrow_mut().step();
+        }
+        assert!(client.take_answer(ApiKey::Produce, PRODUCE).is_none());
+        // A produce behind a delayed answer is appended, and its answer waits for its turn.
+        assert_eq!(records(&cluster), if after { 2 } else { 0 });
+        cluster.borrow_mut().advance(Duration::from_millis(DELAY_MS));
+        let offsets = [(); 2].map(|()| produce_answer(&client.wait(&cluster, ApiKey::Produce, PRODUCE)));
+        assert_eq!(offsets, [(0, 0), (0, 1)], "in their order");
+        assert!(cluster.borrow().world.now().since(began) >= Duration::from_millis(DELAY_MS));
+    }
+}
+
+#[test]
+fn what_is_held_goes_on_when_its_rule_is_released_or_gone() {
+    for (after, is_removed) in [(false, false), (true, false), (false, true), (true, true)] {
+        let cluster = start();
+        let id = add(&cluster, &json!({ "match": { "api": "Produce" }, "action": { "hold": true, "after": after } }));
+        let mut client = Client::connect(&cluster.borrow());
+        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+        assert_eq!((told(&cluster, &mut client), records(&cluster)), (Told::Nothing, usize::from(after)));
+        let board = cluster.borrow().board();
+        match is_removed {
+            true => assert_eq!(board.remove(Some(id)), 1),
+            false => assert!(board.release(Some(id))),
+        }
+        cluster.borrow().nudge_all();
+        assert_eq!((told(&cluster, &mut client), records(&cluster)), (Told::Answer(0, 0), 1));
+    }
+    // A client that has gone does not take back what has come of it.
+    let cluster = start();
+    let id = add(&cluster, &json!({ "match": { "api": "Produce" }, "action": { "hold": true } }));
+    let mut client = Client::connect(&cluster.borrow());
+    client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+    assert_eq!(told(&cluster, &mut client), Told::Nothing);
+    drop(client);
+    (0..100).for_each(|_| cluster.borrow_mut().step());
+    assert!(cluster.borrow().board().release(Some(id)));
+    cluster.borrow().nudge_all();
+    (0..100).for_each(|_| cluster.borrow_mut().step());
+    assert_eq!((records(&cluster), connections(&cluster)), (1, 1), "the one that reads them");
+}
+
+fn connections(cluster: &SharedCluster) -> usize {
+    cluster.borrow().connections().iter().sum()
+}
+
+/// A connection whose request is never answered ends with its client.
+#[test]
+fn what_is_never_answered_is_not_kept_for_a_client_that_has_gone() {
+    for after in [false, true] {
+        let cluster = start();
+        add(&cluster, &produce_rule(&json!({ "no_answer": true, "after": after })));
+        let mut client = Client::connect(&cluster.borrow());
+        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+        assert_eq!(told(&cluster, &mut client), Told::Nothing);
+        let before = connections(&cluster);
+        drop(client);
+        (0..100).for_each(|_| cluster.borrow_mut().step());
+        assert_eq!(connections(&cluster), before - 1);
+    }
+}
+
+/// An error of a fetch stands at the partitions that the rule names, and comes at once.
+#[test]
+fn a_fetch_is_refused_where_its_rule_says() {
+    let cluster = start();
+    let mut client = Client::connect(&cluster.borrow());
+    client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 3, 100), -1));
+    let mut codes = |after: bool| {
+        let rule = json!({
+            "match": { "api": "Fetch", "topic": TOPIC, "partition": 0 },
+            "action": { "error": "OFFSET_OUT_OF_RANGE", "after": after },
+            "count": 1,
+        });
+        add(&cluster, &rule);
+        let mut request = fetch_request(0, 0, 60_000);
+        let other = fetch::FetchPartition { partition: 1, ..request.topics[0].partitions[0].clone() };
+        request.topics[0].partitions.push(other);
+        let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &request);
+        let response = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
+        let of = |p: &fetch::PartitionData<'_>| {
+            (p.partition_index, p.error_code, p.records.as_ref().is_some_and(|records| !records.is_empty()))
+        };
+        response.responses[0].partitions.iter().map(of).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(false), [(0, 1, false), (1, 1, false)], "instead: all that was asked");
+    assert_eq!(codes(true), [(0, 1, false), (1, 0, false)], "behind: what the rule names");
+}
+
+/// A broker without `klamm.faults` has no board, and one without rules does not look at requests.
+#[test]
+fn rules_are_only_where_they_were_asked_for() {
+    let cluster = cluster(7, &[]);
+    create_topic(&cluster, 1);
+    let mut client = Client::connect(&cluster.borrow());
+    let answer = client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+    assert_eq!(produce_answer(&answer), (0, 0));
+}
