@@ -449,6 +449,7 @@ impl Writer<'_> {
             }
             Type::Struct(_) if is_nullable => self.write_nullable_struct(&name, nullable, &label),
             Type::Array(element) => self.write_elements(element, &name, &label, flexible),
+            Type::Int16 if field.name.ends_with("ErrorCode") => format!("sink.error_code({name})"),
             kind => self.write_one(kind, &name, &label, flexible),
         }
     }

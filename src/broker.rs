@@ -4,6 +4,8 @@
 //! recovered, the broker registers itself under the ports that it got, and only then the shards turn. Which part needs
 //! which is in [`assembly`], for the simulation too.
 
+mod http_side;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -15,12 +17,14 @@ use std::time::Duration;
 use log::{error, info};
 
 use crate::assembly::{self, Parts};
+use crate::broker::http_side::HttpSide;
 use crate::config::{Config, IoChoice, Listener};
 use crate::controller;
 use crate::coordinator_runtime::keeper;
 use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
 use crate::hosting::token_keys::TokenKeys;
+use crate::http::BrokerStage;
 use crate::io::compute::Compute;
 use crate::io::descriptors::{self, Connections};
 use crate::io::disk::Disk;
@@ -54,6 +58,7 @@ pub struct Broker {
     addresses: Vec<SocketAddr>,
     open_files: Arc<OpenFiles>,
     connections: Arc<Connections>,
+    http: Option<HttpSide>,
 }
 
 /// The threads beside the shards.
@@ -137,6 +142,8 @@ impl Broker {
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let spin = config.spin;
         let compute = Arc::new(Compute::new(config.crypto_threads));
+        let http = HttpSide::start(&config)?;
+        let tell = |stage| http.iter().for_each(|http| http.set_stage(stage));
         let environment = Environment::of_the_machine();
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
         let disk = Arc::new(RealDisk::new(open_files.clone()));
@@ -149,6 +156,8 @@ impl Broker {
         let machine = Machine { backend, spin, connections: connections.clone(), compute };
         let starting = start_shards(shard_count, machine)?;
         let connected = opened.connect(starting.iter().map(|shard| shard.waker.clone()).collect());
+        http.iter().for_each(|http| http.share(connected.shared()));
+        tell(BrokerStage::Starts("binds its listeners, opens its logs and registers"));
         let (addresses, endpoints) = bind(connected.shared(), &starting)?;
         let parts = connected.register(endpoints)?;
         let shared = parts.shared.clone();
@@ -157,14 +166,20 @@ impl Broker {
             let is_told = shard.orders.send(Order::Turn);
             assert!(is_told.is_ok(), "a shard's thread waits until it is told to turn");
         }
+        tell(BrokerStage::Turns);
         info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
-        Ok(Broker { shared, shards, threads, addresses, open_files, connections })
+        Ok(Broker { shared, shards, threads, addresses, open_files, connections, http })
     }
 
     /// The addresses that it listens on, in the order of the listeners.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses of its HTTP side, in the order of `klamm.http.listeners`.
+    pub fn http_addresses(&self) -> &[SocketAddr] {
+        self.http.as_ref().map_or(&[], |http| &http.addresses)
     }
 
     /// How many files of logs it has open.
@@ -189,7 +204,8 @@ impl Broker {
 
     /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.
     pub fn stop(self) -> Result<(), String> {
-        let Broker { shared, shards, threads, .. } = self;
+        let Broker { shared, shards, threads, http, .. } = self;
+        http.iter().for_each(|http| http.set_stage(BrokerStage::Stops));
         threads.token_keys.stop();
         for shard in 0..shards.len() {
             shared.mailbox(ShardId(shard as u8)).stop();
@@ -198,6 +214,7 @@ impl Broker {
         for shard in shards {
             panicked |= shard.join().is_err();
         }
+        panicked |= http.is_some_and(HttpSide::stop);
         shared.coordinators().send(keeper::Task::Stop);
         panicked |= threads.groups.join().is_err();
         shared.transactions().send(keeper::Task::Stop);
@@ -330,12 +347,16 @@ fn resolve(listener: &Listener) -> Result<SocketAddr, String> {
     let Some(host) = &listener.host else {
         return Ok(SocketAddr::new(every_address(), listener.port));
     };
-    let found = (host.as_str(), listener.port).to_socket_addrs();
-    let found = found.map_err(|error| format!("listener {}: cannot resolve {host}: {error}", listener.name))?;
+    host_address(host, listener.port).map_err(|reason| format!("listener {}: {reason}", listener.name))
+}
+
+/// The address of a host that is listened on.
+fn host_address(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let found = (host, port).to_socket_addrs();
     // IPv4 first, as the JVM does: most clients are told a name and try IPv4.
-    let mut found: Vec<_> = found.collect();
+    let mut found: Vec<_> = found.map_err(|error| format!("cannot resolve {host}: {error}"))?.collect();
     found.sort_by_key(SocketAddr::is_ipv6);
-    found.first().copied().ok_or_else(|| format!("listener {}: {host} has no address", listener.name))
+    found.first().copied().ok_or_else(|| format!("{host} has no address"))
 }
 
 /// What clients of a listener are told.

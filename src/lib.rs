@@ -13,6 +13,7 @@ pub mod coordinator;
 pub(crate) mod coordinator_runtime;
 pub mod handlers;
 pub(crate) mod hosting;
+pub(crate) mod http;
 pub mod io;
 pub mod metadata;
 pub mod metrics;

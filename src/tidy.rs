@@ -26,15 +26,15 @@ const LEVELS: &[(&str, u32)] = &[
     ("shard", 9),
     ("assembly", 10),
     ("handlers", 11),
-    ("http", 11),
     ("server", 12),
-    ("broker", 13),
-    ("cli", 14),
-    ("main", 15),
-    ("sim", 15),
-    ("fuzzing", 15),
-    ("lib", 16),
-    ("tidy", 16),
+    ("http", 13),
+    ("broker", 14),
+    ("cli", 15),
+    ("main", 16),
+    ("sim", 16),
+    ("fuzzing", 16),
+    ("lib", 17),
+    ("tidy", 17),
 ];
 
 /// The only places where `unsafe` may stand.

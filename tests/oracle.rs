@@ -317,3 +317,35 @@ proptest! {
         }
     }
 }
+
+/// The table as data, by which frames are shown, reads every message to its end and shows each field that is not tagged.
+#[test]
+fn every_frame_is_shown_to_its_end() {
+    use klamm::wire::json::{RecordsShown, Side, show};
+    let mut random = Random(7);
+    for message in table::messages() {
+        let side = match message.kind.as_str() {
+            "request" => Side::Request,
+            "response" => Side::Response,
+            _ => continue,
+        };
+        let suffix = if side == Side::Request { "Request" } else { "Response" };
+        let name = message.name.strip_suffix(suffix).unwrap();
+        let api = klamm::model::ApiKey::ALL.iter().copied().find(|api| api.name() == name).unwrap();
+        for version in message.valid.min..=message.valid.max {
+            for _ in 0..20 {
+                let bytes = table::draw(&message, version, &mut random);
+                let mut reader = Reader::new(&bytes);
+                let shown = show(api, side, version, &mut reader, RecordsShown::Whole);
+                let shown = shown.unwrap_or_else(|error| panic!("{} of version {version}: {error}", message.name));
+                assert_eq!(reader.remaining(), 0, "{} of version {version}", message.name);
+                for field in &message.root().fields {
+                    let mut camel = field.name.clone();
+                    camel[..1].make_ascii_lowercase();
+                    let is_here = field.versions.has(version) && !field.tagged.has(version);
+                    assert!(!is_here || shown.get(&camel).is_some(), "{}.{camel} of version {version}", message.name);
+                }
+            }
+        }
+    }
+}

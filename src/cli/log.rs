@@ -1,4 +1,5 @@
-//! Log lines on standard output, one write per line: time in UTC, level, message.
+//! Log lines on standard output, one write per line: time in UTC, level, message; or all that and the module as a JSON object
+//! (`klamm.log.format=json`).
 //!
 //! Standard output because that is where Kafka logs to and where container logs are searched. The facade `log` lets
 //! every module speak without knowing this file; `io::loggers` says which lines are shown. A reader that went away must
@@ -7,7 +8,11 @@
 use crate::io::loggers::{self, Level};
 use log::{Log, Metadata, Record};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The process's, as the facade `log` is.
+static IS_JSON: AtomicBool = AtomicBool::new(false);
 
 struct Lines;
 
@@ -20,7 +25,11 @@ impl Log for Lines {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line = format!("{} {:5} {}\n", utc(SystemTime::now()), record.level(), record.args());
+        let time = utc(SystemTime::now());
+        let line = match IS_JSON.load(Ordering::Relaxed) {
+            false => format!("{time} {:5} {}\n", record.level(), record.args()),
+            true => json_line(&time, record),
+        };
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
 
@@ -34,6 +43,21 @@ pub fn start(level: Option<&str>) {
     if log::set_logger(&Lines).is_ok() {
         loggers::set(loggers::ROOT, Some(level));
     }
+}
+
+/// Makes each line a JSON object from now on, or not.
+pub fn set_json(is_json: bool) {
+    IS_JSON.store(is_json, Ordering::Relaxed);
+}
+
+fn json_line(time: &str, record: &Record<'_>) -> String {
+    let line = serde_json::json!({
+        "time": time,
+        "level": record.level().as_str(),
+        "module": record.target().replace("::", "."),
+        "message": record.args().to_string(),
+    });
+    format!("{line}\n")
 }
 
 /// `2026-08-22T13:05:09.042Z`
@@ -63,6 +87,17 @@ fn civil(days_since_1970: u64) -> (u64, u64, u64) {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn a_line_may_be_an_object() {
+        let args = format_args!("a \"b\"\nc");
+        let record = Record::builder().args(args).level(log::Level::Warn).target("klamm::hosting::moving").build();
+        let line = json_line("2026-08-22T13:05:09.042Z", &record);
+        assert!(line.ends_with("}\n") && line.lines().count() == 1, "{line}");
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let told = ["time", "level", "module", "message"].map(|key| object[key].as_str().unwrap());
+        assert_eq!(told, ["2026-08-22T13:05:09.042Z", "WARN", "klamm.hosting.moving", "a \"b\"\nc"]);
+    }
 
     #[test]
     fn times_are_utc() {

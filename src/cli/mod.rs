@@ -70,6 +70,7 @@ fn load(sources: &Sources) -> Result<Config, String> {
     let login_file = config::login_config_path(&environment).map(login_file).transpose()?;
     let layers = Layers { file, environment, overrides, is_own_host: Some(threads::is_own_host), login_file };
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
+    log::set_json(config.log_is_json);
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
         ::log::log!(level, "{notice}");

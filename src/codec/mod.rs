@@ -4,10 +4,12 @@
 //! level that speaks it (`wire`, `metadata`, `coordinator`, `record`). All of them are [`Message`]s: decoded from a
 //! [`Reader`], encoded into any [`Sink`].
 
+mod errors;
 pub(crate) mod reader;
 pub(crate) mod varint;
 pub(crate) mod writer;
 
+pub use errors::ToldErrors;
 pub use reader::{DecodeError, DecodeErrorKind, Reader};
 pub use writer::{Buffer, Counter, EncodeError, EncodeErrorKind, Sink};
 

@@ -3,6 +3,7 @@
 //! Every message is written twice by the same code, first into a [`Counter`], then into a [`Buffer`]; so lengths are
 //! known before the bytes, and what cannot be written is found before anything is. Knows nothing of messages.
 
+use super::errors::ToldErrors;
 use super::reader::MAX_STRING_LENGTH;
 use super::varint;
 use crate::model::Uuid;
@@ -64,6 +65,12 @@ pub trait Sink {
     #[inline]
     fn i16(&mut self, value: i16) {
         self.put(&value.to_be_bytes());
+    }
+
+    /// An error code of an answer; what writes answers keeps count of them.
+    #[inline]
+    fn error_code(&mut self, code: i16) {
+        self.i16(code);
     }
 
     #[inline]
@@ -204,11 +211,17 @@ impl Sink for Counter {
 #[derive(Debug)]
 pub struct Buffer<'o> {
     out: &'o mut Vec<u8>,
+    errors: ToldErrors,
 }
 
 impl<'o> Buffer<'o> {
     pub fn new(out: &'o mut Vec<u8>) -> Buffer<'o> {
-        Buffer { out }
+        Buffer { out, errors: ToldErrors::default() }
+    }
+
+    /// The error codes that were written.
+    pub fn into_errors(self) -> ToldErrors {
+        self.errors
     }
 }
 
@@ -216,6 +229,12 @@ impl Sink for Buffer<'_> {
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn error_code(&mut self, code: i16) {
+        self.errors.note(code);
+        self.i16(code);
     }
 
     fn fail(&mut self, kind: EncodeErrorKind, field: Field) {

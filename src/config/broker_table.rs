@@ -17,6 +17,9 @@ use crate::model::MAX_SHARDS;
 /// More would only take turns.
 const MAX_CRYPTO_THREADS: i64 = 64;
 
+/// The most that each shard keeps for `/v1/requests`.
+const MOST_KEPT_REQUESTS: i64 = 1_000_000;
+
 const NO_POLICIES: &str =
     "policies are not supported yet, so what this one forbids would be done; take the setting out to start like that";
 const NO_CLASSES: &str =
@@ -200,7 +203,13 @@ pub(super) const BROKER: &[Broker] = &[
     key("klamm.authentication.timeout.ms", Int, Some("60000"), AtLeast(0), ReadOnly, Effective),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
     key("klamm.crypto.threads", Int, None, Between(1, MAX_CRYPTO_THREADS), ReadOnly, Effective),
+    key("klamm.http.hosts", List, Some(""), Any, ReadOnly, Effective),
+    key("klamm.http.listeners", List, Some(""), Any, ReadOnly, Effective),
+    key("klamm.http.requests", Int, Some("0"), Between(0, MOST_KEPT_REQUESTS), ReadOnly, Effective),
+    key("klamm.http.requests.bytes", Int, Some("16777216"), AtLeast(0), ReadOnly, Effective),
+    key("klamm.http.token", Password, None, Any, ReadOnly, Effective),
     key("klamm.io", Text, Some("auto"), OneOf(&["auto", "uring", "epoll"]), ReadOnly, Effective),
+    key("klamm.log.format", Text, Some("text"), OneOf(&["text", "json"]), ReadOnly, Effective),
     key("klamm.shards", Int, None, Between(1, MAX_SHARDS as i64), ReadOnly, Effective),
     key("klamm.spin.us", Int, Some("50"), Between(0, 1000), ReadOnly, Effective),
     key("klamm.tail.buffer.bytes", Int, Some("4194304"), AtLeast(0), ReadOnly, Effective),

@@ -16,6 +16,7 @@ mod dynamic;
 mod group_rules;
 mod group_table;
 mod groups;
+mod http;
 pub(crate) mod jaas;
 mod layers;
 mod limits;
@@ -37,6 +38,7 @@ pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defa
 pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
+pub use http::{HttpListener, HttpSettings, is_loopback};
 pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
 #[cfg(test)]
 pub use limits::Limit;
@@ -156,6 +158,10 @@ pub struct Config {
     pub delegation_tokens: Option<DelegationTokenSettings>,
     /// `None`: every client may do everything.
     pub authorizer: Option<AuthorizerSettings>,
+    /// `klamm.log.format`: each line of the log is a JSON object.
+    pub log_is_json: bool,
+    /// `None`: there is no HTTP side.
+    pub http: Option<HttpSettings>,
     /// Every key that was set, as it was set; the static layer of [`Settings`].
     pub statics: Statics,
 }
@@ -257,6 +263,8 @@ impl Config {
             authentication_timeout_ms: s.size("klamm.authentication.timeout.ms"),
             delegation_tokens: delegation_tokens::resolve(s),
             authorizer: None,
+            http: http::resolve(s)?,
+            log_is_json: s.text("klamm.log.format").as_deref() == Some("json"),
             statics: Statics::default(),
         })
     }

@@ -5,6 +5,7 @@
 //! `offsets`, each of which adds its own requests to [`Groups`].
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::machine::Machine;
@@ -28,6 +29,15 @@ pub struct Listed {
     pub group_type: &'static str,
 }
 
+/// A group, as those hear of it that only look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupSummary {
+    pub group: Arc<str>,
+    pub state: &'static str,
+    pub group_type: &'static str,
+    pub members: usize,
+}
+
 pub(super) enum Group {
     Classic(classic::Group),
     Consumer(consumer::Group),
@@ -39,6 +49,14 @@ impl Group {
             Group::Classic(group) => group.is_empty(),
             Group::Consumer(group) => group.is_empty(),
         }
+    }
+
+    fn summary(&self, id: &Arc<str>) -> GroupSummary {
+        let (state, group_type, members) = match self {
+            Group::Classic(group) => (group.state().name(), "classic", group.size()),
+            Group::Consumer(group) => (group.state_name(), "consumer", group.size()),
+        };
+        GroupSummary { group: id.clone(), state, group_type, members }
     }
 
     fn listed(&self, id: &str) -> Listed {
@@ -119,6 +137,17 @@ impl Groups {
         };
         let listed = self.groups.iter().map(|(id, group)| group.listed(id));
         listed.filter(|line| wanted(&states, line.state) && wanted(&types, line.group_type)).collect()
+    }
+
+    /// The groups behind one, in the order of their names; so many at most.
+    pub fn summaries_behind(&self, after: Option<&str>, most: usize) -> Vec<GroupSummary> {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        self.groups.range::<str, _>(behind).take(most).map(|(id, group)| group.summary(id)).collect()
+    }
+
+    /// One group.
+    pub fn summary(&self, group_id: &str) -> Option<GroupSummary> {
+        self.groups.get_key_value(group_id).map(|(id, group)| group.summary(id))
     }
 
     /// DeleteGroups: a group without members, with its offsets.

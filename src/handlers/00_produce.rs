@@ -283,8 +283,8 @@ impl Waiting {
                 writer.partition(&answer_partition(partition));
             }
         }
-        writer.finish().map_err(|error| format!("cannot encode the Produce answer: {error}"))?;
-        Ok(Answer { bytes, ..Answer::default() })
+        let errors = writer.finish().map_err(|error| format!("cannot encode the Produce answer: {error}"))?;
+        Ok(Answer { bytes, errors, ..Answer::default() })
     }
 }
 

@@ -377,9 +377,16 @@ impl Waiting {
                 writer.partition(&self.data(name, found), Some(found.records_bytes()));
             }
         }
+        let errors = writer.take_errors();
         writer.finish(&[]).map_err(|error| format!("cannot encode a Fetch answer: {error}"))?;
+        for (_, found) in &told {
+            if let (Some(partition), Some(slice)) = (&found.partition, &found.slice) {
+                partition.traffic.note_fetch(slice.length);
+            }
+        }
         let slices = told.into_iter().filter_map(|(_, found)| found.slice).filter(|slice| slice.length > 0);
         let filled = holes.iter().filter(|hole: &&Hole| hole.size_bytes > 0);
+        answer.errors = errors;
         answer.holes = filled.map(|hole| hole.position).zip(slices).collect();
         Ok(answer)
     }

@@ -155,7 +155,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::table::{HANDLERS, Handler, Order};
-use crate::codec::{DecodeError, Message, Reader, Str};
+use crate::codec::{DecodeError, Message, Reader, Str, ToldErrors};
 use crate::metadata::Refusal;
 use crate::model::{ApiKey, Instant};
 use crate::replica::partition::Partition;
@@ -176,6 +176,8 @@ pub struct Answer {
     pub holes: Vec<(usize, Slice)>,
     /// How long its client is to be throttled; the server says so in it.
     pub throttle_ms: u32,
+    /// The error codes in it.
+    pub errors: ToldErrors,
 }
 
 impl Answer {
@@ -346,7 +348,7 @@ impl Head {
         let mut bytes = spare::take(&spare::ANSWERS);
         let encoded = frame::append_response(&mut bytes, self.description, self.correlation_id, body, self.version);
         match encoded {
-            Ok(()) => Ok(Answer { bytes, ..Answer::default() }),
+            Ok(errors) => Ok(Answer { bytes, errors, ..Answer::default() }),
             Err(error) => Err(format!("cannot encode the {} answer: {error}", self.description.key)),
         }
     }

@@ -16,6 +16,7 @@ pub mod loggers;
 pub mod machine;
 pub mod open_files;
 mod pool;
+pub mod process;
 pub mod random;
 mod readiness;
 pub mod real_disk;
@@ -29,6 +30,7 @@ mod spin;
 pub mod threads;
 #[cfg(target_os = "linux")]
 mod uring;
+pub mod web;
 
 #[cfg(test)]
 mod conformance;

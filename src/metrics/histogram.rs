@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::metrics::counter::Counter;
 
+/// The first of the times that [`Times::doublings`] names, in microseconds.
+const LEAST_DOUBLING: u64 = 32;
 /// Buckets of one doubling are told apart by so many bits behind the highest.
 const FINE_BITS: u32 = 3;
 const FINE: usize = 1 << FINE_BITS;
@@ -78,6 +80,20 @@ impl Times {
         self.sum_micros = self.sum_micros.wrapping_add(other.sum_micros);
     }
 
+    /// How many were done within each doubling of [`LEAST_DOUBLING`], up to the longest that is told apart.
+    pub fn doublings(&self) -> Vec<(Duration, u64)> {
+        let mut found = Vec::new();
+        let (mut at, mut within) = (0, 0);
+        for bits in LEAST_DOUBLING.ilog2()..MOST_BITS {
+            while at < BUCKETS && longest_micros(at) < 1 << bits {
+                within += self.counts.get(at).copied().unwrap_or_default();
+                at += 1;
+            }
+            found.push((Duration::from_micros(1 << bits), within));
+        }
+        found
+    }
+
     /// The time within which so many of a hundred were done; zero if nothing was.
     pub fn percentile(&self, percent: u64) -> Duration {
         assert!(percent <= 100, "a percentile is a part of a hundred");
@@ -122,5 +138,9 @@ mod tests {
         let longest = times.percentile(100);
         assert!(longest >= Duration::from_millis(20) && longest <= Duration::from_micros(22_500));
         assert_eq!(Times::default().percentile(99), Duration::ZERO);
+        let doublings = times.doublings();
+        let within = |micros| doublings.iter().find(|(bound, _)| *bound == Duration::from_micros(micros)).unwrap().1;
+        assert_eq!([32, 16_384, 32_768, 1 << 26].map(within), [99, 99, 100, 100]);
+        assert_eq!((doublings.len(), doublings[0].0), (22, Duration::from_micros(LEAST_DOUBLING)));
     }
 }

@@ -4,8 +4,8 @@
 //! Recording locks nothing and allocates nothing, but for the first request of an API on a shard. Reading may be a few counts
 //! behind, and does not see all counters at one moment.
 //!
-//! Errors: whether an answer tells of one is known to its handler alone, and often it tells of some partitions only, so that
-//! none are counted here. What is counted truly is why connections ended, refused requests among them ([`Ending`]).
+//! Errors are those that answers tell, each as often as it stands in them: an answer may tell of some partitions only. Requests
+//! that are refused have no answer; they are counted as why connections ended ([`Ending`]).
 //!
 //! Knows no API by name: they are numbers here.
 
@@ -100,6 +100,22 @@ struct Api {
     bytes_in: Counter,
     bytes_out: Counter,
     times: Histogram,
+    /// Made with the first error.
+    errors: OnceLock<Box<ErrorCounts>>,
+}
+
+/// Kafka's codes begin at -1.
+const FIRST_CODE: i16 = -1;
+/// Kafka 4.4 has 134 of them, -1 among them. What is beyond counts as the last.
+const ERROR_CODES: usize = 192;
+
+/// How often each error code was told, [`FIRST_CODE`] first.
+struct ErrorCounts([Counter; ERROR_CODES]);
+
+impl Default for ErrorCounts {
+    fn default() -> ErrorCounts {
+        ErrorCounts([const { Counter::new() }; ERROR_CODES])
+    }
 }
 
 impl Default for Counter {
@@ -131,6 +147,11 @@ impl Metrics {
         Recorder { shard, not_shared: PhantomData }
     }
 
+    /// How many turns each shard has had so far.
+    pub fn turns(&self) -> Vec<u64> {
+        self.shards.iter().map(|shard| shard.turns.get()).collect()
+    }
+
     /// What each shard has counted so far.
     pub fn read(&self) -> Vec<Counts> {
         self.shards.iter().map(|shard| shard.read()).collect()
@@ -158,7 +179,15 @@ impl Api {
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
             times: self.times.read(),
+            errors: self.errors.get().map(|errors| errors.read()).unwrap_or_default(),
         }
+    }
+}
+
+impl ErrorCounts {
+    fn read(&self) -> Vec<(i16, u64)> {
+        let counts = (FIRST_CODE..).zip(self.0.iter().map(Counter::get));
+        counts.filter(|(_, count)| *count > 0).collect()
     }
 }
 
@@ -205,6 +234,12 @@ impl Recorder {
         self.api(api).bytes_out.add(bytes as u64);
     }
 
+    /// An answer tells an error so many times.
+    pub fn errors(&self, api: usize, code: i16, count: u32) {
+        let at = usize::try_from(i32::from(code) - i32::from(FIRST_CODE)).unwrap_or(usize::MAX).min(ERROR_CODES - 1);
+        self.api(api).errors.get_or_init(Box::default).0[at].add(count.into());
+    }
+
     /// How long an answered request took.
     pub fn took(&self, api: usize, time: Duration) {
         self.api(api).times.record(time);
@@ -248,6 +283,8 @@ pub struct ApiCounts {
     /// `ResponseSendTimeMs`). A frame that must wait for the ones before it has not begun, as in Kafka, where the socket is not
     /// read meanwhile.
     pub times: Times,
+    /// Error codes other than 0 in answers, with how often each was told (`ErrorsPerSec`, which counts 0 as well), in order.
+    pub errors: Vec<(i16, u64)>,
 }
 
 impl Counts {
@@ -269,6 +306,12 @@ impl ApiCounts {
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
         self.times.add(&other.times);
+        for (code, count) in &other.errors {
+            match self.errors.binary_search_by_key(code, |(code, _)| *code) {
+                Ok(at) => self.errors[at].1 += count,
+                Err(at) => self.errors.insert(at, (*code, *count)),
+            }
+        }
     }
 }
 
@@ -285,6 +328,10 @@ mod tests {
         one.answer(2, 7);
         one.took(2, Duration::from_micros(4));
         two.request(2, 50);
+        one.errors(2, 3, 2);
+        two.errors(2, -1, 1);
+        two.errors(2, 3, 1);
+        two.errors(2, i16::MAX, 1);
         two.end(Ending::Refused);
         let read = metrics.read();
         assert_eq!((read[0].turns, read[1].turns, read[0].apis[2].requests), (1, 0, 1));
@@ -292,6 +339,7 @@ mod tests {
         let mut sum = Counts::default();
         read.iter().for_each(|counts| sum.add(counts));
         let api = &sum.apis[2];
+        assert_eq!(api.errors, [(-1, 1), (3, 3), (FIRST_CODE + ERROR_CODES as i16 - 1, 1)]);
         assert_eq!((api.requests, api.bytes_in, api.bytes_out, api.times.count()), (2, 150, 7, 1));
         assert_eq!(sum.apis[0], ApiCounts::default());
     }

@@ -2,6 +2,7 @@
 
 pub mod partition;
 pub mod topic_settings;
+pub mod traffic;
 pub mod view;
 pub mod walk;
 pub mod watch;

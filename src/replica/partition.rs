@@ -12,11 +12,13 @@ use arc_swap::ArcSwap;
 use log::error;
 
 use crate::model::{
-    ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TopicId, TopicIdPartition,
+    ErrorCode, IsolationLevel, LeaderEpoch, Offset, PartitionIndex, TimestampMs, TimestampType, TopicId,
+    TopicIdPartition,
 };
 use crate::record::control::EndTxnMarker;
-use crate::record::header::Header;
+use crate::record::header::{HEADER_SIZE, Header};
 use crate::record::validate::{self, RecordError, Rules};
+use crate::replica::traffic::Traffic;
 use crate::replica::watch::SharedShards;
 use crate::stdx::mutex::Mutex;
 use crate::storage::AppendError;
@@ -73,6 +75,7 @@ pub struct Partition {
     pub topic: Arc<str>,
     pub index: PartitionIndex,
     pub log: Log,
+    pub traffic: Traffic,
     /// Shards that want to hear of progress.
     pub waiting: SharedShards,
     /// Shards that will write what is pending at the end of their turn.
@@ -93,6 +96,7 @@ impl Partition {
             topic_id: identity.topic_id,
             topic: identity.topic.as_str().into(),
             index: identity.partition,
+            traffic: Traffic::default(),
             waiting: SharedShards::default(),
             dirty: SharedShards::default(),
             rules: ArcSwap::from_pointee(rules),
@@ -203,6 +207,9 @@ impl Partition {
             appended.as_ref().is_ok_and(|at| at.base_offset <= at.last_offset) || appended.is_err(),
             "a batch has records"
         );
+        if let Ok(appended) = &appended {
+            self.traffic.note_append((appended.last_offset.0 - appended.base_offset.0 + 1) as u64, bytes.len());
+        }
         appended.map_err(Refused::from)
     }
 
@@ -301,6 +308,21 @@ impl Partition {
                 if again { self.begin_sync() } else { None }
             }
         }
+    }
+
+    /// The time of the batch that holds the record at `offset`, or the first that is left behind it: that of the batch's first
+    /// record, or of its append where that is what the topic keeps. `None` where no record is committed from there on, or
+    /// the batch cannot be read. Blocks.
+    pub fn time_at(&self, offset: Offset) -> Option<TimestampMs> {
+        let from = offset.max(self.log.log_start_offset());
+        let slice = self.log.read(from, self.high_watermark(), HEADER_SIZE as u64, true).ok()??;
+        let mut bytes = [0; HEADER_SIZE];
+        let read = slice.file.read_at(&mut bytes, slice.position.0).ok()?;
+        let header = Header::parse(&bytes[..read])?;
+        Some(TimestampMs(match header.timestamp_type() {
+            TimestampType::CreateTime => header.base_timestamp,
+            TimestampType::LogAppendTime => header.max_timestamp,
+        }))
     }
 
     /// Syncs what was written, here and now; `false` if a sync is under way elsewhere. Blocks.

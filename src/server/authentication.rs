@@ -80,12 +80,12 @@ impl Server {
     fn go_on_with_login(&mut self, key: ConnectionKey, progress: Progress) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         match progress {
-            Progress::Answer { answer, asked } => {
-                let size_bytes = answer.size_bytes();
+            Progress::Answer { mut answer, asked } => {
+                let (size_bytes, errors) = (answer.size_bytes(), std::mem::take(&mut answer.errors));
                 connection.answer_now(Some(answer));
                 if let Some(CountedRequest { api, since, frame_bytes }) = asked {
                     self.turn.metrics.request(api as usize, frame_bytes);
-                    self.note_answer(api, since, size_bytes);
+                    self.note_answer(api, since, size_bytes, &errors);
                 }
                 self.touch(key);
                 self.let_in(key);

@@ -1,5 +1,6 @@
 //! How long answered requests took: told once for all that a turn has answered, with one look at the clock.
 
+use crate::codec::ToldErrors;
 use crate::model::{ApiKey, Instant};
 use crate::server::Server;
 
@@ -13,9 +14,12 @@ pub(super) struct Answered {
 }
 
 impl Server {
-    /// A request is answered with so many bytes, or with none.
-    pub(super) fn note_answer(&mut self, api: ApiKey, since: Instant, bytes: usize) {
+    /// A request is answered with so many bytes, or with none, and with these errors.
+    pub(super) fn note_answer(&mut self, api: ApiKey, since: Instant, bytes: usize, errors: &ToldErrors) {
         self.turn.metrics.answer(api as usize, bytes);
+        for (code, count) in errors.iter() {
+            self.turn.metrics.errors(api as usize, code, count);
+        }
         self.answered.push(Answered { api, since });
         if self.answered.len() >= MOST_KEPT {
             self.record_latencies();

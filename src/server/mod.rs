@@ -11,6 +11,7 @@ mod connections;
 mod handshakes;
 mod inbound;
 pub mod inlet;
+mod journal;
 mod latency;
 mod limits;
 mod outbound;
@@ -56,6 +57,7 @@ pub(crate) use crate::server::transport::layer::{HANDSHAKE_BYTES, RECORD_BYTES};
 pub(crate) use crate::server::transport::null;
 use crate::server::writing::DiskJob;
 use crate::shard::context::{Shared, Turn};
+use crate::shard::journal::Journal;
 use crate::shard::limits::ConnectionPlace;
 use crate::shard::mailbox::Handover;
 use crate::shard::session::Session;
@@ -96,6 +98,8 @@ pub struct Server {
     handshakes: Handshakes,
     login_times: LoginTimes,
     kept: Kept,
+    /// `None` where no requests are kept.
+    journal: Option<Journal>,
     jobs: Slab<DiskJob>,
     hot: Vec<u8>,
     sent_per_turn_bytes: usize,
@@ -151,6 +155,7 @@ impl Server {
         Server {
             handlers: handlers::State::new(&shared, shard),
             kept: Kept::new(shared.config.tail_buffer_bytes),
+            journal: shared.journals.get(usize::from(shard.0)).map(|ring| Journal::new(ring.clone(), shard.0)),
             turn,
             driver,
             connections: Connections::default(),
@@ -244,11 +249,12 @@ impl Server {
 
     /// One turn; `false` when the shard has stopped.
     pub fn turn(&mut self) -> io::Result<bool> {
+        // With its beginning: a shard that waits for its first event turns.
+        self.turn.metrics.turn();
         let mut events = std::mem::take(&mut self.events);
         let until = self.wait_until();
         self.driver.wait(until, &mut events)?;
         self.turn.begin(self.driver.now(), self.driver.wall());
-        self.turn.metrics.turn();
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
         let view = self.turn.shared.view.load_full();
@@ -276,6 +282,9 @@ impl Server {
             self.driver.yield_now();
         }
         self.close_idle();
+        if let Some(journal) = &mut self.journal {
+            journal.flush();
+        }
         Ok(!self.has_stopped())
     }
 
@@ -283,6 +292,7 @@ impl Server {
         if !self.queue.is_empty()
             || !self.touched.is_empty()
             || !self.turn.is_done()
+            || self.journal.as_ref().is_some_and(|journal| !journal.is_flushed())
             || !self.turn.shared.mailbox(self.turn.shard).may_sleep()
         {
             return Some(self.driver.now());
@@ -390,7 +400,9 @@ impl Server {
             self.turn.shared.memory.change(connection.counted_bytes, 0);
             self.forget_login(key, &connection);
             // No client is left to be answered. Produces stay: their turn's end, or a sync, ends them.
-            connection.parked.and_then(|parked| self.wait_list.take(parked));
+            if let Some(waiting) = connection.parked.and_then(|parked| self.wait_list.take(parked)) {
+                self.fail_exchange(waiting.begun.noted, journal::GONE);
+            }
             match end.line {
                 // Any host can drive it up, so that it is told at a fixed rate.
                 Some(reason) if end.ending == Ending::Tls => self.tell_refused_tls(&connection, &reason),

@@ -196,7 +196,7 @@ mod tests {
         let slice = log.read(Offset(0), Offset(1), 1000, true).unwrap().unwrap();
         drop(written);
         let whole = [b"head".as_slice(), &batch, b"tail"].concat();
-        (Answer { bytes: b"headtail".to_vec(), holes: vec![(4, slice)], throttle_ms: 0 }, whole)
+        (Answer { bytes: b"headtail".to_vec(), holes: vec![(4, slice)], ..Answer::default() }, whole)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::handlers::{self, Answer, Outcome, Parked, Polled};
 use crate::io::driver::ConnectionKey;
 use crate::model::{ApiKey, Instant};
+use crate::server::journal::GONE;
 use crate::server::slots::Sequence;
 use crate::server::throttle::Charge;
 use crate::server::{End, FAREWELL, Server};
@@ -28,12 +29,14 @@ pub(super) struct Begun {
     pub(super) since: Instant,
     pub(super) version: i16,
     pub(super) charge: Charge,
+    /// Its place in the journal.
+    pub(super) noted: Option<Key>,
 }
 
 impl Begun {
     /// No client is charged for it.
     pub(super) fn uncharged(asker: Asker, api: ApiKey, since: Instant) -> Begun {
-        Begun { asker, api, since, version: 0, charge: Charge::Free }
+        Begun { asker, api, since, version: 0, charge: Charge::Free, noted: None }
     }
 }
 
@@ -102,7 +105,7 @@ impl Server {
         match outcome {
             Outcome::Answer(answer) => self.fill(begun, Some(answer)),
             Outcome::Silent => self.fill(begun, None),
-            Outcome::Close(reason) => self.end(begun.asker, End::refused(reason)),
+            Outcome::Close(reason) => self.end(begun, End::refused(reason)),
             Outcome::Appended(waiting) => self.produces.push(Produce { begun, waiting }),
             Outcome::Wait { parked, deadline, watched } => {
                 assert!(!parked.is_produce(), "a produce waits for the end of its turn first");
@@ -164,7 +167,7 @@ impl Server {
             }
             Polled::Close(reason) => {
                 if let Some(waiting) = self.wait_list.take(key) {
-                    self.end(waiting.begun.asker, End::refused(reason));
+                    self.end(waiting.begun, End::refused(reason));
                 }
             }
         }
@@ -209,7 +212,7 @@ impl Server {
                 }
                 Polled::Answer(answer) => self.fill(begun, Some(answer)),
                 Polled::Silent => self.fill(begun, None),
-                Polled::Close(reason) => self.end(begun.asker, End::refused(reason)),
+                Polled::Close(reason) => self.end(begun, End::refused(reason)),
                 Polled::Again(_) => unreachable!("what is appended is not handled again"),
             }
             self.handlers.finish_produce(waiting);
@@ -218,11 +221,13 @@ impl Server {
     }
 
     /// Hands an answer, or that there is none, to the client that is owed it, if that is still there.
-    pub(super) fn fill(&mut self, begun: Begun, answer: Option<Answer>) {
+    pub(super) fn fill(&mut self, begun: Begun, mut answer: Option<Answer>) {
         let size_bytes = answer.as_ref().map_or(0, Answer::size_bytes);
+        let errors = answer.as_mut().map(|answer| std::mem::take(&mut answer.errors)).unwrap_or_default();
         match begun.asker {
             Asker::Connection(key, sequence) => {
                 let answer = self.throttle(key, (begun.api, begun.version, begun.charge), answer);
+                self.end_exchange(begun.noted, answer.as_ref(), &errors);
                 let Some(connection) = self.connections.get_mut(key) else { return };
                 connection.fill(sequence, answer);
                 self.enqueue(key);
@@ -232,12 +237,13 @@ impl Server {
             Asker::Inquiry(key) => self.answer_inquiry(key, answer),
             Asker::Broker => return,
         }
-        self.note_answer(begun.api, begun.since, size_bytes);
+        self.note_answer(begun.api, begun.since, size_bytes, &errors);
     }
 
     /// A request cannot be answered, and with it ends what it came by.
-    fn end(&mut self, asker: Asker, end: End) {
-        match asker {
+    fn end(&mut self, begun: Begun, end: End) {
+        self.fail_exchange(begun.noted, end.line.as_deref().unwrap_or(GONE));
+        match begun.asker {
             Asker::Connection(key, _) => self.close(key, end),
             Asker::Inquiry(key) => self.end_inquiry(key, end),
             Asker::Broker => {}

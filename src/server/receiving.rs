@@ -5,6 +5,7 @@
 
 use std::io::{self, ErrorKind};
 
+use crate::codec::ToldErrors;
 use crate::handlers::{self, Handler, Order, Outcome, table};
 use crate::io::driver::ConnectionKey;
 use crate::metrics::Ending;
@@ -177,30 +178,37 @@ impl Server {
         let Some(row) = row else { return Err(End::refused(handlers::unknown(frame))) };
         self.turn.metrics.request(row.key as usize, frame::SIZE_BYTES + frame.len());
         let (api, since, began) = (row.key, self.turn.now, self.begin_charge(row.key));
+        let noted = self.begin_exchange(key, api, frame);
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
+        self.end_handling(noted);
         let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
         let charge = self.charge(key, api, began, frame, &outcome);
-        let begun = |sequence| Begun { asker: Asker::Connection(key, sequence), api, since, version, charge };
+        let begun = |sequence| Begun { asker: Asker::Connection(key, sequence), api, since, version, charge, noted };
         match outcome {
-            Outcome::Answer(answer) => {
-                let size_bytes = answer.size_bytes();
+            Outcome::Answer(mut answer) => {
+                let (size_bytes, errors) = (answer.size_bytes(), std::mem::take(&mut answer.errors));
                 let answer = self.throttle(key, (api, version, charge), Some(answer));
+                self.end_exchange(noted, answer.as_ref(), &errors);
                 let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
                 connection.answer_now(answer);
                 // Before the next frame, not only at the end of the turn.
                 if connection.outbound.memory_bytes() >= COUNTED_FROM_BYTES {
                     self.count_memory(key);
                 }
-                self.note_answer(api, since, size_bytes);
+                self.note_answer(api, since, size_bytes, &errors);
             }
             Outcome::Silent => {
+                self.end_exchange(noted, None, &ToldErrors::default());
                 let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
                 connection.answer_now(None);
-                self.note_answer(api, since, 0);
+                self.note_answer(api, since, 0, &ToldErrors::default());
             }
-            Outcome::Close(reason) => return Err(End::refused(reason)),
+            Outcome::Close(reason) => {
+                self.fail_exchange(noted, &reason);
+                return Err(End::refused(reason));
+            }
             Outcome::Appended(waiting) => {
                 assert_eq!(row.order, Order::Pipelined, "what the end of the turn writes holds up none of its kind");
                 let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };

@@ -68,7 +68,7 @@ fn charge_time(metered: Option<Metered>, busy: Duration, now: Instant) -> u32 {
     metered.map_or(0, |metered| metered.charge(percents(busy), now).min(metered.window_ms()))
 }
 
-fn header_of(frame: &[u8]) -> Option<RequestHeader<'_>> {
+pub(super) fn header_of(frame: &[u8]) -> Option<RequestHeader<'_>> {
     let api = table::of_frame(frame)?.key;
     let asked = i16::from_be_bytes(*frame.get(2..)?.first_chunk()?);
     let version = api::describe(api)?.request_header_version(asked);

@@ -26,6 +26,7 @@ use crate::shard::audit::Audit;
 use crate::shard::balance::Balance;
 use crate::shard::coordination::MarkerJob;
 use crate::shard::dirty::Dirty;
+use crate::shard::journal::Ring;
 use crate::shard::limits::Admissions;
 use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
@@ -81,6 +82,8 @@ pub struct Shared {
     /// The places of connections.
     pub admissions: Arc<Admissions>,
     pub metrics: Metrics,
+    /// The last requests of each shard; empty where none are kept.
+    pub journals: Vec<Arc<Ring>>,
     pub producer_ids: Arc<ProducerIds>,
     /// How many fetch sessions all shards have together.
     pub fetch_sessions: Arc<AtomicUsize>,
@@ -127,6 +130,7 @@ impl Shared {
             meters,
             admissions: Arc::new(admissions),
             metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
+            journals: mailboxes.iter().filter_map(|_| Ring::new(config.http.as_ref()).map(Arc::new)).collect(),
             producer_ids,
             fetch_sessions: Arc::default(),
             config,

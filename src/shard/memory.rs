@@ -27,7 +27,6 @@ impl RequestMemory {
         self.held_bytes.load(Ordering::Relaxed) >= self.limit_bytes
     }
 
-    #[cfg(test)]
     pub fn held_bytes(&self) -> usize {
         self.held_bytes.load(Ordering::Relaxed)
     }

@@ -8,6 +8,7 @@ pub mod context;
 pub mod coordination;
 pub mod dirty;
 pub mod inquiry;
+pub mod journal;
 pub mod limits;
 pub mod login;
 pub mod mailbox;

@@ -3,7 +3,7 @@
 //! The binary ends with a panic, so it never sees a mutex whose holder has panicked. Tests unwind: there, the threads that
 //! are left go on with what is under the lock, and the test has failed already.
 
-use std::sync::{self, MutexGuard, PoisonError};
+use std::sync::{self, MutexGuard, PoisonError, TryLockError};
 
 /// A lock that does not mind a panic of its holder.
 #[derive(Default, Debug)]
@@ -12,6 +12,15 @@ pub struct Mutex<T>(sync::Mutex<T>);
 impl<T> Mutex<T> {
     pub const fn new(value: T) -> Mutex<T> {
         Mutex(sync::Mutex::new(value))
+    }
+
+    /// `None`: another thread has it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Waits until no other thread has it.

@@ -19,7 +19,7 @@ use super::api::fetch::{NodeEndpoint, PartitionData};
 use super::api::{self, Description};
 use super::frame;
 use super::header::ResponseHeader;
-use crate::codec::{Buffer, EncodeError, EncodeErrorKind, Message, Sink};
+use crate::codec::{Buffer, EncodeError, EncodeErrorKind, Message, Sink, ToldErrors};
 use crate::model::{ApiKey, Uuid};
 
 const SESSION_SINCE: i16 = 7;
@@ -65,7 +65,7 @@ impl<'o> ResponseWriter<'o> {
         let flexible = description.is_some_and(|fetch| fetch.is_flexible(version));
         let header_version = description.map_or(0, |fetch: &Description| fetch.response_header_version(version));
         let (start, first_hole) = (out.len(), holes.len());
-        let mut sink = HoleSink { out, holes, records: None, error: None };
+        let mut sink = HoleSink { out, holes, records: None, error: None, errors: ToldErrors::default() };
         if !description.is_some_and(|fetch| fetch.has_version(version)) {
             sink.fail(EncodeErrorKind::Version, "FetchResponse");
         }
@@ -73,7 +73,7 @@ impl<'o> ResponseWriter<'o> {
         ResponseHeader { correlation_id: opening.correlation_id }.write(&mut sink, header_version);
         sink.i32(opening.throttle_time_ms);
         if version >= SESSION_SINCE {
-            sink.i16(opening.error_code);
+            sink.error_code(opening.error_code);
             sink.i32(opening.session_id);
         } else {
             sink.absent(opening.session_id != 0, "FetchResponse.SessionId");
@@ -104,6 +104,11 @@ impl<'o> ResponseWriter<'o> {
         self.sink.records = records_size_bytes;
         data.write(&mut self.sink, self.version);
         self.end_topic();
+    }
+
+    /// The error codes that were written so far.
+    pub fn take_errors(&mut self) -> ToldErrors {
+        std::mem::take(&mut self.sink.errors)
     }
 
     fn end_topic(&mut self) {
@@ -164,11 +169,17 @@ struct HoleSink<'o> {
     /// Bytes of the records of the partition that is being written.
     records: Option<usize>,
     error: Option<EncodeError>,
+    errors: ToldErrors,
 }
 
 impl Sink for HoleSink<'_> {
     fn put(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
+    }
+
+    fn error_code(&mut self, code: i16) {
+        self.errors.note(code);
+        self.i16(code);
     }
 
     fn fail(&mut self, kind: EncodeErrorKind, field: &'static str) {
@@ -262,7 +273,7 @@ mod tests {
             let mut expected = Vec::new();
             let fetch = api::describe(ApiKey::Fetch).unwrap();
             let written = frame::append_response(&mut expected, fetch, 7, &response, version);
-            prop_assert_eq!(filled(&response, version), written.map(|()| expected.clone()));
+            prop_assert_eq!(filled(&response, version), written.map(|_| expected.clone()));
             // What most versions cannot carry would hide the rest: again without it.
             response.session_id = 0;
             response.node_endpoints.clear();

@@ -3,7 +3,7 @@
 
 use super::api::Description;
 use super::header;
-use crate::codec::{Buffer, Counter, EncodeError, EncodeErrorKind, Message, Sink};
+use crate::codec::{Buffer, Counter, EncodeError, EncodeErrorKind, Message, Sink, ToldErrors};
 
 /// Bytes of the size in front of a frame.
 pub const SIZE_BYTES: usize = 4;
@@ -53,12 +53,13 @@ pub fn split(bytes: &[u8], max_size_bytes: usize) -> Split<'_> {
     }
 }
 
-/// Appends a whole frame, size included: a header and a body. Nothing is appended in case of an error.
+/// Appends a whole frame, size included: a header and a body; answers the error codes in it. Nothing is appended in case of
+/// an error.
 pub fn append<'h, 'b>(
     out: &mut Vec<u8>,
     (header, header_version): (&impl Message<'h>, i16),
     (body, version): (&impl Message<'b>, i16),
-) -> Result<(), EncodeError> {
+) -> Result<ToldErrors, EncodeError> {
     let mut counter = Counter::default();
     header.write(&mut counter, header_version);
     body.write(&mut counter, version);
@@ -68,7 +69,7 @@ pub fn append<'h, 'b>(
     buffer.length(false, size, "frame");
     header.write(&mut buffer, header_version);
     body.write(&mut buffer, version);
-    Ok(())
+    Ok(buffer.into_errors())
 }
 
 /// Appends a response's frame. `version` is that of the body.
@@ -78,7 +79,7 @@ pub fn append_response<'b>(
     correlation_id: i32,
     body: &impl Message<'b>,
     version: i16,
-) -> Result<(), EncodeError> {
+) -> Result<ToldErrors, EncodeError> {
     let header = header::ResponseHeader { correlation_id };
     append(out, (&header, description.response_header_version(version)), (body, version))
 }
@@ -89,26 +90,28 @@ pub(super) struct Frame<'o> {
     /// Where the frame begins in `out`.
     start: usize,
     error: Option<EncodeError>,
+    errors: ToldErrors,
 }
 
 impl<'o> Frame<'o> {
     /// Writes room for the size, and the header.
     pub(super) fn begin(out: &'o mut Vec<u8>, correlation_id: i32, header_version: i16) -> Frame<'o> {
         let start = out.len();
-        let mut frame = Frame { out, start, error: None };
+        let mut frame = Frame { out, start, error: None, errors: ToldErrors::default() };
         frame.i32(0);
         header::ResponseHeader { correlation_id }.write(&mut frame, header_version);
         frame
     }
 
-    /// Writes the size. In case of an error nothing is left of the frame; `name` is that of the message.
-    pub(super) fn finish(self, name: &'static str) -> Result<(), EncodeError> {
-        let Frame { out, start, error } = self;
+    /// Writes the size; answers the error codes in the frame. In case of an error nothing is left of it; `name` is that of the
+    /// message.
+    pub(super) fn finish(self, name: &'static str) -> Result<ToldErrors, EncodeError> {
+        let Frame { out, start, error, errors } = self;
         let size = i32::try_from(out.len() - start - SIZE_BYTES);
         let error = match (error, size) {
             (None, Ok(size)) => {
                 out[start..start + SIZE_BYTES].copy_from_slice(&size.to_be_bytes());
-                return Ok(());
+                return Ok(errors);
             }
             (Some(error), _) => error,
             (None, Err(_)) => EncodeError { kind: EncodeErrorKind::TooLong, field: name },
@@ -121,6 +124,11 @@ impl<'o> Frame<'o> {
 impl Sink for Frame<'_> {
     fn put(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
+    }
+
+    fn error_code(&mut self, code: i16) {
+        self.errors.note(code);
+        self.i16(code);
     }
 
     fn fail(&mut self, kind: EncodeErrorKind, field: &'static str) {

@@ -31,6 +31,7 @@ pub mod api;
 pub mod fetch;
 pub mod frame;
 pub mod header;
+pub mod json;
 pub mod produce;
 
 pub use crate::codec::Message;

@@ -7,7 +7,7 @@
 use super::api;
 use super::api::produce::{PartitionProduceResponse, Request, request};
 use super::frame::Frame;
-use crate::codec::{DecodeError, EncodeError, Message, Reader, Sink};
+use crate::codec::{DecodeError, EncodeError, Message, Reader, Sink, ToldErrors};
 use crate::model::{ApiKey, Uuid};
 
 /// The versions whose form is known here; a test compares them with the table.
@@ -172,8 +172,8 @@ impl<'o> ResponseWriter<'o> {
         }
     }
 
-    /// Writes the end and the frame's size. In case of an error nothing is left of the response.
-    pub fn finish(mut self) -> Result<(), EncodeError> {
+    /// Writes the end and the frame's size; answers the error codes in it. In case of an error nothing is left of the response.
+    pub fn finish(mut self) -> Result<ToldErrors, EncodeError> {
         assert!(self.partitions_left == 0 && self.topics_left == 0, "topics and partitions as announced");
         self.frame.i32(0);
         if self.form.flexible {

@@ -131,6 +131,10 @@ impl Group {
         }
     }
 
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

@@ -2,6 +2,7 @@
 //! (`OffsetMetadataManager`). The store changes only when records are applied.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 mod commit;
@@ -104,6 +105,15 @@ pub(super) struct Committed {
     pub topic_id: TopicId,
     /// How many offsets were committed before it: its place in the log, as far as other commits are concerned.
     pub order: u64,
+}
+
+/// What a group has committed for a partition, as those hear of it that only look.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CommittedOffset {
+    pub group: Arc<str>,
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
 }
 
 /// The offsets of one group by topic and partition.
@@ -216,11 +226,37 @@ impl Groups {
     }
 
     /// Every committed offset with group, topic and partition.
+    #[cfg(test)]
     pub fn committed(&self) -> impl Iterator<Item = (&str, &str, i32, i64)> {
         let groups = self.offsets.by_group.iter();
         let topics = groups.flat_map(|(group, topics)| topics.iter().map(move |(topic, of)| (group, topic, of)));
         topics.flat_map(|(group, topic, partitions)| {
             partitions.iter().map(move |(partition, of)| (group.as_ref(), topic.as_ref(), *partition, of.offset))
         })
+    }
+
+    /// The committed offsets behind a place, in the order of groups, topics and partitions; so many at most.
+    pub fn committed_behind(&self, after: Option<&CommittedOffset>, most: usize) -> Vec<CommittedOffset> {
+        let first = after.map_or(Bound::Unbounded, |place| Bound::Included(&*place.group));
+        let groups = self.offsets.by_group.range::<str, _>((first, Bound::Unbounded));
+        let topics = groups.flat_map(|(group, topics)| {
+            let first = after.filter(|place| place.group == *group);
+            let first = first.map_or(Bound::Unbounded, |place| Bound::Included(&*place.topic));
+            topics.range::<str, _>((first, Bound::Unbounded)).map(move |(topic, of)| (group, topic, of))
+        });
+        let all = topics.flat_map(|(group, topic, partitions)| {
+            let first = after.filter(|place| place.group == *group && place.topic == *topic);
+            let first = first.map_or(Bound::Unbounded, |place| Bound::Excluded(place.partition));
+            partitions
+                .range((first, Bound::Unbounded))
+                .map(move |(partition, of)| (group, topic, *partition, of.offset))
+        });
+        let offset = |(group, topic, partition, offset): (&Arc<str>, &Arc<str>, i32, i64)| CommittedOffset {
+            group: group.clone(),
+            topic: topic.clone(),
+            partition,
+            offset,
+        };
+        all.take(most).map(offset).collect()
     }
 }

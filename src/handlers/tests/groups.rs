@@ -151,8 +151,8 @@ fn the_broker_knows_how_far_groups_are_behind() {
     for (committed_offset, lag) in [(2, 3), (5, 0), (9, 0)] {
         let _: offset_commit::Response = broker.ask(ApiKey::OffsetCommit, 9, &commit(9, id, committed_offset));
         let lags = broker.shared.coordinators().lags(&broker.view());
-        let (group_id, topic) = (GROUP.to_string(), "t".to_string());
-        assert_eq!(lags, [Lag { group_id, topic, partition: 1, committed_offset, lag: Some(lag) }]);
+        let (group, topic) = (GROUP.into(), "t".into());
+        assert_eq!(lags, [Lag { group, topic, partition: 1, committed_offset, lag: Some(lag) }]);
     }
 }
 

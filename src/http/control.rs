@@ -1,0 +1,87 @@
+//! What the HTTP side knows of its broker: how far it has come, and, once there is one, what its shards share.
+
+use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
+
+use crate::config::{Config, HttpSettings};
+use crate::coordinator_runtime::{Kind, Registry};
+use crate::model::ErrorCode;
+use crate::replica::view::View;
+use crate::shard::context::Shared;
+use crate::stdx::mutex::Mutex;
+
+/// How far a broker has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BrokerStage {
+    /// What it does first.
+    Starts(&'static str),
+    /// Its shards turn.
+    Turns,
+    Stops,
+}
+
+/// The broker as its HTTP side sees it.
+pub struct Control {
+    pub(super) settings: HttpSettings,
+    pub(super) node_id: i32,
+    stage: Mutex<BrokerStage>,
+    shared: OnceLock<Arc<Shared>>,
+}
+
+impl Control {
+    /// `None` for a broker without an HTTP side.
+    pub fn new(config: &Config) -> Option<Control> {
+        let settings = config.http.clone()?;
+        let stage = Mutex::new(BrokerStage::Starts("opens its log directories and replays the metadata log"));
+        Some(Control { settings, node_id: config.node_id, stage, shared: OnceLock::new() })
+    }
+
+    pub fn set_stage(&self, stage: BrokerStage) {
+        *self.stage.lock() = stage;
+    }
+
+    /// The shards have something that they share.
+    pub fn share(&self, shared: &Arc<Shared>) {
+        assert!(self.shared.set(shared.clone()).is_ok(), "a broker is put together once");
+    }
+
+    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.get()
+    }
+
+    /// Why the broker should not be sent requests, as a sentence; `None` if it should.
+    pub(super) fn why_not_ready(&self) -> Option<String> {
+        match *self.stage.lock() {
+            BrokerStage::Starts(what) => return Some(format!("the broker starts: it {what}")),
+            BrokerStage::Stops => return Some("the broker stops".into()),
+            BrokerStage::Turns => {}
+        }
+        let shared = self.shared()?;
+        let turns = shared.metrics.turns();
+        if let Some(shard) = turns.iter().position(|turns| *turns == 0) {
+            return Some(format!("the broker starts: shard {shard} has not begun to turn"));
+        }
+        let view = shared.view.load_full();
+        if let Some(broken) = shared.directories.iter().find(|directory| directory.health().is_offline()) {
+            return Some(format!("the log directory {} is offline", broken.path().display()));
+        }
+        loading(shared.coordinators(), &view).or_else(|| loading(shared.transactions(), &view))
+    }
+
+    /// Whether a request may be addressed to a host, as it stands in its URL without port and brackets.
+    pub(super) fn is_own_host(&self, host: &str, local: Option<IpAddr>) -> bool {
+        let is_named = |named: &str| named.eq_ignore_ascii_case(host);
+        let is_local = |address: IpAddr| local.is_some_and(|local| local.to_canonical() == address.to_canonical());
+        crate::config::is_loopback(host)
+            || host.parse().is_ok_and(is_local)
+            || self.settings.listeners.iter().any(|listener| is_named(&listener.host))
+            || self.settings.hosts.iter().any(|name| is_named(name))
+    }
+}
+
+/// Which coordinator still reads its log.
+fn loading<M: Kind>(coordinators: &Registry<M>, view: &View) -> Option<String> {
+    let reads = |error| error == ErrorCode::CoordinatorLoadInProgress;
+    let found = coordinators.all(view).into_iter().flatten().find(|c| c.look(|_| ()).is_err_and(reads))?;
+    Some(format!("the {} of {}-{} reads its log", M::NAME, M::TOPIC, found.partition.index))
+}

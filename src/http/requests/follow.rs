@@ -1,0 +1,83 @@
+//! New requests as server-sent events, for as long as the client stays.
+//!
+//! The rings are looked at in a short interval while a client follows; a shard does nothing for it.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use hyper::body::{Body, Frame};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::filter::Filter;
+use super::{SLICE, Shown, show};
+use crate::shard::context::Shared;
+
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Looks without an event after which the client is told that the connection lives.
+const LOOKS_TO_COMMENT: u32 = 500;
+
+pub(super) struct Follow {
+    shared: Arc<Shared>,
+    filter: Filter,
+    shown: Shown,
+    /// The next number of each shard.
+    next: Vec<u64>,
+    looks: Interval,
+    idle_looks: u32,
+    has_begun: bool,
+}
+
+impl Follow {
+    /// Follows what is added from now on.
+    pub(super) fn new(shared: Arc<Shared>, filter: Filter, shown: Shown) -> Follow {
+        let next = shared.journals.iter().map(|ring| ring.counts().0).collect();
+        let mut looks = interval(LOOK_INTERVAL);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Follow { shared, filter, shown, next, looks, idle_looks: 0, has_begun: false }
+    }
+
+    /// The events of what has come, a slice of each shard at most.
+    fn events(&mut self) -> String {
+        let mut found = Vec::new();
+        for (ring, next) in self.shared.journals.iter().zip(&mut self.next) {
+            let slice = ring.from_number(*next, SLICE);
+            *next = slice.last().map_or(*next, |last| last.number + 1);
+            found.extend(slice.into_iter().filter(|exchange| self.filter.matches(&self.shared, exchange)));
+        }
+        found.sort_by_key(|exchange| (exchange.came, exchange.shard, exchange.number));
+        let mut events = String::new();
+        for exchange in found {
+            let shown = show::exchange(&self.shared, &exchange, self.shown);
+            events.push_str(&format!("id: {}-{}\ndata: {shown}\n\n", exchange.shard, exchange.number));
+        }
+        events
+    }
+}
+
+impl Body for Follow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        loop {
+            ready!(self.looks.poll_tick(context));
+            let mut events = self.events();
+            self.idle_looks = if events.is_empty() { self.idle_looks + 1 } else { 0 };
+            if !std::mem::replace(&mut self.has_begun, true) || self.idle_looks == LOOKS_TO_COMMENT {
+                self.idle_looks = 0;
+                // The head of the answer leaves with it.
+                events.insert_str(0, ": following\n\n");
+            }
+            if !events.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(Bytes::from(events)))));
+            }
+        }
+    }
+}

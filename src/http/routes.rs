@@ -1,0 +1,276 @@
+//! The paths: each with what it takes, what it answers and the function that does. One list for router and description, so
+//! that there is no path without words.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::Query;
+use axum::http::{Method, Request, StatusCode, header};
+use axum::routing::any;
+use serde_json::json;
+
+use super::control::Control;
+use super::guard::{self, Asked};
+use super::reply::{self, JSON, Reply};
+use super::{health, metrics, openapi, requests, wait};
+use crate::io::web::Way;
+
+/// The largest body of a request.
+const MOST_BODY_BYTES: usize = 64 << 10;
+/// How long a body may take to come.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Verb {
+    Get,
+    Post,
+}
+
+impl Verb {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+        }
+    }
+
+    /// The verb that answers a method: HEAD is a GET whose body is not sent.
+    fn of(method: &Method) -> Option<Verb> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Verb::Get),
+            Method::POST => Some(Verb::Post),
+            _ => None,
+        }
+    }
+}
+
+/// A word behind the question mark.
+pub(super) struct Parameter {
+    pub name: &'static str,
+    pub summary: &'static str,
+}
+
+/// What a path answers with a status.
+pub(super) struct Answered {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub summary: &'static str,
+}
+
+pub(super) struct Route {
+    pub verb: Verb,
+    pub path: &'static str,
+    pub summary: &'static str,
+    pub parameters: &'static [Parameter],
+    /// What stands in the body, which is JSON.
+    pub body: Option<&'static str>,
+    pub answers: &'static [Answered],
+    /// It is answered without a token.
+    pub is_open: bool,
+    pub answer: fn(Arc<Control>, Call) -> Answering,
+}
+
+/// A request as a route gets it: its parameters are known ones, its body is there.
+pub(super) struct Call {
+    pub parameters: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+pub(super) type Answering = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+fn now(reply: Reply) -> Answering {
+    Box::pin(ready(reply))
+}
+
+const fn ok(content_type: &'static str, summary: &'static str) -> Answered {
+    Answered { status: 200, content_type, summary }
+}
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        verb: Verb::Get,
+        path: "/livez",
+        summary: "Whether the process lives.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "It does.")],
+        is_open: true,
+        answer: |_, _| now(health::livez()),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/readyz",
+        summary: "Whether the broker can be sent requests: its shards turn, all logs and coordinators are loaded.",
+        parameters: &[],
+        body: None,
+        answers: &[
+            ok(JSON, "It can."),
+            Answered { status: 503, content_type: JSON, summary: "It cannot; the sentence says why." },
+        ],
+        is_open: true,
+        answer: |control, _| now(health::readyz(&control)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/version",
+        summary: "What runs here: version, node and cluster.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "The versions; cluster and metadata are null before the metadata log is replayed.")],
+        is_open: false,
+        answer: |control, _| now(health::version(&control)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/openapi.json",
+        summary: "This description.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "OpenAPI 3.1.")],
+        is_open: false,
+        answer: |_, _| now(reply::ok(&openapi::description(ROUTES))),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/metrics",
+        summary: "What the broker counts, for Prometheus.",
+        parameters: &[],
+        body: None,
+        answers: &[
+            ok(metrics::CONTENT_TYPE, "Prometheus's text format."),
+            Answered { status: 503, content_type: JSON, summary: "The broker has not come far enough to count." },
+        ],
+        is_open: false,
+        answer: |control, _| now(metrics::answer(&control)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/v1/requests",
+        summary: "The last requests that match, with their bodies; or, with follow, those that come.",
+        parameters: requests::PARAMETERS,
+        body: None,
+        answers: &[
+            ok(JSON, "The requests in their order, and how many are not kept any more."),
+            Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(requests::list(control, call.parameters)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/requests/assert",
+        summary: "Judges how many of the kept requests match.",
+        parameters: &[],
+        body: Some("What is matched by the words of /v1/requests, and how many there may be: at_most, at_least."),
+        answers: &[
+            ok(JSON, "As many match as were expected."),
+            Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
+            Answered {
+                status: 409,
+                content_type: JSON,
+                summary: "More or fewer match, or too many are forgotten; some are shown.",
+            },
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(requests::assert(control, call.body)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/v1/wait",
+        summary: "Answers when all that is asked for is there: members of a group, its lag, records of a topic, the end of a transaction.",
+        parameters: wait::PARAMETERS,
+        body: None,
+        answers: &[
+            ok(JSON, "It is there."),
+            Answered {
+                status: 408,
+                content_type: JSON,
+                summary: "The time is over; the sentence says what was missing.",
+            },
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(wait::wait(control, call.parameters)),
+    },
+];
+
+/// Answers the paths of [`ROUTES`] and no others.
+pub(super) fn router(control: &Arc<Control>) -> Router {
+    let mut router = Router::new();
+    let mut last = "";
+    for route in ROUTES {
+        // The verbs of a path stand together.
+        if route.path != last {
+            let control = control.clone();
+            router = router.route(
+                route.path,
+                any(move |request: Request<Body>| answer(control.clone(), Some(route.path), request)),
+            );
+        }
+        last = route.path;
+    }
+    let control = control.clone();
+    router.fallback(move |request: Request<Body>| answer(control.clone(), None, request))
+}
+
+async fn answer(control: Arc<Control>, path: Option<&'static str>, request: Request<Body>) -> Reply {
+    let of_path: Vec<&'static Route> = ROUTES.iter().filter(|route| Some(route.path) == path).collect();
+    let verb = Verb::of(request.method());
+    let route = of_path.iter().find(|route| Some(route.verb) == verb).copied();
+    let asked = Asked {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+        way: request.extensions().get::<Way>().copied(),
+        is_open: route.is_some_and(|route| route.is_open),
+    };
+    if let Err(refused) = guard::check(&control, &asked) {
+        return *refused;
+    }
+    let Some(route) = route else {
+        return if of_path.is_empty() { no_such_path() } else { no_such_method(&of_path) };
+    };
+    match call(route, request).await {
+        Ok(call) => (route.answer)(control, call).await,
+        Err(refused) => *refused,
+    }
+}
+
+fn no_such_path() -> Reply {
+    let mut paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    paths.dedup();
+    reply::json(StatusCode::NOT_FOUND, &json!({ "error": "there is no such path", "paths": paths }))
+}
+
+fn no_such_method(of_path: &[&Route]) -> Reply {
+    let verbs: Vec<&str> = of_path.iter().map(|route| route.verb.name()).collect();
+    let sentence = format!("this path answers {} only", verbs.join(" and "));
+    let refused = reply::refuse(StatusCode::METHOD_NOT_ALLOWED, sentence);
+    reply::with_header(refused, header::ALLOW, &verbs.join(", "))
+}
+
+/// Takes in what a route gets of a request.
+async fn call(route: &Route, request: Request<Body>) -> Result<Call, Box<Reply>> {
+    let refuse = |status, sentence: String| Err(Box::new(reply::refuse(status, sentence)));
+    let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()) else {
+        return refuse(StatusCode::BAD_REQUEST, "the words behind the question mark cannot be read".into());
+    };
+    let is_known = |name: &str| route.parameters.iter().any(|known| known.name == name);
+    if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !is_known(name)) {
+        let known: Vec<_> = route.parameters.iter().map(|parameter| parameter.name).collect();
+        let known = if known.is_empty() { "there are none".into() } else { known.join(", ") };
+        return refuse(StatusCode::BAD_REQUEST, format!("no parameter is named {unknown:?}: {known}"));
+    }
+    let body = to_bytes(request.into_body(), MOST_BODY_BYTES);
+    match tokio::time::timeout(BODY_PATIENCE, body).await {
+        Ok(Ok(body)) => Ok(Call { parameters, body }),
+        Ok(Err(_)) => refuse(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body cannot be read, or is larger than {MOST_BODY_BYTES} bytes"),
+        ),
+        Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the body has not come in time".into()),
+    }
+}

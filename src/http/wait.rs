@@ -1,0 +1,162 @@
+//! `/v1/wait`: answers when what is waited for is there, or says why it is not when the time is over. So that tests need not
+//! sleep.
+//!
+//! The broker is looked at in a short interval. What holds at one look is answered, though it may not hold any more.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::control::Control;
+use super::reply::{self, Reply};
+use super::routes::Parameter;
+use crate::coordinator::groups::GroupSummary;
+use crate::model::ErrorCode;
+use crate::replica::view::View;
+use crate::shard::context::Shared;
+
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+const USUAL_TIMEOUT_MS: u64 = 10_000;
+const MOST_TIMEOUT_MS: u64 = 300_000;
+
+const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
+    Parameter { name, summary }
+}
+
+pub(super) const PARAMETERS: &[Parameter] = &[
+    parameter("group", "A group: with members it is waited for them, with lag for what it commits."),
+    parameter("members", "The group has so many members and is stable, or has none and is empty."),
+    parameter("lag", "The group has committed offsets, and is so many records behind at most."),
+    parameter("topic", "A topic; with records it is waited for them, else for the topic."),
+    parameter("records", "The topic has so many records at least: offsets between start and high watermark."),
+    parameter("transactional_id", "A transactional id whose transaction has ended."),
+    parameter("timeout_ms", "How long it is waited at most; 10,000 where it is not said, 300,000 at most."),
+];
+
+/// What is waited for; all of it.
+#[derive(Default)]
+struct Wanted {
+    group: Option<String>,
+    members: Option<usize>,
+    lag: Option<u64>,
+    topic: Option<String>,
+    records: Option<u64>,
+    transactional_id: Option<String>,
+}
+
+pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)>) -> Reply {
+    let (wanted, timeout_ms) = match parse(&parameters) {
+        Ok(parsed) => parsed,
+        Err(sentence) => return reply::bad_request(sentence),
+    };
+    let time = tokio::time::sleep(Duration::from_millis(timeout_ms));
+    let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    tokio::pin!(time);
+    let mut why = String::new();
+    loop {
+        tokio::select! {
+            biased;
+            _ = looks.tick() => {}
+            () = &mut time => {
+                let sentence = format!("after {timeout_ms} ms {why}");
+                return reply::refuse(StatusCode::REQUEST_TIMEOUT, sentence);
+            }
+        }
+        let missing = match control.shared() {
+            Some(shared) => wanted.missing(shared),
+            None => control.why_not_ready(),
+        };
+        match missing {
+            Some(reason) => why = reason,
+            None => return reply::ok(&json!({ "waited": true })),
+        }
+    }
+}
+
+fn parse(parameters: &[(String, String)]) -> Result<(Wanted, u64), String> {
+    let (mut wanted, mut timeout_ms) = (Wanted::default(), USUAL_TIMEOUT_MS);
+    for (name, value) in parameters {
+        let number = || value.parse::<u64>().map_err(|_| format!("{name} is a number"));
+        match name.as_str() {
+            "group" => wanted.group = Some(value.clone()),
+            "topic" => wanted.topic = Some(value.clone()),
+            "transactional_id" => wanted.transactional_id = Some(value.clone()),
+            "members" => wanted.members = Some(number()? as usize),
+            "lag" => wanted.lag = Some(number()?),
+            "records" => wanted.records = Some(number()?),
+            _ => timeout_ms = number()?.min(MOST_TIMEOUT_MS),
+        }
+    }
+    let of_group = wanted.members.is_some() || wanted.lag.is_some();
+    if of_group != wanted.group.is_some() {
+        return Err("a group is waited for with members, lag or both".into());
+    }
+    if wanted.records.is_some() && wanted.topic.is_none() {
+        return Err("records are those of a topic".into());
+    }
+    if wanted.group.is_none() && wanted.topic.is_none() && wanted.transactional_id.is_none() {
+        return Err("it is waited for a group, a topic or a transactional_id".into());
+    }
+    Ok((wanted, timeout_ms))
+}
+
+impl Wanted {
+    /// The first thing that is not there, as the end of a sentence.
+    fn missing(&self, shared: &Shared) -> Option<String> {
+        let view = shared.view.load_full();
+        let of_topic = self.topic.as_ref().and_then(|topic| missing_records(&view, topic, self.records));
+        let of_members = || self.members.and_then(|members| self.missing_members(shared, &view, members));
+        let of_lag = || self.lag.and_then(|lag| self.too_much_lag(shared, &view, lag));
+        let of_transaction = || open_transaction(shared, &view, self.transactional_id.as_ref()?);
+        of_topic.or_else(of_members).or_else(of_lag).or_else(of_transaction)
+    }
+
+    fn missing_members(&self, shared: &Shared, view: &View, members: usize) -> Option<String> {
+        let group = self.group.as_deref()?;
+        let found = shared.coordinators().of_key(view, group);
+        let found = found.and_then(|coordinator| Ok(coordinator.look(|groups| groups.summary(group))?.0));
+        let wanted = if members == 0 { "Empty" } else { "Stable" };
+        match found {
+            Ok(Some(GroupSummary { state, members: has, .. })) if has != members || state != wanted => {
+                Some(format!("the group {group} has {has} members and is {state}"))
+            }
+            Ok(Some(_)) => None,
+            Ok(None) if members == 0 => None,
+            Ok(None) | Err(ErrorCode::NotCoordinator) => Some(format!("there is no group {group}")),
+            Err(error) => Some(format!("the coordinator of the group {group} answers {error}")),
+        }
+    }
+
+    fn too_much_lag(&self, shared: &Shared, view: &View, most: u64) -> Option<String> {
+        let group = self.group.as_deref()?;
+        let lags = shared.coordinators().lags_of(view, group);
+        if lags.is_empty() {
+            return Some(format!("the group {group} has committed nothing"));
+        }
+        let behind: u64 = lags.iter().filter_map(|lag| lag.lag).sum();
+        (behind > most).then(|| format!("the group {group} is {behind} records behind"))
+    }
+}
+
+fn missing_records(view: &View, topic: &str, least: Option<u64>) -> Option<String> {
+    let Some(known) = view.topic(topic) else { return Some(format!("there is no topic {topic}")) };
+    let of_partition = |index| {
+        let partition = view.partition_by_name(topic, index).ok()?;
+        Some(partition.high_watermark().0.saturating_sub(partition.log.log_start_offset().0).max(0) as u64)
+    };
+    let records: u64 = known.partitions.iter().filter_map(|partition| of_partition(partition.index)).sum();
+    least.filter(|least| records < *least).map(|_| format!("the topic {topic} has {records} records"))
+}
+
+fn open_transaction(shared: &Shared, view: &View, id: &str) -> Option<String> {
+    let found = shared.transactions().of_key(view, id);
+    let found = found.and_then(|coordinator| Ok(coordinator.look(|transactions| transactions.describe(id))?.0));
+    match found {
+        Ok(Ok(described)) if described.state.is_over() => None,
+        Ok(Ok(described)) => Some(format!("the transaction of {id} is {}", described.state.name())),
+        Ok(Err(_)) | Err(ErrorCode::NotCoordinator) => Some(format!("there is no transactional id {id}")),
+        Err(error) => Some(format!("the coordinator of {id} answers {error}")),
+    }
+}

@@ -1,0 +1,363 @@
+//! The last requests of a shard, for people who want to see what their clients do: who asked what, how long it took and what
+//! was told, with the bodies as they came.
+//!
+//! A shard collects what it has answered in a turn and adds it to its [`Ring`] at the turn's end, if no reader has the ring
+//! at that moment; else a turn later. So a shard never waits for a reader. A reader holds the ring for the copy of
+//! some hundred pointers. Bodies are kept by bytes and go before the requests that they belong to.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::codec::ToldErrors;
+use crate::config::HttpSettings;
+use crate::model::{ApiKey, Instant, TimestampMs};
+use crate::shard::session::Software;
+use crate::stdx::mutex::Mutex;
+use crate::stdx::slab::{Key, Slab};
+
+/// Requests of one shard that are not answered and are kept in mind; beyond it new ones are not in the journal.
+const MOST_OPEN: usize = 16_384;
+/// The largest frame that is kept.
+pub const MOST_FRAME_BYTES: usize = 1 << 20;
+/// Bytes of a client's id that are kept.
+const MOST_CLIENT_ID_BYTES: usize = 256;
+
+/// How a request ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ExchangeEnd {
+    Answered,
+    /// There is no answer, as for a produce with `acks=0`.
+    Silent,
+    /// Its connection ended, for this reason.
+    Closed(String),
+}
+
+/// A request with its answer, as a shard saw them.
+#[derive(Debug)]
+pub struct RequestExchange {
+    /// Rising, within its shard.
+    pub number: u64,
+    pub shard: u8,
+    pub came: Instant,
+    /// The wall clock of the turn that it came in.
+    pub at: TimestampMs,
+    pub connection: u64,
+    pub peer: SocketAddr,
+    pub listener: usize,
+    pub principal: String,
+    pub client_id: String,
+    pub software: Option<Software>,
+    pub api: ApiKey,
+    pub version: i16,
+    pub request_bytes: usize,
+    pub answer_bytes: usize,
+    /// The time from the beginning of its turn to the beginning of its handling.
+    pub queued: Duration,
+    pub handled: Duration,
+    /// The time from the end of its handling to its answer.
+    pub waited: Duration,
+    pub errors: ToldErrors,
+    pub end: ExchangeEnd,
+    pub bodies: Weak<Bodies>,
+}
+
+/// The frames of an exchange, without the size in front.
+#[derive(Debug)]
+pub struct Bodies {
+    pub request: Vec<u8>,
+    pub answer: Vec<u8>,
+    /// Where in the answer so many bytes of files belong, which are not kept.
+    pub holes: Vec<(usize, u64)>,
+}
+
+impl Bodies {
+    fn size_bytes(&self) -> usize {
+        self.request.len() + self.answer.len() + size_of::<(usize, u64)>() * self.holes.len()
+    }
+}
+
+/// An exchange with what its bodies are while they are kept.
+pub struct Whole(Arc<RequestExchange>, Option<Arc<Bodies>>);
+
+#[derive(Default)]
+struct Held {
+    exchanges: VecDeque<Arc<RequestExchange>>,
+    bodies: VecDeque<Arc<Bodies>>,
+    bodies_bytes: usize,
+    /// How many exchanges there were.
+    added: u64,
+}
+
+/// The last exchanges of one shard, for any thread to read.
+pub struct Ring {
+    most: usize,
+    most_bytes: usize,
+    held: Mutex<Held>,
+}
+
+impl Ring {
+    /// `None` where no requests are kept.
+    pub fn new(settings: Option<&HttpSettings>) -> Option<Ring> {
+        let settings = settings.filter(|settings| settings.requests > 0)?;
+        Some(Ring { most: settings.requests, most_bytes: settings.requests_bytes, held: Mutex::default() })
+    }
+
+    /// Adds exchanges unless a reader is here; what must go for them is left in `gone`, to be dropped elsewhere.
+    fn try_add(&self, more: &mut Vec<Whole>, gone: &mut Vec<Whole>) -> bool {
+        let Some(mut held) = self.held.try_lock() else { return false };
+        for Whole(exchange, bodies) in more.drain(..) {
+            if let Some(bodies) = bodies {
+                held.bodies_bytes += bodies.size_bytes();
+                held.bodies.push_back(bodies);
+            }
+            while held.bodies_bytes > self.most_bytes || held.bodies.len() > self.most {
+                let Some(oldest) = held.bodies.pop_front() else { break };
+                held.bodies_bytes -= oldest.size_bytes();
+                gone.push(Whole(exchange.clone(), Some(oldest)));
+            }
+            if held.exchanges.len() == self.most
+                && let Some(oldest) = held.exchanges.pop_front()
+            {
+                gone.push(Whole(oldest, None));
+            }
+            held.exchanges.push_back(exchange);
+            held.added += 1;
+        }
+        assert!(held.exchanges.len() <= self.most, "a ring is bounded");
+        true
+    }
+
+    /// The exchanges from a number on, so many at most.
+    pub fn from_number(&self, number: u64, most: usize) -> Vec<Arc<RequestExchange>> {
+        let held = self.held.lock();
+        let first = held.exchanges.partition_point(|exchange| exchange.number < number);
+        held.exchanges.range(first..).take(most).cloned().collect()
+    }
+
+    /// How many exchanges there were, and how many of them are not kept any more.
+    pub fn counts(&self) -> (u64, u64) {
+        let held = self.held.lock();
+        (held.added, held.added - held.exchanges.len() as u64)
+    }
+}
+
+/// A request that is not answered.
+struct OpenExchange {
+    exchange: RequestExchange,
+    request: Vec<u8>,
+    handled_at: Instant,
+}
+
+/// What is known of a request when it comes.
+pub struct AskedRequest<'a> {
+    pub connection: u64,
+    pub peer: SocketAddr,
+    pub listener: usize,
+    pub principal: String,
+    pub client_id: &'a str,
+    pub software: Option<Software>,
+    pub api: ApiKey,
+    pub version: i16,
+    pub frame: &'a [u8],
+    /// What is in its bodies may be shown.
+    pub keeps_bodies: bool,
+}
+
+/// What is known of an answer.
+pub struct ToldAnswer<'a> {
+    /// The whole frame, the size in front, without what belongs into its holes.
+    pub frame: &'a [u8],
+    pub holes: Vec<(usize, u64)>,
+    pub size_bytes: usize,
+    pub errors: ToldErrors,
+}
+
+/// A shard's side of its ring, on its thread alone.
+pub struct Journal {
+    ring: Arc<Ring>,
+    shard: u8,
+    open: Slab<OpenExchange>,
+    done: Vec<Whole>,
+    number: u64,
+}
+
+impl Journal {
+    pub fn new(ring: Arc<Ring>, shard: u8) -> Journal {
+        Journal { ring, shard, open: Slab::default(), done: Vec::new(), number: 0 }
+    }
+
+    /// A request is about to be handled, in the turn that began at `came`. `None`: too many are open.
+    pub fn begin(&mut self, asked: AskedRequest<'_>, (came, at): (Instant, TimestampMs), now: Instant) -> Option<Key> {
+        if self.open.len() >= MOST_OPEN {
+            return None;
+        }
+        let mut client_id = asked.client_id.to_string();
+        client_id.truncate(asked.client_id.floor_char_boundary(MOST_CLIENT_ID_BYTES));
+        let exchange = RequestExchange {
+            number: 0,
+            shard: self.shard,
+            came,
+            at,
+            connection: asked.connection,
+            peer: asked.peer,
+            listener: asked.listener,
+            principal: asked.principal,
+            client_id,
+            software: asked.software,
+            api: asked.api,
+            version: asked.version,
+            request_bytes: asked.frame.len(),
+            answer_bytes: 0,
+            queued: now.since(came),
+            handled: Duration::ZERO,
+            waited: Duration::ZERO,
+            errors: ToldErrors::default(),
+            end: ExchangeEnd::Silent,
+            bodies: Weak::new(),
+        };
+        let is_kept = asked.keeps_bodies && asked.frame.len() <= MOST_FRAME_BYTES;
+        let request = if is_kept { asked.frame.to_vec() } else { Vec::new() };
+        Some(self.open.insert(OpenExchange { exchange, request, handled_at: now }))
+    }
+
+    /// Its handler has come back.
+    pub fn handled(&mut self, key: Key, now: Instant) {
+        if let Some(open) = self.open.get_mut(key) {
+            open.exchange.handled = now.since(open.handled_at);
+            open.handled_at = now;
+        }
+    }
+
+    /// It is answered, or there is no answer.
+    pub fn answer(&mut self, key: Key, told: Option<ToldAnswer<'_>>, now: Instant) {
+        let Some(mut open) = self.open.remove(key) else { return };
+        open.exchange.waited = now.since(open.handled_at);
+        let mut answer = Vec::new();
+        let mut holes = Vec::new();
+        if let Some(told) = told {
+            open.exchange.end = ExchangeEnd::Answered;
+            open.exchange.answer_bytes = told.size_bytes;
+            open.exchange.errors = told.errors;
+            if !open.request.is_empty() && told.frame.len() <= MOST_FRAME_BYTES {
+                answer.extend_from_slice(told.frame);
+                holes = told.holes;
+            }
+        }
+        self.finish(open, answer, holes);
+    }
+
+    /// It is not answered, because its connection ends.
+    pub fn close(&mut self, key: Key, reason: &str, now: Instant) {
+        let Some(mut open) = self.open.remove(key) else { return };
+        open.exchange.waited = now.since(open.handled_at);
+        open.exchange.end = ExchangeEnd::Closed(reason.to_string());
+        self.finish(open, Vec::new(), Vec::new());
+    }
+
+    fn finish(&mut self, open: OpenExchange, answer: Vec<u8>, holes: Vec<(usize, u64)>) {
+        let OpenExchange { mut exchange, request, .. } = open;
+        exchange.number = self.number;
+        self.number += 1;
+        let bodies = (!request.is_empty()).then(|| Arc::new(Bodies { request, answer, holes }));
+        exchange.bodies = bodies.as_ref().map(Arc::downgrade).unwrap_or_default();
+        self.done.push(Whole(Arc::new(exchange), bodies));
+    }
+
+    /// Whether everything is in the ring.
+    pub fn is_flushed(&self) -> bool {
+        self.done.is_empty()
+    }
+
+    /// Adds what the turn has answered to the ring, if no reader is there.
+    pub fn flush(&mut self) {
+        if self.done.is_empty() {
+            return;
+        }
+        let mut gone = Vec::new();
+        self.ring.try_add(&mut self.done, &mut gone);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ring(requests: usize, requests_bytes: usize) -> Arc<Ring> {
+        let settings = HttpSettings { listeners: Vec::new(), hosts: Vec::new(), token: None, requests, requests_bytes };
+        Arc::new(Ring::new(Some(&settings)).unwrap())
+    }
+
+    fn asked(frame: &[u8]) -> AskedRequest<'_> {
+        AskedRequest {
+            connection: 1,
+            peer: ([127, 0, 0, 1], 1).into(),
+            listener: 0,
+            principal: "User:a".into(),
+            client_id: "c",
+            software: None,
+            api: ApiKey::Fetch,
+            version: 12,
+            frame,
+            keeps_bodies: true,
+        }
+    }
+
+    fn exchange(journal: &mut Journal, frame: &[u8]) {
+        let (came, at) = (Instant(1_000_000), TimestampMs(5));
+        let key = journal.begin(asked(frame), (came, at), came + Duration::from_micros(2)).unwrap();
+        journal.handled(key, came + Duration::from_micros(5));
+        let told = ToldAnswer { frame: b"answer", holes: Vec::new(), size_bytes: 6, errors: ToldErrors::default() };
+        journal.answer(key, Some(told), came + Duration::from_micros(9));
+    }
+
+    #[test]
+    fn the_last_are_kept_and_bodies_go_first() {
+        let ring = ring(3, 40);
+        let mut journal = Journal::new(ring.clone(), 7);
+        for frame in [&b"0123456789"[..], b"1", b"2", b"3", b"4"] {
+            exchange(&mut journal, frame);
+        }
+        assert!(ring.from_number(0, 9).is_empty() && !journal.is_flushed());
+        journal.flush();
+        let kept = ring.from_number(0, 9);
+        assert!(journal.is_flushed());
+        assert_eq!(kept.iter().map(|exchange| exchange.number).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!((ring.from_number(3, 9).len(), ring.from_number(3, 1).len(), ring.counts()), (2, 1, (5, 2)));
+        let first = &kept[0];
+        let micros = [first.queued, first.handled, first.waited].map(|time| time.as_micros());
+        assert_eq!((micros, &first.end, first.answer_bytes), ([2, 3, 4], &ExchangeEnd::Answered, 6));
+        assert_eq!(first.bodies.upgrade().unwrap().request, b"2");
+        exchange(&mut journal, &[0; 30]);
+        journal.flush();
+        let kept = ring.from_number(0, 9);
+        assert!(kept[0].bodies.upgrade().is_none() && kept[2].bodies.upgrade().is_some());
+    }
+
+    #[test]
+    fn a_shard_does_not_wait_for_a_reader() {
+        let ring = ring(3, 40);
+        let mut journal = Journal::new(ring.clone(), 0);
+        exchange(&mut journal, b"1");
+        let reader = ring.held.lock();
+        journal.flush();
+        assert!(!journal.is_flushed());
+        drop(reader);
+        journal.flush();
+        assert!(journal.is_flushed() && ring.counts() == (1, 0));
+    }
+
+    #[test]
+    fn what_ends_without_an_answer_says_why() {
+        let ring = ring(3, 0);
+        let mut journal = Journal::new(ring.clone(), 0);
+        let key = journal.begin(asked(b"f"), (Instant(5), TimestampMs(0)), Instant(5)).unwrap();
+        journal.close(key, "the client has gone", Instant(9));
+        journal.answer(key, None, Instant(9));
+        journal.flush();
+        let kept = ring.from_number(0, 9);
+        assert_eq!((kept.len(), &kept[0].end), (1, &ExchangeEnd::Closed("the client has gone".into())));
+        assert!(kept[0].bodies.upgrade().is_none(), "no bytes are kept where none may be");
+    }
+}
