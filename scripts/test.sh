@@ -5,8 +5,8 @@
 #   oracles  schemas (our message table and Kafka's), codec (our bytes before Kafka's classes), assignors (who gets which
 #            partition, topic patterns, subscription hashes: our answers before Kafka's classes)
 #   own      unit (cargo test of klamm), benches (each micro-benchmark once), harness (the tests' own tests)
-#   clients  kcat rdkafka java tools official_tools clients quotas ring big_file crash disk_trouble directories differential
-#            bad_input secured secured_clients secured_servers sasl oauth security recipe (README's page about a secured
+#   clients  kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories
+#            differential bad_input secured secured_clients secured_servers sasl oauth security recipe (README's page about a secured
 #            listener, run as it stands)
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
@@ -22,7 +22,7 @@ set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
-CLIENTS="kcat rdkafka java tools official_tools clients quotas ring big_file crash disk_trouble directories differential bad_input"
+CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth security recipe"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"

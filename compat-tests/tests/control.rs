@@ -1,0 +1,450 @@
+//! The HTTP side of a running broker, asked as any client asks: health, metrics (every query of the dashboard and of the alert
+//! rules finds what it names), the journal of requests, and what is refused.
+
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::raw::Raw;
+use compat_tests::suite::{BOTH, ONE, Suite};
+use compat_tests::{Context, Result, bail, ensure};
+use promql_parser::parser::{self, Expr};
+use promql_parser::util::{ExprVisitor, walk_expr};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const HTTP: (&str, &str) = ("klamm.http.listeners", "http://127.0.0.1:0");
+const JOURNAL: (&str, &str) = ("klamm.http.requests", "1000");
+const TOKEN: &str = "an-open-secret-of-tests";
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What Prometheus adds to every sample.
+const OF_PROMETHEUS: [&str; 2] = ["job", "instance"];
+
+fn main() -> ExitCode {
+    Suite::new("control")
+        .test("health", BOTH, &[HTTP, ("klamm.log.format", "json")], health)
+        .test("off", ONE, &[], off)
+        .test("metrics", BOTH, &[HTTP], metrics)
+        .test("token", ONE, &[HTTP, ("klamm.http.token", TOKEN)], token)
+        .test("journal", BOTH, &[HTTP, JOURNAL], journal)
+        .test("follow", ONE, &[HTTP, JOURNAL], follow)
+        .test("wait", BOTH, &[HTTP], wait)
+        .own_start("refused", ONE, &[HTTP], refused)
+        .run()
+}
+
+/// The HTTP side of a broker.
+struct Http {
+    at: String,
+    agent: ureq::Agent,
+}
+
+impl Http {
+    fn of(broker: &Broker) -> Result<Http> {
+        let log = broker.log_text();
+        let (_, rest) = log.split_once("http=http://").context("no line of the log tells where the HTTP side is")?;
+        let at: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
+        Ok(Http { at, agent: config.into() })
+    }
+
+    fn get(&self, path: &str) -> Result<(u16, String)> {
+        let mut answer = self.agent.get(format!("http://{}{path}", self.at)).call()?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+    }
+
+    fn json(&self, path: &str) -> Result<Value> {
+        let (status, body) = self.get(path)?;
+        ensure!(status == 200, "GET {path}: {status} {body}");
+        Ok(serde_json::from_str(&body)?)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
+        let mut answer = self.agent.post(format!("http://{}{path}", self.at)).send_json(body)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    }
+
+    /// The samples of `/metrics`, whole lines by the name of the metric.
+    fn samples(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let (status, page) = self.get("/metrics")?;
+        ensure!(status == 200, "GET /metrics: {status}");
+        let mut samples: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for line in page.lines().filter(|line| !line.starts_with('#')) {
+            let name = line.split(['{', ' ']).next().unwrap_or_default();
+            samples.entry(name.to_string()).or_default().push(line.to_string());
+        }
+        Ok(samples)
+    }
+}
+
+fn client(broker: &Broker) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker.bootstrap()).set("client.id", "app");
+    config
+}
+
+fn produce(broker: &Broker, topic: &str, records: usize) -> Result<()> {
+    let producer: BaseProducer = client(broker).set("linger.ms", "0").create()?;
+    for number in 0..records {
+        let value = format!("value {number}");
+        producer.send(BaseRecord::<str, str>::to(topic).payload(&value).partition(0)).map_err(|(error, _)| error)?;
+        producer.flush(PATIENCE)?;
+    }
+    Ok(())
+}
+
+fn commit(broker: &Broker, topic: &str, offset: i64) -> Result<()> {
+    let consumer: BaseConsumer = client(broker).set("group.id", "readers").create()?;
+    let mut at = TopicPartitionList::new();
+    at.add_partition_offset(topic, 0, Offset::Offset(offset))?;
+    consumer.commit(&at, CommitMode::Sync)?;
+    Ok(())
+}
+
+fn health(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    ensure!(http.json("/livez")?["live"] == true, "it lives");
+    ensure!(http.json("/readyz")?["ready"] == true, "it is ready");
+    let version = http.json("/version")?;
+    ensure!(version["node_id"] == 1 && version["cluster_id"].is_string(), "{version}");
+    let described = http.json("/openapi.json")?;
+    let (status, body) = http.get("/nothing")?;
+    let listed: Value = serde_json::from_str(&body)?;
+    let paths: Vec<_> = described["paths"].as_object().context("paths")?.keys().cloned().map(Value::from).collect();
+    let mut told = listed["paths"].as_array().context("paths")?.clone();
+    told.sort_by_key(|path| path.to_string());
+    ensure!(status == 404 && told == paths, "{body} and {paths:?}");
+    let (status, body) = http.post("/metrics", &json!({}))?;
+    ensure!(status == 405 && body["error"] == "this path answers GET only", "{status} {body}");
+    for line in broker.log_text().lines().filter(|line| line.contains("Kafka Server started")) {
+        let object: Value = serde_json::from_str(line)?;
+        ensure!(object["level"] == "INFO" && object["module"] == "klamm.cli", "{line}");
+    }
+    let (stopped, began) = (broker.stop(), Instant::now());
+    stopped?;
+    ensure!(began.elapsed() < PATIENCE, "it stops");
+    Ok(())
+}
+
+/// Without the setting there is neither thread nor listener.
+fn off(broker: &mut Broker) -> Result<()> {
+    ensure!(Http::of(broker).is_err(), "no address is told");
+    for task in std::fs::read_dir(format!("/proc/{}/task", broker.pid()))? {
+        let name = std::fs::read_to_string(task?.path().join("comm"))?;
+        ensure!(name.trim() != "klamm-http", "there is a thread for it");
+    }
+    Ok(())
+}
+
+fn metrics(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    let mut raw = Raw::connect(broker.port())?;
+    raw.create_topic("t", 2, &[])?;
+    produce(broker, "t", 5)?;
+    commit(broker, "t", 3)?;
+    ensure!(raw.offset("nothing", 0, -1)?.0 == 3, "an error is told");
+    let reader: BaseConsumer =
+        client(broker).set("group.id", "readers").set("auto.offset.reset", "earliest").create()?;
+    reader.assign(&{
+        let mut at = TopicPartitionList::new();
+        at.add_partition_offset("t", 0, Offset::Beginning)?;
+        at
+    })?;
+    reader.poll(PATIENCE).context("a record")??;
+    let samples = http.samples()?;
+    for sample in [
+        "kafka_brokers 1",
+        "kafka_topic_partitions{topic=\"t\"} 2",
+        "kafka_topic_partition_current_offset{topic=\"t\",partition=\"0\"} 5",
+        "kafka_topic_partition_under_replicated_partition{topic=\"t\",partition=\"1\"} 0",
+        "kafka_server_brokertopicmetrics_messagesin_total{topic=\"t\"} 5",
+        "kafka_server_brokertopicmetrics_totalproducerequests_total{topic=\"t\"} 5",
+        "kafka_consumergroup_current_offset{consumergroup=\"readers\",topic=\"t\",partition=\"0\"} 3",
+        "kafka_consumergroup_lag{consumergroup=\"readers\",topic=\"t\",partition=\"0\"} 2",
+        "kafka_consumergroup_lag_sum{consumergroup=\"readers\",topic=\"t\"} 2",
+        "kafka_consumergroup_members{consumergroup=\"readers\"} 0",
+        "kafka_network_requestmetrics_errors_total{request=\"ListOffsets\",error=\"UNKNOWN_TOPIC_OR_PARTITION\"} 1",
+        "kafka_server_replicamanager_underreplicatedpartitions 0",
+    ] {
+        let name = sample.split(['{', ' ']).next().unwrap_or_default();
+        let of_name = samples.get(name).with_context(|| format!("nothing is called {name}"))?;
+        ensure!(of_name.iter().any(|line| line == sample), "{sample} is not among\n{}", of_name.join("\n"));
+    }
+    let late = &samples["kafka_consumergroup_group_lag_seconds"][0];
+    let seconds: f64 = late.rsplit(' ').next().unwrap_or_default().parse()?;
+    ensure!(seconds > 0.0 && seconds < 60.0, "{late}");
+    let sent: u64 = samples["kafka_server_brokertopicmetrics_bytesout_total"]
+        .iter()
+        .filter(|line| line.contains("\"t\""))
+        .map(|line| line.rsplit(' ').next().unwrap_or_default().parse::<u64>())
+        .sum::<Result<_, _>>()?;
+    ensure!(sent > 0, "what was fetched is counted");
+    queries_find_what_they_name(&samples)
+}
+
+/// The labels of each metric.
+fn labels(samples: &BTreeMap<String, Vec<String>>) -> BTreeMap<&str, BTreeSet<&str>> {
+    let of_line = |line: &'_ str| -> Vec<String> {
+        let Some((_, rest)) = line.split_once('{') else { return Vec::new() };
+        // Values of these tests hold neither commas nor quotes.
+        rest.split(',').filter_map(|pair| Some(pair.split_once('=')?.0.to_string())).collect()
+    };
+    let mut found = BTreeMap::new();
+    for (name, lines) in samples {
+        let all = lines.iter().flat_map(|line| of_line(line)).map(|label| &*label.leak());
+        found.insert(name.as_str(), all.collect());
+    }
+    found
+}
+
+/// What a query names: metrics with the labels that are asked of each, and labels by which it groups.
+#[derive(Default)]
+struct Named {
+    metrics: Vec<(String, Vec<String>)>,
+    groupings: Vec<String>,
+}
+
+impl ExprVisitor for Named {
+    type Error = String;
+
+    fn pre_visit(&mut self, expression: &Expr) -> Result<bool, String> {
+        let mut select = |selector: &parser::VectorSelector| {
+            let labels = selector.matchers.matchers.iter().map(|matcher| matcher.name.clone());
+            self.metrics.push((selector.name.clone().unwrap_or_default(), labels.collect()));
+        };
+        match expression {
+            Expr::VectorSelector(selector) => select(selector),
+            Expr::MatrixSelector(selector) => select(&selector.vs),
+            Expr::Aggregate(aggregate) => {
+                let labels = aggregate.modifier.iter().flat_map(|modifier| modifier.labels().labels.clone());
+                self.groupings.extend(labels);
+            }
+            Expr::Binary(binary) => {
+                let matching = binary.modifier.iter().filter_map(|modifier| modifier.matching.as_ref());
+                self.groupings.extend(matching.flat_map(|matching| matching.labels().labels.clone()));
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+}
+
+fn queries_find_what_they_name(samples: &BTreeMap<String, Vec<String>>) -> Result<()> {
+    let known = labels(samples);
+    let queries = queries()?;
+    ensure!(queries.len() > 35, "{} queries", queries.len());
+    for query in queries {
+        let text = query.replace("$__rate_interval", "5m").replace("$topic", ".*").replace("$group", ".*");
+        let expression = parser::parse(&text).map_err(|error| compat_tests::Error::msg(format!("{query}: {error}")))?;
+        let mut named = Named::default();
+        walk_expr(&mut named, &expression).map_err(|error| compat_tests::Error::msg(format!("{query}: {error}")))?;
+        ensure!(!named.metrics.is_empty(), "{query} asks for nothing");
+        let mut all: BTreeSet<&str> = OF_PROMETHEUS.into();
+        for (name, asked) in &named.metrics {
+            if name == "up" {
+                continue;
+            }
+            let has = known.get(name.as_str()).with_context(|| format!("{query}: nothing is called {name}"))?;
+            all.extend(has);
+            for label in asked.iter().filter(|label| !OF_PROMETHEUS.contains(&label.as_str())) {
+                ensure!(has.contains(label.as_str()), "{query}: {name} has no label {label}");
+            }
+        }
+        for label in &named.groupings {
+            ensure!(all.contains(label.as_str()), "{query}: nothing has a label {label}");
+        }
+    }
+    Ok(())
+}
+
+/// Every query of the dashboard, its variables as queries of their own, and of the alert rules.
+fn queries() -> Result<Vec<String>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dashboards");
+    let dashboard: Value = serde_json::from_str(&std::fs::read_to_string(folder.join("klamm.json"))?)?;
+    let mut queries = Vec::new();
+    for panel in dashboard["panels"].as_array().context("panels")? {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            queries.push(target["expr"].as_str().context("an expression")?.to_string());
+        }
+    }
+    for variable in dashboard["templating"]["list"].as_array().context("variables")? {
+        if variable["type"] == "query" {
+            let query = variable["query"]["query"].as_str().context("a query")?;
+            let inner = query.strip_prefix("label_values(").and_then(|rest| rest.strip_suffix(')'));
+            let (metric, label) =
+                inner.and_then(|inner| inner.split_once(", ")).context("label_values(metric, label)")?;
+            queries.push(format!("sum by ({label}) ({metric})"));
+        }
+    }
+    let rules = yaml_rust2::YamlLoader::load_from_str(&std::fs::read_to_string(folder.join("alerts.yml"))?)?;
+    for group in rules[0]["groups"].as_vec().context("groups")? {
+        for rule in group["rules"].as_vec().context("rules")? {
+            ensure!(rule["alert"].as_str().is_some() && rule["labels"]["severity"].as_str().is_some(), "{rule:?}");
+            ensure!(rule["annotations"]["summary"].as_str().is_some(), "{rule:?}");
+            queries.push(rule["expr"].as_str().context("an expression")?.to_string());
+        }
+    }
+    Ok(queries)
+}
+
+fn token(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    let open = ["/livez", "/readyz"].map(|path| http.get(path).map(|(status, _)| status));
+    let (status, body) = http.get("/metrics")?;
+    ensure!(matches!(open, [Ok(200), Ok(200)]) && status == 401, "{status} {body}");
+    let shown =
+        http.agent.get(format!("http://{}/metrics", http.at)).header("authorization", format!("Bearer {TOKEN}"));
+    ensure!(shown.call()?.status() == 200, "the token is taken");
+    ensure!(!broker.log_text().contains(TOKEN), "the log shows the token");
+    Ok(())
+}
+
+fn journal(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
+    produce(broker, "t", 3)?;
+    commit(broker, "t", 1)?;
+    let listed = await_requests(&http, "/v1/requests?api=Produce&client_id=app&topic=t&records=true", 3)?;
+    let first = &listed[0];
+    ensure!(first["version"].as_i64() >= Some(3) && first["errors"] == json!({}), "{first}");
+    ensure!(first["principal"] == "User:ANONYMOUS" && first["software"]["name"] == "librdkafka", "{first}");
+    let data = &first["request"]["topicData"][0]["partitionData"][0];
+    let batch = &data["records"]["batches"][0];
+    ensure!(batch["count"] == 1 && batch["records"][0]["value"] == "value 0", "{first}");
+    let told = &listed[2]["answer"]["responses"][0]["partitionResponses"][0];
+    ensure!(told["baseOffset"] == 2 && told["errorCode"] == 0, "{}", listed[2]);
+    let micros = &first["micros"];
+    let total =
+        ["queued", "handled", "waited"].iter().map(|part| micros[part].as_u64().unwrap_or(u64::MAX)).sum::<u64>();
+    ensure!(micros["total"].as_u64().is_some_and(|sum| sum.abs_diff(total) <= 2), "{micros}");
+    await_requests(&http, "/v1/requests?group=readers&api=OffsetCommit", 1)?;
+    ensure!(http.json("/v1/requests?topic=other")?["requests"] == json!([]), "no request names that topic");
+
+    let judge = |body: Value| http.post("/v1/requests/assert", &body);
+    let matched = json!({ "api": "Produce", "client_id": "app" });
+    let (status, told) = judge(json!({ "match": matched, "at_most": 3, "at_least": 3 }))?;
+    ensure!(status == 200 && told["matched"] == 3, "{status} {told}");
+    let (status, told) = judge(json!({ "match": matched, "at_most": 2 }))?;
+    ensure!(status == 409 && told["error"] == "3 requests match, not more than 2 were expected", "{status} {told}");
+    ensure!(told["requests"].as_array().is_some_and(|shown| shown.len() == 3), "{told}");
+    let (status, told) = judge(json!({ "match": { "colour": "red" }, "at_most": 2 }))?;
+    ensure!(status == 400, "{status} {told}");
+    let foreign =
+        http.agent.post(format!("http://{}/v1/requests/assert", http.at)).header("origin", "http://evil.example");
+    ensure!(foreign.send_json(json!({}))?.status() == 403, "a foreign page may not ask");
+    let large = http.agent.post(format!("http://{}/v1/requests/assert", http.at)).send("x".repeat(70_000).as_str())?;
+    ensure!(large.status() == 413, "{}", large.status());
+    Ok(())
+}
+
+/// The requests that a path lists, when there are so many: a shard hands them over at the end of its turn.
+fn await_requests(http: &Http, path: &str, count: usize) -> Result<Vec<Value>> {
+    let began = Instant::now();
+    loop {
+        let listed = http.json(path)?["requests"].as_array().context("a list")?.clone();
+        if listed.len() == count {
+            return Ok(listed);
+        }
+        if began.elapsed() > PATIENCE {
+            bail!("{path} lists {} requests, not {count}", listed.len());
+        }
+        std::thread::yield_now();
+    }
+}
+
+fn follow(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
+    let mut stream = TcpStream::connect(&http.at)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET /v1/requests?follow&api=Produce HTTP/1.1\r\nhost: {}\r\n\r\n", http.at)?;
+    let mut lines = BufReader::new(stream.try_clone()?).lines();
+    let mut next = |wanted: &str| -> Result<String> {
+        for line in lines.by_ref() {
+            let line = line?;
+            if line.starts_with(wanted) {
+                return Ok(line);
+            }
+        }
+        bail!("the stream has ended before {wanted:?}")
+    };
+    next(": following")?;
+    produce(broker, "t", 1)?;
+    let event: Value = serde_json::from_str(&next("data: ")?["data: ".len()..])?;
+    ensure!(event["api"] == "Produce" && event["request"]["topicData"][0].is_object(), "{event}");
+    broker.stop()?;
+    let mut rest = Vec::new();
+    ensure!(stream.read_to_end(&mut rest).is_ok() || !rest.is_empty(), "the stream ends with the broker");
+    Ok(())
+}
+
+fn wait(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
+    let is_there = |query: &str| -> Result<()> {
+        let (status, body) = http.get(&format!("/v1/wait?{query}"))?;
+        ensure!(status == 200, "{query}: {status} {body}");
+        Ok(())
+    };
+    let is_missing = |query: &str, reason: &str| -> Result<()> {
+        let (status, body) = http.get(&format!("/v1/wait?timeout_ms=20&{query}"))?;
+        let told: Value = serde_json::from_str(&body)?;
+        ensure!(status == 408 && told["error"] == format!("after 20 ms {reason}"), "{query}: {status} {body}");
+        Ok(())
+    };
+    is_missing("topic=t&records=3", "the topic t has 0 records")?;
+    is_missing("group=readers&members=1", "there is no group readers")?;
+    is_missing("transactional_id=x", "there is no transactional id x")?;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| is_there("topic=t&records=3"));
+        produce(broker, "t", 3)?;
+        waiting.join().expect("no panic")
+    })?;
+    let reader: BaseConsumer = client(broker)
+        .set("group.id", "readers")
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    reader.subscribe(&["t"])?;
+    let mut read = 0;
+    let began = Instant::now();
+    while read < 3 && began.elapsed() < PATIENCE {
+        read += usize::from(reader.poll(Duration::from_millis(100)).transpose()?.is_some());
+    }
+    ensure!(read == 3, "{read} records were read");
+    is_there("group=readers&members=1")?;
+    is_missing("group=readers&lag=0", "the group readers has committed nothing")?;
+    let mut at = TopicPartitionList::new();
+    at.add_partition_offset("t", 0, Offset::Offset(2))?;
+    reader.commit(&at, CommitMode::Sync)?;
+    is_missing("group=readers&lag=0", "the group readers is 1 records behind")?;
+    is_there("group=readers&lag=1&members=1&topic=t")?;
+    let producer: BaseProducer = client(broker).set("transactional.id", "x").create()?;
+    producer.init_transactions(PATIENCE)?;
+    producer.begin_transaction()?;
+    producer.send(BaseRecord::<str, str>::to("t").payload("in").partition(0)).map_err(|(error, _)| error)?;
+    producer.flush(PATIENCE)?;
+    is_missing("transactional_id=x", "the transaction of x is Ongoing")?;
+    producer.commit_transaction(PATIENCE)?;
+    is_there("transactional_id=x")?;
+    let (status, body) = http.get("/v1/wait?members=1")?;
+    ensure!(status == 400, "{status} {body}");
+    Ok(())
+}
+
+/// What other machines reach needs a token.
+fn refused(setup: &Setup) -> Result<Broker> {
+    let mut broker = Broker::start(setup)?;
+    broker.stop()?;
+    broker.reconfigure("klamm.http.listeners", "http://0.0.0.0:0");
+    broker.restart_refused("other machines reach this address, so that klamm.http.token must be set")?;
+    broker.reconfigure("klamm.http.listeners", "http://127.0.0.1:0");
+    broker.restart()?;
+    Ok(broker)
+}
