@@ -261,7 +261,20 @@ if [ "${1:-all}" = bench ]; then
     rdkafka_performance
     exit 0
 fi
+# One Debian package for each library that is missing.
+install_libraries() {
+    local pair missing=()
+    for pair in "$@"; do
+        [ -n "$(find /usr/lib -name "${pair%%:*}" -print -quit)" ] || missing+=("klamm-no-such-command:${pair#*:}")
+    done
+    [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
+}
+
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
+# Kerberos: a KDC, and what kcat and a Klamm with the feature gssapi are linked with, or make their bindings by.
+PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user pkg-config:pkg-config
+install_libraries libgssapiv2.so:libsasl2-modules-gssapi-mit libclang.so:libclang-dev
+install_headers gssapi/gssapi_ext.h:libkrb5-dev
 python3 -c 'import ensurepip' 2>/dev/null || install_missing klamm-no-such-command:python3-venv
 install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \
     curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev

@@ -21,6 +21,7 @@ use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinat
 use crate::hosting::cleaning::{Announce, Cleaner};
 use crate::hosting::doors::{Doors, Stores};
 use crate::hosting::housekeeping::{self, Finding, Housekeeper};
+use crate::hosting::kerberos::ServiceKeys;
 use crate::hosting::token_keys::{Refresher, TokenKeys};
 use crate::io::disk::Disk;
 use crate::io::driver::Waker;
@@ -39,6 +40,7 @@ pub struct Opened {
     config: Config,
     doors: Arc<Doors>,
     token_keys: (TokenKeys, Vec<Refresher>),
+    service_keys: ServiceKeys,
     controller: Controller,
 }
 
@@ -53,13 +55,14 @@ pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, clust
         Arc::new(Doors::open(&config, dynamic, &*disk, environment.wall())?)
     };
     let token_keys = TokenKeys::open(&config, &disk, &environment)?;
-    Ok(Opened { disk, environment, config, doors, token_keys, controller })
+    let service_keys = ServiceKeys::open(&config)?;
+    Ok(Opened { disk, environment, config, doors, token_keys, service_keys, controller })
 }
 
 impl Opened {
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, doors, token_keys, mut controller } = self;
+        let Opened { disk, environment, config, doors, token_keys, service_keys, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
@@ -85,7 +88,7 @@ impl Opened {
             producer_ids,
         );
         shared.doors = doors;
-        shared.logins = Logins::new(&shared.config, &token_keys.0);
+        shared.logins = Logins::new(&shared.config, (&token_keys.0, &service_keys));
         let shared = Arc::new(shared);
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
         Connected { disk, environment, shared, token_keys, controller, tasks }

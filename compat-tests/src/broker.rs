@@ -62,6 +62,8 @@ pub struct Setup {
     pub processors: Vec<usize>,
     /// What Apache Kafka's JVM is told, and Klamm by the variable of its start script.
     pub java_options: Option<String>,
+    /// Variables that its configuration may name.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 impl Setup {
@@ -84,6 +86,7 @@ impl Setup {
             descriptors: None,
             processors: Vec::new(),
             java_options: None,
+            variables: Vec::new(),
         }
     }
 
@@ -250,6 +253,7 @@ impl Broker {
             Peer::Kafka => program::java("kafka.tools.StorageTool", &[]),
         };
         format.args(["format", "--cluster-id", CLUSTER_ID, "--config", &path]).args(&setup.format);
+        format.envs(setup.variables.clone());
         program::run(format, program::Input::Nothing)?;
         broker.launch()?;
         Ok(broker)
@@ -306,6 +310,7 @@ impl Broker {
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).current_dir(self.directory.path());
         program::die_with_us(&mut command);
         program::hold_to(&mut command, &self.setup.processors);
+        command.envs(self.setup.variables.clone());
         if let Some(options) = &self.setup.java_options {
             command.env(if self.setup.peer == Peer::Klamm { "KAFKA_OPTS" } else { "JAVA_TOOL_OPTIONS" }, options);
         }

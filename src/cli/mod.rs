@@ -7,9 +7,10 @@ mod add_scram;
 mod args;
 mod image_secrets;
 mod log;
+mod provided;
 
 use crate::broker::{self, Broker};
-use crate::config::{self, Config, Layers, properties};
+use crate::config::{self, Config, Layers, Provided, properties};
 use crate::io::{random, threads};
 use crate::metadata::Record;
 use crate::model::Uuid;
@@ -68,7 +69,15 @@ fn load(sources: &Sources) -> Result<Config, String> {
     log::start(level.as_deref());
     let overrides = sources.overrides.clone();
     let login_file = config::login_config_path(&environment).map(login_file).transpose()?;
-    let layers = Layers { file, environment, overrides, is_own_host: Some(threads::is_own_host), login_file };
+    #[cfg(feature = "gssapi")]
+    if let Some(path) = config::kerberos_configuration_path(&environment) {
+        crate::io::kerberos::read_configuration(path);
+    }
+    let is_own_host: Option<fn(&str) -> bool> = Some(threads::is_own_host);
+    let has_gssapi = cfg!(feature = "gssapi");
+    let provided = Provided::default();
+    let mut layers = Layers { file, environment, overrides, is_own_host, login_file, has_gssapi, provided };
+    layers.provided = provided::read(&layers.requests().map_err(|invalid| invalid.to_string())?)?;
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
     log::set_json(config.log_is_json);
     for notice in notices {

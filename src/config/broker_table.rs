@@ -25,8 +25,6 @@ const NO_POLICIES: &str =
 const NO_CLASSES: &str =
     "classes are not loaded here, so what this one protects would be open; take the setting out to start like that";
 const ALONE: &str = "Klamm does not form clusters with other nodes yet and would be a cluster of its own";
-const NO_PROVIDERS: &str =
-    "values are not looked up elsewhere yet, so ${...} would be taken as it is written; write the values themselves";
 pub(super) const NO_TIERS: &str = "tiered storage is not supported yet, so what was moved there would be out of reach; take the setting out where \
      nothing was";
 
@@ -58,7 +56,7 @@ pub(super) const BROKER: &[Broker] = &[
         Effective,
     ),
     key("compression.zstd.level", Int, Some("3"), Between(-131072, 22), ClusterWide, Effective),
-    key("config.providers", List, Some(""), Any, ClusterWide, SplitsData(NO_PROVIDERS)),
+    key("config.providers", List, Some(""), Any, ClusterWide, Effective),
     key("connection.failed.authentication.delay.ms", Int, Some("100"), AtLeast(0), ReadOnly, OfSecureListeners),
     key("connections.max.idle.ms", Long, Some("600000"), Any, ReadOnly, Effective),
     key("connections.max.reauth.ms", Long, Some("0"), Any, ReadOnly, OfSecureListeners),

@@ -60,6 +60,7 @@ const BROKER: Texts = &[
     ("auto.create.topics.enable", "Whether a topic is created when a client first asks for it."),
     ("broker.id", "The old name of node.id."),
     ("broker.rack", "The rack or zone of this broker, which clients are told."),
+    ("config.providers", "Where values come from that are written `${provider:path:key}`."),
     ("connections.max.idle.ms", "After what silence a connection is closed."),
     (
         "controller.listener.names",
@@ -206,7 +207,7 @@ fn of_effect(effect: Effect) -> Option<Cow<'static, str>> {
         Effect::Effective => None,
         Effect::NoEffect => Some("Accepted because Apache Kafka has it; of no meaning in Klamm.".into()),
         Effect::NotYet => Some("Not supported yet: it is kept and shown, and has no effect.".into()),
-        Effect::OfSecureListeners => Some("Of listeners with TLS or SASL, which are not supported yet.".into()),
+        Effect::OfSecureListeners => Some("Of listeners with TLS or SASL.".into()),
         Effect::Refused(why) => Some(format!("Not supported: {why}.").into()),
         Effect::OpensDoor(why) | Effect::SplitsData(why) => Some(format!("Not supported yet: {why}.").into()),
     }

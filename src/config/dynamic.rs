@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::definitions::{self, Mode};
 use super::settings::{self, Settings};
 use super::value::Value;
-use super::{Invalid, cordoned, group_rules, limits, rules, security, stops};
+use super::{Invalid, cordoned, group_rules, limits, providers, rules, security, stops};
 
 /// Kafka keeps stores and keys of TLS by listener (`SslConfigs.RECONFIGURABLE_CONFIGS`).
 const ONLY_OF_LISTENERS: &[&str] = &[
@@ -112,6 +112,10 @@ fn needs_broker(name: &str) -> bool {
 /// What one setting must satisfy beyond its type.
 fn check_one(settings: &Settings<'_>, name: &str, text: &str) -> Result<(), String> {
     stops::check_setting(name, text).map_err(|invalid| invalid.to_string())?;
+    if name == providers::KEY || name.starts_with("config.providers.") {
+        let reason = "config providers are asked at the start only, for what the process is configured with";
+        return Err(Invalid::new(name, text, reason).to_string());
+    }
     match definitions::broker(name).map(|definition| definition.parse(text)) {
         Some(Ok(Value::Int(number))) => group_rules::validate_group_default(settings, name, number),
         _ => Ok(()),

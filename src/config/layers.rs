@@ -3,7 +3,9 @@
 //! Also says what is worth telling the user about the keys: unknown ones with the nearest known name, known ones that
 //! nothing acts on yet. Does not judge values.
 
+use super::Invalid;
 use super::definitions::{self, Effect};
+use super::providers::{Provided, ProviderRequest, Providers, Resolved};
 use super::security;
 use super::settings;
 use crate::stdx::secret::Secret;
@@ -23,13 +25,17 @@ pub struct Layers {
     pub is_own_host: Option<fn(&str) -> bool>,
     /// The path and the text of the JAAS file, which [`login_config_path`] finds in the environment.
     pub login_file: Option<(String, Secret)>,
+    /// Whether this Klamm was built with the machine's library of Kerberos.
+    pub has_gssapi: bool,
+    /// What the caller has read for [`Layers::requests`].
+    pub provided: Provided,
 }
 
 /// Without values: there are passwords among them.
 impl fmt::Debug for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let keys = |pairs: &[(String, String)]| pairs.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
-        let Layers { file, environment, overrides, is_own_host: _, login_file } = self;
+        let Layers { file, environment, overrides, login_file, .. } = self;
         f.debug_struct("Layers")
             .field("file", &keys(file))
             .field("environment", &keys(environment))
@@ -44,6 +50,11 @@ pub fn login_config_path(environment: &[(String, String)]) -> Option<&str> {
     let path = java_property(environment, "java.security.auth.login.config")?;
     // A second sign says that it stands alone, which it does anyway.
     Some(path.strip_prefix('=').unwrap_or(path)).filter(|path| !path.is_empty())
+}
+
+/// What Kerberos's library reads, which `KAFKA_OPTS` names to Java: `-Djava.security.krb5.conf=PATH`.
+pub fn kerberos_configuration_path(environment: &[(String, String)]) -> Option<&str> {
+    java_property(environment, "java.security.krb5.conf").filter(|path| !path.is_empty())
 }
 
 /// A property that `KAFKA_OPTS` sets for Java, the last of several.
@@ -82,6 +93,11 @@ pub enum Notice {
     ControllerListeners {
         names: Vec<String>,
     },
+    /// A variable for which no provider has a value.
+    Unresolved {
+        key: String,
+        variable: String,
+    },
     /// About how a listener is secured.
     Security {
         sentence: String,
@@ -92,7 +108,7 @@ impl Notice {
     pub fn is_warning(&self) -> bool {
         match self {
             Notice::Unknown { .. } | Notice::Removed { .. } | Notice::NotYet { .. } | Notice::Idle { .. } => true,
-            Notice::Security { .. } => true,
+            Notice::Security { .. } | Notice::Unresolved { .. } => true,
             Notice::Confluent { .. } | Notice::NoEffect { .. } | Notice::ControllerListeners { .. } => false,
         }
     }
@@ -102,7 +118,9 @@ impl Notice {
     /// Whether it is about no key at all.
     fn is_empty(&self) -> bool {
         match self {
-            Notice::Unknown { .. } | Notice::Removed { .. } | Notice::Security { .. } => false,
+            Notice::Unknown { .. } | Notice::Removed { .. } | Notice::Security { .. } | Notice::Unresolved { .. } => {
+                false
+            }
             Notice::NotYet { keys } | Notice::Idle { keys, .. } => keys.is_empty(),
             Notice::Confluent { keys } | Notice::NoEffect { keys } => keys.is_empty(),
             Notice::ControllerListeners { names } => names.is_empty(),
@@ -115,6 +133,9 @@ impl fmt::Display for Notice {
         match self {
             Notice::Unknown { key, nearest: Some(nearest) } => {
                 write!(f, "unknown configuration {key} is ignored; did you mean {nearest}?")
+            }
+            Notice::Unresolved { key, variable } => {
+                write!(f, "{key} has {variable}, for which there is no value: it stays as it is written")
             }
             Notice::Unknown { key, nearest: None } => write!(f, "unknown configuration {key} is ignored"),
             Notice::Removed { key } => {
@@ -180,6 +201,21 @@ impl Layers {
         mirror_node_id(&mut merged);
         open_advertised(&mut merged);
         merged
+    }
+
+    /// What config providers want of files, which the caller reads into [`Layers::provided`].
+    pub fn requests(&self) -> Result<Vec<ProviderRequest>, Invalid> {
+        let merged = self.merge();
+        Providers::of(&merged)?.requests(&merged)
+    }
+
+    /// The settings that hold, with what config providers have for them.
+    pub(super) fn resolve(&self) -> Result<Resolved, Invalid> {
+        let merged = self.merge();
+        let providers = Providers::of(&merged)?;
+        // A caller that reads nothing hears of what cannot be read, too.
+        providers.requests(&merged)?;
+        Ok(providers.resolve(merged, &self.environment, &self.provided))
     }
 }
 
@@ -268,7 +304,7 @@ enum Said {
 
 fn said_of(key: &str) -> Option<Said> {
     /// Settings of plug-ins: the names after the prefix are theirs.
-    const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "config.providers.", "principal."];
+    const PLUG_IN_PREFIXES: &[&str] = &["rsm.config.", "rlmm.config.", "principal."];
     if let Some(found) = definitions::broker(key).or_else(|| definitions::listener_override(key)) {
         let of_listener = definitions::broker(key).is_none();
         return Some(match found.effect {
@@ -279,6 +315,9 @@ fn said_of(key: &str) -> Option<Said> {
             // These have stopped the start where they ask for something.
             Effect::Effective | Effect::OpensDoor(_) | Effect::Refused(_) | Effect::SplitsData(_) => Said::Nothing,
         });
+    }
+    if key.starts_with("config.providers.") {
+        return Some(Said::Nothing);
     }
     if key.starts_with("confluent.") {
         return Some(Said::Confluent);

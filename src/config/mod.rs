@@ -22,6 +22,7 @@ mod layers;
 mod limits;
 pub mod listeners;
 pub mod properties;
+mod providers;
 mod quorum;
 mod rules;
 pub mod security;
@@ -39,14 +40,18 @@ pub use dynamic::validate_broker;
 pub use group_rules::validate_group;
 pub use groups::{ConsumerGroupSettings, CoordinatorSettings, GroupSettings, MigrationPolicy};
 pub use http::{HttpListener, HttpSettings, is_loopback};
-pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_resources, notices_of_dynamic};
+pub use layers::{
+    Layers, Notice, environment_key, kerberos_configuration_path, login_config_path, notice_of_resources,
+    notices_of_dynamic,
+};
 #[cfg(test)]
 pub use limits::Limit;
 pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
+pub use providers::{Provided, ProviderPlace, ProviderRequest};
 pub use security::{
-    AuthorizerSettings, JwksSource, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
-    SignedTokens, TokenValidation, UnsecuredTokens,
+    AuthorizerSettings, JwksSource, KerberosSettings, ListenerSecurity, LooksIntoStores, MechanismKind,
+    MechanismSettings, SaslSettings, SignedTokens, TokenValidation, UnsecuredTokens,
 };
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
@@ -191,9 +196,17 @@ impl fmt::Debug for Statics {
 impl Config {
     /// Checks and types the settings. The first bad value stops it; everything else worth saying is a notice.
     pub fn load(layers: &Layers) -> Result<(Config, Vec<Notice>), Invalid> {
-        let statics = layers.merge();
-        check_values(&statics)?;
-        let settings = Settings::of_static(&statics);
+        let resolved = layers.resolve()?;
+        let (config, mut notices) = Config::of(layers, &resolved.settings).map_err(|invalid| resolved.hide(invalid))?;
+        let unresolved = resolved.unresolved.into_iter();
+        notices.extend(unresolved.map(|(key, variable)| Notice::Unresolved { key, variable }));
+        Ok((config, notices))
+    }
+
+    /// `statics` are what the layers come to.
+    fn of(layers: &Layers, statics: &BTreeMap<String, String>) -> Result<(Config, Vec<Notice>), Invalid> {
+        check_values(statics)?;
+        let settings = Settings::of_static(statics);
         quorum::check(&settings, |host| layers.is_own_host.is_some_and(|is_own| is_own(host)))?;
         rules::check(&settings)?;
         limits::check(&settings)?;
@@ -204,17 +217,20 @@ impl Config {
         let authorizer = security::authorizer(&settings)?;
         let login_file = layers.login_file.as_ref().map(|(path, text)| LoginFile { path, text });
         let allowed = layers::java_property(&layers.environment, security::ALLOWED_URLS);
-        let sentences = security::secure(&settings, login_file, allowed.unwrap_or_default(), &mut listeners)?;
+        let sentences = {
+            let logins = (allowed.unwrap_or_default(), layers.has_gssapi);
+            security::secure(&settings, login_file, logins, &mut listeners)?
+        };
         security::check_inter_broker(&settings, &listeners)?;
         let is_secure = listeners.iter().any(|l| l.security != ListenerSecurity::default());
-        let mut notices = layers::notices(&statics, is_secure, authorizer.is_some());
+        let mut notices = layers::notices(statics, is_secure, authorizer.is_some());
         notices.extend(sentences.into_iter().map(|sentence| Notice::Security { sentence }));
         cordoned::check(&settings)?;
         if !skipped.is_empty() {
             notices.push(Notice::ControllerListeners { names: skipped });
         }
         let config = Config::typed(&settings, listeners)?;
-        Ok((Config { authorizer, statics: Statics(statics), ..config }, notices))
+        Ok((Config { authorizer, statics: Statics(statics.clone()), ..config }, notices))
     }
 
     /// The typed fields; `authorizer` and `statics` are left empty for the caller.

@@ -5,13 +5,15 @@
 //! (`AbstractConfig.valuesWithPrefixOverride`), one with the prefix of listener and mechanism before both, where Kafka
 //! falls back at all.
 
+mod kerberos;
 mod oauth;
 mod sasl;
 mod tls;
 
+pub use kerberos::KerberosSettings;
 pub(super) use oauth::ALLOWED_URLS;
 pub use oauth::{JwksSource, SignedTokens, TokenValidation, UnsecuredTokens};
-pub use sasl::{MechanismKind, MechanismSettings, SaslSettings};
+pub use sasl::{MechanismKind, MechanismSettings, SaslSettings, WITHOUT_GSSAPI};
 pub use tls::{ClientAuth, KeyStoreSettings, TlsSettings, TlsVersions, TrustStoreSettings};
 
 use std::collections::BTreeMap;
@@ -78,17 +80,17 @@ pub(super) struct LoginFile<'a> {
 pub(super) fn secure(
     settings: &Settings<'_>,
     login_file: Option<LoginFile<'_>>,
-    allowed_urls: &str,
+    (allowed_urls, has_gssapi): (&str, bool),
     listeners: &mut [Listener],
 ) -> Result<Vec<String>, Invalid> {
     let mut notices = Vec::new();
     let sections = match login_file {
         Some(file) if listeners.iter().any(|l| l.security_protocol.has_sasl()) => {
             jaas::of_file(&String::from_utf8_lossy(file.text.expose()))
-                .map(|sections| Logins { path: Some(file.path), sections, allowed_urls })
+                .map(|sections| Logins { path: Some(file.path), sections, allowed_urls, has_gssapi })
                 .map_err(|reason| Invalid::new(sasl::LOGIN_CONFIG, file.path, reason))?
         }
-        other => Logins { path: other.map(|file| file.path), sections: BTreeMap::new(), allowed_urls },
+        other => Logins { path: other.map(|file| file.path), sections: BTreeMap::new(), allowed_urls, has_gssapi },
     };
     for listener in listeners {
         let protocol = listener.security_protocol;
@@ -160,11 +162,12 @@ pub(super) fn check_inter_broker(settings: &Settings<'_>, listeners: &[Listener]
     }
 }
 
-/// The sections of the JAAS file, and what else Java's properties say of logins.
+/// The sections of the JAAS file, what else Java's properties say of logins, and whether this Klamm has GSSAPI.
 struct Logins<'a> {
     path: Option<&'a str>,
     sections: BTreeMap<String, Vec<LoginModule>>,
     allowed_urls: &'a str,
+    has_gssapi: bool,
 }
 
 /// The settings of one listener, as they hold for it.

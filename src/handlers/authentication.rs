@@ -11,32 +11,30 @@
 //! | tokens | ApiVersions, SaslHandshake | 34 | refused |
 //! | tokens | any other request | none | refused |
 //!
-//! A login by a delegation token (SCRAM with `tokenauth=true`) stands still among the tokens while its credential is computed
-//! on another thread, which takes as long as a hundred requests; no frame is handled meanwhile.
+//! A login by a delegation token (SCRAM with `tokenauth=true`) or by GSSAPI stands still among the tokens while another thread
+//! has its exchange: a credential takes as long to compute as a hundred requests, and Kerberos reads files. No frame is handled
+//! meanwhile.
 //!
 //! Who is refused is answered, and closed, after `connection.failed.authentication.delay.ms`. Deviations: Kafka answers every
 //! request among the tokens with an error in that request's own form, and closes at once, without the delay, on a token
 //! without a request that a mechanism other than PLAIN refuses.
 
+mod tokens;
+
 use super::table::{self, Handler};
-use super::{Answer, Head, Outcome, Request, api_versions, delegation_tokens, metadata};
+use super::{Answer, Head, Outcome, Request, api_versions, metadata};
 use crate::codec::{Message, Reader};
 use crate::io::driver::Computing;
-use crate::model::{ApiKey, ErrorCode, Instant, Mechanism, TimestampMs};
-use crate::security::crypto::Hash;
-use crate::security::delegation;
-use crate::security::principal::Principal;
-use crate::security::sasl::scram::Credential;
-use crate::security::sasl::{Authenticated, CredentialNeed, Exchange, Failure, FoundCredential, Step};
+use crate::model::{ApiKey, ErrorCode, Instant, Mechanism};
+use crate::security::sasl::{Exchange, Failure};
 use crate::shard::context::Context;
-use crate::shard::login::{Again, Awaited, CountedRequest, LoggedIn, Login, Stage};
+use crate::shard::login::{Again, Awaited, CountedRequest, Login, Stage};
 use crate::shard::session::{Authentication, Session};
-use crate::stdx::secret::Secret;
 use crate::wire::api::{self, sasl_authenticate, sasl_handshake};
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::header::RequestHeader;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+use tokens::{Opened, Taken};
 
 /// A session is begun again once in this time at most (`KafkaChannel.MIN_REAUTH_INTERVAL_ONE_SECOND_NANOS`).
 const MIN_AGAIN: Duration = Duration::from_secs(1);
@@ -48,7 +46,7 @@ pub enum Progress {
         /// `None`: a token that was no request.
         asked: Option<CountedRequest>,
     },
-    /// This is to be computed, then [`resume`] goes on.
+    /// This is for another thread, then [`resume`] goes on.
     Computes(Computing),
     Refused(Box<Refused>),
 }
@@ -73,12 +71,6 @@ enum Next {
     Compute(Computing, Box<Awaited>),
     Refused(Option<Answer>, String),
     Close(String),
-}
-
-struct Opened {
-    principal: Principal,
-    by_delegation_token: bool,
-    logged_in: LoggedIn,
 }
 
 /// Whether a SaslHandshake begins another login of a session that is open; else it is a request like any other.
@@ -166,11 +158,14 @@ fn conclude(
 
 fn about(authentication: &Authentication) -> (Option<Mechanism>, bool) {
     let Authentication::Pending(login) = authentication else { return (None, false) };
-    let mechanism = match &login.stage {
+    (mechanism_of(&login.stage), login.again.is_some())
+}
+
+fn mechanism_of(stage: &Stage) -> Option<Mechanism> {
+    match stage {
         Stage::Tokens { mechanism, .. } | Stage::OtherMechanism(mechanism) => Some(*mechanism),
         Stage::Begin | Stage::Handshake => None,
-    };
-    (mechanism, login.again.is_some())
+    }
 }
 
 fn step(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: &[u8]) -> Next {
@@ -186,6 +181,18 @@ fn step(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: 
             );
             Next::Refused(None, reason)
         }
+    }
+}
+
+/// Goes on with what another thread has made of an exchange.
+fn resumed(context: &Context<'_>, session: &Session, login: &mut Login, awaited: Awaited) -> Next {
+    let Awaited { request, ended, .. } = awaited;
+    let taken = tokens::come_back(context, login, session.listener, &ended);
+    match (request, api::describe(ApiKey::SaslAuthenticate)) {
+        (Some((version, correlation_id)), Some(description)) => {
+            answer_request(login, Head { description, version, correlation_id }, taken)
+        }
+        _ => answer_token(login, taken),
     }
 }
 
@@ -274,14 +281,14 @@ fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut
     let Ok(body) = request.decode::<sasl_authenticate::Request<'_>>() else {
         return Next::Close("a SaslAuthenticate request that cannot be read".into());
     };
-    let taken = take_token(context, login, session.listener, &body.auth_bytes);
-    answer_request(context, login, head, taken)
+    let taken = tokens::take(context, login, session.listener, &body.auth_bytes);
+    answer_request(login, head, taken)
 }
 
 /// The answer to a token that came in a request.
-fn answer_request(context: &Context<'_>, login: &Login, head: Head, taken: Result<Taken, Failure>) -> Next {
+fn answer_request(login: &Login, head: Head, taken: Result<Taken, Failure>) -> Next {
     match taken {
-        Ok(Taken::Needs(token)) => token.compute(context, Some((head.version, head.correlation_id))),
+        Ok(Taken::Away(away)) => away.begin(Some((head.version, head.correlation_id))),
         Ok(Taken::Token(auth_bytes, opened)) => {
             let lifetime = opened.as_ref().map_or(0, |(_, lifetime_ms)| *lifetime_ms);
             let response = sasl_authenticate::Response {
@@ -333,17 +340,22 @@ fn out_of_order(key: ApiKey, request: &Request<'_>) -> Option<Answer> {
 
 /// A token as it is.
 fn handle_token(context: &mut Context<'_>, session: &Session, login: &mut Login, token: &[u8]) -> Next {
-    let taken = take_token(context, login, session.listener, token);
-    answer_token(context, taken)
+    let taken = tokens::take(context, login, session.listener, token);
+    answer_token(login, taken)
 }
 
 /// The answer to a token that came as it is.
-fn answer_token(context: &Context<'_>, taken: Result<Taken, Failure>) -> Next {
+fn answer_token(login: &Login, taken: Result<Taken, Failure>) -> Next {
     match taken {
-        Ok(Taken::Needs(token)) => token.compute(context, None),
+        Ok(Taken::Away(away)) => away.begin(None),
         Ok(Taken::Token(token, opened)) => {
-            let mut bytes = (token.len() as u32).to_be_bytes().to_vec();
-            bytes.extend_from_slice(&token);
+            // `GssKrb5Server` has no word for the end, not even an empty one.
+            let is_silent = opened.is_some() && mechanism_of(&login.stage) == Some(Mechanism::Gssapi);
+            let mut bytes = Vec::new();
+            if !is_silent {
+                bytes.extend_from_slice(&(token.len() as u32).to_be_bytes());
+                bytes.extend_from_slice(&token);
+            }
             let answer = Answer { bytes, ..Answer::default() };
             match opened {
                 None => Next::Answer(answer),
@@ -352,139 +364,6 @@ fn answer_token(context: &Context<'_>, taken: Result<Taken, Failure>) -> Next {
         }
         Err(failure) => Next::Refused(None, failure.reason),
     }
-}
-
-/// What became of a client's token.
-enum Taken {
-    /// The token for the client and, behind the last one, what its session becomes, with its lifetime in milliseconds as
-    /// clients are told it.
-    Token(Vec<u8>, Option<(Box<Opened>, i64)>),
-    /// The credential of a delegation token must be computed.
-    Needs(Box<NamedToken>),
-}
-
-/// A delegation token that a client has named.
-struct NamedToken {
-    /// The name of its owner, and its end.
-    token: (String, TimestampMs),
-    hmac: Secret,
-    hash: Hash,
-}
-
-impl NamedToken {
-    /// Has the credential computed.
-    fn compute(self, context: &Context<'_>, request: Option<(i16, i32)>) -> Next {
-        let NamedToken { token, hmac, hash } = self;
-        let credential = Arc::new(OnceLock::new());
-        let awaited = Awaited { request, asked: None, token, credential: credential.clone() };
-        let salt: [u8; 16] = context.shared.environment.random_bytes();
-        let work = move || {
-            let computed = credential.set(delegation::credential(&hmac, hash, salt.to_vec()));
-            assert!(computed.is_ok(), "it is computed once");
-        };
-        Next::Compute(Box::new(work), Box::new(awaited))
-    }
-}
-
-/// Takes a client's token.
-fn take_token(context: &mut Context<'_>, login: &mut Login, listener: usize, token: &[u8]) -> Result<Taken, Failure> {
-    let Stage::Tokens { exchange, .. } = &mut login.stage else { panic!("tokens come after a handshake") };
-    let mut step = exchange.step(token, context.wall);
-    if let Step::Needs(need) = &step {
-        let found = match need {
-            CredentialNeed::Scram { user, hash } => find(context, user, *hash),
-            CredentialNeed::Token { id, hash } => match named_token(context, id, *hash) {
-                Some(named) => return Ok(Taken::Needs(Box::new(named))),
-                None => None,
-            },
-        };
-        step = exchange.resume(found);
-    }
-    taken(context, login, listener, step)
-}
-
-/// Goes on with the credential of a delegation token.
-fn resumed(context: &Context<'_>, session: &Session, login: &mut Login, awaited: Awaited) -> Next {
-    let Awaited { request, token, credential, .. } = awaited;
-    let Stage::Tokens { exchange, .. } = &mut login.stage else { panic!("it was a token that waited") };
-    let found = credential.get().cloned().map(|credential| FoundCredential { credential, token: Some(token) });
-    let step = exchange.resume(found);
-    let taken = taken(context, login, session.listener, step);
-    match (request, api::describe(ApiKey::SaslAuthenticate)) {
-        (Some((version, correlation_id)), Some(description)) => {
-            answer_request(context, login, Head { description, version, correlation_id }, taken)
-        }
-        _ => answer_token(context, taken),
-    }
-}
-
-fn taken(context: &Context<'_>, login: &Login, listener: usize, step: Step) -> Result<Taken, Failure> {
-    let Stage::Tokens { mechanism, .. } = login.stage else { panic!("tokens come after a handshake") };
-    match step {
-        Step::Challenge(token) => Ok(Taken::Token(token, None)),
-        Step::Done { token, identity } => {
-            let (opened, lifetime_ms) = open(context, mechanism, login.again.as_ref(), listener, identity)?;
-            Ok(Taken::Token(token, Some((Box::new(opened), lifetime_ms))))
-        }
-        Step::Failed(failure) => Err(failure),
-        Step::Needs(need) => panic!("{need:?} was looked up"),
-    }
-}
-
-/// A user's credential, from the image.
-fn find(context: &Context<'_>, user: &str, hash: Hash) -> Option<FoundCredential> {
-    let mechanism = match hash {
-        Hash::Sha256 => 1,
-        Hash::Sha512 => 2,
-    };
-    let kept = context.view.image.scram_credential(user, mechanism)?;
-    let credential = Credential {
-        salt: kept.salt.clone(),
-        stored_key: Secret::new(kept.stored_key.clone()),
-        server_key: Secret::new(kept.server_key.clone()),
-        iterations: kept.iterations,
-    };
-    Some(FoundCredential { credential, token: None })
-}
-
-/// A delegation token, from the image. As in Kafka one that has expired is known until it is swept: its session ends with
-/// the first request.
-fn named_token(context: &Context<'_>, id: &str, hash: Hash) -> Option<NamedToken> {
-    let settings = context.shared.config.delegation_tokens.as_ref()?;
-    let token = context.view.image.delegation_token(id)?;
-    let (_, owner) = delegation_tokens::parts(&token.owner);
-    let expires = TimestampMs(token.expiration_timestamp);
-    Some(NamedToken { token: (owner.into(), expires), hmac: delegation::hmac(&settings.secret_key, id), hash })
-}
-
-/// The session of a client that has proved who it is, and its lifetime in milliseconds; 0: for ever.
-fn open(
-    context: &Context<'_>,
-    mechanism: Mechanism,
-    again: Option<&Again>,
-    listener: usize,
-    identity: Authenticated,
-) -> Result<(Opened, i64), Failure> {
-    let Authenticated { name, expires, by_delegation_token } = identity;
-    let principal = Principal::new(Principal::USER, name);
-    if let Some(Again { principal: before, .. }) = again.filter(|again| again.principal != principal) {
-        let reason = format!(
-            "Cannot change principals during re-authentication from {}.{}: {}.{}",
-            before.kind(),
-            before.name(),
-            principal.kind(),
-            principal.name()
-        );
-        return Err(Failure { told: Some(reason.clone()), reason });
-    }
-    let offered = context.shared.logins.offer(listener).and_then(|offer| offer.find(mechanism.name()));
-    let most = offered.and_then(|offered| offered.max_reauth).map(|most| most.as_millis() as u64);
-    let left = expires.map(|expires| u64::try_from(expires.0 - context.wall.0).unwrap_or(0));
-    let lifetime_ms = most.into_iter().chain(left).min();
-    let expires = lifetime_ms.map(|ms| context.now + Duration::from_millis(ms));
-    let logged_in = LoggedIn { mechanism, expires, began_again: None };
-    let told = lifetime_ms.map_or(0, |ms| i64::try_from(ms).unwrap_or(i64::MAX));
-    Ok((Opened { principal, by_delegation_token, logged_in }, told))
 }
 
 #[cfg(test)]

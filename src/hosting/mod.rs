@@ -13,6 +13,7 @@ mod follow;
 pub mod formatted;
 pub mod futures;
 pub mod housekeeping;
+pub mod kerberos;
 mod moving;
 mod open;
 mod place;

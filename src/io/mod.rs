@@ -13,6 +13,8 @@ pub mod environment;
 mod file;
 pub mod file_pool;
 pub mod https;
+#[cfg(feature = "gssapi")]
+pub mod kerberos;
 pub mod loggers;
 pub mod machine;
 pub mod open_files;

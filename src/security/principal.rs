@@ -1,6 +1,9 @@
-//! A principal: whom a client is known as (`KafkaPrincipal`), and how one is made of a certificate's name.
+//! A principal: whom a client is known as (`KafkaPrincipal`), and how one is made of a certificate's name or of
+//! Kerberos's.
 
 pub(crate) mod dn;
+mod java_regex;
+pub(crate) mod kerberos;
 pub(crate) mod mapping;
 
 use std::borrow::Cow;

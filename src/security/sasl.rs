@@ -4,6 +4,7 @@
 //! What a client is told of a failure is Kafka's: the text of a `SaslAuthenticationException`, or, where Kafka throws a
 //! `SaslException`, nothing but that it failed, as the rest would help to guess.
 
+pub mod gssapi;
 mod json;
 pub mod jwks;
 pub mod jwt;
@@ -28,6 +29,7 @@ pub enum Verifier {
     Plain(Arc<BTreeMap<String, Secret>>),
     Scram(Hash),
     OAuthBearer(TokenValidator),
+    Gssapi(gssapi::GssVerifier),
 }
 
 impl Verifier {
@@ -37,6 +39,7 @@ impl Verifier {
             Verifier::Scram(Hash::Sha256) => Mechanism::ScramSha256,
             Verifier::Scram(Hash::Sha512) => Mechanism::ScramSha512,
             Verifier::OAuthBearer(_) => Mechanism::OAuthBearer,
+            Verifier::Gssapi(_) => Mechanism::Gssapi,
         }
     }
 }
@@ -48,6 +51,8 @@ pub enum Step {
     Challenge(Vec<u8>),
     /// The exchange needs a credential; [`Exchange::resume`] goes on with it.
     Needs(CredentialNeed),
+    /// This token is for a thread that may wait for the disk; [`Exchange::step_waiting`] goes on with it.
+    MayWait(Vec<u8>),
     Done {
         token: Vec<u8>,
         identity: Authenticated,
@@ -115,6 +120,7 @@ pub enum Exchange {
     Plain(Arc<BTreeMap<String, Secret>>),
     Scram(Box<scram::ScramServer>),
     OAuthBearer(oauth::BearerServer),
+    Gssapi(gssapi::GssServer),
     Over,
 }
 
@@ -125,6 +131,7 @@ impl Exchange {
             Verifier::Plain(users) => Exchange::Plain(users.clone()),
             Verifier::Scram(hash) => Exchange::Scram(Box::new(scram::ScramServer::new(*hash, &nonce))),
             Verifier::OAuthBearer(validator) => Exchange::OAuthBearer(oauth::BearerServer::new(validator.clone())),
+            Verifier::Gssapi(verifier) => Exchange::Gssapi(gssapi::GssServer::new(verifier)),
         }
     }
 
@@ -134,8 +141,16 @@ impl Exchange {
             Exchange::Plain(users) => plain::judge(users, token),
             Exchange::Scram(server) => server.step(token),
             Exchange::OAuthBearer(server) => server.step(token, now),
+            Exchange::Gssapi(_) => Step::MayWait(token.into()),
             Exchange::Over => Failure::hidden("a token after the last").into(),
         };
+        self.note_end(step)
+    }
+
+    /// Goes on with a token of [`Step::MayWait`]. Blocks.
+    pub fn step_waiting(&mut self, token: &[u8]) -> Step {
+        let Exchange::Gssapi(server) = self else { return Failure::hidden("no token had to wait").into() };
+        let step = server.step(token);
         self.note_end(step)
     }
 
@@ -143,7 +158,7 @@ impl Exchange {
     pub fn resume(&mut self, found: Option<FoundCredential>) -> Step {
         let step = match self {
             Exchange::Scram(server) => server.resume(found),
-            Exchange::Plain(_) | Exchange::OAuthBearer(_) | Exchange::Over => {
+            Exchange::Plain(_) | Exchange::OAuthBearer(_) | Exchange::Gssapi(_) | Exchange::Over => {
                 Failure::hidden("nothing was asked for").into()
             }
         };

@@ -13,6 +13,7 @@ use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, Transaction
 use crate::faults::Board;
 use crate::hosting::doors::Doors;
 use crate::hosting::housekeeping;
+use crate::hosting::kerberos::ServiceKeys;
 use crate::hosting::token_keys::TokenKeys;
 use crate::io::environment::Environment;
 use crate::metadata::Decided;
@@ -123,7 +124,7 @@ impl Shared {
             view,
             seed: environment.seed(),
             environment,
-            logins: Logins::new(&config, &TokenKeys::default()),
+            logins: Logins::new(&config, (&TokenKeys::default(), &ServiceKeys::default())),
             directories,
             endpoints: OnceLock::new(),
             authorizer,

@@ -2,28 +2,29 @@
 //!
 //! Plain data. `handlers::authentication` makes the steps, the server keeps the times and the bounds.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::config::{
     Config, Listener, MechanismKind, MechanismSettings, SaslSettings, SignedTokens, TokenValidation, UnsecuredTokens,
 };
+use crate::hosting::kerberos::ServiceKeys;
 use crate::hosting::token_keys::TokenKeys;
-use crate::model::{ApiKey, Instant, Mechanism, TimestampMs};
+use crate::model::{ApiKey, Instant, Mechanism};
 use crate::security::crypto::Hash;
 use crate::security::principal::Principal;
 use crate::security::sasl::jwt::SignedValidator;
 use crate::security::sasl::oauth::TokenValidator;
-use crate::security::sasl::scram::Credential;
 use crate::security::sasl::signing_keys::SigningKeys;
 use crate::security::sasl::unsecured::UnsecuredValidator;
-use crate::security::sasl::{Exchange, Verifier};
+use crate::security::sasl::{Exchange, Step, Verifier};
+use crate::stdx::mutex::Mutex;
 
 /// The largest frame of a client that has not logged in, where `sasl.server.max.receive.size` is not set. Deviation: Kafka
 /// takes half a megabyte of each client that it does not know. A token of PLAIN or SCRAM has some hundred bytes.
 pub const UNAUTHENTICATED_FRAME_BYTES: usize = 16 * 1024;
-/// The same where OAUTHBEARER is offered, whose tokens are larger.
+/// The same where OAUTHBEARER or GSSAPI is offered, whose tokens are larger.
 pub const UNAUTHENTICATED_TOKEN_BYTES: usize = 64 * 1024;
 /// What clients may hold whose handshake or login goes on, on all shards together.
 pub const UNAUTHENTICATED_BYTES: usize = 16 * 1024 * 1024;
@@ -47,7 +48,7 @@ pub struct Offered {
 
 impl Offer {
     /// `is_size_set`: the user has set `sasl.server.max.receive.size`.
-    fn new(settings: &SaslSettings, is_size_set: bool, keys: &TokenKeys) -> Offer {
+    fn new(settings: &SaslSettings, is_size_set: bool, (keys, service_keys): (&TokenKeys, &ServiceKeys)) -> Offer {
         let offered = |mechanism: &MechanismSettings| {
             let verifier = match &mechanism.kind {
                 MechanismKind::Plain(users) => Verifier::Plain(Arc::new(users.clone())),
@@ -59,19 +60,18 @@ impl Offer {
                 MechanismKind::OAuthBearer(TokenValidation::Signed(tokens)) => {
                     Verifier::OAuthBearer(TokenValidator::Signed(Arc::new(signed_validator(tokens, keys.of(tokens)))))
                 }
+                MechanismKind::Gssapi(kerberos) => Verifier::Gssapi(service_keys.of(kerberos)?),
             };
             let max_reauth = u64::try_from(mechanism.max_reauth_ms).ok().filter(|ms| *ms > 0);
-            Offered { verifier, max_reauth: max_reauth.map(Duration::from_millis) }
+            Some(Offered { verifier, max_reauth: max_reauth.map(Duration::from_millis) })
         };
         let size = match usize::try_from(settings.max_receive_size) {
             Ok(size) if is_size_set => size,
             // -1 is no limit in Kafka.
-            _ if settings.mechanisms.iter().any(|one| matches!(one.kind, MechanismKind::OAuthBearer(_))) => {
-                UNAUTHENTICATED_TOKEN_BYTES
-            }
+            _ if settings.mechanisms.iter().any(|one| one.kind.has_large_tokens()) => UNAUTHENTICATED_TOKEN_BYTES,
             _ => UNAUTHENTICATED_FRAME_BYTES,
         };
-        Offer { mechanisms: settings.mechanisms.iter().map(offered).collect(), most_frame_bytes: size }
+        Offer { mechanisms: settings.mechanisms.iter().filter_map(offered).collect(), most_frame_bytes: size }
     }
 
     /// Names are compared as they are.
@@ -119,8 +119,9 @@ pub struct Logins {
 }
 
 impl Logins {
-    /// `keys` are those that tokens are signed with.
-    pub fn new(config: &Config, keys: &TokenKeys) -> Logins {
+    /// `keys` are those that tokens are signed with, and those that the broker has in Kerberos: without the latter GSSAPI is not
+    /// offered.
+    pub fn new(config: &Config, keys: (&TokenKeys, &ServiceKeys)) -> Logins {
         let is_size_set = |listener: &str| {
             let own = format!("listener.name.{}.sasl.server.max.receive.size", listener.to_lowercase());
             config.statics.contains_key(&own) || config.statics.contains_key("sasl.server.max.receive.size")
@@ -166,20 +167,21 @@ pub struct Login {
     pub stage: Stage,
     /// Who logs in again.
     pub again: Option<Again>,
-    /// The last token waits for what is computed on another thread; meanwhile no frame is handled.
+    /// Another thread has the exchange with the last token; meanwhile no frame is handled.
     pub awaits: Option<Box<Awaited>>,
 }
 
-/// The credential of a delegation token, which is computed for the login of a client that has named it.
+/// A step of an exchange that another thread makes.
 #[derive(Debug)]
 pub struct Awaited {
     /// Version and correlation id of the request to be answered; `None`: the client's token was none.
     pub request: Option<(i16, i32)>,
     pub asked: Option<CountedRequest>,
-    /// The name of the delegation token's owner, and its end.
-    pub token: (String, TimestampMs),
-    pub credential: Arc<OnceLock<Credential>>,
+    pub ended: ReturnedExchange,
 }
+
+/// Where a thread leaves an exchange with what has become of it.
+pub type ReturnedExchange = Arc<Mutex<Option<(Exchange, Step)>>>;
 
 /// A request of a login, as it is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -242,7 +244,10 @@ mod tests {
             ("listener.name.out.scram-sha-512.sasl.jaas.config", scram),
         ];
         let overrides = own.iter().chain(more).map(|(key, value)| (key.to_string(), value.to_string())).collect();
-        Logins::new(&Config::load(&Layers { overrides, ..Layers::default() }).unwrap().0, &TokenKeys::default())
+        Logins::new(
+            &Config::load(&Layers { overrides, ..Layers::default() }).unwrap().0,
+            (&TokenKeys::default(), &ServiceKeys::default()),
+        )
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use compat_tests::broker::{Broker, Setup};
 use compat_tests::login::{Case, Library, Program, Transport, Turn};
-use compat_tests::secured::store;
+use compat_tests::program::{self, Input};
+use compat_tests::secured::{SCOPE, STORE_PASSWORD, store};
 use compat_tests::suite::{ONE, Suite};
 use compat_tests::{Result, ensure};
 use serde_json::{Value, json};
@@ -88,13 +89,20 @@ fn set_up(plain: &Setup, shape: &Shape) -> Setup {
         "--add-scram",
         "SCRAM-SHA-256=[name=alice,password=alice-secret]",
     ];
-    plain.clone().listening(shape.listeners).formatted(&users)
+    let mut setup = plain.clone().listening(shape.listeners).formatted(&users);
+    // What Strimzi's containers have.
+    setup.variables = vec![("CERTS_STORE_PASSWORD", STORE_PASSWORD.into())];
+    setup
 }
 
-/// The file as the test needs it: with stores, and a place of the test's own for the one that is made.
+/// The file as the test needs it: with stores, and a place of the test's own for what is made.
 fn text(shape: &Shape, scratch: &tempfile::TempDir) -> Result<String> {
     let pem = std::fs::read_to_string(store("key.pem"))? + &std::fs::read_to_string(store("chain.pem"))?;
     std::fs::write(scratch.path().join("kafka.keystore.pem"), pem)?;
+    // As an init container leaves it.
+    std::fs::create_dir(scratch.path().join("init"))?;
+    std::fs::write(scratch.path().join("init/rack.id"), "eu-1a")?;
+    std::fs::write(scratch.path().join("oauth.properties"), format!("name=thePrincipalName\nscope={SCOPE}\n"))?;
     let stores = store("");
     let text = shape.text.replace("@STORES@", stores.trim_end_matches('/'));
     Ok(text.replace("@SCRATCH@", &scratch.path().display().to_string()))
@@ -110,6 +118,10 @@ fn serves(setup: &Setup, shape: &Shape) -> Result<Broker> {
         let problems: Vec<String> = shape.cases.iter().zip(&answers).filter_map(problem).collect();
         ensure!(problems.is_empty(), "{}: {}", library.name, problems.join("\n"));
     }
+    if shape.name == "strimzi" {
+        let rack = rack(&broker)?;
+        ensure!(rack.contains("rack: eu-1a"), "the broker is in another rack\n{rack}");
+    }
     broker.assert_alive()?;
     let log = broker.log_text();
     ensure!(
@@ -117,6 +129,23 @@ fn serves(setup: &Setup, shape: &Shape) -> Result<Broker> {
         "a password is in the log"
     );
     Ok(broker)
+}
+
+/// What the official tool says of the brokers, among it their racks.
+fn rack(broker: &Broker) -> Result<String> {
+    let file = broker.scratch("client.properties");
+    let ca = store("ca.pem");
+    let text = format!(
+        "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\nssl.truststore.type=PEM\nssl.truststore.location={ca}\n\
+         sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username=\"admin\" \
+         password=\"admin-secret\";\n"
+    );
+    std::fs::write(&file, text)?;
+    let bootstrap = format!("localhost:{}", broker.port_of("EXTERNAL-9094"));
+    let class = "org.apache.kafka.tools.BrokerApiVersionsCommand";
+    let mut command = program::java(class, &["--bootstrap-server", &bootstrap, "--command-config"]);
+    command.arg(file);
+    Ok(program::run(command, Input::Nothing)?.text())
 }
 
 fn problem((case, answer): (&Case, &Value)) -> Option<String> {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::kerberos::{self, KerberosSettings};
 use super::oauth::{self, TokenValidation};
 use super::{Logins, OfListener, as_number, not_loaded};
 use crate::config::Invalid;
@@ -36,6 +37,7 @@ pub enum MechanismKind {
     ScramSha256,
     ScramSha512,
     OAuthBearer(TokenValidation),
+    Gssapi(KerberosSettings),
 }
 
 impl MechanismKind {
@@ -45,12 +47,21 @@ impl MechanismKind {
             MechanismKind::ScramSha256 => Mechanism::ScramSha256,
             MechanismKind::ScramSha512 => Mechanism::ScramSha512,
             MechanismKind::OAuthBearer(_) => Mechanism::OAuthBearer,
+            MechanismKind::Gssapi(_) => Mechanism::Gssapi,
         }
+    }
+
+    /// Whether others vouch for its clients, whose words are long.
+    pub fn has_large_tokens(&self) -> bool {
+        matches!(self, MechanismKind::OAuthBearer(_) | MechanismKind::Gssapi(_))
     }
 }
 
 const MECHANISMS: &str = "sasl.enabled.mechanisms";
-const JAAS: &str = "sasl.jaas.config";
+pub(super) const JAAS: &str = "sasl.jaas.config";
+/// Why GSSAPI is refused by a Klamm that was built without it.
+pub const WITHOUT_GSSAPI: &str =
+    "GSSAPI is for a Klamm that was built with the Cargo feature gssapi, which this one was not";
 /// The property of Java that names the JAAS file.
 pub(super) const LOGIN_CONFIG: &str = "java.security.auth.login.config";
 const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
@@ -60,7 +71,7 @@ const MODULES: &[&str] = &[
     PLAIN_MODULE,
     "org.apache.kafka.common.security.scram.ScramLoginModule",
     "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule",
-    "com.sun.security.auth.module.Krb5LoginModule",
+    kerberos::MODULE,
 ];
 /// Options of [`PLAIN_MODULE`] begin so, and go on with a user's name.
 const USER_OPTION: &str = "user_";
@@ -89,11 +100,14 @@ pub(super) fn resolve(
 
 fn mechanism(of: &OfListener<'_>, logins: &Logins<'_>, name: &str) -> Result<MechanismSettings, Invalid> {
     let Some(mechanism) = Mechanism::parse(name) else {
-        let known = "there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER";
+        let known = "there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER and GSSAPI";
         return Err(of.refused(MECHANISMS, format!("{name} is not known: {known}")));
     };
-    // Kafka looks for the login before the mechanism, and without one its sentence is the same.
-    let modules = if mechanism == Mechanism::Gssapi { Vec::new() } else { modules(of, logins, name)? };
+    if mechanism == Mechanism::Gssapi && !logins.has_gssapi {
+        let default = if of.raw(MECHANISMS).is_none() { " (GSSAPI is Kafka's default)" } else { "" };
+        return Err(of.refused(MECHANISMS, format!("{WITHOUT_GSSAPI}{default}; name others for listener {}", of.name)));
+    }
+    let modules = modules(of, logins, name)?;
     for key in OF_LOGINS {
         let is_other = |value: Value| !value.to_string().starts_with("org.apache.kafka.common.security.");
         if of.of_mechanism(name, key).is_some_and(is_other) {
@@ -108,11 +122,7 @@ fn mechanism(of: &OfListener<'_>, logins: &Logins<'_>, name: &str) -> Result<Mec
         Mechanism::ScramSha256 => handler(of, name, &[SCRAM_HANDLER]).map(|_| MechanismKind::ScramSha256)?,
         Mechanism::ScramSha512 => handler(of, name, &[SCRAM_HANDLER]).map(|_| MechanismKind::ScramSha512)?,
         Mechanism::OAuthBearer => MechanismKind::OAuthBearer(oauth::resolve(of, name, &modules, logins.allowed_urls)?),
-        Mechanism::Gssapi => {
-            let default = if of.raw(MECHANISMS).is_none() { ", which is Kafka's default," } else { "" };
-            let reason = format!("GSSAPI{default} is not supported yet; name others for listener {}", of.name);
-            return Err(of.refused(MECHANISMS, reason));
-        }
+        Mechanism::Gssapi => MechanismKind::Gssapi(kerberos::resolve(of, name, &modules)?),
     };
     Ok(MechanismSettings { kind, max_reauth_ms: max_reauth_ms(of, name) })
 }

@@ -31,12 +31,25 @@ const TOKENS: &[(&str, &str)] = &[
     ("sasl.oauthbearer.expected.issuer", "https://i"),
 ];
 
+/// One listener whose clients come by Kerberos.
+const KERBEROS: &[(&str, &str)] = &[
+    ("listeners", "SASL_PLAINTEXT://:1"),
+    ("sasl.enabled.mechanisms", "GSSAPI"),
+    (KERBEROS_JAAS, KRB5),
+    ("sasl.kerberos.service.name", "kafka"),
+];
+const KERBEROS_JAAS: &str = "listener.name.sasl_plaintext.gssapi.sasl.jaas.config";
+const KRB5: &str = "com.sun.security.auth.module.Krb5LoginModule required useKeyTab=true storeKey=true \
+                    keyTab=\"/kafka.keytab\" principal=\"kafka/host@REALM\" serviceName=kafka;";
+
 /// The addresses that keys may be fetched from.
 const OPTS: &str = "-Xmx1g -Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file:/keys,file:/others,https://p:1/k,HTTP://p,ftp://p -Dx=y";
 
 fn with(base: &[(&str, &str)], more: &[(&str, &str)]) -> Result<(Config, Vec<Notice>), Invalid> {
     let environment = pairs(&[("KAFKA_OPTS", OPTS)]);
-    Config::load(&Layers { file: pairs(&[base, more].concat()), environment, ..Layers::default() })
+    // Klamm has GSSAPI for those who begin with it.
+    let has_gssapi = base.contains(&KERBEROS[1]);
+    Config::load(&Layers { file: pairs(&[base, more].concat()), environment, has_gssapi, ..Layers::default() })
 }
 
 fn of<'c>(config: &'c Config, listener: &str) -> &'c ListenerSecurity {
@@ -145,6 +158,52 @@ fn the_jaas_file_stands_in_for_what_is_not_set() {
     assert_eq!(path("-Djava.security.auth.login.config="), None);
 }
 
+/// `KerberosLogin`, and what a broker needs of `Krb5LoginModule`.
+#[test]
+fn kerberos_is_what_the_login_module_says() {
+    let kerberos = |jaas: &str, more: &[(&str, &str)]| {
+        let own = [&[(KERBEROS_JAAS, jaas)], more].concat();
+        with(KERBEROS, &own).map_err(|refused| refused.reason).map(|(config, _)| {
+            match &of(&config, "SASL_PLAINTEXT").sasl.as_ref().unwrap().mechanisms[0].kind {
+                MechanismKind::Gssapi(settings) => settings.clone(),
+                other => panic!("{other:?}"),
+            }
+        })
+    };
+    let settings = |keytab: Option<&str>, rules: &[&str]| {
+        let rules = rules.iter().map(|rule| rule.to_string()).collect();
+        Ok(KerberosSettings { keytab: keytab.map(str::to_string), principal: "kafka/host@REALM".into(), rules })
+    };
+    assert_eq!(kerberos(KRB5, &[]), settings(Some("/kafka.keytab"), &["DEFAULT"]));
+    let rules = [("sasl.kerberos.principal.to.local.rules", "RULE:[1:$1]/L, DEFAULT")];
+    assert_eq!(kerberos(KRB5, &rules), settings(Some("/kafka.keytab"), &["RULE:[1:$1]/L", "DEFAULT"]));
+    let own = [("listener.name.sasl_plaintext.sasl.kerberos.principal.to.local.rules", "RULE:[2:$1]")];
+    assert_eq!(kerberos(KRB5, &own), settings(Some("/kafka.keytab"), &["RULE:[2:$1]"]));
+    let options = |options: &str| format!("{} required {options};", kerberos::MODULE);
+    let least = options("useKeyTab=TRUE storeKey=true principal=\"kafka/host@REALM\"");
+    assert_eq!(kerberos(&least, &[]), settings(None, &["DEFAULT"]));
+    let (no_keytab, no_principal) = ("a broker's key comes out of a keytab", "the option principal is needed");
+    let refused = [
+        (options("useKeyTab=true principal=a"), no_keytab),
+        (options("useTicketCache=true storeKey=true principal=a"), no_keytab),
+        (options("useKeyTab=true storeKey=true"), no_principal),
+        (options("useKeyTab=true storeKey=true principal=\"*\""), no_principal),
+        (options("useKeyTab=true storeKey=true principal=a serviceName=other"), "Conflicting serviceName values"),
+        (SCRAM.into(), "the login module of GSSAPI is"),
+    ];
+    for (jaas, sentence) in refused {
+        let reason = kerberos(&jaas, &[]).unwrap_err();
+        assert!(reason.starts_with(sentence), "{jaas}: {reason}");
+    }
+    let nameless = with(&[KERBEROS[0], KERBEROS[1], (KERBEROS_JAAS, &least)], &[]).unwrap_err();
+    assert_eq!(nameless.reason, "No serviceName defined in either JAAS or Kafka config");
+    // A Klamm without it says how one is made that has it.
+    let without = with(&KERBEROS[..1], &[]).unwrap_err();
+    let sentence = "GSSAPI is for a Klamm that was built with the Cargo feature gssapi, which this one was not (GSSAPI is Kafka's \
+                    default); name others for listener sasl_plaintext";
+    assert_eq!((without.key.as_str(), without.reason.as_str()), ("sasl.enabled.mechanisms", sentence));
+}
+
 /// `DefaultSslEngineFactory`, sentence by sentence.
 #[test]
 fn stores_are_refused_with_kafkas_sentences() {
@@ -232,7 +291,7 @@ fn mechanisms_need_what_they_need() {
     let enabled = |names| ("sasl.enabled.mechanisms", names);
     let (plain, inter) =
         ("listener.name.sasl_plaintext.plain.sasl.jaas.config", "sasl.mechanism.inter.broker.protocol");
-    assert!(reason(&[]).contains("which is Kafka's default,"), "{}", reason(&[]));
+    assert!(reason(&[]).contains("GSSAPI is Kafka's default"), "{}", reason(&[]));
     assert!(reason(&[enabled("")]).contains("has no mechanism"));
     assert!(reason(&[enabled("plain")]).starts_with("plain is not known"));
     // Without the prefix of a mechanism a login is none.
@@ -465,8 +524,6 @@ enum Becomes {
     Typed(&'static [(&'static str, &'static str)], &'static str),
     /// A value that asks for something stops the start.
     Stops(&'static [(&'static str, &'static str)], &'static str),
-    /// Typed and checked by a later package of issue 20: today it is kept and shown.
-    Later,
     /// It has nothing to do here.
     Nothing,
 }
@@ -506,9 +563,8 @@ const KEYS: &[(&str, &str, Becomes)] = {
         ("listener.name.sasl_ssl.plain.", "sasl.jaas.config", Typed(FOUR, SCRAM)),
         ("", "sasl.kerberos.kinit.cmd", Nothing),
         ("", "sasl.kerberos.min.time.before.relogin", Nothing),
-        // GSSAPI itself stops the start.
-        ("", "sasl.kerberos.principal.to.local.rules", Later),
-        ("", "sasl.kerberos.service.name", Later),
+        ("", "sasl.kerberos.principal.to.local.rules", Typed(KERBEROS, "RULE:[1:$1]")),
+        ("", "sasl.kerberos.service.name", Stops(KERBEROS, "another")),
         ("", "sasl.kerberos.ticket.renew.jitter", Nothing),
         ("", "sasl.kerberos.ticket.renew.window.factor", Nothing),
         ("listener.name.sasl_ssl.plain.", "sasl.login.callback.handler.class", Stops(FOUR, "x.Y")),
@@ -599,7 +655,7 @@ const WITH_SECRET: &[(&str, &str)] = &[("delegation.token.secret.key", "secret")
 const TOKENS_OF_ANY: &[(&str, &str)] = &[TOKENS[0], TOKENS[1], TOKENS[2], TOKENS[3], TOKENS[4], TOKENS[6]];
 const TOKENS_BY_ANY: &[(&str, &str)] = &[TOKENS[0], TOKENS[1], TOKENS[2], TOKENS[3], TOKENS[4], TOKENS[5]];
 
-/// No key of the matter is forgotten: it is obeyed, stops the start, or is known to have nothing to do, or to be owed.
+/// No key of the matter is forgotten: it is obeyed, stops the start, or is known to have nothing to do.
 #[test]
 fn every_key_that_speaks_of_security_is_accounted_for() {
     let families = [
@@ -642,7 +698,7 @@ fn every_key_that_speaks_of_security_is_accounted_for() {
                 let refused = typed(base, &[(&name, value)]).expect_err(&name);
                 assert_eq!(refused.key, name, "{refused}");
             }
-            Becomes::Later | Becomes::Nothing => {}
+            Becomes::Nothing => {}
         }
     }
 }

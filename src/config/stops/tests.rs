@@ -9,7 +9,6 @@ use crate::config::*;
 const STOPPING: &[(&str, &str, &str)] = &[
     ("alter.config.policy.class.name", "com.example.Policy", ""),
     ("client.quota.callback.class", "com.example.Quotas", ""),
-    ("config.providers", "file", ""),
     ("controller.quorum.bootstrap.servers", "localhost:9093,other:9093", "localhost:9093"),
     ("controller.quorum.voters", "1@localhost:9093,2@other:9093", "1@other:9093"),
     ("create.topic.policy.class.name", "com.example.Policy", ""),

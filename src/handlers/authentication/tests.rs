@@ -4,9 +4,13 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use super::tokens::open;
 use super::*;
 use crate::handlers::testing::{Broker, frame};
 use crate::metadata::scram_record;
+use crate::security::crypto::Hash;
+use crate::security::sasl::Authenticated;
+use crate::security::sasl::scram::Credential;
 use crate::wire::api::{api_versions as versions, metadata, produce};
 use crate::wire::header::ResponseHeader;
 

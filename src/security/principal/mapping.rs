@@ -3,15 +3,14 @@
 //! The first rule that the whole name fits is applied to it. Java's `replaceAll` then looks for the pattern again, anywhere and
 //! more than once: a lazy group at the end takes less than it did, and the empty rest behind `.*` is replaced, too.
 //!
-//! Deviations: what the two kinds of regular expressions do not mean alike (looking around, back references, possessive
-//! quantifiers, `\<`) is refused at the start, as are references in a replacement for which Kafka would fail each connection.
+//! Deviations: what `java_regex` refuses stops the start; Kafka fails each connection.
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::java_regex::{self, Replacement, Times, Unknown};
 
 /// A list of rules between commas; `$` is its end.
 const RULE: &str = r"(DEFAULT)|RULE:((?:\\.|[^\\/])*)/((?:\\.|[^\\/])*)/([LU]?).*?|(.*?)";
-/// What takes more as a program is refused.
-const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Rules(Vec<Rule>);
@@ -23,15 +22,9 @@ enum Rule {
     Replace {
         whole: Regex,
         anywhere: Regex,
-        replacement: Vec<Piece>,
+        replacement: Replacement,
         case: Case,
     },
-}
-
-#[derive(Debug)]
-enum Piece {
-    Text(String),
-    Group(usize),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +72,7 @@ impl Rules {
         self.0.iter().find_map(|rule| match rule {
             Rule::Default => Some(name.to_string()),
             Rule::Replace { whole, anywhere, replacement, case } => whole.is_match(name.as_bytes()).then(|| {
-                let replaced = replace_all(anywhere, name, replacement);
+                let replaced = replacement.apply(anywhere, name, Times::All);
                 match case {
                     Case::Kept => replaced,
                     Case::Lower => replaced.to_lowercase(),
@@ -91,108 +84,10 @@ impl Rules {
 }
 
 fn replace(pattern: &str, replacement: &str, case: Case) -> Result<Rule, String> {
-    let other_meanings = ["*+", "++", "?+", "}+", r"\<", r"\>", r"\p", r"\P", r"\Q"];
-    if let Some(word) = other_meanings.iter().find(|word| pattern.contains(*word)) {
-        return Err(format!("Invalid rule: the pattern `{pattern}` has `{word}`, which is not supported"));
-    }
-    let anywhere = compile(pattern)?;
-    let whole = compile(&format!(r"\A(?:{pattern})\z"))?;
-    let replacement = pieces(replacement, anywhere.captures_len() - 1)?;
+    let anywhere = java_regex::compile(pattern)?;
+    let whole = java_regex::compile(&format!(r"\A(?:{pattern})\z"))?;
+    let replacement = Replacement::parse(replacement, &anywhere, Unknown::StandsForItself)?;
     Ok(Rule::Replace { whole, anywhere, replacement, case })
-}
-
-/// Letters are characters, and classes are of ASCII, as in Java. Letters in either case are, too, for which bytes must stand.
-fn compile(pattern: &str) -> Result<Regex, String> {
-    let is_unicode = !pattern.contains("(?i");
-    let translated = with_classes_of_ascii(pattern);
-    let built = RegexBuilder::new(&translated).unicode(is_unicode).size_limit(MAX_PATTERN_BYTES).build();
-    built.map_err(|error| format!("Invalid rule: the pattern `{pattern}` is not supported: {error}"))
-}
-
-fn with_classes_of_ascii(pattern: &str) -> String {
-    let mut out = String::new();
-    let mut letters = pattern.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '\\' {
-            out.push(letter);
-            continue;
-        }
-        match letters.next() {
-            Some('d') => out.push_str("[0-9]"),
-            Some('D') => out.push_str("[^0-9]"),
-            Some('w') => out.push_str("[0-9A-Za-z_]"),
-            Some('W') => out.push_str("[^0-9A-Za-z_]"),
-            Some('s') => out.push_str(r"[\t\n\x0B\f\r ]"),
-            Some('S') => out.push_str(r"[^\t\n\x0B\f\r ]"),
-            Some('b') => out.push_str(r"(?-u:\b)"),
-            other => out.extend(['\\'].into_iter().chain(other)),
-        }
-    }
-    out
-}
-
-/// `Matcher.appendReplacement`, behind `SslPrincipalMapper.escapeLiteralBackReferences`.
-fn pieces(replacement: &str, groups: usize) -> Result<Vec<Piece>, String> {
-    let mut pieces = vec![Piece::Text(String::new())];
-    let mut rest = replacement.chars().peekable();
-    let add = |pieces: &mut Vec<Piece>, letter: char| match pieces.last_mut() {
-        Some(Piece::Text(text)) => text.push(letter),
-        _ => pieces.push(Piece::Text(letter.into())),
-    };
-    let wrong = || format!("Invalid rule: the replacement `{replacement}` refers to no group");
-    while let Some(letter) = rest.next() {
-        match letter {
-            '\\' => add(&mut pieces, rest.next().ok_or_else(wrong)?),
-            '$' => {
-                let first = rest.peek().and_then(|digit| digit.to_digit(10)).ok_or_else(wrong)? as usize;
-                if first > groups && groups == 0 {
-                    return Err(wrong());
-                }
-                if first > groups {
-                    // Of no group: it stands for itself.
-                    add(&mut pieces, '$');
-                    continue;
-                }
-                rest.next();
-                let mut number = first;
-                while let Some(digit) = rest.peek().and_then(|digit| digit.to_digit(10))
-                    && number * 10 + digit as usize <= groups
-                {
-                    number = number * 10 + digit as usize;
-                    rest.next();
-                }
-                pieces.push(Piece::Group(number));
-            }
-            letter => add(&mut pieces, letter),
-        }
-    }
-    Ok(pieces)
-}
-
-/// As Java's: behind a match that has taken something, an empty one may follow at once.
-fn replace_all(pattern: &Regex, name: &str, replacement: &[Piece]) -> String {
-    let bytes = name.as_bytes();
-    let (mut out, mut copied, mut from) = (Vec::new(), 0, 0);
-    while from <= bytes.len()
-        && let Some(found) = pattern.captures_at(bytes, from)
-        && let Some(whole) = found.get(0)
-    {
-        out.extend_from_slice(&bytes[copied..whole.start()]);
-        replacement.iter().for_each(|piece| append(&mut out, piece, &found));
-        copied = whole.end();
-        // Behind an empty match the next letter is passed over.
-        let letter = name.get(whole.end()..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
-        from = if whole.is_empty() { whole.end() + letter } else { whole.end() };
-    }
-    out.extend_from_slice(&bytes[copied..]);
-    string(&out)
-}
-
-fn append(out: &mut Vec<u8>, piece: &Piece, found: &Captures<'_>) {
-    match piece {
-        Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
-        Piece::Group(number) => out.extend_from_slice(found.get(*number).map_or(b"", |group| group.as_bytes())),
-    }
 }
 
 fn string(bytes: &[u8]) -> String {
