@@ -136,7 +136,8 @@ compat_clippy() {
 
 format() {
     cargo fmt --check && cargo fmt --check --manifest-path compat-tests/Cargo.toml &&
-        cargo fmt --check --manifest-path fuzz/Cargo.toml
+        cargo fmt --check --manifest-path fuzz/Cargo.toml &&
+        cargo fmt --check --manifest-path compat-tests/clients/rust/login/Cargo.toml
 }
 export -f compat_clippy format
 
