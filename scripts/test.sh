@@ -28,7 +28,7 @@ GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They mostly wait: they go on beside the suites behind them.
-WAITING=" oauth groups kgo librdkafka "
+WAITING=" quotas oauth groups kgo librdkafka "
 ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="big kills churn_full"
 CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
