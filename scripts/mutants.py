@@ -5,7 +5,7 @@
     scripts/mutants.py [--only NAME,..]  runs them, and writes the table into scripts/mutants.md
 
 Each fault is built into a copy of the last commit, with a build directory of its own beside the cache of the tests. The tests
-that caught it in an earlier run are tried first (or, where there was none, those with --first TEXT in their names), then the
+that caught it in an earlier run are tried first (or, where there was none, those with --first TEXT,… in their names), then the
 rungs from the lowest on: unit tests and properties, the stories of the simulation, its random runs. A fault that nothing catches is a test that is missing. With --only, the table keeps the rows
 of the others; each row names its commit. All tests are run without a fault first, unless --trust says that they have passed.
 """
@@ -501,7 +501,7 @@ def caught_by(copy, env, before=None, first=None):
         if code not in (0, None) and failed_tests(output):
             return before[0], before[1]
     elif first:
-        code, output = run(["cargo", "test", "--locked", "--lib", "--", first, "--skip", "sim::seeds"], copy, env)
+        code, output = run(["cargo", "test", "--locked", "--lib", "--", *first.split(","), "--skip", "sim::seeds"], copy, env)
         if code not in (0, None) and (failed := failed_tests(output)):
             lowest = [name for name in failed if not name.startswith("sim::")]
             return ("unit", shorten(lowest)) if lowest else ("simulation, stories", shorten(failed))
@@ -565,7 +565,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--trust", action="store_true", help="all tests of the last commit have passed")
-    parser.add_argument("--first", help="a part of the names of tests that are tried first for what was never run")
+    parser.add_argument("--first", help="parts of the names of tests that are tried first for what was never run, with commas between")
     parser.add_argument("--only", help="names of faults, or parts of them, with commas between")
     arguments = parser.parse_args()
     wrong = places()

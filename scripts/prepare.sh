@@ -145,6 +145,18 @@ print(os.path.dirname(next(p["manifest_path"] for p in packages if p["name"] == 
     made "$name" "${inputs[@]}"
 }
 
+# The program that takes rskafka to secured listeners, with the versions and in the build directory of its suite.
+rust_login() {
+    local out=$KLAMM_CACHE/rust/login inputs=("$clients"/rust/login/Cargo.{toml,lock} "$clients"/rust/login/src/*.rs)
+    stale rust_login "${inputs[@]}" || [ ! -x "$out" ] || return 0
+    echo "building the rskafka program"
+    mkdir -p "$KLAMM_CACHE/rust"
+    CARGO_TARGET_DIR=$suites/rskafka/target quietly "$out.log" \
+        cargo build --locked --manifest-path "$clients/rust/login/Cargo.toml"
+    cp "$suites/rskafka/target/debug/login" "$out"
+    made rust_login "${inputs[@]}"
+}
+
 kafka_python_suite() {
     local out=$suites/kafka_python inputs=("$clients"/python/{requirements.txt,service.py})
     stale kafka_python "${inputs[@]}" || [ ! -d "$out/test" ] || return 0
@@ -287,6 +299,7 @@ python_venv
 kgo_suite
 rust_suite rust_rdkafka rdkafka
 rust_suite rskafka rskafka
+rust_login
 kafka_python_suite
 kafka_path
 librdkafka_suite

@@ -27,8 +27,8 @@ CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi secu
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
-# They take minutes and the processor for less than one: they go on beside the suites behind them.
-WAITING=" groups kgo librdkafka "
+# They mostly wait: they go on beside the suites behind them.
+WAITING=" quotas oauth groups kgo librdkafka "
 ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="big kills churn_full"
 CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
@@ -140,7 +140,8 @@ compat_clippy() {
 
 format() {
     cargo fmt --check && cargo fmt --check --manifest-path compat-tests/Cargo.toml &&
-        cargo fmt --check --manifest-path fuzz/Cargo.toml
+        cargo fmt --check --manifest-path fuzz/Cargo.toml &&
+        cargo fmt --check --manifest-path compat-tests/clients/rust/login/Cargo.toml
 }
 export -f compat_clippy format
 

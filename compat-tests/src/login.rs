@@ -94,6 +94,7 @@ pub enum Program {
     Go,
     Python,
     Node,
+    Rust,
 }
 
 /// What a program reads of a case.
@@ -170,6 +171,7 @@ impl Library {
                 node.env("NODE_NO_WARNINGS", "1").env("KAFKAJS_NO_PARTITIONER_WARNING", "1");
                 node
             }
+            Program::Rust => Command::new(root.join("rust/login")),
             Program::Kcat => unreachable!("kcat is called for each way"),
         };
         command.arg(self.name);

@@ -1,4 +1,4 @@
-//! A small Kafka client over a plain socket, for saying what no real client says. Encoding and decoding of whole messages is
+//! A small Kafka client over a socket, plain or with TLS, for saying what no real client says. Encoding and decoding of whole messages is
 //! the crate `kafka-protocol`'s: a codec that knows nothing of Klamm's. Where bytes have to be wrong, they are ours.
 
 use crate::broker::{self, Peer};
@@ -18,9 +18,12 @@ use kafka_protocol::messages::{
     ProduceRequest, RequestHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long an answer may take before a test calls it missing.
@@ -41,6 +44,7 @@ pub enum Answer {
 
 pub struct Raw {
     stream: TcpStream,
+    tls: Option<Box<ClientConnection>>,
     correlation_id: i32,
 }
 
@@ -61,17 +65,37 @@ impl Raw {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Raw { stream, correlation_id: 0 })
+        Ok(Raw { stream, tls: None, correlation_id: 0 })
+    }
+
+    /// Everything behind this is encrypted.
+    pub fn behind_tls(self, config: &Arc<ClientConfig>) -> Result<Raw> {
+        let name = ServerName::try_from("localhost").expect("a name");
+        let tls = ClientConnection::new(config.clone(), name)?;
+        Ok(Raw { tls: Some(Box::new(tls)), ..self })
+    }
+
+    fn read_exact(&mut self, bytes: &mut [u8]) -> std::io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).read_exact(bytes),
+            None => self.stream.read_exact(bytes),
+        }
     }
 
     /// Logs in by SASL PLAIN.
     pub fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
-        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
-        let error = self.call(&handshake, 1)?.error_code;
-        ensure!(error == 0, "SaslHandshake: error {error}");
+        self.begin_login()?;
         let token = Bytes::from(format!("\0{user}\0{password}"));
         let answer = self.call(&SaslAuthenticateRequest::default().with_auth_bytes(token), 2)?;
         ensure!(answer.error_code == 0, "SaslAuthenticate as {user}: error {}", answer.error_code);
+        Ok(())
+    }
+
+    /// The token is what comes next.
+    pub fn begin_login(&mut self) -> Result<()> {
+        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
+        let error = self.call(&handshake, 1)?.error_code;
+        ensure!(error == 0, "SaslHandshake: error {error}");
         Ok(())
     }
 
@@ -81,7 +105,10 @@ impl Raw {
 
     /// Sends bytes as they are. A broker may close before it has read all of them: that is an answer, not a failure.
     pub fn send(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        let _ = match &mut self.tls {
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.stream).write_all(bytes),
+            None => self.stream.write_all(bytes),
+        };
     }
 
     /// Sends bytes behind their length.
@@ -94,7 +121,7 @@ impl Raw {
     pub fn answer(&mut self, patience: Duration) -> Result<Answer> {
         self.stream.set_read_timeout(Some(patience))?;
         let mut size = [0; 4];
-        match self.stream.read_exact(&mut size) {
+        match self.read_exact(&mut size) {
             Ok(()) => {}
             Err(error) if is_timeout(&error) => return Ok(Answer::Silent),
             Err(error) if is_closed(&error) => return Ok(Answer::Closed),
@@ -104,7 +131,7 @@ impl Raw {
         ensure!(size <= MAX_ANSWER, "an answer of {size} bytes");
         let mut frame = vec![0; size];
         self.stream.set_read_timeout(Some(PATIENCE))?;
-        self.stream.read_exact(&mut frame).context("the rest of an answer")?;
+        self.read_exact(&mut frame).context("the rest of an answer")?;
         Ok(Answer::Frame(frame))
     }
 

@@ -1,7 +1,14 @@
 //! A broker with a listener of each security protocol beside PLAINTEXT, users for each mechanism, and what a client needs
 //! to come in. The certificates are those of the broker's own tests.
 
+use crate::Result;
 use crate::broker::Setup;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A listener's name and its protocol. Behind MTLS a client without a certificate is refused.
 pub const LISTENERS: &[(&str, &str)] =
@@ -29,18 +36,36 @@ pub fn store(name: &str) -> String {
     format!("{}/../src/security/store/testdata/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The same broker with these listeners, users and stores.
-pub fn secured(plain: &Setup) -> Setup {
-    let mut settings = vec![
-        ("ssl.keystore.type".to_string(), "PKCS12".to_string()),
+/// The stores of a broker with that certificate, which takes those of its authority's clients.
+pub fn stores() -> Vec<(String, String)> {
+    vec![
+        ("ssl.keystore.type".into(), "PKCS12".into()),
         ("ssl.keystore.location".into(), store("openssl.p12")),
         ("ssl.keystore.password".into(), STORE_PASSWORD.into()),
         ("ssl.truststore.type".into(), "PKCS12".into()),
         ("ssl.truststore.location".into(), store("trust.p12")),
         ("ssl.truststore.password".into(), STORE_PASSWORD.into()),
-        ("listener.name.mtls.ssl.client.auth".into(), "required".into()),
-        ("sasl.enabled.mechanisms".into(), "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER".into()),
-    ];
+    ]
+}
+
+/// A client that shows this certificate, with the key of `key.pem`.
+pub fn showing(certificate: &Path) -> Result<Arc<ClientConfig>> {
+    let mut authorities = RootCertStore::empty();
+    for authority in CertificateDer::pem_file_iter(store("ca.pem"))? {
+        authorities.add(authority?)?;
+    }
+    let chain = CertificateDer::pem_file_iter(certificate)?.collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(store("key.pem"))?;
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions()?.with_root_certificates(authorities);
+    Ok(Arc::new(config.with_client_auth_cert(chain, key)?))
+}
+
+/// The same broker with these listeners, users and stores.
+pub fn secured(plain: &Setup) -> Setup {
+    let mut settings = stores();
+    settings.push(("listener.name.mtls.ssl.client.auth".into(), "required".into()));
+    settings.push(("sasl.enabled.mechanisms".into(), "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER".into()));
     for listener in ["sasl_plaintext", "sasl_ssl"] {
         settings.extend(jaas(listener));
     }

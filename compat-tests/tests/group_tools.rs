@@ -7,7 +7,7 @@ use compat_tests::member::{Crowd, Library, Spec};
 use compat_tests::program::{self, Input, Output};
 use compat_tests::raw::Raw;
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Context, Result, ensure};
+use compat_tests::{Context, Result, ensure, tools};
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use std::process::ExitCode;
 
@@ -32,9 +32,8 @@ fn main() -> ExitCode {
 }
 
 fn run(broker: &Broker, class: &str, arguments: &[&str]) -> Result<Output> {
-    let mut command = program::java(class, &["--bootstrap-server", &broker.bootstrap()]);
-    command.args(arguments);
-    program::output(command, Input::Nothing, program::DEADLINE)
+    let bootstrap = broker.bootstrap();
+    tools::output(class, &[&["--bootstrap-server", &bootstrap], arguments].concat(), "")
 }
 
 fn tool(broker: &Broker, class: &str, arguments: &[&str]) -> Result<String> {

@@ -5,7 +5,7 @@ use compat_tests::broker::{Broker, Setup};
 use compat_tests::program::{self, Input};
 use compat_tests::raw::{Answer, Batch, Raw, produce_request};
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Result, ensure};
+use compat_tests::{Result, ensure, tools};
 use kafka_protocol::messages::FetchRequest;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use std::process::ExitCode;
@@ -35,14 +35,14 @@ fn main() -> ExitCode {
             &[("max.connection.creation.rate", "5")],
             new_connections_of_the_broker,
         )
+        .at_once(4)
         .run()
 }
 
 fn configs(broker: &Broker, arguments: &[&str]) -> Result<String> {
-    let mut command =
-        program::java("org.apache.kafka.tools.ConfigCommand", &["--bootstrap-server", &broker.bootstrap()]);
-    command.args(arguments);
-    Ok(program::run(command, Input::Nothing)?.text())
+    let bootstrap = broker.bootstrap();
+    let arguments = [&["--bootstrap-server", &bootstrap], arguments].concat();
+    Ok(tools::run("org.apache.kafka.tools.ConfigCommand", &arguments, "")?.text())
 }
 
 fn set(broker: &Broker, entity: &[&str], config: &str) -> Result<()> {

@@ -8,7 +8,7 @@ use compat_tests::broker::{self, Broker, Setup};
 use compat_tests::program::{self, Input, Output};
 use compat_tests::raw::Raw;
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Result, cache, ensure};
+use compat_tests::{Result, cache, ensure, tools};
 use std::fs;
 use std::process::{Command, ExitCode};
 
@@ -85,8 +85,8 @@ fn kcat(broker: &Broker, user: User, arguments: &[&str], input: &str) -> Result<
     Ok(program::run(kcat_command(broker, user, arguments), Input::Bytes(input.as_bytes().to_vec()))?.text())
 }
 
-/// An official tool with the settings of a user.
-fn tool_command(broker: &Broker, user: User, class: &str, arguments: &[&str]) -> Result<Command> {
+/// The settings of a user, for the official tools.
+fn properties(broker: &Broker, user: User) -> Result<String> {
     let module = if user.mechanism == "PLAIN" { PLAIN_MODULE } else { SCRAM_MODULE };
     let file = broker.scratch(&format!("{}.properties", user.mechanism));
     let User { mechanism, name, password } = user;
@@ -97,13 +97,20 @@ fn tool_command(broker: &Broker, user: User, class: &str, arguments: &[&str]) ->
              sasl.jaas.config={module} required username=\"{name}\" password=\"{password}\";\n"
         ),
     )?;
+    Ok(file.display().to_string())
+}
+
+/// An official tool with the settings of a user, in a JVM of its own.
+fn tool_command(broker: &Broker, user: User, class: &str, arguments: &[&str]) -> Result<Command> {
     let mut command = program::java(class, &["--bootstrap-server", &broker.bootstrap()]);
-    command.arg("--command-config").arg(file).args(arguments);
+    command.arg("--command-config").arg(properties(broker, user)?).args(arguments);
     Ok(command)
 }
 
 fn tool(broker: &Broker, user: User, class: &str, arguments: &[&str]) -> Result<String> {
-    Ok(program::run(tool_command(broker, user, class, arguments)?, Input::Nothing)?.text())
+    let (bootstrap, properties) = (broker.bootstrap(), properties(broker, user)?);
+    let own = ["--bootstrap-server", &bootstrap, "--command-config", &properties];
+    Ok(tools::run(class, &[&own, arguments].concat(), "")?.text())
 }
 
 /// Gives a user a credential, as the documentation of Apache Kafka says.

@@ -1,4 +1,4 @@
-//! Nine client libraries at each kind of secured listener, with each mechanism: they write and read, and are refused in their own
+//! Ten client libraries at each kind of secured listener, with each mechanism: they write and read, and are refused in their own
 //! words. The table of cases is `src/login.rs`; what a library cannot do stands here with its reason.
 
 use compat_tests::broker::{Broker, Setup};
@@ -21,7 +21,8 @@ const WRONG_SCOPE: (&str, &[&str]) =
     ("wrong-scope", &["{\"status\":\"insufficient_scope\", \"scope\":\"[requiredScope]\"}"]);
 /// librdkafka says it in its own words or in OpenSSL's, as it comes to see it.
 const UNKNOWN_AUTHORITY: &[&str] = &["broker certificate could not be verified", "certificate verify failed"];
-/// What OpenSSL and Go call the alerts by which Klamm and Apache Kafka tell that a certificate is wanted.
+/// What OpenSSL and Go call the alerts by which Klamm (116) and Apache Kafka (42) tell that a certificate is wanted: of the two
+/// ours names what is wrong (ARCHITECTURE.md, `server/`).
 const CERTIFICATE_IS_WANTED: &[&str] = &["certificate required", "bad certificate"];
 const SELF_SIGNED: &[&str] = &["self-signed certificate in certificate chain"];
 const DISCONNECTED: &str = "socket disconnected";
@@ -145,6 +146,20 @@ const LIBRARIES: &[Library] = &[
             WRONG_SCOPE,
             ("unknown-authority", UNKNOWN_AUTHORITY),
             ("no-certificate", CERTIFICATE_IS_WANTED),
+        ],
+    },
+    Library {
+        name: "rskafka",
+        program: Program::Rust,
+        cannot: &[],
+        says: &[
+            // It shows the code, and not the broker's words.
+            ("wrong-plain", &["SaslAuthenticationFailed"]),
+            ("wrong-scram", &["SaslAuthenticationFailed"]),
+            // It has nothing that takes the broker's challenge.
+            ("wrong-scope", &["Sasl session error: callback error"]),
+            ("unknown-authority", &["invalid peer certificate: UnknownIssuer"]),
+            ("no-certificate", &["fatal alert: CertificateRequired", "fatal alert: BadCertificate"]),
         ],
     },
 ];

@@ -1,9 +1,9 @@
 //! The official command line tools of Apache Kafka 4.4.0. `kafka-dump-log` runs at the end of every suite over all files.
 
 use compat_tests::broker::Broker;
-use compat_tests::program::{self, Input, Output};
+use compat_tests::program::Output;
 use compat_tests::suite::{BOTH, Suite};
-use compat_tests::{Result, ensure};
+use compat_tests::{Result, ensure, tools};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,9 +20,8 @@ fn main() -> ExitCode {
 const TOPICS: &str = "org.apache.kafka.tools.TopicCommand";
 
 fn tool_with_input(broker: &Broker, class: &str, arguments: &[&str], input: &str) -> Result<Output> {
-    let mut command = program::java(class, &["--bootstrap-server", &broker.bootstrap()]);
-    command.args(arguments);
-    program::run(command, Input::Bytes(input.as_bytes().to_vec()))
+    let bootstrap = broker.bootstrap();
+    tools::run(class, &[&["--bootstrap-server", &bootstrap], arguments].concat(), input)
 }
 
 fn tool(broker: &Broker, class: &str, arguments: &[&str]) -> Result<String> {
@@ -30,9 +29,8 @@ fn tool(broker: &Broker, class: &str, arguments: &[&str]) -> Result<String> {
 }
 
 fn refused(broker: &Broker, class: &str, arguments: &[&str], why: &str) -> Result<()> {
-    let mut command = program::java(class, &["--bootstrap-server", &broker.bootstrap()]);
-    command.args(arguments);
-    let output = program::output(command, Input::Nothing, program::DEADLINE)?;
+    let bootstrap = broker.bootstrap();
+    let output = tools::output(class, &[&["--bootstrap-server", &bootstrap], arguments].concat(), "")?;
     ensure!(output.code == Some(1), "{arguments:?} was accepted\n{}", output.tail());
     let said = format!("{}{}", output.text(), String::from_utf8_lossy(&output.stderr));
     ensure!(said.contains(why), "{arguments:?}: expected `{why}`\n{}", output.tail());

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
@@ -72,8 +73,9 @@ class Provider(BaseHTTPRequestHandler):
         pass
 
 
-keys.append(new_key("key-0"))
-stranger = new_key("stranger")
+with ThreadPoolExecutor() as makers:
+    key, stranger = makers.map(new_key, ("key-0", "stranger"))
+keys.append(key)
 server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
 if len(sys.argv) > 2:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

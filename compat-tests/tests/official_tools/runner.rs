@@ -6,12 +6,12 @@ use crate::script::{self, Marks, Step, What};
 use crate::transactions::{Transactions, hang};
 use compat_tests::broker::signal;
 use compat_tests::pair::Place;
+use compat_tests::tools::Jvm;
 use compat_tests::{Context, Result, bail, ensure, program};
-use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// A call that is repeated, or one that goes on, is looked at so often.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Beyond its own time the JVM has this long to answer.
+/// Beyond its own time a tool in a JVM of its own has this long to end.
 const GRACE: Duration = Duration::from_secs(20);
 
 /// What one step led to.
@@ -174,15 +174,14 @@ impl Session {
     /// A call in the JVM of all tools; repeated where the script waits for something.
     fn call(&mut self, words: &[String], step: &Step) -> Result<Output> {
         let (class, arguments) = self.command(words)?;
-        let request = json!({
-            "class": class,
-            "args": arguments,
-            "input": self.fill(&step.input),
-            "seconds": step.marks.limit.as_secs(),
-        });
+        let (arguments, input): (Vec<&str>, _) =
+            (arguments.iter().map(String::as_str).collect(), self.fill(&step.input));
         let deadline = Instant::now() + step.marks.limit;
         loop {
-            let output = self.jvm.ask(&request)?;
+            let program::Output { code, stdout, stderr } =
+                self.jvm.call(class, &arguments, &input, step.marks.limit)?;
+            let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+            let output = Output { code, out: text(stdout), err: text(stderr) };
             if step.marks.is_content(&output.out) || Instant::now() >= deadline {
                 return Ok(output);
             }
@@ -211,45 +210,6 @@ impl Session {
         let text = text.replace("BROKER", &format!("127.0.0.1:{}", self.port));
         let text = text.replace("DATA", &self.data.display().to_string());
         text.replace("TMP", &self.scratch.path().display().to_string())
-    }
-}
-
-/// `clients/java/OfficialTools.java`, which runs one call after the other.
-struct Jvm {
-    child: Child,
-    requests: ChildStdin,
-    answers: Receiver<String>,
-}
-
-impl Jvm {
-    fn start() -> Result<Jvm> {
-        let mut command = program::java("OfficialTools", &[]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        program::die_with_us(&mut command);
-        let mut child = command.spawn().context("cannot start the JVM of the tools")?;
-        let requests = child.stdin.take().context("no input")?;
-        let output: ChildStdout = child.stdout.take().context("no output")?;
-        let (sender, answers) = channel();
-        thread::spawn(move || {
-            BufReader::new(output).lines().map_while(std::result::Result::ok).try_for_each(|line| sender.send(line))
-        });
-        Ok(Jvm { child, requests, answers })
-    }
-
-    fn ask(&mut self, request: &Value) -> Result<Output> {
-        writeln!(self.requests, "{request}").context("the JVM of the tools has ended")?;
-        let limit = Duration::from_secs(request["seconds"].as_u64().unwrap_or_default()) + GRACE;
-        let answer = self.answers.recv_timeout(limit).context("the JVM of the tools does not answer")?;
-        let answer: Value = serde_json::from_str(&answer)?;
-        let text = |key: &str| answer[key].as_str().unwrap_or_default().to_string();
-        Ok(Output { code: answer["code"].as_i64().map(|code| code as i32), out: text("out"), err: text("err") })
-    }
-}
-
-impl Drop for Jvm {
-    fn drop(&mut self) {
-        signal(self.child.id(), libc::SIGKILL);
-        let _ = self.child.wait();
     }
 }
 

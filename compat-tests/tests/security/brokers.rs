@@ -1,12 +1,15 @@
 //! Two brokers with an authorizer, their clients by name, and what a client asks as JSON.
 
+use crate::certificates;
 use crate::mask::Masks;
 use compat_tests::broker::{Peer, Setup};
 use compat_tests::pair::{self, Pair};
 use compat_tests::port::Port;
 use compat_tests::raw::{self, Answer, Batch, PATIENCE, Raw};
 use compat_tests::schema::Schemas;
+use compat_tests::secured;
 use compat_tests::{Context, Result, bail, ensure};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv4Addr;
@@ -28,6 +31,7 @@ const AUTHORIZER: &str = "org.apache.kafka.metadata.authorizer.StandardAuthorize
 struct Ports {
     plaintext: Port,
     sasl: Port,
+    ssl: Port,
     controller: Port,
 }
 
@@ -36,6 +40,8 @@ struct Ports {
 pub struct Listeners {
     pub plaintext: u16,
     pub sasl: u16,
+    /// Asks for certificates.
+    pub ssl: u16,
 }
 
 /// Apache Kafka and the broker under test, with the same users.
@@ -49,7 +55,8 @@ impl Guarded {
     /// `is_open`: what no rule is for is for everyone.
     pub fn start(users: &[String], is_open: bool) -> Result<Guarded> {
         let reserve = || -> Result<Ports> {
-            Ok(Ports { plaintext: Port::reserve()?, sasl: Port::reserve()?, controller: Port::reserve()? })
+            let [plaintext, sasl, ssl, controller] = [(); 4].map(|()| Port::reserve());
+            Ok(Ports { plaintext: plaintext?, sasl: sasl?, ssl: ssl?, controller: controller? })
         };
         let ports: [Ports; 2] = [reserve()?, reserve().context("the second broker's")?];
         let setup = |setup: Setup, ports: &Ports| {
@@ -62,7 +69,11 @@ impl Guarded {
 
     /// Apache Kafka's listeners first.
     pub fn listeners(&self) -> [Listeners; 2] {
-        let of = |ports: &Ports| Listeners { plaintext: ports.plaintext.number(), sasl: ports.sasl.number() };
+        let of = |ports: &Ports| Listeners {
+            plaintext: ports.plaintext.number(),
+            sasl: ports.sasl.number(),
+            ssl: ports.ssl.number(),
+        };
         [of(&self.ports[0]), of(&self.ports[1])]
     }
 
@@ -72,8 +83,9 @@ impl Guarded {
 }
 
 fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(String, String)> {
-    let Ports { plaintext, sasl, controller } = ports;
-    let mut listeners = format!("PLAINTEXT://127.0.0.1:{},SASL://127.0.0.1:{}", plaintext.number(), sasl.number());
+    let Ports { plaintext, sasl, ssl, controller } = ports;
+    let listener = |name: &str, port: &Port| format!("{name}://127.0.0.1:{}", port.number());
+    let mut listeners = [listener("PLAINTEXT", plaintext), listener("SASL", sasl), listener("SSL", ssl)].join(",");
     let users: String = users.iter().map(|user| format!(" user_{user}=\"{PASSWORD}\"")).collect();
     let module = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" password=\"p\" \
                   user_admin=\"p\"";
@@ -81,7 +93,12 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
     let mut settings = vec![
         // Kafka shows where a setting comes from.
         ("node.id", "1".into()),
-        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT".into()),
+        (
+            "listener.security.protocol.map",
+            "PLAINTEXT:PLAINTEXT,SASL:SASL_PLAINTEXT,SSL:SSL,CONTROLLER:SASL_PLAINTEXT".into(),
+        ),
+        ("listener.name.ssl.ssl.client.auth", "required".into()),
+        ("listener.name.ssl.ssl.principal.mapping.rules", certificates::RULES.into()),
         ("inter.broker.listener.name", "SASL".into()),
         ("sasl.enabled.mechanisms", "PLAIN".into()),
         ("sasl.mechanism.inter.broker.protocol", "PLAIN".into()),
@@ -98,14 +115,14 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
         ("transaction.two.phase.commit.enable", "true".into()),
     ];
     if peer == Peer::Kafka {
-        listeners += &format!(",CONTROLLER://127.0.0.1:{}", controller.number());
+        listeners += &format!(",{}", listener("CONTROLLER", controller));
         settings.push(("controller.quorum.voters", format!("1@127.0.0.1:{}", controller.number())));
         // The broker itself is a client of its controller.
         settings.push(("sasl.mechanism.controller.protocol", "PLAIN".into()));
         settings.push(("listener.name.controller.plain.sasl.jaas.config", format!("{module};")));
     }
     settings.push(("listeners", listeners));
-    settings.into_iter().map(|(key, value)| (key.to_string(), value)).collect()
+    settings.into_iter().map(|(key, value)| (key.to_string(), value)).chain(secured::stores()).collect()
 }
 
 /// One client: who it is and where it comes from.
@@ -114,18 +131,34 @@ pub struct Client {
     listeners: Listeners,
     user: String,
     source: Ipv4Addr,
+    certificate: Option<Arc<ClientConfig>>,
 }
 
 impl Client {
-    fn connect(listeners: Listeners, user: &str, source: Ipv4Addr) -> Result<Client> {
-        let mut raw = match user {
-            ANONYMOUS => Raw::connect_from(source, listeners.plaintext)?,
-            _ => Raw::connect_from(source, listeners.sasl)?,
+    fn connect(
+        listeners: Listeners,
+        user: &str,
+        source: Ipv4Addr,
+        certificate: Option<Arc<ClientConfig>>,
+    ) -> Result<Client> {
+        let raw = match (&certificate, user) {
+            (Some(certificate), _) => Raw::connect_from(source, listeners.ssl)?.behind_tls(certificate)?,
+            (None, ANONYMOUS) => Raw::connect_from(source, listeners.plaintext)?,
+            (None, _) => {
+                let mut raw = Raw::connect_from(source, listeners.sasl)?;
+                raw.log_in(user, PASSWORD)?;
+                raw
+            }
         };
-        if user != ANONYMOUS {
-            raw.log_in(user, PASSWORD)?;
-        }
-        Ok(Client { raw, listeners, user: user.to_string(), source })
+        Ok(Client { raw, listeners, user: user.to_string(), source, certificate })
+    }
+
+    /// One whose login goes on: its token is what the broker waits for.
+    fn among_tokens(listeners: Listeners) -> Result<Client> {
+        let source = Ipv4Addr::LOCALHOST;
+        let mut raw = Raw::connect_from(source, listeners.sasl)?;
+        raw.begin_login()?;
+        Ok(Client { raw, listeners, user: ADMIN.into(), source, certificate: None })
     }
 
     /// `None`: the broker closed the connection.
@@ -153,16 +186,21 @@ impl Client {
     }
 
     fn reconnect(&mut self) -> Result<()> {
-        *self = Client::connect(self.listeners, &self.user, self.source)?;
+        *self = Client::connect(self.listeners, &self.user, self.source, self.certificate.clone())?;
         Ok(())
     }
 }
+
+/// What clients show that have certificates.
+pub type Certificates = BTreeMap<String, Arc<ClientConfig>>;
 
 /// All clients of one broker, each connected when it is needed first.
 pub struct Clients {
     listeners: Listeners,
     schemas: Arc<Schemas>,
     open: HashMap<(String, Ipv4Addr), Client>,
+    /// By the names of those that show one instead of logging in.
+    certificates: Certificates,
     pub masks: Masks,
     /// Counts the names that are used once.
     pub fresh: usize,
@@ -170,7 +208,12 @@ pub struct Clients {
 
 impl Clients {
     pub fn new(listeners: Listeners, schemas: &Arc<Schemas>) -> Clients {
-        Clients { listeners, schemas: schemas.clone(), open: HashMap::new(), masks: Masks::default(), fresh: 0 }
+        Clients::with(listeners, schemas, Certificates::new())
+    }
+
+    pub fn with(listeners: Listeners, schemas: &Arc<Schemas>, certificates: Certificates) -> Clients {
+        let (open, masks) = (HashMap::new(), Masks::default());
+        Clients { listeners, schemas: schemas.clone(), open, certificates, masks, fresh: 0 }
     }
 
     /// The answer as it came. `@name` stands for a topic's id, `@batch` and `@transactional` for records.
@@ -186,7 +229,8 @@ impl Clients {
         let client = match self.open.entry((user.to_string(), source)) {
             std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
             std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(Client::connect(self.listeners, user, source)?)
+                let certificate = self.certificates.get(user).cloned();
+                place.insert(Client::connect(self.listeners, user, source, certificate)?)
             }
         };
         loop {
@@ -201,6 +245,14 @@ impl Clients {
 
     pub fn ask(&mut self, user: &str, api: &str, version: i16, request: &Value) -> Result<Option<Value>> {
         self.ask_from(Ipv4Addr::LOCALHOST, user, api, version, request)
+    }
+
+    /// What is answered instead of a token's answer.
+    pub fn ask_among_tokens(&self, api: &str, version: i16, request: &Value) -> Result<Option<Value>> {
+        let request = resolved(request, &self.masks.ids);
+        let mut client = Client::among_tokens(self.listeners)?;
+        let answer = client.ask(&self.schemas, api, version, &request);
+        answer.with_context(|| format!("{api} v{version} among tokens: {request}"))
     }
 
     /// What the super user is answered.

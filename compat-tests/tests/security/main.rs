@@ -7,6 +7,8 @@
 mod accepted;
 mod brokers;
 mod cases;
+mod certificates;
+mod logins;
 mod mask;
 mod matrix;
 mod needs;
@@ -20,16 +22,21 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 type Body = fn(&Guarded) -> Result<()>;
+type Named = (&'static str, Body);
 
-const BODIES: &[(&str, Body)] = &[("matrix", matrix::compare), ("random", random::compare)];
-/// The pairs of brokers: whether what no rule is for is for everyone.
-const PAIRS: &[(&str, bool)] = &[("closed", false), ("open", true)];
+const BODIES: &[Named] = &[("matrix", matrix::compare), ("random", random::compare)];
+/// The pairs of brokers: whether what no rule is for is for everyone, and what is asked.
+const PAIRS: &[(&str, bool, &[Named])] = &[
+    ("closed", false, BODIES),
+    ("open", true, BODIES),
+    ("by_certificates", false, &[("matrix", certificates::compare), ("unfinished_logins", logins::compare)]),
+];
 
 fn main() -> ExitCode {
     let pairs: Arc<[Mutex<Option<Guarded>>]> = PAIRS.iter().map(|_| Mutex::new(None)).collect();
     let mut suite = Suite::new("security");
-    for (at, &(kind, is_open)) in PAIRS.iter().enumerate() {
-        for &(name, body) in BODIES {
+    for (at, &(kind, is_open, bodies)) in PAIRS.iter().enumerate() {
+        for &(name, body) in bodies {
             let pairs = pairs.clone();
             suite = suite.plain(&format!("{name}_{kind}"), move || {
                 let mut pair = pairs[at].lock().expect("no panic");
@@ -44,7 +51,7 @@ fn main() -> ExitCode {
         }
     }
     let end = move |keep: &std::path::Path| {
-        PAIRS.iter().zip(pairs.iter()).try_for_each(|((kind, _), pair)| match pair.lock().expect("no panic").take() {
+        PAIRS.iter().zip(pairs.iter()).try_for_each(|((kind, ..), pair)| match pair.lock().expect("no panic").take() {
             Some(guarded) => guarded.finish(&keep.join(kind)),
             None => Ok(()),
         })

@@ -19,7 +19,7 @@ pub const NONE: &str = "none";
 pub const WITH_RULES: &str = "with rules";
 const ALL_OPERATIONS: i8 = 2;
 const DENY: i8 = 2;
-const ALLOW: i8 = 3;
+pub const ALLOW: i8 = 3;
 const LITERAL: i8 = 3;
 const PREFIXED: i8 = 4;
 /// As many differences as a failure shows.
@@ -76,7 +76,7 @@ fn needs(api: &str) -> &'static [Need] {
 }
 
 /// For the names that have rules.
-fn rules(user: &str, (operation, kind): Need, permission: i8) -> Vec<Value> {
+pub fn rules(user: &str, (operation, kind): Need, permission: i8) -> Vec<Value> {
     let patterns: &[(i8, &str)] = match kind {
         TOPIC => &[(PREFIXED, "r-"), (LITERAL, "__consumer_offsets")],
         GROUP | TRANSACTIONAL_ID => &[(PREFIXED, "r-")],
@@ -92,9 +92,9 @@ fn rules(user: &str, (operation, kind): Need, permission: i8) -> Vec<Value> {
 }
 
 /// The versions that both speak, by key.
-type Spoken = BTreeMap<i16, (i16, i16)>;
+pub type Spoken = BTreeMap<i16, (i16, i16)>;
 
-fn spoken(guarded: &Guarded) -> Result<Spoken> {
+pub fn spoken(guarded: &Guarded) -> Result<Spoken> {
     let ask = |port: u16| -> Result<Spoken> {
         let answer = Raw::connect(port)?.api_versions_in(4)?;
         Ok(answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version))).collect())
@@ -110,25 +110,25 @@ fn spoken(guarded: &Guarded) -> Result<Spoken> {
     Ok(both.collect())
 }
 
-fn versions(case: &Case, (from, to): (i16, i16)) -> BTreeSet<i16> {
+pub fn versions(case: &Case, (from, to): (i16, i16)) -> BTreeSet<i16> {
     let (from, to) = (from.max(case.from), to.min(case.to));
     let named = case.also.iter().copied().filter(|version| (from..=to).contains(version));
     if from > to { BTreeSet::new() } else { named.chain([from, to]).collect() }
 }
 
 /// Two runs that begin each case together, as long as both go on.
-struct Pace {
+pub struct Pace {
     other: Sender<()>,
     mine: Receiver<()>,
 }
 
 impl Pace {
-    fn two() -> [Pace; 2] {
+    pub fn two() -> [Pace; 2] {
         let ((to_first, first), (to_second, second)) = (channel(), channel());
         [Pace { other: to_second, mine: first }, Pace { other: to_first, mine: second }]
     }
 
-    fn keep(&self) {
+    pub fn keep(&self) {
         // Without the other run there is nothing to wait for.
         if self.other.send(()).is_ok() {
             let _ = self.mine.recv();
@@ -152,10 +152,11 @@ pub fn compare(guarded: &Guarded) -> Result<()> {
     });
     let [theirs, ours] = runs.map(|run| run.join().expect("no panic"));
     let (theirs, ours) = (theirs.context("Apache Kafka")?, ours.context("the broker under test")?);
-    if std::env::var_os("KLAMM_CASE").is_none() {
+    let is_whole = std::env::var_os("KLAMM_CASE").is_none();
+    if is_whole {
         needs::ensure_all_count(&theirs)?;
     }
-    judge(&theirs, &ours)
+    judge(&theirs, &ours, is_whole)
 }
 
 /// No API that both have is left out.
@@ -176,7 +177,9 @@ fn run(mut clients: Clients, spoken: &Spoken, key: &dyn Fn(&str) -> Result<i16>,
     let mut trace = Vec::new();
     for phase in ["without rules", WITH_RULES] {
         if phase == WITH_RULES {
-            add_rules(&mut clients)?;
+            let rules: Vec<Value> =
+                NEEDS.iter().flat_map(|(api, _)| rules_of(api)).flat_map(|(_, rules)| rules).collect();
+            add_rules(&mut clients, &rules, &rules_of("CreatePartitions").remove(0).0)?;
         }
         for case in &chosen() {
             let Some(range) = spoken.get(&key(case.api)?) else { continue };
@@ -204,7 +207,7 @@ fn users_of(case: &Case, phase: &str) -> Vec<String> {
     [ADMIN, NONE, ANONYMOUS].map(str::to_string).into_iter().chain(own).collect()
 }
 
-fn ask(
+pub fn ask(
     clients: &mut Clients,
     case: &Case,
     version: i16,
@@ -229,7 +232,7 @@ fn ask(
 }
 
 /// Topics, the coordinators, groups with offsets, producers.
-fn prepare(clients: &mut Clients) -> Result<()> {
+pub fn prepare(clients: &mut Clients) -> Result<()> {
     clients.create_topics(&["r-seen", "f-seen"])?;
     for (kind, names) in [(0, ["r-group", "f-group"]), (1, ["r-txn", "f-txn"])] {
         let request = json!({ "KeyType": kind, "CoordinatorKeys": names });
@@ -264,12 +267,11 @@ fn open_transaction(clients: &mut Clients, producer: &Value) -> Result<()> {
     clients.until("AddPartitionsToTxn", 3, &request, is_added).map(|_| ())
 }
 
-fn add_rules(clients: &mut Clients) -> Result<()> {
-    let rules: Vec<Value> = NEEDS.iter().flat_map(|(api, _)| rules_of(api)).flat_map(|(_, rules)| rules).collect();
+/// `probe`: a client that may make partitions by these rules.
+pub fn add_rules(clients: &mut Clients, rules: &[Value], probe: &str) -> Result<()> {
     let made = clients.admin("CreateAcls", 3, &json!({ "Creations": rules }))?;
     ensure!(all_zero(&made["Results"], "ErrorCode"), "{made}");
     // One of the clients may do it when all rules have come to the broker, and to its controller.
-    let probe = rules_of("CreatePartitions").remove(0).0;
     let request = json!({ "Topics": [{ "Name": "r-seen", "Count": 2, "Assignments": null }], "TimeoutMs": 10_000, "ValidateOnly": true });
     let count = |answer: &Value| {
         let resources = answer["Resources"].as_array().into_iter().flatten();
@@ -277,7 +279,7 @@ fn add_rules(clients: &mut Clients) -> Result<()> {
     };
     clients.until("DescribeAcls", 3, &cases::any_rule(&Value::Null), |answer| count(answer) >= rules.len())?;
     for _ in 0..1000 {
-        let answer = clients.ask(&probe, "CreatePartitions", 3, &request)?.context("closed")?;
+        let answer = clients.ask(probe, "CreatePartitions", 3, &request)?.context("closed")?;
         if all_zero(&answer["Results"], "ErrorCode") {
             return Ok(());
         }
@@ -286,7 +288,8 @@ fn add_rules(clients: &mut Clients) -> Result<()> {
     bail!("the rules do not come to the controller")
 }
 
-fn judge(theirs: &[Asked], ours: &[Asked]) -> Result<()> {
+/// `is_whole`: what is accepted and does not happen is a failure, too.
+pub fn judge(theirs: &[Asked], ours: &[Asked], is_whole: bool) -> Result<()> {
     ensure!(theirs.len() == ours.len(), "{} and {} answers", theirs.len(), ours.len());
     let is_peer = broker::peer() == Peer::Klamm;
     let accepted: Vec<_> = ACCEPTED.iter().filter(|_| is_peer).collect();
@@ -308,9 +311,8 @@ fn judge(theirs: &[Asked], ours: &[Asked]) -> Result<()> {
     if std::env::var_os("KLAMM_TRACE").is_some() {
         theirs.iter().for_each(|asked| println!("{}\n    {}", asked.title(), asked.answer));
     }
-    let all = std::env::var_os("KLAMM_CASE").is_none();
     let mut lines: Vec<String> = found.into_iter().map(|(shown, titles)| summary(&shown, &titles)).collect();
-    for (accepted, _) in accepted.iter().zip(&used).filter(|(_, used)| all && **used == 0) {
+    for (accepted, _) in accepted.iter().zip(&used).filter(|(_, used)| is_whole && **used == 0) {
         lines.push(format!("no difference any more at `{}` ({})", accepted.case, accepted.reason));
     }
     if !lines.is_empty() {
