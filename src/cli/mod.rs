@@ -8,9 +8,10 @@ mod args;
 mod image_secrets;
 mod log;
 mod provided;
+mod test_broker;
 
 use crate::broker::{self, Broker};
-use crate::config::{self, Config, Layers, Provided, properties};
+use crate::config::{self, Config, Layers, Notice, Provided, properties};
 use crate::io::{random, threads};
 use crate::metadata::Record;
 use crate::model::Uuid;
@@ -46,6 +47,7 @@ fn execute(command: Command) -> Result<(), String> {
             let cluster_id = std::env::var("CLUSTER_ID").ok().map(checked_cluster_id).transpose()?;
             serve(config, cluster_id)?;
         }
+        Command::Test(arguments) => test_broker::run(arguments)?,
         Command::Format { sources, cluster_id, ignore_formatted, add_scram } => {
             let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;
             let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
@@ -66,7 +68,7 @@ fn load(sources: &Sources) -> Result<Config, String> {
     let password = |path: &Path| text_of(path, "file of a password").map(Secret::new);
     image_secrets::resolve(&mut environment, Path::new(image_secrets::FOLDER), password)?;
     let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
-    log::start(level.as_deref());
+    log::start(log::Stream::Output, level.as_deref());
     let overrides = sources.overrides.clone();
     let login_file = config::login_config_path(&environment).map(login_file).transpose()?;
     #[cfg(feature = "gssapi")]
@@ -80,11 +82,15 @@ fn load(sources: &Sources) -> Result<Config, String> {
     layers.provided = provided::read(&layers.requests().map_err(|invalid| invalid.to_string())?)?;
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
     log::set_json(config.log_is_json);
+    tell_notices(&notices);
+    Ok(config)
+}
+
+fn tell_notices(notices: &[Notice]) {
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
         ::log::log!(level, "{notice}");
     }
-    Ok(config)
 }
 
 fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
@@ -128,6 +134,14 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     info!("[KafkaServer id={node_id}] started");
+    wait_for_end(&broker, &mut signals);
+    broker.stop()?;
+    info!("stopped");
+    Ok(())
+}
+
+/// Waits for a signal that ends the broker. SIGUSR1 shows its counters.
+fn wait_for_end(broker: &Broker, signals: &mut Signals) {
     let signal = signals.forever().find(|signal| {
         if *signal == SIGUSR1 {
             broker.log_metrics();
@@ -135,9 +149,6 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
         *signal != SIGUSR1
     });
     info!("stopping: signal={}", signal.unwrap_or_default());
-    broker.stop()?;
-    info!("stopped");
-    Ok(())
 }
 
 /// Gives the log directories their identity, and the cluster its first users.

@@ -75,7 +75,7 @@ impl Request<'_> {
         }
         let Some(verdict) = decide(context.shared, context.view, &who, &action) else { return true };
         let request = self.head.description.key.name();
-        let listener = context.shared.endpoint(self.session.listener).map_or("", |endpoint| &endpoint.listener);
+        let listener = context.shared.endpoint(self.session.route.listener).map_or("", |endpoint| &endpoint.listener);
         context.audit.tell(&Audited { who, action, request, listener, verdict }, context.now);
         if is_kept && verdict.allows() {
             allowed.borrow_mut().keep(who.principal, epoch, &action);

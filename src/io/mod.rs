@@ -15,8 +15,10 @@ pub mod file_pool;
 pub mod https;
 #[cfg(feature = "gssapi")]
 pub mod kerberos;
+pub mod lifeline;
 pub mod loggers;
 pub mod machine;
+pub mod memory_disk;
 pub mod open_files;
 mod pool;
 pub mod process;

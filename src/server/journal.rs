@@ -42,7 +42,7 @@ impl Server {
         let asked = AskedRequest {
             connection: key.0.to_u64(),
             peer: session.peer,
-            listener: session.listener,
+            listener: session.route.listener,
             principal: session.principal.to_string(),
             client_id: header.as_ref().and_then(|header| header.client_id.as_deref()).unwrap_or_default(),
             software: session.software(),
