@@ -33,6 +33,7 @@ const RELEASES: &[&str] =
 fn main() -> ExitCode {
     let tests: &[(&str, fn() -> Result<()>)] = &[
         ("ready_stops_and_memory", ready_stops_and_memory),
+        ("http", http),
         ("starts_in_a_row", starts_in_a_row),
         ("side_by_side", side_by_side),
         ("without_rings_in_little_memory", without_rings_in_little_memory),
@@ -127,6 +128,21 @@ fn waiting_consumer(process: &TestProcess) -> Result<(String, Raw)> {
         ]);
     raw.post(&request, 12)?;
     Ok(("waiting".into(), raw))
+}
+
+/// The line tells where it can be looked at, broken and moved in time.
+fn http() -> Result<()> {
+    let broker = TestProcess::start(&["--topic", "orders"])?;
+    let at = broker.text("http").to_string();
+    ensure!(at.starts_with("http://127.0.0.1:"), "{}", broker.ready);
+    let answer = |path: &str| -> Result<Value> { Ok(ureq::get(format!("{at}{path}")).call()?.body_mut().read_json()?) };
+    ensure!(answer("/readyz")?["ready"] == true, "it is ready when it says so");
+    ensure!(answer("/v1/clock")?["frozen"] == false, "its clock goes");
+    ensure!(answer("/v1/faults")?["faults"].as_array().is_some_and(Vec::is_empty), "no rule is there");
+    ensure!(answer("/v1/wait?topic=orders&timeout_ms=1")?["waited"] == true, "the topic is there");
+    let without = TestProcess::start(&["--override", "klamm.http.listeners="])?;
+    ensure!(without.ready.get("http").is_none(), "{}", without.ready);
+    Ok(())
 }
 
 fn starts_in_a_row() -> Result<()> {

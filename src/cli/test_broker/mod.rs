@@ -203,7 +203,8 @@ struct Ready<'a> {
     users: Vec<&'a str>,
     /// Where the certificates are.
     tls: Option<&'a Path>,
-    // The address of the HTTP side belongs here, as `http`.
+    /// The address of the HTTP side, unless a setting has switched it off.
+    http: Option<String>,
 }
 
 impl<'a> Ready<'a> {
@@ -214,6 +215,7 @@ impl<'a> Ready<'a> {
             security_protocol,
             users: arguments.users.iter().map(|user| user.name.as_str()).collect(),
             tls: arguments.tls.as_deref(),
+            http: broker.http_addresses().first().map(|address| format!("http://{}", reachable(*address))),
         }
     }
 
@@ -223,6 +225,9 @@ impl<'a> Ready<'a> {
         line.insert("cluster_id".into(), json!(self.cluster_id));
         line.insert("pid".into(), json!(std::process::id()));
         line.insert("security_protocol".into(), json!(self.security_protocol.name()));
+        if let Some(http) = &self.http {
+            line.insert("http".into(), json!(http));
+        }
         if !self.users.is_empty() {
             line.insert("sasl_mechanisms".into(), json!(MECHANISMS));
             line.insert("users".into(), json!(self.users));
