@@ -73,7 +73,8 @@ pub(super) fn exchange(shared: &Shared, exchange: &RequestExchange, shown: Shown
 
 /// The body of a request, if it is kept and can be read.
 pub(super) fn request_body(exchange: &RequestExchange) -> Option<Value> {
-    request(exchange, &exchange.bodies.upgrade()?, RecordsShown::LeftOut).ok()
+    let bodies = exchange.bodies.upgrade()?;
+    request(exchange, &bodies, RecordsShown::LeftOut).ok()
 }
 
 fn request(exchange: &RequestExchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
