@@ -2,7 +2,11 @@
 
 /// Each code but 0 with how often it is told. An answer without errors takes no memory for it.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct ToldErrors(Vec<(i16, u32)>);
+pub struct ToldErrors(Option<Box<Codes>>);
+
+/// They stand apart, so that an answer without errors is no larger for them than a pointer.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+struct Codes(Vec<(i16, u32)>);
 
 impl ToldErrors {
     #[inline]
@@ -15,14 +19,15 @@ impl ToldErrors {
     /// An answer has few different codes, mostly one.
     #[cold]
     fn count(&mut self, code: i16) {
-        match self.0.iter_mut().find(|(known, _)| *known == code) {
+        let codes = &mut self.0.get_or_insert_default().0;
+        match codes.iter_mut().find(|(known, _)| *known == code) {
             Some((_, count)) => *count += 1,
-            None => self.0.push((code, 1)),
+            None => codes.push((code, 1)),
         }
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (i16, u32)> {
-        self.0.iter().copied()
+        self.0.iter().flat_map(|codes| codes.0.iter().copied())
     }
 }
 

@@ -130,7 +130,7 @@ impl Ring {
     }
 
     /// The exchanges from a number on, so many at most.
-    pub fn from_number(&self, number: u64, most: usize) -> Vec<Arc<RequestExchange>> {
+    pub fn starting_at(&self, number: u64, most: usize) -> Vec<Arc<RequestExchange>> {
         let held = self.held.lock();
         let first = held.exchanges.partition_point(|exchange| exchange.number < number);
         held.exchanges.range(first..).take(most).cloned().collect()
@@ -194,7 +194,8 @@ impl Journal {
             return None;
         }
         let mut client_id = asked.client_id.to_string();
-        client_id.truncate(asked.client_id.floor_char_boundary(MOST_CLIENT_ID_BYTES));
+        let kept = (0..=MOST_CLIENT_ID_BYTES).rev().find(|at| client_id.is_char_boundary((*at).min(client_id.len())));
+        client_id.truncate(kept.unwrap_or_default());
         let exchange = RequestExchange {
             number: 0,
             shard: self.shard,
@@ -319,19 +320,19 @@ mod tests {
         for frame in [&b"0123456789"[..], b"1", b"2", b"3", b"4"] {
             exchange(&mut journal, frame);
         }
-        assert!(ring.from_number(0, 9).is_empty() && !journal.is_flushed());
+        assert!(ring.starting_at(0, 9).is_empty() && !journal.is_flushed());
         journal.flush();
-        let kept = ring.from_number(0, 9);
+        let kept = ring.starting_at(0, 9);
         assert!(journal.is_flushed());
         assert_eq!(kept.iter().map(|exchange| exchange.number).collect::<Vec<_>>(), [2, 3, 4]);
-        assert_eq!((ring.from_number(3, 9).len(), ring.from_number(3, 1).len(), ring.counts()), (2, 1, (5, 2)));
+        assert_eq!((ring.starting_at(3, 9).len(), ring.starting_at(3, 1).len(), ring.counts()), (2, 1, (5, 2)));
         let first = &kept[0];
         let micros = [first.queued, first.handled, first.waited].map(|time| time.as_micros());
         assert_eq!((micros, &first.end, first.answer_bytes), ([2, 3, 4], &ExchangeEnd::Answered, 6));
         assert_eq!(first.bodies.upgrade().unwrap().request, b"2");
         exchange(&mut journal, &[0; 30]);
         journal.flush();
-        let kept = ring.from_number(0, 9);
+        let kept = ring.starting_at(0, 9);
         assert!(kept[0].bodies.upgrade().is_none() && kept[2].bodies.upgrade().is_some());
     }
 
@@ -356,7 +357,7 @@ mod tests {
         journal.close(key, "the client has gone", Instant(9));
         journal.answer(key, None, Instant(9));
         journal.flush();
-        let kept = ring.from_number(0, 9);
+        let kept = ring.starting_at(0, 9);
         assert_eq!((kept.len(), &kept[0].end), (1, &ExchangeEnd::Closed("the client has gone".into())));
         assert!(kept[0].bodies.upgrade().is_none(), "no bytes are kept where none may be");
     }

@@ -44,7 +44,7 @@ impl Follow {
     fn events(&mut self) -> String {
         let mut found = Vec::new();
         for (ring, next) in self.shared.journals.iter().zip(&mut self.next) {
-            let slice = ring.from_number(*next, SLICE);
+            let slice = ring.starting_at(*next, SLICE);
             *next = slice.last().map_or(*next, |last| last.number + 1);
             found.extend(slice.into_iter().filter(|exchange| self.filter.matches(&self.shared, exchange)));
         }

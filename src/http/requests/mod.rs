@@ -190,7 +190,7 @@ async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<RequestExcha
     for ring in &shared.journals {
         let mut next = 0;
         loop {
-            let slice = ring.from_number(next, SLICE);
+            let slice = ring.starting_at(next, SLICE);
             let Some(last) = slice.last() else { break };
             next = last.number + 1;
             found.extend(slice.into_iter().filter(|exchange| filter.matches(shared, exchange)));
