@@ -32,7 +32,11 @@ pub const PROFILE: &[Deviation] = &[
     deviation("klamm.shards", "1", "one thread serves the clients of a test, and many brokers run side by side"),
     deviation("klamm.crypto.threads", "1", "the same for handshakes of TLS"),
     deviation("klamm.spin.us", "0", "a broker that rests leaves the processor to the test"),
-    deviation("klamm.http.listeners", "http://127.0.0.1:0", "tests look at it, wait for it, break it and move its clock"),
+    deviation(
+        "klamm.http.listeners",
+        "http://127.0.0.1:0",
+        "tests look at it, wait for it, break it and move its clock",
+    ),
     deviation("klamm.http.requests", "10000", "what a client has really sent is kept to be looked at"),
     deviation("klamm.faults", "true", "a test breaks it by rules"),
     deviation("klamm.clock", "settable", "a test moves its clock"),
