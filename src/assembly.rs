@@ -35,7 +35,7 @@ use crate::stdx::inbox::Inbox;
 
 /// Directories are locked, the metadata is replayed, and the broker may run with it.
 pub struct Opened {
-    disk: Arc<dyn Disk>,
+    disks: Disks,
     environment: Environment,
     config: Config,
     doors: Arc<Doors>,
@@ -43,29 +43,45 @@ pub struct Opened {
     controller: Controller,
 }
 
+/// Where a broker's files are.
+#[derive(Clone)]
+pub struct Disks {
+    /// The log directories.
+    pub logs: Arc<dyn Disk>,
+    /// What its user keeps: stores of keys and certificates, keys of providers of tokens.
+    pub stores: Arc<dyn Disk>,
+}
+
+impl Disks {
+    /// Everything is on one.
+    pub fn one(disk: Arc<dyn Disk>) -> Disks {
+        Disks { logs: disk.clone(), stores: disk }
+    }
+}
+
 /// Opens the log directories. `cluster_id` is for those that have none. An error is a sentence for the user. Blocks.
-pub fn open(disk: Arc<dyn Disk>, environment: Environment, config: Config, cluster_id: &str) -> Result<Opened, String> {
-    let controller = Controller::open(disk.clone(), &config, cluster_id, environment.clone());
+pub fn open(disks: Disks, environment: Environment, config: Config, cluster_id: &str) -> Result<Opened, String> {
+    let controller = Controller::open(disks.logs.clone(), &config, cluster_id, environment.clone());
     let controller = controller.map_err(|failure| failure.to_string())?;
     let image = controller.published().load().image.clone();
     check_dynamic(&config, &image)?;
     let doors = {
         let dynamic = (image.default_broker_configs(), image.broker_configs(config.node_id));
-        Arc::new(Doors::open(&config, dynamic, &*disk, environment.wall())?)
+        Arc::new(Doors::open(&config, dynamic, &*disks.stores, environment.wall())?)
     };
-    let token_keys = TokenKeys::open(&config, &disk, &environment)?;
-    Ok(Opened { disk, environment, config, doors, token_keys, controller })
+    let token_keys = TokenKeys::open(&config, &disks.stores, &environment)?;
+    Ok(Opened { disks, environment, config, doors, token_keys, controller })
 }
 
 impl Opened {
     /// Connects the parts with as many shards as there are wakers: what is left in a shard's mailbox wakes it.
     pub fn connect(self, wakers: Vec<Arc<dyn Waker>>) -> Connected {
-        let Opened { disk, environment, config, doors, token_keys, mut controller } = self;
+        let Opened { disks, environment, config, doors, token_keys, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
         controller.watch_directories(&to_controller);
-        controller.look_into(Arc::new(Stores::new(doors.clone(), disk.clone())));
+        controller.look_into(Arc::new(Stores::new(doors.clone(), disks.stores.clone())));
         let producer_ids = Arc::new(ProducerIds::default());
         let (coordinators, groups) = Coordinators::new(config.clone(), environment.clone(), producer_ids.clone());
         let (of_transactions, transactions) =
@@ -89,7 +105,7 @@ impl Opened {
         shared.logins = Logins::new(&shared.config, &token_keys.0);
         let shared = Arc::new(shared);
         let tasks = Tasks { metadata, housekeeping, groups, transactions };
-        Connected { disk, environment, shared, token_keys, controller, tasks }
+        Connected { disks, environment, shared, token_keys, controller, tasks }
     }
 }
 
@@ -103,7 +119,7 @@ struct Tasks {
 
 /// What the shards share is there, so that they can bind their sockets. The cluster does not know of this broker yet.
 pub struct Connected {
-    disk: Arc<dyn Disk>,
+    disks: Disks,
     environment: Environment,
     shared: Arc<Shared>,
     token_keys: (TokenKeys, Vec<Refresher>),
@@ -119,7 +135,7 @@ impl Connected {
     /// Registers the broker and opens its partitions. `endpoints` is what clients are told, in the order of the listeners.
     /// An error is a sentence for the user. Blocks.
     pub fn register(self, endpoints: Vec<Endpoint>) -> Result<Parts, String> {
-        let Connected { disk, environment, shared, token_keys, mut controller, tasks } = self;
+        let Connected { disks, environment, shared, token_keys, mut controller, tasks } = self;
         assert_eq!(endpoints.len(), shared.config.listeners.len(), "clients are told of each listener");
         let registered = controller.register(&shared.config, registered_endpoints(&shared.config, &endpoints));
         registered.map_err(|failure| failure.to_string())?;
@@ -130,7 +146,7 @@ impl Connected {
             shared.config.clone(),
             shared.view.clone(),
             shared.directories.clone(),
-            (shared.doors.clone(), disk.clone()),
+            (shared.doors.clone(), disks.stores.clone()),
             environment.clone(),
             announce_progress(&shared),
             Box::new(move |finding| told.send_to_controller(of_housekeeper(finding))),
@@ -150,7 +166,7 @@ impl Connected {
             transactions: Part { machine: transactions, tasks: tasks.transactions },
             token_keys,
             shared,
-            disk,
+            disks,
             environment,
         })
     }
@@ -180,7 +196,7 @@ pub struct Parts {
     pub transactions: Part<Keeper<Transactions>, keeper::Task<Transactions>>,
     /// The keys of providers of tokens, and those who look for more, each on a thread of its own.
     pub token_keys: (TokenKeys, Vec<Refresher>),
-    disk: Arc<dyn Disk>,
+    disks: Disks,
     environment: Environment,
 }
 
@@ -189,7 +205,7 @@ impl Parts {
     pub fn open_cleaner(&self) -> Option<Cleaner> {
         let shared = &self.shared;
         let (view, environment) = (shared.view.clone(), self.environment.clone());
-        Cleaner::open(&self.disk, &shared.config, view, environment, announce_progress(shared))
+        Cleaner::open(&self.disks.logs, &shared.config, view, environment, announce_progress(shared))
     }
 }
 
@@ -256,7 +272,7 @@ mod tests {
         let start = |pairs: &[(&str, &str)]| {
             let overrides = pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
             let (config, _) = Config::load(&config::Layers { overrides, ..config::Layers::default() }).unwrap();
-            open(Arc::new(SimulatedDisk::default()), fixed::environment(TimestampMs(0)), config, "c").err()
+            open(Disks::one(Arc::new(SimulatedDisk::default())), fixed::environment(TimestampMs(0)), config, "c").err()
         };
         let plain = (
             "listener.name.plaintext.plain.sasl.jaas.config",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Outcome, Parked, Polled, State, authentication, handle, table, unknown, write_markers};
-use crate::assembly::{self, Parts};
+use crate::assembly::{self, Disks, Parts};
 use crate::codec::{Message, Reader};
 use crate::config::{AuthorizerSettings, Config, Layers};
 use crate::controller;
@@ -72,8 +72,9 @@ impl Broker {
         let (config, _) = Config::load(&layers).unwrap();
         let config = Config { authorizer, ..config };
         let disk = Arc::new(SimulatedDisk::default());
-        let opened = assembly::open(disk, fixed::environment(NOW), config, "test").unwrap();
-        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
+        let opened = assembly::open(Disks::one(disk), fixed::environment(NOW), config, "test").unwrap();
+        let endpoint =
+            Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092, is_by_connection: false };
         let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));

@@ -31,6 +31,17 @@ pub trait File: Send + Sync {
     fn sync_data(&self) -> io::Result<()>;
     /// Whether the whole range can be read without waiting for the device; `true` where that cannot be known.
     fn is_resident(&self, position: u64, length: u64) -> bool;
-    /// The descriptor, for the drivers' own calls; `None` on a simulated disk.
+    /// The descriptor, for the drivers' own calls; `None` on a simulated disk and on one in memory.
     fn descriptor(&self) -> Option<RawFd>;
+
+    /// Hands out the bytes from a position on, at most so many and perhaps fewer, where they lie in memory, and answers what
+    /// is made of them; nothing is handed out behind the end. No writer changes them meanwhile. `None`: they lie on a disk.
+    fn lend(
+        &self,
+        _position: u64,
+        _length: usize,
+        _to: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Option<io::Result<usize>> {
+        None
+    }
 }

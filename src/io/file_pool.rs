@@ -177,6 +177,15 @@ impl File for Opened {
         self.file.is_resident(position, length)
     }
 
+    fn lend(
+        &self,
+        position: u64,
+        length: usize,
+        to: &mut dyn FnMut(&[io::IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Option<io::Result<usize>> {
+        self.file.lend(position, length, to)
+    }
+
     fn descriptor(&self) -> Option<std::os::fd::RawFd> {
         self.file.descriptor()
     }

@@ -1,0 +1,573 @@
+//! A disk that is nowhere but in this process's memory, for a broker whose data are to be gone with it.
+//!
+//! A file is a list of chunks on the heap, and a name leads to a file. There is no descriptor, no page cache and nothing to
+//! sync, so that fifty such brokers, or ten thousand partitions, need no descriptor for their logs. Files of the kernel that
+//! have no name (`memfd_create`) were the other way: `sendfile` would work as it is, but each file would hold a descriptor that
+//! cannot be closed without losing the file, or all of them would share one and this disk would share out its pages by itself.
+//!
+//! What goes to a client is sent from where it lies ([`File::lend`]): as many copies as with `sendfile`, which is one. Deviation
+//! from the map's "no lock for readers": a file has one, held by readers together, for one copy or one `send` that does not
+//! block; the kernel has such a lock in its place.
+//!
+//! Bounded: chunks are counted before they are asked for. What does not fit is refused like a write to a full disk, as a whole.
+
+use super::clock;
+use super::disk::{Disk, Entry, File, Lock, Open, Space};
+use super::file_pool::OpenFiles;
+use crate::model::TimestampMs;
+use crate::stdx::mutex::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind, IoSlice};
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Large enough that a send of several costs nothing, small enough that the last one of a log may be half empty.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// What the smallest file takes. The last chunk of a file has the next power of two of what is in it.
+const LEAST_BYTES: usize = 64;
+/// Chunks that one send takes: a mebibyte, wherever it begins.
+const MOST_PIECES: usize = 17;
+/// Closing a file frees nothing here, so that as many are open as there are.
+const MOST_OPEN: usize = usize::MAX;
+
+/// The disk. Its content is dropped with it.
+pub struct MemoryDisk {
+    nodes: Mutex<BTreeMap<PathBuf, Node>>,
+    budget: Arc<Budget>,
+    locks: Arc<Mutex<BTreeSet<PathBuf>>>,
+    open_files: Arc<OpenFiles>,
+}
+
+#[derive(Clone)]
+enum Node {
+    Directory,
+    File(Arc<MemoryFile>),
+}
+
+/// How much there may be, and how much there is.
+struct Budget {
+    limit_bytes: u64,
+    used_bytes: AtomicU64,
+}
+
+struct MemoryFile {
+    budget: Arc<Budget>,
+    content: RwLock<Content>,
+}
+
+/// All chunks but the last are full.
+#[derive(Default)]
+struct Content {
+    chunks: Vec<Vec<u8>>,
+    modified: TimestampMs,
+}
+
+impl MemoryDisk {
+    /// An empty disk that takes so many bytes of memory at most.
+    pub fn new(limit_bytes: u64) -> MemoryDisk {
+        MemoryDisk {
+            nodes: Mutex::default(),
+            budget: Arc::new(Budget { limit_bytes, used_bytes: AtomicU64::new(0) }),
+            locks: Arc::default(),
+            open_files: Arc::new(OpenFiles::new(MOST_OPEN)),
+        }
+    }
+
+    fn node(&self, path: &Path) -> io::Result<Node> {
+        let nodes = self.nodes.lock();
+        nodes.get(path).cloned().ok_or_else(|| missing(&nodes, path))
+    }
+}
+
+/// Why a path that leads nowhere does so.
+fn missing(nodes: &BTreeMap<PathBuf, Node>, path: &Path) -> io::Error {
+    let is_below_file = path.ancestors().any(|at| matches!(nodes.get(at), Some(Node::File(_))));
+    if is_below_file { ErrorKind::NotADirectory.into() } else { ErrorKind::NotFound.into() }
+}
+
+/// Whether names may be made in the directory that the path is in.
+fn check_parent(nodes: &BTreeMap<PathBuf, Node>, path: &Path) -> io::Result<()> {
+    match path.parent().and_then(|parent| nodes.get(parent)) {
+        Some(Node::Directory) => Ok(()),
+        _ => Err(missing(nodes, path)),
+    }
+}
+
+/// The paths below a directory.
+fn below<'n>(
+    nodes: &'n BTreeMap<PathBuf, Node>,
+    directory: &'n Path,
+) -> impl Iterator<Item = (&'n PathBuf, &'n Node)> + 'n {
+    // Paths are ordered by their names, so that what is below a directory follows it.
+    let from = nodes.range(directory.to_path_buf()..);
+    from.take_while(move |(path, _)| path.starts_with(directory)).filter(move |(path, _)| path.as_path() != directory)
+}
+
+impl Disk for MemoryDisk {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        let mut nodes = self.nodes.lock();
+        match nodes.get(path) {
+            Some(Node::File(file)) => Ok(file.clone()),
+            Some(Node::Directory) => Err(ErrorKind::IsADirectory.into()),
+            None if how == Open::Create => {
+                check_parent(&nodes, path)?;
+                let content = RwLock::new(Content { modified: clock::wall(), ..Content::default() });
+                let file = Arc::new(MemoryFile { budget: self.budget.clone(), content });
+                nodes.insert(path.to_path_buf(), Node::File(file.clone()));
+                Ok(file)
+            }
+            None => Err(missing(&nodes, path)),
+        }
+    }
+
+    fn open_files(&self) -> &Arc<OpenFiles> {
+        &self.open_files
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+        let nodes = self.nodes.lock();
+        match nodes.get(directory) {
+            Some(Node::Directory) => {}
+            Some(Node::File(_)) => return Err(ErrorKind::NotADirectory.into()),
+            None => return Err(missing(&nodes, directory)),
+        }
+        let own = below(&nodes, directory).filter(|(path, _)| path.parent() == Some(directory));
+        let entry = |(path, node): (&PathBuf, &Node)| {
+            let name = path.file_name()?.to_str()?.to_string();
+            Some(Entry { name, is_directory: matches!(node, Node::Directory) })
+        };
+        Ok(own.filter_map(entry).collect())
+    }
+
+    fn create_directories(&self, path: &Path) -> io::Result<()> {
+        let mut nodes = self.nodes.lock();
+        if path.ancestors().any(|at| matches!(nodes.get(at), Some(Node::File(_)))) {
+            return Err(ErrorKind::NotADirectory.into());
+        }
+        for directory in path.ancestors() {
+            nodes.insert(directory.to_path_buf(), Node::Directory);
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut nodes = self.nodes.lock();
+        check_parent(&nodes, from)?;
+        check_parent(&nodes, to)?;
+        let moved = nodes.get(from).cloned().ok_or(ErrorKind::NotFound)?;
+        if from == to {
+            return Ok(());
+        }
+        match (&moved, nodes.get(to)) {
+            (Node::Directory, _) if to.starts_with(from) => return Err(ErrorKind::InvalidInput.into()),
+            _ if from.starts_with(to) => return Err(ErrorKind::DirectoryNotEmpty.into()),
+            (Node::Directory, Some(Node::Directory)) if below(&nodes, to).next().is_some() => {
+                return Err(ErrorKind::DirectoryNotEmpty.into());
+            }
+            (Node::Directory, Some(Node::File(_))) => return Err(ErrorKind::NotADirectory.into()),
+            (Node::File(_), Some(Node::Directory)) => return Err(ErrorKind::IsADirectory.into()),
+            _ => {}
+        }
+        let inside: Vec<PathBuf> = below(&nodes, from).map(|(path, _)| path.clone()).collect();
+        nodes.remove(from);
+        nodes.insert(to.to_path_buf(), moved);
+        for old in inside {
+            if let (Some(node), Ok(rest)) = (nodes.remove(&old), old.strip_prefix(from)) {
+                nodes.insert(to.join(rest), node);
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut nodes = self.nodes.lock();
+        match nodes.get(path) {
+            Some(Node::File(_)) => drop(nodes.remove(path)),
+            Some(Node::Directory) => return Err(ErrorKind::IsADirectory.into()),
+            None => return Err(missing(&nodes, path)),
+        }
+        Ok(())
+    }
+
+    fn remove_directory_tree(&self, path: &Path) -> io::Result<()> {
+        let mut nodes = self.nodes.lock();
+        match nodes.get(path) {
+            Some(Node::Directory) => {}
+            Some(Node::File(_)) => return Err(ErrorKind::NotADirectory.into()),
+            None => return Err(missing(&nodes, path)),
+        }
+        nodes.retain(|at, _| !at.starts_with(path));
+        Ok(())
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        self.node(path).map(|_| ())
+    }
+
+    fn sync_file_system(&self, path: &Path) -> io::Result<()> {
+        self.node(path).map(|_| ())
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.open(path, Open::Create)?;
+        if !self.locks.lock().insert(path.to_path_buf()) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(Box::new(MemoryLock { path: path.to_path_buf(), locks: self.locks.clone() }))
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        let Budget { limit_bytes, used_bytes } = &*self.budget;
+        let usable_bytes = limit_bytes.saturating_sub(used_bytes.load(Ordering::Relaxed));
+        Ok(Space { total_bytes: *limit_bytes, usable_bytes })
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.node(path).is_ok()
+    }
+}
+
+struct MemoryLock {
+    path: PathBuf,
+    locks: Arc<Mutex<BTreeSet<PathBuf>>>,
+}
+
+impl Lock for MemoryLock {}
+
+impl Drop for MemoryLock {
+    fn drop(&mut self) {
+        assert!(self.locks.lock().remove(&self.path), "a lock is noted as long as it is held");
+    }
+}
+
+impl Budget {
+    fn take(&self, bytes: u64) -> io::Result<()> {
+        let taken = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+            used.checked_add(bytes).filter(|used| *used <= self.limit_bytes)
+        });
+        taken.map(|_| ()).map_err(|_| {
+            let limit_bytes = self.limit_bytes;
+            io::Error::new(ErrorKind::StorageFull, format!("the disk in memory is full, it has {limit_bytes} bytes"))
+        })
+    }
+
+    fn give_back(&self, bytes: u64) {
+        let before = self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        assert!(before >= bytes, "what is given back was taken");
+    }
+}
+
+/// What a file of so many bytes takes.
+fn charge(size: u64) -> u64 {
+    let (full, rest) = (size / CHUNK_BYTES as u64 * CHUNK_BYTES as u64, (size % CHUNK_BYTES as u64) as usize);
+    full + if rest == 0 { 0 } else { capacity_of(rest) as u64 }
+}
+
+/// The room of a chunk with so many bytes.
+fn capacity_of(length: usize) -> usize {
+    length.next_power_of_two().max(LEAST_BYTES)
+}
+
+fn place(position: u64) -> (usize, usize) {
+    ((position / CHUNK_BYTES as u64) as usize, (position % CHUNK_BYTES as u64) as usize)
+}
+
+impl Content {
+    fn size(&self) -> u64 {
+        let last = self.chunks.last().map_or(0, Vec::len);
+        (self.chunks.len().saturating_sub(1) * CHUNK_BYTES + last) as u64
+    }
+
+    /// The parts of a range, as far as there is a file, up to the end of a chunk each.
+    fn pieces(&self, position: u64, length: usize) -> impl Iterator<Item = &[u8]> {
+        let (first, mut skip) = place(position);
+        let mut left = length;
+        self.chunks.iter().skip(first).map_while(move |chunk| {
+            let piece = chunk.get(skip..)?;
+            let piece = &piece[..piece.len().min(left)];
+            skip = 0;
+            left -= piece.len();
+            (!piece.is_empty()).then_some(piece)
+        })
+    }
+
+    /// Puts bytes where there are some already, or right behind the end. The room for them is counted.
+    fn put(&mut self, mut position: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let (number, at) = place(position);
+            if number == self.chunks.len() {
+                self.chunks.push(Vec::new());
+            }
+            let chunk = &mut self.chunks[number];
+            let (piece, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - at));
+            let over = piece.len().min(chunk.len() - at);
+            chunk[at..at + over].copy_from_slice(&piece[..over]);
+            let capacity = capacity_of(at + piece.len());
+            if capacity > chunk.capacity() {
+                chunk.try_reserve_exact(capacity - chunk.len()).map_err(|_| ErrorKind::StorageFull)?;
+            }
+            chunk.extend_from_slice(&piece[over..]);
+            position += piece.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Zeros up to this size.
+    fn fill(&mut self, size: u64) -> io::Result<()> {
+        const ZEROS: &[u8] = &[0; 4096];
+        while self.size() < size {
+            let step = (size - self.size()).min(ZEROS.len() as u64) as usize;
+            self.put(self.size(), &ZEROS[..step])?;
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, size: u64) {
+        if size >= self.size() {
+            return;
+        }
+        let (full, rest) = place(size);
+        self.chunks.truncate(full + usize::from(rest > 0));
+        if let Some(last) = self.chunks.last_mut().filter(|_| rest > 0) {
+            last.truncate(rest);
+            last.shrink_to(capacity_of(rest));
+        }
+    }
+}
+
+impl MemoryFile {
+    fn read(&self) -> RwLockReadGuard<'_, Content> {
+        // As with `stdx::mutex`: the binary never sees it poisoned.
+        self.content.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the content, which then has this size. What it will take is counted before, what it does not, after.
+    fn change(&self, size: impl Fn(u64) -> u64, change: impl FnOnce(&mut Content) -> io::Result<()>) -> io::Result<()> {
+        let mut content: RwLockWriteGuard<'_, Content> = self.content.write().unwrap_or_else(PoisonError::into_inner);
+        let before = content.size();
+        let after = size(before);
+        self.budget.take(charge(after).saturating_sub(charge(before)))?;
+        let changed = change(&mut content);
+        content.modified = clock::wall();
+        if changed.is_err() {
+            // The machine has less memory than the disk may take.
+            content.cut(before);
+        }
+        let least = charge(content.size());
+        self.budget.give_back(charge(after.max(before)) - least);
+        changed
+    }
+}
+
+impl Drop for MemoryFile {
+    fn drop(&mut self) {
+        let size = self.read().size();
+        self.budget.give_back(charge(size));
+    }
+}
+
+impl File for MemoryFile {
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let content = self.read();
+        let mut done = 0;
+        for piece in content.pieces(position, buffer.len()) {
+            buffer[done..done + piece.len()].copy_from_slice(piece);
+            done += piece.len();
+        }
+        Ok(done)
+    }
+
+    fn write_at(&self, slices: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let length = slices.iter().map(|slice| slice.len() as u64).sum();
+        let end = position.checked_add(length).ok_or(ErrorKind::FileTooLarge)?;
+        self.change(
+            |before| before.max(end),
+            |content| {
+                content.fill(position)?;
+                let mut at = position;
+                for slice in slices {
+                    content.put(at, slice)?;
+                    at += slice.len() as u64;
+                }
+                Ok(())
+            },
+        )
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.read().size())
+    }
+
+    fn modified(&self) -> io::Result<TimestampMs> {
+        Ok(self.read().modified)
+    }
+
+    fn set_size(&self, size: u64) -> io::Result<()> {
+        self.change(
+            |_| size,
+            |content| {
+                content.cut(size);
+                content.fill(size)
+            },
+        )
+    }
+
+    fn allocate(&self, _: u64, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn is_resident(&self, _: u64, _: u64) -> bool {
+        true
+    }
+
+    fn descriptor(&self) -> Option<RawFd> {
+        None
+    }
+
+    fn lend(
+        &self,
+        position: u64,
+        length: usize,
+        to: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Option<io::Result<usize>> {
+        let content = self.read();
+        let mut slices = [IoSlice::new(&[]); MOST_PIECES];
+        let mut count = 0;
+        for (slice, piece) in slices.iter_mut().zip(content.pieces(position, length)) {
+            *slice = IoSlice::new(piece);
+            count += 1;
+        }
+        Some(if count == 0 { Ok(0) } else { to(&slices[..count]) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::real_disk::RealDisk;
+    use crate::stdx::random::Random;
+
+    const LIMIT: u64 = 1 << 20;
+
+    fn disk() -> MemoryDisk {
+        let disk = MemoryDisk::new(LIMIT);
+        disk.create_directories(Path::new("/d")).unwrap();
+        disk
+    }
+
+    fn used(disk: &MemoryDisk) -> u64 {
+        disk.budget.used_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What an operation answers, and what is there then.
+    fn do_one(disk: &dyn Disk, home: &Path, random: &mut Random) -> String {
+        let mut path = || {
+            let directory = home.join(["a", "b", "a/c"][random.below(3) as usize]);
+            if random.below(3) == 0 { directory } else { directory.join(["x", "y"][random.below(2) as usize]) }
+        };
+        let (one, other) = (path(), path());
+        let (position, length) = (random.below(200_000), random.below(150_000) as usize);
+        let byte = random.below(256) as u8;
+        let kind = |result: io::Result<String>| match result {
+            Ok(answer) => answer,
+            Err(error) => format!("{:?}", error.kind()),
+        };
+        let file = || disk.open(&one, Open::ReadWrite);
+        let answer = match random.below(9) {
+            0 => disk.create_directories(&one.join("sub")).map(|()| String::new()).map_err(|_| ErrorKind::Other.into()),
+            1 => disk.rename(&one, &other).map(|()| String::new()),
+            2 => disk.remove_file(&one).map(|()| String::new()),
+            3 => disk.remove_directory_tree(&other).map(|()| String::new()).map_err(|_| ErrorKind::Other.into()),
+            4 => disk.open(&one, Open::Create).map(|_| String::new()),
+            5 => file().and_then(|file| file.set_size(position)).map(|()| String::new()),
+            6 | 7 => file()
+                .and_then(|file| {
+                    let bytes = vec![byte; length];
+                    let (start, rest) = bytes.split_at(length / 3);
+                    file.write_at(&[IoSlice::new(start), IoSlice::new(rest)], position)
+                })
+                .map(|()| String::new()),
+            _ => file().and_then(|file| {
+                let mut bytes = vec![0; length];
+                let read = file.read_at(&mut bytes, position)?;
+                let mut lent = Vec::new();
+                let took = file.lend(position, length, &mut |slices| {
+                    slices.iter().for_each(|slice| lent.extend_from_slice(slice));
+                    Ok(lent.len())
+                });
+                assert!(took.is_none_or(|took| took.unwrap() == read && lent == bytes[..read]));
+                Ok(format!("{} {} {}", file.size()?, read, crc32c::crc32c(&bytes)))
+            }),
+        };
+        let listed = |directory: &str| {
+            disk.list(&home.join(directory)).map(|entries| {
+                let mut names: Vec<_> = entries.into_iter().map(|e| format!("{}{}", e.name, e.is_directory)).collect();
+                names.sort();
+                names.join(" ")
+            })
+        };
+        let [a, b, c] = ["a", "b", "a/c"].map(|directory| kind(listed(directory)));
+        format!("{} | {a} | {b} | {c} | {}", kind(answer), disk.exists(&one))
+    }
+
+    #[test]
+    fn it_behaves_as_the_disk_of_the_machine() {
+        for seed in 0..20 {
+            let home = tempfile::tempdir().unwrap();
+            let (memory, real) = (MemoryDisk::new(64 << 20), RealDisk::default());
+            let (mut left, mut right) = (Random::new(seed), Random::new(seed));
+            for disk in [&memory as &dyn Disk, &real] {
+                disk.create_directories(&home.path().join("a/c")).unwrap();
+                disk.create_directories(&home.path().join("b")).unwrap();
+            }
+            for step in 0..200 {
+                let expected = do_one(&real, home.path(), &mut right);
+                assert_eq!(do_one(&memory, home.path(), &mut left), expected, "seed {seed} step {step}");
+            }
+            let nodes = std::mem::take(&mut *memory.nodes.lock());
+            drop(nodes);
+            assert_eq!(used(&memory), 0, "all that was taken is given back");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_refuses_the_write_as_a_whole_and_has_room_again_when_something_is_gone() {
+        let disk = disk();
+        let [one, other] = ["/d/1", "/d/2"].map(|path| disk.open(Path::new(path), Open::Create).unwrap());
+        let half = vec![1; LIMIT as usize / 2];
+        one.write_at(&[IoSlice::new(&half)], 0).unwrap();
+        other.write_at(&[IoSlice::new(&half[1..])], 0).unwrap();
+        assert_eq!(disk.space(Path::new("/d")).unwrap(), Space { total_bytes: LIMIT, usable_bytes: 0 });
+        for (slices, position) in [(&[IoSlice::new(&[1, 2])], LIMIT / 2), (&[IoSlice::new(&[1, 2])], 1 << 60)] {
+            let refused = one.write_at(slices, position).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::StorageFull);
+            assert_eq!(refused.to_string(), "the disk in memory is full, it has 1048576 bytes");
+        }
+        assert_eq!((one.size().unwrap(), used(&disk)), (LIMIT / 2, LIMIT));
+        // Its user may go on with what is gone.
+        disk.remove_file(Path::new("/d/2")).unwrap();
+        assert_eq!((other.size().unwrap(), used(&disk)), (LIMIT / 2 - 1, LIMIT));
+        drop(other);
+        assert_eq!(used(&disk), LIMIT / 2);
+        one.set_size(10).unwrap();
+        assert_eq!(used(&disk), LEAST_BYTES as u64);
+        assert!(one.write_at(&[IoSlice::new(&[1])], u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_lock_excludes_until_it_is_dropped() {
+        let disk = disk();
+        let path = Path::new("/d/.lock");
+        let lock = disk.lock(path).unwrap();
+        assert_eq!(disk.lock(path).err().unwrap().kind(), ErrorKind::WouldBlock);
+        drop(lock);
+        disk.lock(path).unwrap();
+    }
+}
