@@ -4,6 +4,9 @@
 //! recovered, the broker registers itself under the ports that it got, and only then the shards turn. Which part needs
 //! which is in [`assembly`], for the simulation too.
 
+pub mod first;
+pub mod test_profile;
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 use log::{error, info};
 
-use crate::assembly::{self, Parts};
+use crate::assembly::{self, Disks, Parts};
 use crate::config::{Config, IoChoice, Listener};
 use crate::controller;
 use crate::coordinator_runtime::keeper;
@@ -28,6 +31,7 @@ use crate::io::driver::{Driver, Waker};
 use crate::io::environment::Environment;
 use crate::io::file_pool::OpenFiles;
 use crate::io::machine::{self, Backend, Preference};
+use crate::io::memory_disk::MemoryDisk;
 use crate::io::real_disk::RealDisk;
 use crate::io::{clock, threads};
 use crate::metadata::Record;
@@ -45,6 +49,15 @@ const LISTEN_RETRY: Duration = Duration::from_millis(5);
 
 /// Kafka's line at this moment, which Testcontainers and scripts wait for (`BrokerLifecycleManager`).
 const UNFENCED: &str = "The broker has been unfenced. Transitioning from RECOVERY to RUNNING.";
+
+/// Where a broker has its log directories.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Storage {
+    /// On the file system of the machine.
+    Machine,
+    /// In memory, and gone with the broker.
+    Memory { limit_bytes: u64 },
+}
 
 /// A running broker. Dropping it does not stop it: call [`Broker::stop`].
 pub struct Broker {
@@ -129,6 +142,11 @@ type Bound = Result<Vec<SocketAddr>, (SocketAddr, io::Error)>;
 impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
     pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
+        Broker::start_on(Storage::Machine, config, cluster_id)
+    }
+
+    /// The same with its log directories where it is told.
+    pub fn start_on(storage: Storage, config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
         // Of the whole process: brokers that share one are made for tests, and do not come near the limit.
         let shares = descriptors::share(threads::raise_descriptor_limit());
         let open_files = Arc::new(OpenFiles::new(shares.files));
@@ -139,9 +157,9 @@ impl Broker {
         let compute = Arc::new(Compute::new(config.crypto_threads));
         let environment = Environment::of_the_machine();
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
-        let disk = Arc::new(RealDisk::new(open_files.clone()));
+        let machine_disk = RealDisk::new(open_files.clone());
         let has_tls = config.listeners.iter().any(|listener| listener.security_protocol.has_tls());
-        let opened = assembly::open(disk, environment, config, &cluster_id)?;
+        let opened = assembly::open(disks(storage, machine_disk), environment, config, &cluster_id)?;
         if has_tls {
             info!("kernel TLS: not used ({})", machine::kernel_tls());
         }
@@ -160,6 +178,11 @@ impl Broker {
         info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
         Ok(Broker { shared, shards, threads, addresses, open_files, connections })
+    }
+
+    /// The cluster that it is.
+    pub fn cluster_id(&self) -> String {
+        self.shared.view.load().cluster_id().to_string()
     }
 
     /// The addresses that it listens on, in the order of the listeners.
@@ -212,6 +235,14 @@ impl Broker {
         shared.send_to_controller(controller::Task::Stop);
         panicked |= threads.metadata.join().is_err();
         if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
+    }
+}
+
+fn disks(storage: Storage, machine: RealDisk) -> Disks {
+    let machine: Arc<dyn Disk> = Arc::new(machine);
+    match storage {
+        Storage::Machine => Disks::one(machine),
+        Storage::Memory { limit_bytes } => Disks { logs: Arc::new(MemoryDisk::new(limit_bytes)), stores: machine },
     }
 }
 
@@ -341,9 +372,11 @@ fn resolve(listener: &Listener) -> Result<SocketAddr, String> {
 /// What clients of a listener are told.
 fn endpoint(listener: &Listener, bound: SocketAddr) -> Endpoint {
     let advertised = listener.advertised.as_ref();
-    let host = advertised.and_then(|a| a.host.clone()).or_else(|| listener.host.clone());
+    let host = advertised.and_then(|a| a.host.clone()).or_else(|| listener.named_host().map(str::to_string));
+    let host = host.unwrap_or_else(threads::host_name);
     let port = advertised.and_then(|a| a.port).unwrap_or(bound.port());
-    Endpoint { listener: listener.name.clone(), host: host.unwrap_or_else(threads::host_name), port }
+    let is_by_connection = advertised.is_some_and(|a| a.is_by_connection);
+    Endpoint { listener: listener.name.clone(), host, port, is_by_connection }
 }
 
 /// Each part on a thread of its own.

@@ -10,6 +10,7 @@
 use super::definitions::Effect::*;
 use super::definitions::Mode::*;
 use super::definitions::{Broker, internal, key};
+use super::release;
 use super::value::Type::*;
 use super::value::Valid::*;
 use crate::model::MAX_SHARDS;
@@ -197,12 +198,15 @@ pub(super) const BROKER: &[Broker] = &[
     internal("internal.metadata.max.batch.size.in.bytes", Int, Some("8388608"), Any, ReadOnly, NotYet),
     key("kafka.metrics.polling.interval.secs", Int, Some("10"), AtLeast(1), ReadOnly, NotYet),
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
+    key("klamm.as.version", Text, None, OneOf(release::NAMES), ReadOnly, Effective),
     key("klamm.authentication.timeout.ms", Int, Some("60000"), AtLeast(0), ReadOnly, Effective),
     key("klamm.copy.max.bytes", Int, Some("65536"), AtLeast(0), ReadOnly, Effective),
     key("klamm.crypto.threads", Int, None, Between(1, MAX_CRYPTO_THREADS), ReadOnly, Effective),
     key("klamm.io", Text, Some("auto"), OneOf(&["auto", "uring", "epoll"]), ReadOnly, Effective),
     key("klamm.shards", Int, None, Between(1, MAX_SHARDS as i64), ReadOnly, Effective),
     key("klamm.spin.us", Int, Some("50"), Between(0, 1000), ReadOnly, Effective),
+    key("klamm.stop.grace.ms", Int, Some("200"), AtLeast(0), ReadOnly, Effective),
+    key("klamm.stop.patience.ms", Int, Some("500"), AtLeast(0), ReadOnly, Effective),
     key("klamm.tail.buffer.bytes", Int, Some("4194304"), AtLeast(0), ReadOnly, Effective),
     key("leader.imbalance.check.interval.seconds", Long, Some("300"), AtLeast(1), ReadOnly, NotYet),
     key(

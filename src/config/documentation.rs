@@ -95,6 +95,10 @@ const BROKER: Texts = &[
     ("group.min.session.timeout.ms", "The shortest session timeout of a member of a classic group."),
     ("inter.broker.listener.name", "The listener that other brokers use."),
     (
+        "klamm.as.version",
+        "The release of Apache Kafka whose APIs and features are offered, as far as they are built; all where it is not set.",
+    ),
+    (
         "klamm.authentication.timeout.ms",
         "How long a client may take for its TLS handshake and its login; 0 is for ever.",
     ),
@@ -103,6 +107,8 @@ const BROKER: Texts = &[
     ("klamm.io", "How the threads wait for sockets and disks: uring, epoll, or the first one that works."),
     ("klamm.shards", "How many threads serve clients; one per core where it is not set."),
     ("klamm.spin.us", "How many microseconds a thread looks for the next request before it sleeps."),
+    ("klamm.stop.grace.ms", "How long clients are served on while the broker stops."),
+    ("klamm.stop.patience.ms", "How long a stop then waits for the answers to what has begun."),
     ("klamm.tail.buffer.bytes", "What each thread keeps in memory of its last writes for consumers that wait."),
     ("listener.security.protocol.map", "The security protocol of each listener; PLAINTEXT is supported."),
     ("listeners", "The addresses that are listened on, each with a name."),

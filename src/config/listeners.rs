@@ -6,7 +6,7 @@
 use super::Invalid;
 use super::security::ListenerSecurity;
 use crate::model::SecurityProtocol;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One socket to open.
 #[derive(Clone, PartialEq, Debug)]
@@ -30,6 +30,20 @@ pub struct Advertised {
     pub host: Option<String>,
     /// `None` means the port that is really bound.
     pub port: Option<u16>,
+    /// Each client is told the address that it came to: nothing names one.
+    pub is_by_connection: bool,
+}
+
+impl Listener {
+    /// The one host that it listens on; `None` where it listens on all interfaces.
+    pub fn named_host(&self) -> Option<&str> {
+        self.host.as_deref().filter(|host| is_one(host))
+    }
+}
+
+/// Whether a host is not the address of all interfaces.
+fn is_one(host: &str) -> bool {
+    !host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
 }
 
 /// The texts of the settings that speak about listeners.
@@ -66,16 +80,30 @@ pub fn resolve(settings: &Settings<'_>) -> Result<(Vec<Listener>, Vec<String>), 
     let mut listeners = Vec::new();
     for Endpoint { name, host, port } in opened {
         let security_protocol = protocol_of(&name, &protocols)?;
-        let told = advertised.as_ref().map_or(Some((host.clone(), port)), |all| {
-            all.iter().find(|e| e.name == name).map(|e| (e.host.clone(), e.port))
-        });
-        let advertised = told.map(|(host, port)| Advertised { host, port: (port != 0).then_some(port) });
+        let bound_port = |port: u16| (port != 0).then_some(port);
+        let advertised = match &advertised {
+            Some(all) => all.iter().find(|e| e.name == name).map(|e| {
+                let (host, port) = (e.host.clone(), bound_port(e.port));
+                Advertised { host, port, is_by_connection: false }
+            }),
+            None => Some(of_bound(host.as_deref(), bound_port(port), security_protocol)),
+        };
         let security = ListenerSecurity::default();
         listeners.push(Listener { name, security_protocol, host, port, advertised, security });
     }
     routable(&listeners)?;
     inter_broker(settings, &listeners)?;
     Ok((listeners, skipped.into_iter().map(|e| e.name).collect()))
+}
+
+/// What clients of a listener are told where `advertised.listeners` is not set: the host that it names. One that names none
+/// tells each client the address that it came to; not one with TLS, as certificates are made for names.
+///
+/// Deviation: Kafka tells them the machine's name, and refuses to start where the host is 0.0.0.0.
+fn of_bound(host: Option<&str>, port: Option<u16>, security_protocol: SecurityProtocol) -> Advertised {
+    let named = host.filter(|host| is_one(host));
+    let is_by_connection = named.is_none() && !security_protocol.has_tls();
+    Advertised { host: named.map(str::to_string), port, is_by_connection }
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {
@@ -241,6 +269,19 @@ mod tests {
     }
 
     #[test]
+    fn clients_are_told_the_address_they_came_to_where_nothing_names_one() {
+        let is_by_connection = |listeners: &str, advertised: Option<&str>| {
+            let (all, _) = resolve(&settings(listeners, advertised)).unwrap();
+            all.into_iter().map(|l| l.advertised.unwrap().is_by_connection).collect::<Vec<_>>()
+        };
+        let all = "PLAINTEXT://:1,INSIDE://0.0.0.0:2";
+        assert_eq!(is_by_connection(all, None), [true, true]);
+        assert_eq!(is_by_connection(all, Some("PLAINTEXT://h:1,INSIDE://:2")), [false, false]);
+        assert_eq!(is_by_connection("PLAINTEXT://[::]:1,INSIDE://127.0.0.1:2,SSL://:3", None), [true, false, false]);
+        assert_eq!(advertised_of("INSIDE://0.0.0.0:2,SSL://[::]:0", None), [Some((None, Some(2))), Some((None, None))]);
+    }
+
+    #[test]
     fn nonsense_is_refused_with_the_key_and_the_reason() {
         let table = [
             ("PLAINTEXT://:9092,PLAINTEXT://:9093", None, "listeners"),
@@ -251,7 +292,7 @@ mod tests {
             ("STRANGE://:9092", None, "listeners"),
             ("CONTROLLER://:9093", None, "listeners"),
             ("", None, "listeners"),
-            ("PLAINTEXT://0.0.0.0:9092", None, "advertised.listeners"),
+            ("PLAINTEXT://0.0.0.0:9092", Some("PLAINTEXT://0.0.0.0:9092"), "advertised.listeners"),
             ("PLAINTEXT://:9092", Some("OTHER://h:1"), "advertised.listeners"),
             ("PLAINTEXT://:9092", Some("CONTROLLER://h:1"), "advertised.listeners"),
         ];

@@ -22,6 +22,7 @@ mod limits;
 pub mod listeners;
 pub mod properties;
 mod quorum;
+pub mod release;
 mod rules;
 pub mod security;
 mod settings;
@@ -42,6 +43,7 @@ pub use layers::{Layers, Notice, environment_key, login_config_path, notice_of_r
 pub use limits::Limit;
 pub use limits::{ConnectionLimits, QuotaWindows};
 pub use listeners::Listener;
+pub use release::Release;
 pub use security::{
     AuthorizerSettings, JwksSource, ListenerSecurity, LooksIntoStores, MechanismKind, MechanismSettings, SaslSettings,
     SignedTokens, TokenValidation, UnsecuredTokens,
@@ -54,6 +56,7 @@ pub use value::{Type, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use security::LoginFile;
@@ -138,6 +141,12 @@ pub struct Config {
     pub shards: Option<usize>,
     /// `klamm.spin.us`: how long a shard under load looks for the next request before it sleeps.
     pub spin: Duration,
+    /// `klamm.stop.grace.ms`
+    pub stop_grace: Duration,
+    /// `klamm.stop.patience.ms`
+    pub stop_patience: Duration,
+    /// The release that this broker is to be taken for; `None`: everything that is built is offered.
+    pub as_version: Option<Arc<Release>>,
     /// `klamm.tail.buffer.bytes`: what a shard keeps in memory of its last writes, for consumers that wait for them.
     pub tail_buffer_bytes: usize,
     pub quota_windows: QuotaWindows,
@@ -247,6 +256,9 @@ impl Config {
             io,
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),
             spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),
+            stop_grace: Duration::from_millis(u64::from(s.size("klamm.stop.grace.ms"))),
+            stop_patience: Duration::from_millis(u64::from(s.size("klamm.stop.patience.ms"))),
+            as_version: s.text("klamm.as.version").and_then(|name| Release::named(&name)).map(Arc::new),
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             quota_windows: QuotaWindows::of_clients(s),
             controller_quota_windows: QuotaWindows::of_controller(s),

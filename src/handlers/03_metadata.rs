@@ -29,6 +29,7 @@ use crate::metadata::{Change, Decided, NO_LEADER, Partition, Topic, topic_name};
 use crate::model::{ErrorCode, TopicId};
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
+use crate::shard::session::Route;
 use crate::wire::api::metadata::{
     self as message, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -53,7 +54,7 @@ enum Topics {
 
 struct Wanted {
     head: Head,
-    listener: usize,
+    route: Route,
     topics: Topics,
     /// The names that the client may not describe.
     hidden: BTreeSet<String>,
@@ -88,7 +89,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let asks_cluster = body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version);
     let mut wanted = Wanted {
         head: request.head,
-        listener: request.session.listener,
+        route: request.session.route.clone(),
         topics: Topics::of(&body, version),
         hidden: BTreeSet::new(),
         not_created: BTreeSet::new(),
@@ -206,7 +207,7 @@ impl Wanted {
     }
 
     fn response<'r>(&'r self, context: &'r Context<'_>, refused: &Refused) -> message::Response<'r> {
-        let node = cluster_state::this_node(context, self.listener);
+        let node = cluster_state::this_node(context, &self.route);
         let brokers = node.iter().map(|node| MetadataResponseBroker {
             node_id: node.id,
             host: node.host.into(),

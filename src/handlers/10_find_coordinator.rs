@@ -20,6 +20,7 @@ use crate::metadata::{Change, Decided};
 use crate::model::{ErrorCode, Refusal};
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
+use crate::shard::session::Route;
 use crate::wire::api::find_coordinator::{self as message, Coordinator};
 
 /// The first version with several keys.
@@ -40,15 +41,15 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let (head, listener) = (request.head, request.session.listener);
+    let (head, route) = (request.head, &request.session.route);
     let asked = Asked::of(context, request, &body);
     let is_there = |topic: &&str| context.view.topic(topic).is_some();
     let missing =
         topic_of(body.key_type).filter(|topic| asked.keys.iter().any(|key| key.refused.is_none()) && !is_there(topic));
     let Some(topic) = missing else {
-        return head.answer(&respond(context, head, listener, &asked, None));
+        return head.answer(&respond(context, head, route, &asked, None));
     };
-    let finish = Finish::FindCoordinator(Waiting { head, listener, asked });
+    let finish = Finish::FindCoordinator(Waiting { head, route: route.clone(), asked });
     let change = Change::AutoCreateTopics { names: vec![topic.into()] };
     metadata_job::submit(context, CREATE_TIMEOUT_MS, change, finish)
 }
@@ -69,14 +70,14 @@ impl Waiting {
             other => Some(Refusal::of(metadata_job::why_not(other))),
         };
         let failed = failed.map(|refusal| refusal.message.unwrap_or_else(|| refusal.error.to_string()));
-        self.head.encode(&respond(context, self.head, self.listener, &self.asked, failed))
+        self.head.encode(&respond(context, self.head, &self.route, &self.asked, failed))
     }
 }
 
 /// What the answer needs.
 pub(super) struct Waiting {
     head: Head,
-    listener: usize,
+    route: Route,
     asked: Asked,
 }
 
@@ -131,7 +132,7 @@ fn refuse(context: &Context<'_>, request: &Request<'_>, key_type: i8, key: &str)
 fn respond<'c>(
     context: &'c Context<'_>,
     head: Head,
-    listener: usize,
+    route: &'c Route,
     asked: &Asked,
     failed: Option<String>,
 ) -> message::Response<'c> {
@@ -141,7 +142,7 @@ fn respond<'c>(
             let text = if head.version >= KEYS_SINCE && asked.key_type != SHARE { "" } else { text };
             none(key.text.clone(), error, text.into())
         }
-        None => find(context, head, listener, asked.key_type, key.text.clone(), failed.clone()),
+        None => find(context, head, route, asked.key_type, key.text.clone(), failed.clone()),
     };
     if head.version >= KEYS_SINCE {
         let coordinators = asked.keys.iter().map(find).collect();
@@ -164,7 +165,7 @@ fn respond<'c>(
 fn find<'c>(
     context: &'c Context<'_>,
     head: Head,
-    listener: usize,
+    route: &'c Route,
     key_type: i8,
     key: String,
     failed: Option<String>,
@@ -173,7 +174,7 @@ fn find<'c>(
         GROUP | TRANSACTION if failed.is_some() => {
             (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into())
         }
-        GROUP | TRANSACTION => match cluster_state::this_node(context, listener) {
+        GROUP | TRANSACTION => match cluster_state::this_node(context, route) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator {

@@ -34,7 +34,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     })
 }
 
-fn describe<'r>(context: &'r Context<'_>, request: &Request<'_>, body: &message::Request) -> message::Response<'r> {
+fn describe<'r>(context: &'r Context<'_>, request: &'r Request<'_>, body: &message::Request) -> message::Response<'r> {
     let this = request.this_node(context);
     let mut brokers: Vec<_> = this
         .iter()
@@ -47,7 +47,7 @@ fn describe<'r>(context: &'r Context<'_>, request: &Request<'_>, body: &message:
         })
         .collect();
     if body.include_fenced_brokers {
-        brokers.extend(fenced(context, request.session.listener));
+        brokers.extend(fenced(context, request.session.route.listener));
     }
     let mut response = message::Response {
         cluster_id: context.view.cluster_id().into(),

@@ -65,7 +65,7 @@ impl Request<'_> {
         let (who, action) = (self.session.subject(), Action { operation, resource, name });
         let Some(verdict) = decide(context.shared, context.view, &who, &action) else { return true };
         let request = self.head.description.key.name();
-        let listener = context.shared.endpoint(self.session.listener).map_or("", |endpoint| &endpoint.listener);
+        let listener = context.shared.endpoint(self.session.route.listener).map_or("", |endpoint| &endpoint.listener);
         context.audit.tell(&Audited { who, action, request, listener, verdict }, context.now);
         verdict.allows()
     }

@@ -208,12 +208,12 @@ fn handle_begin(context: &mut Context<'_>, session: &Session, login: &mut Login,
             "Invalid request, potential reasons: wrong security protocol, or not a Kafka client".into(),
         );
     };
-    let is_offered = (row.min_version..=row.newest(&context.shared.config)).contains(&request.head.version);
+    let is_offered = row.offers(request.head.version, &context.shared.config);
     match row.key {
         ApiKey::ApiVersions if matches!(login.stage, Stage::Handshake) => {
             Next::Close("Unexpected ApiVersions request received during SASL authentication".into())
         }
-        ApiKey::ApiVersions if !is_offered => answered(api_versions::unsupported(request.head)),
+        ApiKey::ApiVersions if !is_offered => answered(api_versions::unsupported(context, request.head)),
         ApiKey::ApiVersions => {
             let (outcome, is_told) = api_versions::before_login(context, &request);
             if is_told {
@@ -230,7 +230,7 @@ fn handle_begin(context: &mut Context<'_>, session: &Session, login: &mut Login,
 }
 
 fn handle_handshake(context: &Context<'_>, login: &mut Login, request: &Request<'_>, name: &str) -> Next {
-    let Some(offer) = context.shared.logins.offer(request.session.listener) else {
+    let Some(offer) = context.shared.logins.offer(request.session.route.listener) else {
         return Next::Close("the listener has no mechanism".into());
     };
     let mechanisms = offer.names().map(Into::into).collect();
@@ -268,13 +268,13 @@ fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut
         let reason = format!("Unexpected Kafka request of type {} during SASL authentication.", row.key);
         return Next::Refused(out_of_order(row.key, &request), reason);
     }
-    if !(row.min_version..=row.max_version).contains(&head.version) {
+    if !row.offers(head.version, &context.shared.config) {
         return Next::Close(format!("Version {} is not supported for apiKey SASL_AUTHENTICATE", head.version));
     }
     let Ok(body) = request.decode::<sasl_authenticate::Request<'_>>() else {
         return Next::Close("a SaslAuthenticate request that cannot be read".into());
     };
-    let taken = take_token(context, login, session.listener, &body.auth_bytes);
+    let taken = take_token(context, login, session.route.listener, &body.auth_bytes);
     answer_request(context, login, head, taken)
 }
 
@@ -333,7 +333,7 @@ fn out_of_order(key: ApiKey, request: &Request<'_>) -> Option<Answer> {
 
 /// A token as it is.
 fn handle_token(context: &mut Context<'_>, session: &Session, login: &mut Login, token: &[u8]) -> Next {
-    let taken = take_token(context, login, session.listener, token);
+    let taken = take_token(context, login, session.route.listener, token);
     answer_token(context, taken)
 }
 
@@ -409,7 +409,7 @@ fn resumed(context: &Context<'_>, session: &Session, login: &mut Login, awaited:
     let Stage::Tokens { exchange, .. } = &mut login.stage else { panic!("it was a token that waited") };
     let found = credential.get().cloned().map(|credential| FoundCredential { credential, token: Some(token) });
     let step = exchange.resume(found);
-    let taken = taken(context, login, session.listener, step);
+    let taken = taken(context, login, session.route.listener, step);
     match (request, api::describe(ApiKey::SaslAuthenticate)) {
         (Some((version, correlation_id)), Some(description)) => {
             answer_request(context, login, Head { description, version, correlation_id }, taken)

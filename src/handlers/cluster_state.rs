@@ -6,8 +6,9 @@ use super::Request;
 use crate::metadata::{self, NO_LEADER, Topic, topic_name};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
+use crate::shard::session::Route;
 
-/// A broker's address on the listener that the client came in by.
+/// A broker's address as the client that came in by this route can reach it.
 pub(super) struct Node<'a> {
     pub(super) id: i32,
     pub(super) host: &'a str,
@@ -15,12 +16,12 @@ pub(super) struct Node<'a> {
     pub(super) rack: Option<&'a str>,
 }
 
-pub(super) fn this_node<'a>(context: &'a Context<'_>, listener: usize) -> Option<Node<'a>> {
+pub(super) fn this_node<'a>(context: &'a Context<'_>, route: &'a Route) -> Option<Node<'a>> {
     let config = &context.shared.config;
-    let endpoint = context.shared.endpoint(listener)?;
+    let endpoint = context.shared.endpoint(route.listener)?;
     Some(Node {
         id: config.node_id,
-        host: &endpoint.host,
+        host: route.host.as_deref().unwrap_or(&endpoint.host),
         port: endpoint.port.into(),
         rack: config.broker_rack.as_deref(),
     })
@@ -53,7 +54,7 @@ pub(super) fn unknown_topic(name: &str) -> ErrorCode {
 
 impl Request<'_> {
     /// This broker as the client of this request can reach it.
-    pub(super) fn this_node<'c>(&self, context: &'c Context<'_>) -> Option<Node<'c>> {
-        this_node(context, self.session.listener)
+    pub(super) fn this_node<'c>(&'c self, context: &'c Context<'_>) -> Option<Node<'c>> {
+        this_node(context, &self.session.route)
     }
 }

@@ -15,7 +15,7 @@ pub(super) const TIMEOUT_MS: i32 = 30_000;
 
 /// Whether the client may speak of tokens at all (`KafkaApis.allowTokenRequests`): it has said who it is, and not by a token.
 pub(super) fn are_allowed(context: &Context<'_>, request: &Request<'_>) -> bool {
-    let listener = context.shared.config.listeners.get(request.session.listener);
+    let listener = context.shared.config.listeners.get(request.session.route.listener);
     listener.is_some_and(|listener| is_known(listener.security_protocol, request.session))
 }
 

@@ -24,13 +24,21 @@ pub struct ConnectionKey(pub Key);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ListenerKey(pub u32);
 
+/// The two ends of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    pub peer: SocketAddr,
+    /// The address of this machine that the client has reached.
+    pub local: SocketAddr,
+}
+
 /// What happened since the last wait.
 #[derive(Debug)]
 pub enum Event {
     Accepted {
         listener: ListenerKey,
         connection: ConnectionKey,
-        peer: SocketAddr,
+        ends: Ends,
     },
     /// There may be something to receive, the end of the stream included.
     Readable(ConnectionKey),

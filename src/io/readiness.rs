@@ -15,7 +15,7 @@ use crate::io::clock;
 use crate::io::compute::Compute;
 use crate::io::descriptors::Connections;
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Ends, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool::Pool;
 use crate::io::sockets::{self, Admitted, Streams};
 use crate::model::{Instant, TimestampMs};
@@ -72,8 +72,8 @@ impl Readiness {
     fn accept(&mut self, listener: usize, out: &mut Vec<Event>) {
         loop {
             match self.listeners[listener].accept().and_then(|(stream, _)| self.register(stream)) {
-                Ok((connection, peer)) => {
-                    out.push(Event::Accepted { listener: ListenerKey(listener as u32), connection, peer });
+                Ok((connection, ends)) => {
+                    out.push(Event::Accepted { listener: ListenerKey(listener as u32), connection, ends });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if sockets::is_exhaustion(&error) => {
@@ -86,11 +86,11 @@ impl Readiness {
         }
     }
 
-    fn register(&mut self, stream: TcpStream) -> io::Result<(ConnectionKey, SocketAddr)> {
-        let peer = sockets::adopt(&stream)?;
+    fn register(&mut self, stream: TcpStream) -> io::Result<(ConnectionKey, Ends)> {
+        let ends = sockets::adopt(&stream)?;
         // What is said of one that finds no place is the same as of one that went away.
         let admitted = self.streams.admit(stream).ok_or(io::ErrorKind::ConnectionRefused)?;
-        Ok((self.watch(admitted)?, peer))
+        Ok((self.watch(admitted)?, ends))
     }
 
     fn watch(&mut self, admitted: Admitted) -> io::Result<ConnectionKey> {

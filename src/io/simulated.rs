@@ -11,7 +11,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use crate::io::disk::File;
-use crate::io::driver::{ConnectionKey, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
+use crate::io::driver::{ConnectionKey, Driver, Ends, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::mutex::Mutex;
@@ -203,8 +203,8 @@ impl World {
         let link = Link { driver, to_broker: Pipe::default(), to_client: Pipe::default(), closed_by_broker: false };
         let connection = ConnectionKey(state.links.insert(link));
         let at = state.now + state.delay();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 40_000));
-        let accepted = Event::Accepted { listener: ListenerKey(listener as u32), connection, peer };
+        let ends = Ends { peer: SocketAddr::from(([127, 0, 0, 1], 40_000)), local: address };
+        let accepted = Event::Accepted { listener: ListenerKey(listener as u32), connection, ends };
         state.drivers[driver].events.push((at, accepted));
         Ok(Client { world: self.clone(), connection })
     }

@@ -10,7 +10,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::io::descriptors::{Connections, Place};
-use crate::io::driver::{ConnectionKey, Listening};
+use crate::io::driver::{ConnectionKey, Ends, Listening};
 use crate::io::file::{self, File};
 use crate::stdx::slab::Slab;
 
@@ -131,9 +131,12 @@ impl Streams {
         self.send_copied(key, file, position, length)
     }
 
-    /// Where the kernel cannot send from a file itself.
+    /// Where the kernel cannot send from a file itself: from where it lies in memory, or by way of a buffer.
     fn send_copied(&self, key: ConnectionKey, file: &dyn File, position: u64, length: usize) -> io::Result<usize> {
         const COPY_STEP_BYTES: usize = 64 * 1024;
+        if let Some(sent) = file.lend(position, length, &mut |slices| self.send(key, slices, false)) {
+            return sent;
+        }
         let mut buffer = vec![0; length.min(COPY_STEP_BYTES)];
         let read = file.read_at(&mut buffer, position)?;
         self.send(key, &[IoSlice::new(&buffer[..read])], false)
@@ -222,12 +225,12 @@ fn open(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// Makes an accepted socket ours: it never blocks, and small answers leave at once.
-pub(super) fn adopt(stream: &TcpStream) -> io::Result<SocketAddr> {
+pub(super) fn adopt(stream: &TcpStream) -> io::Result<Ends> {
     stream.set_nonblocking(true)?;
     stream.set_nodelay(true)?;
     // As Kafka: a peer that vanished without a word is found out in the end.
     socket2::SockRef::from(stream).set_keepalive(true)?;
-    stream.peer_addr()
+    Ok(Ends { peer: stream.peer_addr()?, local: stream.local_addr()? })
 }
 
 /// Whether accepting failed for a want of descriptors or memory, which passes, rather than for that one connection.

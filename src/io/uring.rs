@@ -347,13 +347,13 @@ impl Uring {
             // SAFETY: the kernel made this descriptor for us just now; no other part of the process knows it.
             #[allow(unsafe_code)]
             let stream = TcpStream::from(unsafe { OwnedFd::from_raw_fd(result) });
-            if let Ok(peer) = sockets::adopt(&stream)
+            if let Ok(ends) = sockets::adopt(&stream)
                 && (number as usize) < self.listeners.len()
                 && let Some(admitted) = self.streams.admit(stream)
             {
                 let connection = self.streams.insert(admitted);
                 self.arm_connection(connection);
-                out.push(Event::Accepted { listener: ListenerKey(number), connection, peer });
+                out.push(Event::Accepted { listener: ListenerKey(number), connection, ends });
             }
         }
         if more {

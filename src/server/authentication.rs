@@ -204,7 +204,7 @@ impl Server {
 /// One line of the audit log.
 fn tell(turn: &mut Turn, connection: &Connection, refused: &Refused) {
     let session = &connection.session;
-    let listener = turn.shared.config.listeners.get(session.listener).map_or("", |listener| &listener.name);
+    let listener = turn.shared.config.listeners.get(session.route.listener).map_or("", |listener| &listener.name);
     let Refused { mechanism, is_again, reason, .. } = refused;
     let mechanism = mechanism.map(|mechanism| mechanism.name());
     let line = RefusedLogin { host: session.peer.ip(), listener, mechanism, is_again: *is_again, reason };

@@ -78,7 +78,7 @@ impl Server {
             return;
         }
         let Some(certificate) = connection.transport.peer_certificate() else { return };
-        let door = self.turn.shared.doors.get(connection.session.listener);
+        let door = self.turn.shared.doors.get(connection.session.route.listener);
         let principal = match door {
             Door::Tls(door) => door.principal(certificate),
             Door::Plain => Ok(Principal::ANONYMOUS),
@@ -92,7 +92,8 @@ impl Server {
     /// One line of the audit log.
     pub(super) fn tell_refused_tls(&self, connection: &Connection, reason: &str) {
         let session = &connection.session;
-        let listener = self.turn.shared.config.listeners.get(session.listener).map_or("", |listener| &listener.name);
+        let listener =
+            self.turn.shared.config.listeners.get(session.route.listener).map_or("", |listener| &listener.name);
         let certificate = connection.transport.peer_certificate();
         let refused = RefusedTls { certificate, host: session.peer.ip(), listener, reason };
         self.turn.audit.tell_refused(&refused, self.turn.now);

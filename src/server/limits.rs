@@ -4,12 +4,11 @@
 //! behind it on its listener wait, too. Beyond a number that a shard keeps of them, new ones are closed.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::net::SocketAddr;
 
 use log::info;
 
 use crate::config::ConnectionLimits;
-use crate::io::driver::ConnectionKey;
+use crate::io::driver::{ConnectionKey, Ends};
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
@@ -21,7 +20,7 @@ const MOST_KEPT: usize = 1024;
 
 struct Entering {
     key: ConnectionKey,
-    peer: SocketAddr,
+    ends: Ends,
     waiting: Arrival,
 }
 
@@ -51,7 +50,7 @@ impl Entrance {
 
 impl Server {
     /// A connection was accepted.
-    pub(super) fn enter(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr) {
+    pub(super) fn enter(&mut self, key: ConnectionKey, listener: usize, ends: Ends) {
         if self.leaving.is_some() || self.entrance.len() >= MOST_KEPT {
             return self.driver.close(key);
         }
@@ -59,7 +58,7 @@ impl Server {
         if queues.len() <= listener {
             queues.resize_with(listener + 1, VecDeque::new);
         }
-        queues[listener].push_back(Entering { key, peer, waiting: Arrival::default() });
+        queues[listener].push_back(Entering { key, ends, waiting: Arrival::default() });
         if queues[listener].len() == 1 {
             self.give_places();
         }
@@ -71,10 +70,10 @@ impl Server {
         let limits = self.entrance.limits.take().unwrap_or_else(|| self.connection_limits());
         for listener in 0..self.entrance.queues.len() {
             while let Some(mut entering) = self.entrance.queues[listener].pop_front() {
-                let (ip, quotas) = (entering.peer.ip(), self.turn.view.image.client_quotas());
+                let (ip, quotas) = (entering.ends.peer.ip(), self.turn.view.image.client_quotas());
                 let admissions = &self.turn.shared.admissions;
                 match admissions.judge((listener, ip), &limits, quotas, &mut entering.waiting, self.turn.now) {
-                    Judged::Admitted(admission) => self.place(entering.key, listener, entering.peer, admission),
+                    Judged::Admitted(admission) => self.place(entering.key, listener, entering.ends, admission),
                     Judged::Waits(until) => {
                         self.entrance.queues[listener].push_front(entering);
                         let again = self.entrance.look_again.map_or(until, |again| again.min(until));
@@ -101,8 +100,8 @@ impl Server {
     }
 
     /// A connection has its place: other shards may have to make room for it.
-    fn place(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr, admission: ConnectionPlace) {
-        self.accept(key, listener, peer, admission);
+    fn place(&mut self, key: ConnectionKey, listener: usize, ends: Ends, admission: ConnectionPlace) {
+        self.accept(key, listener, ends, admission);
         self.tell_of_too_many();
     }
 
@@ -140,7 +139,7 @@ impl Server {
         if !admissions.is_exceeded() {
             return;
         }
-        let candidates = self.connections.iter().filter(|(_, c)| !admissions.is_protected(c.session.listener));
+        let candidates = self.connections.iter().filter(|(_, c)| !admissions.is_protected(c.session.route.listener));
         let Some((key, _)) = candidates.min_by_key(|(_, connection)| connection.last_active) else { return };
         self.close(key, End::told(Ending::Refused, "there are more connections than max.connections"));
         self.tell_of_too_many();

@@ -32,7 +32,7 @@ use log::{info, warn};
 
 use crate::handlers;
 use crate::hosting::doors::Door;
-use crate::io::driver::{ConnectionKey, Driver, Event, Listening};
+use crate::io::driver::{ConnectionKey, Driver, Ends, Event, Listening};
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
@@ -68,12 +68,6 @@ use crate::storage::recent::Kept;
 const HOT_BUFFER_BYTES: usize = 256 * 1024;
 /// Rounds of handling and writing within one turn before the network is looked at again.
 const ROUNDS_PER_TURN: usize = 8;
-/// How long a shard that is told to stop serves the connections that it has as ever: a consumer that ends together with
-/// its broker commits and leaves its group meanwhile, and need not wait out its time for a broker that is gone. Kafka's
-/// controlled shutdown takes longer than that.
-const FAREWELL: Duration = Duration::from_millis(200);
-/// How long a stop then waits for the answers to what has begun.
-const STOP_PATIENCE: Duration = Duration::from_millis(500);
 /// How often idle connections are looked for at most and at least.
 const IDLE_CHECK: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(10));
 
@@ -108,9 +102,11 @@ pub struct Server {
     /// Empty between turns.
     events: Vec<Event>,
     next_idle_check: Instant,
-    /// Told to stop: how long it serves on.
+    /// Told to stop: how long it serves the connections that it has as ever (`klamm.stop.grace.ms`): a consumer that ends
+    /// together with its broker commits and leaves its group meanwhile, and need not wait out its time for a broker that is
+    /// gone. Kafka's controlled shutdown takes longer than that.
     leaving: Option<Instant>,
-    /// It begins nothing more: how long it waits at most.
+    /// It begins nothing more: how long it waits at most for the answers to what has begun (`klamm.stop.patience.ms`).
     stopping: Option<Instant>,
 }
 
@@ -307,7 +303,7 @@ impl Server {
 
     fn handle_event(&mut self, event: Event) {
         match event {
-            Event::Accepted { listener, connection, peer } => self.enter(connection, listener.0 as usize, peer),
+            Event::Accepted { listener, connection, ends } => self.enter(connection, listener.0 as usize, ends),
             Event::Readable(key) => {
                 if let Some(connection) = self.connections.get_mut(key) {
                     connection.readable = true;
@@ -327,36 +323,37 @@ impl Server {
     }
 
     /// A connection stays here, or goes to the shard that has fewest: the kernel shares them out by chance.
-    fn accept(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr, admission: ConnectionPlace) {
+    fn accept(&mut self, key: ConnectionKey, listener: usize, ends: Ends, admission: ConnectionPlace) {
         let shard = self.turn.shared.balance.place(self.turn.shard);
         if shard == self.turn.shard {
-            return self.serve(key, listener, peer, admission);
+            return self.serve(key, listener, ends, admission);
         }
         match self.driver.release(key) {
-            Some(socket) => self.turn.shared.mailbox(shard).hand_over(Handover { socket, listener, peer, admission }),
+            Some(socket) => self.turn.shared.mailbox(shard).hand_over(Handover { socket, listener, ends, admission }),
             None => self.turn.shared.balance.remove(shard),
         }
     }
 
     /// Another shard has accepted it and counted it to this one.
-    pub(super) fn take_over(&mut self, Handover { socket, listener, peer, admission }: Handover) {
+    pub(super) fn take_over(&mut self, Handover { socket, listener, ends, admission }: Handover) {
         let adopted = if self.leaving.is_none() { self.driver.adopt(socket) } else { None };
         match adopted {
-            Some(key) => self.serve(key, listener, peer, admission),
+            Some(key) => self.serve(key, listener, ends, admission),
             None => self.turn.shared.balance.remove(self.turn.shard),
         }
     }
 
-    fn serve(&mut self, key: ConnectionKey, listener: usize, peer: SocketAddr, admission: ConnectionPlace) {
+    fn serve(&mut self, key: ConnectionKey, listener: usize, ends: Ends, admission: ConnectionPlace) {
         if self.connections.is_empty() {
             let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
         self.turn.metrics.accept();
-        let session = match self.turn.shared.logins.offer(listener) {
-            Some(_) => Session::unauthenticated(listener, peer),
-            None => Session::anonymous(listener, peer),
+        let mut session = match self.turn.shared.logins.offer(listener) {
+            Some(_) => Session::unauthenticated(listener, ends.peer),
+            None => Session::anonymous(listener, ends.peer),
         };
+        session.route.host = self.turn.shared.host_of(listener, ends.local);
         let mut connection = Connection::new(session, self.transport(listener), self.turn.now);
         connection._place = Some(admission);
         self.connections.insert(key, connection);
@@ -443,7 +440,7 @@ impl Server {
         let has_none = self.connections.is_empty() && self.inquiries.is_empty();
         let is_over = |until| self.turn.now >= until || has_none;
         if self.stopping.is_none() && self.leaving.is_some_and(is_over) {
-            self.stopping = Some(self.turn.now + STOP_PATIENCE);
+            self.stopping = Some(self.turn.now + self.turn.shared.config.stop_patience);
         }
     }
 

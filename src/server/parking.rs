@@ -5,7 +5,7 @@ use crate::io::driver::ConnectionKey;
 use crate::model::{ApiKey, Instant};
 use crate::server::slots::Sequence;
 use crate::server::throttle::Charge;
-use crate::server::{End, FAREWELL, Server};
+use crate::server::{End, Server};
 use crate::shard::context::{News, Note};
 use crate::shard::mailbox::Mail;
 use crate::stdx::slab::Key;
@@ -75,7 +75,7 @@ impl Server {
         }
         self.handle_inquiries(mail.inquiries);
         if mail.stop && self.leaving.is_none() {
-            self.leaving = Some(self.turn.now + FAREWELL);
+            self.leaving = Some(self.turn.now + self.turn.shared.config.stop_grace);
             self.driver.stop_listening();
             self.close_entrance();
         }

@@ -130,7 +130,7 @@ impl Server {
         match session.filter(|session| !session.authentication.is_open()) {
             None => (limit, HOT_BUFFER_BYTES),
             Some(session) => {
-                let offer = self.turn.shared.logins.offer(session.listener);
+                let offer = self.turn.shared.logins.offer(session.route.listener);
                 let limit = offer.map_or(limit, |offer| offer.most_frame_bytes.min(limit));
                 (limit, (frame::SIZE_BYTES + limit).min(HOT_BUFFER_BYTES))
             }

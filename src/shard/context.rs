@@ -1,6 +1,7 @@
 //! What a handler may use: the broker's shared state as it stands at this turn, and the turn's own.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
@@ -55,8 +56,11 @@ pub enum News {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Endpoint {
     pub listener: String,
+    /// What the cluster's metadata has, and every client is told that has no address of its own ([`Shared::host_of`]).
     pub host: String,
     pub port: u16,
+    /// Each client is told the address that it came to.
+    pub is_by_connection: bool,
 }
 
 /// What all shards share. Nothing here is locked by a reader.
@@ -150,6 +154,14 @@ impl Shared {
         }
     }
 
+    /// The host that a client is told which came to this address, where its listener tells each client its own. `None` for an
+    /// address that means another machine elsewhere (link-local: its zone is a number of this machine).
+    pub fn host_of(&self, listener: usize, local: SocketAddr) -> Option<Arc<str>> {
+        let endpoint = self.endpoint(listener).filter(|endpoint| endpoint.is_by_connection)?;
+        assert!(endpoint.port == local.port(), "a client came to the port that is told");
+        host_of(local.ip())
+    }
+
     /// The address that clients of a listener are told.
     pub fn endpoint(&self, listener: usize) -> Option<&Endpoint> {
         self.endpoints.get()?.get(listener)
@@ -170,6 +182,13 @@ impl Shared {
     pub fn send_to_housekeeping(&self, task: housekeeping::Task) {
         self.threads.housekeeping.send(task);
     }
+}
+
+fn host_of(address: IpAddr) -> Option<Arc<str>> {
+    // A socket of both families has IPv4 addresses as ::ffff:127.0.0.1.
+    let address = address.to_canonical();
+    let is_link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    (!is_link_local && !address.is_unspecified()).then(|| address.to_string().into())
 }
 
 impl controller::Audience for Arc<Shared> {
@@ -299,5 +318,24 @@ impl Context<'_> {
     /// What a step of this request has already answered.
     pub fn take_answer(&mut self) -> Option<(step::Reply, Barrier)> {
         self.answered.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_told_as_clients_can_use_them() {
+        let told = |address: &str| host_of(address.parse().unwrap());
+        for (address, expected) in [
+            ("127.0.0.2", Some("127.0.0.2")),
+            ("::ffff:10.1.2.3", Some("10.1.2.3")),
+            ("::1", Some("::1")),
+            ("fe80::1", None),
+            ("0.0.0.0", None),
+        ] {
+            assert_eq!(told(address).as_deref(), expected, "{address}");
+        }
     }
 }

@@ -5,11 +5,10 @@
 //! entry per partition up to a limit, beyond which it only keeps that everything must be looked at.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 
-use crate::io::driver::{Released, Waker};
+use crate::io::driver::{Ends, Released, Waker};
 use crate::shard::inquiry::{Inquiry, ReplyTo};
 use crate::shard::limits::ConnectionPlace;
 use crate::stdx::mutex::Mutex;
@@ -39,7 +38,7 @@ pub struct Handover {
     pub socket: Released,
     /// Index of the listener that it came in by.
     pub listener: usize,
-    pub peer: SocketAddr,
+    pub ends: Ends,
     /// Its place among those that there may be.
     pub admission: ConnectionPlace,
 }

@@ -9,6 +9,7 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use crate::model::Instant;
 use crate::security::acl::Subject;
@@ -49,11 +50,20 @@ pub struct Software {
     pub version: String,
 }
 
+/// How a client reaches this broker, from which follows what it is told of the broker's address. Clones share the host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// Index of the listener that it came in by.
+    pub listener: usize,
+    /// The address that it came to, where its listener tells each client that; else `None`, and the listener's own endpoint
+    /// is told.
+    pub host: Option<Arc<str>>,
+}
+
 /// What one connection, or one request without a connection, brings to its handlers.
 #[derive(Debug)]
 pub struct Session {
-    /// Index of the listener that it came in by.
-    pub listener: usize,
+    pub route: Route,
     pub peer: SocketAddr,
     pub principal: Principal,
     pub authentication: Authentication,
@@ -70,7 +80,7 @@ impl Session {
     /// The session of a client that has not said anything yet, on a listener that asks it nothing.
     pub fn anonymous(listener: usize, peer: SocketAddr) -> Session {
         Session {
-            listener,
+            route: Route { listener, host: None },
             peer,
             principal: Principal::ANONYMOUS,
             authentication: Authentication::Open,

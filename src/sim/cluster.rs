@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::assembly::{self, Parts};
+use crate::assembly::{self, Disks, Parts};
 use crate::config::{Config, Layers};
 use crate::controller::{self, Controller};
 use crate::coordinator_runtime::keeper;
@@ -141,8 +141,8 @@ impl Cluster {
     }
 
     fn start_process(&self) -> Result<Running, String> {
-        let disk = Arc::new(self.disk.clone());
-        let opened = assembly::open(disk, self.environment.clone(), self.config.clone(), "simulated")?;
+        let disks = Disks::one(Arc::new(self.disk.clone()));
+        let opened = assembly::open(disks, self.environment.clone(), self.config.clone(), "simulated")?;
         let drivers: Vec<_> = (0..self.config.shards.unwrap_or(1)).map(|_| self.world.driver()).collect();
         let connected = opened.connect(drivers.iter().map(|driver| driver.waker()).collect());
         let mut servers = Vec::new();
@@ -164,6 +164,7 @@ impl Cluster {
             listener: listener.name.clone(),
             host: "127.0.0.1".into(),
             port: listener.port,
+            is_by_connection: false,
         });
         let parts = connected.register(endpoints.collect())?;
         let due = self.world.now();
