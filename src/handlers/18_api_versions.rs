@@ -4,9 +4,15 @@
 //! the client can ask again (KIP-511). 3 carries the client's name and version, which must look like one, and which the
 //! session keeps; 4 may tell of features from level 0 on (KIP-584); 5 says whom the client believes to talk to (KIP-1242):
 //! cluster and node, or neither.
+//!
+//! With `klamm.as.version` the answer is what a broker of that release tells, as far as it is built here; what that one does
+//! not offer is refused like what is not built.
 
+use super::table::OfferedVersions;
 use super::{HANDLERS, Handler, Head, Outcome, Request, State};
+use crate::config::Config;
 use crate::model::{ApiKey, ErrorCode};
+use crate::replica::view::Feature;
 use crate::shard::context::Context;
 use crate::wire::api::api_versions::{self as message, ApiVersion, FinalizedFeatureKey, SupportedFeatureKey};
 
@@ -58,11 +64,12 @@ fn note_client(request: &Request<'_>, body: &message::Request<'_>) -> Result<(),
 
 fn tell(context: &Context<'_>, head: Head) -> Outcome {
     let version = head.version;
-    let features = context.view.features();
+    let config = &context.shared.config;
+    let features = features(context);
     let supported = features.iter().filter(|f| f.min_level > 0 || version >= FEATURES_FROM_ZERO_SINCE);
     let finalized = features.iter().filter(|feature| feature.level > 0);
     head.answer(&message::Response {
-        api_keys: HANDLERS.iter().map(|handler| offered(handler, handler.newest(&context.shared.config))).collect(),
+        api_keys: HANDLERS.iter().filter_map(|handler| offered(handler, config)).collect(),
         supported_features: supported
             .map(|f| SupportedFeatureKey { name: f.name.into(), min_version: f.min_level, max_version: f.max_level })
             .collect(),
@@ -78,19 +85,32 @@ fn tell(context: &Context<'_>, head: Head) -> Outcome {
     })
 }
 
+/// The features, as far as the release has them that this broker is to be taken for.
+fn features(context: &Context<'_>) -> Vec<Feature> {
+    let own = context.view.features();
+    let Some(release) = &context.shared.config.as_version else { return own };
+    let as_there = own.into_iter().filter_map(|feature| {
+        let (low, high) = release.feature(feature.name)?;
+        let (min_level, max_level) = (feature.min_level.max(low), feature.max_level.min(high));
+        Some(Feature { min_level, max_level, level: feature.level.min(max_level), ..feature })
+    });
+    as_there.collect()
+}
+
 /// The answer to a version that we do not have.
-pub(super) fn unsupported(head: Head) -> Outcome {
+pub(super) fn unsupported(context: &Context<'_>, head: Head) -> Outcome {
     let own = HANDLERS.iter().filter(|handler| handler.key == ApiKey::ApiVersions);
     let head = Head { version: 0, ..head };
     head.answer(&message::Response {
         error_code: ErrorCode::UnsupportedVersion.code(),
-        api_keys: own.map(|handler| offered(handler, handler.max_version)).collect(),
+        api_keys: own.filter_map(|handler| offered(handler, &context.shared.config)).collect(),
         ..Default::default()
     })
 }
 
-fn offered(handler: &Handler, max_version: i16) -> ApiVersion {
-    ApiVersion { api_key: handler.key.id(), min_version: handler.advertised_min_version, max_version }
+fn offered(handler: &Handler, config: &Config) -> Option<ApiVersion> {
+    let OfferedVersions { told_min, max_version, .. } = handler.offer(config)?;
+    Some(ApiVersion { api_key: handler.key.id(), min_version: told_min, max_version })
 }
 
 fn error(head: Head, error: ErrorCode) -> Outcome {
@@ -179,5 +199,41 @@ mod tests {
         {
             assert_eq!(is_software_word(word), valid, "{word:?}");
         }
+    }
+
+    /// What a broker tells that is to be taken for one of a release.
+    #[test]
+    fn a_broker_as_of_a_release_tells_no_more_than_that_release() {
+        for name in crate::config::release::NAMES {
+            let release = crate::config::Release::named(name).unwrap();
+            let mut broker = Broker::start(&[("klamm.as.version", name)]);
+            let told: message::Response<'_> = broker.ask(ApiKey::ApiVersions, 3, &says("a", "1"));
+            let expected = HANDLERS.iter().filter_map(|row| {
+                let (low, high) = release.api(row.key)?;
+                let (lowest, highest) = (row.min_version.max(low), row.max_version.min(high));
+                (lowest <= highest).then_some((row.key.id(), row.advertised_min_version.max(low), highest))
+            });
+            let told_apis: Vec<_> = told.api_keys.iter().map(|a| (a.api_key, a.min_version, a.max_version)).collect();
+            assert_eq!(told_apis, expected.collect::<Vec<_>>(), "{name}");
+            for feature in &told.supported_features {
+                let (low, high) = release.feature(&feature.name).unwrap();
+                assert!(low <= feature.min_version && feature.max_version <= high, "{name}: {}", feature.name);
+            }
+            let level = told.finalized_features.iter().find(|f| f.name == crate::metadata::METADATA_VERSION);
+            let expected = release.feature(crate::metadata::METADATA_VERSION).map(|(_, high)| high);
+            assert_eq!(level.map(|feature| feature.max_version_level), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_release_does_not_offer_is_refused() {
+        let mut broker = Broker::start(&[("klamm.as.version", "2.8")]);
+        let refused: message::Response<'_> = broker.ask(ApiKey::ApiVersions, 0, &message::Request::default());
+        assert_eq!(refused.error_code, 0);
+        let config = &broker.shared.config;
+        let offers = |key, version| HANDLERS.iter().find(|row| row.key == key).unwrap().offers(version, config);
+        assert!(offers(ApiKey::Fetch, 12) && !offers(ApiKey::Fetch, 13) && !offers(ApiKey::Fetch, 3));
+        assert!(offers(ApiKey::ApiVersions, 3) && !offers(ApiKey::ApiVersions, 4));
+        assert!(!offers(ApiKey::ConsumerGroupHeartbeat, 0));
     }
 }

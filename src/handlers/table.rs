@@ -69,10 +69,39 @@ impl Handler {
         self.key.name()
     }
 
-    /// The newest version that this broker handles.
-    pub fn newest(&self, config: &Config) -> i16 {
-        if config.unstable_api_versions { self.unstable_max_version } else { self.max_version }
+    /// The versions that this broker handles, and the lowest one that it tells of. `None` where it is to be taken for one
+    /// that has none of them.
+    pub fn offer(&self, config: &Config) -> Option<OfferedVersions> {
+        let newest = if config.unstable_api_versions { self.unstable_max_version } else { self.max_version };
+        let everything = OfferedVersions {
+            told_min: self.advertised_min_version,
+            min_version: self.min_version,
+            max_version: newest,
+        };
+        let Some(release) = &config.as_version else { return Some(everything) };
+        let (low, high) = release.api(self.key)?;
+        let told_min = self.advertised_min_version.max(low);
+        let offer = OfferedVersions {
+            told_min,
+            min_version: self.min_version.max(low),
+            max_version: self.max_version.min(high),
+        };
+        (offer.min_version <= offer.max_version).then_some(offer)
     }
+
+    /// Whether this broker handles this version.
+    pub fn offers(&self, version: i16, config: &Config) -> bool {
+        self.offer(config).is_some_and(|offer| (offer.min_version..=offer.max_version).contains(&version))
+    }
+}
+
+/// The versions of an API that are offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OfferedVersions {
+    /// What ApiVersions says instead of `min_version`.
+    pub told_min: i16,
+    pub min_version: i16,
+    pub max_version: i16,
 }
 
 const HERE: bool = false;
