@@ -2,6 +2,7 @@
 //!
 //! Knows no configuration key; `--override` texts are passed on as pairs.
 
+use super::test_broker::arguments::TestArguments;
 use crate::stdx::secret::Secret;
 use lexopt::prelude::*;
 use std::ffi::OsString;
@@ -21,6 +22,8 @@ pub enum Command {
         /// Credentials of users, with their passwords.
         add_scram: Vec<Secret>,
     },
+    /// Run a broker for one test run.
+    Test(TestArguments),
     Help,
     Version,
 }
@@ -38,6 +41,7 @@ Klamm, a Kafka broker in one small binary
 Usage:
   klamm [server.properties] [--override key=value]...
   klamm format [--cluster-id ID] [server.properties] [--override key=value]...
+  klamm test [--topic name:partitions]... [--user name:password]... [OPTION]...
 
 Without a file and without options a broker listens on 127.0.0.1:9092 and keeps
 its data in ./klamm-data.
@@ -54,7 +58,22 @@ Options of `format`:
   -S, --add-scram CREDENTIAL a user from the beginning, as often as there are users:
                              'SCRAM-SHA-256=[name=alice,password=alice-secret]'
 
-Environment:
+Options of `test`, a broker in memory on a free port of 127.0.0.1 that prints one
+line of JSON when it is ready, and ends with its parent, when a pipe that is its
+standard input is closed, or by a signal:
+      --port N               the port; a free one without it
+      --dir DIR              keep the data there; a DIR that was not there is
+                             removed at the end
+      --memory BYTES         the most that data take in memory: 256M
+      --topic NAME[:PARTITIONS[:key=value]...]
+                             a topic from the beginning
+      --user NAME:PASSWORD   a user of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512
+      --tls DIR              TLS; an authority and certificates are written there
+      --as-version X         offer what Apache Kafka X did: 2.8 to 4.4
+      --stay                 end by a signal only
+      --explain              print how it differs from Kafka's defaults and exit
+
+Environment (not of `test`):
   KAFKA_<KEY>                a configuration: KAFKA_NUM_PARTITIONS is num.partitions
                              (`__` is an underscore, `___` a dash)
   CLUSTER_ID                 the cluster id with which a fresh directory is formatted
@@ -72,21 +91,35 @@ fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let mut ignore_formatted = false;
     let mut add_scram = Vec::new();
     let mut format = false;
+    let mut test: Option<TestArguments> = None;
     let mut first = true;
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
             Value(word) if first && word == "format" => format = true,
-            Value(path) if sources.file.is_none() => sources.file = Some(path.into()),
-            Short('c') | Long("config") if sources.file.is_none() => sources.file = Some(parser.value()?.into()),
+            Value(word) if first && word == "test" => test = Some(TestArguments::default()),
+            Value(path) if test.is_none() && sources.file.is_none() => sources.file = Some(path.into()),
+            Short('c') | Long("config") if test.is_none() && sources.file.is_none() => {
+                sources.file = Some(parser.value()?.into())
+            }
             Long("override") => sources.overrides.push(pair(parser.value()?.string()?)?),
             Short('t') | Long("cluster-id") if format => cluster_id = Some(parser.value()?.string()?),
             Short('g') | Long("ignore-formatted") if format => ignore_formatted = true,
             Short('S') | Long("add-scram") if format => add_scram.push(Secret::new(parser.value()?.string()?)),
+            Long(name) if test.is_some() => {
+                let name = name.to_string();
+                let is_taken = test.as_mut().map_or(Ok(false), |test| test.take(&name, parser))?;
+                if !is_taken {
+                    return Err(Long(&name).unexpected());
+                }
+            }
             other => return Err(other.unexpected()),
         }
         first = false;
+    }
+    if let Some(test) = test {
+        return Ok(Command::Test(TestArguments { overrides: sources.overrides, ..test }));
     }
     Ok(if format {
         Command::Format { sources, cluster_id, ignore_formatted, add_scram }
@@ -134,15 +167,34 @@ mod tests {
         let both = of("format -S A=[b] --add-scram C=[d]");
         let expected = ["A=[b]", "C=[d]"].map(Secret::new);
         assert!(matches!(both, Ok(Command::Format { add_scram, .. }) if add_scram == expected));
+        let test = TestArguments {
+            port: 9,
+            overrides: vec![("a".into(), "b".into())],
+            stay: true,
+            ..TestArguments::default()
+        };
+        assert_eq!(of("test --port 9 --override a=b --stay"), Ok(Command::Test(test)));
         assert_eq!(of("x.properties --help"), Ok(Command::Help));
         assert_eq!(of("-V"), Ok(Command::Version));
     }
 
     #[test]
     fn wrong_lines_are_refused_in_a_sentence() {
-        for line in
-            ["--nope", "a b", "--override", "--override x", "--override =v", "--cluster-id X", "-S x", "a format"]
-        {
+        for line in [
+            "--nope",
+            "a b",
+            "test a",
+            "test --nope",
+            "test --port x",
+            "test --user a",
+            "--port 1",
+            "--override",
+            "--override x",
+            "--override =v",
+            "--cluster-id X",
+            "-S x",
+            "a format",
+        ] {
             assert!(of(line).is_err_and(|e| e.ends_with("; see klamm --help")), "{line}");
         }
     }

@@ -1,6 +1,6 @@
-//! Log lines on standard output, one write per line: time in UTC, level, message.
+//! Log lines on standard output or standard error, one write per line: time in UTC, level, message.
 //!
-//! Standard output because that is where Kafka logs to and where container logs are searched. The facade `log` lets
+//! Standard output where nothing else is said, because that is where Kafka logs to and where container logs are searched. The facade `log` lets
 //! every module speak without knowing this file; `io::loggers` says which lines are shown. A reader that went away must
 //! not stop the broker: write errors are ignored.
 
@@ -9,7 +9,14 @@ use log::{Log, Metadata, Record};
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-struct Lines;
+/// Where lines go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stream {
+    Output,
+    Errors,
+}
+
+struct Lines(Stream);
 
 impl Log for Lines {
     fn enabled(&self, line: &Metadata<'_>) -> bool {
@@ -21,17 +28,24 @@ impl Log for Lines {
             return;
         }
         let line = format!("{} {:5} {}\n", utc(SystemTime::now()), record.level(), record.args());
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        let _ = match self.0 {
+            Stream::Output => std::io::stdout().lock().write_all(line.as_bytes()),
+            Stream::Errors => std::io::stderr().lock().write_all(line.as_bytes()),
+        };
     }
 
     fn flush(&self) {}
 }
 
-/// Sends log lines to standard output from now on. `level` is a name of log4j as the official images take it in
+/// Sends log lines there from now on. `level` is a name of log4j as the official images take it in
 /// `KAFKA_LOG4J_ROOT_LOGLEVEL`; anything else means INFO.
-pub fn start(level: Option<&str>) {
+pub fn start(stream: Stream, level: Option<&str>) {
+    let lines: &'static Lines = match stream {
+        Stream::Output => &Lines(Stream::Output),
+        Stream::Errors => &Lines(Stream::Errors),
+    };
     let level = level.and_then(|level| Level::from_name(&level.to_uppercase())).unwrap_or(Level::Info);
-    if log::set_logger(&Lines).is_ok() {
+    if log::set_logger(lines).is_ok() {
         loggers::set(loggers::ROOT, Some(level));
     }
 }

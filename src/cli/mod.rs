@@ -7,9 +7,10 @@ mod add_scram;
 mod args;
 mod image_secrets;
 mod log;
+mod test_broker;
 
 use crate::broker::{self, Broker};
-use crate::config::{self, Config, Layers, properties};
+use crate::config::{self, Config, Layers, Notice, properties};
 use crate::io::{random, threads};
 use crate::metadata::Record;
 use crate::model::Uuid;
@@ -45,6 +46,7 @@ fn execute(command: Command) -> Result<(), String> {
             let cluster_id = std::env::var("CLUSTER_ID").ok().map(checked_cluster_id).transpose()?;
             serve(config, cluster_id)?;
         }
+        Command::Test(arguments) => test_broker::run(arguments)?,
         Command::Format { sources, cluster_id, ignore_formatted, add_scram } => {
             let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;
             let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
@@ -65,16 +67,20 @@ fn load(sources: &Sources) -> Result<Config, String> {
     let password = |path: &Path| text_of(path, "file of a password").map(Secret::new);
     image_secrets::resolve(&mut environment, Path::new(image_secrets::FOLDER), password)?;
     let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
-    log::start(level.as_deref());
+    log::start(log::Stream::Output, level.as_deref());
     let overrides = sources.overrides.clone();
     let login_file = config::login_config_path(&environment).map(login_file).transpose()?;
     let layers = Layers { file, environment, overrides, is_own_host: Some(threads::is_own_host), login_file };
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
+    tell_notices(&notices);
+    Ok(config)
+}
+
+fn tell_notices(notices: &[Notice]) {
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
         ::log::log!(level, "{notice}");
     }
-    Ok(config)
 }
 
 fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
@@ -118,6 +124,14 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     info!("[KafkaServer id={node_id}] started");
+    wait_for_end(&broker, &mut signals);
+    broker.stop()?;
+    info!("stopped");
+    Ok(())
+}
+
+/// Waits for a signal that ends the broker. SIGUSR1 shows its counters.
+fn wait_for_end(broker: &Broker, signals: &mut Signals) {
     let signal = signals.forever().find(|signal| {
         if *signal == SIGUSR1 {
             broker.log_metrics();
@@ -125,9 +139,6 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
         *signal != SIGUSR1
     });
     info!("stopping: signal={}", signal.unwrap_or_default());
-    broker.stop()?;
-    info!("stopped");
-    Ok(())
 }
 
 /// Gives the log directories their identity, and the cluster its first users.

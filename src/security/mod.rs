@@ -13,4 +13,5 @@ pub mod quota;
 pub mod sasl;
 mod shown;
 pub(crate) mod store;
+pub(crate) mod throw_away;
 pub(crate) mod tls;

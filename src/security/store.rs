@@ -8,6 +8,8 @@ pub(crate) mod key;
 pub(crate) mod pem;
 mod pkcs12;
 
+use ring::rand::{SecureRandom, SystemRandom};
+
 use crate::stdx::secret::Secret;
 
 /// A private key with the certificates that vouch for it, the own one first.
@@ -51,6 +53,28 @@ pub(crate) fn trusted(bytes: &[u8], password: Option<&Secret>) -> Result<Vec<Vec
         true => Err("the store has no trusted certificate".into()),
         false => Ok(found),
     }
+}
+
+/// A JKS store of an identity, of trusted certificates, or of both.
+pub(crate) fn write_jks(
+    identity: Option<Identity>,
+    trusted: Vec<Vec<u8>>,
+    password: &Secret,
+) -> Result<Vec<u8>, String> {
+    let content = Content { identities: identity.into_iter().collect(), trusted };
+    let random = SystemRandom::new();
+    let mut salts = vec![0; jks::SALT_BYTES * content.identities.len()];
+    random.fill(&mut salts).map_err(|_| "the system has no randomness".to_string())?;
+    Ok(jks::write(&content, password, &salts))
+}
+
+/// The same as PKCS12, as Java reads it.
+pub(crate) fn write_pkcs12(
+    identity: Option<Identity>,
+    trusted: Vec<Vec<u8>>,
+    password: &Secret,
+) -> Result<Vec<u8>, String> {
+    pkcs12::write(&Content { identities: identity.into_iter().collect(), trusted }, password)
 }
 
 /// How often a password may be hashed for one key of it: a store that asks for more would keep a thread busy for long. As

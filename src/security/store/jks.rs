@@ -7,11 +7,15 @@ use super::der::{self, OCTET_STRING, OID, SEQUENCE};
 use super::{Content, Identity};
 use crate::stdx::secret::Secret;
 
-const MAGIC_BYTES: usize = 4;
+const MAGIC: &[u8] = &[0xfe, 0xed, 0xfe, 0xed];
+const MAGIC_BYTES: usize = MAGIC.len();
+/// The parameters of an algorithm that has none.
+const NULL: &[u8] = &[0x05, 0x00];
 const KEY: u32 = 1;
 const CERTIFICATE: u32 = 2;
 /// What every digest of a store begins with, behind the password.
 const WHITENER: &[u8] = b"Mighty Aphrodite";
+pub(super) const SALT_BYTES: usize = SHA1_OUTPUT_LEN;
 /// 1.3.6.1.4.1.42.2.17.1.1, the one cipher of keys.
 const KEY_PROTECTOR: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01];
 
@@ -95,6 +99,62 @@ fn sha1(parts: &[&[u8]]) -> Vec<u8> {
 fn utf16(password: &Secret) -> Secret {
     let text = String::from_utf8_lossy(password.expose());
     Secret::new(text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>())
+}
+
+/// A store with these entries, of version 2. `salts` has one for each key.
+pub(super) fn write(content: &Content, password: &Secret, salts: &[u8]) -> Vec<u8> {
+    const MADE_AT: u64 = 0;
+    assert_eq!(salts.len(), content.identities.len() * SALT_BYTES, "each key has a salt");
+    let mut out = MAGIC.to_vec();
+    let count = content.identities.len() + content.trusted.len();
+    out.extend(2u32.to_be_bytes());
+    out.extend((count as u32).to_be_bytes());
+    for (identity, salt) in content.identities.iter().zip(salts.chunks(SALT_BYTES)) {
+        out.extend(KEY.to_be_bytes());
+        put_text(&mut out, &identity.alias);
+        out.extend(MADE_AT.to_be_bytes());
+        put_block(&mut out, &encrypt(&identity.key, password, salt));
+        out.extend((identity.chain.len() as u32).to_be_bytes());
+        identity.chain.iter().for_each(|certificate| put_certificate(&mut out, certificate));
+    }
+    for (number, certificate) in content.trusted.iter().enumerate() {
+        out.extend(CERTIFICATE.to_be_bytes());
+        put_text(&mut out, &format!("ca{number}"));
+        out.extend(MADE_AT.to_be_bytes());
+        put_certificate(&mut out, certificate);
+    }
+    let digest = sha1(&[utf16(password).expose(), WHITENER, &out]);
+    out.extend(digest);
+    out
+}
+
+/// The reverse of [`decrypt`].
+fn encrypt(key: &Secret, password: &Secret, salt: &[u8]) -> Vec<u8> {
+    let password = utf16(password);
+    let mut hidden = key.expose().to_vec();
+    let mut last = salt.to_vec();
+    for part in hidden.chunks_mut(SHA1_OUTPUT_LEN) {
+        last = sha1(&[password.expose(), &last]);
+        part.iter_mut().zip(&last).for_each(|(byte, mask)| *byte ^= mask);
+    }
+    let check = sha1(&[password.expose(), key.expose()]);
+    let algorithm = der::value(SEQUENCE, &[&der::value(OID, &[KEY_PROTECTOR]), NULL]);
+    der::value(SEQUENCE, &[&algorithm, &der::value(OCTET_STRING, &[salt, &hidden, &check])])
+}
+
+fn put_text(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as u16).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn put_block(out: &mut Vec<u8>, block: &[u8]) {
+    out.extend((block.len() as u32).to_be_bytes());
+    out.extend_from_slice(block);
+}
+
+fn put_certificate(out: &mut Vec<u8>, certificate: &[u8]) {
+    put_text(out, "X.509");
+    put_block(out, certificate);
 }
 
 /// `None` where the bytes end too early.

@@ -1,9 +1,9 @@
-//! PKCS12 stores, as keytool and openssl write them.
+//! PKCS12 stores, as keytool and openssl write them; those that are written here are for tests.
 //!
 //! Deviation: the keys have the store's password, as the format's other readers have it.
 
 use p12_keystore::error::Error;
-use p12_keystore::{Certificate, Pkcs12Archive};
+use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, Pkcs12Archive, PrivateKey, PrivateKeyChain};
 
 use super::{Content, Identity, too_costly};
 use crate::stdx::secret::Secret;
@@ -47,4 +47,26 @@ fn chain<'a>(own: &'a Certificate, others: &[&'a Certificate]) -> Vec<&'a Certif
         chain.push(last);
     }
     chain
+}
+
+/// How often the password is hashed in what is written here: for tests, where everyone knows it.
+const WRITTEN_ITERATIONS: u32 = 2048;
+
+/// A store with these entries, as Java takes it: trusted certificates have its attribute.
+pub(super) fn write(content: &Content, password: &Secret) -> Result<Vec<u8>, String> {
+    let told = |error: Error| format!("a PKCS12 store cannot be written: {error}");
+    let password = std::str::from_utf8(password.expose()).map_err(|_| "the password is not UTF-8")?;
+    let certificate = |der: &Vec<u8>| Certificate::from_der(der).map_err(told);
+    let mut store = KeyStore::new();
+    for identity in &content.identities {
+        let key = PrivateKey::from_der(identity.key.expose()).map_err(told)?;
+        let chain = identity.chain.iter().map(certificate).collect::<Result<Vec<_>, _>>()?;
+        let entry = PrivateKeyChain::new(identity.alias.as_str(), key, chain);
+        store.add_entry(&identity.alias, KeyStoreEntry::PrivateKeyChain(entry));
+    }
+    for (number, der) in content.trusted.iter().enumerate() {
+        store.add_entry(&format!("ca{number}"), KeyStoreEntry::Certificate(certificate(der)?));
+    }
+    let writer = store.writer(password).encryption_iterations(WRITTEN_ITERATIONS).mac_iterations(WRITTEN_ITERATIONS);
+    writer.write().map_err(told)
 }

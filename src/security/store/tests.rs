@@ -116,3 +116,17 @@ fn stores_cost_no_more_than_they_may() {
     assert_eq!(identities(file!("iterations.p12"), &of_store, None).unwrap_err(), too_costly());
     assert_eq!(trusted(file!("iterations.p12"), Some(&of_store)).unwrap_err(), too_costly());
 }
+
+#[test]
+fn stores_that_are_written_here_are_read_here() {
+    let (own, password) = (own(), Secret::new("storepass"));
+    let own = Identity { alias: "own".into(), ..own };
+    let ca = own.chain[1].clone();
+    for write in [write_jks, write_pkcs12] {
+        let with_key = write(Some(own.clone()), Vec::new(), &password).unwrap();
+        assert_eq!(identities(&with_key, &password, None), Ok(vec![own.clone()]));
+        let with_trusted = write(None, vec![ca.clone()], &password).unwrap();
+        assert_eq!(trusted(&with_trusted, Some(&password)), Ok(vec![ca.clone()]));
+        assert!(trusted(&with_trusted, Some(&Secret::new("other"))).is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! What a broker is given before its first client comes: topics and users. They are asked for as a client would, through a
+//! shard's inlet, so that the metadata log tells of them as of any others.
+
+use std::num::NonZeroU32;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use crate::broker::Broker;
+use crate::codec::{Message, Reader, Str};
+use crate::io::random;
+use crate::model::ApiKey;
+use crate::replica::watch::ShardId;
+use crate::security::crypto::Hash;
+use crate::security::sasl::scram::MIN_ITERATIONS;
+use crate::shard::inquiry::InquiryReply;
+use crate::shard::session::Session;
+use crate::stdx::secret::Secret;
+use crate::wire::api::{self, alter_user_scram_credentials as scram, create_topics};
+use crate::wire::frame;
+use crate::wire::header::{RequestHeader, ResponseHeader};
+
+/// How long one request may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CORRELATION_ID: i32 = 1;
+/// `ScramMechanism`
+const MECHANISMS: &[(i8, Hash)] = &[(1, Hash::Sha256), (2, Hash::Sha512)];
+
+/// A topic that is there from the beginning.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FirstTopic {
+    pub name: String,
+    pub partitions: i32,
+    pub configs: Vec<(String, String)>,
+}
+
+/// A user who can log in from the beginning.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FirstUser {
+    pub name: String,
+    pub password: Secret,
+}
+
+impl Broker {
+    /// Makes topics. The error is a sentence. Blocks.
+    pub fn create_topics(&self, topics: &[FirstTopic]) -> Result<(), String> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let config = |(name, value): &'_ (String, String)| create_topics::CreatableTopicConfig {
+            name: Str::from(name.clone()),
+            value: Some(value.clone().into()),
+        };
+        let topic = |topic: &'_ FirstTopic| create_topics::CreatableTopic {
+            name: topic.name.clone().into(),
+            num_partitions: topic.partitions,
+            replication_factor: -1,
+            configs: topic.configs.iter().map(config).collect(),
+            ..Default::default()
+        };
+        let request = create_topics::Request {
+            topics: topics.iter().map(topic).collect(),
+            timeout_ms: TIMEOUT.as_millis() as i32,
+            ..Default::default()
+        };
+        let answer = self.ask(ApiKey::CreateTopics, 7, &request)?;
+        let response: create_topics::Response<'_> = body(ApiKey::CreateTopics, 7, &answer)?;
+        let refused = response.topics.iter().find(|topic| topic.error_code != 0);
+        refused.map_or(Ok(()), |topic| {
+            let why = topic.error_message.as_deref().unwrap_or_default();
+            Err(format!("topic {}: error {} {why}", topic.name, topic.error_code))
+        })
+    }
+
+    /// Lets users log in by SCRAM. The error is a sentence. Blocks.
+    pub fn add_scram_users(&self, users: &[FirstUser]) -> Result<(), String> {
+        let each = users.iter().flat_map(|user| MECHANISMS.iter().map(move |mechanism| (user, mechanism)));
+        let upsertions: Vec<_> = each.map(|(user, (mechanism, hash))| upsertion(user, *mechanism, *hash)).collect();
+        if upsertions.is_empty() {
+            return Ok(());
+        }
+        let request = scram::Request { upsertions, ..Default::default() };
+        let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
+        let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
+        let refused = response.results.iter().find(|user| user.error_code != 0);
+        refused.map_or(Ok(()), |user| {
+            let why = user.error_message.as_deref().unwrap_or_default();
+            Err(format!("user {}: error {} {why}", user.user, user.error_code))
+        })
+    }
+
+    /// Hands in a request and waits for its answer.
+    fn ask<'m>(&self, key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
+        let header = RequestHeader {
+            request_api_key: key.id(),
+            request_api_version: version,
+            correlation_id: CORRELATION_ID,
+            client_id: Some("klamm".into()),
+        };
+        let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
+        let mut bytes = Vec::new();
+        frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
+            .map_err(|error| format!("{key}: {error}"))?;
+        let (sender, told) = channel();
+        let session = Session::anonymous(0, ([127, 0, 0, 1], 0).into());
+        let tell = Box::new(move |reply| drop(sender.send(reply)));
+        let _asking = self.inlet(ShardId(0)).ask(session, bytes.split_off(frame::SIZE_BYTES), tell);
+        match told.recv_timeout(TIMEOUT) {
+            Ok(InquiryReply::Answer(answer)) => Ok(answer),
+            Ok(InquiryReply::Silent) => Ok(Vec::new()),
+            Ok(InquiryReply::Ended(_, reason)) => Err(format!("{key}: {reason}")),
+            Err(_) => Err(format!("{key}: no answer within {} s", TIMEOUT.as_secs())),
+        }
+    }
+}
+
+fn body<'a, R: Message<'a>>(key: ApiKey, version: i16, answer: &'a [u8]) -> Result<R, String> {
+    let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
+    let mut reader = Reader::new(answer);
+    ResponseHeader::decode(&mut reader, description.response_header_version(version))
+        .and_then(|_| R::decode(&mut reader, version))
+        .map_err(|error| format!("{key}: {error}"))
+}
+
+fn upsertion(user: &FirstUser, mechanism: i8, hash: Hash) -> scram::ScramCredentialUpsertion<'static> {
+    let salt = random::bytes();
+    let iterations = NonZeroU32::new(MIN_ITERATIONS as u32).unwrap_or(NonZeroU32::MIN);
+    let salted = hash.pbkdf2(user.password.expose(), &salt, iterations);
+    scram::ScramCredentialUpsertion {
+        name: user.name.clone().into(),
+        mechanism,
+        iterations: iterations.get() as i32,
+        salt: salt.to_vec().into(),
+        salted_password: salted.expose().to_vec().into(),
+    }
+}

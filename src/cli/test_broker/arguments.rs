@@ -1,0 +1,134 @@
+//! The arguments of `klamm test`.
+
+use lexopt::prelude::*;
+use std::path::PathBuf;
+
+use crate::broker::first::{FirstTopic, FirstUser};
+use crate::stdx::secret::Secret;
+
+/// What logs and metadata may take in memory; tests write little, and a machine of CI has two gigabytes and more.
+pub(in crate::cli) const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
+
+/// What the user asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(in crate::cli) struct TestArguments {
+    /// 0 lets the kernel choose.
+    pub(in crate::cli) port: u16,
+    /// `None`: in memory.
+    pub(in crate::cli) directory: Option<PathBuf>,
+    pub(in crate::cli) memory_bytes: u64,
+    pub(in crate::cli) topics: Vec<FirstTopic>,
+    pub(in crate::cli) users: Vec<FirstUser>,
+    /// Where the certificates are written.
+    pub(in crate::cli) tls: Option<PathBuf>,
+    pub(in crate::cli) as_version: Option<String>,
+    pub(in crate::cli) overrides: Vec<(String, String)>,
+    /// Only show how the broker would differ.
+    pub(in crate::cli) explain: bool,
+    /// It outlives its parent and its standard input.
+    pub(in crate::cli) stay: bool,
+}
+
+impl Default for TestArguments {
+    fn default() -> TestArguments {
+        TestArguments {
+            port: 0,
+            directory: None,
+            memory_bytes: DEFAULT_MEMORY_BYTES,
+            topics: Vec::new(),
+            users: Vec::new(),
+            tls: None,
+            as_version: None,
+            overrides: Vec::new(),
+            explain: false,
+            stay: false,
+        }
+    }
+}
+
+impl TestArguments {
+    /// Takes one argument and its value; `false` if it is none of these.
+    pub(in crate::cli) fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
+        let text = |parser: &mut lexopt::Parser| parser.value()?.string();
+        match name {
+            "port" => self.port = parser.value()?.parse()?,
+            "dir" => self.directory = Some(parser.value()?.into()),
+            "memory" => self.memory_bytes = bytes(&text(parser)?).map_err(lexopt::Error::from)?,
+            "topic" => self.topics.push(topic(&text(parser)?).map_err(lexopt::Error::from)?),
+            "user" => self.users.push(user(&text(parser)?).map_err(lexopt::Error::from)?),
+            "tls" => self.tls = Some(parser.value()?.into()),
+            "as-version" => self.as_version = Some(text(parser)?),
+            "explain" => self.explain = true,
+            "stay" => self.stay = true,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// A number of bytes, or of K, M or G.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.strip_suffix(['K', 'M', 'G']) {
+        Some(digits) if text.ends_with('K') => (digits, 10),
+        Some(digits) if text.ends_with('M') => (digits, 20),
+        Some(digits) => (digits, 30),
+        None => (text, 0),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| format!("--memory wants bytes, as 67108864 or 64M, not {text:?}"))
+}
+
+/// `name:partitions:key=value…`
+fn topic(text: &str) -> Result<FirstTopic, String> {
+    let mut parts = text.split(':');
+    let name = parts.next().filter(|name| !name.is_empty());
+    let partitions = parts.next().map_or(Some(1), |number| number.parse().ok().filter(|number| *number > 0));
+    let configs: Option<Vec<_>> = parts
+        .map(|pair| pair.split_once('=').filter(|(key, _)| !key.is_empty()))
+        .map(|pair| pair.map(|(key, value)| (key.to_string(), value.to_string())))
+        .collect();
+    match (name, partitions, configs) {
+        (Some(name), Some(partitions), Some(configs)) => Ok(FirstTopic { name: name.into(), partitions, configs }),
+        _ => Err(format!("--topic wants name:partitions:key=value…, not {text:?}")),
+    }
+}
+
+/// `name:password`. The password is in no message. What the name may have is what a setting of PLAIN takes without quotes.
+fn user(text: &str) -> Result<FirstUser, String> {
+    let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c));
+    match text.split_once(':') {
+        Some((name, password)) if !name.is_empty() && is_plain(name) && !password.is_empty() => {
+            Ok(FirstUser { name: name.into(), password: Secret::new(password) })
+        }
+        _ => Err("--user wants name:password, with a name of letters, digits, '-', '_' and '.'".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_topics_and_users_are_read() {
+        assert_eq!([bytes("12"), bytes("64M"), bytes("1G")], [Ok(12), Ok(64 << 20), Ok(1 << 30)]);
+        for wrong in ["", "0", "M", "-1", "1.5G", "99999999999G"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+        let configs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        let first = |name: &str, partitions, pairs: &[(&str, &str)]| {
+            Ok(FirstTopic { name: name.into(), partitions, configs: configs(pairs) })
+        };
+        assert_eq!(topic("t"), first("t", 1, &[]));
+        assert_eq!(topic("t:3:a=b=c:d="), first("t", 3, &[("a", "b=c"), ("d", "")]));
+        for wrong in ["", ":1", "t:0", "t:x", "t:1:a", "t:1:=b"] {
+            assert!(topic(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(user("a:b:c"), Ok(FirstUser { name: "a".into(), password: Secret::new("b:c") }));
+        for wrong in ["", "a", "a:", ":b", "a b:c", "a\":secret"] {
+            assert!(user(wrong).is_err_and(|sentence| !sentence.contains("secret")), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! `klamm test`: a broker for one test run. It says on one line when it is ready and where, and ends with those who use it.
+//!
+//! Its settings, the last that names a key wins: Kafka's defaults, the profile (`broker::test_profile`), what follows from its
+//! own arguments, `--override`. The environment is not read: what stands beside a test is often the configuration of the
+//! application that is tested, in variables that begin with `KAFKA_`.
+//!
+//! Standard output is the line's alone. Log lines go to standard error.
+
+pub(super) mod arguments;
+mod certificates;
+
+use std::fs;
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use ::log::info;
+use serde_json::{Map, Value, json};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::iterator::Signals;
+
+use crate::broker::first::FirstUser;
+use crate::broker::test_profile::{Deviation, PROFILE};
+use crate::broker::{Broker, Storage};
+use crate::cli::log::{self, Stream};
+use crate::config::{Config, Layers, definitions};
+use crate::io::lifeline::Lifeline;
+use crate::io::threads;
+use crate::model::SecurityProtocol;
+use crate::security::throw_away::Issued;
+use arguments::TestArguments;
+
+/// What the directory of logs is called that is nowhere but in memory.
+const IN_MEMORY: &str = "/memory";
+const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+type Pairs = Vec<(String, String)>;
+
+pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
+    let lifeline = (!arguments.stay).then(Lifeline::take);
+    if arguments.explain {
+        explain(&arguments);
+        return Ok(());
+    }
+    log::start(Stream::Errors, None);
+    // In front of anything that is left behind.
+    let mut watched = vec![SIGTERM, SIGINT, SIGUSR1];
+    if !arguments.stay {
+        watched.push(SIGHUP);
+    }
+    let mut signals = Signals::new(watched).map_err(|error| format!("cannot watch for signals: {error}"))?;
+    let _made = arguments.directory.as_deref().map(MadeDirectory::make).transpose()?;
+    let issued = arguments.tls.as_deref().map(certificates::write).transpose()?;
+    let config = config(&arguments, issued.as_ref())?;
+    let protocol = config.listeners[0].security_protocol;
+    let storage = match arguments.directory {
+        Some(_) => Storage::Machine,
+        None => Storage::Memory { limit_bytes: arguments.memory_bytes },
+    };
+    let broker = Broker::start_on(storage, config, None)?;
+    let prepared = broker.create_topics(&arguments.topics).and_then(|()| broker.add_scram_users(&arguments.users));
+    let served = prepared.and_then(|()| tell(&Ready::of(&broker, protocol, &arguments))).map(|()| {
+        if let Some(lifeline) = lifeline {
+            end_with(lifeline);
+        }
+        super::wait_for_end(&broker, &mut signals);
+    });
+    let stopped = broker.stop();
+    served.and(stopped)
+}
+
+/// Lets this process end as by a signal when what it lives by is gone.
+fn end_with(lifeline: Lifeline) {
+    let watched = lifeline.watch(|gone| {
+        info!("stopping: {gone}");
+        // Where no signal can be sent there is none to be waited for either.
+        let _ = signal_hook::low_level::raise(SIGTERM);
+    });
+    if let Err(error) = watched {
+        ::log::warn!("it will not end by itself: {error}");
+    }
+}
+
+/// A directory that was not there, removed with all that is in it.
+struct MadeDirectory(Option<PathBuf>);
+
+impl MadeDirectory {
+    fn make(path: &Path) -> Result<MadeDirectory, String> {
+        if path.exists() {
+            return Ok(MadeDirectory(None));
+        }
+        fs::create_dir_all(path).map_err(|error| format!("cannot make {}: {error}", path.display()))?;
+        Ok(MadeDirectory(Some(path.to_path_buf())))
+    }
+}
+
+impl Drop for MadeDirectory {
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.0.as_ref().map(fs::remove_dir_all) {
+            ::log::warn!("the directory stays: {error}");
+        }
+    }
+}
+
+/// The configuration; says what is worth saying about it.
+fn config(arguments: &TestArguments, issued: Option<&Issued>) -> Result<Config, String> {
+    let profile = PROFILE.iter().map(|d| (d.key.to_string(), d.value.to_string()));
+    let file = profile.chain(of_arguments(arguments)).chain(issued.map(of_certificates).unwrap_or_default()).collect();
+    let overrides = arguments.overrides.clone();
+    let layers = Layers { file, overrides, is_own_host: Some(threads::is_own_host), ..Layers::default() };
+    let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
+    super::tell_notices(&notices);
+    Ok(config)
+}
+
+fn protocol(arguments: &TestArguments) -> SecurityProtocol {
+    match (arguments.users.is_empty(), arguments.tls.is_none()) {
+        (true, true) => SecurityProtocol::Plaintext,
+        (true, false) => SecurityProtocol::Ssl,
+        (false, true) => SecurityProtocol::SaslPlaintext,
+        (false, false) => SecurityProtocol::SaslSsl,
+    }
+}
+
+/// The settings that follow from the arguments, but for those that are secret.
+fn of_arguments(arguments: &TestArguments) -> Pairs {
+    let name = protocol(arguments).name();
+    let directory = arguments.directory.as_ref().map_or(IN_MEMORY.into(), |path| path.display().to_string());
+    let mut pairs = vec![
+        ("listeners".to_string(), format!("{name}://127.0.0.1:{}", arguments.port)),
+        ("inter.broker.listener.name".to_string(), name.to_string()),
+        ("log.dirs".to_string(), directory),
+    ];
+    if let Some(version) = &arguments.as_version {
+        pairs.push(("klamm.as.version".into(), version.clone()));
+    }
+    if !arguments.users.is_empty() {
+        let listener = name.to_lowercase();
+        pairs.push(("sasl.enabled.mechanisms".into(), MECHANISMS.join(",")));
+        pairs.push(("sasl.mechanism.inter.broker.protocol".into(), "PLAIN".into()));
+        pairs.push((format!("listener.name.{listener}.plain.sasl.jaas.config"), plain(&arguments.users)));
+        for mechanism in ["scram-sha-256", "scram-sha-512"] {
+            let module = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+            pairs.push((format!("listener.name.{listener}.{mechanism}.sasl.jaas.config"), module.into()));
+        }
+    }
+    if arguments.tls.is_some() {
+        pairs.push(("ssl.keystore.type".into(), "PEM".into()));
+        pairs.push(("ssl.truststore.type".into(), "PEM".into()));
+        pairs.push(("ssl.client.auth".into(), "requested".into()));
+    }
+    pairs
+}
+
+/// The users of PLAIN as a login module has them.
+fn plain(users: &[FirstUser]) -> String {
+    let mut text = "org.apache.kafka.common.security.plain.PlainLoginModule required".to_string();
+    for user in users {
+        let password = String::from_utf8_lossy(user.password.expose()).replace('\\', "\\\\").replace('"', "\\\"");
+        text += &format!(" user_{}=\"{password}\"", user.name);
+    }
+    text + ";"
+}
+
+fn of_certificates(issued: &Issued) -> Pairs {
+    let key = String::from_utf8_lossy(issued.server.key_pem.expose()).into_owned();
+    vec![
+        ("ssl.keystore.key".into(), key),
+        ("ssl.keystore.certificate.chain".into(), issued.server.chain_pem.clone()),
+        ("ssl.truststore.certificates".into(), issued.authority.pem.clone()),
+    ]
+}
+
+/// Shows how the broker differs from one of Apache Kafka with its defaults.
+fn explain(arguments: &TestArguments) {
+    let row = |key: &str, value: &str, reason: &str| {
+        let definition = definitions::broker(key);
+        let (value, default) = match definition {
+            Some(definition) => (definition.shown(value), definition.default.unwrap_or("not set")),
+            // A key of one listener, with a password in it.
+            None => ("[hidden]", "not set"),
+        };
+        println!("{key}={value}\n    instead of {default}: {reason}");
+    };
+    let is_overridden = |key: &str| arguments.overrides.iter().any(|(other, _)| other == key);
+    for Deviation { key, value, reason } in PROFILE.iter().filter(|deviation| !is_overridden(deviation.key)) {
+        row(key, value, reason);
+    }
+    for (key, value) in of_arguments(arguments).iter().filter(|(key, _)| !is_overridden(key)) {
+        row(key, value, "what the arguments ask for");
+    }
+    for (key, value) in &arguments.overrides {
+        row(key, value, "--override");
+    }
+}
+
+/// What the line says that tells of the start. What does not apply is not in it.
+struct Ready<'a> {
+    bootstrap_servers: String,
+    cluster_id: String,
+    security_protocol: SecurityProtocol,
+    /// The users' names, where clients must log in.
+    users: Vec<&'a str>,
+    /// Where the certificates are.
+    tls: Option<&'a Path>,
+    // The address of the HTTP side belongs here, as `http`.
+}
+
+impl<'a> Ready<'a> {
+    fn of(broker: &Broker, security_protocol: SecurityProtocol, arguments: &'a TestArguments) -> Ready<'a> {
+        Ready {
+            bootstrap_servers: reachable(broker.addresses()[0]).to_string(),
+            cluster_id: broker.cluster_id(),
+            security_protocol,
+            users: arguments.users.iter().map(|user| user.name.as_str()).collect(),
+            tls: arguments.tls.as_deref(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let mut line = Map::new();
+        line.insert("bootstrap_servers".into(), json!(self.bootstrap_servers));
+        line.insert("cluster_id".into(), json!(self.cluster_id));
+        line.insert("pid".into(), json!(std::process::id()));
+        line.insert("security_protocol".into(), json!(self.security_protocol.name()));
+        if !self.users.is_empty() {
+            line.insert("sasl_mechanisms".into(), json!(MECHANISMS));
+            line.insert("users".into(), json!(self.users));
+        }
+        if let Some(directory) = self.tls {
+            let files = certificates::named(directory).into_iter();
+            let mut tls: Map<_, _> =
+                files.map(|(key, path)| (key.to_string(), json!(path.display().to_string()))).collect();
+            tls.insert("password".into(), json!(certificates::PASSWORD));
+            line.insert("tls".into(), tls.into());
+        }
+        line.into()
+    }
+}
+
+/// An address by which this machine reaches what listens there.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, bound.port())
+}
+
+fn tell(ready: &Ready<'_>) -> Result<(), String> {
+    let line = format!("{}\n", ready.to_json());
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| format!("cannot say that it is ready: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stdx::secret::Secret;
+
+    #[test]
+    fn users_of_plain_are_written_as_a_module_that_is_read_back() {
+        let password = "a\\b\"; c";
+        let users = [FirstUser { name: "alice".into(), password: Secret::new(password) }];
+        let module = crate::config::jaas::of_setting(&plain(&users)).unwrap();
+        assert_eq!(module.options["user_alice"], Secret::new(password));
+    }
+
+    #[test]
+    fn every_protocol_makes_a_valid_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let user = FirstUser { name: "alice".into(), password: Secret::new("secret") };
+        for (users, tls) in [(vec![], false), (vec![], true), (vec![user.clone()], false), (vec![user], true)] {
+            let tls = tls.then(|| directory.path().to_path_buf());
+            let issued = tls.as_deref().map(certificates::write).transpose().unwrap();
+            let arguments = TestArguments { users, tls, as_version: Some("3.9".into()), ..TestArguments::default() };
+            let config = config(&arguments, issued.as_ref()).unwrap();
+            assert_eq!(config.listeners[0].security_protocol, protocol(&arguments));
+            assert_eq!(config.log_dirs, [IN_MEMORY]);
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), certificates::named(directory.path()).len());
+    }
+
+    #[test]
+    fn a_directory_is_removed_only_by_whom_it_was_made() {
+        let home = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| home.path().join(name));
+        fs::create_dir(&old).unwrap();
+        let made = [&old, &new].map(|path| MadeDirectory::make(path).unwrap());
+        assert!(new.exists());
+        drop(made);
+        assert!(old.exists() && !new.exists());
+    }
+}
