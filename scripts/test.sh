@@ -8,11 +8,12 @@
 #   clients  kcat rdkafka java tools official_tools clients quotas ring big_file crash disk_trouble directories differential
 #            bad_input secured secured_clients secured_servers sasl oauth security recipe (README's page about a secured
 #            listener, run as it stands)
+#   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
-#   extra    big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
+#   extra    starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
 #            only when named
 # compat-tests/README.md says what is in each of the last five.
 #
@@ -24,14 +25,15 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth security recipe"
+TESTING="test_broker"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They take minutes and the processor for less than one: they go on beside the suites behind them.
 WAITING=" groups kgo librdkafka "
-ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
-EXTRA="big kills churn_full"
-CLIENT_SUITES=" $CLIENTS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
+ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TESTING $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
+EXTRA="starts big kills churn_full"
+CLIENT_SUITES=" $CLIENTS $TESTING $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 
@@ -153,6 +155,10 @@ run() {
     # With the test profile: what counts here is that they run, and a release build takes minutes.
     benches) check benches cargo bench --locked --profile dev --bench data_path --bench fast_paths -- --test ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib --bins ;;
+    starts)
+        KLAMM_STARTS=${KLAMM_STARTS:-10000} client_suite starts test_broker -- starts_in_a_row
+        grep ' starts in ' "$logs/starts.log"
+        ;;
     big) KLAMM_BIG=1 client_suite big big_file ;;
     kills)
         KLAMM_KILLS=${KLAMM_KILLS:-200} client_suite kills crash -- four_producers

@@ -27,6 +27,7 @@ pub mod records;
 pub mod schema;
 pub mod secured;
 pub mod suite;
+pub mod test_process;
 pub mod transactional;
 pub mod transactor;
 

@@ -49,6 +49,11 @@ impl Raw {
         Raw::over(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).context("cannot connect")?)
     }
 
+    /// Connects to another of the machine's own addresses.
+    pub fn connect_to(address: Ipv4Addr, port: u16) -> Result<Raw> {
+        Raw::over(TcpStream::connect((address, port)).context("cannot connect")?)
+    }
+
     /// Connects from an address of the loopback network, which the broker takes for the client's.
     pub fn connect_from(source: Ipv4Addr, port: u16) -> Result<Raw> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;

@@ -1,0 +1,526 @@
+//! `klamm test`, as tests of applications use it: how fast it is there, what it takes, how it ends, what clients find.
+//!
+//! The figures that it must keep are checked where `KLAMM_BIN` is a release build, and printed always.
+//! `KLAMM_STARTS` is how often it is started in a row (100).
+
+use compat_tests::clients::Acks;
+use compat_tests::program::{self, Input};
+use compat_tests::raw::{Batch, Raw};
+use compat_tests::test_process::{Limits, TestProcess, command};
+use compat_tests::{Context, Result, bail, ensure};
+use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest};
+use libtest_mimic::{Arguments, Failed, Trial};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+/// What is promised of a release build on a machine that does nothing else.
+const READY_WITHIN: Duration = Duration::from_millis(10);
+const STOPS_WITHIN: Duration = Duration::from_millis(50);
+const RESIDENT_BYTES: u64 = 12 << 20;
+const STARTS: usize = 100;
+const SIDE_BY_SIDE: usize = 50;
+/// What no machine takes, however busy it is.
+const PATIENCE: Duration = Duration::from_secs(30);
+const RELEASES: &[&str] =
+    &["2.8", "3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.0", "4.1", "4.2", "4.3", "4.4"];
+
+fn main() -> ExitCode {
+    let tests: &[(&str, fn() -> Result<()>)] = &[
+        ("ready_stops_and_memory", ready_stops_and_memory),
+        ("starts_in_a_row", starts_in_a_row),
+        ("side_by_side", side_by_side),
+        ("without_rings_in_little_memory", without_rings_in_little_memory),
+        ("ends_with_its_input", ends_with_its_input),
+        ("ends_with_its_parent", ends_with_its_parent),
+        ("stays_where_it_is_asked_to", stays_where_it_is_asked_to),
+        ("directories", directories),
+        ("three_addresses", three_addresses),
+        ("records_from_memory", records_from_memory),
+        ("full_memory", full_memory),
+        ("topics_and_profile", topics_and_profile),
+        ("users", users),
+        ("certificates", certificates),
+        ("releases", releases),
+    ];
+    let failed = |error| Failed::from(format!("{error:#}"));
+    let trial = |(name, test): &(&str, fn() -> Result<()>)| {
+        let test = *test;
+        Trial::test(*name, move || test().map_err(failed))
+    };
+    let mut arguments = Arguments::from_args();
+    // Figures are taken by one at a time.
+    arguments.test_threads.get_or_insert(1);
+    let conclusion = libtest_mimic::run(&arguments, tests.iter().map(trial).collect());
+    println!("test_broker: {} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
+    if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Debug builds are slower by what they are slower.
+fn keeps_figures() -> bool {
+    std::env::var("KLAMM_BIN").is_ok_and(|path| path.contains("/release/")) && std::env::var("KLAMM_BESIDE").is_err()
+}
+
+fn middle<T: Copy + Ord>(values: &mut [T]) -> T {
+    values.sort();
+    values[values.len() / 2]
+}
+
+fn first_answer(process: &TestProcess) -> Result<()> {
+    Raw::connect(process.port())?.api_versions().map(drop)
+}
+
+fn stop(process: &mut TestProcess) -> Result<Duration> {
+    process.signal(libc::SIGTERM);
+    let (status, took, said) = process.ended_within(PATIENCE)?;
+    ensure!(status.success(), "{status}: {said}");
+    Ok(took)
+}
+
+fn ready_stops_and_memory() -> Result<()> {
+    let (mut ready, mut answered, mut stopped, mut resident) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..21 {
+        let began = Instant::now();
+        let mut process = TestProcess::start(&[])?;
+        first_answer(&process)?;
+        answered.push(began.elapsed());
+        ready.push(process.ready_after);
+        resident.push(process.resident_bytes()?);
+        // With a client that waits for records.
+        let (group, _keeps) = waiting_consumer(&process)?;
+        stopped.push(stop(&mut process)?);
+        drop(group);
+    }
+    let figures = (middle(&mut ready), middle(&mut answered), middle(&mut stopped), middle(&mut resident));
+    let (ready, answered, stopped, resident) = figures;
+    println!("ready {ready:?}, first answer {answered:?}, stop {stopped:?}, resident {} KiB", resident / 1024);
+    if keeps_figures() {
+        ensure!(
+            ready <= READY_WITHIN && stopped <= STOPS_WITHIN && resident <= RESIDENT_BYTES,
+            "beyond what is promised"
+        );
+    }
+    Ok(())
+}
+
+/// A connection whose fetch waits, and its topic's name.
+fn waiting_consumer(process: &TestProcess) -> Result<(String, Raw)> {
+    let mut raw = Raw::connect(process.port())?;
+    raw.create_topic("waiting", 1, &[])?;
+    let request = kafka_protocol::messages::FetchRequest::default()
+        .with_max_wait_ms(20_000)
+        .with_min_bytes(1)
+        .with_max_bytes(1 << 20)
+        .with_session_epoch(-1)
+        .with_topics(vec![
+            kafka_protocol::messages::fetch_request::FetchTopic::default()
+                .with_topic(compat_tests::raw::topic_name("waiting"))
+                .with_partitions(vec![
+                    kafka_protocol::messages::fetch_request::FetchPartition::default()
+                        .with_partition_max_bytes(1 << 20),
+                ]),
+        ]);
+    raw.post(&request, 12)?;
+    Ok(("waiting".into(), raw))
+}
+
+fn starts_in_a_row() -> Result<()> {
+    let starts = std::env::var("KLAMM_STARTS").ok().and_then(|count| count.parse().ok()).unwrap_or(STARTS);
+    let began = Instant::now();
+    let mut slowest = Duration::ZERO;
+    for start in 0..starts {
+        let mut process = TestProcess::start(&[]).with_context(|| format!("start {start}"))?;
+        first_answer(&process).with_context(|| format!("start {start}"))?;
+        slowest = slowest.max(process.ready_after);
+        process.close_input();
+        let (status, _, said) = process.ended_within(PATIENCE).with_context(|| format!("start {start}"))?;
+        ensure!(status.success(), "start {start}: {status}: {said}");
+    }
+    println!("{starts} starts in {:?}, the slowest was ready after {slowest:?}", began.elapsed());
+    Ok(())
+}
+
+/// Each with as many descriptors as it needs for a test, and clients in all of them.
+fn side_by_side() -> Result<()> {
+    let limits = Limits { descriptors: Some(128), ..Limits::default() };
+    let began = Instant::now();
+    let mut processes = Vec::new();
+    for _ in 0..SIDE_BY_SIDE {
+        processes.push(TestProcess::start_under(limits, &["--topic", "t:60"])?);
+    }
+    let started = began.elapsed();
+    for (number, process) in processes.iter().enumerate() {
+        let mut raw = Raw::connect(process.port())?;
+        let value = format!("of {number}");
+        raw.produce("t", Batch::of(&[value.as_bytes()]).encode())?;
+        ensure!(raw.fetch("t", 0)?.records.is_some_and(|records| records.len() > 60), "broker {number}");
+        let open = std::fs::read_dir(format!("/proc/{}/fd", process.pid()))?.count();
+        ensure!(open < 64, "broker {number} has {open} descriptors open");
+    }
+    let resident: u64 = processes.iter().map(|process| process.resident_bytes().unwrap_or(0)).sum();
+    let each = resident / SIDE_BY_SIDE as u64 / 1024;
+    println!("{SIDE_BY_SIDE} side by side, 60 partitions each, in {started:?}, {each} KiB each");
+    Ok(())
+}
+
+fn without_rings_in_little_memory() -> Result<()> {
+    let limits = Limits { no_rings: true, memory_bytes: Some(64 << 20), descriptors: Some(128) };
+    let mut process = TestProcess::start_under(limits, &["--memory", "16M"])?;
+    produce_and_consume(&rdkafka_of(process.bootstrap()), "t", 1000)?;
+    process.signal(libc::SIGTERM);
+    let (status, _, said) = process.ended_within(PATIENCE)?;
+    ensure!(status.success() && said.contains("io=epoll"), "{status}: {said}");
+    Ok(())
+}
+
+fn rdkafka_of(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap).set("group.id", "readers").set("auto.offset.reset", "earliest");
+    config.set("broker.address.family", "any");
+    config
+}
+
+/// Writes records and reads them back as a member of a group. The topic is made by that.
+fn produce_and_consume(config: &ClientConfig, topic: &str, count: usize) -> Result<()> {
+    let producer: ThreadedProducer<Acks> = config.create_with_context(Acks::default())?;
+    for number in 0..count {
+        let value = number.to_string();
+        producer.send(BaseRecord::<(), _>::to(topic).payload(&value)).map_err(|(error, _)| error)?;
+    }
+    producer.flush(PATIENCE)?;
+    ensure!(producer.context().delivered().len() == count, "{:?}", producer.context().failed());
+    let consumer: BaseConsumer = config.create()?;
+    consumer.subscribe(&[topic])?;
+    let began = Instant::now();
+    let mut next = 0;
+    while next < count {
+        ensure!(began.elapsed() < PATIENCE, "{next} of {count} came");
+        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+            ensure!(message?.payload() == Some(next.to_string().as_bytes()), "record {next}");
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+fn ends_with_its_input() -> Result<()> {
+    let mut process = TestProcess::start(&[])?;
+    process.close_input();
+    let (status, took, said) = process.ended_within(PATIENCE)?;
+    ensure!(status.success() && said.contains("its standard input has ended"), "{status}: {said}");
+    println!("ended {took:?} after its input");
+    Ok(())
+}
+
+/// The shell that has started it ends; its input does not.
+fn ends_with_its_parent() -> Result<()> {
+    let mut shell = shell("\"$0\" test & read line", Stdio::null())?;
+    let (mut line, mut out) = (String::new(), BufReader::new(shell.stdout.take().context("its output")?));
+    out.read_line(&mut line)?;
+    let ready: serde_json::Value = serde_json::from_str(&line)?;
+    let pid = ready["pid"].as_u64().context("pid")?;
+    ensure!(is_there(pid), "it runs");
+    // `read` ends with the shell's input.
+    drop(shell.stdin.take());
+    shell.wait()?;
+    let began = Instant::now();
+    while is_there(pid) {
+        ensure!(began.elapsed() < PATIENCE, "it outlives its parent");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
+}
+
+fn shell(script: &str, errors: Stdio) -> Result<std::process::Child> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(compat_tests::broker::klamm_binary()?);
+    program::die_with_us(&mut shell);
+    Ok(shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?)
+}
+
+fn is_there(pid: u64) -> bool {
+    Path::new(&format!("/proc/{pid}/exe")).read_link().is_ok()
+}
+
+/// `< /dev/null` tells nothing; with `--stay` it ends by a signal only.
+fn stays_where_it_is_asked_to() -> Result<()> {
+    let mut shell = shell("\"$0\" test --stay < /dev/null & read line", Stdio::null())?;
+    let (mut line, mut out) = (String::new(), BufReader::new(shell.stdout.take().context("its output")?));
+    out.read_line(&mut line)?;
+    let ready: serde_json::Value = serde_json::from_str(&line)?;
+    let (pid, address) =
+        (ready["pid"].as_u64().context("pid")?, ready["bootstrap_servers"].as_str().context("address")?);
+    drop(shell.stdin.take());
+    shell.wait()?;
+    let port = address.rsplit(':').next().and_then(|port| port.parse().ok()).context("port")?;
+    // Longer than it takes others to end.
+    for _ in 0..20 {
+        Raw::connect(port)?.api_versions()?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // SAFETY: the process has answered, so that the number is its own.
+    unsafe { libc::kill(pid as i32, libc::SIGINT) };
+    let began = Instant::now();
+    while is_there(pid) {
+        ensure!(began.elapsed() < PATIENCE, "it does not end by a signal");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut quiet = command(&[]);
+    let mut quiet = quiet.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut line = String::new();
+    BufReader::new(quiet.stdout.take().context("its output")?).read_line(&mut line)?;
+    let is_running = quiet.try_wait()?.is_none();
+    quiet.kill()?;
+    quiet.wait()?;
+    ensure!(line.starts_with('{') && is_running, "it ends at once: {line}");
+    Ok(())
+}
+
+fn directories() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let [old, new] = ["old", "new"].map(|name| home.path().join(name));
+    std::fs::create_dir(&old)?;
+    for path in [&old, &new] {
+        let mut process = TestProcess::start(&["--dir", &path.display().to_string(), "--topic", "t"])?;
+        ensure!(path.join("t-0").is_dir(), "the topic is in {}", path.display());
+        stop(&mut process)?;
+    }
+    ensure!(old.join("t-0").is_dir() && !new.exists(), "what it made, and nothing else, is removed");
+    Ok(())
+}
+
+/// One broker that listens everywhere tells each client the address that the client came to.
+fn three_addresses() -> Result<()> {
+    let process = TestProcess::start(&["--override", "listeners=PLAINTEXT://:0"])?;
+    let port = process.port();
+    for (host, told) in [("127.0.0.1", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("[::1]", "::1"), ("localhost", "")] {
+        let config = rdkafka_of(&format!("{host}:{port}"));
+        let consumer: BaseConsumer = config.create()?;
+        let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+        let (found, found_port) = (metadata.brokers()[0].host(), metadata.brokers()[0].port());
+        let is_right = if told.is_empty() { ["127.0.0.1", "::1"].contains(&found) } else { found == told };
+        ensure!(is_right && found_port == i32::from(port), "by {host} it says {found}:{found_port}");
+        produce_and_consume(&config, &format!("t{}", told.replace([':', '.'], "-")), 10)?;
+    }
+    // What is told where the answer must wait for a topic to be made first, and by FindCoordinator.
+    for address in ["127.0.0.2", "127.0.0.3"] {
+        let mut raw = Raw::connect_to(address.parse()?, port)?;
+        let topic = kafka_protocol::messages::metadata_request::MetadataRequestTopic::default()
+            .with_name(Some(compat_tests::raw::topic_name(&format!("new-{address}"))));
+        let request = MetadataRequest::default().with_topics(Some(vec![topic])).with_allow_auto_topic_creation(true);
+        let response = raw.call(&request, 9)?;
+        ensure!(response.brokers[0].host.as_str() == address, "Metadata: {:?}", response.brokers);
+        let request = FindCoordinatorRequest::default()
+            .with_coordinator_keys(vec![compat_tests::raw::text("group")])
+            .with_key_type(0);
+        let response = raw.call(&request, 4)?;
+        ensure!(response.coordinators[0].host.as_str() == address, "FindCoordinator: {:?}", response.coordinators);
+        let response = raw.call(&kafka_protocol::messages::DescribeClusterRequest::default(), 0)?;
+        ensure!(response.brokers[0].host.as_str() == address, "DescribeCluster: {:?}", response.brokers);
+    }
+    let named = TestProcess::start(&["--override", "advertised.listeners=PLAINTEXT://localhost:7"])?;
+    let response = Raw::connect(named.port())?.call(&MetadataRequest::default().with_topics(None), 9)?;
+    let told = (response.brokers[0].host.as_str(), response.brokers[0].port);
+    ensure!(told == ("localhost", 7), "what is set is told: {told:?}");
+    Ok(())
+}
+
+/// Records of all sizes come back as they were sent, though no file has them.
+fn records_from_memory() -> Result<()> {
+    let process = TestProcess::start(&["--topic", "t:1:segment.bytes=3000000"])?;
+    let config = rdkafka_of(process.bootstrap());
+    let producer: ThreadedProducer<Acks> = config.create_with_context(Acks::default())?;
+    let payload = |number: usize| vec![number as u8; (number * 7919) % 200_000];
+    const COUNT: usize = 300;
+    for number in 0..COUNT {
+        let payload = payload(number);
+        let mut sent = producer.send(BaseRecord::<(), _>::to("t").payload(&payload));
+        while let Err((error, record)) = sent {
+            ensure!(error.to_string().contains("Queue full"), "{error}");
+            producer.flush(PATIENCE)?;
+            sent = producer.send(record);
+        }
+    }
+    producer.flush(PATIENCE)?;
+    let consumer: BaseConsumer = config.create()?;
+    consumer.subscribe(&["t"])?;
+    let began = Instant::now();
+    let mut next = 0;
+    while next < COUNT {
+        ensure!(began.elapsed() < PATIENCE, "{next} came");
+        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+            ensure!(message?.payload().unwrap_or_default() == payload(next), "record {next} has changed");
+            next += 1;
+        }
+    }
+    Ok(())
+}
+
+/// What does not fit is refused, what was acknowledged stays, and there is room again when something is deleted.
+fn full_memory() -> Result<()> {
+    let mut process = TestProcess::start(&["--memory", "4M", "--topic", "large", "--topic", "small"])?;
+    let mut raw = Raw::connect(process.port())?;
+    let value = vec![7; 100_000];
+    let mut acknowledged = 0;
+    let refused = loop {
+        let answer = raw.produce("large", Batch::of(&[&value]).encode())?;
+        match answer.error_code {
+            0 => acknowledged += 1,
+            error => break error,
+        }
+        ensure!(acknowledged < 100, "it is never full");
+    };
+    // KAFKA_STORAGE_ERROR
+    ensure!(refused == 56 && acknowledged > 20, "error {refused} after {acknowledged}");
+    ensure!(raw.end_offset("large", 0)? == acknowledged, "what was refused has no offset");
+    raw.delete_topic("large")?;
+    let began = Instant::now();
+    while raw.produce("small", Batch::of(&[&value]).encode())?.error_code != 0 {
+        ensure!(began.elapsed() < PATIENCE, "no room, though a topic is gone");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    process.signal(libc::SIGTERM);
+    let (status, _, said) = process.ended_within(PATIENCE)?;
+    ensure!(status.success() && said.contains("the disk in memory is full, it has 4194304 bytes"), "{status}: {said}");
+    Ok(())
+}
+
+fn topics_and_profile() -> Result<()> {
+    let process = TestProcess::start(&["--topic", "one", "--topic", "three:3:cleanup.policy=compact:retention.ms=5"])?;
+    let config = rdkafka_of(process.bootstrap());
+    let consumer: BaseConsumer = config.create()?;
+    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+    let mut topics: Vec<_> = metadata.topics().iter().map(|t| (t.name().to_string(), t.partitions().len())).collect();
+    topics.sort();
+    ensure!(topics == [("one".to_string(), 1), ("three".to_string(), 3)], "{topics:?}");
+    // A group is there without the three seconds that Kafka waits for others.
+    let began = Instant::now();
+    produce_and_consume(&config, "one", 10)?;
+    println!("a group's first records after {:?}", began.elapsed());
+    ensure!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), PATIENCE)?;
+    ensure!(metadata.topics()[0].partitions().len() == 1, "one coordinator");
+    let explained = program::run(command(&["--explain", "--override", "klamm.shards=2"]), Input::Nothing)?.text();
+    for line in ["group.initial.rebalance.delay.ms=0", "    instead of 3000: ", "klamm.shards=2"] {
+        ensure!(explained.contains(line), "{line} is not in {explained}");
+    }
+    let refused = program::output(command(&["--topic", "a b"]), Input::Nothing, PATIENCE)?;
+    ensure!(refused.code != Some(0) && refused.stdout.is_empty(), "a wrong topic is refused");
+    Ok(())
+}
+
+fn kcat(process: &TestProcess, settings: &[(&str, &str)]) -> Result<bool> {
+    let mut arguments = vec!["-L".to_string(), "-b".into(), process.bootstrap().into(), "-m".into(), "5".into()];
+    for (key, value) in settings {
+        arguments.extend(["-X".into(), format!("{key}={value}")]);
+    }
+    let output = program::output(program::command("kcat", &arguments), Input::Nothing, PATIENCE)?;
+    Ok(output.code == Some(0))
+}
+
+fn users() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let directory = home.path().display().to_string();
+    let login = ["--user", "alice:a\"b\\c", "--user", "bob:secret"];
+    for tls in [false, true] {
+        let extra: &[&str] = if tls { &["--tls", &directory] } else { &[] };
+        let process = TestProcess::start(&[&login[..], extra].concat())?;
+        let protocol = if tls { "SASL_SSL" } else { "SASL_PLAINTEXT" };
+        ensure!(process.text("security_protocol") == protocol, "{}", process.ready);
+        let mechanisms = process.ready["sasl_mechanisms"].as_array().context("mechanisms")?.clone();
+        ensure!(mechanisms.len() == 3 && process.ready.to_string().find("secret").is_none(), "{}", process.ready);
+        let ca = process.ready["tls"]["ca_pem"].as_str().unwrap_or_default();
+        for mechanism in mechanisms.iter().filter_map(|mechanism| mechanism.as_str()) {
+            for (user, password, is_let_in) in
+                [("alice", "a\"b\\c", true), ("bob", "secret", true), ("bob", "no", false)]
+            {
+                let settings = [
+                    ("security.protocol", protocol),
+                    ("sasl.mechanisms", mechanism),
+                    ("sasl.username", user),
+                    ("sasl.password", password),
+                    ("ssl.ca.location", ca),
+                ];
+                let settings = if tls { &settings[..] } else { &settings[..4] };
+                ensure!(kcat(&process, settings)? == is_let_in, "{protocol} {mechanism} {user} {password}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// OpenSSL takes the PEM files, Java the stores of both kinds.
+fn certificates() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let directory = home.path().join("tls");
+    let process = TestProcess::start(&["--tls", &directory.display().to_string(), "--topic", "shown"])?;
+    let tls = &process.ready["tls"];
+    let path = |key: &str| tls[key].as_str().unwrap_or_default().to_string();
+    let pem = [
+        ("security.protocol", "SSL".to_string()),
+        ("ssl.ca.location", path("ca_pem")),
+        ("ssl.certificate.location", path("client_pem")),
+        ("ssl.key.location", path("client_key")),
+    ];
+    let pem: Vec<_> = pem.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    ensure!(kcat(&process, &pem)?, "with the PEM files");
+    ensure!(!kcat(&process, &pem[..1])?, "an authority that is not trusted");
+    for kind in ["PKCS12", "JKS"] {
+        let ending = if kind == "JKS" { "jks" } else { "p12" };
+        let file = home.path().join(kind);
+        let lines = [
+            "security.protocol=SSL".to_string(),
+            format!("ssl.truststore.type={kind}"),
+            format!("ssl.truststore.location={}", path(&format!("truststore_{ending}"))),
+            format!("ssl.truststore.password={}", path("password")),
+            format!("ssl.keystore.type={kind}"),
+            format!("ssl.keystore.location={}", path(&format!("client_{ending}"))),
+            format!("ssl.keystore.password={}", path("password")),
+        ];
+        std::fs::write(&file, lines.join("\n"))?;
+        let file = file.display().to_string();
+        let arguments = ["--list", "--bootstrap-server", process.bootstrap(), "--command-config", &file];
+        let command = program::java("org.apache.kafka.tools.TopicCommand", &arguments);
+        let shown = program::run(command, Input::Nothing)?.text();
+        ensure!(shown.lines().any(|line| line == "shown"), "{kind}: {shown}");
+    }
+    Ok(())
+}
+
+/// A client works with a broker as of each release, which offers what that release did and refuses the rest.
+fn releases() -> Result<()> {
+    let fetch_of = |release: &str| match release {
+        "2.8" | "3.0" => 12,
+        "3.1" | "3.2" | "3.3" | "3.4" => 13,
+        "3.5" | "3.6" => 15,
+        "3.7" | "3.8" => 16,
+        "3.9" | "4.0" => 17,
+        _ => 18,
+    };
+    for release in RELEASES {
+        let process = TestProcess::start(&["--as-version", release])?;
+        let mut raw = Raw::connect(process.port())?;
+        let told = raw.api_versions()?;
+        let fetch = told.api_keys.iter().find(|api| api.api_key == 1).context("Fetch")?.max_version;
+        ensure!(fetch == fetch_of(release), "{release}: Fetch up to {fetch}");
+        let has_new_groups = told.api_keys.iter().any(|api| api.api_key == 68);
+        ensure!(has_new_groups == (*release >= "3.7"), "{release}: ConsumerGroupHeartbeat");
+        let level = told.finalized_features.iter().find(|feature| feature.name.as_str() == "metadata.version");
+        ensure!(level.is_some() == (*release >= "3.3"), "{release}: {:?}", told.finalized_features);
+        // A request that the release did not know ends the connection, as there.
+        let beyond = compat_tests::raw::frame(1, fetch + 1, 1, 2, &[]);
+        raw.send_frame(&beyond);
+        raw.expect_closed().with_context(|| format!("{release}: Fetch {}", fetch + 1))?;
+        produce_and_consume(&rdkafka_of(process.bootstrap()), "t", 10).with_context(|| release.to_string())?;
+    }
+    let refused = program::output(command(&["--as-version", "2.7"]), Input::Nothing, PATIENCE)?;
+    if refused.code == Some(0) {
+        bail!("2.7 is not known");
+    }
+    Ok(())
+}
