@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use super::control::{BrokerStage, Control};
 use super::metrics;
 use super::routes::{ROUTES, router};
-use crate::assembly::{self, Parts};
+use crate::assembly::{self, Disks, Parts};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;
 use crate::io::environment::fixed;
@@ -51,8 +51,9 @@ impl Side {
     fn with_broker(&self) -> Parts {
         let now = TimestampMs(1_700_000_000_000);
         let disk = Arc::new(SimulatedDisk::default());
-        let opened = assembly::open(disk, fixed::environment(now), self.config.clone(), "test").unwrap();
-        let endpoint = Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092 };
+        let opened = assembly::open(Disks::one(disk), fixed::environment(now), self.config.clone(), "test").unwrap();
+        let endpoint =
+            Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092, is_by_connection: false };
         let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
         self.control.share(&parts.shared);
         parts
