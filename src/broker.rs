@@ -59,9 +59,9 @@ const UNFENCED: &str = "The broker has been unfenced. Transitioning from RECOVER
 /// Where a broker has its log directories.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Storage {
-    /// On the file system of the machine.
+    /// The machine's file system has them.
     Machine,
-    /// In memory, and gone with the broker.
+    /// They are gone with the broker.
     Memory { limit_bytes: u64 },
 }
 

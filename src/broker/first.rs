@@ -73,19 +73,21 @@ impl Broker {
 
     /// Lets users log in by SCRAM. The error is a sentence. Blocks.
     pub fn add_scram_users(&self, users: &[FirstUser]) -> Result<(), String> {
-        let each = users.iter().flat_map(|user| MECHANISMS.iter().map(move |mechanism| (user, mechanism)));
-        let upsertions: Vec<_> = each.map(|(user, (mechanism, hash))| upsertion(user, *mechanism, *hash)).collect();
-        if upsertions.is_empty() {
+        if users.is_empty() {
             return Ok(());
         }
-        let request = scram::Request { upsertions, ..Default::default() };
-        let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
-        let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
-        let refused = response.results.iter().find(|user| user.error_code != 0);
-        refused.map_or(Ok(()), |user| {
-            let why = user.error_message.as_deref().unwrap_or_default();
-            Err(format!("user {}: error {} {why}", user.user, user.error_code))
-        })
+        // A request may name each user once.
+        for (mechanism, hash) in MECHANISMS {
+            let upsertions = users.iter().map(|user| upsertion(user, *mechanism, *hash)).collect();
+            let request = scram::Request { upsertions, ..Default::default() };
+            let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
+            let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
+            if let Some(user) = response.results.iter().find(|user| user.error_code != 0) {
+                let why = user.error_message.as_deref().unwrap_or_default();
+                return Err(format!("user {}: error {} {why}", user.user, user.error_code));
+            }
+        }
+        Ok(())
     }
 
     /// Hands in a request and waits for its answer.

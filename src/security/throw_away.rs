@@ -1,5 +1,5 @@
-//! An authority and the certificates that it has signed for a server and a client, made for one test run and never told to
-//! anyone else: ECDSA on P-256, valid for as long as a test may live.
+//! An authority and the certificates that it has signed for a server and a client, made for one test run and told to no
+//! other program: ECDSA on P-256, valid for as long as a test may live.
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, Error, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,

@@ -147,7 +147,7 @@ fn of_arguments(arguments: &TestArguments) -> Pairs {
     if arguments.tls.is_some() {
         pairs.push(("ssl.keystore.type".into(), "PEM".into()));
         pairs.push(("ssl.truststore.type".into(), "PEM".into()));
-        pairs.push(("ssl.client.auth".into(), "requested".into()));
+        pairs.push((format!("listener.name.{}.ssl.client.auth", name.to_lowercase()), "requested".into()));
     }
     pairs
 }

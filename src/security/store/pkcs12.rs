@@ -8,6 +8,9 @@ use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, Pkcs12Archive, PrivateK
 use super::{Content, Identity, too_costly};
 use crate::stdx::secret::Secret;
 
+/// How often the password is hashed in what is written here: for tests, where everyone knows it.
+const WRITTEN_ITERATIONS: u32 = 2048;
+
 pub(super) fn read(bytes: &[u8], password: &Secret) -> Result<Content, String> {
     let password = std::str::from_utf8(password.expose()).map_err(|_| "the password is not UTF-8")?;
     let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| match error {
@@ -48,9 +51,6 @@ fn chain<'a>(own: &'a Certificate, others: &[&'a Certificate]) -> Vec<&'a Certif
     }
     chain
 }
-
-/// How often the password is hashed in what is written here: for tests, where everyone knows it.
-const WRITTEN_ITERATIONS: u32 = 2048;
 
 /// A store with these entries, as Java takes it: trusted certificates have its attribute.
 pub(super) fn write(content: &Content, password: &Secret) -> Result<Vec<u8>, String> {

@@ -222,16 +222,18 @@ mod tests {
             let (before, after) = again(ApiKey::Metadata, version, &response);
             assert_eq!(before, after, "version {version}");
         }
-        let leader = produce::LeaderIdAndEpoch { leader_id: 4, leader_epoch: 2 };
-        let partition =
-            produce::PartitionProduceResponse { index: 1, error_code: 6, current_leader: leader, ..Default::default() };
-        let topic = produce::TopicProduceResponse {
-            name: "t".into(),
-            partition_responses: vec![partition],
-            ..Default::default()
-        };
-        let response = produce::Response { responses: vec![topic], ..Default::default() };
         for version in [3, 9, 10] {
+            // A tagged field since version 10.
+            let leader = produce::LeaderIdAndEpoch { leader_id: 4, leader_epoch: 2 };
+            let current_leader = if version < 10 { Default::default() } else { leader };
+            let partition =
+                produce::PartitionProduceResponse { index: 1, error_code: 6, current_leader, ..Default::default() };
+            let topic = produce::TopicProduceResponse {
+                name: "t".into(),
+                partition_responses: vec![partition],
+                ..Default::default()
+            };
+            let response = produce::Response { responses: vec![topic], ..Default::default() };
             let (before, after) = again(ApiKey::Produce, version, &response);
             assert_eq!(before, after, "version {version}");
         }
