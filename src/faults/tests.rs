@@ -70,7 +70,7 @@ fn each_word_of_a_match_is_looked_at() {
     assert_eq!(hits(json!({ "probability": 1 })), [true; 5]);
     let requests = vec![produce("t", 0); 1000];
     let half = json!({ "match": { "probability": 0.5, "seed": 7 }, "action": { "close": true } });
-    let found = struck(&board(&[half.clone()]), &requests);
+    let found = struck(&board(std::slice::from_ref(&half)), &requests);
     assert_eq!(found, struck(&board(&[half]), &requests), "a seed gives the same again");
     assert!((400..600).contains(&found.iter().flatten().count()));
 }

@@ -1,7 +1,5 @@
 //! `/v1/faults`: rules by which a broker in a test breaks on purpose (`klamm.faults=true`). What a rule is, is in `faults/`.
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -9,7 +7,6 @@ use super::control::Control;
 use super::reply::{self, Reply};
 use super::routes::{Call, Parameter};
 use crate::faults::{Board, FaultRule};
-use crate::io::environment::Environment;
 use crate::shard::context::Shared;
 
 pub(super) const PARAMETERS: &[Parameter] =
@@ -20,14 +17,14 @@ pub(super) const BODY: &str = "A rule or an array of them: match (api, versions,
                                close, hold, no_answer and truncate; and after: true where the request shall have its effect \
                                first), count, expires_ms.";
 
-/// The rules of a broker that may have some, what its shards share, and its clock.
-fn board(control: &Control) -> Result<(&Arc<Shared>, &Arc<Board>, &Environment), Box<Reply>> {
+/// The rules of a broker that may have some, and what its shards share.
+fn board(control: &Control) -> Result<(&Shared, &Board), Box<Reply>> {
     let Some(shared) = control.shared() else {
         let why = control.why_not_ready().unwrap_or_default();
         return Err(Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why)));
     };
     match &shared.faults {
-        Some(board) => Ok((shared, board, &shared.environment)),
+        Some(board) => Ok((shared, board)),
         None => {
             let sentence = "this broker does not break on purpose: klamm.faults=true lets it";
             Err(Box::new(reply::refuse(StatusCode::CONFLICT, sentence)))
@@ -47,15 +44,18 @@ fn or_refused(answered: Result<Reply, Box<Reply>>) -> Reply {
 }
 
 pub(super) fn list(control: &Control) -> Reply {
-    or_refused(board(control).map(|(_, board, clock)| reply::ok(&json!({ "faults": board.show(clock.now()) }))))
+    or_refused(
+        board(control).map(|(shared, board)| reply::ok(&json!({ "faults": board.show(shared.environment.now()) }))),
+    )
 }
 
 pub(super) fn add(control: &Control, call: &Call) -> Reply {
-    or_refused(board(control).map(|(_, board, clock)| {
+    or_refused(board(control).map(|(shared, board)| {
+        let now = shared.environment.now();
         let parsed = serde_json::from_slice::<Value>(&call.body).map_err(|_| "the body is no JSON".to_string());
         let rules = parsed.and_then(|body| match body {
-            Value::Array(all) => all.iter().map(|rule| FaultRule::parse(rule, clock.now())).collect(),
-            one => FaultRule::parse(&one, clock.now()).map(|rule| vec![rule]),
+            Value::Array(all) => all.iter().map(|rule| FaultRule::parse(rule, now)).collect(),
+            one => FaultRule::parse(&one, now).map(|rule| vec![rule]),
         });
         match rules.and_then(|rules| board.add(rules)) {
             Ok(ids) => reply::ok(&json!({ "ids": ids })),
@@ -65,7 +65,7 @@ pub(super) fn add(control: &Control, call: &Call) -> Reply {
 }
 
 pub(super) fn remove(control: &Control, call: &Call) -> Reply {
-    let removed = board(control).and_then(|(shared, board, _)| {
+    let removed = board(control).and_then(|(shared, board)| {
         let id = id(call)?;
         let count = board.remove(id);
         shared.nudge_all();
@@ -78,7 +78,7 @@ pub(super) fn remove(control: &Control, call: &Call) -> Reply {
 }
 
 pub(super) fn release(control: &Control, call: &Call) -> Reply {
-    let released = board(control).and_then(|(shared, board, _)| {
+    let released = board(control).and_then(|(shared, board)| {
         let id = id(call)?;
         let found = board.release(id);
         shared.nudge_all();

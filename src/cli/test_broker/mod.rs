@@ -39,7 +39,8 @@ type Pairs = Vec<(String, String)>;
 pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
     let lifeline = (!arguments.stay).then(Lifeline::take);
     if arguments.explain {
-        explain(&arguments);
+        // A reader that wants no more of it is no failure.
+        let _ = std::io::stdout().lock().write_all(explanation(&arguments).as_bytes());
         return Ok(());
     }
     log::start(Stream::Errors, None);
@@ -171,16 +172,17 @@ fn of_certificates(issued: &Issued) -> Pairs {
     ]
 }
 
-/// Shows how the broker differs from one of Apache Kafka with its defaults.
-fn explain(arguments: &TestArguments) {
-    let row = |key: &str, value: &str, reason: &str| {
+/// How the broker differs from one of Apache Kafka with its defaults.
+fn explanation(arguments: &TestArguments) -> String {
+    let mut shown = String::new();
+    let mut row = |key: &str, value: &str, reason: &str| {
         let definition = definitions::broker(key);
         let (value, default) = match definition {
             Some(definition) => (definition.shown(value), definition.default.unwrap_or("not set")),
             // A key of one listener, with a password in it.
             None => ("[hidden]", "not set"),
         };
-        println!("{key}={value}\n    instead of {default}: {reason}");
+        shown += &format!("{key}={value}\n    instead of {default}: {reason}\n");
     };
     let is_overridden = |key: &str| arguments.overrides.iter().any(|(other, _)| other == key);
     for Deviation { key, value, reason } in PROFILE.iter().filter(|deviation| !is_overridden(deviation.key)) {
@@ -192,6 +194,7 @@ fn explain(arguments: &TestArguments) {
     for (key, value) in &arguments.overrides {
         row(key, value, "--override");
     }
+    shown
 }
 
 /// What the line says that tells of the start. What does not apply is not in it.
