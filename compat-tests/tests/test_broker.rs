@@ -31,8 +31,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const RELEASES: &[&str] =
     &["2.8", "3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.0", "4.1", "4.2", "4.3", "4.4"];
 
+type Case = (&'static str, fn() -> Result<()>);
+
 fn main() -> ExitCode {
-    let tests: &[(&str, fn() -> Result<()>)] = &[
+    let tests: &[Case] = &[
         ("ready_stops_and_memory", ready_stops_and_memory),
         ("http", http),
         ("starts_in_a_row", starts_in_a_row),
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
         ("releases", releases),
     ];
     let failed = |error| Failed::from(format!("{error:#}"));
-    let trial = |(name, test): &(&str, fn() -> Result<()>)| {
+    let trial = |(name, test): &Case| {
         let test = *test;
         Trial::test(*name, move || test().map_err(failed))
     };
