@@ -112,6 +112,14 @@ impl Board {
         rule.map_or((None, None), |(_, rule)| rule.scope())
     }
 
+    /// Puts into a list of ApiVersions what a rule offers.
+    pub fn offer(&self, id: u64, api_keys: &mut Vec<Value>) {
+        let rules = self.rules.lock();
+        if let Some((_, rule)) = rules.all.iter().find(|(of, _)| *of == id) {
+            rule.offer(api_keys);
+        }
+    }
+
     /// The rules with what they have done.
     pub fn show(&self, now: Instant) -> Vec<Value> {
         self.rules.lock().all.iter().map(|(id, rule)| rule.show(*id, now)).collect()

@@ -31,6 +31,10 @@ pub enum Deed {
     NoAnswer,
     /// So many bytes of its answer are sent, then its connection is closed.
     Truncate(u32),
+    /// The records of its answer do not have the checksums that stand in them.
+    Corrupt,
+    /// Its answer offers other versions of APIs than the broker has.
+    Offer,
 }
 
 /// What a rule may look at.
@@ -62,6 +66,8 @@ pub struct FaultRule {
     every: Option<u64>,
     probability: Option<f64>,
     random: Random,
+    /// [`Deed::Offer`] offers these versions; an API without any is not offered.
+    offered: Vec<(ApiKey, Option<(i16, i16)>)>,
     /// How often it may still strike.
     left: Option<u64>,
     until: Instant,
@@ -87,7 +93,7 @@ const MATCHES: &[&str] = &[
     "probability",
     "seed",
 ];
-const ACTIONS: &str = "error, throttle_ms, delay_ms, close, hold, no_answer or truncate";
+const ACTIONS: &str = "error, throttle_ms, delay_ms, close, hold, no_answer, truncate, corrupt or offer";
 
 impl FaultRule {
     /// Reads a rule. An error is a sentence for people.
@@ -117,6 +123,7 @@ impl FaultRule {
                 ));
             }
         }
+        check_apis(deed, &apis)?;
         let expires = whole(text, "expires_ms")?.map(|ms| now + Duration::from_millis(ms.min(MOST_MS)));
         let every = whole(matched, "every")?;
         if every == Some(0) {
@@ -136,6 +143,7 @@ impl FaultRule {
             nth: whole(matched, "nth")?,
             every,
             probability: probability(matched.get("probability"))?,
+            offered: offered(&text["action"])?,
             random: Random::new(whole(matched, "seed")?.unwrap_or_default()),
             left: whole(text, "count")?,
             until: expires.unwrap_or(Instant::NEVER),
@@ -205,6 +213,22 @@ impl FaultRule {
 
     pub(super) fn has_released(&self, nth: u64) -> bool {
         nth <= self.released
+    }
+
+    /// Puts into a list of ApiVersions what the rule offers.
+    pub(super) fn offer(&self, api_keys: &mut Vec<Value>) {
+        for (api, versions) in &self.offered {
+            let own = api_keys.iter_mut().find(|offered| offered["apiKey"] == api.id());
+            match (own, versions) {
+                (Some(own), Some((first, last))) => {
+                    (own["minVersion"], own["maxVersion"]) = ((*first).into(), (*last).into());
+                }
+                (None, Some((first, last))) => {
+                    api_keys.push(json!({ "apiKey": api.id(), "minVersion": first, "maxVersion": last }));
+                }
+                (_, None) => api_keys.retain(|offered| offered["apiKey"] != api.id()),
+            }
+        }
     }
 
     pub(super) fn scope(&self) -> (Option<String>, Option<i64>) {
@@ -298,6 +322,8 @@ fn action(of: &Value) -> Result<(Deed, bool), String> {
         "close" => flag(Deed::Close)?,
         "hold" => flag(Deed::Hold)?,
         "no_answer" => flag(Deed::NoAnswer)?,
+        "corrupt" => flag(Deed::Corrupt)?,
+        "offer" => Deed::Offer,
         "truncate" => {
             let bytes = value.as_u64().and_then(|bytes| u32::try_from(bytes).ok());
             Deed::Truncate(bytes.ok_or("truncate is a number of bytes")?)
@@ -305,7 +331,36 @@ fn action(of: &Value) -> Result<(Deed, bool), String> {
         _ => return Err(format!("there is no action {name:?}: it is one of {ACTIONS}")),
     };
     // What happens to an answer happens when there is one.
-    Ok((deed, is_after || matches!(deed, Deed::Throttle(_) | Deed::Truncate(_))))
+    Ok((deed, is_after || matches!(deed, Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer)))
+}
+
+/// Some deeds are for the answers of one API.
+fn check_apis(deed: Deed, apis: &[ApiKey]) -> Result<(), String> {
+    let (name, only) = match deed {
+        Deed::Corrupt => ("corrupt", ApiKey::Fetch),
+        Deed::Offer => ("offer", ApiKey::ApiVersions),
+        _ => return Ok(()),
+    };
+    match apis == [only] {
+        true => Ok(()),
+        false => Err(format!("{name} is for {} alone: match names it", only.name())),
+    }
+}
+
+/// `{"Produce": [3, 9], "AddOffsetsToTxn": null}`
+fn offered(action: &Value) -> Result<Vec<(ApiKey, Option<(i16, i16)>)>, String> {
+    const FORM: &str = "offer names APIs with their first and last version, or null for one that is not offered";
+    let Some(offer) = action.get("offer") else { return Ok(Vec::new()) };
+    let each = offer.as_object().ok_or(FORM)?.iter().map(|(name, versions)| {
+        let api = apis(Some(&Value::String(name.clone())))?[0];
+        let version = |at: usize| versions[at].as_i64().and_then(|version| i16::try_from(version).ok());
+        match (versions, version(0), version(1)) {
+            (Value::Null, ..) => Ok((api, None)),
+            (Value::Array(both), Some(first), Some(last)) if both.len() == 2 => Ok((api, Some((first, last)))),
+            _ => Err(FORM.to_string()),
+        }
+    });
+    each.collect()
 }
 
 fn error(value: &Value) -> Result<i16, String> {

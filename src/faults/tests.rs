@@ -130,6 +130,11 @@ fn what_is_no_rule_is_told_in_a_sentence() {
     assert!(wrong(json!({ "action": { "error": 1 } })).contains("certain APIs"));
     let create = json!({ "match": { "api": "CreateAcls" }, "action": { "error": 1 } });
     assert!(wrong(create).contains("\"after\": true"));
+    let offer = |api: &str, offer: Value| json!({ "match": { "api": api }, "action": { "offer": offer } });
+    assert!(wrong(offer("Fetch", json!({}))).contains("ApiVersions alone"));
+    assert!(wrong(offer("ApiVersions", json!({ "Nothing": [1, 2] }))).contains("Nothing"));
+    assert!(wrong(offer("ApiVersions", json!({ "Fetch": [1] }))).contains("first and last version"));
+    assert!(wrong(json!({ "action": { "corrupt": true } })).contains("Fetch alone"));
     for (word, value) in
         [("api", json!("Nothing")), ("versions", json!("x")), ("client_id", json!("(")), ("every", json!(0))]
     {

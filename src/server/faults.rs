@@ -14,9 +14,11 @@ use crate::handlers::{self, Answer, Handler, Order};
 use crate::io::driver::ConnectionKey;
 use crate::metrics::Ending;
 use crate::model::{Instant, Uuid};
+use crate::record::header;
 use crate::server::parking::{Asker, Begun};
 use crate::server::throttle::header_of;
 use crate::server::{End, Server};
+use crate::storage::log::Slice;
 use crate::wire::api;
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::header::{RequestHeader, ResponseHeader};
@@ -78,7 +80,9 @@ impl Server {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(Spared::Gone) };
         match struck.deed {
             // These are what happens to an answer, whatever the rule says.
-            Deed::Throttle(_) | Deed::Truncate(_) => return Ok(Spared::Handled(Some(struck))),
+            Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer => {
+                return Ok(Spared::Handled(Some(struck)));
+            }
             Deed::Error(_) if faults::refusable(row.key) == Refusable::Afterwards => {
                 return Ok(Spared::Handled(Some(struck)));
             }
@@ -148,6 +152,23 @@ impl Server {
                 }
                 return Some(answer);
             }
+            Deed::Corrupt => {
+                if let Some(Err(reason)) = answer.as_mut().map(corrupt) {
+                    log::warn!("{}", by(&struck, &reason));
+                }
+                return Some(answer);
+            }
+            Deed::Offer => {
+                let offer = |body: &mut Value| {
+                    if let (Some(board), Some(keys)) = (&self.turn.shared.faults, body["apiKeys"].as_array_mut()) {
+                        board.offer(struck.rule, keys);
+                    }
+                };
+                if let Some(Err(reason)) = answer.as_mut().map(|answer| change(begun, answer, offer)) {
+                    log::warn!("{}", by(&struck, &reason));
+                }
+                return Some(answer);
+            }
             Deed::Close => self.end(begun, closes(&struck)),
             Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => self.keep_back(begun, struck, What::Answer(answer)),
         }
@@ -168,17 +189,8 @@ impl Server {
             }
         });
         let is_topic = is_topic.as_ref().map(|is_topic| is_topic as &dyn Fn(&str) -> bool);
-        let accused = parts_of(begun, answer).and_then(|(correlation_id, mut body)| {
-            faults::accuse(&mut body, code, is_topic, partition);
-            let description = api::describe(begun.api).ok_or("there is no such API")?;
-            json::response_frame(description, begun.version, correlation_id, &body)
-        });
-        match accused {
-            Ok((bytes, errors)) => {
-                let throttle_ms = answer.throttle_ms;
-                *answer = Answer { bytes, errors, throttle_ms, ..Answer::default() };
-            }
-            Err(reason) => log::warn!("{}", by(&struck, &reason)),
+        if let Err(reason) = change(begun, answer, |body| faults::accuse(body, code, is_topic, partition)) {
+            log::warn!("{}", by(&struck, &reason));
         }
     }
 
@@ -254,6 +266,45 @@ fn refusal(row: &'static Handler, frame: &[u8], code: i16) -> Result<Option<Answ
     let description = api::describe(row.key).ok_or("there is no such API")?;
     let (bytes, errors) = json::response_frame(description, header.request_api_version, header.correlation_id, &body)?;
     Ok(Some(Answer { bytes, errors, ..Answer::default() }))
+}
+
+/// Changes an answer's body. It stays as it is if it cannot be taken apart.
+fn change(begun: Begun, answer: &mut Answer, change: impl FnOnce(&mut Value)) -> Result<(), String> {
+    let (correlation_id, mut body) = parts_of(begun, answer)?;
+    change(&mut body);
+    let description = api::describe(begun.api).ok_or("there is no such API")?;
+    let (bytes, errors) = json::response_frame(description, begun.version, correlation_id, &body)?;
+    *answer = Answer { bytes, errors, throttle_ms: answer.throttle_ms, ..Answer::default() };
+    Ok(())
+}
+
+/// Takes the records of an answer into memory, on the shard's thread, and makes a byte of the first batch of each range another
+/// one: behind the header, so that the checksum is the first to tell.
+fn corrupt(answer: &mut Answer) -> Result<(), String> {
+    let ranges = answer.holes.iter().map(|(at, slice)| Ok((*at, records_of(slice)?)));
+    let ranges = ranges.collect::<Result<Vec<_>, String>>()?;
+    for (at, mut records) in ranges.into_iter().rev() {
+        let wrong = header::HEADER_SIZE.min(records.len().saturating_sub(1));
+        if let Some(byte) = records.get_mut(wrong) {
+            *byte ^= 1;
+        }
+        answer.bytes.splice(at..at, records);
+    }
+    answer.holes.clear();
+    Ok(())
+}
+
+fn records_of(slice: &Slice) -> Result<Vec<u8>, String> {
+    let mut records = vec![0; usize::try_from(slice.length).map_err(|_| "it is too large")?];
+    let mut at = 0;
+    while at < records.len() {
+        let read = slice.file.read_at(&mut records[at..], slice.position.0 + at as u64);
+        match read.map_err(|error| error.to_string())? {
+            0 => return Err("a segment is shorter than its index says".into()),
+            length => at += length,
+        }
+    }
+    Ok(records)
 }
 
 /// The correlation id and the body of an answer; records that are in files count as left out.

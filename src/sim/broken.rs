@@ -12,7 +12,8 @@ use super::stories::{
 use crate::codec::{Message, Reader};
 use crate::faults::FaultRule;
 use crate::model::{ApiKey, ErrorCode};
-use crate::wire::api::fetch;
+use crate::record::batches::Batches;
+use crate::wire::api::{api_versions, fetch};
 
 const DELAY_MS: u64 = 2000;
 /// Steps after which what has not come does not come.
@@ -200,6 +201,49 @@ fn a_fetch_is_refused_where_its_rule_says() {
     };
     assert_eq!(codes(false), [(0, 1, false), (1, 1, false)], "instead: all that was asked");
     assert_eq!(codes(true), [(0, 1, false), (1, 0, false)], "behind: what the rule names");
+}
+
+/// What a consumer finds by the checksum is only in the answer.
+#[test]
+fn the_records_of_an_answer_are_corrupted_and_not_those_of_the_log() {
+    let cluster = start();
+    let mut client = Client::connect(&cluster.borrow());
+    for _ in 0..2 {
+        client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+    }
+    let rule = json!({ "match": { "api": "Fetch" }, "action": { "corrupt": true }, "count": 1 });
+    add(&cluster, &rule);
+    let mut checksums = || {
+        let answer = client.call(&cluster, ApiKey::Fetch, FETCH, &fetch_request(0, 0, 0));
+        let response = fetch::Response::decode(&mut Reader::new(&answer), FETCH).unwrap();
+        let records = response.responses[0].partitions[0].records.as_ref().unwrap().to_vec();
+        Batches::new(&records).map(|batch| batch.unwrap().is_intact()).collect::<Vec<_>>()
+    };
+    assert_eq!([checksums(), checksums()], [[false, true], [true, true]]);
+}
+
+#[test]
+fn other_versions_are_offered_where_a_rule_says_so() {
+    let cluster = start();
+    let rule = json!({
+        "match": { "api": "ApiVersions" },
+        "action": { "offer": { "Produce": [3, 7], "EndTxn": null } },
+        "count": 1,
+    });
+    add(&cluster, &rule);
+    let mut client = Client::connect(&cluster.borrow());
+    let mut offered = || {
+        let answer = client.call(&cluster, ApiKey::ApiVersions, 2, &api_versions::Request::default());
+        let response = api_versions::Response::decode(&mut Reader::new(&answer), 2).unwrap();
+        let of = |api: ApiKey| {
+            let found = response.api_keys.iter().find(|offered| offered.api_key == api.id());
+            found.map(|offered| (offered.min_version, offered.max_version))
+        };
+        [ApiKey::Produce, ApiKey::EndTxn, ApiKey::Heartbeat].map(of)
+    };
+    let (changed, own) = (offered(), offered());
+    assert_eq!((changed[0], changed[1], changed[2]), (Some((3, 7)), None, own[2]));
+    assert!(own[1].is_some() && own[0] != changed[0]);
 }
 
 /// A broker without `klamm.faults` has no board, and one without rules does not look at requests.
