@@ -7,14 +7,14 @@
 //! The verbs are a superset of those of franz-go's `kfake` (Control, SleepControl) and of librdkafka's mock cluster
 //! (`rd_kafka_mock_push_request_errors`, `…_broker_push_request_error_rtts`).
 
-mod refusal;
+mod accusation;
 mod rule;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-pub use self::refusal::{Refusable, accuse, refusable, refuse};
+pub use self::accusation::accuse;
 pub use self::rule::{Deed, FaultRule, RequestFacts};
 use crate::model::Instant;
 use crate::stdx::mutex::Mutex;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use super::refusal::{Refusable, refusable};
 use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::stdx::random::Random;
 
@@ -112,17 +111,6 @@ impl FaultRule {
         }
         let (deed, is_after) = action(text.get("action").ok_or("a rule has an action")?)?;
         let apis = apis(matched.get("api"))?;
-        if matches!(deed, Deed::Error(_)) && !is_after {
-            if apis.is_empty() {
-                return Err("an error before the effect is for certain APIs: match names them".into());
-            }
-            if let Some(api) = apis.iter().find(|api| refusable(**api) == Refusable::No) {
-                return Err(format!(
-                    "no answer is known that refuses {} as a whole: \"after\": true changes its own",
-                    api.name()
-                ));
-            }
-        }
         check_apis(deed, &apis)?;
         let expires = whole(text, "expires_ms")?.map(|ms| now + Duration::from_millis(ms.min(MOST_MS)));
         let every = whole(matched, "every")?;

@@ -8,17 +8,14 @@
 //! | begin, handshake | SaslHandshake of another | 33, all mechanisms | refused |
 //! | begin, handshake | anything else | none | closed at once |
 //! | tokens | SaslAuthenticate; or a token, after a handshake of version 0 | the next token; 58 | tokens, open, refused |
-//! | tokens | ApiVersions, SaslHandshake, Metadata | 34 | refused |
-//! | tokens | any other request | none | refused |
+//! | tokens | any other request | 34, in the form of its own answer (`wire::refusal`) | refused |
 //!
 //! A login by a delegation token (SCRAM with `tokenauth=true`) or by GSSAPI stands still among the tokens while another thread
 //! has its exchange: a credential takes as long to compute as a hundred requests, and Kerberos reads files. No frame is handled
 //! meanwhile.
 //!
-//! Who is refused is answered, and closed, after `connection.failed.authentication.delay.ms`. Deviations: Kafka answers every
-//! request among the tokens with an error in that request's own form (the suite `security` of compat-tests lists those that end
-//! without an answer here), and closes at once, without the delay, on a token without a request that a mechanism other than
-//! PLAIN refuses.
+//! Who is refused is answered, and closed, after `connection.failed.authentication.delay.ms`. Deviation: Kafka closes at
+//! once, without the delay, on a token without a request that a mechanism other than PLAIN refuses.
 
 mod tokens;
 
@@ -34,6 +31,7 @@ use crate::shard::session::{Authentication, Session};
 use crate::wire::api::{self, sasl_authenticate, sasl_handshake};
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::header::RequestHeader;
+use crate::wire::refusal::{self, WhyRefused};
 use std::time::Duration;
 use tokens::{Opened, Taken};
 
@@ -273,8 +271,9 @@ fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut
     };
     let head = request.head;
     if row.key != ApiKey::SaslAuthenticate {
-        let reason = format!("Unexpected Kafka request of type {} during SASL authentication.", row.key);
-        return Next::Refused(out_of_order(row.key, &request), reason);
+        let api = constant_of(row.key.name());
+        let reason = format!("Unexpected Kafka request of type {api} during SASL authentication.");
+        return Next::Refused(out_of_order(row.key, &request, &reason), reason);
     }
     if !row.offers(head.version, &context.shared.config) {
         return Next::Close(format!("Version {} is not supported for apiKey SASL_AUTHENTICATE", head.version));
@@ -325,17 +324,31 @@ fn generic(login: &Login) -> String {
     format!("Authentication failed during {during} due to invalid credentials with SASL mechanism {name}")
 }
 
+/// An API as Kafka's code names it: `DESCRIBE_ACLS`.
+fn constant_of(name: &str) -> String {
+    let mut constant = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !constant.is_empty() {
+            constant.push('_');
+        }
+        constant.push(letter.to_ascii_uppercase());
+    }
+    constant
+}
+
 /// The answer to a request that must not come among the tokens. Clients that take the broker's complaint about a token of
-/// OAUTHBEARER for the end of the exchange go on with one of these; the answer to any other is left out, as it says no more
-/// than the end of the connection.
-fn out_of_order(key: ApiKey, request: &Request<'_>) -> Option<Answer> {
+/// OAUTHBEARER for the end of the exchange go on with one.
+fn out_of_order(key: ApiKey, request: &Request<'_>, told: &str) -> Option<Answer> {
+    const STANDARD: &str = "Request is not valid given the current SASL state.";
     let (head, error) = (request.head, ErrorCode::IllegalSaslState);
-    let error_code = error.code();
     match key {
-        ApiKey::SaslHandshake => head.encode(&sasl_handshake::Response { error_code, ..Default::default() }).ok(),
-        ApiKey::ApiVersions => head.encode(&api::api_versions::Response { error_code, ..Default::default() }).ok(),
         ApiKey::Metadata => head.encode(&metadata::refusal(&request.decode().ok()?, error)).ok(),
-        _ => None,
+        _ => {
+            let refused = WhyRefused { code: error.code(), told: Some(told), standard: Some(STANDARD) };
+            let mut body = Reader::new(request.body);
+            let frame = refusal::frame(head.description, head.version, head.correlation_id, &mut body, &refused);
+            frame.ok()?.map(|bytes| Answer { bytes, ..Answer::default() })
+        }
     }
 }
 

@@ -9,11 +9,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::codec::{Message, Reader};
-use crate::faults::{self, Deed, Refusable, RequestFacts, Struck};
+use crate::faults::{self, Deed, RequestFacts, Struck};
 use crate::handlers::{self, Answer, Handler, Order};
 use crate::io::driver::ConnectionKey;
 use crate::metrics::Ending;
-use crate::model::{Instant, Uuid};
+use crate::model::{ApiKey, Instant, Uuid};
 use crate::record::header;
 use crate::server::parking::{Asker, Begun};
 use crate::server::throttle::header_of;
@@ -23,6 +23,7 @@ use crate::wire::api;
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::header::{RequestHeader, ResponseHeader};
 use crate::wire::json::{self, RecordsShown, Side};
+use crate::wire::refusal::{self, ErrorPlace, WhyRefused};
 
 /// What a rule keeps back.
 pub(super) struct KeptBack {
@@ -83,9 +84,8 @@ impl Server {
             Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer => {
                 return Ok(Spared::Handled(Some(struck)));
             }
-            Deed::Error(_) if faults::refusable(row.key) == Refusable::Afterwards => {
-                return Ok(Spared::Handled(Some(struck)));
-            }
+            // A client that is told of no brokers has none to ask again. A look at metadata has no effect but to make topics.
+            Deed::Error(_) if row.key == ApiKey::Metadata => return Ok(Spared::Handled(Some(struck))),
             Deed::Close => return Err(closes(&struck)),
             Deed::Error(code) => {
                 let answer = refusal(row, frame, code).map_err(|reason| End::refused(by(&struck, &reason)))?;
@@ -262,9 +262,13 @@ fn body_of(row: &'static Handler, frame: &[u8]) -> Value {
 /// The answer that refuses a request; `None` if its client waits for none.
 fn refusal(row: &'static Handler, frame: &[u8], code: i16) -> Result<Option<Answer>, String> {
     let header = header_of(frame).ok_or("the header cannot be read")?;
-    let Some(body) = faults::refuse(row.key, &body_of(row, frame), code) else { return Ok(None) };
+    let refused = WhyRefused { code, told: None, standard: None };
+    let (version, body) = (header.request_api_version, body_of(row, frame));
+    let Some(body) = refusal::refuse(row.key, version, &body, &refused, ErrorPlace::AtElements) else {
+        return Ok(None);
+    };
     let description = api::describe(row.key).ok_or("there is no such API")?;
-    let (bytes, errors) = json::response_frame(description, header.request_api_version, header.correlation_id, &body)?;
+    let (bytes, errors) = json::response_frame(description, version, header.correlation_id, &body)?;
     Ok(Some(Answer { bytes, errors, ..Answer::default() }))
 }
 

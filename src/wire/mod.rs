@@ -33,5 +33,6 @@ pub mod frame;
 pub mod header;
 pub mod json;
 pub mod produce;
+pub mod refusal;
 
 pub use crate::codec::Message;
