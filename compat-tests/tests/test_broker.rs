@@ -421,7 +421,6 @@ fn topics_and_profile() -> Result<()> {
     let began = Instant::now();
     produce_and_consume(&config, "one", 10)?;
     println!("a group's first records after {:?}", began.elapsed());
-    ensure!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), PATIENCE)?;
     ensure!(metadata.topics()[0].partitions().len() == 1, "one coordinator");
     let explained = program::run(command(&["--explain", "--override", "klamm.shards=2"]), Input::Nothing)?.text();

@@ -48,6 +48,9 @@ pub struct RequestFacts<'a> {
     pub topic_of: &'a dyn Fn(&str) -> Option<String>,
 }
 
+/// An API with its first and last version; `None`: it is not offered.
+type OfferedVersions = (ApiKey, Option<(i16, i16)>);
+
 /// A rule as it was asked for, with what it has done.
 #[derive(Debug)]
 pub struct FaultRule {
@@ -66,7 +69,7 @@ pub struct FaultRule {
     probability: Option<f64>,
     random: Random,
     /// [`Deed::Offer`] offers these versions; an API without any is not offered.
-    offered: Vec<(ApiKey, Option<(i16, i16)>)>,
+    offered: Vec<OfferedVersions>,
     /// How often it may still strike.
     left: Option<u64>,
     until: Instant,
@@ -336,7 +339,7 @@ fn check_apis(deed: Deed, apis: &[ApiKey]) -> Result<(), String> {
 }
 
 /// `{"Produce": [3, 9], "AddOffsetsToTxn": null}`
-fn offered(action: &Value) -> Result<Vec<(ApiKey, Option<(i16, i16)>)>, String> {
+fn offered(action: &Value) -> Result<Vec<OfferedVersions>, String> {
     const FORM: &str = "offer names APIs with their first and last version, or null for one that is not offered";
     let Some(offer) = action.get("offer") else { return Ok(Vec::new()) };
     let each = offer.as_object().ok_or(FORM)?.iter().map(|(name, versions)| {
