@@ -1,6 +1,6 @@
 //! `klamm test`, as tests of applications use it: how fast it is there, what it takes, how it ends, what clients find.
 //!
-//! The figures that it must keep are checked where `KLAMM_BIN` is a release build, and printed always.
+//! Its memory is checked where `KLAMM_BIN` is a release build; times are only printed.
 //! `KLAMM_STARTS` is how often it is started in a row (100).
 
 use compat_tests::clients::Acks;
@@ -20,9 +20,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-/// What is promised of a release build on a machine that does nothing else.
-const READY_WITHIN: Duration = Duration::from_millis(10);
-const STOPS_WITHIN: Duration = Duration::from_millis(50);
+/// What is promised of a release build.
 const RESIDENT_BYTES: u64 = 12 << 20;
 const STARTS: usize = 100;
 const SIDE_BY_SIDE: usize = 50;
@@ -103,12 +101,8 @@ fn ready_stops_and_memory() -> Result<()> {
     let figures = (middle(&mut ready), middle(&mut answered), middle(&mut stopped), middle(&mut resident));
     let (ready, answered, stopped, resident) = figures;
     println!("ready {ready:?}, first answer {answered:?}, stop {stopped:?}, resident {} KiB", resident / 1024);
-    if keeps_figures() {
-        ensure!(
-            ready <= READY_WITHIN && stopped <= STOPS_WITHIN && resident <= RESIDENT_BYTES,
-            "beyond what is promised"
-        );
-    }
+    // Times are for those who read them: the machine may be busy.
+    ensure!(!keeps_figures() || resident <= RESIDENT_BYTES, "more memory than is promised");
     Ok(())
 }
 
