@@ -236,7 +236,9 @@ impl Broker {
 
     /// Stops in order: no new connections, what is in flight is answered, everything is written and marked as clean.
     pub fn stop(self) -> Result<(), String> {
-        let Broker { shared, shards, threads, http, .. } = self;
+        let Broker { shared, shards, threads, http, clock, .. } = self;
+        // What waits for a time limit from now on goes by the machine's clock, however that was left.
+        clock.iter().for_each(|clock| clock.end());
         http.iter().for_each(|http| http.set_stage(BrokerStage::Stops));
         threads.token_keys.stop();
         for shard in 0..shards.len() {

@@ -169,7 +169,11 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[
             ok(JSON, "What it shows, and the deadlines that were met; all that became due has been done."),
             NO_CLOCK,
-            Answered { status: 503, content_type: JSON, summary: "Some thread still does what became due." },
+            Answered {
+                status: 503,
+                content_type: JSON,
+                summary: "Some thread still does what became due, or the broker stops.",
+            },
         ],
         is_open: false,
         answer: |control, call| Box::pin(clock::change(control, call.body)),
@@ -270,8 +274,11 @@ const NO_FAULTS: Answered =
 const NO_RULE: Answered = Answered { status: 404, content_type: JSON, summary: "There is no such rule." };
 
 /// What a broker without such a clock answers.
-const NO_CLOCK: Answered =
-    Answered { status: 409, content_type: JSON, summary: "The broker goes by the machine's clock." };
+const NO_CLOCK: Answered = Answered {
+    status: 409,
+    content_type: JSON,
+    summary: "The broker goes by the machine's clock, or this one is being moved.",
+};
 
 /// Answers the paths of [`ROUTES`] and no others.
 pub(super) fn router(control: &Arc<Control>) -> Router {

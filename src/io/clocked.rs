@@ -18,6 +18,7 @@ struct Waiting {
     is_woken: bool,
     /// What was submitted and has not ended.
     operations: usize,
+    has_ended: bool,
 }
 
 /// The way to wake the driver, which tells whether its shard has something to do.
@@ -43,6 +44,10 @@ impl Bell for ShardBell {
         let waiting = self.waiting.lock();
         waiting.is_waiting && !waiting.is_woken && waiting.operations == 0
     }
+
+    fn has_ended(&self) -> bool {
+        self.waiting.lock().has_ended
+    }
 }
 
 /// A driver by another clock.
@@ -65,7 +70,7 @@ impl Clocked {
 
 impl Drop for Clocked {
     fn drop(&mut self) {
-        self.clock.forget(&self.bell());
+        self.bell.waiting.lock().has_ended = true;
     }
 }
 

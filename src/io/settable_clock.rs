@@ -8,7 +8,7 @@
 //! providers of keys, is not moved.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -24,17 +24,35 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether they have.
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
 
-/// The threads have not come to rest.
+/// A clock is moved no further than this at once: ten years.
+pub const MOST_ADVANCE: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
+/// Why a clock is not moved, or not to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unsettled {
-    /// So many of them had something to do at the last look.
-    pub threads: usize,
+pub enum ClockRefusal {
+    /// Another move goes on.
+    Moving,
+    /// The broker stops, and goes by the machine's clock.
+    Ended,
+    /// Beyond [`MOST_ADVANCE`].
+    TooFar,
+    /// So many threads had something to do at the last look.
+    Unsettled { threads: usize },
 }
 
-impl fmt::Display for Unsettled {
+impl fmt::Display for ClockRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (threads, seconds) = (self.threads, PATIENCE.as_secs());
-        write!(f, "after {seconds} seconds {threads} threads of the broker still do what has become due")
+        match self {
+            ClockRefusal::Moving => f.write_str("the clock is being moved"),
+            ClockRefusal::Ended => f.write_str("the broker stops, and its clock is not moved any more"),
+            ClockRefusal::TooFar => {
+                write!(f, "a clock is moved {} milliseconds ahead at most", MOST_ADVANCE.as_millis())
+            }
+            ClockRefusal::Unsettled { threads } => {
+                let seconds = PATIENCE.as_secs();
+                write!(f, "after {seconds} seconds {threads} threads of the broker still do what has become due")
+            }
+        }
     }
 }
 
@@ -54,6 +72,8 @@ struct Sleeper {
 
 struct Inside {
     is_frozen: bool,
+    /// It goes with the machine's for good.
+    has_ended: bool,
     /// What it showed when the machine's clock showed `since`.
     at: Instant,
     since: Instant,
@@ -74,7 +94,8 @@ impl Default for SettableClock {
     fn default() -> SettableClock {
         let (now, wall) = (clock::now(), clock::wall());
         let wall_ahead_ms = wall.0 - now.millis();
-        let inside = Inside { is_frozen: false, at: now, since: now, wall_ahead_ms, sleepers: Vec::new() };
+        let inside =
+            Inside { is_frozen: false, has_ended: false, at: now, since: now, wall_ahead_ms, sleepers: Vec::new() };
         SettableClock { inside: Mutex::new(inside), moving: Mutex::new(()) }
     }
 }
@@ -88,15 +109,17 @@ impl Inside {
         TimestampMs(self.now().millis().saturating_add(self.wall_ahead_ms))
     }
 
-    /// Shows another time from now on, and has everyone look at it who waits.
+    /// Shows another time from now on, and has each thread look at it that waits.
     fn show(&mut self, at: Instant, is_frozen: bool) {
         // It never goes back, and may have gone on since its caller has looked.
-        (self.at, self.since, self.is_frozen) = (at.max(self.now()), clock::now(), is_frozen);
+        let at = at.max(self.now());
+        (self.at, self.since, self.is_frozen) = (at, clock::now(), is_frozen && !self.has_ended);
         self.sleepers.iter().for_each(|sleeper| sleeper.bell.ring());
     }
 
-    /// Threads that have something to do.
-    fn busy(&self) -> usize {
+    /// Threads that have something to do. Those that have ended are forgotten.
+    fn busy(&mut self) -> usize {
+        self.sleepers.retain(|sleeper| !sleeper.bell.has_ended());
         let now = self.now();
         let rests = |sleeper: &&Sleeper| sleeper.until.is_some_and(|until| until > now) && sleeper.bell.is_waiting();
         self.sleepers.len() - self.sleepers.iter().filter(rests).count()
@@ -126,25 +149,45 @@ impl SettableClock {
     }
 
     /// It stands still until it is moved, or goes on.
-    pub fn freeze(&self) {
-        self.go(true);
+    pub fn freeze(&self) -> Result<(), ClockRefusal> {
+        self.go(true)
     }
 
     /// It goes on from what it shows.
-    pub fn go_on(&self) {
-        self.go(false);
+    pub fn go_on(&self) -> Result<(), ClockRefusal> {
+        self.go(false)
     }
 
-    fn go(&self, is_frozen: bool) {
-        let _moving = self.moving.lock();
+    fn go(&self, is_frozen: bool) -> Result<(), ClockRefusal> {
+        let _moving = self.moving.try_lock().ok_or(ClockRefusal::Moving)?;
         let mut inside = self.inside.lock();
+        if inside.has_ended {
+            return Err(ClockRefusal::Ended);
+        }
         let now = inside.now();
         inside.show(now, is_frozen);
+        Ok(())
+    }
+
+    /// It goes on and is neither frozen nor moved any more: what waits for a time limit while its broker stops, waits by it.
+    pub fn end(&self) {
+        let mut inside = self.inside.lock();
+        let now = inside.now();
+        inside.has_ended = true;
+        inside.show(now, false);
     }
 
     /// Moves both clocks ahead, deadline by deadline, and answers when all that became due has been done. Blocks.
-    pub fn advance(&self, by: Duration) -> Result<Moved, Unsettled> {
-        let _moving = self.moving.lock();
+    pub fn advance(&self, by: Duration) -> Result<Moved, ClockRefusal> {
+        let moving = self.moving.try_lock().ok_or(ClockRefusal::Moving)?;
+        self.advance_alone(by, &moving)
+    }
+
+    /// The same for who moves it already.
+    fn advance_alone(&self, by: Duration, _moving: &MutexGuard<'_, ()>) -> Result<Moved, ClockRefusal> {
+        if by > MOST_ADVANCE {
+            return Err(ClockRefusal::TooFar);
+        }
         let mut inside = self.inside.lock();
         let (was_frozen, began) = (inside.is_frozen, inside.now());
         inside.show(began, true);
@@ -158,38 +201,45 @@ impl SettableClock {
 
     /// Sets the wall clock. Ahead, both clocks are moved as by [`SettableClock::advance`]; back, the wall clock alone
     /// goes, as that of a machine would.
-    pub fn set_wall(&self, wall: TimestampMs) -> Result<Moved, Unsettled> {
+    pub fn set_wall(&self, wall: TimestampMs) -> Result<Moved, ClockRefusal> {
+        let moving = self.moving.try_lock().ok_or(ClockRefusal::Moving)?;
         let ahead_ms = wall.0.saturating_sub(self.wall().0);
         if let Ok(ahead_ms) = u64::try_from(ahead_ms) {
-            return self.advance(Duration::from_millis(ahead_ms));
+            return self.advance_alone(Duration::from_millis(ahead_ms), &moving);
         }
-        let _moving = self.moving.lock();
         let mut inside = self.inside.lock();
+        if inside.has_ended {
+            return Err(ClockRefusal::Ended);
+        }
         inside.wall_ahead_ms = inside.wall_ahead_ms.saturating_add(ahead_ms);
-        let now = inside.now();
-        let is_frozen = inside.is_frozen;
+        let (now, is_frozen) = (inside.now(), inside.is_frozen);
         inside.show(now, is_frozen);
         Ok(Moved { wall: inside.wall(), steps: 0 })
     }
 
     /// Answers when every thread of the broker waits for a moment that has not come. Blocks.
-    pub fn settle(&self) -> Result<(), Unsettled> {
+    pub fn settle(&self) -> Result<(), ClockRefusal> {
         let until = clock::now() + PATIENCE;
         loop {
             // Under the lock no thread falls asleep, so that none can have left something for one that was looked at.
-            let threads = self.inside.lock().busy();
+            let mut inside = self.inside.lock();
+            if inside.has_ended {
+                return Err(ClockRefusal::Ended);
+            }
+            let threads = inside.busy();
+            drop(inside);
             if threads == 0 {
                 return Ok(());
             }
             if clock::now() >= until {
-                return Err(Unsettled { threads });
+                return Err(ClockRefusal::Unsettled { threads });
             }
             thread::sleep(LOOK_AGAIN);
         }
     }
 
     /// Shows each deadline on the way to `target`, and then `target`; answers how many there were.
-    fn go_to(&self, target: Instant) -> Result<usize, Unsettled> {
+    fn go_to(&self, target: Instant) -> Result<usize, ClockRefusal> {
         let mut steps = 0;
         loop {
             self.settle()?;
@@ -223,11 +273,6 @@ impl SettableClock {
         if let Some(sleeper) = inside.sleepers.iter_mut().find(|sleeper| is_same(&sleeper.bell, bell)) {
             sleeper.until = None;
         }
-    }
-
-    /// The thread has ended.
-    pub fn forget(&self, bell: &Arc<dyn Bell>) {
-        self.inside.lock().sleepers.retain(|sleeper| !is_same(&sleeper.bell, bell));
     }
 }
 

@@ -39,6 +39,9 @@ pub trait Bell: Send + Sync {
 
     /// Whether it waits, and nothing that ends the wait has come.
     fn is_waiting(&self) -> bool;
+
+    /// Whether the thread has ended.
+    fn has_ended(&self) -> bool;
 }
 
 impl<T: Send> Bell for Place<T> {
@@ -48,6 +51,10 @@ impl<T: Send> Bell for Place<T> {
 
     fn is_waiting(&self) -> bool {
         self.inside.lock().is_waiting
+    }
+
+    fn has_ended(&self) -> bool {
+        self.inside.lock().has_ended
     }
 }
 

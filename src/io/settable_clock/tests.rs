@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 fn frozen() -> (Arc<SettableClock>, Environment) {
     let clock = Arc::new(SettableClock::default());
-    clock.freeze();
+    clock.freeze().unwrap();
     (clock.clone(), Environment::with_clock(clock))
 }
 
@@ -19,23 +19,23 @@ fn frozen() -> (Arc<SettableClock>, Environment) {
 fn it_goes_with_the_machine_until_it_is_frozen() {
     let clock = SettableClock::default();
     let (before, machine) = (clock.now(), clock::now());
-    assert!(machine.since(before) < SECOND);
+    assert!(before <= machine, "it shows what the machine's clock has shown");
     while clock.now() == before {
         thread::yield_now();
     }
-    clock.freeze();
+    clock.freeze().unwrap();
     let (now, wall) = (clock.now(), clock.wall());
     let later = clock::now() + Duration::from_millis(2);
     while clock::now() < later {
         thread::yield_now();
     }
     assert_eq!((clock.now(), clock.wall(), clock.is_frozen()), (now, wall, true));
-    clock.go_on();
+    clock.go_on().unwrap();
     while clock.now() == now {
         thread::yield_now();
     }
-    // No time was skipped and none was lost.
-    assert!(clock.now().since(now) < SECOND && !clock.is_frozen());
+    // It goes on from where it stood.
+    assert!(clock.now().since(now) < clock::now().since(machine) && !clock.is_frozen());
 }
 
 #[test]
@@ -50,6 +50,66 @@ fn both_clocks_are_moved_ahead_and_only_the_wall_clock_back() {
     clock.set_wall(TimestampMs(1_000)).unwrap();
     assert_eq!((clock.now(), clock.wall()), (before, TimestampMs(1_000)));
     assert!(clock.is_frozen());
+}
+
+#[test]
+fn no_move_goes_beyond_the_limit_and_one_goes_on_at_a_time() {
+    let (clock, _) = frozen();
+    let far = MOST_ADVANCE + Duration::from_millis(1);
+    assert_eq!(clock.advance(far), Err(ClockRefusal::TooFar));
+    let wall = clock.wall().0;
+    for ms in [wall + far.as_millis() as i64, i64::MAX] {
+        assert_eq!(clock.set_wall(TimestampMs(ms)), Err(ClockRefusal::TooFar));
+    }
+    assert_eq!(clock.wall().0, wall, "it has not moved");
+    let moving = clock.moving.lock();
+    assert_eq!(clock.advance(HOUR), Err(ClockRefusal::Moving));
+    assert_eq!(clock.set_wall(TimestampMs(wall + 1)), Err(ClockRefusal::Moving));
+    assert_eq!((clock.freeze(), clock.go_on()), (Err(ClockRefusal::Moving), Err(ClockRefusal::Moving)));
+    drop(moving);
+    assert!(clock.advance(HOUR).is_ok());
+}
+
+/// Of a broker that stops: it goes on, whatever was asked of it before, and a move that goes on comes to its end.
+#[test]
+fn an_ended_clock_goes_with_the_machine() {
+    let (clock, environment) = frozen();
+    let (inbox, tasks) = Inbox::<()>::new();
+    // This thread takes what has come and never waits again, so that the clock does not settle.
+    let bell = tasks.bell();
+    clock.begin_wait(&bell, Instant::NEVER);
+    let mover = clock.clone();
+    // The lock is looked at meanwhile.
+    let moving = thread::spawn(move || {
+        loop {
+            match mover.advance(HOUR) {
+                Err(ClockRefusal::Moving) => {}
+                moved => return moved,
+            }
+        }
+    });
+    while clock.moving.try_lock().is_some() {
+        thread::yield_now();
+    }
+    clock.end();
+    assert_eq!(moving.join().unwrap(), Err(ClockRefusal::Ended));
+    assert!(!clock.is_frozen());
+    assert_eq!((clock.freeze(), clock.advance(HOUR)), (Err(ClockRefusal::Ended), Err(ClockRefusal::Ended)));
+    let now = environment.now();
+    while environment.now() == now {
+        thread::yield_now();
+    }
+    drop((inbox, tasks));
+}
+
+#[test]
+fn a_thread_that_has_ended_is_not_waited_for() {
+    let (clock, environment) = frozen();
+    let (inbox, tasks) = Inbox::<()>::new();
+    let thread = thread::spawn(move || environment.wait(&tasks, Instant::NEVER));
+    inbox.send(());
+    assert_eq!(thread.join().unwrap(), Some(vec![()]));
+    assert!(clock.advance(SECOND).is_ok() && clock.inside.lock().sleepers.is_empty());
 }
 
 /// A thread that comes every second sees each of them, at its own time, however far the clock is moved.
