@@ -105,11 +105,11 @@ impl Board {
         })
     }
 
-    /// Whether a rule is for a topic, by its name or its id, and for which partition.
-    pub fn scope(&self, id: u64) -> (Option<String>, Option<i64>) {
+    /// Whether a rule is for a topic, by its name or its id, and for which partition; `None`: it is gone.
+    pub fn scope(&self, id: u64) -> Option<(Option<String>, Option<i64>)> {
         let rules = self.rules.lock();
         let rule = rules.all.iter().find(|(of, _)| *of == id);
-        rule.map_or((None, None), |(_, rule)| rule.scope())
+        rule.map(|(_, rule)| rule.scope())
     }
 
     /// Puts into a list of ApiVersions what a rule offers.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::stdx::random::Random;
+use crate::wire::json::names;
 
 /// A delay, a throttle time and a rule's life are no longer than this.
 const MOST_MS: u64 = 24 * 3_600_000;
@@ -43,7 +44,7 @@ pub struct RequestFacts<'a> {
     pub client_id: &'a str,
     pub principal: &'a str,
     /// The body, decoded when it is asked for; `Null` if it cannot be.
-    pub body: &'a dyn Fn() -> Value,
+    pub body: &'a dyn Fn() -> &'a Value,
     /// The name of a topic whose id stands in the body.
     pub topic_of: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -174,28 +175,22 @@ impl FaultRule {
             && self.principal.as_ref().is_none_or(|principal| principal == facts.principal);
         let looks_inside =
             self.topic.is_some() || self.partition.is_some() || self.group.is_some() || self.transactional_id.is_some();
-        is_of_client && (!looks_inside || self.is_for_body(facts, &(facts.body)()))
+        is_of_client && (!looks_inside || self.is_for_body(facts, (facts.body)()))
     }
 
     fn is_for_body(&self, facts: &RequestFacts<'_>, body: &Value) -> bool {
-        let is_topic =
+        let has_name =
             |wanted: &str, found: &str| found == wanted || (facts.topic_of)(found).as_deref() == Some(wanted);
-        let has_topic = match (&self.topic, self.partition) {
+        let is_topic = self.topic.as_ref().map(|wanted| move |found: &str| has_name(wanted, found));
+        let is_topic = is_topic.as_ref().map(|is_topic| is_topic as &dyn Fn(&str) -> bool);
+        let has_topic = match (is_topic, self.partition) {
             (None, None) => true,
-            (topic, partition) => {
-                let is_it = |found: &str| topic.as_ref().is_none_or(|wanted| is_topic(wanted, found));
-                names_partition(body, topic.is_none(), &is_it, partition)
-            }
-        };
-        // FindCoordinator says in another field what its keys are.
-        let keys = (facts.api == ApiKey::FindCoordinator).then(|| body["keyType"].as_i64().unwrap_or(0));
-        let is_keyed = |wanted: &str, kind: i64| {
-            let is_it = |found: &Value| found.as_str() == Some(wanted);
-            keys == Some(kind) && (is_it(&body["key"]) || elements(&body["coordinatorKeys"]).any(is_it))
+            (Some(is_topic), None) => names::has_topic(body, is_topic),
+            (is_topic, Some(partition)) => names::has_partition(body, is_topic, partition),
         };
         has_topic
-            && self.group.as_ref().is_none_or(|group| names(body, GROUPS, group) || is_keyed(group, 0))
-            && self.transactional_id.as_ref().is_none_or(|id| names(body, TRANSACTIONS, id) || is_keyed(id, 1))
+            && self.group.as_ref().is_none_or(|group| names::has_group(facts.api, body, group))
+            && self.transactional_id.as_ref().is_none_or(|id| names::has_transactional_id(facts.api, body, id))
     }
 
     pub(super) fn release(&mut self) {
@@ -233,61 +228,6 @@ impl FaultRule {
         shown["struck"] = self.struck.into();
         shown["over"] = (self.left == Some(0) || self.until <= now).into();
         shown
-    }
-}
-
-/// Fields that hold what a request is about, alone or in an array.
-const GROUPS: &[&str] = &["groupId", "group", "groups", "groupsNames", "groupIds"];
-const TRANSACTIONS: &[&str] = &["transactionalId", "v3AndBelowTransactionalId", "transactionalIds"];
-const TOPICS: &[&str] = &["topic", "topicName", "name", "topicId"];
-const TOPIC_LISTS: &[&str] = &["topicNames", "topicIds", "subscribedTopicNames"];
-const PARTITIONS: &[&str] = &["partition", "partitionIndex", "index", "partitions", "partitionIndexes"];
-
-fn elements(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
-}
-
-/// Whether a field of such a name holds the text, alone or in an array, however deep.
-fn names(body: &Value, fields: &[&str], wanted: &str) -> bool {
-    match body {
-        Value::Object(map) => map.iter().any(|(name, value)| {
-            let is_it = |value: &Value| value.as_str() == Some(wanted);
-            (fields.contains(&name.as_str()) && (is_it(value) || elements(value).any(is_it)))
-                || names(value, fields, wanted)
-        }),
-        Value::Array(all) => all.iter().any(|each| names(each, fields, wanted)),
-        _ => false,
-    }
-}
-
-/// Whether a topic is named, and, where one is wanted, this partition within it. `is_any`: every topic is the wanted one.
-fn names_partition(body: &Value, is_any: bool, is_topic: &dyn Fn(&str) -> bool, partition: Option<i64>) -> bool {
-    match body {
-        Value::Object(map) => {
-            let is_it = |value: &Value| value.as_str().is_some_and(is_topic);
-            let is_here = is_any || TOPICS.iter().filter_map(|name| map.get(*name)).any(is_it);
-            let is_listed =
-                || TOPIC_LISTS.iter().filter_map(|name| map.get(*name)).any(|list| elements(list).any(is_it));
-            match partition {
-                None if is_here || is_listed() => true,
-                Some(wanted) if is_here && has_partition(body, wanted) => true,
-                _ => map.values().any(|value| names_partition(value, is_any, is_topic, partition)),
-            }
-        }
-        Value::Array(all) => all.iter().any(|each| names_partition(each, is_any, is_topic, partition)),
-        _ => false,
-    }
-}
-
-fn has_partition(of: &Value, wanted: i64) -> bool {
-    match of {
-        Value::Object(map) => map.iter().any(|(name, value)| {
-            let is_it = |value: &Value| value.as_i64() == Some(wanted);
-            (PARTITIONS.contains(&name.as_str()) && (is_it(value) || elements(value).any(is_it)))
-                || has_partition(value, wanted)
-        }),
-        Value::Array(all) => all.iter().any(|each| has_partition(each, wanted)),
-        _ => false,
     }
 }
 
@@ -355,27 +295,22 @@ fn offered(action: &Value) -> Result<Vec<OfferedVersions>, String> {
 }
 
 fn error(value: &Value) -> Result<i16, String> {
-    let by_name = |name: &str| ErrorCode::ALL.iter().find(|code| code.name().eq_ignore_ascii_case(name));
-    let found = match value {
-        Value::String(name) => by_name(name).map(|code| code.code()),
-        number => number.as_i64().and_then(|number| i16::try_from(number).ok()),
-    };
+    let found = ErrorCode::parse(&text_of(value));
     found.filter(|code| *code != 0).ok_or_else(|| format!("there is no error {value}"))
 }
 
 fn apis(value: Option<&Value>) -> Result<Vec<ApiKey>, String> {
-    let api = |word: &Value| {
-        let is_it = |api: &&ApiKey| match word {
-            Value::String(name) => api.name().eq_ignore_ascii_case(name),
-            number => number.as_i64() == Some(api.id().into()),
-        };
-        ApiKey::ALL.iter().find(is_it).copied().ok_or_else(|| format!("there is no API {word}"))
-    };
+    let api = |word: &Value| ApiKey::parse(&text_of(word)).ok_or_else(|| format!("there is no API {word}"));
     match value {
         None => Ok(Vec::new()),
         Some(Value::Array(all)) => all.iter().map(api).collect(),
         Some(one) => Ok(vec![api(one)?]),
     }
+}
+
+/// A name or a number.
+fn text_of(word: &Value) -> String {
+    word.as_str().map_or_else(|| word.to_string(), str::to_string)
 }
 
 /// `3` or `"3-9"`.

@@ -26,7 +26,7 @@ fn struck(board: &Board, requests: &[(ApiKey, Value)]) -> Vec<Option<u64>> {
             version: 9,
             client_id: "client-7",
             principal: "User:alice",
-            body: &|| body.clone(),
+            body: &|| body,
             topic_of: &|id| (id == ID).then(|| "t".to_string()),
         };
         board.strike(&facts, NOW).map(|struck| struck.rule)
@@ -99,7 +99,7 @@ fn a_rule_ends_with_its_time_and_what_it_holds_goes_on_when_it_is_released() {
         version: 1,
         client_id: "",
         principal: "",
-        body: &|| Value::Null,
+        body: &|| &Value::Null,
         topic_of: &|_| None,
     };
     let held = board.strike(&facts, NOW).unwrap();

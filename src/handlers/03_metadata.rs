@@ -33,6 +33,7 @@ use crate::shard::session::Route;
 use crate::wire::api::metadata::{
     self as message, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
+use crate::wire::refusal::WhyRefused;
 
 /// The first version whose empty list of topics means none.
 const NULL_IS_ALL_SINCE: i16 = 1;
@@ -84,7 +85,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let version = request.head.version;
     let asked = body.topics.as_deref().unwrap_or_default();
     if version < TOPIC_ID_SINCE && asked.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero()) {
-        return request.head.answer(&refusal(&body, ErrorCode::InvalidRequest));
+        let refused = WhyRefused { code: ErrorCode::InvalidRequest.code(), told: None, standard: None };
+        return match request.refuse(&refused) {
+            Ok(answer) => answer.map_or(Outcome::Silent, Outcome::Answer),
+            Err(reason) => Outcome::Close(reason),
+        };
     }
     let asks_cluster = body.include_cluster_authorized_operations && CLUSTER_OPERATIONS_IN.contains(&version);
     let mut wanted = Wanted {
@@ -104,18 +109,6 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         return request.head.answer(&wanted.response(context, &Refused::new()));
     }
     create(context, request, wanted, missing)
-}
-
-/// The request as a whole is refused (`MetadataRequest.getErrorResponse`).
-pub(super) fn refusal<'b>(body: &'b message::Request<'b>, error: ErrorCode) -> message::Response<'b> {
-    let error_code = error.code();
-    let topic = |topic: &'b message::MetadataRequestTopic<'b>| MetadataResponseTopic {
-        error_code,
-        name: Some(topic.name.as_deref().unwrap_or_default().into()),
-        topic_id: topic.topic_id,
-        ..Default::default()
-    };
-    message::Response { topics: body.topics.iter().flatten().map(topic).collect(), error_code, ..Default::default() }
 }
 
 /// Those that are too many for the client's quota it finds to be unknown, and asks for again.

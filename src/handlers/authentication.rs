@@ -20,7 +20,7 @@
 mod tokens;
 
 use super::table::{self, Handler};
-use super::{Answer, Head, Outcome, Request, api_versions, metadata};
+use super::{Answer, Head, Outcome, Request, api_versions};
 use crate::codec::{Message, Reader};
 use crate::io::driver::Computing;
 use crate::model::{ApiKey, ErrorCode, Instant, Mechanism};
@@ -31,7 +31,7 @@ use crate::shard::session::{Authentication, Session};
 use crate::wire::api::{self, sasl_authenticate, sasl_handshake};
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::header::RequestHeader;
-use crate::wire::refusal::{self, WhyRefused};
+use crate::wire::refusal::WhyRefused;
 use std::time::Duration;
 use tokens::{Opened, Taken};
 
@@ -340,16 +340,17 @@ fn constant_of(name: &str) -> String {
 /// OAUTHBEARER for the end of the exchange go on with one.
 fn out_of_order(key: ApiKey, request: &Request<'_>, told: &str) -> Option<Answer> {
     const STANDARD: &str = "Request is not valid given the current SASL state.";
-    let (head, error) = (request.head, ErrorCode::IllegalSaslState);
+    let code = ErrorCode::IllegalSaslState.code();
+    let refused = WhyRefused { code, told: Some(told), standard: Some(STANDARD) };
     match key {
-        ApiKey::Metadata => head.encode(&metadata::refusal(&request.decode().ok()?, error)).ok(),
-        _ => {
-            let refused = WhyRefused { code: error.code(), told: Some(told), standard: Some(STANDARD) };
-            let mut body = Reader::new(request.body);
-            let frame = refusal::frame(head.description, head.version, head.correlation_id, &mut body, &refused);
-            frame.ok()?.map(|bytes| Answer { bytes, ..Answer::default() })
+        // Kafka takes what it cannot read for version 0.
+        ApiKey::ApiVersions if !request.head.description.has_version(request.head.version) => {
+            let head = Head { version: 0, ..request.head };
+            Request { head, body: &[], ..*request }.refuse(&refused)
         }
+        _ => request.refuse(&refused),
     }
+    .ok()?
 }
 
 /// A token as it is.

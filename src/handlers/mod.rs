@@ -168,6 +168,7 @@ use crate::storage::log::Slice;
 use crate::wire::api::{self, Description};
 use crate::wire::frame;
 use crate::wire::header::RequestHeader;
+use crate::wire::refusal::{self, WhyRefused};
 
 /// An answer ready to be sent: a whole frame, with the ranges of files that belong into it and where.
 #[derive(Default)]
@@ -381,6 +382,13 @@ impl<'a> Request<'a> {
     /// Decodes the body. Bytes behind it are ignored, as Kafka does.
     fn decode<M: Message<'a>>(&self) -> Result<M, Outcome> {
         M::decode(&mut Reader::new(self.body), self.head.version).map_err(|error| self.bad(error))
+    }
+
+    /// The answer that refuses all of it, in the form of its own (`getErrorResponse`); `None`: the client waits for none.
+    fn refuse(&self, why: &WhyRefused<'_>) -> Result<Option<Answer>, String> {
+        let Head { description, version, correlation_id } = self.head;
+        let refused = refusal::frame(description, version, correlation_id, &mut Reader::new(self.body), why)?;
+        Ok(refused.map(|(bytes, errors)| Answer { bytes, errors, ..Answer::default() }))
     }
 
     /// Kafka closes the connection of a client that sends what cannot be read.

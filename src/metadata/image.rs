@@ -161,6 +161,12 @@ impl Image {
         self.topics.get(&id)
     }
 
+    /// Whether a text is the name of a topic or its id.
+    pub fn is_topic(&self, text: &str, name: &str) -> bool {
+        let by_id = || self.topic_by_id(Uuid::parse(text)?);
+        text == name || by_id().is_some_and(|topic| *topic.name == *name)
+    }
+
     /// All topics by name.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
         self.topic_ids.values().filter_map(|id| self.topics.get(id))

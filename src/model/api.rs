@@ -33,6 +33,12 @@ impl ApiKey {
     pub fn id(self) -> i16 {
         self as i16
     }
+
+    /// The API of a name, in any case, or of a number.
+    pub fn parse(word: &str) -> Option<ApiKey> {
+        let id = word.parse().ok();
+        ApiKey::ALL.iter().copied().find(|api| Some(api.id()) == id || api.name().eq_ignore_ascii_case(word))
+    }
 }
 
 impl std::fmt::Display for ApiKey {

@@ -46,6 +46,13 @@ impl ErrorCode {
         self as i16
     }
 
+    /// The number of a code by its name, in any case, or by the number itself, which need not be one that Kafka has.
+    pub fn parse(word: &str) -> Option<i16> {
+        let by_name =
+            || ErrorCode::ALL.iter().find(|code| code.name().eq_ignore_ascii_case(word)).map(|code| code.code());
+        word.parse().ok().or_else(by_name)
+    }
+
     pub fn is_error(self) -> bool {
         self != ErrorCode::None
     }

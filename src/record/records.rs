@@ -60,8 +60,7 @@ pub struct Headers<'a> {
 }
 
 impl<'a> Headers<'a> {
-    #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
     }
 
@@ -252,7 +251,7 @@ mod tests {
             let read = read(count, &bytes);
             prop_assert!(read.len() <= bytes.len() / MIN_SIZE + 1);
             for record in read.into_iter().flatten() {
-                prop_assert_eq!(record.headers.iter().count(), record.headers.len());
+                prop_assert_eq!(record.headers.iter().count(), record.headers.count());
             }
         }
     }

@@ -180,7 +180,8 @@ impl Server {
             true => 0,
             false => {
                 let frames = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
-                frames + connection.transport.memory_bytes()
+                let refused = connection.refused.iter().flatten().map(|answer| answer.bytes.capacity()).sum::<usize>();
+                frames + connection.transport.memory_bytes() + refused
             }
         };
         let before = std::mem::replace(&mut connection.unauthenticated_bytes, holds);

@@ -4,11 +4,11 @@
 //! A request that is kept from being handled, or an answer that is kept from its client, is a value with a deadline; it
 //! holds up what is behind it on its connection, as a slow broker would.
 
+use std::cell::OnceCell;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::codec::{Message, Reader};
 use crate::faults::{self, Deed, RequestFacts, Struck};
 use crate::handlers::{self, Answer, Handler, Order};
 use crate::io::driver::ConnectionKey;
@@ -21,9 +21,11 @@ use crate::server::{End, Server};
 use crate::storage::log::Slice;
 use crate::wire::api;
 use crate::wire::frame::SIZE_BYTES;
-use crate::wire::header::{RequestHeader, ResponseHeader};
-use crate::wire::json::{self, RecordsShown, Side};
+use crate::wire::json;
 use crate::wire::refusal::{self, ErrorPlace, WhyRefused};
+
+/// Rules do not look into a request with more elements of arrays, and do not change such an answer.
+const MOST_ELEMENTS: usize = 100_000;
 
 /// What a rule keeps back.
 pub(super) struct KeptBack {
@@ -56,12 +58,13 @@ impl Server {
         let header = header_of(frame)?;
         let session = &self.connections.get(key)?.session;
         let image = &self.turn.view.image;
+        let body = OnceCell::new();
         let facts = RequestFacts {
             api: row.key,
             version: header.request_api_version,
             client_id: header.client_id.as_deref().unwrap_or_default(),
             principal: session.principal.text(),
-            body: &|| body_of(row, frame),
+            body: &|| body.get_or_init(|| body_of(row, frame).unwrap_or_default()),
             topic_of: &|id| Some(image.topic_by_id(Uuid::parse(id)?)?.name.to_string()),
         };
         board.strike(&facts, self.turn.now)
@@ -177,17 +180,11 @@ impl Server {
 
     /// Puts an error into an answer. One that cannot be taken apart stays as it is, with a line in the log.
     fn accuse(&self, begun: Begun, struck: Struck, answer: &mut Answer, code: i16) {
-        let (topic, partition) = match &self.turn.shared.faults {
-            Some(board) => board.scope(struck.rule),
-            None => (None, None),
-        };
+        let board = self.turn.shared.faults.as_ref();
+        // Of a rule that has been taken away since nothing is known.
+        let Some((topic, partition)) = board.and_then(|board| board.scope(struck.rule)) else { return };
         let image = &self.turn.view.image;
-        let is_topic = topic.as_ref().map(|topic| {
-            move |found: &str| {
-                let known = || image.topic_by_id(Uuid::parse(found)?);
-                found == topic || known().is_some_and(|known| *known.name == **topic)
-            }
-        });
+        let is_topic = topic.as_ref().map(|topic| move |found: &str| image.is_topic(found, topic));
         let is_topic = is_topic.as_ref().map(|is_topic| is_topic as &dyn Fn(&str) -> bool);
         if let Err(reason) = change(begun, answer, |body| faults::accuse(body, code, is_topic, partition)) {
             log::warn!("{}", by(&struck, &reason));
@@ -248,22 +245,16 @@ fn closes(struck: &Struck) -> End {
     End::told(Ending::Refused, by(struck, "the connection is closed"))
 }
 
-fn body_of(row: &'static Handler, frame: &[u8]) -> Value {
-    let shown = || {
-        let mut reader = Reader::new(frame);
-        let version = header_of(frame)?.request_api_version;
-        let description = api::describe(row.key)?;
-        RequestHeader::decode(&mut reader, description.request_header_version(version)).ok()?;
-        json::show(row.key, Side::Request, version, &mut reader, RecordsShown::LeftOut).ok()
-    };
-    shown().unwrap_or_default()
+fn body_of(row: &'static Handler, frame: &[u8]) -> Result<Value, String> {
+    let version = header_of(frame).ok_or("the header cannot be read")?.request_api_version;
+    json::take_request_apart(row.key, version, frame, MOST_ELEMENTS)
 }
 
 /// The answer that refuses a request; `None` if its client waits for none.
 fn refusal(row: &'static Handler, frame: &[u8], code: i16) -> Result<Option<Answer>, String> {
     let header = header_of(frame).ok_or("the header cannot be read")?;
     let refused = WhyRefused { code, told: None, standard: None };
-    let (version, body) = (header.request_api_version, body_of(row, frame));
+    let (version, body) = (header.request_api_version, body_of(row, frame)?);
     let Some(body) = refusal::refuse(row.key, version, &body, &refused, ErrorPlace::AtElements) else {
         return Ok(None);
     };
@@ -313,16 +304,7 @@ fn records_of(slice: &Slice) -> Result<Vec<u8>, String> {
 
 /// The correlation id and the body of an answer; records that are in files count as left out.
 fn parts_of(begun: Begun, answer: &Answer) -> Result<(i32, Value), String> {
-    let mut bytes = answer.bytes.clone();
-    for (at, slice) in answer.holes.iter().rev() {
-        let zeros = vec![0; usize::try_from(slice.length).map_err(|_| "it is too large")?];
-        bytes.splice(*at..*at, zeros);
-    }
-    let frame = bytes.get(SIZE_BYTES..).ok_or("it is no frame")?;
-    let description = api::describe(begun.api).ok_or("there is no such API")?;
-    let mut reader = Reader::new(frame);
-    let header_version = description.response_header_version(begun.version);
-    let header = ResponseHeader::decode(&mut reader, header_version).map_err(|error| error.to_string())?;
-    let body = json::show(begun.api, Side::Response, begun.version, &mut reader, RecordsShown::LeftOut);
-    Ok((header.correlation_id, body.map_err(|error| error.to_string())?))
+    let holes: Vec<_> = answer.holes.iter().map(|(at, slice)| (at.saturating_sub(SIZE_BYTES), slice.length)).collect();
+    let frame = answer.bytes.get(SIZE_BYTES..).ok_or("it is no frame")?;
+    json::take_response_apart(begun.api, begun.version, frame, &holes, MOST_ELEMENTS)
 }

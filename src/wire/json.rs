@@ -4,26 +4,25 @@
 //! JSON, for tests that say themselves what a client is answered. Nothing here is on the way of a request that no rule of a
 //! test is for.
 
+mod budget;
+pub mod names;
+mod whole;
 mod write;
-
-use std::cell::Cell;
 
 use serde_json::{Map, Value, json};
 
+use self::budget::{Budget, Cut};
+pub use self::whole::{show_request, show_response, take_request_apart, take_response_apart};
 use crate::codec::{DecodeError, DecodeErrorKind, Reader};
 use crate::model::{ApiKey, CompressionType, TimestampType};
 use crate::record::batches::{Batch, Batches};
+use crate::record::header::Header;
 use crate::stdx::base64;
 
 pub use self::write::response_frame;
 
-/// Elements of arrays that are shown of one frame, and batches or records of one field.
-const MOST_ELEMENTS: usize = 10_000;
-const MOST_RECORDS: usize = 1000;
 /// Bytes of a field that are shown.
 const MOST_BYTES: usize = 4096;
-/// Bytes that one batch may unpack to for being shown.
-const MOST_UNPACKED_BYTES: usize = 16 << 20;
 
 /// Versions from the first to the last; none if they stand the other way round.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +92,7 @@ pub enum RecordsShown {
     Whole,
 }
 
-/// Shows the body that a reader stands before.
+/// Shows the body that a reader stands before. What is too long for people ends with how much more there is.
 pub fn show(
     api: ApiKey,
     side: Side,
@@ -101,24 +100,50 @@ pub fn show(
     reader: &mut Reader<'_>,
     records: RecordsShown,
 ) -> Result<Value, DecodeError> {
+    walk(api, side, version, reader, records, &Budget::default())
+}
+
+/// The body that a reader stands before, without its records, whole: for being answered or changed. An error is a sentence, as
+/// for one whose arrays have more elements than `most_elements`.
+pub fn take_apart(
+    api: ApiKey,
+    side: Side,
+    version: i16,
+    reader: &mut Reader<'_>,
+    most_elements: usize,
+) -> Result<Value, String> {
+    let budget = Budget::of_elements(most_elements);
+    let body = walk(api, side, version, reader, RecordsShown::LeftOut, &budget).map_err(|error| error.to_string())?;
+    match budget.is_exceeded() {
+        true => Err(format!("its arrays have more than {most_elements} elements")),
+        false => Ok(body),
+    }
+}
+
+fn walk(
+    api: ApiKey,
+    side: Side,
+    version: i16,
+    reader: &mut Reader<'_>,
+    records: RecordsShown,
+    budget: &Budget,
+) -> Result<Value, DecodeError> {
     let shapes = SHAPES.get(api as usize).and_then(Option::as_ref);
     let Some([request, response]) = shapes else { return Err(reader.error(DecodeErrorKind::Version, "body")) };
     let shape = if side == Side::Request { request } else { response };
     reader.check_version(version, shape.valid.0, shape.valid.1, shape.name)?;
-    let (is_flexible, left) = (shape.flexible.has(version), Cell::new(MOST_ELEMENTS));
-    Walk { shape, version, is_flexible, records, left }.structure(0, reader)
+    Walk { shape, version, is_flexible: shape.flexible.has(version), records, budget }.structure(0, reader)
 }
 
-struct Walk {
+struct Walk<'b> {
     shape: &'static Shape,
     version: i16,
     is_flexible: bool,
     records: RecordsShown,
-    /// Elements that may still be shown.
-    left: Cell<usize>,
+    budget: &'b Budget,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn structure(&self, at: usize, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
         let fields = self.shape.structs[at];
         let mut shown = Map::new();
@@ -173,35 +198,74 @@ impl Walk {
         let Some(count) = reader.count(is_flexible, 1, field.name)? else {
             return if is_nullable { Ok(Value::Null) } else { Err(reader.error(DecodeErrorKind::Null, field.name)) };
         };
-        let (mut shown, mut hidden) = (Vec::new(), 0);
+        let mut shown = Cut::new(&self.budget.elements);
         for _ in 0..count {
+            let is_shown = shown.has_room(1);
             let value = match *element {
                 Kind::Struct(inner) => self.structure(inner, reader)?,
                 Kind::String => reader.str(is_flexible, field.name)?.into(),
                 Kind::Bytes | Kind::Records => bytes(reader.bytes(is_flexible, field.name)?),
                 plain => primitive(plain, field.name, reader)?,
             };
-            match self.left.get().checked_sub(1) {
-                Some(left) => {
-                    self.left.set(left);
-                    shown.push(value);
-                }
-                None => hidden += 1,
+            if is_shown {
+                shown.push(value);
             }
         }
-        if hidden > 0 {
-            shown.push(json!({ "more": hidden }));
-        }
-        Ok(Value::Array(shown))
+        Ok(shown.finish())
     }
 
     fn batches(&self, records: &[u8]) -> Value {
         if self.records == RecordsShown::LeftOut {
             return json!({ "bytes": records.len() });
         }
-        let batches = Batches::new(records).map_while(Result::ok).take(MOST_RECORDS);
-        let shown: Vec<Value> = batches.map(|found| batch(&found, self.records)).collect();
-        json!({ "bytes": records.len(), "batches": shown })
+        let mut shown = Cut::new(&self.budget.elements);
+        for found in Batches::new(records) {
+            if shown.has_room(1) {
+                shown.push(match found {
+                    Ok(found) => self.batch(&found),
+                    Err(error) => json!({ "error": error.to_string() }),
+                });
+            }
+        }
+        json!({ "bytes": records.len(), "batches": shown.finish() })
+    }
+
+    fn batch(&self, of: &Batch<'_>) -> Value {
+        let mut shown = header(&of.header);
+        shown["bytes"] = of.size_bytes().into();
+        if self.records == RecordsShown::Whole {
+            shown["records"] = self.records_of(of).unwrap_or_else(|sentence| json!({ "error": sentence }));
+        }
+        shown
+    }
+
+    fn records_of(&self, of: &Batch<'_>) -> Result<Value, String> {
+        let header = &of.header;
+        let unpacked = of.unpack(self.budget.unpacked_bytes.get()).map_err(|error| error.to_string())?;
+        self.budget.unpacked_bytes.update(|left| left.saturating_sub(unpacked.len()));
+        let mut shown = Cut::new(&self.budget.records);
+        for record in of.records(&unpacked) {
+            let Ok(record) = record else {
+                shown.push(json!({ "error": "it is no record" }));
+                break;
+            };
+            if !shown.has_room(1 + record.headers.count()) {
+                continue;
+            }
+            let timestamp = match header.timestamp_type() {
+                TimestampType::CreateTime => header.base_timestamp.wrapping_add(record.timestamp_delta),
+                TimestampType::LogAppendTime => header.max_timestamp,
+            };
+            let headers = record.headers.iter().map(|(key, value)| json!([bytes(key), value.map(bytes)]));
+            shown.push(json!({
+                "offset": header.base_offset.wrapping_add(record.offset_delta.into()),
+                "timestamp": timestamp,
+                "key": record.key.map(bytes),
+                "value": record.value.map(bytes),
+                "headers": headers.collect::<Vec<_>>(),
+            }));
+        }
+        Ok(shown.finish())
     }
 }
 
@@ -230,9 +294,8 @@ fn bytes(of: &[u8]) -> Value {
     }
 }
 
-fn batch(of: &Batch<'_>, records: RecordsShown) -> Value {
-    let header = &of.header;
-    let codec = header.compression().map(|codec| match codec {
+fn header(of: &Header) -> Value {
+    let codec = of.compression().map(|codec| match codec {
         CompressionType::None => "none",
         CompressionType::Gzip => "gzip",
         CompressionType::Snappy => "snappy",
@@ -240,52 +303,46 @@ fn batch(of: &Batch<'_>, records: RecordsShown) -> Value {
         CompressionType::Zstd => "zstd",
     });
     let mut shown = json!({
-        "baseOffset": header.base_offset,
-        "lastOffset": header.last_offset().0,
-        "count": header.records_count,
-        "bytes": of.size_bytes(),
+        "baseOffset": of.base_offset,
+        "lastOffset": of.last_offset().0,
+        "count": of.records_count,
         "codec": codec,
-        "baseTimestamp": header.base_timestamp,
-        "maxTimestamp": header.max_timestamp,
-        "isTransactional": header.is_transactional(),
-        "isControl": header.is_control(),
+        "baseTimestamp": of.base_timestamp,
+        "maxTimestamp": of.max_timestamp,
+        "isTransactional": of.is_transactional(),
+        "isControl": of.is_control(),
     });
-    if header.has_producer_id() {
-        shown["producerId"] = header.producer_id.into();
-        shown["producerEpoch"] = header.producer_epoch.into();
-        shown["baseSequence"] = header.base_sequence.into();
-    }
-    if records == RecordsShown::Whole {
-        shown["records"] = match of.unpack(MOST_UNPACKED_BYTES) {
-            Ok(unpacked) => {
-                let all = of.records(&unpacked).map_while(Result::ok).take(MOST_RECORDS);
-                all.map(|record| {
-                    let timestamp = match header.timestamp_type() {
-                        TimestampType::CreateTime => header.base_timestamp.wrapping_add(record.timestamp_delta),
-                        TimestampType::LogAppendTime => header.max_timestamp,
-                    };
-                    let headers = record.headers.iter().map(|(key, value)| json!([bytes(key), value.map(bytes)]));
-                    json!({
-                        "offset": header.base_offset.wrapping_add(record.offset_delta.into()),
-                        "timestamp": timestamp,
-                        "key": record.key.map(bytes),
-                        "value": record.value.map(bytes),
-                        "headers": headers.collect::<Vec<_>>(),
-                    })
-                })
-                .collect()
-            }
-            Err(error) => json!({ "error": error.to_string() }),
-        };
+    if of.has_producer_id() {
+        shown["producerId"] = of.producer_id.into();
+        shown["producerEpoch"] = of.producer_epoch.into();
+        shown["baseSequence"] = of.base_sequence.into();
     }
     shown
 }
 
+/// Leaves of a request's JSON the fields that it has in a version.
+#[cfg(test)]
+pub fn only_of_version(api: ApiKey, version: i16, request: &mut Value) {
+    fn prune(shape: &Shape, at: usize, version: i16, value: &mut Value) {
+        let Value::Object(fields) = value else { return };
+        fields.retain(|name, value| {
+            let field = shape.structs[at].iter().find(|field| field.name == name && field.versions.has(version));
+            if let (Some(Field { kind: Kind::Array(Kind::Struct(inner)), .. }), Value::Array(all)) = (field, value) {
+                all.iter_mut().for_each(|each| prune(shape, *inner, version, each));
+            }
+            field.is_some()
+        });
+    }
+    let [shape, _] = SHAPES[api as usize].as_ref().expect("it has messages");
+    prune(shape, 0, version, request);
+}
+
 #[cfg(test)]
 mod tests {
+    use super::budget::{MOST_ELEMENTS, MOST_RECORDS, MOST_UNPACKED_BYTES};
     use super::*;
     use crate::codec::Message;
-    use crate::record::builder::{Builder, Options, Record};
+    use crate::record::builder::{Builder, Codec, Options, Record};
     use crate::wire::api::{metadata, produce};
 
     #[test]
@@ -329,5 +386,52 @@ mod tests {
         assert!(shown(&bytes[..bytes.len() - 1]).is_err() && shown(&[]).is_err());
         let unknown = show(ApiKey::Metadata, Side::Request, 99, &mut Reader::new(&bytes), RecordsShown::Batches);
         assert!(unknown.is_err());
+    }
+
+    /// Records and batches of a Produce with these batches.
+    fn shown_records(batches: Vec<Vec<u8>>) -> Value {
+        let records = batches.concat();
+        let data = produce::PartitionProduceData { index: 0, records: Some(records.as_slice().into()) };
+        let topic = produce::TopicProduceData { name: "t".into(), partition_data: vec![data], ..Default::default() };
+        let request = produce::Request { topic_data: vec![topic], ..Default::default() };
+        let mut bytes = Vec::new();
+        request.encode(&mut bytes, 9).unwrap();
+        let shown = show(ApiKey::Produce, Side::Request, 9, &mut Reader::new(&bytes), RecordsShown::Whole).unwrap();
+        shown["topicData"][0]["partitionData"][0]["records"]["batches"].clone()
+    }
+
+    fn batch(options: Options, records: usize, value: &[u8]) -> Vec<u8> {
+        let mut builder = Builder::new(options);
+        for _ in 0..records {
+            builder.append(&Record { value: Some(value), ..Record::default() });
+        }
+        builder.build()
+    }
+
+    #[test]
+    fn many_batches_and_records_are_cut_and_say_so() {
+        let one = batch(Options::default(), 1, b"v");
+        // The elements of the topics and the partitions count, too.
+        let batches = shown_records(vec![one; MOST_ELEMENTS + 3]);
+        let batches = batches.as_array().unwrap();
+        let whole = batches.len() - 1;
+        assert_eq!(batches[whole], json!({ "more": MOST_ELEMENTS + 3 - whole }));
+        assert!(whole <= MOST_ELEMENTS);
+        // Records have a budget of their own, over all batches.
+        assert_eq!(batches[MOST_RECORDS]["records"], json!([{ "more": 1 }]));
+        let batches = shown_records(vec![batch(Options::default(), MOST_RECORDS + 7, b"v")]);
+        assert_eq!(batches[0]["records"][MOST_RECORDS], json!({ "more": 7 }));
+    }
+
+    /// What is small when it is packed is large when it is shown.
+    #[test]
+    fn batches_unpack_to_so_many_bytes_and_no_more() {
+        let zeros = vec![0; MOST_UNPACKED_BYTES / 3];
+        let codec = Codec { kind: CompressionType::Zstd, level: None };
+        let options = || Options { codec, ..Options::default() };
+        let batches = shown_records((0..4).map(|_| batch(options(), 1, &zeros)).collect());
+        let is_shown = |at: usize| batches[at]["records"].is_array();
+        assert_eq!([0, 1, 2, 3].map(is_shown), [true, true, false, false]);
+        assert!(batches[3]["records"]["error"].is_string(), "{}", batches[3]);
     }
 }

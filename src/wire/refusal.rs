@@ -11,13 +11,14 @@ use serde_json::{Map, Value};
 #[cfg(test)]
 use self::forms::Form;
 use self::forms::{Constant, Mirror, Words, form};
-use crate::codec::Reader;
+use crate::codec::{Reader, ToldErrors};
 use crate::model::ApiKey;
 use crate::wire::api::Description;
-use crate::wire::json::{self, RecordsShown, Side};
+use crate::wire::json::{self, Side};
 
-/// The first version of Fetch whose refusal names no partitions.
-const FETCH_WITHOUT_PARTITIONS: i16 = 13;
+/// A frame with more elements of arrays is not refused element by element: its client may have no rights here, and the answer is
+/// larger than what it has sent.
+const MOST_ELEMENTS: usize = 10_000;
 
 /// Why all of a request is refused.
 #[derive(Clone, Copy, Debug)]
@@ -38,21 +39,20 @@ pub enum ErrorPlace {
     AtElements,
 }
 
-/// The frame that refuses a request whose body stands before the reader. `None`: the client waits for none. An error is a
-/// sentence.
+/// The frame that refuses a request whose body stands before the reader, with the error codes in it. `None`: the client waits
+/// for none. An error is a sentence.
 pub fn frame(
     description: &Description,
     version: i16,
     correlation_id: i32,
     body: &mut Reader<'_>,
     refused: &WhyRefused<'_>,
-) -> Result<Option<Vec<u8>>, String> {
-    let request = json::show(description.key, Side::Request, version, body, RecordsShown::LeftOut);
-    let request = request.map_err(|error| error.to_string())?;
+) -> Result<Option<(Vec<u8>, ToldErrors)>, String> {
+    let request = json::take_apart(description.key, Side::Request, version, body, MOST_ELEMENTS)?;
     let Some(answer) = refuse(description.key, version, &request, refused, ErrorPlace::AsKafka) else {
         return Ok(None);
     };
-    json::response_frame(description, version, correlation_id, &answer).map(|(bytes, _)| Some(bytes))
+    json::response_frame(description, version, correlation_id, &answer).map(Some)
 }
 
 /// The answer that refuses all of a request; `None` if its client waits for none.
@@ -74,13 +74,17 @@ pub fn refuse(
     for (name, constant) in form.constants {
         answer.insert((*name).into(), constant.value());
     }
-    let has_elements = place == ErrorPlace::AtElements || api != ApiKey::Fetch || version < FETCH_WITHOUT_PARTITIONS;
     let mut is_told = false;
-    for mirror in form.mirrors.iter().filter(|_| has_elements) {
+    let is_wanted = |mirror: &&Mirror| place == ErrorPlace::AtElements || version < mirror.until;
+    for mirror in form.mirrors.iter().filter(is_wanted) {
         let elements: Vec<Value> = mirror.asked(request).map(|asked| mirror.element(asked, refused)).collect();
         is_told |= !elements.is_empty() && mirror.tells();
         let all = answer.entry(mirror.answer).or_insert_with(|| Value::Array(Vec::new()));
         all.as_array_mut().expect("mirrors make arrays").extend(elements);
+    }
+    if let (Some(name), Some(elements)) = (form.once_each, answer.get_mut("results").and_then(Value::as_array_mut)) {
+        elements.sort_by(|a, b| a[name].as_str().cmp(&b[name].as_str()));
+        elements.dedup_by(|a, b| a[name] == b[name]);
     }
     if form.has_code && !(is_told && place == ErrorPlace::AtElements) {
         answer.insert("errorCode".into(), refused.code.into());
@@ -128,13 +132,13 @@ impl Mirror {
     }
 
     fn element(&self, asked: &Value, refused: &WhyRefused<'_>) -> Value {
-        let mut answered = Map::new();
+        let mut answered: Map<_, _> =
+            self.constants.iter().map(|(name, constant)| ((*name).into(), constant.value())).collect();
         for (ours, theirs) in self.fields {
             let value = if theirs.is_empty() { Some(asked) } else { asked.get(theirs) };
-            value.and_then(|value| answered.insert((*ours).into(), value.clone()));
-        }
-        for (name, constant) in self.constants {
-            answered.insert((*name).into(), constant.value());
+            if let Some(value) = value.filter(|value| !value.is_null() || !answered.contains_key(*ours)) {
+                answered.insert((*ours).into(), value.clone());
+            }
         }
         if let Some(within) = self.within {
             let elements: Vec<Value> = within.asked(asked).map(|each| within.element(each, refused)).collect();

@@ -2,6 +2,7 @@
 //!
 //! The rings are looked at in a short interval while a client follows; a shard does nothing for it.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +16,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::filter::Filter;
 use super::{SLICE, Shown, show};
 use crate::shard::context::Shared;
+use crate::shard::journal::RequestExchange;
 
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Bytes of events after which a client is given what there is, before more are made.
+const ENOUGH_BYTES: usize = 1 << 20;
 /// Looks without an event after which the client is told that the connection lives.
 const LOOKS_TO_COMMENT: u32 = 500;
 
@@ -26,6 +30,8 @@ pub(super) struct Follow {
     shown: Shown,
     /// The next number of each shard.
     next: Vec<u64>,
+    /// What the client has not been given yet of the last look, in order.
+    pending: VecDeque<Arc<RequestExchange>>,
     looks: Interval,
     idle_looks: u32,
     has_begun: bool,
@@ -37,11 +43,11 @@ impl Follow {
         let next = shared.journals.iter().map(|ring| ring.counts().0).collect();
         let mut looks = interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Follow { shared, filter, shown, next, looks, idle_looks: 0, has_begun: false }
+        Follow { shared, filter, shown, next, pending: VecDeque::new(), looks, idle_looks: 0, has_begun: false }
     }
 
-    /// The events of what has come, a slice of each shard at most.
-    fn events(&mut self) -> String {
+    /// Takes what has come, a slice of each shard at most.
+    fn look(&mut self) {
         let mut found = Vec::new();
         for (ring, next) in self.shared.journals.iter().zip(&mut self.next) {
             let slice = ring.starting_at(*next, SLICE);
@@ -49,8 +55,15 @@ impl Follow {
             found.extend(slice.into_iter().filter(|exchange| self.filter.matches(&self.shared, exchange)));
         }
         found.sort_by_key(|exchange| (exchange.came, exchange.shard, exchange.number));
+        self.pending = found.into();
+    }
+
+    /// The next events, until there are enough of them.
+    fn events(&mut self) -> String {
         let mut events = String::new();
-        for exchange in found {
+        while events.len() < ENOUGH_BYTES
+            && let Some(exchange) = self.pending.pop_front()
+        {
             let shown = show::exchange(&self.shared, &exchange, self.shown);
             events.push_str(&format!("id: {}-{}\ndata: {shown}\n\n", exchange.shard, exchange.number));
         }
@@ -67,7 +80,10 @@ impl Body for Follow {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
-            ready!(self.looks.poll_tick(context));
+            if self.pending.is_empty() {
+                ready!(self.looks.poll_tick(context));
+                self.look();
+            }
             let mut events = self.events();
             self.idle_looks = if events.is_empty() { self.idle_looks + 1 } else { 0 };
             if !std::mem::replace(&mut self.has_begun, true) || self.idle_looks == LOOKS_TO_COMMENT {

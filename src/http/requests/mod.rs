@@ -21,6 +21,8 @@ use crate::wire::json::RecordsShown;
 
 /// Pointers that are copied under a ring's lock at once.
 const SLICE: usize = 256;
+/// Requests that are decoded for a filter in one turn of the HTTP thread.
+const FEW: usize = 16;
 /// Requests that one answer lists, where it does not say, and at most.
 const USUAL_LISTED: usize = 100;
 const MOST_LISTED: usize = 10_000;
@@ -193,8 +195,11 @@ async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<RequestExcha
             let slice = ring.starting_at(next, SLICE);
             let Some(last) = slice.last() else { break };
             next = last.number + 1;
-            found.extend(slice.into_iter().filter(|exchange| filter.matches(shared, exchange)));
-            tokio::task::yield_now().await;
+            // Others have their turn between a few that are decoded.
+            for few in slice.chunks(FEW) {
+                found.extend(few.iter().filter(|exchange| filter.matches(shared, exchange)).cloned());
+                tokio::task::yield_now().await;
+            }
         }
     }
     found.sort_by_key(|exchange| (exchange.came, exchange.shard, exchange.number));

@@ -3,17 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Shown;
-use crate::codec::{Message, Reader};
 use crate::config::definitions;
 use crate::model::ErrorCode;
 use crate::shard::context::Shared;
 use crate::shard::journal::{Bodies, ExchangeEnd, RequestExchange};
-use crate::wire::api;
-use crate::wire::header::{RequestHeader, ResponseHeader};
-use crate::wire::json::{self as frames, RecordsShown, Side};
-
-/// The largest answer that is put together again, with zeros for the bytes that were in files.
-const MOST_ANSWER_BYTES: u64 = 64 << 20;
+use crate::wire::json::{self as frames, RecordsShown};
 
 pub(super) fn exchange(shared: &Shared, exchange: &RequestExchange, shown: Shown) -> Value {
     let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -78,47 +72,18 @@ pub(super) fn request_body(exchange: &RequestExchange) -> Option<Value> {
 }
 
 fn request(exchange: &RequestExchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
-    let mut reader = Reader::new(&bodies.request);
-    let description = api::describe(exchange.api).ok_or("the API is not described")?;
-    let header_version = description.request_header_version(exchange.version);
-    RequestHeader::decode(&mut reader, header_version).map_err(|error| error.to_string())?;
-    shown(exchange, Side::Request, &mut reader, records)
+    let mut shown = frames::show_request(exchange.api, exchange.version, &bodies.request, records)?;
+    hide_secrets(&mut shown);
+    Ok(shown)
 }
 
 fn answer(exchange: &RequestExchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
     if bodies.answer.is_empty() {
         return Ok(json!({ "not_kept": true }));
     }
-    let left_out: u64 = bodies.holes.iter().map(|(_, bytes)| bytes).sum();
-    if left_out > MOST_ANSWER_BYTES {
-        return Err("it is too large".into());
-    }
-    let mut whole = Vec::with_capacity(bodies.answer.len() + left_out as usize);
-    let mut from = 0;
-    for (at, bytes) in &bodies.holes {
-        whole.extend_from_slice(bodies.answer.get(from..*at).unwrap_or_default());
-        whole.resize(whole.len() + *bytes as usize, 0);
-        from = *at;
-    }
-    whole.extend_from_slice(bodies.answer.get(from..).unwrap_or_default());
-    let mut reader = Reader::new(&whole);
-    let description = api::describe(exchange.api).ok_or("the API is not described")?;
-    let header_version = description.response_header_version(exchange.version);
-    ResponseHeader::decode(&mut reader, header_version).map_err(|error| error.to_string())?;
-    let records = if bodies.holes.is_empty() { records } else { RecordsShown::LeftOut };
-    shown(exchange, Side::Response, &mut reader, records)
-}
-
-fn shown(
-    exchange: &RequestExchange,
-    side: Side,
-    reader: &mut Reader<'_>,
-    records: RecordsShown,
-) -> Result<Value, String> {
-    let value = frames::show(exchange.api, side, exchange.version, reader, records);
-    let mut value = value.map_err(|error| error.to_string())?;
-    hide_secrets(&mut value);
-    Ok(value)
+    let mut shown = frames::show_response(exchange.api, exchange.version, &bodies.answer, &bodies.holes, records)?;
+    hide_secrets(&mut shown);
+    Ok(shown)
 }
 
 /// Values of configs that are passwords.

@@ -155,7 +155,7 @@ fn read(log: &Log) -> Vec<(i64, u8, Option<u8>)> {
             let mut records = batch.records(&unpacked);
             while let Some(record) = records.next() {
                 let record = record.unwrap();
-                assert_eq!(record.headers.len(), 1);
+                assert_eq!(record.headers.count(), 1);
                 let value = record.value.map(|value| value.first().copied().unwrap_or(0));
                 out.push((records.offset(&record), record.key.unwrap()[0], value));
             }

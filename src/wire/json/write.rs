@@ -90,8 +90,8 @@ impl Writing {
             Kind::String if is_null => sink.nullable_str(is_flexible, true, None, field.name),
             Kind::Bytes if is_null => sink.nullable_bytes(is_flexible, true, None, field.name),
             Kind::Array(_) if is_null => sink.null(is_flexible, true, field.name),
-            // An answer without records.
-            Kind::Records => sink.nullable_bytes(is_flexible, is_nullable, (!is_nullable).then_some(&[]), field.name),
+            // As `MemoryRecords.EMPTY`: clients do not look for null.
+            Kind::Records => sink.nullable_bytes(is_flexible, is_nullable, Some(&[]), field.name),
             Kind::Struct(_) if is_nullable => {
                 sink.i8(if is_null { -1 } else { 1 });
                 if !is_null {

@@ -30,11 +30,14 @@ pub(super) struct Mirror {
     /// An array of the request, or one within the elements of another: `dirs/topics`.
     pub(super) request: &'static str,
     pub(super) fields: Fields,
+    /// Also what stands there where the request has null.
     pub(super) constants: Constants,
     pub(super) within: Option<&'static Mirror>,
     /// The field of the code; empty if the elements have none.
     pub(super) error: &'static str,
     pub(super) message: Words,
+    /// The first version in which Kafka does not name the elements.
+    pub(super) until: i16,
 }
 
 /// A whole answer.
@@ -45,6 +48,8 @@ pub(super) struct Form {
     pub(super) fields: Fields,
     pub(super) constants: Constants,
     pub(super) mirrors: &'static [Mirror],
+    /// `results` are sorted by this field, and each value is there once.
+    pub(super) once_each: Option<&'static str>,
 }
 
 const NUMBER: Constant = Constant::Number(-1);
@@ -53,7 +58,7 @@ impl Mirror {
     /// Elements with codes.
     const fn coded(answer: &'static str, request: &'static str, fields: Fields) -> Mirror {
         let (constants, within, error, message) = (&[], None, "errorCode", Words::None);
-        Mirror { answer, request, fields, constants, within, error, message }
+        Mirror { answer, request, fields, constants, within, error, message, until: i16::MAX }
     }
 
     /// Elements whose codes are further within, or that have none.
@@ -73,12 +78,16 @@ impl Mirror {
     const fn saying(self, message: Words) -> Mirror {
         Mirror { message, ..self }
     }
+
+    const fn until(self, until: i16) -> Mirror {
+        Mirror { until, ..self }
+    }
 }
 
 impl Form {
     /// An answer whose elements have the codes.
     const fn of(mirrors: &'static [Mirror]) -> Form {
-        Form { has_code: false, message: Words::None, fields: &[], constants: &[], mirrors }
+        Form { has_code: false, message: Words::None, fields: &[], constants: &[], mirrors, once_each: None }
     }
 
     /// The same with a code for all of it.
@@ -111,6 +120,7 @@ const PRODUCED: Mirror = Mirror::coded("partitionResponses", "partitionData", &[
     .saying(Words::Told);
 const FETCHED: Mirror =
     Mirror::coded("partitions", "partitions", &[("partitionIndex", "partition")]).with(&[("highWatermark", NUMBER)]);
+const NO_OFFSET: Mirror = Mirror::coded("partitions", "partitionIndexes", INDEX).with(&[("committedOffset", NUMBER)]);
 const DELETED_UP_TO: Mirror = Mirror::coded("partitions", "partitions", &[("partitionIndex", "partitionIndex")])
     .with(&[("lowWatermark", NUMBER)]);
 const ENDED: Mirror = Mirror::coded("partitions", "partitions", &[("partition", "partition")]);
@@ -134,10 +144,19 @@ const TOPICS: Form = Form::of(const { &[Mirror::around("topics", "topics", TOPIC
 const PRODUCE: Form = Form::of(const { &[Mirror::around("responses", "topicData", TOPIC, Some(&PRODUCED))] });
 const FETCH: Form = {
     const TOPIC: Fields = &[("topic", "topic"), ("topicId", "topicId")];
-    let topics = Form::coded(const { &[Mirror::around("responses", "topics", TOPIC, Some(&FETCHED))] });
+    let topics = Form::coded(const { &[Mirror::around("responses", "topics", TOPIC, Some(&FETCHED)).until(13)] });
     Form { fields: &[("sessionId", "sessionId")], ..topics }
 };
-const METADATA: Form = Form::coded(const { &[Mirror::coded("topics", "topics", TOPIC)] });
+const METADATA: Form =
+    Form::coded(const { &[Mirror::coded("topics", "topics", TOPIC).with(&[("name", Constant::Text(""))])] });
+const OFFSET_FETCH: Form = Form::coded(
+    const {
+        &[
+            Mirror::coded("groups", "groups", &[("groupId", "groupId")]),
+            Mirror::around("topics", "topics", NAME, Some(&NO_OFFSET)).until(2),
+        ]
+    },
+);
 const FIND_COORDINATOR: Form = Form::coded(
     const {
         &[Mirror::coded("coordinators", "coordinatorKeys", &[("key", "")]).with(NO_COORDINATOR).saying(Words::Standard)]
@@ -159,14 +178,15 @@ const DELETE_TOPICS: Form = Form::of(
 );
 const SCRAM: Form = {
     const USER: Fields = &[("user", "name")];
-    Form::of(
+    let users = Form::of(
         const {
             &[
                 Mirror::coded("results", "deletions", USER).saying(Words::Told),
                 Mirror::coded("results", "upsertions", USER).saying(Words::Told),
             ]
         },
-    )
+    );
+    Form { once_each: Some("user"), ..users }
 };
 const CLIENT_QUOTAS: Form = Form::of(
     const { &[Mirror { within: Some(&ENTITY), ..Mirror::coded("entries", "entries", &[]).saying(Words::Standard) }] },
@@ -180,7 +200,7 @@ pub(super) fn form(api: ApiKey) -> Form {
         Fetch => FETCH,
         ListOffsets | OffsetCommit | TxnOffsetCommit => TOPICS,
         Metadata => METADATA,
-        OffsetFetch => Form::coded(const { &[Mirror::coded("groups", "groups", &[("groupId", "groupId")])] }),
+        OffsetFetch => OFFSET_FETCH,
         FindCoordinator => FIND_COORDINATOR,
         JoinGroup => ONE_CODE.with(&[("protocolName", Constant::Null)]),
         DescribeGroups => Form::of(const { &[Mirror::coded("groups", "groups", GROUP_ID)] }),

@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::wire::api;
+use crate::wire::frame::SIZE_BYTES;
+use crate::wire::json::RecordsShown;
 
 const REFUSED: WhyRefused<'_> = WhyRefused { code: 6, told: Some("why"), standard: Some("the code") };
 
@@ -46,24 +48,105 @@ fn a_fetch_is_refused_as_kafka_does_or_at_its_partitions() {
     assert_eq!(none["errorCode"], 6);
 }
 
-/// The table names fields that there are: what it makes of a request with one element each can be written in every version.
+/// One element for a mirror, of which all that is mirrored is there.
+fn asked(mirror: &Mirror) -> Value {
+    let mut element = Map::new();
+    for (ours, theirs) in mirror.fields {
+        match *theirs {
+            "" if ours.starts_with("partition") => return json!(1),
+            "" => return json!("x"),
+            theirs if theirs.ends_with("Id") && theirs.starts_with("topic") => {
+                element.insert(theirs.into(), json!("AAAAAAAAAAAAAAAAAAAAAQ"));
+            }
+            "partition" | "partitionIndex" | "index" | "producerId" | "resourceType" => {
+                element.insert((*theirs).into(), json!(1));
+            }
+            theirs => drop(element.insert(theirs.into(), json!("x"))),
+        }
+    }
+    if let Some(within) = mirror.within {
+        element.insert(within.request.into(), json!([asked(within)]));
+    }
+    Value::Object(element)
+}
+
+/// A request with one element for each mirror.
+fn request_for(form: &Form) -> Value {
+    let mut request = Map::new();
+    for mirror in form.mirrors {
+        let mut steps = mirror.request.rsplit('/');
+        let last = steps.next().unwrap();
+        let element = json!({ last: [asked(mirror)] });
+        let whole = steps.fold(element, |inner, step| json!({ step: [inner] }));
+        request.extend(whole.as_object().unwrap().clone());
+    }
+    Value::Object(request)
+}
+
+/// How many codes of the refusal a message shows.
+fn codes(shown: &Value) -> usize {
+    match shown {
+        Value::Object(fields) => {
+            let is_code = |(name, value): &(&String, &Value)| name.ends_with("rrorCode") && **value == REFUSED.code;
+            fields.iter().filter(is_code).count() + fields.values().map(codes).sum::<usize>()
+        }
+        Value::Array(elements) => elements.iter().map(codes).sum(),
+        _ => 0,
+    }
+}
+
+/// The table names fields that there are: what it makes of a request with one element for each mirror can be written in every
+/// version, and a client reads its code there.
 #[test]
 fn every_refusal_can_be_written_in_every_version() {
     let mut wrong = Vec::new();
     // Those of share and streams groups get their forms when they come.
     for key in ApiKey::ALL.iter().copied().filter(|key| key.id() < ApiKey::ShareGroupHeartbeat.id()) {
-        assert!(has_place(&forms::form(key)), "{key}");
+        let form = forms::form(key);
+        assert!(has_place(&form), "{key}");
         let Some(description) = api::describe(key) else { continue };
-        let mut request = Map::new();
-        for mirror in forms::form(key).mirrors {
-            request.insert(mirror.request.into(), json!([]));
-        }
-        let request = Value::Object(request);
+        let whole = request_for(&form);
         for version in (0..40).filter(|version| description.has_version(*version)) {
-            let answer = refused(key, version, &request, ErrorPlace::AsKafka);
-            let written = json::response_frame(description, version, 1, &answer);
-            wrong.extend(written.err().map(|sentence| format!("{key} {version}: {sentence}")));
+            let mut request = whole.clone();
+            json::only_of_version(key, version, &mut request);
+            for place in [ErrorPlace::AsKafka, ErrorPlace::AtElements] {
+                let answer = refused(key, version, &request, place);
+                for mirror in form.mirrors.iter().filter(|mirror| version < mirror.until) {
+                    let is_asked = request.get(mirror.request.split('/').next().unwrap()).is_some();
+                    assert!(!is_asked || answer[mirror.answer] != json!([]), "{key} {version}: {}", mirror.answer);
+                }
+                match json::response_frame(description, version, 1, &answer) {
+                    Err(sentence) => wrong.push(format!("{key} {version}: {sentence}")),
+                    Ok((frame, errors)) => {
+                        let shown = json::show_response(key, version, &frame[SIZE_BYTES..], &[], RecordsShown::LeftOut);
+                        let told = codes(&shown.unwrap());
+                        // The first two have no place for an error of all of it, and Kafka tells none.
+                        if key == ApiKey::DescribeLogDirs && version < 3 {
+                            assert_eq!(told, 0);
+                        } else if told == 0 || errors.iter().all(|(code, _)| code != REFUSED.code) {
+                            wrong.push(format!("{key} {version} {place:?}: no code in {answer}"));
+                        }
+                    }
+                }
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_refusal_is_kafkas_at_its_edges() {
+    let metadata =
+        refused(ApiKey::Metadata, 12, &json!({ "topics": [{ "name": null, "topicId": "x" }] }), ErrorPlace::AsKafka);
+    assert_eq!(metadata["topics"][0]["name"], "");
+    let names = |names: &[&str]| names.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
+    let request = json!({ "deletions": names(&["b", "a", "b"]), "upsertions": names(&["a", "c"]) });
+    let told = refused(ApiKey::AlterUserScramCredentials, 0, &request, ErrorPlace::AsKafka);
+    let users: Vec<_> = told["results"].as_array().unwrap().iter().map(|result| &result["user"]).collect();
+    assert_eq!(users, ["a", "b", "c"]);
+    let request = json!({ "groupId": "g", "topics": [{ "name": "t", "partitionIndexes": [3] }] });
+    let partition = json!({ "partitionIndex": 3, "errorCode": 6, "committedOffset": -1 });
+    let told = refused(ApiKey::OffsetFetch, 1, &request, ErrorPlace::AsKafka);
+    assert_eq!(told["topics"], json!([{ "name": "t", "partitions": [partition] }]));
+    assert_eq!(refused(ApiKey::OffsetFetch, 2, &request, ErrorPlace::AsKafka).get("topics"), None);
 }
