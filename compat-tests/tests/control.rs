@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         .test("follow", ONE, &[HTTP, JOURNAL], follow)
         .test("wait", BOTH, &[HTTP], wait)
         .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
-        .test("faults", BOTH, &[HTTP, FAULTS], faults)
+        .test("faults", BOTH, &[HTTP, FAULTS, JOURNAL], faults)
         .own_start("refused", ONE, &[HTTP], refused)
         .run()
 }
@@ -471,7 +471,7 @@ fn clock(broker: &mut Broker) -> Result<()> {
         let _ = consumer.poll(Duration::from_millis(20));
         http.change("/v1/clock", &json!({ "advance_ms": 1000 }))?;
     }
-    http.change("/v1/clock", &json!({ "advance_ms": 44_000 }))?;
+    http.change("/v1/clock", &json!({ "advance_ms": 40_000 }))?;
     ensure!(http.get("/v1/wait?group=sleepers&members=1&timeout_ms=20")?.0 == 200, "its session goes on");
     let moved = http.change("/v1/clock", &json!({ "advance_ms": 60_000 }))?;
     // Nothing is waited for: when the move is answered, the member has been expired.
@@ -497,7 +497,7 @@ fn faults(broker: &mut Broker) -> Result<()> {
         rule["struck"].as_u64().context("it counts")
     };
     let records = |expected: usize| -> Result<()> {
-        let (status, body) = http.get(&format!("/v1/wait?topic=t&records={expected}&timeout_ms=1"))?;
+        let (status, body) = http.get(&format!("/v1/wait?topic=t&records={expected}&timeout_ms=5000"))?;
         ensure!(status == 200, "{expected} records: {status} {body}");
         let (status, _) = http.get(&format!("/v1/wait?topic=t&records={}&timeout_ms=1", expected + 1))?;
         ensure!(status == 408, "no more than {expected} records are there");
@@ -541,7 +541,9 @@ fn faults(broker: &mut Broker) -> Result<()> {
         let id = add(produces(json!({ "hold": true, "after": after })))?;
         std::thread::scope(|scope| -> Result<()> {
             let sending = scope.spawn(|| send(&idempotent));
+            let began = Instant::now();
             while struck(id)? == 0 {
+                ensure!(began.elapsed() < PATIENCE, "the rule strikes");
                 std::thread::yield_now();
             }
             records(before)?;
@@ -565,6 +567,15 @@ fn faults(broker: &mut Broker) -> Result<()> {
     ensure!(http.delete("/v1/faults?id=1")?.0 == 404, "it is gone");
     send(&idempotent)?;
     records(11)?;
+    // The journal tells of what a rule has left without an answer.
+    let id = add(produces(json!({ "close": true })))?;
+    send(&idempotent)?;
+    records(12)?;
+    let why = format!("fault rule {id}: the connection is closed");
+    let listed = http.json("/v1/requests?api=Produce&bodies=false&limit=1000")?;
+    let requests = listed["requests"].as_array().context("there are requests")?;
+    let told = requests.iter().filter(|request| request["end"] == "closed" && request["reason"] == *why).count();
+    ensure!(told == 1, "{listed}");
     let (status, told) = http.post("/v1/faults", &json!({ "action": { "explode": true } }))?;
     ensure!(status == 400 && told["error"].as_str().is_some_and(|text| text.contains("explode")), "{status} {told}");
     Ok(())

@@ -28,6 +28,8 @@ pub struct Control {
     stage: Mutex<BrokerStage>,
     clock: Option<Arc<SettableClock>>,
     shared: OnceLock<Arc<Shared>>,
+    /// Held by the request whose page of metrics is made.
+    pub(super) pages: tokio::sync::Mutex<()>,
 }
 
 impl Control {
@@ -35,7 +37,14 @@ impl Control {
     pub fn new(config: &Config, clock: Option<Arc<SettableClock>>) -> Option<Control> {
         let settings = config.http.clone()?;
         let stage = Mutex::new(BrokerStage::Starts("opens its log directories and replays the metadata log"));
-        Some(Control { settings, node_id: config.node_id, stage, clock, shared: OnceLock::new() })
+        Some(Control {
+            settings,
+            node_id: config.node_id,
+            stage,
+            clock,
+            shared: OnceLock::new(),
+            pages: tokio::sync::Mutex::default(),
+        })
     }
 
     pub fn set_stage(&self, stage: BrokerStage) {

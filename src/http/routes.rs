@@ -148,7 +148,7 @@ pub(super) const ROUTES: &[Route] = &[
             Answered { status: 503, content_type: JSON, summary: "The broker has not come far enough to count." },
         ],
         is_open: false,
-        answer: |control, _| now(metrics::answer(&control)),
+        answer: |control, _| Box::pin(metrics::answer(control)),
     },
     Route {
         verb: Verb::Get,

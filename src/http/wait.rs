@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::json;
+use tokio::time::MissedTickBehavior;
 
 use super::control::Control;
 use super::reply::{self, Reply};
@@ -53,24 +54,23 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
     };
     let time = tokio::time::sleep(Duration::from_millis(timeout_ms));
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    // A look may take longer than the interval: the next one is later then.
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks.tick().await;
     tokio::pin!(time);
-    let mut why = String::new();
     loop {
-        tokio::select! {
-            biased;
-            _ = looks.tick() => {}
-            () = &mut time => {
-                let sentence = format!("after {timeout_ms} ms {why}");
-                return reply::refuse(StatusCode::REQUEST_TIMEOUT, sentence);
-            }
-        }
         let missing = match control.shared() {
             Some(shared) => wanted.missing(shared),
             None => control.why_not_ready(),
         };
-        match missing {
-            Some(reason) => why = reason,
-            None => return reply::ok(&json!({ "waited": true })),
+        let Some(why) = missing else { return reply::ok(&json!({ "waited": true })) };
+        tokio::select! {
+            biased;
+            () = &mut time => {
+                let sentence = format!("after {timeout_ms} ms {why}");
+                return reply::refuse(StatusCode::REQUEST_TIMEOUT, sentence);
+            }
+            _ = looks.tick() => {}
         }
     }
 }
@@ -135,7 +135,7 @@ impl Wanted {
         if lags.is_empty() {
             return Some(format!("the group {group} has committed nothing"));
         }
-        let behind: u64 = lags.iter().filter_map(|lag| lag.lag).sum();
+        let behind = lags.iter().filter_map(|lag| lag.lag).fold(0, u64::saturating_add);
         (behind > most).then(|| format!("the group {group} is {behind} records behind"))
     }
 }

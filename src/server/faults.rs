@@ -15,6 +15,7 @@ use crate::io::driver::ConnectionKey;
 use crate::metrics::Ending;
 use crate::model::{ApiKey, Instant, Uuid};
 use crate::record::header;
+use crate::server::journal::GONE;
 use crate::server::parking::{Asker, Begun};
 use crate::server::throttle::header_of;
 use crate::server::{End, Server};
@@ -51,9 +52,27 @@ pub(super) enum Spared {
 }
 
 impl Server {
-    /// Asks the rules about a request.
+    /// Asks the rules about a request, and does what one wants before it is handled. An error ends the connection.
     #[inline]
-    pub(super) fn strike(&mut self, key: ConnectionKey, row: &'static Handler, frame: &[u8]) -> Option<Struck> {
+    pub(super) fn spare(
+        &mut self,
+        key: ConnectionKey,
+        row: &'static Handler,
+        frame: &[u8],
+        begun: impl Fn(Asker) -> Begun,
+    ) -> Result<Spared, End> {
+        let Some(struck) = self.strike(key, row, frame) else { return Ok(Spared::Handled(None)) };
+        let noted = begun(Asker::Broker).noted;
+        let spared = self.suffer_before(key, row, frame, (struck, begun));
+        if let Err(end) = &spared {
+            self.fail_exchange(noted, end.line.as_deref().unwrap_or(GONE));
+        }
+        spared
+    }
+
+    /// The rule that strikes a request, if one does.
+    #[inline]
+    fn strike(&mut self, key: ConnectionKey, row: &'static Handler, frame: &[u8]) -> Option<Struck> {
         let board = self.turn.shared.faults.as_ref().filter(|board| board.is_on())?;
         let header = header_of(frame)?;
         let session = &self.connections.get(key)?.session;
@@ -71,7 +90,7 @@ impl Server {
     }
 
     /// Does what a rule wants before a request is handled.
-    pub(super) fn suffer_before(
+    fn suffer_before(
         &mut self,
         key: ConnectionKey,
         row: &'static Handler,
@@ -146,8 +165,7 @@ impl Server {
             }
             Deed::Truncate(bytes) => {
                 if let (Some(answer), Asker::Connection(key, _)) = (&mut answer, begun.asker) {
-                    answer.bytes.truncate(bytes as usize);
-                    answer.holes.retain(|(at, _)| *at < bytes as usize);
+                    truncate(answer, bytes.into());
                     // Closed when this has left.
                     if let Some(connection) = self.connections.get_mut(key) {
                         (connection.is_finished, connection.readable) = (true, false);
@@ -208,12 +226,13 @@ impl Server {
         if self.kept_back.is_empty() {
             return;
         }
-        let mut kept = std::mem::take(&mut self.kept_back);
+        let kept = std::mem::take(&mut self.kept_back);
         // What belongs to a connection goes with it.
-        kept.retain(|kept| match kept.begun.asker {
+        let (kept, gone): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| match kept.begun.asker {
             Asker::Connection(key, _) => self.connections.get(key).is_some(),
             Asker::Inquiry(_) | Asker::Broker => true,
         });
+        gone.iter().for_each(|gone| self.fail_exchange(gone.begun.noted, GONE));
         let (free, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| self.is_let_go(kept));
         self.kept_back = kept;
         for KeptBack { begun, what, .. } in free {
@@ -227,7 +246,7 @@ impl Server {
     fn handle_kept_back(&mut self, begun: Begun, row: &'static Handler, frame: &[u8]) {
         let Asker::Connection(key, _) = begun.asker else { return };
         let began = self.begin_charge(row.key);
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return self.fail_exchange(begun.noted, GONE) };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
         self.end_handling(begun.noted);
@@ -271,6 +290,32 @@ fn change(begun: Begun, answer: &mut Answer, change: impl FnOnce(&mut Value)) ->
     let (bytes, errors) = json::response_frame(description, begun.version, correlation_id, &body)?;
     *answer = Answer { bytes, errors, throttle_ms: answer.throttle_ms, ..Answer::default() };
     Ok(())
+}
+
+/// Leaves so many bytes of an answer, those that are in files among them.
+fn truncate(answer: &mut Answer, bytes: u64) {
+    let (mut left, mut from) = (bytes, 0);
+    for hole in 0..answer.holes.len() {
+        let (at, slice) = &mut answer.holes[hole];
+        let before = (*at - from) as u64;
+        if left <= before {
+            return cut(answer, from + left as usize, hole);
+        }
+        left -= before;
+        from = *at;
+        if left <= slice.length {
+            slice.length = left;
+            return cut(answer, from, hole + 1);
+        }
+        left -= slice.length;
+    }
+    let end = usize::try_from(left).map_or(usize::MAX, |left| from.saturating_add(left));
+    cut(answer, end, answer.holes.len());
+}
+
+fn cut(answer: &mut Answer, end: usize, holes: usize) {
+    answer.bytes.truncate(end);
+    answer.holes.truncate(holes);
 }
 
 /// Takes the records of an answer into memory, on the shard's thread, and makes a byte of the first batch of each range another

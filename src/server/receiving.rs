@@ -182,15 +182,10 @@ impl Server {
         let (api, since, began) = (row.key, self.turn.now, self.begin_charge(row.key));
         let noted = self.begin_exchange(key, api, frame);
         let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
-        let struck = match self.strike(key, row, frame) {
-            None => None,
-            Some(struck) => {
-                let begun = |asker| Begun { asker, api, since, version, charge: Charge::Free, noted, struck: None };
-                match self.suffer_before(key, row, frame, (struck, begun))? {
-                    Spared::Handled(struck) => struck,
-                    Spared::Gone => return Ok(()),
-                }
-            }
+        let begun = |asker| Begun { asker, api, since, version, charge: Charge::Free, noted, struck: None };
+        let struck = match self.spare(key, row, frame, begun)? {
+            Spared::Handled(struck) => struck,
+            Spared::Gone => return Ok(()),
         };
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let mut context = self.turn.context(Some(self.wait_list.ticket()));

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -95,13 +96,20 @@ pub struct Ring {
     most: usize,
     most_bytes: usize,
     held: Mutex<Held>,
+    /// Exchanges that were not taken, as too many were open.
+    missed: AtomicU64,
 }
 
 impl Ring {
     /// `None` where no requests are kept.
     pub fn new(settings: Option<&HttpSettings>) -> Option<Ring> {
         let settings = settings.filter(|settings| settings.requests > 0)?;
-        Some(Ring { most: settings.requests, most_bytes: settings.requests_bytes, held: Mutex::default() })
+        Some(Ring {
+            most: settings.requests,
+            most_bytes: settings.requests_bytes,
+            held: Mutex::default(),
+            missed: AtomicU64::new(0),
+        })
     }
 
     /// Adds exchanges unless a reader is here; what must go for them is left in `gone`, to be dropped elsewhere.
@@ -136,10 +144,10 @@ impl Ring {
         held.exchanges.range(first..).take(most).cloned().collect()
     }
 
-    /// How many exchanges there were, and how many of them are not kept any more.
+    /// How many exchanges were added, and how many there were that are not kept.
     pub fn counts(&self) -> (u64, u64) {
         let held = self.held.lock();
-        (held.added, held.added - held.exchanges.len() as u64)
+        (held.added, held.added - held.exchanges.len() as u64 + self.missed.load(Ordering::Relaxed))
     }
 }
 
@@ -179,18 +187,21 @@ pub struct Journal {
     ring: Arc<Ring>,
     shard: u8,
     open: Slab<OpenExchange>,
+    /// Bytes of the requests that are open.
+    open_bytes: usize,
     done: Vec<Whole>,
     number: u64,
 }
 
 impl Journal {
     pub fn new(ring: Arc<Ring>, shard: u8) -> Journal {
-        Journal { ring, shard, open: Slab::default(), done: Vec::new(), number: 0 }
+        Journal { ring, shard, open: Slab::default(), open_bytes: 0, done: Vec::new(), number: 0 }
     }
 
     /// A request is about to be handled, in the turn that began at `came`. `None`: too many are open.
     pub fn begin(&mut self, asked: AskedRequest<'_>, (came, at): (Instant, TimestampMs), now: Instant) -> Option<Key> {
         if self.open.len() >= MOST_OPEN {
+            self.ring.missed.fetch_add(1, Ordering::Relaxed);
             return None;
         }
         let mut client_id = asked.client_id.to_string();
@@ -218,8 +229,10 @@ impl Journal {
             end: ExchangeEnd::Silent,
             bodies: Weak::new(),
         };
-        let is_kept = asked.keeps_bodies && asked.frame.len() <= MOST_FRAME_BYTES;
+        let has_room = self.open_bytes + asked.frame.len() <= self.ring.most_bytes;
+        let is_kept = asked.keeps_bodies && asked.frame.len() <= MOST_FRAME_BYTES && has_room;
         let request = if is_kept { asked.frame.to_vec() } else { Vec::new() };
+        self.open_bytes += request.len();
         Some(self.open.insert(OpenExchange { exchange, request, handled_at: now }))
     }
 
@@ -259,6 +272,7 @@ impl Journal {
 
     fn finish(&mut self, open: OpenExchange, answer: Vec<u8>, holes: Vec<(usize, u64)>) {
         let OpenExchange { mut exchange, request, .. } = open;
+        self.open_bytes -= request.len();
         exchange.number = self.number;
         self.number += 1;
         let bodies = (!request.is_empty()).then(|| Arc::new(Bodies { request, answer, holes }));
@@ -347,6 +361,23 @@ mod tests {
         drop(reader);
         journal.flush();
         assert!(journal.is_flushed() && ring.counts() == (1, 0));
+    }
+
+    #[test]
+    fn what_is_open_is_bounded_and_what_was_not_taken_is_counted() {
+        let ring = ring(3, 10);
+        let mut journal = Journal::new(ring.clone(), 0);
+        let mut begin = |frame: &[u8]| journal.begin(asked(frame), (Instant(5), TimestampMs(0)), Instant(5));
+        let keys = [begin(b"123456"), begin(b"12345"), begin(b"1234")].map(Option::unwrap);
+        let others = (keys.len()..MOST_OPEN).map(|_| begin(b"")).filter(Option::is_some).count();
+        assert!(begin(b"1").is_none() && others == MOST_OPEN - keys.len());
+        assert_eq!((ring.counts(), journal.open_bytes), ((0, 1), 10));
+        keys.into_iter().for_each(|key| journal.close(key, "why", Instant(9)));
+        assert_eq!(journal.open_bytes, 0);
+        journal.flush();
+        let kept = ring.starting_at(0, 9);
+        let bodies = kept.iter().map(|exchange| exchange.bodies.upgrade().map(|bodies| bodies.request.len()));
+        assert_eq!(bodies.collect::<Vec<_>>(), [Some(6), None, Some(4)]);
     }
 
     #[test]

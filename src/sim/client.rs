@@ -139,6 +139,12 @@ impl Client {
         Some(answer[body..].to_vec())
     }
 
+    /// What has come of a frame that is not whole.
+    #[cfg(test)]
+    pub(super) fn part(&self) -> &[u8] {
+        &self.received
+    }
+
     /// The next frame, which is no answer to a request.
     #[cfg(test)]
     pub(super) fn take_frame(&mut self) -> Option<Vec<u8>> {

@@ -61,7 +61,7 @@ pub(super) fn write(page: &mut Page, shared: &Shared, view: &View) {
     let by_topic = || lags.chunk_by(|a, b| a.lag.group == b.lag.group && a.lag.topic == b.lag.topic);
     let mut samples = page.begin(&CURRENT_OFFSET_SUM);
     for lags in by_topic() {
-        let sum: i64 = lags.iter().map(|timed| timed.lag.committed_offset).sum();
+        let sum = lags.iter().fold(0, |sum: i64, timed| sum.saturating_add(timed.lag.committed_offset));
         samples.add(&[&lags[0].lag.group, &lags[0].lag.topic], sum);
     }
     let mut samples = page.begin(&LAG);
@@ -72,7 +72,7 @@ pub(super) fn write(page: &mut Page, shared: &Shared, view: &View) {
     }
     let mut samples = page.begin(&LAG_SUM);
     for lags in by_topic() {
-        let sum: u64 = lags.iter().filter_map(|timed| timed.lag.lag).sum();
+        let sum = lags.iter().filter_map(|timed| timed.lag.lag).fold(0, u64::saturating_add);
         samples.add(&[&lags[0].lag.group, &lags[0].lag.topic], sum);
     }
     of_groups(page, &lags);
@@ -85,7 +85,7 @@ fn of_groups(page: &mut Page, lags: &[Timed]) {
     for Timed { lag, seconds, .. } in lags {
         let of = sums.entry(&*lag.group).or_default();
         let behind = lag.lag.unwrap_or_default();
-        (of.max, of.sum) = (of.max.max(behind), of.sum + behind);
+        (of.max, of.sum) = (of.max.max(behind), of.sum.saturating_add(behind));
         of.max_seconds = [of.max_seconds, *seconds].into_iter().flatten().reduce(f64::max);
     }
     let mut samples = page.begin(&MAX_LAG);

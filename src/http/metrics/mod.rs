@@ -14,6 +14,8 @@ use axum::http::StatusCode;
 use self::family::Page;
 use super::control::Control;
 use super::reply::{self, Reply};
+use crate::io::web;
+use crate::shard::context::Shared;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -24,16 +26,22 @@ pub(super) fn families() -> impl Iterator<Item = (&'static str, &'static [&'stat
     all.into_iter().flatten().map(|family| (family.name, family.labels, family.help))
 }
 
-pub(super) fn answer(control: &Arc<Control>) -> Reply {
-    let Some(shared) = control.shared() else {
+/// A page of a broker with very many partitions takes some time: it is made beside the HTTP thread, one at a time.
+pub(super) async fn answer(control: Arc<Control>) -> Reply {
+    let Some(shared) = control.shared().cloned() else {
         let why = control.why_not_ready().unwrap_or_default();
         return reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why);
     };
+    let _turn = control.pages.lock().await;
+    reply::text(StatusCode::OK, CONTENT_TYPE, web::blocking(move || page(&shared)).await)
+}
+
+fn page(shared: &Shared) -> String {
     let view = shared.view.load_full();
     let mut page = Page::default();
     partitions::write(&mut page, shared, &view);
     groups::write(&mut page, shared, &view);
     shards::write(&mut page, shared);
     process::write(&mut page);
-    reply::text(StatusCode::OK, CONTENT_TYPE, page.finish())
+    page.finish()
 }

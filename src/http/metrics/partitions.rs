@@ -133,7 +133,12 @@ fn cluster(page: &mut Page, shared: &Shared, view: &View, rows: &[Row<'_>]) {
     page.single(&RAFT_HIGH_WATERMARK, view.applied_offset().next());
     page.single(&LEADERS, count(&|row| row.is_led));
     page.single(&PARTITIONS, count(&|row| row.hosted.is_some()));
-    page.single(&OFFLINE_REPLICAS, count(&|row| row.hosted.is_some_and(|hosted| hosted.log.is_offline())));
+    let is_offline = |row: &Row<'_>| match row.hosted {
+        Some(hosted) => hosted.log.is_offline(),
+        // Its directory could not be opened at the start.
+        None => row.described.replicas.contains(&shared.config.node_id),
+    };
+    page.single(&OFFLINE_REPLICAS, count(&is_offline));
     page.single(&UNDER_REPLICATED, count(&|row| row.is_led && row.is_under_replicated()));
     page.single(&UNDER_MIN_ISRS, count(&|row| row.is_led && row.isr() < row.min_isr));
     page.single(&AT_MIN_ISRS, count(&|row| row.is_led && row.isr() == row.min_isr));
