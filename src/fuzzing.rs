@@ -6,6 +6,7 @@
 extern crate self as klamm;
 
 mod acls;
+mod frames;
 mod logins;
 mod quotas;
 mod recovery;
@@ -32,10 +33,11 @@ use crate::wire::header::RequestHeader;
 use crate::wire::produce::RequestView;
 
 pub use acls::acls;
+pub use frames::{http_bodies, refusals};
 pub use logins::{sasl_tokens, scram};
 pub use quotas::quota_scripts;
 pub use recovery::recovery;
-pub use secured::{jaas, principals, stores, tls_records};
+pub use secured::{jaas, principals, short_names, stores, tls_records};
 pub use tokens::{jwks, jwts};
 pub use transactions::{transaction_records, transaction_requests};
 
@@ -47,7 +49,7 @@ const NOW: TimestampMs = TimestampMs(1_767_225_600_000);
 pub type Entry = fn(&[u8]);
 
 /// The entries, by the name of their fuzz target.
-pub const ENTRIES: [(&str, Entry); 20] = [
+pub const ENTRIES: [(&str, Entry); 23] = [
     ("messages", messages),
     ("batches", batches),
     ("produced", produced),
@@ -68,6 +70,9 @@ pub const ENTRIES: [(&str, Entry); 20] = [
     ("jaas", jaas),
     ("jwts", jwts),
     ("jwks", jwks),
+    ("short_names", short_names),
+    ("refusals", refusals),
+    ("http_bodies", http_bodies),
 ];
 
 fn again<'a, M: Message<'a>>(bytes: &'a [u8], version: i16) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use crate::config::jaas;
+use crate::security::principal::kerberos::ShortNames;
 use crate::security::principal::{dn, mapping};
 use crate::security::store::{self, pem};
 use crate::security::tls::{ClientAuth, Connection, RECORD_BYTES, Server, Settings};
@@ -105,6 +106,20 @@ pub fn principals(data: &[u8]) {
     }
 }
 
+/// Rules about Kerberos's names, up to a line's end, and a name. A short name has no realm.
+pub fn short_names(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (rules, name) = text.split_once('\n').unwrap_or((text, "alice/host@REALM"));
+    let cut = (0..=MOST_RULE_BYTES.min(rules.len())).rev().find(|at| rules.is_char_boundary(*at)).unwrap_or_default();
+    match ShortNames::parse("REALM", &[&rules[..cut]]) {
+        Ok(rules) => match rules.short_name(name) {
+            Ok(short) => assert!(!short.contains('@') || name.contains('@'), "{short}"),
+            Err(reason) => assert!(!reason.is_empty()),
+        },
+        Err(reason) => assert!(!reason.is_empty()),
+    }
+}
+
 /// A setting or a file of JAAS, by a byte: no option is shown, and what was understood is understood again.
 pub fn jaas(data: &[u8]) {
     let [which, text @ ..] = data else { return };
@@ -173,5 +188,11 @@ pub fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let file = "// of the broker\nKafkaServer {\n  com.a.Module REQUIRED\n  useKeyTab=true x=\"/etc/a\";\n b.C optional;\n};\nsasl.KafkaServer { a requisite; };";
     let texts =
         vec![behind(0, plain.as_bytes()), behind(1, file.as_bytes()), behind(0, b"a required b=c /* d */ e=f;")];
-    vec![("tls_records", records), ("stores", stores), ("principals", names), ("jaas", texts)]
+    let rules = [
+        "RULE:[1:$1](admin.*)s/admin/root/L\nadmins@REALM",
+        "RULE:[2:$1@$0](.*@REALM)s/@.*//g\nalice/host@REALM",
+        "DEFAULT\nalice@REALM",
+    ];
+    let rules = rules.map(|rule| rule.as_bytes().to_vec()).to_vec();
+    vec![("tls_records", records), ("stores", stores), ("principals", names), ("jaas", texts), ("short_names", rules)]
 }

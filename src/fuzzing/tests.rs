@@ -274,7 +274,7 @@ fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
 /// `UPDATE=1` writes them.
 #[test]
 fn the_seeds_are_kept() {
-    let others = [super::logins::seeds(), super::secured::seeds(), super::tokens::seeds()];
+    let others = [super::frames::seeds(), super::logins::seeds(), super::secured::seeds(), super::tokens::seeds()];
     for (entry, seeds) in seeds().into_iter().chain(others.into_iter().flatten()) {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(entry);
         for (number, seed) in seeds.iter().enumerate() {

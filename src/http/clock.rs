@@ -27,6 +27,11 @@ enum Deed {
     Set(TimestampMs),
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_body(body: &[u8]) -> Option<String> {
+    Deed::parse(body).err()
+}
+
 impl Deed {
     fn parse(body: &[u8]) -> Result<Deed, String> {
         let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;

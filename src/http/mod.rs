@@ -32,6 +32,14 @@ use crate::io::web::{self, WebLimits, WebStopped};
 const LIMITS: WebLimits =
     WebLimits { connections: 64, head_bytes: 16 << 10, head: Duration::from_secs(30), unread: Duration::from_secs(30) };
 
+/// Reads a body as each of the requests does that have one, for the fuzzers. What is refused has a sentence.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn read_bodies(body: &[u8]) {
+    for refused in [requests::read_body(body), clock::read_body(body)].into_iter().flatten() {
+        assert!(!refused.is_empty());
+    }
+}
+
 /// Serves until it is told to stop. Blocks.
 pub fn run(listeners: Vec<TcpListener>, control: &Arc<Control>, stopped: WebStopped) -> io::Result<()> {
     web::serve(listeners, &routes::router(control), LIMITS, stopped)

@@ -170,6 +170,11 @@ impl Judgement {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_body(body: &[u8]) -> Option<String> {
+    Judgement::parse(body).err()
+}
+
 /// What the shards share, of a broker that keeps requests.
 fn kept(control: &Control) -> Result<&Arc<Shared>, Box<Reply>> {
     if control.settings.requests == 0 {
