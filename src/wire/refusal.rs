@@ -6,6 +6,8 @@
 
 mod forms;
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 
 #[cfg(test)]
@@ -18,6 +20,8 @@ use crate::wire::json::{self, RecordsShown, Side};
 
 /// The first version of Fetch whose refusal names no partitions.
 const FETCH_WITHOUT_PARTITIONS: i16 = 13;
+/// The versions of OffsetFetch that are refused as a whole: partitions tell it in older ones, groups in newer ones.
+const OFFSETS_REFUSED_AS_A_WHOLE: Range<i16> = 2..8;
 
 /// Why all of a request is refused.
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +78,11 @@ pub fn refuse(
     for (name, constant) in form.constants {
         answer.insert((*name).into(), constant.value());
     }
-    let has_elements = place == ErrorPlace::AtElements || api != ApiKey::Fetch || version < FETCH_WITHOUT_PARTITIONS;
+    let has_elements = match api {
+        ApiKey::Fetch => place == ErrorPlace::AtElements || version < FETCH_WITHOUT_PARTITIONS,
+        ApiKey::OffsetFetch => !OFFSETS_REFUSED_AS_A_WHOLE.contains(&version),
+        _ => true,
+    };
     let mut is_told = false;
     for mirror in form.mirrors.iter().filter(|_| has_elements) {
         let elements: Vec<Value> = mirror.asked(request).map(|asked| mirror.element(asked, refused)).collect();

@@ -90,8 +90,8 @@ impl Writing {
             Kind::String if is_null => sink.nullable_str(is_flexible, true, None, field.name),
             Kind::Bytes if is_null => sink.nullable_bytes(is_flexible, true, None, field.name),
             Kind::Array(_) if is_null => sink.null(is_flexible, true, field.name),
-            // An answer without records.
-            Kind::Records => sink.nullable_bytes(is_flexible, is_nullable, (!is_nullable).then_some(&[]), field.name),
+            // An answer without records has empty ones, as Kafka's errors have.
+            Kind::Records => sink.nullable_bytes(is_flexible, is_nullable, (!is_null).then_some(&[]), field.name),
             Kind::Struct(_) if is_nullable => {
                 sink.i8(if is_null { -1 } else { 1 });
                 if !is_null {
@@ -251,6 +251,7 @@ mod tests {
         let partition = &response.responses[0].partitions[0];
         assert_eq!((partition.partition_index, partition.error_code), (2, 6));
         assert_eq!((partition.last_stable_offset, partition.preferred_read_replica), (-1, -1));
+        assert_eq!(partition.records.as_deref(), Some(&b""[..]));
     }
 
     #[test]

@@ -111,6 +111,7 @@ const PRODUCED: Mirror = Mirror::coded("partitionResponses", "partitionData", &[
     .saying(Words::Told);
 const FETCHED: Mirror =
     Mirror::coded("partitions", "partitions", &[("partitionIndex", "partition")]).with(&[("highWatermark", NUMBER)]);
+const NO_OFFSET: Mirror = Mirror::coded("partitions", "partitionIndexes", INDEX).with(&[("committedOffset", NUMBER)]);
 const DELETED_UP_TO: Mirror = Mirror::coded("partitions", "partitions", &[("partitionIndex", "partitionIndex")])
     .with(&[("lowWatermark", NUMBER)]);
 const ENDED: Mirror = Mirror::coded("partitions", "partitions", &[("partition", "partition")]);
@@ -137,6 +138,15 @@ const FETCH: Form = {
     let topics = Form::coded(const { &[Mirror::around("responses", "topics", TOPIC, Some(&FETCHED))] });
     Form { fields: &[("sessionId", "sessionId")], ..topics }
 };
+/// Topics of the oldest versions, groups of the newest.
+const OFFSET_FETCH: Form = Form::coded(
+    const {
+        &[
+            Mirror::around("topics", "topics", NAME, Some(&NO_OFFSET)),
+            Mirror::coded("groups", "groups", &[("groupId", "groupId")]),
+        ]
+    },
+);
 const METADATA: Form = Form::coded(const { &[Mirror::coded("topics", "topics", TOPIC)] });
 const FIND_COORDINATOR: Form = Form::coded(
     const {
@@ -180,7 +190,7 @@ pub(super) fn form(api: ApiKey) -> Form {
         Fetch => FETCH,
         ListOffsets | OffsetCommit | TxnOffsetCommit => TOPICS,
         Metadata => METADATA,
-        OffsetFetch => Form::coded(const { &[Mirror::coded("groups", "groups", &[("groupId", "groupId")])] }),
+        OffsetFetch => OFFSET_FETCH,
         FindCoordinator => FIND_COORDINATOR,
         JoinGroup => ONE_CODE.with(&[("protocolName", Constant::Null)]),
         DescribeGroups => Form::of(const { &[Mirror::coded("groups", "groups", GROUP_ID)] }),

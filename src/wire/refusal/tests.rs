@@ -46,6 +46,19 @@ fn a_fetch_is_refused_as_kafka_does_or_at_its_partitions() {
     assert_eq!(none["errorCode"], 6);
 }
 
+/// OffsetFetch has had three shapes.
+#[test]
+fn offsets_are_refused_where_their_version_tells_it() {
+    let topics = json!({ "topics": [{ "name": "t", "partitionIndexes": [4] }] });
+    let of = |version, request| refused(ApiKey::OffsetFetch, version, request, ErrorPlace::AsKafka);
+    let partition = json!({ "partitionIndex": 4, "errorCode": 6, "committedOffset": -1 });
+    assert_eq!(of(1, &topics)["topics"], json!([{ "name": "t", "partitions": [partition] }]));
+    assert_eq!(of(2, &topics), json!({ "errorCode": 6 }));
+    assert_eq!(of(7, &topics), json!({ "errorCode": 6 }));
+    let groups = json!({ "groups": [{ "groupId": "g", "topics": [] }] });
+    assert_eq!(of(8, &groups)["groups"], json!([{ "groupId": "g", "errorCode": 6 }]));
+}
+
 /// The table names fields that there are: what it makes of a request with one element each can be written in every version.
 #[test]
 fn every_refusal_can_be_written_in_every_version() {
