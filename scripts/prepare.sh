@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing, and fills the cache: Debian packages, Apache Kafka's jars, the programs of the
 # foreign clients. Safe to run again: what is there and up to date is left alone. `prepare.sh build` stops after what
-# building and linting klamm itself needs.
+# building klamm itself needs, `prepare.sh lint` after what clippy needs besides: the libraries of the features of its manifest.
 set -euo pipefail
 source "$(dirname "$0")/cache.sh"
 clients=$KLAMM_ROOT/compat-tests/clients
@@ -253,11 +253,12 @@ print(os.path.dirname(next(p["manifest_path"] for p in packages if p["name"] == 
     made rdkafka_performance "${inputs[@]}"
 }
 
-# One Debian package for each header that is missing.
-install_headers() {
-    local pair missing=()
+# `install_files FOLDER FILE:PACKAGE…`: one Debian package for each file that is nowhere below the folder.
+install_files() {
+    local folder=$1 pair missing=()
+    shift
     for pair in "$@"; do
-        [ -n "$(find /usr/include -path "/usr/include*/${pair%%:*}" -print -quit)" ] || missing+=("klamm-no-such-command:${pair#*:}")
+        [ -n "$(find "$folder" -path "*/${pair%%:*}" -print -quit)" ] || missing+=("klamm-no-such-command:${pair#*:}")
     done
     [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
 }
@@ -273,22 +274,18 @@ if [ "${1:-all}" = bench ]; then
     rdkafka_performance
     exit 0
 fi
-# One Debian package for each library that is missing.
-install_libraries() {
-    local pair missing=()
-    for pair in "$@"; do
-        [ -n "$(find /usr/lib -name "${pair%%:*}" -print -quit)" ] || missing+=("klamm-no-such-command:${pair#*:}")
-    done
-    [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
-}
+# What a Klamm with the feature gssapi is linked with, and makes its bindings by.
+install_missing pkg-config:pkg-config
+install_files /usr/lib libclang.so:libclang-dev
+install_files /usr/include gssapi/gssapi_ext.h:libkrb5-dev
+[ "${1:-all}" = lint ] && exit 0
 
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
-# Kerberos: a KDC, and what kcat and a Klamm with the feature gssapi are linked with, or make their bindings by.
-PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user pkg-config:pkg-config
-install_libraries libgssapiv2.so:libsasl2-modules-gssapi-mit libclang.so:libclang-dev
-install_headers gssapi/gssapi_ext.h:libkrb5-dev
+# Kerberos: a KDC, and kcat's way to it.
+PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user
+install_files /usr/lib libgssapiv2.so:libsasl2-modules-gssapi-mit
 python3 -c 'import ensurepip' 2>/dev/null || install_missing klamm-no-such-command:python3-venv
-install_headers zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \
+install_files /usr/include zlib.h:zlib1g-dev openssl/ssl.h:libssl-dev sasl/sasl.h:libsasl2-dev zstd.h:libzstd-dev lz4.h:liblz4-dev \
     curl/curl.h:libcurl4-openssl-dev rapidjson/rapidjson.h:rapidjson-dev
 kafka_jars
 java_programs

@@ -3,7 +3,7 @@
 
 use compat_tests::broker::{Broker, Setup};
 use compat_tests::program::{self, Input};
-use compat_tests::raw::{Answer, Batch, Raw, produce_request};
+use compat_tests::raw::{Answer, Batch, PATIENCE, Raw, produce_request};
 use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Result, ensure, tools};
 use kafka_protocol::messages::FetchRequest;
@@ -180,17 +180,16 @@ fn perf_test(broker: &mut Broker) -> Result<()> {
     let (slow, throttled) = produce("slow")?;
     println!("fast: {fast:?}, throttled for {not_throttled} ms at most; slow: {slow:?}, {throttled} ms");
     ensure!(not_throttled == 0.0 && throttled > 0.0, "throttled for {not_throttled} and {throttled} ms");
-    // Ten seconds' worth is free, and comes in waves: it counts for eleven.
+    // Ten seconds' worth is free. How long it takes at most is the machine's matter, too.
     let least = Duration::from_secs((BYTES / RATE) as u64 - 10);
-    let most = least + Duration::from_secs(20) + fast;
-    ensure!(slow >= least && slow <= most, "{slow:?} beside {fast:?}, not {least:?} to {most:?}");
+    ensure!(slow >= least, "{slow:?}, not {least:?}");
     Ok(())
 }
 
-/// Whether a new connection is served.
+/// Whether a new connection is served, or closed.
 fn is_served(raw: &mut Raw) -> Result<Answer> {
     raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
-    raw.answer(SILENCE)
+    raw.answer(PATIENCE)
 }
 
 fn connections_of_an_address(broker: &mut Broker) -> Result<()> {
@@ -202,9 +201,8 @@ fn connections_of_an_address(broker: &mut Broker) -> Result<()> {
     for _ in 0..20 {
         ensure!(is_served(&mut Raw::connect(port)?)? == Answer::Closed, "one too many is closed");
     }
-    // Places come back; the tool needs two.
+    // Places come back; the tool needs two, and asks again until it has them.
     open.truncate(2);
-    std::thread::sleep(SILENCE);
     set(broker, &["--entity-type", "brokers", "--entity-default"], "max.connections.per.ip=100")?;
     let mut many: Vec<Raw> = (0..20).map(|_| Raw::connect(port)).collect::<Result<_>>()?;
     ensure!(many.iter_mut().all(|raw| matches!(is_served(raw), Ok(Answer::Frame(_)))), "the new limit holds");
@@ -218,9 +216,10 @@ fn connections_of_the_broker(broker: &mut Broker) -> Result<()> {
         ensure!(matches!(is_served(raw)?, Answer::Frame(_)), "a connection within the limit is served");
     }
     let mut waiting = Raw::connect(port)?;
-    ensure!(is_served(&mut waiting)? == Answer::Silent, "one too many waits");
+    waiting.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
+    ensure!(waiting.answer(SILENCE)? == Answer::Silent, "one too many waits");
     open.pop();
-    ensure!(matches!(waiting.answer(Duration::from_secs(5))?, Answer::Frame(_)), "it has the place of another one");
+    ensure!(matches!(waiting.answer(PATIENCE)?, Answer::Frame(_)), "it has the place of another one");
     broker.assert_alive()
 }
 
@@ -230,8 +229,7 @@ fn new_connections_of_an_address(broker: &mut Broker) -> Result<()> {
     let (mut served, mut closed) = (0, 0);
     for _ in 0..40 {
         let mut raw = Raw::connect(broker.port())?;
-        raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
-        match raw.answer(Duration::from_secs(3))? {
+        match is_served(&mut raw)? {
             Answer::Frame(_) => served += 1,
             Answer::Closed => closed += 1,
             Answer::Silent => {}
@@ -250,11 +248,11 @@ fn new_connections_of_the_broker(broker: &mut Broker) -> Result<()> {
         raw.post(&kafka_protocol::messages::ApiVersionsRequest::default(), 0)?;
     }
     for raw in &mut open {
-        ensure!(matches!(raw.answer(Duration::from_secs(30))?, Answer::Frame(_)), "it has its place in the end");
+        ensure!(matches!(raw.answer(PATIENCE)?, Answer::Frame(_)), "it has its place in the end");
     }
     // Five a second, but for those that ten seconds before this would have had.
     let took = begin.elapsed();
     println!("{MANY} connections in {took:?}");
-    ensure!((6..20).contains(&took.as_secs()), "{MANY} connections in {took:?}");
+    ensure!(took >= Duration::from_secs(6), "{MANY} connections in {took:?}");
     broker.assert_alive()
 }

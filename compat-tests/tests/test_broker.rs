@@ -63,9 +63,10 @@ fn main() -> ExitCode {
     if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// Debug builds are slower by what they are slower.
+/// Whether it is what is promised of memory that this binary takes: debug builds are larger. What else runs on the machine does not
+/// matter to it.
 fn keeps_figures() -> bool {
-    std::env::var("KLAMM_BIN").is_ok_and(|path| path.contains("/release/")) && std::env::var("KLAMM_BESIDE").is_err()
+    std::env::var("KLAMM_BIN").is_ok_and(|path| path.contains("/release/"))
 }
 
 fn middle<T: Copy + Ord>(values: &mut [T]) -> T {

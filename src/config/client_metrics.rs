@@ -7,7 +7,6 @@ use super::Invalid;
 use super::describe::{Entry, Source, Synonym};
 use super::value::{self, Type, Valid, Value};
 use crate::model::{ErrorCode, Refusal};
-use regex::bytes::RegexBuilder;
 use std::collections::BTreeMap;
 
 const INTERVAL_MS: &str = "interval.ms";
@@ -26,8 +25,6 @@ const MATCHED: [&str; 6] = [
     "client_source_address",
     "client_source_port",
 ];
-/// The most bytes that a compiled pattern may take: they come from users.
-const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// Whether a subscription may be as it would be after a change.
 pub fn validate_client_metrics(name: &str, configs: &BTreeMap<String, String>) -> Result<(), Refusal> {
@@ -79,10 +76,7 @@ fn check_pattern(pattern: &str) -> Result<(), Refusal> {
         parts.pop();
     }
     let is_legal = match parts[..] {
-        [name, expression] => {
-            let compiled = RegexBuilder::new(expression.trim()).unicode(false).size_limit(MAX_PATTERN_BYTES).build();
-            MATCHED.contains(&name.trim()) && compiled.is_ok()
-        }
+        [name, expression] => MATCHED.contains(&name.trim()) && value::pattern(expression.trim()).is_some(),
         _ => false,
     };
     match is_legal {

@@ -5,7 +5,7 @@
 
 use super::Invalid;
 use super::definitions::{self, Effect};
-use super::providers::{Provided, ProviderRequest, Providers, Resolved};
+use super::providers::{self, Provided, ProviderRequest, Providers, Resolved};
 use super::security;
 use super::settings;
 use crate::stdx::secret::Secret;
@@ -98,6 +98,10 @@ pub enum Notice {
         key: String,
         variable: String,
     },
+    /// What looks like a variable of a provider that is not configured. It is not shown: it may be part of a password.
+    UnknownProvider {
+        key: String,
+    },
     /// About how a listener is secured.
     Security {
         sentence: String,
@@ -108,7 +112,7 @@ impl Notice {
     pub fn is_warning(&self) -> bool {
         match self {
             Notice::Unknown { .. } | Notice::Removed { .. } | Notice::NotYet { .. } | Notice::Idle { .. } => true,
-            Notice::Security { .. } | Notice::Unresolved { .. } => true,
+            Notice::Security { .. } | Notice::Unresolved { .. } | Notice::UnknownProvider { .. } => true,
             Notice::Confluent { .. } | Notice::NoEffect { .. } | Notice::ControllerListeners { .. } => false,
         }
     }
@@ -118,9 +122,8 @@ impl Notice {
     /// Whether it is about no key at all.
     fn is_empty(&self) -> bool {
         match self {
-            Notice::Unknown { .. } | Notice::Removed { .. } | Notice::Security { .. } | Notice::Unresolved { .. } => {
-                false
-            }
+            Notice::Unknown { .. } | Notice::Removed { .. } | Notice::Security { .. } => false,
+            Notice::Unresolved { .. } | Notice::UnknownProvider { .. } => false,
             Notice::NotYet { keys } | Notice::Idle { keys, .. } => keys.is_empty(),
             Notice::Confluent { keys } | Notice::NoEffect { keys } => keys.is_empty(),
             Notice::ControllerListeners { names } => names.is_empty(),
@@ -137,6 +140,10 @@ impl fmt::Display for Notice {
             Notice::Unresolved { key, variable } => {
                 write!(f, "{key} has {variable}, for which there is no value: it stays as it is written")
             }
+            Notice::UnknownProvider { key } => write!(
+                f,
+                "{key} has ${{provider:…}} of no provider that config.providers names: it stays as it is written"
+            ),
             Notice::Unknown { key, nearest: None } => write!(f, "unknown configuration {key} is ignored"),
             Notice::Removed { key } => {
                 write!(f, "configuration {key} is ignored: Apache Kafka removed it with release 4.0")
@@ -205,8 +212,18 @@ impl Layers {
 
     /// What config providers want of files, which the caller reads into [`Layers::provided`].
     pub fn requests(&self) -> Result<Vec<ProviderRequest>, Invalid> {
+        if !self.name_providers() {
+            return Ok(Vec::new());
+        }
         let merged = self.merge();
         Providers::of(&merged)?.requests(&merged)
+    }
+
+    /// Whether a layer sets `config.providers`: most do not, and need not be merged to know that nothing is wanted.
+    fn name_providers(&self) -> bool {
+        let mut environment = self.environment.iter().filter_map(|(variable, _)| environment_key(variable));
+        let mut pairs = self.file.iter().chain(&self.overrides);
+        pairs.any(|(key, _)| key == providers::KEY) || environment.any(|key| key == providers::KEY)
     }
 
     /// The settings that hold, with what config providers have for them.

@@ -209,6 +209,7 @@ impl Config {
         let (config, mut notices) = Config::of(layers, &resolved.settings).map_err(|invalid| resolved.hide(invalid))?;
         let unresolved = resolved.unresolved.into_iter();
         notices.extend(unresolved.map(|(key, variable)| Notice::Unresolved { key, variable }));
+        notices.extend(resolved.unknown.into_iter().map(|key| Notice::UnknownProvider { key }));
         Ok((config, notices))
     }
 

@@ -3,26 +3,31 @@
 //!
 //! Three passes, of which the caller makes the second: [`Providers::requests`] says what is to be read, the caller reads it, and
 //! [`Providers::resolve`] puts it into the settings. Every setting may have such names, some of them in the middle of a text;
-//! what comes for one is not looked through again. A name of no provider, or for which there is no value, stays as it is written.
+//! what comes for one is not looked through again. A name of no provider, or for which there is no value, stays as it is written,
+//! and is told of: misspelled, it may stand where a password should.
 //!
 //! `org.apache.kafka.automatic.config.providers` says to Java which classes may be loaded. None is loaded here, so it means
 //! nothing. Deviations: a provider without a class stops the start, where Kafka passes over it; dynamic configs are not looked
 //! through.
 
+mod hidden;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::LazyLock;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Regex, bytes};
 
+use self::hidden::HIDDEN;
 use super::Invalid;
+use super::value;
 use crate::stdx::secret::Secret;
 
 pub(super) const KEY: &str = "config.providers";
 /// `ConfigTransformer.DEFAULT_PATTERN`: provider, path with its colon, path, key.
-const VARIABLE: &str = r"\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}";
+static VARIABLE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\$\{([^}]*?):(([^}]*?):)?([^}]*?)\}").expect("a pattern that a test knows"));
 const PACKAGE: &str = "org.apache.kafka.common.config.provider.";
-/// What takes more as a program is refused.
-const MAX_PATTERN_BYTES: usize = 1024 * 1024;
 
 type Settings = BTreeMap<String, String>;
 
@@ -61,7 +66,7 @@ pub(super) struct Providers(BTreeMap<String, Provider>);
 enum Provider {
     Files(ProviderPlace, Option<Vec<String>>),
     /// Variables of the environment whose names fit.
-    Environment(Regex),
+    Environment(bytes::Regex),
 }
 
 /// Settings with what providers gave.
@@ -69,6 +74,8 @@ pub(super) struct Resolved {
     pub(super) settings: Settings,
     /// Keys with a variable for which there is no value, each with the first such.
     pub(super) unresolved: Vec<(String, String)>,
+    /// Keys of texts with what looks like the variable of a provider that is not configured.
+    pub(super) unknown: BTreeSet<String>,
     /// Settings with something of a provider in them, and what that is.
     provided: BTreeSet<String>,
     secrets: Vec<Secret>,
@@ -88,8 +95,9 @@ impl<'t> Variable<'t> {
     }
 }
 
-fn pattern() -> Regex {
-    Regex::new(VARIABLE).expect("a pattern that a test knows")
+/// Whether it may have variables. Most configurations have none, and a start is too short to look with an expression.
+fn may_vary(text: &str) -> bool {
+    text.contains("${")
 }
 
 impl Providers {
@@ -112,9 +120,8 @@ impl Providers {
                 requests.insert(name, request);
             }
         }
-        let pattern = pattern();
-        for (setting, text) in settings {
-            for found in pattern.captures_iter(text) {
+        for (setting, text) in settings.iter().filter(|(_, text)| may_vary(text)) {
+            for found in VARIABLE.captures_iter(text) {
                 let Variable { provider, path, key } = Variable::of(&found);
                 match (requests.get_mut(provider), self.0.get(provider)) {
                     (Some(_), _) if path.is_empty() => {}
@@ -139,12 +146,15 @@ impl Providers {
         environment: &[(String, String)],
         provided: &Provided,
     ) -> Resolved {
-        let pattern = pattern();
         let (mut unresolved, mut changed, mut secrets) = (Vec::new(), BTreeSet::new(), Vec::new());
-        for (setting, text) in settings.iter_mut().filter(|(_, text)| text.contains("${")) {
-            let replaced = pattern.replace_all(text, |found: &Captures<'_>| {
+        let mut unknown = BTreeSet::new();
+        for (setting, text) in settings.iter_mut().filter(|(_, text)| may_vary(text)) {
+            let replaced = VARIABLE.replace_all(text, |found: &Captures<'_>| {
                 let variable = Variable::of(found);
-                let Some(provider) = self.0.get(variable.provider) else { return found[0].to_string() };
+                let Some(provider) = self.0.get(variable.provider) else {
+                    unknown.insert(setting.clone());
+                    return found[0].to_string();
+                };
                 match provider.value(&variable, environment, provided) {
                     Some(value) => {
                         changed.insert(setting.clone());
@@ -159,7 +169,7 @@ impl Providers {
             });
             *text = replaced.into_owned();
         }
-        Resolved { settings, unresolved, provided: changed, secrets }
+        Resolved { settings, unresolved, unknown, provided: changed, secrets }
     }
 }
 
@@ -181,8 +191,8 @@ impl Provider {
             Some("EnvVarConfigProvider") => {
                 let (key, names) = param("allowlist.pattern").unwrap_or((String::new(), ".*"));
                 let whole = format!(r"\A(?:{names})\z");
-                let built = RegexBuilder::new(&whole).size_limit(MAX_PATTERN_BYTES).build();
-                built.map(Provider::Environment).map_err(|_| Invalid::new(key, names, "no such pattern is supported"))
+                let built = value::pattern(&whole).map(Provider::Environment);
+                built.ok_or_else(|| Invalid::new(key, names, "no such pattern is supported"))
             }
             _ => {
                 let reason = format!(
@@ -198,7 +208,7 @@ impl Provider {
         let Variable { provider, path, key } = variable;
         match self {
             Provider::Environment(names) => {
-                let found = environment.iter().find(|(name, _)| name == key && names.is_match(name));
+                let found = environment.iter().find(|(name, _)| name == key && names.is_match(name.as_bytes()));
                 found.map(|(_, value)| value.clone())
             }
             Provider::Files(..) => {
@@ -212,15 +222,15 @@ impl Provider {
 impl Resolved {
     /// The same complaint, without what came from a provider.
     pub(super) fn hide(&self, invalid: Invalid) -> Invalid {
-        const HIDDEN: &str = "[hidden]";
         let Invalid { key, value, reason } = invalid;
-        let value = if self.provided.contains(&key) { HIDDEN.into() } else { self.without_secrets(value) };
-        Invalid { key, value, reason: self.without_secrets(reason) }
+        let value = if self.provided.contains(&key) { HIDDEN.into() } else { self.without_secrets(&value) };
+        Invalid { key, value, reason: self.without_secrets(&reason) }
     }
 
-    fn without_secrets(&self, text: String) -> String {
-        let secrets = self.secrets.iter().map(|secret| String::from_utf8_lossy(secret.expose()));
-        secrets.filter(|secret| !secret.is_empty()).fold(text, |text, secret| text.replace(&*secret, "[hidden]"))
+    fn without_secrets(&self, sentence: &str) -> String {
+        let secrets: Vec<_> = self.secrets.iter().map(|secret| String::from_utf8_lossy(secret.expose())).collect();
+        let texts = self.provided.iter().filter_map(|key| self.settings.get(key));
+        hidden::without(sentence, secrets.iter().map(|secret| &**secret), texts.map(String::as_str))
     }
 }
 

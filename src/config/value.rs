@@ -5,7 +5,11 @@
 
 use super::duration;
 use crate::stdx::secret::Secret;
+use regex::bytes::{Regex, RegexBuilder};
 use std::fmt;
+
+/// The most bytes that a compiled pattern may take: they come from users.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// `ConfigDef.Type`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,6 +110,12 @@ fn parse_type(text: &str, kind: Type) -> Result<Value, String> {
         Type::List if text.is_empty() => Ok(Value::List(Vec::new())),
         Type::List => list(text),
     }
+}
+
+/// An expression of Java's, as far as the crate `regex` has the same: letters and classes are of ASCII, as there (and tables of
+/// others are not built in). `None`: it is none, or takes more than is allowed.
+pub(super) fn pattern(text: &str) -> Option<Regex> {
+    RegexBuilder::new(text).unicode(false).size_limit(MAX_PATTERN_BYTES).build().ok()
 }
 
 /// An item that stands there twice counts once (KIP-1161).

@@ -71,7 +71,7 @@ fn certificates(folder: &Path) -> Result<Certificates> {
 }
 
 /// Each API once: in the newest version that both speak.
-pub fn cases_of(spoken: &Spoken, key: &dyn Fn(&str) -> Result<i16>) -> Result<Vec<(Case, i16)>> {
+fn cases_of(spoken: &Spoken, key: &dyn Fn(&str) -> Result<i16>) -> Result<Vec<(Case, i16)>> {
     let mut asked = BTreeSet::new();
     let mut chosen = Vec::new();
     for case in cases::all() {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::tests::{map, pairs};
-use crate::config::{Config, Layers};
+use crate::config::{Config, Layers, Notice};
 
 /// Strimzi's three, with a fourth that may not read everything.
 const STRIMZI: &[(&str, &str)] = &[
@@ -98,8 +98,40 @@ fn providers_that_are_not_built_in_stop_the_start() {
     let class = ("config.providers.some.class", "io.strimzi.kafka.KubernetesSecretConfigProvider");
     assert_eq!(of(&[class]), Some((class.0.into(), class.1.into())));
     assert_eq!(of(&[("config.providers", "some,none")]), Some(("config.providers".into(), "none".into())));
-    let pattern = ("config.providers.some.param.allowlist.pattern", "(");
-    assert_eq!(of(&[pattern]), Some((pattern.0.into(), pattern.1.into())));
+    for names in ["(", "(?<=a)b", r"\w{1000}{1000}"] {
+        let pattern = ("config.providers.some.param.allowlist.pattern", names);
+        assert_eq!(of(&[pattern]), Some((pattern.0.into(), pattern.1.into())));
+    }
+}
+
+#[test]
+fn names_may_be_allowed_by_classes() {
+    let allowed = |pattern: &str| {
+        let pattern = ("config.providers.some.param.allowlist.pattern", pattern);
+        let settings = settings(&[pattern, ("x", "${some:MY_1}")]);
+        let environment = pairs(&[("MY_1", "value")]);
+        let resolved = Providers::of(&settings).unwrap().resolve(settings, &environment, &Provided::default());
+        resolved.settings["x"] == "value"
+    };
+    assert!([r"\w+", r"MY_\d", r"\S+", "(?i)my_.", r"[^\s]*"].iter().all(|pattern| allowed(pattern)));
+    assert!([r"\d+", "MY_", "(?-i)my_."].iter().all(|pattern| !allowed(pattern)));
+}
+
+#[test]
+fn a_provider_that_is_not_configured_is_told_of() {
+    let told = |file: &[(&str, &str)]| {
+        let (_, notices) = Config::load(&Layers { file: pairs(file), ..Layers::default() }).unwrap();
+        let unknown = notices.iter().filter(|notice| matches!(notice, Notice::UnknownProvider { .. }));
+        unknown.inspect(|notice| assert!(notice.is_warning())).map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let sentence = |key: &str| {
+        format!("{key} has ${{provider:…}} of no provider that config.providers names: it stays as it is written")
+    };
+    let password = ("ssl.keystore.password", "${fil:/x:k} and ${fil:k}");
+    assert_eq!(told(&[password]), [sentence("ssl.keystore.password")]);
+    let with = [STRIMZI, &[password, ("broker.rack", "${env:RACK}"), ("log.dir", "${strimzienv:NONE}")]].concat();
+    assert_eq!(told(&with), ["broker.rack", "ssl.keystore.password"].map(sentence));
+    assert!(told(&[("broker.rack", "${RACK} $x {a:b} ${a:b"), ("log.dir", "/d")]).is_empty());
 }
 
 fn loaded(more: &[(&str, &str)]) -> Result<(Config, Vec<String>), Invalid> {
@@ -126,12 +158,52 @@ fn a_broker_has_what_stands_elsewhere_and_does_not_show_it() {
     assert!(!shown.contains("Marker"), "{shown}");
     // Neither is it in a complaint.
     for key in ["num.partitions", "super.users", "listeners"] {
-        let own = [
-            (key, "${strimzienv:NUMBER}"),
-            ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
-        ];
-        let refused = loaded(&own).unwrap_err();
-        assert!(refused.to_string().contains("[hidden]"), "{key}: {refused}");
-        assert!(!refused.to_string().contains("Marker"), "{key}: {refused}");
+        let refused = refused(&[(key, "${strimzienv:NUMBER}")], "");
+        assert!(refused.contains("[hidden]"), "{key}: {refused}");
     }
+}
+
+const JAAS: &str = "listener.name.sasl_plaintext.plain.sasl.jaas.config";
+
+/// The complaint, with an authorizer, a listener that asks for logins and one with TLS; `file` is the text of a file in a directory.
+fn refused(own: &[(&str, &str)], file: &str) -> String {
+    const SECURED: &[(&str, &str)] = &[
+        ("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer"),
+        ("listeners", "PLAINTEXT://:1,SASL_PLAINTEXT://:2,SSL://:3"),
+        ("ssl.keystore.location", "/store"),
+        ("ssl.keystore.password", "password"),
+        ("sasl.enabled.mechanisms", "PLAIN"),
+        (JAAS, "org.apache.kafka.common.security.plain.PlainLoginModule required user_a=\"b\";"),
+    ];
+    let mut layers = Layers { file: pairs(&[STRIMZI, SECURED, own].concat()), ..Layers::default() };
+    layers.environment =
+        pairs(&[("SECRET", "Marker-1"), ("NUMBER", "Marker-2"), ("LIST", "User:a;Marker"), ("ONE", "b;Marker")]);
+    layers.provided.put("strimzidir", "/d", "f", Secret::new(file));
+    let refused = Config::load(&layers).unwrap_err().to_string();
+    assert!(!refused.to_lowercase().contains("marker"), "{refused}");
+    refused
+}
+
+#[test]
+fn no_complaint_shows_a_piece_of_what_a_provider_gave() {
+    let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
+    let of_directory = |key: &str, file: &str| refused(&[(key, "${strimzidir:/d:f}")], file);
+    let complaints = [
+        refused(&[("super.users", "${strimzienv:LIST}")], ""),
+        refused(&[("super.users", "User:x;My${strimzienv:ONE}")], ""),
+        of_directory("super.users", "User:a;Marker\n"),
+        of_directory("num.partitions", "Marker\n"),
+        of_directory("sasl.enabled.mechanisms", "PLAIN, marker\n"),
+        of_directory("listeners", "PLAINTEXT://127.0.0.1:0, MARKER://127.0.0.1:Marker\n"),
+        of_directory("listener.security.protocol.map", "PLAINTEXT:MARKER\n"),
+        of_directory("max.connections.per.ip.overrides", "Marker:5\n"),
+        of_directory("max.connections.per.ip.overrides", "127.0.0.1:Marker\n"),
+        of_directory(JAAS, "Marker\n"),
+        of_directory(JAAS, &format!("{module} Marker;\n")),
+        of_directory(JAAS, &format!("{module} required user_a=\"Marker\" Marker=;\n")),
+        of_directory("ssl.enabled.protocols", "TLSv1.2,Marker\n"),
+        of_directory("group.consumer.assignors", "uniform,Marker\n"),
+    ];
+    assert!(complaints.iter().all(|complaint| complaint.contains("[hidden]")), "{complaints:#?}");
+    assert!(complaints[0].ends_with("principalType:principalName but got [hidden]"), "{}", complaints[0]);
 }
