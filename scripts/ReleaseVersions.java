@@ -7,8 +7,9 @@ import org.apache.kafka.common.protocol.ApiKeys;
 
 /**
  * Prints what a broker of one release of Apache Kafka tells in ApiVersions, read from that release's own jars: each API with
- * its lowest and highest version, without those that may still change, and each feature that clients are told of. What the
- * classes are called has changed over the years, so that they are asked by their names.
+ * its lowest and highest version, without those that may still change, and each feature that clients are told of, with its
+ * lowest and highest level and the one that a new cluster of that release has. What the classes are called has changed over the
+ * years, so that they are asked by their names.
  *
  * Usage: java -cp kafka-clients.jar:kafka-server-common.jar ReleaseVersions.java LISTENER
  */
@@ -65,8 +66,8 @@ class ReleaseVersions {
         }
         Object newest = first(metadata, "LATEST_PRODUCTION", "latestProduction", "latest");
         Object oldest = first(metadata, "MINIMUM_VERSION", "MINIMUM_KRAFT_VERSION");
-        Method level = metadata.getMethod("featureLevel");
-        System.out.printf("feature metadata.version %s %s%n", level.invoke(oldest), level.invoke(newest));
+        Method levelOf = metadata.getMethod("featureLevel");
+        System.out.printf("feature metadata.version %s %s %2$s%n", levelOf.invoke(oldest), levelOf.invoke(newest));
         for (String name : new String[] {"Feature", "Features"}) {
             try {
                 Class<?> features = Class.forName("org.apache.kafka.server.common." + name);
@@ -81,12 +82,22 @@ class ReleaseVersions {
                     } catch (NoSuchMethodException before4_0) {
                         // The lowest level was 0 for all of them.
                     }
-                    System.out.printf("feature %s %s %s%n", told, min, max);
+                    Object level = defaultLevel(features, metadata).invoke(feature, newest);
+                    System.out.printf("feature %s %s %s %s%n", told, min, max, level);
                 }
                 return;
             } catch (ClassNotFoundException otherName) {
                 // The next one.
             }
+        }
+    }
+
+    /** What `kafka-storage format` gives a feature that its user does not name. */
+    static Method defaultLevel(Class<?> features, Class<?> metadata) throws Exception {
+        try {
+            return features.getMethod("defaultLevel", metadata);
+        } catch (NoSuchMethodException before4_0) {
+            return features.getMethod("defaultValue", metadata);
         }
     }
 

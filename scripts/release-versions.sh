@@ -17,7 +17,7 @@ fetch() {
 cat >"$new" <<'HEAD'
 # What brokers of Apache Kafka tell in ApiVersions. Written by scripts/release-versions.sh from their own jars.
 # Up to 3.2 that of a broker with ZooKeeper, which was the one for production; since 3.3 that of a broker with KRaft.
-# release NAME PATCH, then: api KEY NAME LOWEST HIGHEST, feature NAME LOWEST HIGHEST.
+# release NAME PATCH, then: api KEY NAME LOWEST HIGHEST, feature NAME LOWEST HIGHEST DEFAULT.
 HEAD
 for patch in 2.8.2 3.0.2 3.1.2 3.2.3 3.3.2 3.4.1 3.5.2 3.6.2 3.7.2 3.8.1 3.9.1 4.0.1 4.1.1 4.2.0 4.3.1 4.4.0; do
     fetch kafka-clients $patch

@@ -41,7 +41,7 @@ use crate::io::settable_clock::SettableClock;
 use crate::io::{clock, threads};
 use crate::metadata::Record;
 use crate::model::MAX_SHARDS;
-use crate::quorum::metadata_snapshot;
+use crate::quorum::{metadata_log, metadata_snapshot};
 use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::server::{Server, report};
@@ -170,7 +170,7 @@ impl Broker {
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
         let machine_disk = RealDisk::new(open_files.clone());
         let has_tls = config.listeners.iter().any(|listener| listener.security_protocol.has_tls());
-        let opened = assembly::open(disks(storage, machine_disk), environment, config, &cluster_id)?;
+        let opened = assembly::open(disks(storage, machine_disk, &environment), environment, config, &cluster_id)?;
         if has_tls {
             info!("kernel TLS: not used ({})", machine::kernel_tls());
         }
@@ -266,11 +266,14 @@ impl Broker {
     }
 }
 
-fn disks(storage: Storage, machine: RealDisk) -> Disks {
+fn disks(storage: Storage, machine: RealDisk, environment: &Environment) -> Disks {
     let machine: Arc<dyn Disk> = Arc::new(machine);
     match storage {
         Storage::Machine => Disks::one(machine),
-        Storage::Memory { limit_bytes } => Disks { logs: Arc::new(MemoryDisk::new(limit_bytes)), stores: machine },
+        Storage::Memory { limit_bytes } => {
+            let logs = MemoryDisk::new(limit_bytes, metadata_log::DIRECTORY, environment.clone());
+            Disks { logs: Arc::new(logs), stores: machine }
+        }
     }
 }
 

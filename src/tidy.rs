@@ -112,6 +112,14 @@ fn unsafe_stays_where_it_is_allowed() {
     }
 }
 
+/// Nothing that comes from outside may pass for the broker's own.
+#[test]
+fn only_the_first_requests_are_the_brokers_own() {
+    let makes = |(_, text): &(PathBuf, String)| text.contains("::of_the_broker(");
+    let found: Vec<_> = products().into_iter().filter(makes).map(|(path, _)| path).collect();
+    assert_eq!(found, [Path::new("broker/first.rs")]);
+}
+
 #[test]
 fn files_begin_by_saying_what_they_hold() {
     for (path, _, text) in house() {

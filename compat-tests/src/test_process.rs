@@ -7,8 +7,13 @@ use crate::{Context, Result, broker, ensure};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
+
+/// What no machine takes to start one, however busy it is.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Under which the process is held: what a container would do to it.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -23,6 +28,8 @@ pub struct Limits {
 
 pub struct TestProcess {
     child: Child,
+    /// Open as long as the process: what it writes there after its line is no error.
+    _output: Option<BufReader<ChildStdout>>,
     /// What it said.
     pub ready: Value,
     /// From before it was started to its line.
@@ -41,11 +48,16 @@ impl TestProcess {
         unsafe { command.pre_exec(move || impose(limits)) };
         let began = Instant::now();
         let mut child = command.spawn().context("cannot start klamm test")?;
-        let mut line = String::new();
-        let stdout = child.stdout.as_mut().context("its output")?;
-        BufReader::new(stdout).read_line(&mut line)?;
+        let said = first_line(&mut child);
         let ready_after = began.elapsed();
-        let mut process = TestProcess { child, ready: Value::Null, ready_after };
+        let mut process = TestProcess { child, _output: None, ready: Value::Null, ready_after };
+        let line = match said {
+            Ok((line, output)) => {
+                process._output = Some(output);
+                line
+            }
+            Err(error) => format!("{error:#}\n"),
+        };
         match serde_json::from_str(&line) {
             Ok(ready) => process.ready = ready,
             Err(error) => {
@@ -101,13 +113,7 @@ impl TestProcess {
     /// Waits for its end and answers how long that took; what it said on standard error comes along.
     pub fn ended_within(&mut self, limit: Duration) -> Result<(ExitStatus, Duration, String)> {
         let began = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
-            }
-            ensure!(began.elapsed() < limit, "it has not ended within {limit:?}");
-            std::thread::sleep(Duration::from_micros(200));
-        };
+        let status = wait_within(&mut self.child, limit)?;
         let took = began.elapsed();
         let mut said = String::new();
         if let Some(errors) = &mut self.child.stderr {
@@ -126,6 +132,31 @@ impl Drop for TestProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Waits for the end of a child process.
+pub fn wait_within(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        ensure!(began.elapsed() < limit, "it has not ended within {limit:?}");
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// What a child process says first, and the rest of its output.
+pub fn first_line(child: &mut Child) -> Result<(String, BufReader<ChildStdout>)> {
+    let mut output = BufReader::new(child.stdout.take().context("its output")?);
+    let (sender, said) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = output.read_line(&mut line);
+        sender.send(read.map(|_| (line, output)))
+    });
+    let said = said.recv_timeout(PATIENCE).with_context(|| format!("it has said nothing within {PATIENCE:?}"))?;
+    Ok(said?)
 }
 
 /// The command, with nothing said of its streams.

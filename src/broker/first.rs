@@ -1,5 +1,6 @@
 //! What a broker is given before its first client comes: topics and users. They are asked for as a client would, through a
-//! shard's inlet, so that the metadata log tells of them as of any others.
+//! shard's inlet, so that the metadata log tells of them as of any others. No rule and no release that the broker is to be
+//! taken for stand against them: their session says that they are the broker's own.
 
 use std::num::NonZeroU32;
 use std::sync::mpsc::channel;
@@ -11,7 +12,7 @@ use crate::io::random;
 use crate::model::ApiKey;
 use crate::replica::watch::ShardId;
 use crate::security::crypto::Hash;
-use crate::security::sasl::scram::MIN_ITERATIONS;
+use crate::security::sasl::scram::{MIN_ITERATIONS, mechanism_id};
 use crate::shard::inquiry::InquiryReply;
 use crate::shard::session::Session;
 use crate::stdx::secret::Secret;
@@ -22,8 +23,7 @@ use crate::wire::header::{RequestHeader, ResponseHeader};
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CORRELATION_ID: i32 = 1;
-/// `ScramMechanism`
-const MECHANISMS: &[(i8, Hash)] = &[(1, Hash::Sha256), (2, Hash::Sha512)];
+const HASHES: [Hash; 2] = [Hash::Sha256, Hash::Sha512];
 
 /// A topic that is there from the beginning.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,8 +77,8 @@ impl Broker {
             return Ok(());
         }
         // A request may name each user once.
-        for (mechanism, hash) in MECHANISMS {
-            let upsertions = users.iter().map(|user| upsertion(user, *mechanism, *hash)).collect();
+        for hash in HASHES {
+            let upsertions = users.iter().map(|user| upsertion(user, hash)).collect();
             let request = scram::Request { upsertions, ..Default::default() };
             let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
             let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
@@ -103,9 +103,8 @@ impl Broker {
         frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
             .map_err(|error| format!("{key}: {error}"))?;
         let (sender, told) = channel();
-        let session = Session::anonymous(0, ([127, 0, 0, 1], 0).into());
         let tell = Box::new(move |reply| drop(sender.send(reply)));
-        let _asking = self.inlet(ShardId(0)).ask(session, bytes.split_off(frame::SIZE_BYTES), tell);
+        let _asking = self.inlet(ShardId(0)).ask(Session::of_the_broker(), bytes.split_off(frame::SIZE_BYTES), tell);
         match told.recv_timeout(TIMEOUT) {
             Ok(InquiryReply::Answer(answer)) => Ok(answer),
             Ok(InquiryReply::Silent) => Ok(Vec::new()),
@@ -123,13 +122,13 @@ fn body<'a, R: Message<'a>>(key: ApiKey, version: i16, answer: &'a [u8]) -> Resu
         .map_err(|error| format!("{key}: {error}"))
 }
 
-fn upsertion(user: &FirstUser, mechanism: i8, hash: Hash) -> scram::ScramCredentialUpsertion<'static> {
+fn upsertion(user: &FirstUser, hash: Hash) -> scram::ScramCredentialUpsertion<'static> {
     let salt = random::bytes();
     let iterations = NonZeroU32::new(MIN_ITERATIONS as u32).unwrap_or(NonZeroU32::MIN);
     let salted = hash.pbkdf2(user.password.expose(), &salt, iterations);
     scram::ScramCredentialUpsertion {
         name: user.name.clone().into(),
-        mechanism,
+        mechanism: mechanism_id(hash),
         iterations: iterations.get() as i32,
         salt: salt.to_vec().into(),
         salted_password: salted.expose().to_vec().into(),

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use crate::metadata::{Record, scram_record};
 use crate::security::crypto::Hash;
-use crate::security::sasl::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS};
+use crate::security::sasl::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS, mechanism_id};
 use crate::stdx::base64;
 
 /// The record of one argument. `salt` is for one that names none.
@@ -17,9 +17,9 @@ pub(super) fn record(argument: &str, salt: [u8; 16]) -> Result<Record<'static>, 
     let Some((name, config)) = argument.split_once('=') else {
         return Err(format!("Failed to find equals sign in SCRAM argument '{argument}'"));
     };
-    let (hash, mechanism) = match name {
-        "SCRAM-SHA-256" => (Hash::Sha256, 1),
-        "SCRAM-SHA-512" => (Hash::Sha512, 2),
+    let hash = match name {
+        "SCRAM-SHA-256" => Hash::Sha256,
+        "SCRAM-SHA-512" => Hash::Sha512,
         _ => return Err(format!("The add-scram mechanism {name} is not supported.")),
     };
     let config = config.strip_prefix('[').ok_or("Expected configuration string to start with [")?;
@@ -50,7 +50,7 @@ pub(super) fn record(argument: &str, salt: [u8; 16]) -> Result<Record<'static>, 
         let names = parts.into_keys().collect::<Vec<_>>().join(", ");
         return Err(format!("Unknown SCRAM configurations: {names}"));
     }
-    Ok(scram_record(user, mechanism, &derive()?))
+    Ok(scram_record(user, mechanism_id(hash), &derive()?))
 }
 
 fn of_password(hash: Hash, password: &str, salt: Vec<u8>, iterations: NonZeroU32) -> Result<Credential, String> {

@@ -11,7 +11,7 @@ mod provided;
 mod test_broker;
 
 use crate::broker::{self, Broker};
-use crate::config::{self, Config, Layers, Notice, Provided, properties};
+use crate::config::{self, Config, Layers, properties};
 use crate::io::{random, threads};
 use crate::metadata::Record;
 use crate::model::Uuid;
@@ -20,6 +20,7 @@ use ::log::info;
 use args::{Command, Sources};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
+use std::ffi::c_int;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -69,28 +70,26 @@ fn load(sources: &Sources) -> Result<Config, String> {
     image_secrets::resolve(&mut environment, Path::new(image_secrets::FOLDER), password)?;
     let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
     log::start(log::Stream::Output, level.as_deref());
-    let overrides = sources.overrides.clone();
-    let login_file = config::login_config_path(&environment).map(login_file).transpose()?;
+    resolve(Layers { file, environment, overrides: sources.overrides.clone(), ..Layers::default() })
+}
+
+/// What the pairs of these layers come to, with what they name that is read from elsewhere; says what is worth saying about it.
+fn resolve(pairs: Layers) -> Result<Config, String> {
+    let login_file = config::login_config_path(&pairs.environment).map(login_file).transpose()?;
     #[cfg(feature = "gssapi")]
-    if let Some(path) = config::kerberos_configuration_path(&environment) {
+    if let Some(path) = config::kerberos_configuration_path(&pairs.environment) {
         crate::io::kerberos::read_configuration(path);
     }
-    let is_own_host: Option<fn(&str) -> bool> = Some(threads::is_own_host);
-    let has_gssapi = cfg!(feature = "gssapi");
-    let provided = Provided::default();
-    let mut layers = Layers { file, environment, overrides, is_own_host, login_file, has_gssapi, provided };
+    let (is_own_host, has_gssapi) = (Some(threads::is_own_host as fn(&str) -> bool), cfg!(feature = "gssapi"));
+    let mut layers = Layers { is_own_host, login_file, has_gssapi, ..pairs };
     layers.provided = provided::read(&layers.requests().map_err(|invalid| invalid.to_string())?)?;
     let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
     log::set_json(config.log_is_json);
-    tell_notices(&notices);
-    Ok(config)
-}
-
-fn tell_notices(notices: &[Notice]) {
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
         ::log::log!(level, "{notice}");
     }
+    Ok(config)
 }
 
 fn read(path: &Path) -> Result<Vec<(String, String)>, String> {
@@ -134,19 +133,19 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     info!("[KafkaServer id={node_id}] started");
-    wait_for_end(&broker, &mut signals);
+    wait_for_end(&broker, &mut signals, &[SIGTERM, SIGINT]);
     broker.stop()?;
     info!("stopped");
     Ok(())
 }
 
-/// Waits for a signal that ends the broker. SIGUSR1 shows its counters.
-fn wait_for_end(broker: &Broker, signals: &mut Signals) {
+/// Waits for one of the signals that end the broker. SIGUSR1 shows its counters.
+fn wait_for_end(broker: &Broker, signals: &mut Signals, ends: &[c_int]) {
     let signal = signals.forever().find(|signal| {
         if *signal == SIGUSR1 {
             broker.log_metrics();
         }
-        *signal != SIGUSR1
+        ends.contains(signal)
     });
     info!("stopping: signal={}", signal.unwrap_or_default());
 }

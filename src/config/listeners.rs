@@ -4,7 +4,7 @@
 //! until the broker knows better. Controller listeners of a combined `server.properties` are recognised and left out.
 
 use super::Invalid;
-use super::security::ListenerSecurity;
+use super::security::{ListenerSecurity, SaslSettings};
 use crate::model::SecurityProtocol;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -86,7 +86,7 @@ pub fn resolve(settings: &Settings<'_>) -> Result<(Vec<Listener>, Vec<String>), 
                 let (host, port) = (e.host.clone(), bound_port(e.port));
                 Advertised { host, port, is_by_connection: false }
             }),
-            None => Some(of_bound(host.as_deref(), bound_port(port), security_protocol)),
+            None => Some(of_bound(host.as_deref(), bound_port(port))),
         };
         let security = ListenerSecurity::default();
         listeners.push(Listener { name, security_protocol, host, port, advertised, security });
@@ -97,13 +97,23 @@ pub fn resolve(settings: &Settings<'_>) -> Result<(Vec<Listener>, Vec<String>), 
 }
 
 /// What clients of a listener are told where `advertised.listeners` is not set: the host that it names. One that names none
-/// tells each client the address that it came to; not one with TLS, as certificates are made for names.
+/// tells each client the address that it came to, unless [`keep_names`] finds that its clients need a name.
 ///
 /// Deviation: Kafka tells them the machine's name, and refuses to start where the host is 0.0.0.0.
-fn of_bound(host: Option<&str>, port: Option<u16>, security_protocol: SecurityProtocol) -> Advertised {
+fn of_bound(host: Option<&str>, port: Option<u16>) -> Advertised {
     let named = host.filter(|host| is_one(host));
-    let is_by_connection = named.is_none() && !security_protocol.has_tls();
-    Advertised { host: named.map(str::to_string), port, is_by_connection }
+    Advertised { host: named.map(str::to_string), port, is_by_connection: named.is_none() }
+}
+
+/// The machine's name is told where a client needs one: certificates (TLS) and the keys of services (Kerberos) are made for
+/// names. For listeners whose security is known.
+pub(super) fn keep_names(listeners: &mut [Listener]) {
+    for Listener { security_protocol, advertised, security, .. } in listeners {
+        let needs_name = security_protocol.has_tls() || security.sasl.as_ref().is_some_and(SaslSettings::has_kerberos);
+        if let Some(advertised) = advertised {
+            advertised.is_by_connection &= !needs_name;
+        }
+    }
 }
 
 fn items(text: &str) -> impl Iterator<Item = &str> {
@@ -271,7 +281,8 @@ mod tests {
     #[test]
     fn clients_are_told_the_address_they_came_to_where_nothing_names_one() {
         let is_by_connection = |listeners: &str, advertised: Option<&str>| {
-            let (all, _) = resolve(&settings(listeners, advertised)).unwrap();
+            let (mut all, _) = resolve(&settings(listeners, advertised)).unwrap();
+            keep_names(&mut all);
             all.into_iter().map(|l| l.advertised.unwrap().is_by_connection).collect::<Vec<_>>()
         };
         let all = "PLAINTEXT://:1,INSIDE://0.0.0.0:2";

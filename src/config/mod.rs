@@ -231,6 +231,7 @@ impl Config {
             let logins = (allowed.unwrap_or_default(), layers.has_gssapi);
             security::secure(&settings, login_file, logins, &mut listeners)?
         };
+        listeners::keep_names(&mut listeners);
         security::check_inter_broker(&settings, &listeners)?;
         let is_secure = listeners.iter().any(|l| l.security != ListenerSecurity::default());
         let mut notices = layers::notices(statics, is_secure, authorizer.is_some());

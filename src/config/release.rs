@@ -16,7 +16,16 @@ type Range = (i16, i16);
 pub struct Release {
     name: &'static str,
     apis: BTreeMap<i16, Range>,
-    features: BTreeMap<&'static str, Range>,
+    features: BTreeMap<&'static str, Levels>,
+}
+
+/// The levels of a feature.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Levels {
+    pub lowest: i16,
+    pub highest: i16,
+    /// That of a new cluster.
+    pub default: i16,
 }
 
 impl fmt::Debug for Release {
@@ -45,8 +54,9 @@ impl Release {
                 ["api", key, _, low, high] => {
                     release.apis.insert(number(key)?, range(low, high)?);
                 }
-                ["feature", name, low, high] => {
-                    release.features.insert(name, range(low, high)?);
+                ["feature", name, low, high, default] => {
+                    let ((lowest, highest), default) = (range(low, high)?, number(default)?);
+                    release.features.insert(name, Levels { lowest, highest, default });
                 }
                 _ => break,
             }
@@ -59,8 +69,8 @@ impl Release {
         self.apis.get(&key.id()).copied()
     }
 
-    /// The levels of a feature that it supports.
-    pub fn feature(&self, name: &str) -> Option<Range> {
+    /// The levels of a feature.
+    pub fn feature(&self, name: &str) -> Option<Levels> {
         self.features.get(name).copied()
     }
 }
@@ -91,7 +101,13 @@ mod tests {
         assert_eq!(["3.6", "3.9", "4.0"].map(|name| release(name).api(heartbeat)), [None, Some((0, 0)), Some((0, 1))]);
         assert_eq!(["3.9", "4.0"].map(|name| release(name).api(ApiKey::Fetch).unwrap().0), [0, 4]);
         // KIP-778 and KIP-890.
-        assert_eq!(["3.2", "3.3"].map(|name| release(name).feature("metadata.version")), [None, Some((1, 7))]);
-        assert_eq!(["3.9", "4.0"].map(|name| release(name).feature("transaction.version").unwrap().1), [0, 2]);
+        let metadata = Levels { lowest: 1, highest: 7, default: 7 };
+        assert_eq!(["3.2", "3.3"].map(|name| release(name).feature("metadata.version")), [None, Some(metadata)]);
+        assert_eq!(["3.9", "4.0"].map(|name| release(name).feature("transaction.version").unwrap().highest), [0, 2]);
+        // KIP-966 and KIP-932: there, and off in a new cluster.
+        let defaults = |name| ["4.0", "4.1", "4.4"].map(|release_of| Some(release(release_of).feature(name)?.default));
+        assert_eq!(defaults("eligible.leader.replicas.version"), [Some(0), Some(1), Some(1)]);
+        assert_eq!(defaults("share.version"), [None, Some(0), Some(2)]);
+        assert_eq!(defaults("metadata.version"), [Some(25), Some(27), Some(33)]);
     }
 }

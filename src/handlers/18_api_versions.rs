@@ -90,9 +90,9 @@ fn features(context: &Context<'_>) -> Vec<Feature> {
     let own = context.view.features();
     let Some(release) = &context.shared.config.as_version else { return own };
     let as_there = own.into_iter().filter_map(|feature| {
-        let (low, high) = release.feature(feature.name)?;
-        let (min_level, max_level) = (feature.min_level.max(low), feature.max_level.min(high));
-        Some(Feature { min_level, max_level, level: feature.level.min(max_level), ..feature })
+        let there = release.feature(feature.name)?;
+        let (min_level, max_level) = (feature.min_level.max(there.lowest), feature.max_level.min(there.highest));
+        Some(Feature { min_level, max_level, level: feature.level.min(max_level).min(there.default), ..feature })
     });
     as_there.collect()
 }
@@ -141,6 +141,7 @@ fn believes_in_another(context: &Context<'_>, body: &message::Request<'_>) -> bo
 mod tests {
     use super::super::testing::Broker;
     use super::*;
+    use crate::shard::session::Session;
 
     fn ask(broker: &mut Broker, version: i16, body: &message::Request<'_>) -> i16 {
         let response: message::Response<'_> = broker.ask(ApiKey::ApiVersions, version, body);
@@ -216,13 +217,34 @@ mod tests {
             let told_apis: Vec<_> = told.api_keys.iter().map(|a| (a.api_key, a.min_version, a.max_version)).collect();
             assert_eq!(told_apis, expected.collect::<Vec<_>>(), "{name}");
             for feature in &told.supported_features {
-                let (low, high) = release.feature(&feature.name).unwrap();
-                assert!(low <= feature.min_version && feature.max_version <= high, "{name}: {}", feature.name);
+                let there = release.feature(&feature.name).unwrap();
+                let is_inside = there.lowest <= feature.min_version && feature.max_version <= there.highest;
+                assert!(is_inside, "{name}: {}", feature.name);
             }
             let level = told.finalized_features.iter().find(|f| f.name == crate::metadata::METADATA_VERSION);
-            let expected = release.feature(crate::metadata::METADATA_VERSION).map(|(_, high)| high);
+            let expected = release.feature(crate::metadata::METADATA_VERSION).map(|levels| levels.highest);
             assert_eq!(level.map(|feature| feature.max_version_level), expected, "{name}");
         }
+    }
+
+    /// What a new cluster of the release has not turned on is off, though it is on here.
+    #[test]
+    fn finalized_levels_are_those_of_a_new_cluster_of_the_release() {
+        let told = |release: Option<&str>| {
+            let settings: Vec<_> = release.map(|name| ("klamm.as.version", name)).into_iter().collect();
+            let mut broker = Broker::start(&settings);
+            let told: message::Response<'_> = broker.ask(ApiKey::ApiVersions, 3, &says("a", "1"));
+            let finalized = told.finalized_features.iter().map(|f| (f.name.to_string(), f.max_version_level));
+            let mut finalized: Vec<_> = finalized.collect();
+            finalized.sort();
+            finalized
+        };
+        let expected = |levels: &[(&str, i16)]| levels.iter().map(|(n, l)| (n.to_string(), *l)).collect::<Vec<_>>();
+        let (elr, group) = (("eligible.leader.replicas.version", 1), ("group.version", 1));
+        let (metadata, transaction) = (|level| ("metadata.version", level), ("transaction.version", 2));
+        assert_eq!(told(Some("4.0")), expected(&[group, metadata(25), transaction]));
+        assert_eq!(told(Some("4.1")), expected(&[elr, group, metadata(27), transaction]));
+        assert_eq!(told(Some("4.4")), told(None));
     }
 
     #[test]
@@ -235,5 +257,18 @@ mod tests {
         assert!(offers(ApiKey::Fetch, 12) && !offers(ApiKey::Fetch, 13) && !offers(ApiKey::Fetch, 3));
         assert!(offers(ApiKey::ApiVersions, 3) && !offers(ApiKey::ApiVersions, 4));
         assert!(!offers(ApiKey::ConsumerGroupHeartbeat, 0));
+    }
+
+    /// Kafka 3.3 with KRaft has no credentials to alter.
+    #[test]
+    fn the_brokers_own_requests_need_not_be_of_the_release() {
+        use crate::wire::api::describe_user_scram_credentials as scram;
+        let mut broker = Broker::start(&[("klamm.as.version", "3.3")]);
+        let body = scram::Request::default();
+        let key = ApiKey::DescribeUserScramCredentials;
+        assert!(!HANDLERS.iter().find(|row| row.key == key).unwrap().offers(0, &broker.shared.config));
+        broker.session = Session::of_the_broker();
+        let told: scram::Response<'_> = broker.ask(key, 0, &body);
+        assert_eq!(told.error_code, 0);
     }
 }

@@ -11,8 +11,7 @@ use super::{Answer, Head, Outcome, Request, State, code_and_message};
 use crate::metadata::{Change, Decided, ScramDeletion, ScramResult, ScramUpsertion};
 use crate::model::Refusal;
 use crate::security::access::AclOperation;
-use crate::security::crypto::Hash;
-use crate::security::sasl::scram::Credential;
+use crate::security::sasl::scram::{Credential, mechanism_hash};
 use crate::shard::context::Context;
 use crate::wire::api::alter_user_scram_credentials::{
     self as message, AlterUserScramCredentialsResult, ScramCredentialDeletion, ScramCredentialUpsertion,
@@ -61,13 +60,8 @@ fn deletion(deletion: &ScramCredentialDeletion<'_>) -> ScramDeletion {
 
 fn upsertion(upsertion: &ScramCredentialUpsertion<'_>) -> ScramUpsertion {
     let ScramCredentialUpsertion { mechanism, iterations, .. } = *upsertion;
-    let hash = match mechanism {
-        1 => Some(Hash::Sha256),
-        2 => Some(Hash::Sha512),
-        _ => None,
-    };
     // Java has no empty keys.
-    let hash = hash.filter(|_| !upsertion.salted_password.is_empty());
+    let hash = mechanism_hash(mechanism).filter(|_| !upsertion.salted_password.is_empty());
     let keys =
         |hash| Credential::of_salted(hash, &upsertion.salted_password, upsertion.salt.to_vec(), upsertion.iterations);
     ScramUpsertion { user: upsertion.name.to_string(), mechanism, iterations, credential: hash.map(keys) }
@@ -91,6 +85,7 @@ mod tests {
     use super::*;
     use crate::config::AuthorizerSettings;
     use crate::model::ApiKey;
+    use crate::security::crypto::Hash;
     use crate::security::principal::Principal;
     use crate::wire::api::describe_user_scram_credentials as describe;
 

@@ -1,8 +1,8 @@
 //! What the client of a request may do, and how it is told that it may not (`AuthHelper`).
 //!
 //! Without an authorizer every client may do everything. A request is judged once, when it comes: what waits keeps what it
-//! was told. Deviation: Kafka's sentence about the cluster has the whole request with addresses of its memory in it, ours
-//! does not.
+//! was told. What the broker asks itself for is not judged. Deviation: Kafka's sentence about the cluster has the whole
+//! request with addresses of its memory in it, ours does not.
 
 use std::net::SocketAddr;
 
@@ -31,6 +31,7 @@ pub(super) const INVALID_REQUEST: &str = "This most likely occurs because of a r
 pub(super) struct Asker {
     principal: Principal,
     peer: SocketAddr,
+    is_own: bool,
 }
 
 /// The one place that asks the authorizer. `None`: there is none.
@@ -52,7 +53,7 @@ pub(super) fn rules_epoch(context: &Context<'_>) -> u64 {
 impl Request<'_> {
     /// Whether anything is asked at all.
     pub(super) fn is_judged(&self, context: &Context<'_>) -> bool {
-        context.shared.authorizer.is_some()
+        context.shared.authorizer.is_some() && !self.session.is_own()
     }
 
     /// Whether the client may do this with a resource.
@@ -91,12 +92,15 @@ impl Request<'_> {
         resource: AclResource,
         name: &str,
     ) -> bool {
-        allows(context.shared, context.view, &self.session.subject(), &Action { operation, resource, name })
+        let action = Action { operation, resource, name };
+        !self.is_judged(context) || allows(context.shared, context.view, &self.session.subject(), &action)
     }
 
     /// Whether the client may do this with any resource of the kind (`AuthHelper.authorizeByResourceType`).
     pub(super) fn may_any(&self, context: &Context<'_>, operation: AclOperation, resource: AclResource) -> bool {
-        let Some(authorizer) = &context.shared.authorizer else { return true };
+        let Some(authorizer) = context.shared.authorizer.as_ref().filter(|_| self.is_judged(context)) else {
+            return true;
+        };
         authorizer.authorize_any(context.view.image.acl_index(), &self.session.subject(), operation, resource)
     }
 
@@ -123,7 +127,7 @@ impl Request<'_> {
 
     /// What the client may do with a resource, one bit each (KIP-430).
     pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
-        operations(context, &self.session.subject(), resource, name)
+        operations(context, self.session.is_own(), &self.session.subject(), resource, name)
     }
 
     /// The same of the cluster, where the client may be told of it; else 0.
@@ -136,7 +140,7 @@ impl Request<'_> {
 
     /// Whose rights count for what of the request is done later.
     pub(super) fn asker(&self) -> Asker {
-        Asker { principal: self.session.principal.clone(), peer: self.session.peer }
+        Asker { principal: self.session.principal.clone(), peer: self.session.peer, is_own: self.session.is_own() }
     }
 }
 
@@ -148,17 +152,17 @@ impl Asker {
     /// Whether the client may know of a topic that it did not name.
     pub(super) fn may_describe(&self, shared: &Shared, view: &View, topic: &str) -> bool {
         let action = Action { operation: AclOperation::Describe, resource: AclResource::Topic, name: topic };
-        allows(shared, view, &self.subject(), &action)
+        self.is_own || allows(shared, view, &self.subject(), &action)
     }
 
     /// [`Request::operations`]
     pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
-        operations(context, &self.subject(), resource, name)
+        operations(context, self.is_own, &self.subject(), resource, name)
     }
 }
 
-fn operations(context: &Context<'_>, who: &Subject<'_>, resource: AclResource, name: &str) -> i32 {
-    if context.shared.authorizer.is_none() {
+fn operations(context: &Context<'_>, is_own: bool, who: &Subject<'_>, resource: AclResource, name: &str) -> i32 {
+    if is_own || context.shared.authorizer.is_none() {
         return resource.operations();
     }
     let supported = AclOperation::ALL.into_iter().filter(|operation| resource.supports(*operation));
@@ -177,6 +181,7 @@ mod tests {
     use crate::model::ApiKey;
     use crate::security::access::AclResource;
     use crate::security::principal::Principal;
+    use crate::shard::session::Session;
     use crate::wire::api;
 
     const REFUSED: i16 = 31;
@@ -236,6 +241,19 @@ mod tests {
     fn operations_are_kafkas() {
         let kinds = [AclResource::Topic, AclResource::Cluster, AclResource::Group];
         assert_eq!(kinds.map(AclResource::operations), [3576, 8096, 3400]);
+    }
+
+    #[test]
+    fn the_broker_may_do_what_it_asks_itself_for() {
+        use api::describe_cluster;
+        let mut broker = broker();
+        broker.session = Session::of_the_broker();
+        let request = describe_cluster::Request { include_cluster_authorized_operations: true, ..Default::default() };
+        let told: describe_cluster::Response<'_> = broker.ask(ApiKey::DescribeCluster, 0, &request);
+        assert_eq!((told.error_code, told.cluster_authorized_operations), (0, 8096));
+        let request = api::list_config_resources::Request::default();
+        let told: api::list_config_resources::Response<'_> = broker.ask(ApiKey::ListConfigResources, 1, &request);
+        assert_eq!(told.error_code, 0);
     }
 
     #[test]

@@ -89,6 +89,11 @@ impl Handler {
         (offer.min_version <= offer.max_version).then_some(offer)
     }
 
+    /// Whether it is built in this version, whatever is offered.
+    pub fn has(&self, version: i16) -> bool {
+        (self.min_version..=self.max_version).contains(&version)
+    }
+
     /// Whether this broker handles this version.
     pub fn offers(&self, version: i16, config: &Config) -> bool {
         self.offer(config).is_some_and(|offer| (offer.min_version..=offer.max_version).contains(&version))

@@ -1,7 +1,8 @@
 //! What a process lives by that is started for another: its standard input, and its parent.
 //!
 //! A pipe or a socket as standard input ends when all who could write to it have closed it or are gone, whatever ended them.
-//! What else can stand there tells nothing: `/dev/null` and a file end at once, a terminal when a person says so.
+//! What else can stand there tells nothing: `/dev/null` and a file end at once, a terminal when a person says so. It is never
+//! read: what is in it may be for another that shares it, as all commands of a script share theirs.
 //!
 //! The parent is held by a descriptor of the process (`pidfd_open`, Linux 5.3), which no later process of its number is taken
 //! for. `PR_SET_PDEATHSIG` would be simpler, and is of the *thread* that has started this process: it comes when a pool of
@@ -9,7 +10,7 @@
 //! A parent that is gone before the first look is not found out.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::thread;
 use std::time::Duration;
 
@@ -20,10 +21,26 @@ use rustix::process::{Pid, getppid};
 /// How often the parent is looked at where there is nothing to wait for.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// The other side of a socket that will send nothing more, where the system tells that.
+#[cfg(target_os = "linux")]
+const NO_MORE: PollFlags = PollFlags::RDHUP;
+#[cfg(not(target_os = "linux"))]
+const NO_MORE: PollFlags = PollFlags::empty();
+/// How the end of an input is told.
+const ENDED: PollFlags = PollFlags::HUP.union(NO_MORE);
+
 /// Take it early in `main`.
 pub struct Lifeline {
-    has_input: bool,
+    input: Option<Input>,
     parent: Parent,
+}
+
+/// What ends when its writers are gone.
+#[derive(Clone, Copy)]
+struct Input {
+    fd: BorrowedFd<'static>,
+    /// What must be asked for to be told of the end, beside what is always told.
+    asked: PollFlags,
 }
 
 enum Parent {
@@ -37,9 +54,7 @@ enum Parent {
 
 impl Lifeline {
     pub fn take() -> Lifeline {
-        let kind = rustix::fs::fstat(rustix::stdio::stdin()).map(|found| FileType::from_raw_mode(found.st_mode));
-        let has_input = matches!(kind, Ok(FileType::Fifo | FileType::Socket));
-        Lifeline { has_input, parent: Parent::find() }
+        Lifeline { input: Input::of(rustix::stdio::stdin()), parent: Parent::find() }
     }
 
     /// Tells which of them is gone, once, on a thread of its own.
@@ -50,15 +65,14 @@ impl Lifeline {
 
     /// Waits until one of them is gone and says which. Never ends where there is none. Blocks.
     fn wait(self) -> &'static str {
-        let mut has_input = self.has_input;
+        let mut input = self.input;
         loop {
             if matches!(self.parent, Parent::Gone) {
                 return "its parent has ended";
             }
-            let stdin = rustix::stdio::stdin();
             let mut watched = Vec::new();
-            if has_input {
-                watched.push(PollFd::new(&stdin, PollFlags::IN));
+            if let Some(Input { fd, asked }) = &input {
+                watched.push(PollFd::new(fd, *asked));
             }
             if let Parent::Held(parent) = &self.parent {
                 watched.push(PollFd::new(parent, PollFlags::IN));
@@ -71,23 +85,34 @@ impl Lifeline {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(_) => thread::sleep(LOOK),
             }
-            let happened: Vec<bool> = watched.iter().map(|fd| !fd.revents().is_empty()).collect();
-            let input_happened = has_input && happened[0];
-            if matches!(&self.parent, Parent::Held(_)) && happened[usize::from(has_input)] {
+            let happened: Vec<PollFlags> = watched.iter().map(PollFd::revents).collect();
+            if matches!(&self.parent, Parent::Held(_)) && !happened[usize::from(input.is_some())].is_empty() {
                 return "its parent has ended";
             }
             if matches!(&self.parent, Parent::Numbered(pid) if getppid() != Some(*pid)) {
                 return "its parent has ended";
             }
-            if input_happened {
-                match discard() {
-                    Ok(true) => {}
-                    Ok(false) => return "its standard input has ended",
-                    // It tells nothing any more.
-                    Err(_) => has_input = false,
-                }
+            match input {
+                Some(_) if happened[0].intersects(ENDED) => return "its standard input has ended",
+                // It is broken or closed, and would tell just that for ever.
+                Some(_) if !happened[0].is_empty() => input = None,
+                _ => {}
             }
         }
+    }
+}
+
+impl Input {
+    /// `None`: it tells nothing.
+    fn of(fd: BorrowedFd<'static>) -> Option<Input> {
+        let kind = rustix::fs::fstat(fd).map(|found| FileType::from_raw_mode(found.st_mode));
+        let asked = match kind {
+            // The end is always told.
+            Ok(FileType::Fifo) => PollFlags::empty(),
+            Ok(FileType::Socket) => NO_MORE,
+            _ => return None,
+        };
+        Some(Input { fd, asked })
     }
 }
 
@@ -110,12 +135,64 @@ impl Parent {
     }
 }
 
-/// Reads what is there; `false` at the end.
-fn discard() -> io::Result<bool> {
-    let mut bytes = [0; 4096];
-    match rustix::io::read(rustix::stdio::stdin(), &mut bytes) {
-        Ok(length) => Ok(length > 0),
-        Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(true),
-        Err(error) => Err(error.into()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write, pipe};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+    use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+    const INPUT: &str = "its standard input has ended";
+
+    /// Standard input stays open as long as its process.
+    fn kept(fd: impl Into<OwnedFd>) -> BorrowedFd<'static> {
+        let kept: &'static OwnedFd = Box::leak(Box::new(fd.into()));
+        kept.as_fd()
+    }
+
+    /// What one is told that has this as its standard input.
+    fn watch(fd: impl Into<OwnedFd>) -> Receiver<&'static str> {
+        let (sender, told) = channel();
+        let lifeline = Lifeline { input: Input::of(kept(fd)), parent: Parent::None };
+        let tell = move |gone| sender.send(gone).unwrap_or_default();
+        lifeline.watch(tell).unwrap();
+        told
+    }
+
+    #[test]
+    fn two_that_share_a_pipe_end_with_it_and_leave_it_unread() {
+        let (mut reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"for another").unwrap();
+        let both = [(); 2].map(|()| watch(reader.try_clone().unwrap()));
+        assert!(both.iter().all(|told| told.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout)), "it is open");
+        drop(writer);
+        assert_eq!(both.map(|told| told.recv_timeout(PATIENCE)), [Ok(INPUT); 2]);
+        let mut left = String::new();
+        reader.read_to_string(&mut left).unwrap();
+        assert_eq!(left, "for another");
+    }
+
+    #[test]
+    fn a_socket_ends_when_the_other_side_sends_no_more() {
+        let [dropped, closed] = [(); 2].map(|()| {
+            let (own, mut other) = UnixStream::pair().unwrap();
+            other.write_all(b"unread").unwrap();
+            (watch(own), other)
+        });
+        drop(dropped.1);
+        assert_eq!(dropped.0.recv_timeout(PATIENCE), Ok(INPUT));
+        closed.1.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(closed.0.recv_timeout(PATIENCE), Ok(INPUT));
+    }
+
+    #[test]
+    fn what_is_neither_tells_nothing() {
+        assert!(Input::of(kept(std::fs::File::open("/dev/null").unwrap())).is_none());
+        // The end of a pipe that is for writing, which is broken.
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        assert_eq!(watch(writer).recv_timeout(LOOK), Err(RecvTimeoutError::Timeout));
     }
 }

@@ -10,13 +10,16 @@
 //! block; the kernel has such a lock in its place.
 //!
 //! Bounded: chunks are counted before they are asked for. What does not fit is refused like a write to a full disk, as a whole.
+//! One directory's files may take a little more than the others, the metadata log's: a topic's deletion is written there, so that
+//! a disk that its clients have filled can be emptied by them.
 
-use super::clock;
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
+use super::environment::Environment;
 use super::file_pool::OpenFiles;
 use crate::model::TimestampMs;
 use crate::stdx::mutex::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -29,6 +32,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const LEAST_BYTES: usize = 64;
 /// Chunks that one send takes: a mebibyte, wherever it begins.
 const MOST_PIECES: usize = 17;
+/// What the favoured directory has beyond the limit: some thousand deletions, and a snapshot.
+const RESERVE_BYTES: u64 = 1 << 20;
 /// Closing a file frees nothing here, so that as many are open as there are.
 const MOST_OPEN: usize = usize::MAX;
 
@@ -36,6 +41,8 @@ const MOST_OPEN: usize = usize::MAX;
 pub struct MemoryDisk {
     nodes: Mutex<BTreeMap<PathBuf, Node>>,
     budget: Arc<Budget>,
+    limit_bytes: u64,
+    favoured: &'static str,
     locks: Arc<Mutex<BTreeSet<PathBuf>>>,
     open_files: Arc<OpenFiles>,
 }
@@ -46,14 +53,16 @@ enum Node {
     File(Arc<MemoryFile>),
 }
 
-/// How much there may be, and how much there is.
+/// What all files of a disk share.
 struct Budget {
-    limit_bytes: u64,
     used_bytes: AtomicU64,
+    environment: Environment,
 }
 
 struct MemoryFile {
     budget: Arc<Budget>,
+    /// What is used by all files when this one can no longer grow.
+    limit_bytes: u64,
     content: RwLock<Content>,
 }
 
@@ -65,11 +74,14 @@ struct Content {
 }
 
 impl MemoryDisk {
-    /// An empty disk that takes so many bytes of memory at most.
-    pub fn new(limit_bytes: u64) -> MemoryDisk {
+    /// An empty disk that takes so many bytes of memory at most, and the reserve of the directories that have the favoured
+    /// name.
+    pub fn new(limit_bytes: u64, favoured: &'static str, environment: Environment) -> MemoryDisk {
         MemoryDisk {
             nodes: Mutex::default(),
-            budget: Arc::new(Budget { limit_bytes, used_bytes: AtomicU64::new(0) }),
+            budget: Arc::new(Budget { used_bytes: AtomicU64::new(0), environment }),
+            limit_bytes,
+            favoured,
             locks: Arc::default(),
             open_files: Arc::new(OpenFiles::new(MOST_OPEN)),
         }
@@ -78,6 +90,16 @@ impl MemoryDisk {
     fn node(&self, path: &Path) -> io::Result<Node> {
         let nodes = self.nodes.lock();
         nodes.get(path).cloned().ok_or_else(|| missing(&nodes, path))
+    }
+
+    fn new_file(&self, path: &Path) -> MemoryFile {
+        let is_favoured = path.parent().and_then(Path::file_name) == Some(OsStr::new(self.favoured));
+        let content = Content { modified: self.budget.environment.wall(), ..Content::default() };
+        MemoryFile {
+            budget: self.budget.clone(),
+            limit_bytes: self.limit_bytes.saturating_add(if is_favoured { RESERVE_BYTES } else { 0 }),
+            content: RwLock::new(content),
+        }
     }
 }
 
@@ -113,8 +135,7 @@ impl Disk for MemoryDisk {
             Some(Node::Directory) => Err(ErrorKind::IsADirectory.into()),
             None if how == Open::Create => {
                 check_parent(&nodes, path)?;
-                let content = RwLock::new(Content { modified: clock::wall(), ..Content::default() });
-                let file = Arc::new(MemoryFile { budget: self.budget.clone(), content });
+                let file = Arc::new(self.new_file(path));
                 nodes.insert(path.to_path_buf(), Node::File(file.clone()));
                 Ok(file)
             }
@@ -198,7 +219,12 @@ impl Disk for MemoryDisk {
             Some(Node::File(_)) => return Err(ErrorKind::NotADirectory.into()),
             None => return Err(missing(&nodes, path)),
         }
-        nodes.retain(|at, _| !at.starts_with(path));
+        let mut gone: Vec<PathBuf> = below(&nodes, path).map(|(path, _)| path.clone()).collect();
+        gone.push(path.to_path_buf());
+        let removed: Vec<_> = gone.iter().map(|path| nodes.remove(path)).collect();
+        // Their memory is freed while others use the disk.
+        drop(nodes);
+        drop(removed);
         Ok(())
     }
 
@@ -219,9 +245,8 @@ impl Disk for MemoryDisk {
     }
 
     fn space(&self, _: &Path) -> io::Result<Space> {
-        let Budget { limit_bytes, used_bytes } = &*self.budget;
-        let usable_bytes = limit_bytes.saturating_sub(used_bytes.load(Ordering::Relaxed));
-        Ok(Space { total_bytes: *limit_bytes, usable_bytes })
+        let usable_bytes = self.limit_bytes.saturating_sub(self.budget.used_bytes.load(Ordering::Relaxed));
+        Ok(Space { total_bytes: self.limit_bytes, usable_bytes })
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -243,12 +268,11 @@ impl Drop for MemoryLock {
 }
 
 impl Budget {
-    fn take(&self, bytes: u64) -> io::Result<()> {
+    fn take(&self, bytes: u64, limit_bytes: u64) -> io::Result<()> {
         let taken = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            used.checked_add(bytes).filter(|used| *used <= self.limit_bytes)
+            used.checked_add(bytes).filter(|used| bytes == 0 || *used <= limit_bytes)
         });
         taken.map(|_| ()).map_err(|_| {
-            let limit_bytes = self.limit_bytes;
             io::Error::new(ErrorKind::StorageFull, format!("the disk in memory is full, it has {limit_bytes} bytes"))
         })
     }
@@ -349,9 +373,9 @@ impl MemoryFile {
         let mut content: RwLockWriteGuard<'_, Content> = self.content.write().unwrap_or_else(PoisonError::into_inner);
         let before = content.size();
         let after = size(before);
-        self.budget.take(charge(after).saturating_sub(charge(before)))?;
+        self.budget.take(charge(after).saturating_sub(charge(before)), self.limit_bytes)?;
         let changed = change(&mut content);
-        content.modified = clock::wall();
+        content.modified = self.budget.environment.wall();
         if changed.is_err() {
             // The machine has less memory than the disk may take.
             content.cut(before);
@@ -452,13 +476,20 @@ impl File for MemoryFile {
 mod tests {
     use super::*;
     use crate::io::real_disk::RealDisk;
+    use crate::io::settable_clock::SettableClock;
     use crate::stdx::random::Random;
+    use std::time::Duration;
 
     const LIMIT: u64 = 1 << 20;
+    const FAVOURED: &str = "m";
+
+    fn disk_of(limit_bytes: u64) -> MemoryDisk {
+        MemoryDisk::new(limit_bytes, FAVOURED, Environment::of_the_machine())
+    }
 
     fn disk() -> MemoryDisk {
-        let disk = MemoryDisk::new(LIMIT);
-        disk.create_directories(Path::new("/d")).unwrap();
+        let disk = disk_of(LIMIT);
+        disk.create_directories(Path::new("/d/m")).unwrap();
         disk
     }
 
@@ -521,7 +552,7 @@ mod tests {
     fn it_behaves_as_the_disk_of_the_machine() {
         for seed in 0..20 {
             let home = tempfile::tempdir().unwrap();
-            let (memory, real) = (MemoryDisk::new(64 << 20), RealDisk::default());
+            let (memory, real) = (disk_of(64 << 20), RealDisk::default());
             let (mut left, mut right) = (Random::new(seed), Random::new(seed));
             for disk in [&memory as &dyn Disk, &real] {
                 disk.create_directories(&home.path().join("a/c")).unwrap();
@@ -559,6 +590,40 @@ mod tests {
         one.set_size(10).unwrap();
         assert_eq!(used(&disk), LEAST_BYTES as u64);
         assert!(one.write_at(&[IoSlice::new(&[1])], u64::MAX).is_err());
+    }
+
+    #[test]
+    fn the_favoured_directory_has_a_reserve_when_the_disk_is_full() {
+        let disk = disk();
+        let [data, favoured] = ["/d/1", "/d/m/1"].map(|path| disk.open(Path::new(path), Open::Create).unwrap());
+        data.write_at(&[IoSlice::new(&[1; LIMIT as usize])], 0).unwrap();
+        favoured.write_at(&[IoSlice::new(&[1; RESERVE_BYTES as usize])], 0).unwrap();
+        for (file, size) in [(&data, LIMIT), (&favoured, RESERVE_BYTES)] {
+            assert_eq!(file.write_at(&[IoSlice::new(&[1])], size).unwrap_err().kind(), ErrorKind::StorageFull);
+            // What needs no more room is written.
+            file.write_at(&[IoSlice::new(&[2])], size - 1).unwrap();
+            file.set_size(size - 1).unwrap();
+            file.set_size(size).unwrap();
+        }
+        assert_eq!(disk.space(Path::new("/d")).unwrap().usable_bytes, 0);
+        favoured.set_size(0).unwrap();
+        data.set_size(LIMIT / 2).unwrap();
+        data.set_size(LIMIT).unwrap();
+    }
+
+    #[test]
+    fn files_have_times_of_the_brokers_clock() {
+        let clock = Arc::<SettableClock>::default();
+        clock.freeze();
+        let disk = MemoryDisk::new(LIMIT, FAVOURED, Environment::with_clock(clock.clone()));
+        disk.create_directories(Path::new("/")).unwrap();
+        let file = disk.open(Path::new("/f"), Open::Create).unwrap();
+        let made = clock.wall();
+        assert_eq!(file.modified().unwrap(), made);
+        clock.advance(Duration::from_secs(3600)).unwrap();
+        assert_eq!(file.modified().unwrap(), made);
+        file.set_size(1).unwrap();
+        assert_eq!(file.modified().unwrap().0, made.0 + 3_600_000);
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub use quotas::{QuotaAlteration, QuotaAltered};
 pub use reassignments::{Reassigned, Reassignment};
 pub use record::Record;
 pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assignment};
-pub use scram::{SCRAM_MECHANISMS, ScramDeletion, ScramResult, ScramUpsertion, scram_record};
+pub use scram::{ScramDeletion, ScramResult, ScramUpsertion, scram_record};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use tokens::{NewDelegationToken, TokenPeriod};
 pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};

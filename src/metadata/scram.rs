@@ -7,11 +7,8 @@ use super::image::Image;
 use super::levels::knows_scram;
 use super::record::{Record, RemoveUserScramCredentialRecord, UserScramCredentialRecord};
 use crate::model::ErrorCode;
-use crate::security::sasl::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS};
+use crate::security::sasl::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS, mechanism_hash};
 use std::collections::BTreeMap;
-
-/// `ScramMechanism`: SCRAM-SHA-256 and SCRAM-SHA-512.
-pub const SCRAM_MECHANISMS: [i8; 2] = [1, 2];
 
 /// A credential that a user shall not have any more.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -111,7 +108,7 @@ fn check(image: &Image, user: &str, mechanism: i8) -> Result<(), Refusal> {
     if user.is_empty() {
         return Err(Refusal::new(ErrorCode::UnacceptableCredential, "Username must not be empty"));
     }
-    if !SCRAM_MECHANISMS.contains(&mechanism) {
+    if mechanism_hash(mechanism).is_none() {
         return Err(Refusal::new(ErrorCode::UnsupportedSaslMechanism, "Unknown SCRAM mechanism"));
     }
     Ok(())

@@ -169,11 +169,10 @@ impl Shared {
     }
 
     /// The host that a client is told which came to this address, where its listener tells each client its own. `None` for an
-    /// address that means another machine elsewhere (link-local: its zone is a number of this machine).
+    /// address that means another machine elsewhere (link-local: its zone is a number of this machine), and where the client
+    /// came to another port than is told, by what the machine does to connections.
     pub fn host_of(&self, listener: usize, local: SocketAddr) -> Option<Arc<str>> {
-        let endpoint = self.endpoint(listener).filter(|endpoint| endpoint.is_by_connection)?;
-        assert!(endpoint.port == local.port(), "a client came to the port that is told");
-        host_of(local.ip())
+        host_of(self.endpoint(listener)?, local)
     }
 
     /// The address that clients of a listener are told.
@@ -198,9 +197,12 @@ impl Shared {
     }
 }
 
-fn host_of(address: IpAddr) -> Option<Arc<str>> {
+fn host_of(endpoint: &Endpoint, local: SocketAddr) -> Option<Arc<str>> {
+    if !endpoint.is_by_connection || endpoint.port != local.port() {
+        return None;
+    }
     // A socket of both families has IPv4 addresses as ::ffff:127.0.0.1.
-    let address = address.to_canonical();
+    let address = local.ip().to_canonical();
     let is_link_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
     (!is_link_local && !address.is_unspecified()).then(|| address.to_string().into())
 }
@@ -341,7 +343,9 @@ mod tests {
 
     #[test]
     fn addresses_are_told_as_clients_can_use_them() {
-        let told = |address: &str| host_of(address.parse().unwrap());
+        let endpoint =
+            |is_by_connection| Endpoint { listener: "L".into(), host: "h".into(), port: 9, is_by_connection };
+        let told = |address: &str| host_of(&endpoint(true), SocketAddr::new(address.parse().unwrap(), 9));
         for (address, expected) in [
             ("127.0.0.2", Some("127.0.0.2")),
             ("::ffff:10.1.2.3", Some("10.1.2.3")),
@@ -351,5 +355,7 @@ mod tests {
         ] {
             assert_eq!(told(address).as_deref(), expected, "{address}");
         }
+        assert_eq!(host_of(&endpoint(false), ([127, 0, 0, 1], 9).into()), None);
+        assert_eq!(host_of(&endpoint(true), ([127, 0, 0, 1], 10).into()), None, "another port than is told");
     }
 }

@@ -8,7 +8,7 @@
 //! shared reference, as the same request is read meanwhile; a login changes it between two requests.
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use crate::model::Instant;
@@ -76,6 +76,7 @@ pub struct Session {
     pub logged_in: Option<LoggedIn>,
     /// It has done so by a delegation token, which is not enough for everything.
     pub by_delegation_token: bool,
+    is_own: bool,
     software: RefCell<Option<Software>>,
 }
 
@@ -91,8 +92,19 @@ impl Session {
             allowed: RefCell::default(),
             logged_in: None,
             by_delegation_token: false,
+            is_own: false,
             software: RefCell::default(),
         }
+    }
+
+    /// The session of what the broker asks itself for, before its first client comes. Only `broker/first.rs` makes one.
+    pub fn of_the_broker() -> Session {
+        Session { is_own: true, ..Session::anonymous(0, (Ipv4Addr::LOCALHOST, 0).into()) }
+    }
+
+    /// The broker's own requests are allowed, and may be of APIs that the release does not have that it is to be taken for.
+    pub fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// The client as rules know it. Its host shows itself as Java writes it.

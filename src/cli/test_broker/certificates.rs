@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::io::threads;
@@ -14,6 +14,7 @@ use crate::stdx::secret::Secret;
 /// The password of all stores. It is no secret: it protects what is thrown away.
 pub(super) const PASSWORD: &str = "klamm-test";
 const CLIENT: &str = "client";
+const OWNER_ALONE: u32 = 0o600;
 
 /// Makes certificates and writes them into a directory, which is made where it is missing.
 pub(super) fn write(directory: &Path) -> Result<Issued, String> {
@@ -42,13 +43,15 @@ fn put_identity(directory: &Path, name: &str, certified: &Certified, password: &
     put(directory, &format!("{name}.jks"), &store::write_jks(identity(), Vec::new(), password)?)
 }
 
-/// Writes a file that its owner alone can read, as there are keys among them.
+/// Writes a file that its owner alone can read, as there are keys among them; so is one that was there before.
 fn put(directory: &Path, name: &str, content: &[u8]) -> Result<(), String> {
     let path = directory.join(name);
-    let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-    written
-        .and_then(|mut file| file.write_all(content))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+    let opened = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ALONE).open(&path);
+    let written = opened.and_then(|mut file| {
+        file.set_permissions(fs::Permissions::from_mode(OWNER_ALONE))?;
+        file.write_all(content)
+    });
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// The files by the names that the line of the start gives them.
@@ -68,4 +71,23 @@ pub(super) fn named(directory: &Path) -> Vec<(&'static str, PathBuf)> {
     ];
     let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_path_buf());
     files.map(|(key, name)| (key, absolute.join(name))).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_for_its_owner_alone_whoever_has_made_it() {
+        let home = tempfile::tempdir().unwrap();
+        let old = home.path().join("old");
+        fs::write(&old, "longer than what comes").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o644)).unwrap();
+        for name in ["old", "new"] {
+            put(home.path(), name, b"key").unwrap();
+            let path = home.path().join(name);
+            assert_eq!(fs::read(&path).unwrap(), b"key");
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ALONE, "{name}");
+        }
+    }
 }

@@ -9,8 +9,9 @@
 pub(super) mod arguments;
 mod certificates;
 
+use std::ffi::c_int;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,6 @@ use crate::broker::{Broker, Storage};
 use crate::cli::log::{self, Stream};
 use crate::config::{Config, Layers, definitions};
 use crate::io::lifeline::Lifeline;
-use crate::io::threads;
 use crate::model::SecurityProtocol;
 use crate::security::throw_away::Issued;
 use arguments::TestArguments;
@@ -45,12 +45,12 @@ pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
     }
     log::start(Stream::Errors, None);
     // In front of anything that is left behind.
-    let mut watched = vec![SIGTERM, SIGINT, SIGUSR1];
-    if !arguments.stay {
-        watched.push(SIGHUP);
-    }
-    let mut signals = Signals::new(watched).map_err(|error| format!("cannot watch for signals: {error}"))?;
-    let _made = arguments.directory.as_deref().map(MadeDirectory::make).transpose()?;
+    let watched = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1]);
+    let mut signals = watched.map_err(|error| format!("cannot watch for signals: {error}"))?;
+    // What stays outlives its terminal, too.
+    let ends: &[c_int] = if arguments.stay { &[SIGTERM, SIGINT] } else { &[SIGTERM, SIGINT, SIGHUP] };
+    let make = |path: &Option<PathBuf>| path.as_deref().map(MadeDirectory::make).transpose();
+    let _made = [make(&arguments.directory)?, make(&arguments.tls)?];
     let issued = arguments.tls.as_deref().map(certificates::write).transpose()?;
     let config = config(&arguments, issued.as_ref())?;
     let protocol = config.listeners[0].security_protocol;
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
         if let Some(lifeline) = lifeline {
             end_with(lifeline);
         }
-        super::wait_for_end(&broker, &mut signals);
+        super::wait_for_end(&broker, &mut signals, ends);
     });
     let stopped = broker.stop();
     served.and(stopped)
@@ -86,19 +86,25 @@ fn end_with(lifeline: Lifeline) {
 struct MadeDirectory(Option<PathBuf>);
 
 impl MadeDirectory {
+    /// Makes it, unless it is there. Where two processes try, the system tells one of them that it is there.
     fn make(path: &Path) -> Result<MadeDirectory, String> {
-        if path.exists() {
-            return Ok(MadeDirectory(None));
+        let parents = path.parent().map_or(Ok(()), fs::create_dir_all);
+        match parents.and_then(|()| fs::create_dir(path)) {
+            Ok(()) => Ok(MadeDirectory(Some(path.to_path_buf()))),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(MadeDirectory(None)),
+            Err(error) => Err(format!("cannot make {}: {error}", path.display())),
         }
-        fs::create_dir_all(path).map_err(|error| format!("cannot make {}: {error}", path.display()))?;
-        Ok(MadeDirectory(Some(path.to_path_buf())))
     }
 }
 
 impl Drop for MadeDirectory {
     fn drop(&mut self) {
-        if let Some(Err(error)) = self.0.as_ref().map(fs::remove_dir_all) {
-            ::log::warn!("the directory stays: {error}");
+        let Some(path) = &self.0 else { return };
+        match fs::remove_dir_all(path) {
+            // With another that it was in.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => ::log::warn!("{} stays: {error}", path.display()),
+            Ok(()) => {}
         }
     }
 }
@@ -108,10 +114,7 @@ fn config(arguments: &TestArguments, issued: Option<&Issued>) -> Result<Config, 
     let profile = PROFILE.iter().map(|d| (d.key.to_string(), d.value.to_string()));
     let file = profile.chain(of_arguments(arguments)).chain(issued.map(of_certificates).unwrap_or_default()).collect();
     let overrides = arguments.overrides.clone();
-    let layers = Layers { file, overrides, is_own_host: Some(threads::is_own_host), ..Layers::default() };
-    let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
-    super::tell_notices(&notices);
-    Ok(config)
+    super::resolve(Layers { file, overrides, ..Layers::default() })
 }
 
 fn protocol(arguments: &TestArguments) -> SecurityProtocol {
@@ -267,6 +270,8 @@ fn tell(ready: &Ready<'_>) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::stdx::secret::Secret;
+    use std::sync::Barrier;
+    use std::thread;
 
     #[test]
     fn users_of_plain_are_written_as_a_module_that_is_read_back() {
@@ -300,5 +305,41 @@ mod tests {
         assert!(new.exists());
         drop(made);
         assert!(old.exists() && !new.exists());
+        fs::write(&new, "a file").unwrap();
+        assert!(MadeDirectory::make(&new).is_err() && MadeDirectory::make(&new.join("below")).is_err());
+    }
+
+    #[test]
+    fn of_two_that_make_a_directory_one_removes_it() {
+        let home = tempfile::tempdir().unwrap();
+        for round in 0..100 {
+            let path = home.path().join(format!("{round}/parent/made"));
+            let together = Barrier::new(2);
+            let make = || {
+                together.wait();
+                MadeDirectory::make(&path).unwrap()
+            };
+            let made = thread::scope(|scope| [(); 2].map(|()| scope.spawn(make)).map(|made| made.join().unwrap()));
+            assert_eq!(made.iter().filter(|made| made.0.is_some()).count(), 1, "round {round}");
+        }
+    }
+
+    /// What a file of settings may say is heard of an override, too.
+    #[test]
+    fn overrides_are_resolved_as_those_of_any_broker() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("of"), "topics=7\n").unwrap();
+        let value = format!("${{file:{}:topics}}", home.path().join("of").display());
+        let provider = "org.apache.kafka.common.config.provider.FileConfigProvider";
+        let pairs = [
+            ("config.providers", "file"),
+            ("config.providers.file.class", provider),
+            ("num.partitions", &value),
+            ("klamm.log.format", "json"),
+        ];
+        let overrides = pairs.map(|(key, value)| (key.to_string(), value.to_string())).to_vec();
+        let config = config(&TestArguments { overrides, ..TestArguments::default() }, None).unwrap();
+        assert_eq!((config.num_partitions, config.log_is_json), (7, true));
+        log::set_json(false);
     }
 }

@@ -22,6 +22,12 @@ pub struct SaslSettings {
     pub max_receive_size: i64,
 }
 
+impl SaslSettings {
+    pub fn has_kerberos(&self) -> bool {
+        self.mechanisms.iter().any(|mechanism| matches!(mechanism.kind, MechanismKind::Gssapi(_)))
+    }
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct MechanismSettings {
     pub kind: MechanismKind,

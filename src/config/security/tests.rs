@@ -204,6 +204,19 @@ fn kerberos_is_what_the_login_module_says() {
     assert_eq!((without.key.as_str(), without.reason.as_str()), ("sasl.enabled.mechanisms", sentence));
 }
 
+/// A client asks Kerberos for the service of the name that it is told.
+#[test]
+fn clients_of_kerberos_are_told_a_name() {
+    let is_by_connection = |base: &[(&str, &str)], more: &[(&str, &str)]| {
+        let (config, _) = with(base, more).unwrap();
+        config.listeners[0].advertised.clone().unwrap().is_by_connection
+    };
+    assert!(!is_by_connection(KERBEROS, &[]));
+    let scram = ("listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config", SCRAM);
+    assert!(!is_by_connection(KERBEROS, &[("sasl.enabled.mechanisms", "SCRAM-SHA-256,GSSAPI"), scram]));
+    assert!(is_by_connection(KERBEROS, &[("sasl.enabled.mechanisms", "SCRAM-SHA-256"), scram]));
+}
+
 /// `DefaultSslEngineFactory`, sentence by sentence.
 #[test]
 fn stores_are_refused_with_kafkas_sentences() {

@@ -10,7 +10,7 @@ use crate::model::{Mechanism, TimestampMs};
 use crate::security::crypto::Hash;
 use crate::security::delegation;
 use crate::security::principal::Principal;
-use crate::security::sasl::scram::Credential;
+use crate::security::sasl::scram::{Credential, mechanism_id};
 use crate::security::sasl::{Authenticated, CredentialNeed, Exchange, Failure, FoundCredential, Step};
 use crate::shard::context::Context;
 use crate::shard::login::{Again, Awaited, LoggedIn, Login, ReturnedExchange, Stage};
@@ -131,11 +131,7 @@ fn taken(context: &Context<'_>, login: &Login, listener: usize, step: Step) -> R
 
 /// A user's credential, from the image.
 fn find(context: &Context<'_>, user: &str, hash: Hash) -> Option<FoundCredential> {
-    let mechanism = match hash {
-        Hash::Sha256 => 1,
-        Hash::Sha512 => 2,
-    };
-    let kept = context.view.image.scram_credential(user, mechanism)?;
+    let kept = context.view.image.scram_credential(user, mechanism_id(hash))?;
     let credential = Credential {
         salt: kept.salt.clone(),
         stored_key: Secret::new(kept.stored_key.clone()),

@@ -15,6 +15,19 @@ pub const MIN_ITERATIONS: i32 = 4096;
 /// `ScramMechanism.maxIterations`, of both.
 pub const MAX_ITERATIONS: i32 = 16384;
 
+/// The number that the protocol and the metadata log have for SCRAM with a hash (`ScramMechanism`).
+pub fn mechanism_id(hash: Hash) -> i8 {
+    match hash {
+        Hash::Sha256 => 1,
+        Hash::Sha512 => 2,
+    }
+}
+
+/// The hash of a mechanism that is named by its number; `None` if there is no such.
+pub fn mechanism_hash(id: i8) -> Option<Hash> {
+    [Hash::Sha256, Hash::Sha512].into_iter().find(|hash| mechanism_id(*hash) == id)
+}
+
 /// What is kept of a password.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Credential {
