@@ -614,7 +614,7 @@ mod tests {
     #[test]
     fn files_have_times_of_the_brokers_clock() {
         let clock = Arc::<SettableClock>::default();
-        clock.freeze();
+        clock.freeze().unwrap();
         let disk = MemoryDisk::new(LIMIT, FAVOURED, Environment::with_clock(clock.clone()));
         disk.create_directories(Path::new("/")).unwrap();
         let file = disk.open(Path::new("/f"), Open::Create).unwrap();
