@@ -6,6 +6,7 @@
 
 pub mod first;
 mod http_side;
+pub mod test_broker;
 pub mod test_profile;
 
 use std::io;
@@ -35,13 +36,12 @@ use crate::io::driver::{Driver, Waker};
 use crate::io::environment::Environment;
 use crate::io::file_pool::OpenFiles;
 use crate::io::machine::{self, Backend, Preference};
-use crate::io::memory_disk::MemoryDisk;
 use crate::io::real_disk::RealDisk;
 use crate::io::settable_clock::SettableClock;
 use crate::io::{clock, threads};
 use crate::metadata::Record;
 use crate::model::MAX_SHARDS;
-use crate::quorum::{metadata_log, metadata_snapshot};
+use crate::quorum::metadata_snapshot;
 use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::server::{Server, report};
@@ -55,15 +55,6 @@ const LISTEN_RETRY: Duration = Duration::from_millis(5);
 
 /// Kafka's line at this moment, which Testcontainers and scripts wait for (`BrokerLifecycleManager`).
 const UNFENCED: &str = "The broker has been unfenced. Transitioning from RECOVERY to RUNNING.";
-
-/// Where a broker has its log directories.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Storage {
-    /// The machine's file system has them.
-    Machine,
-    /// They are gone with the broker.
-    Memory { limit_bytes: u64 },
-}
 
 /// A running broker. Dropping it does not stop it: call [`Broker::stop`].
 pub struct Broker {
@@ -147,14 +138,29 @@ struct Starting {
 /// The addresses that were bound, or the one that could not be.
 type Bound = Result<Vec<SocketAddr>, (SocketAddr, io::Error)>;
 
-impl Broker {
-    /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
-    pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
-        Broker::start_on(Storage::Machine, config, cluster_id)
+/// What a broker is started on.
+struct Ground {
+    config: Config,
+    cluster_id: Option<String>,
+    clock: Option<Arc<SettableClock>>,
+    environment: Environment,
+    /// The disk of its log directories, if that is not the machine's.
+    logs: Option<Arc<dyn Disk>>,
+    http: Option<HttpSide>,
+}
+
+impl Ground {
+    /// The machine's disk, and no HTTP side.
+    fn new(config: Config, cluster_id: Option<String>) -> Ground {
+        let clock = config.has_settable_clock.then(Arc::<SettableClock>::default);
+        let environment = clock.clone().map_or_else(Environment::of_the_machine, Environment::with_clock);
+        Ground { config, cluster_id, clock, environment, logs: None, http: None }
     }
 
-    /// The same with its log directories where it is told.
-    pub fn start_on(storage: Storage, config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
+    fn start(self) -> Result<Broker, String> {
+        let Ground { config, cluster_id, clock, environment, logs, http } = self;
+        http.iter().for_each(|http| http.begin(clock.clone()));
+        let tell = |stage| http.iter().for_each(|http| http.set_stage(stage));
         // Of the whole process: brokers that share one are made for tests, and do not come near the limit.
         let shares = descriptors::share(threads::raise_descriptor_limit());
         let open_files = Arc::new(OpenFiles::new(shares.files));
@@ -163,14 +169,14 @@ impl Broker {
         let shard_count = config.shards.unwrap_or_else(threads::available).clamp(1, MAX_SHARDS);
         let spin = config.spin;
         let compute = Arc::new(Compute::new(config.crypto_threads));
-        let clock = config.has_settable_clock.then(Arc::<SettableClock>::default);
-        let http = HttpSide::start(&config, clock.clone())?;
-        let tell = |stage| http.iter().for_each(|http| http.set_stage(stage));
-        let environment = clock.clone().map_or_else(Environment::of_the_machine, Environment::with_clock);
         let cluster_id = cluster_id.unwrap_or_else(|| environment.new_id().to_string());
-        let machine_disk = RealDisk::new(open_files.clone());
+        let stores: Arc<dyn Disk> = Arc::new(RealDisk::new(open_files.clone()));
+        let disks = match logs {
+            Some(logs) => Disks { logs, stores },
+            None => Disks::one(stores),
+        };
         let has_tls = config.listeners.iter().any(|listener| listener.security_protocol.has_tls());
-        let opened = assembly::open(disks(storage, machine_disk, &environment), environment, config, &cluster_id)?;
+        let opened = assembly::open(disks, environment, config, &cluster_id)?;
         if has_tls {
             info!("kernel TLS: not used ({})", machine::kernel_tls());
         }
@@ -192,6 +198,14 @@ impl Broker {
         info!("[BrokerLifecycleManager id={}] {UNFENCED}", shared.config.node_id);
         let shards = starting.into_iter().map(|shard| shard.thread).collect();
         Ok(Broker { shared, shards, threads, addresses, open_files, connections, http, clock })
+    }
+}
+
+impl Broker {
+    /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
+    pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
+        let http = HttpSide::start(&config)?;
+        Ground { http, ..Ground::new(config, cluster_id) }.start()
     }
 
     /// The cluster that it is.
@@ -263,17 +277,6 @@ impl Broker {
         shared.send_to_controller(controller::Task::Stop);
         panicked |= threads.metadata.join().is_err();
         if panicked { Err("a thread of the broker has panicked".into()) } else { Ok(()) }
-    }
-}
-
-fn disks(storage: Storage, machine: RealDisk, environment: &Environment) -> Disks {
-    let machine: Arc<dyn Disk> = Arc::new(machine);
-    match storage {
-        Storage::Machine => Disks::one(machine),
-        Storage::Memory { limit_bytes } => {
-            let logs = MemoryDisk::new(limit_bytes, metadata_log::DIRECTORY, environment.clone());
-            Disks { logs: Arc::new(logs), stores: machine }
-        }
     }
 }
 

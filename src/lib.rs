@@ -27,6 +27,7 @@ pub(crate) mod server;
 pub(crate) mod shard;
 pub(crate) mod stdx;
 pub mod storage;
+pub mod test;
 pub mod wire;
 
 #[cfg(any(test, feature = "fuzzing"))]

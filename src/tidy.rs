@@ -32,6 +32,7 @@ const LEVELS: &[(&str, u32)] = &[
     ("broker", 14),
     ("cli", 15),
     ("main", 16),
+    ("test", 16),
     ("sim", 16),
     ("fuzzing", 16),
     ("lib", 17),

@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     let tests: &[Case] = &[
         ("ready_stops_and_memory", ready_stops_and_memory),
         ("http", http),
+        ("reset_and_snapshots", reset_and_snapshots),
         ("starts_in_a_row", starts_in_a_row),
         ("side_by_side", side_by_side),
         ("without_rings_in_little_memory", without_rings_in_little_memory),
@@ -139,6 +140,65 @@ fn http() -> Result<()> {
     ensure!(answer("/v1/wait?topic=orders&timeout_ms=1")?["waited"] == true, "the topic is there");
     let without = TestProcess::start(&["--override", "klamm.http.listeners="])?;
     ensure!(without.ready.get("http").is_none(), "{}", without.ready);
+    Ok(())
+}
+
+/// A reset leaves what was there at the beginning, a snapshot what was there when it was made; clients connect again.
+fn reset_and_snapshots() -> Result<()> {
+    let broker = TestProcess::start(&["--topic", "orders", "--memory", "16M"])?;
+    let (at, bootstrap) = (broker.text("http").to_string(), broker.text("bootstrap_servers").to_string());
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let post = |path: &str, body: Value| -> Result<(u16, Value)> {
+        let mut answer = agent.post(format!("{at}{path}")).send_json(body)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    };
+    let has = |query: &str| -> Result<bool> {
+        Ok(agent.get(format!("{at}/v1/wait?{query}&timeout_ms=1")).call()?.status().as_u16() == 200)
+    };
+    let config = rdkafka_of(&bootstrap);
+    produce_and_consume(&config, "orders", 5)?;
+    let (status, told) = post("/v1/snapshots", json!({ "name": "five" }))?;
+    ensure!(status == 200 && told["bytes"].as_u64() > Some(0), "{status} {told}");
+    ensure!(has("topic=orders&records=5")?, "they are still there");
+    // A client that stays, what it did since, a rule, and a clock that stands still.
+    let producer: ThreadedProducer<_> = config.clone().set("enable.idempotence", "true").create()?;
+    let send = |topic: &str| -> Result<()> {
+        producer.send(BaseRecord::<str, str>::to(topic).payload("x").partition(0)).map_err(|(error, _)| error)?;
+        Ok(producer.flush(PATIENCE)?)
+    };
+    send("orders")?;
+    send("others")?;
+    ensure!(has("topic=orders&records=6")? && has("topic=others&records=1")?, "both were taken");
+    let rule = json!({ "match": { "api": "Heartbeat" }, "action": { "close": true } });
+    ensure!(post("/v1/faults", rule)?.0 == 200 && post("/v1/clock", json!({ "frozen": true }))?.0 == 200, "in a test");
+    let (status, told) = post("/v1/reset", json!({ "snapshot": "five" }))?;
+    ensure!(status == 200, "{status} {told}");
+    ensure!(has("topic=orders&records=5")? && !has("topic=orders&records=6")? && !has("topic=others")?, "as it was");
+    let json = |path: &str| -> Result<Value> { Ok(agent.get(format!("{at}{path}")).call()?.body_mut().read_json()?) };
+    ensure!(json("/v1/faults")?["faults"] == json!([]) && json("/v1/clock")?["frozen"] == false, "nothing is left");
+    // The client goes on, on the same port.
+    send("orders")?;
+    ensure!(has("topic=orders&records=6")?, "its record was taken");
+    let mut took = Vec::new();
+    for _ in 0..21 {
+        let began = Instant::now();
+        let (status, told) = post("/v1/reset", json!({}))?;
+        ensure!(status == 200, "{status} {told}");
+        took.push(began.elapsed());
+        ensure!(has("topic=orders")? && !has("topic=orders&records=1")? && !has("topic=others")?, "as at the beginning");
+    }
+    println!("reset {:?}", middle(&mut took));
+    produce_and_consume(&config, "orders", 3)?;
+    // What cannot be done is told, and nothing happens.
+    ensure!(post("/v1/reset", json!({ "snapshot": "none" }))?.0 == 404, "there is none");
+    ensure!(post("/v1/reset", json!({ "snap": "five" }))?.0 == 400 && post("/v1/snapshots", json!({}))?.0 == 400, "words");
+    ensure!(agent.delete(format!("{at}/v1/snapshots?name=five")).call()?.status().as_u16() == 200, "it is forgotten");
+    ensure!(json("/v1/snapshots")?["snapshots"] == json!([]), "none is left");
+    ensure!(has("topic=orders&records=3")?, "the records are still there");
+    let directory = tempfile::tempdir()?;
+    let on_disk = TestProcess::start(&["--dir", &directory.path().display().to_string()])?;
+    let refused = agent.post(format!("{}/v1/reset", on_disk.text("http"))).send_empty()?.status().as_u16();
+    ensure!(refused == 409, "what is on the disk stays: {refused}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ mod args;
 mod image_secrets;
 mod log;
 mod provided;
-mod test_broker;
+pub(crate) mod test_broker;
 
 use crate::broker::{self, Broker};
 use crate::config::{self, Config, Layers, properties};
@@ -133,17 +133,17 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     info!("[KafkaServer id={node_id}] started");
-    wait_for_end(&broker, &mut signals, &[SIGTERM, SIGINT]);
+    wait_for_end(&mut signals, &[SIGTERM, SIGINT], || broker.log_metrics());
     broker.stop()?;
     info!("stopped");
     Ok(())
 }
 
 /// Waits for one of the signals that end the broker. SIGUSR1 shows its counters.
-fn wait_for_end(broker: &Broker, signals: &mut Signals, ends: &[c_int]) {
+fn wait_for_end(signals: &mut Signals, ends: &[c_int], show: impl Fn()) {
     let signal = signals.forever().find(|signal| {
         if *signal == SIGUSR1 {
-            broker.log_metrics();
+            show();
         }
         ends.contains(signal)
     });

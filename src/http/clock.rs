@@ -64,8 +64,11 @@ impl Deed {
 }
 
 /// The clock of a broker that has one for tests.
-fn settable(control: &Control) -> Result<&Arc<SettableClock>, Box<Reply>> {
+fn settable(control: &Control) -> Result<Arc<SettableClock>, Box<Reply>> {
     control.clock().ok_or_else(|| {
+        if let Some(why) = control.why_not_ready().filter(|_| control.has_settable_clock) {
+            return Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why));
+        }
         let sentence = "this broker goes by the machine's clock: klamm.clock=settable gives it one of its own";
         Box::new(reply::refuse(StatusCode::CONFLICT, sentence))
     })
@@ -76,12 +79,12 @@ fn shown(clock: &SettableClock) -> Value {
 }
 
 pub(super) fn show(control: &Control) -> Reply {
-    settable(control).map_or_else(|refused| *refused, |clock| reply::ok(&shown(clock)))
+    settable(control).map_or_else(|refused| *refused, |clock| reply::ok(&shown(&clock)))
 }
 
 pub(super) async fn change(control: Arc<Control>, body: Bytes) -> Reply {
     let clock = match settable(&control) {
-        Ok(clock) => clock.clone(),
+        Ok(clock) => clock,
         Err(refused) => return *refused,
     };
     let deed = match Deed::parse(&body) {

@@ -1,8 +1,11 @@
 //! What the HTTP side knows of its broker: how far it has come, and, once there is one, what its shards share.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
+use arc_swap::ArcSwapOption;
+
+use super::reset::Restarts;
 use crate::config::{Config, HttpSettings};
 use crate::coordinator_runtime::{Kind, Registry};
 use crate::io::settable_clock::SettableClock;
@@ -21,28 +24,35 @@ pub enum BrokerStage {
     Stops,
 }
 
+/// What a broker does first.
+const OPENS: BrokerStage = BrokerStage::Starts("opens its log directories and replays the metadata log");
+
 /// The broker as its HTTP side sees it.
 pub struct Control {
     pub(super) settings: HttpSettings,
     pub(super) node_id: i32,
     stage: Mutex<BrokerStage>,
-    clock: Option<Arc<SettableClock>>,
-    shared: OnceLock<Arc<Shared>>,
+    /// Each broker here has a clock that can be set.
+    pub(super) has_settable_clock: bool,
+    clock: ArcSwapOption<SettableClock>,
+    shared: ArcSwapOption<Shared>,
+    restarts: OnceLock<Weak<dyn Restarts>>,
     /// Held by the request whose page of metrics is made.
     pub(super) pages: tokio::sync::Mutex<()>,
 }
 
 impl Control {
     /// `None` for a broker without an HTTP side.
-    pub fn new(config: &Config, clock: Option<Arc<SettableClock>>) -> Option<Control> {
+    pub fn new(config: &Config) -> Option<Control> {
         let settings = config.http.clone()?;
-        let stage = Mutex::new(BrokerStage::Starts("opens its log directories and replays the metadata log"));
         Some(Control {
             settings,
             node_id: config.node_id,
-            stage,
-            clock,
-            shared: OnceLock::new(),
+            stage: Mutex::new(OPENS),
+            has_settable_clock: config.has_settable_clock,
+            clock: ArcSwapOption::empty(),
+            shared: ArcSwapOption::empty(),
+            restarts: OnceLock::new(),
             pages: tokio::sync::Mutex::default(),
         })
     }
@@ -51,18 +61,45 @@ impl Control {
         *self.stage.lock() = stage;
     }
 
-    /// The shards have something that they share.
-    pub fn share(&self, shared: &Arc<Shared>) {
-        assert!(self.shared.set(shared.clone()).is_ok(), "a broker is put together once");
+    /// A broker begins, with this clock where its clock can be set.
+    pub fn begin(&self, clock: Option<Arc<SettableClock>>) {
+        self.clock.store(clock);
+        self.set_stage(OPENS);
     }
 
-    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
-        self.shared.get()
+    /// The shards have something that they share.
+    pub fn share(&self, shared: &Arc<Shared>) {
+        let before = self.shared.swap(Some(shared.clone()));
+        assert!(before.is_none(), "a broker is put together once");
+    }
+
+    /// The broker has ended; another may begin.
+    pub fn forget(&self) {
+        self.clock.store(None);
+        self.shared.store(None);
+    }
+
+    pub(super) fn shared(&self) -> Option<Arc<Shared>> {
+        self.shared.load_full()
+    }
+
+    /// Whether that is what the shards of the broker share that is there now.
+    pub(super) fn is_current(&self, shared: &Arc<Shared>) -> bool {
+        self.shared.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, shared))
     }
 
     /// The broker's clock, where that can be set.
-    pub(super) fn clock(&self) -> Option<&Arc<SettableClock>> {
-        self.clock.as_ref()
+    pub(super) fn clock(&self) -> Option<Arc<SettableClock>> {
+        self.clock.load_full()
+    }
+
+    /// Who can restart the broker on other data.
+    pub fn set_restarts(&self, restarts: Weak<dyn Restarts>) {
+        assert!(self.restarts.set(restarts).is_ok(), "a broker of a test is put together once");
+    }
+
+    pub(super) fn restarts(&self) -> Option<Arc<dyn Restarts>> {
+        self.restarts.get()?.upgrade()
     }
 
     /// Why the broker should not be sent requests, as a sentence; `None` if it should.

@@ -16,6 +16,7 @@ mod metrics;
 mod openapi;
 mod reply;
 mod requests;
+mod reset;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::control::{BrokerStage, Control};
+pub use self::reset::{RestartError, Restarts, SnapshotSummary};
 use crate::io::web::{self, WebLimits, WebStopped};
 
 const LIMITS: WebLimits =
@@ -35,7 +37,7 @@ const LIMITS: WebLimits =
 /// Reads a body as each of the requests does that have one, for the fuzzers. What is refused has a sentence.
 #[cfg(any(test, feature = "fuzzing"))]
 pub fn read_bodies(body: &[u8]) {
-    for refused in [requests::read_body(body), clock::read_body(body)].into_iter().flatten() {
+    for refused in [requests::read_body(body), clock::read_body(body), reset::read_body(body)].into_iter().flatten() {
         assert!(!refused.is_empty());
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::control::Control;
 use super::guard::{self, Asked};
 use super::reply::{self, JSON, Reply};
-use super::{clock, faults, health, metrics, openapi, requests, wait};
+use super::{clock, faults, health, metrics, openapi, requests, reset, wait};
 use crate::io::web::Way;
 
 /// The largest body of a request.
@@ -250,6 +250,50 @@ pub(super) const ROUTES: &[Route] = &[
         answer: |control, call| Box::pin(requests::assert(control, call.body)),
     },
     Route {
+        verb: Verb::Post,
+        path: "/v1/reset",
+        summary: "Puts a broker in memory back to its beginning, or to a snapshot, by a restart on other data.",
+        parameters: &[],
+        body: Some(reset::BODY),
+        answers: &[
+            ok(JSON, "It is there, after so many milliseconds; its clients connect again."),
+            ON_DISK,
+            NO_SNAPSHOT,
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(reset::reset(control, call.body)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/v1/snapshots",
+        summary: "The snapshots that a broker in memory can go back to.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "Their names, and the bytes that they take."), ON_DISK],
+        is_open: false,
+        answer: |control, _| Box::pin(reset::list(control)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/snapshots",
+        summary: "Keeps what a broker in memory has now, by a restart.",
+        parameters: &[],
+        body: Some(reset::SNAPSHOT_BODY),
+        answers: &[ok(JSON, "It is kept."), ON_DISK],
+        is_open: false,
+        answer: |control, call| Box::pin(reset::snapshot(control, call.body)),
+    },
+    Route {
+        verb: Verb::Delete,
+        path: "/v1/snapshots",
+        summary: "Forgets a snapshot.",
+        parameters: reset::PARAMETERS,
+        body: None,
+        answers: &[ok(JSON, "It is forgotten."), ON_DISK, NO_SNAPSHOT],
+        is_open: false,
+        answer: |control, call| Box::pin(reset::forget(control, call)),
+    },
+    Route {
         verb: Verb::Get,
         path: "/v1/wait",
         summary: "Answers when all that is asked for is there: members of a group, its lag, records of a topic, the end of a transaction.",
@@ -272,6 +316,11 @@ pub(super) const ROUTES: &[Route] = &[
 const NO_FAULTS: Answered =
     Answered { status: 409, content_type: JSON, summary: "The broker does not break on purpose." };
 const NO_RULE: Answered = Answered { status: 404, content_type: JSON, summary: "There is no such rule." };
+
+/// What a broker answers that cannot go back, and one that has no such snapshot.
+const ON_DISK: Answered =
+    Answered { status: 409, content_type: JSON, summary: "Its data are on the disk, or would take too much memory." };
+const NO_SNAPSHOT: Answered = Answered { status: 404, content_type: JSON, summary: "There is no such snapshot." };
 
 /// What a broker without such a clock answers.
 const NO_CLOCK: Answered = Answered {

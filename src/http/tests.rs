@@ -42,7 +42,8 @@ impl Side {
         let given = overrides.iter().chain(&[("log.dirs", "/data"), ("klamm.http.listeners", "http://127.0.0.1:0")]);
         let overrides = given.rev().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         let (config, _) = Config::load(&Layers { overrides, ..Layers::default() }).unwrap();
-        let control = Arc::new(Control::new(&config, clock.cloned()).unwrap());
+        let control = Arc::new(Control::new(&config).unwrap());
+        control.begin(clock.cloned());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         Side { router: router(&control), control, runtime, config }
     }

@@ -60,7 +60,7 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
     tokio::pin!(time);
     loop {
         let missing = match control.shared() {
-            Some(shared) => wanted.missing(shared),
+            Some(shared) => wanted.missing(&shared),
             None => control.why_not_ready(),
         };
         let Some(why) = missing else { return reply::ok(&json!({ "waited": true })) };

@@ -37,6 +37,7 @@ pub mod threads;
 #[cfg(target_os = "linux")]
 mod uring;
 pub mod web;
+pub mod web_client;
 
 #[cfg(test)]
 mod conformance;

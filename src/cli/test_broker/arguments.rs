@@ -7,26 +7,26 @@ use crate::broker::first::{FirstTopic, FirstUser};
 use crate::stdx::secret::Secret;
 
 /// What logs and metadata may take in memory; tests write little, and a machine of CI has two gigabytes and more.
-pub(in crate::cli) const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
+pub(crate) const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 
 /// What the user asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(in crate::cli) struct TestArguments {
+pub(crate) struct TestArguments {
     /// 0 lets the kernel choose.
-    pub(in crate::cli) port: u16,
+    pub(crate) port: u16,
     /// `None`: in memory.
-    pub(in crate::cli) directory: Option<PathBuf>,
-    pub(in crate::cli) memory_bytes: u64,
-    pub(in crate::cli) topics: Vec<FirstTopic>,
-    pub(in crate::cli) users: Vec<FirstUser>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) memory_bytes: u64,
+    pub(crate) topics: Vec<FirstTopic>,
+    pub(crate) users: Vec<FirstUser>,
     /// Where the certificates are written.
-    pub(in crate::cli) tls: Option<PathBuf>,
-    pub(in crate::cli) as_version: Option<String>,
-    pub(in crate::cli) overrides: Vec<(String, String)>,
+    pub(crate) tls: Option<PathBuf>,
+    pub(crate) as_version: Option<String>,
+    pub(crate) overrides: Vec<(String, String)>,
     /// Only show how the broker would differ.
-    pub(in crate::cli) explain: bool,
+    pub(crate) explain: bool,
     /// It outlives its parent and its standard input.
-    pub(in crate::cli) stay: bool,
+    pub(crate) stay: bool,
 }
 
 impl Default for TestArguments {
@@ -48,7 +48,7 @@ impl Default for TestArguments {
 
 impl TestArguments {
     /// Takes one argument and its value; `false` if it is none of these.
-    pub(in crate::cli) fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
+    pub(crate) fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
         let text = |parser: &mut lexopt::Parser| parser.value()?.string();
         match name {
             "port" => self.port = parser.value()?.parse()?,

@@ -6,7 +6,7 @@
 //!
 //! Standard output is the line's alone. Log lines go to standard error.
 
-pub(super) mod arguments;
+pub(crate) mod arguments;
 mod certificates;
 
 use std::ffi::c_int;
@@ -21,8 +21,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::broker::first::FirstUser;
+use crate::broker::test_broker::{Beginning, Storage, TestBroker};
 use crate::broker::test_profile::{Deviation, PROFILE};
-use crate::broker::{Broker, Storage};
 use crate::cli::log::{self, Stream};
 use crate::config::{Config, Layers, definitions};
 use crate::io::lifeline::Lifeline;
@@ -52,22 +52,26 @@ pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
     let make = |path: &Option<PathBuf>| path.as_deref().map(MadeDirectory::make).transpose();
     let _made = [make(&arguments.directory)?, make(&arguments.tls)?];
     let issued = arguments.tls.as_deref().map(certificates::write).transpose()?;
-    let config = config(&arguments, issued.as_ref())?;
-    let protocol = config.listeners[0].security_protocol;
+    let broker = start(&arguments, issued.as_ref())?;
+    let served = tell(&Ready::of(&broker, &arguments)).map(|()| {
+        if let Some(lifeline) = lifeline {
+            end_with(lifeline);
+        }
+        super::wait_for_end(&mut signals, ends, || broker.log_metrics());
+    });
+    let stopped = broker.stop();
+    served.and(stopped)
+}
+
+/// Starts what the arguments ask for.
+pub(crate) fn start(arguments: &TestArguments, issued: Option<&Issued>) -> Result<TestBroker, String> {
+    let config = config(arguments, issued)?;
     let storage = match arguments.directory {
         Some(_) => Storage::Machine,
         None => Storage::Memory { limit_bytes: arguments.memory_bytes },
     };
-    let broker = Broker::start_on(storage, config, None)?;
-    let prepared = broker.create_topics(&arguments.topics).and_then(|()| broker.add_scram_users(&arguments.users));
-    let served = prepared.and_then(|()| tell(&Ready::of(&broker, protocol, &arguments))).map(|()| {
-        if let Some(lifeline) = lifeline {
-            end_with(lifeline);
-        }
-        super::wait_for_end(&broker, &mut signals, ends);
-    });
-    let stopped = broker.stop();
-    served.and(stopped)
+    let beginning = Beginning { topics: arguments.topics.clone(), users: arguments.users.clone() };
+    TestBroker::start(storage, config, beginning)
 }
 
 /// Lets this process end as by a signal when what it lives by is gone.
@@ -214,11 +218,11 @@ struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    fn of(broker: &Broker, security_protocol: SecurityProtocol, arguments: &'a TestArguments) -> Ready<'a> {
+    fn of(broker: &TestBroker, arguments: &'a TestArguments) -> Ready<'a> {
         Ready {
             bootstrap_servers: reachable(broker.addresses()[0]).to_string(),
-            cluster_id: broker.cluster_id(),
-            security_protocol,
+            cluster_id: broker.cluster_id().to_string(),
+            security_protocol: broker.security_protocol(),
             users: arguments.users.iter().map(|user| user.name.as_str()).collect(),
             tls: arguments.tls.as_deref(),
             http: broker.http_addresses().first().map(|address| format!("http://{}", reachable(*address))),
@@ -250,7 +254,7 @@ impl<'a> Ready<'a> {
 }
 
 /// An address by which this machine reaches what listens there.
-fn reachable(bound: SocketAddr) -> SocketAddr {
+pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -28,7 +28,7 @@ pub(super) fn families() -> impl Iterator<Item = (&'static str, &'static [&'stat
 
 /// A page of a broker with very many partitions takes some time: it is made beside the HTTP thread, one at a time.
 pub(super) async fn answer(control: Arc<Control>) -> Reply {
-    let Some(shared) = control.shared().cloned() else {
+    let Some(shared) = control.shared() else {
         let why = control.why_not_ready().unwrap_or_default();
         return reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why);
     };

@@ -15,6 +15,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::filter::Filter;
 use super::{SLICE, Shown, show};
+use crate::http::control::Control;
 use crate::shard::context::Shared;
 use crate::shard::journal::RequestExchange;
 
@@ -25,6 +26,7 @@ const ENOUGH_BYTES: usize = 1 << 20;
 const LOOKS_TO_COMMENT: u32 = 500;
 
 pub(super) struct Follow {
+    control: Arc<Control>,
     shared: Arc<Shared>,
     filter: Filter,
     shown: Shown,
@@ -39,11 +41,21 @@ pub(super) struct Follow {
 
 impl Follow {
     /// Follows what is added from now on.
-    pub(super) fn new(shared: Arc<Shared>, filter: Filter, shown: Shown) -> Follow {
+    pub(super) fn new(control: Arc<Control>, shared: Arc<Shared>, filter: Filter, shown: Shown) -> Follow {
         let next = shared.journals.iter().map(|ring| ring.counts().0).collect();
         let mut looks = interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Follow { shared, filter, shown, next, pending: VecDeque::new(), looks, idle_looks: 0, has_begun: false }
+        Follow {
+            control,
+            shared,
+            filter,
+            shown,
+            next,
+            pending: VecDeque::new(),
+            looks,
+            idle_looks: 0,
+            has_begun: false,
+        }
     }
 
     /// Takes what has come, a slice of each shard at most.
@@ -82,6 +94,10 @@ impl Body for Follow {
         loop {
             if self.pending.is_empty() {
                 ready!(self.looks.poll_tick(context));
+                if !self.control.is_current(&self.shared) {
+                    // The broker has ended, or is another one.
+                    return Poll::Ready(None);
+                }
                 self.look();
             }
             let mut events = self.events();

@@ -61,7 +61,7 @@ struct Shown {
 /// Lists requests, or begins to follow them.
 pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)>) -> Reply {
     let shared = match kept(&control) {
-        Ok(shared) => shared.clone(),
+        Ok(shared) => shared,
         Err(refused) => return *refused,
     };
     let (mut wanted, mut limit, mut is_followed) = (Vec::new(), USUAL_LISTED, false);
@@ -85,7 +85,7 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
         Err(sentence) => return reply::bad_request(sentence),
     };
     if is_followed {
-        return reply::text(StatusCode::OK, EVENTS, Body::new(Follow::new(shared, filter, shown)));
+        return reply::text(StatusCode::OK, EVENTS, Body::new(Follow::new(control, shared, filter, shown)));
     }
     let found = matching(&shared, &filter).await;
     let (mut newest, mut size_bytes) = (Vec::new(), 0);
@@ -108,7 +108,7 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
 /// Judges what was asked so far.
 pub(super) async fn assert(control: Arc<Control>, body: Bytes) -> Reply {
     let shared = match kept(&control) {
-        Ok(shared) => shared.clone(),
+        Ok(shared) => shared,
         Err(refused) => return *refused,
     };
     let wanted = match Judgement::parse(&body) {
@@ -176,7 +176,7 @@ pub(super) fn read_body(body: &[u8]) -> Option<String> {
 }
 
 /// What the shards share, of a broker that keeps requests.
-fn kept(control: &Control) -> Result<&Arc<Shared>, Box<Reply>> {
+fn kept(control: &Control) -> Result<Arc<Shared>, Box<Reply>> {
     if control.settings.requests == 0 {
         let sentence = "no requests are kept: klamm.http.requests says how many each shard keeps";
         return Err(Box::new(reply::refuse(StatusCode::NOT_FOUND, sentence)));
