@@ -179,7 +179,7 @@ function request(raw) {
     software: name,
     principal,
     connection,
-    errors,
+    errors: errors ?? {},
     request: raw.request,
     answer: raw.answer,
     raw,

@@ -177,7 +177,7 @@ def _request(raw: Dict[str, Any]) -> Request:
         software=f"{software.get('name') or ''} {software.get('version') or ''}".strip(),
         principal=raw["principal"],
         connection=raw["connection"],
-        errors=raw["errors"],
+        errors=raw.get("errors") or {},
         request=raw.get("request"),
         answer=raw.get("answer"),
         raw=raw,
