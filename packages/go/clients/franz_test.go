@@ -20,7 +20,8 @@ import (
 func client(t *testing.T, broker *klammtest.Broker, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	retry := kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond })
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(broker.Brokers()...), retry, kgo.ClientID("shop")}, options...)...)
+	usual := []kgo.Opt{kgo.SeedBrokers(broker.Brokers()...), retry, kgo.MetadataMinAge(10 * time.Millisecond), kgo.ClientID("shop")}
+	client, err := kgo.NewClient(append(usual, options...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
