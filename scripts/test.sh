@@ -9,13 +9,15 @@
 #            differential bad_input secured secured_clients secured_servers sasl oauth gssapi (which builds a Klamm with that
 #            feature) security recipe (README's page about a secured listener, run as it stands)
 #   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for
+#   packages  package_python package_node package_java package_go: each package of `packages/` built, installed into a fresh
+#            environment, its own tests run there
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
 #   extra    starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
 #            only when named
-# compat-tests/README.md says what is in each of the last five.
+# compat-tests/README.md says what is in each of the last six.
 #
 # Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
 # nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
@@ -26,14 +28,15 @@ cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
 TESTING="test_broker"
+PACKAGES="package_python package_node package_java package_go"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They mostly wait: they go on beside the suites behind them.
 WAITING=" quotas oauth groups kgo librdkafka "
-ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TESTING $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
+ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TESTING $PACKAGES $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="starts big kills churn_full"
-CLIENT_SUITES=" $CLIENTS $TESTING $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
+CLIENT_SUITES=" $CLIENTS $TESTING $PACKAGES $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 
@@ -170,6 +173,7 @@ run() {
         grep ' rounds, ' "$logs/siege.log" | tail -n 1
         ;;
     churn_full) KLAMM_CHURN=full client_suite churn_full churn ;;
+    package_*) counted "$1" bash scripts/check-package.sh "${1#package_}" ;;
     kgo | rust_rdkafka | rskafka | kafka_python | librdkafka) their_suite "$1" ;;
     *) client_suite "$1" "$1" ;;
     esac

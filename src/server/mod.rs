@@ -278,15 +278,15 @@ impl Server {
         self.ration();
         self.work();
         self.record_latencies();
-        self.send_touched();
+        // A client that has its answer may look for the request at once: it is in the journal before the answer leaves.
+        if self.journal.as_mut().is_none_or(Journal::flush) {
+            self.send_touched();
+        }
         if !self.touched.is_empty() {
             // A client was sent all that a turn allows and goes on: long enough for threads that wait for the processor.
             self.driver.yield_now();
         }
         self.close_idle();
-        if let Some(journal) = &mut self.journal {
-            journal.flush();
-        }
         Ok(!self.has_stopped())
     }
 

@@ -1,9 +1,10 @@
 //! The last requests of a shard, for people who want to see what their clients do: who asked what, how long it took and what
 //! was told, with the bodies as they came.
 //!
-//! A shard collects what it has answered in a turn and adds it to its [`Ring`] at the turn's end, if no reader has the ring
-//! at that moment; else a turn later. So a shard never waits for a reader. A reader holds the ring for the copy of
-//! some hundred pointers. Bodies are kept by bytes and go before the requests that they belong to.
+//! A shard collects what it has answered in a turn and adds it to its [`Ring`] before those answers leave, if no reader has the
+//! ring at that moment; else it turns once more before it sends. So a client that has its answer finds its request, and a
+//! shard never waits for a reader. A reader holds the ring for the copy of some hundred pointers. Bodies are kept by bytes and
+//! go before the requests that they belong to.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -285,13 +286,10 @@ impl Journal {
         self.done.is_empty()
     }
 
-    /// Adds what the turn has answered to the ring, if no reader is there.
-    pub fn flush(&mut self) {
-        if self.done.is_empty() {
-            return;
-        }
+    /// Adds what the turn has answered to the ring, if no reader is there; whether all of it is there now.
+    pub fn flush(&mut self) -> bool {
         let mut gone = Vec::new();
-        self.ring.try_add(&mut self.done, &mut gone);
+        self.is_flushed() || self.ring.try_add(&mut self.done, &mut gone)
     }
 }
 
@@ -356,11 +354,9 @@ mod tests {
         let mut journal = Journal::new(ring.clone(), 0);
         exchange(&mut journal, b"1");
         let reader = ring.held.lock();
-        journal.flush();
-        assert!(!journal.is_flushed());
+        assert!(!journal.flush() && !journal.is_flushed());
         drop(reader);
-        journal.flush();
-        assert!(journal.is_flushed() && ring.counts() == (1, 0));
+        assert!(journal.flush() && journal.is_flushed() && ring.counts() == (1, 0));
     }
 
     #[test]

@@ -1,0 +1,221 @@
+// Package clients has klammtest's tests with franz-go: what README.md shows.
+package clients
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"klamm/klammtest"
+)
+
+func client(t *testing.T, broker *klammtest.Broker, options ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	retry := kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond })
+	usual := []kgo.Opt{kgo.SeedBrokers(broker.Brokers()...), retry, kgo.MetadataMinAge(10 * time.Millisecond), kgo.ClientID("shop")}
+	client, err := kgo.NewClient(append(usual, options...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func send(t *testing.T, broker *klammtest.Broker, topic string, values ...string) error {
+	t.Helper()
+	producer := client(t, broker, kgo.DefaultProduceTopic(topic))
+	for _, value := range values {
+		if err := producer.ProduceSync(t.Context(), kgo.StringRecord(value)).FirstErr(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offsets are the first of the topic's partition 0, and the one behind its last.
+func offsets(t *testing.T, broker *klammtest.Broker, topic string) [2]int64 {
+	t.Helper()
+	admin := kadm.NewClient(client(t, broker))
+	first, err := admin.ListStartOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := admin.ListEndOffsets(t.Context(), topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, _ := first.Lookup(topic, 0)
+	end, _ := last.Lookup(topic, 0)
+	return [2]int64{start.Offset, end.Offset}
+}
+
+func TestProduceAndConsume(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	if err := send(t, broker, "orders", "a", "b", "c"); err != nil {
+		t.Fatal(err)
+	}
+	consumer := client(t, broker, kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("orders"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var values []string
+	for len(values) < 3 {
+		fetches := consumer.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fetches.EachRecord(func(record *kgo.Record) { values = append(values, string(record.Value)) })
+	}
+	if !slices.Equal(values, []string{"a", "b", "c"}) {
+		t.Error(values)
+	}
+	broker.WaitFor(klammtest.GroupMembers("readers", 1))
+	if err := consumer.CommitUncommittedOffsets(ctx); err != nil {
+		t.Error(err)
+	}
+	broker.WaitFor(klammtest.GroupLag("readers", 0))
+	consumer.Close()
+	broker.WaitFor(klammtest.GroupMembers("readers", 0))
+}
+
+func TestARefusalIsRetried(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	fault := broker.Fault(klammtest.Match{API: "Produce", Topic: "orders"}, klammtest.Error("NOT_LEADER_OR_FOLLOWER"), klammtest.Count(2))
+	if err := send(t, broker, "orders", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if fault.Struck() != 2 || !fault.Over() {
+		t.Errorf("struck %d times", fault.Struck())
+	}
+	broker.AssertRequests(klammtest.Filter{API: "Produce", Error: "NOT_LEADER_OR_FOLLOWER"}, klammtest.Exactly(2))
+	broker.AssertRequests(klammtest.Filter{API: "Produce", Topic: "orders"}, klammtest.Exactly(3))
+}
+
+func TestALostAcknowledgementWritesOnce(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	lost := broker.Fault(klammtest.Match{API: "Produce"}, klammtest.CloseConnection().After(), klammtest.Count(1))
+	if err := send(t, broker, "orders", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if lost.Struck() != 1 {
+		t.Errorf("struck %d times", lost.Struck())
+	}
+	if found := offsets(t, broker, "orders"); found != [2]int64{0, 1} {
+		t.Error(found)
+	}
+	broker.AssertRequests(klammtest.Filter{API: "Produce"}, klammtest.AtLeast(2))
+}
+
+func TestAnErrorThatIsNotRetried(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	broker.Fault(klammtest.Match{API: "Produce"}, klammtest.Error("MESSAGE_TOO_LARGE"))
+	if err := send(t, broker, "orders", "a"); !errors.Is(err, kerr.MessageTooLarge) {
+		t.Error(err)
+	}
+	if removed := broker.RemoveFaults(); removed != 1 {
+		t.Errorf("%d rules", removed)
+	}
+	if err := send(t, broker, "orders", "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAHeldRequestGoesOn(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	fault := broker.Fault(klammtest.Match{API: "Produce"}, klammtest.Hold())
+	producer, sent := client(t, broker, kgo.DefaultProduceTopic("orders")), make(chan error, 1)
+	producer.Produce(t.Context(), kgo.StringRecord("a"), func(_ *kgo.Record, err error) { sent <- err })
+	for fault.Struck() == 0 {
+	}
+	if len(sent) != 0 {
+		t.Error("it was answered")
+	}
+	fault.Release()
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnHourPasses(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.TopicWith("orders", 1, map[string]string{"retention.ms": "60000"}))
+	broker.Clock().Freeze()
+	if err := send(t, broker, "orders", "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	if found := offsets(t, broker, "orders"); found != [2]int64{0, 2} {
+		t.Error(found)
+	}
+	broker.Clock().Advance(time.Hour)
+	if found := offsets(t, broker, "orders"); found != [2]int64{2, 2} {
+		t.Error(found)
+	}
+}
+
+func TestWhatWasSent(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	if err := send(t, broker, "orders", "a"); err != nil {
+		t.Fatal(err)
+	}
+	requests := broker.Requests(klammtest.Filter{API: "Produce", ClientID: "shop", Topic: "orders"})
+	if len(requests) != 1 {
+		t.Fatal(requests)
+	}
+	sent := requests[0]
+	var body struct {
+		TopicData []struct {
+			PartitionData []struct {
+				Records struct {
+					Batches []struct{ Records []struct{ Value string } }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(sent.Request, &body); err != nil {
+		t.Fatal(err)
+	}
+	if value := body.TopicData[0].PartitionData[0].Records.Batches[0].Records[0].Value; value != "a" {
+		t.Error(value)
+	}
+	if sent.API != "Produce" || sent.Software == "" || len(sent.Errors) != 0 || len(sent.Answer) == 0 {
+		t.Errorf("%+v", sent)
+	}
+}
+
+func TestALoginOverTLS(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1), klammtest.User("alice", "secret"), klammtest.TLS())
+	login := scram.Auth{User: "alice", Pass: "secret"}.AsSha512Mechanism()
+	producer := client(t, broker, kgo.DialTLSConfig(broker.TLSConfig()), kgo.SASL(login), kgo.DefaultProduceTopic("orders"))
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	broker.AssertRequests(klammtest.Filter{API: "Produce", Principal: "User:alice"}, klammtest.Exactly(1))
+}
+
+func TestBrokersSideBySide(t *testing.T) {
+	t.Parallel()
+	old := klammtest.Start(t, klammtest.AsVersion("2.8"), klammtest.Topic("orders", 1))
+	strict := klammtest.Start(t, klammtest.Override("auto.create.topics.enable", "false"))
+	if err := send(t, old, "orders", "a"); err != nil {
+		t.Error(err)
+	}
+	producer := client(t, strict, kgo.UnknownTopicRetries(0), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic("orders"))
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); !errors.Is(err, kerr.UnknownTopicOrPartition) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,3 @@
+module klamm/klammtest
+
+go 1.23

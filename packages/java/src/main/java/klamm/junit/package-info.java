@@ -1,0 +1,2 @@
+/** The extension of JUnit 5. */
+package klamm.junit;

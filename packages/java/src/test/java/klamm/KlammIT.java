@@ -1,0 +1,176 @@
+package klamm;
+
+import static klamm.Clients.offsets;
+import static klamm.Clients.producer;
+import static klamm.Clients.read;
+import static klamm.Clients.send;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import klamm.junit.KlammExtension;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+
+/** Apache Kafka's clients before a broker of each test: what README.md shows. */
+class KlammIT {
+    @RegisterExtension
+    private final KlammExtension extension = KlammExtension.of(
+            Klamm.builder().topic("orders", 1).topic("fleeting", 1, Map.of("retention.ms", 60_000)));
+
+    @Test
+    void produceAndConsume(Klamm klamm) throws Exception {
+        send(klamm, "orders", "a", "b", "c");
+        assertEquals(List.of("a", "b", "c"), read(klamm, "orders", 3));
+        klamm.waitFor(Wait.group("readers").lag(0));
+        klamm.waitFor(Wait.group("readers").members(0));
+    }
+
+    @Test
+    void aRefusalIsRetried(Klamm klamm) throws Exception {
+        var fault = klamm.fault(Match.api("Produce").topic("orders"), Action.error("NOT_LEADER_OR_FOLLOWER"), 2);
+        send(klamm, "orders", "a");
+        assertEquals(2, fault.struck());
+        assertTrue(fault.over());
+        klamm.assertRequests(Filter.api("Produce").error("NOT_LEADER_OR_FOLLOWER"), Count.exactly(2));
+        klamm.assertRequests(Filter.api("Produce").topic("orders"), Count.exactly(3));
+    }
+
+    @Test
+    void aLostAcknowledgementWritesOnce(Klamm klamm) throws Exception {
+        try (var lost = klamm.fault(Match.api("Produce"), Action.close().after(), 1)) {
+            send(klamm, "orders", "a");
+            assertEquals(1, lost.struck());
+        }
+        assertEquals(List.of(0L, 1L), offsets(klamm, "orders"));
+        klamm.assertRequests(Filter.api("Produce"), Count.atLeast(2));
+    }
+
+    @Test
+    void anErrorThatIsNotRetried(Klamm klamm) throws Exception {
+        klamm.fault(Match.api("Produce"), Action.error("MESSAGE_TOO_LARGE"));
+        assertThrows(RecordTooLargeException.class, () -> send(klamm, "orders", "a"));
+        assertEquals(1, klamm.removeFaults());
+        send(klamm, "orders", "a");
+    }
+
+    @Test
+    void aHeldRequestGoesOn(Klamm klamm) throws Exception {
+        var fault = klamm.fault(Match.api("Produce", "Fetch"), Action.hold());
+        try (var producer = producer(klamm, Map.of())) {
+            var sent = producer.send(new ProducerRecord<>("orders", "a"));
+            while (fault.struck() == 0) assertFalse(sent.isDone());
+            assertFalse(sent.isDone());
+            fault.release();
+            assertEquals(0, sent.get().offset());
+        }
+        fault.remove();
+        fault.remove();
+        assertThrows(KlammException.class, fault::matched);
+    }
+
+    @Test
+    void anHourPasses(Klamm klamm) throws Exception {
+        var before = klamm.clock().freeze();
+        send(klamm, "fleeting", "a", "b");
+        assertEquals(List.of(0L, 2L), offsets(klamm, "fleeting"));
+        klamm.clock().advance(Duration.ofHours(1));
+        assertEquals(Duration.ofHours(1), Duration.between(before, klamm.clock().now()));
+        assertEquals(List.of(2L, 2L), offsets(klamm, "fleeting"));
+    }
+
+    @Test
+    void theClockIsSet(Klamm klamm) {
+        var later = klamm.clock().freeze().plusSeconds(60);
+        assertTrue(klamm.clock().frozen());
+        assertEquals(later, klamm.clock().set(later));
+        klamm.clock().resume();
+        assertFalse(klamm.clock().frozen());
+        assertThrows(KlammException.class, () -> klamm.clock().advance(Duration.ofDays(10_000)));
+    }
+
+    @Test
+    void whatWasSent(Klamm klamm) throws Exception {
+        send(klamm, Map.of("client.id", "shop"), "orders", "a");
+        var found = klamm.requests(Filter.api("Produce").clientId("shop").topic("orders").since(Instant.EPOCH));
+        assertEquals(1, found.size());
+        var sent = found.get(0);
+        assertEquals("apache-kafka-java 4.4.0", sent.software());
+        assertEquals(Map.of(), sent.errors());
+        assertEquals("a", sent.request("topicData", 0, "partitionData", 0, "records", "batches", 0, "records", 0, "value"));
+        assertEquals(0L, sent.answer("responses", 0, "partitionResponses", 0, "baseOffset"));
+        assertNull(sent.answer("responses", 1));
+        assertEquals(List.of(), klamm.requests(Filter.any().clientId("none")));
+    }
+
+    @Test
+    void anAssertionFailsWithASentence(Klamm klamm) throws Exception {
+        send(klamm, Map.of("client.id", "shop"), "orders", "a");
+        var failure = assertThrows(AssertionError.class, () -> klamm.assertRequests(Filter.api("Produce"), Count.atMost(0)));
+        assertTrue(failure.getMessage().matches("(?s)1 requests? match.* 0 were expected\n  .* Produce v\\d+ shop"), failure.getMessage());
+        var refused = assertThrows(KlammException.class, () -> klamm.assertRequests(Filter.api("Produces"), Count.atMost(0)));
+        assertTrue(refused.getMessage().contains("Produces"));
+    }
+
+    @Test
+    void aWaitEndsWithASentence(Klamm klamm) {
+        var wait = Wait.topic("orders").records(1).timeout(Duration.ofMillis(20));
+        var over = assertThrows(WaitTimeoutException.class, () -> klamm.waitFor(wait));
+        assertTrue(over.getMessage().contains("the topic orders has 0 records"), over.getMessage());
+    }
+
+    @Test
+    void aRuleThatIsWrongIsRefused(Klamm klamm) {
+        var refused = assertThrows(KlammException.class, () -> klamm.fault(Match.any(), Action.error("NOPE")));
+        assertEquals("there is no error \"NOPE\"", refused.getMessage());
+        var match = Match.api("Fetch").versions("3-9").clientId("none").principal("User:none").partition(1).group("g");
+        var unused = klamm.fault(match.transactionalId("t").every(2).probability(0.5, 7), Action.delay(Duration.ofMillis(5)), Duration.ofMinutes(1));
+        assertEquals(0, unused.matched());
+        assertFalse(unused.over());
+        for (var action : List.of(Action.noAnswer(), Action.throttle(Duration.ofMillis(1)), Action.truncate(3)))
+            klamm.fault(Match.any().clientId("none").nth(1), action);
+        klamm.fault(Match.api("Fetch").clientId("none"), Action.corrupt());
+        klamm.fault(Match.api("ApiVersions").clientId("none"), Action.offer("{\"Produce\":[3,9],\"EndTxn\":null}"));
+        assertEquals(6, klamm.removeFaults());
+    }
+
+    @Test
+    void aLoginOverTls() throws Exception {
+        try (var klamm = Klamm.builder().topic("orders", 1).user("alice", "secret").tls().start()) {
+            assertEquals("SASL_SSL", klamm.securityProtocol());
+            assertTrue(klamm.saslMechanisms().contains("SCRAM-SHA-512"));
+            var tls = klamm.tls().orElseThrow();
+            var login = "org.apache.kafka.common.security.scram.ScramLoginModule required username=alice password=secret;";
+            var settings = Map.<String, Object>of(
+                    "security.protocol", klamm.securityProtocol(),
+                    "ssl.truststore.location", tls.truststoreP12().toString(),
+                    "ssl.truststore.password", tls.password(),
+                    "sasl.mechanism", "SCRAM-SHA-512",
+                    "sasl.jaas.config", login);
+            send(klamm, settings, "orders", "a");
+            klamm.assertRequests(Filter.api("Produce").principal("User:alice"), Count.exactly(1));
+        }
+    }
+
+    @Test
+    void brokersSideBySide() throws Exception {
+        try (var old = Klamm.builder().asVersion("2.8").start();
+                var strict = Klamm.builder().override("auto.create.topics.enable", false).start()) {
+            assertNotEquals(old.bootstrapServers(), strict.bootstrapServers());
+            assertNotEquals(old.clusterId(), strict.clusterId());
+            send(old, "orders", "a");
+            var settings = Map.<String, Object>of("max.block.ms", 200);
+            assertThrows(TimeoutException.class, () -> send(strict, settings, "orders", "a"));
+        }
+    }
+}

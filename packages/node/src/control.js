@@ -1,0 +1,202 @@
+// The broker's HTTP side: faults, clock, requests, waits.
+import { AssertionError } from 'node:assert'
+import http from 'node:http'
+import { KlammError, WaitTimeout } from './errors.js'
+
+/** Longer than the broker itself lets a call take: a move of the clock has 30 seconds. */
+const PATIENCE_MS = 60_000
+
+/** Calls of the HTTP side, each on a connection of its own, which keeps no event loop alive when it is answered. */
+export class Control {
+  #address
+
+  constructor(address) {
+    this.#address = address
+  }
+
+  /** The status and the body of an answer, whatever it says. */
+  call(method, path, body, timeout = PATIENCE_MS) {
+    return new Promise((resolve, reject) => {
+      const fail = (error) => reject(new KlammError(`${method} ${path}: the broker does not answer: ${error.message}`, { cause: error }))
+      const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+      const request = http.request(new URL(path, this.#address), { method, headers, agent: false, timeout }, (response) => {
+        const parts = []
+        response.on('data', (part) => parts.push(part))
+        response.on('error', fail)
+        response.on('end', () => {
+          try {
+            resolve({ status: response.statusCode, answer: JSON.parse(Buffer.concat(parts).toString()) })
+          } catch (error) {
+            fail(error)
+          }
+        })
+      })
+      request.on('timeout', () => request.destroy(new Error(`nothing for ${timeout} ms`)))
+      request.on('error', fail)
+      request.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  }
+
+  /** The body of an answer that agrees; else a KlammError with the broker's sentence. */
+  async ask(method, path, body) {
+    return agreed(await this.call(method, path, body))
+  }
+}
+
+export function agreed({ status, answer }) {
+  if (status !== 200) throw new KlammError(answer.error ?? JSON.stringify(answer))
+  return answer
+}
+
+/** The clock that the broker goes by. */
+export class Clock {
+  #control
+
+  constructor(control) {
+    this.#control = control
+  }
+
+  async now() {
+    return time(await this.#control.ask('GET', '/v1/clock'))
+  }
+
+  async frozen() {
+    return (await this.#control.ask('GET', '/v1/clock')).frozen
+  }
+
+  async freeze() {
+    return time(await this.#control.ask('POST', '/v1/clock', { frozen: true }))
+  }
+
+  async resume() {
+    return time(await this.#control.ask('POST', '/v1/clock', { frozen: false }))
+  }
+
+  async advance(milliseconds) {
+    return time(await this.#control.ask('POST', '/v1/clock', { advance_ms: milliseconds }))
+  }
+
+  async set(moment) {
+    return time(await this.#control.ask('POST', '/v1/clock', { wall_ms: Number(moment) }))
+  }
+}
+
+function time(answer) {
+  return new Date(answer.wall_ms)
+}
+
+/** A rule by which the broker breaks. */
+export class Fault {
+  #control
+
+  constructor(control, id) {
+    this.#control = control
+    this.id = id
+  }
+
+  async matched() {
+    return (await this.#look()).matched
+  }
+
+  async struck() {
+    return (await this.#look()).struck
+  }
+
+  async over() {
+    return (await this.#look()).over
+  }
+
+  async release() {
+    await this.#control.ask('POST', `/v1/faults/release?id=${this.id}`)
+  }
+
+  async remove() {
+    const found = await this.#control.call('DELETE', `/v1/faults?id=${this.id}`)
+    if (found.status !== 404) agreed(found)
+  }
+
+  async #look() {
+    const { faults } = await this.#control.ask('GET', '/v1/faults')
+    const rule = faults.find((one) => one.id === this.id)
+    if (!rule) throw new KlammError(`the fault ${this.id} was removed`)
+    return rule
+  }
+}
+
+/** What a test does with a broker beside the protocol; Klamm adds the process. */
+export class Controlled {
+  #control
+
+  constructor(address) {
+    this.#control = new Control(address)
+    this.clock = new Clock(this.#control)
+  }
+
+  async fault(match, action, count, { expiresMs } = {}) {
+    const rule = { match: snake(match), action: snake(action), count, expires_ms: expiresMs }
+    const { ids } = await this.#control.ask('POST', '/v1/faults', rule)
+    return new Fault(this.#control, ids[0])
+  }
+
+  async removeFaults() {
+    return (await this.#control.ask('DELETE', '/v1/faults')).removed
+  }
+
+  async requests(filter = {}) {
+    const { requests } = await this.#control.ask('GET', `/v1/requests?${query(snake(filter))}`)
+    return requests.map(request)
+  }
+
+  async assertRequests({ atLeast, atMost, ...filter }) {
+    const match = snake(filter)
+    // The broker takes moments as numbers.
+    if (match.since !== undefined) match.since = Number(match.since)
+    const found = await this.#control.call('POST', '/v1/requests/assert', { match, at_least: atLeast, at_most: atMost })
+    if (found.status === 409) {
+      const some = found.answer.requests.map((one) => `\n  ${line(request(one))}`)
+      throw new AssertionError({ message: found.answer.error + some.join('') })
+    }
+    agreed(found)
+  }
+
+  async waitFor({ timeoutMs = 10_000, ...what }) {
+    const path = `/v1/wait?${query({ ...snake(what), timeout_ms: timeoutMs })}`
+    const found = await this.#control.call('GET', path, undefined, timeoutMs + PATIENCE_MS)
+    if (found.status === 408) throw new WaitTimeout(found.answer.error)
+    agreed(found)
+  }
+}
+
+function request(raw) {
+  const { id, at, api, version, client_id: clientId, software, principal, connection, errors } = raw
+  const name = [software?.name, software?.version].filter(Boolean).join(' ')
+  return {
+    id,
+    at: new Date(at),
+    api,
+    version,
+    clientId: clientId ?? null,
+    software: name,
+    principal,
+    connection,
+    errors: errors ?? {},
+    request: raw.request,
+    answer: raw.answer,
+    raw,
+  }
+}
+
+function line({ at, api, version, clientId, errors }) {
+  return [at.toISOString().slice(11, 23), api, `v${version}`, clientId ?? '-', Object.keys(errors).join(', ')].join(' ').trim()
+}
+
+/** The names of the broker's API for those of JavaScript: `clientId` is `client_id`. What is undefined is left out. */
+function snake(words) {
+  const known = Object.entries(words).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(known.map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]))
+}
+
+function query(words) {
+  const texts = Object.entries(words).map(([name, value]) => [name, value instanceof Date ? String(Number(value)) : String(value)])
+  return new URLSearchParams(texts).toString()
+}

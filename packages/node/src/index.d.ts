@@ -1,0 +1,201 @@
+/** A topic that is there from the beginning. */
+export interface Topic {
+  name: string
+  /** 1 where it is left out. */
+  partitions?: number
+  config?: Record<string, string | number | boolean>
+}
+
+export interface Options {
+  /** Topics from the beginning, each as an object or as in `'orders:3:retention.ms=60000'`. */
+  topics?: readonly (string | Topic)[]
+  /** Names and passwords; clients then log in by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
+  users?: Record<string, string>
+  /** Clients come by TLS; `klamm.tls` has the certificates. */
+  tls?: boolean
+  /** Offer what that release of Apache Kafka does, `'2.8'` to `'4.4'`. */
+  asVersion?: string
+  /** Any of Kafka's settings of a broker. */
+  overrides?: Record<string, string | number | boolean>
+  /** The most that data take in memory, as in `'64M'`. */
+  memory?: string | number
+  /** Data on the disk instead; a directory that was not there is removed at the end. */
+  dataDir?: string
+  /** The port; a free one without it. */
+  port?: number
+  /** The program, where it is not the one of this package. */
+  binary?: string
+  /** The time in which it must be ready: 30 s where it is left out. */
+  startTimeoutMs?: number
+}
+
+/** Paths of throw-away certificates, and the password of the PKCS12 and JKS stores and of no other file. */
+export interface Tls {
+  caPem: string
+  clientPem: string
+  clientKey: string
+  clientP12: string
+  clientJks: string
+  truststoreP12: string
+  truststoreJks: string
+  password: string
+}
+
+/** Which requests a rule is for. All that are given must be so. */
+export interface Match {
+  /** Name or key, or several of them. */
+  api?: string | number | readonly (string | number)[]
+  /** A version, or a range such as `'3-9'`. */
+  versions?: number | string
+  /** An expression that the whole id matches. */
+  clientId?: string
+  /** As ACLs write it, `'User:alice'`. */
+  principal?: string
+  topic?: string
+  partition?: number
+  group?: string
+  transactionalId?: string
+  /** The nth request that matches, alone. */
+  nth?: number
+  /** Every nth request that matches. */
+  every?: number
+  /** From 0 to 1, drawn from the seed. */
+  probability?: number
+  seed?: number
+}
+
+/** What happens to them: one of these, and `after` where the request shall have its effect first. */
+export interface Action {
+  error?: string | number
+  delayMs?: number
+  hold?: boolean
+  close?: boolean
+  noAnswer?: boolean
+  throttleMs?: number
+  truncate?: number
+  corrupt?: boolean
+  /** Versions that are offered instead of the broker's own; null is none. */
+  offer?: Record<string, readonly [number, number] | null>
+  after?: boolean
+}
+
+/** Which requests are meant. All that are given must be so. */
+export interface Filter {
+  /** Name or key. */
+  api?: string | number
+  clientId?: string
+  topic?: string
+  group?: string
+  principal?: string
+  /** An error code in the answer, by name or number. */
+  error?: string | number
+  /** Requests that came then or later. */
+  since?: Date | number
+}
+
+/** A request that the broker was sent, with its answer. */
+export interface Request {
+  id: string
+  at: Date
+  api: string
+  version: number
+  clientId: string | null
+  /** Name and version of the client's library, where it tells them. */
+  software: string
+  principal: string
+  connection: number
+  /** How often each error code stands in the answer; without NONE. */
+  errors: Record<string, number>
+  request: any
+  answer: any
+  /** All that the broker tells of it. */
+  raw: Record<string, any>
+}
+
+export interface Wait {
+  group?: string
+  /** The group has so many members and is stable. */
+  members?: number
+  /** The group has committed offsets, and is so many records behind at most. */
+  lag?: number
+  topic?: string
+  /** The topic has so many records at least. */
+  records?: number
+  /** A transactional id whose transaction has ended. */
+  transactionalId?: string
+  /** 10 s where it is left out. */
+  timeoutMs?: number
+}
+
+/** The broker has refused a call, in its own words. */
+export class KlammError extends Error {}
+/** There is no broker: its program is not found, or has ended before it was ready. */
+export class StartError extends KlammError {}
+/** What was waited for has not come; the sentence says what was missing. */
+export class WaitTimeout extends KlammError {}
+
+/** The clock that the broker goes by: sessions, rebalances, transactions, retention follow it. */
+export interface Clock {
+  now(): Promise<Date>
+  frozen(): Promise<boolean>
+  /** Lets it stand still until `resume`; `advance` and `set` move it all the same. */
+  freeze(): Promise<Date>
+  resume(): Promise<Date>
+  /** Moves it ahead. All that became due has been done when the promise is kept. */
+  advance(milliseconds: number): Promise<Date>
+  /** Sets it: ahead is a move as by `advance`; back is the wall clock alone. */
+  set(moment: Date | number): Promise<Date>
+}
+
+/** A rule by which the broker breaks. */
+export interface Fault {
+  readonly id: number
+  /** How many requests it was for. A rule that matches nothing is a mistake in the rule, mostly. */
+  matched(): Promise<number>
+  /** How many requests it has struck: those of the matched that nth, every, probability and count leave. */
+  struck(): Promise<number>
+  /** Whether it strikes no more: its count is reached, or its time is over. */
+  over(): Promise<boolean>
+  /** Lets go on what it holds; what comes behind is held again. */
+  release(): Promise<void>
+  /** Takes it away; what it holds goes on. Once more does nothing. */
+  remove(): Promise<void>
+}
+
+/** A broker of its own port, data and clock, in memory. */
+export class Klamm {
+  private constructor()
+  /** Starts a broker; it is ready when the promise is kept. */
+  static start(options?: Options): Promise<Klamm>
+
+  /** What clients take as `bootstrap.servers`. */
+  readonly bootstrapServers: string
+  /** The same as kafkajs takes it. */
+  readonly brokers: string[]
+  /** The address of the HTTP side. */
+  readonly http: string
+  readonly clusterId: string
+  readonly pid: number
+  /** What clients take as `security.protocol`. */
+  readonly securityProtocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+  /** Empty without users. */
+  readonly saslMechanisms: string[]
+  /** Where the broker has TLS. */
+  readonly tls?: Tls
+  readonly clock: Clock
+
+  /** Adds a rule behind those that are there: the first one that is for a request strikes it. */
+  fault(match: Match, action: Action, count?: number, options?: { expiresMs?: number }): Promise<Fault>
+  /** Takes away all rules, and tells how many there were. */
+  removeFaults(): Promise<number>
+  /** The last requests that match, in their order: 100 unless `limit` says otherwise. */
+  requests(filter?: Filter & { limit?: number; records?: boolean }): Promise<Request[]>
+  /** Fails with the broker's sentence, and some of the requests, where more or fewer match. */
+  assertRequests(expected: Filter & ({ atLeast: number; atMost?: number } | { atLeast?: number; atMost: number })): Promise<void>
+  /** Waits until all of it is there; a WaitTimeout says what was missing. */
+  waitFor(what: Wait): Promise<void>
+  /** The last lines of the broker's log. */
+  log(lines?: number): string
+  /** Stops it; what it had in memory is gone. Once more does nothing. */
+  close(): Promise<void>
+}

@@ -1,0 +1,28 @@
+// Compiled, never run: what README.md shows, and calls that must be refused.
+import { Klamm, WaitTimeout, type Fault, type Request, type Topic } from 'klamm'
+
+export async function right(): Promise<void> {
+  const topic: Topic = { name: 'orders', partitions: 3, config: { 'retention.ms': 60_000 } }
+  const klamm = await Klamm.start({ topics: [topic, 'bills:1'], users: { alice: 'secret' }, tls: true, asVersion: '3.9' })
+  const brokers: string[] = klamm.brokers
+  const authority: string | undefined = klamm.tls?.caPem
+  const fault: Fault = await klamm.fault({ api: ['Produce', 1], clientId: 'shop.*' }, { close: true, after: true }, 1)
+  const struck: number = await fault.struck()
+  await klamm.clock.set(await klamm.clock.advance(1000))
+  const found: Request[] = await klamm.requests({ group: 'readers', limit: 5 })
+  await klamm.assertRequests({ api: 'Produce', atMost: 3 })
+  await klamm.waitFor({ group: 'readers', lag: 0 }).catch((error: unknown) => error instanceof WaitTimeout)
+  await klamm.close()
+  console.log(brokers, authority, struck, found)
+}
+
+export async function wrong(klamm: Klamm): Promise<void> {
+  // @ts-expect-error there is no such option
+  await Klamm.start({ topic: 'orders' })
+  // @ts-expect-error the constructor is not for callers
+  new Klamm()
+  // @ts-expect-error a word that rules do not have
+  await klamm.fault({ api: 'Produce', topics: 'orders' }, { close: true })
+  // @ts-expect-error neither atMost nor atLeast
+  await klamm.assertRequests({ api: 'Produce' })
+}
