@@ -25,48 +25,48 @@ use serde_json::{Value, json};
 
 use crate::broker::first::{FirstTopic, FirstUser};
 use crate::broker::test_broker::TestBroker;
-use crate::cli::test_broker::arguments::TestArguments;
 use crate::cli::test_broker;
+use crate::cli::test_broker::arguments::TestArguments;
 use crate::io::web_client;
 use crate::stdx::secret::Secret;
 
 /// What a broker begins with.
 #[derive(Clone, Default, Debug)]
-pub struct Builder(TestArguments);
+pub struct BrokerBuilder(TestArguments);
 
-impl Builder {
+impl BrokerBuilder {
     /// A topic that is there from the beginning.
-    pub fn topic(self, name: &str, partitions: i32) -> Builder {
+    pub fn topic(self, name: &str, partitions: i32) -> BrokerBuilder {
         self.topic_with(name, partitions, &[])
     }
 
     /// The same with configs, by Kafka's names.
-    pub fn topic_with(mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Builder {
+    pub fn topic_with(mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> BrokerBuilder {
         let configs = configs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
         self.0.topics.push(FirstTopic { name: name.into(), partitions, configs });
         self
     }
 
     /// A user: clients log in, by PLAIN or SCRAM.
-    pub fn user(mut self, name: &str, password: &str) -> Builder {
+    pub fn user(mut self, name: &str, password: &str) -> BrokerBuilder {
         self.0.users.push(FirstUser { name: name.into(), password: Secret::new(password) });
         self
     }
 
     /// APIs and features as of a release of Apache Kafka, `2.8` to `4.4`.
-    pub fn as_version(mut self, release: &str) -> Builder {
+    pub fn as_version(mut self, release: &str) -> BrokerBuilder {
         self.0.as_version = Some(release.into());
         self
     }
 
     /// The most bytes that its data take in memory.
-    pub fn memory(mut self, bytes: u64) -> Builder {
+    pub fn memory(mut self, bytes: u64) -> BrokerBuilder {
         self.0.memory_bytes = bytes;
         self
     }
 
     /// Any setting, by Kafka's name or Klamm's.
-    pub fn set(mut self, key: &str, value: &str) -> Builder {
+    pub fn set(mut self, key: &str, value: &str) -> BrokerBuilder {
         self.0.overrides.push((key.into(), value.into()));
         self
     }
@@ -95,8 +95,8 @@ impl Broker {
         Broker::builder().start()
     }
 
-    pub fn builder() -> Builder {
-        Builder::default()
+    pub fn builder() -> BrokerBuilder {
+        BrokerBuilder::default()
     }
 
     /// What clients are given as `bootstrap.servers`.

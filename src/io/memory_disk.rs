@@ -13,6 +13,9 @@
 //! One directory's files may take a little more than the others, the metadata log's: a topic's deletion is written there, so that
 //! a disk that its clients have filled can be emptied by them.
 
+mod content;
+
+use self::content::{Content, charge};
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use super::environment::Environment;
 use super::file_pool::OpenFiles;
@@ -26,10 +29,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Large enough that a send of several costs nothing, small enough that the last one of a log may be half empty.
-const CHUNK_BYTES: usize = 64 * 1024;
-/// What the smallest file takes. The last chunk of a file has the next power of two of what is in it.
-const LEAST_BYTES: usize = 64;
 /// Chunks that one send takes: a mebibyte, wherever it begins.
 const MOST_PIECES: usize = 17;
 /// What the favoured directory has beyond the limit: some thousand deletions, and a snapshot.
@@ -64,13 +63,6 @@ struct MemoryFile {
     /// What is used by all files when this one can no longer grow.
     limit_bytes: u64,
     content: RwLock<Content>,
-}
-
-/// All chunks but the last are full.
-#[derive(Default)]
-struct Content {
-    chunks: Vec<Vec<u8>>,
-    modified: TimestampMs,
 }
 
 impl MemoryDisk {
@@ -300,85 +292,6 @@ impl Budget {
     fn give_back(&self, bytes: u64) {
         let before = self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
         assert!(before >= bytes, "what is given back was taken");
-    }
-}
-
-/// What a file of so many bytes takes.
-fn charge(size: u64) -> u64 {
-    let (full, rest) = (size / CHUNK_BYTES as u64 * CHUNK_BYTES as u64, (size % CHUNK_BYTES as u64) as usize);
-    full + if rest == 0 { 0 } else { capacity_of(rest) as u64 }
-}
-
-/// The room of a chunk with so many bytes.
-fn capacity_of(length: usize) -> usize {
-    length.next_power_of_two().max(LEAST_BYTES)
-}
-
-fn place(position: u64) -> (usize, usize) {
-    ((position / CHUNK_BYTES as u64) as usize, (position % CHUNK_BYTES as u64) as usize)
-}
-
-impl Content {
-    fn size(&self) -> u64 {
-        let last = self.chunks.last().map_or(0, Vec::len);
-        (self.chunks.len().saturating_sub(1) * CHUNK_BYTES + last) as u64
-    }
-
-    /// The parts of a range, as far as there is a file, up to the end of a chunk each.
-    fn pieces(&self, position: u64, length: usize) -> impl Iterator<Item = &[u8]> {
-        let (first, mut skip) = place(position);
-        let mut left = length;
-        self.chunks.iter().skip(first).map_while(move |chunk| {
-            let piece = chunk.get(skip..)?;
-            let piece = &piece[..piece.len().min(left)];
-            skip = 0;
-            left -= piece.len();
-            (!piece.is_empty()).then_some(piece)
-        })
-    }
-
-    /// Puts bytes where there are some already, or right behind the end. The room for them is counted.
-    fn put(&mut self, mut position: u64, mut bytes: &[u8]) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let (number, at) = place(position);
-            if number == self.chunks.len() {
-                self.chunks.push(Vec::new());
-            }
-            let chunk = &mut self.chunks[number];
-            let (piece, rest) = bytes.split_at(bytes.len().min(CHUNK_BYTES - at));
-            let over = piece.len().min(chunk.len() - at);
-            chunk[at..at + over].copy_from_slice(&piece[..over]);
-            let capacity = capacity_of(at + piece.len());
-            if capacity > chunk.capacity() {
-                chunk.try_reserve_exact(capacity - chunk.len()).map_err(|_| ErrorKind::StorageFull)?;
-            }
-            chunk.extend_from_slice(&piece[over..]);
-            position += piece.len() as u64;
-            bytes = rest;
-        }
-        Ok(())
-    }
-
-    /// Zeros up to this size.
-    fn fill(&mut self, size: u64) -> io::Result<()> {
-        const ZEROS: &[u8] = &[0; 4096];
-        while self.size() < size {
-            let step = (size - self.size()).min(ZEROS.len() as u64) as usize;
-            self.put(self.size(), &ZEROS[..step])?;
-        }
-        Ok(())
-    }
-
-    fn cut(&mut self, size: u64) {
-        if size >= self.size() {
-            return;
-        }
-        let (full, rest) = place(size);
-        self.chunks.truncate(full + usize::from(rest > 0));
-        if let Some(last) = self.chunks.last_mut().filter(|_| rest > 0) {
-            last.truncate(rest);
-            last.shrink_to(capacity_of(rest));
-        }
     }
 }
 
