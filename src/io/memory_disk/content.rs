@@ -7,7 +7,7 @@ use crate::model::TimestampMs;
 /// Large enough that a send of several costs nothing, small enough that the last one of a log may be half empty.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// What the smallest file takes. The last chunk of a file has the next power of two of what is in it.
-const LEAST_BYTES: usize = 64;
+pub(super) const LEAST_BYTES: usize = 64;
 
 /// All chunks but the last are full.
 #[derive(Default)]

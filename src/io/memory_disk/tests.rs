@@ -1,5 +1,6 @@
 //! A disk in memory, beside the real one.
 
+use super::content::LEAST_BYTES;
 use super::*;
 use crate::io::real_disk::RealDisk;
 use crate::io::settable_clock::SettableClock;
