@@ -340,7 +340,7 @@ const RATCHET: &[Rule] = &[
     ("a collection whose order is that of a hash", hashed_collections, 61),
     ("a secret that is compared as it is", secrets_that_are_compared_as_they_are, 0),
     ("a clock or a thread outside of io", clocks_and_threads_outside_io, 5),
-    ("a module that is seen from outside", modules_seen_from_outside, 15),
+    ("a module that is seen from outside", modules_seen_from_outside, 16),
 ];
 
 #[test]
