@@ -139,6 +139,8 @@ func TestRules(t *testing.T) {
 	if !fatal {
 		t.Error("a rule that is refused ends the test")
 	}
+	said, _ = failing(t, broker, func(b *Broker) { b.ResetTo("none") })
+	expect(t, said, "klamm: there is no such snapshot")
 	said, _ = failing(t, broker, func(b *Broker) {
 		fault := b.Fault(Match{API: "Fetch"}, Hold())
 		fault.Release()

@@ -57,6 +57,35 @@ func offsets(t *testing.T, broker *klammtest.Broker, topic string) [2]int64 {
 	return [2]int64{start.Offset, end.Offset}
 }
 
+// poll reads so many records.
+func poll(ctx context.Context, t *testing.T, consumer *kgo.Client, count int) []string {
+	t.Helper()
+	var values []string
+	for len(values) < count {
+		fetches := consumer.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatal(err)
+		}
+		fetches.EachRecord(func(record *kgo.Record) { values = append(values, string(record.Value)) })
+	}
+	return values
+}
+
+// holds fails where the topic's partition 0 has other records than these; a client of its own reads them.
+func holds(t *testing.T, broker *klammtest.Broker, topic string, values ...string) {
+	t.Helper()
+	if found := offsets(t, broker, topic); found != [2]int64{0, int64(len(values))} {
+		t.Error(found)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	reader := client(t, broker, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	defer reader.Close()
+	if found := poll(ctx, t, reader, len(values)); !slices.Equal(found, values) {
+		t.Error(found)
+	}
+}
+
 func TestProduceAndConsume(t *testing.T) {
 	t.Parallel()
 	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
@@ -67,15 +96,7 @@ func TestProduceAndConsume(t *testing.T) {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	var values []string
-	for len(values) < 3 {
-		fetches := consumer.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			t.Fatal(err)
-		}
-		fetches.EachRecord(func(record *kgo.Record) { values = append(values, string(record.Value)) })
-	}
-	if !slices.Equal(values, []string{"a", "b", "c"}) {
+	if values := poll(ctx, t, consumer, 3); !slices.Equal(values, []string{"a", "b", "c"}) {
 		t.Error(values)
 	}
 	broker.WaitFor(klammtest.GroupMembers("readers", 1))
@@ -218,4 +239,27 @@ func TestBrokersSideBySide(t *testing.T) {
 	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); !errors.Is(err, kerr.UnknownTopicOrPartition) {
 		t.Error(err)
 	}
+}
+
+func TestBackToASnapshotAndToTheBeginning(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	if err := send(t, broker, "orders", "a", "b"); err != nil {
+		t.Fatal(err)
+	}
+	broker.Snapshot("seeded")
+	if err := send(t, broker, "orders", "c"); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, broker, "orders", "a", "b", "c")
+	broker.ResetTo("seeded")
+	broker.WaitFor(klammtest.TopicRecords("orders", 2))
+	holds(t, broker, "orders", "a", "b")
+	broker.Reset()
+	broker.WaitFor(klammtest.TopicRecords("orders", 0))
+	holds(t, broker, "orders")
+	if err := send(t, broker, "orders", "d"); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, broker, "orders", "d")
 }

@@ -165,6 +165,14 @@ export class Controlled {
     if (found.status === 408) throw new WaitTimeout(found.answer.error)
     agreed(found)
   }
+
+  async reset({ snapshot } = {}) {
+    await this.#control.ask('POST', '/v1/reset', { snapshot })
+  }
+
+  async snapshot(name) {
+    await this.#control.ask('POST', '/v1/snapshots', { name })
+  }
 }
 
 function request(raw) {

@@ -194,6 +194,13 @@ export class Klamm {
   assertRequests(expected: Filter & ({ atLeast: number; atMost?: number } | { atLeast?: number; atMost: number })): Promise<void>
   /** Waits until all of it is there; a WaitTimeout says what was missing. */
   waitFor(what: Wait): Promise<void>
+  /**
+   * Puts it back to its beginning, or to a snapshot: the topics and users of its options, and nothing else. Records, groups, faults
+   * and kept requests are gone, the clock is the machine's. Make clients and faults anew.
+   */
+  reset(to?: { snapshot?: string }): Promise<void>
+  /** Keeps all that is there now, for `reset`; one of that name is replaced. Clients lose their connections. */
+  snapshot(name: string): Promise<void>
   /** The last lines of the broker's log. */
   log(lines?: number): string
   /** Stops it; what it had in memory is gone. Once more does nothing. */

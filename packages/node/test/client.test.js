@@ -176,6 +176,24 @@ test('brokers side by side', async (t) => {
   await assert.rejects(send(strict, 'orders', ['a'], { settings }), /does not host this topic/)
 })
 
+test('back to a snapshot and to the beginning', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  await send(klamm, 'orders', ['a', 'b'])
+  await klamm.snapshot('seeded')
+  await send(klamm, 'orders', ['c'])
+  assert.deepEqual(await offsets(klamm, 'orders'), [0, 3])
+  await klamm.reset({ snapshot: 'seeded' })
+  await klamm.waitFor({ topic: 'orders', records: 2 })
+  assert.deepEqual(await offsets(klamm, 'orders'), [0, 2])
+  assert.deepEqual(await read(klamm, 'orders', 2), ['a', 'b'])
+  await klamm.reset()
+  await klamm.waitFor({ topic: 'orders', records: 0 })
+  assert.deepEqual(await offsets(klamm, 'orders'), [0, 0])
+  await send(klamm, 'orders', ['d'])
+  assert.deepEqual(await read(klamm, 'orders', 1), ['d'])
+  await assert.rejects(klamm.reset({ snapshot: 'none' }), { name: 'KlammError', message: 'there is no such snapshot' })
+})
+
 test('a rule that is wrong is refused', async (t) => {
   const klamm = await started(t)
   await assert.rejects(klamm.fault({ api: 'Produce' }, { error: 'NOPE' }), { name: 'KlammError', message: 'there is no error "NOPE"' })

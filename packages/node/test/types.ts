@@ -12,6 +12,9 @@ export async function right(): Promise<void> {
   const found: Request[] = await klamm.requests({ group: 'readers', limit: 5 })
   await klamm.assertRequests({ api: 'Produce', atMost: 3 })
   await klamm.waitFor({ group: 'readers', lag: 0 }).catch((error: unknown) => error instanceof WaitTimeout)
+  await klamm.snapshot('seeded')
+  await klamm.reset({ snapshot: 'seeded' })
+  await klamm.reset()
   await klamm.close()
   console.log(brokers, authority, struck, found)
 }
@@ -23,6 +26,8 @@ export async function wrong(klamm: Klamm): Promise<void> {
   new Klamm()
   // @ts-expect-error a word that rules do not have
   await klamm.fault({ api: 'Produce', topics: 'orders' }, { close: true })
+  // @ts-expect-error a snapshot is named in an object
+  await klamm.reset('seeded')
   // @ts-expect-error neither atMost nor atLeast
   await klamm.assertRequests({ api: 'Produce' })
 }

@@ -182,6 +182,25 @@ def test_a_member_comes(klamm: Klamm) -> None:
     klamm.wait_for(group="readers", members=0)
 
 
+@pytest.mark.klamm(topics=["orders"])
+def test_back_to_a_snapshot_and_to_the_beginning(klamm: Klamm) -> None:
+    assert send(klamm, "orders", "a", "b") == []
+    klamm.snapshot("seeded")
+    assert send(klamm, "orders", "c") == []
+    assert offsets(klamm, "orders") == (0, 3)
+    klamm.reset("seeded")
+    klamm.wait_for(topic="orders", records=2)
+    assert offsets(klamm, "orders") == (0, 2)
+    assert read(klamm, "orders", 2) == ["a", "b"]
+    klamm.reset()
+    klamm.wait_for(topic="orders", records=0)
+    assert offsets(klamm, "orders") == (0, 0)
+    assert send(klamm, "orders", "d") == []
+    assert read(klamm, "orders", 1) == ["d"]
+    with pytest.raises(KlammError, match="there is no such snapshot"):
+        klamm.reset("none")
+
+
 def test_a_rule_that_is_wrong_is_refused(klamm: Klamm) -> None:
     with pytest.raises(KlammError, match='there is no error "NOPE"'):
         klamm.fault({"api": "Produce"}, {"error": "NOPE"})

@@ -283,6 +283,17 @@ class Controlled:
         if status != 200:
             raise KlammError(str(answer.get("error", answer)))
 
+    def reset(self, snapshot: Optional[str] = None) -> None:
+        """Puts it back to its beginning, or to a snapshot: the topics and users of its options, and nothing else.
+
+        Records, groups, faults and kept requests are gone, the clock is the machine's. Make clients and faults anew.
+        """
+        self._control.ask("POST", "/v1/reset", {} if snapshot is None else {"snapshot": snapshot})
+
+    def snapshot(self, name: str) -> None:
+        """Keeps all that is there now, for :meth:`reset`; one of that name is replaced. Clients lose their connections."""
+        self._control.ask("POST", "/v1/snapshots", {"name": name})
+
 
 def _words(
     api: Optional[Union[str, int]],

@@ -188,6 +188,32 @@ public final class Klamm implements AutoCloseable {
         answer.agreed();
     }
 
+    /**
+     * Puts it back to its beginning: the topics and users of its options, and nothing else. Records, groups, faults and kept
+     * requests are gone, the clock is the machine's. Make clients and faults anew.
+     */
+    public void reset() {
+        control.post("/v1/reset", Map.of()).agreed();
+    }
+
+    /**
+     * Puts it back to a snapshot, as {@link #reset()} does to the beginning.
+     *
+     * @param snapshot its name
+     */
+    public void reset(String snapshot) {
+        control.post("/v1/reset", Map.of("snapshot", snapshot)).agreed();
+    }
+
+    /**
+     * Keeps all that is there now, for {@link #reset(String)}; one of that name is replaced. Clients lose their connections.
+     *
+     * @param name of the snapshot
+     */
+    public void snapshot(String name) {
+        control.post("/v1/snapshots", Map.of("name", name)).agreed();
+    }
+
     /** @return the last lines of the broker's log */
     public String log() {
         return process.log(BrokerProcess.LAST_LINES);

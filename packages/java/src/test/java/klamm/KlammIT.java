@@ -130,6 +130,25 @@ class KlammIT {
     }
 
     @Test
+    void backToASnapshotAndToTheBeginning(Klamm klamm) throws Exception {
+        send(klamm, "orders", "a", "b");
+        klamm.snapshot("seeded");
+        send(klamm, "orders", "c");
+        assertEquals(List.of(0L, 3L), offsets(klamm, "orders"));
+        klamm.reset("seeded");
+        klamm.waitFor(Wait.topic("orders").records(2));
+        assertEquals(List.of(0L, 2L), offsets(klamm, "orders"));
+        assertEquals(List.of("a", "b"), read(klamm, "orders", 2));
+        klamm.reset();
+        klamm.waitFor(Wait.topic("orders").records(0));
+        assertEquals(List.of(0L, 0L), offsets(klamm, "orders"));
+        send(klamm, "orders", "d");
+        assertEquals(List.of("d"), read(klamm, "orders", 1));
+        var refused = assertThrows(KlammException.class, () -> klamm.reset("none"));
+        assertEquals("there is no such snapshot", refused.getMessage());
+    }
+
+    @Test
     void aRuleThatIsWrongIsRefused(Klamm klamm) {
         var refused = assertThrows(KlammException.class, () -> klamm.fault(Match.any(), Action.error("NOPE")));
         assertEquals("there is no error \"NOPE\"", refused.getMessage());

@@ -1,0 +1,27 @@
+package klammtest
+
+import "net/http"
+
+// Reset puts the broker back to its beginning: the topics and users of its options, and nothing else. Records, groups, faults and
+// kept requests are gone, the clock is the machine's. Make clients and faults anew.
+func (b *Broker) Reset() {
+	b.helper()
+	b.reset(map[string]any{})
+}
+
+// ResetTo puts the broker back to a snapshot, as Reset does to the beginning.
+func (b *Broker) ResetTo(snapshot string) {
+	b.helper()
+	b.reset(map[string]any{"snapshot": snapshot})
+}
+
+func (b *Broker) reset(body map[string]any) {
+	b.helper()
+	b.must(b.control.ask(http.MethodPost, "/v1/reset", nil, body, nil))
+}
+
+// Snapshot keeps all that is there now, for ResetTo; one of that name is replaced. Clients lose their connections.
+func (b *Broker) Snapshot(name string) {
+	b.helper()
+	b.must(b.control.ask(http.MethodPost, "/v1/snapshots", nil, map[string]any{"name": name}, nil))
+}
