@@ -23,7 +23,7 @@ use crate::wire::header::{RequestHeader, ResponseHeader};
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CORRELATION_ID: i32 = 1;
 /// `ScramMechanism`
-const MECHANISMS: &[(i8, Hash)] = &[(1, Hash::Sha256), (2, Hash::Sha512)];
+pub(crate) const MECHANISMS: [(i8, Hash); 2] = [(1, Hash::Sha256), (2, Hash::Sha512)];
 
 /// A topic that is there from the beginning.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -77,8 +77,8 @@ impl Broker {
             return Ok(());
         }
         // A request may name each user once.
-        for (mechanism, hash) in MECHANISMS {
-            let upsertions = users.iter().map(|user| upsertion(user, *mechanism, *hash)).collect();
+        for mechanism in MECHANISMS {
+            let upsertions = users.iter().map(|user| upsertion(user, mechanism, None)).collect();
             let request = scram::Request { upsertions, ..Default::default() };
             let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
             let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
@@ -123,9 +123,15 @@ fn body<'a, R: Message<'a>>(key: ApiKey, version: i16, answer: &'a [u8]) -> Resu
         .map_err(|error| format!("{key}: {error}"))
 }
 
-fn upsertion(user: &FirstUser, mechanism: i8, hash: Hash) -> scram::ScramCredentialUpsertion<'static> {
-    let salt = random::bytes();
-    let iterations = NonZeroU32::new(MIN_ITERATIONS as u32).unwrap_or(NonZeroU32::MIN);
+/// What lets a user log in by a mechanism; `iterations` is the least that there may be where it is not named.
+pub(crate) fn upsertion(
+    user: &FirstUser,
+    (mechanism, hash): (i8, Hash),
+    iterations: Option<NonZeroU32>,
+) -> scram::ScramCredentialUpsertion<'static> {
+    let salt: [u8; 16] = random::bytes();
+    let least = NonZeroU32::new(MIN_ITERATIONS as u32).unwrap_or(NonZeroU32::MIN);
+    let iterations = iterations.unwrap_or(least);
     let salted = hash.pbkdf2(user.password.expose(), &salt, iterations);
     scram::ScramCredentialUpsertion {
         name: user.name.clone().into(),
