@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing, and fills the cache: Debian packages, Apache Kafka's jars, the programs of the
 # foreign clients. Safe to run again: what is there and up to date is left alone. `prepare.sh build` stops after what
-# building and linting klamm itself needs.
+# building and linting klamm itself needs; `prepare.sh tools COMMAND:PACKAGE…` installs those.
 set -euo pipefail
 source "$(dirname "$0")/cache.sh"
 clients=$KLAMM_ROOT/compat-tests/clients
@@ -262,6 +262,12 @@ install_headers() {
     [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
 }
 
+# `prepare.sh tools COMMAND:PACKAGE…` installs these alone, for the scripts that make binaries, packages and images.
+if [ "${1:-all}" = tools ]; then
+    shift
+    install_missing "$@"
+    exit 0
+fi
 install_missing cargo:cargo cc:build-essential python3:python3
 for component in rustfmt clippy; do
     cargo "${component/rust/}" --version >/dev/null 2>&1 || rustup component add "$component"
@@ -283,6 +289,9 @@ install_libraries() {
 }
 
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
+# What completions, the man page, the Debian package and the images are looked at with, and what images are made of.
+install_missing zsh:zsh fish:fish mandoc:mandoc systemd-analyze:systemd dpkg-deb:dpkg nsenter:util-linux ip:iproute2 \
+    musl-gcc:musl-tools bash-static:bash-static busybox:busybox-static
 # Kerberos: a KDC, and what kcat and a Klamm with the feature gssapi are linked with, or make their bindings by.
 PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user pkg-config:pkg-config
 install_libraries libgssapiv2.so:libsasl2-modules-gssapi-mit libclang.so:libclang-dev
