@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::codec::{Message, Reader};
 use crate::config::jaas;
 use crate::config::properties;
-use crate::io::exchange::Exchange;
+use crate::io::exchange::FrameStream;
 use crate::model::{ApiKey, ErrorCode};
 use crate::stdx::secret::Secret;
 use crate::wire::api::{self, api_versions, sasl_authenticate, sasl_handshake};
@@ -34,7 +34,7 @@ pub(super) struct Login {
 /// A connection that is logged in where it must be.
 #[derive(Debug)]
 pub(super) struct Client {
-    exchange: Exchange,
+    exchange: FrameStream,
     correlation_id: i32,
     versions: BTreeMap<i16, (i16, i16)>,
 }
@@ -81,7 +81,7 @@ impl Client {
         let mut last = "no address of a broker is given".to_string();
         for address in addresses.split(',').filter(|address| !address.trim().is_empty()) {
             let (host, port) = host_and_port(address)?;
-            match Exchange::open(&host, port, PATIENCE) {
+            match FrameStream::open(&host, port, PATIENCE) {
                 Ok(exchange) => return Client::over(exchange, login),
                 Err(error) => last = format!("cannot connect to {}: {error}", address.trim()),
             }
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// A client on a connection that is open.
-    pub(super) fn over(exchange: Exchange, login: Option<&Login>) -> Result<Client, String> {
+    pub(super) fn over(exchange: FrameStream, login: Option<&Login>) -> Result<Client, String> {
         let mut client = Client { exchange, correlation_id: 0, versions: BTreeMap::new() };
         // Every Kafka answers this version, and every client of ours needs no more of it.
         client.versions.insert(ApiKey::ApiVersions.id(), (0, 0));
@@ -232,13 +232,13 @@ mod tests {
         };
         assert!(of("").unwrap().is_none());
         let module =
-            "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"a\" password=\"hidden\";";
+            "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"a\" password=\"xyzzy\";";
         let plain = format!("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config={module}\n");
         let login = of(&plain).unwrap().unwrap();
-        assert_eq!((login.name.as_str(), login.password.expose()), ("a", &b"hidden"[..]));
-        assert!(!format!("{login:?}").contains("hidden"));
+        assert_eq!((login.name.as_str(), login.password.expose()), ("a", &b"xyzzy"[..]));
+        assert!(!format!("{login:?}").contains("xyzzy"));
         for wrong in ["security.protocol=SSL", "security.protocol=SASL_PLAINTEXT", &plain.replace("username", "user")] {
-            assert!(of(wrong).is_err_and(|sentence| !sentence.contains("hidden")), "{wrong}");
+            assert!(of(wrong).is_err_and(|sentence| !sentence.contains("xyzzy")), "{wrong}");
         }
     }
 }

@@ -226,7 +226,8 @@ mod tests {
             quoted.join(" "),
             words.len() - 1
         );
-        let told = Command::new("bash").args(["--norc", "-c", &asked]).output().expect("bash");
+        let nothing = tempfile::tempdir().unwrap();
+        let told = Command::new("bash").args(["--norc", "-c", &asked]).current_dir(&nothing).output().expect("bash");
         assert!(told.status.success() && told.stderr.is_empty(), "{}", String::from_utf8_lossy(&told.stderr));
         String::from_utf8(told.stdout).unwrap().lines().map(str::to_string).filter(|line| !line.is_empty()).collect()
     }

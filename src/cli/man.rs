@@ -3,15 +3,19 @@
 use super::commands::{COMMANDS, ENVIRONMENT, EXIT_CODES, Entry, Opt, TITLE, TOOLS};
 use super::help;
 
+/// When the words of this page were last changed.
+const DATE: &str = "2026-11-29";
+
 /// The whole page.
 pub(super) fn page() -> String {
-    let mut out = format!(".TH KLAMM 1 \"\" \"klamm {}\" \"Klamm\"\n", env!("CARGO_PKG_VERSION"));
+    let mut out = format!(".TH KLAMM 1 {DATE} \"klamm {}\" \"Klamm\"\n", env!("CARGO_PKG_VERSION"));
     let title = TITLE.strip_prefix("Klamm, ").unwrap_or(TITLE);
     out += &format!(".SH NAME\nklamm \\- {}\n.SH SYNOPSIS\n", shown(title));
-    for line in COMMANDS.iter().flat_map(help::spelled) {
+    let lines = COMMANDS.iter().flat_map(help::spelled).map(|line| {
         let (name, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        out += &format!(".B {}\n{}.br\n", shown(name), text_line(rest));
-    }
+        format!(".B {}\n{}", shown(name), text_line(rest))
+    });
+    out += &lines.collect::<Vec<_>>().join(".br\n");
     out += ".SH DESCRIPTION\n";
     out += &text_line(
         "A Kafka broker: it speaks the Kafka protocol and keeps Kafka's own files on disk, so that Kafka's clients and tools work with it unchanged. It takes Kafka's own settings, from server.properties, from variables KAFKA_* and from --override, each of which goes before the one in front of it.",
@@ -31,9 +35,9 @@ pub(super) fn page() -> String {
 }
 
 fn command(out: &mut String, entry: &Entry) {
-    for (at, line) in help::spelled(entry).iter().enumerate() {
-        *out += &format!("{}\n\\fB{}\\fR\n", if at == 0 { ".SS" } else { ".br" }, shown(line)).replace(".SS\n", ".SS ");
-    }
+    let lines = help::spelled(entry);
+    *out += &format!(".SS \\fB{}\\fR\n", shown(&lines[0]));
+    lines[1..].iter().for_each(|line| *out += &format!("\\fB{}\\fR\n.br\n", shown(line)));
     *out += &text_line(entry.about);
     entry.options.iter().for_each(|option| item(out, option));
 }

@@ -11,7 +11,7 @@ const STEP_BYTES: u64 = 64 * 1024;
 
 /// A connection to a broker.
 #[derive(Debug)]
-pub struct Exchange {
+pub struct FrameStream {
     stream: TcpStream,
 }
 
@@ -25,9 +25,9 @@ pub fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
     }
 }
 
-impl Exchange {
+impl FrameStream {
     /// Connects to the first address of the host that lets it. `patience` is for each of them, and for each answer.
-    pub fn open(host: &str, port: u16, patience: Duration) -> io::Result<Exchange> {
+    pub fn open(host: &str, port: u16, patience: Duration) -> io::Result<FrameStream> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for ip in addresses(host)? {
             match TcpStream::connect_timeout(&SocketAddr::new(ip, port), patience) {
@@ -35,7 +35,7 @@ impl Exchange {
                     stream.set_nodelay(true)?;
                     stream.set_read_timeout(Some(patience))?;
                     stream.set_write_timeout(Some(patience))?;
-                    return Ok(Exchange { stream });
+                    return Ok(FrameStream { stream });
                 }
                 Err(error) => last = error,
             }
@@ -102,7 +102,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = thread::spawn(move || listener.accept().unwrap().0.write_all(bytes).unwrap());
-        let mut exchange = Exchange::open("127.0.0.1", port, Duration::from_secs(10)).unwrap();
+        let mut exchange = FrameStream::open("127.0.0.1", port, Duration::from_secs(10)).unwrap();
         server.join().unwrap();
         exchange.receive(1 << 20)
     }

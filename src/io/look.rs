@@ -36,7 +36,7 @@ impl DirectoryLook {
 /// The kinds of file systems that are worth a word.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FileSystemKind {
-    /// In memory: gone with the machine's next start.
+    /// It is in memory: gone with the machine's next start.
     Memory,
     /// A container's own layer: gone with the container.
     Overlay,

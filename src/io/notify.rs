@@ -62,7 +62,7 @@ mod tests {
         let manager = NotifySocket::at(path.to_str().unwrap()).unwrap();
         manager.ready("serves\nall").unwrap();
         manager.stopping().unwrap();
-        let mut told = || {
+        let told = || {
             let mut bytes = [0; 256];
             let length = listening.recv(&mut bytes).unwrap();
             String::from_utf8_lossy(&bytes[..length]).into_owned()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Finding, Severity};
 use crate::cli::client::{Client, host_and_port};
-use crate::io::exchange::Exchange;
+use crate::io::exchange::FrameStream;
 use crate::model::ApiKey;
 use crate::wire::api::metadata;
 
@@ -51,7 +51,7 @@ pub(super) fn ask(address: &str) -> Asked {
 }
 
 fn open(host: &str, port: u16) -> Result<Client, Failure> {
-    let exchange = Exchange::open(host, port, PATIENCE).map_err(|error| Failure::Unreachable(error.to_string()))?;
+    let exchange = FrameStream::open(host, port, PATIENCE).map_err(|error| Failure::Unreachable(error.to_string()))?;
     Client::over(exchange, None).map_err(Failure::NoKafka)
 }
 

@@ -7,7 +7,7 @@ use crate::io::look::{DirectoryLook, FileSystemKind};
 use crate::io::machine::Backend;
 use crate::model::SecurityProtocol;
 
-/// With fewer descriptors a few thousand segments and connections are too many.
+/// Fewer descriptors are not enough for a few thousand segments and connections.
 const FEW_DESCRIPTORS: u64 = 10_000;
 /// Each partition takes files, and metadata and internal topics some.
 const LEAST_FREE_BYTES: u64 = 1 << 30;
@@ -303,6 +303,15 @@ fn directory(path: &str, look: &Result<DirectoryLook, String>) -> Vec<Finding> {
         }
         (true, true) => {}
     }
+    found.extend(file_system(look));
+    found
+}
+
+/// What kind of place it is, and how much room there is.
+fn file_system(look: &DirectoryLook) -> Vec<Finding> {
+    let add = |severity, sentence: String, advice: &str| Finding::new(severity, "log.dirs", sentence, advice);
+    let shown = look.path.display();
+    let mut found = Vec::new();
     match look.kind {
         FileSystemKind::Memory => {
             let sentence =
