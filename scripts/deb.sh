@@ -55,5 +55,5 @@ Description: Kafka broker in one small binary
 CONTROL
 mkdir -p "$out"
 find "$tree" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}" {} +
-dpkg-deb --root-owner-group --build "$tree" "$out/klamm_${version}_$debian.deb" >&2
+dpkg-deb -Zgzip --root-owner-group --build "$tree" "$out/klamm_${version}_$debian.deb" >&2
 echo "$out/klamm_${version}_$debian.deb"

@@ -15,6 +15,7 @@ const RUNNING: &str = "Transitioning from RECOVERY to RUNNING";
 
 fn main() -> ExitCode {
     Suite::new("images")
+        .leaving_nothing()
         .plain("archives", archives)
         .plain("scratch", scratch)
         .plain("apache_kafka_by_itself", apache_kafka_by_itself)

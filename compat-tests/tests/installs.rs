@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     Suite::new("installs")
+        .leaving_nothing()
         .plain("doctor_of_a_configuration", doctor_of_a_configuration)
         .plain("doctor_of_a_running_broker", doctor_of_a_running_broker)
         .plain("tools_as_kafkas", tools_as_kafkas)

@@ -197,15 +197,13 @@ impl Client {
     }
 }
 
-/// An error of the protocol as a sentence.
+/// An error of the protocol as a sentence: the broker's own, or else the name of the code.
 pub(super) fn check(code: i16, message: Option<&str>) -> Result<(), String> {
-    if code == 0 {
-        return Ok(());
-    }
-    let name = ErrorCode::from_code(code).map_or_else(|| format!("error {code}"), |error| error.name().to_string());
-    match message {
-        Some(message) if !message.is_empty() => Err(format!("{name}: {message}")),
-        _ => Err(name),
+    let name = || ErrorCode::from_code(code).map_or_else(|| format!("error {code}"), |error| error.name().to_string());
+    match message.filter(|message| !message.is_empty()) {
+        _ if code == 0 => Ok(()),
+        Some(message) => Err(message.to_string()),
+        None => Err(name()),
     }
 }
 
