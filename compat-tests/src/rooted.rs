@@ -110,7 +110,7 @@ impl Image {
             "--mount",
             "--kill-child",
             "--",
-            "/bin/sh",
+            "/bin/bash",
             "-c",
             &inside,
             "sh",
@@ -181,19 +181,29 @@ impl Rooted {
         program::output(command, Input::Bytes(input.as_bytes().to_vec()), program::DEADLINE)
     }
 
+    /// The number that the container's first process has out here. It may not be there yet.
+    fn first(&self) -> Result<u32> {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id()))?;
+            if let Some(first) = children.split_whitespace().next() {
+                return Ok(first.parse()?);
+            }
+            ensure!(Instant::now() < until, "it has ended:\n{}", self.said.join("\n"));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn entering(&self, more: &[&str]) -> Result<Command> {
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id()))?;
-        let first = children.split_whitespace().next().context("it has ended")?;
+        let first = self.first()?.to_string();
         let mut command = Command::new("nsenter");
-        command.args(["--target", first, "--net", "--uts"]).args(more).arg("--");
+        command.args(["--target", &first, "--net", "--uts"]).args(more).arg("--");
         Ok(command)
     }
 
     /// `docker stop`: the signal to the first process; answers whether it ended well.
     pub fn stop(mut self) -> Result<bool> {
-        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", self.child.id()))?;
-        let first: u32 = children.split_whitespace().next().context("it has ended")?.parse()?;
-        crate::broker::signal(first, libc::SIGTERM);
+        crate::broker::signal(self.first()?, libc::SIGTERM);
         let until = Instant::now() + Duration::from_secs(20);
         while Instant::now() < until {
             if let Some(status) = self.child.try_wait()? {
