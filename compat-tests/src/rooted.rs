@@ -27,6 +27,7 @@ pub struct Image {
 /// Started in an image.
 pub struct Rooted {
     root: PathBuf,
+    user: String,
     child: Child,
     lines: Receiver<String>,
     pub said: Vec<String>,
@@ -135,7 +136,7 @@ impl Image {
         thread::spawn(move || {
             BufReader::new(output).lines().map_while(|line| line.ok()).try_for_each(|line| sender.send(line))
         });
-        Ok(Rooted { root: root.to_path_buf(), child, lines, said: Vec::new() })
+        Ok(Rooted { root: root.to_path_buf(), user, child, lines, said: Vec::new() })
     }
 }
 
@@ -166,10 +167,15 @@ impl Rooted {
         Ok(fs::rename(new, path)?)
     }
 
-    /// `docker exec`: a command inside.
+    /// `docker exec`: a command inside, by the container's user.
     pub fn inside(&self, words: &[&str], input: &str) -> Result<Output> {
         let mut command = self.entering(&["--mount"])?;
-        command.arg("chroot").arg(&self.root).args(words);
+        command
+            .arg("chroot")
+            .arg(format!("--userspec={0}:{0}", self.user))
+            .arg("--groups=")
+            .arg(&self.root)
+            .args(words);
         command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin:/opt/kafka/bin");
         program::output(command, Input::Bytes(input.as_bytes().to_vec()), program::DEADLINE)
     }
