@@ -140,7 +140,7 @@ fn alter(given: &Given, client: &mut Client) -> Result<(), String> {
     let count = given.parsed("partitions")?.ok_or("Missing required argument \"[partitions]\"")?;
     let topics: Vec<_> = names(given, client)?
         .into_iter()
-        .map(|name| create_partitions::CreatePartitionsTopic { name: name.into(), count, ..Default::default() })
+        .map(|name| create_partitions::CreatePartitionsTopic { name: name.into(), count, assignments: None })
         .collect();
     let request = create_partitions::Request { topics, timeout_ms: TIMEOUT_MS, ..Default::default() };
     let mut answer = Vec::new();
