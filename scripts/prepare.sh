@@ -2,6 +2,7 @@
 # Installs what the tests need and is missing, and fills the cache: Debian packages, Apache Kafka's jars, the programs of the
 # foreign clients. Safe to run again: what is there and up to date is left alone. `prepare.sh build` stops after what
 # building klamm itself needs, `prepare.sh lint` after what clippy needs besides: the libraries of the features of its manifest.
+# `prepare.sh tools COMMAND:PACKAGE…` installs those.
 set -euo pipefail
 source "$(dirname "$0")/cache.sh"
 clients=$KLAMM_ROOT/compat-tests/clients
@@ -298,6 +299,12 @@ install_files() {
     [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
 }
 
+# `prepare.sh tools COMMAND:PACKAGE…` installs these alone, for the scripts that make binaries, packages and images.
+if [ "${1:-all}" = tools ]; then
+    shift
+    install_missing "$@"
+    exit 0
+fi
 install_missing cargo:cargo cc:build-essential python3:python3
 for component in rustfmt clippy; do
     cargo "${component/rust/}" --version >/dev/null 2>&1 || rustup component add "$component"
@@ -316,6 +323,9 @@ install_files /usr/include gssapi/gssapi_ext.h:libkrb5-dev
 [ "${1:-all}" = lint ] && exit 0
 
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
+# What completions, the man page, the Debian package and the images are looked at with, and what images are made of.
+install_missing zsh:zsh fish:fish mandoc:mandoc systemd-analyze:systemd dpkg-deb:dpkg nsenter:util-linux ip:iproute2 \
+    musl-gcc:musl-tools bash-static:bash-static busybox:busybox-static
 # Kerberos: a KDC, and kcat's way to it.
 PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user
 install_files /usr/lib libgssapiv2.so:libsasl2-modules-gssapi-mit

@@ -11,11 +11,13 @@
 #   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for
 #   packages  package_python package_node package_java package_go: each package of `packages/` built, installed into a fresh
 #            environment, its own tests run there
+#   installs installs (`klamm doctor`, Kafka's tool names, completions, the Debian package), images (container images, their root
+#            file systems started in namespaces; needs root)
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
-#   extra    starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
+#   extra    static (static binaries of both architectures and what is made of them, in the release profile), starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
 #            only when named
 # compat-tests/README.md says what is in each of the last six.
 #
@@ -29,14 +31,15 @@ CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
 TESTING="test_broker"
 PACKAGES="package_python package_node package_java package_go"
+INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
 # They mostly wait: they go on beside the suites behind them.
 WAITING=" quotas oauth groups kgo librdkafka "
-ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TESTING $PACKAGES $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
-EXTRA="starts big kills churn_full"
-CLIENT_SUITES=" $CLIENTS $TESTING $PACKAGES $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
+ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TESTING $PACKAGES $INSTALLS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
+EXTRA="static starts big kills churn_full"
+CLIENT_SUITES=" $CLIENTS $TESTING $PACKAGES $INSTALLS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
 # No suite of these takes a tenth of it on an idle machine.
 SUITE_LIMIT=1800
 
@@ -132,6 +135,27 @@ build_broker() {
     export KLAMM_BIN=${KLAMM_BIN:-$CARGO_TARGET_DIR/release/klamm}
 }
 
+# The images with a binary that is made fast: what is tested is what is around it.
+images() {
+    if ! KLAMM_PROFILE=dev KLAMM_DIST=$scratch/dist logged images-build bash scripts/image.sh; then
+        count images 0 1
+        return
+    fi
+    KLAMM_IMAGES=$scratch/dist/$(uname -m) client_suite images images
+}
+
+# Both architectures as they would be given away. Counts what was made.
+static() {
+    local arch made=0 wrong=0
+    for arch in x86_64 aarch64; do
+        for script in static image deb; do
+            if logged "static-$script-$arch" bash "scripts/$script.sh" "$arch"; then made=$((made + 1)); else wrong=$((wrong + 1)); fi
+        done
+        grep -h '^static, ' "$logs/static-static-$arch.log"
+    done
+    count static $made $wrong
+}
+
 compat_clippy() {
     cargo clippy --locked --all-targets --features gssapi -- -D warnings &&
         cargo clippy --locked --features sim --example sim -- -D warnings &&
@@ -159,6 +183,8 @@ run() {
     # With the test profile: what counts here is that they run, and a release build takes minutes.
     benches) check benches cargo bench --locked --profile dev --bench data_path --bench fast_paths -- --test ;;
     harness) cargo_tests harness --locked --manifest-path compat-tests/Cargo.toml --lib --bins ;;
+    images) images ;;
+    static) static ;;
     starts)
         KLAMM_STARTS=${KLAMM_STARTS:-10000} client_suite starts test_broker -- starts_in_a_row
         grep ' starts in ' "$logs/starts.log"

@@ -381,7 +381,7 @@ fn turn(shard: ShardId, server: &mut Server) {
 /// Binds every listener on every shard: the first shard finds out the port, the others share it.
 fn bind(shared: &Arc<Shared>, starting: &[Starting]) -> Result<(Vec<SocketAddr>, Vec<Endpoint>), String> {
     let listeners = &shared.config.listeners;
-    let mut wanted = listeners.iter().map(resolve).collect::<Result<Vec<_>, _>>()?;
+    let mut wanted = listeners.iter().map(listening_address).collect::<Result<Vec<_>, _>>()?;
     for (number, shard) in starting.iter().enumerate() {
         let _ = shard.share.send(shared.clone());
         let _ = shard.orders.send(Order::Listen(wanted.clone(), number > 0));
@@ -401,7 +401,8 @@ fn every_address() -> IpAddr {
     if machine::has_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
 }
 
-fn resolve(listener: &Listener) -> Result<SocketAddr, String> {
+/// The address that a listener listens on. An error is a sentence.
+pub(crate) fn listening_address(listener: &Listener) -> Result<SocketAddr, String> {
     let Some(host) = &listener.host else {
         return Ok(SocketAddr::new(every_address(), listener.port));
     };

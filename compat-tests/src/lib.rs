@@ -24,6 +24,7 @@ pub mod program;
 pub mod raw;
 pub mod reader;
 pub mod records;
+pub mod rooted;
 pub mod schema;
 pub mod secured;
 pub mod suite;

@@ -78,7 +78,7 @@ impl Broker {
         }
         // A request may name each user once.
         for hash in HASHES {
-            let upsertions = users.iter().map(|user| upsertion(user, hash)).collect();
+            let upsertions = users.iter().map(|user| upsertion(user, hash, None)).collect();
             let request = scram::Request { upsertions, ..Default::default() };
             let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
             let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
@@ -122,9 +122,15 @@ fn body<'a, R: Message<'a>>(key: ApiKey, version: i16, answer: &'a [u8]) -> Resu
         .map_err(|error| format!("{key}: {error}"))
 }
 
-fn upsertion(user: &FirstUser, hash: Hash) -> scram::ScramCredentialUpsertion<'static> {
-    let salt = random::bytes();
-    let iterations = NonZeroU32::new(MIN_ITERATIONS as u32).unwrap_or(NonZeroU32::MIN);
+/// What lets a user log in by a mechanism; `iterations` is the least that there may be where it is not named.
+pub(crate) fn upsertion(
+    user: &FirstUser,
+    hash: Hash,
+    iterations: Option<NonZeroU32>,
+) -> scram::ScramCredentialUpsertion<'static> {
+    let salt: [u8; 16] = random::bytes();
+    let least = NonZeroU32::new(MIN_ITERATIONS as u32).unwrap_or(NonZeroU32::MIN);
+    let iterations = iterations.unwrap_or(least);
     let salted = hash.pbkdf2(user.password.expose(), &salt, iterations);
     scram::ScramCredentialUpsertion {
         name: user.name.clone().into(),

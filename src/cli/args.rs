@@ -1,7 +1,9 @@
 //! The command line: which command, which file, which overrides.
 //!
-//! Knows no configuration key; `--override` texts are passed on as pairs.
+//! Takes what the table of `commands` has and nothing else. Knows no configuration key; `--override` texts are passed on as
+//! pairs.
 
+use super::commands::{self, COMMANDS, Entry};
 use super::test_broker::arguments::TestArguments;
 use crate::stdx::secret::Secret;
 use lexopt::prelude::*;
@@ -24,8 +26,32 @@ pub enum Command {
     },
     /// Run a broker for one test run.
     Test(TestArguments),
-    Help,
+    /// Say what will not work.
+    Doctor {
+        sources: Sources,
+        /// The broker that is asked.
+        connect: Option<String>,
+        is_json: bool,
+    },
+    /// Print an identifier.
+    RandomUuid,
+    /// One of Kafka's tools.
+    Tool(Given),
+    /// Print what makes a shell complete.
+    Completions(Shell),
+    /// Print the man page.
+    Man,
+    /// All that there is, or one command.
+    Help(Option<&'static str>),
     Version,
+}
+
+/// The shells that are known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
 }
 
 /// Where the configuration comes from, beside the environment.
@@ -35,103 +61,190 @@ pub struct Sources {
     pub overrides: Vec<(String, String)>,
 }
 
-pub const HELP: &str = "\
-Klamm, a Kafka broker in one small binary
-
-Usage:
-  klamm [server.properties] [--override key=value]...
-  klamm format [--cluster-id ID] [server.properties] [--override key=value]...
-  klamm test [--topic name:partitions]... [--user name:password]... [OPTION]...
-
-Without a file and without options a broker listens on 127.0.0.1:9092 and keeps
-its data in ./klamm-data.
-
-Options:
-      --override key=value   set one configuration; wins over environment and file
-  -c, --config FILE          the same as naming the file
-  -h, --help                 print this and exit
-  -V, --version              print the version and exit
-
-Options of `format`:
-  -t, --cluster-id ID        22 characters as `kafka-storage random-uuid` makes them
-  -g, --ignore-formatted     leave directories that are formatted already as they are
-  -S, --add-scram CREDENTIAL a user from the beginning, as often as there are users:
-                             'SCRAM-SHA-256=[name=alice,password=alice-secret]'
-
-Options of `test`, a broker in memory on a free port of 127.0.0.1 that prints one
-line of JSON when it is ready, and ends with its parent, when a pipe that is its
-standard input is closed, or by a signal:
-      --port N               the port; a free one without it
-      --dir DIR              keep the data there; a DIR that was not there is
-                             removed at the end
-      --memory BYTES         the most that data take in memory: 256M
-      --topic NAME[:PARTITIONS[:key=value]...]
-                             a topic from the beginning
-      --user NAME:PASSWORD   a user of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512
-      --tls DIR              TLS; an authority and certificates are written there
-      --as-version X         offer what Apache Kafka X did: 2.8 to 4.4
-      --stay                 end by a signal only
-      --explain              print how it differs from Kafka's defaults and exit
-
-Environment (not of `test`):
-  KAFKA_<KEY>                a configuration: KAFKA_NUM_PARTITIONS is num.partitions
-                             (`__` is an underscore, `___` a dash)
-  CLUSTER_ID                 the cluster id with which a fresh directory is formatted
-";
-
-/// Reads the arguments after the program's name. The error is one sentence.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
-    let mut parser = lexopt::Parser::from_args(arguments);
-    read(&mut parser).map_err(|error| format!("{error}; see klamm --help"))
+impl Sources {
+    /// Whether the command line names any.
+    pub fn are_given(&self) -> bool {
+        self.file.is_some() || !self.overrides.is_empty()
+    }
 }
 
-fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
-    let mut sources = Sources::default();
-    let mut cluster_id = None;
-    let mut ignore_formatted = false;
-    let mut add_scram = Vec::new();
-    let mut format = false;
-    let mut test: Option<TestArguments> = None;
-    let mut first = true;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => return Ok(Command::Help),
-            Short('V') | Long("version") => return Ok(Command::Version),
-            Value(word) if first && word == "format" => format = true,
-            Value(word) if first && word == "test" => test = Some(TestArguments::default()),
-            Value(path) if test.is_none() && sources.file.is_none() => sources.file = Some(path.into()),
-            Short('c') | Long("config") if test.is_none() && sources.file.is_none() => {
-                sources.file = Some(parser.value()?.into())
-            }
-            Long("override") => sources.overrides.push(pair(parser.value()?.string()?)?),
-            Short('t') | Long("cluster-id") if format => cluster_id = Some(parser.value()?.string()?),
-            Short('g') | Long("ignore-formatted") if format => ignore_formatted = true,
-            Short('S') | Long("add-scram") if format => add_scram.push(Secret::new(parser.value()?.string()?)),
-            Long(name) if test.is_some() => {
-                let name = name.to_string();
-                let is_taken = test.as_mut().map_or(Ok(false), |test| test.take(&name, parser))?;
-                if !is_taken {
-                    return Err(Long(&name).unexpected());
-                }
-            }
-            other => return Err(other.unexpected()),
+/// What a command was given, before its meaning.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The command's name in the table.
+    pub name: &'static str,
+    /// Options by their long names, in their order; a flag has no value.
+    options: Vec<(&'static str, Option<OsString>)>,
+    /// What is no option.
+    arguments: Vec<OsString>,
+}
+
+/// Without values: there may be passwords among them.
+impl std::fmt::Debug for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let options = self.options.iter().map(|(name, _)| name);
+        f.debug_struct("Given").field("name", &self.name).field("options", &options.collect::<Vec<_>>()).finish()
+    }
+}
+
+impl Given {
+    pub fn has(&self, long: &str) -> bool {
+        self.options.iter().any(|(name, _)| *name == long)
+    }
+
+    /// The values of an option, in their order.
+    pub fn all<'a>(&'a self, long: &'a str) -> impl Iterator<Item = &'a OsString> {
+        self.options.iter().filter(move |(name, _)| *name == long).filter_map(|(_, value)| value.as_ref())
+    }
+
+    /// The texts of an option. An error is a sentence.
+    pub fn texts(&self, long: &str) -> Result<Vec<String>, String> {
+        let text = |value: &OsString| value.to_str().map(str::to_string);
+        self.all(long).map(|value| text(value).ok_or_else(|| format!("the value of --{long} is no text"))).collect()
+    }
+
+    /// The last text of an option.
+    pub fn text(&self, long: &str) -> Result<Option<String>, String> {
+        Ok(self.texts(long)?.pop())
+    }
+
+    pub fn path(&self, long: &str) -> Option<PathBuf> {
+        self.all(long).last().map(PathBuf::from)
+    }
+
+    /// The last value of an option, as a number or what else can be read from a text.
+    pub fn parsed<T: std::str::FromStr>(&self, long: &str) -> Result<Option<T>, String> {
+        let Some(text) = self.text(long)? else { return Ok(None) };
+        let parsed = text.trim().parse().map(Some);
+        parsed.map_err(|_| format!("cannot parse the value {text:?} of --{long}"))
+    }
+
+    /// The first of what is no option.
+    pub fn argument(&self) -> Option<&OsString> {
+        self.arguments.first()
+    }
+}
+
+/// Reads the arguments, the program's name first. The error is one sentence.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    let mut arguments = arguments.into_iter();
+    let program = arguments.next().unwrap_or_default();
+    let mut rest: Vec<OsString> = arguments.collect();
+    let tool = program.to_str().and_then(commands::tool_of_program);
+    let entry = tool.map_or_else(|| chosen(&mut rest), Ok);
+    entry.and_then(|entry| read(entry, rest)).map_err(|sentence| format!("{sentence}; see klamm --help"))
+}
+
+/// The command that the first words name, which are taken off.
+fn chosen(rest: &mut Vec<OsString>) -> Result<&'static Entry, String> {
+    let word =
+        |at: usize, rest: &[OsString]| rest.get(at).and_then(|word| word.to_str()).unwrap_or_default().to_string();
+    let Some(entry) = commands::command(&word(0, rest)) else { return Ok(&COMMANDS[0]) };
+    rest.remove(0);
+    if entry.name != "tool" {
+        return Ok(entry);
+    }
+    let name = word(0, rest);
+    match commands::tool(name.strip_prefix("kafka-").unwrap_or(&name)) {
+        Some(tool) => {
+            rest.remove(0);
+            Ok(tool)
         }
-        first = false;
+        None if name.is_empty() || name.starts_with('-') => Ok(entry),
+        None => Err(format!("there is no tool {name:?}")),
     }
-    if let Some(test) = test {
-        return Ok(Command::Test(TestArguments { overrides: sources.overrides, ..test }));
+}
+
+fn read(entry: &'static Entry, rest: Vec<OsString>) -> Result<Command, String> {
+    let given = given(entry, rest).map_err(|error| error.to_string())?;
+    if given.has("help") {
+        return Ok(Command::Help((!entry.name.is_empty()).then_some(entry.name)));
     }
-    Ok(if format {
-        Command::Format { sources, cluster_id, ignore_formatted, add_scram }
-    } else {
-        Command::Start(sources)
+    if given.has("version") {
+        return Ok(Command::Version);
+    }
+    Ok(match entry.name {
+        "" | "server-start" => Command::Start(sources(&given)?),
+        "format" => format(&given)?,
+        "test" => Command::Test(TestArguments::of(&given, overrides(&given)?)?),
+        "doctor" => doctor(&given)?,
+        "storage" => storage(&given)?,
+        "completions" => Command::Completions(shell(&given)?),
+        "man" if given.arguments.is_empty() => Command::Man,
+        "man" => return Err("`man` takes no argument".into()),
+        "tool" => return Err("which tool?".into()),
+        _ => Command::Tool(given),
     })
 }
 
-fn pair(text: String) -> Result<(String, String), lexopt::Error> {
+/// What stands on the line, by the table.
+fn given(entry: &'static Entry, rest: Vec<OsString>) -> Result<Given, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(rest);
+    let mut given = Given { name: entry.name, options: Vec::new(), arguments: Vec::new() };
+    while let Some(argument) = parser.next()? {
+        let option = match argument {
+            Value(word) => {
+                given.arguments.push(word);
+                continue;
+            }
+            Long(name) => entry.long(name).ok_or_else(|| argument.unexpected())?,
+            Short(letter) => entry.short(letter).ok_or_else(|| argument.unexpected())?,
+        };
+        let value = option.value.map(|_| parser.value()).transpose()?;
+        given.options.push((option.long, value));
+    }
+    Ok(given)
+}
+
+fn sources(given: &Given) -> Result<Sources, String> {
+    let named = given.arguments.iter().chain(given.all("config"));
+    let files: Vec<PathBuf> = named.map(PathBuf::from).collect();
+    if files.len() > 1 {
+        return Err(format!("there can be one configuration, not also {}", files[1].display()));
+    }
+    Ok(Sources { file: files.into_iter().next(), overrides: overrides(given)? })
+}
+
+fn overrides(given: &Given) -> Result<Vec<(String, String)>, String> {
+    given.texts("override")?.into_iter().map(pair).collect()
+}
+
+fn pair(text: String) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_string(), value.to_string())),
-        _ => Err(lexopt::Error::Custom(format!("--override wants key=value, not {text:?}").into())),
+        _ => Err(format!("--override wants key=value, not {text:?}")),
+    }
+}
+
+fn format(given: &Given) -> Result<Command, String> {
+    Ok(Command::Format {
+        sources: sources(given)?,
+        cluster_id: given.text("cluster-id")?,
+        ignore_formatted: given.has("ignore-formatted"),
+        add_scram: given.texts("add-scram")?.into_iter().map(Secret::new).collect(),
+    })
+}
+
+/// `kafka-storage`, whose first word says what it does.
+fn storage(given: &Given) -> Result<Command, String> {
+    let word = given.argument().and_then(|word| word.to_str()).unwrap_or_default().to_string();
+    match word.as_str() {
+        "random-uuid" => Ok(Command::RandomUuid),
+        "format" if given.arguments.len() == 1 => format(&Given { arguments: Vec::new(), ..given.clone() }),
+        _ => Err(format!("kafka-storage does random-uuid and format, not {word:?}")),
+    }
+}
+
+fn doctor(given: &Given) -> Result<Command, String> {
+    Ok(Command::Doctor { sources: sources(given)?, connect: given.text("connect")?, is_json: given.has("json") })
+}
+
+fn shell(given: &Given) -> Result<Shell, String> {
+    match (given.argument().and_then(|word| word.to_str()), given.arguments.len()) {
+        (Some("bash"), 1) => Ok(Shell::Bash),
+        (Some("zsh"), 1) => Ok(Shell::Zsh),
+        (Some("fish"), 1) => Ok(Shell::Fish),
+        _ => Err("which shell? There are bash, zsh and fish".into()),
     }
 }
 
@@ -140,7 +253,7 @@ mod tests {
     use super::*;
 
     fn of(line: &str) -> Result<Command, String> {
-        parse(line.split_whitespace().map(OsString::from))
+        parse(["klamm"].into_iter().chain(line.split_whitespace()).map(OsString::from))
     }
 
     #[test]
@@ -174,7 +287,9 @@ mod tests {
             ..TestArguments::default()
         };
         assert_eq!(of("test --port 9 --override a=b --stay"), Ok(Command::Test(test)));
-        assert_eq!(of("x.properties --help"), Ok(Command::Help));
+        assert_eq!(of("x.properties --help"), Ok(Command::Help(None)));
+        assert_eq!(of("doctor -h"), Ok(Command::Help(Some("doctor"))));
+        assert_eq!(of("tool kafka-topics --help"), Ok(Command::Help(Some("topics"))));
         assert_eq!(of("-V"), Ok(Command::Version));
     }
 
@@ -194,8 +309,46 @@ mod tests {
             "--cluster-id X",
             "-S x",
             "a format",
+            "a -c b",
+            "completions",
+            "completions tcsh",
+            "man x",
+            "tool",
+            "tool nothing",
+            "tool topics --nope",
+            "tool storage",
+            "doctor --connect",
         ] {
             assert!(of(line).is_err_and(|e| e.ends_with("; see klamm --help")), "{line}");
+        }
+    }
+
+    #[test]
+    fn programs_of_kafkas_names_are_its_tools() {
+        let of = |words: &[&str]| parse(words.iter().map(OsString::from));
+        let Ok(Command::Tool(given)) = of(&["/opt/kafka/bin/kafka-topics.sh", "--list", "--topic", "a"]) else {
+            panic!("a tool");
+        };
+        assert_eq!((given.name, given.has("list"), given.text("topic")), ("topics", true, Ok(Some("a".into()))));
+        assert!(!format!("{given:?}").contains("\"a\""), "values are not shown");
+        assert_eq!(of(&["kafka-storage", "random-uuid"]), Ok(Command::RandomUuid));
+        let expected = of(&["klamm", "format", "-t", "X", "-c", "f", "-S", "A=[b]"]);
+        assert_eq!(of(&["kafka-storage.sh", "format", "-t", "X", "-c", "f", "-S", "A=[b]", "--standalone"]), expected);
+        assert_eq!(of(&["kafka-server-start.sh", "f"]), of(&["klamm", "f"]));
+    }
+
+    /// What is in the table can be given; that nothing else can is how the parser is made.
+    #[test]
+    fn each_option_of_the_table_is_taken() {
+        for entry in COMMANDS.iter().chain(commands::TOOLS) {
+            for option in entry.all_options() {
+                let names = [Some(format!("--{}", option.long)), option.short.map(|letter| format!("-{letter}"))];
+                for name in names.into_iter().flatten() {
+                    let words = [Some(name), option.value.map(|_| "x=1".to_string())];
+                    let given = given(entry, words.into_iter().flatten().map(OsString::from).collect());
+                    assert!(given.is_ok_and(|given| given.has(option.long)), "{} --{}", entry.name, option.long);
+                }
+            }
         }
     }
 }

@@ -5,22 +5,31 @@
 
 mod add_scram;
 mod args;
+mod client;
+mod commands;
+mod completions;
+mod doctor;
+mod help;
 mod image_secrets;
 mod log;
+mod man;
 mod provided;
 pub(crate) mod test_broker;
+mod tool;
 
 use crate::broker::{self, Broker};
 use crate::config::{self, Config, Layers, properties};
+use crate::io::notify::NotifySocket;
 use crate::io::{random, threads};
 use crate::metadata::Record;
 use crate::model::Uuid;
 use crate::stdx::secret::Secret;
-use ::log::info;
+use ::log::{info, warn};
 use args::{Command, Sources};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::ffi::c_int;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -29,9 +38,8 @@ const MAX_FILE_SIZE_BYTES: u64 = 16 << 20;
 
 /// Runs the command that this process was started with.
 pub fn run() -> ExitCode {
-    let outcome = args::parse(std::env::args_os().skip(1)).and_then(execute);
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    match args::parse(std::env::args_os()).and_then(execute) {
+        Ok(code) => code,
         Err(sentence) => {
             eprintln!("klamm: {sentence}");
             ExitCode::FAILURE
@@ -39,10 +47,18 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> Result<(), String> {
+fn execute(command: Command) -> Result<ExitCode, String> {
     match command {
-        Command::Help => print!("{}", args::HELP),
-        Command::Version => println!("klamm {}", env!("CARGO_PKG_VERSION")),
+        Command::Help(name) => print(&help::text(name)),
+        Command::Version => print(&format!("klamm {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::Completions(shell) => print(&completions::script(shell)),
+        Command::Man => print(&man::page()),
+        Command::RandomUuid => print(&format!("{}\n", Uuid::from_random_bytes(random::bytes()))),
+        Command::Tool(given) => return tool::run(&given),
+        Command::Doctor { sources, connect, is_json } => {
+            let is_well = doctor::run(&sources, connect.as_deref(), is_json)?;
+            return Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Start(sources) => {
             let config = load(&sources)?;
             let cluster_id = std::env::var("CLUSTER_ID").ok().map(checked_cluster_id).transpose()?;
@@ -57,24 +73,44 @@ fn execute(command: Command) -> Result<(), String> {
             format(load(&sources)?, cluster_id, ignore_formatted, &credentials)?;
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A reader that wants no more of it is no failure.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// The configuration of this process; says what is worth saying about it.
 fn load(sources: &Sources) -> Result<Config, String> {
-    let file = sources.file.as_deref().map(read).transpose()?.unwrap_or_default();
+    let environment = environment()?;
+    let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
+    log::start(log::Stream::Output, level.as_deref());
+    resolve(&layers_in(sources, environment)?)
+}
+
+/// The texts that a configuration is made of.
+fn layers(sources: &Sources) -> Result<Layers, String> {
+    layers_in(sources, environment()?)
+}
+
+/// The variables of this process, with what the official images make of some.
+fn environment() -> Result<Vec<(String, String)>, String> {
     let mut environment: Vec<_> = std::env::vars_os()
         .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     let password = |path: &Path| text_of(path, "file of a password").map(Secret::new);
     image_secrets::resolve(&mut environment, Path::new(image_secrets::FOLDER), password)?;
-    let level = environment.iter().find(|(key, _)| key == "KAFKA_LOG4J_ROOT_LOGLEVEL").map(|(_, level)| level.clone());
-    log::start(log::Stream::Output, level.as_deref());
-    resolve(Layers { file, environment, overrides: sources.overrides.clone(), ..Layers::default() })
+    Ok(environment)
 }
 
-/// What the pairs of these layers come to, with what they name that is read from elsewhere; says what is worth saying about it.
-fn resolve(pairs: Layers) -> Result<Config, String> {
+fn layers_in(sources: &Sources, environment: Vec<(String, String)>) -> Result<Layers, String> {
+    let file = sources.file.as_deref().map(read).transpose()?.unwrap_or_default();
+    completed(Layers { file, environment, overrides: sources.overrides.clone(), ..Layers::default() })
+}
+
+/// These pairs, with what they name that is read from elsewhere.
+fn completed(pairs: Layers) -> Result<Layers, String> {
     let login_file = config::login_config_path(&pairs.environment).map(login_file).transpose()?;
     #[cfg(feature = "gssapi")]
     if let Some(path) = config::kerberos_configuration_path(&pairs.environment) {
@@ -83,7 +119,12 @@ fn resolve(pairs: Layers) -> Result<Config, String> {
     let (is_own_host, has_gssapi) = (Some(threads::is_own_host as fn(&str) -> bool), cfg!(feature = "gssapi"));
     let mut layers = Layers { is_own_host, login_file, has_gssapi, ..pairs };
     layers.provided = provided::read(&layers.requests().map_err(|invalid| invalid.to_string())?)?;
-    let (config, notices) = Config::load(&layers).map_err(|invalid| invalid.to_string())?;
+    Ok(layers)
+}
+
+/// What layers come to; says what is worth saying about it.
+fn resolve(layers: &Layers) -> Result<Config, String> {
+    let (config, notices) = Config::load(layers).map_err(|invalid| invalid.to_string())?;
     log::set_json(config.log_is_json);
     for notice in notices {
         let level = if notice.is_warning() { ::log::Level::Warn } else { ::log::Level::Info };
@@ -128,15 +169,31 @@ fn serve(config: Config, cluster_id: Option<String>) -> Result<(), String> {
     let mut signals =
         Signals::new([SIGTERM, SIGINT, SIGUSR1]).map_err(|error| format!("cannot watch for signals: {error}"))?;
     let node_id = config.node_id;
+    let manager = service_manager();
     let broker = Broker::start(config, cluster_id)?;
     let addresses: Vec<_> = broker.addresses().iter().map(|address| format!("address={address}")).collect();
     // Lines that Testcontainers and scripts wait for: of Kafka 4 and, with the second, of Kafka with ZooKeeper.
     info!("Kafka Server started: node_id={node_id} {}", addresses.join(" "));
     info!("[KafkaServer id={node_id}] started");
+    tell_manager(&manager, |manager| manager.ready(&format!("serves clients at {}", addresses.join(" "))));
     wait_for_end(&mut signals, &[SIGTERM, SIGINT], || broker.log_metrics());
+    tell_manager(&manager, NotifySocket::stopping);
     broker.stop()?;
     info!("stopped");
     Ok(())
+}
+
+/// The service manager that has started this process, where there is one that wants to know.
+fn service_manager() -> Option<NotifySocket> {
+    let named = std::env::var("NOTIFY_SOCKET").ok().filter(|named| !named.is_empty())?;
+    let found = NotifySocket::at(&named);
+    found.inspect_err(|error| warn!("the service manager at {named} cannot be told: {error}")).ok()
+}
+
+fn tell_manager(manager: &Option<NotifySocket>, tell: impl Fn(&NotifySocket) -> std::io::Result<()>) {
+    if let Some(Err(error)) = manager.as_ref().map(tell) {
+        warn!("the service manager cannot be told: {error}");
+    }
 }
 
 /// Waits for one of the signals that end the broker. SIGUSR1 shows its counters.
@@ -158,7 +215,7 @@ fn format(
     credentials: &[Record<'_>],
 ) -> Result<(), String> {
     let cluster_id = broker::format(&config, cluster_id, ignore_formatted, credentials)?;
-    println!("Formatted {} with cluster id {cluster_id}", config.log_dirs.join(", "));
+    print(&format!("Formatted {} with cluster id {cluster_id}\n", config.log_dirs.join(", ")));
     Ok(())
 }
 

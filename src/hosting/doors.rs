@@ -120,6 +120,12 @@ impl LooksIntoStores for Stores {
     }
 }
 
+/// What the certificate says that a listener of these settings would show. An error is why its start would stop. Blocks.
+pub(crate) fn shown(settings: &TlsSettings, disk: &dyn Disk) -> Result<tls::Facts, String> {
+    let stores = make::read(settings, disk)?;
+    Ok(make::server(settings, &stores)?.0.facts().clone())
+}
+
 impl TlsDoor {
     fn open(listener: &str, settings: TlsSettings, disk: &dyn Disk, now: TimestampMs) -> Result<TlsDoor, String> {
         let told = |reason: String| format!("listener {listener}: {reason}");

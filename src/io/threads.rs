@@ -2,7 +2,6 @@
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
-#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 /// What a shard asks for: a turn takes less, but for one that sends as much as a turn may. The kernel takes 0.1 to 100 ms.
@@ -39,6 +38,11 @@ pub fn ask_for_short_slices() {
 
 #[cfg(not(target_os = "linux"))]
 pub fn ask_for_short_slices() {}
+
+/// Lets the calling thread do nothing for a while.
+pub fn wait(duration: Duration) {
+    thread::sleep(duration);
+}
 
 /// The name of this machine, as clients on it can use it; `localhost` where it has none.
 pub fn host_name() -> String {

@@ -1,9 +1,9 @@
 //! The arguments of `klamm test`.
 
-use lexopt::prelude::*;
 use std::path::PathBuf;
 
 use crate::broker::first::{FirstTopic, FirstUser};
+use crate::cli::args::Given;
 use crate::stdx::secret::Secret;
 
 /// What logs and metadata may take in memory; tests write little, and a machine of CI has two gigabytes and more.
@@ -47,22 +47,24 @@ impl Default for TestArguments {
 }
 
 impl TestArguments {
-    /// Takes one argument and its value; `false` if it is none of these.
-    pub(crate) fn take(&mut self, name: &str, parser: &mut lexopt::Parser) -> Result<bool, lexopt::Error> {
-        let text = |parser: &mut lexopt::Parser| parser.value()?.string();
-        match name {
-            "port" => self.port = parser.value()?.parse()?,
-            "dir" => self.directory = Some(parser.value()?.into()),
-            "memory" => self.memory_bytes = bytes(&text(parser)?).map_err(lexopt::Error::from)?,
-            "topic" => self.topics.push(topic(&text(parser)?).map_err(lexopt::Error::from)?),
-            "user" => self.users.push(user(&text(parser)?).map_err(lexopt::Error::from)?),
-            "tls" => self.tls = Some(parser.value()?.into()),
-            "as-version" => self.as_version = Some(text(parser)?),
-            "explain" => self.explain = true,
-            "stay" => self.stay = true,
-            _ => return Ok(false),
+    /// What the line says; an error is a sentence.
+    pub(crate) fn of(given: &Given, overrides: Vec<(String, String)>) -> Result<TestArguments, String> {
+        if let Some(word) = given.argument() {
+            return Err(format!("`test` takes options only, not {word:?}"));
         }
-        Ok(true)
+        let memory_bytes = given.text("memory")?.map_or(Ok(DEFAULT_MEMORY_BYTES), |text| bytes(&text))?;
+        Ok(TestArguments {
+            port: given.parsed("port")?.unwrap_or(0),
+            directory: given.path("dir"),
+            memory_bytes,
+            topics: given.texts("topic")?.iter().map(|text| topic(text)).collect::<Result<_, _>>()?,
+            users: given.texts("user")?.iter().map(|text| user(text)).collect::<Result<_, _>>()?,
+            tls: given.path("tls"),
+            as_version: given.text("as-version")?,
+            overrides,
+            explain: given.has("explain"),
+            stay: given.has("stay"),
+        })
     }
 }
 

@@ -118,7 +118,7 @@ fn config(arguments: &TestArguments, issued: Option<&Issued>) -> Result<Config, 
     let profile = PROFILE.iter().map(|d| (d.key.to_string(), d.value.to_string()));
     let file = profile.chain(of_arguments(arguments)).chain(issued.map(of_certificates).unwrap_or_default()).collect();
     let overrides = arguments.overrides.clone();
-    super::resolve(Layers { file, overrides, ..Layers::default() })
+    super::resolve(&super::completed(Layers { file, overrides, ..Layers::default() })?)
 }
 
 fn protocol(arguments: &TestArguments) -> SecurityProtocol {

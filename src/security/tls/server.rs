@@ -1,5 +1,6 @@
 //! The server's side of a listener: its identities, whom it trusts, what it offers.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
@@ -7,6 +8,7 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, NoClientAuth, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
+use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
 use super::connection::Connection;
@@ -44,6 +46,9 @@ pub(crate) struct Facts {
     pub(crate) subject: String,
     /// What else it vouches for, in order.
     pub(crate) other_names: Vec<String>,
+    /// Those of them that clients compare with the name of a host, in small letters, and with an address.
+    pub(crate) host_names: Vec<String>,
+    pub(crate) addresses: Vec<IpAddr>,
     /// Seconds since 1970 behind which clients refuse it.
     pub(crate) not_after: i64,
 }
@@ -126,9 +131,36 @@ fn facts(identity: &Identity) -> Result<Facts, String> {
     let subject = dn::of_certificate(own).unwrap_or_default();
     let names = certificate.subject_alternative_name().ok().flatten();
     let names = names.iter().flat_map(|names| &names.value.general_names);
-    let mut other_names: Vec<String> = names.map(|name| format!("{name}")).collect();
+    let (mut other_names, mut host_names, mut addresses) = (Vec::new(), Vec::new(), Vec::new());
+    for name in names {
+        other_names.push(format!("{name}"));
+        match name {
+            GeneralName::DNSName(name) => host_names.push(name.to_lowercase()),
+            GeneralName::IPAddress(bytes) => addresses.extend(address(bytes)),
+            _ => {}
+        }
+    }
     other_names.sort_unstable();
-    Ok(Facts { subject, other_names, not_after: certificate.validity().not_after.timestamp() })
+    let not_after = certificate.validity().not_after.timestamp();
+    Ok(Facts { subject, other_names, host_names, addresses, not_after })
+}
+
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = || <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+    v4().or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
+}
+
+impl Facts {
+    /// Whether a client that came to this host takes the certificate for the host's (RFC 6125: a star stands for the first
+    /// label).
+    pub(crate) fn vouch_for(&self, host: &str) -> bool {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return self.addresses.contains(&address);
+        }
+        let host = host.trim_end_matches('.').to_lowercase();
+        let rest = host.split_once('.').map(|(_, rest)| rest);
+        self.host_names.iter().any(|name| *name == host || (rest.is_some() && name.strip_prefix("*.") == rest))
+    }
 }
 
 /// The first identity that the client can judge.

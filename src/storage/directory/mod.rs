@@ -24,7 +24,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-const LOCK_FILE: &str = ".lock";
+/// Who holds it has the directory, as with Kafka.
+pub(crate) const LOCK_FILE: &str = ".lock";
 
 /// A partition by name, as checkpoints and directories call it.
 type Name = (String, PartitionIndex);
