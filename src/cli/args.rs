@@ -2,6 +2,7 @@
 //!
 //! Knows no configuration key; `--override` texts are passed on as pairs.
 
+use super::tap::TapArguments;
 use super::test_broker::arguments::TestArguments;
 use crate::stdx::secret::Secret;
 use lexopt::prelude::*;
@@ -24,6 +25,8 @@ pub enum Command {
     },
     /// Run a broker for one test run.
     Test(TestArguments),
+    /// Follow what a broker answers.
+    Tap(TapArguments),
     Help,
     Version,
 }
@@ -42,6 +45,7 @@ Usage:
   klamm [server.properties] [--override key=value]...
   klamm format [--cluster-id ID] [server.properties] [--override key=value]...
   klamm test [--topic name:partitions]... [--user name:password]... [OPTION]...
+  klamm tap [--http URL] [--token TOKEN] [--bodies] [--json] [name=value]...
 
 Without a file and without options a broker listens on 127.0.0.1:9092 and keeps
 its data in ./klamm-data.
@@ -73,6 +77,14 @@ standard input is closed, or by a signal:
       --stay                 end by a signal only
       --explain              print how it differs from Kafka's defaults and exit
 
+Options of `tap`, which follows the requests that a broker answers, a line for each,
+those that match all of api=, client_id=, topic=, group=, principal= and error=:
+      --http URL             the broker's HTTP side; without it KLAMM_HTTP, or
+                             http://127.0.0.1:8080
+      --token TOKEN          what it asks for; without it KLAMM_HTTP_TOKEN
+      --bodies               what was asked and answered, with records
+      --json                 each request as a line of JSON
+
 Environment (not of `test`):
   KAFKA_<KEY>                a configuration: KAFKA_NUM_PARTITIONS is num.partitions
                              (`__` is an underscore, `___` a dash)
@@ -92,6 +104,7 @@ fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let mut add_scram = Vec::new();
     let mut format = false;
     let mut test: Option<TestArguments> = None;
+    let mut tap: Option<TapArguments> = None;
     let mut first = true;
     while let Some(argument) = parser.next()? {
         match argument {
@@ -99,8 +112,16 @@ fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Short('V') | Long("version") => return Ok(Command::Version),
             Value(word) if first && word == "format" => format = true,
             Value(word) if first && word == "test" => test = Some(TestArguments::default()),
+            Value(word) if first && word == "tap" => tap = Some(TapArguments::default()),
+            Value(word) if tap.is_some() => tap.as_mut().map_or(Ok(()), |tap| tap.add_word(word.string()?))?,
             Value(path) if test.is_none() && sources.file.is_none() => sources.file = Some(path.into()),
-            Short('c') | Long("config") if test.is_none() && sources.file.is_none() => {
+            Long(name) if tap.is_some() => {
+                let name = name.to_string();
+                if !tap.as_mut().map_or(Ok(false), |tap| tap.take(&name, parser))? {
+                    return Err(Long(&name).unexpected());
+                }
+            }
+            Short('c') | Long("config") if test.is_none() && tap.is_none() && sources.file.is_none() => {
                 sources.file = Some(parser.value()?.into())
             }
             Long("override") => sources.overrides.push(pair(parser.value()?.string()?)?),
@@ -117,6 +138,9 @@ fn read(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
         first = false;
+    }
+    if let Some(tap) = tap {
+        return Ok(Command::Tap(tap));
     }
     if let Some(test) = test {
         return Ok(Command::Test(TestArguments { overrides: sources.overrides, ..test }));
@@ -174,6 +198,9 @@ mod tests {
             ..TestArguments::default()
         };
         assert_eq!(of("test --port 9 --override a=b --stay"), Ok(Command::Test(test)));
+        let words = vec![("api".into(), "Produce".into()), ("topic".into(), "t".into())];
+        let tap = TapArguments { http: Some("http://h".into()), words, is_json: true, ..TapArguments::default() };
+        assert_eq!(of("tap --http http://h api=Produce --json topic=t"), Ok(Command::Tap(tap)));
         assert_eq!(of("x.properties --help"), Ok(Command::Help));
         assert_eq!(of("-V"), Ok(Command::Version));
     }
@@ -185,6 +212,9 @@ mod tests {
             "a b",
             "test a",
             "test --nope",
+            "tap --nope",
+            "tap Produce",
+            "tap --override a=b",
             "test --port x",
             "test --user a",
             "--port 1",

@@ -8,6 +8,7 @@ mod args;
 mod image_secrets;
 mod log;
 mod provided;
+mod tap;
 mod test_broker;
 
 use crate::broker::{self, Broker};
@@ -48,6 +49,7 @@ fn execute(command: Command) -> Result<(), String> {
             serve(config, cluster_id)?;
         }
         Command::Test(arguments) => test_broker::run(arguments)?,
+        Command::Tap(arguments) => tap::run(arguments)?,
         Command::Format { sources, cluster_id, ignore_formatted, add_scram } => {
             let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;
             let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
