@@ -3,6 +3,9 @@
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
+use axum::http::StatusCode;
+
+use super::reply::{self, Reply};
 use crate::config::{Config, HttpSettings};
 use crate::coordinator_runtime::{Kind, Registry};
 use crate::io::settable_clock::SettableClock;
@@ -30,6 +33,8 @@ pub struct Control {
     shared: OnceLock<Arc<Shared>>,
     /// Held by the request whose page of metrics is made.
     pub(super) pages: tokio::sync::Mutex<()>,
+    /// Held by the request that looks into topics, logs or groups.
+    pub(super) looks: tokio::sync::Mutex<()>,
 }
 
 impl Control {
@@ -44,6 +49,7 @@ impl Control {
             clock,
             shared: OnceLock::new(),
             pages: tokio::sync::Mutex::default(),
+            looks: tokio::sync::Mutex::default(),
         })
     }
 
@@ -58,6 +64,14 @@ impl Control {
 
     pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
         self.shared.get()
+    }
+
+    /// What the shards share, once there is something; else the answer that says why there is not.
+    pub(super) fn ready(&self) -> Result<Arc<Shared>, Box<Reply>> {
+        self.shared().cloned().ok_or_else(|| {
+            let why = self.why_not_ready().unwrap_or_default();
+            Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why))
+        })
     }
 
     /// The broker's clock, where that can be set.

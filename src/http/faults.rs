@@ -1,5 +1,7 @@
 //! `/v1/faults`: rules by which a broker in a test breaks on purpose (`klamm.faults=true`). What a rule is, is in `faults/`.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
@@ -18,12 +20,9 @@ pub(super) const BODY: &str = "A rule or an array of them: match (api, versions,
                                first), count, expires_ms.";
 
 /// The rules of a broker that may have some, and what its shards share.
-fn board(control: &Control) -> Result<(&Shared, &Board), Box<Reply>> {
-    let Some(shared) = control.shared() else {
-        let why = control.why_not_ready().unwrap_or_default();
-        return Err(Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why)));
-    };
-    match &shared.faults {
+fn board(control: &Control) -> Result<(Arc<Shared>, Arc<Board>), Box<Reply>> {
+    let shared = control.ready()?;
+    match shared.faults.clone() {
         Some(board) => Ok((shared, board)),
         None => {
             let sentence = "this broker does not break on purpose: klamm.faults=true lets it";

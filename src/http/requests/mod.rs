@@ -38,6 +38,7 @@ const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
 }
 
 pub(super) const PARAMETERS: &[Parameter] = &[
+    parameter("id", "One request, by its id."),
     parameter("api", "The API, by name or key."),
     parameter("client_id", "The client's id."),
     parameter("topic", "A topic that the request names, by name or id."),
@@ -61,7 +62,7 @@ struct Shown {
 /// Lists requests, or begins to follow them.
 pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)>) -> Reply {
     let shared = match kept(&control) {
-        Ok(shared) => shared.clone(),
+        Ok(shared) => shared,
         Err(refused) => return *refused,
     };
     let (mut wanted, mut limit, mut is_followed) = (Vec::new(), USUAL_LISTED, false);
@@ -108,7 +109,7 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
 /// Judges what was asked so far.
 pub(super) async fn assert(control: Arc<Control>, body: Bytes) -> Reply {
     let shared = match kept(&control) {
-        Ok(shared) => shared.clone(),
+        Ok(shared) => shared,
         Err(refused) => return *refused,
     };
     let wanted = match Judgement::parse(&body) {
@@ -176,15 +177,17 @@ pub(super) fn read_body(body: &[u8]) -> Option<String> {
 }
 
 /// What the shards share, of a broker that keeps requests.
-fn kept(control: &Control) -> Result<&Arc<Shared>, Box<Reply>> {
+fn kept(control: &Control) -> Result<Arc<Shared>, Box<Reply>> {
     if control.settings.requests == 0 {
         let sentence = "no requests are kept: klamm.http.requests says how many each shard keeps";
         return Err(Box::new(reply::refuse(StatusCode::NOT_FOUND, sentence)));
     }
-    control.shared().ok_or_else(|| {
-        let why = control.why_not_ready().unwrap_or_default();
-        Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why))
-    })
+    control.ready()
+}
+
+/// How long a client was told to wait by an answer that is kept.
+pub(super) fn throttle_ms(exchange: &RequestExchange) -> Option<i64> {
+    show::answer_body(exchange)?["throttleTimeMs"].as_i64()
 }
 
 fn forgotten(shared: &Shared) -> u64 {
