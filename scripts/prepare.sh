@@ -282,6 +282,9 @@ install_libraries() {
     [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
 }
 
+# The page is looked at in a browser, which needs letters.
+install_missing chromium:chromium chromedriver:chromium-driver fc-list:fontconfig
+[ -d /usr/share/fonts/truetype/dejavu ] || install_missing klamm-no-such-command:fonts-dejavu-core
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
 # Kerberos: a KDC, and what kcat and a Klamm with the feature gssapi are linked with, or make their bindings by.
 PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user pkg-config:pkg-config

@@ -8,7 +8,8 @@
 #   clients  kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories
 #            differential bad_input secured secured_clients secured_servers sasl oauth gssapi (which builds a Klamm with that
 #            feature) security recipe (README's page about a secured listener, run as it stands)
-#   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for
+#   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for; page: its page,
+#            clicked through in headless Chromium
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
@@ -25,7 +26,7 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
-TESTING="test_broker"
+TESTING="test_broker page"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
