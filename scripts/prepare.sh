@@ -322,6 +322,9 @@ install_files /usr/lib libclang.so:libclang-dev
 install_files /usr/include gssapi/gssapi_ext.h:libkrb5-dev
 [ "${1:-all}" = lint ] && exit 0
 
+# The page is looked at in a browser, which needs letters.
+install_missing chromium:chromium chromedriver:chromium-driver fc-list:fontconfig
+[ -d /usr/share/fonts/truetype/dejavu ] || install_missing klamm-no-such-command:fonts-dejavu-core
 install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
 # What completions, the man page, the Debian package and the images are looked at with, and what images are made of.
 install_missing zsh:zsh fish:fish mandoc:mandoc systemd-analyze:systemd dpkg-deb:dpkg nsenter:util-linux ip:iproute2 \

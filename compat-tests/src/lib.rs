@@ -7,6 +7,7 @@
 pub mod application;
 pub mod batch;
 pub mod broker;
+pub mod browser;
 pub mod cache;
 pub mod client_program;
 pub mod clients;

@@ -1,7 +1,8 @@
 //! The HTTP side of a running broker, asked as any client asks: health, metrics (every query of the dashboard and of the alert
 //! rules finds what it names), the journal of requests, and what is refused.
 
-use compat_tests::broker::{Broker, Setup};
+use compat_tests::broker::{self, Broker, Setup};
+use compat_tests::program::die_with_us;
 use compat_tests::raw::Raw;
 use compat_tests::suite::{BOTH, ONE, Suite};
 use compat_tests::{Context, Result, bail, ensure};
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const HTTP: (&str, &str) = ("klamm.http.listeners", "http://127.0.0.1:0");
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         .test("token", ONE, &[HTTP, ("klamm.http.token", TOKEN)], token)
         .test("journal", BOTH, &[HTTP, JOURNAL], journal)
         .test("follow", ONE, &[HTTP, JOURNAL], follow)
+        .test("tap", ONE, &[HTTP, JOURNAL], tap)
+        .test("records", BOTH, &[HTTP], records)
         .test("wait", BOTH, &[HTTP], wait)
         .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
         .test("faults", BOTH, &[HTTP, FAULTS, JOURNAL], faults)
@@ -396,6 +399,127 @@ fn follow(broker: &mut Broker) -> Result<()> {
     broker.stop()?;
     let mut rest = Vec::new();
     ensure!(stream.read_to_end(&mut rest).is_ok() || !rest.is_empty(), "the stream ends with the broker");
+    Ok(())
+}
+
+/// `klamm tap` with these arguments; it ends with this process.
+fn tap_of(arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(broker::klamm_binary()?);
+    command.arg("tap").args(arguments).env_remove("KLAMM_HTTP").stdin(Stdio::null());
+    die_with_us(&mut command);
+    Ok(command)
+}
+
+/// The command that follows requests shows those that match, ends quietly with its reader, and says in a sentence why it cannot.
+fn tap(broker: &mut Broker) -> Result<()> {
+    let at = format!("http://{}", Http::of(broker)?.at);
+    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
+    let mut command = tap_of(&["--bodies", "api=Produce", "topic=t"])?;
+    let mut following = command.env("KLAMM_HTTP", &at).stdout(Stdio::piped()).spawn()?;
+    let output = following.stdout.take().context("its output")?;
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // A whole request: its line, and its bodies that stand further in.
+        for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
+            let is_end = line.contains("\"throttleTimeMs\"");
+            if sender.send(line).is_err() || is_end {
+                break;
+            }
+        }
+    });
+    let began = Instant::now();
+    // It follows from some moment on.
+    let first = loop {
+        produce(broker, "t", 1)?;
+        match lines.recv_timeout(Duration::from_millis(100)) {
+            Ok(line) => break line,
+            Err(_) => ensure!(began.elapsed() < PATIENCE, "a request is followed"),
+        }
+    };
+    ensure!(first.contains("  app ") && first.contains("Produce v") && first.ends_with(" ms  ok"), "{first}");
+    let whole: Vec<String> = lines.iter().collect();
+    ensure!(whole.iter().any(|line| line.contains("\"value\": \"value 0\"")), "the records are shown: {whole:?}");
+    // Its reader has gone: the next request ends it.
+    let status = loop {
+        produce(broker, "t", 1)?;
+        if let Some(status) = following.try_wait()? {
+            break status;
+        }
+        ensure!(began.elapsed() < 2 * PATIENCE, "it ends with its reader");
+    };
+    ensure!(status.success(), "{status}");
+    let says = |arguments: &[&str], sentence: &str| -> Result<()> {
+        let told = tap_of(arguments)?.output()?;
+        let errors = String::from_utf8_lossy(&told.stderr).into_owned();
+        ensure!(
+            !told.status.success() && errors.lines().count() == 1 && errors.contains(sentence),
+            "{arguments:?}: {errors}"
+        );
+        Ok(())
+    };
+    says(&["--http", &at, "api=Nothing"], "there is no API \"Nothing\"")?;
+    says(&["--http", &at, "colour=red"], "no parameter is named \"colour\"")?;
+    says(&["--http", "http://127.0.0.1:1"], "no broker answers at http://127.0.0.1:1: ")?;
+    let mut last = tap_of(&["--http", &at, "--json"])?.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut line = String::new();
+    let mut output = BufReader::new(last.stdout.take().context("its output")?);
+    std::thread::scope(|scope| -> Result<()> {
+        let reading = scope.spawn(|| output.read_line(&mut line));
+        while !reading.is_finished() {
+            produce(broker, "t", 1)?;
+        }
+        reading.join().expect("no panic")?;
+        Ok(())
+    })?;
+    ensure!(serde_json::from_str::<Value>(&line)?["end"] == "answered", "{line}");
+    broker.stop()?;
+    let told = last.wait_with_output()?;
+    let errors = String::from_utf8_lossy(&told.stderr).into_owned();
+    ensure!(!told.status.success() && errors.contains(&format!("{at} has ended")), "it ends with the broker: {errors}");
+    Ok(())
+}
+
+/// The newest records of a log with several segments, and what became of transactions.
+fn records(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 1, &[("segment.bytes", "1048576")])?;
+    let producer: BaseProducer = client(broker).set("transactional.id", "x").set("linger.ms", "0").create()?;
+    producer.init_transactions(PATIENCE)?;
+    let transaction = |commits: bool, count: usize| -> Result<()> {
+        producer.begin_transaction()?;
+        for number in 0..count {
+            // What is committed takes several segments.
+            let more = "x".repeat(if commits { 50_000 } else { 10 });
+            let value = json!({ "number": number, "more": more }).to_string();
+            producer.send(BaseRecord::<str, str>::to("t").payload(&value).partition(0)).map_err(|(error, _)| error)?;
+            producer.flush(PATIENCE)?;
+        }
+        Ok(if commits { producer.commit_transaction(PATIENCE)? } else { producer.abort_transaction(PATIENCE)? })
+    };
+    transaction(true, 60)?;
+    transaction(false, 2)?;
+    let newest = http.json("/v1/records?topic=t&limit=5&json=true")?;
+    let shown = newest["records"].as_array().context("records")?;
+    let offsets: Vec<_> = shown.iter().map(|record| record["offset"].as_i64().unwrap_or(-1)).collect();
+    ensure!(offsets == [63, 62, 61, 60, 59] && newest["end"] == 64 && newest["more"] == true, "{newest}");
+    ensure!(shown[0]["control"] == "Abort" && shown[3]["control"] == "Commit", "{newest}");
+    ensure!(shown[1]["transaction"] == "aborted" && shown[4]["transaction"] == "committed", "{newest}");
+    ensure!(shown[1]["value"]["json"]["number"] == 1, "{newest}");
+    ensure!(shown[4]["value"]["bytes"].as_u64() > Some(50_000) && shown[4]["value"]["begin"].is_string(), "{newest}");
+    // All of them, page by page, over all segments.
+    let (mut before, mut found) = (64, 0);
+    while before > 0 {
+        let page = http.json(&format!("/v1/records?topic=t&limit=7&before={before}"))?;
+        let records = page["records"].as_array().context("records")?;
+        ensure!(records[0]["offset"] == before - 1 && page["more"] == (before > 7), "below {before}: {page}");
+        found += records.len();
+        before = records.last().and_then(|record| record["offset"].as_i64()).context("an offset")?;
+    }
+    ensure!(found == 64, "{found} records");
+    let topics = http.json("/v1/topics?topic=t")?;
+    let topic = &topics["topics"][0];
+    ensure!(topic["configs"]["segment.bytes"] == "1048576" && topic["records"] == 64, "{topics}");
+    ensure!(topic["partitions"][0]["segments"].as_u64() > Some(1), "{topics}");
     Ok(())
 }
 

@@ -185,13 +185,19 @@ fn reset_and_snapshots() -> Result<()> {
         let (status, told) = post("/v1/reset", json!({}))?;
         ensure!(status == 200, "{status} {told}");
         took.push(began.elapsed());
-        ensure!(has("topic=orders")? && !has("topic=orders&records=1")? && !has("topic=others")?, "as at the beginning");
+        ensure!(
+            has("topic=orders")? && !has("topic=orders&records=1")? && !has("topic=others")?,
+            "as at the beginning"
+        );
     }
     println!("reset {:?}", middle(&mut took));
     produce_and_consume(&config, "orders", 3)?;
     // What cannot be done is told, and nothing happens.
     ensure!(post("/v1/reset", json!({ "snapshot": "none" }))?.0 == 404, "there is none");
-    ensure!(post("/v1/reset", json!({ "snap": "five" }))?.0 == 400 && post("/v1/snapshots", json!({}))?.0 == 400, "words");
+    ensure!(
+        post("/v1/reset", json!({ "snap": "five" }))?.0 == 400 && post("/v1/snapshots", json!({}))?.0 == 400,
+        "words"
+    );
     ensure!(agent.delete(format!("{at}/v1/snapshots?name=five")).call()?.status().as_u16() == 200, "it is forgotten");
     ensure!(json("/v1/snapshots")?["snapshots"] == json!([]), "none is left");
     ensure!(has("topic=orders&records=3")?, "the records are still there");

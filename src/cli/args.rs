@@ -4,6 +4,7 @@
 //! pairs.
 
 use super::commands::{self, COMMANDS, Entry};
+use super::tap::TapArguments;
 use super::test_broker::arguments::TestArguments;
 use crate::stdx::secret::Secret;
 use lexopt::prelude::*;
@@ -26,6 +27,8 @@ pub enum Command {
     },
     /// Run a broker for one test run.
     Test(TestArguments),
+    /// Follow what a broker answers.
+    Tap(TapArguments),
     /// Say what will not work.
     Doctor {
         sources: Sources,
@@ -119,6 +122,12 @@ impl Given {
         parsed.map_err(|_| format!("cannot parse the value {text:?} of --{long}"))
     }
 
+    /// What is no option, as texts.
+    pub fn words(&self) -> Result<Vec<String>, String> {
+        let text = |word: &OsString| word.to_str().map(str::to_string).ok_or_else(|| format!("{word:?} is no text"));
+        self.arguments.iter().map(text).collect()
+    }
+
     /// The first of what is no option.
     pub fn argument(&self) -> Option<&OsString> {
         self.arguments.first()
@@ -167,6 +176,7 @@ fn read(entry: &'static Entry, rest: Vec<OsString>) -> Result<Command, String> {
         "" | "server-start" => Command::Start(sources(&given)?),
         "format" => format(&given)?,
         "test" => Command::Test(TestArguments::of(&given, overrides(&given)?)?),
+        "tap" => Command::Tap(TapArguments::of(&given)?),
         "doctor" => doctor(&given)?,
         "storage" => storage(&given)?,
         "completions" => Command::Completions(shell(&given)?),
@@ -287,6 +297,10 @@ mod tests {
             ..TestArguments::default()
         };
         assert_eq!(of("test --port 9 --override a=b --stay"), Ok(Command::Test(test)));
+        let words = vec![("api".into(), "Produce".into()), ("topic".into(), "t".into())];
+        let tap = TapArguments { http: Some("http://h".into()), words, is_json: true, ..TapArguments::default() };
+        assert_eq!(of("tap --http http://h api=Produce --json topic=t"), Ok(Command::Tap(tap)));
+        assert!(of("tap Produce").is_err());
         assert_eq!(of("x.properties --help"), Ok(Command::Help(None)));
         assert_eq!(of("doctor -h"), Ok(Command::Help(Some("doctor"))));
         assert_eq!(of("tool kafka-topics --help"), Ok(Command::Help(Some("topics"))));
@@ -300,6 +314,9 @@ mod tests {
             "a b",
             "test a",
             "test --nope",
+            "tap --nope",
+            "tap Produce",
+            "tap --override a=b",
             "test --port x",
             "test --user a",
             "--port 1",

@@ -118,6 +118,18 @@ pub(in crate::cli) const COMMANDS: &[Entry] = &[
         ],
     },
     Entry {
+        name: "tap",
+        synopsis: "[--http URL] [--token TOKEN] [--bodies] [--json] [name=value]...",
+        about: "Follows the requests that a broker answers, a line for each: those that match all of api=, client_id=, topic=, group=, principal= and error=.",
+        argument: Completes::Words(&["api=", "client_id=", "topic=", "group=", "principal=", "error="]),
+        options: &[
+            valued("http", "URL", "the broker's HTTP side; without it KLAMM_HTTP, or http://127.0.0.1:8080"),
+            valued("token", "TOKEN", "what it asks for; without it KLAMM_HTTP_TOKEN"),
+            flag("bodies", "what was asked and answered, with records"),
+            flag("json", "each request as a line of JSON"),
+        ],
+    },
+    Entry {
         name: "doctor",
         synopsis: "[server.properties] [--connect HOST:PORT] [--override key=value]...",
         about: "Looks at the configuration, the listeners and the machine, and says in sentences what will not work for clients. The exit code is 1 if something will not work, else 0.",
@@ -310,6 +322,8 @@ pub(in crate::cli) const TOOLS: &[Entry] = &[
 pub(in crate::cli) const ENVIRONMENT: &[(&str, &str)] = &[
     ("KAFKA_<KEY>", "a configuration: KAFKA_NUM_PARTITIONS is num.partitions (`__` is an underscore, `___` a dash)"),
     ("CLUSTER_ID", "the cluster id with which a fresh directory is formatted"),
+    ("KLAMM_HTTP", "the HTTP side that `tap` asks"),
+    ("KLAMM_HTTP_TOKEN", "what `tap` tells it"),
     ("NOTIFY_SOCKET", "where systemd is told that the broker is ready, and that it stops"),
 ];
 

@@ -14,6 +14,7 @@ mod image_secrets;
 mod log;
 mod man;
 mod provided;
+mod tap;
 pub(crate) mod test_broker;
 mod tool;
 
@@ -65,6 +66,7 @@ fn execute(command: Command) -> Result<ExitCode, String> {
             serve(config, cluster_id)?;
         }
         Command::Test(arguments) => test_broker::run(arguments)?,
+        Command::Tap(arguments) => tap::run(arguments)?,
         Command::Format { sources, cluster_id, ignore_formatted, add_scram } => {
             let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;
             let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();

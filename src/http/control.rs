@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwapOption;
+use axum::http::StatusCode;
 
+use super::reply::{self, Reply};
 use super::reset::Restarts;
 use crate::config::{Config, HttpSettings};
 use crate::coordinator_runtime::{Kind, Registry};
@@ -39,6 +41,8 @@ pub struct Control {
     restarts: OnceLock<Weak<dyn Restarts>>,
     /// Held by the request whose page of metrics is made.
     pub(super) pages: tokio::sync::Mutex<()>,
+    /// Held by the request that looks into topics, logs or groups.
+    pub(super) looks: tokio::sync::Mutex<()>,
 }
 
 impl Control {
@@ -54,6 +58,7 @@ impl Control {
             shared: ArcSwapOption::empty(),
             restarts: OnceLock::new(),
             pages: tokio::sync::Mutex::default(),
+            looks: tokio::sync::Mutex::default(),
         })
     }
 
@@ -86,6 +91,14 @@ impl Control {
     /// Whether that is what the shards of the broker share that is there now.
     pub(super) fn is_current(&self, shared: &Arc<Shared>) -> bool {
         self.shared.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, shared))
+    }
+
+    /// What the shards share, once there is something; else the answer that says why there is not.
+    pub(super) fn ready(&self) -> Result<Arc<Shared>, Box<Reply>> {
+        self.shared().ok_or_else(|| {
+            let why = self.why_not_ready().unwrap_or_default();
+            Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why))
+        })
     }
 
     /// The broker's clock, where that can be set.

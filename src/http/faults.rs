@@ -21,10 +21,7 @@ pub(super) const BODY: &str = "A rule or an array of them: match (api, versions,
 
 /// The rules of a broker that may have some, and what its shards share.
 fn board(control: &Control) -> Result<(Arc<Shared>, Arc<Board>), Box<Reply>> {
-    let Some(shared) = control.shared() else {
-        let why = control.why_not_ready().unwrap_or_default();
-        return Err(Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why)));
-    };
+    let shared = control.ready()?;
     match shared.faults.clone() {
         Some(board) => Ok((shared, board)),
         None => {

@@ -10,16 +10,20 @@
 mod clock;
 mod control;
 mod faults;
+mod groups;
 mod guard;
 mod health;
 mod metrics;
 mod openapi;
+mod page;
+mod records;
 mod reply;
 mod requests;
 mod reset;
 mod routes;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod wait;
 
 use std::io;

@@ -35,6 +35,10 @@ pub(super) fn bad_request(sentence: impl AsRef<str>) -> Reply {
     refuse(StatusCode::BAD_REQUEST, sentence)
 }
 
+pub(super) fn not_found(sentence: impl AsRef<str>) -> Reply {
+    refuse(StatusCode::NOT_FOUND, sentence)
+}
+
 pub(super) fn with_header(mut reply: Reply, name: HeaderName, value: &str) -> Reply {
     if let Ok(value) = HeaderValue::from_str(value) {
         reply.headers_mut().insert(name, value);

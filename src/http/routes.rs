@@ -16,7 +16,7 @@ use serde_json::json;
 use super::control::Control;
 use super::guard::{self, Asked};
 use super::reply::{self, JSON, Reply};
-use super::{clock, faults, health, metrics, openapi, requests, reset, wait};
+use super::{clock, faults, groups, health, metrics, openapi, page, records, requests, reset, topics, wait};
 use crate::io::web::Way;
 
 /// The largest body of a request.
@@ -94,6 +94,36 @@ const fn ok(content_type: &'static str, summary: &'static str) -> Answered {
 }
 
 pub(super) const ROUTES: &[Route] = &[
+    Route {
+        verb: Verb::Get,
+        path: "/",
+        summary: "The page: requests as they come, topics, groups, rules and the clock. It asks the paths below for its data.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(page::HTML, "The page, without data.")],
+        is_open: true,
+        answer: |_, _| now(page::html()),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/page.js",
+        summary: "The page's script.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(page::SCRIPT, "The script.")],
+        is_open: true,
+        answer: |_, _| now(page::script()),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/page.css",
+        summary: "The page's style.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(page::STYLE, "The style.")],
+        is_open: true,
+        answer: |_, _| now(page::style()),
+    },
     Route {
         verb: Verb::Get,
         path: "/livez",
@@ -220,6 +250,26 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
+        path: "/v1/groups",
+        summary: "Groups with members, committed offsets and lag, and why their consumers do not read, as sentences.",
+        parameters: groups::PARAMETERS,
+        body: None,
+        answers: &[ok(JSON, "The groups, and how many more there are."), NO_GROUP],
+        is_open: false,
+        answer: |control, call| Box::pin(groups::list(control, call.parameters)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/v1/records",
+        summary: "The newest records of a partition, the newest first.",
+        parameters: records::PARAMETERS,
+        body: None,
+        answers: &[ok(JSON, "The records, and the partition's offsets."), NO_TOPIC],
+        is_open: false,
+        answer: |control, call| Box::pin(records::list(control, call.parameters)),
+    },
+    Route {
+        verb: Verb::Get,
         path: "/v1/requests",
         summary: "The last requests that match, with their bodies; or, with follow, those that come.",
         parameters: requests::PARAMETERS,
@@ -295,6 +345,16 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
+        path: "/v1/topics",
+        summary: "Topics with the configs set on them, their partitions, leaders, offsets and sizes.",
+        parameters: topics::PARAMETERS,
+        body: None,
+        answers: &[ok(JSON, "The topics, and how many more there are."), NO_TOPIC],
+        is_open: false,
+        answer: |control, call| Box::pin(topics::list(control, call.parameters)),
+    },
+    Route {
+        verb: Verb::Get,
         path: "/v1/wait",
         summary: "Answers when all that is asked for is there: members of a group, its lag, records of a topic, the end of a transaction.",
         parameters: wait::PARAMETERS,
@@ -321,6 +381,9 @@ const NO_RULE: Answered = Answered { status: 404, content_type: JSON, summary: "
 const ON_DISK: Answered =
     Answered { status: 409, content_type: JSON, summary: "Its data are on the disk, or would take too much memory." };
 const NO_SNAPSHOT: Answered = Answered { status: 404, content_type: JSON, summary: "There is no such snapshot." };
+const NO_TOPIC: Answered =
+    Answered { status: 404, content_type: JSON, summary: "There is no such topic or partition." };
+const NO_GROUP: Answered = Answered { status: 404, content_type: JSON, summary: "There is no such group." };
 
 /// What a broker without such a clock answers.
 const NO_CLOCK: Answered = Answered {

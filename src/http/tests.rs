@@ -285,3 +285,52 @@ fn waits_that_cannot_end_are_refused() {
     let (status, body) = side.get("/v1/wait?topic=t&timeout_ms=1");
     assert_eq!((status, error(&body).as_str()), (StatusCode::REQUEST_TIMEOUT, "after 1 ms there is no topic t"));
 }
+
+/// The page has no data, runs no script but its own, and loads nothing from elsewhere.
+#[test]
+fn the_page_is_served_without_a_token() {
+    let side = Side::new(&[("klamm.http.token", "0123456789abcdef")]);
+    let (status, page) = side.get("/");
+    assert_eq!(status, StatusCode::OK);
+    for path in ["page.js", "page.css"] {
+        assert!(page.contains(&format!("\"{path}\"")), "{path}");
+        assert_eq!(side.get(&format!("/{path}")).0, StatusCode::OK);
+    }
+    let (_, script) = side.get("/page.js");
+    for file in [&page, &script, &side.get("/page.css").1] {
+        assert!(!file.contains("://") && !file.contains("innerHTML") && !file.contains("eval("), "it is its own");
+    }
+    assert!(
+        !page.contains("<style") && !page.contains(" style=") && !page.contains(" onclick"),
+        "the policy refuses these"
+    );
+    assert_eq!(side.status("GET", "/v1/topics", &[]), 401);
+}
+
+fn json(answer: (StatusCode, String)) -> Value {
+    assert_eq!(answer.0, StatusCode::OK, "{}", answer.1);
+    serde_json::from_str(&answer.1).unwrap()
+}
+
+#[test]
+fn topics_and_records_of_a_broker_without_any() {
+    let side = Side::new(&[]);
+    for path in ["/v1/topics", "/v1/groups", "/v1/records?topic=t"] {
+        assert_eq!(side.get(path).0, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+    }
+    let _parts = side.with_broker();
+    assert_eq!(json(side.get("/v1/topics")), serde_json::json!({ "topics": [], "more": 0 }));
+    assert_eq!(json(side.get("/v1/groups")), serde_json::json!({ "groups": [], "more": 0 }));
+    for missing in ["/v1/topics?topic=t", "/v1/records?topic=t", "/v1/groups?group=g"] {
+        assert_eq!(side.get(missing).0, StatusCode::NOT_FOUND, "{missing}");
+    }
+    for wrong in [
+        "records",
+        "records?topic=t&limit=0",
+        "records?topic=t&partition=-1",
+        "records?topic=t&before=x",
+        "groups?limit=1001",
+    ] {
+        assert_eq!(side.get(&format!("/v1/{wrong}")).0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+}

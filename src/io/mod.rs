@@ -10,6 +10,7 @@ pub mod descriptors;
 pub mod disk;
 pub mod driver;
 pub mod environment;
+pub mod events;
 pub mod exchange;
 mod file;
 pub mod file_pool;

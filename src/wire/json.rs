@@ -6,6 +6,7 @@
 
 mod budget;
 pub mod names;
+pub mod records;
 mod whole;
 mod write;
 
@@ -288,6 +289,10 @@ fn bytes(of: &[u8]) -> Value {
     if of.len() > MOST_BYTES {
         return json!({ "bytes": of.len() });
     }
+    text_or_base64(of)
+}
+
+fn text_or_base64(of: &[u8]) -> Value {
     match str::from_utf8(of) {
         Ok(text) if !text.contains('\0') => text.into(),
         _ => json!({ "base64": base64::encode(of) }),

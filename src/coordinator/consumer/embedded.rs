@@ -24,13 +24,9 @@ pub fn subscription(metadata: &[u8]) -> Option<ConsumerProtocolSubscription<'_>>
 }
 
 /// The partitions that exist: the member that assigned them may not have known that a topic was deleted and made anew with
-/// fewer. Kafka asks only for the topic, and can compute no target from the rest. A member that has never got an
-/// assignment has no bytes.
+/// fewer. Kafka asks only for the topic, and can compute no target from the rest.
 pub fn assignment<'a>(bytes: &'a [u8], topics: &dyn Topics) -> Option<(Assignment, ConsumerProtocolAssignment<'a>)> {
-    if bytes.is_empty() {
-        return Some(Default::default());
-    }
-    let decoded: ConsumerProtocolAssignment<'a> = decode(bytes)?;
+    let decoded = assigned(bytes)?;
     let assigned = decoded.assigned_partitions.iter();
     let known = |topic: &TopicPartition<'_>| {
         let id = topics.id(&topic.topic)?;
@@ -38,6 +34,12 @@ pub fn assignment<'a>(bytes: &'a [u8], topics: &dyn Topics) -> Option<(Assignmen
         Some((id, topic.partitions.iter().copied().filter(|partition| partitions.contains(partition)).collect()))
     };
     Some((assigned.filter_map(known).collect(), decoded))
+}
+
+/// What a leader has assigned to a member; `None` where the bytes are no consumer's. A member that has never got an assignment has
+/// no bytes.
+pub fn assigned(bytes: &[u8]) -> Option<ConsumerProtocolAssignment<'_>> {
+    if bytes.is_empty() { Some(Default::default()) } else { decode(bytes) }
 }
 
 /// What a consumer says that it owns, of topics that exist.

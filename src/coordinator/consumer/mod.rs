@@ -6,7 +6,7 @@
 
 mod classic_members;
 mod describe;
-mod embedded;
+pub mod embedded;
 mod group;
 mod heartbeat;
 mod invariants;

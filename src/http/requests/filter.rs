@@ -9,6 +9,8 @@ use crate::wire::json::names;
 /// Words that a request must answer to, all of them.
 #[derive(Default)]
 pub(super) struct Filter {
+    /// Its shard and its number there, as `id` is written.
+    id: Option<(u8, u64)>,
     api: Option<ApiKey>,
     client_id: Option<String>,
     topic: Option<String>,
@@ -25,6 +27,12 @@ impl Filter {
         for (name, value) in words {
             let text = || Some(value.to_string());
             match name {
+                "id" => {
+                    let id = value
+                        .split_once('-')
+                        .and_then(|(shard, number)| Some((shard.parse().ok()?, number.parse().ok()?)));
+                    filter.id = Some(id.ok_or_else(|| format!("no request has the id {value:?}"))?);
+                }
                 "api" => filter.api = Some(ApiKey::parse(value).ok_or_else(|| format!("there is no API {value:?}"))?),
                 "client_id" => filter.client_id = text(),
                 "topic" => filter.topic = text(),
@@ -45,7 +53,8 @@ impl Filter {
 
     pub(super) fn matches(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
-        self.api.is_none_or(|api| api == exchange.api)
+        self.id.is_none_or(|id| id == (exchange.shard, exchange.number))
+            && self.api.is_none_or(|api| api == exchange.api)
             && is(&self.client_id, &exchange.client_id)
             && is(&self.principal, &exchange.principal)
             && self.since.is_none_or(|since| exchange.at.0 >= since)

@@ -38,6 +38,7 @@ const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
 }
 
 pub(super) const PARAMETERS: &[Parameter] = &[
+    parameter("id", "One request, by its id."),
     parameter("api", "The API, by name or key."),
     parameter("client_id", "The client's id."),
     parameter("topic", "A topic that the request names, by name or id."),
@@ -181,10 +182,12 @@ fn kept(control: &Control) -> Result<Arc<Shared>, Box<Reply>> {
         let sentence = "no requests are kept: klamm.http.requests says how many each shard keeps";
         return Err(Box::new(reply::refuse(StatusCode::NOT_FOUND, sentence)));
     }
-    control.shared().ok_or_else(|| {
-        let why = control.why_not_ready().unwrap_or_default();
-        Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why))
-    })
+    control.ready()
+}
+
+/// How long a client was told to wait by an answer that is kept.
+pub(super) fn throttle_ms(exchange: &RequestExchange) -> Option<i64> {
+    show::answer_body(exchange)?["throttleTimeMs"].as_i64()
 }
 
 fn forgotten(shared: &Shared) -> u64 {

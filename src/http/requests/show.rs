@@ -71,6 +71,12 @@ pub(super) fn request_body(exchange: &RequestExchange) -> Option<Value> {
     request(exchange, &bodies, RecordsShown::LeftOut).ok()
 }
 
+/// The body of an answer, if it is kept and can be read.
+pub(super) fn answer_body(exchange: &RequestExchange) -> Option<Value> {
+    let bodies = exchange.bodies.upgrade()?;
+    answer(exchange, &bodies, RecordsShown::LeftOut).ok()
+}
+
 fn request(exchange: &RequestExchange, bodies: &Bodies, records: RecordsShown) -> Result<Value, String> {
     let mut shown = frames::show_request(exchange.api, exchange.version, &bodies.request, records)?;
     hide_secrets(&mut shown);

@@ -1,0 +1,189 @@
+//! `/v1/records`: the newest records of a partition, read from its log on a thread that may wait, never on a shard's.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use serde_json::json;
+
+use super::control::Control;
+use super::reply::{self, Reply};
+use super::routes::Parameter;
+use crate::io::web;
+use crate::model::Offset;
+use crate::record::batches::Batches;
+use crate::replica::partition::Partition;
+use crate::storage::log::AbortedTxn;
+use crate::wire::json::records::{RecordsWanted, show_newest};
+
+/// Records that one answer shows, where it does not say, and at most.
+const USUAL_SHOWN: usize = 50;
+const MOST_SHOWN: usize = 1000;
+/// Bytes of a log that are read for one answer.
+const MOST_READ_BYTES: u64 = 16 << 20;
+/// Bytes that are read at once.
+const PIECE_BYTES: u64 = 1 << 20;
+
+const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
+    Parameter { name, summary }
+}
+
+pub(super) const PARAMETERS: &[Parameter] = &[
+    parameter("topic", "The topic."),
+    parameter("partition", "The partition; 0 where it is not said."),
+    parameter("before", "Only records with lower offsets: the offset of the last one shown goes on from there."),
+    parameter("limit", "How many are shown at most; 50 where it is not said, 1000 at most."),
+    parameter("json", "true shows keys, values and headers that are JSON objects or arrays as {\"json\": …}."),
+];
+
+struct Asked {
+    topic: String,
+    partition: i32,
+    before: i64,
+    limit: usize,
+    as_json: bool,
+}
+
+impl Asked {
+    fn parse(parameters: &[(String, String)]) -> Result<Asked, String> {
+        let mut asked =
+            Asked { topic: String::new(), partition: 0, before: i64::MAX, limit: USUAL_SHOWN, as_json: false };
+        for (name, value) in parameters {
+            let number =
+                || value.parse::<i64>().ok().filter(|number| *number >= 0).ok_or(format!("{name} is a number"));
+            match name.as_str() {
+                "topic" => asked.topic = value.clone(),
+                "partition" => asked.partition = i32::try_from(number()?).map_err(|_| "there is no such partition")?,
+                "before" => asked.before = number()?,
+                "json" => asked.as_json = !value.eq_ignore_ascii_case("false"),
+                _ => match usize::try_from(number()?) {
+                    Ok(limit) if (1..=MOST_SHOWN).contains(&limit) => asked.limit = limit,
+                    _ => return Err(format!("limit is a number from 1 to {MOST_SHOWN}")),
+                },
+            }
+        }
+        if asked.topic.is_empty() { Err("records are those of a topic".into()) } else { Ok(asked) }
+    }
+}
+
+pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)>) -> Reply {
+    let shared = match control.ready() {
+        Ok(shared) => shared,
+        Err(refused) => return *refused,
+    };
+    let asked = match Asked::parse(&parameters) {
+        Ok(asked) => asked,
+        Err(sentence) => return reply::bad_request(sentence),
+    };
+    let partition = match shared.view.load().partition_by_name(&asked.topic, asked.partition) {
+        Ok(partition) => partition.clone(),
+        Err(error) => return reply::not_found(format!("{}-{} answers {error}", asked.topic, asked.partition)),
+    };
+    // One at a time, as each may hold some tens of megabytes.
+    let _turn = control.looks.lock().await;
+    web::blocking(move || show(&partition, &asked)).await
+}
+
+fn show(partition: &Partition, asked: &Asked) -> Reply {
+    let (start, end) = (partition.log.log_start_offset().0, partition.high_watermark().0);
+    let up_to = asked.before.clamp(start, end.max(start));
+    let read = match newest(partition, start, up_to, asked.limit) {
+        Ok(read) => read,
+        Err(sentence) => return reply::refuse(StatusCode::SERVICE_UNAVAILABLE, sentence),
+    };
+    let last_stable = partition.last_stable_offset().0;
+    let transaction = |producer_id: i64, offset: i64| {
+        let is_aborted = |aborted: &AbortedTxn| {
+            aborted.producer_id == producer_id && (aborted.first_offset.0..=aborted.last_offset.0).contains(&offset)
+        };
+        match offset >= last_stable {
+            true => "open",
+            false if read.aborted.iter().any(is_aborted) => "aborted",
+            false => "committed",
+        }
+    };
+    let wanted = RecordsWanted {
+        offsets: read.from..up_to,
+        limit: asked.limit,
+        as_json: asked.as_json,
+        transaction: &transaction,
+    };
+    let (records, is_cut) = show_newest(&read.batches, &wanted);
+    reply::ok(&json!({
+        "topic": asked.topic,
+        "partition": asked.partition,
+        "start": start,
+        "end": end,
+        "last_stable": last_stable,
+        "records": records,
+        "more": is_cut || read.from > start,
+    }))
+}
+
+/// Whole batches of a log, with the records from an offset on.
+struct ReadBatches {
+    from: i64,
+    batches: Vec<u8>,
+    aborted: Vec<AbortedTxn>,
+}
+
+/// The batches of the last offsets below `up_to`: so many as records are wanted, fewer where these are large. Blocks.
+fn newest(partition: &Partition, start: i64, up_to: i64, wanted: usize) -> Result<ReadBatches, String> {
+    let mut back = wanted as i64;
+    loop {
+        let from = up_to.saturating_sub(back).max(start);
+        if let Some(read) = read(partition, from, up_to)? {
+            return Ok(read);
+        }
+        if back == 1 {
+            return Err(format!("the batch with the offset {from} is larger than {MOST_READ_BYTES} bytes"));
+        }
+        back = (back / 4).max(1);
+    }
+}
+
+/// `None`: these are too many bytes.
+fn read(partition: &Partition, from: i64, up_to: i64) -> Result<Option<ReadBatches>, String> {
+    let mut read = ReadBatches { from, batches: Vec::new(), aborted: Vec::new() };
+    let mut next = from;
+    while next < up_to {
+        let found = partition.log.read_committed(Offset(next), partition.high_watermark(), PIECE_BYTES, true);
+        let Some(slice) = found.map_err(|error| error.to_string())? else { break };
+        let at = read.batches.len();
+        if at as u64 + slice.length > MOST_READ_BYTES {
+            return Ok(None);
+        }
+        read.batches.resize(at + slice.length as usize, 0);
+        let into = &mut read.batches[at..];
+        match slice.memory() {
+            Some(memory) => into.copy_from_slice(memory),
+            None => fill(into, |rest, done| slice.file.read_at(rest, slice.position.0 + done as u64))?,
+        }
+        read.aborted.extend(slice.aborted);
+        // The last batch may be cut, and the piece may reach beyond what is wanted.
+        let (mut kept, mut last) = (at, None);
+        for batch in Batches::new(&read.batches[at..]).map_while(Result::ok) {
+            last = Some(batch.header.last_offset().0);
+            if batch.header.base_offset >= up_to {
+                break;
+            }
+            kept += batch.size_bytes();
+        }
+        read.batches.truncate(kept);
+        let last = last.ok_or_else(|| format!("the batch with the offset {next} cannot be read"))?;
+        next = last.max(next) + 1;
+    }
+    Ok(Some(read))
+}
+
+fn fill(into: &mut [u8], read: impl Fn(&mut [u8], usize) -> std::io::Result<usize>) -> Result<(), String> {
+    let mut done = 0;
+    while done < into.len() {
+        match read(&mut into[done..], done) {
+            Ok(0) => return Err("the log ends before its batch does".into()),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(format!("the log cannot be read: {error}")),
+        }
+    }
+    Ok(())
+}
