@@ -131,8 +131,11 @@ fn describe(client: &mut Client, entity: &Entity, is_all: bool) -> Result<(), St
     Ok(())
 }
 
-/// What is added and what is deleted; at least one of them.
-fn changes(given: &Given) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+/// What is added and what is deleted.
+type Changes = (Vec<(String, String)>, Vec<String>);
+
+/// There is at least one of either.
+fn changes(given: &Given) -> Result<Changes, String> {
     let added = given.texts("add-config")?.iter().map(|text| pairs(text)).collect::<Result<Vec<_>, _>>()?.concat();
     let deleted = given.texts("delete-config")?.join(",");
     let deleted: Vec<_> = deleted.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_string).collect();

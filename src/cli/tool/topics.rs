@@ -27,8 +27,10 @@ pub(super) fn run(given: &Given) -> ExitCode {
     }
 }
 
+type Deed = fn(&Given, &mut Client) -> Result<(), String>;
+
 fn done(given: &Given) -> Result<(), String> {
-    const DEEDS: [(&str, fn(&Given, &mut Client) -> Result<(), String>); 5] =
+    const DEEDS: [(&str, Deed); 5] =
         [("create", create), ("alter", alter), ("list", list), ("describe", describe), ("delete", delete)];
     let mut asked = DEEDS.iter().filter(|(name, _)| given.has(name));
     match (asked.next(), asked.next()) {
