@@ -494,7 +494,8 @@ fn records(broker: &mut Broker) -> Result<()> {
             producer.send(BaseRecord::<str, str>::to("t").payload(&value).partition(0)).map_err(|(error, _)| error)?;
             producer.flush(PATIENCE)?;
         }
-        Ok(if commits { producer.commit_transaction(PATIENCE)? } else { producer.abort_transaction(PATIENCE)? })
+        let ended = if commits { producer.commit_transaction(PATIENCE) } else { producer.abort_transaction(PATIENCE) };
+        Ok(ended?)
     };
     transaction(true, 60)?;
     transaction(false, 2)?;
