@@ -348,9 +348,7 @@ fn rust_apache() -> Result<()> {
     let wait = "while [ ! -f /opt/kafka/testcontainers_start.sh ]; do sleep 0.1; done; chmod 755 /opt/kafka/testcontainers_start.sh && /opt/kafka/testcontainers_start.sh";
     let mut container = image.start(Some(&["bash"]), Some(&["-c", wait]), None, &variables)?;
     // It is written by a command inside, as the image's user.
-    let script = format!(
-        "#!/usr/bin/env bash\nexport KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:9092,BROKER://localhost:9093\n/etc/kafka/docker/run \n"
-    );
+    let script = "#!/usr/bin/env bash\nexport KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:9092,BROKER://localhost:9093\n/etc/kafka/docker/run \n";
     let write = format!("echo '{script}' > /opt/kafka/testcontainers_start.sh");
     let as_user = ["bash", "-c", &write];
     well(&container.inside(&as_user, "")?)?;
