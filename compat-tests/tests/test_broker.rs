@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         ("ready_stops_and_memory", ready_stops_and_memory),
         ("http", http),
         ("reset_and_snapshots", reset_and_snapshots),
+        ("fixtures", fixtures),
         ("starts_in_a_row", starts_in_a_row),
         ("side_by_side", side_by_side),
         ("without_rings_in_little_memory", without_rings_in_little_memory),
@@ -205,6 +206,60 @@ fn reset_and_snapshots() -> Result<()> {
     let on_disk = TestProcess::start(&["--dir", &directory.path().display().to_string()])?;
     let refused = agent.post(format!("{}/v1/reset", on_disk.text("http"))).send_empty()?.status().as_u16();
     ensure!(refused == 409, "what is on the disk stays: {refused}");
+    Ok(())
+}
+
+/// What comes out goes in again, and is what a client reads.
+fn fixtures() -> Result<()> {
+    let broker = TestProcess::start(&[])?;
+    let at = format!("{}/v1/fixtures", broker.text("http"));
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let put = |text: &str| -> Result<(u16, Value)> {
+        let mut answer = agent.post(&at).send(text)?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
+    };
+    let get = |words: &str| -> Result<(u16, String)> {
+        let mut answer = agent.get(format!("{at}{words}")).call()?;
+        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
+    };
+    let lines = [
+        json!({ "topic": "orders", "partitions": 3, "configs": { "cleanup.policy": "compact" } }),
+        json!({ "topic": "orders", "key": "foobar", "value": { "json": { "n": 1 } }, "timestamp": 1_767_225_600_000_u64 }),
+        json!({ "topic": "orders", "key": "k", "value": { "base64": "/w==" }, "headers": [["h", null]], "partition": 2 }),
+        json!({ "topic": "plain", "value": "0" }),
+        json!({ "topic": "plain", "value": "1" }),
+    ];
+    let text = lines.map(|line| line.to_string()).join("\n");
+    let (status, told) = put(&text)?;
+    ensure!(status == 200 && told == json!({ "topics": 2, "records": 4 }), "{status} {told}");
+    // Java's `Utils.murmur2("foobar")` is -790332482: of three partitions the first.
+    let mut raw = Raw::connect(broker.port())?;
+    for (partition, end) in [(0, 1), (1, 0), (2, 1)] {
+        ensure!(raw.end_offset("orders", partition)? == end, "orders-{partition}");
+    }
+    let consumer: BaseConsumer = rdkafka_of(broker.bootstrap()).create()?;
+    consumer.subscribe(&["plain"])?;
+    let (began, mut read) = (Instant::now(), Vec::new());
+    while read.len() < 2 {
+        ensure!(began.elapsed() < PATIENCE, "{read:?} came");
+        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+            read.extend(message?.payload().map(<[u8]>::to_vec));
+        }
+    }
+    ensure!(read == [b"0", b"1"], "{read:?}");
+    let (status, out) = get("")?;
+    ensure!(status == 200 && out.lines().count() == 6, "{status} {out}");
+    let (_, of_one) = get("?topic=orders")?;
+    ensure!(of_one.lines().count() == 3 && out.contains(&of_one), "{of_one}");
+    ensure!(of_one.contains(r#""timestamp":1767225600000"#) && of_one.contains(r#"{"base64":"/w=="}"#), "{of_one}");
+    let (status, told) = put("{\"topic\":\"new\"}\n{\"topic\":\"orders\",\"value\":5}")?;
+    ensure!(status == 400 && told["error"].as_str().is_some_and(|text| text.starts_with("line 2: ")), "{status} {told}");
+    ensure!(get("?topic=new")?.0 == 404, "nothing was done");
+    ensure!(put(r#"{"topic":"orders","value":"v","partition":7}"#)?.0 == 400, "there is no such partition");
+    // Into another broker, and out of it: the same.
+    let reset = agent.post(format!("{}/v1/reset", broker.text("http"))).send_empty()?.status().as_u16();
+    ensure!(reset == 200 && get("")?.1.is_empty(), "nothing is left");
+    ensure!(put(&out)?.0 == 200 && get("")?.1 == out, "{out}");
     Ok(())
 }
 

@@ -3,26 +3,21 @@
 //! taken for stand against them: their session says that they are the broker's own.
 
 use std::num::NonZeroU32;
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::codec::{Message, Reader, Str};
+use crate::codec::Str;
 use crate::io::random;
 use crate::model::ApiKey;
 use crate::replica::watch::ShardId;
 use crate::security::crypto::Hash;
 use crate::security::sasl::scram::{MIN_ITERATIONS, mechanism_id};
-use crate::shard::inquiry::InquiryReply;
-use crate::shard::session::Session;
+use crate::server::inlet;
 use crate::stdx::secret::Secret;
-use crate::wire::api::{self, alter_user_scram_credentials as scram, create_topics};
-use crate::wire::frame;
-use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::api::{alter_user_scram_credentials as scram, create_topics};
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
-const CORRELATION_ID: i32 = 1;
 const HASHES: [Hash; 2] = [Hash::Sha256, Hash::Sha512];
 
 /// A topic that is there from the beginning.
@@ -62,8 +57,8 @@ impl Broker {
             timeout_ms: TIMEOUT.as_millis() as i32,
             ..Default::default()
         };
-        let answer = self.ask(ApiKey::CreateTopics, 7, &request)?;
-        let response: create_topics::Response<'_> = body(ApiKey::CreateTopics, 7, &answer)?;
+        let answer = self.inlet(ShardId(0)).call(ApiKey::CreateTopics, 7, &request)?;
+        let response: create_topics::Response<'_> = inlet::body(ApiKey::CreateTopics, 7, &answer)?;
         let refused = response.topics.iter().find(|topic| topic.error_code != 0);
         refused.map_or(Ok(()), |topic| {
             let why = topic.error_message.as_deref().unwrap_or_default();
@@ -80,8 +75,8 @@ impl Broker {
         for hash in HASHES {
             let upsertions = users.iter().map(|user| upsertion(user, hash, None)).collect();
             let request = scram::Request { upsertions, ..Default::default() };
-            let answer = self.ask(ApiKey::AlterUserScramCredentials, 0, &request)?;
-            let response: scram::Response<'_> = body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
+            let answer = self.inlet(ShardId(0)).call(ApiKey::AlterUserScramCredentials, 0, &request)?;
+            let response: scram::Response<'_> = inlet::body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
             if let Some(user) = response.results.iter().find(|user| user.error_code != 0) {
                 let why = user.error_message.as_deref().unwrap_or_default();
                 return Err(format!("user {}: error {} {why}", user.user, user.error_code));
@@ -89,37 +84,6 @@ impl Broker {
         }
         Ok(())
     }
-
-    /// Hands in a request and waits for its answer.
-    fn ask<'m>(&self, key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
-        let header = RequestHeader {
-            request_api_key: key.id(),
-            request_api_version: version,
-            correlation_id: CORRELATION_ID,
-            client_id: Some("klamm".into()),
-        };
-        let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
-        let mut bytes = Vec::new();
-        frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
-            .map_err(|error| format!("{key}: {error}"))?;
-        let (sender, told) = channel();
-        let tell = Box::new(move |reply| drop(sender.send(reply)));
-        let _asking = self.inlet(ShardId(0)).ask(Session::of_the_broker(), bytes.split_off(frame::SIZE_BYTES), tell);
-        match told.recv_timeout(TIMEOUT) {
-            Ok(InquiryReply::Answer(answer)) => Ok(answer),
-            Ok(InquiryReply::Silent) => Ok(Vec::new()),
-            Ok(InquiryReply::Ended(_, reason)) => Err(format!("{key}: {reason}")),
-            Err(_) => Err(format!("{key}: no answer within {} s", TIMEOUT.as_secs())),
-        }
-    }
-}
-
-fn body<'a, R: Message<'a>>(key: ApiKey, version: i16, answer: &'a [u8]) -> Result<R, String> {
-    let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
-    let mut reader = Reader::new(answer);
-    ResponseHeader::decode(&mut reader, description.response_header_version(version))
-        .and_then(|_| R::decode(&mut reader, version))
-        .map_err(|error| format!("{key}: {error}"))
 }
 
 /// What lets a user log in by a mechanism; `iterations` is the least that there may be where it is not named.

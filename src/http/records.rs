@@ -6,11 +6,10 @@ use axum::http::StatusCode;
 use serde_json::json;
 
 use super::control::Control;
+use super::log_pieces;
 use super::reply::{self, Reply};
 use super::routes::Parameter;
 use crate::io::web;
-use crate::model::Offset;
-use crate::record::batches::Batches;
 use crate::replica::partition::Partition;
 use crate::storage::log::AbortedTxn;
 use crate::wire::json::records::{RecordsWanted, show_newest};
@@ -20,8 +19,6 @@ const USUAL_SHOWN: usize = 50;
 const MOST_SHOWN: usize = 1000;
 /// Bytes of a log that are read for one answer.
 const MOST_READ_BYTES: u64 = 16 << 20;
-/// Bytes that are read at once.
-const PIECE_BYTES: u64 = 1 << 20;
 
 const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
     Parameter { name, summary }
@@ -144,46 +141,18 @@ fn newest(partition: &Partition, start: i64, up_to: i64, wanted: usize) -> Resul
 /// `None`: these are too many bytes.
 fn read(partition: &Partition, from: i64, up_to: i64) -> Result<Option<ReadBatches>, String> {
     let mut read = ReadBatches { from, batches: Vec::new(), aborted: Vec::new() };
-    let mut next = from;
-    while next < up_to {
-        let found = partition.log.read_committed(Offset(next), partition.high_watermark(), PIECE_BYTES, true);
-        let Some(slice) = found.map_err(|error| error.to_string())? else { break };
-        let at = read.batches.len();
-        if at as u64 + slice.length > MOST_READ_BYTES {
-            return Ok(None);
+    let mut fits = true;
+    log_pieces::walk(partition, from, up_to, |batch, aborted| {
+        fits = (read.batches.len() + batch.size_bytes()) as u64 <= MOST_READ_BYTES;
+        if fits {
+            read.batches.extend_from_slice(batch.bytes);
         }
-        read.batches.resize(at + slice.length as usize, 0);
-        let into = &mut read.batches[at..];
-        match slice.memory() {
-            Some(memory) => into.copy_from_slice(memory),
-            None => fill(into, |rest, done| slice.file.read_at(rest, slice.position.0 + done as u64))?,
-        }
-        read.aborted.extend(slice.aborted);
-        // The last batch may be cut, and the piece may reach beyond what is wanted.
-        let (mut kept, mut last) = (at, None);
-        for batch in Batches::new(&read.batches[at..]).map_while(Result::ok) {
-            last = Some(batch.header.last_offset().0);
-            if batch.header.base_offset >= up_to {
-                break;
+        for one in aborted {
+            if !read.aborted.contains(one) {
+                read.aborted.push(one.clone());
             }
-            kept += batch.size_bytes();
         }
-        read.batches.truncate(kept);
-        let last = last.ok_or_else(|| format!("the batch with the offset {next} cannot be read"))?;
-        next = last.max(next) + 1;
-    }
-    Ok(Some(read))
-}
-
-fn fill(into: &mut [u8], read: impl Fn(&mut [u8], usize) -> std::io::Result<usize>) -> Result<(), String> {
-    let mut done = 0;
-    while done < into.len() {
-        match read(&mut into[done..], done) {
-            Ok(0) => return Err("the log ends before its batch does".into()),
-            Ok(count) => done += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(format!("the log cannot be read: {error}")),
-        }
-    }
-    Ok(())
+        fits
+    })?;
+    Ok(fits.then_some(read))
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::control::Control;
 use super::guard::{self, Asked};
 use super::reply::{self, JSON, Reply};
-use super::{clock, faults, groups, health, metrics, openapi, page, records, requests, reset, topics, wait};
+use super::{clock, faults, fixtures, groups, health, metrics, openapi, page, records, requests, reset, topics, wait};
 use crate::io::web::Way;
 
 /// The largest body of a request.
@@ -250,6 +250,30 @@ pub(super) const ROUTES: &[Route] = &[
     },
     Route {
         verb: Verb::Get,
+        path: fixtures::PATH,
+        summary: "Topics with their committed records, as JSON lines that can be put into another broker.",
+        parameters: fixtures::PARAMETERS,
+        body: None,
+        answers: &[
+            ok(fixtures::CONTENT_TYPE, "Each topic in front of its records."),
+            NO_TOPIC,
+            Answered { status: 413, content_type: JSON, summary: "They are too many bytes." },
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(fixtures::give(control, call.parameters)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: fixtures::PATH,
+        summary: "Makes topics and writes records, in a broker of a test.",
+        parameters: &[],
+        body: Some(fixtures::BODY),
+        answers: &[ok(JSON, "How many topics were made, and how many records were written."), NO_FAULTS],
+        is_open: false,
+        answer: |control, call| Box::pin(fixtures::take(control, call.body)),
+    },
+    Route {
+        verb: Verb::Get,
         path: "/v1/groups",
         summary: "Groups with members, committed offsets and lag, and why their consumers do not read, as sentences.",
         parameters: groups::PARAMETERS,
@@ -459,12 +483,13 @@ async fn call(route: &Route, request: Request<Body>) -> Result<Call, Box<Reply>>
         let known = if known.is_empty() { "there are none".into() } else { known.join(", ") };
         return refuse(StatusCode::BAD_REQUEST, format!("no parameter is named {unknown:?}: {known}"));
     }
-    let body = to_bytes(request.into_body(), MOST_BODY_BYTES);
+    let most_bytes = if route.path == fixtures::PATH { fixtures::MOST_BODY_BYTES } else { MOST_BODY_BYTES };
+    let body = to_bytes(request.into_body(), most_bytes);
     match tokio::time::timeout(BODY_PATIENCE, body).await {
         Ok(Ok(body)) => Ok(Call { parameters, body }),
         Ok(Err(_)) => refuse(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the body cannot be read, or is larger than {MOST_BODY_BYTES} bytes"),
+            format!("the body cannot be read, or is larger than {most_bytes} bytes"),
         ),
         Err(_) => refuse(StatusCode::REQUEST_TIMEOUT, "the body has not come in time".into()),
     }

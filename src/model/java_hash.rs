@@ -1,4 +1,4 @@
-//! `String.hashCode`, and the partitions of internal topics that Apache Kafka derives from it.
+//! `String.hashCode`, and the partitions of internal topics that Apache Kafka derives from it; `murmur2`, the hash of its producers.
 
 /// `String.hashCode`: over UTF-16 units, so that a character beyond the first plane counts as two.
 pub fn string_hash(text: &str) -> i32 {
@@ -16,9 +16,42 @@ pub fn partition_for(key: &str, partitions: usize) -> i32 {
     partition
 }
 
+/// `Utils.murmur2`: where producers send a key.
+pub fn murmur2(bytes: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut hash = 0x9747_b28c ^ bytes.len() as u32;
+    let mut chunks = bytes.chunks_exact(4);
+    for chunk in &mut chunks {
+        let mut k = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]).wrapping_mul(M);
+        k ^= k >> 24;
+        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
+    }
+    let rest = chunks.remainder();
+    if !rest.is_empty() {
+        let last = rest.iter().rev().fold(0, |last, byte| last << 8 | u32::from(*byte));
+        hash = (hash ^ last).wrapping_mul(M);
+    }
+    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
+    hash ^ (hash >> 15)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `UtilsTest.testMurmur2`
+    #[test]
+    fn keys_go_where_kafka_sends_them() {
+        for (text, hash) in [
+            ("21", -973932308),
+            ("foobar", -790332482),
+            ("a-little-bit-long-string", -985981536),
+            ("a-little-bit-longer-string", -1486304829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        ] {
+            assert_eq!(murmur2(text.as_bytes()) as i32, hash, "{text}");
+        }
+    }
 
     /// What Kafka's own class answered; `testdata/PartitionsOfGroups.java` asked it.
     #[test]

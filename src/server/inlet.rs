@@ -9,10 +9,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
+use crate::codec::{Message, Reader};
 use crate::handlers::{self, Answer, table};
 use crate::io::driver::{Done, Operation};
 use crate::metrics::Ending;
+use crate::model::ApiKey;
 use crate::replica::watch::ShardId;
 use crate::server::outbound::{Next, Outbound};
 use crate::server::parking::{Asker, Begun};
@@ -24,7 +28,9 @@ use crate::shard::inquiry::{Inquiry, InquiryReply, ReplyTo, Tell};
 use crate::shard::mailbox::{Mailbox, NotTaken};
 use crate::shard::session::Session;
 use crate::stdx::slab::Key;
-use crate::wire::frame::SIZE_BYTES;
+use crate::wire::api;
+use crate::wire::frame::{self, SIZE_BYTES};
+use crate::wire::header::{RequestHeader, ResponseHeader};
 
 /// Inquiries of one shard that are handled and not answered.
 const MOST_OPEN: usize = 4096;
@@ -58,6 +64,46 @@ impl Inlet {
         }
         Asking { mailbox: self.mailbox.clone(), alive: Some(alive) }
     }
+}
+
+/// A blocking call's patience, and what it calls itself.
+const CALL_PATIENCE: Duration = Duration::from_secs(30);
+const CALL_CORRELATION_ID: i32 = 1;
+const CALL_CLIENT_ID: &str = "klamm";
+
+impl Inlet {
+    /// Asks as the broker itself; answers the response's header and body. An error is a sentence. Blocks: not for a shard's
+    /// thread.
+    pub fn call<'m>(&self, key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
+        let header = RequestHeader {
+            request_api_key: key.id(),
+            request_api_version: version,
+            correlation_id: CALL_CORRELATION_ID,
+            client_id: Some(CALL_CLIENT_ID.into()),
+        };
+        let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
+        let mut bytes = Vec::new();
+        frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
+            .map_err(|error| format!("{key}: {error}"))?;
+        let (sender, told) = channel();
+        let tell = Box::new(move |reply| drop(sender.send(reply)));
+        let _asking = self.ask(Session::of_the_broker(), bytes.split_off(SIZE_BYTES), tell);
+        match told.recv_timeout(CALL_PATIENCE) {
+            Ok(InquiryReply::Answer(answer)) => Ok(answer),
+            Ok(InquiryReply::Silent) => Ok(Vec::new()),
+            Ok(InquiryReply::Ended(_, reason)) => Err(format!("{key}: {reason}")),
+            Err(_) => Err(format!("{key}: no answer within {} s", CALL_PATIENCE.as_secs())),
+        }
+    }
+}
+
+/// The body of what a call has answered.
+pub fn body<'a, R: Message<'a>>(key: ApiKey, version: i16, answer: &'a [u8]) -> Result<R, String> {
+    let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
+    let mut reader = Reader::new(answer);
+    ResponseHeader::decode(&mut reader, description.response_header_version(version))
+        .and_then(|_| R::decode(&mut reader, version))
+        .map_err(|error| format!("{key}: {error}"))
 }
 
 /// An asker's hold on its request.

@@ -292,7 +292,8 @@ fn bytes(of: &[u8]) -> Value {
     text_or_base64(of)
 }
 
-fn text_or_base64(of: &[u8]) -> Value {
+/// A text where the bytes are one, however long.
+pub fn text_or_base64(of: &[u8]) -> Value {
     match str::from_utf8(of) {
         Ok(text) if !text.contains('\0') => text.into(),
         _ => json!({ "base64": base64::encode(of) }),

@@ -9,6 +9,7 @@ use crate::cli::client::{Client, check};
 use crate::io::clock;
 use crate::io::threads;
 use crate::model::ApiKey;
+use crate::model::java_hash::murmur2;
 use crate::record::builder::{Builder, Options, Record};
 use crate::wire::api::produce;
 
@@ -122,25 +123,6 @@ fn of_key(key: &[u8], count: usize) -> usize {
     (murmur2(key) & 0x7fff_ffff) as usize % count
 }
 
-/// `Utils.murmur2`
-fn murmur2(bytes: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let mut hash = 0x9747_b28c ^ bytes.len() as u32;
-    let mut chunks = bytes.chunks_exact(4);
-    for chunk in &mut chunks {
-        let mut k = u32::from_le_bytes([chunk[0], chunk[1], chunk[2], chunk[3]]).wrapping_mul(M);
-        k ^= k >> 24;
-        hash = hash.wrapping_mul(M) ^ k.wrapping_mul(M);
-    }
-    let rest = chunks.remainder();
-    if !rest.is_empty() {
-        let last = rest.iter().rev().fold(0, |last, byte| last << 8 | u32::from(*byte));
-        hash = (hash ^ last).wrapping_mul(M);
-    }
-    hash = (hash ^ (hash >> 13)).wrapping_mul(M);
-    hash ^ (hash >> 15)
-}
-
 /// Sends what there is, and waits for the acknowledgements that are asked for.
 fn send(client: &mut Client, settings: &Settings, batches: &mut [Builder]) -> Result<(), String> {
     let full = batches.iter_mut().enumerate().filter(|(_, batch)| !batch.is_empty());
@@ -168,20 +150,6 @@ fn send(client: &mut Client, settings: &Settings, batches: &mut [Builder]) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// `UtilsTest.testMurmur2`
-    #[test]
-    fn keys_go_where_kafka_sends_them() {
-        for (text, hash) in [
-            ("21", -973932308),
-            ("foobar", -790332482),
-            ("a-little-bit-long-string", -985981536),
-            ("a-little-bit-longer-string", -1486304829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
-        ] {
-            assert_eq!(murmur2(text.as_bytes()) as i32, hash, "{text}");
-        }
-    }
 
     #[test]
     fn lines_are_records() {
