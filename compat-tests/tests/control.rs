@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         .test("wait", BOTH, &[HTTP], wait)
         .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
         .test("faults", BOTH, &[HTTP, FAULTS, JOURNAL], faults)
+        .test("deeds", BOTH, &[HTTP, FAULTS, JOURNAL, ("group.initial.rebalance.delay.ms", "0")], deeds)
         .own_start("refused", ONE, &[HTTP], refused)
         .run()
 }
@@ -703,6 +704,72 @@ fn faults(broker: &mut Broker) -> Result<()> {
     ensure!(told == 1, "{listed}");
     let (status, told) = http.post("/v1/faults", &json!({ "action": { "explode": true } }))?;
     ensure!(status == 400 && told["error"].as_str().is_some_and(|text| text.contains("explode")), "{status} {told}");
+    Ok(())
+}
+
+/// Members that are expired join again, as all do in a rebalance; a producer that is fenced goes no further.
+fn deeds(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 2, &[])?;
+    for protocol in ["classic", "consumer"] {
+        let mut config = client(broker);
+        config.set("group.id", protocol).set("group.protocol", protocol);
+        let consumer: BaseConsumer = config.create()?;
+        consumer.subscribe(&["t"])?;
+        let began = Instant::now();
+        // The id and what has been assigned, when the group is stable with its one member.
+        let settled = |before: &str| -> Result<String> {
+            loop {
+                ensure!(began.elapsed() < 6 * PATIENCE, "{protocol}: the group does not settle");
+                let _ = consumer.poll(Duration::from_millis(20));
+                let (status, body) = http.get(&format!("/v1/groups?group={protocol}"))?;
+                let found: Value = serde_json::from_str(&body)?;
+                let group = &found["groups"][0];
+                let id = group["members"][0]["member_id"].as_str().unwrap_or_default();
+                let has_all = group["members"][0]["assignment"][0]["partitions"] == json!([0, 1]);
+                if status == 200 && group["state"] == "Stable" && has_all && id != before {
+                    return Ok(id.to_string());
+                }
+            }
+        };
+        let first = settled("")?;
+        let told = http.change("/v1/deeds", &json!({ "expire_member": { "group": protocol, "member": first } }))?;
+        ensure!(told["expired"] == json!([first]), "{told}");
+        // librdkafka keeps the id that it has made for itself.
+        let second = settled(if protocol == "classic" { &first } else { "" })?;
+        let unknown = http.json(&format!("/v1/requests?group={protocol}&error=UNKNOWN_MEMBER_ID&limit=1000"))?;
+        ensure!(unknown["requests"].as_array().is_some_and(|found| !found.is_empty()), "{protocol}: it heard of it");
+        let api = if protocol == "classic" { "JoinGroup" } else { "ConsumerGroupHeartbeat" };
+        let epochs = || -> Result<Vec<i64>> {
+            let listed = http.json(&format!("/v1/requests?api={api}&group={protocol}&limit=1000"))?;
+            let requests = listed["requests"].as_array().context("requests")?.iter();
+            let epoch = |request: &Value| {
+                let answer = &request["answer"];
+                answer["generationId"].as_i64().or(answer["memberEpoch"].as_i64())
+            };
+            Ok(requests.filter_map(epoch).collect())
+        };
+        let before = epochs()?.last().copied().context("an epoch")?;
+        http.change("/v1/deeds", &json!({ "rebalance": { "group": protocol } }))?;
+        while epochs()?.last().copied() <= Some(before) {
+            ensure!(began.elapsed() < 6 * PATIENCE, "{protocol}: there is no other epoch than {before}");
+            let _ = consumer.poll(Duration::from_millis(20));
+        }
+        let _ = settled("")?;
+        let (status, told) =
+            http.post("/v1/deeds", &json!({ "expire_member": { "group": protocol, "member": "x" } }))?;
+        ensure!(status == 404, "{second}: {status} {told}");
+    }
+    let producer: BaseProducer = client(broker).set("transactional.id", "x").create()?;
+    producer.init_transactions(PATIENCE)?;
+    producer.begin_transaction()?;
+    producer.send(BaseRecord::<str, str>::to("t").payload("x").partition(0)).map_err(|(error, _)| error)?;
+    producer.flush(PATIENCE)?;
+    let told = http.change("/v1/deeds", &json!({ "fence_producer": { "transactional_id": "x" } }))?;
+    ensure!(told["producer_epoch"].as_i64() > Some(0), "{told}");
+    ensure!(producer.commit_transaction(PATIENCE).is_err(), "it is fenced");
+    ensure!(http.get("/v1/wait?transactional_id=x&timeout_ms=1000")?.0 == 200, "nothing is open");
+    ensure!(http.post("/v1/deeds", &json!({ "rebalance": { "group": "none" } }))?.0 == 404, "there is no such group");
     Ok(())
 }
 

@@ -253,7 +253,10 @@ fn fixtures() -> Result<()> {
     ensure!(of_one.lines().count() == 3 && out.contains(&of_one), "{of_one}");
     ensure!(of_one.contains(r#""timestamp":1767225600000"#) && of_one.contains(r#"{"base64":"/w=="}"#), "{of_one}");
     let (status, told) = put("{\"topic\":\"new\"}\n{\"topic\":\"orders\",\"value\":5}")?;
-    ensure!(status == 400 && told["error"].as_str().is_some_and(|text| text.starts_with("line 2: ")), "{status} {told}");
+    ensure!(
+        status == 400 && told["error"].as_str().is_some_and(|text| text.starts_with("line 2: ")),
+        "{status} {told}"
+    );
     ensure!(get("?topic=new")?.0 == 404, "nothing was done");
     ensure!(put(r#"{"topic":"orders","value":"v","partition":7}"#)?.0 == 400, "there is no such partition");
     // Into another broker, and out of it: the same.

@@ -9,6 +9,7 @@
 
 mod clock;
 mod control;
+mod deeds;
 mod faults;
 mod fixtures;
 mod groups;
@@ -43,10 +44,15 @@ const LIMITS: WebLimits =
 /// Reads a body as each of the requests does that have one, for the fuzzers. What is refused has a sentence.
 #[cfg(any(test, feature = "fuzzing"))]
 pub fn read_bodies(body: &[u8]) {
-    for refused in
-        [requests::read_body(body), clock::read_body(body), reset::read_body(body), fixtures::lines::parse(body).err()]
-            .into_iter()
-            .flatten()
+    for refused in [
+        requests::read_body(body),
+        clock::read_body(body),
+        reset::read_body(body),
+        fixtures::lines::parse(body).err(),
+        deeds::read_body(body),
+    ]
+    .into_iter()
+    .flatten()
     {
         assert!(!refused.is_empty());
     }

@@ -16,7 +16,9 @@ use serde_json::json;
 use super::control::Control;
 use super::guard::{self, Asked};
 use super::reply::{self, JSON, Reply};
-use super::{clock, faults, fixtures, groups, health, metrics, openapi, page, records, requests, reset, topics, wait};
+use super::{
+    clock, deeds, faults, fixtures, groups, health, metrics, openapi, page, records, requests, reset, topics, wait,
+};
 use crate::io::web::Way;
 
 /// The largest body of a request.
@@ -207,6 +209,24 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         is_open: false,
         answer: |control, call| Box::pin(clock::change(control, call.body)),
+    },
+    Route {
+        verb: Verb::Post,
+        path: "/v1/deeds",
+        summary: "Does something to a group or a producer at once: expires members, forces a rebalance, fences a producer.",
+        parameters: &[],
+        body: Some(deeds::BODY),
+        answers: &[
+            ok(JSON, "It is done."),
+            Answered { status: 404, content_type: JSON, summary: "There is no such group or member." },
+            Answered {
+                status: 409,
+                content_type: JSON,
+                summary: "The broker does not break on purpose, or its coordinator refuses.",
+            },
+        ],
+        is_open: false,
+        answer: |control, call| Box::pin(deeds::perform(control, call.body)),
     },
     Route {
         verb: Verb::Get,

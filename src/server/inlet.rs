@@ -75,19 +75,10 @@ impl Inlet {
     /// Asks as the broker itself; answers the response's header and body. An error is a sentence. Blocks: not for a shard's
     /// thread.
     pub fn call<'m>(&self, key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
-        let header = RequestHeader {
-            request_api_key: key.id(),
-            request_api_version: version,
-            correlation_id: CALL_CORRELATION_ID,
-            client_id: Some(CALL_CLIENT_ID.into()),
-        };
-        let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
-        let mut bytes = Vec::new();
-        frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
-            .map_err(|error| format!("{key}: {error}"))?;
+        let frame = frame_of(key, version, request)?;
         let (sender, told) = channel();
         let tell = Box::new(move |reply| drop(sender.send(reply)));
-        let _asking = self.ask(Session::of_the_broker(), bytes.split_off(SIZE_BYTES), tell);
+        let _asking = self.ask(Session::of_the_broker(), frame, tell);
         match told.recv_timeout(CALL_PATIENCE) {
             Ok(InquiryReply::Answer(answer)) => Ok(answer),
             Ok(InquiryReply::Silent) => Ok(Vec::new()),
@@ -95,6 +86,21 @@ impl Inlet {
             Err(_) => Err(format!("{key}: no answer within {} s", CALL_PATIENCE.as_secs())),
         }
     }
+}
+
+/// A request of the broker itself as a frame, without the size in front.
+pub fn frame_of<'m>(key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
+    let header = RequestHeader {
+        request_api_key: key.id(),
+        request_api_version: version,
+        correlation_id: CALL_CORRELATION_ID,
+        client_id: Some(CALL_CLIENT_ID.into()),
+    };
+    let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
+    let mut bytes = Vec::new();
+    frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
+        .map_err(|error| format!("{key}: {error}"))?;
+    Ok(bytes.split_off(SIZE_BYTES))
 }
 
 /// The body of what a call has answered.

@@ -1,0 +1,305 @@
+//! `/v1/deeds`: what a test does to a group or a producer at once: expire members, force a rebalance, fence a producer. Each is
+//! what a client could have asked for, asked for through a shard's inlet, so that the coordinators know no other way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json};
+
+use super::control::Control;
+use super::reply::{self, Reply};
+use crate::codec::Message;
+use crate::coordinator::classic;
+use crate::io::{threads, web};
+use crate::model::{ApiKey, ErrorCode};
+use crate::replica::watch::ShardId;
+use crate::server::inlet::{self, Inlet};
+use crate::shard::context::Shared;
+use crate::shard::session::Session;
+use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, leave_group};
+
+pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group) and \
+                               fence_producer (transactional_id).";
+
+const JOIN_GROUP: i16 = 9;
+const LEAVE_GROUP: i16 = 5;
+const HEARTBEAT: i16 = 1;
+const INIT_PRODUCER_ID: i16 = 4;
+/// How long a passing member says that it may take. It is gone before.
+const PASSING_MS: i32 = 60_000;
+/// `ConsumerGroupHeartbeatRequest.LEAVE_GROUP_MEMBER_EPOCH` and `JOIN_GROUP_MEMBER_EPOCH`
+const LEAVES: i32 = -1;
+const JOINS: i32 = 0;
+/// How often it is asked whether what a producer had open is aborted, and how long it is waited before it is asked again.
+const TRIES: usize = 500;
+const PAUSE: Duration = Duration::from_millis(20);
+const WHY: &str = "a test wants it";
+
+/// What is done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Deed {
+    /// `None`: all of them.
+    ExpireMember(String, Option<String>),
+    Rebalance(String),
+    FenceProducer(String),
+}
+
+/// What cannot be done, as a sentence, and the status that says so.
+type Refused = (StatusCode, String);
+
+impl Deed {
+    fn parse(body: &[u8]) -> Result<Deed, String> {
+        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}} and {"fence_producer":{"transactional_id":"x"}}"#;
+        let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;
+        let object = body.as_object().filter(|object| object.len() == 1).ok_or(FORM)?;
+        let (name, of) = object.iter().next().ok_or(FORM)?;
+        let of = of.as_object().ok_or(FORM)?;
+        let known = |names: &[&str]| of.keys().all(|key| names.contains(&key.as_str()));
+        let text = |key: &str| text(of, key).map_err(|()| FORM.to_string());
+        match name.as_str() {
+            "expire_member" if known(&["group", "member"]) => {
+                Ok(Deed::ExpireMember(text("group")?.ok_or(FORM)?, text("member")?))
+            }
+            "rebalance" if known(&["group"]) => Ok(Deed::Rebalance(text("group")?.ok_or(FORM)?)),
+            "fence_producer" if known(&["transactional_id"]) => {
+                Ok(Deed::FenceProducer(text("transactional_id")?.ok_or(FORM)?))
+            }
+            _ => Err(FORM.into()),
+        }
+    }
+}
+
+fn text(of: &Map<String, Value>, key: &str) -> Result<Option<String>, ()> {
+    match of.get(key) {
+        None => Ok(None),
+        Some(value) => value.as_str().filter(|text| !text.is_empty()).map(|text| Some(text.to_string())).ok_or(()),
+    }
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn read_body(body: &[u8]) -> Option<String> {
+    Deed::parse(body).err()
+}
+
+pub(super) async fn perform(control: Arc<Control>, body: Bytes) -> Reply {
+    let shared = match control.ready() {
+        Ok(shared) => shared,
+        Err(refused) => return *refused,
+    };
+    if shared.faults.is_none() {
+        let sentence = "this broker is none of a test: klamm.faults=true makes it one";
+        return reply::refuse(StatusCode::CONFLICT, sentence);
+    }
+    let deed = match Deed::parse(&body) {
+        Ok(deed) => deed,
+        Err(sentence) => return reply::bad_request(sentence),
+    };
+    let done = web::blocking(move || {
+        let inlet = Inlet::new(&shared, ShardId(0));
+        match deed {
+            Deed::ExpireMember(group, member) => expire(&shared, &inlet, &group, member.as_deref()),
+            Deed::Rebalance(group) => rebalance(&shared, &inlet, &group),
+            Deed::FenceProducer(id) => fence(&inlet, &id),
+        }
+    });
+    match done.await {
+        Ok(told) => reply::ok(&told),
+        Err((status, sentence)) => reply::refuse(status, sentence),
+    }
+}
+
+/// A group as far as it matters here.
+enum Found {
+    Classic(classic::Description),
+    /// The ids of its members, and what the first one reads.
+    Consumer(Vec<String>, Vec<String>),
+}
+
+fn find(shared: &Shared, group: &str) -> Result<Found, Refused> {
+    let view = shared.view.load_full();
+    let none = || (StatusCode::NOT_FOUND, format!("there is no group {group}"));
+    let coordinator = shared.coordinators().of_key(&view, group).map_err(|error| refused(group, error.code()))?;
+    let classic = coordinator.look(|groups| groups.describe_classic(group));
+    let (classic, _) = classic.map_err(|error| refused(group, error.code()))?;
+    if let Ok(described) = classic {
+        return if described.members.is_empty() { Err(none()) } else { Ok(Found::Classic(described)) };
+    }
+    let world = shared.coordinators().world(&view);
+    let consumer = coordinator.look(|groups| groups.describe_consumer(&world, &world.resolved.groups, group));
+    let (consumer, _) = consumer.map_err(|error| refused(group, error.code()))?;
+    let described = consumer.map_err(|_| none())?;
+    let reads = described.members.first().map(|member| member.subscribed_topic_names.clone()).unwrap_or_default();
+    let members: Vec<_> = described.members.into_iter().map(|member| member.member_id).collect();
+    if members.is_empty() { Err(none()) } else { Ok(Found::Consumer(members, reads)) }
+}
+
+fn refused(of: &str, code: i16) -> Refused {
+    let name = ErrorCode::from_code(code).map_or_else(|| code.to_string(), |code| code.name().to_string());
+    (StatusCode::CONFLICT, format!("{of}: the coordinator answers {name}"))
+}
+
+fn failed(sentence: String) -> Refused {
+    (StatusCode::SERVICE_UNAVAILABLE, sentence)
+}
+
+fn check(of: &str, code: i16) -> Result<(), Refused> {
+    if code == 0 { Ok(()) } else { Err(refused(of, code)) }
+}
+
+/// Members leave without a word of their own: they hear of it with their next heartbeat, as when their session has ended.
+fn expire(shared: &Shared, inlet: &Inlet, group: &str, member: Option<&str>) -> Result<Value, Refused> {
+    let found = find(shared, group)?;
+    let mut members = match &found {
+        Found::Classic(described) => described.members.iter().map(|member| member.member_id.clone()).collect(),
+        Found::Consumer(members, _) => members.clone(),
+    };
+    members.retain(|id| member.is_none_or(|wanted| wanted == id));
+    if members.is_empty() {
+        let wanted = member.unwrap_or_default();
+        return Err((StatusCode::NOT_FOUND, format!("the group {group} has no member {wanted}")));
+    }
+    for id in &members {
+        match found {
+            Found::Classic(_) => leave(inlet, group, id)?,
+            Found::Consumer(..) => drop(beat(inlet, group, id, LEAVES, &[])?),
+        }
+    }
+    Ok(json!({ "expired": members }))
+}
+
+fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<(), Refused> {
+    let member = leave_group::MemberIdentity {
+        member_id: member.into(),
+        reason: Some(WHY.into()),
+        ..leave_group::MemberIdentity::default()
+    };
+    let request =
+        leave_group::Request { group_id: group.into(), members: vec![member], ..leave_group::Request::default() };
+    let answer = inlet.call(ApiKey::LeaveGroup, LEAVE_GROUP, &request).map_err(failed)?;
+    let told: leave_group::Response<'_> = inlet::body(ApiKey::LeaveGroup, LEAVE_GROUP, &answer).map_err(failed)?;
+    check(group, told.error_code)?;
+    told.members.iter().try_for_each(|member| check(group, member.error_code))
+}
+
+/// Answers the member's epoch.
+fn beat(inlet: &Inlet, group: &str, member: &str, epoch: i32, topics: &[String]) -> Result<i32, Refused> {
+    let joins = epoch == JOINS;
+    let request = consumer_group_heartbeat::Request {
+        group_id: group.into(),
+        member_id: member.into(),
+        member_epoch: epoch,
+        rebalance_timeout_ms: if joins { PASSING_MS } else { -1 },
+        subscribed_topic_names: joins.then(|| topics.iter().map(|topic| topic.as_str().into()).collect()),
+        topic_partitions: joins.then(Vec::new),
+        ..Default::default()
+    };
+    let answer = inlet.call(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &request).map_err(failed)?;
+    let told: consumer_group_heartbeat::Response<'_> =
+        inlet::body(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &answer).map_err(failed)?;
+    check(group, told.error_code).map(|()| told.member_epoch)
+}
+
+/// A member passes by: it joins, for which the others must join again, and leaves.
+fn rebalance(shared: &Shared, inlet: &Inlet, group: &str) -> Result<Value, Refused> {
+    match find(shared, group)? {
+        Found::Classic(described) => pass_classic(inlet, group, &described)?,
+        Found::Consumer(_, topics) => {
+            let member = shared.environment.new_id().to_string();
+            beat(inlet, group, &member, JOINS, &topics)?;
+            beat(inlet, group, &member, LEAVES, &[])?;
+        }
+    }
+    Ok(json!({ "rebalanced": group }))
+}
+
+fn pass_classic(inlet: &Inlet, group: &str, described: &classic::Description) -> Result<(), Refused> {
+    if described.state != "Stable" {
+        let sentence = format!("the group {group} is {}: it is being rebalanced", described.state);
+        return Err((StatusCode::CONFLICT, sentence));
+    }
+    let Some(like) = described.members.first() else { return Ok(()) };
+    let protocol = join_group::JoinGroupRequestProtocol {
+        name: described.protocol.as_str().into(),
+        metadata: like.metadata.as_slice().into(),
+    };
+    let mut request = join_group::Request {
+        group_id: group.into(),
+        session_timeout_ms: PASSING_MS,
+        rebalance_timeout_ms: PASSING_MS,
+        protocol_type: described.protocol_type.as_str().into(),
+        protocols: vec![protocol],
+        reason: Some(WHY.into()),
+        ..Default::default()
+    };
+    // It is given an id first.
+    let answer = inlet.call(ApiKey::JoinGroup, JOIN_GROUP, &request).map_err(failed)?;
+    let told: join_group::Response<'_> = inlet::body(ApiKey::JoinGroup, JOIN_GROUP, &answer).map_err(failed)?;
+    if told.error_code != ErrorCode::MemberIdRequired.code() {
+        check(group, told.error_code)?;
+    }
+    request.member_id = told.member_id.clone();
+    // Answered when all have joined, which is not waited for.
+    let joining = send(inlet, ApiKey::JoinGroup, JOIN_GROUP, &request)?;
+    leave(inlet, group, &told.member_id)?;
+    drop(joining);
+    Ok(())
+}
+
+fn send<'m>(inlet: &Inlet, key: ApiKey, version: i16, body: &impl Message<'m>) -> Result<inlet::Asking, Refused> {
+    let frame = inlet::frame_of(key, version, body).map_err(failed)?;
+    Ok(inlet.ask(Session::of_the_broker(), frame, Box::new(|_| {})))
+}
+
+/// A producer with the same transactional id begins: the one before is fenced, and its open transaction is aborted.
+fn fence(inlet: &Inlet, id: &str) -> Result<Value, Refused> {
+    let request = init_producer_id::Request {
+        transactional_id: Some(id.into()),
+        transaction_timeout_ms: PASSING_MS,
+        producer_id: -1,
+        producer_epoch: -1,
+        ..Default::default()
+    };
+    // While what was open is aborted, the coordinator asks to be asked again.
+    for _ in 0..TRIES {
+        let answer = inlet.call(ApiKey::InitProducerId, INIT_PRODUCER_ID, &request).map_err(failed)?;
+        let told: init_producer_id::Response =
+            inlet::body(ApiKey::InitProducerId, INIT_PRODUCER_ID, &answer).map_err(failed)?;
+        if told.error_code != ErrorCode::ConcurrentTransactions.code() {
+            check(id, told.error_code)?;
+            return Ok(json!({ "producer_id": told.producer_id, "producer_epoch": told.producer_epoch }));
+        }
+        threads::wait(PAUSE);
+    }
+    Err(refused(id, ErrorCode::ConcurrentTransactions.code()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_one_deed() {
+        let parse = |text: &str| Deed::parse(text.as_bytes());
+        let (group, member) = ("g".to_string(), Some("m".to_string()));
+        let expire = r#"{"expire_member":{"group":"g","member":"m"}}"#;
+        assert_eq!(parse(expire), Ok(Deed::ExpireMember(group.clone(), member)));
+        assert_eq!(parse(r#"{"expire_member":{"group":"g"}}"#), Ok(Deed::ExpireMember(group.clone(), None)));
+        assert_eq!(parse(r#"{"rebalance":{"group":"g"}}"#), Ok(Deed::Rebalance(group)));
+        let fence = r#"{"fence_producer":{"transactional_id":"x"}}"#;
+        assert_eq!(parse(fence), Ok(Deed::FenceProducer("x".into())));
+        for wrong in [
+            "",
+            "{}",
+            "5",
+            r#"{"rebalance":{}}"#,
+            r#"{"rebalance":{"group":""}}"#,
+            r#"{"rebalance":{"group":"g","member":"m"}}"#,
+            r#"{"expire_member":{"group":5}}"#,
+            r#"{"explode":{}}"#,
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
