@@ -1,6 +1,6 @@
 //! The levels of the house, kept by a test: a module names only modules of lower levels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -113,12 +113,17 @@ fn unsafe_stays_where_it_is_allowed() {
     }
 }
 
-/// Nothing that comes from outside may pass for the broker's own.
+/// Nothing that comes from outside may pass for the broker's own, but for what a test asks of a broker that is made for it.
 #[test]
-fn only_the_first_requests_are_the_brokers_own() {
-    let makes = |(_, text): &(PathBuf, String)| text.contains("::of_the_broker(");
-    let found: Vec<_> = products().into_iter().filter(makes).map(|(path, _)| path).collect();
-    assert_eq!(found, [Path::new("broker/first.rs")]);
+fn requests_of_the_brokers_own_are_few() {
+    let with = |word: &str| {
+        let makes = |(_, text): &(PathBuf, String)| text.contains(word);
+        let found = products().into_iter().filter(makes).map(|(path, _)| path.display().to_string());
+        found.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(with("::of_the_broker("), ["server/inlet.rs"]);
+    let asked = with("_as_broker(");
+    assert_eq!(asked, ["broker/first.rs", "http/deeds.rs", "http/fixtures/mod.rs", "server/inlet.rs"]);
 }
 
 #[test]

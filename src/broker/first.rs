@@ -57,7 +57,7 @@ impl Broker {
             timeout_ms: TIMEOUT.as_millis() as i32,
             ..Default::default()
         };
-        let answer = self.inlet(ShardId(0)).call(ApiKey::CreateTopics, 7, &request)?;
+        let answer = self.inlet(ShardId(0)).call_as_broker(ApiKey::CreateTopics, 7, &request)?;
         let response: create_topics::Response<'_> = inlet::body(ApiKey::CreateTopics, 7, &answer)?;
         let refused = response.topics.iter().find(|topic| topic.error_code != 0);
         refused.map_or(Ok(()), |topic| {
@@ -75,7 +75,7 @@ impl Broker {
         for hash in HASHES {
             let upsertions = users.iter().map(|user| upsertion(user, hash, None)).collect();
             let request = scram::Request { upsertions, ..Default::default() };
-            let answer = self.inlet(ShardId(0)).call(ApiKey::AlterUserScramCredentials, 0, &request)?;
+            let answer = self.inlet(ShardId(0)).call_as_broker(ApiKey::AlterUserScramCredentials, 0, &request)?;
             let response: scram::Response<'_> = inlet::body(ApiKey::AlterUserScramCredentials, 0, &answer)?;
             if let Some(user) = response.results.iter().find(|user| user.error_code != 0) {
                 let why = user.error_message.as_deref().unwrap_or_default();

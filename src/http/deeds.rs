@@ -10,14 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::control::Control;
 use super::reply::{self, Reply};
-use crate::codec::Message;
 use crate::coordinator::classic;
 use crate::io::{threads, web};
 use crate::model::{ApiKey, ErrorCode};
 use crate::replica::watch::ShardId;
 use crate::server::inlet::{self, Inlet};
 use crate::shard::context::Shared;
-use crate::shard::session::Session;
 use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, leave_group};
 
 pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group) and \
@@ -177,7 +175,7 @@ fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<(), Refused> {
     };
     let request =
         leave_group::Request { group_id: group.into(), members: vec![member], ..leave_group::Request::default() };
-    let answer = inlet.call(ApiKey::LeaveGroup, LEAVE_GROUP, &request).map_err(failed)?;
+    let answer = inlet.call_as_broker(ApiKey::LeaveGroup, LEAVE_GROUP, &request).map_err(failed)?;
     let told: leave_group::Response<'_> = inlet::body(ApiKey::LeaveGroup, LEAVE_GROUP, &answer).map_err(failed)?;
     check(group, told.error_code)?;
     told.members.iter().try_for_each(|member| check(group, member.error_code))
@@ -195,7 +193,7 @@ fn beat(inlet: &Inlet, group: &str, member: &str, epoch: i32, topics: &[String])
         topic_partitions: joins.then(Vec::new),
         ..Default::default()
     };
-    let answer = inlet.call(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &request).map_err(failed)?;
+    let answer = inlet.call_as_broker(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &request).map_err(failed)?;
     let told: consumer_group_heartbeat::Response<'_> =
         inlet::body(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &answer).map_err(failed)?;
     check(group, told.error_code).map(|()| told.member_epoch)
@@ -234,22 +232,17 @@ fn pass_classic(inlet: &Inlet, group: &str, described: &classic::Description) ->
         ..Default::default()
     };
     // It is given an id first.
-    let answer = inlet.call(ApiKey::JoinGroup, JOIN_GROUP, &request).map_err(failed)?;
+    let answer = inlet.call_as_broker(ApiKey::JoinGroup, JOIN_GROUP, &request).map_err(failed)?;
     let told: join_group::Response<'_> = inlet::body(ApiKey::JoinGroup, JOIN_GROUP, &answer).map_err(failed)?;
     if told.error_code != ErrorCode::MemberIdRequired.code() {
         check(group, told.error_code)?;
     }
     request.member_id = told.member_id.clone();
     // Answered when all have joined, which is not waited for.
-    let joining = send(inlet, ApiKey::JoinGroup, JOIN_GROUP, &request)?;
+    let joining = inlet.send_as_broker(ApiKey::JoinGroup, JOIN_GROUP, &request, Box::new(|_| {})).map_err(failed)?;
     leave(inlet, group, &told.member_id)?;
     drop(joining);
     Ok(())
-}
-
-fn send<'m>(inlet: &Inlet, key: ApiKey, version: i16, body: &impl Message<'m>) -> Result<inlet::Asking, Refused> {
-    let frame = inlet::frame_of(key, version, body).map_err(failed)?;
-    Ok(inlet.ask(Session::of_the_broker(), frame, Box::new(|_| {})))
 }
 
 /// A producer with the same transactional id begins: the one before is fenced, and its open transaction is aborted.
@@ -263,7 +256,7 @@ fn fence(inlet: &Inlet, id: &str) -> Result<Value, Refused> {
     };
     // While what was open is aborted, the coordinator asks to be asked again.
     for _ in 0..TRIES {
-        let answer = inlet.call(ApiKey::InitProducerId, INIT_PRODUCER_ID, &request).map_err(failed)?;
+        let answer = inlet.call_as_broker(ApiKey::InitProducerId, INIT_PRODUCER_ID, &request).map_err(failed)?;
         let told: init_producer_id::Response =
             inlet::body(ApiKey::InitProducerId, INIT_PRODUCER_ID, &answer).map_err(failed)?;
         if told.error_code != ErrorCode::ConcurrentTransactions.code() {

@@ -10,6 +10,7 @@
 mod clock;
 mod control;
 mod deeds;
+mod dispatch;
 mod faults;
 mod fixtures;
 mod groups;
@@ -60,5 +61,5 @@ pub fn read_bodies(body: &[u8]) {
 
 /// Serves until it is told to stop. Blocks.
 pub fn run(listeners: Vec<TcpListener>, control: &Arc<Control>, stopped: WebStopped) -> io::Result<()> {
-    web::serve(listeners, &routes::router(control), LIMITS, stopped)
+    web::serve(listeners, &dispatch::router(control), LIMITS, stopped)
 }

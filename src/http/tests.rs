@@ -9,8 +9,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::control::{BrokerStage, Control};
+use super::dispatch::router;
 use super::metrics;
-use super::routes::{ROUTES, router};
+use super::routes::ROUTES;
 use crate::assembly::{self, Disks, Parts};
 use crate::config::{Config, Layers};
 use crate::io::driver::Waker;

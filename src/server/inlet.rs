@@ -72,13 +72,22 @@ const CALL_CORRELATION_ID: i32 = 1;
 const CALL_CLIENT_ID: &str = "klamm";
 
 impl Inlet {
-    /// Asks as the broker itself; answers the response's header and body. An error is a sentence. Blocks: not for a shard's
+    /// Asks as the broker itself, whom no rule binds. An error is a sentence.
+    pub fn send_as_broker<'m>(
+        &self,
+        key: ApiKey,
+        version: i16,
+        request: &impl Message<'m>,
+        tell: Tell,
+    ) -> Result<Asking, String> {
+        Ok(self.ask(Session::of_the_broker(), frame_of(key, version, request)?, tell))
+    }
+
+    /// The same for an answer that is waited for; answers the response's header and body. An error is a sentence. Blocks: not for a shard's
     /// thread.
-    pub fn call<'m>(&self, key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
-        let frame = frame_of(key, version, request)?;
+    pub fn call_as_broker<'m>(&self, key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
         let (sender, told) = channel();
-        let tell = Box::new(move |reply| drop(sender.send(reply)));
-        let _asking = self.ask(Session::of_the_broker(), frame, tell);
+        let _asking = self.send_as_broker(key, version, request, Box::new(move |reply| drop(sender.send(reply))))?;
         match told.recv_timeout(CALL_PATIENCE) {
             Ok(InquiryReply::Answer(answer)) => Ok(answer),
             Ok(InquiryReply::Silent) => Ok(Vec::new()),
@@ -89,7 +98,7 @@ impl Inlet {
 }
 
 /// A request of the broker itself as a frame, without the size in front.
-pub fn frame_of<'m>(key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
+fn frame_of<'m>(key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
     let header = RequestHeader {
         request_api_key: key.id(),
         request_api_version: version,
