@@ -49,9 +49,10 @@ use crate::shard::context::{Endpoint, Shared};
 use crate::stdx::inbox::Inbox;
 use crate::storage::directory::LogDirectory;
 
-/// How long an address may be in use before the start fails, and how often it is tried.
+/// How long an address may be in use before the start fails, and how often it is tried. The listeners of a broker that was just
+/// stopped, to be put back, are closed by the kernel in some hundred microseconds.
 const LISTEN_PATIENCE: Duration = Duration::from_secs(1);
-const LISTEN_RETRY: Duration = Duration::from_millis(5);
+const LISTEN_RETRY: Duration = Duration::from_micros(250);
 
 /// Kafka's line at this moment, which Testcontainers and scripts wait for (`BrokerLifecycleManager`).
 const UNFENCED: &str = "The broker has been unfenced. Transitioning from RECOVERY to RUNNING.";
