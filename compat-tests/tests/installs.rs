@@ -242,9 +242,9 @@ fn tools_as_kafkas() -> Result<()> {
         "readers",
     ];
     let read = tools::run("org.apache.kafka.tools.consumer.ConsoleConsumer", &theirs, "")?.text();
-    ensure!(read.lines().count() == 4, "{read}");
-    let early = said(&[&consume[..], &["--timeout-ms", "700"]].concat(), "")?;
-    ensure!(early.lines().count() == 4, "{early}");
+    ensure!(read.lines().count() == 4, "of their consumer: {read:?}");
+    let early = said(&[&consume[..], &["--timeout-ms", "5000"]].concat(), "")?;
+    ensure!(early.lines().count() == 4, "before its time is over: {early:?}");
 
     same(at, "consumer-groups", &["--list"])?;
     same(at, "consumer-groups", &["--describe", "--group", "readers"])?;
