@@ -149,7 +149,7 @@ fn read(partition: &Partition, from: i64, up_to: i64) -> Result<Option<ReadBatch
         }
         for one in aborted {
             if !read.aborted.contains(one) {
-                read.aborted.push(one.clone());
+                read.aborted.push(*one);
             }
         }
         fits
