@@ -408,7 +408,7 @@ FAULTS = [
     ("a handshake may bring any number of bytes", "src/server/transport/layer.rs",
      "                false => HANDSHAKE_BYTES - self.handshake_bytes,\n", "                false => HANDSHAKE_BYTES,\n"),
     ("what a handshake holds is not counted", "src/server/authentication.rs",
-     "                frames + connection.transport.memory_bytes()\n", "                frames\n"),
+     "                frames + connection.transport.memory_bytes() + refused\n", "                frames + refused\n"),
     ("a refused certificate is not named", "src/security/tls/verifier.rs",
      "            REFUSED.set(Some(end_entity.to_vec()));\n", "            let _ = end_entity;\n"),
     ("a change of stores is not looked into", "src/controller/authority.rs",
