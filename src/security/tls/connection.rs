@@ -1,7 +1,7 @@
 //! One end of a connection: ciphertext in, plaintext out, and the other way. It knows no socket, so that its owner decides when
 //! what is computed: a step of the handshake takes a millisecond, and is told before it is done.
 
-use std::io::{BufRead, IoSlice, Write};
+use std::io::{self, BufRead, IoSlice, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::UnixTime;
@@ -18,10 +18,21 @@ const KINDS: std::ops::RangeInclusive<u8> = 20..=23;
 /// Bytes of the handshake that are taken before they are computed with.
 const STEP_BYTES: usize = 16 * 1024;
 
+/// A peer that has sent nothing.
+struct NothingYet;
+
+impl Read for NothingYet {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
 pub(crate) struct Connection {
     rustls: Result<Box<ServerConnection>, String>,
     /// It has records that it has not computed with.
     must_compute: bool,
+    /// Reads of rustls since it has last computed: behind the first its buffer grows.
+    reads: usize,
     /// It was computed and came to nothing.
     failure: Option<String>,
     plain_bytes: usize,
@@ -42,6 +53,7 @@ impl Connection {
         Connection {
             rustls: rustls.map_err(|error| error.to_string()),
             must_compute: false,
+            reads: 0,
             failure: None,
             plain_bytes: 0,
             has_ended: false,
@@ -74,6 +86,10 @@ impl Connection {
         let state = rustls.process_new_packets().map_err(|error| error.to_string())?;
         self.plain_bytes = state.plaintext_bytes_to_read();
         self.has_ended = state.peer_has_closed();
+        if std::mem::take(&mut self.reads) > 1 && !rustls.is_handshaking() {
+            // rustls gives back what its buffer has grown by where it begins to read, which for a client that rests is never.
+            let _ = rustls.read_tls(&mut NothingYet);
+        }
         Ok(())
     }
 
@@ -137,6 +153,7 @@ impl Connection {
         let rustls = self.rustls.as_mut().map_err(|reason| reason.clone())?;
         while !record.is_empty() {
             rustls.read_tls(&mut record).map_err(|error| error.to_string())?;
+            self.reads += 1;
         }
         Ok(())
     }
@@ -167,7 +184,7 @@ impl Connection {
     }
 
     /// Encrypts all of it.
-    pub(crate) fn put(&mut self, pieces: &[IoSlice<'_>]) -> std::io::Result<()> {
+    pub(crate) fn put(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<()> {
         assert!(self.is_open(), "nothing is sent before the handshake ends");
         let Ok(rustls) = &mut self.rustls else { return Ok(()) };
         let taken = rustls.writer().write_vectored(pieces)?;
