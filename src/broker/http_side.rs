@@ -77,6 +77,12 @@ impl HttpSide {
         self.control.set_stage(stage);
     }
 
+    /// The start of its broker has come to nothing.
+    pub(super) fn give_up(&self) {
+        self.control.forget();
+        self.control.set_stage(BrokerStage::Stops);
+    }
+
     /// Its broker ends, and it with it unless it was lent; whether it has panicked.
     pub(super) fn stop(self) -> bool {
         self.control.forget();

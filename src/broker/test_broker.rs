@@ -175,6 +175,7 @@ impl Run {
             });
         if let Err(RestartError::Failed(reason)) = &next {
             error!("the broker could not be started again: {reason}");
+            self.http.iter().for_each(HttpSide::give_up);
         }
         next
     }
@@ -193,7 +194,7 @@ impl Restarts for Mutex<Run> {
             Some(kept) => run.restart(|_, ground| Ok(kept.copy(ground.environment.clone()))),
             None => {
                 run.restart(|memory, ground| Ok(new_disk(memory.limit_bytes, ground)))?;
-                run.prepare().map_err(RestartError::Failed)
+                run.prepare().map_err(RestartError::Unprepared)
             }
         }
     }

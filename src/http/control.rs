@@ -10,7 +10,9 @@ use super::reply::{self, Reply};
 use super::reset::Restarts;
 use crate::config::{Config, HttpSettings};
 use crate::coordinator_runtime::{Kind, Registry};
+use crate::faults::Board;
 use crate::io::settable_clock::SettableClock;
+use crate::io::web;
 use crate::model::ErrorCode;
 use crate::replica::view::View;
 use crate::shard::context::Shared;
@@ -29,6 +31,22 @@ pub enum BrokerStage {
 /// What a broker does first.
 const OPENS: BrokerStage = BrokerStage::Starts("opens its log directories and replays the metadata log");
 
+/// Work that blocks, and is done for one request at a time.
+#[derive(Default)]
+pub(super) struct OneAtATime(Arc<tokio::sync::Mutex<()>>);
+
+impl OneAtATime {
+    /// Does it when its turn has come. The turn ends with the work, also where the client has gone before.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let turn = self.0.clone().lock_owned().await;
+        web::blocking(move || {
+            let _turn = turn;
+            work()
+        })
+        .await
+    }
+}
+
 /// The broker as its HTTP side sees it.
 pub struct Control {
     pub(super) settings: HttpSettings,
@@ -39,10 +57,10 @@ pub struct Control {
     clock: ArcSwapOption<SettableClock>,
     shared: ArcSwapOption<Shared>,
     restarts: OnceLock<Weak<dyn Restarts>>,
-    /// Held by the request whose page of metrics is made.
-    pub(super) pages: tokio::sync::Mutex<()>,
-    /// Held by the request that looks into topics, logs or groups.
-    pub(super) looks: tokio::sync::Mutex<()>,
+    /// Pages of metrics.
+    pub(super) pages: OneAtATime,
+    /// Looks into topics, logs or groups, of which each may hold some tens of megabytes.
+    pub(super) looks: OneAtATime,
 }
 
 impl Control {
@@ -57,8 +75,8 @@ impl Control {
             clock: ArcSwapOption::empty(),
             shared: ArcSwapOption::empty(),
             restarts: OnceLock::new(),
-            pages: tokio::sync::Mutex::default(),
-            looks: tokio::sync::Mutex::default(),
+            pages: OneAtATime::default(),
+            looks: OneAtATime::default(),
         })
     }
 
@@ -95,10 +113,25 @@ impl Control {
 
     /// What the shards share, once there is something; else the answer that says why there is not.
     pub(super) fn ready(&self) -> Result<Arc<Shared>, Box<Reply>> {
-        self.shared().ok_or_else(|| {
-            let why = self.why_not_ready().unwrap_or_default();
-            Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why))
-        })
+        self.shared()
+            .ok_or_else(|| Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, self.why_nothing_is_shared())))
+    }
+
+    /// The same of a broker of a test, with its rules.
+    pub(super) fn of_a_test(&self) -> Result<(Arc<Shared>, Arc<Board>), Box<Reply>> {
+        let shared = self.ready()?;
+        match shared.faults.clone() {
+            Some(board) => Ok((shared, board)),
+            None => Err(Box::new(reply::refuse(
+                StatusCode::CONFLICT,
+                "only a broker of a test does this: klamm.faults=true",
+            ))),
+        }
+    }
+
+    /// Why there was nothing that shards share.
+    pub(super) fn why_nothing_is_shared(&self) -> String {
+        self.why_not_ready().unwrap_or_else(|| "the broker was not there yet".into())
     }
 
     /// The broker's clock, where that can be set.
@@ -122,7 +155,7 @@ impl Control {
             BrokerStage::Stops => return Some("the broker stops".into()),
             BrokerStage::Turns => {}
         }
-        let shared = self.shared()?;
+        let Some(shared) = self.shared() else { return Some("the broker ends".into()) };
         let turns = shared.metrics.turns();
         if let Some(shard) = turns.iter().position(|turns| *turns == 0) {
             return Some(format!("the broker starts: shard {shard} has not begun to turn"));

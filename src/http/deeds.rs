@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::control::Control;
 use super::reply::{self, Reply};
 use crate::coordinator::classic;
+use crate::coordinator::consumer::{JOIN_EPOCH, LEAVE_EPOCH};
 use crate::io::{threads, web};
 use crate::model::{ApiKey, ErrorCode};
 use crate::replica::watch::ShardId;
@@ -25,11 +26,8 @@ const JOIN_GROUP: i16 = 9;
 const LEAVE_GROUP: i16 = 5;
 const HEARTBEAT: i16 = 1;
 const INIT_PRODUCER_ID: i16 = 4;
-/// How long a passing member says that it may take. It is gone before.
-const PASSING_MS: i32 = 60_000;
-/// `ConsumerGroupHeartbeatRequest.LEAVE_GROUP_MEMBER_EPOCH` and `JOIN_GROUP_MEMBER_EPOCH`
-const LEAVES: i32 = -1;
-const JOINS: i32 = 0;
+/// How long a passing member may take for a rebalance: no group waits for it, and no limit is below.
+const PASSING_MS: i32 = 1;
 /// How often it is asked whether what a producer had open is aborted, and how long it is waited before it is asked again.
 const TRIES: usize = 500;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -82,14 +80,10 @@ pub(super) fn read_body(body: &[u8]) -> Option<String> {
 }
 
 pub(super) async fn perform(control: Arc<Control>, body: Bytes) -> Reply {
-    let shared = match control.ready() {
-        Ok(shared) => shared,
+    let (shared, _) = match control.of_a_test() {
+        Ok(found) => found,
         Err(refused) => return *refused,
     };
-    if shared.faults.is_none() {
-        let sentence = "this broker is none of a test: klamm.faults=true makes it one";
-        return reply::refuse(StatusCode::CONFLICT, sentence);
-    }
     let deed = match Deed::parse(&body) {
         Ok(deed) => deed,
         Err(sentence) => return reply::bad_request(sentence),
@@ -118,7 +112,11 @@ enum Found {
 fn find(shared: &Shared, group: &str) -> Result<Found, Refused> {
     let view = shared.view.load_full();
     let none = || (StatusCode::NOT_FOUND, format!("there is no group {group}"));
-    let coordinator = shared.coordinators().of_key(&view, group).map_err(|error| refused(group, error.code()))?;
+    let coordinator = shared.coordinators().of_key(&view, group).map_err(|error| match error {
+        // The topic of all groups is not there.
+        ErrorCode::NotCoordinator => none(),
+        error => refused(group, error.code()),
+    })?;
     let classic = coordinator.look(|groups| groups.describe_classic(group));
     let (classic, _) = classic.map_err(|error| refused(group, error.code()))?;
     if let Ok(described) = classic {
@@ -158,16 +156,23 @@ fn expire(shared: &Shared, inlet: &Inlet, group: &str, member: Option<&str>) -> 
         let wanted = member.unwrap_or_default();
         return Err((StatusCode::NOT_FOUND, format!("the group {group} has no member {wanted}")));
     }
+    let mut expired = Vec::new();
     for id in &members {
-        match found {
+        let code = match found {
             Found::Classic(_) => leave(inlet, group, id)?,
-            Found::Consumer(..) => drop(beat(inlet, group, id, LEAVES, &[])?),
+            Found::Consumer(..) => beat(inlet, group, id, LEAVE_EPOCH, &[])?,
+        };
+        // Of all members one may leave by itself meanwhile.
+        if member.is_some() || code != ErrorCode::UnknownMemberId.code() {
+            check(group, code)?;
+            expired.push(id);
         }
     }
-    Ok(json!({ "expired": members }))
+    Ok(json!({ "expired": expired }))
 }
 
-fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<(), Refused> {
+/// Answers the error code.
+fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<i16, Refused> {
     let member = leave_group::MemberIdentity {
         member_id: member.into(),
         reason: Some(WHY.into()),
@@ -177,13 +182,13 @@ fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<(), Refused> {
         leave_group::Request { group_id: group.into(), members: vec![member], ..leave_group::Request::default() };
     let answer = inlet.call_as_broker(ApiKey::LeaveGroup, LEAVE_GROUP, &request).map_err(failed)?;
     let told: leave_group::Response<'_> = inlet::body(ApiKey::LeaveGroup, LEAVE_GROUP, &answer).map_err(failed)?;
-    check(group, told.error_code)?;
-    told.members.iter().try_for_each(|member| check(group, member.error_code))
+    let of_members = told.members.iter().map(|member| member.error_code);
+    Ok(std::iter::once(told.error_code).chain(of_members).find(|code| *code != 0).unwrap_or_default())
 }
 
-/// Answers the member's epoch.
-fn beat(inlet: &Inlet, group: &str, member: &str, epoch: i32, topics: &[String]) -> Result<i32, Refused> {
-    let joins = epoch == JOINS;
+/// Answers the error code.
+fn beat(inlet: &Inlet, group: &str, member: &str, epoch: i32, topics: &[String]) -> Result<i16, Refused> {
+    let joins = epoch == JOIN_EPOCH;
     let request = consumer_group_heartbeat::Request {
         group_id: group.into(),
         member_id: member.into(),
@@ -196,35 +201,37 @@ fn beat(inlet: &Inlet, group: &str, member: &str, epoch: i32, topics: &[String])
     let answer = inlet.call_as_broker(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &request).map_err(failed)?;
     let told: consumer_group_heartbeat::Response<'_> =
         inlet::body(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &answer).map_err(failed)?;
-    check(group, told.error_code).map(|()| told.member_epoch)
+    Ok(told.error_code)
 }
 
 /// A member passes by: it joins, for which the others must join again, and leaves.
 fn rebalance(shared: &Shared, inlet: &Inlet, group: &str) -> Result<Value, Refused> {
     match find(shared, group)? {
-        Found::Classic(described) => pass_classic(inlet, group, &described)?,
+        Found::Classic(described) => pass_classic(shared, inlet, group, &described)?,
         Found::Consumer(_, topics) => {
             let member = shared.environment.new_id().to_string();
-            beat(inlet, group, &member, JOINS, &topics)?;
-            beat(inlet, group, &member, LEAVES, &[])?;
+            check(group, beat(inlet, group, &member, JOIN_EPOCH, &topics)?)?;
+            check(group, beat(inlet, group, &member, LEAVE_EPOCH, &[])?)?;
         }
     }
     Ok(json!({ "rebalanced": group }))
 }
 
-fn pass_classic(inlet: &Inlet, group: &str, described: &classic::Description) -> Result<(), Refused> {
+fn pass_classic(shared: &Shared, inlet: &Inlet, group: &str, described: &classic::Description) -> Result<(), Refused> {
     if described.state != "Stable" {
         let sentence = format!("the group {group} is {}: it is being rebalanced", described.state);
         return Err((StatusCode::CONFLICT, sentence));
     }
     let Some(like) = described.members.first() else { return Ok(()) };
+    let view = shared.view.load_full();
+    let world = shared.coordinators().world(&view);
     let protocol = join_group::JoinGroupRequestProtocol {
         name: described.protocol.as_str().into(),
         metadata: like.metadata.as_slice().into(),
     };
     let mut request = join_group::Request {
         group_id: group.into(),
-        session_timeout_ms: PASSING_MS,
+        session_timeout_ms: world.resolved.groups.min_session_timeout.as_millis() as i32,
         rebalance_timeout_ms: PASSING_MS,
         protocol_type: described.protocol_type.as_str().into(),
         protocols: vec![protocol],
@@ -240,9 +247,9 @@ fn pass_classic(inlet: &Inlet, group: &str, described: &classic::Description) ->
     request.member_id = told.member_id.clone();
     // Answered when all have joined, which is not waited for.
     let joining = inlet.send_as_broker(ApiKey::JoinGroup, JOIN_GROUP, &request, Box::new(|_| {})).map_err(failed)?;
-    leave(inlet, group, &told.member_id)?;
+    let left = leave(inlet, group, &told.member_id)?;
     drop(joining);
-    Ok(())
+    check(group, left)
 }
 
 /// A producer with the same transactional id begins: the one before is fenced, and its open transaction is aborted.

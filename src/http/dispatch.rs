@@ -58,7 +58,11 @@ async fn answer(control: Arc<Control>, path: Option<&'static str>, request: Requ
     let Some(route) = route else {
         return if of_path.is_empty() { no_such_path() } else { no_such_method(&of_path) };
     };
-    match call(route, request).await {
+    // Only a broker of a test holds a large body in its memory.
+    let is_of_test = || control.shared().is_some_and(|shared| shared.faults.is_some());
+    let is_large = route.path == fixtures::PATH && is_of_test();
+    let most_bytes = if is_large { fixtures::MOST_BODY_BYTES } else { MOST_BODY_BYTES };
+    match call(route, request, most_bytes).await {
         Ok(call) => (route.answer)(control, call).await,
         Err(refused) => *refused,
     }
@@ -78,7 +82,7 @@ fn no_such_method(of_path: &[&Route]) -> Reply {
 }
 
 /// Takes in what a route gets of a request.
-async fn call(route: &Route, request: Request<Body>) -> Result<Call, Box<Reply>> {
+async fn call(route: &Route, request: Request<Body>, most_bytes: usize) -> Result<Call, Box<Reply>> {
     let refuse = |status, sentence: String| Err(Box::new(reply::refuse(status, sentence)));
     let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()) else {
         return refuse(StatusCode::BAD_REQUEST, "the words behind the question mark cannot be read".into());
@@ -89,7 +93,6 @@ async fn call(route: &Route, request: Request<Body>) -> Result<Call, Box<Reply>>
         let known = if known.is_empty() { "there are none".into() } else { known.join(", ") };
         return refuse(StatusCode::BAD_REQUEST, format!("no parameter is named {unknown:?}: {known}"));
     }
-    let most_bytes = if route.path == fixtures::PATH { fixtures::MOST_BODY_BYTES } else { MOST_BODY_BYTES };
     let body = to_bytes(request.into_body(), most_bytes);
     match tokio::time::timeout(BODY_PATIENCE, body).await {
         Ok(Ok(body)) => Ok(Call { parameters, body }),

@@ -1,15 +1,12 @@
 //! `/v1/faults`: rules by which a broker in a test breaks on purpose (`klamm.faults=true`). What a rule is, is in `faults/`.
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use super::control::Control;
 use super::reply::{self, Reply};
 use super::routes::{Call, Parameter};
-use crate::faults::{Board, FaultRule};
-use crate::shard::context::Shared;
+use crate::faults::FaultRule;
 
 pub(super) const PARAMETERS: &[Parameter] =
     &[Parameter { name: "id", summary: "The rule's id; all rules where it is left out." }];
@@ -18,18 +15,6 @@ pub(super) const BODY: &str = "A rule or an array of them: match (api, versions,
                                transactional_id, nth, every, probability, seed), action (one of error, throttle_ms, delay_ms, \
                                close, hold, no_answer, truncate, corrupt and offer; and after: true where the request shall have its effect \
                                first), count, expires_ms.";
-
-/// The rules of a broker that may have some, and what its shards share.
-fn board(control: &Control) -> Result<(Arc<Shared>, Arc<Board>), Box<Reply>> {
-    let shared = control.ready()?;
-    match shared.faults.clone() {
-        Some(board) => Ok((shared, board)),
-        None => {
-            let sentence = "this broker does not break on purpose: klamm.faults=true lets it";
-            Err(Box::new(reply::refuse(StatusCode::CONFLICT, sentence)))
-        }
-    }
-}
 
 /// The id that stands in the request, if there is one.
 fn id(call: &Call) -> Result<Option<u64>, Box<Reply>> {
@@ -44,12 +29,14 @@ fn or_refused(answered: Result<Reply, Box<Reply>>) -> Reply {
 
 pub(super) fn list(control: &Control) -> Reply {
     or_refused(
-        board(control).map(|(shared, board)| reply::ok(&json!({ "faults": board.show(shared.environment.now()) }))),
+        control
+            .of_a_test()
+            .map(|(shared, board)| reply::ok(&json!({ "faults": board.show(shared.environment.now()) }))),
     )
 }
 
 pub(super) fn add(control: &Control, call: &Call) -> Reply {
-    or_refused(board(control).map(|(shared, board)| {
+    or_refused(control.of_a_test().map(|(shared, board)| {
         let now = shared.environment.now();
         let parsed = serde_json::from_slice::<Value>(&call.body).map_err(|_| "the body is no JSON".to_string());
         let rules = parsed.and_then(|body| match body {
@@ -64,7 +51,7 @@ pub(super) fn add(control: &Control, call: &Call) -> Reply {
 }
 
 pub(super) fn remove(control: &Control, call: &Call) -> Reply {
-    let removed = board(control).and_then(|(shared, board)| {
+    let removed = control.of_a_test().and_then(|(shared, board)| {
         let id = id(call)?;
         let count = board.remove(id);
         shared.nudge_all();
@@ -77,7 +64,7 @@ pub(super) fn remove(control: &Control, call: &Call) -> Reply {
 }
 
 pub(super) fn release(control: &Control, call: &Call) -> Reply {
-    let released = board(control).and_then(|(shared, board)| {
+    let released = control.of_a_test().and_then(|(shared, board)| {
         let id = id(call)?;
         let found = board.release(id);
         shared.nudge_all();

@@ -2,7 +2,8 @@
 //! token is set it is shown.
 //!
 //! The first two keep web pages out. A page that its owner's name server sends to this machine (DNS rebinding) speaks of its
-//! own name in `Host`; a form of a foreign page names its page in `Origin`.
+//! own name in `Host`; a form of a foreign page names its page in `Origin`; what a foreign page loads (an image, a frame) comes
+//! with `Sec-Fetch-Site: cross-site`.
 
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 
@@ -12,6 +13,8 @@ use crate::io::web::Way;
 use crate::stdx::secret::Secret;
 
 const BEARER: &str = "Bearer ";
+/// A browser says by it where the page is that asks.
+const FETCH_SITE: &str = "sec-fetch-site";
 
 /// What is looked at of a request.
 pub(super) struct Asked<'a> {
@@ -40,6 +43,9 @@ pub(super) fn check(control: &Control, asked: &Asked<'_>) -> Result<(), Box<Repl
         && origin.to_str().ok().and_then(|origin| Some(origin.split_once("://")?.1)) != Some(authority)
     {
         return Err(refused(StatusCode::FORBIDDEN, "a page of another origin may not ask for this"));
+    }
+    if !asked.is_open && asked.headers.get(FETCH_SITE).is_some_and(|site| site == "cross-site") {
+        return Err(refused(StatusCode::FORBIDDEN, "a page of another site may not ask for this"));
     }
     match &control.settings.token {
         Some(token) if !asked.is_open && !shows(asked.headers, token) => {

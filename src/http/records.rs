@@ -1,17 +1,16 @@
 //! `/v1/records`: the newest records of a partition, read from its log on a thread that may wait, never on a shard's.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::control::Control;
 use super::log_pieces;
 use super::reply::{self, Reply};
 use super::routes::Parameter;
-use crate::io::web;
 use crate::replica::partition::Partition;
-use crate::storage::log::AbortedTxn;
 use crate::wire::json::records::{RecordsWanted, show_newest};
 
 /// Records that one answer shows, where it does not say, and at most.
@@ -27,7 +26,7 @@ const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
 pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("topic", "The topic."),
     parameter("partition", "The partition; 0 where it is not said."),
-    parameter("before", "Only records with lower offsets: the offset of the last one shown goes on from there."),
+    parameter("before", "Only records with lower offsets: what next says goes on from there."),
     parameter("limit", "How many are shown at most; 50 where it is not said, 1000 at most."),
     parameter("json", "true shows keys, values and headers that are JSON objects or arrays as {\"json\": …}."),
 ];
@@ -75,28 +74,22 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
         Ok(partition) => partition.clone(),
         Err(error) => return reply::not_found(format!("{}-{} answers {error}", asked.topic, asked.partition)),
     };
-    // One at a time, as each may hold some tens of megabytes.
-    let _turn = control.looks.lock().await;
-    web::blocking(move || show(&partition, &asked)).await
+    control.looks.run(move || show(&partition, &asked)).await
 }
 
 fn show(partition: &Partition, asked: &Asked) -> Reply {
     let (start, end) = (partition.log.log_start_offset().0, partition.high_watermark().0);
+    // Before the batches are read: what is decided below it is known by then.
+    let last_stable = partition.last_stable_offset().0;
     let up_to = asked.before.clamp(start, end.max(start));
     let read = match newest(partition, start, up_to, asked.limit) {
         Ok(read) => read,
         Err(sentence) => return reply::refuse(StatusCode::SERVICE_UNAVAILABLE, sentence),
     };
-    let last_stable = partition.last_stable_offset().0;
-    let transaction = |producer_id: i64, offset: i64| {
-        let is_aborted = |aborted: &AbortedTxn| {
-            aborted.producer_id == producer_id && (aborted.first_offset.0..=aborted.last_offset.0).contains(&offset)
-        };
-        match offset >= last_stable {
-            true => "open",
-            false if read.aborted.iter().any(is_aborted) => "aborted",
-            false => "committed",
-        }
+    let transaction = |offset: i64| match read.aborted.iter().any(|aborted| aborted.contains(&offset)) {
+        true => "aborted",
+        false if offset >= last_stable => "open",
+        false => "committed",
     };
     let wanted = RecordsWanted {
         offsets: read.from..up_to,
@@ -111,16 +104,25 @@ fn show(partition: &Partition, asked: &Asked) -> Reply {
         "start": start,
         "end": end,
         "last_stable": last_stable,
+        "next": next(&records, is_cut, &read, start),
         "records": records,
-        "more": is_cut || read.from > start,
     }))
+}
+
+/// What `before` is to be for the records below; `None`: there are none. Where a compacted log has few records among its offsets,
+/// an answer may have none, and the next one some.
+fn next(shown: &[Value], is_cut: bool, read: &ReadBatches, start: i64) -> Option<i64> {
+    let last = shown.iter().rev().find_map(|record| record["offset"].as_i64());
+    let next = last.filter(|_| is_cut).unwrap_or(read.from);
+    (next > start).then_some(next)
 }
 
 /// Whole batches of a log, with the records from an offset on.
 struct ReadBatches {
     from: i64,
     batches: Vec<u8>,
-    aborted: Vec<AbortedTxn>,
+    /// The offsets of batches whose transactions were aborted.
+    aborted: Vec<RangeInclusive<i64>>,
 }
 
 /// The batches of the last offsets below `up_to`: so many as records are wanted, fewer where these are large. Blocks.
@@ -142,15 +144,13 @@ fn newest(partition: &Partition, start: i64, up_to: i64, wanted: usize) -> Resul
 fn read(partition: &Partition, from: i64, up_to: i64) -> Result<Option<ReadBatches>, String> {
     let mut read = ReadBatches { from, batches: Vec::new(), aborted: Vec::new() };
     let mut fits = true;
-    log_pieces::walk(partition, from, up_to, |batch, aborted| {
+    log_pieces::walk(partition, from, up_to, |batch, is_aborted| {
         fits = (read.batches.len() + batch.size_bytes()) as u64 <= MOST_READ_BYTES;
         if fits {
             read.batches.extend_from_slice(batch.bytes);
         }
-        for one in aborted {
-            if !read.aborted.contains(one) {
-                read.aborted.push(*one);
-            }
+        if is_aborted {
+            read.aborted.push(batch.header.base_offset..=batch.header.last_offset().0);
         }
         fits
     })?;

@@ -21,6 +21,8 @@ pub enum RestartError {
     Refused(String),
     /// It has stopped and could not be started again, for this reason.
     Failed(String),
+    /// It runs again, without all of its first topics and users, for this reason.
+    Unprepared(String),
 }
 
 /// A snapshot, as it is listed.
@@ -54,6 +56,9 @@ fn refused(error: RestartError) -> Reply {
         RestartError::Refused(sentence) => (StatusCode::CONFLICT, sentence),
         RestartError::Failed(reason) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("the broker could not be started again: {reason}"))
+        }
+        RestartError::Unprepared(reason) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("the broker runs without all that it begins with: {reason}"))
         }
     };
     reply::refuse(status, sentence)

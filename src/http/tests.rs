@@ -168,6 +168,12 @@ fn requests_are_addressed_to_this_broker_and_changes_come_from_its_own_pages() {
     for foreign in ["http://evil.example", "null", "http://localhost:9999"] {
         assert_eq!((origin("POST", foreign), origin("GET", foreign)), (403, 200), "{foreign}");
     }
+    let from = |path: &str, site: &str| side.status("GET", path, &[("sec-fetch-site", site)]);
+    assert_eq!(
+        (from("/version", "same-origin"), from("/version", "none"), from("/version", "cross-site")),
+        (200, 200, 403)
+    );
+    assert_eq!(from("/", "cross-site"), 200, "a link leads to the page");
 }
 
 #[test]

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::control::Control;
 use super::reply::{self, Reply};
 use super::routes::Parameter;
-use crate::io::web;
 use crate::metadata::Topic;
 use crate::replica::view::View;
 
@@ -22,8 +21,7 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
         Ok(shared) => shared.view.load_full(),
         Err(refused) => return *refused,
     };
-    let _turn = control.looks.lock().await;
-    web::blocking(move || show_all(&view, parameters.first().map(|(_, topic)| topic.as_str()))).await
+    control.looks.run(move || show_all(&view, parameters.first().map(|(_, topic)| topic.as_str()))).await
 }
 
 fn show_all(view: &View, wanted: Option<&str>) -> Reply {

@@ -61,7 +61,7 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
     loop {
         let missing = match control.shared() {
             Some(shared) => wanted.missing(&shared),
-            None => control.why_not_ready(),
+            None => Some(control.why_nothing_is_shared()),
         };
         let Some(why) = missing else { return reply::ok(&json!({ "waited": true })) };
         tokio::select! {

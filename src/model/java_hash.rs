@@ -17,7 +17,7 @@ pub fn partition_for(key: &str, partitions: usize) -> i32 {
 }
 
 /// `Utils.murmur2`: where producers send a key.
-pub fn murmur2(bytes: &[u8]) -> u32 {
+fn murmur2(bytes: &[u8]) -> u32 {
     const M: u32 = 0x5bd1_e995;
     let mut hash = 0x9747_b28c ^ bytes.len() as u32;
     let mut chunks = bytes.chunks_exact(4);
@@ -33,6 +33,11 @@ pub fn murmur2(bytes: &[u8]) -> u32 {
     }
     hash = (hash ^ (hash >> 13)).wrapping_mul(M);
     hash ^ (hash >> 15)
+}
+
+/// The partition that producers send a key to (`BuiltInPartitioner.partitionForKey`).
+pub fn partition_of_key(key: &[u8], partitions: usize) -> usize {
+    (murmur2(key) & 0x7fff_ffff) as usize % partitions
 }
 
 #[cfg(test)]

@@ -142,7 +142,6 @@ impl Partition {
         self.rules.store(Arc::new(rules));
     }
 
-    #[cfg(test)]
     pub fn rules(&self) -> Arc<Rules> {
         self.rules.load_full()
     }

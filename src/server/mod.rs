@@ -279,14 +279,20 @@ impl Server {
         self.work();
         self.record_latencies();
         // A client that has its answer may look for the request at once: it is in the journal before the answer leaves.
-        if self.journal.as_mut().is_none_or(Journal::flush) {
+        let is_noted = self.journal.as_mut().is_none_or(Journal::flush);
+        // A shard that stops sends all the same: it has few turns left.
+        if is_noted || self.stopping.is_some() {
             self.send_touched();
         }
-        if !self.touched.is_empty() {
-            // A client was sent all that a turn allows and goes on: long enough for threads that wait for the processor.
+        if !self.touched.is_empty() || !is_noted {
+            // A client was sent all that a turn allows and goes on, long enough for threads that wait for the processor; or
+            // such a thread reads the journal.
             self.driver.yield_now();
         }
-        self.close_idle();
+        if is_noted {
+            // With answers that wait for the journal no connection is idle.
+            self.close_idle();
+        }
         Ok(!self.has_stopped())
     }
 

@@ -97,7 +97,7 @@ impl Session {
         }
     }
 
-    /// The session of what the broker asks itself for, before its first client comes. Only `broker/first.rs` makes one.
+    /// The session of what the broker asks itself for. Only `server/inlet.rs` makes one; a test lists the code that asks so.
     pub fn of_the_broker() -> Session {
         Session { is_own: true, ..Session::anonymous(0, (Ipv4Addr::LOCALHOST, 0).into()) }
     }

@@ -6,14 +6,14 @@
 
 mod forms;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 #[cfg(test)]
 use self::forms::Form;
 use self::forms::{Constant, Mirror, Words, form};
 use crate::codec::{Reader, ToldErrors};
-use crate::model::ApiKey;
-use crate::wire::api::Description;
+use crate::model::{ApiKey, ErrorCode};
+use crate::wire::api::{self, Description};
 use crate::wire::json::{self, Side};
 
 /// A frame with more elements of arrays is not refused element by element: its client may have no rights here, and the answer is
@@ -75,7 +75,9 @@ pub fn refuse(
         answer.insert((*name).into(), constant.value());
     }
     let mut is_told = false;
-    let is_wanted = |mirror: &&Mirror| place == ErrorPlace::AtElements || version < mirror.until;
+    // The elements of a Fetch have a place for it in all versions; those of an OffsetFetch are not there in some.
+    let has_place = place == ErrorPlace::AtElements && api == ApiKey::Fetch;
+    let is_wanted = |mirror: &&Mirror| has_place || version < mirror.until;
     for mirror in form.mirrors.iter().filter(is_wanted) {
         let elements: Vec<Value> = mirror.asked(request).map(|asked| mirror.element(asked, refused)).collect();
         is_told |= !elements.is_empty() && mirror.tells();
@@ -90,7 +92,16 @@ pub fn refuse(
         answer.insert("errorCode".into(), refused.code.into());
         form.message.put(&mut answer, refused);
     }
+    if api == ApiKey::ApiVersions && refused.code == ErrorCode::UnsupportedVersion.code() {
+        answer.insert("apiKeys".into(), json!([own_versions()]));
+    }
     Some(Value::Object(answer))
+}
+
+/// What a client is told that has asked for versions in one that there is not (`ApiVersionsRequest.getErrorResponse`).
+fn own_versions() -> Value {
+    let newest = api::describe(ApiKey::ApiVersions).map_or(0, Description::max_stable_version);
+    json!({ "apiKey": ApiKey::ApiVersions.id(), "minVersion": 0, "maxVersion": newest })
 }
 
 impl Constant {

@@ -9,7 +9,7 @@ use crate::cli::client::{Client, check};
 use crate::io::clock;
 use crate::io::threads;
 use crate::model::ApiKey;
-use crate::model::java_hash::murmur2;
+use crate::model::java_hash::partition_of_key;
 use crate::record::builder::{Builder, Options, Record};
 use crate::wire::api::produce;
 
@@ -120,7 +120,7 @@ fn partitions(client: &mut Client, topic: &str) -> Result<usize, String> {
 
 /// `BuiltInPartitioner.partitionForKey`
 fn of_key(key: &[u8], count: usize) -> usize {
-    (murmur2(key) & 0x7fff_ffff) as usize % count
+    partition_of_key(key, count)
 }
 
 /// Sends what there is, and waits for the acknowledgements that are asked for.

@@ -16,7 +16,7 @@ use crate::model::{ErrorCode, Instant, Refusal};
 
 /// Clients make their member ids themselves from this version on.
 const FIRST_VERSION_WITH_CLIENT_MADE_IDS: i16 = 1;
-const JOIN_EPOCH: i32 = 0;
+pub const JOIN_EPOCH: i32 = 0;
 
 fn invalid(message: &str) -> Result<(), Refusal> {
     refuse(ErrorCode::InvalidRequest, message.into())

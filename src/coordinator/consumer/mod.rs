@@ -30,7 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::group::Group;
-pub use self::heartbeat::validate;
+pub use self::heartbeat::{JOIN_EPOCH, validate};
+pub use self::member::LEAVE_EPOCH;
 pub(super) use self::progress::TopicHashes;
 use super::step::Client;
 use crate::model::{ErrorCode, Refusal, TopicId};

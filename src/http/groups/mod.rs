@@ -16,12 +16,13 @@ use super::control::Control;
 use super::reply::{self, Reply};
 use super::routes::Parameter;
 use crate::coordinator::groups::GroupSummary;
-use crate::io::web;
 use crate::shard::context::Shared;
 
 /// Groups that one answer shows, where it does not say, and at most.
 const USUAL_SHOWN: usize = 100;
 const MOST_SHOWN: usize = 1000;
+/// Partitions that one answer shows, of all groups together.
+const MOST_PLACES: usize = 20_000;
 
 const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
     Parameter { name, summary }
@@ -46,8 +47,7 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
         }
     }
     // One at a time, so that coordinators are not asked by many threads at once.
-    let _turn = control.looks.lock().await;
-    web::blocking(move || show_all(&shared, wanted.as_deref(), limit)).await
+    control.looks.run(move || show_all(&shared, wanted.as_deref(), limit)).await
 }
 
 fn show_all(shared: &Shared, wanted: Option<&str>, limit: usize) -> Reply {
@@ -69,9 +69,19 @@ fn show_all(shared: &Shared, wanted: Option<&str>, limit: usize) -> Reply {
             }
         }
     };
-    let more = summaries.len().saturating_sub(limit);
+    let all = summaries.len();
     summaries.truncate(limit);
-    let looks = summaries.into_iter().map(|summary| look::group(shared, &view, summary)).collect::<Vec<_>>();
+    let (mut looks, mut left) = (Vec::new(), MOST_PLACES);
+    for summary in summaries {
+        let look = look::group(shared, &view, summary);
+        // The first is shown whatever it has.
+        if look.places.len() > left && !looks.is_empty() {
+            break;
+        }
+        left = left.saturating_sub(look.places.len());
+        looks.push(look);
+    }
+    let more = all - looks.len();
     let known = why::Known {
         seen: seen::Seen::of(&shared.journals),
         faults: shared.faults.as_ref().map(|board| board.show(shared.environment.now())).unwrap_or_default(),

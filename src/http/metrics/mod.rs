@@ -14,7 +14,6 @@ use axum::http::StatusCode;
 use self::family::Page;
 use super::control::Control;
 use super::reply::{self, Reply};
-use crate::io::web;
 use crate::shard::context::Shared;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -28,12 +27,11 @@ pub(super) fn families() -> impl Iterator<Item = (&'static str, &'static [&'stat
 
 /// A page of a broker with very many partitions takes some time: it is made beside the HTTP thread, one at a time.
 pub(super) async fn answer(control: Arc<Control>) -> Reply {
-    let Some(shared) = control.shared() else {
-        let why = control.why_not_ready().unwrap_or_default();
-        return reply::refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+    let shared = match control.ready() {
+        Ok(shared) => shared,
+        Err(refused) => return *refused,
     };
-    let _turn = control.pages.lock().await;
-    reply::text(StatusCode::OK, CONTENT_TYPE, web::blocking(move || page(&shared)).await)
+    reply::text(StatusCode::OK, CONTENT_TYPE, control.pages.run(move || page(&shared)).await)
 }
 
 fn page(shared: &Shared) -> String {

@@ -214,7 +214,7 @@ function closeExchange() { chosen = null; $('#exchange').hidden = true; draw(); 
 
 // --- topics and their records
 
-let topic = null, partition = 0, form = 'text', records = [];
+let topic = null, partition = 0, form = 'text', records = [], next = null;
 
 async function topics() {
   const told = await json('/v1/topics');
@@ -248,7 +248,7 @@ async function openTopic(name, index) {
     table, el('div', { class: 'title' }, el('h3', {}, `Newest records of partition ${partition}`), formats,
       el('button', { click: () => guard(openTopic(topic, partition)) }, 'Refresh')),
     el('table', { id: 'records-table' }, el('thead', {}, el('tr', {}, ['Offset', 'Time', 'Key', 'Value', 'Headers'].map(title => el('th', { class: title === 'Offset' ? 'number' : null }, title)))), el('tbody')),
-    el('button', { id: 'older', click: () => guard(readRecords(records.at(-1)?.offset)) }, 'Older'),
+    el('button', { id: 'older', click: () => guard(readRecords(next)) }, 'Older'),
   );
   records = [];
   await readRecords();
@@ -258,7 +258,8 @@ async function readRecords(before) {
   const query = new URLSearchParams({ topic, partition, ...(before == null ? {} : { before }) });
   const told = await json(`/v1/records?${query}`);
   records = [...records, ...told.records].slice(-MOST_ROWS);
-  $('#older').hidden = !told.more;
+  next = told.next;
+  $('#older').hidden = next == null;
   drawRecords();
 }
 

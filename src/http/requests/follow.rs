@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::filter::Filter;
-use super::{SLICE, Shown, show};
+use super::{FEW, SLICE, Shown, show};
 use crate::http::control::Control;
 use crate::shard::context::Shared;
 use crate::shard::journal::RequestExchange;
@@ -32,7 +32,7 @@ pub(super) struct Follow {
     shown: Shown,
     /// The next number of each shard.
     next: Vec<u64>,
-    /// What the client has not been given yet of the last look, in order.
+    /// What was not looked at yet of the last look, in order.
     pending: VecDeque<Arc<RequestExchange>>,
     looks: Interval,
     idle_looks: u32,
@@ -64,18 +64,23 @@ impl Follow {
         for (ring, next) in self.shared.journals.iter().zip(&mut self.next) {
             let slice = ring.starting_at(*next, SLICE);
             *next = slice.last().map_or(*next, |last| last.number + 1);
-            found.extend(slice.into_iter().filter(|exchange| self.filter.matches(&self.shared, exchange)));
+            found.extend(slice);
         }
         found.sort_by_key(|exchange| (exchange.came, exchange.shard, exchange.number));
         self.pending = found.into();
     }
 
-    /// The next events, until there are enough of them.
+    /// The next events: of a few requests, until there are enough of them.
     fn events(&mut self) -> String {
         let mut events = String::new();
-        while events.len() < ENOUGH_BYTES
-            && let Some(exchange) = self.pending.pop_front()
-        {
+        for _ in 0..FEW {
+            if events.len() >= ENOUGH_BYTES {
+                break;
+            }
+            let Some(exchange) = self.pending.pop_front() else { break };
+            if !self.filter.matches(&self.shared, &exchange) {
+                continue;
+            }
             let shown = show::exchange(&self.shared, &exchange, self.shown);
             events.push_str(&format!("id: {}-{}\ndata: {shown}\n\n", exchange.shard, exchange.number));
         }
@@ -101,6 +106,11 @@ impl Body for Follow {
                 self.look();
             }
             let mut events = self.events();
+            if events.is_empty() && !self.pending.is_empty() {
+                // Others have their turn between a few that are decoded.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.idle_looks = if events.is_empty() { self.idle_looks + 1 } else { 0 };
             if !std::mem::replace(&mut self.has_begun, true) || self.idle_looks == LOOKS_TO_COMMENT {
                 self.idle_looks = 0;

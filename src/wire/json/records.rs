@@ -26,8 +26,8 @@ pub struct RecordsWanted<'a> {
     pub limit: usize,
     /// Texts that are objects or arrays of JSON are shown as these.
     pub as_json: bool,
-    /// What became of the transaction of a record, by its producer id and its offset.
-    pub transaction: &'a dyn Fn(i64, i64) -> &'static str,
+    /// What became of the transaction of a record, by its offset.
+    pub transaction: &'a dyn Fn(i64) -> &'static str,
 }
 
 /// The records of whole batches, the newest first, and whether some that are wanted are not among them. What cannot be read
@@ -115,7 +115,7 @@ impl Newest<'_> {
             shown["producer_id"] = batch.producer_id.into();
         }
         if batch.is_transactional() && !batch.is_control() {
-            shown["transaction"] = (self.wanted.transaction)(batch.producer_id, offset).into();
+            shown["transaction"] = (self.wanted.transaction)(offset).into();
         }
         (shown, size_bytes)
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn shown(batches: &[u8], from: i64, limit: usize, as_json: bool) -> (Vec<Value>, bool) {
-        show_newest(batches, &RecordsWanted { offsets: from..i64::MAX, limit, as_json, transaction: &|_, _| "open" })
+        show_newest(batches, &RecordsWanted { offsets: from..i64::MAX, limit, as_json, transaction: &|_| "open" })
     }
 
     #[test]

@@ -48,6 +48,29 @@ fn a_fetch_is_refused_as_kafka_does_or_at_its_partitions() {
     assert_eq!(none["errorCode"], 6);
 }
 
+/// In versions whose answers do not name the elements, the error stands for all of it.
+#[test]
+fn an_offset_fetch_is_refused_where_its_version_has_a_place() {
+    let request = json!({ "groupId": "g", "topics": [{ "name": "t", "partitionIndexes": [0] }] });
+    for place in [ErrorPlace::AsKafka, ErrorPlace::AtElements] {
+        for version in 2..=7 {
+            let told = refused(ApiKey::OffsetFetch, version, &request, place);
+            assert!(told["errorCode"] == 6 && told.get("topics").is_none(), "version {version}: {told}");
+        }
+        assert!(refused(ApiKey::OffsetFetch, 1, &request, place)["topics"][0]["partitions"][0].is_object());
+    }
+}
+
+/// `ApiVersionsRequest.getErrorResponse`: a client that has asked in a version that there is not is told which there are.
+#[test]
+fn a_refusal_of_versions_says_in_which_to_ask() {
+    let code = ErrorCode::UnsupportedVersion.code();
+    let unsupported = WhyRefused { code, ..REFUSED };
+    let told = refuse(ApiKey::ApiVersions, 0, &json!({}), &unsupported, ErrorPlace::AtElements).unwrap();
+    assert_eq!((&told["errorCode"], &told["apiKeys"][0]["apiKey"]), (&json!(code), &json!(18)));
+    assert!(refused(ApiKey::ApiVersions, 0, &json!({}), ErrorPlace::AsKafka).get("apiKeys").is_none());
+}
+
 /// One element for a mirror, of which all that is mirrored is there.
 fn asked(mirror: &Mirror) -> Value {
     let mut element = Map::new();
