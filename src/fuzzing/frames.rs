@@ -9,7 +9,7 @@ use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::wire::api;
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::json::{self, RecordsShown, Side};
-use crate::wire::refusal::{self, WhyRefused};
+use crate::wire::refusal::{self, ErrorPlace, WhyRefused};
 
 /// How much larger than its request a refusal may be: an element of two bytes may be answered by one with a message.
 const MOST_TIMES: usize = 200;
@@ -34,6 +34,12 @@ pub fn refusals(data: &[u8]) {
     accuse(&mut answer, ErrorCode::NotLeaderOrFollower.code(), None, None);
     let again = json::response_frame(description, version, 7, &answer);
     assert!(again.is_ok(), "{key} {version}: {again:?}");
+    // As rules of faults refuse.
+    let request = json::take_apart(key, Side::Request, version, &mut Reader::new(body), usize::MAX);
+    let answer = request.map(|request| refusal::refuse(key, version, &request, &refused, ErrorPlace::AtElements));
+    let answer = answer.expect("it was taken apart before").expect("it has an answer");
+    let framed = json::response_frame(description, version, 7, &answer);
+    assert!(framed.is_ok(), "{key} {version}: {framed:?}");
 }
 
 /// Bodies of requests to the HTTP side. Each is taken or refused with a sentence; a rule that was taken can be shown.
@@ -60,6 +66,11 @@ pub(super) fn seeds() -> Vec<(&'static str, Vec<Vec<u8>>)> {
         r#"{"match":{"api":"Fetch","every":2},"action":{"truncate":100}}"#,
         r#"{"match":{"api":"Produce","since":5},"at_most":3,"at_least":1}"#,
         r#"{"advance_ms":1000}"#,
+        r#"{"snapshot":"seeded"}"#,
+        r#"{"expire_member":{"group":"g","member":"m"}}"#,
+        r#"{"fence_producer":{"transactional_id":"x"}}"#,
+        "{\"topic\":\"t\",\"partitions\":3,\"configs\":{\"cleanup.policy\":\"compact\"}}\n\
+         {\"topic\":\"t\",\"partition\":1,\"key\":{\"base64\":\"AAE=\"},\"value\":{\"json\":{\"a\":5}},\"headers\":[[\"h\",null]],\"timestamp\":7}",
     ];
     // Metadata 12 of a topic, Fetch 12 and OffsetFetch 1 of a partition, each with its body.
     let metadata = [&[3, 12, 2][..], &[0; 16], &[2, b't', 0, 0, 0, 0]].concat();
