@@ -10,6 +10,7 @@
 mod accusation;
 mod rule;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
@@ -17,6 +18,7 @@ use serde_json::Value;
 pub use self::accusation::accuse;
 pub use self::rule::{Deed, FaultRule, RequestFacts};
 use crate::model::Instant;
+use crate::replica::view::View;
 use crate::stdx::mutex::Mutex;
 
 /// Rules of one broker at most.
@@ -52,14 +54,15 @@ impl Board {
         self.count.load(Ordering::Relaxed) > 0
     }
 
-    /// Adds rules behind those that are there, all or none; answers their ids.
-    pub fn add(&self, new: Vec<FaultRule>) -> Result<Vec<u64>, String> {
+    /// Adds rules behind those that are there, all or none; answers their ids. `view` is what the cluster looks like now.
+    pub fn add(&self, new: Vec<FaultRule>, view: &Arc<View>) -> Result<Vec<u64>, String> {
         let mut rules = self.rules.lock();
         if rules.all.len() + new.len() > MOST_RULES {
             return Err(format!("there are {MOST_RULES} rules at most"));
         }
         let mut ids = Vec::new();
-        for rule in new {
+        for mut rule in new {
+            rule.as_of = (rule.deed == Deed::Stale).then(|| view.clone());
             rules.last += 1;
             let id = rules.last;
             rules.all.push((id, rule));
@@ -118,6 +121,13 @@ impl Board {
         if let Some((_, rule)) = rules.all.iter().find(|(of, _)| *of == id) {
             rule.offer(api_keys);
         }
+    }
+
+    /// What the cluster looked like when a rule was added that shows that.
+    pub fn as_of(&self, id: u64) -> Option<Arc<View>> {
+        let rules = self.rules.lock();
+        let rule = rules.all.iter().find(|(of, _)| *of == id);
+        rule.and_then(|(_, rule)| rule.as_of.clone())
     }
 
     /// The rules with what they have done.

@@ -103,6 +103,12 @@ impl TestBroker {
         &self.addresses
     }
 
+    /// The first listener of each broker that it plays.
+    pub fn bootstrap_servers(&self) -> impl Iterator<Item = SocketAddr> {
+        let cast = self.run.lock().config.cast();
+        cast.ids().filter_map(move |id| self.addresses.get(cast.listener_of(id, 0)?).copied())
+    }
+
     /// The addresses of its HTTP side, in the order of `klamm.http.listeners`.
     pub fn http_addresses(&self) -> &[SocketAddr] {
         self.http.as_ref().map_or(&[], |http| &http.addresses)

@@ -106,6 +106,7 @@ pub(in crate::cli) const COMMANDS: &[Entry] = &[
             valued("dir", "DIR", "keep the data there; a DIR that was not there is removed at the end")
                 .completed(Completes::Directory),
             valued("memory", "BYTES", "the most that data take in memory: 256M"),
+            valued("brokers", "N", "plays N brokers, each on a port and in a rack of its own, whose leaders can be moved: 1"),
             valued("topic", "NAME[:PARTITIONS[:key=value]...]", "a topic from the beginning; may be repeated"),
             valued("user", "NAME:PASSWORD", "a user of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512; may be repeated"),
             valued("tls", "DIR", "TLS; an authority and certificates are written there")

@@ -5,6 +5,7 @@
 //! laid over the static ones by [`Settings`].
 
 mod broker_table;
+mod cast;
 mod client_metrics;
 mod cordoned;
 pub mod definitions;
@@ -34,6 +35,7 @@ mod topic_table;
 mod transactions;
 mod value;
 
+pub use cast::Cast;
 pub use client_metrics::{describe_client_metrics, validate_client_metrics};
 pub use delegation_tokens::DelegationTokenSettings;
 pub use describe::{Entry, Source, Synonym, describe_broker, describe_broker_defaults, describe_group, describe_topic};
@@ -105,6 +107,8 @@ const BACKLOG_SIZE: &str = "socket.listen.backlog.size";
 #[derive(Clone, Debug)]
 pub struct Config {
     pub node_id: i32,
+    /// How many brokers this process plays; see [`Cast`].
+    pub brokers: usize,
     pub broker_rack: Option<String>,
     pub listeners: Vec<Listener>,
     /// Name of the listener that other brokers use.
@@ -255,6 +259,7 @@ impl Config {
         let connection_limits = ConnectionLimits::resolve(s, listeners.iter().map(|listener| listener.name.as_str()));
         Ok(Config {
             node_id: node_id(s)?,
+            brokers: 1,
             broker_rack: s.text("broker.rack"),
             inter_broker_listener_name: inter_broker_listener_name(s, &listeners),
             listeners,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use log::{error, info, warn};
 
-use crate::config::Config;
+use crate::config::{Cast, Config};
 pub use crate::controller::audience::{Answered, Audience, ReplyTo};
 use crate::controller::authority::{Authority, Decider};
 use crate::controller::publisher::Publisher;
@@ -28,7 +28,7 @@ use crate::hosting::futures::{Completed, Move};
 use crate::hosting::housekeeping;
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
-use crate::metadata::{self, Change, Decided, DirectoryAssignment, Registration};
+use crate::metadata::{self, Change, Decided, DirectoryAssignment, Play, Refusal, Registration};
 use crate::model::{ErrorCode, Instant, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
 use crate::replica::view::View;
@@ -41,6 +41,9 @@ const MAX_ASSIGNED: usize = 1000;
 /// Changes that are committed together at most.
 const MAX_BATCHED: usize = 256;
 const _: () = assert!(MAX_ASSIGNED > 0 && MAX_ASSIGNED <= metadata::MAX_RECORDS_PER_REQUEST, "one batch holds them");
+
+/// Told what became of it when it is published; a refusal has a sentence.
+pub type TellPlayed = Box<dyn FnOnce(Result<(), Refusal>) + Send>;
 
 /// What the metadata thread is asked.
 pub enum Task {
@@ -57,6 +60,11 @@ pub enum Task {
     },
     /// The copy of a partition's log has caught up.
     Copied(TopicIdPartition),
+    /// A test does something to the brokers that are played.
+    Play {
+        play: Play,
+        tell: TellPlayed,
+    },
     /// Delegation tokens that have expired are to go.
     SweepTokens,
     Stop,
@@ -65,6 +73,7 @@ pub enum Task {
 /// The metadata thread's state: who decides, and what is shown.
 pub struct Controller {
     node_id: i32,
+    cast: Cast,
     authority: Authority,
     publisher: Publisher,
     environment: Environment,
@@ -93,7 +102,7 @@ impl Controller {
         (view.image, view.leadership) = (decider.committed().clone(), opened.leadership);
         let publisher = Publisher::new(view, hosting, environment.clone());
         let authority = Authority::Here(Box::new(decider));
-        Ok(Controller { node_id: config.node_id, authority, publisher, environment })
+        Ok(Controller { node_id: config.node_id, cast: config.cast(), authority, publisher, environment })
     }
 
     /// Takes what looks into the stores of TLS that a change names, before it is decided.
@@ -110,14 +119,18 @@ impl Controller {
     pub fn register(&mut self, config: &Config, endpoints: Vec<metadata::Endpoint>) -> Result<(), Error> {
         let Publisher { hosting, view, .. } = &mut self.publisher;
         hosting.settle(&view.image, &self.environment)?;
-        let registration = Registration {
-            id: config.node_id,
+        let (cast, per_broker) = (config.cast(), endpoints.len() / config.brokers);
+        let registration = |(id, endpoints): (i32, &[metadata::Endpoint])| Registration {
+            id,
             incarnation_id: self.environment.new_id(),
-            endpoints,
-            rack: config.broker_rack.clone(),
+            endpoints: endpoints.to_vec(),
+            rack: config.rack_of(id),
             log_dirs: hosting.directory_ids(),
             cordoned_log_dirs: hosting.cordoned_ids(&view.image),
         };
+        let of_brokers =
+            cast.ids().enumerate().map(|(at, id)| (id, &endpoints[at * per_broker..(at + 1) * per_broker]));
+        let registrations: Vec<_> = of_brokers.map(registration).collect();
         assert!(view.partitions().next().is_none(), "a process registers once");
         let was_clean_shutdown = hosting.was_clean_shutdown();
         // Before the registration, which takes the leadership of what is in a directory that is not here.
@@ -125,9 +138,10 @@ impl Controller {
             let change = Change::AssignReplicasToDirs { broker_id: self.node_id, assignments: assignments.to_vec() };
             self.authority.decide(&change).map_err(AppendError::into_error)?;
         }
-        let registration = Box::new(registration);
-        let change = Change::RegisterBroker { registration, was_clean_shutdown };
-        self.authority.decide(&change).map_err(AppendError::into_error)?;
+        for registration in registrations {
+            let change = Change::RegisterBroker { registration: Box::new(registration), was_clean_shutdown };
+            self.authority.decide(&change).map_err(AppendError::into_error)?;
+        }
         let committed = self.authority.commit()?;
         self.publisher.apply(&committed);
         let Publisher { hosting, view, .. } = &mut self.publisher;
@@ -177,13 +191,14 @@ impl Controller {
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, tasks: Vec<Task>) -> bool {
         let (mut changes, mut goes_on, mut has_changed) = (Vec::new(), true, false);
-        let (mut moves, mut copied, mut sweeps) = (Vec::new(), Vec::new(), false);
+        let (mut moves, mut copied, mut sweeps, mut plays) = (Vec::new(), Vec::new(), false, Vec::new());
         for task in tasks {
             match task {
                 Task::Change { change, reply } => changes.push((change, reply)),
                 Task::DirectoryChanged => has_changed = true,
                 Task::Move { moves: wanted, reply } => moves.push((wanted, reply)),
                 Task::Copied(key) => copied.push(key),
+                Task::Play { play, tell } => plays.push((play, tell)),
                 Task::SweepTokens => sweeps = true,
                 Task::Stop => goes_on = false,
             }
@@ -191,6 +206,7 @@ impl Controller {
         if !changes.is_empty() {
             self.change_all(changes);
         }
+        plays.into_iter().for_each(|(play, tell)| tell(self.play(play)));
         moves.into_iter().for_each(|(moves, reply)| self.move_logs(&moves, reply));
         copied.into_iter().for_each(|key| self.complete_move(key));
         if has_changed {
@@ -275,6 +291,16 @@ impl Controller {
         if committed.is_ok() {
             let taken = self.authority.note_published(&self.publisher.view.image);
             taken.unwrap_or_else(|failure| error!("no snapshot of the metadata: {failure}"));
+        }
+    }
+
+    fn play(&mut self, play: Play) -> Result<(), Refusal> {
+        let decided = decide(&mut self.authority, &Change::Play(play)).map_err(Refusal::of)?;
+        let committed = self.authority.commit();
+        self.take(&committed.map_err(|failure| Refusal::new(ErrorCode::KafkaStorageError, failure.to_string()))?);
+        match decided {
+            Decided::Whole(result) => result,
+            other => unreachable!("it is done as a whole: {other:?}"),
         }
     }
 
@@ -366,8 +392,10 @@ impl Controller {
     pub fn close(&mut self) {
         let clean = self.publisher.hosting.close(&self.publisher.view, self.environment.wall());
         // A registration that looks alive would make Apache Kafka wait for the end of its session.
-        if let Err(failure) = self.authority.decide(&Change::FenceBroker { broker_id: self.node_id }) {
-            error!("{failure}");
+        for broker_id in self.cast.ids() {
+            if let Err(failure) = self.authority.decide(&Change::FenceBroker { broker_id }) {
+                error!("{failure}");
+            }
         }
         if let Err(failure) = self.authority.close() {
             error!("{failure}");

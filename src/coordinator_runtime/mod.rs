@@ -41,7 +41,7 @@ pub use self::transactions::{
 pub use self::world::World;
 use crate::coordinator::groups::Groups;
 use crate::coordinator::machine::{Output, Producer, Waiter};
-use crate::model::{ErrorCode, Instant, TimestampMs};
+use crate::model::{ErrorCode, Instant, LeaderEpoch, TimestampMs};
 use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
 use crate::replica::watch::ShardId;
@@ -76,6 +76,8 @@ pub struct Coordinator<M: Kind = Groups> {
     state: Mutex<State<M>>,
     /// When a timer is due, in the nanoseconds of [`Instant`].
     deadline: AtomicU64,
+    /// The leadership of its partition that it belongs to.
+    epoch: LeaderEpoch,
     /// It answers no more; a request that waits for it must be asked again.
     ended: AtomicBool,
     /// The keeper hears that this one has ended: what was begun here must go on, though no client asks for it.
@@ -142,7 +144,8 @@ impl<M: Kind> Coordinator<M> {
     fn new(partition: Arc<Partition>, keeper: Inbox<keeper::Task<M>>) -> Coordinator<M> {
         let state = State { stage: Stage::Loading, end: partition.log.mark() };
         let deadline = AtomicU64::new(Instant::NEVER.0);
-        Coordinator { partition, state: Mutex::new(state), deadline, ended: AtomicBool::new(false), keeper }
+        let (epoch, ended) = (partition.leader_epoch(), AtomicBool::new(false));
+        Coordinator { partition, state: Mutex::new(state), deadline, epoch, ended, keeper }
     }
 
     /// A panic inside of a step leaves a machine that cannot be trusted.
@@ -156,6 +159,15 @@ impl<M: Kind> Coordinator<M> {
 
     pub fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
+    }
+
+    /// Another leadership of its partition has begun, whose coordinator reads its log anew.
+    fn is_outdated(&self) -> bool {
+        self.epoch != self.partition.leader_epoch()
+    }
+
+    fn is_current(&self) -> bool {
+        !self.has_ended() && !self.is_outdated()
     }
 
     /// When the machine's timers are due.

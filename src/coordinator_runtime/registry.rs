@@ -69,13 +69,17 @@ impl<M: Kind> Registry<M> {
     pub fn all(&self, view: &View) -> Vec<Result<Arc<Coordinator<M>>, ErrorCode>> {
         let topic = view.topic(M::TOPIC);
         let hosted = topic.and_then(|topic| view.hosted(topic.id)).into_iter().flat_map(|hosted| hosted.iter());
-        hosted.flatten().map(|partition| self.of_partition(partition)).collect()
+        let is_own = |partition: &&Arc<Partition>| {
+            let described = topic.and_then(|topic| topic.partition(partition.index.0));
+            described.is_some_and(|described| view.is_own(described))
+        };
+        hosted.flatten().filter(is_own).map(|partition| self.of_partition(partition)).collect()
     }
 
     pub(super) fn of_partition(&self, partition: &Arc<Partition>) -> Result<Arc<Coordinator<M>>, ErrorCode> {
         let known = self.by_partition.load();
         match known.get(&partition.index.0) {
-            Some(known) if known.partition.number == partition.number && !known.has_ended() => Ok(known.clone()),
+            Some(known) if known.partition.number == partition.number && known.is_current() => Ok(known.clone()),
             _ => self.add(partition),
         }
     }
@@ -93,7 +97,7 @@ impl<M: Kind> Registry<M> {
         if let Some(known) = all.get(&partition.index.0) {
             // Another thread was faster, or has seen a later world than the caller.
             match known.partition.number.cmp(&partition.number) {
-                Equal if !known.has_ended() => return Ok(known.clone()),
+                Equal if known.is_current() => return Ok(known.clone()),
                 Greater => return Err(ErrorCode::NotCoordinator),
                 _ => known.end(),
             }
@@ -119,7 +123,8 @@ impl<M: Kind> Registry<M> {
         let mut all = BTreeMap::clone(&self.by_partition.load());
         let is_here = |coordinator: &Coordinator<M>| {
             let partition = view.partition_by_name(M::TOPIC, coordinator.partition.index.0);
-            partition.is_ok_and(|partition| partition.number >= coordinator.partition.number)
+            let is_there = partition.is_ok_and(|partition| partition.number >= coordinator.partition.number);
+            is_there && !coordinator.is_outdated()
         };
         let gone: Vec<i32> = all.iter().filter(|(_, c)| !is_here(c)).map(|(index, _)| *index).collect();
         for index in &gone {

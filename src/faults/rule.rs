@@ -1,11 +1,13 @@
 //! One rule: what it is for, what it does, how often and for how long.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
 use serde_json::{Value, json};
 
 use crate::model::{ApiKey, ErrorCode, Instant};
+use crate::replica::view::View;
 use crate::stdx::random::Random;
 use crate::wire::json::names;
 
@@ -35,11 +37,19 @@ pub enum Deed {
     Corrupt,
     /// Its answer offers other versions of APIs than the broker has.
     Offer,
+    /// It is answered as it would have been when the rule was added.
+    Stale,
 }
+
+/// The APIs that tell of the cluster, which may be told of what was.
+const TELL_OF_THE_CLUSTER: [ApiKey; 4] =
+    [ApiKey::Metadata, ApiKey::FindCoordinator, ApiKey::DescribeCluster, ApiKey::DescribeTopicPartitions];
 
 /// What a rule may look at.
 pub struct RequestFacts<'a> {
     pub api: ApiKey,
+    /// The broker that is asked.
+    pub broker: i32,
     pub version: i16,
     pub client_id: &'a str,
     pub principal: &'a str,
@@ -53,12 +63,12 @@ pub struct RequestFacts<'a> {
 type OfferedVersions = (ApiKey, Option<(i16, i16)>);
 
 /// A rule as it was asked for, with what it has done.
-#[derive(Debug)]
 pub struct FaultRule {
     pub(super) deed: Deed,
     pub(super) is_after: bool,
     apis: Vec<ApiKey>,
     versions: Option<(i16, i16)>,
+    broker: Option<i64>,
     client_id: Option<Regex>,
     principal: Option<String>,
     topic: Option<String>,
@@ -71,6 +81,8 @@ pub struct FaultRule {
     random: Random,
     /// [`Deed::Offer`] offers these versions; an API without any is not offered.
     offered: Vec<OfferedVersions>,
+    /// [`Deed::Stale`] shows this.
+    pub(super) as_of: Option<Arc<View>>,
     /// How often it may still strike.
     left: Option<u64>,
     until: Instant,
@@ -85,6 +97,7 @@ pub struct FaultRule {
 const MATCHES: &[&str] = &[
     "api",
     "versions",
+    "broker",
     "client_id",
     "principal",
     "topic",
@@ -96,7 +109,7 @@ const MATCHES: &[&str] = &[
     "probability",
     "seed",
 ];
-const ACTIONS: &str = "error, throttle_ms, delay_ms, close, hold, no_answer, truncate, corrupt or offer";
+const ACTIONS: &str = "error, throttle_ms, delay_ms, close, hold, no_answer, truncate, corrupt, offer or stale";
 
 impl FaultRule {
     /// Reads a rule. An error is a sentence for people.
@@ -126,6 +139,7 @@ impl FaultRule {
             is_after,
             apis,
             versions: versions(matched.get("versions"))?,
+            broker: whole(matched, "broker")?.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
             client_id: matched.get("client_id").map(pattern).transpose()?,
             principal: word(matched, "principal")?,
             topic: word(matched, "topic")?,
@@ -136,6 +150,7 @@ impl FaultRule {
             every,
             probability: probability(matched.get("probability"))?,
             offered: offered(&text["action"])?,
+            as_of: None,
             random: Random::new(whole(matched, "seed")?.unwrap_or_default()),
             left: whole(text, "count")?,
             until: expires.unwrap_or(Instant::NEVER),
@@ -171,6 +186,7 @@ impl FaultRule {
     fn is_for(&self, facts: &RequestFacts<'_>) -> bool {
         let is_of_client = (self.apis.is_empty() || self.apis.contains(&facts.api))
             && self.versions.is_none_or(|(first, last)| (first..=last).contains(&facts.version))
+            && self.broker.is_none_or(|broker| broker == i64::from(facts.broker))
             && self.client_id.as_ref().is_none_or(|pattern| pattern.is_match(facts.client_id))
             && self.principal.as_ref().is_none_or(|principal| principal == facts.principal);
         let looks_inside =
@@ -255,12 +271,16 @@ fn action(of: &Value) -> Result<(Deed, bool), String> {
         "no_answer" => flag(Deed::NoAnswer)?,
         "corrupt" => flag(Deed::Corrupt)?,
         "offer" => Deed::Offer,
+        "stale" => flag(Deed::Stale)?,
         "truncate" => {
             let bytes = value.as_u64().and_then(|bytes| u32::try_from(bytes).ok());
             Deed::Truncate(bytes.ok_or("truncate is a number of bytes")?)
         }
         _ => return Err(format!("there is no action {name:?}: it is one of {ACTIONS}")),
     };
+    if deed == Deed::Stale && is_after {
+        return Err("stale is what a request is answered by: it has no after".into());
+    }
     // What happens to an answer happens when there is one.
     Ok((deed, is_after || matches!(deed, Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer)))
 }
@@ -270,6 +290,10 @@ fn check_apis(deed: Deed, apis: &[ApiKey]) -> Result<(), String> {
     let (name, only) = match deed {
         Deed::Corrupt => ("corrupt", ApiKey::Fetch),
         Deed::Offer => ("offer", ApiKey::ApiVersions),
+        Deed::Stale if apis.is_empty() || apis.iter().any(|api| !TELL_OF_THE_CLUSTER.contains(api)) => {
+            let names = TELL_OF_THE_CLUSTER.map(ApiKey::name).join(", ");
+            return Err(format!("stale is for {names}: match names one or more of them"));
+        }
         _ => return Ok(()),
     };
     match apis == [only] {

@@ -8,13 +8,17 @@ use crate::model::{ApiKey, ErrorCode};
 const NOW: Instant = Instant(1_000_000_000);
 const ID: &str = "AAAAAAAAAAAAAAAAAAAAAQ";
 
+fn nothing() -> Arc<View> {
+    Arc::new(View::new("test"))
+}
+
 fn rule(text: Value) -> FaultRule {
     FaultRule::parse(&text, NOW).unwrap_or_else(|sentence| panic!("{text}: {sentence}"))
 }
 
 fn board(rules: &[Value]) -> Board {
     let board = Board::default();
-    board.add(rules.iter().cloned().map(rule).collect()).unwrap();
+    board.add(rules.iter().cloned().map(rule).collect(), &nothing()).unwrap();
     board
 }
 
@@ -22,6 +26,7 @@ fn board(rules: &[Value]) -> Board {
 fn struck(board: &Board, requests: &[(ApiKey, Value)]) -> Vec<Option<u64>> {
     let strike = |(api, body): &(ApiKey, Value)| {
         let facts = RequestFacts {
+            broker: 1,
             api: *api,
             version: 9,
             client_id: "client-7",
@@ -95,6 +100,7 @@ fn a_rule_ends_with_its_time_and_what_it_holds_goes_on_when_it_is_released() {
     let hold = json!({ "action": { "hold": true }, "expires_ms": 10 });
     let board = board(&[hold]);
     let facts = RequestFacts {
+        broker: 1,
         api: ApiKey::Fetch,
         version: 1,
         client_id: "",
@@ -115,7 +121,7 @@ fn a_rule_ends_with_its_time_and_what_it_holds_goes_on_when_it_is_released() {
 
 #[test]
 fn what_is_no_rule_is_told_in_a_sentence() {
-    let wrong = |text: Value| FaultRule::parse(&text, NOW).unwrap_err();
+    let wrong = |text: Value| FaultRule::parse(&text, NOW).err().unwrap();
     assert!(wrong(json!([])).contains("an object"));
     assert!(wrong(json!({ "action": { "close": true }, "colour": 1 })).contains("\"colour\""));
     assert!(wrong(json!({ "match": { "colour": 1 }, "action": { "close": true } })).contains("\"colour\""));
@@ -140,6 +146,6 @@ fn what_is_no_rule_is_told_in_a_sentence() {
     }
     let board = Board::default();
     let many = || (0..=MOST_RULES).map(|_| rule(json!({ "action": { "close": true } }))).collect();
-    assert!(board.add(many()).unwrap_err().contains("at most") && !board.is_on(), "all or none");
+    assert!(board.add(many(), &nothing()).unwrap_err().contains("at most") && !board.is_on(), "all or none");
     assert_eq!(ErrorCode::NotLeaderOrFollower.code(), 6);
 }

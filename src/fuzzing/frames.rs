@@ -1,11 +1,14 @@
 //! Frames as JSON, the answers that refuse them, and what the HTTP side is sent about them.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::codec::Reader;
 use crate::faults::{FaultRule, accuse};
 use crate::http;
 use crate::model::{ApiKey, ErrorCode, Instant};
+use crate::replica::view::View;
 use crate::wire::api;
 use crate::wire::frame::SIZE_BYTES;
 use crate::wire::json::{self, RecordsShown, Side};
@@ -54,7 +57,7 @@ pub fn http_bodies(data: &[u8]) {
     }
     let board = crate::faults::Board::default();
     let taken = rules.len();
-    board.add(rules).expect("there is room for one");
+    board.add(rules, &Arc::new(View::new("fuzzed"))).expect("there is room for one");
     assert_eq!(board.show(now).len(), taken);
 }
 

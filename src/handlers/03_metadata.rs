@@ -200,8 +200,8 @@ impl Wanted {
     }
 
     fn response<'r>(&'r self, context: &'r Context<'_>, refused: &Refused) -> message::Response<'r> {
-        let node = cluster_state::this_node(context, &self.route);
-        let brokers = node.iter().map(|node| MetadataResponseBroker {
+        let nodes = cluster_state::nodes(context, &self.route);
+        let brokers = nodes.into_iter().map(|node| MetadataResponseBroker {
             node_id: node.id,
             host: node.host.into(),
             port: node.port,
@@ -210,7 +210,7 @@ impl Wanted {
         let mut response = message::Response {
             brokers: brokers.collect(),
             cluster_id: Some(context.view.cluster_id().into()),
-            controller_id: context.shared.config.node_id,
+            controller_id: cluster_state::controller(context),
             topics: self.topics(context, refused),
             ..Default::default()
         };

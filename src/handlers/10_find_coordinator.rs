@@ -1,6 +1,6 @@
 //! FindCoordinator (key 10), versions 0–6: the broker that a group or a transactional id belongs to.
 //!
-//! One node coordinates every group and every transactional id, the empty ones too. The first question for either kind
+//! The leader of the key's partition coordinates it, also the empty group. The first question for either kind
 //! makes its topic (`__consumer_offsets`, `__transaction_state`), and is answered when that is there; Kafka answers
 //! COORDINATOR_NOT_AVAILABLE meanwhile. Versions: 1 types of keys; 3 flexible; 4 several keys at once (KIP-699); 5
 //! TRANSACTION_ABORTABLE may be answered (KIP-890), never used; 6 share groups' partitions (KIP-932).
@@ -11,8 +11,9 @@
 //! Not built yet: share groups. A share key is answered INVALID_REQUEST, as by a Kafka that has them turned off.
 
 use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, INVALID_REQUEST, TRANSACTIONAL_ID_REFUSED};
+use super::cluster_state::{self, Node};
 use super::metadata_job::{self, Finish};
-use super::{Answer, Head, Outcome, Request, State, cluster_state};
+use super::{Answer, Head, Outcome, Request, State};
 use crate::codec::Str;
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
@@ -174,7 +175,7 @@ fn find<'c>(
         GROUP | TRANSACTION if failed.is_some() => {
             (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into())
         }
-        GROUP | TRANSACTION => match cluster_state::this_node(context, route) {
+        GROUP | TRANSACTION => match coordinator(context, route, key_type, &key) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator {
@@ -186,7 +187,7 @@ fn find<'c>(
                     error_message: Some("".into()),
                 };
             }
-            None => (ErrorCode::CoordinatorNotAvailable, Str::from("This listener has no address yet.")),
+            None => (ErrorCode::CoordinatorNotAvailable, Str::from("The coordinator is not available.")),
         },
         SHARE if head.version >= SHARE_SINCE => {
             (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.".into())
@@ -196,6 +197,10 @@ fn find<'c>(
         _ => (ErrorCode::InvalidRequest, INVALID_REQUEST.into()),
     };
     none(key, error, message)
+}
+
+fn coordinator<'c>(context: &'c Context<'_>, route: &'c Route, key_type: i8, key: &str) -> Option<Node<'c>> {
+    cluster_state::coordinator(context, route, (topic_of(key_type)?, key))
 }
 
 fn none<'c>(key: String, error: ErrorCode, message: Str<'c>) -> Coordinator<'c> {

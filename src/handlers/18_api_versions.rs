@@ -133,7 +133,7 @@ fn is_software_word(word: &str) -> bool {
 }
 
 fn believes_in_another(context: &Context<'_>, body: &message::Request<'_>) -> bool {
-    let (cluster_id, node_id) = (context.view.cluster_id(), context.shared.config.node_id);
+    let (cluster_id, node_id) = (context.view.cluster_id(), context.broker);
     body.cluster_id.as_deref().is_some_and(|id| id != cluster_id || body.node_id != node_id)
 }
 

@@ -138,7 +138,7 @@ fn describe_group(context: &Context<'_>, name: &str) -> Vec<DescribeConfigsResou
 
 fn describe_broker(context: &Context<'_>, name: &str) -> Described {
     let settings = effective::settings(context.shared, &context.view.image);
-    let node_id = context.shared.config.node_id;
+    let node_id = context.broker;
     let entries = match name.parse::<i32>() {
         _ if name.is_empty() => config::describe_broker_defaults(&settings),
         Ok(id) if id == node_id => config::describe_broker(&settings),
@@ -160,7 +160,7 @@ fn describe_client_metrics(context: &Context<'_>, name: &str) -> Vec<DescribeCon
 }
 
 fn describe_loggers(context: &Context<'_>, name: &str) -> Described {
-    let loggers = broker_loggers::describe(context.shared.config.node_id, name)?;
+    let loggers = broker_loggers::describe(context.broker, name)?;
     let entry = |(name, level): (&'static str, Level)| DescribeConfigsResourceResult {
         name: name.into(),
         value: Some(level.name().into()),

@@ -19,7 +19,7 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let mut resources = body.resources.iter().map(changes).collect();
-    let node_id = context.shared.config.node_id;
+    let node_id = context.broker;
     let may = || request.may_cluster(context, AclOperation::AlterConfigs);
     let loggers = broker_loggers::take_and_alter(node_id, &mut resources, body.validate_only, may);
     config_changes::submit(context, request, Api::Incremental { loggers }, resources, body.validate_only)

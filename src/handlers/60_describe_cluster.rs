@@ -3,7 +3,7 @@
 //! Versions: 1 says whether brokers or controllers are meant (KIP-919), here it is always the brokers; 2 may ask for
 //! fenced brokers, too (KIP-1073): those that are in the metadata log and do not run. The controller is this broker.
 
-use super::{Outcome, Request, State};
+use super::{Outcome, Request, State, cluster_state};
 use crate::model::ErrorCode;
 use crate::shard::context::Context;
 use crate::wire::api::describe_cluster::{self as message, DescribeClusterBroker};
@@ -35,9 +35,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 }
 
 fn describe<'r>(context: &'r Context<'_>, request: &'r Request<'_>, body: &message::Request) -> message::Response<'r> {
-    let this = request.this_node(context);
-    let mut brokers: Vec<_> = this
-        .iter()
+    let nodes = request.nodes(context);
+    let mut brokers: Vec<_> = nodes
+        .into_iter()
         .map(|node| DescribeClusterBroker {
             broker_id: node.id,
             host: node.host.into(),
@@ -51,7 +51,7 @@ fn describe<'r>(context: &'r Context<'_>, request: &'r Request<'_>, body: &messa
     }
     let mut response = message::Response {
         cluster_id: context.view.cluster_id().into(),
-        controller_id: context.shared.config.node_id,
+        controller_id: cluster_state::controller(context),
         brokers,
         ..Default::default()
     };
@@ -63,7 +63,8 @@ fn describe<'r>(context: &'r Context<'_>, request: &'r Request<'_>, body: &messa
 
 fn fenced<'r>(context: &'r Context<'_>, listener: usize) -> impl Iterator<Item = DescribeClusterBroker<'r>> {
     let listener = context.shared.endpoint(listener).map_or("", |endpoint| &endpoint.listener);
-    let others = context.view.image.brokers().filter(|b| b.fenced && b.id != context.shared.config.node_id);
+    let cast = context.shared.config.cast();
+    let others = context.view.image.brokers().filter(move |b| b.fenced && (!cast.is_one() || !cast.plays(b.id)));
     others.filter_map(move |broker| {
         let endpoint = broker.endpoint(listener)?;
         Some(DescribeClusterBroker {

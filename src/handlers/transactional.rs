@@ -76,7 +76,7 @@ pub(super) fn coordinator(context: &Context<'_>, id: &str) -> Result<Arc<Transac
     if context.view.topic(TRANSACTIONS_TOPIC).is_none() {
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
-    context.coordinator_of::<Transactions>(id)
+    context.coordinator_anywhere::<Transactions>(id)
 }
 
 impl Writer<'_> {

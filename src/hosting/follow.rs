@@ -49,6 +49,8 @@ impl Hosting {
                 Some(partition) => {
                     partition.log.set_config(self.log_config(&view.image, &config));
                     partition.set_rules(topic_settings::rules(&config));
+                    let led = partition.lead_in(LeaderEpoch(described.leader_epoch));
+                    led.unwrap_or_else(|failure| error!("{}-{}: {failure}", topic.name, described.index));
                     Some(partition)
                 }
                 None => {

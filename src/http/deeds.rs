@@ -1,5 +1,6 @@
-//! `/v1/deeds`: what a test does to a group or a producer at once: expire members, force a rebalance, fence a producer. Each is
-//! what a client could have asked for, asked for through a shard's inlet, so that the coordinators know no other way.
+//! `/v1/deeds`: what a test wants to happen now. Members expire, a rebalance is forced, a producer is fenced: each is what a client
+//! could have asked for, asked for through a shard's inlet, so that the coordinators know no other way. What happens to the brokers
+//! that are played is in [`brokers`](super::brokers).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,19 +9,22 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::brokers::{self, CoordinatedKey};
 use super::control::Control;
 use super::reply::{self, Reply};
 use crate::coordinator::classic;
 use crate::coordinator::consumer::{JOIN_EPOCH, LEAVE_EPOCH};
 use crate::io::{threads, web};
+use crate::metadata::Play;
 use crate::model::{ApiKey, ErrorCode};
 use crate::replica::watch::ShardId;
 use crate::server::inlet::{self, Inlet};
 use crate::shard::context::Shared;
 use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, leave_group};
 
-pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group) and \
-                               fence_producer (transactional_id).";
+pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group), \
+                               fence_producer (transactional_id), move_leader (topic, partition, to), move_coordinator (group or \
+                               transactional_id, and to), broker_down (broker) and broker_up (broker).";
 
 const JOIN_GROUP: i16 = 9;
 const LEAVE_GROUP: i16 = 5;
@@ -40,14 +44,16 @@ enum Deed {
     ExpireMember(String, Option<String>),
     Rebalance(String),
     FenceProducer(String),
+    MoveCoordinator(CoordinatedKey, i32),
+    Play(Play),
 }
 
 /// What cannot be done, as a sentence, and the status that says so.
-type Refused = (StatusCode, String);
+pub(super) type Refused = (StatusCode, String);
 
 impl Deed {
     fn parse(body: &[u8]) -> Result<Deed, String> {
-        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}} and {"fence_producer":{"transactional_id":"x"}}"#;
+        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}} and {"broker_up":{"broker":2}}"#;
         let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;
         let object = body.as_object().filter(|object| object.len() == 1).ok_or(FORM)?;
         let (name, of) = object.iter().next().ok_or(FORM)?;
@@ -62,9 +68,31 @@ impl Deed {
             "fence_producer" if known(&["transactional_id"]) => {
                 Ok(Deed::FenceProducer(text("transactional_id")?.ok_or(FORM)?))
             }
-            _ => Err(FORM.into()),
+            _ => played(name, of).ok_or_else(|| FORM.into()),
         }
     }
+}
+
+/// What happens to the brokers that are played.
+fn played(name: &str, of: &Map<String, Value>) -> Option<Deed> {
+    let has = |names: &[&str]| of.len() == names.len() && names.iter().all(|name| of.contains_key(*name));
+    let number = |key: &str| of.get(key)?.as_i64().and_then(|number| i32::try_from(number).ok());
+    let text = |key: &str| text(of, key).ok().flatten();
+    Some(match name {
+        "move_leader" if has(&["topic", "partition", "to"]) => {
+            let (topic, partition, to) = (text("topic")?, number("partition")?, number("to")?);
+            Deed::Play(Play::MoveLeader { topic, partition, to })
+        }
+        "move_coordinator" if has(&["group", "to"]) => {
+            Deed::MoveCoordinator(CoordinatedKey::Group(text("group")?), number("to")?)
+        }
+        "move_coordinator" if has(&["transactional_id", "to"]) => {
+            Deed::MoveCoordinator(CoordinatedKey::TransactionalId(text("transactional_id")?), number("to")?)
+        }
+        "broker_down" if has(&["broker"]) => Deed::Play(Play::TakeDown(number("broker")?)),
+        "broker_up" if has(&["broker"]) => Deed::Play(Play::BringUp(number("broker")?)),
+        _ => return None,
+    })
 }
 
 fn text(of: &Map<String, Value>, key: &str) -> Result<Option<String>, ()> {
@@ -94,6 +122,8 @@ pub(super) async fn perform(control: Arc<Control>, body: Bytes) -> Reply {
             Deed::ExpireMember(group, member) => expire(&shared, &inlet, &group, member.as_deref()),
             Deed::Rebalance(group) => rebalance(&shared, &inlet, &group),
             Deed::FenceProducer(id) => fence(&inlet, &id),
+            Deed::MoveCoordinator(key, to) => brokers::move_coordinator(&shared, &key, to),
+            Deed::Play(play) => brokers::play(&shared, play).map(|()| json!({ "done": true })),
         }
     });
     match done.await {
@@ -136,7 +166,7 @@ fn refused(of: &str, code: i16) -> Refused {
     (StatusCode::CONFLICT, format!("{of}: the coordinator answers {name}"))
 }
 
-fn failed(sentence: String) -> Refused {
+pub(super) fn failed(sentence: String) -> Refused {
     (StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
 
@@ -289,6 +319,12 @@ mod tests {
         assert_eq!(parse(r#"{"rebalance":{"group":"g"}}"#), Ok(Deed::Rebalance(group)));
         let fence = r#"{"fence_producer":{"transactional_id":"x"}}"#;
         assert_eq!(parse(fence), Ok(Deed::FenceProducer("x".into())));
+        let moved = Play::MoveLeader { topic: "t".into(), partition: 1, to: 2 };
+        assert_eq!(parse(r#"{"move_leader":{"topic":"t","partition":1,"to":2}}"#), Ok(Deed::Play(moved)));
+        let moved = Deed::MoveCoordinator(CoordinatedKey::TransactionalId("x".into()), 2);
+        assert_eq!(parse(r#"{"move_coordinator":{"transactional_id":"x","to":2}}"#), Ok(moved));
+        assert_eq!(parse(r#"{"broker_down":{"broker":2}}"#), Ok(Deed::Play(Play::TakeDown(2))));
+        assert_eq!(parse(r#"{"broker_up":{"broker":2}}"#), Ok(Deed::Play(Play::BringUp(2))));
         for wrong in [
             "",
             "{}",
@@ -298,6 +334,10 @@ mod tests {
             r#"{"rebalance":{"group":"g","member":"m"}}"#,
             r#"{"expire_member":{"group":5}}"#,
             r#"{"explode":{}}"#,
+            r#"{"move_leader":{"topic":"t","partition":0}}"#,
+            r#"{"move_coordinator":{"group":"g","transactional_id":"x","to":2}}"#,
+            r#"{"broker_down":{"broker":"2"}}"#,
+            r#"{"broker_up":{"broker":3000000000}}"#,
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -11,9 +11,9 @@ use crate::faults::FaultRule;
 pub(super) const PARAMETERS: &[Parameter] =
     &[Parameter { name: "id", summary: "The rule's id; all rules where it is left out." }];
 
-pub(super) const BODY: &str = "A rule or an array of them: match (api, versions, client_id, principal, topic, partition, group, \
+pub(super) const BODY: &str = "A rule or an array of them: match (api, versions, broker, client_id, principal, topic, partition, group, \
                                transactional_id, nth, every, probability, seed), action (one of error, throttle_ms, delay_ms, \
-                               close, hold, no_answer, truncate, corrupt and offer; and after: true where the request shall have its effect \
+                               close, hold, no_answer, truncate, corrupt, offer and stale; and after: true where the request shall have its effect \
                                first), count, expires_ms.";
 
 /// The id that stands in the request, if there is one.
@@ -43,7 +43,7 @@ pub(super) fn add(control: &Control, call: &Call) -> Reply {
             Value::Array(all) => all.iter().map(|rule| FaultRule::parse(rule, now)).collect(),
             one => FaultRule::parse(&one, now).map(|rule| vec![rule]),
         });
-        match rules.and_then(|rules| board.add(rules)) {
+        match rules.and_then(|rules| board.add(rules, &shared.view.load_full())) {
             Ok(ids) => reply::ok(&json!({ "ids": ids })),
             Err(sentence) => reply::bad_request(sentence),
         }

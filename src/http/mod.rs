@@ -7,6 +7,7 @@
 //! [`routes::ROUTES`] is the one list of paths: the router and the description in `/openapi.json` are made of it. The sockets
 //! are `io/web.rs`'s.
 
+mod brokers;
 mod clock;
 mod control;
 mod deeds;

@@ -11,7 +11,8 @@ use axum::http::Method;
 use super::control::Control;
 use super::reply::{self, JSON, Reply};
 use super::{
-    clock, deeds, faults, fixtures, groups, health, metrics, openapi, page, records, requests, reset, topics, wait,
+    brokers, clock, deeds, faults, fixtures, groups, health, metrics, openapi, page, records, requests, reset, topics,
+    wait,
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -299,6 +300,16 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[ok(JSON, "The records, and the partition's offsets."), NO_TOPIC],
         is_open: false,
         answer: |control, call| Box::pin(records::list(control, call.parameters)),
+    },
+    Route {
+        verb: Verb::Get,
+        path: "/v1/brokers",
+        summary: "The brokers of this process: one, or those that it plays for a test.",
+        parameters: &[],
+        body: None,
+        answers: &[ok(JSON, "Each with its rack, its listeners, whether it is up, and how many partitions it leads.")],
+        is_open: false,
+        answer: |control, _| Box::pin(async move { brokers::list(&control) }),
     },
     Route {
         verb: Verb::Get,

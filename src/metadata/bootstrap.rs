@@ -135,7 +135,7 @@ pub fn change_log_dirs(image: &Image, broker_id: i32, left: &[Uuid], cordoned: &
 
 /// The change that makes this broker the leader, where it may be one and is not, or is one after a crash; or that takes
 /// the leadership away, where its replica cannot be reached (`ReplicationControlManager.isAcceptableLeader`).
-fn lead(
+pub(super) fn lead(
     topic_id: Uuid,
     partition: &Partition,
     broker: &Broker,

@@ -17,6 +17,7 @@ use super::elections::{Elected, ElectionType, elect_leaders};
 use super::feature_updates::{FeatureUpdate, update_features};
 use super::image::Image;
 use super::inputs::Inputs;
+use super::played::{Play, play};
 use super::producer_ids::allocate_producer_ids;
 use super::quotas::{QuotaAlteration, QuotaAltered, alter_client_quotas};
 use super::reassignments::{Reassigned, Reassignment, alter_partition_reassignments};
@@ -117,6 +118,8 @@ pub enum Change {
     FenceBroker {
         broker_id: i32,
     },
+    /// What a test does to brokers that this process plays.
+    Play(Play),
 }
 
 /// What is answered to a change.
@@ -193,7 +196,7 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
         Change::AlterClientQuotas { entries, validate_only } => {
             alter_client_quotas(image, entries, *validate_only).into_decision(Decided::QuotasAltered)
         }
-        Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, node_id, *id)),
+        Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, inputs.config.cast(), *id)),
         Change::CreateAcls { acls } => create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated),
         Change::DeleteAcls { filters } => delete_acls(image, filters).into_decision(Decided::AclsDeleted),
         Change::AlterUserScramCredentials { deletions, upsertions } => {
@@ -215,6 +218,7 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
             done(assign_replicas_to_dirs(image, *broker_id, assignments))
         }
         Change::FenceBroker { broker_id } => done(fence_broker(image, *broker_id)),
+        Change::Play(wanted) => whole(play(image, &settings, wanted)),
     }
 }
 

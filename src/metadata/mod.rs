@@ -21,6 +21,7 @@ mod inputs;
 mod levels;
 mod partition_change;
 mod placement;
+mod played;
 mod producer_ids;
 mod quotas;
 mod reassignments;
@@ -58,6 +59,7 @@ pub use levels::{
     METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN, at_level, knows_cordoned_directories,
     knows_directories,
 };
+pub use played::Play;
 pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
 pub use quotas::{QuotaAlteration, QuotaAltered};
 pub use reassignments::{Reassigned, Reassignment};

@@ -5,26 +5,26 @@ use super::decision::{MAX_RECORDS_PER_REQUEST, Refusal, TOO_MANY};
 use super::image::{Image, Partition, Topic};
 use super::partition_change::{Election, PartitionChange};
 use super::record::{Record, UnregisterBrokerRecord};
-use crate::config::Settings;
+use crate::config::{Cast, Settings};
 use crate::model::ErrorCode;
 use std::sync::Arc;
 
-/// Takes a broker out of the partitions that it was in sync with, and out of the cluster. `running` is this broker, which
-/// serves while it decides and is not unregistered.
+/// Takes a broker out of the partitions that it was in sync with, and out of the cluster. `running` are the brokers of
+/// this process, which serve while it decides and are not unregistered.
 ///
 /// Partitions that the broker led are without a leader until this broker starts again and takes those that it may
 /// ([`super::register_broker`]).
 pub fn unregister_broker(
     image: &Image,
     settings: &Settings<'_>,
-    running: i32,
+    running: Cast,
     id: i32,
 ) -> Result<Vec<Record<'static>>, Refusal> {
     let Some(broker) = image.broker(id) else {
         let message = format!("Broker ID {id} is not currently registered");
         return Err(Refusal::new(ErrorCode::BrokerIdNotRegistered, message));
     };
-    if id == running {
+    if running.plays(id) {
         let message = format!("Broker ID {id} is the broker that was asked and is running; it cannot be unregistered");
         return Err(Refusal::new(ErrorCode::InvalidRequest, message));
     }
@@ -91,8 +91,9 @@ mod tests {
     }
 
     fn unregister(image: &Image, id: i32, min_insync: i32) -> Result<Vec<Record<'static>>, Refusal> {
+        let config = Config { node_id: 1, ..Config::defaults() };
         let set = Configs::from([("min.insync.replicas".to_string(), min_insync.to_string())]);
-        unregister_broker(image, &Config::defaults().settings(&set, &Configs::new()), 1, id)
+        unregister_broker(image, &config.settings(&set, &Configs::new()), config.cast(), id)
     }
 
     /// What is left of each partition without broker 2: in sync, eligible, last known, leader.

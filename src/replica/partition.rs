@@ -21,11 +21,11 @@ use crate::record::validate::{self, RecordError, Rules};
 use crate::replica::traffic::Traffic;
 use crate::replica::watch::SharedShards;
 use crate::stdx::mutex::Mutex;
-use crate::storage::AppendError;
 use crate::storage::log::{
     Admission, Appended, Deletion, Flush, Log, Mark, Origin, ReadError, Removal, RetentionConfig, Slice,
 };
 use crate::storage::recent::Kept;
+use crate::storage::{self, AppendError};
 
 /// `RecordBatch.NO_PARTITION_LEADER_EPOCH`
 const NO_LEADER_EPOCH: i32 = -1;
@@ -112,6 +112,15 @@ impl Partition {
 
     pub fn leader_epoch(&self) -> LeaderEpoch {
         LeaderEpoch(self.leader_epoch.load(Ordering::Acquire))
+    }
+
+    /// Another leadership begins, of this broker or of another that this process plays.
+    pub fn lead_in(&self, epoch: LeaderEpoch) -> Result<(), storage::Error> {
+        if epoch > self.leader_epoch() {
+            self.leader_epoch.store(epoch.0, Ordering::Release);
+            self.log.assign_epoch(epoch)?;
+        }
+        Ok(())
     }
 
     pub fn high_watermark(&self) -> Offset {

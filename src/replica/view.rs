@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use rpds::RedBlackTreeMapSync as Map;
 
-use crate::metadata::{Image, KRAFT_VERSION, NO_LEADER, SPOKEN_FEATURES, Topic, topic_name};
+use crate::metadata::{self, Image, KRAFT_VERSION, NO_LEADER, SPOKEN_FEATURES, Topic, topic_name};
 use crate::model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicIdPartition, Uuid};
 use crate::replica::partition::Partition;
 use crate::storage::log::Log;
@@ -61,6 +61,8 @@ pub struct View {
     futures: Map<TopicIdPartition, Arc<Future>>,
     /// A log directory could not be used at the start: what is missing may be in it.
     pub lacks_directory: bool,
+    /// The broker that sees it, of several that this process plays: partitions that it does not lead are not its own.
+    seen_by: Option<i32>,
 }
 
 impl View {
@@ -72,6 +74,7 @@ impl View {
             hosted: Map::new_sync(),
             futures: Map::new_sync(),
             lacks_directory: false,
+            seen_by: None,
         }
     }
 
@@ -115,8 +118,31 @@ impl View {
         self.partition(topic, index)
     }
 
+    /// The same as one of several brokers sees it that this process plays.
+    pub fn as_seen_by(&self, broker: i32) -> View {
+        View { seen_by: Some(broker), ..self.clone() }
+    }
+
+    /// Whether a partition is the viewer's, as far as the metadata say so.
+    pub fn is_own(&self, described: &metadata::Partition) -> bool {
+        self.seen_by.is_none_or(|broker| broker == described.leader)
+    }
+
+    /// Whether a partition's log is in order here, whichever broker leads it.
+    pub fn has(&self, topic: &Topic, index: i32) -> bool {
+        topic.partition(index).is_some_and(|described| self.log_of(topic, described).is_ok())
+    }
+
     fn partition(&self, topic: &Topic, index: i32) -> Result<&Arc<Partition>, ErrorCode> {
         let described = topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
+        if !self.is_own(described) {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        self.log_of(topic, described)
+    }
+
+    fn log_of(&self, topic: &Topic, described: &metadata::Partition) -> Result<&Arc<Partition>, ErrorCode> {
+        let index = described.index;
         let hosted = self.hosted.get(&topic.id).and_then(|hosted| hosted.get(usize::try_from(index).ok()?));
         match hosted {
             Some(Some(partition)) if partition.log.is_offline() => Err(ErrorCode::KafkaStorageError),

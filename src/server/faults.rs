@@ -5,6 +5,7 @@
 //! holds up what is behind it on its connection, as a slow broker would.
 
 use std::cell::OnceCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -15,6 +16,7 @@ use crate::io::driver::ConnectionKey;
 use crate::metrics::Ending;
 use crate::model::{ApiKey, Instant, Uuid};
 use crate::record::header;
+use crate::replica::view::View;
 use crate::server::journal::GONE;
 use crate::server::parking::{Asker, Begun};
 use crate::server::throttle::header_of;
@@ -80,6 +82,7 @@ impl Server {
         let body = OnceCell::new();
         let facts = RequestFacts {
             api: row.key,
+            broker: self.turn.shared.config.cast().broker_of(session.route.listener),
             version: header.request_api_version,
             client_id: header.client_id.as_deref().unwrap_or_default(),
             principal: session.principal.text(),
@@ -106,6 +109,8 @@ impl Server {
             Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer => {
                 return Ok(Spared::Handled(Some(struck)));
             }
+            // It is handled with another view.
+            Deed::Stale => return Ok(Spared::Handled(Some(struck))),
             // A client that is told of no brokers has none to ask again. A look at metadata has no effect but to make topics.
             Deed::Error(_) if row.key == ApiKey::Metadata => return Ok(Spared::Handled(Some(struck))),
             Deed::Close => return Err(closes(&struck)),
@@ -121,6 +126,15 @@ impl Server {
             }
         }
         Ok(Spared::Gone)
+    }
+
+    /// What the cluster looked like, where a rule wants a request to be answered by that.
+    #[inline]
+    pub(super) fn as_of(&self, struck: Option<Struck>, listener: usize) -> Option<Arc<View>> {
+        let struck = struck.filter(|struck| struck.deed == Deed::Stale)?;
+        let (board, cast) = (self.turn.shared.faults.as_ref()?, self.turn.shared.config.cast());
+        let view = board.as_of(struck.rule)?;
+        Some(if cast.is_one() { view } else { Arc::new(view.as_seen_by(cast.broker_of(listener))) })
     }
 
     fn keep_back(&mut self, begun: Begun, struck: Struck, what: What) {
@@ -190,6 +204,7 @@ impl Server {
                 }
                 return Some(answer);
             }
+            Deed::Stale => return Some(answer),
             Deed::Close => self.end(begun, closes(&struck)),
             Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => self.keep_back(begun, struck, What::Answer(answer)),
         }
@@ -247,7 +262,8 @@ impl Server {
         let Asker::Connection(key, _) = begun.asker else { return };
         let began = self.begin_charge(row.key);
         let Some(connection) = self.connections.get_mut(key) else { return self.fail_exchange(begun.noted, GONE) };
-        let mut context = self.turn.context(Some(self.wait_list.ticket()));
+        let listener = Some(connection.session.route.listener);
+        let mut context = self.turn.context_at(listener, Some(self.wait_list.ticket()));
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
         self.end_handling(begun.noted);
         let charge = self.charge(key, row.key, began, frame, &outcome);

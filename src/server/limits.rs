@@ -12,6 +12,7 @@ use crate::io::driver::{ConnectionKey, Ends};
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
+use crate::server::connection::Connection;
 use crate::server::{End, Server};
 use crate::shard::limits::{Arrival, ConnectionPlace, Judged};
 
@@ -51,7 +52,7 @@ impl Entrance {
 impl Server {
     /// A connection was accepted.
     pub(super) fn enter(&mut self, key: ConnectionKey, listener: usize, ends: Ends) {
-        if self.leaving.is_some() || self.entrance.len() >= MOST_KEPT {
+        if self.leaving.is_some() || self.entrance.len() >= MOST_KEPT || self.is_down(listener) {
             return self.driver.close(key);
         }
         let queues = &mut self.entrance.queues;
@@ -61,6 +62,26 @@ impl Server {
         queues[listener].push_back(Entering { key, ends, waiting: Arrival::default() });
         if queues[listener].len() == 1 {
             self.give_places();
+        }
+    }
+
+    /// Whether the broker behind a listener is down, of several that are played.
+    fn is_down(&self, listener: usize) -> bool {
+        let cast = self.turn.shared.config.cast();
+        let broker = || self.turn.view.image.broker(cast.broker_of(listener));
+        !cast.is_one() && broker().is_some_and(|broker| broker.fenced)
+    }
+
+    /// A broker that goes down takes its connections with it.
+    pub(super) fn close_those_of_brokers_that_are_down(&mut self) {
+        if self.turn.shared.config.cast().is_one() {
+            return;
+        }
+        let is_gone = |(key, connection): (ConnectionKey, &Connection)| {
+            self.is_down(connection.session.route.listener).then_some(key)
+        };
+        for key in self.connections.iter().filter_map(is_gone).collect::<Vec<_>>() {
+            self.close(key, End::refused("the broker was taken down".to_string()));
         }
     }
 

@@ -258,10 +258,9 @@ impl Server {
         self.turn.begin(self.driver.now(), self.driver.wall());
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
-        let view = self.turn.shared.view.load_full();
-        if !Arc::ptr_eq(&view, &self.turn.view) {
-            self.turn.view = view;
+        if self.turn.look() {
             self.read_limits();
+            self.close_those_of_brokers_that_are_down();
         }
         for event in events.drain(..) {
             self.handle_event(event);

@@ -152,7 +152,11 @@ impl Server {
         };
         let Some(waiting) = self.wait_list.get_mut(key) else { return };
         let begun = waiting.begun;
-        let mut context = self.turn.context(None);
+        let listener = match begun.asker {
+            Asker::Connection(owner, _) => self.connections.get(owner).map(|owner| owner.session.route.listener),
+            Asker::Inquiry(_) | Asker::Broker => None,
+        };
+        let mut context = self.turn.context_at(listener, None);
         let polled = waiting.parked.poll(&mut self.handlers, &mut context, expired);
         let charge = self.add_time(begun, began);
         if let Some(waiting) = self.wait_list.get_mut(key) {

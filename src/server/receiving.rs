@@ -187,8 +187,13 @@ impl Server {
             Spared::Handled(struck) => struck,
             Spared::Gone => return Ok(()),
         };
-        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
-        let mut context = self.turn.context(Some(self.wait_list.ticket()));
+        let Some(connection) = self.connections.get(key) else { return Ok(()) };
+        let listener = connection.session.route.listener;
+        let stale = self.as_of(struck, listener);
+        let mut context = self.turn.context_at(Some(listener), Some(self.wait_list.ticket()));
+        if let Some(stale) = &stale {
+            context.view = stale;
+        }
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
         self.end_handling(noted);
         let charge = self.charge(key, api, began, frame, &outcome);

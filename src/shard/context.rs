@@ -230,7 +230,10 @@ impl controller::Audience for Arc<Shared> {
 /// What a shard works with in one turn.
 pub struct Turn {
     pub shared: Arc<Shared>,
+    /// As the whole process sees it; what clients see is [`Turn::context_at`].
     pub view: Arc<View>,
+    /// As each of the brokers sees it that the process plays, where there are several.
+    views: Vec<Arc<View>>,
     pub shard: ShardId,
     pub now: Instant,
     pub wall: TimestampMs,
@@ -245,7 +248,28 @@ impl Turn {
     pub fn new(shard: ShardId, shared: Arc<Shared>, now: Instant, wall: TimestampMs) -> Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
         let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
-        Turn { view, shared, shard, now, wall, dirty, metrics, audit: Audit::new(now), marker_jobs }
+        let audit = Audit::new(now);
+        let mut turn = Turn { view, views: Vec::new(), shared, shard, now, wall, dirty, metrics, audit, marker_jobs };
+        turn.share_out();
+        turn
+    }
+
+    /// Takes the newest view; whether it is another one.
+    pub fn look(&mut self) -> bool {
+        let view = self.shared.view.load_full();
+        let is_new = !Arc::ptr_eq(&view, &self.view);
+        if is_new {
+            self.view = view;
+            self.share_out();
+        }
+        is_new
+    }
+
+    fn share_out(&mut self) {
+        let cast = self.shared.config.cast();
+        if !cast.is_one() {
+            self.views = cast.ids().map(|broker| Arc::new(self.view.as_seen_by(broker))).collect();
+        }
     }
 
     /// The next turn's time.
@@ -266,11 +290,21 @@ impl Turn {
         groups.min(self.shared.transactions().next_deadline(shard, shards))
     }
 
-    /// What a handler gets. `ticket` is the key under which the request will wait, if it has to.
+    /// What the broker's own work gets. `ticket` is the key under which a request will wait, if it has to.
     pub fn context(&mut self, ticket: Option<Key>) -> Context<'_> {
+        self.context_at(None, ticket)
+    }
+
+    /// The same for a request that came in by a listener: the broker behind it sees what is its own.
+    pub fn context_at(&mut self, listener: Option<usize>, ticket: Option<Key>) -> Context<'_> {
+        let cast = self.shared.config.cast();
+        let broker = listener.map_or(cast.ids().start, |listener| cast.broker_of(listener));
+        let seen = listener.and_then(|_| self.views.get((broker - cast.ids().start) as usize));
         Context {
             shared: &self.shared,
-            view: &self.view,
+            broker,
+            view: seen.unwrap_or(&self.view),
+            whole: &self.view,
             shard: self.shard,
             now: self.now,
             wall: self.wall,
@@ -287,7 +321,12 @@ impl Turn {
 /// What a handler may use: the shard's turn, and the place that is kept for the request.
 pub struct Context<'a> {
     pub shared: &'a Arc<Shared>,
+    /// The broker that is asked.
+    pub broker: i32,
+    /// As that broker sees it.
     pub view: &'a Arc<View>,
+    /// As the whole process sees it.
+    pub whole: &'a Arc<View>,
     pub shard: ShardId,
     pub now: Instant,
     pub wall: TimestampMs,

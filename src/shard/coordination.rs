@@ -94,6 +94,11 @@ impl Context<'_> {
         M::registry(self.shared).of_key(self.view, key)
     }
 
+    /// The same of whichever broker it belongs to, for what one broker asks another.
+    pub fn coordinator_anywhere<M: Served>(&self, key: &str) -> Result<Arc<Coordinator<M>>, ErrorCode> {
+        M::registry(self.shared).of_key(self.whole, key)
+    }
+
     /// The coordinator of a group.
     pub fn coordinator(&self, group_id: &str) -> Result<Arc<Coordinator>, ErrorCode> {
         self.coordinator_of::<Groups>(group_id)

@@ -1,5 +1,6 @@
 //! What rules of a test do to requests: what their clients are told, and whether they had their effect.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use crate::codec::{Message, Reader};
 use crate::faults::FaultRule;
 use crate::model::{ApiKey, ErrorCode};
 use crate::record::batches::Batches;
+use crate::replica::view::View;
 use crate::wire::api::{api_versions, fetch};
 
 const DELAY_MS: u64 = 2000;
@@ -38,7 +40,7 @@ fn start() -> SharedCluster {
 fn add(cluster: &SharedCluster, rule: &Value) -> u64 {
     let cluster = cluster.borrow();
     let rule = FaultRule::parse(rule, cluster.world.now()).unwrap();
-    cluster.board().unwrap().add(vec![rule]).unwrap()[0]
+    cluster.board().unwrap().add(vec![rule], &Arc::new(View::new("test"))).unwrap()[0]
 }
 
 fn produce_rule(action: &Value) -> Value {

@@ -9,11 +9,16 @@ use crate::stdx::secret::Secret;
 /// What logs and metadata may take in memory; tests write little, and a machine of CI has two gigabytes and more.
 pub(crate) const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 
+/// Brokers that one process plays at most.
+const MOST_BROKERS: usize = 100;
+
 /// What the user asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct TestArguments {
     /// 0 lets the kernel choose.
     pub(crate) port: u16,
+    /// How many brokers it plays.
+    pub(crate) brokers: usize,
     /// `None`: in memory.
     pub(crate) directory: Option<PathBuf>,
     pub(crate) memory_bytes: u64,
@@ -33,6 +38,7 @@ impl Default for TestArguments {
     fn default() -> TestArguments {
         TestArguments {
             port: 0,
+            brokers: 1,
             directory: None,
             memory_bytes: DEFAULT_MEMORY_BYTES,
             topics: Vec::new(),
@@ -53,8 +59,16 @@ impl TestArguments {
             return Err(format!("`test` takes options only, not {word:?}"));
         }
         let memory_bytes = given.text("memory")?.map_or(Ok(DEFAULT_MEMORY_BYTES), |text| bytes(&text))?;
+        let brokers = given.parsed("brokers")?.unwrap_or(1);
+        if !(1..=MOST_BROKERS).contains(&brokers) {
+            return Err(format!("--brokers wants a number from 1 to {MOST_BROKERS}, not {brokers}"));
+        }
+        if brokers > 1 && given.path("dir").is_some() {
+            return Err("--brokers plays brokers whose data are in memory: it does not go with --dir".into());
+        }
         Ok(TestArguments {
             port: given.parsed("port")?.unwrap_or(0),
+            brokers,
             directory: given.path("dir"),
             memory_bytes,
             topics: given.texts("topic")?.iter().map(|text| topic(text)).collect::<Result<_, _>>()?,

@@ -32,6 +32,8 @@ use arguments::TestArguments;
 
 /// What the directory of logs is called that is nowhere but in memory.
 const IN_MEMORY: &str = "/memory";
+/// Replicas of a partition, where there are as many brokers: a leader that goes down has followers.
+const MOST_REPLICAS: usize = 3;
 const MECHANISMS: [&str; 3] = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 type Pairs = Vec<(String, String)>;
@@ -118,7 +120,9 @@ fn config(arguments: &TestArguments, issued: Option<&Issued>) -> Result<Config, 
     let profile = PROFILE.iter().map(|d| (d.key.to_string(), d.value.to_string()));
     let file = profile.chain(of_arguments(arguments)).chain(issued.map(of_certificates).unwrap_or_default()).collect();
     let overrides = arguments.overrides.clone();
-    super::resolve(&super::completed(Layers { file, overrides, ..Layers::default() })?)
+    let mut config = super::resolve(&super::completed(Layers { file, overrides, ..Layers::default() })?)?;
+    config.play(arguments.brokers);
+    Ok(config)
 }
 
 fn protocol(arguments: &TestArguments) -> SecurityProtocol {
@@ -139,6 +143,16 @@ fn of_arguments(arguments: &TestArguments) -> Pairs {
         ("inter.broker.listener.name".to_string(), name.to_string()),
         ("log.dirs".to_string(), directory),
     ];
+    if arguments.brokers > 1 {
+        let replicas = MOST_REPLICAS.min(arguments.brokers).to_string();
+        for key in ["default", "offsets.topic", "transaction.state.log"] {
+            pairs.push((format!("{key}.replication.factor"), replicas.clone()));
+        }
+        // So that each broker coordinates something.
+        for key in ["offsets.topic", "transaction.state.log"] {
+            pairs.push((format!("{key}.num.partitions"), arguments.brokers.to_string()));
+        }
+    }
     if let Some(version) = &arguments.as_version {
         pairs.push(("klamm.as.version".into(), version.clone()));
     }
@@ -206,7 +220,8 @@ fn explanation(arguments: &TestArguments) -> String {
 
 /// What the line says that tells of the start. What does not apply is not in it.
 struct Ready<'a> {
-    bootstrap_servers: String,
+    /// The first listener of each broker.
+    bootstrap_servers: Vec<SocketAddr>,
     cluster_id: String,
     security_protocol: SecurityProtocol,
     /// The users' names, where clients must log in.
@@ -220,7 +235,7 @@ struct Ready<'a> {
 impl<'a> Ready<'a> {
     fn of(broker: &TestBroker, arguments: &'a TestArguments) -> Ready<'a> {
         Ready {
-            bootstrap_servers: reachable(broker.addresses()[0]).to_string(),
+            bootstrap_servers: broker.bootstrap_servers().map(reachable).collect(),
             cluster_id: broker.cluster_id().to_string(),
             security_protocol: broker.security_protocol(),
             users: arguments.users.iter().map(|user| user.name.as_str()).collect(),
@@ -231,7 +246,8 @@ impl<'a> Ready<'a> {
 
     fn to_json(&self) -> Value {
         let mut line = Map::new();
-        line.insert("bootstrap_servers".into(), json!(self.bootstrap_servers));
+        let servers: Vec<_> = self.bootstrap_servers.iter().map(SocketAddr::to_string).collect();
+        line.insert("bootstrap_servers".into(), json!(servers.join(",")));
         line.insert("cluster_id".into(), json!(self.cluster_id));
         line.insert("pid".into(), json!(std::process::id()));
         line.insert("security_protocol".into(), json!(self.security_protocol.name()));

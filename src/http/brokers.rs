@@ -1,0 +1,88 @@
+//! `/v1/brokers`: the brokers that one process plays, and what a test does to them: a leader or a coordinator moves, a broker goes
+//! down or comes back. The metadata thread decides it, and clients hear of it as they would in a cluster.
+
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::control::Control;
+use super::deeds::{Refused, failed};
+use super::reply::{self, Reply};
+use crate::controller::Task;
+use crate::coordinator_runtime::GROUPS_TOPIC;
+use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
+use crate::metadata::{Play, Refusal};
+use crate::model::{ErrorCode, java_hash};
+use crate::shard::context::Shared;
+
+/// How long the metadata thread may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A key whose coordinator is meant.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum CoordinatedKey {
+    Group(String),
+    TransactionalId(String),
+}
+
+pub(super) fn list(control: &Control) -> Reply {
+    let shared = match control.ready() {
+        Ok(shared) => shared,
+        Err(refused) => return *refused,
+    };
+    let (view, cast) = (shared.view.load_full(), shared.config.cast());
+    let show = |id: i32| -> Value {
+        let registered = view.image.broker(id);
+        let listeners = cast.listeners_of(id).filter_map(|listener| shared.endpoint(listener));
+        let listeners = listeners.map(|of| json!({ "listener": of.listener, "host": of.host, "port": of.port }));
+        let leads = view.image.topics().flat_map(|topic| topic.partitions.iter()).filter(|of| of.leader == id).count();
+        json!({
+            "broker": id,
+            "rack": registered.and_then(|broker| broker.rack.clone()),
+            "up": registered.is_some_and(|broker| broker.is_active()),
+            "leads": leads,
+            "listeners": listeners.collect::<Vec<_>>(),
+        })
+    };
+    reply::ok(&json!({ "brokers": cast.ids().map(show).collect::<Vec<_>>() }))
+}
+
+/// Has the metadata thread do it; the shards know of it when this answers. Blocks.
+pub(super) fn play(shared: &Arc<Shared>, play: Play) -> Result<(), Refused> {
+    if shared.config.cast().is_one() {
+        let sentence = "this process plays one broker: `klamm test --brokers` plays several";
+        return Err((StatusCode::CONFLICT, sentence.into()));
+    }
+    let (sender, told) = channel();
+    let tell = Box::new(move |result| drop(sender.send(result)));
+    shared.send_to_controller(Task::Play { play, tell });
+    let result = told.recv_timeout(PATIENCE).map_err(|_| failed("the metadata thread does not answer".into()))?;
+    // A broker that is down has connections to be closed.
+    shared.nudge_all();
+    result.map_err(refused)
+}
+
+fn refused(refusal: Refusal) -> Refused {
+    let status = match refusal.error {
+        ErrorCode::UnknownTopicOrPartition | ErrorCode::BrokerIdNotRegistered => StatusCode::NOT_FOUND,
+        _ => StatusCode::CONFLICT,
+    };
+    (status, refusal.message.unwrap_or_else(|| refusal.error.to_string()))
+}
+
+/// Moves the coordinator of a key, and with it those of all keys of its partition. Answers the partition. Blocks.
+pub(super) fn move_coordinator(shared: &Arc<Shared>, key: &CoordinatedKey, to: i32) -> Result<Value, Refused> {
+    let (topic, key) = match key {
+        CoordinatedKey::Group(group) => (GROUPS_TOPIC, group),
+        CoordinatedKey::TransactionalId(id) => (TRANSACTIONS_TOPIC, id),
+    };
+    let count = shared.view.load().topic(topic).map(|topic| topic.partitions.len());
+    let count =
+        count.ok_or_else(|| (StatusCode::NOT_FOUND, format!("there is no {topic} yet: no client has asked")))?;
+    let partition = java_hash::partition_for(key, count);
+    play(shared, Play::MoveLeader { topic: topic.into(), partition, to })?;
+    Ok(json!({ "topic": topic, "partition": partition, "leader": to }))
+}
