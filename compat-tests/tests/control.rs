@@ -513,7 +513,10 @@ fn records(broker: &mut Broker) -> Result<()> {
     while before > 0 {
         let page = http.json(&format!("/v1/records?topic=t&limit=7&before={before}"))?;
         let records = page["records"].as_array().context("records")?;
-        ensure!(records[0]["offset"] == before - 1 && page["next"].is_null() == (before <= 7), "below {before}: {page}");
+        ensure!(
+            records[0]["offset"] == before - 1 && page["next"].is_null() == (before <= 7),
+            "below {before}: {page}"
+        );
         found += records.len();
         before = page["next"].as_i64().unwrap_or(0);
     }
