@@ -10,6 +10,7 @@ mod checkpoint;
 pub(crate) mod cleaner;
 mod close;
 mod config;
+mod corruption;
 pub(crate) mod directory;
 mod epochs;
 mod error;
