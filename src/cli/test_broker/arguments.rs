@@ -49,9 +49,6 @@ impl Default for TestArguments {
 impl TestArguments {
     /// What the line says; an error is a sentence.
     pub(crate) fn of(given: &Given, overrides: Vec<(String, String)>) -> Result<TestArguments, String> {
-        if let Some(word) = given.argument() {
-            return Err(format!("`test` takes options only, not {word:?}"));
-        }
         let memory_bytes = given.text("memory")?.map_or(Ok(DEFAULT_MEMORY_BYTES), |text| bytes(&text))?;
         Ok(TestArguments {
             port: given.parsed("port")?.unwrap_or(0),
