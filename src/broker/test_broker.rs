@@ -284,7 +284,7 @@ impl Restarts for Mutex<Run> {
 mod tests {
     use super::*;
     use crate::config::Layers;
-    use crate::io::disk::{Disk, File, Open};
+    use crate::io::disk::{Disk, Open};
     use std::io::IoSlice;
     use std::path::Path;
 

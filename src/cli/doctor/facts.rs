@@ -19,7 +19,7 @@ pub(super) struct Facts {
     pub(super) config: Config,
     pub(super) notices: Vec<Notice>,
     pub(super) listeners: Vec<ListenerFacts>,
-    /// Of `klamm.http.listeners`, with whether each could be listened on.
+    /// What `klamm.http.listeners` names, with whether each could be listened on.
     pub(super) http_listeners: Vec<(HttpListener, Result<(), ListenFailure>)>,
     pub(super) directories: Vec<(String, Result<DirectoryLook, String>)>,
     /// `None` is no limit.
