@@ -195,6 +195,8 @@ fn same(bootstrap: &str, tool: &str, arguments: &[&str]) -> Result<()> {
 fn tools_as_kafkas() -> Result<()> {
     let broker = TestProcess::start(&[])?;
     let at = broker.bootstrap();
+    // In front of any group: the topic of the groups is made for the question.
+    same(at, "consumer-groups", &["--describe", "--group", "missing"])?;
     let topics = |arguments: &[&str]| said(&[&["tool", "topics", "--bootstrap-server", at], arguments].concat(), "");
     let made = topics(&["--create", "--topic", "orders", "--partitions", "3", "--config", "retention.ms=1000"])?;
     ensure!(made == "Created topic orders.\n", "{made}");
@@ -206,7 +208,7 @@ fn tools_as_kafkas() -> Result<()> {
     for arguments in [
         &["--list"][..],
         &["--list", "--topic", "ord.*"],
-        &["--describe"],
+        &["--describe", "--exclude-internal"],
         &["--describe", "--topic", "orders"],
         &["--describe", "--topic", "orders,a.b"],
         &["--describe", "--topic", "missing"],
@@ -411,7 +413,8 @@ fn completions_and_man_page() -> Result<()> {
     mandoc.args(["-T", "lint", "-W", "warning"]);
     let page = said(&["man"], "")?;
     let linted = program::output(mandoc, Input::Bytes(page.into_bytes()), PATIENCE)?;
-    ensure!(linted.code == Some(0), "{}", linted.tail());
+    // The version says which page it is: a date that is kept by hand is soon wrong.
+    ensure!(linted.text().lines().all(|line| line.contains("missing date")), "{}", linted.tail());
     Ok(())
 }
 

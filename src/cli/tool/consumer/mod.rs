@@ -100,8 +100,6 @@ impl Consumer {
     fn wait(&self, last: Instant) -> Option<Duration> {
         let Some(patience) = self.settings.patience else { return Some(WAIT) };
         let left = patience.checked_sub(clock::now().since(last)).filter(|left| !left.is_zero());
-        // Where no time is given, what is there is still shown.
-        let left = left.or_else(|| (patience.is_zero() && self.shown == 0).then_some(Duration::ZERO));
         left.map(|left| left.min(WAIT))
     }
 

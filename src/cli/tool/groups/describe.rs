@@ -17,7 +17,7 @@ pub(super) fn run(client: &mut Client, groups: Vec<String>, is_states: bool) -> 
     let mut tables = Vec::new();
     for group in &groups {
         tables.push(match is_states {
-            true => states(group, &found::coordinator(client, &group.name)?),
+            true => states(group),
             false => {
                 let committed = found::committed(client, &group.name)?;
                 let places = ordered(group, &committed);
@@ -90,7 +90,8 @@ fn offsets(
     [String::new()].into_iter().chain(rows.iter().map(line)).collect()
 }
 
-fn states(group: &Group, coordinator: &str) -> Vec<String> {
+fn states(group: &Group) -> Vec<String> {
+    let coordinator = group.coordinator.as_str();
     let name = group.name.chars().count().max(15);
     let broker = coordinator.chars().count().max(25);
     let line = |columns: [&str; 4], count: &str| {
@@ -116,7 +117,8 @@ mod tests {
     }
 
     fn group(members: Vec<Member>) -> Group {
-        Group { name: "g".into(), state: "Stable".into(), assignor: "range".into(), members }
+        let coordinator = "127.0.0.1:44781  (1)".into();
+        Group { name: "g".into(), coordinator, state: "Stable".into(), assignor: "range".into(), members }
     }
 
     #[test]
@@ -137,7 +139,7 @@ g               orders          3          1               -               -    
 
     #[test]
     fn states_are_as_kafkas() {
-        let lines = states(&group(vec![member("a", &[])]), "127.0.0.1:44781  (1)");
+        let lines = states(&group(vec![member("a", &[])]));
         let expected = "
 GROUP           COORDINATOR (ID)          ASSIGNMENT-STRATEGY  STATE                #MEMBERS
 g               127.0.0.1:44781  (1)      range                Stable               1";

@@ -2,10 +2,13 @@
 //! end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::exception;
 use crate::cli::client::{Client, check};
+use crate::cli::tool::PAUSE;
 use crate::coordinator::consumer::embedded;
+use crate::io::{clock, threads};
 use crate::model::{ApiKey, ErrorCode};
 use crate::wire::api::{consumer_group_describe, describe_groups, find_coordinator, list_offsets, offset_fetch};
 
@@ -15,6 +18,8 @@ const LATEST: i64 = -1;
 const OFFSETS_BY_NAME: i16 = 9;
 /// Later versions ask for several groups.
 const COORDINATOR_OF_ONE: i16 = 3;
+/// How long a coordinator may take to be ready (`default.api.timeout.ms`).
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) type Place = (String, i32);
 
@@ -29,6 +34,7 @@ pub(super) struct Member {
 
 pub(super) struct Group {
     pub(super) name: String,
+    pub(super) coordinator: String,
     pub(super) state: String,
     pub(super) assignor: String,
     pub(super) members: Vec<Member>,
@@ -36,11 +42,13 @@ pub(super) struct Group {
 
 /// A group of the consumer protocol, or else of the classic one.
 pub(super) fn group(client: &mut Client, name: &str) -> Result<Group, String> {
+    let coordinator = coordinator(client, name)?;
     let newer = match client.versions().contains_key(&ApiKey::ConsumerGroupDescribe.id()) {
         true => of_consumer_protocol(client, name)?,
         false => None,
     };
-    newer.map_or_else(|| of_classic_protocol(client, name), Ok)
+    let found = newer.map_or_else(|| of_classic_protocol(client, name), Ok)?;
+    Ok(Group { coordinator, ..found })
 }
 
 /// `None`: the broker knows none of that protocol.
@@ -60,6 +68,7 @@ fn of_consumer_protocol(client: &mut Client, name: &str) -> Result<Option<Group>
     });
     Ok(Some(Group {
         name: name.to_string(),
+        coordinator: String::new(),
         state: found.group_state.to_string(),
         assignor: found.assignor_name.to_string(),
         members: members.collect(),
@@ -80,6 +89,7 @@ fn of_classic_protocol(client: &mut Client, name: &str) -> Result<Group, String>
     });
     Ok(Group {
         name: name.to_string(),
+        coordinator: String::new(),
         state: found.group_state.to_string(),
         assignor: found.protocol_data.to_string(),
         members: members.collect(),
@@ -95,13 +105,31 @@ fn places(topic: &str, partitions: &[i32]) -> Vec<Place> {
     partitions.iter().map(|partition| (topic.to_string(), *partition)).collect()
 }
 
-/// The broker that has the group, as a line shows it.
+/// The broker that has the group, as a line shows it, when it is ready to be asked about the group. Being asked for it, a broker makes
+/// the topic of the groups.
 pub(super) fn coordinator(client: &mut Client, group: &str) -> Result<String, String> {
-    let request = find_coordinator::Request { key: group.to_string().into(), ..Default::default() };
-    let told: find_coordinator::Response<'_> =
-        client.ask_up_to((ApiKey::FindCoordinator, COORDINATOR_OF_ONE), &request)?;
-    check(told.error_code, told.error_message.as_deref())?;
-    Ok(format!("{}:{}  ({})", told.host, told.port, told.node_id))
+    let passing = [ErrorCode::CoordinatorLoadInProgress, ErrorCode::CoordinatorNotAvailable, ErrorCode::NotCoordinator];
+    let begun = clock::now();
+    loop {
+        let request = find_coordinator::Request { key: group.to_string().into(), ..Default::default() };
+        let told: find_coordinator::Response<'_> =
+            client.ask_up_to((ApiKey::FindCoordinator, COORDINATOR_OF_ONE), &request)?;
+        let shown = format!("{}:{}  ({})", told.host, told.port, told.node_id);
+        let mut code = told.error_code;
+        let refused = exception(code, told.error_message.as_deref());
+        if code == 0 {
+            let request = describe_groups::Request { groups: vec![group.to_string().into()], ..Default::default() };
+            let told: describe_groups::Response<'_> = client.ask(ApiKey::DescribeGroups, &request)?;
+            code = told.groups.first().map_or(0, |group| group.error_code);
+        }
+        if passing.iter().all(|error| error.code() != code) {
+            return refused.map_or(Ok(shown), Err);
+        }
+        if clock::now().since(begun) >= PATIENCE {
+            return Err(check(code, None).err().unwrap_or_default());
+        }
+        threads::wait(PAUSE);
+    }
 }
 
 pub(super) fn committed(client: &mut Client, group: &str) -> Result<BTreeMap<Place, i64>, String> {

@@ -119,6 +119,7 @@ fn asked(given: &Given, client: &mut Client) -> Result<Vec<String>, String> {
 }
 
 fn delete(client: &mut Client, groups: &[String]) -> Result<(), String> {
+    groups.iter().try_for_each(|group| found::coordinator(client, group).map(drop))?;
     let request = delete_groups::Request { groups_names: groups.iter().map(|group| group.clone().into()).collect() };
     let told: delete_groups::Response<'_> = client.ask(ApiKey::DeleteGroups, &request)?;
     let (mut gone, mut failed) = (Vec::new(), Vec::new());
