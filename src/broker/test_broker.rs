@@ -116,14 +116,13 @@ impl Memory {
 
     /// Puts another disk in the place of the present one: a copy of a snapshot, or an empty one.
     fn replace(&mut self, snapshot: Option<&str>, options: &StartOptions) -> Result<(), RestartError> {
-        let left_bytes = self.left_bytes();
-        self.disk = Arc::new(match snapshot {
-            None => new_disk(left_bytes, options),
-            Some(name) => {
-                let kept = self.snapshots.get(name).ok_or(RestartError::NoSuchSnapshot)?;
-                kept.copy(left_bytes, options.environment.clone())
-            }
-        });
+        let kept = |name: &str| self.snapshots.get(name).cloned().ok_or(RestartError::NoSuchSnapshot);
+        let (kept, left_bytes) = (snapshot.map(kept).transpose()?, self.left_bytes());
+        // What it has is gone before a copy takes as much.
+        self.disk = Arc::new(new_disk(left_bytes, options));
+        if let Some(kept) = kept {
+            self.disk = Arc::new(kept.copy(left_bytes, options.environment.clone()));
+        }
         Ok(())
     }
 

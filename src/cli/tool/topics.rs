@@ -66,8 +66,8 @@ fn checked(given: &Given) -> Result<Deed, String> {
         }
         require(given, "partitions")?;
     }
-    let others = FOR_SOME.iter().filter(|(_, actions)| !actions.contains(name));
-    others.map(|(option, _)| refuse_together(given, option, &[*name])).collect::<Result<(), _>>()?;
+    let mut others = FOR_SOME.iter().filter(|(_, actions)| !actions.contains(name));
+    others.try_for_each(|(option, _)| refuse_together(given, option, &[*name]))?;
     Ok(*deed)
 }
 

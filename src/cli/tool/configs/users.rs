@@ -36,7 +36,7 @@ pub(super) fn alterations(user: &str, changes: &Changes) -> Result<alter_scram::
     let upsertions = added.into_iter().map(|(hash, (iterations, password))| {
         upsertion(&FirstUser { name: user.to_string(), password }, hash, Some(iterations))
     });
-    Ok(alter_scram::Request { deletions, upsertions: upsertions.collect(), ..Default::default() })
+    Ok(alter_scram::Request { deletions, upsertions: upsertions.collect() })
 }
 
 /// The iterations and the password of `iterations=N,password=P`. All that stands behind `password=` is the password
