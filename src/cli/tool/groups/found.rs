@@ -126,7 +126,10 @@ pub(super) fn coordinator(client: &mut Client, group: &str) -> Result<String, St
             return refused.map_or(Ok(shown), Err);
         }
         if clock::now().since(begun) >= PATIENCE {
-            return Err(check(code, None).err().unwrap_or_default());
+            let why = check(code, None).err().unwrap_or_default();
+            return Err(format!(
+                "{why}: the group is asked for at the broker of --bootstrap-server, and {shown} has it"
+            ));
         }
         threads::wait(PAUSE);
     }
