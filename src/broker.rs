@@ -139,8 +139,8 @@ struct Starting {
 /// The addresses that were bound, or the one that could not be.
 type Bound = Result<Vec<SocketAddr>, (SocketAddr, io::Error)>;
 
-/// What a broker is started on.
-struct Ground {
+/// What a broker is started with.
+struct StartOptions {
     config: Config,
     cluster_id: Option<String>,
     clock: Option<Arc<SettableClock>>,
@@ -150,16 +150,16 @@ struct Ground {
     http: Option<HttpSide>,
 }
 
-impl Ground {
+impl StartOptions {
     /// The machine's disk, and no HTTP side.
-    fn new(config: Config, cluster_id: Option<String>) -> Ground {
+    fn new(config: Config, cluster_id: Option<String>) -> StartOptions {
         let clock = config.has_settable_clock.then(Arc::<SettableClock>::default);
         let environment = clock.clone().map_or_else(Environment::of_the_machine, Environment::with_clock);
-        Ground { config, cluster_id, clock, environment, logs: None, http: None }
+        StartOptions { config, cluster_id, clock, environment, logs: None, http: None }
     }
 
     fn start(self) -> Result<Broker, String> {
-        let Ground { config, cluster_id, clock, environment, logs, http } = self;
+        let StartOptions { config, cluster_id, clock, environment, logs, http } = self;
         http.iter().for_each(|http| http.begin(clock.clone()));
         let tell = |stage| http.iter().for_each(|http| http.set_stage(stage));
         // Of the whole process: brokers that share one are made for tests, and do not come near the limit.
@@ -206,7 +206,7 @@ impl Broker {
     /// Starts a broker. `cluster_id` is for directories that have none yet. An error is a sentence for the user.
     pub fn start(config: Config, cluster_id: Option<String>) -> Result<Broker, String> {
         let http = HttpSide::start(&config)?;
-        Ground { http, ..Ground::new(config, cluster_id) }.start()
+        StartOptions { http, ..StartOptions::new(config, cluster_id) }.start()
     }
 
     /// The cluster that it is.
@@ -411,7 +411,7 @@ pub(crate) fn listening_address(listener: &Listener) -> Result<SocketAddr, Strin
 }
 
 /// The address of a host that is listened on.
-fn host_address(host: &str, port: u16) -> Result<SocketAddr, String> {
+pub(crate) fn host_address(host: &str, port: u16) -> Result<SocketAddr, String> {
     let found = (host, port).to_socket_addrs();
     // IPv4 first, as the JVM does: most clients are told a name and try IPv4.
     let mut found: Vec<_> = found.map_err(|error| format!("cannot resolve {host}: {error}"))?.collect();

@@ -195,6 +195,8 @@ fn same(bootstrap: &str, tool: &str, arguments: &[&str]) -> Result<()> {
 fn tools_as_kafkas() -> Result<()> {
     let broker = TestProcess::start(&[])?;
     let at = broker.bootstrap();
+    // In front of any group: the topic of the groups is made for the question.
+    same(at, "consumer-groups", &["--describe", "--group", "missing"])?;
     let topics = |arguments: &[&str]| said(&[&["tool", "topics", "--bootstrap-server", at], arguments].concat(), "");
     let made = topics(&["--create", "--topic", "orders", "--partitions", "3", "--config", "retention.ms=1000"])?;
     ensure!(made == "Created topic orders.\n", "{made}");
@@ -206,13 +208,19 @@ fn tools_as_kafkas() -> Result<()> {
     for arguments in [
         &["--list"][..],
         &["--list", "--topic", "ord.*"],
-        &["--describe"],
+        &["--describe", "--exclude-internal"],
         &["--describe", "--topic", "orders"],
         &["--describe", "--topic", "orders,a.b"],
         &["--describe", "--topic", "missing"],
         &["--describe", "--topic", "missing", "--if-exists"],
         &["--delete", "--topic", "missing"],
         &["--alter", "--topic", "orders", "--partitions", "2"],
+        &["--describe", "--topic", "\"orders, a.b\""],
+        &["--describe", "--topic", "["],
+        &["--describe", "--topic", ""],
+        &["--list", "--partitions", "3"],
+        &["--describe", "--if-exists"],
+        &["--create", "--topic", "wrong", "--config", "retention.ms="],
     ] {
         same(at, "topics", arguments)?;
     }
@@ -246,8 +254,20 @@ fn tools_as_kafkas() -> Result<()> {
     let early = said(&[&consume[..], &["--timeout-ms", "5000"]].concat(), "")?;
     ensure!(early.lines().count() == 4, "before its time is over: {early:?}");
 
-    same(at, "consumer-groups", &["--list"])?;
-    same(at, "consumer-groups", &["--describe", "--group", "readers"])?;
+    for arguments in [
+        &["--list"][..],
+        &["--list", "--state"],
+        &["--describe", "--group", "readers"],
+        &["--describe", "--group", "readers", "--offsets"],
+        &["--describe", "--group", "readers", "--state"],
+        &["--describe", "--all-groups"],
+        &["--describe", "--group", "missing"],
+        &["--describe", "--group", "missing", "--state"],
+        &["--delete", "--group", "missing"],
+        &["--list", "--group", "readers"],
+    ] {
+        same(at, "consumer-groups", arguments)?;
+    }
     let configs = |arguments: &[&str]| said(&[&["tool", "configs", "--bootstrap-server", at], arguments].concat(), "");
     let of_topic = ["--entity-type", "topics", "--entity-name", "orders"];
     let set = configs(
@@ -266,20 +286,32 @@ fn tools_as_kafkas() -> Result<()> {
         "--entity-name",
         "u",
     ])?;
-    same(at, "configs", &["--describe", "--entity-type", "users", "--entity-name", "u"])?;
+    for arguments in [
+        &["--describe", "--entity-type", "users", "--entity-name", "u"][..],
+        &["--describe", "--entity-type", "users"],
+        &["--describe", "--user", "missing"],
+        &["--describe", "--topic", "missing"],
+        &["--describe", "--topic", "missing", "--all"],
+        &["--describe", "--broker", "77"],
+        &["--describe", "--broker", "x"],
+        &["--describe", "--entity-type", "brokers"],
+        &["--alter", "--topic", "orders", "--add-config", "a=b=c"],
+        &["--alter", "--user", "u", "--add-config", "SCRAM-SHA-256=[iterations=9,password=x]"],
+        &["--alter", "--user", "u", "--add-config", "SCRAM-SHA-256=[iterations=99999,password=x]"],
+        &["--alter", "--user", "u", "--add-config", "SCRAM-SHA-512=[password=a,b]"],
+        &["--alter", "--user", "u", "--add-config", "SCRAM-SHA-512=[iterations=-1,password=a,iterations=4096]"],
+    ] {
+        same(at, "configs", arguments)?;
+    }
     same(at, "cluster", &["cluster-id"])?;
-    let versions = said(&["tool", "broker-api-versions", "--bootstrap-server", at], "")?;
-    let theirs = tools::run(class("broker-api-versions"), &["--bootstrap-server", at], "")?.text();
-    // Apache Kafka's names what the broker does not offer, too.
-    let offered: Vec<_> =
-        theirs.lines().filter(|line| !line.contains("UNSUPPORTED")).map(|line| line.trim_end_matches(',')).collect();
-    let ours: Vec<_> = versions.lines().map(|line| line.trim_end_matches(',')).collect();
-    ensure!(ours == offered, "ours\n{ours:#?}\nKafka's\n{offered:#?}");
+    configs(&["--alter", "--user", "u", "--delete-config", "SCRAM-SHA-512"])?;
+    same(at, "broker-api-versions", &[])?;
+    formatted_as_by_kafka(at)?;
 
     let group = ["tool", "consumer-groups", "--bootstrap-server", at, "--delete", "--group", "readers"];
     let gone = said(&group, "")?;
     ensure!(gone == "Deletion of requested consumer groups ('readers') was successful.\n", "{gone}");
-    topics(&["--delete", "--topic", "a.b"])?;
+    topics(&["--delete", "--topic", "a.b,formatted"])?;
     ensure!(topics(&["--list", "--exclude-internal"])? == "orders\n", "a.b is gone");
     let nowhere = ran(&["tool", "topics", "--bootstrap-server", "127.0.0.1:1", "--list"])?;
     ensure!(
@@ -287,6 +319,31 @@ fn tools_as_kafkas() -> Result<()> {
         "{}",
         nowhere.tail()
     );
+    Ok(())
+}
+
+/// Records with headers and without values come out of both consumers alike; a line that is none ends the producer behind those in
+/// front of it.
+fn formatted_as_by_kafka(at: &str) -> Result<()> {
+    let properties = ["parse.headers=true", "parse.key=true", "null.marker=N"];
+    let properties: Vec<_> = properties.iter().flat_map(|property| ["--reader-property", property]).collect();
+    let produce = ["tool", "console-producer", "--bootstrap-server", at, "--topic", "formatted"];
+    let lines = klamm(&[&produce[..], &properties].concat())?;
+    let wrong = program::output(lines, Input::Bytes(b"a:1,b:2\tk\tv\na:N\tN\tN\nwrong\n".to_vec()), PATIENCE)?;
+    ensure!(
+        wrong.code == Some(1) && wrong.tail().contains("No headers delimiter found on line number 3"),
+        "{}",
+        wrong.tail()
+    );
+    let columns = ["timestamp", "partition", "offset", "delivery", "epoch", "headers", "key"];
+    let columns: Vec<_> = columns.iter().map(|column| format!("print.{column}=true")).collect();
+    let columns = columns.iter().map(String::as_str).chain(["null.literal=-", "key.separator=|"]);
+    let columns: Vec<_> = columns.flat_map(|property| ["--formatter-property", property]).collect();
+    let consume = ["--bootstrap-server", at, "--topic", "formatted", "--from-beginning", "--max-messages", "2"];
+    let own = said(&[&["tool", "console-consumer"], &consume[..], &columns].concat(), "")?;
+    let class = "org.apache.kafka.tools.consumer.ConsoleConsumer";
+    let kafkas = tools::run(class, &[&consume[..], &columns].concat(), "")?.text();
+    ensure!(own.lines().count() == 2 && own == kafkas, "ours\n{own}\nKafka's\n{kafkas}");
     Ok(())
 }
 
@@ -356,7 +413,8 @@ fn completions_and_man_page() -> Result<()> {
     mandoc.args(["-T", "lint", "-W", "warning"]);
     let page = said(&["man"], "")?;
     let linted = program::output(mandoc, Input::Bytes(page.into_bytes()), PATIENCE)?;
-    ensure!(linted.code == Some(0), "{}", linted.tail());
+    // The version says which page it is: a date that is kept by hand is soon wrong.
+    ensure!(linted.text().lines().all(|line| line.contains("missing date")), "{}", linted.tail());
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use log::{error, info};
 
 use super::first::{FirstTopic, FirstUser};
 use super::http_side::HttpSide;
-use super::{Broker, Ground};
+use super::{Broker, StartOptions};
 use crate::config::Config;
 use crate::http::{RestartError, Restarts, SnapshotSummary};
 use crate::io::memory_disk::MemoryDisk;
@@ -61,11 +61,76 @@ struct Run {
     http: Option<HttpSide>,
 }
 
-/// Where everything is in memory.
+/// Where everything is in memory. The disk and the snapshots together take no more than the limit.
 struct Memory {
     limit_bytes: u64,
     disk: Arc<MemoryDisk>,
     snapshots: BTreeMap<String, Arc<MemoryDisk>>,
+}
+
+impl Memory {
+    fn new(limit_bytes: u64, options: &StartOptions) -> Memory {
+        Memory { limit_bytes, disk: Arc::new(new_disk(limit_bytes, options)), snapshots: BTreeMap::new() }
+    }
+
+    /// What the snapshots leave to a disk.
+    fn left_bytes(&self) -> u64 {
+        let kept: u64 = self.snapshots.values().map(|disk| disk.used_bytes()).sum();
+        self.limit_bytes.saturating_sub(kept)
+    }
+
+    fn summaries(&self) -> impl Iterator<Item = SnapshotSummary> {
+        let summary = |(name, disk): (&String, &Arc<MemoryDisk>)| SnapshotSummary {
+            name: name.clone(),
+            bytes: disk.used_bytes(),
+        };
+        self.snapshots.iter().map(summary)
+    }
+
+    /// Whether the disk may be kept under this name: each snapshot must find room for a copy of it beside all of them.
+    fn check_snapshot(&self, name: &str) -> Result<(), RestartError> {
+        if name.is_empty() || name.len() > MOST_NAME_BYTES {
+            return Err(RestartError::Refused(format!("a snapshot has a name of up to {MOST_NAME_BYTES} bytes")));
+        }
+        let others: Vec<u64> = self.summaries().filter(|other| other.name != name).map(|other| other.bytes).collect();
+        if others.len() >= MOST_SNAPSHOTS {
+            return Err(RestartError::Refused(format!("there are {MOST_SNAPSHOTS} snapshots at most")));
+        }
+        let (bytes, kept) = (self.disk.used_bytes(), others.iter().sum::<u64>());
+        let copied = others.into_iter().fold(bytes, u64::max);
+        if kept + bytes + copied > self.limit_bytes {
+            return Err(RestartError::Refused(format!(
+                "it would take {bytes} bytes beside {kept} of other snapshots and {copied} of the broker that goes on with the \
+                 largest of them: more than the {} bytes that --memory allows",
+                self.limit_bytes
+            )));
+        }
+        Ok(())
+    }
+
+    /// Keeps the disk under this name. A copy is in its place.
+    fn keep(&mut self, name: &str, options: &StartOptions) {
+        self.snapshots.insert(name.to_string(), self.disk.clone());
+        self.disk = Arc::new(self.disk.copy(self.left_bytes(), options.environment.clone()));
+    }
+
+    /// Puts another disk in the place of the present one: a copy of a snapshot, or an empty one.
+    fn replace(&mut self, snapshot: Option<&str>, options: &StartOptions) -> Result<(), RestartError> {
+        let kept = |name: &str| self.snapshots.get(name).cloned().ok_or(RestartError::NoSuchSnapshot);
+        let (kept, left_bytes) = (snapshot.map(kept).transpose()?, self.left_bytes());
+        // What it has is gone before a copy takes as much.
+        self.disk = Arc::new(new_disk(left_bytes, options));
+        if let Some(kept) = kept {
+            self.disk = Arc::new(kept.copy(left_bytes, options.environment.clone()));
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, name: &str) -> Result<(), RestartError> {
+        self.snapshots.remove(name).ok_or(RestartError::NoSuchSnapshot)?;
+        self.disk.set_limit(self.left_bytes());
+        Ok(())
+    }
 }
 
 impl TestBroker {
@@ -74,12 +139,11 @@ impl TestBroker {
         let http = HttpSide::start(&config)?;
         let lent = http.as_ref().map(HttpSide::lent);
         let mut run = Run { broker: None, config, cluster_id: None, beginning, memory: None, http: lent };
-        let ground = run.ground();
+        let options = run.start_options();
         if let Storage::Memory { limit_bytes } = storage {
-            let disk = Arc::new(new_disk(limit_bytes, &ground));
-            run.memory = Some(Memory { limit_bytes, disk, snapshots: BTreeMap::new() });
+            run.memory = Some(Memory::new(limit_bytes, &options));
         }
-        run.start_on(ground)?;
+        run.start(options)?;
         let broker = run.broker.as_ref().expect("it was just started");
         let (addresses, cluster_id) = (broker.addresses().to_vec(), broker.cluster_id());
         // What was free when it started is its own from now on.
@@ -136,19 +200,19 @@ impl TestBroker {
     }
 }
 
-fn new_disk(limit_bytes: u64, ground: &Ground) -> MemoryDisk {
-    MemoryDisk::new(limit_bytes, metadata_log::DIRECTORY, ground.environment.clone())
+fn new_disk(limit_bytes: u64, options: &StartOptions) -> MemoryDisk {
+    MemoryDisk::new(limit_bytes, metadata_log::DIRECTORY, options.environment.clone())
 }
 
 impl Run {
-    fn ground(&self) -> Ground {
+    fn start_options(&self) -> StartOptions {
         let http = self.http.as_ref().map(HttpSide::lent);
-        Ground { http, ..Ground::new(self.config.clone(), self.cluster_id.clone()) }
+        StartOptions { http, ..StartOptions::new(self.config.clone(), self.cluster_id.clone()) }
     }
 
-    fn start_on(&mut self, ground: Ground) -> Result<(), String> {
+    fn start(&mut self, options: StartOptions) -> Result<(), String> {
         let logs = self.memory.as_ref().map(|memory| memory.disk.clone() as _);
-        self.broker = Some(Ground { logs, ..ground }.start()?);
+        self.broker = Some(StartOptions { logs, ..options }.start()?);
         Ok(())
     }
 
@@ -166,19 +230,18 @@ impl Run {
         self.memory.as_mut().ok_or(RestartError::OnDisk)
     }
 
-    /// Goes on with other data; what they are is asked when the old ones are not written any more.
+    /// Goes on with what is done to the memory while nothing is written there.
     fn restart(
         &mut self,
-        data: impl FnOnce(&mut Memory, &Ground) -> Result<MemoryDisk, RestartError>,
+        change: impl FnOnce(&mut Memory, &StartOptions) -> Result<(), RestartError>,
     ) -> Result<(), RestartError> {
         let broker = self.broker.take().ok_or_else(|| RestartError::Failed("the broker has stopped".into()))?;
         let stopped = broker.stop();
-        let ground = self.ground();
-        let next =
-            stopped.map_err(RestartError::Failed).and_then(|()| data(self.memory()?, &ground)).and_then(|disk| {
-                self.memory()?.disk = Arc::new(disk);
-                self.start_on(ground).map_err(RestartError::Failed)
-            });
+        let options = self.start_options();
+        let next = stopped
+            .map_err(RestartError::Failed)
+            .and_then(|()| change(self.memory()?, &options))
+            .and_then(|()| self.start(options).map_err(RestartError::Failed));
         if let Err(RestartError::Failed(reason)) = &next {
             error!("the broker could not be started again: {reason}");
             self.http.iter().for_each(HttpSide::give_up);
@@ -191,57 +254,103 @@ impl Restarts for Mutex<Run> {
     fn reset(&self, snapshot: Option<&str>) -> Result<(), RestartError> {
         let mut run = self.lock();
         let memory = run.memory()?;
-        let kept = match snapshot {
-            None => None,
-            Some(name) => Some(memory.snapshots.get(name).cloned().ok_or(RestartError::NoSuchSnapshot)?),
-        };
+        if snapshot.is_some_and(|name| !memory.snapshots.contains_key(name)) {
+            return Err(RestartError::NoSuchSnapshot);
+        }
         info!("the broker is put back to {}", snapshot.map_or("its beginning".into(), |name| format!("{name:?}")));
-        match kept {
-            Some(kept) => run.restart(|_, ground| Ok(kept.copy(ground.environment.clone()))),
-            None => {
-                run.restart(|memory, ground| Ok(new_disk(memory.limit_bytes, ground)))?;
-                run.prepare().map_err(RestartError::Unprepared)
-            }
+        run.restart(|memory, options| memory.replace(snapshot, options))?;
+        match snapshot {
+            None => run.prepare().map_err(RestartError::Unprepared),
+            Some(_) => Ok(()),
         }
     }
 
     fn snapshot(&self, name: &str) -> Result<SnapshotSummary, RestartError> {
-        if name.is_empty() || name.len() > MOST_NAME_BYTES {
-            return Err(RestartError::Refused(format!("a snapshot has a name of up to {MOST_NAME_BYTES} bytes")));
-        }
         let mut run = self.lock();
-        let memory = run.memory()?;
-        let others = memory.snapshots.iter().filter(|(other, _)| *other != name);
-        let (count, others) = others.fold((0, 0), |(count, bytes), (_, disk)| (count + 1, bytes + disk.used_bytes()));
-        if count >= MOST_SNAPSHOTS {
-            return Err(RestartError::Refused(format!("there are {MOST_SNAPSHOTS} snapshots at most")));
-        }
-        let bytes = memory.disk.used_bytes();
-        if others + 2 * bytes > memory.limit_bytes {
-            return Err(RestartError::Refused(format!(
-                "it would take {bytes} bytes beside as many of the broker and {others} of other snapshots: more than the \
-                 {} bytes that --memory allows",
-                memory.limit_bytes
-            )));
-        }
+        run.memory()?.check_snapshot(name)?;
         info!("a snapshot {name:?} is made");
-        run.restart(|memory, ground| {
-            let copy = memory.disk.copy(ground.environment.clone());
-            memory.snapshots.insert(name.to_string(), memory.disk.clone());
-            Ok(copy)
+        run.restart(|memory, options| {
+            memory.keep(name, options);
+            Ok(())
         })?;
-        let bytes = run.memory()?.snapshots.get(name).map_or(0, |disk| disk.used_bytes());
-        Ok(SnapshotSummary { name: name.to_string(), bytes })
+        let made = run.memory()?.summaries().find(|summary| summary.name == name);
+        made.ok_or(RestartError::NoSuchSnapshot)
     }
 
     fn snapshots(&self) -> Vec<SnapshotSummary> {
-        let run = self.lock();
-        let all = run.memory.iter().flat_map(|memory| &memory.snapshots);
-        all.map(|(name, disk)| SnapshotSummary { name: name.clone(), bytes: disk.used_bytes() }).collect()
+        self.lock().memory.iter().flat_map(Memory::summaries).collect()
     }
 
     fn forget(&self, name: &str) -> Result<(), RestartError> {
-        let gone = self.lock().memory()?.snapshots.remove(name);
-        gone.map(drop).ok_or(RestartError::NoSuchSnapshot)
+        self.lock().memory()?.forget(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+    use crate::io::disk::{Disk, Open};
+    use std::io::IoSlice;
+    use std::path::Path;
+
+    const LIMIT: u64 = 100 << 10;
+
+    fn options() -> StartOptions {
+        let (config, _) = Config::load(&Layers::default()).expect("it is valid");
+        StartOptions::new(config, None)
+    }
+
+    /// Makes a file of so many KiB the only one of the disk.
+    fn write(memory: &Memory, kib: usize) -> std::io::Result<()> {
+        let file = memory.disk.open(Path::new("/log"), Open::Create)?;
+        file.set_size(0)?;
+        file.write_at(&[IoSlice::new(&vec![7; kib << 10])], 0)
+    }
+
+    fn memory() -> Memory {
+        let memory = Memory::new(LIMIT, &options());
+        memory.disk.create_directories(Path::new("/")).unwrap();
+        memory
+    }
+
+    #[test]
+    fn the_broker_has_what_the_snapshots_leave() {
+        let mut memory = memory();
+        write(&memory, 32).unwrap();
+        memory.check_snapshot("a").unwrap();
+        memory.keep("a", &options());
+        assert!(write(&memory, 69).is_err(), "68 KiB are left");
+        write(&memory, 64).unwrap();
+        memory.replace(None, &options()).unwrap();
+        memory.disk.create_directories(Path::new("/")).unwrap();
+        assert!(write(&memory, 69).is_err(), "an empty disk has no more");
+        write(&memory, 64).unwrap();
+        memory.replace(Some("a"), &options()).unwrap();
+        assert_eq!(memory.disk.used_bytes(), 32 << 10);
+        assert!(write(&memory, 69).is_err(), "a copy has no more");
+        write(&memory, 64).unwrap();
+        memory.forget("a").unwrap();
+        write(&memory, 96).unwrap();
+        assert!(memory.forget("a").is_err() && memory.replace(Some("a"), &options()).is_err());
+    }
+
+    #[test]
+    fn each_snapshot_finds_room_for_its_copy() {
+        let mut memory = memory();
+        write(&memory, 32).unwrap();
+        memory.keep("a", &options());
+        write(&memory, 16).unwrap();
+        memory.check_snapshot("b").unwrap();
+        write(&memory, 64).unwrap();
+        assert!(memory.check_snapshot("b").is_err(), "32, 64 and 64 KiB");
+        write(&memory, 16).unwrap();
+        memory.keep("b", &options());
+        write(&memory, 32).unwrap();
+        assert!(memory.check_snapshot("c").is_err(), "32, 16, 32 and 32 KiB");
+        memory.check_snapshot("b").unwrap();
+        for name in ["", &"x".repeat(MOST_NAME_BYTES + 1)] {
+            assert!(memory.check_snapshot(name).is_err(), "{} bytes", name.len());
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::shard::inquiry::InquiryReply;
 use crate::shard::session::Session;
 use crate::wire::api::{self, create_topics, fetch, produce};
 use crate::wire::frame::{self, Split};
-use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::header::ResponseHeader;
 
 const TOPIC: &str = "stream";
 const CREATE_TOPICS: i16 = 7;
@@ -46,15 +46,9 @@ fn start_with(directory: &Path, io: &str, also: &[(&str, &str)]) -> Broker {
 
 /// A request as on the wire, the size in front.
 fn frame_of<'m>(key: ApiKey, version: i16, correlation_id: i32, body: &impl Message<'m>) -> Vec<u8> {
-    let header = RequestHeader {
-        request_api_key: key.id(),
-        request_api_version: version,
-        correlation_id,
-        client_id: Some("test".into()),
-    };
-    let header_version = api::describe(key).unwrap().request_header_version(version);
     let mut request = Vec::new();
-    frame::append(&mut request, (&header, header_version), (body, version)).unwrap();
+    let description = api::describe(key).unwrap();
+    frame::append_request(&mut request, description, (correlation_id, "test"), body, version).unwrap();
     request
 }
 

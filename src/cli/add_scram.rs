@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use crate::metadata::{Record, scram_record};
 use crate::security::crypto::Hash;
-use crate::security::sasl::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS, mechanism_id};
+use crate::security::sasl::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS, mechanism_id, mechanism_named};
 use crate::stdx::base64;
 
 /// The record of one argument. `salt` is for one that names none.
@@ -17,11 +17,7 @@ pub(super) fn record(argument: &str, salt: [u8; 16]) -> Result<Record<'static>, 
     let Some((name, config)) = argument.split_once('=') else {
         return Err(format!("Failed to find equals sign in SCRAM argument '{argument}'"));
     };
-    let hash = match name {
-        "SCRAM-SHA-256" => Hash::Sha256,
-        "SCRAM-SHA-512" => Hash::Sha512,
-        _ => return Err(format!("The add-scram mechanism {name} is not supported.")),
-    };
+    let hash = mechanism_named(name).ok_or_else(|| format!("The add-scram mechanism {name} is not supported."))?;
     let config = config.strip_prefix('[').ok_or("Expected configuration string to start with [")?;
     let config = config.strip_suffix(']').ok_or("Expected configuration string to end with ]")?;
     let mut parts = components(config)?;

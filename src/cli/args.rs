@@ -3,7 +3,7 @@
 //! Takes what the table of `commands` has and nothing else. Knows no configuration key; `--override` texts are passed on as
 //! pairs.
 
-use super::commands::{self, COMMANDS, Entry};
+use super::commands::{self, COMMANDS, Completes, Entry};
 use super::tap::TapArguments;
 use super::test_broker::arguments::TestArguments;
 use crate::stdx::secret::Secret;
@@ -122,6 +122,15 @@ impl Given {
         parsed.map_err(|_| format!("cannot parse the value {text:?} of --{long}"))
     }
 
+    /// Options with a value that are given more than once.
+    pub fn repeated(&self) -> impl Iterator<Item = &'static str> {
+        let with_value = |(at, (name, value)): (usize, &(&'static str, Option<OsString>))| {
+            let is_again = self.options[..at].iter().any(|(earlier, _)| earlier == name);
+            (is_again && value.is_some()).then_some(*name)
+        };
+        self.options.iter().enumerate().filter_map(with_value)
+    }
+
     /// What is no option, as texts.
     pub fn words(&self) -> Result<Vec<String>, String> {
         let text = |word: &OsString| word.to_str().map(str::to_string).ok_or_else(|| format!("{word:?} is no text"));
@@ -172,6 +181,9 @@ fn read(entry: &'static Entry, rest: Vec<OsString>) -> Result<Command, String> {
     if given.has("version") {
         return Ok(Command::Version);
     }
+    if let Some(word) = given.argument().filter(|_| entry.argument == Completes::Nothing) {
+        return Err(format!("`{}` takes options only, not {word:?}", entry.name));
+    }
     Ok(match entry.name {
         "" | "server-start" => Command::Start(sources(&given)?),
         "format" => format(&given)?,
@@ -180,8 +192,7 @@ fn read(entry: &'static Entry, rest: Vec<OsString>) -> Result<Command, String> {
         "doctor" => doctor(&given)?,
         "storage" => storage(&given)?,
         "completions" => Command::Completions(shell(&given)?),
-        "man" if given.arguments.is_empty() => Command::Man,
-        "man" => return Err("`man` takes no argument".into()),
+        "man" => Command::Man,
         "tool" => return Err("which tool?".into()),
         _ => Command::Tool(given),
     })
@@ -237,11 +248,10 @@ fn format(given: &Given) -> Result<Command, String> {
 
 /// `kafka-storage`, whose first word says what it does.
 fn storage(given: &Given) -> Result<Command, String> {
-    let word = given.argument().and_then(|word| word.to_str()).unwrap_or_default().to_string();
-    match word.as_str() {
-        "random-uuid" => Ok(Command::RandomUuid),
-        "format" if given.arguments.len() == 1 => format(&Given { arguments: Vec::new(), ..given.clone() }),
-        _ => Err(format!("kafka-storage does random-uuid and format, not {word:?}")),
+    match given.words()?.as_slice() {
+        [word] if word == "random-uuid" => Ok(Command::RandomUuid),
+        [word] if word == "format" => format(&Given { arguments: Vec::new(), ..given.clone() }),
+        words => Err(format!("kafka-storage does random-uuid and format, not {:?}", words.join(" "))),
     }
 }
 
@@ -250,12 +260,19 @@ fn doctor(given: &Given) -> Result<Command, String> {
 }
 
 fn shell(given: &Given) -> Result<Shell, String> {
-    match (given.argument().and_then(|word| word.to_str()), given.arguments.len()) {
-        (Some("bash"), 1) => Ok(Shell::Bash),
-        (Some("zsh"), 1) => Ok(Shell::Zsh),
-        (Some("fish"), 1) => Ok(Shell::Fish),
+    match given.words()?.join(" ").as_str() {
+        "bash" => Ok(Shell::Bash),
+        "zsh" => Ok(Shell::Zsh),
+        "fish" => Ok(Shell::Fish),
         _ => Err("which shell? There are bash, zsh and fish".into()),
     }
+}
+
+/// What a command is given on such a line.
+#[cfg(test)]
+pub(super) fn given_for_tests(name: &str, line: &str) -> Given {
+    let entry = commands::tool(name).or_else(|| commands::command(name)).expect("it is in the table");
+    given(entry, line.split_whitespace().map(OsString::from).collect()).expect("it is a line of the command")
 }
 
 #[cfg(test)]
@@ -334,6 +351,10 @@ mod tests {
             "tool nothing",
             "tool topics --nope",
             "tool storage",
+            "tool storage random-uuid x",
+            "tool storage format x",
+            "tool topics --list x",
+            "tool console-producer --topic a x",
             "doctor --connect",
         ] {
             assert!(of(line).is_err_and(|e| e.ends_with("; see klamm --help")), "{line}");

@@ -3,20 +3,21 @@
 //!
 //! Deviation from Kafka's tools: it asks the broker that it came to, whatever address that one advertises. So health checks
 //! within a container work where the advertised address is for clients outside of it.
+//!
+//! An answer borrows from the client until the next request.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::codec::{Message, Reader};
-use crate::config::jaas;
-use crate::config::properties;
+use crate::config::{jaas, listeners, properties};
 use crate::io::exchange::FrameStream;
 use crate::model::{ApiKey, ErrorCode};
 use crate::stdx::secret::Secret;
 use crate::wire::api::{self, api_versions, sasl_authenticate, sasl_handshake};
 use crate::wire::frame;
-use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::header::ResponseHeader;
 
 /// How long a connection and each answer may take (`default.api.timeout.ms`).
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,9 +35,13 @@ pub(super) struct Login {
 /// A connection that is logged in where it must be.
 #[derive(Debug)]
 pub(super) struct Client {
+    /// Where it was reached, as it was named.
+    address: String,
     exchange: FrameStream,
     correlation_id: i32,
     versions: BTreeMap<i16, (i16, i16)>,
+    /// The last answer.
+    answer: Vec<u8>,
 }
 
 /// What the settings of a client ask for; `None`: no login. The error is a sentence.
@@ -65,14 +70,9 @@ pub(super) fn login(path: &Path) -> Result<Option<Login>, String> {
 }
 
 /// The host and the port of an address.
-pub(super) fn host_and_port(address: &str) -> Result<(String, u16), String> {
-    let wrong = || format!("an address is written host:port, not {address:?}");
-    let (host, port) = address.trim().rsplit_once(':').ok_or_else(wrong)?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    match port.parse() {
-        Ok(port) if !host.is_empty() => Ok((host.to_string(), port)),
-        _ => Err(wrong()),
-    }
+pub(super) fn host_and_port(address: &str) -> Result<(&str, u16), String> {
+    let found = listeners::host_and_port(address.trim()).filter(|(host, _)| !host.is_empty());
+    found.ok_or_else(|| format!("an address is written host:port, not {address:?}"))
 }
 
 impl Client {
@@ -81,8 +81,8 @@ impl Client {
         let mut last = "no address of a broker is given".to_string();
         for address in addresses.split(',').filter(|address| !address.trim().is_empty()) {
             let (host, port) = host_and_port(address)?;
-            match FrameStream::open(&host, port, PATIENCE) {
-                Ok(exchange) => return Client::over(exchange, login),
+            match FrameStream::open(host, port, PATIENCE) {
+                Ok(exchange) => return Client::over((address.trim(), exchange), login),
                 Err(error) => last = format!("cannot connect to {}: {error}", address.trim()),
             }
         }
@@ -90,17 +90,22 @@ impl Client {
     }
 
     /// A client on a connection that is open.
-    pub(super) fn over(exchange: FrameStream, login: Option<&Login>) -> Result<Client, String> {
-        let mut client = Client { exchange, correlation_id: 0, versions: BTreeMap::new() };
+    pub(super) fn over((address, exchange): (&str, FrameStream), login: Option<&Login>) -> Result<Client, String> {
+        let (versions, answer) = (BTreeMap::new(), Vec::new());
+        let mut client = Client { address: address.to_string(), exchange, correlation_id: 0, versions, answer };
         // Every Kafka answers this version, and every client of ours needs no more of it.
         client.versions.insert(ApiKey::ApiVersions.id(), (0, 0));
-        let mut answer = Vec::new();
-        let told: api_versions::Response<'_> =
-            client.ask(ApiKey::ApiVersions, &api_versions::Request::default(), &mut answer)?;
+        let told: api_versions::Response<'_> = client.ask(ApiKey::ApiVersions, &api_versions::Request::default())?;
         check(told.error_code, None)?;
-        client.versions = told.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version))).collect();
+        let offered = told.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
+        client.versions = offered.collect();
         login.map_or(Ok(()), |login| client.log_in(login))?;
         Ok(client)
+    }
+
+    /// Where it was reached, as it was named.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// The APIs that the broker offers, with their versions.
@@ -109,91 +114,69 @@ impl Client {
     }
 
     fn log_in(&mut self, login: &Login) -> Result<(), String> {
-        let mut answer = Vec::new();
         let request = sasl_handshake::Request { mechanism: "PLAIN".into() };
-        let told: sasl_handshake::Response<'_> = self.ask(ApiKey::SaslHandshake, &request, &mut answer)?;
+        let told: sasl_handshake::Response<'_> = self.ask(ApiKey::SaslHandshake, &request)?;
         if told.error_code != 0 {
             return Err(format!("the broker does not let clients in by PLAIN, but by {}", told.mechanisms.join(", ")));
         }
         let token = [b"\0", login.name.as_bytes(), b"\0", login.password.expose()].concat();
         let request = sasl_authenticate::Request { auth_bytes: token.into() };
-        let told: sasl_authenticate::Response<'_> = self.ask(ApiKey::SaslAuthenticate, &request, &mut answer)?;
+        let told: sasl_authenticate::Response<'_> = self.ask(ApiKey::SaslAuthenticate, &request)?;
         check(told.error_code, told.error_message.as_deref())
     }
 
-    /// The newest version that both sides know.
-    fn version(&self, key: ApiKey) -> Result<i16, String> {
+    /// The newest version up to `most` that both sides know.
+    fn version(&self, key: ApiKey, most: i16) -> Result<i16, String> {
         let own = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
-        let (least, most) =
+        let (least, newest) =
             self.versions.get(&key.id()).copied().ok_or_else(|| format!("the broker does not offer {key}"))?;
-        let version = most.min(own.max_stable_version());
+        let version = newest.min(own.max_stable_version()).min(most);
         match version >= least.max(own.min_version) {
             true => Ok(version),
-            false => Err(format!("the broker offers {key} in versions {least} to {most} only")),
+            false => Err(format!("the broker offers {key} in versions {least} to {newest} only")),
         }
     }
 
-    /// Asks and waits. `answer` keeps the bytes that the response borrows from.
+    /// Asks and waits.
     pub(super) fn ask<'q, 'r, R: Message<'r>>(
-        &mut self,
+        &'r mut self,
         key: ApiKey,
         request: &impl Message<'q>,
-        answer: &'r mut Vec<u8>,
     ) -> Result<R, String> {
-        let version = self.version(key)?;
-        self.ask_in(key, version, request, answer)
+        self.ask_up_to((key, i16::MAX), request)
     }
 
     /// The same with the newest version up to `most`, for requests that a later one asks another way.
     pub(super) fn ask_up_to<'q, 'r, R: Message<'r>>(
+        &'r mut self,
+        (key, most): (ApiKey, i16),
+        request: &impl Message<'q>,
+    ) -> Result<R, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{key}: {error}");
+        let (version, header_version) = self.post((key, most), request)?;
+        self.answer = self.exchange.receive(MOST_ANSWER_BYTES).map_err(|error| failed(&error))?;
+        let mut reader = Reader::new(&self.answer);
+        let header = ResponseHeader::decode(&mut reader, header_version).map_err(|error| failed(&error))?;
+        if header.correlation_id != self.correlation_id {
+            return Err(failed(&"the answer is another request's"));
+        }
+        R::decode(&mut reader, version).map_err(|error| failed(&error))
+    }
+
+    /// Sends a request; answers its version, and that of the header of its answer. Not every request has an answer.
+    pub(super) fn post<'q>(
         &mut self,
         (key, most): (ApiKey, i16),
         request: &impl Message<'q>,
-        answer: &'r mut Vec<u8>,
-    ) -> Result<R, String> {
-        let version = self.version(key)?.min(most);
-        self.ask_in(key, version, request, answer)
-    }
-
-    fn ask_in<'q, 'r, R: Message<'r>>(
-        &mut self,
-        key: ApiKey,
-        version: i16,
-        request: &impl Message<'q>,
-        answer: &'r mut Vec<u8>,
-    ) -> Result<R, String> {
-        let failed = |error: String| format!("{key}: {error}");
-        let header_version = self.post(key, version, request)?;
-        *answer = self.exchange.receive(MOST_ANSWER_BYTES).map_err(|error| failed(error.to_string()))?;
-        let mut reader = Reader::new(answer);
-        let header = ResponseHeader::decode(&mut reader, header_version).map_err(|error| failed(error.to_string()))?;
-        if header.correlation_id != self.correlation_id {
-            return Err(failed("the answer is another request's".into()));
-        }
-        R::decode(&mut reader, version).map_err(|error| failed(error.to_string()))
-    }
-
-    /// Sends a request; answers the version of the header of its answer.
-    fn post<'q>(&mut self, key: ApiKey, version: i16, request: &impl Message<'q>) -> Result<i16, String> {
+    ) -> Result<(i16, i16), String> {
+        let version = self.version(key, most)?;
         let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
         self.correlation_id = self.correlation_id.wrapping_add(1);
-        let header = RequestHeader {
-            request_api_key: key.id(),
-            request_api_version: version,
-            correlation_id: self.correlation_id,
-            client_id: Some(CLIENT_ID.into()),
-        };
         let mut bytes = Vec::new();
-        frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
+        frame::append_request(&mut bytes, description, (self.correlation_id, CLIENT_ID), request, version)
             .map_err(|error| format!("{key}: {error}"))?;
         self.exchange.send(&bytes).map_err(|error| format!("{key}: {error}"))?;
-        Ok(description.response_header_version(version))
-    }
-
-    /// Sends a request that has no answer.
-    pub(super) fn send_only<'q>(&mut self, key: ApiKey, most: i16, request: &impl Message<'q>) -> Result<(), String> {
-        let version = self.version(key)?.min(most);
-        self.post(key, version, request).map(drop)
+        Ok((version, description.response_header_version(version)))
     }
 }
 
@@ -213,8 +196,8 @@ mod tests {
 
     #[test]
     fn addresses_have_a_host_and_a_port() {
-        assert_eq!(host_and_port("a:1"), Ok(("a".into(), 1)));
-        assert_eq!(host_and_port(" [::1]:9092"), Ok(("::1".into(), 9092)));
+        assert_eq!(host_and_port("a:1"), Ok(("a", 1)));
+        assert_eq!(host_and_port(" [::1]:9092"), Ok(("::1", 9092)));
         for wrong in ["", "a", ":1", "a:", "a:b", "a:70000"] {
             assert!(host_and_port(wrong).is_err(), "{wrong}");
         }

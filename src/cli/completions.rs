@@ -142,11 +142,14 @@ fn zsh() -> String {
             let open = if option.short.is_some() { "'" } else { "" };
             let _ = write!(out, " \\\n            {name}{open}[{about}]{value}'");
         }
-        let argument = match key.as_str() {
-            "start" => format!("1:command or file:{{_values command {}; _files}}", names(COMMANDS).join(" ")),
-            _ => format!("*:argument:{}", zsh_action(entry.argument)),
+        let argument = match (key.as_str(), entry.argument) {
+            ("start", _) => {
+                format!(" '1:command or file:{{_values command {}; _files}}'", names(COMMANDS).join(" "))
+            }
+            (_, Completes::Nothing) => String::new(),
+            (_, argument) => format!(" '*:argument:{}'", zsh_action(argument)),
         };
-        let _ = writeln!(out, " \\\n            '{argument}'\n        ;;");
+        let _ = writeln!(out, "{argument}\n        ;;");
     }
     out + "    esac\n}\n\n_klamm \"$@\"\n"
 }

@@ -1,6 +1,6 @@
 //! `--help`, from the table of `commands`: everything, or one command.
 
-use super::commands::{self, COMMANDS, ENVIRONMENT, EVERYWHERE, Entry, Opt, TITLE, TOOLS};
+use super::commands::{self, COMMANDS, ENVIRONMENT, Entry, Opt, TITLE, TOOLS};
 
 /// Lines of a terminal that is not wide.
 const WIDTH: usize = 80;
@@ -101,11 +101,6 @@ fn filled(text: &str, indentation: usize) -> String {
     }
     out.push('\n');
     out
-}
-
-/// Options that every command takes, for the man page.
-pub(super) fn everywhere() -> impl Iterator<Item = &'static Opt> {
-    EVERYWHERE.iter()
 }
 
 #[cfg(test)]

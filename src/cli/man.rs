@@ -1,14 +1,11 @@
 //! The man page `klamm(1)`, from the table of `commands`, in the macros of `man(7)`.
 
-use super::commands::{COMMANDS, ENVIRONMENT, EXIT_CODES, Entry, Opt, TITLE, TOOLS};
+use super::commands::{COMMANDS, ENVIRONMENT, EVERYWHERE, EXIT_CODES, Entry, Opt, TITLE, TOOLS};
 use super::help;
-
-/// When the words of this page were last changed.
-const DATE: &str = "2026-11-29";
 
 /// The whole page.
 pub(super) fn page() -> String {
-    let mut out = format!(".TH KLAMM 1 {DATE} \"klamm {}\" \"Klamm\"\n", env!("CARGO_PKG_VERSION"));
+    let mut out = format!(".TH KLAMM 1 \"\" \"klamm {}\" \"Klamm\"\n", env!("CARGO_PKG_VERSION"));
     let title = TITLE.strip_prefix("Klamm, ").unwrap_or(TITLE);
     out += &format!(".SH NAME\nklamm \\- {}\n.SH SYNOPSIS\n", shown(title));
     let lines = COMMANDS.iter().flat_map(help::spelled).map(|line| {
@@ -21,7 +18,7 @@ pub(super) fn page() -> String {
         "A Kafka broker: it speaks the Kafka protocol and keeps Kafka's own files on disk, so that Kafka's clients and tools work with it unchanged. It takes Kafka's own settings, from server.properties, from variables KAFKA_* and from --override, each of which goes before the one in front of it.",
     );
     out += ".SH OPTIONS\n";
-    help::everywhere().for_each(|option| item(&mut out, option));
+    EVERYWHERE.iter().for_each(|option| item(&mut out, option));
     out += ".SH COMMANDS\n";
     COMMANDS.iter().chain(TOOLS).for_each(|entry| command(&mut out, entry));
     out += ".SH ENVIRONMENT\n";

@@ -13,6 +13,7 @@ mod help;
 mod image_secrets;
 mod log;
 mod man;
+mod printable;
 mod provided;
 mod tap;
 pub(crate) mod test_broker;
@@ -42,7 +43,7 @@ pub fn run() -> ExitCode {
     match args::parse(std::env::args_os()).and_then(execute) {
         Ok(code) => code,
         Err(sentence) => {
-            eprintln!("klamm: {sentence}");
+            eprintln!("klamm: {}", printable::printable(&sentence));
             ExitCode::FAILURE
         }
     }

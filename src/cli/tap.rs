@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use serde_json::Value;
 
 use super::args::Given;
-use crate::io::events::{self, LineAnswer};
+use super::printable::{printable, printable_json};
+use crate::io::web_client::{self, LineAnswer};
 use crate::stdx::secret::Secret;
 use crate::stdx::url::Url;
 
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: TapArguments) -> Result<(), String> {
         return Err("the HTTP side of a broker has no TLS: its address begins with http://".into());
     }
     let token = arguments.token.clone().or_else(|| of_environment(TOKEN_VARIABLE).map(Secret::new));
-    let mut answer = events::get(&url, &target(&arguments), token.as_ref())
+    let mut answer = web_client::get(&url, &target(&arguments), token.as_ref())
         .map_err(|error| format!("no broker answers at {address}: {error}"))?;
     if answer.status != 200 {
         return Err(refusal(&address, &mut answer));
@@ -62,7 +63,10 @@ pub(super) fn run(arguments: TapArguments) -> Result<(), String> {
         match answer.line() {
             Ok(Some(line)) => {
                 let Some(event) = line.strip_prefix("data: ") else { continue };
-                let told = if arguments.is_json { format!("{event}\n") } else { shown(event, arguments.bodies)? };
+                let told = match arguments.is_json {
+                    true => format!("{}\n", printable_json(event)),
+                    false => shown(event, arguments.bodies)?,
+                };
                 let mut output = io::stdout().lock();
                 match output.write_all(told.as_bytes()).and_then(|()| output.flush()) {
                     // The reader wants no more.
@@ -125,7 +129,8 @@ fn shown(event: &str, bodies: bool) -> Result<String, String> {
     for name in ["request", "answer"] {
         if let Some(body) = request.get(name).filter(|_| bodies) {
             let pretty = serde_json::to_string_pretty(body).unwrap_or_default();
-            told.push_str(&format!("    {name}: {}\n", printable(&pretty).replace('\n', "\n    ")));
+            let lines: Vec<_> = pretty.lines().map(printable).collect();
+            told.push_str(&format!("    {name}: {}\n", lines.join("\n    ")));
         }
     }
     Ok(told)
@@ -137,25 +142,19 @@ fn clock_time(ms: i64) -> String {
     format!("{:02}:{:02}:{:02}.{ms:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// What clients have sent does not steer the terminal.
-fn printable(text: &str) -> String {
-    let is_plain = |c: char| c == '\n' || !c.is_control();
-    text.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_request_is_a_line_and_steers_no_terminal() {
-        let event = r#"{"at":86399123,"client_id":"a\u001b[2J","api":"Produce","version":9,"request_bytes":12,"answer_bytes":3,
+        let event = r#"{"at":86399123,"client_id":"a\u001b[2J\nok","api":"Produce","version":9,"request_bytes":12,"answer_bytes":3,
             "micros":{"total":1500},"errors":{"NOT_LEADER_OR_FOLLOWER":2,"REQUEST_TIMED_OUT":1},"end":"answered","request":{"acks":-1}}"#;
         let line = shown(event, false).unwrap();
         let words: Vec<_> = line.split_whitespace().collect();
         let errors = ["NOT_LEADER_OR_FOLLOWER×2", "REQUEST_TIMED_OUT"];
         let rest = ["Produce", "v9", "12", ">", "3", "B", "1.50", "ms"];
-        assert_eq!(words[..2], ["23:59:59.123", "a\\u{1b}[2J"]);
+        assert_eq!(words[..2], ["23:59:59.123", "a\\u{1b}[2J\\nok"]);
         assert_eq!((&words[2..10], &words[10..]), (&rest[..], &errors[..]));
         assert!(shown(event, true).unwrap().contains("\n    request: {\n      \"acks\": -1\n    }\n"));
         assert!(shown("{", false).is_err());

@@ -140,10 +140,9 @@ impl fmt::Display for Notice {
             Notice::Unresolved { key, variable } => {
                 write!(f, "{key} has {variable}, for which there is no value: it stays as it is written")
             }
-            Notice::UnknownProvider { key } => write!(
-                f,
-                "{key} has ${{provider:…}} of no provider that config.providers names: it stays as it is written"
-            ),
+            Notice::UnknownProvider { key } => {
+                write!(f, "{key} names a provider that is not in config.providers: its value stays as it is written")
+            }
             Notice::Unknown { key, nearest: None } => write!(f, "unknown configuration {key} is ignored"),
             Notice::Removed { key } => {
                 write!(f, "configuration {key} is ignored: Apache Kafka removed it with release 4.0")
@@ -212,7 +211,7 @@ impl Layers {
 
     /// What config providers want of files, which the caller reads into [`Layers::provided`].
     pub fn requests(&self) -> Result<Vec<ProviderRequest>, Invalid> {
-        if !self.name_providers() {
+        if !self.has_providers() {
             return Ok(Vec::new());
         }
         let merged = self.merge();
@@ -220,7 +219,7 @@ impl Layers {
     }
 
     /// Whether a layer sets `config.providers`: most do not, and need not be merged to know that nothing is wanted.
-    fn name_providers(&self) -> bool {
+    fn has_providers(&self) -> bool {
         let mut environment = self.environment.iter().filter_map(|(variable, _)| environment_key(variable));
         let mut pairs = self.file.iter().chain(&self.overrides);
         pairs.any(|(key, _)| key == providers::KEY) || environment.any(|key| key == providers::KEY)

@@ -136,7 +136,7 @@ fn endpoint(item: &str) -> Option<Endpoint> {
 }
 
 /// The host, which may be empty or an IPv6 address in brackets, and the port of an address.
-pub(super) fn host_and_port(address: &str) -> Option<(&str, u16)> {
+pub fn host_and_port(address: &str) -> Option<(&str, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let host = host.strip_prefix('[').map_or(Some(host), |h| h.strip_suffix(']'))?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-%._:".contains(c);

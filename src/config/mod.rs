@@ -60,7 +60,7 @@ pub use security::{
 pub use settings::Settings;
 pub use topic::{CompressionConfig, TopicConfig, is_tiered, validate_topic};
 pub use transactions::TransactionSettings;
-pub use value::{Type, Value};
+pub use value::{Type, Value, pattern};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -114,7 +114,7 @@ fn parse_type(text: &str, kind: Type) -> Result<Value, String> {
 
 /// An expression of Java's, as far as the crate `regex` has the same: letters and classes are of ASCII, as there (and tables of
 /// others are not built in). `None`: it is none, or takes more than is allowed.
-pub(super) fn pattern(text: &str) -> Option<Regex> {
+pub fn pattern(text: &str) -> Option<Regex> {
     RegexBuilder::new(text).unicode(false).size_limit(MAX_PATTERN_BYTES).build().ok()
 }
 

@@ -11,7 +11,7 @@ use crate::model::{ErrorCode, Refusal};
 use crate::replica::view::View;
 use crate::security::access::{AclOperation, AclResource};
 use crate::security::acl::Subject;
-use crate::security::authorizer::{Action, Audited, CLUSTER_NAME, Verdict};
+use crate::security::authorizer::{Action, Audited, Authorizer, CLUSTER_NAME, Verdict};
 use crate::security::principal::Principal;
 use crate::shard::audit::tells_permissions;
 use crate::shard::context::{Context, Shared};
@@ -34,14 +34,26 @@ pub(super) struct Asker {
     is_own: bool,
 }
 
-/// The one place that asks the authorizer. `None`: there is none.
-fn decide<'a>(shared: &'a Shared, view: &'a View, who: &Subject<'a>, action: &Action<'a>) -> Option<Verdict<'a>> {
-    let authorizer = shared.authorizer.as_ref()?;
-    Some(authorizer.authorize(view.image.acl_index(), who, action))
+/// Who asks, as rules know it, or the broker itself.
+struct Who<'a> {
+    subject: Subject<'a>,
+    is_own: bool,
+}
+
+impl Who<'_> {
+    /// The one place that says who is judged. `None`: everything is allowed.
+    fn judge<'s>(&self, shared: &'s Shared) -> Option<&'s Authorizer> {
+        shared.authorizer.as_ref().filter(|_| !self.is_own)
+    }
+}
+
+/// `None`: nothing is judged.
+fn decide<'a>(shared: &'a Shared, view: &'a View, who: &Who<'a>, action: &Action<'a>) -> Option<Verdict<'a>> {
+    Some(who.judge(shared)?.authorize(view.image.acl_index(), &who.subject, action))
 }
 
 /// The same where the audit log is told nothing (`Action.logIfDenied`).
-fn allows(shared: &Shared, view: &View, who: &Subject<'_>, action: &Action<'_>) -> bool {
+fn allows(shared: &Shared, view: &View, who: &Who<'_>, action: &Action<'_>) -> bool {
     decide(shared, view, who, action).is_none_or(|verdict| verdict.allows())
 }
 
@@ -51,9 +63,13 @@ pub(super) fn rules_epoch(context: &Context<'_>) -> u64 {
 }
 
 impl Request<'_> {
+    fn who(&self) -> Who<'_> {
+        Who { subject: self.session.subject(), is_own: self.session.is_own() }
+    }
+
     /// Whether anything is asked at all.
     pub(super) fn is_judged(&self, context: &Context<'_>) -> bool {
-        context.shared.authorizer.is_some() && !self.session.is_own()
+        self.who().judge(context.shared).is_some()
     }
 
     /// Whether the client may do this with a resource.
@@ -64,22 +80,22 @@ impl Request<'_> {
         resource: AclResource,
         name: &str,
     ) -> bool {
-        if !self.is_judged(context) {
+        let (who, action) = (self.who(), Action { operation, resource, name });
+        if who.judge(context.shared).is_none() {
             return true;
         }
-        let (who, action) = (self.session.subject(), Action { operation, resource, name });
         let (allowed, epoch) = (&self.session.allowed, rules_epoch(context));
         // The audit log is told of each permission only where it is asked for.
         let is_kept = !tells_permissions();
-        if is_kept && allowed.borrow().has(who.principal, epoch, &action) {
+        if is_kept && allowed.borrow().has(who.subject.principal, epoch, &action) {
             return true;
         }
         let Some(verdict) = decide(context.shared, context.view, &who, &action) else { return true };
         let request = self.head.description.key.name();
         let listener = context.shared.endpoint(self.session.route.listener).map_or("", |endpoint| &endpoint.listener);
-        context.audit.tell(&Audited { who, action, request, listener, verdict }, context.now);
+        context.audit.tell(&Audited { who: who.subject, action, request, listener, verdict }, context.now);
         if is_kept && verdict.allows() {
-            allowed.borrow_mut().keep(who.principal, epoch, &action);
+            allowed.borrow_mut().keep(who.subject.principal, epoch, &action);
         }
         verdict.allows()
     }
@@ -93,15 +109,14 @@ impl Request<'_> {
         name: &str,
     ) -> bool {
         let action = Action { operation, resource, name };
-        !self.is_judged(context) || allows(context.shared, context.view, &self.session.subject(), &action)
+        allows(context.shared, context.view, &self.who(), &action)
     }
 
     /// Whether the client may do this with any resource of the kind (`AuthHelper.authorizeByResourceType`).
     pub(super) fn may_any(&self, context: &Context<'_>, operation: AclOperation, resource: AclResource) -> bool {
-        let Some(authorizer) = context.shared.authorizer.as_ref().filter(|_| self.is_judged(context)) else {
-            return true;
-        };
-        authorizer.authorize_any(context.view.image.acl_index(), &self.session.subject(), operation, resource)
+        let who = self.who();
+        let Some(authorizer) = who.judge(context.shared) else { return true };
+        authorizer.authorize_any(context.view.image.acl_index(), &who.subject, operation, resource)
     }
 
     pub(super) fn may_cluster(&self, context: &Context<'_>, operation: AclOperation) -> bool {
@@ -127,7 +142,7 @@ impl Request<'_> {
 
     /// What the client may do with a resource, one bit each (KIP-430).
     pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
-        operations(context, self.session.is_own(), &self.session.subject(), resource, name)
+        operations(context, &self.who(), resource, name)
     }
 
     /// The same of the cluster, where the client may be told of it; else 0.
@@ -145,24 +160,24 @@ impl Request<'_> {
 }
 
 impl Asker {
-    fn subject(&self) -> Subject<'_> {
-        Subject { principal: &self.principal, host: self.peer.into() }
+    fn who(&self) -> Who<'_> {
+        Who { subject: Subject { principal: &self.principal, host: self.peer.into() }, is_own: self.is_own }
     }
 
     /// Whether the client may know of a topic that it did not name.
     pub(super) fn may_describe(&self, shared: &Shared, view: &View, topic: &str) -> bool {
         let action = Action { operation: AclOperation::Describe, resource: AclResource::Topic, name: topic };
-        self.is_own || allows(shared, view, &self.subject(), &action)
+        allows(shared, view, &self.who(), &action)
     }
 
     /// [`Request::operations`]
     pub(super) fn operations(&self, context: &Context<'_>, resource: AclResource, name: &str) -> i32 {
-        operations(context, self.is_own, &self.subject(), resource, name)
+        operations(context, &self.who(), resource, name)
     }
 }
 
-fn operations(context: &Context<'_>, is_own: bool, who: &Subject<'_>, resource: AclResource, name: &str) -> i32 {
-    if is_own || context.shared.authorizer.is_none() {
+fn operations(context: &Context<'_>, who: &Who<'_>, resource: AclResource, name: &str) -> i32 {
+    if who.judge(context.shared).is_none() {
         return resource.operations();
     }
     let supported = AclOperation::ALL.into_iter().filter(|operation| resource.supports(*operation));

@@ -417,8 +417,8 @@ pub fn handle(
         Err(error) => return Outcome::Close(format!("bad header of a {} request: {error}", handler.key)),
     };
     let head = Head { description, version, correlation_id: header.correlation_id };
-    let is_own = session.is_own() && handler.has(version);
-    if !is_own && !handler.offers(version, &context.shared.config) {
+    let is_offered = handler.offers(version, &context.shared.config) || (session.is_own() && handler.has(version));
+    if !is_offered {
         return match handler.key {
             ApiKey::ApiVersions => api_versions::unsupported(context, head),
             _ => Outcome::Close(format!("{} request of version {version}, which is not offered", handler.key)),

@@ -25,32 +25,26 @@ pub fn addresses(host: &str) -> io::Result<Vec<IpAddr>> {
     }
 }
 
+/// Connects to the first address of the host that lets it, within this time for each of them.
+pub(super) fn connect(host: &str, port: u16, patience: Duration) -> io::Result<TcpStream> {
+    let mut last = None;
+    for ip in addresses(host)? {
+        match TcpStream::connect_timeout(&SocketAddr::new(ip, port), patience) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.expect("a name has an address, or is an error"))
+}
+
 impl FrameStream {
     /// Connects to the first address of the host that lets it. `patience` is for each of them, and for each answer.
     pub fn open(host: &str, port: u16, patience: Duration) -> io::Result<FrameStream> {
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-        for ip in addresses(host)? {
-            match TcpStream::connect_timeout(&SocketAddr::new(ip, port), patience) {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(patience))?;
-                    stream.set_write_timeout(Some(patience))?;
-                    return Ok(FrameStream { stream });
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
-    }
-
-    /// The address that was reached.
-    pub fn peer(&self) -> Option<SocketAddr> {
-        self.stream.peer_addr().ok()
-    }
-
-    /// How long an answer may take from now on.
-    pub fn set_patience(&mut self, patience: Duration) -> io::Result<()> {
-        self.stream.set_read_timeout(Some(patience))
+        let stream = connect(host, port, patience)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
+        Ok(FrameStream { stream })
     }
 
     /// Sends frames that need no answer.

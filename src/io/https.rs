@@ -8,7 +8,7 @@
 mod response;
 
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
-use super::clock;
+use super::{clock, exchange};
 use crate::stdx::url::Url;
 
 /// How long a connection may take, and each pause of the other side (`org.jose4j.http.Get`).
@@ -74,18 +74,10 @@ fn get_once(url: &Url, tls: Option<&Arc<ClientConfig>>) -> Result<Vec<u8>, GetEr
 }
 
 fn connect(url: &Url) -> io::Result<TcpStream> {
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in (url.host.as_str(), url.port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    let stream = exchange::connect(&url.host, url.port, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn ask(url: &Url, mut stream: impl Read + Write) -> Result<Vec<u8>, GetError> {

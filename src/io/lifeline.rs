@@ -31,16 +31,9 @@ const ENDED: PollFlags = PollFlags::HUP.union(NO_MORE);
 
 /// Take it early in `main`.
 pub struct Lifeline {
-    input: Option<Input>,
+    /// What ends when its writers are gone.
+    input: Option<BorrowedFd<'static>>,
     parent: Parent,
-}
-
-/// What ends when its writers are gone.
-#[derive(Clone, Copy)]
-struct Input {
-    fd: BorrowedFd<'static>,
-    /// What must be asked for to be told of the end, beside what is always told.
-    asked: PollFlags,
 }
 
 enum Parent {
@@ -54,7 +47,7 @@ enum Parent {
 
 impl Lifeline {
     pub fn take() -> Lifeline {
-        Lifeline { input: Input::of(rustix::stdio::stdin()), parent: Parent::find() }
+        Lifeline { input: ending(rustix::stdio::stdin()), parent: Parent::find() }
     }
 
     /// Tells which of them is gone, once, on a thread of its own.
@@ -71,8 +64,8 @@ impl Lifeline {
                 return "its parent has ended";
             }
             let mut watched = Vec::new();
-            if let Some(Input { fd, asked }) = &input {
-                watched.push(PollFd::new(fd, *asked));
+            if let Some(fd) = &input {
+                watched.push(PollFd::new(fd, NO_MORE));
             }
             if let Parent::Held(parent) = &self.parent {
                 watched.push(PollFd::new(parent, PollFlags::IN));
@@ -102,18 +95,10 @@ impl Lifeline {
     }
 }
 
-impl Input {
-    /// `None`: it tells nothing.
-    fn of(fd: BorrowedFd<'static>) -> Option<Input> {
-        let kind = rustix::fs::fstat(fd).map(|found| FileType::from_raw_mode(found.st_mode));
-        let asked = match kind {
-            // The end is always told.
-            Ok(FileType::Fifo) => PollFlags::empty(),
-            Ok(FileType::Socket) => NO_MORE,
-            _ => return None,
-        };
-        Some(Input { fd, asked })
-    }
+/// `None`: it tells nothing of an end.
+fn ending(fd: BorrowedFd<'static>) -> Option<BorrowedFd<'static>> {
+    let kind = rustix::fs::fstat(fd).map(|found| FileType::from_raw_mode(found.st_mode));
+    matches!(kind, Ok(FileType::Fifo | FileType::Socket)).then_some(fd)
 }
 
 impl Parent {
@@ -155,7 +140,7 @@ mod tests {
     /// What one is told that has this as its standard input.
     fn watch(fd: impl Into<OwnedFd>) -> Receiver<&'static str> {
         let (sender, told) = channel();
-        let lifeline = Lifeline { input: Input::of(kept(fd)), parent: Parent::None };
+        let lifeline = Lifeline { input: ending(kept(fd)), parent: Parent::None };
         let tell = move |gone| sender.send(gone).unwrap_or_default();
         lifeline.watch(tell).unwrap();
         told
@@ -189,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_neither_tells_nothing() {
-        assert!(Input::of(kept(std::fs::File::open("/dev/null").unwrap())).is_none());
+        assert!(ending(kept(std::fs::File::open("/dev/null").unwrap())).is_none());
         // The end of a pipe that is for writing, which is broken.
         let (reader, writer) = pipe().unwrap();
         drop(reader);

@@ -40,7 +40,6 @@ const MOST_OPEN: usize = usize::MAX;
 pub struct MemoryDisk {
     nodes: Mutex<BTreeMap<PathBuf, Node>>,
     budget: Arc<Budget>,
-    limit_bytes: u64,
     favoured: &'static str,
     locks: Arc<Mutex<BTreeSet<PathBuf>>>,
     open_files: Arc<OpenFiles>,
@@ -55,13 +54,14 @@ enum Node {
 /// What all files of a disk share.
 struct Budget {
     used_bytes: AtomicU64,
+    limit_bytes: AtomicU64,
     environment: Environment,
 }
 
 struct MemoryFile {
     budget: Arc<Budget>,
-    /// What is used by all files when this one can no longer grow.
-    limit_bytes: u64,
+    /// How far beyond the limit it may still grow.
+    reserve_bytes: u64,
     content: RwLock<Content>,
 }
 
@@ -71,8 +71,7 @@ impl MemoryDisk {
     pub fn new(limit_bytes: u64, favoured: &'static str, environment: Environment) -> MemoryDisk {
         MemoryDisk {
             nodes: Mutex::default(),
-            budget: Arc::new(Budget { used_bytes: AtomicU64::new(0), environment }),
-            limit_bytes,
+            budget: Arc::new(Budget { used_bytes: AtomicU64::new(0), limit_bytes: limit_bytes.into(), environment }),
             favoured,
             locks: Arc::default(),
             open_files: Arc::new(OpenFiles::new(MOST_OPEN)),
@@ -84,9 +83,14 @@ impl MemoryDisk {
         self.budget.used_bytes.load(Ordering::Relaxed)
     }
 
-    /// The same content on a disk of its own. No broker may write here meanwhile.
-    pub fn copy(&self, environment: Environment) -> MemoryDisk {
-        let copy = MemoryDisk::new(self.limit_bytes, self.favoured, environment);
+    /// Changes what its files may take. What they have stays, if it is more.
+    pub fn set_limit(&self, limit_bytes: u64) {
+        self.budget.limit_bytes.store(limit_bytes, Ordering::Relaxed);
+    }
+
+    /// The same content on a disk of its own, with a limit of its own. No broker may write here meanwhile.
+    pub fn copy(&self, limit_bytes: u64, environment: Environment) -> MemoryDisk {
+        let copy = MemoryDisk::new(limit_bytes, self.favoured, environment);
         let nodes = self.nodes.lock();
         let copied = nodes.iter().map(|(path, node)| {
             let node = match node {
@@ -109,7 +113,7 @@ impl MemoryDisk {
         let content = Content { modified: self.budget.environment.wall(), ..Content::default() };
         MemoryFile {
             budget: self.budget.clone(),
-            limit_bytes: self.limit_bytes.saturating_add(if is_favoured { RESERVE_BYTES } else { 0 }),
+            reserve_bytes: if is_favoured { RESERVE_BYTES } else { 0 },
             content: RwLock::new(content),
         }
     }
@@ -257,8 +261,8 @@ impl Disk for MemoryDisk {
     }
 
     fn space(&self, _: &Path) -> io::Result<Space> {
-        let usable_bytes = self.limit_bytes.saturating_sub(self.budget.used_bytes.load(Ordering::Relaxed));
-        Ok(Space { total_bytes: self.limit_bytes, usable_bytes })
+        let total_bytes = self.budget.limit_bytes.load(Ordering::Relaxed);
+        Ok(Space { total_bytes, usable_bytes: total_bytes.saturating_sub(self.used_bytes()) })
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -280,7 +284,8 @@ impl Drop for MemoryLock {
 }
 
 impl Budget {
-    fn take(&self, bytes: u64, limit_bytes: u64) -> io::Result<()> {
+    fn take(&self, bytes: u64, reserve_bytes: u64) -> io::Result<()> {
+        let limit_bytes = self.limit_bytes.load(Ordering::Relaxed).saturating_add(reserve_bytes);
         let taken = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
             used.checked_add(bytes).filter(|used| bytes == 0 || *used <= limit_bytes)
         });
@@ -301,7 +306,7 @@ impl MemoryFile {
         let content = self.read();
         budget.used_bytes.fetch_add(charge(content.size()), Ordering::Relaxed);
         let content = Content { chunks: content.chunks.clone(), modified: content.modified };
-        MemoryFile { budget: budget.clone(), limit_bytes: self.limit_bytes, content: RwLock::new(content) }
+        MemoryFile { budget: budget.clone(), reserve_bytes: self.reserve_bytes, content: RwLock::new(content) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Content> {
@@ -314,7 +319,7 @@ impl MemoryFile {
         let mut content: RwLockWriteGuard<'_, Content> = self.content.write().unwrap_or_else(PoisonError::into_inner);
         let before = content.size();
         let after = size(before);
-        self.budget.take(charge(after).saturating_sub(charge(before)), self.limit_bytes)?;
+        self.budget.take(charge(after).saturating_sub(charge(before)), self.reserve_bytes)?;
         let changed = change(&mut content);
         content.modified = self.budget.environment.wall();
         if changed.is_err() {

@@ -10,7 +10,6 @@ pub mod descriptors;
 pub mod disk;
 pub mod driver;
 pub mod environment;
-pub mod events;
 pub mod exchange;
 mod file;
 pub mod file_pool;

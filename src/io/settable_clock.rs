@@ -1,11 +1,11 @@
 //! A clock that can be frozen, moved and set, for tests of clients that wait for sessions, retention and timeouts.
 //!
-//! Every thread of a broker that waits for a moment says so here, with a bell that ends its wait. So the clock can be moved
-//! from one deadline to the next, and it is known when all that became due has been done: every thread waits again, for a
-//! moment that has not come. A thread that takes what another has left for it is not at rest, as its bell says.
+//! Every thread of a broker that waits for a moment registers that moment here, with a bell that ends its wait. So the clock can
+//! be moved from one deadline to the next. A step is over when every thread waits again, for a moment that has not come. A thread
+//! whose inbox another has filled counts as busy: its bell tells.
 //!
-//! It knows nothing of what is waited for. What goes by the machine's own clock, such as the time limits of HTTP requests to
-//! providers of keys, is not moved.
+//! The clock does not know what a thread waits for. Time limits that go by the machine's own clock, such as those of HTTP requests
+//! to providers of keys, are not moved.
 
 use std::fmt;
 use std::sync::{Arc, MutexGuard};

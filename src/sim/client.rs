@@ -10,7 +10,7 @@ use crate::codec::{Message, Reader};
 use crate::model::ApiKey;
 use crate::wire::api;
 use crate::wire::frame::{self, Split};
-use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::header::ResponseHeader;
 
 const MAX_FRAME_BYTES: usize = 100 << 20;
 /// Steps that an answer may take before the run counts as hung.
@@ -45,14 +45,7 @@ impl Client {
     pub(super) fn send<'m>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) {
         let description = api::describe(key).unwrap();
         self.sent += 1;
-        let header = RequestHeader {
-            request_api_key: key.id(),
-            request_api_version: version,
-            correlation_id: self.sent,
-            client_id: Some("sim".into()),
-        };
-        let header_version = description.request_header_version(version);
-        frame::append(&mut self.unsent, (&header, header_version), (body, version)).unwrap();
+        frame::append_request(&mut self.unsent, description, (self.sent, "sim"), body, version).unwrap();
     }
 
     /// Queues a request that has no answer.

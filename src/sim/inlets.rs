@@ -15,7 +15,7 @@ use crate::shard::inquiry::InquiryReply;
 use crate::shard::session::Session;
 use crate::wire::api::{self, create_topics, fetch, join_group};
 use crate::wire::frame;
-use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::header::ResponseHeader;
 
 const CORRELATION_ID: i32 = 77;
 const JOIN_GROUP: i16 = 5;
@@ -23,15 +23,9 @@ const PATIENCE_STEPS: u64 = 200_000;
 
 /// A frame as on the wire, without the size in front.
 fn request<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {
-    let header = RequestHeader {
-        request_api_key: key.id(),
-        request_api_version: version,
-        correlation_id: CORRELATION_ID,
-        client_id: Some("inlet".into()),
-    };
-    let header_version = api::describe(key).unwrap().request_header_version(version);
     let mut frame = Vec::new();
-    frame::append(&mut frame, (&header, header_version), (body, version)).unwrap();
+    let description = api::describe(key).unwrap();
+    frame::append_request(&mut frame, description, (CORRELATION_ID, "inlet"), body, version).unwrap();
     frame.split_off(frame::SIZE_BYTES)
 }
 

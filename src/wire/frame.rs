@@ -72,6 +72,23 @@ pub fn append<'h, 'b>(
     Ok(buffer.into_errors())
 }
 
+/// Appends a request's frame. `version` is that of the body.
+pub fn append_request<'b>(
+    out: &mut Vec<u8>,
+    description: &Description,
+    (correlation_id, client_id): (i32, &str),
+    body: &impl Message<'b>,
+    version: i16,
+) -> Result<(), EncodeError> {
+    let header = header::RequestHeader {
+        request_api_key: description.key.id(),
+        request_api_version: version,
+        correlation_id,
+        client_id: Some(client_id.into()),
+    };
+    append(out, (&header, description.request_header_version(version)), (body, version)).map(drop)
+}
+
 /// Appends a response's frame. `version` is that of the body.
 pub fn append_response<'b>(
     out: &mut Vec<u8>,
@@ -167,6 +184,18 @@ mod tests {
             }
             prop_assert_eq!(split(rest, 1 << 20), Split::Need(SIZE_BYTES));
         }
+    }
+
+    #[test]
+    fn a_request_has_its_header() {
+        let heartbeat = api::describe(ApiKey::Heartbeat).unwrap();
+        let body = api::heartbeat::Request { generation_id: 1, ..Default::default() };
+        let mut out = Vec::new();
+        append_request(&mut out, heartbeat, (7, "c"), &body, 0).unwrap();
+        assert_eq!(out, b"\0\0\0\x13\0\x0c\0\0\0\0\0\x07\0\x01c\0\0\0\0\0\x01\0\0");
+        out.clear();
+        append_request(&mut out, heartbeat, (7, "c"), &body, 4).unwrap();
+        assert_eq!(out, b"\0\0\0\x14\0\x0c\0\x04\0\0\0\x07\0\x01c\0\x01\0\0\0\x01\x01\0\0");
     }
 
     #[test]

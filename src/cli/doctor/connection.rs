@@ -52,16 +52,15 @@ pub(super) fn ask(address: &str) -> Asked {
 
 fn open(host: &str, port: u16) -> Result<Client, Failure> {
     let exchange = FrameStream::open(host, port, PATIENCE).map_err(|error| Failure::Unreachable(error.to_string()))?;
-    Client::over(exchange, None).map_err(Failure::NoKafka)
+    Client::over((host, exchange), None).map_err(Failure::NoKafka)
 }
 
 fn told(address: &str) -> Result<Told, Failure> {
     let (host, port) = host_and_port(address).map_err(Failure::Unreachable)?;
-    let mut client = open(&host, port)?;
+    let mut client = open(host, port)?;
+    let apis = client.versions().len();
     let request = metadata::Request { topics: Some(Vec::new()), ..Default::default() };
-    let mut answer = Vec::new();
-    let told: metadata::Response<'_> =
-        client.ask_up_to((ApiKey::Metadata, 12), &request, &mut answer).map_err(Failure::Refused)?;
+    let told: metadata::Response<'_> = client.ask(ApiKey::Metadata, &request).map_err(Failure::Refused)?;
     let brokers = told.brokers.iter().take(MOST_BROKERS).map(|broker| {
         let port = u16::try_from(broker.port).unwrap_or(0);
         let reached = open(&broker.host, port).map(drop).map_err(|failure| match failure {
@@ -70,7 +69,7 @@ fn told(address: &str) -> Result<Told, Failure> {
         ToldBroker { id: broker.node_id, host: broker.host.to_string(), port, reached }
     });
     Ok(Told {
-        apis: client.versions().len(),
+        apis,
         cluster_id: told.cluster_id.as_deref().unwrap_or("unknown").to_string(),
         brokers: brokers.collect(),
     })

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use crate::broker;
-use crate::config::{Config, IoChoice, Layers, Listener, Notice};
+use crate::config::{Config, HttpListener, IoChoice, Layers, Listener, Notice};
 use crate::hosting::doors;
 use crate::io::look::{self, DirectoryLook};
 use crate::io::machine::{self, Preference};
@@ -19,6 +19,8 @@ pub(super) struct Facts {
     pub(super) config: Config,
     pub(super) notices: Vec<Notice>,
     pub(super) listeners: Vec<ListenerFacts>,
+    /// What `klamm.http.listeners` names, with whether each could be listened on.
+    pub(super) http_listeners: Vec<(HttpListener, Result<(), ListenFailure>)>,
     pub(super) directories: Vec<(String, Result<DirectoryLook, String>)>,
     /// `None` is no limit.
     pub(super) most_descriptors: Option<u64>,
@@ -49,7 +51,7 @@ pub(super) struct ListenerFacts {
 pub(super) enum ListenFailure {
     Taken,
     Forbidden,
-    /// The address is no one's here.
+    /// This machine does not have the address.
     NotOurs,
     Other(String),
 }
@@ -66,8 +68,13 @@ pub(super) fn gather(layers: &Layers) -> Result<Facts, String> {
         IoChoice::Uring => Preference::Uring,
         IoChoice::Epoll => Preference::Epoll,
     };
+    let http_listener = |listener: &HttpListener| {
+        let address = broker::host_address(&listener.host, listener.port);
+        (listener.clone(), listens(address))
+    };
     Ok(Facts {
         listeners: config.listeners.iter().map(listener).collect(),
+        http_listeners: config.http.iter().flat_map(|http| &http.listeners).map(http_listener).collect(),
         directories: config.log_dirs.iter().map(directory).collect(),
         most_descriptors: look::most_descriptors(),
         driver: machine::choose(preference),
@@ -91,14 +98,14 @@ fn listener(listener: &Listener) -> ListenerFacts {
         told_port: advertised.and_then(|told| told.port).unwrap_or(listener.port),
         told_host,
         is_own,
-        listens: listens(listener),
+        listens: listens(broker::listening_address(listener)),
         certificate: tls.map(|settings| doors::shown(settings, &RealDisk::default())),
         listener: listener.clone(),
     }
 }
 
-fn listens(listener: &Listener) -> Result<(), ListenFailure> {
-    let address = broker::listening_address(listener).map_err(ListenFailure::Other)?;
+fn listens(address: Result<SocketAddr, String>) -> Result<(), ListenFailure> {
+    let address = address.map_err(ListenFailure::Other)?;
     look::listens(address).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => ListenFailure::Taken,
         io::ErrorKind::PermissionDenied => ListenFailure::Forbidden,
@@ -107,22 +114,18 @@ fn listens(listener: &Listener) -> Result<(), ListenFailure> {
     })
 }
 
-/// Where a listener listens, for sentences.
-pub(super) fn shown(listener: &Listener) -> String {
-    let host = listener.host.clone().unwrap_or_default();
-    match host.parse::<IpAddr>() {
-        Ok(ip) => SocketAddr::new(ip, listener.port).to_string(),
-        Err(_) => format!("{host}:{}", listener.port),
+/// Where it is listened, for sentences; `None`: at every address.
+pub(super) fn place(host: Option<&str>, port: u16) -> String {
+    let unspecified = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
+    match host.map(|host| (host, host.parse::<IpAddr>())) {
+        None => format!("every address, port {port}"),
+        Some((_, Ok(ip))) if unspecified.contains(&ip) => format!("every address, port {port}"),
+        Some((_, Ok(ip))) => SocketAddr::new(ip, port).to_string(),
+        Some((host, Err(_))) => format!("{host}:{port}"),
     }
 }
 
 /// Whether only this machine can reach it.
 pub(super) fn is_loopback(listener: &Listener) -> bool {
     listener.host.as_deref().is_some_and(crate::config::is_loopback)
-}
-
-/// Whether it is listened on at every address.
-pub(super) fn is_everywhere(listener: &Listener) -> bool {
-    let unspecified = [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()];
-    listener.host.as_deref().is_none_or(|host| host.parse().is_ok_and(|ip: IpAddr| unspecified.contains(&ip)))
 }

@@ -2,7 +2,7 @@
 
 use super::facts::{self, Facts, ListenFailure, ListenerFacts};
 use super::{Finding, Severity};
-use crate::config::Notice;
+use crate::config::{HttpListener, Notice};
 use crate::io::look::{DirectoryLook, FileSystemKind};
 use crate::io::machine::Backend;
 use crate::model::SecurityProtocol;
@@ -29,11 +29,15 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     for listener in &facts.listeners {
         found.extend(advertised(listener));
-        found.extend(listens(listener, is_running));
+        let at = (listener.listener.host.as_deref(), listener.listener.port);
+        found.extend(listens((&about(listener), "listeners"), at, &listener.listens, is_running));
         found.extend(certificate(listener, facts.now));
         found.extend(open_by_accident(listener, facts.config.authorizer.is_some()));
     }
     found.extend(inter_broker(facts));
+    for (listener, listens) in &facts.http_listeners {
+        found.extend(http(listener, listens, is_running));
+    }
     for (path, look) in &facts.directories {
         found.extend(directory(path, look));
     }
@@ -113,15 +117,18 @@ fn advertised(facts: &ListenerFacts) -> Vec<Finding> {
 }
 
 fn place(facts: &ListenerFacts) -> String {
-    match facts::is_everywhere(&facts.listener) {
-        true => format!("every address, port {}", facts.listener.port),
-        false => facts::shown(&facts.listener),
-    }
+    facts::place(facts.listener.host.as_deref(), facts.listener.port)
 }
 
-fn listens(facts: &ListenerFacts, is_running: bool) -> Option<Finding> {
-    let Err(failure) = &facts.listens else { return None };
-    let (at, about) = (place(facts), about(facts));
+/// Whether the broker can listen there; `setting` has the address.
+fn listens(
+    (about, setting): (&str, &str),
+    (host, port): (Option<&str>, u16),
+    listens: &Result<(), ListenFailure>,
+    is_running: bool,
+) -> Option<Finding> {
+    let Err(failure) = listens else { return None };
+    let at = facts::place(host, port);
     let (severity, sentence, advice) = match failure {
         ListenFailure::Taken if is_running => {
             (Severity::Note, format!("{at} is taken, by the running broker as it seems"), String::new())
@@ -129,7 +136,7 @@ fn listens(facts: &ListenerFacts, is_running: bool) -> Option<Finding> {
         ListenFailure::Taken => (
             Severity::Error,
             format!("{at} is taken by another process"),
-            format!("Find it with `ss -ltnp 'sport = :{}'` and stop it, or choose another port in listeners.", facts.listener.port),
+            format!("Find it with `ss -ltnp 'sport = :{port}'` and stop it, or choose another port in {setting}."),
         ),
         ListenFailure::Forbidden => (
             Severity::Error,
@@ -139,15 +146,31 @@ fn listens(facts: &ListenerFacts, is_running: bool) -> Option<Finding> {
         ListenFailure::NotOurs => (
             Severity::Error,
             format!("{at} is not an address of this machine"),
-            "listeners is where the broker listens; the address that clients are told belongs into advertised.listeners.".into(),
+            format!(
+                "{setting} is where the broker listens; the address that clients are told belongs into advertised.listeners."
+            ),
         ),
         ListenFailure::Other(reason) => (
             Severity::Error,
             format!("it cannot listen on {at}: {reason}"),
-            "listeners is where the broker listens: an address of this machine, or none for all of them.".into(),
+            format!("{setting} is where the broker listens: an address of this machine, or 0.0.0.0 for all of them."),
         ),
     };
-    Some(Finding::new(severity, &about, sentence, advice))
+    Some(Finding::new(severity, about, sentence, advice))
+}
+
+fn http(listener: &HttpListener, failure: &Result<(), ListenFailure>, is_running: bool) -> Vec<Finding> {
+    const ABOUT: &str = "klamm.http.listeners";
+    let at = (Some(listener.host.as_str()), listener.port);
+    let mut found: Vec<Finding> = listens((ABOUT, ABOUT), at, failure, is_running).into_iter().collect();
+    if !crate::config::is_loopback(&listener.host) {
+        let at = facts::place(at.0, at.1);
+        let sentence =
+            format!("the HTTP side at {at} has no TLS: the token and all that is told can be read on the way");
+        let advice = "Listen on 127.0.0.1, or put a proxy with TLS in front of it.";
+        found.push(Finding::new(Severity::Warning, ABOUT, sentence, advice));
+    }
+    found
 }
 
 fn certificate(facts: &ListenerFacts, now: i64) -> Vec<Finding> {
@@ -166,7 +189,15 @@ fn certificate(facts: &ListenerFacts, now: i64) -> Vec<Finding> {
         Some(Ok(shown)) => shown,
     };
     let mut found = Vec::new();
-    if let Some(host) = facts.told_host.as_ref().filter(|host| !shown.vouch_for(host)) {
+    let told_host = facts.told_host.as_ref().filter(|host| !shown.vouch_for(host));
+    if let Some(host) = told_host.filter(|host| shown.vouch_by_subject(host)) {
+        let sentence = format!(
+            "clients are told to connect to {host}, which its certificate ({}) has as the common name only: many clients look for a subject alternative name and refuse it",
+            shown.subject
+        );
+        let advice = format!("Make a certificate with {host} among its subject alternative names.");
+        found.push(Finding::new(Severity::Warning, &about, sentence, advice));
+    } else if let Some(host) = told_host {
         let names = match shown.other_names.is_empty() {
             true => "no host at all".to_string(),
             false => shown.other_names.join(", "),
@@ -298,7 +329,7 @@ fn directory(path: &str, look: &Result<DirectoryLook, String>) -> Vec<Finding> {
             found.push(add(
                 Severity::Warning,
                 sentence,
-                "Files that one of them makes, the other may not be able to open: start the broker as one user always.",
+                "What one user's broker writes, the other's may not be able to open: always start the broker as the same user.",
             ));
         }
         (true, true) => {}

@@ -11,6 +11,7 @@ use std::io::Write;
 use serde_json::json;
 
 use super::args::Sources;
+use super::printable::{printable, printable_json};
 
 /// How bad it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -79,9 +80,9 @@ fn count(found: &[Finding], severity: Severity) -> usize {
 fn as_text(found: &[Finding]) -> String {
     let mut out = String::new();
     for Finding { severity, about, sentence, advice } in found {
-        out += &format!("{}: {about}: {sentence}\n", severity.name());
+        out += &format!("{}: {}: {}\n", severity.name(), printable(about), printable(sentence));
         if !advice.is_empty() {
-            out += &format!("    {advice}\n");
+            out += &format!("    {}\n", printable(advice));
         }
     }
     let of = |severity| count(found, severity);
@@ -97,10 +98,8 @@ fn as_json(found: &[Finding]) -> String {
         })
         .collect();
     let of = |severity| count(found, severity);
-    format!(
-        "{}\n",
-        json!({ "findings": each, "errors": of(Severity::Error), "warnings": of(Severity::Warning), "notes": of(Severity::Note) })
-    )
+    let told = json!({ "findings": each, "errors": of(Severity::Error), "warnings": of(Severity::Warning), "notes": of(Severity::Note) });
+    format!("{}\n", printable_json(&told.to_string()))
 }
 
 #[cfg(test)]
@@ -117,5 +116,12 @@ mod tests {
         assert_eq!(as_text(&found), text);
         let told: serde_json::Value = serde_json::from_str(&as_json(&found)).unwrap();
         assert_eq!((&told["errors"], &told["findings"][0]["level"]), (&json!(1), &json!("error")));
+    }
+
+    #[test]
+    fn what_others_have_named_steers_no_terminal() {
+        let found = [Finding::new(Severity::Note, "a\u{1b}[2J", "b\nerror: c", "d\u{9b}")];
+        assert_eq!(as_text(&found), "note: a\\u{1b}[2J: b\\nerror: c\n    d\\u{9b}\n0 errors, 0 warnings, 1 notes\n");
+        assert!(!as_json(&found).trim_end().contains(char::is_control));
     }
 }

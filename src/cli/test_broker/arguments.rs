@@ -55,9 +55,6 @@ impl Default for TestArguments {
 impl TestArguments {
     /// What the line says; an error is a sentence.
     pub(crate) fn of(given: &Given, overrides: Vec<(String, String)>) -> Result<TestArguments, String> {
-        if let Some(word) = given.argument() {
-            return Err(format!("`test` takes options only, not {word:?}"));
-        }
         let memory_bytes = given.text("memory")?.map_or(Ok(DEFAULT_MEMORY_BYTES), |text| bytes(&text))?;
         let brokers = given.parsed("brokers")?.unwrap_or(1);
         if !(1..=MOST_BROKERS).contains(&brokers) {

@@ -124,9 +124,8 @@ fn a_provider_that_is_not_configured_is_told_of() {
         let unknown = notices.iter().filter(|notice| matches!(notice, Notice::UnknownProvider { .. }));
         unknown.inspect(|notice| assert!(notice.is_warning())).map(ToString::to_string).collect::<Vec<_>>()
     };
-    let sentence = |key: &str| {
-        format!("{key} has ${{provider:…}} of no provider that config.providers names: it stays as it is written")
-    };
+    let sentence =
+        |key: &str| format!("{key} names a provider that is not in config.providers: its value stays as it is written");
     let password = ("ssl.keystore.password", "${fil:/x:k} and ${fil:k}");
     assert_eq!(told(&[password]), [sentence("ssl.keystore.password")]);
     let with = [STRIMZI, &[password, ("broker.rack", "${env:RACK}"), ("log.dir", "${strimzienv:NONE}")]].concat();

@@ -82,7 +82,7 @@ fn a_copy_goes_its_own_way() {
     disk.create_directories(Path::new("/d")).unwrap();
     let file = disk.open(path, Open::Create).unwrap();
     file.write_at(&[IoSlice::new(b"before")], 0).unwrap();
-    let copy = disk.copy(Environment::of_the_machine());
+    let copy = disk.copy(1 << 10, Environment::of_the_machine());
     assert_eq!((copy.used_bytes(), copy.list(Path::new("/d")).unwrap().len()), (disk.used_bytes(), 2));
     file.write_at(&[IoSlice::new(b" and after")], 6).unwrap();
     disk.remove_file(path).unwrap();
@@ -90,6 +90,9 @@ fn a_copy_goes_its_own_way() {
     let mut buffer = [0; 32];
     let length = copied.read_at(&mut buffer, 0).unwrap();
     assert_eq!(&buffer[..length], b"before");
+    assert!(copied.set_size(2 << 10).is_err(), "its limit is its own");
+    copy.set_limit(2 << 10);
+    copied.set_size(2 << 10).unwrap();
     drop((file, copied));
     copy.remove_file(path).unwrap();
     assert_eq!((copy.used_bytes(), disk.used_bytes()), (0, 0));

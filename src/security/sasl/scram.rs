@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 
 use super::{Authenticated, CredentialNeed, Failure, FoundCredential, Step};
+use crate::model::Mechanism;
 use crate::security::crypto::{self, Hash};
 use crate::stdx::base64;
 use crate::stdx::secret::Secret;
@@ -26,6 +27,19 @@ pub fn mechanism_id(hash: Hash) -> i8 {
 /// The hash of a mechanism that is named by its number; `None` if there is no such.
 pub fn mechanism_hash(id: i8) -> Option<Hash> {
     [Hash::Sha256, Hash::Sha512].into_iter().find(|hash| mechanism_id(*hash) == id)
+}
+
+/// The name of SCRAM with a hash, as clients ask for it.
+pub fn mechanism_name(hash: Hash) -> &'static str {
+    match hash {
+        Hash::Sha256 => Mechanism::ScramSha256.name(),
+        Hash::Sha512 => Mechanism::ScramSha512.name(),
+    }
+}
+
+/// The hash of a mechanism by that name; `None` if it is not SCRAM.
+pub fn mechanism_named(name: &str) -> Option<Hash> {
+    [Hash::Sha256, Hash::Sha512].into_iter().find(|hash| mechanism_name(*hash) == name)
 }
 
 /// What is kept of a password.

@@ -44,6 +44,8 @@ pub(crate) struct Settings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Facts {
     pub(crate) subject: String,
+    /// The last one of the subject, in small letters.
+    pub(crate) common_name: Option<String>,
     /// What else it vouches for, in order.
     pub(crate) other_names: Vec<String>,
     /// Those of them that clients compare with the name of a host, in small letters, and with an address.
@@ -142,7 +144,9 @@ fn facts(identity: &Identity) -> Result<Facts, String> {
     }
     other_names.sort_unstable();
     let not_after = certificate.validity().not_after.timestamp();
-    Ok(Facts { subject, other_names, host_names, addresses, not_after })
+    let common_name = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok()).last();
+    let common_name = common_name.map(str::to_lowercase);
+    Ok(Facts { subject, common_name, other_names, host_names, addresses, not_after })
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -151,16 +155,26 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 impl Facts {
-    /// Whether a client that came to this host takes the certificate for the host's (RFC 6125: a star stands for the first
-    /// label).
+    /// Whether a client that came to this host takes the certificate for the host's.
     pub(crate) fn vouch_for(&self, host: &str) -> bool {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return self.addresses.contains(&address);
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.addresses.contains(&address),
+            Err(_) => self.host_names.iter().any(|name| fits(name, host)),
         }
-        let host = host.trim_end_matches('.').to_lowercase();
-        let rest = host.split_once('.').map(|(_, rest)| rest);
-        self.host_names.iter().any(|name| *name == host || (rest.is_some() && name.strip_prefix("*.") == rest))
     }
+
+    /// Whether a client does that looks at the common name where there is no name of a host beside it, as Java's and OpenSSL's do.
+    pub(crate) fn vouch_by_subject(&self, host: &str) -> bool {
+        let is_name = self.host_names.is_empty() && host.parse::<IpAddr>().is_err();
+        is_name && self.common_name.as_ref().is_some_and(|name| fits(name, host))
+    }
+}
+
+/// Whether a name of a certificate, in small letters, stands for a host (RFC 6125: a star stands for the first label).
+fn fits(name: &str, host: &str) -> bool {
+    let host = host.trim_end_matches('.').to_lowercase();
+    let rest = host.split_once('.').map(|(_, rest)| rest);
+    *name == host || (rest.is_some() && name.strip_prefix("*.") == rest)
 }
 
 /// The first identity that the client can judge.

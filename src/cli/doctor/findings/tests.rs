@@ -46,6 +46,7 @@ fn facts(pairs: &[(&str, &str)]) -> Facts {
     });
     Facts {
         listeners: listeners.collect(),
+        http_listeners: config.http.iter().flat_map(|http| &http.listeners).map(|one| (one.clone(), Ok(()))).collect(),
         directories: vec![("data".into(), Ok(look()))],
         most_descriptors: None,
         driver: Ok(Choice { backend: Backend::Uring, reason: String::new() }),
@@ -119,9 +120,21 @@ fn addresses_that_cannot_be_listened_on() {
 }
 
 #[test]
+fn the_http_side_is_looked_at_as_well() {
+    let http = |place: &str| facts(&[("klamm.http.listeners", place), ("klamm.http.token", "0123456789abcdef0123")]);
+    assert_eq!(of(&http("http://127.0.0.1:8080")), []);
+    one(&http("http://0.0.0.0:8080"), Severity::Warning, "the HTTP side at every address, port 8080 has no TLS");
+    let mut taken = http("http://127.0.0.1:8080");
+    taken.http_listeners[0].1 = Err(ListenFailure::Taken);
+    one(&taken, Severity::Error, "127.0.0.1:8080 is taken by another process");
+    assert!(of(&taken)[0].advice.contains("another port in klamm.http.listeners"));
+}
+
+#[test]
 fn certificates() {
     let shown = |hosts: &[&str], not_after| tls::Facts {
-        subject: "CN=a".into(),
+        subject: "CN=named".into(),
+        common_name: Some("named".into()),
         other_names: hosts.iter().map(|host| format!("DNSName({host})")).collect(),
         host_names: hosts.iter().map(|host| host.to_string()).collect(),
         addresses: vec![[127, 0, 0, 1].into()],
@@ -140,6 +153,12 @@ fn certificates() {
     for host in ["other", "example.org", "a.b.example.org", "127.0.0.2"] {
         let found = with(host, Ok(fine.clone()));
         assert!(found.len() == 1 && found[0].severity == Severity::Error, "{host} {found:?}");
+    }
+    let found = with("named", Ok(shown(&[], 400 * DAY)));
+    assert!(found.len() == 1 && found[0].severity == Severity::Warning, "{found:?}");
+    assert!(found[0].sentence.contains("as the common name only"), "{found:?}");
+    for (host, names) in [("named", &["other"][..]), ("127.0.0.2", &[])] {
+        assert_eq!(with(host, Ok(shown(names, 400 * DAY)))[0].severity, Severity::Error, "{host}");
     }
     assert_eq!(with("broker", Ok(shown(&["broker"], 0)))[0].severity, Severity::Error);
     assert!(with("broker", Ok(shown(&["broker"], 3 * DAY)))[0].sentence.contains("expires in 3 days"));
