@@ -15,7 +15,7 @@ use super::http_side::HttpSide;
 use super::{Broker, StartOptions};
 use crate::config::Config;
 use crate::http::{RestartError, Restarts, SnapshotSummary};
-use crate::io::memory_disk::MemoryDisk;
+use crate::io::memory_disk::{DiskTrouble, MemoryDisk};
 use crate::model::SecurityProtocol;
 use crate::quorum::metadata_log;
 use crate::stdx::mutex::Mutex;
@@ -236,6 +236,8 @@ impl Run {
         change: impl FnOnce(&mut Memory, &StartOptions) -> Result<(), RestartError>,
     ) -> Result<(), RestartError> {
         let broker = self.broker.take().ok_or_else(|| RestartError::Failed("the broker has stopped".into()))?;
+        // It stops in order, whatever a test has done to its disk.
+        self.memory.iter().for_each(|memory| memory.disk.trouble().end());
         let stopped = broker.stop();
         let options = self.start_options();
         let next = stopped
@@ -283,6 +285,10 @@ impl Restarts for Mutex<Run> {
 
     fn forget(&self, name: &str) -> Result<(), RestartError> {
         self.lock().memory()?.forget(name)
+    }
+
+    fn disk(&self) -> Option<Arc<DiskTrouble>> {
+        self.lock().memory.as_ref().map(|memory| memory.disk.trouble().clone())
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/v1/deeds`: what a test wants to happen now. Members expire, a rebalance is forced, a producer is fenced: each is what a client
 //! could have asked for, asked for through a shard's inlet, so that the coordinators know no other way. What happens to the brokers
-//! that are played is in [`brokers`](super::brokers).
+//! that are played is in [`brokers`](super::brokers), what happens to what is stored in [`disk_deeds`](super::disk_deeds).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::brokers::{self, CoordinatedKey};
 use super::control::Control;
+use super::disk_deeds::{BatchPlace, DiskDeed};
 use super::reply::{self, Reply};
 use crate::coordinator::classic;
 use crate::coordinator::consumer::{JOIN_EPOCH, LEAVE_EPOCH};
@@ -24,7 +25,8 @@ use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, l
 
 pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group), \
                                fence_producer (transactional_id), move_leader (topic, partition, to), move_coordinator (group or \
-                               transactional_id, and to), broker_down (broker) and broker_up (broker).";
+                               transactional_id, and to), broker_down (broker), broker_up (broker), disk (full, sync_ms, syncs_fail) and \
+                               corrupt (topic, partition, offset).";
 
 const JOIN_GROUP: i16 = 9;
 const LEAVE_GROUP: i16 = 5;
@@ -46,6 +48,8 @@ enum Deed {
     FenceProducer(String),
     MoveCoordinator(CoordinatedKey, i32),
     Play(Play),
+    Disk(DiskDeed),
+    Corrupt(BatchPlace),
 }
 
 /// What cannot be done, as a sentence, and the status that says so.
@@ -53,7 +57,7 @@ pub(super) type Refused = (StatusCode, String);
 
 impl Deed {
     fn parse(body: &[u8]) -> Result<Deed, String> {
-        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}} and {"broker_up":{"broker":2}}"#;
+        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}} and {"corrupt":{"topic":"t","partition":0,"offset":5}}"#;
         let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;
         let object = body.as_object().filter(|object| object.len() == 1).ok_or(FORM)?;
         let (name, of) = object.iter().next().ok_or(FORM)?;
@@ -68,13 +72,13 @@ impl Deed {
             "fence_producer" if known(&["transactional_id"]) => {
                 Ok(Deed::FenceProducer(text("transactional_id")?.ok_or(FORM)?))
             }
-            _ => played(name, of).ok_or_else(|| FORM.into()),
+            _ => below(name, of).ok_or_else(|| FORM.into()),
         }
     }
 }
 
-/// What happens to the brokers that are played.
-fn played(name: &str, of: &Map<String, Value>) -> Option<Deed> {
+/// What happens to the brokers that are played, and to what is stored.
+fn below(name: &str, of: &Map<String, Value>) -> Option<Deed> {
     let has = |names: &[&str]| of.len() == names.len() && names.iter().all(|name| of.contains_key(*name));
     let number = |key: &str| of.get(key)?.as_i64().and_then(|number| i32::try_from(number).ok());
     let text = |key: &str| text(of, key).ok().flatten();
@@ -89,6 +93,8 @@ fn played(name: &str, of: &Map<String, Value>) -> Option<Deed> {
         "move_coordinator" if has(&["transactional_id", "to"]) => {
             Deed::MoveCoordinator(CoordinatedKey::TransactionalId(text("transactional_id")?), number("to")?)
         }
+        "disk" => Deed::Disk(DiskDeed::parse(of)?),
+        "corrupt" => Deed::Corrupt(BatchPlace::parse(of)?),
         "broker_down" if has(&["broker"]) => Deed::Play(Play::TakeDown(number("broker")?)),
         "broker_up" if has(&["broker"]) => Deed::Play(Play::BringUp(number("broker")?)),
         _ => return None,
@@ -123,6 +129,8 @@ pub(super) async fn perform(control: Arc<Control>, body: Bytes) -> Reply {
             Deed::Rebalance(group) => rebalance(&shared, &inlet, &group),
             Deed::FenceProducer(id) => fence(&inlet, &id),
             Deed::MoveCoordinator(key, to) => brokers::move_coordinator(&shared, &key, to),
+            Deed::Disk(deed) => deed.perform(&control),
+            Deed::Corrupt(place) => place.corrupt(&shared),
             Deed::Play(play) => brokers::play(&shared, play).map(|()| json!({ "done": true })),
         }
     });
@@ -338,6 +346,11 @@ mod tests {
             r#"{"move_coordinator":{"group":"g","transactional_id":"x","to":2}}"#,
             r#"{"broker_down":{"broker":"2"}}"#,
             r#"{"broker_up":{"broker":3000000000}}"#,
+            r#"{"disk":{}}"#,
+            r#"{"disk":{"full":1}}"#,
+            r#"{"disk":{"sync_ms":60001}}"#,
+            r#"{"disk":{"full":true,"empty":true}}"#,
+            r#"{"corrupt":{"topic":"t","partition":0}}"#,
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

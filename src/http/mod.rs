@@ -11,6 +11,7 @@ mod brokers;
 mod clock;
 mod control;
 mod deeds;
+mod disk_deeds;
 mod dispatch;
 mod faults;
 mod fixtures;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::control::Control;
 use super::reply::{self, Reply};
 use super::routes::{Call, Parameter};
+use crate::io::memory_disk::DiskTrouble;
 use crate::io::{clock, web};
 
 /// Why a broker does not restart.
@@ -41,6 +42,8 @@ pub trait Restarts: Send + Sync {
     fn snapshot(&self, name: &str) -> Result<SnapshotSummary, RestartError>;
     fn snapshots(&self) -> Vec<SnapshotSummary>;
     fn forget(&self, name: &str) -> Result<(), RestartError>;
+    /// What may be done to the disk of the run that is under way; `None`: its data are on the machine's.
+    fn disk(&self) -> Option<Arc<DiskTrouble>>;
 }
 
 pub(super) const BODY: &str = "Nothing, or the name of a snapshot: {\"snapshot\":\"seeded\"}.";

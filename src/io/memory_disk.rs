@@ -14,8 +14,10 @@
 //! a disk that its clients have filled can be emptied by them.
 
 mod content;
+mod trouble;
 
 use self::content::{Content, charge};
+pub use self::trouble::DiskTrouble;
 use super::disk::{Disk, Entry, File, Lock, Open, Space};
 use super::environment::Environment;
 use super::file_pool::OpenFiles;
@@ -53,6 +55,7 @@ enum Node {
 
 /// What all files of a disk share.
 struct Budget {
+    trouble: Arc<DiskTrouble>,
     used_bytes: AtomicU64,
     limit_bytes: AtomicU64,
     environment: Environment,
@@ -71,11 +74,21 @@ impl MemoryDisk {
     pub fn new(limit_bytes: u64, favoured: &'static str, environment: Environment) -> MemoryDisk {
         MemoryDisk {
             nodes: Mutex::default(),
-            budget: Arc::new(Budget { used_bytes: AtomicU64::new(0), limit_bytes: limit_bytes.into(), environment }),
+            budget: Arc::new(Budget {
+                trouble: Arc::default(),
+                used_bytes: AtomicU64::new(0),
+                limit_bytes: limit_bytes.into(),
+                environment,
+            }),
             favoured,
             locks: Arc::default(),
             open_files: Arc::new(OpenFiles::new(MOST_OPEN)),
         }
+    }
+
+    /// What a test may do to it.
+    pub fn trouble(&self) -> &Arc<DiskTrouble> {
+        &self.budget.trouble
     }
 
     /// What its files take of the limit.
@@ -245,11 +258,11 @@ impl Disk for MemoryDisk {
     }
 
     fn sync_directory(&self, _: &Path) -> io::Result<()> {
-        Ok(())
+        self.budget.trouble.sync()
     }
 
     fn sync_file_system(&self, _: &Path) -> io::Result<()> {
-        Ok(())
+        self.budget.trouble.sync()
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
@@ -262,7 +275,11 @@ impl Disk for MemoryDisk {
 
     fn space(&self, _: &Path) -> io::Result<Space> {
         let total_bytes = self.budget.limit_bytes.load(Ordering::Relaxed);
-        Ok(Space { total_bytes, usable_bytes: total_bytes.saturating_sub(self.used_bytes()) })
+        let usable_bytes = match self.budget.trouble.is_full() {
+            true => 0,
+            false => total_bytes.saturating_sub(self.used_bytes()),
+        };
+        Ok(Space { total_bytes, usable_bytes })
     }
 
     fn exists(&self, path: &Path) -> bool {
@@ -319,6 +336,9 @@ impl MemoryFile {
         let mut content: RwLockWriteGuard<'_, Content> = self.content.write().unwrap_or_else(PoisonError::into_inner);
         let before = content.size();
         let after = size(before);
+        if after > before && self.reserve_bytes == 0 {
+            self.budget.trouble.check_growth()?;
+        }
         self.budget.take(charge(after).saturating_sub(charge(before)), self.reserve_bytes)?;
         let changed = change(&mut content);
         content.modified = self.budget.environment.wall();
@@ -390,7 +410,7 @@ impl File for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        Ok(())
+        self.budget.trouble.sync()
     }
 
     fn is_resident(&self, _: u64, _: u64) -> bool {
