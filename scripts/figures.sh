@@ -7,6 +7,7 @@
 # thousand partitions, offset commits per second and their price, next to Apache Kafka.
 # `scripts/figures.sh transactions [RESTARTS]` prints what 100,000 transactional ids cost: memory, and the time until all
 # their coordinators are loaded after a restart, next to Apache Kafka.
+# `scripts/figures.sh fixtures [ROUNDS]` prints what a broker for tests costs, next to Apache Kafka: README has the table.
 set -euo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -39,7 +40,7 @@ storage)
     program=storage_figures
     set -- "$gigabytes"
     ;;
-groups | transactions)
+fixtures | groups | transactions)
     cargo build --locked --release --bin klamm --quiet
     export KLAMM_BIN=$CARGO_TARGET_DIR/release/klamm
     ;;

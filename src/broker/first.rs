@@ -3,21 +3,17 @@
 //! their session says that they are the broker's own.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use crate::broker::Broker;
-use crate::codec::Str;
 use crate::io::random;
 use crate::model::ApiKey;
 use crate::replica::watch::ShardId;
 use crate::security::crypto::Hash;
 use crate::security::sasl::scram::{MIN_ITERATIONS, mechanism_id};
-use crate::server::inlet;
+use crate::server::inlet::{self, NotMade, WantedTopic};
 use crate::stdx::secret::Secret;
-use crate::wire::api::{alter_user_scram_credentials as scram, create_topics};
+use crate::wire::api::alter_user_scram_credentials as scram;
 
-/// How long one request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
 const HASHES: [Hash; 2] = [Hash::Sha256, Hash::Sha512];
 
 /// A topic that is there from the beginning.
@@ -26,6 +22,12 @@ pub struct FirstTopic {
     pub name: String,
     pub partitions: i32,
     pub configs: Vec<(String, String)>,
+}
+
+impl FirstTopic {
+    fn wanted(&self) -> WantedTopic<'_> {
+        WantedTopic { name: &self.name, partitions: Some(self.partitions), configs: &self.configs }
+    }
 }
 
 /// A user who can log in from the beginning.
@@ -38,32 +40,7 @@ pub struct FirstUser {
 impl Broker {
     /// Makes topics. The error is a sentence. Blocks.
     pub fn create_topics(&self, topics: &[FirstTopic]) -> Result<(), String> {
-        if topics.is_empty() {
-            return Ok(());
-        }
-        let config = |(name, value): &'_ (String, String)| create_topics::CreatableTopicConfig {
-            name: Str::from(name.clone()),
-            value: Some(value.clone().into()),
-        };
-        let topic = |topic: &'_ FirstTopic| create_topics::CreatableTopic {
-            name: topic.name.clone().into(),
-            num_partitions: topic.partitions,
-            replication_factor: -1,
-            configs: topic.configs.iter().map(config).collect(),
-            ..Default::default()
-        };
-        let request = create_topics::Request {
-            topics: topics.iter().map(topic).collect(),
-            timeout_ms: TIMEOUT.as_millis() as i32,
-            ..Default::default()
-        };
-        let answer = self.inlet(ShardId(0)).call_as_broker(ApiKey::CreateTopics, 7, &request)?;
-        let response: create_topics::Response<'_> = inlet::body(ApiKey::CreateTopics, 7, &answer)?;
-        let refused = response.topics.iter().find(|topic| topic.error_code != 0);
-        refused.map_or(Ok(()), |topic| {
-            let why = topic.error_message.as_deref().unwrap_or_default();
-            Err(format!("topic {}: error {} {why}", topic.name, topic.error_code))
-        })
+        self.inlet(ShardId(0)).create_topics(topics.iter().map(FirstTopic::wanted)).map_err(NotMade::into_sentence)
     }
 
     /// Lets users log in by SCRAM. The error is a sentence. Blocks.

@@ -7,11 +7,14 @@
 //! Memory: the mailbox bounds the frames that wait, [`MOST_OPEN`] and the memory for requests what is under way, and
 //! [`MOST_ANSWER_BYTES`] one answer. There is no socket to leave the rest in, so that what does not fit is refused.
 
+mod topics;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+pub use self::topics::{NotMade, WantedTopic};
 use crate::codec::{Message, Reader};
 use crate::handlers::{self, Answer, table};
 use crate::io::driver::{Done, Operation};
@@ -30,7 +33,7 @@ use crate::shard::session::Session;
 use crate::stdx::slab::Key;
 use crate::wire::api;
 use crate::wire::frame::{self, SIZE_BYTES};
-use crate::wire::header::{RequestHeader, ResponseHeader};
+use crate::wire::header::ResponseHeader;
 
 /// Inquiries of one shard that are handled and not answered.
 const MOST_OPEN: usize = 4096;
@@ -99,15 +102,9 @@ impl Inlet {
 
 /// A request of the broker itself as a frame, without the size in front.
 fn frame_of<'m>(key: ApiKey, version: i16, request: &impl Message<'m>) -> Result<Vec<u8>, String> {
-    let header = RequestHeader {
-        request_api_key: key.id(),
-        request_api_version: version,
-        correlation_id: CALL_CORRELATION_ID,
-        client_id: Some(CALL_CLIENT_ID.into()),
-    };
     let description = api::describe(key).ok_or_else(|| format!("{key} is not known"))?;
     let mut bytes = Vec::new();
-    frame::append(&mut bytes, (&header, description.request_header_version(version)), (request, version))
+    frame::append_request(&mut bytes, description, (CALL_CORRELATION_ID, CALL_CLIENT_ID), request, version)
         .map_err(|error| format!("{key}: {error}"))?;
     Ok(bytes.split_off(SIZE_BYTES))
 }

@@ -1,7 +1,9 @@
 //! Prints what Klamm costs: from exec to the first answer, idle memory, size of the binary, and a load of 100 MB of text by
 //! kcat next to Apache Kafka on the same machine, alternating, in one run. With `groups`: what groups cost; with
+//! `fixtures`: what brokers for tests cost; with
 //! `transactions`: what transactional ids cost. `scripts/figures.sh` calls it.
 
+mod fixtures;
 mod groups;
 mod transactions;
 
@@ -18,13 +20,15 @@ const DEADLINE: Duration = Duration::from_secs(600);
 
 fn main() -> Result<()> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let word = arguments.first().filter(|first| ["groups", "transactions"].contains(&first.as_str())).cloned();
+    let word =
+        arguments.first().filter(|first| ["fixtures", "groups", "transactions"].contains(&first.as_str())).cloned();
     if word.is_some() {
         arguments.remove(0);
     }
     let rounds = arguments.first().map_or(Ok(5), |n| n.parse())?;
     let shards = std::thread::available_parallelism()?.get() as u32;
     match word.as_deref() {
+        Some("fixtures") => return fixtures::measure(rounds),
         Some("groups") => return groups::measure(shards, rounds),
         Some(_) => return transactions::measure(shards, rounds),
         None => {}
