@@ -238,8 +238,8 @@ export class Controlled {
 
   async records(topic, partition = 0, { limit = MOST_RECORDS, before, json } = {}) {
     const { records } = await this.#control.ask('GET', `/v1/records?${query({ topic, partition, limit, before, json })}`)
-    // The broker shows the newest first.
-    return records.reverse().map((one) => ({ ...one, timestamp: new Date(one.timestamp) }))
+    // The broker shows the newest first, and of markers neither keys, values nor headers.
+    return records.reverse().map((one) => ({ key: null, value: null, headers: [], ...one, timestamp: new Date(one.timestamp) }))
   }
 
   async groups(group) {

@@ -137,7 +137,7 @@ export interface StoredRecord {
   value: Content
   headers: [string, Content][]
   transaction?: 'open' | 'committed' | 'aborted'
-  /** A marker of a transaction. */
+  /** A marker of a transaction, which has neither key, value nor headers. */
   control?: string
 }
 

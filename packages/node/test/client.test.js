@@ -279,7 +279,9 @@ test('a producer is fenced', async (t) => {
   await assert.rejects(transaction.commit(), (error) => ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'].includes(error.type ?? error.cause?.type))
   await producer.disconnect()
   await klamm.waitFor({ transactionalId: 'payments' })
-  assert.equal((await klamm.records('orders'))[0].transaction, 'aborted')
+  const [sent, marker] = await klamm.records('orders')
+  assert.deepEqual([sent.value, sent.transaction], ['a', 'aborted'])
+  assert.deepEqual([marker.value, marker.headers, marker.control], [null, [], 'Abort'])
 })
 
 test('snapshots are listed and forgotten, rules are listed', async (t) => {

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Type, Union, cast
 
 from ._errors import KlammError, WaitTimeout
 from ._http import PATIENCE, Control, agreed
@@ -322,7 +322,8 @@ class Controlled:
         if as_json:
             words["json"] = "true"
         newest_first = self._control.ask("GET", "/v1/records", words=words)["records"]
-        return list(reversed(newest_first))
+        # Of markers the broker shows neither keys, values nor headers.
+        return [cast("StoredRecord", {"key": None, "value": None, "headers": [], **one}) for one in reversed(newest_first)]
 
     def groups(self, group: Optional[str] = None) -> List[GroupState]:
         """Groups with members, committed offsets, lag, and why their consumers do not read: one, or all."""

@@ -97,7 +97,7 @@ class StoredRecord(_Record, total=False):
 
     #: ``open``, ``committed`` or ``aborted``
     transaction: str
-    #: A marker of a transaction.
+    #: A marker of a transaction, which has neither key, value nor headers.
     control: str
 
 

@@ -1,14 +1,19 @@
 package klamm;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A Kafka broker of its own port, data and clock, in memory.
@@ -20,6 +25,9 @@ import java.util.stream.Collectors;
  * }</pre>
  */
 public final class Klamm implements AutoCloseable {
+    /** How many records the broker shows at most. */
+    private static final int MOST_RECORDS = 1000;
+
     private final BrokerProcess process;
     private final Map<String, Object> ready;
     private final Control control;
@@ -131,6 +139,11 @@ public final class Klamm implements AutoCloseable {
         return ((Long) control.delete("/v1/faults", Map.of()).agreed().get("removed")).intValue();
     }
 
+    /** @return the rules in their order, with what they have done */
+    public List<Rule> faults() {
+        return objects(control.get("/v1/faults", Map.of()).agreed(), "faults").map(Rule::of).toList();
+    }
+
     /**
      * The last requests that match, 100 at most.
      *
@@ -152,7 +165,7 @@ public final class Klamm implements AutoCloseable {
         var words = new LinkedHashMap<>(filter.words());
         words.put("limit", limit);
         words.put("records", true);
-        return requests(control.get("/v1/requests", words));
+        return requests(control.get("/v1/requests", words).agreed());
     }
 
     /**
@@ -166,14 +179,18 @@ public final class Klamm implements AutoCloseable {
         body.put("match", filter.words());
         var answer = control.post("/v1/requests/assert", body);
         if (answer.status() == 409) {
-            var some = requests(new Control.Answer(200, answer.body())).stream().map(one -> "\n  " + one);
+            var some = requests(answer.body()).stream().map(one -> "\n  " + one);
             throw new AssertionError(answer.sentence() + some.collect(Collectors.joining()));
         }
         answer.agreed();
     }
 
-    private static List<Request> requests(Control.Answer answer) {
-        return Json.list(answer.agreed().get("requests")).stream().map(Json::object).map(Request::of).toList();
+    private static List<Request> requests(Map<String, Object> answer) {
+        return objects(answer, "requests").map(Request::of).toList();
+    }
+
+    private static Stream<Map<String, Object>> objects(Map<String, Object> answer, String name) {
+        return Json.list(answer.get(name)).stream().map(Json::object);
     }
 
     /**
@@ -212,6 +229,174 @@ public final class Klamm implements AutoCloseable {
      */
     public void snapshot(String name) {
         control.post("/v1/snapshots", Map.of("name", name)).agreed();
+    }
+
+    /** @return the snapshots that there are */
+    public List<Snapshot> snapshots() {
+        return objects(control.get("/v1/snapshots", Map.of()).agreed(), "snapshots").map(Snapshot::of).toList();
+    }
+
+    /**
+     * Forgets a snapshot; its memory is free again.
+     *
+     * @param name of the snapshot
+     */
+    public void forgetSnapshot(String name) {
+        control.delete("/v1/snapshots", Map.of("name", name)).agreed();
+    }
+
+    /**
+     * Makes topics and writes records. A line that is wrong is refused with its number, and nothing is written.
+     *
+     * @param lines of JSON: with a key or a value one is a record, else a topic, as in
+     *     <code>{"topic":"orders","key":"k1","value":{"json":{"amount":5}}}</code>
+     * @return how many there were
+     */
+    public Loaded loadFixtures(String lines) {
+        return Loaded.of(control.post("/v1/fixtures", Map.of(), lines).agreed());
+    }
+
+    /**
+     * The same with the lines of a file.
+     *
+     * @param file with them
+     * @return how many there were
+     */
+    public Loaded loadFixtures(Path file) {
+        try {
+            return loadFixtures(Files.readString(file));
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+
+    /** @return all topics but internal ones, and their committed records, as lines for {@link #loadFixtures(String)} */
+    public String dumpFixtures() {
+        return control.get("/v1/fixtures", Map.of()).agreedText();
+    }
+
+    /**
+     * One topic and its committed records.
+     *
+     * @param topic its name
+     * @return lines for {@link #loadFixtures(String)}
+     */
+    public String dumpFixtures(String topic) {
+        return control.get("/v1/fixtures", Map.of("topic", topic)).agreedText();
+    }
+
+    /**
+     * Expires all members of a group: they hear of it as when their sessions had ended.
+     *
+     * @param group its id
+     */
+    public void expireMembers(String group) {
+        deed("expire_member", Map.of("group", group));
+    }
+
+    /**
+     * Expires a member of a group.
+     *
+     * @param group its id
+     * @param memberId the member's
+     */
+    public void expireMember(String group, String memberId) {
+        deed("expire_member", Map.of("group", group, "member", memberId));
+    }
+
+    /**
+     * Lets all members of a group join again.
+     *
+     * @param group its id
+     */
+    public void forceRebalance(String group) {
+        deed("rebalance", Map.of("group", group));
+    }
+
+    /**
+     * Fences a producer by a successor; what it had open is aborted.
+     *
+     * @param transactionalId its transactional id
+     */
+    public void fenceProducer(String transactionalId) {
+        deed("fence_producer", Map.of("transactional_id", transactionalId));
+    }
+
+    private void deed(String name, Map<String, Object> of) {
+        control.post("/v1/deeds", Map.of(name, of)).agreed();
+    }
+
+    /** @return all topics with their configs and partitions */
+    public List<TopicState> topics() {
+        return topics(Map.of()).toList();
+    }
+
+    /**
+     * A topic with its configs and partitions.
+     *
+     * @param name its name
+     * @return the topic
+     */
+    public TopicState topic(String name) {
+        return topics(Map.of("topic", name)).findFirst().orElseThrow();
+    }
+
+    private Stream<TopicState> topics(Map<String, Object> words) {
+        return objects(control.get("/v1/topics", words).agreed(), "topics").map(TopicState::of);
+    }
+
+    /**
+     * The last records of a partition.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @return them in the order of their offsets, 1000 at most
+     */
+    public List<StoredRecord> records(String topic, int partition) {
+        return records(Map.of("topic", topic, "partition", partition, "limit", MOST_RECORDS));
+    }
+
+    /**
+     * The last records of a partition below an offset.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @param before the offset
+     * @return them in the order of their offsets, 1000 at most
+     */
+    public List<StoredRecord> records(String topic, int partition, long before) {
+        return records(Map.of("topic", topic, "partition", partition, "limit", MOST_RECORDS, "before", before));
+    }
+
+    private List<StoredRecord> records(Map<String, Object> words) {
+        var found = objects(control.get("/v1/records", words).agreed(), "records").map(StoredRecord::of);
+        var newestFirst = found.collect(Collectors.toCollection(ArrayList::new));
+        Collections.reverse(newestFirst);
+        return newestFirst;
+    }
+
+    /** @return all groups with members, lag, and why their consumers do not read */
+    public List<GroupState> groups() {
+        return groups(Map.of()).toList();
+    }
+
+    /**
+     * A group with its members, its lag, and why its consumers do not read.
+     *
+     * @param id of the group
+     * @return the group
+     */
+    public GroupState group(String id) {
+        return groups(Map.of("group", id)).findFirst().orElseThrow();
+    }
+
+    private Stream<GroupState> groups(Map<String, Object> words) {
+        return objects(control.get("/v1/groups", words).agreed(), "groups").map(GroupState::of);
+    }
+
+    /** @return what the broker counts, in Prometheus's text format */
+    public String metrics() {
+        return control.get("/metrics", Map.of()).agreedText();
     }
 
     /** @return the last lines of the broker's log */
