@@ -3,7 +3,7 @@
 //! It is the broker of `klamm test`: in memory, on a free port, with the timings of a test. The HTTP side's paths
 //! (`docs/http.md`) have methods of their own here; those that say and take JSON are also reached by [`Broker::get`],
 //! [`Broker::post`] and [`Broker::delete`], those of texts by [`Broker::get_text`] and [`Broker::post_text`]. It ends when it is
-//! dropped. `compat-tests/tests/package_rust.rs` is a test with the crate `rdkafka` before it.
+//! dropped. `packages/rust` has tests with the crate `rdkafka` before it.
 //!
 //! ```
 //! use serde_json::json;
