@@ -147,10 +147,10 @@ go_package() {
     cd "$package" || return
     check "format" bash -c '[ -z "$(gofmt -l .)" ]'
     check "vet" go vet .
-    tests count_go go test -race -count=1 -v .
+    tests count_go go test -race -timeout 3m -count=1 -v .
     cd clients || return
     check "vet of the clients" go vet .
-    tests count_go go test -race -count=1 -v .
+    tests count_go go test -race -timeout 3m -count=1 -v .
     mkdir "$scratch/fresh" && cd "$scratch/fresh" || return
     need go mod init fresh
     need go mod edit -require klamm/klammtest@v0.0.0 -replace "klamm/klammtest=$package"
@@ -168,7 +168,7 @@ func TestFresh(t *testing.T) {
 	broker.WaitFor(klammtest.TopicRecords("orders", 0))
 }
 END
-    tests count_go go test -count=1 -v .
+    tests count_go go test -timeout 3m -count=1 -v .
 }
 
 rust_package() {

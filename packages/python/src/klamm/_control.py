@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +17,8 @@ from ._words import Action, Filter, GroupState, Loaded, Match, Snapshot, StoredR
 
 if TYPE_CHECKING:  # what it is comes with type checkers; nothing is installed for it
     from typing_extensions import Unpack
+elif sys.version_info >= (3, 11):
+    from typing import Unpack
 
 #: How many records the broker shows at most.
 _MOST_RECORDS = 1000
