@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
@@ -35,34 +34,24 @@ function program(folder, text, mode = 0o755) {
   return file
 }
 
-/** Whether something listens there. */
-function listens(address) {
-  const [host, port] = address.split(':')
-  return new Promise((resolve) => {
-    const socket = net.connect(Number(port), host)
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false))
-    socket.on('connect', () => socket.destroy())
-  })
-}
-
 test('it ends with close', async () => {
   const klamm = await Klamm.start({ tls: true })
   assert.ok(fs.existsSync(klamm.tls.caPem))
   assert.match(klamm.log(), /listener=SSL/)
   await Promise.all([klamm.close(), klamm.close()])
-  assert.equal(await listens(klamm.bootstrapServers), false)
+  // Its port may be another broker's by now.
+  assert.throws(() => process.kill(klamm.pid, 0), { code: 'ESRCH' })
   assert.equal(fs.existsSync(klamm.tls.caPem), false)
   assert.equal(klamm.log(), '')
 })
 
-const CARELESS = "import { Klamm } from 'klamm'; const k = await Klamm.start({ tls: true }); console.log(k.bootstrapServers + ' ' + k.tls.caPem);"
+const CARELESS = "import { Klamm } from 'klamm'; const k = await Klamm.start({ tls: true }); console.log(k.tls.caPem);"
 
 test('a process that does not close it ends all the same, and the broker with it', async () => {
   // Its end is the end of what it has printed, too: the broker has not that pipe.
   const run = execFileSync(process.execPath, ['--input-type=module', '-e', CARELESS], { cwd: here, encoding: 'utf8', timeout: DEADLINE_MS })
-  const [address, certificate] = run.trim().split(' ')
-  await until(`nothing listens at ${address}`, async () => !(await listens(address)))
-  await until(`${certificate} is gone`, () => !fs.existsSync(certificate))
+  // The last that it does.
+  await until(`${path.dirname(run)} is gone`, () => !fs.existsSync(path.dirname(run)))
 })
 
 test('nothing is left of it when its process is killed', async (t) => {
