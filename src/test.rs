@@ -1,8 +1,9 @@
 //! A broker for tests of Rust programs, in their own process.
 //!
 //! It is the broker of `klamm test`: in memory, on a free port, with the timings of a test. The HTTP side's paths
-//! (`docs/http.md`) are reached by [`Broker::get`] and [`Broker::post`], the most common ones by their own names. It ends when it
-//! is dropped.
+//! (`docs/http.md`) have methods of their own here; those that say and take JSON are also reached by [`Broker::get`],
+//! [`Broker::post`] and [`Broker::delete`], those of texts by [`Broker::get_text`] and [`Broker::post_text`]. It ends when it is
+//! dropped. `packages/rust` has tests with the crate `rdkafka` before it.
 //!
 //! ```
 //! use serde_json::json;
@@ -15,6 +16,8 @@
 //! broker.fault(&rule)?;
 //! broker.advance(std::time::Duration::from_secs(45))?;
 //! broker.assert_requests(&json!({ "match": { "api": "Produce" }, "at_most": 0 }))?;
+//! broker.load_fixtures(r#"{"topic":"orders","key":"k1","value":{"json":{"amount":5}}}"#)?;
+//! broker.wait_for("topic=orders&records=1")?;
 //! broker.reset()?;
 //! # Ok::<(), String>(())
 //! ```
@@ -26,7 +29,7 @@ use serde_json::{Value, json};
 use crate::broker::first::{FirstTopic, FirstUser};
 use crate::broker::test_broker::TestBroker;
 use crate::cli::test_broker;
-use crate::cli::test_broker::arguments::TestArguments;
+use crate::cli::test_broker::arguments::{self, TestArguments};
 use crate::io::web_client;
 use crate::stdx::secret::Secret;
 
@@ -47,7 +50,8 @@ impl BrokerBuilder {
         self
     }
 
-    /// A user: clients log in, by PLAIN or SCRAM.
+    /// A user: clients log in, by PLAIN or SCRAM. A name has letters, digits, `-`, `_` and `.`, and a password is not empty: else
+    /// the start is refused.
     pub fn user(mut self, name: &str, password: &str) -> BrokerBuilder {
         self.0.users.push(FirstUser { name: name.into(), password: Secret::new(password) });
         self
@@ -73,6 +77,9 @@ impl BrokerBuilder {
 
     /// Starts it. An error is a sentence.
     pub fn start(self) -> Result<Broker, String> {
+        for user in &self.0.users {
+            arguments::check_user(user)?;
+        }
         let broker = test_broker::start(&self.0, None)?;
         let text = |address| test_broker::reachable(address).to_string();
         let bootstrap_servers = text(broker.addresses()[0]);
@@ -109,7 +116,7 @@ impl Broker {
         self.http.as_ref().map_or(String::new(), |address| format!("http://{address}"))
     }
 
-    /// What a path of the HTTP side answers. An error is its sentence.
+    /// What a path of the HTTP side answers that answers JSON. An error is its sentence.
     pub fn get(&self, path: &str) -> Result<Value, String> {
         self.ask("GET", path, "")
     }
@@ -117,6 +124,21 @@ impl Broker {
     /// The same with a body.
     pub fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         self.ask("POST", path, &body.to_string())
+    }
+
+    /// The same for what takes something away.
+    pub fn delete(&self, path: &str) -> Result<Value, String> {
+        self.ask("DELETE", path, "")
+    }
+
+    /// What a path answers that answers a text, as `/metrics` and `/v1/fixtures` do.
+    pub fn get_text(&self, path: &str) -> Result<String, String> {
+        self.ask_text("GET", path, "")
+    }
+
+    /// The same with a body that is no JSON, as `/v1/fixtures` takes it.
+    pub fn post_text(&self, path: &str, body: &str) -> Result<String, String> {
+        self.ask_text("POST", path, body)
     }
 
     /// Adds a rule by which the broker breaks; answers its id.
@@ -127,7 +149,22 @@ impl Broker {
 
     /// Takes all rules away; what they hold goes on.
     pub fn clear_faults(&self) -> Result<(), String> {
-        self.ask("DELETE", "/v1/faults", "").map(drop)
+        self.delete("/v1/faults").map(drop)
+    }
+
+    /// The rules, with `matched` and `struck` of each.
+    pub fn faults(&self) -> Result<Vec<Value>, String> {
+        self.list("/v1/faults", "faults")
+    }
+
+    /// Takes one rule away; what it holds goes on.
+    pub fn remove_fault(&self, id: u64) -> Result<(), String> {
+        self.delete(&format!("/v1/faults?id={id}")).map(drop)
+    }
+
+    /// Lets go on what a rule holds; what comes behind is held again.
+    pub fn release_fault(&self, id: u64) -> Result<(), String> {
+        self.ask("POST", &format!("/v1/faults/release?id={id}"), "").map(drop)
     }
 
     /// Moves its clock ahead; back when all that became due has been done.
@@ -143,8 +180,7 @@ impl Broker {
 
     /// The last requests that match the words, as `api=Produce&topic=orders`.
     pub fn requests(&self, words: &str) -> Result<Vec<Value>, String> {
-        let told = self.get(&format!("/v1/requests?{words}"))?;
-        Ok(told["requests"].as_array().cloned().unwrap_or_default())
+        self.list(&format!("/v1/requests?{words}"), "requests")
     }
 
     /// Judges the requests so far, as `{"match":{"api":"Produce"},"at_most":3}`. An error says what was otherwise.
@@ -172,23 +208,165 @@ impl Broker {
         self.post("/v1/reset", &json!({ "snapshot": snapshot })).map(drop)
     }
 
-    /// One request to its own HTTP side, by a connection of its own.
+    /// The snapshots, with their `name` and `bytes`.
+    pub fn snapshots(&self) -> Result<Vec<Value>, String> {
+        self.list("/v1/snapshots", "snapshots")
+    }
+
+    /// Forgets a snapshot.
+    pub fn forget_snapshot(&self, name: &str) -> Result<(), String> {
+        self.delete(&format!("/v1/snapshots?name={}", quoted(name))).map(drop)
+    }
+
+    /// Makes topics and writes records, a line of JSON for each; answers how many `topics` and `records`.
+    pub fn load_fixtures(&self, lines: &str) -> Result<Value, String> {
+        self.ask("POST", "/v1/fixtures", lines)
+    }
+
+    /// Topics and their committed records as such lines: one topic, or all but internal ones.
+    pub fn dump_fixtures(&self, topic: Option<&str>) -> Result<String, String> {
+        let words = topic.map_or(String::new(), |topic| format!("?topic={}", quoted(topic)));
+        self.get_text(&format!("/v1/fixtures{words}"))
+    }
+
+    /// Expires a member of a group, as when its session had ended.
+    pub fn expire_member(&self, group: &str, member: &str) -> Result<(), String> {
+        self.deed(json!({ "expire_member": { "group": group, "member": member } }))
+    }
+
+    /// Expires all members of a group.
+    pub fn expire_members(&self, group: &str) -> Result<(), String> {
+        self.deed(json!({ "expire_member": { "group": group } }))
+    }
+
+    /// Lets all members of a group join again.
+    pub fn force_rebalance(&self, group: &str) -> Result<(), String> {
+        self.deed(json!({ "rebalance": { "group": group } }))
+    }
+
+    /// Fences the producer of a transactional id; what it had open is aborted.
+    pub fn fence_producer(&self, transactional_id: &str) -> Result<(), String> {
+        self.deed(json!({ "fence_producer": { "transactional_id": transactional_id } }))
+    }
+
+    /// Topics with their configs and partitions.
+    pub fn topics(&self) -> Result<Vec<Value>, String> {
+        self.list("/v1/topics", "topics")
+    }
+
+    /// The newest records of a partition, in the order of their offsets, 1000 at most.
+    pub fn records(&self, topic: &str, partition: i32) -> Result<Vec<Value>, String> {
+        let path = format!("/v1/records?topic={}&partition={partition}&limit=1000", quoted(topic));
+        let mut newest_first = self.list(&path, "records")?;
+        newest_first.reverse();
+        Ok(newest_first)
+    }
+
+    /// Groups with members, committed offsets, lag, and why their consumers do not read.
+    pub fn groups(&self) -> Result<Vec<Value>, String> {
+        self.list("/v1/groups", "groups")
+    }
+
+    /// What the broker counts, in Prometheus's text format.
+    pub fn metrics(&self) -> Result<String, String> {
+        self.get_text("/metrics")
+    }
+
+    fn deed(&self, deed: Value) -> Result<(), String> {
+        self.post("/v1/deeds", &deed).map(drop)
+    }
+
+    fn list(&self, path: &str, name: &str) -> Result<Vec<Value>, String> {
+        let told = self.get(path)?;
+        told[name].as_array().cloned().ok_or_else(|| format!("GET {path}: no {name} in {told}"))
+    }
+
     fn ask(&self, verb: &str, path: &str, body: &str) -> Result<Value, String> {
+        let told = self.ask_text(verb, path, body)?;
+        serde_json::from_str(&told).map_err(|error| format!("{verb} {path}: {error}: {told}"))
+    }
+
+    /// One request to its own HTTP side, by a connection of its own.
+    fn ask_text(&self, verb: &str, path: &str, body: &str) -> Result<String, String> {
         let address = self.http.as_deref().ok_or("this broker has no HTTP side")?;
         let failed = |error: std::io::Error| format!("{verb} {path}: {error}");
-        let (status, body) = web_client::ask(address, verb, path, body).map_err(failed)?;
-        let value: Value = serde_json::from_str(&body).map_err(|error| format!("{verb} {path}: {error}: {body}"))?;
-        match status {
-            200 => Ok(value),
-            _ => Err(value["error"].as_str().unwrap_or(&body).to_string()),
+        let (status, told) = web_client::ask(address, verb, path, body).map_err(failed)?;
+        if status == 200 {
+            return Ok(told);
         }
+        let said: Option<Value> = serde_json::from_str(&told).ok();
+        let sentence = said.as_ref().and_then(|said| said["error"].as_str()).map(String::from);
+        Err(sentence.unwrap_or_else(|| format!("{verb} {path}: status {status}: {told}")))
     }
+}
+
+/// A text as it stands behind a question mark.
+fn quoted(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
         if let Some(Err(reason)) = self.broker.take().map(TestBroker::stop) {
             log::error!("the broker of a test: {reason}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_texts_have_methods() {
+        let broker = Broker::builder().topic("orders", 1).start().unwrap();
+        let lines = "{\"topic\":\"orders\",\"key\":\"k\",\"value\":\"a\"}\n{\"topic\":\"orders\",\"key\":\"k\",\"value\":\"b\"}\n";
+        assert_eq!(broker.load_fixtures(lines), Ok(json!({ "records": 2, "topics": 0 })));
+        let values: Vec<Value> = broker.records("orders", 0).unwrap().iter().map(|one| one["value"].clone()).collect();
+        assert_eq!(values, ["a", "b"]);
+        let dumped = broker.dump_fixtures(Some("orders")).unwrap();
+        assert_eq!(dumped.lines().count(), 3, "{dumped}");
+        broker.reset().unwrap();
+        assert_eq!(broker.post_text("/v1/fixtures", &dumped).map(|told| told.contains("\"records\":2")), Ok(true));
+        assert_eq!(broker.dump_fixtures(None), Ok(dumped));
+        assert!(broker.metrics().unwrap().contains("\nkafka_topic_partitions{topic=\"orders\"} 1\n"));
+        assert_eq!(broker.get_text("/v1/fixtures?topic=none"), Err("there is no topic none".into()));
+        assert!(broker.load_fixtures("{}").unwrap_err().contains("line 1"));
+        let topics: Vec<Value> = broker.topics().unwrap().iter().map(|one| one["topic"].clone()).collect();
+        assert_eq!((topics, broker.groups()), (vec![json!("orders")], Ok(Vec::new())));
+    }
+
+    #[test]
+    fn snapshots_have_any_name() {
+        let broker = Broker::start().unwrap();
+        broker.snapshot("a & b").unwrap();
+        assert_eq!(broker.snapshots().unwrap()[0]["name"], "a & b");
+        broker.forget_snapshot("a & b").unwrap();
+        assert_eq!(broker.snapshots(), Ok(Vec::new()));
+        assert_eq!(broker.reset_to("a & b"), Err("there is no such snapshot".into()));
+    }
+
+    #[test]
+    fn rules_are_released_and_taken_away_one_by_one() {
+        let broker = Broker::start().unwrap();
+        let rule = json!({ "match": { "api": "Fetch" }, "action": { "hold": true } });
+        let ids = [broker.fault(&rule).unwrap(), broker.fault(&rule).unwrap()];
+        broker.release_fault(ids[0]).unwrap();
+        broker.remove_fault(ids[0]).unwrap();
+        assert!(broker.remove_fault(ids[0]).is_err());
+        let left: Vec<Option<u64>> = broker.faults().unwrap().iter().map(|rule| rule["id"].as_u64()).collect();
+        assert_eq!(left, [Some(ids[1])]);
+        assert!(broker.fence_producer("").is_err() && broker.force_rebalance("none").is_err());
+    }
+
+    #[test]
+    fn a_name_that_no_setting_could_carry_is_refused() {
+        for (name, password) in [("", "secret"), ("a b", "secret"), ("a\"; user_root", "secret"), ("alice", "")] {
+            let refused = Broker::builder().user(name, password).start().err().unwrap();
+            assert!(refused.contains("a user has a name of letters") && !refused.contains("secret"), "{refused}");
         }
     }
 }

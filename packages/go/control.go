@@ -30,12 +30,17 @@ type answer struct {
 	body   []byte
 }
 
+// call asks, with a body of bytes as they are, or of JSON.
 func (c control) call(method, path string, words url.Values, body any, more time.Duration) (answer, error) {
 	if len(words) > 0 {
 		path += "?" + words.Encode()
 	}
 	var content io.Reader
-	if body != nil {
+	switch body := body.(type) {
+	case nil:
+	case []byte:
+		content = bytes.NewReader(body)
+	default:
 		text, err := json.Marshal(body)
 		if err != nil {
 			return answer{}, err

@@ -143,22 +143,34 @@ func (f *Fault) Remove() {
 
 func (f *Fault) words() url.Values { return url.Values{"id": {strconv.Itoa(f.id)}} }
 
-type rule struct {
-	ID, Matched, Struck int
-	Over                bool
+// Rule is a rule as it was when it was looked at.
+type Rule struct {
+	ID      int
+	Matched int  // how many requests it was for
+	Struck  int  // how many requests it has struck
+	Over    bool // it strikes no more
 }
 
-func (f *Fault) look() rule {
+// Faults are the rules in their order, with what they have done.
+func (b *Broker) Faults() []Rule {
+	b.helper()
+	var found struct{ Faults []Rule }
+	b.must(b.control.ask(http.MethodGet, faultsPath, nil, nil, &found))
+	return found.Faults
+}
+
+// ID is the rule's number.
+func (f *Fault) ID() int { return f.id }
+
+func (f *Fault) look() Rule {
 	f.broker.helper()
-	var found struct{ Faults []rule }
-	f.broker.must(f.broker.control.ask(http.MethodGet, faultsPath, nil, nil, &found))
-	for _, rule := range found.Faults {
+	for _, rule := range f.broker.Faults() {
 		if rule.ID == f.id {
 			return rule
 		}
 	}
 	f.broker.must(fmt.Errorf("the fault %d was removed", f.id))
-	return rule{}
+	return Rule{}
 }
 
 // helper lets the test's own line stand in its log.

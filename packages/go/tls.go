@@ -1,8 +1,10 @@
 package klammtest
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"fmt"
 	"os"
 )
@@ -22,4 +24,12 @@ func (b *Broker) TLSConfig() *tls.Config {
 	client, err := tls.LoadX509KeyPair(b.ready.TLS.ClientPEM, b.ready.TLS.ClientKey)
 	b.must(err)
 	return &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{client}, MinVersion: tls.VersionTLS12}
+}
+
+// unguessed is a name that no other process can have taken before.
+func unguessed() string {
+	bytes := make([]byte, 16)
+	// It never fails since Go 1.24, and never did on Linux.
+	_, _ = rand.Read(bytes)
+	return hex.EncodeToString(bytes)
 }

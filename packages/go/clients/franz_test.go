@@ -1,4 +1,4 @@
-// Package clients has klammtest's tests with franz-go: what README.md shows.
+// Package clients has klammtest's tests with franz-go.
 package clients
 
 import (
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,19 @@ import (
 
 	"klamm/klammtest"
 )
+
+// deadline is how long anything here may take on a busy machine.
+const deadline = time.Minute
+
+// until looks again and again, until it is so or the time is over.
+func until(t *testing.T, sentence string, isSo func() bool) {
+	t.Helper()
+	for end := time.Now().Add(deadline); !isSo(); {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", sentence, deadline)
+		}
+	}
+}
 
 func client(t *testing.T, broker *klammtest.Broker, options ...kgo.Opt) *kgo.Client {
 	t.Helper()
@@ -77,7 +91,7 @@ func holds(t *testing.T, broker *klammtest.Broker, topic string, values ...strin
 	if found := offsets(t, broker, topic); found != [2]int64{0, int64(len(values))} {
 		t.Error(found)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	reader := client(t, broker, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer reader.Close()
@@ -94,7 +108,7 @@ func TestProduceAndConsume(t *testing.T) {
 	}
 	consumer := client(t, broker, kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("orders"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
 	defer cancel()
 	if values := poll(ctx, t, consumer, 3); !slices.Equal(values, []string{"a", "b", "c"}) {
 		t.Error(values)
@@ -159,14 +173,18 @@ func TestAHeldRequestGoesOn(t *testing.T) {
 	fault := broker.Fault(klammtest.Match{API: "Produce"}, klammtest.Hold())
 	producer, sent := client(t, broker, kgo.DefaultProduceTopic("orders")), make(chan error, 1)
 	producer.Produce(t.Context(), kgo.StringRecord("a"), func(_ *kgo.Record, err error) { sent <- err })
-	for fault.Struck() == 0 {
-	}
+	until(t, "a Produce is held", func() bool { return fault.Struck() > 0 })
 	if len(sent) != 0 {
 		t.Error("it was answered")
 	}
 	fault.Release()
-	if err := <-sent; err != nil {
-		t.Error(err)
+	select {
+	case err := <-sent:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(deadline):
+		t.Errorf("it was not answered within %v", deadline)
 	}
 }
 
@@ -262,4 +280,54 @@ func TestBackToASnapshotAndToTheBeginning(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, broker, "orders", "d")
+}
+
+func TestMembersAreExpiredAndARebalanceIsForced(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	var assigned atomic.Int32
+	client(t, broker, kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("orders"), kgo.HeartbeatInterval(100*time.Millisecond),
+		kgo.Balancers(kgo.RangeBalancer()),
+		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) { assigned.Add(1) }))
+	until(t, "it has joined", func() bool { return assigned.Load() == 1 })
+	broker.ForceRebalance("readers")
+	until(t, "it has joined again", func() bool { return assigned.Load() > 1 })
+	for _, isNamed := range []bool{true, false} {
+		broker.WaitFor(klammtest.GroupMembers("readers", 1), klammtest.Within(deadline))
+		before := broker.Group("readers").Members[0].ID
+		if isNamed {
+			broker.ExpireMember("readers", before)
+		} else {
+			broker.ExpireMembers("readers")
+		}
+		until(t, "another member is there", func() bool {
+			members := broker.Group("readers").Members
+			return len(members) == 1 && members[0].ID != before
+		})
+	}
+	if groups := broker.Groups(); len(groups) != 1 || groups[0].Name != "readers" || len(groups[0].Raw) == 0 {
+		t.Errorf("%+v", groups)
+	}
+}
+
+func TestAProducerIsFenced(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	producer := client(t, broker, kgo.TransactionalID("payments"), kgo.DefaultProduceTopic("orders"))
+	if err := producer.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	broker.FenceProducer("payments")
+	err := producer.EndTransaction(t.Context(), kgo.TryCommit)
+	if !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
+		t.Error(err)
+	}
+	broker.WaitFor(klammtest.TransactionEnd("payments"))
+	records := broker.Records("orders", 0)
+	if len(records) != 2 || records[0].Transaction != "aborted" || records[1].Control != "Abort" {
+		t.Errorf("%+v", records)
+	}
 }

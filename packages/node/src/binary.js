@@ -2,6 +2,7 @@
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import path from 'node:path'
+import { builtFor } from './elf.js'
 import { StartError } from './errors.js'
 
 /** The program's path. One that is named must be there: the next place is not tried instead of it. */
@@ -20,6 +21,16 @@ export function find(explicit, environment = process.env, own = ofThisPlatform) 
     `the program klamm is not found: install @klamm/${process.platform}-${process.arch}, which comes with this package where ` +
       'optional dependencies are installed, or name one by the option binary, by KLAMM_BIN or in PATH',
   )
+}
+
+/** What makes a program that is there end at once, as a part of a sentence: it was built for another machine or C library. */
+export function whyNot(program) {
+  const { arch, loader } = builtFor(program)
+  if (arch && arch !== process.arch) return `; it was built for ${arch}, and this machine is ${process.arch}`
+  if (loader && !fs.existsSync(loader)) {
+    return `; it was built for another C library (musl or glibc): its loader ${loader} is not here`
+  }
+  return ''
 }
 
 /** The program of the optional dependency for this platform, where it is installed. */

@@ -1,10 +1,12 @@
-// The broker's HTTP side: faults, clock, requests, waits.
+// The broker's HTTP side: faults, clock, requests, waits, fixtures, deeds, resets.
 import { AssertionError } from 'node:assert'
 import http from 'node:http'
 import { KlammError, WaitTimeout } from './errors.js'
 
 /** Longer than the broker itself lets a call take: a move of the clock has 30 seconds. */
 const PATIENCE_MS = 60_000
+/** How many records the broker shows at most. */
+const MOST_RECORDS = 1000
 
 /** Calls of the HTTP side, each on a connection of its own, which keeps no event loop alive when it is answered. */
 export class Control {
@@ -14,33 +16,54 @@ export class Control {
     this.#address = address
   }
 
-  /** The status and the body of an answer, whatever it says. */
-  call(method, path, body, timeout = PATIENCE_MS) {
+  /** The status and the text of an answer, whatever it says. A body that is a text or bytes goes as it is, another as JSON. */
+  text(method, path, body, timeout = PATIENCE_MS) {
     return new Promise((resolve, reject) => {
-      const fail = (error) => reject(new KlammError(`${method} ${path}: the broker does not answer: ${error.message}`, { cause: error }))
+      const fail = (error) => reject(silent(method, path, error))
       const headers = body === undefined ? {} : { 'content-type': 'application/json' }
       const request = http.request(new URL(path, this.#address), { method, headers, agent: false, timeout }, (response) => {
         const parts = []
         response.on('data', (part) => parts.push(part))
         response.on('error', fail)
-        response.on('end', () => {
-          try {
-            resolve({ status: response.statusCode, answer: JSON.parse(Buffer.concat(parts).toString()) })
-          } catch (error) {
-            fail(error)
-          }
-        })
+        response.on('end', () => resolve({ status: response.statusCode, text: Buffer.concat(parts).toString() }))
       })
       request.on('timeout', () => request.destroy(new Error(`nothing for ${timeout} ms`)))
       request.on('error', fail)
-      request.end(body === undefined ? undefined : JSON.stringify(body))
+      request.end(body === undefined || typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body))
     })
+  }
+
+  /** The same for an answer that is JSON. */
+  async call(method, path, body, timeout) {
+    const { status, text } = await this.text(method, path, body, timeout)
+    try {
+      return { status, answer: JSON.parse(text) }
+    } catch (error) {
+      throw silent(method, path, error)
+    }
   }
 
   /** The body of an answer that agrees; else a KlammError with the broker's sentence. */
   async ask(method, path, body) {
     return agreed(await this.call(method, path, body))
   }
+
+  /** The same for an answer that is a text. */
+  async askText(path) {
+    const { status, text } = await this.text('GET', path)
+    if (status === 200) return text
+    let answer
+    try {
+      answer = JSON.parse(text)
+    } catch {
+      answer = { error: `GET ${path}: status ${status}: ${text}` }
+    }
+    return agreed({ status, answer })
+  }
+}
+
+function silent(method, path, error) {
+  return new KlammError(`${method} ${path}: the broker does not answer: ${error.message}`, { cause: error })
 }
 
 export function agreed({ status, answer }) {
@@ -142,6 +165,10 @@ export class Controlled {
     return (await this.#control.ask('DELETE', '/v1/faults')).removed
   }
 
+  async faults() {
+    return (await this.#control.ask('GET', '/v1/faults')).faults
+  }
+
   async requests(filter = {}) {
     const { requests } = await this.#control.ask('GET', `/v1/requests?${query(snake(filter))}`)
     return requests.map(request)
@@ -154,7 +181,7 @@ export class Controlled {
     const found = await this.#control.call('POST', '/v1/requests/assert', { match, at_least: atLeast, at_most: atMost })
     if (found.status === 409) {
       const some = found.answer.requests.map((one) => `\n  ${line(request(one))}`)
-      throw new AssertionError({ message: found.answer.error + some.join('') })
+      throw new AssertionError({ message: found.answer.error + some.join(''), stackStartFn: this.assertRequests })
     }
     agreed(found)
   }
@@ -172,6 +199,55 @@ export class Controlled {
 
   async snapshot(name) {
     await this.#control.ask('POST', '/v1/snapshots', { name })
+  }
+
+  async snapshots() {
+    return (await this.#control.ask('GET', '/v1/snapshots')).snapshots
+  }
+
+  async forgetSnapshot(name) {
+    await this.#control.ask('DELETE', `/v1/snapshots?${query({ name })}`)
+  }
+
+  async loadFixtures(lines) {
+    const isText = typeof lines === 'string' || lines instanceof Uint8Array
+    const text = isText ? lines : Array.from(lines, (line) => `${JSON.stringify(line)}\n`).join('')
+    const { topics, records } = await this.#control.ask('POST', '/v1/fixtures', text)
+    return { topics, records }
+  }
+
+  async dumpFixtures(topic) {
+    return this.#control.askText(`/v1/fixtures?${query({ topic })}`)
+  }
+
+  async expireMembers(group, member) {
+    await this.#control.ask('POST', '/v1/deeds', { expire_member: { group, member } })
+  }
+
+  async forceRebalance(group) {
+    await this.#control.ask('POST', '/v1/deeds', { rebalance: { group } })
+  }
+
+  async fenceProducer(transactionalId) {
+    await this.#control.ask('POST', '/v1/deeds', { fence_producer: { transactional_id: transactionalId } })
+  }
+
+  async topics(topic) {
+    return (await this.#control.ask('GET', `/v1/topics?${query({ topic })}`)).topics.map(camel)
+  }
+
+  async records(topic, partition = 0, { limit = MOST_RECORDS, before, json } = {}) {
+    const { records } = await this.#control.ask('GET', `/v1/records?${query({ topic, partition, limit, before, json })}`)
+    // The broker shows the newest first, and of markers neither keys, values nor headers.
+    return records.reverse().map((one) => ({ key: null, value: null, headers: [], ...one, timestamp: new Date(one.timestamp) }))
+  }
+
+  async groups(group) {
+    return (await this.#control.ask('GET', `/v1/groups?${query({ group })}`)).groups.map(camel)
+  }
+
+  async metrics() {
+    return this.#control.askText('/metrics')
   }
 }
 
@@ -204,7 +280,19 @@ function snake(words) {
   return Object.fromEntries(known.map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]))
 }
 
+/** The names of JavaScript for those of the broker's API, and so within; the names of topics' configs are Kafka's and stay. */
+function camel(value) {
+  if (Array.isArray(value)) return value.map(camel)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [
+      name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()),
+      name === 'configs' ? one : camel(one),
+    ]),
+  )
+}
+
 function query(words) {
-  const texts = Object.entries(words).map(([name, value]) => [name, value instanceof Date ? String(Number(value)) : String(value)])
-  return new URLSearchParams(texts).toString()
+  const known = Object.entries(words).filter(([, value]) => value !== undefined)
+  return new URLSearchParams(known.map(([name, value]) => [name, String(value instanceof Date ? Number(value) : value)])).toString()
 }

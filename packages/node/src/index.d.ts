@@ -112,6 +112,94 @@ export interface Request {
   raw: Record<string, any>
 }
 
+/** A rule as the broker shows it. */
+export interface Rule {
+  id: number
+  /** How many requests it was for. */
+  matched: number
+  /** How many requests it has struck. */
+  struck: number
+  /** Whether it strikes no more. */
+  over: boolean
+  [word: string]: unknown
+}
+
+/** A text, or what bytes and JSON are shown as. */
+export type Content = string | null | { base64: string } | { json: unknown } | { bytes: number; begin: string | { base64: string } }
+
+/** A record in a log. */
+export interface StoredRecord {
+  offset: number
+  timestamp: Date
+  /** Of key, value and headers. */
+  bytes: number
+  key: Content
+  value: Content
+  headers: [string, Content][]
+  transaction?: 'open' | 'committed' | 'aborted'
+  /** A marker of a transaction, which has neither key, value nor headers. */
+  control?: string
+}
+
+/** A line of a fixture: with a key or a value it is a record, else a topic. */
+export interface FixtureLine {
+  topic: string
+  partitions?: number
+  configs?: Record<string, string>
+  partition?: number
+  key?: string | null | { base64: string } | { json: unknown }
+  value?: string | null | { base64: string } | { json: unknown }
+  headers?: readonly (readonly [string, string | null | { base64: string } | { json: unknown }])[]
+  /** Milliseconds since 1970. */
+  timestamp?: number
+}
+
+export interface PartitionState {
+  partition: number
+  leader: number
+  leaderEpoch: number
+  replicas: number[]
+  isr: number[]
+  /** From here on: where this broker has the partition. */
+  start?: number
+  end?: number
+  lastStable?: number
+  bytes?: number
+  segments?: number
+}
+
+/** A topic with the configs that are set on it. */
+export interface TopicState {
+  topic: string
+  id: string
+  internal: boolean
+  records: number
+  bytes: number
+  configs: Record<string, string>
+  partitions: PartitionState[]
+}
+
+/** A group, how far it is behind, and why its consumers do not read. */
+export interface GroupState {
+  group: string
+  type: string
+  state: string
+  protocol: string
+  members: { memberId: string; instanceId: string | null; clientId: string; host: string; subscribed: string[]; [name: string]: unknown }[]
+  partitions: { topic: string; partition: number; memberId: string | null; committed: number | null; lag: number | null; [name: string]: unknown }[]
+  moreMembers: number
+  morePartitions: number
+  /** null where nothing is committed. */
+  lag: number | null
+  why: string[]
+}
+
+/** A snapshot, and what it takes in memory. */
+export interface Snapshot {
+  name: string
+  bytes: number
+}
+
 export interface Wait {
   group?: string
   /** The group has so many members and is stable. */
@@ -188,6 +276,8 @@ export class Klamm {
   fault(match: Match, action: Action, count?: number, options?: { expiresMs?: number }): Promise<Fault>
   /** Takes away all rules, and tells how many there were. */
   removeFaults(): Promise<number>
+  /** The rules in their order. */
+  faults(): Promise<Rule[]>
   /** The last requests that match, in their order: 100 unless `limit` says otherwise. */
   requests(filter?: Filter & { limit?: number; records?: boolean }): Promise<Request[]>
   /** Fails with the broker's sentence, and some of the requests, where more or fewer match. */
@@ -201,6 +291,34 @@ export class Klamm {
   reset(to?: { snapshot?: string }): Promise<void>
   /** Keeps all that is there now, for `reset`; one of that name is replaced. Clients lose their connections. */
   snapshot(name: string): Promise<void>
+  /** The snapshots that there are. */
+  snapshots(): Promise<Snapshot[]>
+  /** Forgets a snapshot; its memory is free again. */
+  forgetSnapshot(name: string): Promise<void>
+  /**
+   * Makes topics and writes records: JSON lines as a text, or the objects themselves. A line that is wrong is refused with its number,
+   * and nothing is written. Tells how many topics were made and how many records were written.
+   */
+  loadFixtures(lines: string | Uint8Array | Iterable<FixtureLine>): Promise<{ topics: number; records: number }>
+  /** Topics and their committed records as JSON lines, for `loadFixtures`: one topic, or all but internal ones. */
+  dumpFixtures(topic?: string): Promise<string>
+  /** Expires a member of a group by its id, or all of them: they hear of it as when their sessions had ended. */
+  expireMembers(group: string, member?: string): Promise<void>
+  /** Lets all members of a group join again. */
+  forceRebalance(group: string): Promise<void>
+  /** Fences the producer of a transactional id by a successor; what it had open is aborted. */
+  fenceProducer(transactionalId: string): Promise<void>
+  /** Topics with their configs and partitions: one, or all. */
+  topics(topic?: string): Promise<TopicState[]>
+  /**
+   * The last records of a partition in the order of their offsets, 1000 at most; those below the offset `before`. With `json` what is
+   * an object or an array of JSON is `{ json }`.
+   */
+  records(topic: string, partition?: number, options?: { limit?: number; before?: number; json?: boolean }): Promise<StoredRecord[]>
+  /** Groups with members, committed offsets, lag, and why their consumers do not read: one, or all. */
+  groups(group?: string): Promise<GroupState[]>
+  /** What the broker counts, in Prometheus's text format. */
+  metrics(): Promise<string>
   /** The last lines of the broker's log. */
   log(lines?: number): string
   /** Stops it; what it had in memory is gone. Once more does nothing. */

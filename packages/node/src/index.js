@@ -1,9 +1,10 @@
 // A Kafka broker for each test, as a process that lives as long as this one, at most.
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { find } from './binary.js'
+import { find, whyNot } from './binary.js'
 import { Controlled } from './control.js'
 import { StartError } from './errors.js'
 
@@ -13,6 +14,8 @@ export { KlammError, StartError, WaitTimeout } from './errors.js'
 const STOP_MS = 10_000
 /** How much of the log an error shows. */
 const LAST_LINES = 15
+/** What the line must have by which a broker says that it is ready. */
+const PROMISED = ['bootstrap_servers', 'http', 'cluster_id', 'pid', 'security_protocol']
 
 export class Klamm extends Controlled {
   #process
@@ -62,20 +65,20 @@ function certificates(paths) {
 
 class Process {
   #child
+  #program
   #log
-  #directory
+  #certificates
   #exited
   #closed
 
   constructor(program, options) {
-    this.#directory = fs.mkdtempSync(path.join(os.tmpdir(), 'klamm-'))
-    process.on('exit', this.#forget)
-    // A file without a name: no code must run to read it, and it goes with this process however that ends.
-    this.#log = fs.openSync(path.join(this.#directory, 'log'), 'wx+')
-    fs.unlinkSync(path.join(this.#directory, 'log'))
+    this.#program = program
+    this.#log = nameless()
+    // The broker makes it and takes it away, so that it goes however this process ends, and nothing here must wait for that end.
+    this.#certificates = options.tls ? path.join(os.tmpdir(), `klamm-tls-${randomBytes(16).toString('hex')}`) : undefined
     // It lives by the pipe of its standard input. As a session of its own it gets no Ctrl-C of the terminal: the test ends it,
     // behind its clients.
-    this.#child = spawn(program, ['test', ...words(options, this.#directory)], { stdio: ['pipe', 'pipe', this.#log], detached: true })
+    this.#child = spawn(program, ['test', ...words(options, this.#certificates)], { stdio: ['pipe', 'pipe', this.#log], detached: true })
     this.#exited = new Promise((resolve) => {
       this.#child.once('error', (error) => resolve(`${program} cannot be run: ${error.message}`))
       this.#child.once('exit', (code, signal) => resolve(`the broker has ended with ${signal ?? `code ${code}`}`))
@@ -84,33 +87,34 @@ class Process {
     this.#child.stdin.on('error', () => {})
   }
 
-  /** The line of JSON by which it says that it is ready. */
+  /** What the line of JSON tells by which it says that it is ready. */
   async ready(limit) {
     let timer
     const late = new Promise((resolve) => {
-      timer = setTimeout(resolve, limit, `the broker is not ready after ${limit} ms`)
+      timer = setTimeout(resolve, limit, { failure: `the broker is not ready after ${limit} ms` })
     })
-    const first = this.#firstLine()
-    const found = await Promise.race([first, this.#exited, late])
+    const ended = this.#exited.then((how) => ({ failure: `${how} before its first line${whyNot(this.#program)}` }))
+    const found = await Promise.race([this.#firstLine().then(told), ended, late])
     clearTimeout(timer)
-    if (typeof found === 'string') {
+    if (found.failure) {
       const log = this.log(LAST_LINES)
       await this.close()
-      throw new StartError(log ? `${found}; its log ends with:\n${log}` : found)
+      throw new StartError(log ? `${found.failure}; its log ends with:\n${log}` : `${found.failure}; its log is empty`)
     }
     // A test that is over does not hang for a broker that was not closed: it ends with this process.
     this.#child.unref()
     this.#child.stdin.unref()
     this.#child.stdout.unref()
-    return found
+    return found.ready
   }
 
   #firstLine() {
     return new Promise((resolve) => {
       let text = ''
       this.#child.stdout?.setEncoding('utf8').on('data', (part) => {
+        if (text.includes('\n')) return
         text += part
-        if (text.includes('\n')) resolve(JSON.parse(text))
+        if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')))
       })
     })
   }
@@ -139,19 +143,46 @@ class Process {
     this.#child.stdout?.destroy()
     fs.closeSync(this.#log)
     this.#log = undefined
-    this.#forget()
-    process.off('exit', this.#forget)
+    // They are there only where the broker was killed.
+    if (this.#certificates) fs.rmSync(this.#certificates, { recursive: true, force: true })
   }
+}
 
-  #forget = () => fs.rmSync(this.#directory, { recursive: true, force: true })
+/** A file without a name: no code must run to read it, and it goes with this process however that ends. */
+function nameless() {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'klamm-log-'))
+  try {
+    return fs.openSync(path.join(directory, 'log'), 'wx+', 0o600)
+  } finally {
+    fs.rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** What a first line says: that the broker is ready, or why that cannot be told. */
+function told(line) {
+  let ready
+  try {
+    ready = JSON.parse(line)
+  } catch {
+    ready = undefined
+  }
+  if (ready === null || typeof ready !== 'object' || Array.isArray(ready)) {
+    return { failure: `the broker's first line is no object of JSON: '${line.slice(0, 200)}'` }
+  }
+  const missing = PROMISED.filter((name) => !(name in ready))
+  if (String(missing) === 'http') {
+    return { failure: 'the broker has no HTTP side, without which nothing here works: a setting has switched it off' }
+  }
+  if (missing.length > 0) return { failure: `the broker's first line has no ${missing.join(', ')}: '${line.slice(0, 200)}'` }
+  return { ready }
 }
 
 /** The command line for the options. */
-function words({ topics = [], users = {}, tls, asVersion, overrides = {}, memory, dataDir, port }, directory) {
+function words({ topics = [], users = {}, tls, asVersion, overrides = {}, memory, dataDir, port }, certificates) {
   const found = []
   for (const topic of topics) found.push('--topic', typeof topic === 'string' ? topic : written(topic))
   for (const [name, password] of Object.entries(users)) found.push('--user', `${name}:${password}`)
-  if (tls) found.push('--tls', path.join(directory, 'tls'))
+  if (tls) found.push('--tls', certificates)
   for (const [option, value] of Object.entries({ '--as-version': asVersion, '--memory': memory, '--dir': dataDir, '--port': port })) {
     if (value !== undefined) found.push(option, String(value))
   }

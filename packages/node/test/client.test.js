@@ -1,4 +1,4 @@
-// kafkajs before a broker of each test: what README.md shows.
+// kafkajs before a broker of each test.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readFileSync } from 'node:fs'
@@ -7,6 +7,16 @@ import { Klamm, KlammError, WaitTimeout } from 'klamm'
 
 const { Kafka, logLevel } = kafkajs
 const HOUR = 3_600_000
+/** How long anything here may take on a busy machine. */
+const DEADLINE_MS = 60_000
+
+/** Looks again and again, until it is so or the time is over. */
+async function until(sentence, isSo) {
+  for (const late = Date.now() + DEADLINE_MS; !(await isSo()); ) {
+    assert.ok(Date.now() < late, `${sentence}: not within ${DEADLINE_MS} ms`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
 
 /** A broker that ends with the test. */
 async function started(t, options) {
@@ -36,6 +46,8 @@ async function read(klamm, topic, count, groupId = 'readers') {
   await consumer.subscribe({ topic, fromBeginning: true })
   const values = []
   await new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${values.length} of ${count} records in ${DEADLINE_MS} ms`)), DEADLINE_MS)
+    consumer.on(consumer.events.DISCONNECT, () => clearTimeout(late))
     consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
     consumer
       .run({
@@ -96,7 +108,7 @@ test('a held request goes on', async (t) => {
   const fault = await klamm.fault({ api: 'Produce', clientId: 'shop' }, { hold: true }, 1)
   let sent = false
   const sending = send(klamm, 'orders', ['a']).then(() => (sent = true))
-  while ((await fault.struck()) === 0) assert.equal(sent, false)
+  await until('a Produce is held', async () => (await fault.struck()) > 0)
   assert.equal(sent, false)
   await fault.release()
   await sending
@@ -199,4 +211,85 @@ test('a rule that is wrong is refused', async (t) => {
   await assert.rejects(klamm.fault({ api: 'Produce' }, { error: 'NOPE' }), { name: 'KlammError', message: 'there is no error "NOPE"' })
   const unused = await klamm.fault({ transactionalId: 'none' }, { delayMs: 5 }, 1, { expiresMs: 60_000 })
   assert.equal(await unused.matched(), 0)
+})
+
+const LINES = `{"topic":"orders","partitions":2,"configs":{"cleanup.policy":"compact"}}
+{"topic":"orders","partition":1,"key":"k1","value":{"json":{"amount":5}},"headers":[["trace","a"]],"timestamp":1767225600000}
+{"topic":"orders","partition":1,"key":"k2","value":null}
+`
+
+test('topics and records in and out', async (t) => {
+  const klamm = await started(t)
+  assert.deepEqual(await klamm.loadFixtures(LINES), { topics: 1, records: 2 })
+  assert.deepEqual((await klamm.records('orders', 1)).map(({ key }) => key), ['k1', 'k2'])
+  const [first, ...others] = await klamm.records('orders', 1, { before: 1, json: true })
+  assert.deepEqual(others, [])
+  assert.deepEqual(first.value, { json: { amount: 5 } })
+  assert.deepEqual([first.offset, Number(first.timestamp), first.headers], [0, 1767225600000, [['trace', 'a']]])
+  assert.deepEqual(await klamm.records('orders'), [])
+  const [topic] = await klamm.topics('orders')
+  assert.deepEqual([topic.records, topic.configs], [2, { 'cleanup.policy': 'compact' }])
+  assert.deepEqual(topic.partitions.map(({ end, lastStable }) => [end, lastStable]), [[0, 0], [2, 2]])
+  const dumped = await klamm.dumpFixtures()
+  assert.equal(await klamm.dumpFixtures('orders'), dumped)
+  await klamm.reset()
+  assert.deepEqual(await klamm.loadFixtures(Buffer.from(dumped)), { topics: 1, records: 2 })
+  assert.equal(await klamm.dumpFixtures(), dumped)
+  const lines = LINES.trim().split('\n').slice(1).map((line) => ({ ...JSON.parse(line), partition: 0 }))
+  assert.deepEqual(await klamm.loadFixtures(lines), { topics: 0, records: 2 })
+  assert.match(await klamm.metrics(), /^kafka_topic_partition_current_offset\{topic="orders",partition="0"\} 2$/m)
+})
+
+test('what is not there is said', async (t) => {
+  const klamm = await started(t)
+  await assert.rejects(klamm.loadFixtures([{ topic: 'orders' }, { topic: 7 }]), { name: 'KlammError', message: /^line 2: / })
+  for (const call of ['dumpFixtures', 'topics', 'records', 'groups']) {
+    await assert.rejects(klamm[call]('none'), (error) => error instanceof KlammError && /none/.test(error.message))
+  }
+})
+
+test('members are expired and a rebalance is forced', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  const consumer = kafka(klamm).consumer({ groupId: 'readers', heartbeatInterval: 100, maxWaitTimeInMs: 100 })
+  let joined = 0
+  consumer.on(consumer.events.GROUP_JOIN, () => joined++)
+  await consumer.connect()
+  t.after(() => consumer.disconnect())
+  await consumer.subscribe({ topic: 'orders' })
+  await consumer.run({ eachMessage: async () => {} })
+  await until('it has joined', () => joined === 1)
+  await klamm.forceRebalance('readers')
+  await until('it has joined again', () => joined === 2)
+  const memberIds = async () => (await klamm.groups('readers'))[0].members.map(({ memberId }) => memberId)
+  for (const isNamed of [true, false]) {
+    await klamm.waitFor({ group: 'readers', members: 1, timeoutMs: DEADLINE_MS })
+    const [before] = await memberIds()
+    await klamm.expireMembers('readers', isNamed ? before : undefined)
+    await until('another member is there', async () => ![undefined, before].includes((await memberIds())[0]))
+  }
+})
+
+test('a producer is fenced', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  const producer = kafka(klamm).producer({ transactionalId: 'payments', idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  const transaction = await producer.transaction()
+  await transaction.send({ topic: 'orders', messages: [{ value: 'a' }] })
+  await klamm.fenceProducer('payments')
+  await assert.rejects(transaction.commit(), (error) => ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED'].includes(error.type ?? error.cause?.type))
+  await producer.disconnect()
+  await klamm.waitFor({ transactionalId: 'payments' })
+  const [sent, marker] = await klamm.records('orders')
+  assert.deepEqual([sent.value, sent.transaction], ['a', 'aborted'])
+  assert.deepEqual([marker.value, marker.headers, marker.control], [null, [], 'Abort'])
+})
+
+test('snapshots are listed and forgotten, rules are listed', async (t) => {
+  const klamm = await started(t)
+  await klamm.snapshot('a & b')
+  assert.deepEqual((await klamm.snapshots()).map(({ name }) => name), ['a & b'])
+  await klamm.forgetSnapshot('a & b')
+  assert.deepEqual(await klamm.snapshots(), [])
+  const fault = await klamm.fault({ api: 'Fetch' }, { hold: true })
+  assert.deepEqual((await klamm.faults()).map(({ id, struck, over }) => [id, struck, over]), [[fault.id, 0, false]])
 })

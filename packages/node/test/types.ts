@@ -12,6 +12,14 @@ export async function right(): Promise<void> {
   const found: Request[] = await klamm.requests({ group: 'readers', limit: 5 })
   await klamm.assertRequests({ api: 'Produce', atMost: 3 })
   await klamm.waitFor({ group: 'readers', lag: 0 }).catch((error: unknown) => error instanceof WaitTimeout)
+  const lag: number | null = (await klamm.groups('readers'))[0].lag
+  const ends: (number | undefined)[] = (await klamm.topics())[0].partitions.map(({ end }) => end)
+  const made: number = (await klamm.loadFixtures([{ topic: 'orders', key: 'k', value: { json: { amount: 5 } } }])).records
+  const lines: string = await klamm.dumpFixtures('orders')
+  const when: Date[] = (await klamm.records('orders', 0, { json: true })).map(({ timestamp }) => timestamp)
+  await klamm.expireMembers('readers')
+  await klamm.fenceProducer('payments')
+  console.log(lag, ends, made, lines, when, await klamm.metrics(), (await klamm.faults())[0].struck, (await klamm.snapshots())[0].bytes)
   await klamm.snapshot('seeded')
   await klamm.reset({ snapshot: 'seeded' })
   await klamm.reset()
@@ -28,6 +36,8 @@ export async function wrong(klamm: Klamm): Promise<void> {
   await klamm.fault({ api: 'Produce', topics: 'orders' }, { close: true })
   // @ts-expect-error a snapshot is named in an object
   await klamm.reset('seeded')
+  // @ts-expect-error a line of a fixture names its topic
+  await klamm.loadFixtures([{ key: 'k', value: 'a' }])
   // @ts-expect-error neither atMost nor atLeast
   await klamm.assertRequests({ api: 'Produce' })
 }

@@ -1,12 +1,18 @@
-"""confluent-kafka before a broker of each test: what README.md shows."""
+"""confluent-kafka before a broker of each test."""
 
+import json
+import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from klamm import Fault, Klamm, KlammError, Topic, WaitTimeout
+from klamm import Fault, Filter, Klamm, KlammError, Topic, WaitTimeout
+
+#: How long anything here may take on a busy machine.
+DEADLINE = 60
 
 
 def producer(klamm: Klamm, **settings: Any) -> Producer:
@@ -25,7 +31,7 @@ def send(klamm: Klamm, topic: str, *values: str, **settings: Any) -> List[Any]:
     one = producer(klamm, **settings)
     for value in values:
         one.produce(topic, value, on_delivery=lambda error, _: errors.append(error))
-    assert one.flush(30) == 0
+    assert one.flush(DEADLINE) == 0
     return [error for error in errors if error is not None]
 
 
@@ -34,7 +40,7 @@ def read(klamm: Klamm, topic: str, count: int, **settings: Any) -> List[str]:
     one.subscribe([topic])
     messages: List[Message] = []
     while len(messages) < count:
-        found = one.consume(count - len(messages), timeout=30)
+        found = one.consume(count - len(messages), timeout=DEADLINE)
         assert found, f"{len(messages)} of {count} records"
         messages += found
     one.commit(asynchronous=False)
@@ -46,7 +52,7 @@ def read(klamm: Klamm, topic: str, count: int, **settings: Any) -> List[str]:
 def offsets(klamm: Klamm, topic: str) -> Any:
     one = consumer(klamm)
     try:
-        return one.get_watermark_offsets(TopicPartition(topic, 0), timeout=30)
+        return one.get_watermark_offsets(TopicPartition(topic, 0), timeout=DEADLINE)
     finally:
         one.close()
 
@@ -95,11 +101,13 @@ def test_a_held_request_goes_on(klamm: Klamm) -> None:
     one = producer(klamm)
     one.produce("orders", "a")
     one.poll(0)
+    late = time.monotonic() + DEADLINE
     while fault.struck == 0:
+        assert time.monotonic() < late, f"no Produce was held in {DEADLINE} s"
         one.poll(0.01)
     assert len(one) == 1
     fault.remove()
-    assert one.flush(30) == 0
+    assert one.flush(DEADLINE) == 0
     fault.remove()
     with pytest.raises(KlammError, match="was removed"):
         fault.matched
@@ -147,6 +155,18 @@ def test_an_assertion_fails_with_a_sentence(klamm: Klamm) -> None:
         klamm.assert_requests(api="Produce", at_most=0)
     with pytest.raises(KlammError, match="Produces"):
         klamm.assert_requests(api="Produces", at_most=0)
+    with pytest.raises(TypeError, match="at_least, at_most or both"):
+        klamm.assert_requests(api="Produce")
+
+
+@pytest.mark.klamm(topics=["orders"])
+def test_a_filter_has_one_list_of_words(klamm: Klamm) -> None:
+    send(klamm, "orders", "a", **{"client.id": "shop"})
+    words: Filter = {"api": "Produce", "client_id": "shop", "topic": None}
+    klamm.assert_requests(at_least=1, **words)
+    assert [request.api for request in klamm.requests(**words)] == ["Produce"]
+    with pytest.raises(TypeError, match="requests.. looks for nothing by client; it does by api, client_id, topic"):
+        klamm.requests(**{"client": "shop"})  # type: ignore[arg-type]
 
 
 @pytest.mark.klamm(topics=["orders"], users={"alice": "secret"}, tls=True)
@@ -176,7 +196,7 @@ def test_a_member_comes(klamm: Klamm) -> None:
     send(klamm, "orders", "a")
     one = consumer(klamm)
     one.subscribe(["orders"])
-    assert one.consume(1, timeout=30)
+    assert one.consume(1, timeout=DEADLINE)
     klamm.wait_for(group="readers", members=1)
     one.close()
     klamm.wait_for(group="readers", members=0)
@@ -206,3 +226,109 @@ def test_a_rule_that_is_wrong_is_refused(klamm: Klamm) -> None:
         klamm.fault({"api": "Produce"}, {"error": "NOPE"})
     unused: Fault = klamm.fault({"client_id": "no such client"}, {"close": True}, expires=60)
     assert (unused.matched, unused.struck, unused.over) == (0, 0, False)
+
+
+LINES = """{"topic":"orders","partitions":2,"configs":{"cleanup.policy":"compact"}}
+{"topic":"orders","partition":1,"key":"k1","value":{"json":{"amount":5}},"headers":[["trace","a"]],"timestamp":1767225600000}
+{"topic":"orders","partition":1,"key":"k2","value":null}
+"""
+
+
+def test_topics_and_records_in_and_out(klamm: Klamm, tmp_path: Path) -> None:
+    assert klamm.load_fixtures(LINES) == {"topics": 1, "records": 2}
+    assert [record["key"] for record in klamm.records("orders", 1)] == ["k1", "k2"]
+    (first,) = klamm.records("orders", 1, before=1, as_json=True)
+    assert (first["offset"], first["timestamp"], first["headers"]) == (0, 1767225600000, [["trace", "a"]])
+    assert first["value"] == {"json": {"amount": 5}}
+    assert klamm.records("orders") == []
+    (topic,) = klamm.topics("orders")
+    assert (topic["records"], topic["configs"]) == (2, {"cleanup.policy": "compact"})
+    assert [partition["end"] for partition in topic["partitions"]] == [0, 2]
+    dumped = klamm.dump_fixtures()
+    assert klamm.dump_fixtures("orders") == dumped
+    klamm.reset()
+    (tmp_path / "lines").write_text(dumped)
+    assert klamm.load_fixtures(tmp_path / "lines") == {"topics": 1, "records": 2}
+    assert klamm.dump_fixtures() == dumped
+    assert klamm.load_fixtures({**json.loads(line), "partition": 0} for line in LINES.splitlines()[1:]) == {"topics": 0, "records": 2}
+    assert 'kafka_topic_partition_current_offset{topic="orders",partition="0"} 2\n' in klamm.metrics()
+
+
+def test_what_is_not_there_is_said(klamm: Klamm) -> None:
+    with pytest.raises(KlammError, match="^line 2: "):
+        klamm.load_fixtures([{"topic": "orders"}, {"topic": 7}])
+    for call in (klamm.dump_fixtures, klamm.topics, klamm.records):
+        with pytest.raises(KlammError, match="none"):
+            call("none")
+    with pytest.raises(KlammError, match="none"):
+        klamm.groups("none")
+
+
+def member_id(klamm: Klamm, group: str) -> str:
+    (described,) = klamm.groups(group)
+    return ", ".join(str(member["member_id"]) for member in described["members"])
+
+
+def test_a_member_is_expired_and_joins_again(klamm: Klamm) -> None:
+    send(klamm, "orders", "a")
+    one = consumer(klamm)
+    one.subscribe(["orders"])
+    assert one.consume(1, timeout=DEADLINE)
+    klamm.wait_for(group="readers", members=1, timeout=DEADLINE)
+    for by_name in (True, False):
+        before = member_id(klamm, "readers")
+        klamm.expire_members("readers", before if by_name else None)
+        late = time.monotonic() + DEADLINE
+        while member_id(klamm, "readers") in ("", before):
+            assert time.monotonic() < late, f"no member has joined again in {DEADLINE} s"
+            one.poll(0.01)
+    one.close()
+    with pytest.raises(KlammError, match="there is no group readers"):
+        klamm.expire_members("readers")
+
+
+def test_a_rebalance_is_forced(klamm: Klamm) -> None:
+    send(klamm, "orders", "a")
+    assigned: List[int] = []
+    one = consumer(klamm)
+    one.subscribe(["orders"], on_assign=lambda _, partitions: assigned.append(len(partitions)))
+    assert one.consume(1, timeout=DEADLINE)
+    klamm.force_rebalance("readers")
+    late = time.monotonic() + DEADLINE
+    while len(assigned) < 2:
+        assert time.monotonic() < late, f"{len(assigned)} assignments in {DEADLINE} s"
+        one.poll(0.01)
+    one.close()
+
+
+@pytest.mark.klamm(topics=["orders"])
+def test_a_producer_is_fenced(klamm: Klamm) -> None:
+    one = producer(klamm, **{"transactional.id": "payments"})
+    one.init_transactions(DEADLINE)
+    one.begin_transaction()
+    one.produce("orders", "a")
+    assert one.flush(DEADLINE) == 0
+    klamm.fence_producer("payments")
+    with pytest.raises(KafkaException) as failure:
+        one.commit_transaction(DEADLINE)
+    assert failure.value.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
+    klamm.wait_for(transactional_id="payments")
+    sent, marker = klamm.records("orders")
+    assert (sent["value"], sent["transaction"]) == ("a", "aborted")
+    assert (marker["value"], marker["headers"], marker["control"]) == (None, [], "Abort")
+
+
+def test_snapshots_are_listed_and_forgotten(klamm: Klamm) -> None:
+    klamm.snapshot("a & b")
+    (snapshot,) = klamm.snapshots()
+    assert (snapshot["name"], snapshot["bytes"] > 0) == ("a & b", True)
+    klamm.forget_snapshot("a & b")
+    assert klamm.snapshots() == []
+    with pytest.raises(KlammError, match="no such snapshot"):
+        klamm.forget_snapshot("a & b")
+
+
+def test_rules_are_listed(klamm: Klamm) -> None:
+    fault = klamm.fault({"api": "Fetch"}, {"hold": True})
+    fault.release()
+    assert [(rule["id"], rule["struck"]) for rule in klamm.faults()] == [(fault.id, 0)]

@@ -2,6 +2,9 @@
 
 import pytest
 
+#: How long such a run may take on a busy machine.
+DEADLINE = 60
+
 TWO_TESTS = """
     import pathlib
 
@@ -16,7 +19,7 @@ def seen(pytester: pytest.Pytester) -> "list[str]":
 
 def test_a_broker_for_each_test(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TWO_TESTS)
-    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+    pytester.runpytest_subprocess(timeout=DEADLINE).assert_outcomes(passed=2)
     one, two = seen(pytester)
     assert one != two
 
@@ -25,7 +28,7 @@ def test_a_broker_for_each_test(pytester: pytest.Pytester) -> None:
 def test_a_broker_that_is_shared(pytester: pytest.Pytester, scope: str) -> None:
     pytester.makeini(f"[pytest]\nklamm_scope = {scope}")
     pytester.makepyfile(TWO_TESTS)
-    pytester.runpytest_subprocess().assert_outcomes(passed=2)
+    pytester.runpytest_subprocess(timeout=DEADLINE).assert_outcomes(passed=2)
     one, two = seen(pytester)
     assert one == two
 
@@ -33,8 +36,8 @@ def test_a_broker_that_is_shared(pytester: pytest.Pytester, scope: str) -> None:
 def test_each_worker_has_its_own(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nklamm_scope = session")
     pytester.makepyfile(TWO_TESTS)
-    pytester.runpytest_subprocess("-n", "2", "--dist", "each").assert_outcomes(passed=4)
-    pytester.runpytest_subprocess("-n", "2", "--dist", "load").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-n", "2", "--dist", "each", timeout=DEADLINE).assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("-n", "2", "--dist", "load", timeout=DEADLINE).assert_outcomes(passed=2)
     one, two = seen(pytester)
     assert one != two
 
@@ -42,7 +45,7 @@ def test_each_worker_has_its_own(pytester: pytest.Pytester) -> None:
 def test_a_scope_that_does_not_exist(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nklamm_scope = forever")
     pytester.makepyfile(TWO_TESTS)
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_subprocess(timeout=DEADLINE)
     assert result.ret != 0
     result.stdout.fnmatch_lines_random(["*klamm_scope is 'forever'; it is one of session, package, module, class, function*"])
 
@@ -71,7 +74,7 @@ def test_options(pytester: pytest.Pytester) -> None:
                 klamm.wait_for(topic="carts")
         """
     )
-    pytester.runpytest_subprocess().assert_outcomes(passed=3)
+    pytester.runpytest_subprocess(timeout=DEADLINE).assert_outcomes(passed=3)
 
 
 def test_a_marker_of_the_module_is_seen_by_a_broker_of_the_module(pytester: pytest.Pytester) -> None:
@@ -84,7 +87,7 @@ def test_a_marker_of_the_module_is_seen_by_a_broker_of_the_module(pytester: pyte
         def test_it(klamm): klamm.wait_for(topic="orders")
         """
     )
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_subprocess(timeout=DEADLINE).assert_outcomes(passed=1)
 
 
 def test_a_marker_without_an_effect_is_refused(pytester: pytest.Pytester) -> None:
@@ -97,7 +100,7 @@ def test_a_marker_without_an_effect_is_refused(pytester: pytest.Pytester) -> Non
         def test_it(klamm): pass
         """
     )
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_subprocess(timeout=DEADLINE)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*the marker klamm of *test_it has no effect: with klamm_scope=session the broker is shared*"])
 
@@ -114,7 +117,7 @@ def test_the_report_of_a_failure(pytester: pytest.Pytester) -> None:
             klamm.assert_requests(api="Produce", at_most=0)
         """
     )
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_subprocess(timeout=DEADLINE)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["*AssertionError: 1 request* match* 0 were expected*", "*klamm: its last requests*", "*Produce v* shop*", "*klamm: its log*", "*listener=PLAINTEXT*"]
@@ -123,6 +126,6 @@ def test_the_report_of_a_failure(pytester: pytest.Pytester) -> None:
 
 def test_the_program_can_be_named(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TWO_TESTS)
-    result = pytester.runpytest_subprocess("--klamm-bin", "no/such/program")
+    result = pytester.runpytest_subprocess("--klamm-bin", "no/such/program", timeout=DEADLINE)
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(["*binary= names no/such/program*"])

@@ -109,14 +109,20 @@ fn topic(text: &str) -> Result<FirstTopic, String> {
     }
 }
 
-/// `name:password`. The password is in no message. What the name may have is what a setting of PLAIN takes without quotes.
+/// `name:password`. The password is in no message.
 fn user(text: &str) -> Result<FirstUser, String> {
+    let (name, password) = text.split_once(':').unwrap_or((text, ""));
+    let user = FirstUser { name: name.into(), password: Secret::new(password) };
+    check_user(&user).map_err(|sentence| format!("--user wants name:password: {sentence}"))?;
+    Ok(user)
+}
+
+/// What the name may have is what a setting of PLAIN takes without quotes. No message has either of the two.
+pub(crate) fn check_user(user: &FirstUser) -> Result<(), String> {
     let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c));
-    match text.split_once(':') {
-        Some((name, password)) if !name.is_empty() && is_plain(name) && !password.is_empty() => {
-            Ok(FirstUser { name: name.into(), password: Secret::new(password) })
-        }
-        _ => Err("--user wants name:password, with a name of letters, digits, '-', '_' and '.'".into()),
+    match !user.name.is_empty() && is_plain(&user.name) && !user.password.expose().is_empty() {
+        true => Ok(()),
+        false => Err("a user has a name of letters, digits, '-', '_' and '.', and a password".into()),
     }
 }
 

@@ -3,18 +3,25 @@
 from ._broker import Klamm, Tls, Topic
 from ._control import Clock, Fault, Request
 from ._errors import KlammError, StartError, WaitTimeout
-from ._words import Action, Match
+from ._words import Action, Filter, GroupState, Loaded, Match, PartitionState, Snapshot, StoredRecord, TopicState
 
 __all__ = [
     "Action",
     "Clock",
     "Fault",
+    "Filter",
+    "GroupState",
     "Klamm",
     "KlammError",
+    "Loaded",
     "Match",
+    "PartitionState",
     "Request",
+    "Snapshot",
     "StartError",
+    "StoredRecord",
     "Tls",
     "Topic",
+    "TopicState",
     "WaitTimeout",
 ]

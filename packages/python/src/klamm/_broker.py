@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import selectors
+import shutil
 import subprocess
 import tempfile
 import time
@@ -13,13 +15,16 @@ from types import TracebackType
 from typing import Any, Dict, IO, Iterable, List, Mapping, Optional, Type, Union
 
 from . import _binary
-from ._control import Clock, Control, Controlled
+from ._control import Clock, Controlled
 from ._errors import StartError
+from ._http import Control
 
 #: How long a stop may take before the process is killed; it takes some milliseconds.
 _STOP_SECONDS = 10.0
 #: How much of the log an error shows.
 _LAST_LINES = 15
+#: What the line must have by which a broker says that it is ready.
+_PROMISED = ("bootstrap_servers", "http", "cluster_id", "pid", "security_protocol")
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -96,14 +101,15 @@ class Klamm(Controlled):
         start_timeout: float = 30.0,
     ) -> None:
         program = _binary.find(binary)
-        self._certificates = tempfile.TemporaryDirectory(prefix="klamm-tls-") if tls else None
+        # The broker makes it and takes it away, so that it goes however this process ends.
+        self._certificates = os.path.join(tempfile.gettempdir(), f"klamm-tls-{secrets.token_hex(16)}") if tls else None
         arguments = ["test"]
         for topic in topics:
             arguments += ["--topic", str(topic)]
         for name, password in (users or {}).items():
             arguments += ["--user", f"{name}:{password}"]
         if self._certificates:
-            arguments += ["--tls", self._certificates.name]
+            arguments += ["--tls", self._certificates]
         for option, value in (
             ("--as-version", as_version),
             ("--memory", memory),
@@ -127,7 +133,7 @@ class Klamm(Controlled):
             )
         except OSError as error:
             self._release()
-            raise StartError(f"{program} cannot be run: {error}") from error
+            raise StartError(_binary.why_not(program, error)) from error
         try:
             self._take(self._first_line(start_timeout))
         except BaseException:
@@ -142,15 +148,39 @@ class Klamm(Controlled):
         output, line, end = self._process.stdout.fileno(), b"", time.monotonic() + limit
         with selectors.DefaultSelector() as selector:
             selector.register(output, selectors.EVENT_READ)
-            while not line.endswith(b"\n"):
+            while b"\n" not in line:
                 if not selector.select(max(0.0, end - time.monotonic())):
-                    raise StartError(f"the broker is not ready after {limit:g} s; its log ends with:\n{self.log()}")
+                    raise self._failed(f"the broker is not ready after {limit:g} s")
                 some = os.read(output, 65536)
                 if not some:
-                    code = self._process.wait()
-                    raise StartError(f"the broker has ended with code {code}; its log ends with:\n{self.log()}")
+                    raise self._failed(self._end(end))
                 line += some
-        return dict(json.loads(line))
+        first = line.split(b"\n", 1)[0].decode(errors="replace")
+        try:
+            ready = json.loads(first)
+        except ValueError:
+            ready = None
+        if not isinstance(ready, dict):
+            raise self._failed(f"the broker's first line is no object of JSON: {first[:200]!r}")
+        missing = [name for name in _PROMISED if name not in ready]
+        if missing == ["http"]:
+            raise self._failed("the broker has no HTTP side, without which nothing here works: a setting has switched it off")
+        if missing:
+            raise self._failed(f"the broker's first line has no {', '.join(missing)}: {first[:200]!r}")
+        return ready
+
+    def _end(self, end: float) -> str:
+        """What became of a process that has closed its output."""
+        try:
+            code = self._process.wait(max(0.1, end - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return "the broker has closed its output before its first line"
+        by = f"by the signal {-code}" if code < 0 else f"with code {code}"
+        return f"the broker has ended {by} before its first line"
+
+    def _failed(self, sentence: str) -> StartError:
+        log = self.log()
+        return StartError(f"{sentence}; its log ends with:\n{log}" if log else f"{sentence}; its log is empty")
 
     def _take(self, ready: Mapping[str, Any]) -> None:
         self.bootstrap_servers = ready["bootstrap_servers"]
@@ -191,7 +221,8 @@ class Klamm(Controlled):
     def _release(self) -> None:
         self._log.close()
         if self._certificates:
-            self._certificates.cleanup()
+            # It is there only where the broker was killed.
+            shutil.rmtree(self._certificates, ignore_errors=True)
 
     def __enter__(self) -> "Klamm":
         return self

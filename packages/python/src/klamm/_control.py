@@ -1,20 +1,27 @@
-"""The broker's HTTP side: faults, clock, requests, waits."""
+"""What a test does with a broker beside the protocol: faults, clock, requests, waits, fixtures, deeds, resets."""
 
 from __future__ import annotations
 
-import http.client
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Type, Union, cast
 
 from ._errors import KlammError, WaitTimeout
-from ._words import Action, Match
+from ._http import PATIENCE, Control, agreed
+from ._words import Action, Filter, GroupState, Loaded, Match, Snapshot, StoredRecord, TopicState
 
-#: Longer than the broker itself lets a call take: a move of the clock has 30 seconds.
-_PATIENCE = 60.0
+if TYPE_CHECKING:  # what it is comes with type checkers; nothing is installed for it
+    from typing_extensions import Unpack
+elif sys.version_info >= (3, 11):
+    from typing import Unpack
+
+#: How many records the broker shows at most.
+_MOST_RECORDS = 1000
 
 Duration = Union[int, float, timedelta]
 
@@ -23,39 +30,6 @@ def milliseconds(duration: Duration) -> int:
     """Seconds or a timedelta as whole milliseconds."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
     return round(seconds * 1000)
-
-
-class Control:
-    """Calls of the HTTP side, each on a connection of its own: threads share it freely, and no proxy stands between."""
-
-    def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        assert parts.hostname and parts.port
-        self._host, self._port = parts.hostname, parts.port
-
-    def call(
-        self, method: str, path: str, body: Optional[Mapping[str, Any]] = None, *, timeout: float = _PATIENCE
-    ) -> Tuple[int, Dict[str, Any]]:
-        """The status and the body of an answer, whatever it says."""
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout)
-        try:
-            text = None if body is None else json.dumps(body)
-            headers = {} if body is None else {"Content-Type": "application/json"}
-            connection.request(method, path, text, headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise KlammError(f"{method} {path}: the broker does not answer: {error}") from error
-        finally:
-            connection.close()
-        return response.status, answer
-
-    def ask(self, method: str, path: str, body: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
-        """The body of an answer that agrees; else a KlammError with the broker's sentence."""
-        status, answer = self.call(method, path, body)
-        if status != 200:
-            raise KlammError(str(answer.get("error", answer)))
-        return answer
 
 
 class Clock:
@@ -118,13 +92,13 @@ class Fault:
 
     def release(self) -> None:
         """Lets go on what it holds; what comes behind is held again."""
-        self._control.ask("POST", f"/v1/faults/release?id={self.id}")
+        self._control.ask("POST", "/v1/faults/release", words={"id": self.id})
 
     def remove(self) -> None:
         """Takes it away; what it holds goes on. Once more does nothing."""
-        status, answer = self._control.call("DELETE", f"/v1/faults?id={self.id}")
-        if status not in (200, 404):
-            raise KlammError(str(answer.get("error", answer)))
+        status, answer = self._control.call("DELETE", "/v1/faults", words={"id": self.id})
+        if status != 404:
+            agreed(status, answer)
 
     def _look(self) -> Dict[str, Any]:
         for rule in self._control.ask("GET", "/v1/faults")["faults"]:
@@ -208,44 +182,36 @@ class Controlled:
         """Takes away all rules, and tells how many there were."""
         return int(self._control.ask("DELETE", "/v1/faults")["removed"])
 
+    def faults(self) -> List[Dict[str, Any]]:
+        """The rules in their order, each with ``matched``, ``struck`` and ``over``."""
+        return list(self._control.ask("GET", "/v1/faults")["faults"])
+
     def requests(
-        self,
-        *,
-        api: Optional[Union[str, int]] = None,
-        client_id: Optional[str] = None,
-        topic: Optional[str] = None,
-        group: Optional[str] = None,
-        principal: Optional[str] = None,
-        error: Optional[Union[str, int]] = None,
-        since: Optional[datetime] = None,
-        limit: Optional[int] = None,
-        records: bool = False,
+        self, *, limit: Optional[int] = None, records: bool = False, **filter: "Unpack[Filter]"
     ) -> List[Request]:
-        """The last requests that match, in their order: 100 unless ``limit`` says otherwise."""
-        words = _words(api, client_id, topic, group, principal, error, since)
+        """The last requests that match, in their order: 100 unless ``limit`` says otherwise.
+
+        The words of the filter are those of :class:`klamm.Filter`. ``records`` shows the records of their batches.
+        """
+        words = _words("requests", filter)
         if limit is not None:
             words["limit"] = limit
         if records:
             words["records"] = "true"
-        answer = self._control.ask("GET", "/v1/requests?" + urlencode(words, quote_via=quote))
+        answer = self._control.ask("GET", "/v1/requests", words=words)
         return [_request(raw) for raw in answer["requests"]]
 
     def assert_requests(
-        self,
-        *,
-        at_least: Optional[int] = None,
-        at_most: Optional[int] = None,
-        api: Optional[Union[str, int]] = None,
-        client_id: Optional[str] = None,
-        topic: Optional[str] = None,
-        group: Optional[str] = None,
-        principal: Optional[str] = None,
-        error: Optional[Union[str, int]] = None,
-        since: Optional[datetime] = None,
+        self, *, at_least: Optional[int] = None, at_most: Optional[int] = None, **filter: "Unpack[Filter]"
     ) -> None:
-        """Fails with the broker's sentence, and some of the requests, where more or fewer match."""
+        """Fails with the broker's sentence, and some of the requests, where more or fewer match.
+
+        The words of the filter are those of :class:`klamm.Filter`.
+        """
         __tracebackhide__ = True  # pytest shows the line of the test
-        body: Dict[str, Any] = {"match": _words(api, client_id, topic, group, principal, error, since)}
+        if at_least is None and at_most is None:
+            raise TypeError("assert_requests() wants at_least, at_most or both")
+        body: Dict[str, Any] = {"match": _words("assert_requests", filter)}
         if at_least is not None:
             body["at_least"] = at_least
         if at_most is not None:
@@ -254,8 +220,7 @@ class Controlled:
         if status == 409:
             some = "".join(f"\n  {_request(raw)}" for raw in answer["requests"])
             raise AssertionError(answer["error"] + some)
-        if status != 200:
-            raise KlammError(str(answer.get("error", answer)))
+        agreed(status, answer)
 
     def wait_for(
         self,
@@ -276,12 +241,12 @@ class Controlled:
         limit = milliseconds(timeout)
         named = dict(group=group, members=members, lag=lag, topic=topic, records=records, transactional_id=transactional_id)
         words = {name: value for name, value in named.items() if value is not None}
-        path = "/v1/wait?" + urlencode({**words, "timeout_ms": limit}, quote_via=quote)
-        status, answer = self._control.call("GET", path, timeout=limit / 1000 + _PATIENCE)
+        status, answer = self._control.call(
+            "GET", "/v1/wait", words={**words, "timeout_ms": limit}, timeout=limit / 1000 + PATIENCE
+        )
         if status == 408:
             raise WaitTimeout(answer["error"])
-        if status != 200:
-            raise KlammError(str(answer.get("error", answer)))
+        agreed(status, answer)
 
     def reset(self, snapshot: Optional[str] = None) -> None:
         """Puts it back to its beginning, or to a snapshot: the topics and users of its options, and nothing else.
@@ -294,18 +259,91 @@ class Controlled:
         """Keeps all that is there now, for :meth:`reset`; one of that name is replaced. Clients lose their connections."""
         self._control.ask("POST", "/v1/snapshots", {"name": name})
 
+    def snapshots(self) -> List[Snapshot]:
+        """The snapshots that there are."""
+        return list(self._control.ask("GET", "/v1/snapshots")["snapshots"])
 
-def _words(
-    api: Optional[Union[str, int]],
-    client_id: Optional[str],
-    topic: Optional[str],
-    group: Optional[str],
-    principal: Optional[str],
-    error: Optional[Union[str, int]],
-    since: Optional[datetime],
-) -> Dict[str, Any]:
-    words = dict(api=api, client_id=client_id, topic=topic, group=group, principal=principal, error=error)
-    found: Dict[str, Any] = {name: value for name, value in words.items() if value is not None}
-    if since is not None:
-        found["since"] = round(since.timestamp() * 1000)
+    def forget_snapshot(self, name: str) -> None:
+        """Forgets a snapshot; its memory is free again."""
+        self._control.ask("DELETE", "/v1/snapshots", words={"name": name})
+
+    def load_fixtures(self, lines: Union[str, "os.PathLike[str]", Iterable[Mapping[str, Any]]]) -> Loaded:
+        """Makes topics and writes records: JSON lines as a text, the path of a file with them, or the objects themselves.
+
+        >>> klamm.load_fixtures([{"topic": "orders", "key": "k1", "value": {"json": {"amount": 5}}}])
+
+        A line that is wrong is refused with its number, and nothing is written.
+        """
+        if isinstance(lines, os.PathLike):
+            text = Path(lines).read_bytes()
+        elif isinstance(lines, str):
+            text = lines.encode()
+        else:
+            text = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        answer = self._control.ask("POST", "/v1/fixtures", text)
+        return {"topics": answer["topics"], "records": answer["records"]}
+
+    def dump_fixtures(self, topic: Optional[str] = None) -> str:
+        """Topics and their committed records as JSON lines, for :meth:`load_fixtures`: one topic, or all but internal ones."""
+        return self._control.ask_text("/v1/fixtures", {} if topic is None else {"topic": topic})
+
+    def expire_members(self, group: str, member: Optional[str] = None) -> None:
+        """Expires a member of a group by its id, or all of them: they hear of it as when their sessions had ended."""
+        self._deed("expire_member", {"group": group} if member is None else {"group": group, "member": member})
+
+    def force_rebalance(self, group: str) -> None:
+        """Lets all members of a group join again."""
+        self._deed("rebalance", {"group": group})
+
+    def fence_producer(self, transactional_id: str) -> None:
+        """Fences the producer of a transactional id by a successor; what it had open is aborted."""
+        self._deed("fence_producer", {"transactional_id": transactional_id})
+
+    def _deed(self, name: str, of: Mapping[str, str]) -> None:
+        self._control.ask("POST", "/v1/deeds", {name: of})
+
+    def topics(self, topic: Optional[str] = None) -> List[TopicState]:
+        """Topics with their configs and partitions: one, or all."""
+        return list(self._control.ask("GET", "/v1/topics", words={} if topic is None else {"topic": topic})["topics"])
+
+    def records(
+        self,
+        topic: str,
+        partition: int = 0,
+        *,
+        limit: int = _MOST_RECORDS,
+        before: Optional[int] = None,
+        as_json: bool = False,
+    ) -> List[StoredRecord]:
+        """The last records of a partition, in the order of their offsets, 1000 at most; those below the offset ``before``.
+
+        With ``as_json`` a key, a value or a header that is an object or an array of JSON is ``{"json": …}``.
+        """
+        words: Dict[str, Any] = {"topic": topic, "partition": partition, "limit": limit}
+        if before is not None:
+            words["before"] = before
+        if as_json:
+            words["json"] = "true"
+        newest_first = self._control.ask("GET", "/v1/records", words=words)["records"]
+        # Of markers the broker shows neither keys, values nor headers.
+        return [cast("StoredRecord", {"key": None, "value": None, "headers": [], **one}) for one in reversed(newest_first)]
+
+    def groups(self, group: Optional[str] = None) -> List[GroupState]:
+        """Groups with members, committed offsets, lag, and why their consumers do not read: one, or all."""
+        return list(self._control.ask("GET", "/v1/groups", words={} if group is None else {"group": group})["groups"])
+
+    def metrics(self) -> str:
+        """What the broker counts, in Prometheus's text format."""
+        return self._control.ask_text("/metrics")
+
+
+def _words(call: str, filter: Mapping[str, Any]) -> Dict[str, Any]:
+    """The words of a filter as the broker takes them."""
+    unknown = filter.keys() - Filter.__annotations__.keys()
+    if unknown:
+        known = ", ".join(Filter.__annotations__)
+        raise TypeError(f"{call}() looks for nothing by {', '.join(sorted(unknown))}; it does by {known}")
+    found = {name: value for name, value in filter.items() if value is not None}
+    if isinstance(found.get("since"), datetime):
+        found["since"] = round(found["since"].timestamp() * 1000)
     return found

@@ -1,8 +1,12 @@
-"""The words of rules, for type checkers. The broker judges them: a word that it does not know is refused with a sentence."""
+"""The words of rules and filters, and what the broker shows, for type checkers.
+
+The broker judges the words of a rule: one that it does not know is refused with a sentence.
+"""
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, TypedDict, Union
+from datetime import datetime
+from typing import Any, Dict, List, Optional, TypedDict, Union
 
 
 class Match(TypedDict, total=False):
@@ -35,3 +39,93 @@ class Action(TypedDict, total=False):
     corrupt: bool
     offer: Dict[str, Optional[List[int]]]
     after: bool
+
+
+class Filter(TypedDict, total=False):
+    """Which requests are meant. All that are given must be so; what is None is not given."""
+
+    #: Name or key.
+    api: Optional[Union[str, int]]
+    client_id: Optional[str]
+    topic: Optional[str]
+    group: Optional[str]
+    principal: Optional[str]
+    #: An error code in the answer, by name or number.
+    error: Optional[Union[str, int]]
+    #: Requests that came then or later, by the broker's clock. A time without a zone is local.
+    since: Optional[datetime]
+
+
+class PartitionState(TypedDict, total=False):
+    """A partition. What begins with ``start`` is there where this broker has it."""
+
+    partition: int
+    leader: int
+    leader_epoch: int
+    replicas: List[int]
+    isr: List[int]
+    start: int
+    end: int
+    last_stable: int
+    bytes: int
+    segments: int
+
+
+class TopicState(TypedDict):
+    """A topic with the configs that are set on it."""
+
+    topic: str
+    id: str
+    internal: bool
+    records: int
+    bytes: int
+    configs: Dict[str, str]
+    partitions: List[PartitionState]
+
+
+class _Record(TypedDict):
+    offset: int
+    timestamp: int
+    bytes: int
+    key: Any
+    value: Any
+    headers: List[List[Any]]
+
+
+class StoredRecord(_Record, total=False):
+    """A record in a log. A key, a value or a header is a text, None, ``{"base64": …}`` or ``{"json": …}``."""
+
+    #: ``open``, ``committed`` or ``aborted``
+    transaction: str
+    #: A marker of a transaction, which has neither key, value nor headers.
+    control: str
+
+
+class GroupState(TypedDict):
+    """A group, how far it is behind, and why its consumers do not read."""
+
+    group: str
+    type: str
+    state: str
+    protocol: str
+    members: List[Dict[str, Any]]
+    partitions: List[Dict[str, Any]]
+    more_members: int
+    more_partitions: int
+    #: None where nothing is committed.
+    lag: Optional[int]
+    why: List[str]
+
+
+class Snapshot(TypedDict):
+    """A snapshot, and what it takes in memory."""
+
+    name: str
+    bytes: int
+
+
+class Loaded(TypedDict):
+    """How many topics were made, and how many records were written."""
+
+    topics: int
+    records: int

@@ -24,16 +24,34 @@ final class Control {
         this.address = address;
     }
 
-    /** What the broker answers, whatever it says. */
-    record Answer(int status, Map<String, Object> body) {
+    /**
+     * What the broker answers, whatever it says.
+     *
+     * @param call for which
+     */
+    record Answer(String call, int status, String text) {
+        Map<String, Object> body() {
+            try {
+                return Json.object(Json.read(text));
+            } catch (IllegalArgumentException error) {
+                throw new KlammException(call + ": the broker does not answer: " + error.getMessage() + ": status " + status, error);
+            }
+        }
+
         /** The body of an answer that agrees. */
         Map<String, Object> agreed() {
             if (status != 200) throw new KlammException(sentence());
-            return body;
+            return body();
+        }
+
+        /** The same for an answer that is a text. */
+        String agreedText() {
+            if (status != 200) throw new KlammException(sentence());
+            return text;
         }
 
         String sentence() {
-            return body.get("error") instanceof String sentence ? sentence : Json.write(body);
+            return body().get("error") instanceof String sentence ? sentence : text;
         }
     }
 
@@ -68,17 +86,21 @@ final class Control {
             connection.setConnectTimeout((int) PATIENCE.toMillis());
             connection.setReadTimeout((int) PATIENCE.plus(more).toMillis());
             if (body != null) {
+                var bytes = body.getBytes(StandardCharsets.UTF_8);
                 connection.setDoOutput(true);
                 connection.setRequestProperty("Content-Type", "application/json");
+                // What is streamed is not sent once more where the broker closes the connection without an answer.
+                connection.setFixedLengthStreamingMode(bytes.length);
                 try (var out = connection.getOutputStream()) {
-                    out.write(body.getBytes(StandardCharsets.UTF_8));
+                    out.write(bytes);
                 }
             }
             var status = connection.getResponseCode();
             try (var in = status < 400 ? connection.getInputStream() : connection.getErrorStream()) {
-                return new Answer(status, Json.object(Json.read(new String(in.readAllBytes(), StandardCharsets.UTF_8))));
+                var text = in == null ? "" : new String(in.readAllBytes(), StandardCharsets.UTF_8);
+                return new Answer(method + " " + path, status, text);
             }
-        } catch (IOException | IllegalArgumentException error) {
+        } catch (IOException error) {
             throw new KlammException(method + " " + path + ": the broker does not answer: " + error.getMessage(), error);
         }
     }

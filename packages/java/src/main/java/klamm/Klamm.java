@@ -4,11 +4,9 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 
 /**
  * A Kafka broker of its own port, data and clock, in memory.
@@ -19,17 +17,14 @@ import java.util.stream.Collectors;
  * }
  * }</pre>
  */
-public final class Klamm implements AutoCloseable {
+public final class Klamm extends Controlled implements AutoCloseable {
     private final BrokerProcess process;
     private final Map<String, Object> ready;
-    private final Control control;
-    private final Clock clock;
 
     private Klamm(BrokerProcess process, Map<String, Object> ready) {
+        super(new Control(URI.create((String) ready.get("http"))));
         this.process = process;
         this.ready = ready;
-        control = new Control(http());
-        clock = new Clock(control);
     }
 
     /** @return a broker without options; it is ready */
@@ -75,143 +70,6 @@ public final class Klamm implements AutoCloseable {
     /** @return the certificates, where the broker has TLS */
     public Optional<Tls> tls() {
         return Optional.ofNullable(ready.get("tls")).map(Json::object).map(Tls::of);
-    }
-
-    /** @return the clock that the broker goes by */
-    public Clock clock() {
-        return clock;
-    }
-
-    /**
-     * Adds a rule that stays until it is removed, behind those that are there: the first one that is for a request strikes it.
-     *
-     * @param match which requests
-     * @param action what happens to them
-     * @return the rule
-     */
-    public Fault fault(Match match, Action action) {
-        return fault(Map.of("match", match.words(), "action", action.words()));
-    }
-
-    /**
-     * Adds a rule that strikes so many requests at most.
-     *
-     * @param match which requests
-     * @param action what happens to them
-     * @param count how many
-     * @return the rule
-     */
-    public Fault fault(Match match, Action action, int count) {
-        return fault(Map.of("match", match.words(), "action", action.words(), "count", count));
-    }
-
-    /**
-     * Adds a rule that lives so long.
-     *
-     * @param match which requests
-     * @param action what happens to them
-     * @param expires when it is over
-     * @return the rule
-     */
-    public Fault fault(Match match, Action action, Duration expires) {
-        return fault(Map.of("match", match.words(), "action", action.words(), "expires_ms", expires.toMillis()));
-    }
-
-    private Fault fault(Map<String, Object> rule) {
-        var ids = Json.list(control.post("/v1/faults", rule).agreed().get("ids"));
-        return new Fault(control, (Long) ids.get(0));
-    }
-
-    /**
-     * Takes away all rules.
-     *
-     * @return how many there were
-     */
-    public int removeFaults() {
-        return ((Long) control.delete("/v1/faults", Map.of()).agreed().get("removed")).intValue();
-    }
-
-    /**
-     * The last requests that match, 100 at most.
-     *
-     * @param filter which
-     * @return them in their order, with the records of their batches
-     */
-    public List<Request> requests(Filter filter) {
-        return requests(filter, 100);
-    }
-
-    /**
-     * The last requests that match.
-     *
-     * @param filter which
-     * @param limit how many at most
-     * @return them in their order, with the records of their batches
-     */
-    public List<Request> requests(Filter filter, int limit) {
-        var words = new LinkedHashMap<>(filter.words());
-        words.put("limit", limit);
-        words.put("records", true);
-        return requests(control.get("/v1/requests", words));
-    }
-
-    /**
-     * Fails with the broker's sentence, and some of the requests, where more or fewer match.
-     *
-     * @param filter which requests
-     * @param expected how many of them
-     */
-    public void assertRequests(Filter filter, Count expected) {
-        var body = new LinkedHashMap<>(expected.words());
-        body.put("match", filter.words());
-        var answer = control.post("/v1/requests/assert", body);
-        if (answer.status() == 409) {
-            var some = requests(new Control.Answer(200, answer.body())).stream().map(one -> "\n  " + one);
-            throw new AssertionError(answer.sentence() + some.collect(Collectors.joining()));
-        }
-        answer.agreed();
-    }
-
-    private static List<Request> requests(Control.Answer answer) {
-        return Json.list(answer.agreed().get("requests")).stream().map(Json::object).map(Request::of).toList();
-    }
-
-    /**
-     * Returns when all of it is there.
-     *
-     * @param what is waited for
-     * @throws WaitTimeoutException when the time is over; it says what was missing
-     */
-    public void waitFor(Wait what) {
-        var answer = control.get("/v1/wait", what.words(), what.limit());
-        if (answer.status() == 408) throw new WaitTimeoutException(answer.sentence());
-        answer.agreed();
-    }
-
-    /**
-     * Puts it back to its beginning: the topics and users of its options, and nothing else. Records, groups, faults and kept
-     * requests are gone, the clock is the machine's. Make clients and faults anew.
-     */
-    public void reset() {
-        control.post("/v1/reset", Map.of()).agreed();
-    }
-
-    /**
-     * Puts it back to a snapshot, as {@link #reset()} does to the beginning.
-     *
-     * @param snapshot its name
-     */
-    public void reset(String snapshot) {
-        control.post("/v1/reset", Map.of("snapshot", snapshot)).agreed();
-    }
-
-    /**
-     * Keeps all that is there now, for {@link #reset(String)}; one of that name is replaced. Clients lose their connections.
-     *
-     * @param name of the snapshot
-     */
-    public void snapshot(String name) {
-        control.post("/v1/snapshots", Map.of("name", name)).agreed();
     }
 
     /** @return the last lines of the broker's log */

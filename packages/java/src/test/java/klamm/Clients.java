@@ -2,7 +2,6 @@ package klamm;
 
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -49,7 +48,7 @@ public final class Clients {
             consumer.subscribe(List.of(topic));
             var values = new ArrayList<String>();
             while (values.size() < count) {
-                var found = consumer.poll(Duration.ofSeconds(30));
+                var found = consumer.poll(Until.DEADLINE);
                 assertFalse(found.isEmpty(), values.size() + " of " + count + " records");
                 found.forEach(one -> values.add(one.value()));
             }

@@ -13,16 +13,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import klamm.junit.KlammExtension;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** Apache Kafka's clients before a broker of each test: what README.md shows. */
+/** Apache Kafka's clients before a broker of each test. */
 class KlammIT {
     @RegisterExtension
     private final KlammExtension extension = KlammExtension.of(
@@ -69,10 +74,10 @@ class KlammIT {
         var fault = klamm.fault(Match.api("Produce", "Fetch"), Action.hold());
         try (var producer = producer(klamm, Map.of())) {
             var sent = producer.send(new ProducerRecord<>("orders", "a"));
-            while (fault.struck() == 0) assertFalse(sent.isDone());
+            Until.so("a Produce is held", () -> fault.struck() > 0);
             assertFalse(sent.isDone());
             fault.release();
-            assertEquals(0, sent.get().offset());
+            assertEquals(0, sent.get(Until.DEADLINE.toSeconds(), TimeUnit.SECONDS).offset());
         }
         fault.remove();
         fault.remove();
@@ -161,6 +166,108 @@ class KlammIT {
         klamm.fault(Match.api("Fetch").clientId("none"), Action.corrupt());
         klamm.fault(Match.api("ApiVersions").clientId("none"), Action.offer("{\"Produce\":[3,9],\"EndTxn\":null}"));
         assertEquals(6, klamm.removeFaults());
+    }
+
+    private static final String LINES =
+            """
+            {"topic":"bills","partitions":2,"configs":{"cleanup.policy":"compact"}}
+            {"topic":"bills","partition":1,"key":"k1","value":{"json":{"amount":5}},"headers":[["trace","a"]],"timestamp":1767225600000}
+            {"topic":"bills","partition":1,"key":"k2","value":null}
+            """;
+
+    @Test
+    void topicsAndRecordsInAndOut(Klamm klamm) {
+        assertEquals(new Loaded(1, 2), klamm.loadFixtures(LINES));
+        assertEquals(List.of("k1", "k2"), klamm.records("bills", 1).stream().map(StoredRecord::key).toList());
+        var before = klamm.records("bills", 1, 1);
+        assertEquals(1, before.size());
+        var first = before.get(0);
+        assertEquals("{\"amount\":5}", first.value());
+        assertEquals(Instant.ofEpochMilli(1767225600000L), first.timestamp());
+        assertEquals(List.of(Map.entry("trace", "a")), first.headers());
+        assertEquals(List.of(), klamm.records("bills", 0));
+        var topic = klamm.topic("bills");
+        assertEquals(2, topic.partitions());
+        assertEquals(2, topic.records());
+        assertEquals(Map.of("cleanup.policy", "compact"), topic.configs());
+        assertEquals(List.of("bills", "fleeting", "orders"), klamm.topics().stream().map(TopicState::name).sorted().toList());
+        var dumped = klamm.dumpFixtures("bills");
+        assertTrue(klamm.dumpFixtures().contains(dumped));
+        klamm.reset();
+        assertEquals(new Loaded(1, 2), klamm.loadFixtures(dumped));
+        assertEquals(dumped, klamm.dumpFixtures("bills"));
+        assertTrue(klamm.metrics().contains("\nkafka_topic_partition_current_offset{topic=\"bills\",partition=\"1\"} 2\n"));
+    }
+
+    @Test
+    void whatIsNotThereIsSaid(Klamm klamm) {
+        var refused = assertThrows(KlammException.class, () -> klamm.loadFixtures("{\"topic\":\"bills\"}\n{\"topic\":7}\n"));
+        assertTrue(refused.getMessage().startsWith("line 2: "), refused.getMessage());
+        for (var call : List.<org.junit.jupiter.api.function.Executable>of(
+                () -> klamm.dumpFixtures("none"), () -> klamm.topic("none"), () -> klamm.records("none", 0), () -> klamm.group("none")))
+            assertTrue(assertThrows(KlammException.class, call).getMessage().contains("none"));
+    }
+
+    @Test
+    void membersAreExpiredAndARebalanceIsForced(Klamm klamm) {
+        var assignments = new ArrayList<Integer>();
+        var listener = new ConsumerRebalanceListener() {
+            @Override
+            public void onPartitionsRevoked(java.util.Collection<TopicPartition> partitions) {}
+
+            @Override
+            public void onPartitionsAssigned(java.util.Collection<TopicPartition> partitions) {
+                assignments.add(partitions.size());
+            }
+        };
+        try (var consumer = Clients.consumer(klamm)) {
+            consumer.subscribe(List.of("orders"), listener);
+            Until.so("it has joined", () -> {
+                consumer.poll(Duration.ofMillis(10));
+                return assignments.size() == 1;
+            });
+            klamm.forceRebalance("readers");
+            Until.so("it has joined again", () -> {
+                consumer.poll(Duration.ofMillis(10));
+                return assignments.size() > 1;
+            });
+            for (var isNamed : List.of(true, false)) {
+                klamm.waitFor(Wait.group("readers").members(1).timeout(Until.DEADLINE));
+                var before = klamm.group("readers").memberIds();
+                if (isNamed) klamm.expireMember("readers", before.get(0));
+                else klamm.expireMembers("readers");
+                Until.so("another member is there", () -> {
+                    consumer.poll(Duration.ofMillis(10));
+                    var now = klamm.group("readers").memberIds();
+                    return !now.isEmpty() && !now.equals(before);
+                });
+            }
+        }
+        assertTrue(klamm.groups().get(0).lag().isEmpty() || klamm.groups().get(0).lag().getAsLong() == 0);
+    }
+
+    @Test
+    void aProducerIsFenced(Klamm klamm) throws Exception {
+        try (var producer = producer(klamm, Map.of("transactional.id", "payments"))) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>("orders", "a")).get(Until.DEADLINE.toSeconds(), TimeUnit.SECONDS);
+            klamm.fenceProducer("payments");
+            assertThrows(KafkaException.class, producer::commitTransaction);
+        }
+        klamm.waitFor(Wait.transaction("payments"));
+        assertEquals("aborted", klamm.records("orders", 0).get(0).raw().get("transaction"));
+    }
+
+    @Test
+    void snapshotsAreListedAndForgottenAndRulesAreListed(Klamm klamm) {
+        klamm.snapshot("a & b");
+        assertEquals(List.of("a & b"), klamm.snapshots().stream().map(Snapshot::name).toList());
+        klamm.forgetSnapshot("a & b");
+        assertEquals(List.of(), klamm.snapshots());
+        var fault = klamm.fault(Match.api("Fetch"), Action.hold());
+        assertEquals(List.of(fault.id()), klamm.faults().stream().map(Rule::id).toList());
+        assertEquals(0, klamm.faults().get(0).struck());
     }
 
     @Test

@@ -1,0 +1,342 @@
+package klamm;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What a test does with a broker beside the protocol; {@link Klamm} adds the process. */
+abstract class Controlled {
+    /** How many records the broker shows at most. */
+    private static final int MOST_RECORDS = 1000;
+
+    private final Control control;
+    private final Clock clock;
+
+    Controlled(Control control) {
+        this.control = control;
+        clock = new Clock(control);
+    }
+
+    /** @return the clock that the broker goes by */
+    public Clock clock() {
+        return clock;
+    }
+
+    /**
+     * Adds a rule that stays until it is removed, behind those that are there: the first one that is for a request strikes it.
+     *
+     * @param match which requests
+     * @param action what happens to them
+     * @return the rule
+     */
+    public Fault fault(Match match, Action action) {
+        return fault(Map.of("match", match.words(), "action", action.words()));
+    }
+
+    /**
+     * Adds a rule that strikes so many requests at most.
+     *
+     * @param match which requests
+     * @param action what happens to them
+     * @param count how many
+     * @return the rule
+     */
+    public Fault fault(Match match, Action action, int count) {
+        return fault(Map.of("match", match.words(), "action", action.words(), "count", count));
+    }
+
+    /**
+     * Adds a rule that lives so long.
+     *
+     * @param match which requests
+     * @param action what happens to them
+     * @param expires when it is over
+     * @return the rule
+     */
+    public Fault fault(Match match, Action action, Duration expires) {
+        return fault(Map.of("match", match.words(), "action", action.words(), "expires_ms", expires.toMillis()));
+    }
+
+    private Fault fault(Map<String, Object> rule) {
+        var ids = Json.list(control.post("/v1/faults", rule).agreed().get("ids"));
+        return new Fault(control, (Long) ids.get(0));
+    }
+
+    /**
+     * Takes away all rules.
+     *
+     * @return how many there were
+     */
+    public int removeFaults() {
+        return ((Long) control.delete("/v1/faults", Map.of()).agreed().get("removed")).intValue();
+    }
+
+    /** @return the rules in their order, with what they have done */
+    public List<Rule> faults() {
+        return objects(control.get("/v1/faults", Map.of()).agreed(), "faults").map(Rule::of).toList();
+    }
+
+    /**
+     * The last requests that match, 100 at most.
+     *
+     * @param filter which
+     * @return them in their order, with the records of their batches
+     */
+    public List<Request> requests(Filter filter) {
+        return requests(filter, 100);
+    }
+
+    /**
+     * The last requests that match.
+     *
+     * @param filter which
+     * @param limit how many at most
+     * @return them in their order, with the records of their batches
+     */
+    public List<Request> requests(Filter filter, int limit) {
+        var words = new LinkedHashMap<>(filter.words());
+        words.put("limit", limit);
+        words.put("records", true);
+        return requests(control.get("/v1/requests", words).agreed());
+    }
+
+    /**
+     * Fails with the broker's sentence, and some of the requests, where more or fewer match.
+     *
+     * @param filter which requests
+     * @param expected how many of them
+     */
+    public void assertRequests(Filter filter, Count expected) {
+        var body = new LinkedHashMap<>(expected.words());
+        body.put("match", filter.words());
+        var answer = control.post("/v1/requests/assert", body);
+        if (answer.status() == 409) {
+            var some = requests(answer.body()).stream().map(one -> "\n  " + one);
+            throw new AssertionError(answer.sentence() + some.collect(Collectors.joining()));
+        }
+        answer.agreed();
+    }
+
+    private static List<Request> requests(Map<String, Object> answer) {
+        return objects(answer, "requests").map(Request::of).toList();
+    }
+
+    private static Stream<Map<String, Object>> objects(Map<String, Object> answer, String name) {
+        return Json.list(answer.get(name)).stream().map(Json::object);
+    }
+
+    /**
+     * Returns when all of it is there.
+     *
+     * @param what is waited for
+     * @throws WaitTimeoutException when the time is over; it says what was missing
+     */
+    public void waitFor(Wait what) {
+        var answer = control.get("/v1/wait", what.words(), what.limit());
+        if (answer.status() == 408) throw new WaitTimeoutException(answer.sentence());
+        answer.agreed();
+    }
+
+    /**
+     * Puts it back to its beginning: the topics and users of its options, and nothing else. Records, groups, faults and kept
+     * requests are gone, the clock is the machine's. Make clients and faults anew.
+     */
+    public void reset() {
+        control.post("/v1/reset", Map.of()).agreed();
+    }
+
+    /**
+     * Puts it back to a snapshot, as {@link #reset()} does to the beginning.
+     *
+     * @param snapshot its name
+     */
+    public void reset(String snapshot) {
+        control.post("/v1/reset", Map.of("snapshot", snapshot)).agreed();
+    }
+
+    /**
+     * Keeps all that is there now, for {@link #reset(String)}; one of that name is replaced. Clients lose their connections.
+     *
+     * @param name of the snapshot
+     */
+    public void snapshot(String name) {
+        control.post("/v1/snapshots", Map.of("name", name)).agreed();
+    }
+
+    /** @return the snapshots that there are */
+    public List<Snapshot> snapshots() {
+        return objects(control.get("/v1/snapshots", Map.of()).agreed(), "snapshots").map(Snapshot::of).toList();
+    }
+
+    /**
+     * Forgets a snapshot; its memory is free again.
+     *
+     * @param name of the snapshot
+     */
+    public void forgetSnapshot(String name) {
+        control.delete("/v1/snapshots", Map.of("name", name)).agreed();
+    }
+
+    /**
+     * Makes topics and writes records. A line that is wrong is refused with its number, and nothing is written.
+     *
+     * @param lines of JSON: with a key or a value one is a record, else a topic, as in
+     *     <code>{"topic":"orders","key":"k1","value":{"json":{"amount":5}}}</code>
+     * @return how many there were
+     */
+    public Loaded loadFixtures(String lines) {
+        return Loaded.of(control.post("/v1/fixtures", Map.of(), lines).agreed());
+    }
+
+    /**
+     * The same with the lines of a file.
+     *
+     * @param file with them
+     * @return how many there were
+     */
+    public Loaded loadFixtures(Path file) {
+        try {
+            return loadFixtures(Files.readString(file));
+        } catch (IOException error) {
+            throw new UncheckedIOException(error);
+        }
+    }
+
+    /** @return all topics but internal ones, and their committed records, as lines for {@link #loadFixtures(String)} */
+    public String dumpFixtures() {
+        return control.get("/v1/fixtures", Map.of()).agreedText();
+    }
+
+    /**
+     * One topic and its committed records.
+     *
+     * @param topic its name
+     * @return lines for {@link #loadFixtures(String)}
+     */
+    public String dumpFixtures(String topic) {
+        return control.get("/v1/fixtures", Map.of("topic", topic)).agreedText();
+    }
+
+    /**
+     * Expires all members of a group: they hear of it as when their sessions had ended.
+     *
+     * @param group its id
+     */
+    public void expireMembers(String group) {
+        deed("expire_member", Map.of("group", group));
+    }
+
+    /**
+     * Expires a member of a group.
+     *
+     * @param group its id
+     * @param memberId the member's
+     */
+    public void expireMember(String group, String memberId) {
+        deed("expire_member", Map.of("group", group, "member", memberId));
+    }
+
+    /**
+     * Lets all members of a group join again.
+     *
+     * @param group its id
+     */
+    public void forceRebalance(String group) {
+        deed("rebalance", Map.of("group", group));
+    }
+
+    /**
+     * Fences a producer by a successor; what it had open is aborted.
+     *
+     * @param transactionalId its transactional id
+     */
+    public void fenceProducer(String transactionalId) {
+        deed("fence_producer", Map.of("transactional_id", transactionalId));
+    }
+
+    private void deed(String name, Map<String, Object> of) {
+        control.post("/v1/deeds", Map.of(name, of)).agreed();
+    }
+
+    /** @return all topics with their configs and partitions */
+    public List<TopicState> topics() {
+        return topics(Map.of()).toList();
+    }
+
+    /**
+     * A topic with its configs and partitions.
+     *
+     * @param name its name
+     * @return the topic
+     */
+    public TopicState topic(String name) {
+        return topics(Map.of("topic", name)).findFirst().orElseThrow();
+    }
+
+    private Stream<TopicState> topics(Map<String, Object> words) {
+        return objects(control.get("/v1/topics", words).agreed(), "topics").map(TopicState::of);
+    }
+
+    /**
+     * The last records of a partition.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @return them in the order of their offsets, 1000 at most
+     */
+    public List<StoredRecord> records(String topic, int partition) {
+        return records(Map.of("topic", topic, "partition", partition, "limit", MOST_RECORDS));
+    }
+
+    /**
+     * The last records of a partition below an offset.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @param before the offset
+     * @return them in the order of their offsets, 1000 at most
+     */
+    public List<StoredRecord> records(String topic, int partition, long before) {
+        return records(Map.of("topic", topic, "partition", partition, "limit", MOST_RECORDS, "before", before));
+    }
+
+    private List<StoredRecord> records(Map<String, Object> words) {
+        var found = objects(control.get("/v1/records", words).agreed(), "records").map(StoredRecord::of);
+        var newestFirst = found.collect(Collectors.toCollection(ArrayList::new));
+        Collections.reverse(newestFirst);
+        return newestFirst;
+    }
+
+    /** @return all groups with members, lag, and why their consumers do not read */
+    public List<GroupState> groups() {
+        return groups(Map.of()).toList();
+    }
+
+    /**
+     * A group with its members, its lag, and why its consumers do not read.
+     *
+     * @param id of the group
+     * @return the group
+     */
+    public GroupState group(String id) {
+        return groups(Map.of("group", id)).findFirst().orElseThrow();
+    }
+
+    private Stream<GroupState> groups(Map<String, Object> words) {
+        return objects(control.get("/v1/groups", words).agreed(), "groups").map(GroupState::of);
+    }
+
+    /** @return what the broker counts, in Prometheus's text format */
+    public String metrics() {
+        return control.get("/metrics", Map.of()).agreedText();
+    }
+}
