@@ -16,6 +16,8 @@ pub mod door;
 pub mod dump_log;
 pub mod foreign;
 pub mod history;
+pub mod http;
+pub mod klamm;
 pub mod login;
 pub mod member;
 pub mod mount;
