@@ -332,15 +332,20 @@ image_needs() {
         dpkg-deb -x "$package" "$apt/root"
         echo "$(dpkg-deb -f "$package" Package) $(dpkg-deb -f "$package" Version)" >>"$apt/root/versions"
     done
-    rm -rf "$out" && mkdir -p "$(dirname "$out")" && cp -r "$apt/root" "$out.new" && mv "$out.new" "$out"
+    rm -rf "$out" "$out.new"
+    mkdir -p "$(dirname "$out")"
+    cp -r "$apt/root" "$out.new"
+    mv "$out.new" "$out"
+}
+
+deb_needs() {
+    install_missing dpkg-deb:dpkg gzip:gzip
+    [ "$1" = "$KLAMM_ARCH" ] || install_missing "qemu-$1:qemu-user"
 }
 
 case ${1:-all} in
-static) static_needs "$2" && exit 0 ;;
-image) image_needs "$2" && exit 0 ;;
-deb)
-    install_missing dpkg-deb:dpkg gzip:gzip
-    [ "$2" = "$KLAMM_ARCH" ] || install_missing "qemu-$2:qemu-user"
+static | image | deb)
+    "${1}_needs" "$2"
     exit 0
     ;;
 esac
