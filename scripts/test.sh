@@ -23,9 +23,9 @@
 #            producers), churn_full (ten minutes)
 # compat-tests/README.md says what is in each from `clients` on. `scripts/test.sh --list` prints the names of all of them.
 #
-# Each suite prints `SUITE: N passed, N failed`; the last line is the sum, and the one before it tells how long each took, with the
-# processor's time in brackets. The exit code is 0 only if something ran and nothing failed. Needs no terminal; leaves nothing
-# behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
+# Each suite prints `SUITE: N passed, N failed`; the last line is the sum, and the one before it tells how long each took. The exit
+# code is 0 only if something ran and nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE,
+# ~/.cache/klamm by default).
 #
 # A run of everything is meant for two processors, and uses both: the broker is built beside the suites that need none, and those
 # suites that mostly wait go on one after another beside the rest ($BESIDE).
@@ -94,14 +94,7 @@ count() {
     passed=$((passed + $2))
     failed=$((failed + $3))
     echo "$suite: $2 passed, $3 failed"
-    used_now
-    times="$times $suite $((SECONDS - suite_began)) s ($((used - suite_used))),"
-}
-
-# The seconds of processor time of all that this shell has started and waited for.
-used_now() {
-    times >"$scratch/times.$BASHPID"
-    used=$(awk 'NR == 2 { gsub(/[ms]/, " "); print int($1 * 60 + $2 + $3 * 60 + $4) }' "$scratch/times.$BASHPID")
+    times="$times $suite $((SECONDS - suite_began)) s,"
 }
 
 # A suite that is one check.
@@ -166,7 +159,6 @@ build_all() {
 }
 
 await_broker() {
-    [ -n "$building" ] || { begin build build_all && building=$!; }
     wait "$building"
     local code=$?
     cat "$scratch/build.out"
@@ -256,8 +248,6 @@ run_beside() {
     export KLAMM_BESIDE=1
     for suite in "$@"; do
         passed=0 failed=0 times= suite_began=$SECONDS
-        used_now
-        suite_used=$used
         run "$suite"
         echo "$passed $failed $times" >"$scratch/$suite.sum"
     done
@@ -284,8 +274,6 @@ done
 is_all=no
 [ $# -gt 0 ] || { is_all=yes && export KLAMM_QUICK=1; }
 
-used=0
-suite_used=0
 suite_began=$SECONDS
 scope=build
 needs_broker=no
@@ -300,14 +288,14 @@ if ! logged prepare bash scripts/prepare.sh $scope; then
     exit 1
 fi
 
-building=
-[ $needs_broker != klamm ] || { begin build build_all && building=$!; }
+if [ "$needs_broker" = klamm ]; then
+    begin build build_all
+    building=$!
+fi
 beside=
 beside_suites=
 for suite in ${*:-$ALL}; do
     suite_began=$SECONDS
-    used_now
-    suite_used=$used
     if [[ $CLIENT_SUITES == *" $suite "* && $needs_broker == klamm ]]; then
         needs_broker=no
         if ! await_broker; then

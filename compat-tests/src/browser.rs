@@ -71,7 +71,8 @@ impl Browser {
         thread::spawn(move || while matches!(lines.next_within(Duration::MAX), Ok(Some(_))) {});
         let (_, port) = told.split_once(ON_PORT).context("chromedriver has named no port")?;
         let port: u16 = port.trim_end_matches('.').parse()?;
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(2 * PATIENCE)).build();
+        let config =
+            ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(2 * PATIENCE)).build();
         let session = format!("http://127.0.0.1:{port}/session");
         let mut browser = Browser { session, agent: config.into(), guard, profile };
         let directory = format!("--user-data-dir={}", browser.profile.path().join("profile").display());

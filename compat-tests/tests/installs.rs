@@ -295,7 +295,9 @@ fn tools_that_log_in() -> Result<()> {
     let refused = of("wrong")?;
     ensure!(
         refused.code == Some(1)
-            && ["SASL_AUTHENTICATION_FAILED", "Authentication failed"].iter().any(|words| refused.text().contains(words)),
+            && ["SASL_AUTHENTICATION_FAILED", "Authentication failed"]
+                .iter()
+                .any(|words| refused.text().contains(words)),
         "{}",
         refused.tail()
     );

@@ -463,4 +463,3 @@ print(sorted(AdminClient(settings).list_topics(timeout=10).topics))";
     ensure!(secured("wrong")?.code != Some(0), "a wrong password");
     Ok(())
 }
-

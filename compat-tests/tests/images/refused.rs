@@ -30,13 +30,24 @@ const REFUSALS: &[Refusal] = &[
     flags(&["rpk", "redpanda", "start", "--enable-sasl=true"], "the flag --enable-sasl is not known here"),
     flags(&["rpk", "redpanda", "start", "--smp", "1", "loose"], "the flag loose is not known here"),
     flags(&["rpk", "redpanda", "start", "--kafka-addr"], "the flag --kafka-addr lacks its value"),
-    flags(&["rpk", "redpanda", "start", "--set", "redpanda.enable_sasl=true"], "the setting redpanda.enable_sasl is not known"),
+    flags(
+        &["rpk", "redpanda", "start", "--set", "redpanda.enable_sasl=true"],
+        "the setting redpanda.enable_sasl is not known",
+    ),
     flags(&["rpk", "redpanda", "start", "--seeds", "other:33145"], "there is one node only"),
     flags(&["/entrypoint.sh", "redpanda", "start", "--superusers=a"], "the flag --superusers is not known here"),
     flags(&["/etc/kafka/docker/run", "--override", "a=b"], "run: --override is no NAME=value"),
-    holds(YAML, "redpanda:\n  kafka_api:\n  - address: a\n    port: 9092\n    authentication_method: sasl\n", "authentication_method"),
+    holds(
+        YAML,
+        "redpanda:\n  kafka_api:\n  - address: a\n    port: 9092\n    authentication_method: sasl\n",
+        "authentication_method",
+    ),
     holds(YAML, "redpanda:\n  kafka_api_tls:\n  - name: external\n    enabled: true\n", "kafka_api_tls"),
-    holds(YAML, "redpanda:\n  kafka_api: [{address: a, port: 9092, authentication_method: sasl}]\n", "a mapping in braces"),
+    holds(
+        YAML,
+        "redpanda:\n  kafka_api: [{address: a, port: 9092, authentication_method: sasl}]\n",
+        "a mapping in braces",
+    ),
     holds(BOOTSTRAP, "superusers:\n- admin\n", "superusers"),
     holds(BOOTSTRAP, "superusers:\n  []\nkafka_enable_authorization: true\n", "kafka_enable_authorization"),
 ];
