@@ -5,7 +5,7 @@ runs them, where they are another architecture's.
 Everything that an image is stands here: the files of its one layer with their owners and modes, and its configuration. Names are
 sorted and all times are zero, so that the same files make the same digests.
 
-Who loads an archive finds its name in one of two places, and both say the same:
+An engine finds the name of what it loads in one of two places, and both say the same:
 
 - Docker without containerd's image store reads `manifest.json` and nothing else.
 - Docker with that store (from 25 on as a choice, from 29 on as its own), containerd, and podman read `index.json`, when there is an
@@ -107,7 +107,7 @@ def scratch(layer, binary):
 
 
 def debian_tools(layer, folder, runner):
-    """Debian's static bash and busybox, and what their licences ask of whoever hands them on."""
+    """Debian's static bash and busybox, with the texts that their licences ask for beside them."""
     # Bash is sh, too, as in those images: it hands on variables whose names have a dash, which other shells drop.
     layer.file("bin/bash", read(os.path.join(folder, "bin/bash-static")), 0o755)
     layer.link("bin/sh", "bash")

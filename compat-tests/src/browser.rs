@@ -59,6 +59,8 @@ pub struct Browser {
     agent: ureq::Agent,
     guard: Guard,
     profile: tempfile::TempDir,
+    /// Open as long as the driver, so that it never waits for a reader.
+    _said: Lines,
 }
 
 impl Browser {
@@ -67,14 +69,12 @@ impl Browser {
         let mut guard = Guard::start(profile.path())?;
         let lines = Lines::of(guard.0.stdout.take().context("its output")?);
         let told = lines.find_within(PATIENCE, "chromedriver's port", |line| line.contains(ON_PORT))?;
-        // What it says from here on is read to its end, so that it never waits for a reader.
-        thread::spawn(move || while matches!(lines.next_within(Duration::MAX), Ok(Some(_))) {});
         let (_, port) = told.split_once(ON_PORT).context("chromedriver has named no port")?;
         let port: u16 = port.trim_end_matches('.').parse()?;
         let config =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(2 * PATIENCE)).build();
         let session = format!("http://127.0.0.1:{port}/session");
-        let mut browser = Browser { session, agent: config.into(), guard, profile };
+        let mut browser = Browser { session, agent: config.into(), guard, profile, _said: lines };
         let directory = format!("--user-data-dir={}", browser.profile.path().join("profile").display());
         let arguments =
             ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1360,860"];

@@ -20,6 +20,8 @@ pub const HOST_NAME: &str = "c0ffee";
 
 /// What no start and no end of a container takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A command inside takes no longer: less than `program::DEADLINE`.
+const ENDS_WITHIN_SECONDS: &str = "100";
 /// The programs of this machine with which a container is made and entered.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const NAMESPACES: [&str; 6] = ["--net", "--uts", "--pid", "--mount", "--fork", "--kill-child"];
@@ -184,7 +186,8 @@ impl Rooted {
     /// `docker exec`: a command inside, by the container's user and with its variables.
     pub fn inside(&self, words: &[&str], input: &str) -> Result<Output> {
         let mut command = self.entering(&["--mount", "--pid"])?;
-        command.args(["env", "-i"]).args(&self.begin).args(words);
+        // It is a child of `nsenter`, so that it would go on when that is ended at the deadline.
+        command.args(["timeout", "--signal=KILL", ENDS_WITHIN_SECONDS, "env", "-i"]).args(&self.begin).args(words);
         program::output(command, Input::Bytes(input.as_bytes().to_vec()), program::DEADLINE)
     }
 
@@ -292,5 +295,8 @@ fn try_namespaces() -> Result<()> {
     let mut tried = Command::new("unshare");
     let steps = "hostname a && ip link set lo up && mount -t proc proc \"$0\" && chroot --userspec=1000:1000 / true";
     tried.args(NAMESPACES).args(["--", "/bin/bash", "-c", steps]).arg(home.path()).env("PATH", PATH);
-    program::run(tried, Input::Nothing).map(drop)
+    let tried = program::output(tried, Input::Nothing, program::DEADLINE)?;
+    let errors = String::from_utf8_lossy(&tried.stderr);
+    ensure!(tried.code == Some(0), "{}", errors.trim().lines().last().unwrap_or_default());
+    Ok(())
 }

@@ -399,7 +399,7 @@ fn is_open_to_each_probe(_: &Image, container: Rooted) -> Result<()> {
     for probe in probes {
         well(&container.inside(probe, "")?).with_context(|| format!("{probe:?}"))?;
     }
-    ensure!(container.inside(&["nc", "-z", "localhost", "9"], "")?.code != Some(0), "nobody is there");
+    ensure!(container.inside(&["nc", "-z", "localhost", "9"], "")?.code != Some(0), "nothing listens there");
     Ok(())
 }
 
