@@ -8,7 +8,7 @@ PEER_VERSION=4.4.0 # src/cache.rs and clients/java/pom.xml of compat-tests name 
 KAFKA_LIBS=$KLAMM_CACHE/kafka-$PEER_VERSION/libs
 mkdir -p "$KLAMM_CACHE"
 
-# The version of Klamm; this machine's architecture, and how Debian calls one; where what is given away is put.
+# The version of Klamm; this machine's architecture, and how Debian and images call one; where what is given away is put.
 KLAMM_VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$KLAMM_ROOT/Cargo.toml" | head -n 1)
 KLAMM_ARCH=$(uname -m)
 debian_arch() {

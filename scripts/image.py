@@ -1,6 +1,6 @@
 """One container image as an OCI archive: `image.py scratch ARCH VERSION BINARY OUT` and
-`image.py kafka ARCH VERSION BINARY OUT TOOLS [RUNNER…]`, where TOOLS is a folder with Debian's static bash and busybox and RUNNER
-runs them, where they are another architecture's.
+`image.py kafka ARCH VERSION BINARY OUT TOOLS [RUNNER…]`, where ARCH is amd64 or arm64, TOOLS a folder with Debian's static bash and
+busybox, and RUNNER runs them, where they are another architecture's.
 
 Everything that an image is stands here: the files of its one layer with their owners and modes, and its configuration. Names are
 sorted and all times are zero, so that the same files make the same digests.
@@ -22,7 +22,6 @@ import sys
 import tarfile
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "packaging", "image")
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 # As apache/kafka and cp-kafka have it.
 USER = 1000
 # What is in each image, as SPDX says it.
@@ -169,7 +168,7 @@ def blob(blobs, media, content):
 def archive(arch, version, config, layer, name):
     tar, blobs = layer.tar(), {}
     packed = gzip.compress(tar, 6, mtime=0)
-    platform = {"architecture": ARCHITECTURES[arch], "os": "linux"}
+    platform = {"architecture": arch, "os": "linux"}
     told = {"title": name, "description": DESCRIPTIONS[name], "version": version, "licenses": LICENCES[name]}
     told = {f"org.opencontainers.image.{key}": value for key, value in told.items()}
     image = {

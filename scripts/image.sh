@@ -10,12 +10,13 @@ set -euo pipefail
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT"
 arch=${1:-$KLAMM_ARCH}
+debian=$(debian_arch "$arch")
 bash scripts/prepare.sh image "$arch" >&2
 binary=${KLAMM_STATIC:-$(bash scripts/static.sh "$arch")}
 tools=$KLAMM_CACHE/image/$arch
 for tool in bash-static busybox; do python3 -B scripts/check-static.py "$arch" "$tools/bin/$tool" >&2; done
 out=$KLAMM_DIST/$arch
 mkdir -p "$out"
-python3 -B scripts/image.py scratch "$arch" "$KLAMM_VERSION" "$binary" "$out/klamm.oci.tar"
+python3 -B scripts/image.py scratch "$debian" "$KLAMM_VERSION" "$binary" "$out/klamm.oci.tar"
 # shellcheck disable=SC2046
-python3 -B scripts/image.py kafka "$arch" "$KLAMM_VERSION" "$binary" "$out/klamm-kafka.oci.tar" "$tools" $(runner_of "$arch")
+python3 -B scripts/image.py kafka "$debian" "$KLAMM_VERSION" "$binary" "$out/klamm-kafka.oci.tar" "$tools" $(runner_of "$arch")
