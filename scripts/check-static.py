@@ -1,4 +1,5 @@
-"""Whether a file is a static ELF binary of an architecture, and not too large: `check-static.py x86_64|aarch64 FILE [MIB]`.
+"""Whether a file is a static ELF binary of an architecture: `check-static.py x86_64|aarch64 FILE`. With `--limited` also whether
+it is as small as a release of Klamm is promised to be.
 
 The class, the byte order and the machine of its header are looked at, and that no program header asks for an interpreter and no
 entry of its dynamic section for a library (a static binary may still relocate itself)."""
@@ -13,8 +14,7 @@ MOST_MIB = 20
 
 
 def main():
-    arch, path, *more = sys.argv[1:]
-    most_bytes = int(more[0] if more else MOST_MIB) * 1024 * 1024
+    arch, path, *flags = sys.argv[1:]
     with open(path, "rb") as file:
         binary = file.read()
     if binary[:6] != b"\x7fELF\x02\x01":
@@ -35,8 +35,8 @@ def main():
                     break
                 if tag == DT_NEEDED:
                     sys.exit(f"{path} asks for a library: it is not static")
-    if len(binary) > most_bytes:
-        sys.exit(f"{path} has {len(binary)} bytes, more than the {most_bytes} that are allowed")
+    if flags == ["--limited"] and len(binary) > MOST_MIB << 20:
+        sys.exit(f"{path} has {len(binary)} bytes, more than the {MOST_MIB} MiB that are allowed")
     print(f"static, {arch}, {len(binary)} bytes")
 
 

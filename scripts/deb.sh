@@ -6,19 +6,23 @@
 set -euo pipefail
 source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT"
-arch=${1:-$(uname -m)}
-bash scripts/prepare.sh tools dpkg-deb:dpkg gzip:gzip >&2
+arch=${1:-$KLAMM_ARCH}
+debian=$(debian_arch "$arch")
+bash scripts/prepare.sh deb "$arch" >&2
 binary=${KLAMM_STATIC:-$(bash scripts/static.sh "$arch")}
-runs=$binary
-[ "$arch" = "$(uname -m)" ] || runs=${KLAMM_BIN:-"qemu-$arch $binary"}
-debian=$(echo "$arch" | sed 's/x86_64/amd64/; s/aarch64/arm64/')
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-out=${KLAMM_DIST:-$KLAMM_CACHE/dist}/$arch
+runs="$(runner_of "$arch") $binary"
+[ "$arch" = "$KLAMM_ARCH" ] || runs=${KLAMM_BIN:-$runs}
+# The first package of this version.
+version=$KLAMM_VERSION-1
+out=$KLAMM_DIST/$arch
+made=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 tree=$(mktemp -d)
 trap 'rm -rf "$tree"' EXIT
+trap 'exit 130' INT TERM HUP
 umask 022
 chmod 755 "$tree"
 from=packaging/debian
+maintainer="The authors of Klamm <klamm@localhost>"
 
 install -D -m 755 "$binary" "$tree/usr/bin/klamm"
 install -D -m 644 $from/klamm.service "$tree/lib/systemd/system/klamm.service"
@@ -34,6 +38,14 @@ doc=$tree/usr/share/doc/klamm
 install -D -m 644 $from/copyright "$doc/copyright"
 install -m 644 README.md "$doc/README.md"
 gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+gzip -9n >"$doc/changelog.Debian.gz" <<CHANGELOG
+klamm ($version) unstable; urgency=medium
+
+  * What is new in this version stands in changelog.gz.
+
+ -- $maintainer  $(LC_ALL=C date -u -R -d "@$made")
+CHANGELOG
+install -D -m 644 $from/lintian-overrides "$tree/usr/share/lintian/overrides/klamm"
 
 install -d "$tree/DEBIAN"
 install -m 755 $from/postinst $from/prerm $from/postrm "$tree/DEBIAN/"
@@ -43,7 +55,7 @@ cat >"$tree/DEBIAN/control" <<CONTROL
 Package: klamm
 Version: $version
 Architecture: $debian
-Maintainer: The authors of Klamm <klamm@localhost>
+Maintainer: $maintainer
 Section: net
 Priority: optional
 Depends: adduser
@@ -54,6 +66,6 @@ Description: Kafka broker in one small binary
  package brings the service klamm, which is not enabled by itself.
 CONTROL
 mkdir -p "$out"
-find "$tree" -exec touch -h -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}" {} +
+find "$tree" -exec touch -h -d "@$made" {} +
 dpkg-deb -Zgzip --root-owner-group --build "$tree" "$out/klamm_${version}_$debian.deb" >&2
 echo "$out/klamm_${version}_$debian.deb"

@@ -2,7 +2,7 @@
 # Installs what the tests need and is missing, and fills the cache: Debian packages, Apache Kafka's jars, the programs of the
 # foreign clients. Safe to run again: what is there and up to date is left alone. `prepare.sh build` stops after what
 # building klamm itself needs, `prepare.sh lint` after what clippy needs besides: the libraries of the features of its manifest.
-# `prepare.sh tools COMMAND:PACKAGE…` installs those.
+# What scripts/static.sh, image.sh and deb.sh need, `prepare.sh static|image ARCH` and `prepare.sh deb ARCH` install.
 set -euo pipefail
 source "$(dirname "$0")/cache.sh"
 clients=$KLAMM_ROOT/compat-tests/clients
@@ -307,12 +307,56 @@ install_files() {
     [ ${#missing[@]} -eq 0 ] || install_missing "${missing[@]}"
 }
 
-# `prepare.sh tools COMMAND:PACKAGE…` installs these alone, for the scripts that make binaries, packages and images.
-if [ "${1:-all}" = tools ]; then
-    shift
-    install_missing "$@"
+# By Debian's names: a compiler for musl, or one for the other architecture and what runs its programs; and Rust's target.
+static_needs() {
+    local arch=$1 target=$1-unknown-linux-musl
+    debian_arch "$arch" >/dev/null
+    if [ "$arch" = "$KLAMM_ARCH" ]; then
+        install_missing musl-gcc:musl-tools strip:binutils
+    else
+        install_missing "$arch-linux-gnu-gcc:gcc-${arch//_/-}-linux-gnu" "qemu-$arch:qemu-user"
+    fi
+    rustup target list --installed 2>/dev/null | grep -qx "$target" || rustup target add "$target"
+}
+
+# Debian's static bash and busybox of an architecture with their licences, unpacked into the cache. Apt gets lists of its own, so
+# that neither this machine's architectures nor who runs this matter.
+image_needs() {
+    local arch=$1 out=$KLAMM_CACHE/image/$1 debian options package
+    debian=$(debian_arch "$arch")
+    [ "$arch" = "$KLAMM_ARCH" ] || install_missing "qemu-$arch:qemu-user"
+    [ ! -e "$out/versions" ] || return 0
+    echo "fetching bash-static and busybox-static for $arch"
+    apt=$(mktemp -d)
+    trap 'rm -rf "$apt"' EXIT
+    trap 'exit 130' INT TERM HUP
+    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/root" "$apt/packages"
+    : >"$apt/state/status"
+    options=(-qq -o "APT::Architecture=$debian" -o "APT::Architectures=$debian" -o APT::Sandbox::User= -o Acquire::Languages=none)
+    options+=(-o "Dir::State=$apt/state" -o "Dir::State::status=$apt/state/status" -o "Dir::Cache=$apt/cache")
+    apt-get "${options[@]}" update
+    (cd "$apt/packages" && apt-get "${options[@]}" download bash-static busybox-static)
+    for package in "$apt"/packages/*.deb; do
+        dpkg-deb -x "$package" "$apt/root"
+        echo "$(dpkg-deb -f "$package" Package) $(dpkg-deb -f "$package" Version)" >>"$apt/root/versions"
+    done
+    rm -rf "$out" "$out.new"
+    mkdir -p "$(dirname "$out")"
+    cp -r "$apt/root" "$out.new"
+    mv "$out.new" "$out"
+}
+
+deb_needs() {
+    install_missing dpkg-deb:dpkg gzip:gzip
+    [ "$1" = "$KLAMM_ARCH" ] || install_missing "qemu-$1:qemu-user"
+}
+
+case ${1:-all} in
+static | image | deb)
+    "${1}_needs" "$2"
     exit 0
-fi
+    ;;
+esac
 install_missing cargo:cargo cc:build-essential python3:python3
 for component in rustfmt clippy; do
     cargo "${component/rust/}" --version >/dev/null 2>&1 || rustup component add "$component"
@@ -333,10 +377,12 @@ install_files /usr/include gssapi/gssapi_ext.h:libkrb5-dev
 # The page is looked at in a browser, which needs letters.
 install_missing chromium:chromium chromedriver:chromium-driver fc-list:fontconfig
 [ -d /usr/share/fonts/truetype/dejavu ] || install_missing klamm-no-such-command:fonts-dejavu-core
-install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl unzip:unzip
+install_missing kcat:kcat mvn:maven javac:default-jdk-headless go:golang-go node:nodejs npm:npm make:make openssl:openssl \
+    unzip:unzip
 # What completions, the man page, the Debian package and the images are looked at with, and what images are made of.
-install_missing zsh:zsh fish:fish mandoc:mandoc systemd-analyze:systemd dpkg-deb:dpkg nsenter:util-linux ip:iproute2 \
-    musl-gcc:musl-tools bash-static:bash-static busybox:busybox-static
+install_missing zsh:zsh fish:fish mandoc:mandoc systemd-analyze:systemd dpkg-deb:dpkg lintian:lintian nsenter:util-linux ip:iproute2
+static_needs "$KLAMM_ARCH"
+image_needs "$KLAMM_ARCH"
 # Kerberos: a KDC, and kcat's way to it.
 PATH=$PATH:/usr/sbin:/sbin install_missing krb5kdc:krb5-kdc kadmin.local:krb5-admin-server kinit:krb5-user
 install_files /usr/lib libgssapiv2.so:libsasl2-modules-gssapi-mit

@@ -15,16 +15,21 @@
 #            where its language does that, its own tests and the code of its README run there
 #   installs installs (`klamm doctor`, Kafka's tool names, completions, the Debian package), images (container images, their root
 #            file systems started in namespaces; needs root)
-#   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   transactions  streams exactly_once
+#   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
-#   extra    static (static binaries of both architectures and what is made of them, in the release profile), starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four producers), churn_full (ten minutes),
-#            only when named
-# compat-tests/README.md says what is in each of the last six.
+#   extra    only when named: static (static binaries of both architectures and what is made of them, in the release profile),
+#            starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four
+#            producers), churn_full (ten minutes)
+# compat-tests/README.md says what is in each from `clients` on. `scripts/test.sh --list` prints the names of all of them.
 #
-# Each suite prints `SUITE: N passed, N failed`; the last line is the sum. The exit code is 0 only if something ran and
-# nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE, ~/.cache/klamm by default).
+# Each suite prints `SUITE: N passed, N failed`; the last line is the sum, and the one before it tells how long each took. The exit
+# code is 0 only if something ran and nothing failed. Needs no terminal; leaves nothing behind but the cache ($KLAMM_CACHE,
+# ~/.cache/klamm by default).
+#
+# A run of everything is meant for two processors, and uses both: the broker is built beside the suites that need none, and those
+# suites that mostly wait go on one after another beside the rest ($BESIDE).
 set -uo pipefail
 exec </dev/null
 source "$(dirname "$0")/cache.sh"
@@ -37,12 +42,18 @@ INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
-# They mostly wait: they go on beside the suites behind them.
-WAITING=" quotas oauth groups kgo librdkafka "
-ALL="fmt clippy licences schemas codec assignors unit benches harness $CLIENTS $TESTING $PACKAGES $INSTALLS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
+# They mostly wait, or build what no other suite has: one after another they go on beside the suites that stand behind the first of
+# them, the longest first, so that none is left at the end.
+BESIDE="librdkafka groups images quotas oauth kgo"
+ALL="fmt clippy licences schemas codec assignors unit benches harness"
+ALL="$ALL $CLIENTS $TESTING $PACKAGES $INSTALLS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="static starts big kills churn_full"
 CLIENT_SUITES=" $CLIENTS $TESTING $PACKAGES $INSTALLS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
-# No suite of these takes a tenth of it on an idle machine.
+if [ "${1:-}" = --list ]; then
+    printf '%s\n' $ALL $EXTRA
+    exit 0
+fi
+# No suite takes half of it, where the machine does nothing else.
 SUITE_LIMIT=1800
 
 scratch=$(mktemp -d)
@@ -132,9 +143,28 @@ their_suite() {
     counted "$1" cargo test --locked --manifest-path compat-tests/Cargo.toml --test existing -- "$1"
 }
 
-build_broker() {
+# Starts a command that goes on beside others, with what it prints kept in $scratch/NAME.out.
+begin() {
+    local name=$1
+    shift
+    (
+        trap 'kill $(jobs -p) 2>/dev/null; exit 130' TERM
+        "$@"
+    ) >"$scratch/$name.out" 2>&1 &
+}
+
+# The broker, and where everything runs the programs of all suites: the linker works while tests wait.
+build_all() {
     logged build cargo build --locked --release --bin klamm || return 1
+    [ $is_all = no ] || logged build-suites cargo test --locked --manifest-path compat-tests/Cargo.toml --tests --no-run
+}
+
+await_broker() {
+    wait "$building"
+    local code=$?
+    cat "$scratch/build.out"
     export KLAMM_BIN=${KLAMM_BIN:-$CARGO_TARGET_DIR/release/klamm}
+    return $code
 }
 
 # The images with a binary that is made fast: what is tested is what is around it.
@@ -143,15 +173,20 @@ images() {
         count images 0 1
         return
     fi
-    KLAMM_IMAGES=$scratch/dist/$(uname -m) client_suite images images
+    KLAMM_IMAGES=$scratch/dist/$KLAMM_ARCH client_suite images images
 }
 
 # Both architectures as they would be given away. Counts what was made.
 static() {
-    local arch made=0 wrong=0
+    local arch script made=0 wrong=0
     for arch in x86_64 aarch64; do
         for script in static image deb; do
-            if logged "static-$script-$arch" bash "scripts/$script.sh" "$arch"; then made=$((made + 1)); else wrong=$((wrong + 1)); fi
+            if KLAMM_STATIC=$([ $script = static ] || echo "$KLAMM_DIST/$arch/klamm") \
+                logged "static-$script-$arch" bash "scripts/$script.sh" "$arch"; then
+                made=$((made + 1))
+            else
+                wrong=$((wrong + 1))
+            fi
         done
         grep -h '^static, ' "$logs/static-static-$arch.log"
     done
@@ -207,26 +242,25 @@ run() {
     esac
 }
 
-# Starts a suite that goes on while others run.
-begin_beside() {
+# Runs suites one after another, and leaves the sums of each for `gather_beside`.
+run_beside() {
+    local suite
     # From here on others work the disk, and how long a stop takes says nothing about the broker.
     export KLAMM_BESIDE=1
-    (
-        trap 'kill $(jobs -p) 2>/dev/null; exit 130' TERM
-        passed=0 failed=0 times=
-        run "$1"
-        echo "$passed $failed $times" >"$scratch/$1.sum"
-    ) >"$scratch/$1.out" 2>&1 &
-    beside="$beside $1:$!"
+    for suite in "$@"; do
+        passed=0 failed=0 times= suite_began=$SECONDS
+        run "$suite"
+        echo "$passed $failed $times" >"$scratch/$suite.sum"
+    done
 }
 
 # Waits for those and counts them; one that was ended before it could tell has failed.
 gather_beside() {
-    local one suite ok bad took
-    for one in $beside; do
-        suite=${one%:*}
-        wait "${one#*:}"
-        cat "$scratch/$suite.out"
+    local suite ok bad took
+    [ -n "$beside" ] || return
+    wait "$beside"
+    cat "$scratch/beside.out"
+    for suite in $beside_suites; do
         read -r ok bad took <"$scratch/$suite.sum" || { ok=0 bad=1 took= && echo "$suite: ended"; }
         passed=$((passed + ok)) failed=$((failed + bad)) times="$times $took"
     done
@@ -238,12 +272,15 @@ for suite in ${*:-$ALL}; do
     *) echo "no suite is called $suite; there are: $ALL $EXTRA" >&2 && exit 2 ;;
     esac
 done
-[ $# -gt 0 ] || export KLAMM_QUICK=1
+is_all=no
+[ $# -gt 0 ] || { is_all=yes && export KLAMM_QUICK=1; }
 
 suite_began=$SECONDS
 scope=build
+needs_broker=no
 for suite in ${*:-$ALL}; do
     case "$CLIENT_SUITES schemas codec assignors " in *" $suite "*) scope=all ;; esac
+    case "$CLIENT_SUITES" in *" $suite "*) needs_broker=${KLAMM_PEER:-klamm} ;; esac
     [ "$suite $scope" != "clippy build" ] || scope=lint
 done
 if ! logged prepare bash scripts/prepare.sh $scope; then
@@ -252,18 +289,34 @@ if ! logged prepare bash scripts/prepare.sh $scope; then
     exit 1
 fi
 
-built=no
+if [ "$needs_broker" = klamm ]; then
+    begin build build_all
+    building=$!
+fi
 beside=
+beside_suites=
 for suite in ${*:-$ALL}; do
     suite_began=$SECONDS
-    if [[ $CLIENT_SUITES == *" $suite "* && $built == no ]]; then
-        built=yes
-        if [ "${KLAMM_PEER:-klamm}" = klamm ] && ! build_broker; then
+    if [[ $CLIENT_SUITES == *" $suite "* && $needs_broker == klamm ]]; then
+        needs_broker=no
+        if ! await_broker; then
             count build 0 1
             break
         fi
+        times="$times build $((SECONDS - suite_began)) s,"
+        suite_began=$SECONDS
     fi
-    if [[ $WAITING == *" $suite "* ]]; then begin_beside "$suite"; else run "$suite"; fi
+    case " $BESIDE " in
+    *" $suite "*)
+        [ -z "$beside" ] || continue
+        for other in $BESIDE; do case " ${*:-$ALL} " in *" $other "*) beside_suites="$beside_suites $other" ;; esac; done
+        # shellcheck disable=SC2086
+        begin beside run_beside $beside_suites
+        beside=$!
+        export KLAMM_BESIDE=1
+        ;;
+    *) run "$suite" ;;
+    esac
 done
 gather_beside
 

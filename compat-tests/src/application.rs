@@ -2,12 +2,12 @@
 //! ends with the test, however the test does.
 
 use crate::broker::signal;
-use crate::{Context, Result, bail, cache, ensure, program};
+use crate::{Context, Result, cache, ensure, program};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A virtual machine's start, and whatever the application does before it is ready, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -81,14 +81,7 @@ impl Application {
 
     /// Waits until it ends well of its own accord; what it has printed.
     pub fn wait(&mut self) -> Result<Vec<String>> {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            match self.child.try_wait()? {
-                Some(status) => break status,
-                None if Instant::now() > deadline => bail!("it did not end within {PATIENCE:?}\n{}", self.tail()),
-                None => thread::sleep(Duration::from_millis(50)),
-            }
-        };
+        let status = program::wait_within(&mut self.child, PATIENCE).with_context(|| self.tail())?;
         self.readers.drain(..).for_each(|reader| drop(reader.join()));
         ensure!(status.success(), "it ended with {status}\n{}", self.tail());
         Ok(self.lines())

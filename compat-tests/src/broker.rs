@@ -4,12 +4,12 @@
 //! the klamm binary and, with `KLAMM_PEER=kafka`, Apache Kafka.
 
 use crate::port::Port;
-use crate::{Context, Result, bail, cache, ensure, program};
+use crate::{Context, Result, bail, cache, ensure, klamm, program};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -213,8 +213,8 @@ impl Broker {
         let mut broker = Broker::new(setup)?;
         let mut format = match setup.peer {
             Peer::Klamm => {
-                let mut command = bare_klamm_command()?;
-                command.args(["format", "--override", &format!("log.dirs={}", broker.data().display())]);
+                let mut command = klamm::command(&["format"])?;
+                command.args(["--override", &format!("log.dirs={}", broker.data().display())]);
                 command.args(["--override", &format!("node.id={}", setup.node_id())]);
                 command
             }
@@ -249,7 +249,7 @@ impl Broker {
         let mut broker = Broker::on_file(setup, text)?;
         let path = broker.scratch("server.properties").display().to_string();
         let mut format = match setup.peer {
-            Peer::Klamm => bare_klamm_command()?,
+            Peer::Klamm => klamm::command(&[])?,
             Peer::Kafka => program::java("kafka.tools.StorageTool", &[]),
         };
         format.args(["format", "--cluster-id", CLUSTER_ID, "--config", &path]).args(&setup.format);
@@ -348,7 +348,7 @@ impl Broker {
     }
 
     fn klamm_command_with(&self, properties: &Path) -> Result<Command> {
-        let mut command = bare_klamm_command()?;
+        let mut command = klamm::command(&[])?;
         command.arg(properties);
         command.arg("--override").arg(format!("klamm.io={}", self.setup.io));
         command.arg("--override").arg(format!("klamm.shards={}", self.setup.shards));
@@ -359,7 +359,7 @@ impl Broker {
     }
 
     fn klamm_command(&self) -> Result<Command> {
-        let mut command = bare_klamm_command()?;
+        let mut command = klamm::command(&[])?;
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };
@@ -543,11 +543,11 @@ impl Broker {
     /// SIGTERM, then a clean end; how long it took. Under load what is under way has to reach the platter first.
     pub fn stop_patiently(&mut self) -> Result<Duration> {
         self.assert_alive()?;
-        let child = self.child.take().expect("alive");
-        let pid = child.id();
+        let child = self.child.as_mut().context("the broker was stopped")?;
         let asked = Instant::now();
-        signal(pid, libc::SIGTERM);
-        let status = wait_within(child, KAFKA_STOPS_WITHIN)?;
+        signal(child.id(), libc::SIGTERM);
+        let status = program::wait_within(child, KAFKA_STOPS_WITHIN).context("SIGTERM")?;
+        self.child = None;
         let took = asked.elapsed();
         self.join_reader();
         // The JVM reports the signal as 128 + 15 although it ran its shutdown hooks.
@@ -622,16 +622,6 @@ fn stock_properties(port: u16, controller: u16, data: &Path, quorum: Quorum) -> 
     )
 }
 
-fn bare_klamm_command() -> Result<Command> {
-    let mut command = Command::new(klamm_binary()?);
-    // Such variables configure the broker; what the caller's environment holds is not part of a test.
-    let configures = |name: &str| name.starts_with("KAFKA_") || name == "CLUSTER_ID";
-    std::env::vars().filter(|(name, _)| configures(name)).for_each(|(name, _)| {
-        command.env_remove(name);
-    });
-    Ok(command)
-}
-
 fn limit_descriptors(command: &mut Command, descriptors: u32) {
     let limit = libc::rlimit { rlim_cur: descriptors.into(), rlim_max: descriptors.into() };
     let set = move || {
@@ -698,48 +688,10 @@ fn format_kafka() -> Result<(tempfile::TempDir, PathBuf)> {
     Ok((directory, data))
 }
 
-/// The binary to test: `KLAMM_BIN`, else a release build of the package beside this one.
-pub fn klamm_binary() -> Result<PathBuf> {
-    static BUILT: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
-    if let Some(path) = std::env::var_os("KLAMM_BIN") {
-        return Ok(PathBuf::from(path));
-    }
-    match BUILT.get_or_init(|| build_klamm().map_err(|error| format!("{error:#}"))) {
-        Ok(path) => Ok(path.clone()),
-        Err(error) => bail!("cannot build klamm: {error}"),
-    }
-}
-
-fn build_klamm() -> Result<PathBuf> {
-    let manifest = cache::package().parent().context("no parent folder")?.join("Cargo.toml");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--bin", "klamm", "--message-format=json", "--manifest-path"]).arg(manifest);
-    let built = program::run_within(command, program::Input::Nothing, Duration::from_secs(1800))?;
-    let executable = |line: &str| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        (message["target"]["name"] == "klamm").then(|| message["executable"].as_str().map(PathBuf::from))?
-    };
-    built.text().lines().filter_map(executable).next_back().context("cargo named no executable")
-}
-
 /// Sends a signal to a process that this test started.
 pub fn signal(pid: u32, signal: libc::c_int) {
     // SAFETY: kill takes two integers and touches no memory of ours.
     unsafe { libc::kill(pid as libc::pid_t, signal) };
-}
-
-fn wait_within(mut child: Child, limit: Duration) -> Result<ExitStatus> {
-    let pid = child.id();
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(child.wait()));
-    match receiver.recv_timeout(limit) {
-        Ok(status) => Ok(status?),
-        Err(_) => {
-            signal(pid, libc::SIGKILL);
-            bail!("the broker did not end within {limit:?}")
-        }
-    }
 }
 
 fn status_bytes(pid: u32, field: &str) -> Result<u64> {

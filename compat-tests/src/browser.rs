@@ -1,56 +1,81 @@
 //! Headless Chromium by chromedriver (W3C WebDriver): opens a page, types, clicks, waits and takes pictures.
 //!
-//! Waiting is done in the browser, from frame to frame, so that no test sleeps. Both programs end with their `Browser`.
+//! Waiting is done in the browser, from frame to frame, so that no test sleeps; each step has a limit.
+//!
+//! Invariant: the driver, the browser and what that starts end with their `Browser`, and with a test program that is killed.
 
-use crate::program::die_with_us;
+use crate::program::Lines;
 use crate::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// More than a page needs, even on a machine that is busy with other work.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What chromedriver says when it listens.
+const ON_PORT: &str = "successfully on port ";
+/// A browser that is asked to end takes no longer, or is killed.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// Ends its whole group, in which it is the first, when its input ends: this process holds the other end of that, and the kernel lets
+/// go of it however this process ends. What it starts in the background has no input.
+const GUARD: &str = "chromedriver --port=0 & read -r line; kill -KILL 0";
+
+/// A shell with the driver, the browser and what that starts: one group of processes.
+struct Guard(Child);
+
+impl Guard {
+    fn start(home: &Path) -> Result<Guard> {
+        let mut command = Command::new("sh");
+        command.args(["-c", GUARD]).env("HOME", home).process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Ok(Guard(command.spawn().context("cannot start the driver")?))
+    }
+
+    fn group(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // SAFETY: the guard is not waited for yet, so that its group's number is its own.
+        unsafe { libc::kill(-(self.0.id() as i32), libc::SIGKILL) };
+        let _ = self.0.wait();
+        // The kernel ends them one by one; the last still writes into the profile.
+        let _ = await_none_of(self.group());
+    }
+}
+
 pub struct Browser {
-    driver: Child,
     session: String,
     agent: ureq::Agent,
-    _profile: tempfile::TempDir,
+    guard: Guard,
+    profile: tempfile::TempDir,
+    /// Open as long as the driver, so that it never waits for a reader.
+    _said: Lines,
 }
 
 impl Browser {
     pub fn start() -> Result<Browser> {
         let profile = tempfile::Builder::new().prefix("klamm-browser-").tempdir()?;
-        let mut command = Command::new("chromedriver");
-        command
-            .arg("--port=0")
-            .env("HOME", profile.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        // The browser is a child of its driver: they end as one group.
-        command.process_group(0);
-        die_with_us(&mut command);
-        let mut driver = command.spawn().context("cannot start chromedriver")?;
-        let mut lines = BufReader::new(driver.stdout.take().context("its output")?).lines();
-        let port = lines.find_map(|line| {
-            let line = line.ok()?;
-            let (_, port) = line.split_once("successfully on port ")?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-        // What it says from here on is read to its end, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
+        let mut guard = Guard::start(profile.path())?;
+        let lines = Lines::of(guard.0.stdout.take().context("its output")?);
+        let told = lines.find_within(PATIENCE, "chromedriver's port", |line| line.contains(ON_PORT))?;
+        let (_, port) = told.split_once(ON_PORT).context("chromedriver has named no port")?;
+        let port: u16 = port.trim_end_matches('.').parse()?;
         let config =
             ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(2 * PATIENCE)).build();
-        let at = format!("http://127.0.0.1:{}/session", port.context("chromedriver has named no port")?);
-        let mut browser = Browser { driver, session: at, agent: config.into(), _profile: profile };
-        let directory = format!("--user-data-dir={}", browser._profile.path().join("profile").display());
+        let session = format!("http://127.0.0.1:{port}/session");
+        let mut browser = Browser { session, agent: config.into(), guard, profile, _said: lines };
+        let directory = format!("--user-data-dir={}", browser.profile.path().join("profile").display());
         let arguments =
             ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--window-size=1360,860"];
         let mut arguments: Vec<&str> = arguments.to_vec();
@@ -179,13 +204,53 @@ impl Browser {
         ensure!(complaints.is_empty(), "the page complains: {complaints:?}");
         Ok(())
     }
+
+    /// The group of all its processes.
+    pub fn group(&self) -> u32 {
+        self.guard.group()
+    }
+
+    /// What is left where the test program is killed: the guard's input ends, and nothing else is done for it.
+    pub fn forsake(mut self) -> Result<()> {
+        let group = self.group();
+        self.guard.0.stdin = None;
+        await_none_of(group)
+    }
+}
+
+/// Waits until the last process of a group has ended.
+fn await_none_of(group: u32) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let left = processes_of(group)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        ensure!(began.elapsed() < PATIENCE, "they do not end: {left:?}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The processes of a group that have not ended, as `PID NAME`.
+pub fn processes_of(group: u32) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for process in fs::read_dir("/proc")? {
+        // It may have ended meanwhile; and what is no process has no such file.
+        let Ok(stat) = fs::read_to_string(process?.path().join("stat")) else { continue };
+        // Behind the name, which may hold anything: state, parent, group.
+        let Some((head, rest)) = stat.rsplit_once(") ") else { continue };
+        let fields: Vec<&str> = rest.split(' ').collect();
+        if fields.get(2) == Some(&&*group.to_string()) && !["Z", "X"].contains(&fields[0]) {
+            found.push(head.replacen('(', "", 1));
+        }
+    }
+    Ok(found)
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.agent.delete(&self.session).call();
-        // SAFETY: the driver is not waited for yet, so that its group's number is its own.
-        unsafe { libc::kill(-(self.driver.id() as i32), libc::SIGKILL) };
-        let _ = self.driver.wait();
+        // In order where it can be, so that it writes nothing into the profile while that is removed; the guard does the rest.
+        let ending = self.agent.delete(&self.session).config().timeout_global(Some(ENDS_WITHIN)).build();
+        let _ = ending.call();
     }
 }

@@ -174,9 +174,54 @@ fn number(bytes: &[u8], last: u8) -> Result<(i64, &[u8])> {
 
 /// librdkafka with what every test sets.
 pub fn librdkafka(broker: &Broker) -> ClientConfig {
+    librdkafka_at(&broker.bootstrap())
+}
+
+/// The same for a broker of which only the address is known.
+pub fn librdkafka_at(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", broker.bootstrap());
+    config.set("bootstrap.servers", bootstrap);
     config
+}
+
+/// A member of a group that reads a topic from its beginning.
+pub fn group_member(config: &ClientConfig, group: &str, topic: &str) -> Result<BaseConsumer> {
+    let mut config = config.clone();
+    config.set("group.id", group).set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.create()?;
+    consumer.subscribe(&[topic])?;
+    Ok(consumer)
+}
+
+/// Hands over the next `count` messages of what a consumer is assigned or has subscribed to.
+pub fn read(
+    consumer: &BaseConsumer,
+    count: usize,
+    mut each: impl FnMut(&rdkafka::message::BorrowedMessage) -> Result<()>,
+) -> Result<()> {
+    let deadline = Instant::now() + program::DEADLINE;
+    let mut seen = 0;
+    while seen < count {
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(message) => {
+                each(&message?)?;
+                seen += 1;
+            }
+            None if Instant::now() > deadline => bail!("only {seen} of {count} messages came"),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The values of the next `count` messages.
+pub fn read_values(consumer: &BaseConsumer, count: usize) -> Result<Vec<Vec<u8>>> {
+    let mut values = Vec::new();
+    read(consumer, count, |message| {
+        values.push(message.payload().context("a value")?.to_vec());
+        Ok(())
+    })?;
+    Ok(values)
 }
 
 fn librdkafka_produce(broker: &Broker, topic: &str, codec: &str, records: &[Record]) -> Result<()> {
@@ -226,7 +271,7 @@ pub fn librdkafka_each(
     broker: &Broker,
     topic: &str,
     count: usize,
-    mut each: impl FnMut(&rdkafka::message::BorrowedMessage) -> Result<()>,
+    each: impl FnMut(&rdkafka::message::BorrowedMessage) -> Result<()>,
 ) -> Result<()> {
     let mut config = librdkafka(broker);
     // librdkafka wants a group's name even where no group is used.
@@ -235,19 +280,7 @@ pub fn librdkafka_each(
     let mut assignment = TopicPartitionList::new();
     assignment.add_partition_offset(topic, 0, Offset::Beginning)?;
     consumer.assign(&assignment)?;
-    let deadline = Instant::now() + program::DEADLINE;
-    let mut seen = 0;
-    while seen < count {
-        match consumer.poll(Duration::from_millis(500)) {
-            Some(message) => {
-                each(&message?)?;
-                seen += 1;
-            }
-            None if Instant::now() > deadline => bail!("only {seen} of {count} messages came"),
-            None => {}
-        }
-    }
-    Ok(())
+    read(&consumer, count, each)
 }
 
 /// Collects what librdkafka reports about each message.

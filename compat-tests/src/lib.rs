@@ -17,6 +17,7 @@ pub mod dump_log;
 pub mod foreign;
 pub mod history;
 pub mod http;
+pub mod klamm;
 pub mod login;
 pub mod member;
 pub mod mount;

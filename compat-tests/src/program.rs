@@ -1,16 +1,19 @@
 //! Running a program to its end, with input, output and a deadline; a program that outlives its deadline is killed.
 
 use crate::{Context, Result, bail};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// More than any client of these tests needs, even on a machine that is busy with other work.
 pub const DEADLINE: Duration = Duration::from_secs(120);
+/// Between two looks whether a process has ended.
+const SHORTEST_PAUSE: Duration = Duration::from_micros(200);
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a program left behind.
 pub struct Output {
@@ -72,18 +75,16 @@ fn launch(mut command: Command, input: Input, stdout: Stdio, deadline: Duration)
     drop(command); // it holds the file's or the pipes' other ends
     let stdout = child.stdout.take().map(drain);
     let stderr = child.stderr.take().map(drain);
-    let pid = child.id();
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || sender.send(child.wait()));
-    let ended = receiver.recv_timeout(deadline);
-    if ended.is_err() {
-        crate::broker::signal(pid, libc::SIGKILL);
+    let ended = ended_within(&mut child, deadline)?;
+    if ended.is_none() {
+        child.kill()?;
+        child.wait()?;
     }
     let collect = |stream: Option<thread::JoinHandle<Vec<u8>>>| stream.and_then(|s| s.join().ok()).unwrap_or_default();
     let mut output = Output { code: None, stdout: collect(stdout), stderr: collect(stderr) };
     match ended {
-        Ok(status) => output.code = status?.code(),
-        Err(_) => bail!("{name} did not end within {deadline:?}\n{}", output.tail()),
+        Some(status) => output.code = status.code(),
+        None => bail!("{name} did not end within {deadline:?}\n{}", output.tail()),
     }
     Ok(output)
 }
@@ -119,6 +120,73 @@ fn drain(mut stream: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> 
         let _ = stream.read_to_end(&mut bytes);
         bytes
     })
+}
+
+/// Waits for the end of a child process; nothing, if it goes on for longer than `limit`.
+pub fn ended_within(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    let began = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let waited = began.elapsed();
+        if waited >= limit {
+            return Ok(None);
+        }
+        // A twentieth of what has been waited: times are right to that, and a long wait costs nothing.
+        thread::sleep((waited / 20).clamp(SHORTEST_PAUSE, LONGEST_PAUSE));
+    }
+}
+
+/// Waits for the end of a child process, which must come within `limit`.
+pub fn wait_within(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
+    ended_within(child, limit)?.with_context(|| format!("it has not ended within {limit:?}"))
+}
+
+/// The lines that a process prints, each waited for with a limit. What is not asked for is read all the same, so that the process
+/// never waits for its reader. When this is dropped, the stream is closed behind the next line.
+pub struct Lines(Mutex<mpsc::Receiver<String>>);
+
+impl Lines {
+    pub fn of(stream: impl Read + Send + 'static) -> Lines {
+        Lines::of_all(vec![Box::new(stream)])
+    }
+
+    /// Those of several streams, in the order in which they come.
+    pub fn of_all(streams: Vec<Box<dyn Read + Send>>) -> Lines {
+        let (sender, lines) = mpsc::channel();
+        for stream in streams {
+            let sender = sender.clone();
+            thread::spawn(move || {
+                let lines = BufReader::new(stream).split(b'\n').map_while(std::result::Result::ok);
+                lines.map(|line| String::from_utf8_lossy(&line).into_owned()).try_for_each(|line| sender.send(line))
+            });
+        }
+        Lines(Mutex::new(lines))
+    }
+
+    /// The next line; nothing behind the last one.
+    pub fn next_within(&self, limit: Duration) -> Result<Option<String>> {
+        match self.0.lock().unwrap().recv_timeout(limit) {
+            Ok(line) => Ok(Some(line)),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Ok(None),
+            Err(mpsc::RecvTimeoutError::Timeout) => bail!("no line came within {limit:?}"),
+        }
+    }
+
+    /// The next line that is wanted, which must come within `limit`, however many others come before it.
+    pub fn find_within(&self, limit: Duration, what: &str, is_wanted: impl Fn(&str) -> bool) -> Result<String> {
+        let until = Instant::now() + limit;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = self.next_within(left).with_context(|| what.to_string())?;
+            match line {
+                Some(line) if is_wanted(&line) => return Ok(line),
+                Some(_) => {}
+                None => bail!("{what}: the last line has come"),
+            }
+        }
+    }
 }
 
 /// The program ends when this one does, however it does.
@@ -183,4 +251,37 @@ pub fn java_on(class_path: &str, class: &str, arguments: &[&str]) -> Command {
     command.args(JAVA_FLAGS).arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn");
     command.args(["-cp", class_path, class]).args(arguments);
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Child {
+        let mut shell = command("sh", &["-c", script]);
+        shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("a shell")
+    }
+
+    #[test]
+    fn an_end_is_waited_for_and_no_longer_than_asked() {
+        let mut ends = shell("exit 3");
+        assert_eq!(wait_within(&mut ends, DEADLINE).expect("it ends").code(), Some(3));
+        let mut stays = shell("exec sleep 600");
+        assert!(wait_within(&mut stays, Duration::from_millis(5)).is_err());
+        assert!(stays.try_wait().expect("a child").is_none());
+        stays.kill().expect("it runs");
+        assert!(wait_within(&mut stays, DEADLINE).is_ok());
+    }
+
+    #[test]
+    fn lines_are_waited_for_and_no_longer_than_asked() {
+        let mut child = shell("echo one; echo two; echo three; exec sleep 600");
+        let lines = Lines::of(child.stdout.take().expect("its output"));
+        assert_eq!(lines.next_within(DEADLINE).expect("a line").as_deref(), Some("one"));
+        assert_eq!(lines.find_within(DEADLINE, "three", |line| line == "three").expect("a line"), "three");
+        assert!(lines.next_within(Duration::from_millis(5)).is_err());
+        child.kill().expect("it runs");
+        assert_eq!(lines.next_within(DEADLINE).expect("the end"), None);
+        child.wait().expect("a child");
+    }
 }

@@ -169,3 +169,40 @@ fn uring_allowed() -> bool {
         allowed
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cache;
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::process::Command;
+
+    /// The suites that `scripts/test.sh` has behind those of the package `klamm` itself.
+    fn suites() -> Vec<String> {
+        let listed = Command::new("bash").arg(cache::package().join("../scripts/test.sh")).arg("--list").output();
+        let listed = String::from_utf8(listed.expect("bash").stdout).expect("names");
+        let own = listed.lines().position(|name| name == "harness").expect("the harness is a suite");
+        listed.lines().skip(own + 1).map(str::to_string).collect()
+    }
+
+    #[test]
+    fn the_readme_has_every_suite_in_its_order() {
+        let readme = fs::read_to_string(cache::package().join("README.md")).expect("README.md");
+        let (_, table) = readme.split_once("| suite | what it does").expect("the table");
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let first_cells = rows.map(|row| row.split('|').nth(1).expect("a cell"));
+        let named: Vec<_> = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+        assert_eq!(named, suites());
+    }
+
+    /// A program of tests that no suite runs would be forgotten.
+    #[test]
+    fn every_program_of_tests_is_a_suite() {
+        let manifest = fs::read_to_string(cache::package().join("Cargo.toml")).expect("Cargo.toml");
+        let programs = manifest.split("[[test]]\nname = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let suites: BTreeSet<_> = suites().into_iter().collect();
+        // The suites of other clients are one program.
+        let forgotten: Vec<_> = programs.filter(|name| *name != "existing" && !suites.contains(*name)).collect();
+        assert!(forgotten.is_empty(), "{forgotten:?}");
+    }
+}

@@ -2,14 +2,12 @@
 //!
 //! Invariant: no process outlives its `TestProcess`, whose standard input ends with it.
 
-use crate::program::die_with_us;
-use crate::{Context, Result, broker, ensure};
+use crate::program::{Lines, wait_within};
+use crate::{Context, Result, klamm};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// What no machine takes to start one, however busy it is.
@@ -29,7 +27,7 @@ pub struct Limits {
 pub struct TestProcess {
     child: Child,
     /// Open as long as the process: what it writes there after its line is no error.
-    _output: Option<BufReader<ChildStdout>>,
+    _output: Option<Lines>,
     /// What it said.
     pub ready: Value,
     /// From before it was started to its line.
@@ -134,37 +132,16 @@ impl Drop for TestProcess {
     }
 }
 
-/// Waits for the end of a child process.
-pub fn wait_within(child: &mut Child, limit: Duration) -> Result<ExitStatus> {
-    let began = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        ensure!(began.elapsed() < limit, "it has not ended within {limit:?}");
-        thread::sleep(Duration::from_micros(200));
-    }
-}
-
 /// What a child process says first, and the rest of its output.
-pub fn first_line(child: &mut Child) -> Result<(String, BufReader<ChildStdout>)> {
-    let mut output = BufReader::new(child.stdout.take().context("its output")?);
-    let (sender, said) = mpsc::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        let read = output.read_line(&mut line);
-        sender.send(read.map(|_| (line, output)))
-    });
-    let said = said.recv_timeout(PATIENCE).with_context(|| format!("it has said nothing within {PATIENCE:?}"))?;
-    Ok(said?)
+pub fn first_line(child: &mut Child) -> Result<(String, Lines)> {
+    let lines = Lines::of(child.stdout.take().context("its output")?);
+    let first = lines.next_within(PATIENCE).context("the first line")?;
+    Ok((first.unwrap_or_default(), lines))
 }
 
 /// The command, with nothing said of its streams.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(broker::klamm_binary().expect("a binary to test"));
-    command.arg("test").args(arguments);
-    die_with_us(&mut command);
-    command
+    klamm::command(&[&["test"], arguments].concat()).expect("a binary to test")
 }
 
 /// In the child, before the program.

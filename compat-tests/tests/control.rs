@@ -1,11 +1,13 @@
 //! The HTTP side of a running broker, asked as any client asks: health, metrics (every query of the dashboard and of the alert
 //! rules finds what it names), the journal of requests, and what is refused.
 
-use compat_tests::broker::{self, Broker, Setup};
-use compat_tests::program::die_with_us;
+use compat_tests::broker::{Broker, Setup};
+use compat_tests::clients::{self, group_member, librdkafka};
+use compat_tests::http::Http;
+use compat_tests::program::{self, Input, Lines, wait_within};
 use compat_tests::raw::Raw;
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Context, Result, bail, ensure};
+use compat_tests::{Context, Result, ensure, klamm};
 use promql_parser::parser::{self, Expr};
 use promql_parser::util::{ExprVisitor, walk_expr};
 use rdkafka::config::ClientConfig;
@@ -14,8 +16,6 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
@@ -46,65 +46,9 @@ fn main() -> ExitCode {
         .run()
 }
 
-/// The HTTP side of a broker.
-struct Http {
-    at: String,
-    agent: ureq::Agent,
-}
-
-impl Http {
-    fn of(broker: &Broker) -> Result<Http> {
-        let log = broker.log_text();
-        let (_, rest) = log.split_once("http=http://").context("no line of the log tells where the HTTP side is")?;
-        let at: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        Ok(Http { at, agent: config.into() })
-    }
-
-    fn get(&self, path: &str) -> Result<(u16, String)> {
-        let mut answer = self.agent.get(format!("http://{}{path}", self.at)).call()?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
-    }
-
-    fn json(&self, path: &str) -> Result<Value> {
-        let (status, body) = self.get(path)?;
-        ensure!(status == 200, "GET {path}: {status} {body}");
-        Ok(serde_json::from_str(&body)?)
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Result<(u16, Value)> {
-        let mut answer = self.agent.post(format!("http://{}{path}", self.at)).send_json(body)?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
-    }
-
-    /// The answer of a change that is made.
-    fn change(&self, path: &str, body: &Value) -> Result<Value> {
-        let (status, told) = self.post(path, body)?;
-        ensure!(status == 200, "POST {path} {body}: {status} {told}");
-        Ok(told)
-    }
-
-    fn delete(&self, path: &str) -> Result<(u16, Value)> {
-        let mut answer = self.agent.delete(format!("http://{}{path}", self.at)).call()?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
-    }
-
-    /// The samples of `/metrics`, whole lines by the name of the metric.
-    fn samples(&self) -> Result<BTreeMap<String, Vec<String>>> {
-        let (status, page) = self.get("/metrics")?;
-        ensure!(status == 200, "GET /metrics: {status}");
-        let mut samples: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in page.lines().filter(|line| !line.starts_with('#')) {
-            let name = line.split(['{', ' ']).next().unwrap_or_default();
-            samples.entry(name.to_string()).or_default().push(line.to_string());
-        }
-        Ok(samples)
-    }
-}
-
 fn client(broker: &Broker) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", broker.bootstrap()).set("client.id", "app");
+    let mut config = librdkafka(broker);
+    config.set("client.id", "app");
     config
 }
 
@@ -128,6 +72,7 @@ fn commit(broker: &Broker, topic: &str, offset: i64) -> Result<()> {
 
 fn health(broker: &mut Broker) -> Result<()> {
     let http = Http::of(broker)?;
+    http.until_ready()?;
     ensure!(http.json("/livez")?["live"] == true, "it lives");
     ensure!(http.json("/readyz")?["ready"] == true, "it is ready");
     let version = http.json("/version")?;
@@ -314,11 +259,11 @@ fn queries() -> Result<Vec<String>> {
 
 fn token(broker: &mut Broker) -> Result<()> {
     let http = Http::of(broker)?;
-    let open = ["/livez", "/readyz"].map(|path| http.get(path).map(|(status, _)| status));
+    http.until_ready()?;
+    ensure!(http.status("/livez")? == 200, "it tells without a token that it lives");
     let (status, body) = http.get("/metrics")?;
-    ensure!(matches!(open, [Ok(200), Ok(200)]) && status == 401, "{status} {body}");
-    let shown =
-        http.agent.get(format!("http://{}/metrics", http.at)).header("authorization", format!("Bearer {TOKEN}"));
+    ensure!(status == 401, "{status} {body}");
+    let shown = http.getting("/metrics").header("authorization", format!("Bearer {TOKEN}"));
     ensure!(shown.call()?.status() == 200, "the token is taken");
     ensure!(!broker.log_text().contains(TOKEN), "the log shows the token");
     Ok(())
@@ -354,106 +299,79 @@ fn journal(broker: &mut Broker) -> Result<()> {
     ensure!(told["requests"].as_array().is_some_and(|shown| shown.len() == 3), "{told}");
     let (status, told) = judge(json!({ "match": { "colour": "red" }, "at_most": 2 }))?;
     ensure!(status == 400, "{status} {told}");
-    let foreign =
-        http.agent.post(format!("http://{}/v1/requests/assert", http.at)).header("origin", "http://evil.example");
+    let foreign = http.posting("/v1/requests/assert").header("origin", "http://evil.example");
     ensure!(foreign.send_json(json!({}))?.status() == 403, "a foreign page may not ask");
-    let large = http.agent.post(format!("http://{}/v1/requests/assert", http.at)).send("x".repeat(70_000).as_str())?;
+    let large = http.posting("/v1/requests/assert").send("x".repeat(70_000).as_str())?;
     ensure!(large.status() == 413, "{}", large.status());
     Ok(())
 }
 
 /// The requests that a path lists, when there are so many: a shard hands them over at the end of its turn.
 fn await_requests(http: &Http, path: &str, count: usize) -> Result<Vec<Value>> {
-    let began = Instant::now();
-    loop {
+    http.until(&format!("{path} lists {count} requests"), |http| {
         let listed = http.json(path)?["requests"].as_array().context("a list")?.clone();
-        if listed.len() == count {
-            return Ok(listed);
-        }
-        if began.elapsed() > PATIENCE {
-            bail!("{path} lists {} requests, not {count}", listed.len());
-        }
-        std::thread::yield_now();
-    }
+        Ok((listed.len() == count).then_some(listed))
+    })
 }
 
 fn follow(broker: &mut Broker) -> Result<()> {
     let http = Http::of(broker)?;
     Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
-    let mut stream = TcpStream::connect(&http.at)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET /v1/requests?follow&api=Produce HTTP/1.1\r\nhost: {}\r\n\r\n", http.at)?;
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let mut next = |wanted: &str| -> Result<String> {
-        for line in lines.by_ref() {
-            let line = line?;
-            if line.starts_with(wanted) {
-                return Ok(line);
-            }
-        }
-        bail!("the stream has ended before {wanted:?}")
-    };
-    next(": following")?;
+    let mut page = http.follow("/v1/requests?follow&api=Produce")?;
+    page.find(": following")?;
     produce(broker, "t", 1)?;
-    let event: Value = serde_json::from_str(&next("data: ")?["data: ".len()..])?;
+    let event: Value = serde_json::from_str(&page.find("data: ")?["data: ".len()..])?;
     ensure!(event["api"] == "Produce" && event["request"]["topicData"][0].is_object(), "{event}");
     broker.stop()?;
-    let mut rest = Vec::new();
-    ensure!(stream.read_to_end(&mut rest).is_ok() || !rest.is_empty(), "the stream ends with the broker");
-    Ok(())
+    page.ends()
 }
 
-/// `klamm tap` with these arguments; it ends with this process.
+/// `klamm tap` with these arguments.
 fn tap_of(arguments: &[&str]) -> Result<Command> {
-    let mut command = Command::new(broker::klamm_binary()?);
-    command.arg("tap").args(arguments).env_remove("KLAMM_HTTP").stdin(Stdio::null());
-    die_with_us(&mut command);
-    Ok(command)
+    klamm::command(&[&["tap"], arguments].concat())
+}
+
+/// What it prints, from the moment on at which it follows: records are written until a line is wanted.
+fn tapped(broker: &Broker, lines: &Lines) -> Result<String> {
+    let began = Instant::now();
+    loop {
+        produce(broker, "t", 1)?;
+        match lines.next_within(Duration::from_millis(100)) {
+            Ok(line) => return line.context("it has ended"),
+            Err(error) => ensure!(began.elapsed() < PATIENCE, "nothing is followed: {error}"),
+        }
+    }
 }
 
 /// The command that follows requests shows those that match, ends quietly with its reader, and says in a sentence why it cannot.
 fn tap(broker: &mut Broker) -> Result<()> {
-    let at = format!("http://{}", Http::of(broker)?.at);
+    let at = Http::of(broker)?.url("");
     Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
     let mut command = tap_of(&["--bodies", "api=Produce", "topic=t"])?;
-    let mut following = command.env("KLAMM_HTTP", &at).stdout(Stdio::piped()).spawn()?;
-    let output = following.stdout.take().context("its output")?;
-    let (sender, lines) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        // A whole request: its line, and its bodies that stand further in.
-        for line in BufReader::new(output).lines().map_while(std::result::Result::ok) {
-            let is_end = line.contains("\"throttleTimeMs\"");
-            if sender.send(line).is_err() || is_end {
-                break;
-            }
-        }
-    });
-    let began = Instant::now();
-    // It follows from some moment on.
-    let first = loop {
-        produce(broker, "t", 1)?;
-        match lines.recv_timeout(Duration::from_millis(100)) {
-            Ok(line) => break line,
-            Err(_) => ensure!(began.elapsed() < PATIENCE, "a request is followed"),
-        }
-    };
+    command.env("KLAMM_HTTP", &at).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut following = command.spawn()?;
+    let lines = Lines::of(following.stdout.take().context("its output")?);
+    let first = tapped(broker, &lines)?;
     ensure!(first.contains("  app ") && first.contains("Produce v") && first.ends_with(" ms  ok"), "{first}");
-    let whole: Vec<String> = lines.iter().collect();
-    ensure!(whole.iter().any(|line| line.contains("\"value\": \"value 0\"")), "the records are shown: {whole:?}");
-    // Its reader has gone: the next request ends it.
+    // The bodies stand further in, up to the answer's last field.
+    lines.find_within(PATIENCE, "a record's value", |line| line.contains("\"value\": \"value 0\""))?;
+    lines.find_within(PATIENCE, "the answer", |line| line.contains("\"throttleTimeMs\""))?;
+    drop(lines);
+    // Its reader has gone: the requests that come next end it.
+    let began = Instant::now();
     let status = loop {
         produce(broker, "t", 1)?;
         if let Some(status) = following.try_wait()? {
             break status;
         }
-        ensure!(began.elapsed() < 2 * PATIENCE, "it ends with its reader");
+        ensure!(began.elapsed() < PATIENCE, "it ends with its reader");
     };
     ensure!(status.success(), "{status}");
     let says = |arguments: &[&str], sentence: &str| -> Result<()> {
-        let told = tap_of(arguments)?.output()?;
+        let told = program::output(tap_of(arguments)?, Input::Nothing, PATIENCE)?;
         let errors = String::from_utf8_lossy(&told.stderr).into_owned();
         ensure!(
-            !told.status.success() && errors.lines().count() == 1 && errors.contains(sentence),
+            told.code != Some(0) && errors.lines().count() == 1 && errors.contains(sentence),
             "{arguments:?}: {errors}"
         );
         Ok(())
@@ -461,23 +379,16 @@ fn tap(broker: &mut Broker) -> Result<()> {
     says(&["--http", &at, "api=Nothing"], "there is no API \"Nothing\"")?;
     says(&["--http", &at, "colour=red"], "no parameter is named \"colour\"")?;
     says(&["--http", "http://127.0.0.1:1"], "no broker answers at http://127.0.0.1:1: ")?;
-    let mut last = tap_of(&["--http", &at, "--json"])?.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut line = String::new();
-    let mut output = BufReader::new(last.stdout.take().context("its output")?);
-    std::thread::scope(|scope| -> Result<()> {
-        let reading = scope.spawn(|| output.read_line(&mut line));
-        while !reading.is_finished() {
-            produce(broker, "t", 1)?;
-        }
-        reading.join().expect("no panic")?;
-        Ok(())
-    })?;
+    let mut command = tap_of(&["--http", &at, "--json"])?;
+    let mut last = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let lines = Lines::of(last.stdout.take().context("its output")?);
+    let errors = Lines::of(last.stderr.take().context("its errors")?);
+    let line = tapped(broker, &lines)?;
     ensure!(serde_json::from_str::<Value>(&line)?["end"] == "answered", "{line}");
     broker.stop()?;
-    let told = last.wait_with_output()?;
-    let errors = String::from_utf8_lossy(&told.stderr).into_owned();
-    ensure!(!told.status.success() && errors.contains(&format!("{at} has ended")), "it ends with the broker: {errors}");
-    Ok(())
+    ensure!(!wait_within(&mut last, PATIENCE)?.success(), "it ends with the broker");
+    let ended = format!("{at} has ended");
+    errors.find_within(PATIENCE, &ended, |line| line.contains(&ended)).map(drop)
 }
 
 /// The newest records of a log with several segments, and what became of transactions.
@@ -550,18 +461,8 @@ fn wait(broker: &mut Broker) -> Result<()> {
         produce(broker, "t", 3)?;
         waiting.join().expect("no panic")
     })?;
-    let reader: BaseConsumer = client(broker)
-        .set("group.id", "readers")
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false")
-        .create()?;
-    reader.subscribe(&["t"])?;
-    let mut read = 0;
-    let began = Instant::now();
-    while read < 3 && began.elapsed() < PATIENCE {
-        read += usize::from(reader.poll(Duration::from_millis(100)).transpose()?.is_some());
-    }
-    ensure!(read == 3, "{read} records were read");
+    let reader = group_member(&client(broker), "readers", "t")?;
+    clients::read(&reader, 3, |_| Ok(()))?;
     is_there("group=readers&members=1")?;
     is_missing("group=readers&lag=0", "the group readers has committed nothing")?;
     let mut at = TopicPartitionList::new();
@@ -670,11 +571,7 @@ fn faults(broker: &mut Broker) -> Result<()> {
         let id = add(produces(json!({ "hold": true, "after": after })))?;
         std::thread::scope(|scope| -> Result<()> {
             let sending = scope.spawn(|| send(&idempotent));
-            let began = Instant::now();
-            while struck(id)? == 0 {
-                ensure!(began.elapsed() < PATIENCE, "the rule strikes");
-                std::thread::yield_now();
-            }
+            http.until("the rule strikes", |_| Ok((struck(id)? > 0).then_some(())))?;
             records(before)?;
             ensure!(!sending.is_finished(), "it waits for its answer");
             http.change(&format!("/v1/faults/release?id={id}"), &Value::Null)?;

@@ -2,50 +2,44 @@
 //! records of topics, why a group does not read, rules that strike, the clock, the token. Pictures of each tab, light and dark, go to
 //! the folder that `KLAMM_PICTURES` names.
 
-use compat_tests::browser::Browser;
+use compat_tests::browser::{Browser, processes_of};
+use compat_tests::clients::{self, group_member, librdkafka_at};
+use compat_tests::http::{Http, PATIENCE};
+use compat_tests::suite::Suite;
 use compat_tests::test_process::TestProcess;
 use compat_tests::{Context, Result, bail, ensure};
-use libtest_mimic::{Arguments, Failed, Trial};
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::message::{Header, Message, OwnedHeaders};
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 /// A value that would be an element if it were taken for HTML.
 const HOSTILE: &str = "<img src=x onerror=\"document.title='taken over'\">";
 
-type Case = (&'static str, fn() -> Result<()>);
-
 fn main() -> ExitCode {
-    let tests: &[Case] = &[
-        ("requests", requests),
-        ("topics", topics),
-        ("groups", groups),
-        ("faults", faults),
-        ("clock", clock),
-        ("token", token),
-        ("closed_switches", closed_switches),
-    ];
-    let failed = |error| Failed::from(format!("{error:#}"));
-    let trial = |(name, test): &Case| {
-        let test = *test;
-        Trial::test(*name, move || test().map_err(failed))
-    };
-    let mut arguments = Arguments::from_args();
-    // A browser takes a processor.
-    arguments.test_threads.get_or_insert(1);
-    let conclusion = libtest_mimic::run(&arguments, tests.iter().map(trial).collect());
-    println!("page: {} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
-    if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Suite::new("page")
+        .leaving_nothing()
+        // A browser takes a processor.
+        .at_once(1)
+        .plain("requests", requests)
+        .plain("topics", topics)
+        .plain("groups", groups)
+        .plain("faults", faults)
+        .plain("clock", clock)
+        .plain("token", token)
+        .plain("closed_switches", closed_switches)
+        .plain("the_browser_ends", the_browser_ends)
+        .run()
 }
 
 fn client(broker: &TestProcess, id: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", broker.bootstrap()).set("client.id", id);
+    let mut config = librdkafka_at(broker.bootstrap());
+    config.set("client.id", id);
     config
 }
 
@@ -158,27 +152,11 @@ fn topics() -> Result<()> {
     is_well(&browser)
 }
 
-/// Reads so many records.
-fn read(consumer: &BaseConsumer, wanted: usize) -> Result<()> {
-    let (mut found, began) = (0, Instant::now());
-    while found < wanted {
-        if let Some(record) = consumer.poll(Duration::from_millis(50)) {
-            record?.payload().context("a value")?;
-            found += 1;
-        }
-        ensure!(began.elapsed() < PATIENCE, "{found} records were read");
-    }
-    Ok(())
-}
-
 fn groups() -> Result<()> {
     let (broker, browser) = begin("groups", &[])?;
     produce(&broker, "shop", &["1", "2", "3"])?;
-    let mut config = client(&broker, "billing-app");
-    config.set("group.id", "billing").set("auto.offset.reset", "earliest").set("enable.auto.commit", "false");
-    let consumer: BaseConsumer = config.create()?;
-    consumer.subscribe(&["orders"])?;
-    read(&consumer, 3)?;
+    let consumer = group_member(&client(&broker, "billing-app"), "billing", "orders")?;
+    clients::read(&consumer, 3, |_| Ok(()))?;
     browser.wait_for_text("[data-group=billing] .why", "Nothing is committed for orders-0")?;
     browser.wait_for_text("[data-group=billing]", "billing-app")?;
     browser.wait_for_text("[data-group=billing] .state", "Stable")?;
@@ -199,17 +177,18 @@ fn groups() -> Result<()> {
     browser.click("[data-tab=groups]")?;
     producer.commit_transaction(PATIENCE)?;
     // A rule that strikes what it asks.
-    let rule = r#"{"match":{"api":"Fetch"},"action":{"delay_ms":50}}"#;
-    ureq::post(format!("{}/v1/faults", broker.text("http"))).send(rule)?;
-    std::thread::scope(|scope| -> Result<()> {
-        let polling = scope.spawn(|| {
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_secs(3) {
+    let rule = json!({ "match": { "api": "Fetch" }, "action": { "delay_ms": 50 } });
+    Http::of_test(&broker)?.change("/v1/faults", &rule)?;
+    let is_seen = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_seen.load(Ordering::Relaxed) {
                 let _ = consumer.poll(Duration::from_millis(50));
             }
         });
-        browser.wait_for_text("[data-group=billing] .why", "The fault rule 1 has struck")?;
-        polling.join().map_err(|_| compat_tests::Error::msg("polling"))
+        let seen = browser.wait_for_text("[data-group=billing] .why", "The fault rule 1 has struck");
+        is_seen.store(true, Ordering::Relaxed);
+        seen
     })?;
     consumer.unsubscribe();
     drop(consumer);
@@ -299,7 +278,7 @@ fn token() -> Result<()> {
     browser.run("location.reload()")?;
     browser.wait_for_text("#topics-table", "orders")?;
     ensure!(browser.run("return document.querySelector('#ask').open")? == false, "it is asked for once");
-    let page = ureq::get(format!("{}/", broker.text("http"))).call()?;
+    let page = Http::of_test(&broker)?.getting("/").call()?;
     let policy = page.headers().get("content-security-policy").context("a policy")?.to_str()?.to_string();
     if !policy.starts_with("default-src 'none'; script-src 'self'") {
         bail!("the policy is {policy}");
@@ -315,4 +294,21 @@ fn closed_switches() -> Result<()> {
     let hidden = "return ['faults', 'clock'].every(name => document.querySelector(`[data-tab=${name}]`).hidden)";
     ensure!(browser.run(hidden)? == true, "they are hidden");
     is_well(&browser)
+}
+
+/// Nothing of it outlives its `Browser`, nor a test program that is killed.
+fn the_browser_ends() -> Result<()> {
+    let started = || -> Result<Browser> {
+        let browser = Browser::start()?;
+        browser.open("about:blank")?;
+        let processes = processes_of(browser.group())?;
+        // The guard, the driver, the browser, and what that starts.
+        ensure!(processes.len() > 3, "{processes:?}");
+        Ok(browser)
+    };
+    let browser = started()?;
+    let group = browser.group();
+    drop(browser);
+    ensure!(processes_of(group)?.is_empty(), "{:?}", processes_of(group)?);
+    started()?.forsake()
 }

@@ -1,10 +1,9 @@
 //! README's page about a secured listener: its commands, run as they stand there, on a port of the test's own.
 
-use compat_tests::broker;
 use compat_tests::port::Port;
 use compat_tests::program::{self, Input};
 use compat_tests::suite::Suite;
-use compat_tests::{Context, Result, cache, ensure};
+use compat_tests::{Context, Result, cache, ensure, klamm};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -58,7 +57,7 @@ fn a_secured_listener(directory: &Path) -> Result<()> {
     // Programs by these names, so that what the shell starts in the background is what it can stop.
     let programs = directory.join("programs");
     fs::create_dir(&programs)?;
-    std::os::unix::fs::symlink(broker::klamm_binary()?, programs.join("klamm"))?;
+    std::os::unix::fs::symlink(klamm::binary()?, programs.join("klamm"))?;
     for (tool, class) in TOOLS {
         let run = format!("#!/bin/sh\nexec java -Xshare:auto -cp '{}' {class} \"$@\"\n", cache::kafka_class_path());
         fs::write(programs.join(tool), run)?;

@@ -3,13 +3,14 @@
 //! Its memory is checked where `KLAMM_BIN` is a release build; times are only printed.
 //! `KLAMM_STARTS` is how often it is started in a row (100).
 
-use compat_tests::clients::Acks;
-use compat_tests::program::{self, Input};
+use compat_tests::clients::{self, Acks, group_member, librdkafka_at};
+use compat_tests::http::Http;
+use compat_tests::program::{self, Input, wait_within};
 use compat_tests::raw::{Batch, Raw};
-use compat_tests::test_process::{Limits, TestProcess, command, first_line, wait_within};
-use compat_tests::{Context, Result, bail, cache, ensure};
+use compat_tests::suite::Suite;
+use compat_tests::test_process::{Limits, TestProcess, command, first_line};
+use compat_tests::{Context, Result, bail, cache, ensure, klamm};
 use kafka_protocol::messages::{FindCoordinatorRequest, MetadataRequest};
-use libtest_mimic::{Arguments, Failed, Trial};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
@@ -28,40 +29,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const RELEASES: &[&str] =
     &["2.8", "3.0", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "4.0", "4.1", "4.2", "4.3", "4.4"];
 
-type Case = (&'static str, fn() -> Result<()>);
-
 fn main() -> ExitCode {
-    let tests: &[Case] = &[
-        ("ready_stops_and_memory", ready_stops_and_memory),
-        ("http", http),
-        ("reset_and_snapshots", reset_and_snapshots),
-        ("fixtures", fixtures),
-        ("starts_in_a_row", starts_in_a_row),
-        ("side_by_side", side_by_side),
-        ("without_rings_in_little_memory", without_rings_in_little_memory),
-        ("ends_with_its_input", ends_with_its_input),
-        ("ends_with_its_parent", ends_with_its_parent),
-        ("stays_where_it_is_asked_to", stays_where_it_is_asked_to),
-        ("directories", directories),
-        ("three_addresses", three_addresses),
-        ("records_from_memory", records_from_memory),
-        ("full_memory", full_memory),
-        ("topics_and_profile", topics_and_profile),
-        ("users", users),
-        ("certificates", certificates),
-        ("releases", releases),
-    ];
-    let failed = |error| Failed::from(format!("{error:#}"));
-    let trial = |(name, test): &Case| {
-        let test = *test;
-        Trial::test(*name, move || test().map_err(failed))
-    };
-    let mut arguments = Arguments::from_args();
-    // Figures are taken by one at a time.
-    arguments.test_threads.get_or_insert(1);
-    let conclusion = libtest_mimic::run(&arguments, tests.iter().map(trial).collect());
-    println!("test_broker: {} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
-    if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Suite::new("test_broker")
+        .leaving_nothing()
+        // Figures are taken by one at a time.
+        .at_once(1)
+        .plain("ready_stops_and_memory", ready_stops_and_memory)
+        .plain("http", http)
+        .plain("reset_and_snapshots", reset_and_snapshots)
+        .plain("fixtures", fixtures)
+        .plain("starts_in_a_row", starts_in_a_row)
+        .plain("side_by_side", side_by_side)
+        .plain("without_rings_in_little_memory", without_rings_in_little_memory)
+        .plain("ends_with_its_input", ends_with_its_input)
+        .plain("ends_with_its_parent", ends_with_its_parent)
+        .plain("stays_where_it_is_asked_to", stays_where_it_is_asked_to)
+        .plain("directories", directories)
+        .plain("three_addresses", three_addresses)
+        .plain("records_from_memory", records_from_memory)
+        .plain("full_memory", full_memory)
+        .plain("topics_and_profile", topics_and_profile)
+        .plain("users", users)
+        .plain("certificates", certificates)
+        .plain("releases", releases)
+        .run()
 }
 
 /// Whether it is what is promised of memory that this binary takes: debug builds are larger. What else runs on the machine does not
@@ -132,13 +123,12 @@ fn waiting_consumer(process: &TestProcess) -> Result<(String, Raw)> {
 /// The line tells where it can be looked at, broken and moved in time.
 fn http() -> Result<()> {
     let broker = TestProcess::start(&["--topic", "orders"])?;
-    let at = broker.text("http").to_string();
-    ensure!(at.starts_with("http://127.0.0.1:"), "{}", broker.ready);
-    let answer = |path: &str| -> Result<Value> { Ok(ureq::get(format!("{at}{path}")).call()?.body_mut().read_json()?) };
-    ensure!(answer("/readyz")?["ready"] == true, "it is ready when it says so");
-    ensure!(answer("/v1/clock")?["frozen"] == false, "its clock goes");
-    ensure!(answer("/v1/faults")?["faults"].as_array().is_some_and(Vec::is_empty), "no rule is there");
-    ensure!(answer("/v1/wait?topic=orders&timeout_ms=1")?["waited"] == true, "the topic is there");
+    ensure!(broker.text("http").starts_with("http://127.0.0.1:"), "{}", broker.ready);
+    let http = Http::of_test(&broker)?;
+    ensure!(http.json("/readyz")?["ready"] == true, "it is ready when it says so");
+    ensure!(http.json("/v1/clock")?["frozen"] == false, "its clock goes");
+    ensure!(http.json("/v1/faults")?["faults"].as_array().is_some_and(Vec::is_empty), "no rule is there");
+    ensure!(http.json("/v1/wait?topic=orders&timeout_ms=1")?["waited"] == true, "the topic is there");
     let without = TestProcess::start(&["--override", "klamm.http.listeners="])?;
     ensure!(without.ready.get("http").is_none(), "{}", without.ready);
     Ok(())
@@ -147,38 +137,36 @@ fn http() -> Result<()> {
 /// A reset leaves what was there at the beginning, a snapshot what was there when it was made; clients connect again.
 fn reset_and_snapshots() -> Result<()> {
     let broker = TestProcess::start(&["--topic", "orders", "--memory", "16M"])?;
-    let (at, bootstrap) = (broker.text("http").to_string(), broker.text("bootstrap_servers").to_string());
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let post = |path: &str, body: Value| -> Result<(u16, Value)> {
-        let mut answer = agent.post(format!("{at}{path}")).send_json(body)?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
-    };
-    let has = |query: &str| -> Result<bool> {
-        Ok(agent.get(format!("{at}/v1/wait?{query}&timeout_ms=1")).call()?.status().as_u16() == 200)
-    };
-    let config = rdkafka_of(&bootstrap);
+    let http = Http::of_test(&broker)?;
+    let post = |path: &str, body: Value| http.post(path, &body);
+    let has = |query: &str| http.has(query);
+    let config = rdkafka_of(broker.bootstrap());
     produce_and_consume(&config, "orders", 5)?;
     let (status, told) = post("/v1/snapshots", json!({ "name": "five" }))?;
     ensure!(status == 200 && told["bytes"].as_u64() > Some(0), "{status} {told}");
     ensure!(has("topic=orders&records=5")?, "they are still there");
     // A client that stays, what it did since, a rule, and a clock that stands still.
     let producer: ThreadedProducer<_> = config.clone().set("enable.idempotence", "true").create()?;
-    let send = |topic: &str| -> Result<()> {
-        producer.send(BaseRecord::<str, str>::to(topic).payload("x").partition(0)).map_err(|(error, _)| error)?;
+    let send = || -> Result<()> {
+        producer.send(BaseRecord::<str, str>::to("orders").payload("x").partition(0)).map_err(|(error, _)| error)?;
         Ok(producer.flush(PATIENCE)?)
     };
-    send("orders")?;
-    send("others")?;
+    send()?;
+    // By a client that goes: one that stays and knows the topic would make it anew when it asks for it behind a reset.
+    let mut raw = Raw::connect(broker.port())?;
+    raw.create_topic("others", 1, &[])?;
+    ensure!(raw.produce("others", Batch::of(&[b"x"]).encode())?.error_code == 0, "it is taken");
+    drop(raw);
     ensure!(has("topic=orders&records=6")? && has("topic=others&records=1")?, "both were taken");
     let rule = json!({ "match": { "api": "Heartbeat" }, "action": { "close": true } });
     ensure!(post("/v1/faults", rule)?.0 == 200 && post("/v1/clock", json!({ "frozen": true }))?.0 == 200, "in a test");
     let (status, told) = post("/v1/reset", json!({ "snapshot": "five" }))?;
     ensure!(status == 200, "{status} {told}");
     ensure!(has("topic=orders&records=5")? && !has("topic=orders&records=6")? && !has("topic=others")?, "as it was");
-    let json = |path: &str| -> Result<Value> { Ok(agent.get(format!("{at}{path}")).call()?.body_mut().read_json()?) };
-    ensure!(json("/v1/faults")?["faults"] == json!([]) && json("/v1/clock")?["frozen"] == false, "nothing is left");
+    let is_clean = http.json("/v1/faults")?["faults"] == json!([]) && http.json("/v1/clock")?["frozen"] == false;
+    ensure!(is_clean, "nothing is left");
     // The client goes on, on the same port.
-    send("orders")?;
+    send()?;
     ensure!(has("topic=orders&records=6")?, "its record was taken");
     let mut took = Vec::new();
     for _ in 0..21 {
@@ -199,12 +187,12 @@ fn reset_and_snapshots() -> Result<()> {
         post("/v1/reset", json!({ "snap": "five" }))?.0 == 400 && post("/v1/snapshots", json!({}))?.0 == 400,
         "words"
     );
-    ensure!(agent.delete(format!("{at}/v1/snapshots?name=five")).call()?.status().as_u16() == 200, "it is forgotten");
-    ensure!(json("/v1/snapshots")?["snapshots"] == json!([]), "none is left");
+    ensure!(http.delete("/v1/snapshots?name=five")?.0 == 200, "it is forgotten");
+    ensure!(http.json("/v1/snapshots")?["snapshots"] == json!([]), "none is left");
     ensure!(has("topic=orders&records=3")?, "the records are still there");
     let directory = tempfile::tempdir()?;
     let on_disk = TestProcess::start(&["--dir", &directory.path().display().to_string()])?;
-    let refused = agent.post(format!("{}/v1/reset", on_disk.text("http"))).send_empty()?.status().as_u16();
+    let refused = Http::of_test(&on_disk)?.post_text("/v1/reset", "")?.0;
     ensure!(refused == 409, "what is on the disk stays: {refused}");
     Ok(())
 }
@@ -212,16 +200,9 @@ fn reset_and_snapshots() -> Result<()> {
 /// What comes out goes in again, and is what a client reads.
 fn fixtures() -> Result<()> {
     let broker = TestProcess::start(&[])?;
-    let at = format!("{}/v1/fixtures", broker.text("http"));
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let put = |text: &str| -> Result<(u16, Value)> {
-        let mut answer = agent.post(&at).send(text)?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_json()?))
-    };
-    let get = |words: &str| -> Result<(u16, String)> {
-        let mut answer = agent.get(format!("{at}{words}")).call()?;
-        Ok((answer.status().as_u16(), answer.body_mut().read_to_string()?))
-    };
+    let http = Http::of_test(&broker)?;
+    let put = |text: &str| http.post_text("/v1/fixtures", text);
+    let get = |words: &str| http.get(&format!("/v1/fixtures{words}"));
     let lines = [
         json!({ "topic": "orders", "partitions": 3, "configs": { "cleanup.policy": "compact" } }),
         json!({ "topic": "orders", "key": "foobar", "value": { "json": { "n": 1 } }, "timestamp": 1_767_225_600_000_u64 }),
@@ -237,15 +218,7 @@ fn fixtures() -> Result<()> {
     for (partition, end) in [(0, 1), (1, 0), (2, 1)] {
         ensure!(raw.end_offset("orders", partition)? == end, "orders-{partition}");
     }
-    let consumer: BaseConsumer = rdkafka_of(broker.bootstrap()).create()?;
-    consumer.subscribe(&["plain"])?;
-    let (began, mut read) = (Instant::now(), Vec::new());
-    while read.len() < 2 {
-        ensure!(began.elapsed() < PATIENCE, "{read:?} came");
-        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
-            read.extend(message?.payload().map(<[u8]>::to_vec));
-        }
-    }
+    let read = clients::read_values(&group_member(&rdkafka_of(broker.bootstrap()), "readers", "plain")?, 2)?;
     ensure!(read == [b"0", b"1"], "{read:?}");
     let (status, out) = get("")?;
     ensure!(status == 200 && out.lines().count() == 6, "{status} {out}");
@@ -260,7 +233,7 @@ fn fixtures() -> Result<()> {
     ensure!(get("?topic=new")?.0 == 404, "nothing was done");
     ensure!(put(r#"{"topic":"orders","value":"v","partition":7}"#)?.0 == 400, "there is no such partition");
     // Into another broker, and out of it: the same.
-    let reset = agent.post(format!("{}/v1/reset", broker.text("http"))).send_empty()?.status().as_u16();
+    let reset = http.post_text("/v1/reset", "")?.0;
     ensure!(reset == 200 && get("")?.1.is_empty(), "nothing is left");
     ensure!(put(&out)?.0 == 200 && get("")?.1 == out, "{out}");
     Ok(())
@@ -316,8 +289,7 @@ fn without_rings_in_little_memory() -> Result<()> {
 }
 
 fn rdkafka_of(bootstrap: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap).set("group.id", "readers").set("auto.offset.reset", "earliest");
+    let mut config = librdkafka_at(bootstrap);
     config.set("broker.address.family", "any");
     config
 }
@@ -331,18 +303,12 @@ fn produce_and_consume(config: &ClientConfig, topic: &str, count: usize) -> Resu
     }
     producer.flush(PATIENCE)?;
     ensure!(producer.context().delivered().len() == count, "{:?}", producer.context().failed());
-    let consumer: BaseConsumer = config.create()?;
-    consumer.subscribe(&[topic])?;
-    let began = Instant::now();
-    let mut next = 0;
-    while next < count {
-        ensure!(began.elapsed() < PATIENCE, "{next} of {count} came");
-        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
-            ensure!(message?.payload() == Some(next.to_string().as_bytes()), "record {next}");
-            next += 1;
-        }
-    }
-    Ok(())
+    let mut next = 0..count;
+    clients::read(&group_member(config, "readers", topic)?, count, |message| {
+        let wanted = next.next().map(|number| number.to_string());
+        ensure!(message.payload() == wanted.as_deref().map(str::as_bytes), "record {wanted:?}");
+        Ok(())
+    })
 }
 
 fn ends_with_its_input() -> Result<()> {
@@ -374,7 +340,7 @@ fn ends_with_its_parent() -> Result<()> {
 
 fn shell(script: &str, errors: Stdio) -> Result<std::process::Child> {
     let mut shell = Command::new("sh");
-    shell.args(["-c", script]).arg(compat_tests::broker::klamm_binary()?);
+    shell.args(["-c", script]).arg(klamm::binary()?);
     program::die_with_us(&mut shell);
     Ok(shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(errors).spawn()?)
 }
@@ -493,18 +459,12 @@ fn records_from_memory() -> Result<()> {
         }
     }
     producer.flush(PATIENCE)?;
-    let consumer: BaseConsumer = config.create()?;
-    consumer.subscribe(&["t"])?;
-    let began = Instant::now();
-    let mut next = 0;
-    while next < COUNT {
-        ensure!(began.elapsed() < PATIENCE, "{next} came");
-        if let Some(message) = consumer.poll(Duration::from_millis(100)) {
-            ensure!(message?.payload().unwrap_or_default() == payload(next), "record {next} has changed");
-            next += 1;
-        }
-    }
-    Ok(())
+    let mut next = 0..COUNT;
+    clients::read(&group_member(&config, "readers", "t")?, COUNT, |message| {
+        let number = next.next().unwrap_or_default();
+        ensure!(message.payload().unwrap_or_default() == payload(number), "record {number} has changed");
+        Ok(())
+    })
 }
 
 /// What does not fit is refused, what was acknowledged stays, and there is room again when something is deleted.

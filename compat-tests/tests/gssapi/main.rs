@@ -5,11 +5,11 @@
 mod realm;
 mod tap;
 
-use compat_tests::broker::{Broker, Peer, Setup, klamm_binary, peer};
+use compat_tests::broker::{Broker, Peer, Setup, peer};
 use compat_tests::program::{self, Input, Output};
 use compat_tests::raw::Raw;
 use compat_tests::suite::{BOTH, ONE, Suite};
-use compat_tests::{Context, Result, cache, ensure};
+use compat_tests::{Context, Result, cache, ensure, klamm};
 use realm::{REALM, Realm, SERVICE};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -324,7 +324,7 @@ fn stopped_starts(setup: &Setup) -> Result<Broker> {
             text = text.replace(port, "0");
         }
         fs::write(&file, text)?;
-        let mut command = Command::new(klamm_binary()?);
+        let mut command = klamm::command(&[])?;
         command.arg(file).env("KAFKA_OPTS", realm.java_option());
         let output = program::output(command, Input::Nothing, program::DEADLINE)?;
         let said = output.tail();

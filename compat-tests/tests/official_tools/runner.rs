@@ -279,23 +279,16 @@ impl OwnJvm {
     /// Waits until it has ended, or ends it by SIGTERM when `limit` is over.
     fn end(mut self, limit: Duration) -> Result<Output> {
         let mut child = self.child.take().context("it runs")?;
-        let deadline = Instant::now() + limit;
-        let mut asked = false;
-        let code = loop {
-            if let Some(status) = child.try_wait()? {
-                break status.code();
-            }
-            if !asked && Instant::now() >= deadline {
-                signal(child.id(), libc::SIGTERM);
-                asked = true;
-            }
-            if Instant::now() > deadline + GRACE {
-                signal(child.id(), libc::SIGKILL);
-                child.wait()?;
-                break None;
-            }
-            thread::sleep(PAUSE);
-        };
+        let mut ended = program::ended_within(&mut child, limit)?;
+        if ended.is_none() {
+            signal(child.id(), libc::SIGTERM);
+            ended = program::ended_within(&mut child, GRACE)?;
+        }
+        if ended.is_none() {
+            signal(child.id(), libc::SIGKILL);
+            child.wait()?;
+        }
+        let code = ended.and_then(|status| status.code());
         let text = |stream: Option<Stream>| stream.map(Stream::end).unwrap_or_default();
         Ok(Output { code, out: text(self.out.take()), err: text(self.err.take()) })
     }

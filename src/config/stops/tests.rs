@@ -4,6 +4,7 @@
 use crate::config::definitions::{Effect, broker_all};
 use crate::config::tests::{load, map};
 use crate::config::*;
+use std::collections::HashMap;
 
 /// Each key that stops the start: a value that asks for something, and one that asks for nothing.
 const STOPPING: &[(&str, &str, &str)] = &[
@@ -98,35 +99,34 @@ fn a_bootstrap_server_may_be_this_machine_by_another_name() {
     assert!(start(Some(|host| host == "alias")) && !start(Some(|_| false)) && !start(None));
 }
 
-/// What the modules of Testcontainers set (Java's `KafkaContainer`; others set less of the same).
+/// The variables of a section of packaging/testcontainers.txt.
+fn of_module(section: &str) -> impl Iterator<Item = (String, String)> {
+    let table = include_str!("../../../packaging/testcontainers.txt");
+    let (_, below) = table.split_once(&format!("\n[{section}]\n")).unwrap();
+    below.lines().take_while(|line| !line.starts_with('[')).filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        Some((key.to_string(), value.to_string()))
+    })
+}
+
+/// Each module's configuration is taken, and what of it means nothing here is said.
 #[test]
 fn testcontainers_start() {
-    let environment = [
-        ("KAFKA_LISTENERS", "PLAINTEXT://0.0.0.0:9092,BROKER://0.0.0.0:9093,CONTROLLER://0.0.0.0:9094"),
-        ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:32768,BROKER://5f1c0c5ffd3a:9093"),
-        ("KAFKA_LISTENER_SECURITY_PROTOCOL_MAP", "BROKER:PLAINTEXT,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT"),
-        ("KAFKA_INTER_BROKER_LISTENER_NAME", "BROKER"),
-        ("KAFKA_PROCESS_ROLES", "broker,controller"),
-        ("KAFKA_CONTROLLER_LISTENER_NAMES", "CONTROLLER"),
-        ("KAFKA_NODE_ID", "1"),
-        ("KAFKA_CONTROLLER_QUORUM_VOTERS", "1@localhost:9094"),
-        ("KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR", "1"),
-        ("KAFKA_OFFSETS_TOPIC_NUM_PARTITIONS", "1"),
-        ("KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR", "1"),
-        ("KAFKA_TRANSACTION_STATE_LOG_MIN_ISR", "1"),
-        ("KAFKA_LOG_FLUSH_INTERVAL_MESSAGES", "9223372036854775807"),
-        ("KAFKA_GROUP_INITIAL_REBALANCE_DELAY_MS", "0"),
-        ("KAFKA_CONFLUENT_SUPPORT_METRICS_ENABLE", "false"),
-        ("KAFKA_CONFLUENT_LICENSE_TOPIC_REPLICATION_FACTOR", "1"),
-        ("KAFKA_REST_BOOTSTRAP_SERVERS", "x:1"),
-    ];
-    let environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    let (config, notices) = Config::load(&Layers { environment, ..Layers::default() }).unwrap();
-    assert_eq!(config.listeners.len(), 2);
-    let said: Vec<String> = notices.iter().map(ToString::to_string).collect();
-    let confluent = "ignored, they are Confluent's own: confluent.license.topic.replication.factor, \
-                     confluent.support.metrics.enable";
-    assert_eq!(said.iter().filter(|line| line.contains("onfluent")).collect::<Vec<_>>(), [confluent]);
+    let confluent = ["KAFKA_CONFLUENT_SUPPORT_METRICS_ENABLE", "KAFKA_CONFLUENT_LICENSE_TOPIC_REPLICATION_FACTOR"];
+    let advertised = ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:32768,BROKER://5f1c0c5ffd3a:9093");
+    let with_all = ["java", "go", "node", "python", "rust"].map(|module| vec!["all", module]);
+    for sections in with_all.into_iter().chain([vec!["python-zookeeper"]]) {
+        let mut environment: HashMap<String, String> = sections.iter().flat_map(|section| of_module(section)).collect();
+        environment.insert(advertised.0.into(), advertised.1.into());
+        environment.extend(confluent.map(|key| (key.to_string(), "1".to_string())));
+        let environment = environment.into_iter().collect();
+        let (config, notices) = Config::load(&Layers { environment, ..Layers::default() }).unwrap();
+        assert_eq!(config.listeners.len(), 2, "{sections:?}");
+        let said: Vec<String> = notices.iter().map(ToString::to_string).collect();
+        let ignored = "ignored, they are Confluent's own: confluent.license.topic.replication.factor, \
+                       confluent.support.metrics.enable";
+        assert_eq!(said.iter().filter(|line| line.contains("onfluent")).collect::<Vec<_>>(), [ignored], "{sections:?}");
+    }
 }
 
 #[test]

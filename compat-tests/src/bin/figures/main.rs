@@ -7,10 +7,10 @@ mod fixtures;
 mod groups;
 mod transactions;
 
-use compat_tests::broker::{self, Broker, Setup};
+use compat_tests::broker::{Broker, Setup};
 use compat_tests::program::{self, Input};
 use compat_tests::raw::Raw;
-use compat_tests::{Result, corpus, ensure};
+use compat_tests::{Result, corpus, ensure, klamm};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -74,7 +74,7 @@ fn starts(setup: &Setup) -> Result<()> {
 }
 
 fn sizes() -> Result<()> {
-    let binary = broker::klamm_binary()?;
+    let binary = klamm::binary()?;
     let directory = tempfile::tempdir()?;
     let stripped = directory.path().join("klamm");
     let mut strip = program::command("strip", &["-o"]);
