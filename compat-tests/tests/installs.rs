@@ -317,7 +317,7 @@ fn formatted_as_by_kafka(at: &str) -> Result<()> {
     let properties = ["parse.headers=true", "parse.key=true", "null.marker=N"];
     let properties: Vec<_> = properties.iter().flat_map(|property| ["--reader-property", property]).collect();
     let produce = ["tool", "console-producer", "--bootstrap-server", at, "--topic", "formatted"];
-    let lines = klamm(&[&produce[..], &properties].concat())?;
+    let lines = klamm::command(&[&produce[..], &properties].concat())?;
     let wrong = program::output(lines, Input::Bytes(b"a:1,b:2\tk\tv\na:N\tN\tN\nwrong\n".to_vec()), PATIENCE)?;
     ensure!(
         wrong.code == Some(1) && wrong.tail().contains("No headers delimiter found on line number 3"),
