@@ -4,12 +4,12 @@
 use compat_tests::clients::{Acks, librdkafka_send};
 use compat_tests::http::{Http, PATIENCE};
 use compat_tests::raw::{Batch, Raw, text, topic_name};
+use compat_tests::suite::Suite;
 use compat_tests::test_process::TestProcess;
 use compat_tests::{Context, Result, ensure, tools};
 use kafka_protocol::messages::{
     FindCoordinatorRequest, GroupId, HeartbeatRequest, InitProducerIdRequest, MetadataRequest, TransactionalId,
 };
-use libtest_mimic::{Arguments, Failed, Trial};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::Message;
@@ -25,31 +25,21 @@ const UNKNOWN_MEMBER_ID: i16 = 25;
 /// Records of a story, of which each is sent before or after something moves.
 const RECORDS: usize = 60;
 
-type Case = (&'static str, fn() -> Result<()>);
-
 fn main() -> ExitCode {
-    let tests: &[Case] = &[
-        ("each_answers_for_its_own", each_answers_for_its_own),
-        ("a_producer_and_a_consumer_follow_a_leader", a_producer_and_a_consumer_follow_a_leader),
-        ("clients_survive_a_broker", clients_survive_a_broker),
-        ("groups_follow_their_coordinator", groups_follow_their_coordinator),
-        ("transactions_follow_their_coordinator", transactions_follow_their_coordinator),
-        ("metadata_can_be_stale", metadata_can_be_stale),
-        ("one_broker_can_break", one_broker_can_break),
-        ("tools_see_a_cluster", tools_see_a_cluster),
-        ("what_cannot_be_done_is_told", what_cannot_be_done_is_told),
-        ("a_reset_begins_anew", a_reset_begins_anew),
-    ];
-    let failed = |error| Failed::from(format!("{error:#}"));
-    let trial = |(name, test): &Case| {
-        let test = *test;
-        Trial::test(*name, move || test().map_err(failed))
-    };
-    let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(2);
-    let conclusion = libtest_mimic::run(&arguments, tests.iter().map(trial).collect());
-    println!("brokers: {} passed, {} failed", conclusion.num_passed, conclusion.num_failed);
-    if conclusion.has_failed() || conclusion.num_passed == 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Suite::new("brokers")
+        .leaving_nothing()
+        .at_once(2)
+        .plain("each_answers_for_its_own", each_answers_for_its_own)
+        .plain("a_producer_and_a_consumer_follow_a_leader", a_producer_and_a_consumer_follow_a_leader)
+        .plain("clients_survive_a_broker", clients_survive_a_broker)
+        .plain("groups_follow_their_coordinator", groups_follow_their_coordinator)
+        .plain("transactions_follow_their_coordinator", transactions_follow_their_coordinator)
+        .plain("metadata_can_be_stale", metadata_can_be_stale)
+        .plain("one_broker_can_break", one_broker_can_break)
+        .plain("tools_see_a_cluster", tools_see_a_cluster)
+        .plain("what_cannot_be_done_is_told", what_cannot_be_done_is_told)
+        .plain("a_reset_begins_anew", a_reset_begins_anew)
+        .run()
 }
 
 struct Cluster {

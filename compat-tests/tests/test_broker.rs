@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         .plain("three_addresses", three_addresses)
         .plain("records_from_memory", records_from_memory)
         .plain("full_memory", full_memory)
+        .plain("disk_and_batches", disk_and_batches)
         .plain("topics_and_profile", topics_and_profile)
         .plain("users", users)
         .plain("certificates", certificates)
@@ -468,6 +469,56 @@ fn records_from_memory() -> Result<()> {
 }
 
 /// What does not fit is refused, what was acknowledged stays, and there is room again when something is deleted.
+/// What deeds do to what is stored, and that a reset ends it.
+fn disk_and_batches() -> Result<()> {
+    const KAFKA_STORAGE_ERROR: i16 = 56;
+    let mut process = TestProcess::start(&["--topic", "t:1:retention.ms=-1", "--topic", "synced:1:flush.messages=1"])?;
+    let (http, mut raw) = (Http::of_test(&process)?, Raw::connect(process.port())?);
+    let deed = |deed: Value| http.change("/v1/deeds", &deed);
+    let produce =
+        |raw: &mut Raw, topic: &str| -> Result<i16> { Ok(raw.produce(topic, Batch::of(&[b"x"]).encode())?.error_code) };
+    ensure!(produce(&mut raw, "t")? == 0, "there is room");
+    deed(json!({ "disk": { "full": true } }))?;
+    ensure!(produce(&mut raw, "t")? == KAFKA_STORAGE_ERROR, "it is full");
+    deed(json!({ "disk": { "full": false } }))?;
+    http.until("there is room again", |_| Ok((produce(&mut raw, "t")? == 0).then_some(())))?;
+    deed(json!({ "disk": { "sync_ms": 300 } }))?;
+    let began = Instant::now();
+    ensure!(
+        produce(&mut raw, "synced")? == 0 && began.elapsed() >= Duration::from_millis(300),
+        "it waits for its sync"
+    );
+    deed(json!({ "disk": { "sync_ms": 0 } }))?;
+    // The second of two batches: what stands before it can be read.
+    let told = deed(json!({ "corrupt": { "topic": "t", "partition": 0, "offset": 1 } }))?;
+    ensure!(told["base_offset"] == 1, "{told}");
+    let checking = librdkafka_at(process.bootstrap()).set("check.crcs", "true").clone();
+    let consumer = group_member(&checking, "checks", "t")?;
+    let (mut read, began) = (0, Instant::now());
+    let told = loop {
+        ensure!(began.elapsed() < PATIENCE, "the broken batch is not told: {read} records");
+        match consumer.poll(Duration::from_millis(100)) {
+            Some(Ok(_)) => read += 1,
+            Some(Err(error)) => break error.to_string(),
+            None => {}
+        }
+    };
+    ensure!(read == 1 && told.contains("BadMessage"), "{read} records, {told}");
+    let (status, told) =
+        http.post("/v1/deeds", &json!({ "corrupt": { "topic": "t", "partition": 0, "offset": 99 } }))?;
+    ensure!(status == 404, "{status} {told}");
+    deed(json!({ "disk": { "sync_ms": 200, "full": true } }))?;
+    http.change("/v1/reset", &json!({}))?;
+    let mut raw = Raw::connect(process.port())?;
+    ensure!(produce(&mut raw, "t")? == 0, "a reset ends it");
+    // A device that fails is the end of a broker without another directory, as of Kafka's.
+    deed(json!({ "disk": { "syncs_fail": true } }))?;
+    let _ = produce(&mut raw, "synced");
+    let (status, _, said) = process.ended_within(PATIENCE)?;
+    ensure!(!status.success() && said.contains("has failed"), "{status}: {said}");
+    Ok(())
+}
+
 fn full_memory() -> Result<()> {
     let mut process = TestProcess::start(&["--memory", "4M", "--topic", "large", "--topic", "small"])?;
     let mut raw = Raw::connect(process.port())?;
