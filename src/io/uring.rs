@@ -429,6 +429,9 @@ impl Driver for Uring {
         for number in 0..self.listeners.len() as u32 {
             self.cancel(Tag::Listener(number));
         }
+        // An accept holds its socket until the kernel has cancelled it, which it does in this call. Behind it the port is free for
+        // another listener at once; else that waits until the kernel has taken the ring apart.
+        let _ = self.enter(Some(self.now()));
         self.listeners.clear();
         self.resting.clear();
         self.accept_again = None;
