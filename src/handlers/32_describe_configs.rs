@@ -137,8 +137,8 @@ fn describe_group(context: &Context<'_>, name: &str) -> Vec<DescribeConfigsResou
 }
 
 fn describe_broker(context: &Context<'_>, name: &str) -> Described {
-    let settings = effective::settings(context.shared, &context.view.image);
-    let node_id = context.broker;
+    let (image, node_id) = (&context.view.image, context.broker);
+    let settings = context.shared.config.settings(image.default_broker_configs(), image.broker_configs(node_id));
     let entries = match name.parse::<i32>() {
         _ if name.is_empty() => config::describe_broker_defaults(&settings),
         Ok(id) if id == node_id => config::describe_broker(&settings),

@@ -53,7 +53,9 @@ fn names(context: &Context<'_>, kind: ResourceType) -> Vec<String> {
     let image = &context.view.image;
     match kind {
         ResourceType::Topic => image.topics().map(|topic| topic.name.to_string()).collect(),
-        ResourceType::Broker | ResourceType::BrokerLogger => vec![context.broker.to_string()],
+        ResourceType::Broker | ResourceType::BrokerLogger => {
+            context.shared.config.cast().ids().map(|id| id.to_string()).collect()
+        }
         ResourceType::ClientMetrics | ResourceType::Group => image.config_resources(kind).map(str::to_string).collect(),
     }
 }

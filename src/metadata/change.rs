@@ -161,7 +161,7 @@ impl<T> Decisions<T> {
 /// Decides about a change. The same image, change and inputs give the same decision.
 pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decision {
     let settings = inputs.settings(image);
-    let node_id = inputs.config.node_id;
+    let cast = inputs.config.cast();
     match change {
         Change::CreateTopics { topics, validate_only } => {
             let defaults = inputs.topic_defaults(image);
@@ -176,10 +176,10 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
             create_partitions(image, topics, *validate_only).into_decision(Decided::PartitionsCreated)
         }
         Change::AlterConfigs { resources, validate_only } => {
-            alter_configs(image, &settings, node_id, resources, *validate_only).into_decision(Decided::ConfigsAltered)
+            alter_configs(image, &settings, cast, resources, *validate_only).into_decision(Decided::ConfigsAltered)
         }
         Change::IncrementalAlterConfigs { resources, validate_only } => {
-            incremental_alter_configs(image, &settings, node_id, resources, *validate_only)
+            incremental_alter_configs(image, &settings, cast, resources, *validate_only)
                 .into_decision(Decided::ConfigsAltered)
         }
         Change::AlterPartitionReassignments { topics, allows_other_factor } => {
@@ -196,7 +196,7 @@ pub fn decide(image: &Image, change: &Change, inputs: &mut Inputs<'_>) -> Decisi
         Change::AlterClientQuotas { entries, validate_only } => {
             alter_client_quotas(image, entries, *validate_only).into_decision(Decided::QuotasAltered)
         }
-        Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, inputs.config.cast(), *id)),
+        Change::UnregisterBroker { id } => whole(unregister_broker(image, &settings, cast, *id)),
         Change::CreateAcls { acls } => create_acls(image, acls, &mut inputs.new_id).into_decision(Decided::AclsCreated),
         Change::DeleteAcls { filters } => delete_acls(image, filters).into_decision(Decided::AclsDeleted),
         Change::AlterUserScramCredentials { deletions, upsertions } => {

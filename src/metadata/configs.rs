@@ -11,7 +11,7 @@ use super::levels::knows_cordoned_directories;
 use super::record::{ConfigRecord, Record};
 use super::topic_name;
 use crate::config::definitions;
-use crate::config::{self, Settings, Type};
+use crate::config::{self, Cast, Settings, Type};
 use crate::model::ErrorCode;
 use std::collections::BTreeSet;
 
@@ -66,22 +66,22 @@ const MAX_VALUE_LENGTH: usize = 32_767;
 pub fn incremental_alter_configs(
     image: &Image,
     settings: &Settings<'_>,
-    node_id: i32,
+    cast: Cast,
     resources: &[ResourceChanges],
     validate_only: bool,
 ) -> Decisions<ResourceResult> {
-    decide(image, settings, node_id, resources, validate_only, |_, _| Vec::new())
+    decide(image, settings, cast, resources, validate_only, |_, _| Vec::new())
 }
 
 /// AlterConfigs, the old API: what is not named is deleted.
 pub fn alter_configs(
     image: &Image,
     settings: &Settings<'_>,
-    node_id: i32,
+    cast: Cast,
     resources: &[ResourceChanges],
     validate_only: bool,
 ) -> Decisions<ResourceResult> {
-    decide(image, settings, node_id, resources, validate_only, |current, resource| {
+    decide(image, settings, cast, resources, validate_only, |current, resource| {
         let named = |name: &String| resource.changes.iter().any(|change| change.name == *name);
         current.keys().filter(|name| !named(name)).cloned().collect()
     })
@@ -90,7 +90,7 @@ pub fn alter_configs(
 fn decide(
     image: &Image,
     settings: &Settings<'_>,
-    node_id: i32,
+    cast: Cast,
     resources: &[ResourceChanges],
     validate_only: bool,
     implicitly_deleted: impl Fn(&Configs, &ResourceChanges) -> Vec<String>,
@@ -106,7 +106,7 @@ fn decide(
             let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
             let deleted =
                 implicitly_deleted(image.configs_of(resource.resource_type, &resource.resource_name), resource);
-            change_resource(image, settings, node_id, resource, &deleted, room)
+            change_resource(image, settings, cast, resource, &deleted, room)
         };
         let result = result.map(|records| decision.records.extend(records));
         let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
@@ -128,7 +128,7 @@ fn decide(
 fn change_resource(
     image: &Image,
     settings: &Settings<'_>,
-    node_id: i32,
+    cast: Cast,
     resource: &ResourceChanges,
     deleted: &[String],
     room: usize,
@@ -160,7 +160,7 @@ fn change_resource(
         ResourceType::ClientMetrics => {
             config::validate_client_metrics(&resource.resource_name, &changed(current, &changes))?;
         }
-        _ => check_broker(image, settings, node_id, &resource.resource_name, &changes)?,
+        _ => check_broker(image, settings, cast, &resource.resource_name, &changes)?,
     }
     let record = |(name, value): (String, Option<String>)| {
         Record::Config(ConfigRecord {
@@ -288,13 +288,14 @@ fn changed(current: &Configs, changes: &[(String, Option<String>)]) -> Configs {
 fn check_broker(
     image: &Image,
     settings: &Settings<'_>,
-    node_id: i32,
+    cast: Cast,
     name: &str,
     changes: &[(String, Option<String>)],
 ) -> Result<(), Refusal> {
-    if !name.is_empty() && name.parse() != Ok(node_id) {
+    let is_own = name.parse().is_ok_and(|id| cast.plays(id));
+    if !name.is_empty() && !is_own {
         let message = match name.parse::<i32>() {
-            Ok(_) => format!("Unexpected broker id, expected {node_id}, but received {name}"),
+            Ok(_) => format!("Unexpected broker id, expected {}, but received {name}", cast.ids().start),
             Err(_) => format!("Node id must be an integer, but it is: {name}"),
         };
         return refuse(ErrorCode::InvalidRequest, message);

@@ -463,7 +463,7 @@ fn configs_are_altered_or_refused() {
     for (resource_type, resource, key, operation, value, error) in table {
         let change = ConfigChange { name: key.into(), operation: Some(operation), value: value.map(str::to_string) };
         let asked = ResourceChanges { resource_type, resource_name: resource.into(), changes: vec![change] };
-        let decision = incremental_alter_configs(&image, &settings, 1, &[asked], false);
+        let decision = incremental_alter_configs(&image, &settings, config.cast(), &[asked], false);
         assert_eq!(error_of(&decision.results[0].result), error, "{resource} {key} {value:?}");
         commit(&mut image, &decision.records);
     }
@@ -471,14 +471,14 @@ fn configs_are_altered_or_refused() {
     let change = ConfigChange { name: "retention.ms".into(), operation: Some(Set), value: Some("9".into()) };
     let asked =
         ResourceChanges { resource_type: topic_type, resource_name: "alpha".into(), changes: vec![change.clone()] };
-    let old_way = alter_configs(&image, &settings, 1, std::slice::from_ref(&asked), false);
+    let old_way = alter_configs(&image, &settings, config.cast(), std::slice::from_ref(&asked), false);
     commit(&mut image, &old_way.records);
     assert_eq!(image.topic_configs("alpha"), &configs(&[("retention.ms", "9")]));
-    let twice = incremental_alter_configs(&image, &settings, 1, &[asked.clone(), asked.clone()], false);
+    let twice = incremental_alter_configs(&image, &settings, config.cast(), &[asked.clone(), asked.clone()], false);
     assert!(twice.records.is_empty() && twice.results.iter().all(|r| error_of(&r.result) == InvalidRequest));
     let same_key = ResourceChanges { changes: vec![change.clone(), change], ..asked };
     assert_eq!(
-        error_of(&incremental_alter_configs(&image, &settings, 1, &[same_key], false).results[0].result),
+        error_of(&incremental_alter_configs(&image, &settings, config.cast(), &[same_key], false).results[0].result),
         InvalidRequest
     );
 }
@@ -586,7 +586,7 @@ fn decide(image: &Image, step: &Step, new_id: &mut dyn FnMut() -> Uuid) -> Vec<R
             let change = ConfigChange { name: "retention.ms".into(), operation, value: value.map(|v| v.to_string()) };
             let resource_type = ResourceType::Topic as i8;
             let asked = ResourceChanges { resource_type, resource_name: name(*n).into(), changes: vec![change] };
-            incremental_alter_configs(image, &settings, 1, &[asked], false).records
+            incremental_alter_configs(image, &settings, config.cast(), &[asked], false).records
         }
         Step::ProducerIds => vec![allocate_producer_ids(image, 1).unwrap().0],
         Step::Restart(clean) => register_broker(image, &registration(1, &DIRECTORIES[..1]), image.offset() + 1, *clean),

@@ -13,7 +13,7 @@ fn set(key: &str, value: &str) -> ConfigChange {
 
 fn alter(image: &mut Image, config: &Config, asked: ResourceChanges) -> Result<(), Refusal> {
     let settings = config.settings(image.default_broker_configs(), image.broker_configs(1));
-    let mut decision = incremental_alter_configs(image, &settings, 1, &[asked], false);
+    let mut decision = incremental_alter_configs(image, &settings, config.cast(), &[asked], false);
     for (offset, record) in (image.offset() + 1..).zip(&decision.records) {
         assert_eq!(image.apply(record, offset), None);
     }
@@ -85,7 +85,7 @@ fn a_group_without_settings_is_no_resource() {
     let none = Configs::new();
     let settings = config.settings(&none, &none);
     let asked = group("g", vec![set("share.isolation.level", "read_committed")]);
-    let decision = alter_configs(&image, &settings, 1, &[asked], false);
+    let decision = alter_configs(&image, &settings, config.cast(), &[asked], false);
     assert_eq!((decision.records.len(), &decision.results[0].result), (2, &Ok(())));
     let delete =
         ConfigChange { operation: Some(Operation::Delete), value: None, ..set("consumer.session.timeout.ms", "") };
