@@ -123,7 +123,10 @@ fn requests_of_the_brokers_own_are_few() {
     };
     assert_eq!(with("::of_the_broker("), ["server/inlet.rs"]);
     let asked = with("_as_broker(");
-    assert_eq!(asked, ["broker/first.rs", "http/deeds.rs", "http/fixtures/mod.rs", "server/inlet.rs"]);
+    assert_eq!(
+        asked,
+        ["broker/first.rs", "http/deeds.rs", "http/fixtures/mod.rs", "server/expiry.rs", "server/inlet.rs"]
+    );
 }
 
 #[test]

@@ -15,8 +15,8 @@ pub(super) const PARAMETERS: &[Parameter] =
     &[Parameter { name: "id", summary: "The rule's id; all rules where it is left out." }];
 
 pub(super) const BODY: &str = "A rule or an array of them: match (api, versions, client_id, principal, topic, partition, group, \
-                               transactional_id, nth, every, probability, seed), action (one of error, throttle_ms, delay_ms, \
-                               close, hold, no_answer, truncate, corrupt and offer; and after: true where the request shall have its effect \
+                               transactional_id, fields, nth, every, probability, seed), action (one of error, throttle_ms, \
+                               delay_ms, close, hold, no_answer, truncate, corrupt, offer and expire_member; and after: true where the request shall have its effect \
                                first), count, expires_ms.";
 
 /// The rules of a broker that may have some, and what its shards share.
