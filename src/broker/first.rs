@@ -1,12 +1,15 @@
-//! What a broker is given before its first client comes: topics and users. They are asked for as a client would, through a
-//! shard's inlet, so that the metadata log tells of them as of any others. No rule and no release that the broker is to be
+//! What a broker is given before its first client comes: topics, users, and rules by which it breaks. The first two are asked for as
+//! a client would, through a shard's inlet, so that the metadata log tells of them as of any others. No rule and no release that the broker is to be
 //! taken for stand against them: their session says that they are the broker's own.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::broker::Broker;
 use crate::codec::Str;
+use crate::faults::FaultRule;
 use crate::io::random;
 use crate::model::ApiKey;
 use crate::replica::watch::ShardId;
@@ -64,6 +67,18 @@ impl Broker {
             let why = topic.error_message.as_deref().unwrap_or_default();
             Err(format!("topic {}: error {} {why}", topic.name, topic.error_code))
         })
+    }
+
+    /// Adds rules by which it breaks. The error is a sentence.
+    pub fn add_faults(&self, rules: &[Value]) -> Result<(), String> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let board =
+            self.shared.faults.as_ref().ok_or("this broker does not break by rules: klamm.faults=true lets it")?;
+        let now = self.shared.environment.now();
+        let rules = rules.iter().map(|rule| FaultRule::parse(rule, now)).collect::<Result<_, _>>()?;
+        board.add(rules).map(drop)
     }
 
     /// Lets users log in by SCRAM. The error is a sentence. Blocks.

@@ -138,7 +138,7 @@ fn clock_time(ms: i64) -> String {
 }
 
 /// What clients have sent does not steer the terminal.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let is_plain = |c: char| c == '\n' || !c.is_control();
     text.chars().map(|c| if is_plain(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
 }
