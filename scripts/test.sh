@@ -9,7 +9,7 @@
 #            differential bad_input secured secured_clients secured_servers sasl oauth gssapi (which builds a Klamm with that
 #            feature) security recipe (README's page about a secured listener, run as it stands)
 #   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for; page: its page,
-#            clicked through in headless Chromium
+#            clicked through in headless Chromium; explore: `klamm explore` on the samples of examples/explore
 #   packages  package_python package_node package_java package_go: each package of `packages/` built, installed into a fresh
 #            environment, its own tests run there
 #   installs installs (`klamm doctor`, Kafka's tool names, completions, the Debian package), images (container images, their root
@@ -30,7 +30,7 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
-TESTING="test_broker page"
+TESTING="test_broker page explore"
 PACKAGES="package_python package_node package_java package_go"
 INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"

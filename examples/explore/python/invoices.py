@@ -23,14 +23,15 @@ def write(producer, topic, key, value):
     failures = []
     producer.produce(topic, key=key, value=value, callback=lambda error, _: failures.append(error))
     producer.flush(20)
-    if failures != [None]:
-        raise KafkaException(*failures)
+    if failures[0] is not None:
+        raise KafkaException(failures[0])
 
 
 def serve_once():
     """Serves until all orders are committed. An error of the broker's ends it."""
     group = {"group.id": "invoices", "auto.offset.reset": "earliest", "enable.auto.commit": False}
-    consumer = Consumer({**COMMON, **group, "client.id": "invoices"})
+    # A member that could not say that it leaves is not waited for long.
+    consumer = Consumer({**COMMON, **group, "client.id": "invoices", "session.timeout.ms": 3000})
     consumer.subscribe(["orders"])
     # What fails is done again from the last commit, so that the producer need not try again.
     producer = Producer({**COMMON, "client.id": "invoices", "retries": 0})

@@ -248,7 +248,7 @@ fn ordinal(number: u64) -> String {
 
 /// What two runs of a command have in common.
 pub(super) struct Common {
-    /// In the order of the first run.
+    /// They stand in the order of the first run.
     pub(super) moments: Vec<Moment>,
     /// Those of the first run that the second has not had.
     pub(super) unsteady: usize,

@@ -46,7 +46,7 @@ pub(super) fn parse(lines: &str) -> Result<Vec<WrittenRecord>, String> {
     Ok(records)
 }
 
-/// By what a topic's records are known.
+/// What tells a topic's records apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Known {
     Whole,

@@ -76,7 +76,7 @@ pub(super) fn failure(command: &CommandRun) -> Option<String> {
 
 /// The last lines of a command's output, indented.
 pub(super) fn last_lines(command: &CommandRun) -> String {
-    let lines: Vec<&str> = command.tail.lines().collect();
+    let lines: Vec<&str> = command.tail.lines().filter(|line| !line.trim().is_empty()).collect();
     let shown = &lines[lines.len().saturating_sub(MOST_LINES)..];
     shown.iter().map(|line| format!("    | {}\n", printable(line))).collect()
 }
