@@ -16,6 +16,7 @@ class Match(TypedDict, total=False):
     partition: int
     group: str
     transactional_id: str
+    fields: Dict[str, object]
     nth: int
     every: int
     probability: float
@@ -34,4 +35,5 @@ class Action(TypedDict, total=False):
     truncate: int
     corrupt: bool
     offer: Dict[str, Optional[List[int]]]
+    expire_member: bool
     after: bool
