@@ -39,6 +39,8 @@ pub(super) const NOT_EXPLORED: u8 = 2;
 const MOST_REPEATS: usize = 2;
 /// Findings that are tried again.
 const MOST_REPEATED: usize = 20;
+/// Moments that are listed where that is not what is asked for.
+const MOST_LISTED: usize = 50;
 /// What an error says when the user has stopped it.
 const STOPPED: &str = "stopped";
 
@@ -104,7 +106,7 @@ impl Explorer<'_> {
             return self.replay(&ground, rules);
         }
         let moments = &ground.common.moments;
-        list(moments);
+        list(moments, if self.arguments.lists { usize::MAX } else { MOST_LISTED });
         if self.arguments.lists {
             return Ok(false);
         }
@@ -180,7 +182,9 @@ impl Explorer<'_> {
 
     fn try_rules(&self, ground: &Ground, rules: &[Value]) -> Result<(Verdict, String), String> {
         let ran = self.run(rules, Wanted::RecordsAlone)?;
-        let verdict = Verdict::of(&ran.command, (&ran.written, &ran.struck), &ground.records, &self.arguments.allowed);
+        let mut verdict =
+            Verdict::of(&ran.command, (&ran.written, &ran.struck), &ground.records, &self.arguments.allowed);
+        verdict.changes.retain(|change| !ran.unread.contains(&change.topic));
         Ok((verdict, verdict::last_lines(&ran.command)))
     }
 
@@ -319,10 +323,13 @@ fn told(schedule: &[Blow]) -> String {
     printable(&schedule.iter().map(Blow::to_string).collect::<Vec<_>>().join(", and "))
 }
 
-fn list(moments: &[Moment]) {
+fn list(moments: &[Moment], most: usize) {
     say(format!("{} moments:", moments.len()));
-    for (at, moment) in moments.iter().enumerate() {
+    for (at, moment) in moments.iter().enumerate().take(most) {
         say(format!("  {:>3}  {}", at + 1, printable(&moment.to_string())));
+    }
+    if moments.len() > most {
+        say("  and more, which --list shows");
     }
 }
 

@@ -258,25 +258,32 @@ pub(super) struct Common {
 pub(super) fn common(first: &[Asked], second: &[Asked], only: &[ApiKey]) -> Common {
     let names = Names::of(first, second);
     let [first, second] = [first, second].map(|run| of_run(run, &names, only));
-    let came = |moment: &Moment| second.iter().any(|other| other.kind == moment.kind && other.nth == moment.nth);
+    let others: BTreeSet<String> = second.iter().map(|moment| moment.kind.to_match(moment.nth).to_string()).collect();
+    let came = |moment: &Moment| others.contains(&moment.kind.to_match(moment.nth).to_string());
     let count = first.len();
     let moments: Vec<_> = first.into_iter().filter(came).collect();
     Common { unsteady: count - moments.len(), moments }
 }
 
 fn of_run(run: &[Asked], names: &Names, only: &[ApiKey]) -> Vec<Moment> {
-    let mut looked: Vec<Kind> = Vec::new();
-    let mut moments = Vec::new();
+    /// How many requests of a kind there are in front of a place of the run.
+    #[derive(Default)]
+    struct Counted {
+        place: usize,
+        requests: u64,
+        /// Whether one of it is a moment already.
+        is_seen: bool,
+    }
+    let (mut kinds, mut moments) = (BTreeMap::<String, Counted>::new(), Vec::new());
     for (at, asked) in run.iter().enumerate().filter(|(_, asked)| asked.is_moment(only)) {
         let kind = Kind::of(asked, names);
-        if LOOKS.contains(&kind.api) && only.is_empty() {
-            if looked.contains(&kind) {
-                continue;
-            }
-            looked.push(kind.clone());
+        let counted = kinds.entry(kind.to_match(0).to_string()).or_default();
+        counted.requests += run[counted.place..at].iter().filter(|before| kind.is_for(before)).count() as u64;
+        counted.place = at;
+        if std::mem::replace(&mut counted.is_seen, true) && LOOKS.contains(&kind.api) && only.is_empty() {
+            continue;
         }
-        let nth = 1 + run[..at].iter().filter(|before| kind.is_for(before)).count() as u64;
-        moments.push(Moment { kind, nth, asked: asked.clone() });
+        moments.push(Moment { nth: 1 + counted.requests, kind, asked: asked.clone() });
     }
     moments
 }
