@@ -197,6 +197,8 @@ fn what_is_not_explored() -> Result<()> {
     let late = said(&["--timeout", "0.3"], &["sh", "-c", "sleep 600"])?;
     ensure!(late.contains("has not ended within"), "{late}");
     ensure!(said(&[], &["/no/such/program"])?.contains("cannot run \"/no/such/program\""), "a sentence");
+    let harmless = said(&["--only", "Produce"], &["kcat", "-L", "-b", "{bootstrap}"])?;
+    ensure!(harmless.contains("nothing that a harm could come to"), "{harmless}");
     ensure!(said(&["--only", "Nothing"], &["true"])?.contains("there is no API \"Nothing\""), "a sentence");
     Ok(())
 }

@@ -26,7 +26,7 @@ use self::arguments::ExploreArguments;
 use self::moments::{Common, Moment};
 use self::records::Base;
 use self::schedule::{Blow, Schedule};
-use self::trial::{ADDRESS_VARIABLES, MOST_REQUESTS, Ran, Wanted};
+use self::trial::{ADDRESS_VARIABLES, Ran, Wanted};
 use self::verdict::Verdict;
 use crate::cli::tap::printable;
 use crate::io::command_group::CommandEnd;
@@ -111,6 +111,9 @@ impl Explorer<'_> {
             return Ok(false);
         }
         let blows = schedule::blows(moments);
+        if blows.is_empty() {
+            return Err("there is nothing that a harm could come to: --list shows moments, --only names APIs".into());
+        }
         let count = blows.len();
         let singles = schedule::spread(blows, self.arguments.runs);
         if singles.len() < count {
@@ -139,13 +142,13 @@ impl Explorer<'_> {
         let [first, second] = [self.base_run()?, self.base_run()?];
         let times = [&first, &second].map(|ran| seconds(ran.command.took)).join(" and ");
         let records = Base::of(&first.written, &second.written);
-        let common = moments::common(&first.asked, &second.asked, &self.arguments.only);
+        let common = moments::common(&first.requests.asked, &second.requests.asked, &self.arguments.only);
         say(format!(
             "Without a harm the command passes, in {times}, and writes {} records that are the same each time.",
             records.count()
         ));
-        if first.forgotten > 0 {
-            say(format!("It asks more than {MOST_REQUESTS} times: only the last moments are known."));
+        for api in &first.requests.uncounted {
+            say(format!("{api} is asked too often, or with too much, to be counted: it is left out."));
         }
         let odd = records.not_compared.iter().chain(&first.unread);
         for topic in odd {
@@ -164,7 +167,7 @@ impl Explorer<'_> {
             say(verdict::last_lines(&ran.command).trim_end());
             return Err(format!("without any harm {how}: there is nothing to compare with"));
         }
-        if ran.asked.is_empty() {
+        if ran.requests.count == 0 {
             let names = ADDRESS_VARIABLES.join(", ");
             return Err(format!(
                 "the command has asked the broker nothing: {names} tell it the address, and {{bootstrap}} in its arguments stands for it"

@@ -90,11 +90,7 @@ impl Asked {
     fn is_moment(&self, only: &[ApiKey]) -> bool {
         let goes_on =
             self.field.as_ref().is_some_and(|(name, epoch)| *name == "memberEpoch" && epoch.as_i64() > Some(0));
-        let is_wanted = match only.is_empty() {
-            true => EFFECTS.contains(&self.api) || LOOKS.contains(&self.api),
-            false => only.contains(&self.api),
-        };
-        is_wanted && self.is_done && !goes_on
+        apis(only).contains(&self.api) && self.is_done && !goes_on
     }
 }
 
@@ -244,6 +240,15 @@ fn ordinal(number: u64) -> String {
         _ => "th",
     };
     format!("{number}{ending}")
+}
+
+/// The APIs that moments are of.
+pub(super) fn apis(only: &[ApiKey]) -> Vec<ApiKey> {
+    let all: BTreeSet<ApiKey> = match only.is_empty() {
+        true => EFFECTS.iter().chain(LOOKS).copied().collect(),
+        false => only.iter().copied().collect(),
+    };
+    all.into_iter().collect()
 }
 
 /// What two runs of a command have in common.

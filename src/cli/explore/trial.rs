@@ -5,16 +5,17 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::arguments::ExploreArguments;
-use super::moments::Asked;
+use super::moments::{self, Asked};
 use super::records::{self, Written};
 use crate::broker::test_broker::TestBroker;
 use crate::cli::test_broker::arguments::TestArguments;
 use crate::cli::test_broker::{reachable, start};
 use crate::io::command_group::{self, CommandRun};
 use crate::io::{threads, web_client};
+use crate::model::ApiKey;
 
 /// Variables that tell the command where its broker is. Frameworks read the last three.
 pub(super) const ADDRESS_VARIABLES: [&str; 4] =
@@ -24,8 +25,10 @@ const HTTP_VARIABLE: &str = "KLAMM_HTTP";
 const ADDRESS_WORD: &str = "{bootstrap}";
 const HTTP_WORD: &str = "{http}";
 
-/// Requests of a run that are looked at: those that one list of the journal has.
-pub(super) const MOST_REQUESTS: usize = 10_000;
+/// Requests of one API that are looked at: as many as one list of the journal has.
+const MOST_REQUESTS: usize = 10_000;
+/// What the broker keeps of a run, unless an override says otherwise: requests, and bytes of their bodies.
+const JOURNAL: [(&str, &str); 2] = [("klamm.http.requests", "100000"), ("klamm.http.requests.bytes", "134217728")];
 /// How long the broker may take to read what the command has sent, when that has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(2);
@@ -38,10 +41,18 @@ pub(super) struct Ran {
     pub(super) unread: Vec<String>,
     /// How often each rule has struck.
     pub(super) struck: Vec<u64>,
-    /// What the command has asked the broker, in the order in which it came; empty where that was not wanted.
+    pub(super) requests: Requests,
+}
+
+/// What the command has asked the broker; nothing where that was not wanted.
+#[derive(Default)]
+pub(super) struct Requests {
+    /// Those of the APIs that were wanted, in the order in which they came.
     pub(super) asked: Vec<Asked>,
-    /// Requests that came before those.
-    pub(super) forgotten: u64,
+    /// All of them, whatever they are.
+    pub(super) count: u64,
+    /// APIs whose requests are too many or too large to be kept, so that they cannot be counted as a rule counts them.
+    pub(super) uncounted: Vec<ApiKey>,
 }
 
 /// What the broker is asked for when the command has ended.
@@ -58,12 +69,13 @@ pub(super) fn run(
     wanted: Wanted,
     is_stopped: &AtomicBool,
 ) -> Result<Ran, String> {
+    let journal = JOURNAL.iter().map(|(key, value)| (key.to_string(), value.to_string()));
     let broker = start(
         &TestArguments {
             topics: arguments.topics.clone(),
             faults: rules.to_vec(),
             as_version: arguments.as_version.clone(),
-            overrides: arguments.overrides.clone(),
+            overrides: journal.chain(arguments.overrides.iter().cloned()).collect(),
             ..TestArguments::default()
         },
         None,
@@ -97,11 +109,11 @@ fn run_before(
             None => unread.push(topic),
         }
     }
-    let (asked, forgotten) = match wanted {
-        Wanted::Requests => side.asked(&ids)?,
-        Wanted::RecordsAlone => (Vec::new(), 0),
+    let requests = match wanted {
+        Wanted::Requests => side.requests(&moments::apis(&arguments.only), &ids)?,
+        Wanted::RecordsAlone => Requests::default(),
     };
-    Ok(Ran { command, written, unread, struck: side.struck(rules)?, asked, forgotten })
+    Ok(Ran { command, written, unread, struck: side.struck(rules)?, requests })
 }
 
 fn command(arguments: &ExploreArguments, bootstrap: &str, http: &str) -> Command {
@@ -124,12 +136,12 @@ impl Side<'_> {
     }
 
     fn json(&self, path: &str) -> Result<Value, String> {
-        let (status, body) = self.ask(path)?;
-        match serde_json::from_str::<Value>(&body) {
-            Ok(value) if status == 200 => Ok(value),
-            Ok(value) => Err(format!("GET {path}: {}", value["error"].as_str().unwrap_or_default())),
-            Err(error) => Err(format!("GET {path}: {error}")),
-        }
+        read(path, self.ask(path)?)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        let answer = web_client::ask(self.0, "POST", path, &body.to_string());
+        read(path, answer.map_err(|error| format!("POST {path}: {error}"))?)
     }
 
     /// Waits until the command's connections have ended: what it has sent is read then.
@@ -177,12 +189,44 @@ impl Side<'_> {
         Ok(rules.map(|rule| rule["struck"].as_u64().unwrap_or_default()).collect())
     }
 
-    fn asked(&self, topics: &BTreeMap<String, String>) -> Result<(Vec<Asked>, u64), String> {
-        let told = self.json(&format!("/v1/requests?limit={MOST_REQUESTS}"))?;
-        let requests = told["requests"].as_array().into_iter().flatten();
-        Ok((
-            requests.filter_map(|exchange| Asked::of(exchange, topics)).collect(),
-            told["forgotten"].as_u64().unwrap_or_default(),
-        ))
+    /// How many requests were sent, and how many of those are not kept.
+    fn count(&self, words: &Value) -> Result<(u64, u64), String> {
+        let told = self.post("/v1/requests/assert", &json!({ "match": words, "at_least": 0 }))?;
+        let number = |name: &str| told[name].as_u64().unwrap_or_default();
+        Ok((number("matched"), number("forgotten")))
+    }
+
+    fn requests(&self, apis: &[ApiKey], topics: &BTreeMap<String, String>) -> Result<Requests, String> {
+        let (count, forgotten) = self.count(&json!({}))?;
+        if forgotten > 0 {
+            return Err(format!("the command asks the broker more than {count} times: its moments cannot be counted"));
+        }
+        let (mut exchanges, mut uncounted) = (Vec::new(), Vec::new());
+        for api in apis {
+            let (count, _) = self.count(&json!({ "api": api.name() }))?;
+            let told = self.json(&format!("/v1/requests?limit={MOST_REQUESTS}&api={}", api.name()))?;
+            let listed = told["requests"].as_array().map_or(&[][..], Vec::as_slice);
+            let is_whole = |exchange: &Value| exchange["request"]["not_kept"] != true;
+            match listed.len() as u64 == count && listed.iter().all(is_whole) {
+                true => exchanges.extend_from_slice(listed),
+                false => uncounted.push(*api),
+            }
+        }
+        exchanges.sort_by_key(|exchange| (exchange["at"].as_i64(), number_of(exchange)));
+        let asked = exchanges.iter().filter_map(|exchange| Asked::of(exchange, topics)).collect();
+        Ok(Requests { asked, count, uncounted })
+    }
+}
+
+/// The how many-th request of its shard one is, by its id, `0-17`.
+fn number_of(exchange: &Value) -> Option<u64> {
+    exchange["id"].as_str()?.split_once('-')?.1.parse().ok()
+}
+
+fn read(path: &str, (status, body): (u16, String)) -> Result<Value, String> {
+    match serde_json::from_str::<Value>(&body) {
+        Ok(value) if status == 200 => Ok(value),
+        Ok(value) => Err(format!("{path}: {}", value["error"].as_str().unwrap_or_default())),
+        Err(error) => Err(format!("{path}: {error}")),
     }
 }
