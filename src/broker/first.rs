@@ -1,6 +1,6 @@
-//! What a broker is given before its first client comes: topics, users, and rules by which it breaks. The first two are asked for as
-//! a client would, through a shard's inlet, so that the metadata log tells of them as of any others. No rule and no release that the broker is to be
-//! taken for stand against them: their session says that they are the broker's own.
+//! What a broker is given before its first client comes: topics, users, and rules by which it breaks. Topics and users are asked
+//! for as a client would, through a shard's inlet, so that the metadata log tells of them as of any others. No rule and no
+//! release that the broker is to be taken for stand against them: their session says that they are the broker's own.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -16,8 +16,8 @@ pub(super) const PARAMETERS: &[Parameter] =
 
 pub(super) const BODY: &str = "A rule or an array of them: match (api, versions, client_id, principal, topic, partition, group, \
                                transactional_id, fields, nth, every, probability, seed), action (one of error, throttle_ms, \
-                               delay_ms, close, hold, no_answer, truncate, corrupt, offer and expire_member; and after: true where the request shall have its effect \
-                               first), count, expires_ms.";
+                               delay_ms, close, hold, no_answer, truncate, corrupt, offer and expire_member; and after: true \
+                               where the request shall have its effect first), count, expires_ms.";
 
 /// The rules of a broker that may have some, and what its shards share.
 fn board(control: &Control) -> Result<(Arc<Shared>, Arc<Board>), Box<Reply>> {
