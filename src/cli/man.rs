@@ -4,7 +4,7 @@ use super::commands::{COMMANDS, ENVIRONMENT, EXIT_CODES, Entry, Opt, TITLE, TOOL
 use super::help;
 
 /// When the words of this page were last changed.
-const DATE: &str = "2026-11-29";
+const DATE: &str = "2026-11-30";
 
 /// The whole page.
 pub(super) fn page() -> String {
