@@ -9,8 +9,8 @@
 #            differential bad_input secured secured_clients secured_servers sasl oauth gssapi (which builds a Klamm with that
 #            feature) security recipe (README's page about a secured listener, run as it stands)
 #   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for; brokers: several of them in
-#            one process, whose leaders move; page: its page,
-#            clicked through in headless Chromium
+#            one process, whose leaders move; page: its page, clicked through in headless Chromium; explore: `klamm explore` on the
+#            samples of examples/explore
 #   packages  package_python package_node package_java package_go package_rust: each package of `packages/` built, installed
 #            where its language does that, its own tests and the code of its README run there
 #   installs installs (`klamm doctor`, Kafka's tool names, completions, the Debian package), images (container images, their root
@@ -36,7 +36,7 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
-TESTING="test_broker brokers page"
+TESTING="test_broker brokers page explore"
 PACKAGES="package_python package_node package_java package_go package_rust"
 INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"

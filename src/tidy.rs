@@ -125,7 +125,14 @@ fn requests_of_the_brokers_own_are_few() {
     let asked = with("_as_broker(");
     assert_eq!(
         asked,
-        ["broker/first.rs", "http/deeds.rs", "http/fixtures/mod.rs", "server/inlet.rs", "server/inlet/topics.rs"]
+        [
+            "broker/first.rs",
+            "http/deeds.rs",
+            "http/fixtures/mod.rs",
+            "server/expiry.rs",
+            "server/inlet.rs",
+            "server/inlet/topics.rs"
+        ]
     );
 }
 

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         .plain("http", http)
         .plain("reset_and_snapshots", reset_and_snapshots)
         .plain("fixtures", fixtures)
+        .plain("faults_from_the_beginning", faults_from_the_beginning)
         .plain("starts_in_a_row", starts_in_a_row)
         .plain("side_by_side", side_by_side)
         .plain("without_rings_in_little_memory", without_rings_in_little_memory)
@@ -195,6 +196,33 @@ fn reset_and_snapshots() -> Result<()> {
     let on_disk = TestProcess::start(&["--dir", &directory.path().display().to_string()])?;
     let refused = Http::of_test(&on_disk)?.post_text("/v1/reset", "")?.0;
     ensure!(refused == 409, "what is on the disk stays: {refused}");
+    Ok(())
+}
+
+/// Rules of a file strike the first client, and are there again when the broker is put back to its beginning.
+fn faults_from_the_beginning() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("faults.json");
+    let path = file.display().to_string();
+    let rule = json!({ "match": { "api": "ApiVersions" }, "action": { "close": true }, "count": 1 });
+    std::fs::write(&file, json!([rule]).to_string())?;
+    let broker = TestProcess::start(&["--faults", &path])?;
+    let at = broker.text("http").to_string();
+    let struck = || -> Result<Value> {
+        let told: Value = ureq::get(format!("{at}/v1/faults")).call()?.body_mut().read_json()?;
+        Ok(told["faults"][0]["struck"].clone())
+    };
+    ensure!(first_answer(&broker).is_err() && struck()? == 1, "the connection is closed");
+    first_answer(&broker)?;
+    ureq::post(format!("{at}/v1/reset")).send_json(json!({}))?;
+    ensure!(struck()? == 0 && first_answer(&broker).is_err(), "it is there again");
+    for (wrong, why) in
+        [("[1]", "an object"), ("5", "an array"), ("[", "no JSON"), (r#"{"action":{}}"#, "one of error")]
+    {
+        std::fs::write(&file, wrong)?;
+        let refused = TestProcess::start(&["--faults", &path]).err().context("it started")?.to_string();
+        ensure!(refused.contains(why), "{wrong}: {refused}");
+    }
     Ok(())
 }
 

@@ -12,18 +12,19 @@ const faultsPath = "/v1/faults"
 
 // Match says which requests a rule is for. All that are given must be so.
 type Match struct {
-	API             string  `json:"api,omitempty"`              // as in Produce
-	Versions        string  `json:"versions,omitempty"`         // a version, or a range as in 3-9
-	ClientID        string  `json:"client_id,omitempty"`        // an expression that the whole id matches
-	Principal       string  `json:"principal,omitempty"`        // as ACLs write it, User:alice
-	Topic           string  `json:"topic,omitempty"`            // one that the request names
-	Partition       *int    `json:"partition,omitempty"`        // one that the request names; see Partition
-	Group           string  `json:"group,omitempty"`            // one that the request names
-	TransactionalID string  `json:"transactional_id,omitempty"` // one that the request names
-	Nth             int     `json:"nth,omitempty"`              // the nth request that matches, alone
-	Every           int     `json:"every,omitempty"`            // every nth request that matches
-	Probability     float64 `json:"probability,omitempty"`      // from 0 to 1, drawn from the seed
-	Seed            int64   `json:"seed,omitempty"`
+	API             string         `json:"api,omitempty"`              // as in Produce
+	Versions        string         `json:"versions,omitempty"`         // a version, or a range as in 3-9
+	ClientID        string         `json:"client_id,omitempty"`        // an expression that the whole id matches
+	Principal       string         `json:"principal,omitempty"`        // as ACLs write it, User:alice
+	Topic           string         `json:"topic,omitempty"`            // one that the request names
+	Partition       *int           `json:"partition,omitempty"`        // one that the request names; see Partition
+	Group           string         `json:"group,omitempty"`            // one that the request names
+	TransactionalID string         `json:"transactional_id,omitempty"` // one that the request names
+	Fields          map[string]any `json:"fields,omitempty"`           // what fields of the body hold, as in memberEpoch
+	Nth             int            `json:"nth,omitempty"`              // the nth request that matches, alone
+	Every           int            `json:"every,omitempty"`            // every nth request that matches
+	Probability     float64        `json:"probability,omitempty"`      // from 0 to 1, drawn from the seed
+	Seed            int64          `json:"seed,omitempty"`
 }
 
 // Partition is a number for Match.
@@ -60,6 +61,9 @@ func Corrupt() Action { return action("corrupt", true) }
 
 // Offer lets an ApiVersions answer offer these versions, from and to, instead of the broker's own; nil is none.
 func Offer(versions map[string][]int) Action { return action("offer", versions) }
+
+// ExpireMember lets the member that the request names leave its group first, as if its session had ended.
+func ExpireMember() Action { return action("expire_member", true) }
 
 // After is the same, when the request has had its effect.
 func (a Action) After() Action {

@@ -124,11 +124,11 @@ func TestRules(t *testing.T) {
 	broker := Start(t)
 	match := Match{
 		API: "Fetch", Versions: "3-9", ClientID: "none", Principal: "User:none", Topic: "orders", Partition: Partition(0),
-		Group: "g", TransactionalID: "t", Every: 2, Probability: 0.5, Seed: 7,
+		Group: "g", TransactionalID: "t", Fields: map[string]any{"groupId": "g"}, Every: 2, Probability: 0.5, Seed: 7,
 	}
 	actions := []Action{
 		Error("NOT_LEADER_OR_FOLLOWER"), Delay(time.Millisecond), Hold(), CloseConnection().After(), NoAnswer(), Throttle(time.Second),
-		Truncate(3), Corrupt(),
+		Truncate(3), Corrupt(), ExpireMember(),
 	}
 	for _, action := range actions {
 		fault := broker.Fault(match, action, Count(2), Expires(time.Hour))

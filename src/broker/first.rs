@@ -1,10 +1,13 @@
-//! What a broker is given before its first client comes: topics and users. They are asked for as a client would, through a
-//! shard's inlet, so that the metadata log tells of them as of any others. No ACL and no `klamm.as.version` stops these requests:
-//! their session says that they are the broker's own.
+//! What a broker is given before its first client comes: topics, users, and rules by which it breaks. Topics and users are asked
+//! for as a client would, through a shard's inlet, so that the metadata log tells of them as of any others. No ACL and no
+//! `klamm.as.version` stops these requests: their session says that they are the broker's own.
 
 use std::num::NonZeroU32;
 
+use serde_json::Value;
+
 use crate::broker::Broker;
+use crate::faults::FaultRule;
 use crate::io::random;
 use crate::model::ApiKey;
 use crate::replica::watch::ShardId;
@@ -41,6 +44,18 @@ impl Broker {
     /// Makes topics. The error is a sentence. Blocks.
     pub fn create_topics(&self, topics: &[FirstTopic]) -> Result<(), String> {
         self.inlet(ShardId(0)).create_topics(topics.iter().map(FirstTopic::wanted)).map_err(NotMade::into_sentence)
+    }
+
+    /// Adds rules by which it breaks. The error is a sentence.
+    pub fn add_faults(&self, rules: &[Value]) -> Result<(), String> {
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let board =
+            self.shared.faults.as_ref().ok_or("this broker does not break by rules: klamm.faults=true lets it")?;
+        let now = self.shared.environment.now();
+        let rules = rules.iter().map(|rule| FaultRule::parse(rule, now)).collect::<Result<_, _>>()?;
+        board.add(rules, &self.shared.view.load_full()).map(drop)
     }
 
     /// Lets users log in by SCRAM. The error is a sentence. Blocks.

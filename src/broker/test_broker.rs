@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 use log::{error, info};
+use serde_json::Value;
 
 use super::first::{FirstTopic, FirstUser};
 use super::http_side::HttpSide;
@@ -39,6 +40,8 @@ pub enum Storage {
 pub struct Beginning {
     pub topics: Vec<FirstTopic>,
     pub users: Vec<FirstUser>,
+    /// Rules by which it breaks, as `/v1/faults` takes them.
+    pub faults: Vec<Value>,
 }
 
 /// A running broker of a test.
@@ -219,7 +222,8 @@ impl Run {
     fn prepare(&self) -> Result<(), String> {
         let Some(broker) = &self.broker else { return Ok(()) };
         broker.create_topics(&self.beginning.topics)?;
-        broker.add_scram_users(&self.beginning.users)
+        broker.add_scram_users(&self.beginning.users)?;
+        broker.add_faults(&self.beginning.faults)
     }
 
     fn stop(&mut self) -> Result<(), String> {

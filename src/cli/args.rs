@@ -4,6 +4,7 @@
 //! pairs.
 
 use super::commands::{self, COMMANDS, Completes, Entry};
+use super::explore::arguments::ExploreArguments;
 use super::tap::TapArguments;
 use super::test_broker::arguments::TestArguments;
 use crate::stdx::secret::Secret;
@@ -27,6 +28,8 @@ pub enum Command {
     },
     /// Run a broker for one test run.
     Test(TestArguments),
+    /// Run a command again and again, with one harm each time.
+    Explore(ExploreArguments),
     /// Follow what a broker answers.
     Tap(TapArguments),
     /// Say what will not work.
@@ -137,6 +140,11 @@ impl Given {
         self.arguments.iter().map(text).collect()
     }
 
+    /// What is no option.
+    pub fn arguments(&self) -> &[OsString] {
+        &self.arguments
+    }
+
     /// The first of what is no option.
     pub fn argument(&self) -> Option<&OsString> {
         self.arguments.first()
@@ -188,6 +196,7 @@ fn read(entry: &'static Entry, rest: Vec<OsString>) -> Result<Command, String> {
         "" | "server-start" => Command::Start(sources(&given)?),
         "format" => format(&given)?,
         "test" => Command::Test(TestArguments::of(&given, overrides(&given)?)?),
+        "explore" => Command::Explore(ExploreArguments::of(&given, overrides(&given)?)?),
         "tap" => Command::Tap(TapArguments::of(&given)?),
         "doctor" => doctor(&given)?,
         "storage" => storage(&given)?,

@@ -113,8 +113,35 @@ pub(in crate::cli) const COMMANDS: &[Entry] = &[
                 .completed(Completes::Directory),
             valued("as-version", "X", "offer what Apache Kafka X did: 2.8 to 4.4")
                 .completed(Completes::Words(crate::config::release::NAMES)),
+            valued("faults", "FILE", "rules by which it breaks from the beginning, as /v1/faults takes them")
+                .completed(Completes::File),
             flag("stay", "end by a signal only"),
             flag("explain", "print how it differs from Kafka's defaults and exit"),
+            OVERRIDE,
+        ],
+    },
+    Entry {
+        name: "explore",
+        synopsis: "[OPTION]... -- COMMAND [ARGUMENT]...",
+        about: "Runs a test against a fresh broker, then again for each moment of it: with that answer lost, the connection cut before that request, the member's session ended there; and says which of these the test does not survive, and which records it has lost, doubled or put out of order. The variables KLAMM_BOOTSTRAP_SERVERS, BOOTSTRAP_SERVERS, KAFKA_BOOTSTRAP_SERVERS and SPRING_KAFKA_BOOTSTRAP_SERVERS tell the command the broker's address, KLAMM_HTTP that of its HTTP side; {bootstrap} and {http} in its arguments stand for them.",
+        argument: Completes::File,
+        options: &[
+            valued("topic", "NAME[:PARTITIONS[:key=value]...]", "a topic from the beginning; may be repeated"),
+            valued("timeout", "SECONDS", "how long one run of the command may take: 60"),
+            valued("runs", "N", "runs with a harm at most: 200"),
+            valued("only", "API", "moments of that API only; may be repeated"),
+            valued("depth", "N", "harms of one run at most, up to 8: 1"),
+            valued("jobs", "N", "runs at a time: 1"),
+            valued("seed", "N", "what --depth draws by: 0"),
+            valued("allow", "KIND[:TOPIC]", "records may be lost, doubled or out-of-order; may be repeated")
+                .completed(Completes::Words(&["lost", "doubled", "out-of-order"])),
+            valued("output", "FILE", "write the shortest failing schedule there, as fault rules")
+                .completed(Completes::File),
+            valued("replay", "FILE", "run the command with the fault rules of a file instead")
+                .completed(Completes::File),
+            flag("list", "list the moments and exit"),
+            valued("as-version", "X", "offer what Apache Kafka X did: 2.8 to 4.4")
+                .completed(Completes::Words(crate::config::release::NAMES)),
             OVERRIDE,
         ],
     },
@@ -342,8 +369,15 @@ pub(in crate::cli) const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 pub(in crate::cli) const EXIT_CODES: &[(&str, &str)] = &[
-    ("0", "the command did what it was asked for; of `doctor`: nothing was found that will not work"),
-    ("1", "it did not, and the last line on standard error says why; of `doctor`: something will not work"),
+    (
+        "0",
+        "the command did what it was asked for; of `doctor`: nothing was found that will not work; of `explore`: nothing was found",
+    ),
+    (
+        "1",
+        "it did not, and the last line on standard error says why; of `doctor`: something will not work; of `explore`: something was found",
+    ),
+    ("2", "of `explore`: the command could not be explored, and the last line on standard error says why"),
 ];
 
 pub(in crate::cli) fn command(name: &str) -> Option<&'static Entry> {

@@ -9,6 +9,7 @@ mod client;
 mod commands;
 mod completions;
 mod doctor;
+mod explore;
 mod help;
 mod image_secrets;
 mod log;
@@ -44,7 +45,9 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(sentence) => {
             eprintln!("klamm: {}", printable::printable(&sentence));
-            ExitCode::FAILURE
+            // The code 1 of `explore` says that something was found.
+            let explores = std::env::args_os().nth(1).is_some_and(|command| command == "explore");
+            if explores { ExitCode::from(explore::NOT_EXPLORED) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -67,6 +70,7 @@ fn execute(command: Command) -> Result<ExitCode, String> {
             serve(config, cluster_id)?;
         }
         Command::Test(arguments) => test_broker::run(arguments)?,
+        Command::Explore(arguments) => return Ok(explore::run(&arguments)),
         Command::Tap(arguments) => tap::run(arguments)?,
         Command::Format { sources, cluster_id, ignore_formatted, add_scram } => {
             let cluster_id = cluster_id.map(checked_cluster_id).transpose()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::model::{ApiKey, ErrorCode, Instant};
 use crate::replica::view::View;
@@ -39,6 +39,8 @@ pub enum Deed {
     Offer,
     /// It is answered as it would have been when the rule was added.
     Stale,
+    /// The member that it names leaves its group first, as if its session had ended.
+    ExpireMember,
 }
 
 /// The APIs that tell of the cluster, which may be told of what was.
@@ -75,6 +77,8 @@ pub struct FaultRule {
     partition: Option<i64>,
     group: Option<String>,
     transactional_id: Option<String>,
+    /// Fields of the body, outside of any array, with what they must hold.
+    fields: Map<String, Value>,
     nth: Option<u64>,
     every: Option<u64>,
     probability: Option<f64>,
@@ -104,12 +108,14 @@ const MATCHES: &[&str] = &[
     "partition",
     "group",
     "transactional_id",
+    "fields",
     "nth",
     "every",
     "probability",
     "seed",
 ];
-const ACTIONS: &str = "error, throttle_ms, delay_ms, close, hold, no_answer, truncate, corrupt, offer or stale";
+const ACTIONS: &str =
+    "error, throttle_ms, delay_ms, close, hold, no_answer, truncate, corrupt, offer, stale or expire_member";
 
 impl FaultRule {
     /// Reads a rule. An error is a sentence for people.
@@ -146,6 +152,7 @@ impl FaultRule {
             partition: whole(matched, "partition")?.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
             group: word(matched, "group")?,
             transactional_id: word(matched, "transactional_id")?,
+            fields: fields(matched.get("fields"))?,
             nth: whole(matched, "nth")?,
             every,
             probability: probability(matched.get("probability"))?,
@@ -189,8 +196,11 @@ impl FaultRule {
             && self.broker.is_none_or(|broker| broker == i64::from(facts.broker))
             && self.client_id.as_ref().is_none_or(|pattern| pattern.is_match(facts.client_id))
             && self.principal.as_ref().is_none_or(|principal| principal == facts.principal);
-        let looks_inside =
-            self.topic.is_some() || self.partition.is_some() || self.group.is_some() || self.transactional_id.is_some();
+        let looks_inside = self.topic.is_some()
+            || self.partition.is_some()
+            || self.group.is_some()
+            || self.transactional_id.is_some()
+            || !self.fields.is_empty();
         is_of_client && (!looks_inside || self.is_for_body(facts, (facts.body)()))
     }
 
@@ -205,6 +215,7 @@ impl FaultRule {
             (is_topic, Some(partition)) => names::has_partition(body, is_topic, partition),
         };
         has_topic
+            && self.fields.iter().all(|(name, value)| body.get(name) == Some(value))
             && self.group.as_ref().is_none_or(|group| names::has_group(facts.api, body, group))
             && self.transactional_id.as_ref().is_none_or(|id| names::has_transactional_id(facts.api, body, id))
     }
@@ -272,6 +283,8 @@ fn action(of: &Value) -> Result<(Deed, bool), String> {
         "corrupt" => flag(Deed::Corrupt)?,
         "offer" => Deed::Offer,
         "stale" => flag(Deed::Stale)?,
+        "expire_member" if is_after => return Err("expire_member happens before the effect, and not after it".into()),
+        "expire_member" => flag(Deed::ExpireMember)?,
         "truncate" => {
             let bytes = value.as_u64().and_then(|bytes| u32::try_from(bytes).ok());
             Deed::Truncate(bytes.ok_or("truncate is a number of bytes")?)
@@ -335,6 +348,11 @@ fn apis(value: Option<&Value>) -> Result<Vec<ApiKey>, String> {
 /// A name or a number.
 fn text_of(word: &Value) -> String {
     word.as_str().map_or_else(|| word.to_string(), str::to_string)
+}
+
+fn fields(value: Option<&Value>) -> Result<Map<String, Value>, String> {
+    let Some(value) = value else { return Ok(Map::new()) };
+    value.as_object().cloned().ok_or_else(|| "fields is an object of the body's fields with their values".into())
 }
 
 /// `3` or `"3-9"`.

@@ -69,6 +69,8 @@ fn each_word_of_a_match_is_looked_at() {
     assert_eq!(hits(json!({ "principal": "User:bob" })), [false; 5]);
     assert_eq!(hits(json!({ "versions": "3-8" })), [false; 5]);
     assert_eq!(hits(json!({ "versions": 9 })), [true; 5]);
+    assert_eq!(hits(json!({ "fields": { "acks": -1, "transactionalId": null } })), [true, true, false, false, false]);
+    assert_eq!(hits(json!({ "fields": { "groupId": "g", "memberId": "n" } })), [false; 5], "all of them hold");
     assert_eq!(hits(json!({ "nth": 2 })), [false, true, false, false, false]);
     assert_eq!(hits(json!({ "every": 2 })), [false, true, false, true, false]);
     assert_eq!(hits(json!({ "probability": 0 })), [false; 5]);
@@ -133,6 +135,8 @@ fn what_is_no_rule_is_told_in_a_sentence() {
     assert!(wrong(json!({ "action": { "delay_ms": -1 } })).contains("milliseconds"));
     assert!(wrong(json!({ "action": { "error": "NO_SUCH" } })).contains("NO_SUCH"));
     assert!(wrong(json!({ "action": { "error": 0 } })).contains("no error"));
+    assert!(wrong(json!({ "action": { "expire_member": true, "after": true } })).contains("before the effect"));
+    assert!(wrong(json!({ "match": { "fields": 1 }, "action": { "close": true } })).contains("fields is an object"));
     let offer = |api: &str, offer: Value| json!({ "match": { "api": api }, "action": { "offer": offer } });
     assert!(wrong(offer("Fetch", json!({}))).contains("ApiVersions alone"));
     assert!(wrong(offer("ApiVersions", json!({ "Nothing": [1, 2] }))).contains("Nothing"));

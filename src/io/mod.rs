@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod clocked;
+pub mod command_group;
 pub mod compute;
 pub mod descriptors;
 pub mod disk;

@@ -1,6 +1,7 @@
 //! What the process may use of its machine: processors, and which of them a thread runs on; open files; its name.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -42,6 +43,25 @@ pub fn ask_for_short_slices() {}
 /// Lets the calling thread do nothing for a while.
 pub fn wait(duration: Duration) {
     thread::sleep(duration);
+}
+
+/// Does work for each task, on so many threads at once; answers what came of it in the order of the tasks. Blocks.
+pub fn side_by_side<T: Sync, R: Send>(count: usize, tasks: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = tasks.get(at) else { return done };
+            done.push((at, work(task)));
+        }
+    };
+    let mut all: Vec<(usize, R)> = thread::scope(|scope| {
+        let running: Vec<_> = (0..count.max(1)).map(|_| scope.spawn(take)).collect();
+        running.into_iter().flat_map(|thread| thread.join().expect("it does not panic")).collect()
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The name of this machine, as clients on it can use it; `localhost` where it has none.

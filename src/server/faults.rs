@@ -17,6 +17,7 @@ use crate::metrics::Ending;
 use crate::model::{ApiKey, Instant, Uuid};
 use crate::record::header;
 use crate::replica::view::View;
+use crate::server::inlet::Asking;
 use crate::server::journal::GONE;
 use crate::server::parking::{Asker, Begun};
 use crate::server::throttle::header_of;
@@ -37,6 +38,8 @@ pub(super) struct KeptBack {
     /// When it goes on by itself.
     until: Instant,
     what: What,
+    /// The broker's own request that it waits for, which is given up with it.
+    _asking: Option<Asking>,
 }
 
 enum What {
@@ -124,6 +127,20 @@ impl Server {
                 let begun = begun(Asker::Connection(key, sequence));
                 self.keep_back(begun, struck, What::Frame(row, frame.to_vec()));
             }
+            Deed::ExpireMember => {
+                let asking = match self.expire_member(row, frame, &struck) {
+                    Ok(asking) => asking,
+                    Err(reason) => {
+                        log::warn!("{}", by(&struck, &reason));
+                        return Ok(Spared::Handled(None));
+                    }
+                };
+                let Some(connection) = self.connections.get_mut(key) else { return Ok(Spared::Gone) };
+                let sequence = connection.answer_later(Order::Alone);
+                let begun = begun(Asker::Connection(key, sequence));
+                let what = What::Frame(row, frame.to_vec());
+                self.kept_back.push(KeptBack { begun, struck, until: Instant::NEVER, what, _asking: Some(asking) });
+            }
         }
         Ok(Spared::Gone)
     }
@@ -154,7 +171,7 @@ impl Server {
             Deed::Delay(ms) => self.turn.now + Duration::from_millis(ms.into()),
             _ => Instant::NEVER,
         };
-        self.kept_back.push(KeptBack { begun, struck, until, what });
+        self.kept_back.push(KeptBack { begun, struck, until, what, _asking: None });
     }
 
     /// Does what a rule wants with an answer; what is left of it goes to the client.
@@ -207,6 +224,8 @@ impl Server {
             Deed::Stale => return Some(answer),
             Deed::Close => self.end(begun, closes(&struck)),
             Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => self.keep_back(begun, struck, What::Answer(answer)),
+            // It has happened in front of the request.
+            Deed::ExpireMember => return Some(answer),
         }
         None
     }
@@ -233,7 +252,8 @@ impl Server {
 
     fn is_let_go(&self, kept: &KeptBack) -> bool {
         let is_released = || self.turn.shared.faults.as_ref().is_none_or(|board| board.is_released(&kept.struck));
-        kept.until <= self.turn.now || (kept.struck.deed == Deed::Hold && is_released())
+        let is_held = matches!(kept.struck.deed, Deed::Hold | Deed::ExpireMember);
+        kept.until <= self.turn.now || (is_held && is_released())
     }
 
     /// Lets those go on whose time is over, or whose rule lets them.
@@ -280,7 +300,7 @@ fn closes(struck: &Struck) -> End {
     End::told(Ending::Refused, by(struck, "the connection is closed"))
 }
 
-fn body_of(row: &'static Handler, frame: &[u8]) -> Result<Value, String> {
+pub(super) fn body_of(row: &'static Handler, frame: &[u8]) -> Result<Value, String> {
     let version = header_of(frame).ok_or("the header cannot be read")?.request_api_version;
     json::take_request_apart(row.key, version, frame, MOST_ELEMENTS)
 }

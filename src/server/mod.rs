@@ -8,6 +8,7 @@ mod admission;
 mod authentication;
 mod connection;
 mod connections;
+mod expiry;
 mod faults;
 mod handshakes;
 mod inbound;

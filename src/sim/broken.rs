@@ -15,7 +15,7 @@ use crate::faults::FaultRule;
 use crate::model::{ApiKey, ErrorCode};
 use crate::record::batches::Batches;
 use crate::replica::view::View;
-use crate::wire::api::{api_versions, fetch};
+use crate::wire::api::{api_versions, consumer_group_heartbeat, fetch, find_coordinator, join_group, offset_commit};
 
 const DELAY_MS: u64 = 2000;
 /// Steps after which what has not come does not come.
@@ -273,4 +273,84 @@ fn an_answer_with_records_is_cut_where_its_rule_says() {
 fn rules_are_only_where_they_were_asked_for() {
     assert!(cluster(7, &[]).borrow().board().is_none());
     assert!(start().borrow().board().is_some_and(|board| !board.is_on()));
+}
+
+/// A commit of a member, and what it is told.
+fn commit(cluster: &SharedCluster, client: &mut Client, group: &str, member: &str, epoch: i32) -> i16 {
+    const COMMIT: i16 = 9;
+    let partition = offset_commit::OffsetCommitRequestPartition { committed_offset: 1, ..Default::default() };
+    let topic = offset_commit::OffsetCommitRequestTopic {
+        name: TOPIC.into(),
+        partitions: vec![partition],
+        ..Default::default()
+    };
+    let request = offset_commit::Request {
+        group_id: group.into(),
+        generation_id_or_member_epoch: epoch,
+        member_id: member.into(),
+        topics: vec![topic],
+        ..Default::default()
+    };
+    let answer = client.call(cluster, ApiKey::OffsetCommit, COMMIT, &request);
+    let response = offset_commit::Response::decode(&mut Reader::new(&answer), COMMIT).unwrap();
+    response.topics[0].partitions[0].error_code
+}
+
+/// A broker that coordinates groups by now, with a client.
+fn start_with_groups() -> (SharedCluster, Client) {
+    const FIND: i16 = 3;
+    let cluster = start();
+    let mut client = Client::connect(&cluster.borrow());
+    let find = find_coordinator::Request { key: "first".into(), ..Default::default() };
+    client.call(&cluster, ApiKey::FindCoordinator, FIND, &find);
+    while commit(&cluster, &mut client, "first", "", -1) != 0 {
+        cluster.borrow_mut().step();
+    }
+    (cluster, client)
+}
+
+/// A member of either protocol hears with its commit that its session has ended, and not before.
+#[test]
+fn a_member_is_expired_in_front_of_the_request_that_a_rule_strikes() {
+    const JOIN: i16 = 3;
+    const HEARTBEAT: i16 = 1;
+    let expire = json!({ "match": { "api": "OffsetCommit", "nth": 2 }, "action": { "expire_member": true } });
+    let unknown = ErrorCode::UnknownMemberId.code();
+    // Without a member there is none to expire.
+    let (cluster, mut client) = start_with_groups();
+    add(&cluster, &expire);
+    assert_eq!([(); 3].map(|()| commit(&cluster, &mut client, "simple", "", -1)), [0; 3]);
+
+    let (cluster, mut client) = start_with_groups();
+    add(&cluster, &expire);
+    let protocol = join_group::JoinGroupRequestProtocol { name: "range".into(), ..Default::default() };
+    let join = join_group::Request {
+        group_id: "classic".into(),
+        session_timeout_ms: 30_000,
+        rebalance_timeout_ms: 30_000,
+        protocol_type: "consumer".into(),
+        protocols: vec![protocol],
+        ..Default::default()
+    };
+    let answer = client.call(&cluster, ApiKey::JoinGroup, JOIN, &join);
+    let joined = join_group::Response::decode(&mut Reader::new(&answer), JOIN).unwrap();
+    let (member, generation) = (joined.member_id.to_string(), joined.generation_id);
+    let told = [(); 3].map(|()| commit(&cluster, &mut client, "classic", &member, generation));
+    // Its leader has not told the assignment yet, which is no matter of the session.
+    assert_eq!(told, [ErrorCode::RebalanceInProgress.code(), unknown, unknown]);
+
+    let (cluster, mut client) = start_with_groups();
+    add(&cluster, &expire);
+    let beat = consumer_group_heartbeat::Request {
+        group_id: "modern".into(),
+        member_id: "m".into(),
+        rebalance_timeout_ms: 30_000,
+        subscribed_topic_names: Some(vec![TOPIC.into()]),
+        topic_partitions: Some(Vec::new()),
+        ..Default::default()
+    };
+    let answer = client.call(&cluster, ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &beat);
+    let joined = consumer_group_heartbeat::Response::decode(&mut Reader::new(&answer), HEARTBEAT).unwrap();
+    let told = [(); 3].map(|()| commit(&cluster, &mut client, "modern", "m", joined.member_epoch));
+    assert_eq!((joined.error_code, told), (0, [0, unknown, unknown]));
 }

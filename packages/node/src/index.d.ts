@@ -55,6 +55,8 @@ export interface Match {
   partition?: number
   group?: string
   transactionalId?: string
+  /** What fields of the body hold, by the protocol's names: `{ memberEpoch: 0 }`. */
+  fields?: Record<string, unknown>
   /** The nth request that matches, alone. */
   nth?: number
   /** Every nth request that matches. */
@@ -76,6 +78,8 @@ export interface Action {
   corrupt?: boolean
   /** Versions that are offered instead of the broker's own; null is none. */
   offer?: Record<string, readonly [number, number] | null>
+  /** The member that the request names leaves its group first, as if its session had ended. */
+  expireMember?: boolean
   after?: boolean
 }
 

@@ -7,6 +7,7 @@ export async function right(): Promise<void> {
   const brokers: string[] = klamm.brokers
   const authority: string | undefined = klamm.tls?.caPem
   const fault: Fault = await klamm.fault({ api: ['Produce', 1], clientId: 'shop.*' }, { close: true, after: true }, 1)
+  await klamm.fault({ api: 'OffsetCommit', fields: { groupId: 'readers' } }, { expireMember: true })
   const struck: number = await fault.struck()
   await klamm.clock.set(await klamm.clock.advance(1000))
   const found: Request[] = await klamm.requests({ group: 'readers', limit: 5 })

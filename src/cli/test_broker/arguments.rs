@@ -1,9 +1,11 @@
 //! The arguments of `klamm test`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::broker::first::{FirstTopic, FirstUser};
-use crate::cli::args::Given;
+use crate::cli::{self, args::Given};
 use crate::stdx::secret::Secret;
 
 /// What logs and metadata may take in memory; tests write little, and a machine of CI has two gigabytes and more.
@@ -24,6 +26,8 @@ pub(crate) struct TestArguments {
     pub(crate) memory_bytes: u64,
     pub(crate) topics: Vec<FirstTopic>,
     pub(crate) users: Vec<FirstUser>,
+    /// Rules by which it breaks from the beginning, as `/v1/faults` takes them.
+    pub(crate) faults: Vec<Value>,
     /// Where the certificates are written.
     pub(crate) tls: Option<PathBuf>,
     pub(crate) as_version: Option<String>,
@@ -43,6 +47,7 @@ impl Default for TestArguments {
             memory_bytes: DEFAULT_MEMORY_BYTES,
             topics: Vec::new(),
             users: Vec::new(),
+            faults: Vec::new(),
             tls: None,
             as_version: None,
             overrides: Vec::new(),
@@ -70,6 +75,7 @@ impl TestArguments {
             memory_bytes,
             topics: given.texts("topic")?.iter().map(|text| topic(text)).collect::<Result<_, _>>()?,
             users: given.texts("user")?.iter().map(|text| user(text)).collect::<Result<_, _>>()?,
+            faults: given.path("faults").as_deref().map_or(Ok(Vec::new()), faults)?,
             tls: given.path("tls"),
             as_version: given.text("as-version")?,
             overrides,
@@ -95,7 +101,7 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 /// `name:partitions:key=value…`
-fn topic(text: &str) -> Result<FirstTopic, String> {
+pub(in crate::cli) fn topic(text: &str) -> Result<FirstTopic, String> {
     let mut parts = text.split(':');
     let name = parts.next().filter(|name| !name.is_empty());
     let partitions = parts.next().map_or(Some(1), |number| number.parse().ok().filter(|number| *number > 0));
@@ -106,6 +112,17 @@ fn topic(text: &str) -> Result<FirstTopic, String> {
     match (name, partitions, configs) {
         (Some(name), Some(partitions), Some(configs)) => Ok(FirstTopic { name: name.into(), partitions, configs }),
         _ => Err(format!("--topic wants name:partitions:key=value…, not {text:?}")),
+    }
+}
+
+/// The rules of a file: one, or an array of them. What a rule may be, the broker judges.
+pub(in crate::cli) fn faults(path: &Path) -> Result<Vec<Value>, String> {
+    let text = cli::text_of(path, "file of fault rules")?;
+    match serde_json::from_str(&text) {
+        Ok(Value::Array(rules)) => Ok(rules),
+        Ok(rule @ Value::Object(_)) => Ok(vec![rule]),
+        Ok(_) => Err(format!("{}: fault rules are an array of objects", path.display())),
+        Err(error) => Err(format!("{}: it is no JSON: {error}", path.display())),
     }
 }
 

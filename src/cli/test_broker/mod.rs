@@ -72,7 +72,11 @@ pub(crate) fn start(arguments: &TestArguments, issued: Option<&Issued>) -> Resul
         Some(_) => Storage::Machine,
         None => Storage::Memory { limit_bytes: arguments.memory_bytes },
     };
-    let beginning = Beginning { topics: arguments.topics.clone(), users: arguments.users.clone() };
+    let beginning = Beginning {
+        topics: arguments.topics.clone(),
+        users: arguments.users.clone(),
+        faults: arguments.faults.clone(),
+    };
     TestBroker::start(storage, config, beginning)
 }
 

@@ -20,6 +20,7 @@ class Match(TypedDict, total=False):
     partition: int
     group: str
     transactional_id: str
+    fields: Dict[str, object]
     nth: int
     every: int
     probability: float
@@ -38,6 +39,7 @@ class Action(TypedDict, total=False):
     truncate: int
     corrupt: bool
     offer: Dict[str, Optional[List[int]]]
+    expire_member: bool
     after: bool
 
 

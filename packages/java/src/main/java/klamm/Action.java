@@ -69,6 +69,11 @@ public final class Action extends Words {
         return new Action(Map.of("offer", Json.read(json)));
     }
 
+    /** @return the member that the request names leaves its group first, as if its session had ended */
+    public static Action expireMember() {
+        return new Action(Map.of("expire_member", true));
+    }
+
     /** @return the same, when the request has had its effect */
     public Action after() {
         return new Action(plus("after", true));

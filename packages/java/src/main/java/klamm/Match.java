@@ -79,6 +79,14 @@ public final class Match extends Words {
     }
 
     /**
+     * @param json fields of the body with what they hold, by the protocol's names, as in <code>{"memberEpoch":0}</code>
+     * @return requests that hold that
+     */
+    public Match fields(String json) {
+        return with("fields", Json.read(json));
+    }
+
+    /**
      * @param n from 1
      * @return the nth request that matches, alone
      */

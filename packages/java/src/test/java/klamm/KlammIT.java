@@ -165,7 +165,8 @@ class KlammIT {
             klamm.fault(Match.any().clientId("none").nth(1), action);
         klamm.fault(Match.api("Fetch").clientId("none"), Action.corrupt());
         klamm.fault(Match.api("ApiVersions").clientId("none"), Action.offer("{\"Produce\":[3,9],\"EndTxn\":null}"));
-        assertEquals(6, klamm.removeFaults());
+        klamm.fault(Match.api("OffsetCommit").fields("{\"groupId\":\"none\"}"), Action.expireMember());
+        assertEquals(7, klamm.removeFaults());
     }
 
     private static final String LINES =
