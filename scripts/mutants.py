@@ -185,7 +185,7 @@ FAULTS = [
     ("what a turn has left of an answer waits for the client", "src/server/sending.rs",
      "        if goes_on {\n            self.touch(key);\n        }\n", "        let _ = goes_on;\n"),
     ("a shard that sends much does not give way", "src/server/mod.rs", "            self.driver.yield_now();\n", ""),
-    ("a shard gives way after every turn", "src/server/mod.rs", "        if !self.touched.is_empty() {\n", "        if true {\n"),
+    ("a shard gives way after every turn", "src/server/mod.rs", "        if !self.touched.is_empty() || !is_noted {\n", "        if true {\n"),
     # ---- Groups
     ("a coordinator answers before its records are committed", "src/coordinator_runtime/mod.rs",
      "        let passed = self.partition().is_committed(self.end);\n",
