@@ -9,23 +9,24 @@ use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::CommitMode;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use serde_json::json;
 use std::time::Duration;
 
 scenarios! { "librdkafka";
-    errors_of_a_topic_are_told: "librdkafka 0138 `do_test_AlterConsumerGroupOffsets_errors`, 0081",
+    errors_of_a_topic_are_told: "ours, beside librdkafka 0138 `do_test_AlterConsumerGroupOffsets_errors`",
         "`error`s of CreateTopics that are not retried: each is the topic's result";
-    an_answer_that_does_not_come_times_out: "librdkafka 0080, 0081",
-        "`no_answer` for CreateTopics and a call of 500 ms: OperationTimedOut; the next call goes through";
-    groups_are_deleted_elsewhere: "librdkafka 0138, 0081 `do_test_DeleteGroups`",
+    an_answer_that_comes_late_times_out: "librdkafka 0080",
+        "`hold` for CreateTopics and a call of 500 ms: OperationTimedOut; released, it has its effect, which the next call is told of";
+    groups_are_deleted_elsewhere: "librdkafka 0081 `do_test_DeleteGroups`",
         "three brokers, `move_coordinator` between the commit and the deletion";
 }
 
 /// Makes a topic of one partition that only one broker has.
 pub fn create_on(port: u16, name: &str, broker: i32) -> Result<()> {
     let replicas = CreatableReplicaAssignment::default().with_partition_index(0).with_broker_ids(vec![broker.into()]);
-    let topic = CreatableTopic::default().with_name(topic_name(name)).with_num_partitions(-1).with_replication_factor(-1);
+    let topic =
+        CreatableTopic::default().with_name(topic_name(name)).with_num_partitions(-1).with_replication_factor(-1);
     let request = CreateTopicsRequest::default().with_topics(vec![topic.with_assignments(vec![replicas])]);
     let answer = Raw::connect(port)?.call(&request.with_timeout_ms(10_000), 5)?;
     let error = answer.topics.first().context("a topic")?.error_code;
@@ -42,7 +43,8 @@ fn create(admin: &AdminClient<Told>, name: &str, time: Duration) -> Result<Resul
     let topic = NewTopic::new(name, 1, TopicReplication::Fixed(1));
     let results = match pollster::block_on(admin.create_topics([&topic], &options)) {
         Ok(results) => results,
-        Err(error) => return Ok(Err(error.rdkafka_error_code().context("a code")?)),
+        Err(KafkaError::AdminOp(code)) => return Ok(Err(code)),
+        Err(error) => return Err(error.into()),
     };
     Ok(results.into_iter().next().context("a result")?.map(drop).map_err(|(_, code)| code))
 }
@@ -70,15 +72,17 @@ fn errors_of_a_topic_are_told() -> Result<()> {
     Ok(())
 }
 
-fn an_answer_that_does_not_come_times_out() -> Result<()> {
+fn an_answer_that_comes_late_times_out() -> Result<()> {
     let stage = Stage::one()?;
     let admin = admin(&stage)?;
-    let fault = stage.fault(json!({ "match": { "api": "CreateTopics" }, "action": { "no_answer": true }, "count": 1 }))?;
+    let held = stage.fault(json!({ "match": { "api": "CreateTopics" }, "action": { "hold": true }, "count": 1 }))?;
     let found = create(&admin, "u", Duration::from_millis(500))?;
-    ensure!(matches!(found, Err(Code::OperationTimedOut)), "{found:?}");
-    ensure!(fault.struck()? == 1, "it was sent");
+    ensure!(found == Err(Code::OperationTimedOut), "{found:?}");
+    ensure!(held.struck()? == 1, "it was sent");
+    held.release()?;
+    stage.wait("topic=u")?;
     let found = create(&admin, "u", TIME)?;
-    ensure!(found == Ok(()), "{found:?}");
+    ensure!(found == Err(Code::TopicAlreadyExists), "{found:?}");
     Ok(())
 }
 
@@ -91,7 +95,8 @@ fn groups_are_deleted_elsewhere() -> Result<()> {
     drop(reader);
     let admin = admin(&stage)?;
     let delete = || -> Result<Result<String, (String, Code)>> {
-        let results = pollster::block_on(admin.delete_groups(&["g"], &AdminOptions::new().request_timeout(Some(TIME))))?;
+        let results =
+            pollster::block_on(admin.delete_groups(&["g"], &AdminOptions::new().request_timeout(Some(TIME))))?;
         results.into_iter().next().context("a result")
     };
     stage.errors("FindCoordinator", &["COORDINATOR_NOT_AVAILABLE"])?;

@@ -16,12 +16,12 @@ scenarios! { "librdkafka";
     fenced_heartbeats_join_anew: "librdkafka 0147 `do_test_consumer_group_heartbeat_fenced_errors`",
         "`error` UNKNOWN_MEMBER_ID and FENCED_MEMBER_EPOCH: revoked, joined from epoch 0, assigned";
     a_stale_epoch_delays_the_offsets: "librdkafka 0148 `do_test_OffsetFetch_stale_member_epoch_error`",
-        "`error` STALE_MEMBER_EPOCH for OffsetFetch: the committed offset is found with the next heartbeats";
+        "`error` STALE_MEMBER_EPOCH at the partition of OffsetFetch: the committed offset is found with the next heartbeats";
     a_commit_by_hand_tells_its_error: "librdkafka 0148 `do_test_OffsetCommit_manual_error`",
         "`error` STALE_MEMBER_EPOCH and UNKNOWN_MEMBER_ID for OffsetCommit: told, and the next one goes through";
     a_commit_of_a_close_is_sent_again: "librdkafka 0148 `do_test_OffsetCommit_automatic_stale_member_epoch_error`",
         "`error` STALE_MEMBER_EPOCH for the commits of a close: sent until one goes through";
-    an_expired_member_joins_anew: "librdkafka 0106, franz-go kfake `Test848RebalanceTimeout`",
+    an_expired_member_joins_anew: "librdkafka 0106 `do_test_session_timeout`",
         "the deed `expire_member`: what was not committed is read again";
     a_forced_rebalance_goes_on: "franz-go kfake `Test848CooperativeRevocationDuringConsumption`",
         "the deed `rebalance`: epochs go up, no record twice";
@@ -124,7 +124,9 @@ fn a_stale_epoch_delays_the_offsets() -> Result<()> {
     first.consumer.commit_consumer_state(CommitMode::Sync)?;
     drop(first);
     stage.seed("t", &numbers(8)[5..])?;
-    let faults = stage.errors("OffsetFetch", &["STALE_MEMBER_EPOCH"; 3])?;
+    // A broker tells it of the whole group, with no partition (`OffsetFetchResponse.groupError`), and librdkafka 2.12 then never
+    // asks again: where its own test has the error is where it looks for it.
+    let faults = stage.errors_within("OffsetFetch", &["STALE_MEMBER_EPOCH"; 3])?;
     let second = subscriber(&stage, &[])?;
     second.expect(&numbers(8)[5..])?;
     ensure!(faults[2].struck()? == 1, "all were told");
@@ -132,7 +134,9 @@ fn a_stale_epoch_delays_the_offsets() -> Result<()> {
 }
 
 fn a_commit_by_hand_tells_its_error() -> Result<()> {
-    for (name, expected) in [("STALE_MEMBER_EPOCH", Code::StaleMemberEpoch), ("UNKNOWN_MEMBER_ID", Code::UnknownMemberId)] {
+    for (name, expected) in
+        [("STALE_MEMBER_EPOCH", Code::StaleMemberEpoch), ("UNKNOWN_MEMBER_ID", Code::UnknownMemberId)]
+    {
         let stage = stage()?;
         stage.seed("t", &numbers(5))?;
         let reader = subscriber(&stage, &[])?;

@@ -108,6 +108,13 @@ impl Stage {
         names.iter().map(|name| self.fault(rule(name))).collect()
     }
 
+    /// The same in their answers, at the partitions.
+    pub fn errors_within(&self, api: &str, names: &[&str]) -> Result<Vec<Fault<'_>>> {
+        let action = |name: &str| json!({ "error": name, "after": true });
+        let rule = |name: &&str| json!({ "match": { "api": api }, "action": action(name), "count": 1 });
+        names.iter().map(|name| self.fault(rule(name))).collect()
+    }
+
     pub fn deed(&self, deed: Value) -> Result<Value> {
         self.http.change("/v1/deeds", &deed)
     }
@@ -174,6 +181,12 @@ impl Stage {
                 None => {}
             }
         }
+    }
+
+    /// How many offsets partition 0 has.
+    pub fn values_end(&self, topic: &str) -> Result<usize> {
+        let (_, end) = self.consumer(&[])?.consumer.fetch_watermarks(topic, 0, PATIENCE)?;
+        Ok(end as usize)
     }
 
     /// `t` has exactly these values for a reader of committed records.
@@ -266,8 +279,7 @@ impl Told {
 
     fn wait(&self, what: &str, is_there: impl Fn(&ToldState) -> bool) -> Result<()> {
         let lacks = |state: &mut ToldState| !is_there(state);
-        let (state, waited) =
-            self.changed.wait_timeout_while(self.state.lock().unwrap(), PATIENCE, lacks).unwrap();
+        let (state, waited) = self.changed.wait_timeout_while(self.state.lock().unwrap(), PATIENCE, lacks).unwrap();
         ensure!(!waited.timed_out(), "{what}: not within {PATIENCE:?}, but {:?} {:?}", state.deliveries, state.errors);
         Ok(())
     }

@@ -40,7 +40,7 @@ scenarios! { "librdkafka";
     a_topic_that_vanishes_for_a_while_loses_nothing: "librdkafka 0105 `do_test_topic_disappears_for_awhile`",
         "`error` UNKNOWN_TOPIC_OR_PARTITION for the topic's Metadata between two transactions";
     unstable_offsets_are_asked_for_again: "librdkafka 0105 `do_test_unstable_offset_commit`",
-        "`error` UNSTABLE_OFFSET_COMMIT for OffsetFetch: `committed` with and without enough time, and a consumer that begins at the offset";
+        "`error` UNSTABLE_OFFSET_COMMIT at the partition of OffsetFetch: `committed` with and without enough time, and a consumer that begins at the offset";
 }
 
 /// Offset 1 of `t`, with the group `g` of a consumer.
@@ -179,7 +179,9 @@ fn an_end_whose_time_is_over_can_be_resumed() -> Result<()> {
 
 /// It took too long, and may be called again.
 fn is_retriable(result: Result<(), KafkaError>) -> Result<()> {
-    let Err(KafkaError::Transaction(error)) = &result else { compat_tests::bail!("{result:?} is no error of a transaction") };
+    let Err(KafkaError::Transaction(error)) = &result else {
+        compat_tests::bail!("{result:?} is no error of a transaction")
+    };
     ensure!(error.is_retriable() && !error.is_fatal() && !error.txn_requires_abort(), "{error:?}");
     ensure!(code(result)? == Code::OperationTimedOut, "its time is over");
     Ok(())
@@ -305,15 +307,16 @@ fn unstable_offsets_are_asked_for_again() -> Result<()> {
     let mut offsets = TopicPartitionList::new();
     offsets.add_partition_offset("t", 0, Offset::Offset(5))?;
     reader.consumer.commit(&offsets, rdkafka::consumer::CommitMode::Sync)?;
-    stage.errors("OffsetFetch", &["UNSTABLE_OFFSET_COMMIT"; 6])?;
+    stage.errors_within("OffsetFetch", &["UNSTABLE_OFFSET_COMMIT"; 6])?;
     ensure!(reader.committed()? == Offset::Offset(5), "asked for again");
     ensure!(stage.count("api=OffsetFetch")? == 7, "seven attempts");
-    let always = json!({ "match": { "api": "OffsetFetch" }, "action": { "error": "UNSTABLE_OFFSET_COMMIT" } });
+    let always =
+        json!({ "match": { "api": "OffsetFetch" }, "action": { "error": "UNSTABLE_OFFSET_COMMIT", "after": true } });
     let always = stage.fault(always)?;
     let error = code(reader.consumer.committed_offsets(offsets, Duration::from_millis(200)))?;
     ensure!(error == Code::OperationTimedOut, "{error:?}");
     always.remove()?;
-    stage.errors("OffsetFetch", &["UNSTABLE_OFFSET_COMMIT"; 6])?;
+    stage.errors_within("OffsetFetch", &["UNSTABLE_OFFSET_COMMIT"; 6])?;
     let mut stored = TopicPartitionList::new();
     stored.add_partition_offset("t", 0, Offset::Stored)?;
     reader.consumer.assign(&stored)?;
