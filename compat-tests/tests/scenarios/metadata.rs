@@ -278,9 +278,7 @@ fn all_brokers_go_and_come_back() -> Result<()> {
     sender.delivered(1)?;
     (1..=3).try_for_each(|broker| stage.down(broker))?;
     sender.send("1")?;
-    stage
-        .http
-        .until("the client tells it", |_| Ok(sender.told().errors().contains(&Code::AllBrokersDown).then_some(())))?;
+    sender.until_told(Code::AllBrokersDown)?;
     (1..=3).try_for_each(|broker| stage.up(broker))?;
     sender.delivered(2)?;
     stage.expect(&numbers(2))

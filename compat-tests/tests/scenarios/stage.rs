@@ -361,6 +361,11 @@ impl Sender {
         Ok(())
     }
 
+    /// Waits until the client tells of an error of its own.
+    pub fn until_told(&self, error: RDKafkaErrorCode) -> Result<()> {
+        self.told().wait(&format!("{error:?}"), |state| state.errors.contains(&error))
+    }
+
     /// One transaction, with one record in it.
     pub fn transaction(&self, value: &str) -> Result<()> {
         self.producer.begin_transaction()?;
