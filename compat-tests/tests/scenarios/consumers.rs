@@ -52,7 +52,7 @@ fn out_of_range(nth: u64) -> serde_json::Value {
 fn an_offset_out_of_range_begins_at_the_start() -> Result<()> {
     let stage = Stage::one()?;
     let values = numbers(5);
-    values.iter().try_for_each(|value| stage.seed("t", &[value.clone()]))?;
+    values.iter().try_for_each(|value| stage.seed("t", &[&value]))?;
     let fault = stage.fault(out_of_range(3))?;
     let reader =
         stage.assigned(&[&small_fetches("earliest")[..], &[("client.id", "reader")]].concat(), Offset::Beginning)?;
@@ -72,7 +72,7 @@ fn an_offset_out_of_range_begins_at_the_end() -> Result<()> {
         stage.assigned(&[&small_fetches("latest")[..], &[("client.id", "reader")]].concat(), Offset::Offset(2))?;
     reader.poll_until("it looks for the end", || Ok(fault.struck()? == 1 && stage.count("api=ListOffsets")? > 0))?;
     reader.poll_until("it is there", || Ok(stage.count("api=Fetch&client_id=reader")? > 1))?;
-    stage.seed("t", &["new".into()])?;
+    stage.seed("t", &["new"])?;
     reader.expect(&["new".into()])
 }
 
@@ -99,8 +99,7 @@ fn an_error_of_one_partition_leaves_the_others() -> Result<()> {
     let sender = stage.producer(&[])?;
     for partition in 0..2 {
         let value = format!("of {partition}");
-        let record = rdkafka::producer::BaseRecord::<(), str>::to("t").partition(partition).payload(&value);
-        sender.producer.send(record).map_err(|(error, _)| error)?;
+        sender.send_at(partition, &value)?;
     }
     sender.delivered(2)?;
     let action = json!({ "error": "KAFKA_STORAGE_ERROR", "after": true });
@@ -216,10 +215,10 @@ fn a_validation_in_flight_reads_nothing_twice() -> Result<()> {
     let held = stage.fault(json!({ "match": { "api": "OffsetForLeaderEpoch" }, "action": { "hold": true } }))?;
     stage.move_leader("t", stage.leader("t")? % 3 + 1)?;
     reader.poll_until("it validates", || Ok(held.struck()? > 0))?;
-    stage.seed("t", &["3".into()])?;
+    stage.seed("t", &["3"])?;
     held.remove()?;
     reader.expect(&["3".into()])?;
-    stage.seed("t", &["4".into()])?;
+    stage.seed("t", &["4"])?;
     reader.expect(&["4".into()])
 }
 
@@ -233,7 +232,7 @@ fn a_validation_that_fails_is_no_reset() -> Result<()> {
         let fault = stage.errors("OffsetForLeaderEpoch", &[error])?;
         stage.move_leader("t", stage.leader("t")? % 3 + 1)?;
         reader.poll_until("it validates", || Ok(fault[0].struck()? > 0))?;
-        stage.seed("t", &["3".into(), "4".into()])?;
+        stage.seed("t", &["3", "4"])?;
         reader.expect(&["3".into(), "4".into()])?;
     }
     Ok(())
@@ -253,7 +252,7 @@ fn two_leaders_in_a_validation_are_no_loop() -> Result<()> {
     reader.poll_until("the second attempt is held", || Ok(held.struck()? > 0))?;
     stage.move_leader("t", first)?;
     held.release()?;
-    stage.seed("t", &["3".into(), "4".into()])?;
+    stage.seed("t", &["3", "4"])?;
     reader.expect(&["3".into(), "4".into()])?;
     let asked = stage.count("api=OffsetForLeaderEpoch")?;
     ensure!(asked < 10, "it asked {asked} times");
@@ -264,7 +263,7 @@ fn fetching_follows_each_leader_epoch() -> Result<()> {
     let stage = Stage::three()?;
     let reader = stage.assigned(&[("client.id", "reader")], Offset::Beginning)?;
     for (number, value) in numbers(3).into_iter().enumerate() {
-        stage.seed("t", &[value.clone()])?;
+        stage.seed("t", &[&value])?;
         reader.expect(&[value])?;
         let refused = "api=Fetch&client_id=reader&error=NOT_LEADER_OR_FOLLOWER";
         stage.move_leader("t", stage.leader("t")? % 3 + 1)?;

@@ -115,8 +115,7 @@ fn has(value: &Value, key: &str, number: i64) -> bool {
 
 fn a_leaderless_time_keeps_the_epoch() -> Result<()> {
     let stage = Stage::with(&["--brokers", "3"])?;
-    let port = stage.bootstrap().split(',').next().and_then(|at| at.rsplit(':').next()?.parse().ok()).unwrap_or(0);
-    crate::admin::create_on(port, "t", 2)?;
+    crate::admin::create_on(stage.port(), "t", 2)?;
     stage.seed("t", &numbers(1))?;
     thread::scope(|scope| -> Result<()> {
         let played = scope.spawn(|| franz(&stage, "follow"));
@@ -125,7 +124,7 @@ fn a_leaderless_time_keeps_the_epoch() -> Result<()> {
         let before = stage.count("api=Metadata&client_id=franz")?;
         stage.until_asked("api=Metadata&client_id=franz", before + 8)?;
         stage.up(2)?;
-        stage.seed("t", &["1".into()])?;
+        stage.seed("t", &["1"])?;
         let Ok(played) = played.join() else { bail!("the program's thread has panicked") };
         played
     })?;

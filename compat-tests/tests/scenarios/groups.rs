@@ -50,8 +50,7 @@ fn a_commit_in_a_rebalance_is_refused() -> Result<()> {
     let sender = stage.producer(&[])?;
     for number in 0..40 {
         let value = number.to_string();
-        let record = rdkafka::producer::BaseRecord::<(), str>::to("t").partition(number % 4).payload(&value);
-        sender.producer.send(record).map_err(|(error, _)| error)?;
+        sender.send_at(number % 4, &value)?;
     }
     sender.delivered(40)?;
     let (one, two) = (stage.subscriber(&[])?, stage.subscriber(&[])?);
@@ -68,8 +67,7 @@ fn a_commit_in_a_rebalance_is_refused() -> Result<()> {
     one.until_assigned(4)?;
     let sender = stage.producer(&[])?;
     for partition in 0..4 {
-        let record = rdkafka::producer::BaseRecord::<(), str>::to("t").partition(partition).payload("last");
-        sender.producer.send(record).map_err(|(error, _)| error)?;
+        sender.send_at(partition, "last")?;
     }
     let mut lasts = 0;
     while lasts < 4 {
@@ -193,7 +191,7 @@ fn a_generation_that_ended_is_joined_anew() -> Result<()> {
     commit(&reader)?;
     stage.errors("Heartbeat", &["ILLEGAL_GENERATION"])?;
     reader.poll_until("assigned anew", || Ok(reader.told().rebalances() == (2, 1)))?;
-    stage.seed("t", &["2".into()])?;
+    stage.seed("t", &["2"])?;
     reader.expect(&["2".into()])
 }
 
@@ -233,13 +231,13 @@ fn a_forced_rebalance_keeps_what_is_read() -> Result<()> {
     let reader = stage.subscriber(&[])?;
     reader.until_assigned(1)?;
     for (round, value) in numbers(3).into_iter().enumerate() {
-        stage.seed("t", &[value.clone()])?;
+        stage.seed("t", &[&value])?;
         reader.expect(&[value])?;
         commit(&reader)?;
         stage.deed(json!({ "rebalance": { "group": "g" } }))?;
         reader.poll_until("assigned anew", || Ok(reader.told().rebalances().0 >= round + 2))?;
     }
-    stage.seed("t", &["last".into()])?;
+    stage.seed("t", &["last"])?;
     reader.expect(&["last".into()])
 }
 

@@ -51,8 +51,7 @@ scenarios! { "librdkafka";
 }
 
 fn create(stage: &Stage, topic: &str, partitions: i32) -> Result<()> {
-    let port = stage.bootstrap().split(',').next().and_then(|at| at.rsplit(':').next()?.parse().ok()).unwrap_or(0);
-    Raw::connect(port)?.create_topic(topic, partitions, &[])
+    Raw::connect(stage.port())?.create_topic(topic, partitions, &[])
 }
 
 fn a_topic_that_appears_late_is_written() -> Result<()> {
@@ -193,7 +192,7 @@ fn stale_metadata_move_no_partition_back() -> Result<()> {
     let since =
         stage.requests("api=Metadata&client_id=reader")?.last().map(|last| last["at"].clone()).unwrap_or_default();
     held.release()?;
-    stage.seed("t", &["1".into()])?;
+    stage.seed("t", &["1"])?;
     reader.expect(&["1".into()])?;
     let back = stage.count(&format!("api=Fetch&client_id=reader&broker={first}&since={since}"))?;
     ensure!(back == 0, "{back} went to the old leader");
@@ -210,8 +209,7 @@ fn two_partitions() -> Result<Stage> {
 
 fn send_both(sender: &Sender, value: &str) -> Result<()> {
     for partition in 0..2 {
-        let record = rdkafka::producer::BaseRecord::<(), str>::to("t").partition(partition).payload(value);
-        sender.producer.send(record).map_err(|(error, _)| error)?;
+        sender.send_at(partition, value)?;
     }
     sender.flush()
 }
@@ -252,8 +250,7 @@ fn consumers_follow_two_leaders_at_once() -> Result<()> {
 
 fn a_partition_without_a_leader_is_waited_for() -> Result<()> {
     let stage = Stage::with(&["--brokers", "3"])?;
-    let port = stage.bootstrap().split(',').next().and_then(|at| at.rsplit(':').next()?.parse().ok()).unwrap_or(0);
-    crate::admin::create_on(port, "t", 2)?;
+    crate::admin::create_on(stage.port(), "t", 2)?;
     let sender = stage.producer(&[("enable.idempotence", "true")])?;
     let reader =
         stage.assigned(&[("client.id", "reader"), ("topic.metadata.refresh.interval.ms", "200")], Offset::Beginning)?;

@@ -97,7 +97,7 @@ fn heartbeats_that_pass_keep_the_assignment() -> Result<()> {
     let before = stage.count("api=ConsumerGroupHeartbeat")?;
     reader.poll_until("beats go on", || Ok(stage.count("api=ConsumerGroupHeartbeat")? > before + 2))?;
     ensure!(reader.told().rebalances() == (1, 0), "{:?}", reader.told().rebalances());
-    stage.seed("t", &["2".into()])?;
+    stage.seed("t", &["2"])?;
     reader.expect(&["2".into()])
 }
 
@@ -110,7 +110,7 @@ fn fenced_heartbeats_join_anew() -> Result<()> {
         reader.consumer.commit_consumer_state(CommitMode::Sync)?;
         stage.errors("ConsumerGroupHeartbeat", &[error])?;
         reader.poll_until(error, || Ok(reader.told().rebalances() == (2, 1)))?;
-        stage.seed("t", &["2".into()])?;
+        stage.seed("t", &["2"])?;
         reader.expect(&["2".into()])?;
     }
     Ok(())
@@ -178,7 +178,7 @@ fn a_forced_rebalance_goes_on() -> Result<()> {
     let reader = subscriber(&stage, &[])?;
     reader.until_assigned(1)?;
     for value in numbers(3) {
-        stage.seed("t", &[value.clone()])?;
+        stage.seed("t", &[&value])?;
         reader.expect(&[value])?;
         reader.consumer.commit_consumer_state(CommitMode::Sync)?;
         stage.deed(json!({ "rebalance": { "group": "g" } }))?;
@@ -186,7 +186,7 @@ fn a_forced_rebalance_goes_on() -> Result<()> {
     let before = stage.count("api=ConsumerGroupHeartbeat")?;
     reader.poll_until("beats go on", || Ok(stage.count("api=ConsumerGroupHeartbeat")? > before + 3))?;
     stage.wait("group=g&members=1")?;
-    stage.seed("t", &["last".into()])?;
+    stage.seed("t", &["last"])?;
     reader.expect(&["last".into()])
 }
 

@@ -236,8 +236,7 @@ fn a_first_flush_knows_all_leaders() -> Result<()> {
     let first = stage.bootstrap().split(',').next().unwrap_or_default().to_string();
     let sender = stage.producer(&[("bootstrap.servers", &first)])?;
     for partition in 0..9 {
-        let record = rdkafka::producer::BaseRecord::<(), str>::to("t").partition(partition).payload("a");
-        sender.producer.send(record).map_err(|(error, _)| error)?;
+        sender.send_at(partition, "a")?;
     }
     sender.flush()?;
     sender.delivered(9)?;

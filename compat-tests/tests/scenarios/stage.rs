@@ -44,6 +44,12 @@ impl Stage {
         self.process.bootstrap()
     }
 
+    /// Of the first broker.
+    pub fn port(&self) -> u16 {
+        let first = self.bootstrap().split(',').next().and_then(|first| first.rsplit(':').next());
+        first.and_then(|port| port.parse().ok()).unwrap_or(0)
+    }
+
     pub fn config(&self, settings: Settings) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.bootstrap());
@@ -197,9 +203,9 @@ impl Stage {
     }
 
     /// Writes values by a client of its own.
-    pub fn seed(&self, topic: &str, values: &[String]) -> Result<()> {
+    pub fn seed(&self, topic: &str, values: &[impl AsRef<str>]) -> Result<()> {
         let sender = self.producer(&[("client.id", "seed")])?;
-        values.iter().try_for_each(|value| sender.send_to(topic, value))?;
+        values.iter().try_for_each(|value| sender.send_to(topic, value.as_ref()))?;
         sender.flush()
     }
 }
@@ -337,6 +343,12 @@ impl Sender {
 
     pub fn send_to(&self, topic: &str, value: &str) -> Result<()> {
         self.try_send(topic, value).map_err(Into::into)
+    }
+
+    /// To another partition of `t`.
+    pub fn send_at(&self, partition: i32, value: &str) -> Result<()> {
+        let record = BaseRecord::<(), str>::to("t").partition(partition).payload(value);
+        self.producer.send(record).map_err(|(error, _)| error.into())
     }
 
     pub fn try_send(&self, topic: &str, value: &str) -> Result<(), KafkaError> {

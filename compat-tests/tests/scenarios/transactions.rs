@@ -2,7 +2,7 @@
 //! that are made again.
 
 use crate::scenarios;
-use crate::stage::{Reader, Sender, Stage, code, numbers};
+use crate::stage::{Sender, Stage, code, numbers};
 use compat_tests::http::PATIENCE;
 use compat_tests::{Context, Result, ensure};
 use rdkafka::consumer::Consumer;
@@ -43,26 +43,21 @@ scenarios! { "librdkafka";
         "`error` UNSTABLE_OFFSET_COMMIT at the partition of OffsetFetch: `committed` with and without enough time, and a consumer that begins at the offset";
 }
 
-/// Offset 1 of `t`, with the group `g` of a consumer.
+/// Offset 1 of `t`, for the group `g`.
 pub fn send_offsets(stage: &Stage, sender: &Sender) -> Result<Result<(), KafkaError>> {
-    let reader = stage.consumer(&[])?;
-    Ok(send_offsets_of(&reader, sender, 1)?)
-}
-
-fn send_offsets_of(reader: &Reader, sender: &Sender, offset: i64) -> Result<Result<(), KafkaError>> {
     let mut offsets = TopicPartitionList::new();
-    offsets.add_partition_offset("t", 0, Offset::Offset(offset))?;
-    let group = reader.consumer.group_metadata().context("a group")?;
+    offsets.add_partition_offset("t", 0, Offset::Offset(1))?;
+    let group = stage.consumer(&[])?.consumer.group_metadata().context("a group")?;
     Ok(sender.producer.send_offsets_to_transaction(&offsets, &group, PATIENCE))
 }
 
-/// Where a transactional id's or a group's coordinator is, and what moves it.
-fn coordinator(stage: &Stage, partitions_of: &str, partition: usize) -> Result<i64> {
-    let told = stage.http.json(&format!("/v1/topics?topic={partitions_of}"))?;
+/// The broker that coordinates the keys of a partition.
+fn coordinator(stage: &Stage, topic: &str, partition: usize) -> Result<i64> {
+    let told = stage.http.json(&format!("/v1/topics?topic={topic}"))?;
     told["topics"][0]["partitions"][partition]["leader"].as_i64().context("a leader")
 }
 
-/// Moves the coordinator to a broker.
+/// Moves a key's coordinator to a broker; answers its partition.
 fn move_coordinator(stage: &Stage, key: &str, name: &str, to: i64) -> Result<usize> {
     let told = stage.deed(json!({ "move_coordinator": { key: name, "to": to } }))?;
     Ok(told["partition"].as_u64().context("a partition")? as usize)
