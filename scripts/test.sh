@@ -36,7 +36,7 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
-TESTING="test_broker brokers page explore"
+TESTING="test_broker brokers scenarios page explore"
 PACKAGES="package_python package_node package_java package_go package_rust"
 INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"

@@ -179,6 +179,8 @@ pub struct Answer {
     pub throttle_ms: u32,
     /// The error codes in it.
     pub errors: ToldErrors,
+    /// A rule of a test has cut it off: nothing leaves its connection behind it.
+    pub is_last: bool,
 }
 
 impl Answer {

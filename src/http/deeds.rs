@@ -34,6 +34,8 @@ const HEARTBEAT: i16 = 1;
 const INIT_PRODUCER_ID: i16 = 4;
 /// How long a passing member may take for a rebalance: no group waits for it, and no limit is below.
 const PASSING_MS: i32 = 1;
+/// Its session, within the broker's limits: the shortest one that these allow may end before it has left.
+const PASSING_SESSION: Duration = Duration::from_secs(10);
 /// How often it is asked whether what a producer had open is aborted, and how long it is waited before it is asked again.
 const TRIES: usize = 500;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -267,9 +269,11 @@ fn pass_classic(shared: &Shared, inlet: &Inlet, group: &str, described: &classic
         name: described.protocol.as_str().into(),
         metadata: like.metadata.as_slice().into(),
     };
+    let groups = &world.resolved.groups;
+    let session = PASSING_SESSION.max(groups.min_session_timeout).min(groups.max_session_timeout);
     let mut request = join_group::Request {
         group_id: group.into(),
-        session_timeout_ms: world.resolved.groups.min_session_timeout.as_millis() as i32,
+        session_timeout_ms: session.as_millis() as i32,
         rebalance_timeout_ms: PASSING_MS,
         protocol_type: described.protocol_type.as_str().into(),
         protocols: vec![protocol],

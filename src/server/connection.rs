@@ -39,6 +39,8 @@ pub(super) struct Connection {
     pub(super) readable: bool,
     /// A rule of a test has it never answer a request: there is nothing to wait for when its client has gone.
     pub(super) never_answers: bool,
+    /// A rule of a test has cut off an answer: no other leaves behind it, and nothing more is handled.
+    is_cut: bool,
     /// The client will send nothing more.
     pub(super) has_ended: bool,
     /// Everything that it has sent was received: the connection ends when all is answered.
@@ -77,6 +79,7 @@ impl Connection {
             login_work: None,
             readable: true,
             never_answers: false,
+            is_cut: false,
             has_ended: false,
             is_finished: false,
             writable: true,
@@ -98,7 +101,7 @@ impl Connection {
     /// Whether a frame may be handled now. While memory is short, a client that has not taken its answers must do so first.
     pub(super) fn may_handle(&self, order: Order, memory_is_short: bool) -> bool {
         let most = if memory_is_short { 1 } else { MAX_UNSENT_BYTES };
-        let is_left_alone = self.muted_until.is_some() || self.refused.is_some();
+        let is_left_alone = self.muted_until.is_some() || self.refused.is_some() || self.is_cut;
         !is_left_alone
             && self.outbound.size_bytes() < most
             && self.slots.may_handle(order)
@@ -136,7 +139,11 @@ impl Connection {
 
     fn move_ready(&mut self) {
         while let Some(answer) = self.slots.pop_ready() {
-            self.outbound.push_answer(answer);
+            // What would leave behind a part of an answer would be taken for the rest of it.
+            if !self.is_cut {
+                self.is_cut = answer.is_last;
+                self.outbound.push_answer(answer);
+            }
         }
     }
 

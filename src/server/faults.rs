@@ -197,6 +197,7 @@ impl Server {
             Deed::Truncate(bytes) => {
                 if let (Some(answer), Asker::Connection(key, _)) = (&mut answer, begun.asker) {
                     truncate(answer, bytes.into());
+                    answer.is_last = true;
                     // Closed when this has left.
                     if let Some(connection) = self.connections.get_mut(key) {
                         (connection.is_finished, connection.readable) = (true, false);

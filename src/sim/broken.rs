@@ -269,6 +269,23 @@ fn an_answer_with_records_is_cut_where_its_rule_says() {
     }
 }
 
+/// What is asked behind it is not answered: it would be taken for the rest of what was cut.
+#[test]
+fn nothing_leaves_behind_an_answer_that_is_cut() {
+    let cluster = start();
+    add(&cluster, &json!({ "match": { "api": "Produce" }, "action": { "truncate": 7 }, "count": 1 }));
+    let mut client = Client::connect(&cluster.borrow());
+    for _ in 0..3 {
+        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+    }
+    let patience = cluster.borrow().steps + PATIENCE_STEPS;
+    while client.pump() {
+        assert!(cluster.borrow().steps < patience, "the connection ends");
+        cluster.borrow_mut().step();
+    }
+    assert_eq!(client.part().len(), 7);
+}
+
 #[test]
 fn rules_are_only_where_they_were_asked_for() {
     assert!(cluster(7, &[]).borrow().board().is_none());

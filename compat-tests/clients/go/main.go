@@ -1,7 +1,8 @@
 // franz-go as a program: `produce BOOTSTRAP TOPIC CODEC` reads records as JSON lines and writes them to partition 0,
 // `consume BOOTSTRAP TOPIC COUNT` reads partition 0 from its beginning and prints them, without a group; `member BOOTSTRAP
 // JSON` is a member of a group, `producer BOOTSTRAP JSON` a producer that tells what became of each record, `transactor
-// BOOTSTRAP JSON` a client with transactions, `login LIBRARY` comes in by the ways that it reads.
+// BOOTSTRAP JSON` a client with transactions, `login LIBRARY` comes in by the ways that it reads, `scenario NAME BOOTSTRAP` plays
+// a part of tests/scenarios.
 package main
 
 import (
@@ -111,6 +112,10 @@ func main() {
 	}
 	if len(os.Args) == 4 && os.Args[1] == "transactor" {
 		runTransactor(os.Args[2], os.Args[3])
+		return
+	}
+	if len(os.Args) == 4 && os.Args[1] == "scenario" {
+		runScenario(os.Args[2], os.Args[3])
 		return
 	}
 	if len(os.Args) != 5 {

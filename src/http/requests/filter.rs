@@ -12,6 +12,7 @@ pub(super) struct Filter {
     /// Its shard and its number there, as `id` is written.
     id: Option<(u8, u64)>,
     api: Option<ApiKey>,
+    broker: Option<i32>,
     client_id: Option<String>,
     topic: Option<String>,
     group: Option<String>,
@@ -34,6 +35,10 @@ impl Filter {
                     filter.id = Some(id.ok_or_else(|| format!("no request has the id {value:?}"))?);
                 }
                 "api" => filter.api = Some(ApiKey::parse(value).ok_or_else(|| format!("there is no API {value:?}"))?),
+                "broker" => {
+                    let broker = value.parse().map_err(|_| "broker is the id of a broker".to_string())?;
+                    filter.broker = Some(broker);
+                }
                 "client_id" => filter.client_id = text(),
                 "topic" => filter.topic = text(),
                 "group" => filter.group = text(),
@@ -55,6 +60,7 @@ impl Filter {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         self.id.is_none_or(|id| id == (exchange.shard, exchange.number))
             && self.api.is_none_or(|api| api == exchange.api)
+            && self.broker.is_none_or(|broker| broker == shared.config.cast().broker_of(exchange.listener))
             && is(&self.client_id, &exchange.client_id)
             && is(&self.principal, &exchange.principal)
             && self.since.is_none_or(|since| exchange.at.0 >= since)

@@ -40,6 +40,7 @@ const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
 pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("id", "One request, by its id."),
     parameter("api", "The API, by name or key."),
+    parameter("broker", "The broker that was asked, by its id."),
     parameter("client_id", "The client's id."),
     parameter("topic", "A topic that the request names, by name or id."),
     parameter("group", "A group that the request names."),

@@ -26,6 +26,7 @@ pub(super) fn exchange(shared: &Shared, exchange: &RequestExchange, shown: Shown
         "at": exchange.at.0,
         "shard": exchange.shard,
         "connection": exchange.connection,
+        "broker": shared.config.cast().broker_of(exchange.listener),
         "listener": listener,
         "peer": exchange.peer.to_string(),
         "principal": exchange.principal,
