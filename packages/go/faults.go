@@ -14,6 +14,7 @@ const faultsPath = "/v1/faults"
 type Match struct {
 	API             string  `json:"api,omitempty"`              // as in Produce
 	Versions        string  `json:"versions,omitempty"`         // a version, or a range as in 3-9
+	Broker          int     `json:"broker,omitempty"`           // the broker that is asked, by its id
 	ClientID        string  `json:"client_id,omitempty"`        // an expression that the whole id matches
 	Principal       string  `json:"principal,omitempty"`        // as ACLs write it, User:alice
 	Topic           string  `json:"topic,omitempty"`            // one that the request names
@@ -57,6 +58,10 @@ func Truncate(bytes int) Action { return action("truncate", bytes) }
 
 // Corrupt gives the batches of a Fetch answer a wrong checksum.
 func Corrupt() Action { return action("corrupt", true) }
+
+// Stale answers by what the cluster looked like when the rule was added: Metadata, FindCoordinator, DescribeCluster and
+// DescribeTopicPartitions.
+func Stale() Action { return action("stale", true) }
 
 // Offer lets an ApiVersions answer offer these versions, from and to, instead of the broker's own; nil is none.
 func Offer(versions map[string][]int) Action { return action("offer", versions) }

@@ -28,7 +28,7 @@ const lastLines = 15
 // lastRequests is how many requests are logged for a test that has failed.
 const lastRequests = 20
 
-// Broker is a Kafka broker of its own port, data and clock, in memory.
+// Broker is a Kafka broker, or several, of its own port, data and clock, in memory.
 type Broker struct {
 	process *process
 	control control
@@ -105,7 +105,7 @@ func (b *Broker) With(t testing.TB) *Broker {
 	return &mine
 }
 
-// BootstrapServers is what clients take as bootstrap.servers.
+// BootstrapServers is what clients take as bootstrap.servers: an address of each broker, with commas between them.
 func (b *Broker) BootstrapServers() string { return b.ready.BootstrapServers }
 
 // Brokers is the same as a list.

@@ -3,6 +3,7 @@ package klammtest
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -55,6 +56,30 @@ func (b *Broker) topics(name string) []TopicState {
 	var found struct{ Topics []TopicState }
 	b.must(b.control.ask(http.MethodGet, "/v1/topics", named("topic", name), nil, &found))
 	return found.Topics
+}
+
+// BrokerState is a broker that the process plays.
+type BrokerState struct {
+	ID        int `json:"broker"`
+	Rack      string
+	Up        bool
+	Leads     int // so many partitions
+	Listeners []ListenerState
+}
+
+// ListenerState is where a broker listens.
+type ListenerState struct {
+	Name string `json:"listener"`
+	Host string
+	Port int
+}
+
+// BrokerStates are the brokers that the process plays, in the order of their ids.
+func (b *Broker) BrokerStates() []BrokerState {
+	b.helper()
+	var found struct{ Brokers []BrokerState }
+	b.must(b.control.ask(http.MethodGet, "/v1/brokers", nil, nil, &found))
+	return found.Brokers
 }
 
 // GroupState is a group, how far it is behind, and why its consumers do not read.
@@ -177,24 +202,32 @@ func (c *content) UnmarshalJSON(text []byte) error {
 // Records are the last records of a partition in the order of their offsets, 1000 at most.
 func (b *Broker) Records(topic string, partition int) []StoredRecord {
 	b.helper()
-	return b.records(topic, partition, nil)
+	return b.records(topic, partition, math.MaxInt64)
 }
 
 // RecordsBefore are those with lower offsets.
 func (b *Broker) RecordsBefore(topic string, partition int, offset int64) []StoredRecord {
 	b.helper()
-	return b.records(topic, partition, url.Values{"before": {strconv.FormatInt(offset, 10)}})
+	return b.records(topic, partition, offset)
 }
 
-func (b *Broker) records(topic string, partition int, words url.Values) []StoredRecord {
+func (b *Broker) records(topic string, partition int, before int64) []StoredRecord {
 	b.helper()
-	all := url.Values{"topic": {topic}, "partition": {strconv.Itoa(partition)}, "limit": {strconv.Itoa(mostRecords)}}
-	for name, values := range words {
-		all[name] = values
+	var records []StoredRecord
+	// A page has fewer where they are large, or where a compacted log has few among its offsets.
+	for next := &before; next != nil && len(records) < mostRecords; {
+		words := url.Values{
+			"topic": {topic}, "partition": {strconv.Itoa(partition)}, "before": {strconv.FormatInt(*next, 10)},
+			"limit": {strconv.Itoa(mostRecords - len(records))},
+		}
+		var page struct {
+			Records []StoredRecord
+			Next    *int64
+		}
+		b.must(b.control.ask(http.MethodGet, "/v1/records", words, nil, &page))
+		records, next = append(records, page.Records...), page.Next
 	}
-	var found struct{ Records []StoredRecord }
-	b.must(b.control.ask(http.MethodGet, "/v1/records", all, nil, &found))
 	// The broker shows the newest first.
-	slices.Reverse(found.Records)
-	return found.Records
+	slices.Reverse(records)
+	return records
 }

@@ -41,7 +41,8 @@ async function send(klamm, topic, values, { settings, ...options } = {}) {
 
 /** Reads so many records as a member of a group, and commits them. */
 async function read(klamm, topic, count, groupId = 'readers') {
-  const consumer = kafka(klamm).consumer({ groupId })
+  // It sleeps so long for each broker that it reads nothing from, also when it shall end.
+  const consumer = kafka(klamm).consumer({ groupId, maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   const values = []
@@ -282,6 +283,66 @@ test('a producer is fenced', async (t) => {
   const [sent, marker] = await klamm.records('orders')
   assert.deepEqual([sent.value, sent.transaction], ['a', 'aborted'])
   assert.deepEqual([marker.value, marker.headers, marker.control], [null, [], 'Abort'])
+})
+
+async function leader(klamm) {
+  const [{ partitions }] = await klamm.topics('orders')
+  return partitions[0].leader
+}
+
+test('leaders and coordinators move, and a broker goes down', async (t) => {
+  const klamm = await started(t, { brokers: 3, topics: ['orders'] })
+  const before = await klamm.brokerStates()
+  assert.deepEqual(before.map(({ listeners: [{ host, port }] }) => `${host}:${port}`), klamm.brokers)
+  assert.equal(klamm.bootstrapServers, klamm.brokers.join())
+  assert.deepEqual(before.map(({ broker, rack, up }) => [broker, rack, up]), [1, 2, 3].map((id) => [id, `rack-${id}`, true]))
+  await send(klamm, 'orders', ['a'])
+  // The metadata of before are shown once more, and the one that leads now is asked.
+  const stale = await klamm.fault({ api: 'Metadata' }, { stale: true }, 1)
+  const moved = ((await leader(klamm)) % 3) + 1
+  const refusal = await klamm.fault({ api: 'Produce', broker: moved }, { error: 'NOT_ENOUGH_REPLICAS' }, 1)
+  await klamm.moveLeader('orders', 0, moved)
+  assert.equal(await leader(klamm), moved)
+  await send(klamm, 'orders', ['b'])
+  assert.deepEqual([await stale.struck(), await refusal.struck()], [1, 1])
+  assert.deepEqual(await read(klamm, 'orders', 2), ['a', 'b'])
+  await klamm.moveCoordinator({ group: 'readers' }, moved)
+  await send(klamm, 'orders', ['c'])
+  assert.deepEqual(await read(klamm, 'orders', 1), ['c'])
+
+  await klamm.takeBrokerDown(moved)
+  const { up, leads } = (await klamm.brokerStates())[moved - 1]
+  assert.deepEqual([up, leads], [false, 0])
+  await send(klamm, 'orders', ['d'])
+  await assert.rejects(klamm.moveLeader('orders', 0, moved), { name: 'KlammError', message: `the broker ${moved} is down` })
+  await klamm.bringBrokerUp(moved)
+  assert.ok((await klamm.brokerStates()).every(({ up }) => up))
+  assert.notEqual(await leader(klamm), moved)
+  assert.deepEqual(await read(klamm, 'orders', 4, 'others'), ['a', 'b', 'c', 'd'])
+})
+
+test('one broker has no other', async (t) => {
+  const klamm = await started(t)
+  const [{ broker, up }] = await klamm.brokerStates()
+  assert.deepEqual([up, klamm.brokers.length], [true, 1])
+  await assert.rejects(klamm.takeBrokerDown(broker), { name: 'KlammError', message: /this process plays one broker/ })
+})
+
+test('the disk is full and a batch is broken', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  await klamm.setDisk({ full: true })
+  await assert.rejects(klamm.loadFixtures([{ topic: 'orders', value: 'a' }]), { name: 'KlammError', message: /error 56/ })
+  await klamm.setDisk({ full: false, syncMs: 1, syncsFail: false })
+  await klamm.loadFixtures([{ topic: 'orders', value: 'a' }, { topic: 'orders', value: 'b' }])
+  assert.equal(await klamm.corruptBatch('orders', 0, 1), 0)
+  await assert.rejects(klamm.corruptBatch('orders', 0, 7), { name: 'KlammError', message: /no batch with the offset 7/ })
+})
+
+test('records that fill no page are all shown', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  await klamm.loadFixtures(Array.from({ length: 400 }, () => ({ topic: 'orders', value: 'x'.repeat(16_000) })))
+  assert.deepEqual((await klamm.records('orders')).map(({ offset }) => offset), Array.from({ length: 400 }, (_, offset) => offset))
+  assert.deepEqual((await klamm.records('orders', 0, { limit: 3 })).map(({ offset }) => offset), [397, 398, 399])
 })
 
 test('snapshots are listed and forgotten, rules are listed', async (t) => {
