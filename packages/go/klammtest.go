@@ -33,8 +33,17 @@ type Broker struct {
 	process *process
 	control control
 	ready   ready
-	t       testing.TB
+	t       testing.TB // its Helper is called by each method itself: else a failure names a line of this package
 }
+
+// noTest is where a broker of Run fails that no test has taken yet.
+type noTest struct{ testing.TB }
+
+func (noTest) Helper() {}
+
+func (noTest) Errorf(format string, arguments ...any) { panic(fmt.Sprintf(format, arguments...)) }
+
+func (noTest) Fatalf(format string, arguments ...any) { panic(fmt.Sprintf(format, arguments...)) }
 
 // ready is the line by which a broker says that it can be used.
 type ready struct {
@@ -95,7 +104,7 @@ func Run(options ...Option) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{process: process, control: newControl(ready.HTTP), ready: ready}, nil
+	return &Broker{process: process, control: newControl(ready.HTTP), ready: ready, t: noTest{}}, nil
 }
 
 // With is the same broker for this test: what fails, fails it.
@@ -152,12 +161,8 @@ func (b *Broker) seen() string {
 
 // must ends the test where there is an error.
 func (b *Broker) must(err error) {
-	if err == nil {
-		return
+	if err != nil {
+		b.t.Helper()
+		b.t.Fatalf("klamm: %v", err)
 	}
-	if b.t == nil {
-		panic(fmt.Sprintf("klamm: %v", err))
-	}
-	b.t.Helper()
-	b.t.Fatalf("klamm: %v", err)
 }

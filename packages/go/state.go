@@ -41,18 +41,18 @@ type PartitionState struct {
 
 // Topics are all topics.
 func (b *Broker) Topics() []TopicState {
-	b.helper()
+	b.t.Helper()
 	return b.topics("")
 }
 
 // Topic is the topic of this name; the test ends where there is none.
 func (b *Broker) Topic(name string) TopicState {
-	b.helper()
+	b.t.Helper()
 	return b.topics(name)[0]
 }
 
 func (b *Broker) topics(name string) []TopicState {
-	b.helper()
+	b.t.Helper()
 	var found struct{ Topics []TopicState }
 	b.must(b.control.ask(http.MethodGet, "/v1/topics", named("topic", name), nil, &found))
 	return found.Topics
@@ -76,7 +76,7 @@ type ListenerState struct {
 
 // BrokerStates are the brokers that the process plays, in the order of their ids.
 func (b *Broker) BrokerStates() []BrokerState {
-	b.helper()
+	b.t.Helper()
 	var found struct{ Brokers []BrokerState }
 	b.must(b.control.ask(http.MethodGet, "/v1/brokers", nil, nil, &found))
 	return found.Brokers
@@ -105,18 +105,18 @@ type MemberState struct {
 
 // Groups are all groups.
 func (b *Broker) Groups() []GroupState {
-	b.helper()
+	b.t.Helper()
 	return b.groups("")
 }
 
 // Group is the group of this id; the test ends where there is none.
 func (b *Broker) Group(id string) GroupState {
-	b.helper()
+	b.t.Helper()
 	return b.groups(id)[0]
 }
 
 func (b *Broker) groups(id string) []GroupState {
-	b.helper()
+	b.t.Helper()
 	var raw struct{ Groups []json.RawMessage }
 	b.must(b.control.ask(http.MethodGet, "/v1/groups", named("group", id), nil, &raw))
 	found := make([]GroupState, len(raw.Groups))
@@ -201,18 +201,18 @@ func (c *content) UnmarshalJSON(text []byte) error {
 
 // Records are the last records of a partition in the order of their offsets, 1000 at most.
 func (b *Broker) Records(topic string, partition int) []StoredRecord {
-	b.helper()
+	b.t.Helper()
 	return b.records(topic, partition, math.MaxInt64)
 }
 
 // RecordsBefore are those with lower offsets.
 func (b *Broker) RecordsBefore(topic string, partition int, offset int64) []StoredRecord {
-	b.helper()
+	b.t.Helper()
 	return b.records(topic, partition, offset)
 }
 
 func (b *Broker) records(topic string, partition int, before int64) []StoredRecord {
-	b.helper()
+	b.t.Helper()
 	var records []StoredRecord
 	// A page has fewer where they are large, or where a compacted log has few among its offsets.
 	for next := &before; next != nil && len(records) < mostRecords; {
