@@ -423,3 +423,25 @@ func TestRecordsThatFillNoPageAreAllShown(t *testing.T) {
 		t.Errorf("%d records", len(records))
 	}
 }
+
+func TestTheCoordinatorOfATransactionMoves(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Brokers(3), klammtest.Topic("orders", 1))
+	producer := client(t, broker, kgo.TransactionalID("payments"), kgo.DefaultProduceTopic("orders"))
+	if err := producer.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for to := 1; to <= 3; to++ {
+		broker.MoveTransactionCoordinator("payments", to)
+	}
+	if err := producer.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	broker.WaitFor(klammtest.TransactionEnd("payments"))
+	if records := broker.Records("orders", 0); records[0].Transaction != "committed" {
+		t.Errorf("%+v", records)
+	}
+}

@@ -327,6 +327,19 @@ test('leaders and coordinators move, and a broker goes down', async (t) => {
   assert.deepEqual(await read(klamm, 'orders', 4, 'others'), ['a', 'b', 'c', 'd'])
 })
 
+test('the coordinator of a transaction moves', async (t) => {
+  const klamm = await started(t, { brokers: 3, topics: ['orders'] })
+  const producer = kafka(klamm).producer({ transactionalId: 'payments', idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  const transaction = await producer.transaction()
+  await transaction.send({ topic: 'orders', messages: [{ value: 'a' }] })
+  for (const to of [1, 2, 3]) await klamm.moveCoordinator({ transactionalId: 'payments' }, to)
+  await transaction.commit()
+  await producer.disconnect()
+  await klamm.waitFor({ transactionalId: 'payments' })
+  assert.equal((await klamm.records('orders'))[0].transaction, 'committed')
+})
+
 test('one broker has no other', async (t) => {
   const klamm = await started(t)
   const [{ broker, up }] = await klamm.brokerStates()

@@ -355,6 +355,20 @@ def test_leaders_and_coordinators_move_and_a_broker_goes_down(klamm: Klamm) -> N
     assert read(klamm, "orders", 4, **{"group.id": "others"}) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.klamm(brokers=3, topics=["orders"])
+def test_the_coordinator_of_a_transaction_moves(klamm: Klamm) -> None:
+    one = producer(klamm, **{"transactional.id": "payments"})
+    one.init_transactions(DEADLINE)
+    one.begin_transaction()
+    one.produce("orders", "a")
+    assert one.flush(DEADLINE) == 0
+    for to in (1, 2, 3):
+        klamm.move_coordinator(transactional_id="payments", to=to)
+    one.commit_transaction(DEADLINE)
+    klamm.wait_for(transactional_id="payments")
+    assert klamm.records("orders")[0]["transaction"] == "committed"
+
+
 def test_one_broker_has_no_other(klamm: Klamm) -> None:
     (broker,) = klamm.brokers()
     assert (broker["up"], len(klamm.bootstrap_servers.split(","))) == (True, 1)

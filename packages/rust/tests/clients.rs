@@ -236,6 +236,22 @@ fn leaders_and_coordinators_move_and_a_broker_goes_down() -> Result<()> {
 }
 
 #[test]
+fn the_coordinator_of_a_transaction_moves() -> Result<()> {
+    let broker = Broker::builder().brokers(3).topic("orders", 1).start()?;
+    let producer: BaseProducer = client(&broker, &[("transactional.id", "payments")]).create()?;
+    producer.init_transactions(DEADLINE)?;
+    producer.begin_transaction()?;
+    send(&producer, "orders", &["a"])?;
+    for to in 1..=3 {
+        broker.move_transaction_coordinator("payments", to)?;
+    }
+    producer.commit_transaction(DEADLINE)?;
+    broker.wait_for("transactional_id=payments")?;
+    assert!(broker.records("orders", 0)?[0]["transaction"] == "committed");
+    Ok(())
+}
+
+#[test]
 fn brokers_side_by_side() -> Result<()> {
     let start = |_| Broker::builder().topic("orders", 1).start();
     let brokers = (0..4).map(start).collect::<std::result::Result<Vec<_>, _>>()?;

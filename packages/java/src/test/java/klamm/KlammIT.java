@@ -302,6 +302,20 @@ class KlammIT {
     }
 
     @Test
+    void theCoordinatorOfATransactionMoves() throws Exception {
+        try (var klamm = Klamm.builder().brokers(3).topic("orders", 1).start();
+                var producer = producer(klamm, Map.of("transactional.id", "payments"))) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>("orders", "a")).get(Until.DEADLINE.toSeconds(), TimeUnit.SECONDS);
+            for (var to : List.of(1, 2, 3)) klamm.moveTransactionCoordinator("payments", to);
+            producer.commitTransaction();
+            klamm.waitFor(Wait.transaction("payments"));
+            assertEquals("committed", klamm.records("orders", 0).get(0).raw().get("transaction"));
+        }
+    }
+
+    @Test
     void oneBrokerHasNoOther(Klamm klamm) {
         assertEquals(List.of(klamm.bootstrapServers()), klamm.brokers().get(0).addresses());
         var refused = assertThrows(KlammException.class, () -> klamm.takeBrokerDown(1));
