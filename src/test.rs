@@ -33,6 +33,9 @@ use crate::cli::test_broker::arguments::{self, TestArguments};
 use crate::io::web_client;
 use crate::stdx::secret::Secret;
 
+/// How many records the HTTP side shows at most.
+const MOST_RECORDS: usize = 1000;
+
 /// What a broker begins with.
 #[derive(Clone, Default, Debug)]
 pub struct BrokerBuilder(TestArguments);
@@ -69,6 +72,12 @@ impl BrokerBuilder {
         self
     }
 
+    /// So many brokers in this process, with ids from 1, each on a port and in a rack of its own: 1 where it is not said.
+    pub fn brokers(mut self, number: usize) -> BrokerBuilder {
+        self.0.brokers = number;
+        self
+    }
+
     /// Any setting, by Kafka's name or Klamm's.
     pub fn set(mut self, key: &str, value: &str) -> BrokerBuilder {
         self.0.overrides.push((key.into(), value.into()));
@@ -80,15 +89,18 @@ impl BrokerBuilder {
         for user in &self.0.users {
             arguments::check_user(user)?;
         }
+        if self.0.brokers == 0 {
+            return Err("a process plays one broker or more, not 0".into());
+        }
         let broker = test_broker::start(&self.0, None)?;
         let text = |address| test_broker::reachable(address).to_string();
-        let bootstrap_servers = text(broker.addresses()[0]);
+        let bootstrap_servers = broker.bootstrap_servers().map(text).collect::<Vec<_>>().join(",");
         let http = broker.http_addresses().first().map(|address| text(*address));
         Ok(Broker { broker: Some(broker), bootstrap_servers, http })
     }
 }
 
-/// A broker in this process. Dropped, it ends.
+/// A broker, or several, in this process. Dropped, it ends.
 pub struct Broker {
     /// `None` while it is dropped.
     broker: Option<TestBroker>,
@@ -106,7 +118,7 @@ impl Broker {
         BrokerBuilder::default()
     }
 
-    /// What clients are given as `bootstrap.servers`.
+    /// What clients are given as `bootstrap.servers`: an address of each broker, with commas between them.
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
@@ -169,8 +181,7 @@ impl Broker {
 
     /// Moves its clock ahead; back when all that became due has been done.
     pub fn advance(&self, by: Duration) -> Result<(), String> {
-        let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.post("/v1/clock", &json!({ "advance_ms": ms })).map(drop)
+        self.post("/v1/clock", &json!({ "advance_ms": milliseconds(by) })).map(drop)
     }
 
     /// Its clock stands still, or goes on.
@@ -249,6 +260,58 @@ impl Broker {
         self.deed(json!({ "fence_producer": { "transactional_id": transactional_id } }))
     }
 
+    /// Lets another broker lead a partition, by its id; a new leader epoch begins.
+    pub fn move_leader(&self, topic: &str, partition: i32, to: i32) -> Result<(), String> {
+        self.deed(json!({ "move_leader": { "topic": topic, "partition": partition, "to": to } }))
+    }
+
+    /// Lets another broker coordinate a group, and all that share its partition.
+    pub fn move_group_coordinator(&self, group: &str, to: i32) -> Result<(), String> {
+        self.deed(json!({ "move_coordinator": { "group": group, "to": to } }))
+    }
+
+    /// Lets another broker coordinate a transactional id, and all that share its partition.
+    pub fn move_transaction_coordinator(&self, transactional_id: &str, to: i32) -> Result<(), String> {
+        self.deed(json!({ "move_coordinator": { "transactional_id": transactional_id, "to": to } }))
+    }
+
+    /// Takes a broker down: its connections are closed, and others lead what it has led.
+    pub fn take_broker_down(&self, id: i32) -> Result<(), String> {
+        self.deed(json!({ "broker_down": { "broker": id } }))
+    }
+
+    /// Brings it back. It leads what has no leader; other leaders stay where they are.
+    pub fn bring_broker_up(&self, id: i32) -> Result<(), String> {
+        self.deed(json!({ "broker_up": { "broker": id } }))
+    }
+
+    /// Fills the disk, or makes room again, as a reset does. While it is full, no log of records grows.
+    pub fn set_disk_full(&self, full: bool) -> Result<(), String> {
+        self.deed(json!({ "disk": { "full": full } }))
+    }
+
+    /// How long each sync takes, until a reset.
+    pub fn set_disk_sync_time(&self, time: Duration) -> Result<(), String> {
+        self.deed(json!({ "disk": { "sync_ms": milliseconds(time) } }))
+    }
+
+    /// The next sync finds that the device has failed: the broker ends as Kafka does.
+    pub fn set_disk_syncs_fail(&self, fail: bool) -> Result<(), String> {
+        self.deed(json!({ "disk": { "syncs_fail": fail } }))
+    }
+
+    /// Breaks the stored batch that has this offset: its checksum is wrong. Answers the batch's first offset.
+    pub fn corrupt_batch(&self, topic: &str, partition: i32, offset: i64) -> Result<i64, String> {
+        let deed = json!({ "corrupt": { "topic": topic, "partition": partition, "offset": offset } });
+        let told = self.post("/v1/deeds", &deed)?;
+        told["base_offset"].as_i64().ok_or_else(|| format!("no offset of a batch: {told}"))
+    }
+
+    /// The brokers of this process, with racks, listeners and how many partitions each leads.
+    pub fn brokers(&self) -> Result<Vec<Value>, String> {
+        self.list("/v1/brokers", "brokers")
+    }
+
     /// Topics with their configs and partitions.
     pub fn topics(&self) -> Result<Vec<Value>, String> {
         self.list("/v1/topics", "topics")
@@ -256,8 +319,15 @@ impl Broker {
 
     /// The newest records of a partition, in the order of their offsets, 1000 at most.
     pub fn records(&self, topic: &str, partition: i32) -> Result<Vec<Value>, String> {
-        let path = format!("/v1/records?topic={}&partition={partition}&limit=1000", quoted(topic));
-        let mut newest_first = self.list(&path, "records")?;
+        let (mut newest_first, mut next) = (Vec::new(), Some(i64::MAX));
+        // A page has fewer where they are large, or where a compacted log has few among its offsets.
+        while let Some(before) = next.filter(|_| newest_first.len() < MOST_RECORDS) {
+            let (topic, limit) = (quoted(topic), MOST_RECORDS - newest_first.len());
+            let path = format!("/v1/records?topic={topic}&partition={partition}&limit={limit}&before={before}");
+            let page = self.get(&path)?;
+            newest_first.extend(page["records"].as_array().into_iter().flatten().cloned());
+            next = page["next"].as_i64();
+        }
         newest_first.reverse();
         Ok(newest_first)
     }
@@ -298,6 +368,10 @@ impl Broker {
         let sentence = said.as_ref().and_then(|said| said["error"].as_str()).map(String::from);
         Err(sentence.unwrap_or_else(|| format!("{verb} {path}: status {status}: {told}")))
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A text as it stands behind a question mark.
@@ -360,6 +434,47 @@ mod tests {
         let left: Vec<Option<u64>> = broker.faults().unwrap().iter().map(|rule| rule["id"].as_u64()).collect();
         assert_eq!(left, [Some(ids[1])]);
         assert!(broker.fence_producer("").is_err() && broker.force_rebalance("none").is_err());
+    }
+
+    #[test]
+    fn each_broker_has_an_address_and_can_be_taken_down() {
+        let broker = Broker::builder().brokers(3).topic("orders", 1).start().unwrap();
+        let played = broker.brokers().unwrap();
+        let address = |of: &Value| {
+            format!("{}:{}", of["listeners"][0]["host"].as_str().unwrap_or_default(), of["listeners"][0]["port"])
+        };
+        let addresses: Vec<String> = played.iter().map(address).collect();
+        assert_eq!((addresses.len(), addresses.join(",").as_str()), (3, broker.bootstrap_servers()));
+        let leader = || broker.topics().unwrap()[0]["partitions"][0]["leader"].as_i64();
+        for to in [2, 3] {
+            broker.move_leader("orders", 0, to).unwrap();
+            assert_eq!(leader(), Some(i64::from(to)));
+        }
+        broker.take_broker_down(3).unwrap();
+        assert!(broker.brokers().unwrap()[2]["up"] == false && leader().is_some_and(|id| id != 3));
+        assert!(broker.move_leader("orders", 0, 3).unwrap_err().contains("the broker 3 is down"));
+        broker.bring_broker_up(3).unwrap();
+        assert_eq!(broker.brokers().unwrap()[2]["up"], true);
+        assert!(broker.move_group_coordinator("g", 2).is_err() && broker.move_transaction_coordinator("t", 2).is_err());
+        let refused = Broker::builder().brokers(0).start().err();
+        assert!(refused.is_some_and(|sentence| sentence.contains("one broker or more")));
+    }
+
+    #[test]
+    fn what_is_stored_is_troubled_and_shown_page_by_page() {
+        let broker = Broker::builder().topic("orders", 1).start().unwrap();
+        let line = json!({ "topic": "orders", "value": "x".repeat(16_000) }).to_string() + "\n";
+        broker.set_disk_full(true).unwrap();
+        assert!(broker.load_fixtures(&line).is_err());
+        broker.set_disk_full(false).unwrap();
+        broker.set_disk_sync_time(Duration::from_millis(1)).unwrap();
+        broker.set_disk_syncs_fail(false).unwrap();
+        // More than one answer shows.
+        broker.load_fixtures(&line.repeat(400)).unwrap();
+        let offsets = broker.records("orders", 0).unwrap().into_iter().map(|record| record["offset"].as_i64());
+        assert!(offsets.eq((0..400).map(Some)));
+        assert_eq!(broker.corrupt_batch("orders", 0, 1).map(|base| base <= 1), Ok(true));
+        assert!(broker.corrupt_batch("orders", 0, 400).unwrap_err().contains("no batch with the offset 400"));
     }
 
     #[test]

@@ -1,32 +1,93 @@
 package klammtest
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // ExpireMembers expires all members of a group: they hear of it as when their sessions had ended.
 func (b *Broker) ExpireMembers(group string) {
-	b.helper()
-	b.deed("expire_member", map[string]string{"group": group})
+	b.t.Helper()
+	b.deed("expire_member", map[string]any{"group": group}, nil)
 }
 
 // ExpireMember expires a member of a group, by its id.
 func (b *Broker) ExpireMember(group, memberID string) {
-	b.helper()
-	b.deed("expire_member", map[string]string{"group": group, "member": memberID})
+	b.t.Helper()
+	b.deed("expire_member", map[string]any{"group": group, "member": memberID}, nil)
 }
 
 // ForceRebalance lets all members of a group join again.
 func (b *Broker) ForceRebalance(group string) {
-	b.helper()
-	b.deed("rebalance", map[string]string{"group": group})
+	b.t.Helper()
+	b.deed("rebalance", map[string]any{"group": group}, nil)
 }
 
 // FenceProducer fences the producer of a transactional id by a successor; what it had open is aborted.
 func (b *Broker) FenceProducer(transactionalID string) {
-	b.helper()
-	b.deed("fence_producer", map[string]string{"transactional_id": transactionalID})
+	b.t.Helper()
+	b.deed("fence_producer", map[string]any{"transactional_id": transactionalID}, nil)
 }
 
-func (b *Broker) deed(name string, of map[string]string) {
-	b.helper()
-	b.must(b.control.ask(http.MethodPost, "/v1/deeds", nil, map[string]any{name: of}, nil))
+// MoveLeader lets another broker lead a partition, by its id; a new leader epoch begins.
+func (b *Broker) MoveLeader(topic string, partition, to int) {
+	b.t.Helper()
+	b.deed("move_leader", map[string]any{"topic": topic, "partition": partition, "to": to}, nil)
+}
+
+// MoveGroupCoordinator lets another broker coordinate a group, and all that share its partition.
+func (b *Broker) MoveGroupCoordinator(group string, to int) {
+	b.t.Helper()
+	b.deed("move_coordinator", map[string]any{"group": group, "to": to}, nil)
+}
+
+// MoveTransactionCoordinator lets another broker coordinate a transactional id, and all that share its partition.
+func (b *Broker) MoveTransactionCoordinator(transactionalID string, to int) {
+	b.t.Helper()
+	b.deed("move_coordinator", map[string]any{"transactional_id": transactionalID, "to": to}, nil)
+}
+
+// TakeBrokerDown takes a broker down by its id: its connections are closed, and others lead what it has led.
+func (b *Broker) TakeBrokerDown(id int) {
+	b.t.Helper()
+	b.deed("broker_down", map[string]any{"broker": id}, nil)
+}
+
+// BringBrokerUp brings it back. It leads what has no leader; other leaders stay where they are.
+func (b *Broker) BringBrokerUp(id int) {
+	b.t.Helper()
+	b.deed("broker_up", map[string]any{"broker": id}, nil)
+}
+
+// SetDiskFull fills the disk, or makes room again: while it is full, no log of records grows. A reset makes room, too.
+func (b *Broker) SetDiskFull(full bool) {
+	b.t.Helper()
+	b.deed("disk", map[string]any{"full": full}, nil)
+}
+
+// SetDiskSyncTime is how long each sync takes, until a reset.
+func (b *Broker) SetDiskSyncTime(duration time.Duration) {
+	b.t.Helper()
+	b.deed("disk", map[string]any{"sync_ms": duration.Milliseconds()}, nil)
+}
+
+// SetDiskSyncsFail lets the next sync find that the device has failed: the broker ends as Kafka does.
+func (b *Broker) SetDiskSyncsFail(fail bool) {
+	b.t.Helper()
+	b.deed("disk", map[string]any{"syncs_fail": fail}, nil)
+}
+
+// CorruptBatch breaks the stored batch that has this offset: its checksum is wrong. It returns the batch's first offset.
+func (b *Broker) CorruptBatch(topic string, partition int, offset int64) int64 {
+	b.t.Helper()
+	var found struct {
+		BaseOffset int64 `json:"base_offset"`
+	}
+	b.deed("corrupt", map[string]any{"topic": topic, "partition": partition, "offset": offset}, &found)
+	return found.BaseOffset
+}
+
+func (b *Broker) deed(name string, of map[string]any, found any) {
+	b.t.Helper()
+	b.must(b.control.ask(http.MethodPost, "/v1/deeds", nil, map[string]any{name: of}, found))
 }

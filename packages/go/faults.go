@@ -14,6 +14,7 @@ const faultsPath = "/v1/faults"
 type Match struct {
 	API             string         `json:"api,omitempty"`              // as in Produce
 	Versions        string         `json:"versions,omitempty"`         // a version, or a range as in 3-9
+	Broker          int            `json:"broker,omitempty"`           // the broker that is asked, by its id
 	ClientID        string         `json:"client_id,omitempty"`        // an expression that the whole id matches
 	Principal       string         `json:"principal,omitempty"`        // as ACLs write it, User:alice
 	Topic           string         `json:"topic,omitempty"`            // one that the request names
@@ -59,6 +60,10 @@ func Truncate(bytes int) Action { return action("truncate", bytes) }
 // Corrupt gives the batches of a Fetch answer a wrong checksum.
 func Corrupt() Action { return action("corrupt", true) }
 
+// Stale answers by what the cluster looked like when the rule was added: Metadata, FindCoordinator, DescribeCluster and
+// DescribeTopicPartitions.
+func Stale() Action { return action("stale", true) }
+
 // Offer lets an ApiVersions answer offer these versions, from and to, instead of the broker's own; nil is none.
 func Offer(versions map[string][]int) Action { return action("offer", versions) }
 
@@ -93,7 +98,7 @@ type Fault struct {
 
 // Fault adds a rule behind those that are there: the first one that is for a request strikes it.
 func (b *Broker) Fault(match Match, action Action, options ...FaultOption) *Fault {
-	b.helper()
+	b.t.Helper()
 	rule := map[string]any{"match": match, "action": action.words}
 	for _, option := range options {
 		option(rule)
@@ -105,7 +110,7 @@ func (b *Broker) Fault(match Match, action Action, options ...FaultOption) *Faul
 
 // RemoveFaults takes away all rules, and tells how many there were.
 func (b *Broker) RemoveFaults() int {
-	b.helper()
+	b.t.Helper()
 	var found struct{ Removed int }
 	b.must(b.control.ask(http.MethodDelete, faultsPath, nil, nil, &found))
 	return found.Removed
@@ -113,31 +118,31 @@ func (b *Broker) RemoveFaults() int {
 
 // Matched is how many requests the rule was for. A rule that matches nothing is a mistake in the rule, mostly.
 func (f *Fault) Matched() int {
-	f.broker.helper()
+	f.broker.t.Helper()
 	return f.look().Matched
 }
 
 // Struck is how many requests the rule has struck: those of the matched that Nth, Every, Probability and Count leave.
 func (f *Fault) Struck() int {
-	f.broker.helper()
+	f.broker.t.Helper()
 	return f.look().Struck
 }
 
 // Over is whether the rule strikes no more: its count is reached, or its time is over.
 func (f *Fault) Over() bool {
-	f.broker.helper()
+	f.broker.t.Helper()
 	return f.look().Over
 }
 
 // Release lets go on what the rule holds; what comes behind is held again.
 func (f *Fault) Release() {
-	f.broker.helper()
+	f.broker.t.Helper()
 	f.broker.must(f.broker.control.ask(http.MethodPost, faultsPath+"/release", f.words(), nil, nil))
 }
 
 // Remove takes the rule away; what it holds goes on. Once more does nothing.
 func (f *Fault) Remove() {
-	f.broker.helper()
+	f.broker.t.Helper()
 	answer, err := f.broker.control.call(http.MethodDelete, faultsPath, f.words(), nil, 0)
 	if err == nil && answer.status != http.StatusNotFound {
 		err = answer.agreed(nil)
@@ -157,7 +162,7 @@ type Rule struct {
 
 // Faults are the rules in their order, with what they have done.
 func (b *Broker) Faults() []Rule {
-	b.helper()
+	b.t.Helper()
 	var found struct{ Faults []Rule }
 	b.must(b.control.ask(http.MethodGet, faultsPath, nil, nil, &found))
 	return found.Faults
@@ -167,7 +172,7 @@ func (b *Broker) Faults() []Rule {
 func (f *Fault) ID() int { return f.id }
 
 func (f *Fault) look() Rule {
-	f.broker.helper()
+	f.broker.t.Helper()
 	for _, rule := range f.broker.Faults() {
 		if rule.ID == f.id {
 			return rule
@@ -175,11 +180,4 @@ func (f *Fault) look() Rule {
 	}
 	f.broker.must(fmt.Errorf("the fault %d was removed", f.id))
 	return Rule{}
-}
-
-// helper lets the test's own line stand in its log.
-func (b *Broker) helper() {
-	if b.t != nil {
-		b.t.Helper()
-	}
 }

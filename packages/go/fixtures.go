@@ -17,7 +17,7 @@ type Loaded struct{ Topics, Records int }
 //	{"topic":"orders","partitions":3,"configs":{"cleanup.policy":"compact"}}
 //	{"topic":"orders","key":"k1","value":{"json":{"amount":5}},"headers":[["trace","a"]],"timestamp":1767225600000}
 func (b *Broker) LoadFixtures(lines string) Loaded {
-	b.helper()
+	b.t.Helper()
 	var found Loaded
 	b.must(b.control.ask(http.MethodPost, fixturesPath, nil, []byte(lines), &found))
 	return found
@@ -25,7 +25,7 @@ func (b *Broker) LoadFixtures(lines string) Loaded {
 
 // LoadFixturesFile does the same with the lines of a file.
 func (b *Broker) LoadFixturesFile(path string) Loaded {
-	b.helper()
+	b.t.Helper()
 	lines, err := os.ReadFile(path)
 	b.must(err)
 	return b.LoadFixtures(string(lines))
@@ -33,18 +33,18 @@ func (b *Broker) LoadFixturesFile(path string) Loaded {
 
 // DumpFixtures is a topic with its committed records, as lines for LoadFixtures; without a name all topics but internal ones.
 func (b *Broker) DumpFixtures(topic string) string {
-	b.helper()
+	b.t.Helper()
 	return b.text(fixturesPath, named("topic", topic))
 }
 
 // Metrics is what the broker counts, in Prometheus's text format.
 func (b *Broker) Metrics() string {
-	b.helper()
+	b.t.Helper()
 	return b.text("/metrics", nil)
 }
 
 func (b *Broker) text(path string, words url.Values) string {
-	b.helper()
+	b.t.Helper()
 	answer, err := b.control.call(http.MethodGet, path, words, nil, 0)
 	b.must(err)
 	b.must(answer.agreed(nil))

@@ -28,13 +28,22 @@ const lastLines = 15
 // lastRequests is how many requests are logged for a test that has failed.
 const lastRequests = 20
 
-// Broker is a Kafka broker of its own port, data and clock, in memory.
+// Broker is a Kafka broker, or several, of its own port, data and clock, in memory.
 type Broker struct {
 	process *process
 	control control
 	ready   ready
-	t       testing.TB
+	t       testing.TB // its Helper is called by each method itself: else a failure names a line of this package
 }
+
+// noTest is where a broker of Run fails that no test has taken yet.
+type noTest struct{ testing.TB }
+
+func (noTest) Helper() {}
+
+func (noTest) Errorf(format string, arguments ...any) { panic(fmt.Sprintf(format, arguments...)) }
+
+func (noTest) Fatalf(format string, arguments ...any) { panic(fmt.Sprintf(format, arguments...)) }
 
 // ready is the line by which a broker says that it can be used.
 type ready struct {
@@ -95,7 +104,7 @@ func Run(options ...Option) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Broker{process: process, control: newControl(ready.HTTP), ready: ready}, nil
+	return &Broker{process: process, control: newControl(ready.HTTP), ready: ready, t: noTest{}}, nil
 }
 
 // With is the same broker for this test: what fails, fails it.
@@ -105,7 +114,7 @@ func (b *Broker) With(t testing.TB) *Broker {
 	return &mine
 }
 
-// BootstrapServers is what clients take as bootstrap.servers.
+// BootstrapServers is what clients take as bootstrap.servers: an address of each broker, with commas between them.
 func (b *Broker) BootstrapServers() string { return b.ready.BootstrapServers }
 
 // Brokers is the same as a list.
@@ -152,12 +161,8 @@ func (b *Broker) seen() string {
 
 // must ends the test where there is an error.
 func (b *Broker) must(err error) {
-	if err == nil {
-		return
+	if err != nil {
+		b.t.Helper()
+		b.t.Fatalf("klamm: %v", err)
 	}
-	if b.t == nil {
-		panic(fmt.Sprintf("klamm: %v", err))
-	}
-	b.t.Helper()
-	b.t.Fatalf("klamm: %v", err)
 }

@@ -136,8 +136,9 @@ func TestRules(t *testing.T) {
 			t.Errorf("%+v", fault.look())
 		}
 	}
+	broker.Fault(Match{API: "Metadata", Broker: 1, ClientID: "none"}, Stale())
 	broker.Fault(Match{API: "ApiVersions", Nth: 1}, Offer(map[string][]int{"Produce": {3, 9}, "EndTxn": nil}))
-	if removed := broker.RemoveFaults(); removed != len(actions)+1 {
+	if removed := broker.RemoveFaults(); removed != len(actions)+2 {
 		t.Errorf("%d rules", removed)
 	}
 	said, fatal := failing(t, broker, func(b *Broker) { b.Fault(Match{}, Error("NOPE")) })
@@ -199,6 +200,24 @@ func TestShared(t *testing.T) {
 	broker.With(t).AssertRequests(Filter{API: "Produce", Since: time.Now()}, Exactly(0))
 	defer func() { expect(t, fmt.Sprint(recover()), "at least 1 were expected") }()
 	broker.AssertRequests(Filter{}, AtLeast(1))
+}
+
+func TestAFailureNamesTheTestsOwnLine(t *testing.T) {
+	const inside = "KLAMMTEST_FAILS"
+	if os.Getenv(inside) != "" {
+		Start(t).MoveLeader("none", 0, 1)
+	}
+	child := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	child.Env = append(os.Environ(), inside+"=1")
+	said, err := child.CombinedOutput()
+	if err == nil {
+		t.Error("it has not failed")
+	}
+	expect(t, string(said), "klammtest_test.go:")
+	expect(t, string(said), ": klamm: this process plays one broker")
+	if strings.Contains(string(said), "deeds.go:") {
+		t.Errorf("%s", said)
+	}
 }
 
 func TestStartThatFails(t *testing.T) {

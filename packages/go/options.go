@@ -57,6 +57,9 @@ func DataDir(directory string) Option { return with("--dir", directory) }
 // Port is a fixed port.
 func Port(number int) Option { return with("--port", strconv.Itoa(number)) }
 
+// Brokers lets the process play so many brokers, with ids from 1, each on a port and in a rack of its own.
+func Brokers(number int) Option { return with("--brokers", strconv.Itoa(number)) }
+
 // Binary is the program klamm, where it is neither named by KLAMM_BIN nor in PATH.
 func Binary(path string) Option { return func(s *settings) { s.binary = path } }
 

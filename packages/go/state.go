@@ -3,6 +3,7 @@ package klammtest
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,21 +41,45 @@ type PartitionState struct {
 
 // Topics are all topics.
 func (b *Broker) Topics() []TopicState {
-	b.helper()
+	b.t.Helper()
 	return b.topics("")
 }
 
 // Topic is the topic of this name; the test ends where there is none.
 func (b *Broker) Topic(name string) TopicState {
-	b.helper()
+	b.t.Helper()
 	return b.topics(name)[0]
 }
 
 func (b *Broker) topics(name string) []TopicState {
-	b.helper()
+	b.t.Helper()
 	var found struct{ Topics []TopicState }
 	b.must(b.control.ask(http.MethodGet, "/v1/topics", named("topic", name), nil, &found))
 	return found.Topics
+}
+
+// BrokerState is a broker that the process plays.
+type BrokerState struct {
+	ID        int `json:"broker"`
+	Rack      string
+	Up        bool
+	Leads     int // so many partitions
+	Listeners []ListenerState
+}
+
+// ListenerState is where a broker listens.
+type ListenerState struct {
+	Name string `json:"listener"`
+	Host string
+	Port int
+}
+
+// BrokerStates are the brokers that the process plays, in the order of their ids.
+func (b *Broker) BrokerStates() []BrokerState {
+	b.t.Helper()
+	var found struct{ Brokers []BrokerState }
+	b.must(b.control.ask(http.MethodGet, "/v1/brokers", nil, nil, &found))
+	return found.Brokers
 }
 
 // GroupState is a group, how far it is behind, and why its consumers do not read.
@@ -80,18 +105,18 @@ type MemberState struct {
 
 // Groups are all groups.
 func (b *Broker) Groups() []GroupState {
-	b.helper()
+	b.t.Helper()
 	return b.groups("")
 }
 
 // Group is the group of this id; the test ends where there is none.
 func (b *Broker) Group(id string) GroupState {
-	b.helper()
+	b.t.Helper()
 	return b.groups(id)[0]
 }
 
 func (b *Broker) groups(id string) []GroupState {
-	b.helper()
+	b.t.Helper()
 	var raw struct{ Groups []json.RawMessage }
 	b.must(b.control.ask(http.MethodGet, "/v1/groups", named("group", id), nil, &raw))
 	found := make([]GroupState, len(raw.Groups))
@@ -176,25 +201,33 @@ func (c *content) UnmarshalJSON(text []byte) error {
 
 // Records are the last records of a partition in the order of their offsets, 1000 at most.
 func (b *Broker) Records(topic string, partition int) []StoredRecord {
-	b.helper()
-	return b.records(topic, partition, nil)
+	b.t.Helper()
+	return b.records(topic, partition, math.MaxInt64)
 }
 
 // RecordsBefore are those with lower offsets.
 func (b *Broker) RecordsBefore(topic string, partition int, offset int64) []StoredRecord {
-	b.helper()
-	return b.records(topic, partition, url.Values{"before": {strconv.FormatInt(offset, 10)}})
+	b.t.Helper()
+	return b.records(topic, partition, offset)
 }
 
-func (b *Broker) records(topic string, partition int, words url.Values) []StoredRecord {
-	b.helper()
-	all := url.Values{"topic": {topic}, "partition": {strconv.Itoa(partition)}, "limit": {strconv.Itoa(mostRecords)}}
-	for name, values := range words {
-		all[name] = values
+func (b *Broker) records(topic string, partition int, before int64) []StoredRecord {
+	b.t.Helper()
+	var records []StoredRecord
+	// A page has fewer where they are large, or where a compacted log has few among its offsets.
+	for next := &before; next != nil && len(records) < mostRecords; {
+		words := url.Values{
+			"topic": {topic}, "partition": {strconv.Itoa(partition)}, "before": {strconv.FormatInt(*next, 10)},
+			"limit": {strconv.Itoa(mostRecords - len(records))},
+		}
+		var page struct {
+			Records []StoredRecord
+			Next    *int64
+		}
+		b.must(b.control.ask(http.MethodGet, "/v1/records", words, nil, &page))
+		records, next = append(records, page.Records...), page.Next
 	}
-	var found struct{ Records []StoredRecord }
-	b.must(b.control.ask(http.MethodGet, "/v1/records", all, nil, &found))
 	// The broker shows the newest first.
-	slices.Reverse(found.Records)
-	return found.Records
+	slices.Reverse(records)
+	return records
 }

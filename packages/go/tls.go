@@ -11,7 +11,7 @@ import (
 
 // TLSConfig trusts the broker's authority and shows the client's certificate; it is nil where the broker has no TLS.
 func (b *Broker) TLSConfig() *tls.Config {
-	b.helper()
+	b.t.Helper()
 	if b.ready.TLS == nil {
 		return nil
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -328,6 +330,118 @@ func TestAProducerIsFenced(t *testing.T) {
 	broker.WaitFor(klammtest.TransactionEnd("payments"))
 	records := broker.Records("orders", 0)
 	if len(records) != 2 || records[0].Transaction != "aborted" || records[1].Control != "Abort" {
+		t.Errorf("%+v", records)
+	}
+}
+
+// leader is the broker that leads the topic's partition 0.
+func leader(broker *klammtest.Broker, topic string) int {
+	return broker.Topic(topic).Partitions[0].Leader
+}
+
+func TestLeadersAndCoordinatorsMoveAndABrokerGoesDown(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Brokers(3), klammtest.Topic("orders", 1))
+	var addresses []string
+	for i, state := range broker.BrokerStates() {
+		addresses = append(addresses, fmt.Sprintf("%s:%d", state.Listeners[0].Host, state.Listeners[0].Port))
+		if state.ID != i+1 || state.Rack != fmt.Sprintf("rack-%d", i+1) || !state.Up {
+			t.Errorf("%+v", state)
+		}
+	}
+	if !slices.Equal(addresses, broker.Brokers()) || strings.Join(addresses, ",") != broker.BootstrapServers() {
+		t.Error(addresses, broker.Brokers())
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(send(t, broker, "orders", "a"))
+	// The metadata of before are shown once more, and the one that leads now is asked.
+	stale := broker.Fault(klammtest.Match{API: "Metadata"}, klammtest.Stale(), klammtest.Count(1))
+	moved := leader(broker, "orders")%3 + 1
+	refusal := broker.Fault(klammtest.Match{API: "Produce", Broker: moved}, klammtest.Error("NOT_ENOUGH_REPLICAS"), klammtest.Count(1))
+	broker.MoveLeader("orders", 0, moved)
+	if leader(broker, "orders") != moved {
+		t.Errorf("%d leads", leader(broker, "orders"))
+	}
+	must(send(t, broker, "orders", "b"))
+	if stale.Struck() != 1 || refusal.Struck() != 1 {
+		t.Errorf("%d stale answers, %d refusals", stale.Struck(), refusal.Struck())
+	}
+	holds(t, broker, "orders", "a", "b")
+
+	reader := client(t, broker, kgo.ConsumerGroup("readers"), kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	poll(ctx, t, reader, 2)
+	broker.MoveGroupCoordinator("readers", moved)
+	must(reader.CommitUncommittedOffsets(ctx))
+	broker.WaitFor(klammtest.GroupLag("readers", 0))
+	reader.Close()
+
+	broker.TakeBrokerDown(moved)
+	if down := broker.BrokerStates()[moved-1]; down.Up || down.Leads != 0 {
+		t.Errorf("%+v", down)
+	}
+	must(send(t, broker, "orders", "c"))
+	broker.BringBrokerUp(moved)
+	if up := broker.BrokerStates()[moved-1]; !up.Up || leader(broker, "orders") == moved {
+		t.Errorf("%+v, and %d leads", up, leader(broker, "orders"))
+	}
+	holds(t, broker, "orders", "a", "b", "c")
+}
+
+func TestTheDiskIsFullAndABatchIsBroken(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	broker.SetDiskFull(true)
+	producer := client(t, broker, kgo.DefaultProduceTopic("orders"), kgo.RecordRetries(1))
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); !errors.Is(err, kerr.KafkaStorageError) {
+		t.Error(err)
+	}
+	broker.SetDiskFull(false)
+	broker.SetDiskSyncTime(time.Millisecond)
+	broker.SetDiskSyncsFail(false)
+	broker.LoadFixtures(`{"topic":"orders","value":"a"}` + "\n" + `{"topic":"orders","value":"b"}`)
+	if base := broker.CorruptBatch("orders", 0, 1); base != 0 {
+		t.Errorf("the batch begins at %d", base)
+	}
+}
+
+func TestRecordsThatFillNoPageAreAllShown(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Topic("orders", 1))
+	broker.LoadFixtures(strings.Repeat(fmt.Sprintf(`{"topic":"orders","value":%q}`+"\n", strings.Repeat("x", 16_000)), 400))
+	records := broker.Records("orders", 0)
+	if len(records) != 400 || records[0].Offset != 0 || records[399].Offset != 399 {
+		t.Errorf("%d records", len(records))
+	}
+	if records := broker.RecordsBefore("orders", 0, 300); len(records) != 300 {
+		t.Errorf("%d records", len(records))
+	}
+}
+
+func TestTheCoordinatorOfATransactionMoves(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Brokers(3), klammtest.Topic("orders", 1))
+	producer := client(t, broker, kgo.TransactionalID("payments"), kgo.DefaultProduceTopic("orders"))
+	if err := producer.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := producer.ProduceSync(t.Context(), kgo.StringRecord("a")).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	for to := 1; to <= 3; to++ {
+		broker.MoveTransactionCoordinator("payments", to)
+	}
+	if err := producer.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	broker.WaitFor(klammtest.TransactionEnd("payments"))
+	if records := broker.Records("orders", 0); records[0].Transaction != "committed" {
 		t.Errorf("%+v", records)
 	}
 }

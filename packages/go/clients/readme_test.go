@@ -156,6 +156,31 @@ func TestReadmeDeeds(t *testing.T) {
 	}
 }
 
+func TestReadmeBrokers(t *testing.T) {
+	broker := klammtest.Start(t, klammtest.Brokers(3), klammtest.Topic("orders", 1))
+	client := client(t, broker, kgo.DefaultProduceTopic("orders"))
+	produce := func(value string) {
+		if err := client.ProduceSync(t.Context(), kgo.StringRecord(value)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	produce("a")
+	broker.MoveLeader("orders", 0, 3)
+	produce("b")
+
+	broker.TakeBrokerDown(3) // another one leads
+	produce("c")
+	broker.BringBrokerUp(3)
+	for _, state := range broker.BrokerStates() {
+		if !state.Up {
+			t.Error(state)
+		}
+	}
+	if records := broker.Records("orders", 0); len(records) != 3 {
+		t.Errorf("%d records", len(records))
+	}
+}
+
 func TestReadmeWaits(t *testing.T) {
 	broker := klammtest.Start(t)
 	broker.LoadFixtures(`{"topic":"orders","value":"a"}`)

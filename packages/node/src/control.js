@@ -221,15 +221,47 @@ export class Controlled {
   }
 
   async expireMembers(group, member) {
-    await this.#control.ask('POST', '/v1/deeds', { expire_member: { group, member } })
+    await this.#deed('expire_member', { group, member })
   }
 
   async forceRebalance(group) {
-    await this.#control.ask('POST', '/v1/deeds', { rebalance: { group } })
+    await this.#deed('rebalance', { group })
   }
 
   async fenceProducer(transactionalId) {
-    await this.#control.ask('POST', '/v1/deeds', { fence_producer: { transactional_id: transactionalId } })
+    await this.#deed('fence_producer', { transactional_id: transactionalId })
+  }
+
+  async moveLeader(topic, partition, to) {
+    await this.#deed('move_leader', { topic, partition, to })
+  }
+
+  async moveCoordinator({ group, transactionalId }, to) {
+    await this.#deed('move_coordinator', { group, transactional_id: transactionalId, to })
+  }
+
+  async takeBrokerDown(broker) {
+    await this.#deed('broker_down', { broker })
+  }
+
+  async bringBrokerUp(broker) {
+    await this.#deed('broker_up', { broker })
+  }
+
+  async setDisk({ full, syncMs, syncsFail }) {
+    await this.#deed('disk', { full, sync_ms: syncMs, syncs_fail: syncsFail })
+  }
+
+  async corruptBatch(topic, partition, offset) {
+    return (await this.#deed('corrupt', { topic, partition, offset })).base_offset
+  }
+
+  #deed(name, of) {
+    return this.#control.ask('POST', '/v1/deeds', { [name]: of })
+  }
+
+  async brokerStates() {
+    return (await this.#control.ask('GET', '/v1/brokers')).brokers.map(camel)
   }
 
   async topics(topic) {
@@ -237,7 +269,14 @@ export class Controlled {
   }
 
   async records(topic, partition = 0, { limit = MOST_RECORDS, before, json } = {}) {
-    const { records } = await this.#control.ask('GET', `/v1/records?${query({ topic, partition, limit, before, json })}`)
+    const records = []
+    // A page has fewer where they are large, or where a compacted log has few among its offsets.
+    for (let next = before; next !== null && records.length < limit; ) {
+      const words = { topic, partition, limit: limit - records.length, before: next, json }
+      const page = await this.#control.ask('GET', `/v1/records?${query(words)}`)
+      records.push(...page.records)
+      next = page.next
+    }
     // The broker shows the newest first, and of markers neither keys, values nor headers.
     return records.reverse().map((one) => ({ key: null, value: null, headers: [], ...one, timestamp: new Date(one.timestamp) }))
   }

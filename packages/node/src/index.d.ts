@@ -23,6 +23,8 @@ export interface Options {
   dataDir?: string
   /** The port; a free one without it. */
   port?: number
+  /** How many brokers the process plays, with ids from 1, each on a port and in a rack of its own: 1 where it is left out. */
+  brokers?: number
   /** The program, where it is not the one of this package. */
   binary?: string
   /** The time in which it must be ready: 30 s where it is left out. */
@@ -47,6 +49,8 @@ export interface Match {
   api?: string | number | readonly (string | number)[]
   /** A version, or a range such as `'3-9'`. */
   versions?: number | string
+  /** The broker that is asked, by its id. */
+  broker?: number
   /** An expression that the whole id matches. */
   clientId?: string
   /** As ACLs write it, `'User:alice'`. */
@@ -76,6 +80,8 @@ export interface Action {
   throttleMs?: number
   truncate?: number
   corrupt?: boolean
+  /** Answered by what the cluster looked like when the rule was added. */
+  stale?: boolean
   /** Versions that are offered instead of the broker's own; null is none. */
   offer?: Record<string, readonly [number, number] | null>
   /** The member that the request names leaves its group first, as if its session had ended. */
@@ -156,6 +162,16 @@ export interface FixtureLine {
   headers?: readonly (readonly [string, string | null | { base64: string } | { json: unknown }])[]
   /** Milliseconds since 1970. */
   timestamp?: number
+}
+
+/** A broker that the process plays. */
+export interface BrokerState {
+  broker: number
+  rack: string | null
+  up: boolean
+  /** How many partitions it leads. */
+  leads: number
+  listeners: { listener: string; host: string; port: number }[]
 }
 
 export interface PartitionState {
@@ -254,13 +270,13 @@ export interface Fault {
   remove(): Promise<void>
 }
 
-/** A broker of its own port, data and clock, in memory. */
+/** A broker, or several, of its own port, data and clock, in memory. */
 export class Klamm {
   private constructor()
   /** Starts a broker; it is ready when the promise is kept. */
   static start(options?: Options): Promise<Klamm>
 
-  /** What clients take as `bootstrap.servers`. */
+  /** What clients take as `bootstrap.servers`: an address of each broker, with commas between them. */
   readonly bootstrapServers: string
   /** The same as kafkajs takes it. */
   readonly brokers: string[]
@@ -312,6 +328,23 @@ export class Klamm {
   forceRebalance(group: string): Promise<void>
   /** Fences the producer of a transactional id by a successor; what it had open is aborted. */
   fenceProducer(transactionalId: string): Promise<void>
+  /** Lets another broker lead a partition, by its id; a new leader epoch begins. */
+  moveLeader(topic: string, partition: number, to: number): Promise<void>
+  /** Lets another broker coordinate a group or a transactional id, and all that share its partition. */
+  moveCoordinator(of: { group: string } | { transactionalId: string }, to: number): Promise<void>
+  /** Takes a broker down by its id: its connections are closed, and others lead what it has led. */
+  takeBrokerDown(broker: number): Promise<void>
+  /** Brings it back. It leads what has no leader; other leaders stay where they are. */
+  bringBrokerUp(broker: number): Promise<void>
+  /**
+   * Troubles the disk until a reset; what is not said stays as it is. `full`: no log of records grows. `syncMs`: so long each sync
+   * takes. `syncsFail`: the next sync finds that the device has failed, and the broker ends as Kafka does.
+   */
+  setDisk(trouble: { full?: boolean; syncMs?: number; syncsFail?: boolean }): Promise<void>
+  /** Breaks the stored batch that has this offset: its checksum is wrong. Answers the batch's first offset. */
+  corruptBatch(topic: string, partition: number, offset: number): Promise<number>
+  /** The brokers that this process plays, in the order of their ids. */
+  brokerStates(): Promise<BrokerState[]>
   /** Topics with their configs and partitions: one, or all. */
   topics(topic?: string): Promise<TopicState[]>
   /**

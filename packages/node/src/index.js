@@ -178,12 +178,13 @@ function told(line) {
 }
 
 /** The command line for the options. */
-function words({ topics = [], users = {}, tls, asVersion, overrides = {}, memory, dataDir, port }, certificates) {
+function words({ topics = [], users = {}, tls, asVersion, overrides = {}, memory, dataDir, port, brokers }, certificates) {
   const found = []
   for (const topic of topics) found.push('--topic', typeof topic === 'string' ? topic : written(topic))
   for (const [name, password] of Object.entries(users)) found.push('--user', `${name}:${password}`)
   if (tls) found.push('--tls', certificates)
-  for (const [option, value] of Object.entries({ '--as-version': asVersion, '--memory': memory, '--dir': dataDir, '--port': port })) {
+  const valued = { '--as-version': asVersion, '--memory': memory, '--dir': dataDir, '--port': port, '--brokers': brokers }
+  for (const [option, value] of Object.entries(valued)) {
     if (value !== undefined) found.push(option, String(value))
   }
   for (const [key, value] of Object.entries(overrides)) found.push('--override', `${key}=${value}`)

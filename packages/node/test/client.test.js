@@ -41,7 +41,8 @@ async function send(klamm, topic, values, { settings, ...options } = {}) {
 
 /** Reads so many records as a member of a group, and commits them. */
 async function read(klamm, topic, count, groupId = 'readers') {
-  const consumer = kafka(klamm).consumer({ groupId })
+  // It sleeps so long for each broker that it reads nothing from, also when it shall end.
+  const consumer = kafka(klamm).consumer({ groupId, maxWaitTimeInMs: 100 })
   await consumer.connect()
   await consumer.subscribe({ topic, fromBeginning: true })
   const values = []
@@ -254,18 +255,22 @@ test('members are expired and a rebalance is forced', async (t) => {
   let joined = 0
   consumer.on(consumer.events.GROUP_JOIN, () => joined++)
   await consumer.connect()
-  t.after(() => consumer.disconnect())
-  await consumer.subscribe({ topic: 'orders' })
-  await consumer.run({ eachMessage: async () => {} })
-  await until('it has joined', () => joined === 1)
-  await klamm.forceRebalance('readers')
-  await until('it has joined again', () => joined === 2)
-  const memberIds = async () => (await klamm.groups('readers'))[0].members.map(({ memberId }) => memberId)
-  for (const isNamed of [true, false]) {
-    await klamm.waitFor({ group: 'readers', members: 1, timeoutMs: DEADLINE_MS })
-    const [before] = await memberIds()
-    await klamm.expireMembers('readers', isNamed ? before : undefined)
-    await until('another member is there', async () => ![undefined, before].includes((await memberIds())[0]))
+  // Before the broker ends: a consumer that has lost it would come back for ever.
+  try {
+    await consumer.subscribe({ topic: 'orders' })
+    await consumer.run({ eachMessage: async () => {} })
+    await until('it has joined', () => joined === 1)
+    await klamm.forceRebalance('readers')
+    await until('it has joined again', () => joined === 2)
+    const memberIds = async () => (await klamm.groups('readers'))[0].members.map(({ memberId }) => memberId)
+    for (const isNamed of [true, false]) {
+      await klamm.waitFor({ group: 'readers', members: 1, timeoutMs: DEADLINE_MS })
+      const [before] = await memberIds()
+      await klamm.expireMembers('readers', isNamed ? before : undefined)
+      await until('another member is there', async () => ![undefined, before].includes((await memberIds())[0]))
+    }
+  } finally {
+    await consumer.disconnect()
   }
 })
 
@@ -282,6 +287,81 @@ test('a producer is fenced', async (t) => {
   const [sent, marker] = await klamm.records('orders')
   assert.deepEqual([sent.value, sent.transaction], ['a', 'aborted'])
   assert.deepEqual([marker.value, marker.headers, marker.control], [null, [], 'Abort'])
+})
+
+async function leader(klamm) {
+  const [{ partitions }] = await klamm.topics('orders')
+  return partitions[0].leader
+}
+
+test('leaders and coordinators move, and a broker goes down', async (t) => {
+  const klamm = await started(t, { brokers: 3, topics: ['orders'] })
+  const before = await klamm.brokerStates()
+  assert.deepEqual(before.map(({ listeners: [{ host, port }] }) => `${host}:${port}`), klamm.brokers)
+  assert.equal(klamm.bootstrapServers, klamm.brokers.join())
+  assert.deepEqual(before.map(({ broker, rack, up }) => [broker, rack, up]), [1, 2, 3].map((id) => [id, `rack-${id}`, true]))
+  await send(klamm, 'orders', ['a'])
+  // The metadata of before are shown once more, and the one that leads now is asked.
+  const stale = await klamm.fault({ api: 'Metadata' }, { stale: true }, 1)
+  const moved = ((await leader(klamm)) % 3) + 1
+  const refusal = await klamm.fault({ api: 'Produce', broker: moved }, { error: 'NOT_ENOUGH_REPLICAS' }, 1)
+  await klamm.moveLeader('orders', 0, moved)
+  assert.equal(await leader(klamm), moved)
+  await send(klamm, 'orders', ['b'])
+  assert.deepEqual([await stale.struck(), await refusal.struck()], [1, 1])
+  assert.deepEqual(await read(klamm, 'orders', 2), ['a', 'b'])
+  await klamm.moveCoordinator({ group: 'readers' }, moved)
+  await send(klamm, 'orders', ['c'])
+  assert.deepEqual(await read(klamm, 'orders', 1), ['c'])
+
+  await klamm.takeBrokerDown(moved)
+  const { up, leads } = (await klamm.brokerStates())[moved - 1]
+  assert.deepEqual([up, leads], [false, 0])
+  // kafkajs asks no other address where the first one takes its connection and closes it.
+  const others = klamm.brokers.filter((_, number) => number !== moved - 1)
+  await send(klamm, 'orders', ['d'], { settings: { brokers: others } })
+  await assert.rejects(klamm.moveLeader('orders', 0, moved), { name: 'KlammError', message: `the broker ${moved} is down` })
+  await klamm.bringBrokerUp(moved)
+  assert.ok((await klamm.brokerStates()).every(({ up }) => up))
+  assert.notEqual(await leader(klamm), moved)
+  assert.deepEqual(await read(klamm, 'orders', 4, 'others'), ['a', 'b', 'c', 'd'])
+})
+
+test('the coordinator of a transaction moves', async (t) => {
+  const klamm = await started(t, { brokers: 3, topics: ['orders'] })
+  const producer = kafka(klamm).producer({ transactionalId: 'payments', idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  const transaction = await producer.transaction()
+  await transaction.send({ topic: 'orders', messages: [{ value: 'a' }] })
+  for (const to of [1, 2, 3]) await klamm.moveCoordinator({ transactionalId: 'payments' }, to)
+  await transaction.commit()
+  await producer.disconnect()
+  await klamm.waitFor({ transactionalId: 'payments' })
+  assert.equal((await klamm.records('orders'))[0].transaction, 'committed')
+})
+
+test('one broker has no other', async (t) => {
+  const klamm = await started(t)
+  const [{ broker, up }] = await klamm.brokerStates()
+  assert.deepEqual([up, klamm.brokers.length], [true, 1])
+  await assert.rejects(klamm.takeBrokerDown(broker), { name: 'KlammError', message: /this process plays one broker/ })
+})
+
+test('the disk is full and a batch is broken', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  await klamm.setDisk({ full: true })
+  await assert.rejects(klamm.loadFixtures([{ topic: 'orders', value: 'a' }]), { name: 'KlammError', message: /error 56/ })
+  await klamm.setDisk({ full: false, syncMs: 1, syncsFail: false })
+  await klamm.loadFixtures([{ topic: 'orders', value: 'a' }, { topic: 'orders', value: 'b' }])
+  assert.equal(await klamm.corruptBatch('orders', 0, 1), 0)
+  await assert.rejects(klamm.corruptBatch('orders', 0, 7), { name: 'KlammError', message: /no batch with the offset 7/ })
+})
+
+test('records that fill no page are all shown', async (t) => {
+  const klamm = await started(t, { topics: ['orders'] })
+  await klamm.loadFixtures(Array.from({ length: 400 }, () => ({ topic: 'orders', value: 'x'.repeat(16_000) })))
+  assert.deepEqual((await klamm.records('orders')).map(({ offset }) => offset), Array.from({ length: 400 }, (_, offset) => offset))
+  assert.deepEqual((await klamm.records('orders', 0, { limit: 3 })).map(({ offset }) => offset), [397, 398, 399])
 })
 
 test('snapshots are listed and forgotten, rules are listed', async (t) => {

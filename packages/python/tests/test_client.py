@@ -318,6 +318,92 @@ def test_a_producer_is_fenced(klamm: Klamm) -> None:
     assert (marker["value"], marker["headers"], marker["control"]) == (None, [], "Abort")
 
 
+def leader(klamm: Klamm) -> int:
+    (topic,) = klamm.topics("orders")
+    return topic["partitions"][0]["leader"]
+
+
+@pytest.mark.klamm(brokers=3, topics=["orders"])
+def test_leaders_and_coordinators_move_and_a_broker_goes_down(klamm: Klamm) -> None:
+    addresses = klamm.bootstrap_servers.split(",")
+    listeners = [broker["listeners"][0] for broker in klamm.brokers()]
+    assert [f"{of['host']}:{of['port']}" for of in listeners] == addresses
+    assert [(broker["broker"], broker["rack"]) for broker in klamm.brokers()] == [(id, f"rack-{id}") for id in (1, 2, 3)]
+    assert send(klamm, "orders", "a") == []
+    # The metadata of before are shown once more, and the one that leads now is asked.
+    stale = klamm.fault({"api": "Metadata"}, {"stale": True}, count=1)
+    moved = leader(klamm) % 3 + 1
+    refusal = klamm.fault({"api": "Produce", "broker": moved}, {"error": "NOT_ENOUGH_REPLICAS"}, count=1)
+    klamm.move_leader("orders", 0, to=moved)
+    assert leader(klamm) == moved
+    assert send(klamm, "orders", "b", **{"retry.backoff.ms": 10}) == []
+    assert (stale.struck, refusal.struck) == (1, 1)
+    assert read(klamm, "orders", 2) == ["a", "b"]
+    klamm.move_coordinator(group="readers", to=moved)
+    assert send(klamm, "orders", "c") == []
+    assert read(klamm, "orders", 1) == ["c"]
+
+    klamm.take_broker_down(moved)
+    assert [broker["broker"] for broker in klamm.brokers() if not broker["up"]] == [moved]
+    assert klamm.brokers()[moved - 1]["leads"] == 0
+    assert send(klamm, "orders", "d") == []
+    with pytest.raises(KlammError, match=f"the broker {moved} is down"):
+        klamm.move_leader("orders", 0, to=moved)
+    klamm.bring_broker_up(moved)
+    assert all(broker["up"] for broker in klamm.brokers())
+    assert leader(klamm) != moved
+    assert read(klamm, "orders", 4, **{"group.id": "others"}) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.klamm(brokers=3, topics=["orders"])
+def test_the_coordinator_of_a_transaction_moves(klamm: Klamm) -> None:
+    one = producer(klamm, **{"transactional.id": "payments"})
+    one.init_transactions(DEADLINE)
+    one.begin_transaction()
+    one.produce("orders", "a")
+    assert one.flush(DEADLINE) == 0
+    for to in (1, 2, 3):
+        klamm.move_coordinator(transactional_id="payments", to=to)
+    one.commit_transaction(DEADLINE)
+    klamm.wait_for(transactional_id="payments")
+    assert klamm.records("orders")[0]["transaction"] == "committed"
+
+
+def test_one_broker_has_no_other(klamm: Klamm) -> None:
+    (broker,) = klamm.brokers()
+    assert (broker["up"], len(klamm.bootstrap_servers.split(","))) == (True, 1)
+    with pytest.raises(KlammError, match="this process plays one broker"):
+        klamm.take_broker_down(broker["broker"])
+    with pytest.raises(TypeError, match="group or transactional_id"):
+        klamm.move_coordinator(to=1)
+
+
+@pytest.mark.klamm(topics=["orders"])
+def test_the_disk_is_full_and_a_batch_is_broken(klamm: Klamm) -> None:
+    klamm.set_disk(full=True)
+    with pytest.raises(KlammError, match="error 56"):
+        klamm.load_fixtures([{"topic": "orders", "value": "a"}])
+    klamm.set_disk(full=False, sync_time=timedelta(milliseconds=1), syncs_fail=False)
+    klamm.load_fixtures([{"topic": "orders", "value": "a"}, {"topic": "orders", "value": "b"}])
+    assert klamm.corrupt_batch("orders", 0, 1) == 0
+    with pytest.raises(KlammError, match="no batch with the offset 7"):
+        klamm.corrupt_batch("orders", 0, 7)
+    one = consumer(klamm, **{"check.crcs": True})
+    one.subscribe(["orders"])
+    message = one.poll(DEADLINE)
+    error = message.error() if message else None
+    assert error is not None and error.code() == KafkaError._BAD_MSG
+    one.close()
+
+
+@pytest.mark.klamm(topics=["orders"])
+def test_records_that_fill_no_page_are_all_shown(klamm: Klamm) -> None:
+    large = "x" * 16_000
+    klamm.load_fixtures({"topic": "orders", "value": large} for _ in range(400))
+    assert [record["offset"] for record in klamm.records("orders")] == list(range(400))
+    assert [record["offset"] for record in klamm.records("orders", limit=3)] == [397, 398, 399]
+
+
 def test_snapshots_are_listed_and_forgotten(klamm: Klamm) -> None:
     klamm.snapshot("a & b")
     (snapshot,) = klamm.snapshots()

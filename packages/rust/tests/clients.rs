@@ -197,6 +197,60 @@ fn back_to_a_snapshot() -> Result<()> {
     Ok(())
 }
 
+fn leader(broker: &Broker) -> Result<i32> {
+    let leader = broker.topics()?[0]["partitions"][0]["leader"].as_i64().ok_or("orders-0 has no leader")?;
+    Ok(i32::try_from(leader)?)
+}
+
+#[test]
+fn leaders_and_coordinators_move_and_a_broker_goes_down() -> Result<()> {
+    let broker = Broker::builder().brokers(3).topic("orders", 1).start()?;
+    assert!(broker.bootstrap_servers().split(',').count() == 3);
+    let send = |value| send(&client(&broker, &[]).create()?, "orders", &[value]);
+    send("a")?;
+    // The metadata of before are shown once more, and the one that leads now is asked.
+    broker.fault(&json!({ "match": { "api": "Metadata" }, "action": { "stale": true }, "count": 1 }))?;
+    let moved = leader(&broker)? % 3 + 1;
+    let refusal = json!({ "error": "NOT_ENOUGH_REPLICAS" });
+    broker.fault(&json!({ "match": { "api": "Produce", "broker": moved }, "action": refusal, "count": 1 }))?;
+    broker.move_leader("orders", 0, moved)?;
+    assert!(leader(&broker)? == moved);
+    send("b")?;
+    let rules = broker.faults()?;
+    assert!(rules.len() == 2 && rules.iter().all(|rule| rule["struck"] == 1), "{rules:?}");
+    let consumer = reader(&broker, "orders")?;
+    assert!(read(&consumer, 2)? == ["a", "b"]);
+    broker.move_group_coordinator("readers", moved)?;
+    consumer.commit_consumer_state(CommitMode::Sync)?;
+    broker.wait_for("group=readers&lag=0")?;
+
+    broker.take_broker_down(moved)?;
+    let down = broker.brokers()?.into_iter().find(|one| one["broker"] == moved).ok_or("it is in the list")?;
+    assert!(down["up"] == false && down["leads"] == 0, "{down}");
+    send("c")?;
+    broker.bring_broker_up(moved)?;
+    assert!(broker.brokers()?.iter().all(|one| one["up"] == true) && leader(&broker)? != moved);
+    assert!(read(&consumer, 1)? == ["c"]);
+    assert!(values(&broker, "orders")? == ["a", "b", "c"]);
+    Ok(())
+}
+
+#[test]
+fn the_coordinator_of_a_transaction_moves() -> Result<()> {
+    let broker = Broker::builder().brokers(3).topic("orders", 1).start()?;
+    let producer: BaseProducer = client(&broker, &[("transactional.id", "payments")]).create()?;
+    producer.init_transactions(DEADLINE)?;
+    producer.begin_transaction()?;
+    send(&producer, "orders", &["a"])?;
+    for to in 1..=3 {
+        broker.move_transaction_coordinator("payments", to)?;
+    }
+    producer.commit_transaction(DEADLINE)?;
+    broker.wait_for("transactional_id=payments")?;
+    assert!(broker.records("orders", 0)?[0]["transaction"] == "committed");
+    Ok(())
+}
+
 #[test]
 fn brokers_side_by_side() -> Result<()> {
     let start = |_| Broker::builder().topic("orders", 1).start();

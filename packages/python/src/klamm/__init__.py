@@ -3,10 +3,11 @@
 from ._broker import Klamm, Tls, Topic
 from ._control import Clock, Fault, Request
 from ._errors import KlammError, StartError, WaitTimeout
-from ._words import Action, Filter, GroupState, Loaded, Match, PartitionState, Snapshot, StoredRecord, TopicState
+from ._words import Action, BrokerState, Filter, GroupState, Loaded, Match, PartitionState, Snapshot, StoredRecord, TopicState
 
 __all__ = [
     "Action",
+    "BrokerState",
     "Clock",
     "Fault",
     "Filter",

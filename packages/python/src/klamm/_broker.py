@@ -56,7 +56,7 @@ class Tls:
 
 
 class Klamm(Controlled):
-    """A broker of its own port, data and clock, in memory. It is ready when the constructor returns.
+    """A broker, or several, of its own port, data and clock, in memory. It is ready when the constructor returns.
 
     >>> with Klamm(topics=["orders:3"]) as klamm:
     ...     producer = Producer({"bootstrap.servers": klamm.bootstrap_servers})
@@ -69,11 +69,12 @@ class Klamm(Controlled):
     :param memory: the most that data take in memory, as in ``"64M"``
     :param data_dir: data on the disk instead; a directory that was not there is removed at the end
     :param port: the port; a free one without it
+    :param brokers: how many brokers this process plays, with ids from 1, each on a port and in a rack of its own: 1 without it
     :param binary: the program, where it is not the one of this package
     :param start_timeout: seconds in which it must be ready
     """
 
-    #: What clients take as ``bootstrap.servers``.
+    #: What clients take as ``bootstrap.servers``: an address of each broker, with commas between them.
     bootstrap_servers: str
     #: The address of the HTTP side.
     http: str
@@ -97,6 +98,7 @@ class Klamm(Controlled):
         memory: Optional[Union[int, str]] = None,
         data_dir: Optional[Path] = None,
         port: Optional[int] = None,
+        brokers: Optional[int] = None,
         binary: Optional[Path] = None,
         start_timeout: float = 30.0,
     ) -> None:
@@ -115,6 +117,7 @@ class Klamm(Controlled):
             ("--memory", memory),
             ("--dir", None if data_dir is None else os.fspath(data_dir)),
             ("--port", port),
+            ("--brokers", brokers),
         ):
             if value is not None:
                 arguments += [option, str(value)]

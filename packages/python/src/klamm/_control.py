@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, 
 
 from ._errors import KlammError, WaitTimeout
 from ._http import PATIENCE, Control, agreed
-from ._words import Action, Filter, GroupState, Loaded, Match, Snapshot, StoredRecord, TopicState
+from ._words import Action, BrokerState, Filter, GroupState, Loaded, Match, Snapshot, StoredRecord, TopicState
 
 if TYPE_CHECKING:  # what it is comes with type checkers; nothing is installed for it
     from typing_extensions import Unpack
@@ -299,8 +299,46 @@ class Controlled:
         """Fences the producer of a transactional id by a successor; what it had open is aborted."""
         self._deed("fence_producer", {"transactional_id": transactional_id})
 
-    def _deed(self, name: str, of: Mapping[str, str]) -> None:
-        self._control.ask("POST", "/v1/deeds", {name: of})
+    def move_leader(self, topic: str, partition: int, to: int) -> None:
+        """Lets another broker lead a partition, by its id; a new leader epoch begins."""
+        self._deed("move_leader", {"topic": topic, "partition": partition, "to": to})
+
+    def move_coordinator(self, *, to: int, group: Optional[str] = None, transactional_id: Optional[str] = None) -> None:
+        """Lets another broker coordinate a group or a transactional id, and all that share its partition."""
+        if (group is None) == (transactional_id is None):
+            raise TypeError("move_coordinator() wants group or transactional_id")
+        key = {"transactional_id": transactional_id} if group is None else {"group": group}
+        self._deed("move_coordinator", {**key, "to": to})
+
+    def take_broker_down(self, broker: int) -> None:
+        """Takes a broker down by its id: its connections are closed, and others lead what it has led."""
+        self._deed("broker_down", {"broker": broker})
+
+    def bring_broker_up(self, broker: int) -> None:
+        """Brings it back. It leads what has no leader; other leaders stay where they are."""
+        self._deed("broker_up", {"broker": broker})
+
+    def set_disk(
+        self, *, full: Optional[bool] = None, sync_time: Optional[Duration] = None, syncs_fail: Optional[bool] = None
+    ) -> None:
+        """Troubles the disk until a reset; what is not said stays as it is.
+
+        ``full``: no log of records grows. ``sync_time``: so long each sync takes. ``syncs_fail``: the next sync finds that the
+        device has failed, and the broker ends as Kafka does.
+        """
+        said = dict(full=full, sync_ms=None if sync_time is None else milliseconds(sync_time), syncs_fail=syncs_fail)
+        self._deed("disk", {name: value for name, value in said.items() if value is not None})
+
+    def corrupt_batch(self, topic: str, partition: int, offset: int) -> int:
+        """Breaks the stored batch that has this offset: its checksum is wrong. Answers the batch's first offset."""
+        return int(self._deed("corrupt", {"topic": topic, "partition": partition, "offset": offset})["base_offset"])
+
+    def _deed(self, name: str, of: Mapping[str, Any]) -> Dict[str, Any]:
+        return dict(self._control.ask("POST", "/v1/deeds", {name: of}))
+
+    def brokers(self) -> List[BrokerState]:
+        """The brokers that this process plays, in the order of their ids."""
+        return list(self._control.ask("GET", "/v1/brokers")["brokers"])
 
     def topics(self, topic: Optional[str] = None) -> List[TopicState]:
         """Topics with their configs and partitions: one, or all."""
@@ -324,7 +362,13 @@ class Controlled:
             words["before"] = before
         if as_json:
             words["json"] = "true"
-        newest_first = self._control.ask("GET", "/v1/records", words=words)["records"]
+        page = self._control.ask("GET", "/v1/records", words=words)
+        newest_first = page["records"]
+        # A page has fewer where they are large, or where a compacted log has few among its offsets.
+        while len(newest_first) < limit and page["next"] is not None:
+            words.update(limit=limit - len(newest_first), before=page["next"])
+            page = self._control.ask("GET", "/v1/records", words=words)
+            newest_first += page["records"]
         # Of markers the broker shows neither keys, values nor headers.
         return [cast("StoredRecord", {"key": None, "value": None, "headers": [], **one}) for one in reversed(newest_first)]
 

@@ -14,6 +14,8 @@ class Match(TypedDict, total=False):
 
     api: Union[str, int, List[Union[str, int]]]
     versions: Union[int, str]
+    #: The broker that is asked, by its id.
+    broker: int
     client_id: str
     principal: str
     topic: str
@@ -38,6 +40,8 @@ class Action(TypedDict, total=False):
     throttle_ms: int
     truncate: int
     corrupt: bool
+    #: Answered by what the cluster looked like when the rule was added.
+    stale: bool
     offer: Dict[str, Optional[List[int]]]
     expire_member: bool
     after: bool
@@ -56,6 +60,18 @@ class Filter(TypedDict, total=False):
     error: Optional[Union[str, int]]
     #: Requests that came then or later, by the broker's clock. A time without a zone is local.
     since: Optional[datetime]
+
+
+class BrokerState(TypedDict):
+    """A broker that the process plays."""
+
+    broker: int
+    rack: Optional[str]
+    up: bool
+    #: How many partitions it leads.
+    leads: int
+    #: Each with ``listener``, ``host`` and ``port``.
+    listeners: List[Dict[str, Any]]
 
 
 class PartitionState(TypedDict, total=False):

@@ -61,6 +61,11 @@ public final class Action extends Words {
         return new Action(Map.of("corrupt", true));
     }
 
+    /** @return it is answered by what the cluster looked like when the rule was added; for Metadata, FindCoordinator and their like */
+    public static Action stale() {
+        return new Action(Map.of("stale", true));
+    }
+
     /**
      * @param json as in <code>{"Produce":[3,9],"EndTxn":null}</code>
      * @return an ApiVersions answer offers these versions instead of the broker's own

@@ -263,8 +263,101 @@ abstract class Controlled {
         deed("fence_producer", Map.of("transactional_id", transactionalId));
     }
 
-    private void deed(String name, Map<String, Object> of) {
-        control.post("/v1/deeds", Map.of(name, of)).agreed();
+    /**
+     * Lets another broker lead a partition; a new leader epoch begins.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @param to the broker's id
+     */
+    public void moveLeader(String topic, int partition, int to) {
+        deed("move_leader", Map.of("topic", topic, "partition", partition, "to", to));
+    }
+
+    /**
+     * Lets another broker coordinate a group, and all that share its partition.
+     *
+     * @param group its id
+     * @param to the broker's id
+     */
+    public void moveGroupCoordinator(String group, int to) {
+        deed("move_coordinator", Map.of("group", group, "to", to));
+    }
+
+    /**
+     * Lets another broker coordinate a transactional id, and all that share its partition.
+     *
+     * @param transactionalId the id
+     * @param to the broker's id
+     */
+    public void moveTransactionCoordinator(String transactionalId, int to) {
+        deed("move_coordinator", Map.of("transactional_id", transactionalId, "to", to));
+    }
+
+    /**
+     * Takes a broker down: its connections are closed, and others lead what it has led.
+     *
+     * @param id the broker's
+     */
+    public void takeBrokerDown(int id) {
+        deed("broker_down", Map.of("broker", id));
+    }
+
+    /**
+     * Brings it back. It leads what has no leader; other leaders stay where they are.
+     *
+     * @param id the broker's
+     */
+    public void bringBrokerUp(int id) {
+        deed("broker_up", Map.of("broker", id));
+    }
+
+    /**
+     * Fills the disk, or makes room again, as a reset does. While it is full, no log of records grows.
+     *
+     * @param full whether it is
+     */
+    public void setDiskFull(boolean full) {
+        deed("disk", Map.of("full", full));
+    }
+
+    /**
+     * Lets each sync take so long, until a reset.
+     *
+     * @param duration how long
+     */
+    public void setDiskSyncTime(Duration duration) {
+        deed("disk", Map.of("sync_ms", duration.toMillis()));
+    }
+
+    /**
+     * Lets the next sync find that the device has failed: the broker ends as Kafka does.
+     *
+     * @param fail whether it does
+     */
+    public void setDiskSyncsFail(boolean fail) {
+        deed("disk", Map.of("syncs_fail", fail));
+    }
+
+    /**
+     * Breaks a stored batch: its checksum is wrong.
+     *
+     * @param topic its topic
+     * @param partition its partition
+     * @param offset one in the batch
+     * @return the batch's first offset
+     */
+    public long corruptBatch(String topic, int partition, long offset) {
+        return (Long) deed("corrupt", Map.of("topic", topic, "partition", partition, "offset", offset)).get("base_offset");
+    }
+
+    private Map<String, Object> deed(String name, Map<String, Object> of) {
+        return control.post("/v1/deeds", Map.of(name, of)).agreed();
+    }
+
+    /** @return the brokers that the process plays, in the order of their ids */
+    public List<BrokerState> brokers() {
+        return objects(control.get("/v1/brokers", Map.of()).agreed(), "brokers").map(BrokerState::of).toList();
     }
 
     /** @return all topics with their configs and partitions */
@@ -294,7 +387,7 @@ abstract class Controlled {
      * @return them in the order of their offsets, 1000 at most
      */
     public List<StoredRecord> records(String topic, int partition) {
-        return records(Map.of("topic", topic, "partition", partition, "limit", MOST_RECORDS));
+        return records(topic, partition, Long.MAX_VALUE);
     }
 
     /**
@@ -306,12 +399,15 @@ abstract class Controlled {
      * @return them in the order of their offsets, 1000 at most
      */
     public List<StoredRecord> records(String topic, int partition, long before) {
-        return records(Map.of("topic", topic, "partition", partition, "limit", MOST_RECORDS, "before", before));
-    }
-
-    private List<StoredRecord> records(Map<String, Object> words) {
-        var found = objects(control.get("/v1/records", words).agreed(), "records").map(StoredRecord::of);
-        var newestFirst = found.collect(Collectors.toCollection(ArrayList::new));
+        var newestFirst = new ArrayList<StoredRecord>();
+        // A page has fewer where they are large, or where a compacted log has few among its offsets.
+        for (Object next = before; next != null && newestFirst.size() < MOST_RECORDS; ) {
+            var limit = MOST_RECORDS - newestFirst.size();
+            var words = Map.of("topic", topic, "partition", partition, "limit", limit, "before", next);
+            var page = control.get("/v1/records", words).agreed();
+            objects(page, "records").map(StoredRecord::of).forEach(newestFirst::add);
+            next = page.get("next");
+        }
         Collections.reverse(newestFirst);
         return newestFirst;
     }

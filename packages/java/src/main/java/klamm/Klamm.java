@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A Kafka broker of its own port, data and clock, in memory.
+ * A Kafka broker, or several, of its own port, data and clock, in memory.
  *
  * <pre>{@code
  * try (Klamm klamm = Klamm.builder().topic("orders", 3).start()) {
@@ -37,7 +37,7 @@ public final class Klamm extends Controlled implements AutoCloseable {
         return new Builder();
     }
 
-    /** @return what clients take as {@code bootstrap.servers} */
+    /** @return what clients take as {@code bootstrap.servers}: an address of each broker, with commas between them */
     public String bootstrapServers() {
         return (String) ready.get("bootstrap_servers");
     }
@@ -190,6 +190,16 @@ public final class Klamm extends Controlled implements AutoCloseable {
          */
         public Builder port(int port) {
             return with("--port", port);
+        }
+
+        /**
+         * How many brokers the process plays, with ids from 1, each on a port and in a rack of its own.
+         *
+         * @param number how many
+         * @return this
+         */
+        public Builder brokers(int number) {
+            return with("--brokers", number);
         }
 
         /**

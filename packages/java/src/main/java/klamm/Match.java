@@ -31,6 +31,14 @@ public final class Match extends Words {
     }
 
     /**
+     * @param id of a broker
+     * @return requests that this broker is sent
+     */
+    public Match broker(int id) {
+        return with("broker", id);
+    }
+
+    /**
      * @param expression that the whole id matches
      * @return requests of such clients
      */

@@ -17,6 +17,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 import klamm.junit.KlammExtension;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -258,6 +260,92 @@ class KlammIT {
         }
         klamm.waitFor(Wait.transaction("payments"));
         assertEquals("aborted", klamm.records("orders", 0).get(0).raw().get("transaction"));
+    }
+
+    private static int leader(Klamm klamm) {
+        return ((Long) Json.at(klamm.topic("orders").raw(), "partitions", 0, "leader")).intValue();
+    }
+
+    @Test
+    void leadersAndCoordinatorsMoveAndABrokerGoesDown() throws Exception {
+        try (var klamm = Klamm.builder().brokers(3).topic("orders", 1).start()) {
+            var before = klamm.brokers();
+            assertEquals(List.of(1, 2, 3), before.stream().map(BrokerState::id).toList());
+            assertEquals(List.of("rack-1", "rack-2", "rack-3"), before.stream().map(BrokerState::rack).toList());
+            var addresses = before.stream().map(broker -> broker.addresses().get(0));
+            assertEquals(klamm.bootstrapServers(), addresses.collect(Collectors.joining(",")));
+            send(klamm, "orders", "a");
+            // The metadata of before are shown once more, and the one that leads now is asked.
+            var stale = klamm.fault(Match.api("Metadata"), Action.stale(), 1);
+            var moved = leader(klamm) % 3 + 1;
+            var refusal = klamm.fault(Match.api("Produce").broker(moved), Action.error("NOT_ENOUGH_REPLICAS"), 1);
+            klamm.moveLeader("orders", 0, moved);
+            assertEquals(moved, leader(klamm));
+            send(klamm, "orders", "b");
+            assertEquals(List.of(1L, 1L), List.of(stale.struck(), refusal.struck()));
+            assertEquals(List.of("a", "b"), read(klamm, "orders", 2));
+            klamm.moveGroupCoordinator("readers", moved);
+            send(klamm, "orders", "c");
+            assertEquals(List.of("c"), read(klamm, "orders", 1));
+
+            klamm.takeBrokerDown(moved);
+            var down = klamm.brokers().get(moved - 1);
+            assertFalse(down.up());
+            assertEquals(0, down.leads());
+            send(klamm, "orders", "d");
+            var refused = assertThrows(KlammException.class, () -> klamm.moveLeader("orders", 0, moved));
+            assertEquals("the broker " + moved + " is down", refused.getMessage());
+            klamm.bringBrokerUp(moved);
+            assertTrue(klamm.brokers().stream().allMatch(BrokerState::up));
+            assertNotEquals(moved, leader(klamm));
+            assertEquals(List.of("a", "b", "c", "d"), klamm.records("orders", 0).stream().map(StoredRecord::value).toList());
+        }
+    }
+
+    @Test
+    void theCoordinatorOfATransactionMoves() throws Exception {
+        try (var klamm = Klamm.builder().brokers(3).topic("orders", 1).start();
+                var producer = producer(klamm, Map.of("transactional.id", "payments"))) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>("orders", "a")).get(Until.DEADLINE.toSeconds(), TimeUnit.SECONDS);
+            for (var to : List.of(1, 2, 3)) klamm.moveTransactionCoordinator("payments", to);
+            producer.commitTransaction();
+            klamm.waitFor(Wait.transaction("payments"));
+            assertEquals("committed", klamm.records("orders", 0).get(0).raw().get("transaction"));
+        }
+    }
+
+    @Test
+    void oneBrokerHasNoOther(Klamm klamm) {
+        assertEquals(List.of(klamm.bootstrapServers()), klamm.brokers().get(0).addresses());
+        var refused = assertThrows(KlammException.class, () -> klamm.takeBrokerDown(1));
+        assertTrue(refused.getMessage().contains("this process plays one broker"), refused.getMessage());
+    }
+
+    @Test
+    void theDiskIsFullAndABatchIsBroken(Klamm klamm) {
+        klamm.setDiskFull(true);
+        var lines = "{\"topic\":\"orders\",\"value\":\"a\"}\n{\"topic\":\"orders\",\"value\":\"b\"}\n";
+        var refused = assertThrows(KlammException.class, () -> klamm.loadFixtures(lines));
+        assertTrue(refused.getMessage().contains("error 56"), refused.getMessage());
+        klamm.setDiskFull(false);
+        klamm.setDiskSyncTime(Duration.ofMillis(1));
+        klamm.setDiskSyncsFail(false);
+        klamm.loadFixtures(lines);
+        assertEquals(0, klamm.corruptBatch("orders", 0, 1));
+        assertThrows(KlammException.class, () -> klamm.corruptBatch("orders", 0, 7));
+        try (var consumer = Clients.consumer(klamm)) {
+            consumer.subscribe(List.of("orders"));
+            assertThrows(KafkaException.class, () -> consumer.poll(Until.DEADLINE));
+        }
+    }
+
+    @Test
+    void recordsThatFillNoPageAreAllShown(Klamm klamm) {
+        klamm.loadFixtures(("{\"topic\":\"orders\",\"value\":\"" + "x".repeat(16_000) + "\"}\n").repeat(400));
+        assertEquals(LongStream.range(0, 400).boxed().toList(), klamm.records("orders", 0).stream().map(StoredRecord::offset).toList());
+        assertEquals(300, klamm.records("orders", 0, 300).size());
     }
 
     @Test

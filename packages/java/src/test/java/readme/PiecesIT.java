@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import klamm.Action;
+import klamm.BrokerState;
 import klamm.Count;
 import klamm.Filter;
 import klamm.Klamm;
@@ -120,6 +121,22 @@ class PiecesIT {
             producer.flush();
             klamm.fenceProducer("payments");
             assertThrows(KafkaException.class, producer::commitTransaction);
+        }
+    }
+
+    @Test
+    void theLeaderMoves() throws Exception {
+        try (var klamm = Klamm.builder().brokers(3).topic("orders", 1).start();
+                var producer = producer(klamm, Map.of())) {
+            producer.send(new ProducerRecord<>("orders", "a")).get();
+            klamm.moveLeader("orders", 0, 3);
+            producer.send(new ProducerRecord<>("orders", "b")).get();
+
+            klamm.takeBrokerDown(3); // another one leads
+            producer.send(new ProducerRecord<>("orders", "c")).get();
+            klamm.bringBrokerUp(3);
+            assertEquals(List.of(true, true, true), klamm.brokers().stream().map(BrokerState::up).toList());
+            assertEquals(List.of("a", "b", "c"), klamm.records("orders", 0).stream().map(StoredRecord::value).toList());
         }
     }
 
