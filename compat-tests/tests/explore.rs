@@ -1,7 +1,8 @@
 //! `klamm explore` on the sample applications of `examples/explore`, each with one planted bug, which it must find; mended they pass.
 //! And what it says and does where there is nothing to explore.
 
-use compat_tests::broker::{klamm_binary, signal};
+use compat_tests::broker::signal;
+use compat_tests::klamm;
 use compat_tests::program::{self, Input, Output, die_with_us};
 use compat_tests::suite::Suite;
 use compat_tests::{Context, Result, cache, ensure};
@@ -42,7 +43,7 @@ fn explore(options: &[&str], command: &[&str]) -> Result<Output> {
 }
 
 fn explorer(options: &[&str], command: &[&str]) -> Result<Command> {
-    let mut explorer = Command::new(klamm_binary()?);
+    let mut explorer = Command::new(klamm::binary()?);
     explorer.args(["explore", "--timeout", LIMIT]).args(options).arg("--").args(command);
     explorer.env("NODE_PATH", cache::root().join("js/node_modules"));
     die_with_us(&mut explorer);
@@ -214,7 +215,7 @@ fn a_signal_ends_everything() -> Result<()> {
     // It runs when it has written there.
     BufReader::new(fs::File::open(&pipe)?).read_line(&mut String::new())?;
     signal(running.id(), libc::SIGINT);
-    let status = compat_tests::test_process::wait_within(&mut running, Duration::from_secs(20))?;
+    let status = compat_tests::program::wait_within(&mut running, Duration::from_secs(20))?;
     ensure!(status.code() == NOT_EXPLORED, "{status}");
     let stat = format!("/proc/{}/stat", fs::read_to_string(&held)?.trim());
     // The system reaps it in its own time.
