@@ -10,7 +10,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer;
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 scenarios! { "librdkafka";
     a_transaction_goes_through_recoverable_errors: "librdkafka 0105 `do_test_txn_recoverable_errors`",
@@ -193,7 +193,12 @@ fn an_end_in_flight_can_be_resumed() -> Result<()> {
         is_retriable(end(&sender, commits, Duration::from_millis(500)))?;
         ensure!(held.struck()? == 1, "it is on its way");
         held.remove()?;
-        end(&sender, commits, PATIENCE)?;
+        // Where the answer comes within the call, librdkafka calls its own state wrong: it is asked again then.
+        let began = Instant::now();
+        while let Err(error) = end(&sender, commits, PATIENCE) {
+            let is_raced = error.to_string().contains("not valid in state");
+            ensure!(is_raced && began.elapsed() < PATIENCE, "{error}");
+        }
     }
     stage.expect(&numbers(1))
 }
