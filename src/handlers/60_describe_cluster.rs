@@ -1,7 +1,8 @@
 //! DescribeCluster (key 60), versions 0–2: the cluster's id, its controller and its brokers (KIP-700).
 //!
 //! Versions: 1 says whether brokers or controllers are meant (KIP-919), here it is always the brokers; 2 may ask for
-//! fenced brokers, too (KIP-1073): those that are in the metadata log and do not run. The controller is this broker.
+//! fenced brokers, too (KIP-1073): those that are in the metadata log and do not run. The controller is this broker; of
+//! several that are played, the first that serves.
 
 use super::{Outcome, Request, State, cluster_state};
 use crate::model::ErrorCode;

@@ -14,11 +14,12 @@ use super::control::Control;
 use super::disk_deeds::{BatchPlace, DiskDeed};
 use super::reply::{self, Reply};
 use crate::coordinator::classic;
-use crate::coordinator::consumer::{JOIN_EPOCH, LEAVE_EPOCH};
+use crate::coordinator::consumer::JOIN_EPOCH;
 use crate::io::{threads, web};
 use crate::metadata::Play;
 use crate::model::{ApiKey, ErrorCode};
 use crate::replica::watch::ShardId;
+use crate::server::expiry::{self, HEARTBEAT, LEAVE_GROUP};
 use crate::server::inlet::{self, Inlet};
 use crate::shard::context::Shared;
 use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, leave_group};
@@ -29,8 +30,6 @@ pub(super) const BODY: &str = "One of expire_member (group, and member; all memb
                                corrupt (topic, partition, offset).";
 
 const JOIN_GROUP: i16 = 9;
-const LEAVE_GROUP: i16 = 5;
-const HEARTBEAT: i16 = 1;
 const INIT_PRODUCER_ID: i16 = 4;
 /// How long a passing member may take for a rebalance: no group waits for it, and no limit is below.
 const PASSING_MS: i32 = 1;
@@ -74,13 +73,13 @@ impl Deed {
             "fence_producer" if known(&["transactional_id"]) => {
                 Ok(Deed::FenceProducer(text("transactional_id")?.ok_or(FORM)?))
             }
-            _ => below(name, of).ok_or_else(|| FORM.into()),
+            _ => of_brokers_or_storage(name, of).ok_or_else(|| FORM.into()),
         }
     }
 }
 
 /// What happens to the brokers that are played, and to what is stored.
-fn below(name: &str, of: &Map<String, Value>) -> Option<Deed> {
+fn of_brokers_or_storage(name: &str, of: &Map<String, Value>) -> Option<Deed> {
     let has = |names: &[&str]| of.len() == names.len() && names.iter().all(|name| of.contains_key(*name));
     let number = |key: &str| of.get(key)?.as_i64().and_then(|number| i32::try_from(number).ok());
     let text = |key: &str| text(of, key).ok().flatten();
@@ -200,7 +199,7 @@ fn expire(shared: &Shared, inlet: &Inlet, group: &str, member: Option<&str>) -> 
     for id in &members {
         let code = match found {
             Found::Classic(_) => leave(inlet, group, id)?,
-            Found::Consumer(..) => beat(inlet, group, id, LEAVE_EPOCH, &[])?,
+            Found::Consumer(..) => beat(inlet, &expiry::leave_heartbeat(group, id))?,
         };
         // Of all members one may leave by itself meanwhile.
         if member.is_some() || code != ErrorCode::UnknownMemberId.code() {
@@ -213,13 +212,7 @@ fn expire(shared: &Shared, inlet: &Inlet, group: &str, member: Option<&str>) -> 
 
 /// Answers the error code.
 fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<i16, Refused> {
-    let member = leave_group::MemberIdentity {
-        member_id: member.into(),
-        reason: Some(WHY.into()),
-        ..leave_group::MemberIdentity::default()
-    };
-    let request =
-        leave_group::Request { group_id: group.into(), members: vec![member], ..leave_group::Request::default() };
+    let request = expiry::leave_request(group, member);
     let answer = inlet.call_as_broker(ApiKey::LeaveGroup, LEAVE_GROUP, &request).map_err(failed)?;
     let told: leave_group::Response<'_> = inlet::body(ApiKey::LeaveGroup, LEAVE_GROUP, &answer).map_err(failed)?;
     let of_members = told.members.iter().map(|member| member.error_code);
@@ -227,18 +220,8 @@ fn leave(inlet: &Inlet, group: &str, member: &str) -> Result<i16, Refused> {
 }
 
 /// Answers the error code.
-fn beat(inlet: &Inlet, group: &str, member: &str, epoch: i32, topics: &[String]) -> Result<i16, Refused> {
-    let joins = epoch == JOIN_EPOCH;
-    let request = consumer_group_heartbeat::Request {
-        group_id: group.into(),
-        member_id: member.into(),
-        member_epoch: epoch,
-        rebalance_timeout_ms: if joins { PASSING_MS } else { -1 },
-        subscribed_topic_names: joins.then(|| topics.iter().map(|topic| topic.as_str().into()).collect()),
-        topic_partitions: joins.then(Vec::new),
-        ..Default::default()
-    };
-    let answer = inlet.call_as_broker(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &request).map_err(failed)?;
+fn beat(inlet: &Inlet, request: &consumer_group_heartbeat::Request<'_>) -> Result<i16, Refused> {
+    let answer = inlet.call_as_broker(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, request).map_err(failed)?;
     let told: consumer_group_heartbeat::Response<'_> =
         inlet::body(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &answer).map_err(failed)?;
     Ok(told.error_code)
@@ -250,8 +233,17 @@ fn rebalance(shared: &Shared, inlet: &Inlet, group: &str) -> Result<Value, Refus
         Found::Classic(described) => pass_classic(shared, inlet, group, &described)?,
         Found::Consumer(_, topics) => {
             let member = shared.environment.new_id().to_string();
-            check(group, beat(inlet, group, &member, JOIN_EPOCH, &topics)?)?;
-            check(group, beat(inlet, group, &member, LEAVE_EPOCH, &[])?)?;
+            let joining = consumer_group_heartbeat::Request {
+                group_id: group.into(),
+                member_id: member.as_str().into(),
+                member_epoch: JOIN_EPOCH,
+                rebalance_timeout_ms: PASSING_MS,
+                subscribed_topic_names: Some(topics.iter().map(|topic| topic.as_str().into()).collect()),
+                topic_partitions: Some(Vec::new()),
+                ..Default::default()
+            };
+            check(group, beat(inlet, &joining)?)?;
+            check(group, beat(inlet, &expiry::leave_heartbeat(group, &member))?)?;
         }
     }
     Ok(json!({ "rebalanced": group }))

@@ -1,6 +1,8 @@
-//! A rule of a test ends a member's session: the broker lets the member leave, by a request of its own, and the request that
-//! the rule has struck waits for that. Its member hears of it with the answer, as when its session had ended by itself.
+//! The requests by which the broker lets a member leave, as when the member's session had ended: for rules and deeds of a test.
+//!
+//! A request that a rule has struck waits for that. Its member hears of it with the answer.
 
+use crate::coordinator::consumer::LEAVE_EPOCH;
 use crate::faults::Struck;
 use crate::handlers::Handler;
 use crate::model::ApiKey;
@@ -10,11 +12,31 @@ use crate::server::inlet::{Asking, Inlet};
 use crate::shard::inquiry::Tell;
 use crate::wire::api::{consumer_group_heartbeat, leave_group};
 
-const LEAVE_GROUP: i16 = 5;
-const HEARTBEAT: i16 = 1;
-/// `ConsumerGroupHeartbeatRequest.LEAVE_GROUP_MEMBER_EPOCH`
-const LEAVES: i32 = -1;
-const WHY: &str = "a rule of a test ends its session";
+/// The versions of the requests.
+pub const LEAVE_GROUP: i16 = 5;
+pub const HEARTBEAT: i16 = 1;
+const WHY: &str = "a test wants it";
+
+/// A member of a classic group leaves.
+pub fn leave_request<'a>(group: &'a str, member: &'a str) -> leave_group::Request<'a> {
+    let leaving = leave_group::MemberIdentity {
+        member_id: member.into(),
+        reason: Some(WHY.into()),
+        ..leave_group::MemberIdentity::default()
+    };
+    leave_group::Request { group_id: group.into(), members: vec![leaving], ..leave_group::Request::default() }
+}
+
+/// A member of the consumer protocol leaves.
+pub fn leave_heartbeat<'a>(group: &'a str, member: &'a str) -> consumer_group_heartbeat::Request<'a> {
+    consumer_group_heartbeat::Request {
+        group_id: group.into(),
+        member_id: member.into(),
+        member_epoch: LEAVE_EPOCH,
+        rebalance_timeout_ms: -1,
+        ..consumer_group_heartbeat::Request::default()
+    }
+}
 
 impl Server {
     /// Lets the member leave that a request names; the rule is released when that is done. An error is a sentence: nothing
@@ -33,27 +55,9 @@ impl Server {
         });
         let inlet = Inlet::new(shared, self.turn.shard);
         match self.is_classic(group)? {
-            true => {
-                let leaving = leave_group::MemberIdentity {
-                    member_id: member.into(),
-                    reason: Some(WHY.into()),
-                    ..leave_group::MemberIdentity::default()
-                };
-                let request = leave_group::Request {
-                    group_id: group.into(),
-                    members: vec![leaving],
-                    ..leave_group::Request::default()
-                };
-                inlet.send_as_broker(ApiKey::LeaveGroup, LEAVE_GROUP, &request, tell)
-            }
+            true => inlet.send_as_broker(ApiKey::LeaveGroup, LEAVE_GROUP, &leave_request(group, member), tell),
             false => {
-                let request = consumer_group_heartbeat::Request {
-                    group_id: group.into(),
-                    member_id: member.into(),
-                    member_epoch: LEAVES,
-                    rebalance_timeout_ms: -1,
-                    ..consumer_group_heartbeat::Request::default()
-                };
+                let request = leave_heartbeat(group, member);
                 inlet.send_as_broker(ApiKey::ConsumerGroupHeartbeat, HEARTBEAT, &request, tell)
             }
         }

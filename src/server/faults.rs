@@ -85,7 +85,7 @@ impl Server {
         let body = OnceCell::new();
         let facts = RequestFacts {
             api: row.key,
-            broker: self.turn.shared.config.cast().broker_of(session.route.listener),
+            broker: self.turn.cast().broker_of(session.route.listener),
             version: header.request_api_version,
             client_id: header.client_id.as_deref().unwrap_or_default(),
             principal: session.principal.text(),
@@ -149,7 +149,7 @@ impl Server {
     #[inline]
     pub(super) fn as_of(&self, struck: Option<Struck>, listener: usize) -> Option<Arc<View>> {
         let struck = struck.filter(|struck| struck.deed == Deed::Stale)?;
-        let (board, cast) = (self.turn.shared.faults.as_ref()?, self.turn.shared.config.cast());
+        let (board, cast) = (self.turn.shared.faults.as_ref()?, self.turn.cast());
         let view = board.as_of(struck.rule)?;
         Some(if cast.is_one() { view } else { Arc::new(view.as_seen_by(cast.broker_of(listener))) })
     }

@@ -52,7 +52,7 @@ impl Entrance {
 impl Server {
     /// A connection was accepted.
     pub(super) fn enter(&mut self, key: ConnectionKey, listener: usize, ends: Ends) {
-        if self.leaving.is_some() || self.entrance.len() >= MOST_KEPT || self.is_down(listener) {
+        if self.leaving.is_some() || self.entrance.len() >= MOST_KEPT {
             return self.driver.close(key);
         }
         let queues = &mut self.entrance.queues;
@@ -66,15 +66,15 @@ impl Server {
     }
 
     /// Whether the broker behind a listener is down, of several that are played.
-    fn is_down(&self, listener: usize) -> bool {
-        let cast = self.turn.shared.config.cast();
+    pub(super) fn is_down(&self, listener: usize) -> bool {
+        let cast = self.turn.cast();
         let broker = || self.turn.view.image.broker(cast.broker_of(listener));
         !cast.is_one() && broker().is_some_and(|broker| broker.fenced)
     }
 
     /// A broker that goes down takes its connections with it.
     pub(super) fn close_those_of_brokers_that_are_down(&mut self) {
-        if self.turn.shared.config.cast().is_one() {
+        if self.turn.cast().is_one() {
             return;
         }
         let is_gone = |(key, connection): (ConnectionKey, &Connection)| {
@@ -122,6 +122,9 @@ impl Server {
 
     /// A connection has its place: other shards may have to make room for it.
     fn place(&mut self, key: ConnectionKey, listener: usize, ends: Ends, admission: ConnectionPlace) {
+        if self.is_down(listener) {
+            return self.driver.close(key);
+        }
         self.accept(key, listener, ends, admission);
         self.tell_of_too_many();
     }

@@ -8,7 +8,7 @@ mod admission;
 mod authentication;
 mod connection;
 mod connections;
-mod expiry;
+pub mod expiry;
 mod faults;
 mod handshakes;
 mod inbound;
@@ -359,7 +359,9 @@ impl Server {
 
     /// Another shard has accepted it and counted it to this one.
     pub(super) fn take_over(&mut self, Handover { socket, listener, ends, admission }: Handover) {
-        let adopted = if self.leaving.is_none() { self.driver.adopt(socket) } else { None };
+        // Its broker may have gone down on the way.
+        let is_wanted = self.leaving.is_none() && !self.is_down(listener);
+        let adopted = if is_wanted { self.driver.adopt(socket) } else { None };
         match adopted {
             Some(key) => self.serve(key, listener, ends, admission),
             None => self.turn.shared.balance.remove(self.turn.shard),

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 
-use crate::config::Config;
+use crate::config::{Cast, Config};
 use crate::controller::{self, Answered, ReplyTo};
 use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
@@ -234,6 +234,7 @@ pub struct Turn {
     pub view: Arc<View>,
     /// As each of the brokers sees it that the process plays, where there are several.
     views: Vec<Arc<View>>,
+    cast: Cast,
     pub shard: ShardId,
     pub now: Instant,
     pub wall: TimestampMs,
@@ -249,7 +250,8 @@ impl Turn {
         let metrics = shared.metrics.recorder(shard.0.into());
         let (view, dirty, marker_jobs) = (shared.view.load_full(), Dirty::new(shard), Vec::new());
         let audit = Audit::new(now);
-        let mut turn = Turn { view, views: Vec::new(), shared, shard, now, wall, dirty, metrics, audit, marker_jobs };
+        let (cast, views) = (shared.config.cast(), Vec::new());
+        let mut turn = Turn { view, views, cast, shared, shard, now, wall, dirty, metrics, audit, marker_jobs };
         turn.share_out();
         turn
     }
@@ -266,10 +268,14 @@ impl Turn {
     }
 
     fn share_out(&mut self) {
-        let cast = self.shared.config.cast();
-        if !cast.is_one() {
-            self.views = cast.ids().map(|broker| Arc::new(self.view.as_seen_by(broker))).collect();
+        if !self.cast.is_one() {
+            self.views = self.cast.ids().map(|broker| Arc::new(self.view.as_seen_by(broker))).collect();
         }
+    }
+
+    /// The brokers that the process plays.
+    pub fn cast(&self) -> Cast {
+        self.cast
     }
 
     /// The next turn's time.
@@ -297,9 +303,12 @@ impl Turn {
 
     /// The same for a request that came in by a listener: the broker behind it sees what is its own.
     pub fn context_at(&mut self, listener: Option<usize>, ticket: Option<Key>) -> Context<'_> {
-        let cast = self.shared.config.cast();
-        let broker = listener.map_or(cast.ids().start, |listener| cast.broker_of(listener));
-        let seen = listener.and_then(|_| self.views.get((broker - cast.ids().start) as usize));
+        let first = self.cast.ids().start;
+        let (broker, seen) =
+            match listener.filter(|_| !self.cast.is_one()).map(|listener| self.cast.broker_of(listener)) {
+                Some(broker) => (broker, self.views.get((broker - first) as usize)),
+                None => (first, None),
+            };
         Context {
             shared: &self.shared,
             broker,

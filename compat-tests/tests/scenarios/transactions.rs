@@ -140,6 +140,13 @@ const TEN: [&str; 10] = [
     "NOT_COORDINATOR",
 ];
 
+/// Begins a transaction with a record in it.
+fn begin(sender: &Sender, value: &str) -> Result<()> {
+    sender.producer.begin_transaction()?;
+    sender.send(value)?;
+    sender.flush()
+}
+
 fn end(sender: &Sender, commits: bool, time: Duration) -> Result<(), KafkaError> {
     if commits { sender.producer.commit_transaction(time) } else { sender.producer.abort_transaction(time) }
 }
@@ -148,9 +155,7 @@ fn an_end_is_retried_as_long_as_it_takes() -> Result<()> {
     let stage = Stage::one()?;
     let sender = stage.transactional(&[])?;
     for (value, commits) in [("0", true), ("1", false)] {
-        sender.producer.begin_transaction()?;
-        sender.send(value)?;
-        sender.flush()?;
+        begin(&sender, value)?;
         let faults = stage.errors("EndTxn", &TEN)?;
         end(&sender, commits, PATIENCE)?;
         ensure!(faults[9].struck()? == 1, "all of them were told");
@@ -162,9 +167,7 @@ fn an_end_whose_time_is_over_can_be_resumed() -> Result<()> {
     let stage = Stage::one()?;
     let sender = stage.transactional(&[])?;
     for (value, commits) in [("0", true), ("1", false)] {
-        sender.producer.begin_transaction()?;
-        sender.send(value)?;
-        sender.flush()?;
+        begin(&sender, value)?;
         stage.errors("EndTxn", &TEN)?;
         is_retriable(end(&sender, commits, Duration::from_millis(100)))?;
         end(&sender, commits, PATIENCE)?;
@@ -186,9 +189,7 @@ fn an_end_in_flight_can_be_resumed() -> Result<()> {
     let stage = Stage::one()?;
     let sender = stage.transactional(&[])?;
     for (value, commits) in [("0", true), ("1", false)] {
-        sender.producer.begin_transaction()?;
-        sender.send(value)?;
-        sender.flush()?;
+        begin(&sender, value)?;
         let held = stage.fault(json!({ "match": { "api": "EndTxn" }, "action": { "hold": true } }))?;
         is_retriable(end(&sender, commits, Duration::from_millis(500)))?;
         ensure!(held.struck()? == 1, "it is on its way");
@@ -255,9 +256,7 @@ fn the_coordinator_moves_before_each_step() -> Result<()> {
     for (number, value) in numbers(8).iter().enumerate() {
         let broker = number as i64 % 3 + 1;
         move_coordinator(&stage, "transactional_id", "x", broker)?;
-        sender.producer.begin_transaction()?;
-        sender.send(value)?;
-        sender.flush()?;
+        begin(&sender, value)?;
         move_coordinator(&stage, "transactional_id", "x", broker % 3 + 1)?;
         end(&sender, number % 2 == 0, PATIENCE)?;
     }

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &ExploreArguments) -> ExitCode {
         Ok(false) => ExitCode::SUCCESS,
         Ok(true) => ExitCode::from(FOUND),
         Err(sentence) => {
-            eprintln!("klamm: {sentence}");
+            eprintln!("klamm: {}", printable(&sentence));
             ExitCode::from(NOT_EXPLORED)
         }
     }
@@ -70,7 +70,7 @@ struct Explorer<'a> {
 }
 
 /// What the runs without a harm have shown.
-struct Ground {
+struct BaseRuns {
     records: Base,
     common: Common,
 }
@@ -101,11 +101,11 @@ impl Explorer<'_> {
 
     /// Whether something was found. An error is a sentence.
     fn explore(&self) -> Result<bool, String> {
-        let ground = self.ground()?;
+        let base = self.base_runs()?;
         if let Some(rules) = &self.arguments.replay {
-            return self.replay(&ground, rules);
+            return self.replay(&base, rules);
         }
-        let moments = &ground.common.moments;
+        let moments = &base.common.moments;
         list(moments, if self.arguments.lists { usize::MAX } else { MOST_LISTED });
         if self.arguments.lists {
             return Ok(false);
@@ -121,15 +121,15 @@ impl Explorer<'_> {
         }
         let mut left = self.arguments.runs - singles.len();
         let schedules = singles.iter().map(|blow| vec![blow.clone()]).collect();
-        let (mut findings, clean) = self.try_all(&ground, schedules)?;
+        let (mut findings, clean) = self.try_all(&base, schedules)?;
         let clean: Vec<Blow> = clean.into_iter().flatten().collect();
         for size in 2..=self.arguments.depth {
             let most = left / (self.arguments.depth + 1 - size);
             let schedules = schedule::combinations(&clean, size, most, self.arguments.seed);
             left -= schedules.len();
-            let (more, _) = self.try_all(&ground, schedules)?;
+            let (more, _) = self.try_all(&base, schedules)?;
             for finding in more {
-                findings.push(self.shortest(&ground, finding)?);
+                findings.push(self.shortest(&base, finding)?);
             }
         }
         // One that hangs takes long to be looked into.
@@ -138,7 +138,7 @@ impl Explorer<'_> {
     }
 
     /// Runs the command twice without a harm.
-    fn ground(&self) -> Result<Ground, String> {
+    fn base_runs(&self) -> Result<BaseRuns, String> {
         let [first, second] = [self.base_run()?, self.base_run()?];
         let times = [&first, &second].map(|ran| seconds(ran.command.took)).join(" and ");
         let records = Base::of(&first.written, &second.written);
@@ -157,7 +157,7 @@ impl Explorer<'_> {
         if common.unsteady > 0 {
             say(format!("{} moments of the first run had no like in the second: they are left out.", common.unsteady));
         }
-        Ok(Ground { records, common })
+        Ok(BaseRuns { records, common })
     }
 
     fn base_run(&self) -> Result<Ran, String> {
@@ -183,22 +183,22 @@ impl Explorer<'_> {
         if is_stopped { Err(STOPPED.into()) } else { Ok(ran) }
     }
 
-    fn try_rules(&self, ground: &Ground, rules: &[Value]) -> Result<(Verdict, String), String> {
+    fn try_rules(&self, base: &BaseRuns, rules: &[Value]) -> Result<(Verdict, String), String> {
         let ran = self.run(rules, Wanted::RecordsAlone)?;
         let mut verdict =
-            Verdict::of(&ran.command, (&ran.written, &ran.struck), &ground.records, &self.arguments.allowed);
+            Verdict::of(&ran.command, (&ran.written, &ran.struck), &base.records, &self.arguments.allowed);
         verdict.changes.retain(|change| !ran.unread.contains(&change.topic));
         Ok((verdict, verdict::last_lines(&ran.command)))
     }
 
     /// Runs the command with each schedule; answers what was found, and the schedules that it survives.
-    fn try_all(&self, ground: &Ground, schedules: Vec<Schedule>) -> Result<(Vec<Finding>, Vec<Schedule>), String> {
+    fn try_all(&self, base: &BaseRuns, schedules: Vec<Schedule>) -> Result<(Vec<Finding>, Vec<Schedule>), String> {
         let (count, done) = (schedules.len(), AtomicUsize::new(0));
         let tried = threads::side_by_side(self.arguments.jobs, &schedules, |schedule| {
             if self.is_stopped.load(Ordering::Relaxed) {
                 return Err(STOPPED.to_string());
             }
-            let (verdict, last_lines) = self.try_rules(ground, &schedule::rules(schedule))?;
+            let (verdict, last_lines) = self.try_rules(base, &schedule::rules(schedule))?;
             let number = 1 + done.fetch_add(1, Ordering::Relaxed);
             say(format!("{number} of {count}: {}: {verdict}", told(schedule)));
             Ok((verdict, last_lines))
@@ -217,16 +217,16 @@ impl Explorer<'_> {
             let found = findings.len();
             say(format!("{count} runs: {found} found something, in {missed} a moment did not come again."));
         }
-        self.repeat(ground, &mut findings)?;
+        self.repeat(base, &mut findings)?;
         Ok((findings, clean))
     }
 
     /// Does again what has found something, as it may have been chance.
-    fn repeat(&self, ground: &Ground, findings: &mut [Finding]) -> Result<(), String> {
+    fn repeat(&self, base: &BaseRuns, findings: &mut [Finding]) -> Result<(), String> {
         let few = &findings[..findings.len().min(MOST_REPEATED)];
         let repeated = threads::side_by_side(self.arguments.jobs, few, |finding| {
             for run in 1..=MOST_REPEATS {
-                let (verdict, _) = self.try_rules(ground, &schedule::rules(&finding.schedule))?;
+                let (verdict, _) = self.try_rules(base, &schedule::rules(&finding.schedule))?;
                 if verdict.is_finding() {
                     return Ok::<_, String>((1 + run, 2));
                 }
@@ -240,14 +240,14 @@ impl Explorer<'_> {
     }
 
     /// Leaves out the blows of a finding that are not needed for it.
-    fn shortest(&self, ground: &Ground, finding: Finding) -> Result<Finding, String> {
+    fn shortest(&self, base: &BaseRuns, finding: Finding) -> Result<Finding, String> {
         let mut last = None;
         let shortest = schedule::shrink(finding.schedule.clone(), |some| {
             // Those that may stand alone were tried alone.
             if some.len() == 1 {
                 return Ok(false);
             }
-            let (verdict, last_lines) = self.try_rules(ground, &schedule::rules(some))?;
+            let (verdict, last_lines) = self.try_rules(base, &schedule::rules(some))?;
             let is_finding = verdict.is_finding();
             last = if is_finding { Some((verdict, last_lines)) } else { last.take() };
             Ok(is_finding)
@@ -259,8 +259,8 @@ impl Explorer<'_> {
     }
 
     /// Runs the command with the rules of a file, and makes them fewer where it fails with them.
-    fn replay(&self, ground: &Ground, rules: &[Value]) -> Result<bool, String> {
-        let (verdict, last_lines) = self.try_rules(ground, rules)?;
+    fn replay(&self, base: &BaseRuns, rules: &[Value]) -> Result<bool, String> {
+        let (verdict, last_lines) = self.try_rules(base, rules)?;
         say(format!("With {} rules: {verdict}", rules.len()));
         if verdict.missed > 0 {
             say(format!("{} of them have struck nothing.", verdict.missed));
@@ -271,7 +271,7 @@ impl Explorer<'_> {
         if !last_lines.is_empty() {
             say(last_lines.trim_end());
         }
-        let shortest = schedule::shrink(rules.to_vec(), |some| Ok(self.try_rules(ground, some)?.0.is_finding()))?;
+        let shortest = schedule::shrink(rules.to_vec(), |some| Ok(self.try_rules(base, some)?.0.is_finding()))?;
         if shortest.len() < rules.len() {
             say(format!("{} of the rules are enough:", shortest.len()));
         }

@@ -103,7 +103,7 @@ fn rows<'a>(shared: &'a Shared, view: &'a View) -> Vec<Row<'a>> {
                 described,
                 min_isr: min_isr.max(0) as usize,
                 hosted,
-                is_led: hosted.is_some() && described.leader == config.node_id,
+                is_led: hosted.is_some() && config.cast().plays(described.leader),
             });
         }
     }
@@ -136,7 +136,7 @@ fn cluster(page: &mut Page, shared: &Shared, view: &View, rows: &[Row<'_>]) {
     let is_offline = |row: &Row<'_>| match row.hosted {
         Some(hosted) => hosted.log.is_offline(),
         // Its directory could not be opened at the start.
-        None => row.described.replicas.contains(&shared.config.node_id),
+        None => row.described.replicas.iter().any(|replica| shared.config.cast().plays(*replica)),
     };
     page.single(&OFFLINE_REPLICAS, count(&is_offline));
     page.single(&UNDER_REPLICATED, count(&|row| row.is_led && row.is_under_replicated()));
