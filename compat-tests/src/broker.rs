@@ -64,6 +64,8 @@ pub struct Setup {
     pub java_options: Option<String>,
     /// Variables that its configuration may name.
     pub variables: Vec<(&'static str, String)>,
+    /// Klamm's, where not the one to test.
+    pub binary: Option<PathBuf>,
 }
 
 impl Setup {
@@ -87,6 +89,7 @@ impl Setup {
             processors: Vec::new(),
             java_options: None,
             variables: Vec::new(),
+            binary: None,
         }
     }
 
@@ -359,7 +362,10 @@ impl Broker {
     }
 
     fn klamm_command(&self) -> Result<Command> {
-        let mut command = klamm::command(&[])?;
+        let mut command = match &self.setup.binary {
+            Some(binary) => klamm::command_of(binary, &[]),
+            None => klamm::command(&[])?,
+        };
         let mut set = |key: &str, value: &str| {
             command.arg("--override").arg(format!("{key}={value}"));
         };

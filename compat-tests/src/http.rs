@@ -153,6 +153,12 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// For a reader that looks at no line of it; a read waits for a moment at most.
+    pub fn into_stream(self) -> Result<impl Read> {
+        self.stream.get_ref().set_read_timeout(Some(Duration::from_millis(50)))?;
+        Ok(self.stream)
+    }
+
     /// The next line that begins so; those before it are passed over.
     pub fn find(&mut self, begins: &str) -> Result<String> {
         let until = Instant::now() + PATIENCE;

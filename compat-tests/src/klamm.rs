@@ -2,7 +2,7 @@
 
 use crate::program::{self, Input, die_with_us};
 use crate::{Context, Result, bail, cache};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,14 +13,19 @@ const BUILDS_WITHIN: Duration = Duration::from_secs(1800);
 /// Calls it with these arguments, and with nothing of this process's environment that it would take for its configuration. It ends
 /// with this process.
 pub fn command(arguments: &[&str]) -> Result<Command> {
-    let mut command = Command::new(binary()?);
+    Ok(command_of(&binary()?, arguments))
+}
+
+/// The same of another binary.
+pub fn command_of(binary: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary);
     command.args(arguments);
     let configures = |name: &str| name.starts_with("KAFKA_") || ["CLUSTER_ID", "KLAMM_HTTP"].contains(&name);
     for (name, _) in std::env::vars_os().filter(|(name, _)| configures(&name.to_string_lossy())) {
         command.env_remove(name);
     }
     die_with_us(&mut command);
-    Ok(command)
+    command
 }
 
 /// The binary to test: `KLAMM_BIN`, else a release build of the package beside this one.

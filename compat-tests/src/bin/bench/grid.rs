@@ -16,6 +16,8 @@ const JAVA_SECONDS: f64 = 5.0;
 const JAVA_WARM_SECONDS: f64 = 3.0;
 /// What a loop that reads, processes and writes has to read: more than it can in that time.
 const COPIED_RECORDS: u64 = 4_000_000;
+/// What a load of records of 1 KiB sends where something is measured that Klamm has besides.
+const PRICED_RECORDS: u64 = 1_000_000;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;
@@ -231,6 +233,30 @@ pub fn secured() -> Vec<Cell> {
         let name = format!("50,000 records of 100 B a second, 10 to a request, tailed, {how}");
         cells.push(Cell { door, ..cell("secured: at a fixed rate", name, load, 12, Measure::EndToEndP99) });
     }
+    cells
+}
+
+/// The loads by which something is measured that Klamm has besides.
+pub fn priced() -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let mut add = |name: &str, producers, consumers, partitions, measure| {
+        let filled = (measure == Measure::MegabytesPerSecond).then_some(Filled {
+            bytes: FILL_BYTES,
+            value_bytes: KIB,
+            is_cold: false,
+        });
+        let load = Load::Drive { seconds: CLOSED_SECONDS, producers, consumers, filled, beside: Beside::Nothing };
+        cells.push(cell("price", name.to_string(), load, partitions, measure));
+    };
+    let pipelined = Manner::Closed { in_flight: 5 };
+    let single = Some(producers(16, 100, 1, pipelined.clone()));
+    add("produce, 16 connections, one record of 100 B a request", single, None, 12, Measure::RecordsPerSecond);
+    // All brokers keep it on one disk.
+    let most = Some(PRICED_RECORDS);
+    let sixteen = Some(Producers { at_most_records: most, ..producers(16, KIB, 16, pipelined) });
+    add("produce, 16 connections, 16 records of 1 KiB a request", sixteen, None, 12, Measure::RecordsPerSecond);
+    let all = Some(consumers(1, Reading::Whole));
+    add("fetch, 1 connection, all of 100 partitions", None, all, 100, Measure::MegabytesPerSecond);
     cells
 }
 

@@ -1,5 +1,6 @@
 //! Measures Klamm beside its peers: the same client, the same settings, the same machine, one broker after the other, several
-//! rounds. `scripts/bench.sh` calls it. `drive ORDER` is the load generator, a process of its own.
+//! rounds. `scripts/bench.sh` calls it. `drive ORDER` is the load generator, a process of its own; `price` measures Klamm
+//! beside itself.
 
 mod aligned;
 mod clients;
@@ -11,6 +12,7 @@ mod limits;
 mod meter;
 mod peer;
 mod plot;
+mod price;
 mod report;
 mod run;
 
@@ -55,6 +57,11 @@ fn main() -> Result<()> {
         && command == "drive"
     {
         return drive::main(order);
+    }
+    if let [command, rest @ ..] = given.as_slice()
+        && command == "price"
+    {
+        return price::main(rest);
     }
     bench(&parse(given)?)
 }

@@ -3,11 +3,12 @@
 use crate::doors::{Door, Doors, LISTENERS};
 use crate::drive::Key;
 use compat_tests::broker::{Broker, Setup, signal};
+use compat_tests::http::Http;
 use compat_tests::port::Port;
 use compat_tests::raw::Raw;
 use compat_tests::{Context, Result, bail, program};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -77,6 +78,19 @@ impl Peer {
             Some(doors) => setup.with(&doors.settings()).listening(&LISTENERS),
         };
         Ok(Peer::Ours(Box::new(Broker::start(&setup)?), doors))
+    }
+
+    /// Klamm, of a binary other than that of the others where it is named.
+    pub fn start_klamm(binary: Option<&Path>, overrides: &[(&str, &str)]) -> Result<Peer> {
+        let shards = std::thread::available_parallelism()?.get();
+        let setup = Setup { binary: binary.map(Path::to_path_buf), ..Setup::klamm("auto", shards as u32).with(overrides) };
+        Ok(Peer::Ours(Box::new(Broker::start(&setup)?), None))
+    }
+
+    /// Its HTTP side, if it has one.
+    pub fn http(&self) -> Result<Http> {
+        let Peer::Ours(broker, _) = self else { bail!("it has no HTTP side") };
+        Http::of(broker)
     }
 
     pub fn port(&self) -> u16 {

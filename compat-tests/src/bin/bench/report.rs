@@ -32,14 +32,14 @@ struct Row {
 
 /// The middle of some values (of an even number the geometric mean of the two), and the least and the largest.
 #[derive(Clone, Copy)]
-struct Spread {
-    middle: f64,
-    least: f64,
-    most: f64,
+pub struct Spread {
+    pub middle: f64,
+    pub least: f64,
+    pub most: f64,
 }
 
 impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
+    pub fn of(values: impl Iterator<Item = f64>) -> Option<Spread> {
         let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let (least, most) = (*sorted.first()?, *sorted.last()?);
@@ -180,7 +180,7 @@ impl Report {
         std::fs::write(directory.join(format!("{name}.md")), self.markdown())?;
         let page = directory.join("README.md");
         if let Some(page_text) = std::fs::read_to_string(&page).ok().filter(|_| is_plain) {
-            let text = format!("{}\n{}{}", self.heading(), self.ratios(), self.machine());
+            let text = format!("{}\n{}{}", heading(self.is_pinned), self.ratios(), self.machine());
             std::fs::write(page, replaced(&page_text, &text))?;
         }
         std::fs::write(directory.join(format!("{name}.json")), self.json()?)?;
@@ -213,7 +213,7 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        format!("{}\n{}{}{}", self.heading(), self.ratios(), self.costs(), self.machine())
+        format!("{}\n{}{}{}", heading(self.is_pinned), self.ratios(), self.costs(), self.machine())
     }
 
     fn ratios(&self) -> String {
@@ -242,22 +242,6 @@ impl Report {
             let _ = writeln!(text, "| {} | {ours} | {kafka} | {ratio} | {tansu} |", row.name);
         }
         text
-    }
-
-    /// What was measured, and on what.
-    fn heading(&self) -> String {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
-        let model = read("/proc/cpuinfo");
-        let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-        let processors = std::thread::available_parallelism().map_or(0, usize::from);
-        let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control");
-        let place = if self.is_pinned { "broker and load each on one half" } else { "broker and load share them" };
-        format!(
-            "{}{processors} × {}, {place}; Linux {}; TCP congestion control {congestion}.\n",
-            std::env::var(TITLE).map(|title| title + "\n").unwrap_or_default(),
-            model.trim_start_matches([' ', '\t', ':']),
-            read("/proc/sys/kernel/osrelease"),
-        )
     }
 
     fn costs(&self) -> String {
@@ -298,6 +282,22 @@ impl Report {
     }
 }
 
+/// What was measured, and on what.
+pub fn heading(is_pinned: bool) -> String {
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_string();
+    let model = read("/proc/cpuinfo");
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let processors = std::thread::available_parallelism().map_or(0, usize::from);
+    let congestion = read("/proc/sys/net/ipv4/tcp_congestion_control");
+    let place = if is_pinned { "broker and load each on one half" } else { "broker and load share them" };
+    format!(
+        "{}{processors} × {}, {place}; Linux {}; TCP congestion control {congestion}.\n",
+        std::env::var(TITLE).map(|title| title + "\n").unwrap_or_default(),
+        model.trim_start_matches([' ', '\t', ':']),
+        read("/proc/sys/kernel/osrelease"),
+    )
+}
+
 /// A page with other text between its two marks.
 fn replaced(page: &str, text: &str) -> String {
     let parts = page.split_once(MARKS.0).and_then(|(before, rest)| Some((before, rest.split_once(MARKS.1)?.1)));
@@ -308,7 +308,7 @@ fn replaced(page: &str, text: &str) -> String {
 }
 
 /// Three digits that matter.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let digits = match value.abs() {
         0.0 => 0,
         ..1.0 => 3,
