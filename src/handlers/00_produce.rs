@@ -79,13 +79,15 @@ pub(super) struct Asked<'a> {
 }
 
 pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
-    let view = match RequestView::parse(request.body, request.head.version) {
+    let mut has_transactions = false;
+    let see = |records: &[u8]| has_transactions |= is_transactional(records);
+    let view = match RequestView::parse_with(request.body, request.head.version, see) {
         Ok(view) => view,
         Err(error) => return request.bad(error),
     };
     let denied = denied(context, request, &view);
     let asked = Asked { head: request.head, client_id: request.client_id, body: request.body, denied: &denied };
-    if !may_write_transactions(context, request, &view) {
+    if has_transactions && !may_write_transactions(context, request, &view) {
         return refuse_all(state, asked, &view, &ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
     if view.transactional_id.is_some() {
@@ -97,16 +99,11 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     })
 }
 
-/// Whether the request has no transactional batches, or may have them. Without an id the coordinator cannot be asked
+/// Whether the request may have transactional batches. Without an id the coordinator cannot be asked
 /// (`RequestUtils.hasTransactionalRecords`).
 fn may_write_transactions(context: &Context<'_>, request: &Request<'_>, view: &RequestView<'_>) -> bool {
-    let mut partitions = view.topics().flat_map(|topic| topic.partitions());
-    match view.transactional_id {
-        Some(_) if !request.is_judged(context) => true,
-        _ if !partitions.any(|of| is_transactional(of.records)) => true,
-        Some(id) => request.may(context, AclOperation::Write, AclResource::TransactionalId, id),
-        None => false,
-    }
+    let may = |id| request.may(context, AclOperation::Write, AclResource::TransactionalId, id);
+    view.transactional_id.is_some_and(may)
 }
 
 /// The places of the topics that the client may not write to. Of ids that are not known nothing is asked. Nearly always it is
@@ -125,8 +122,8 @@ fn denied(context: &Context<'_>, request: &Request<'_>, view: &RequestView<'_>) 
     view.topics().enumerate().filter(|(_, topic)| is_denied(topic)).map(|(place, _)| place).collect()
 }
 
-fn is_transactional(records: Option<&[u8]>) -> bool {
-    records.and_then(Header::parse).is_some_and(|header| header.is_transactional())
+fn is_transactional(records: &[u8]) -> bool {
+    Header::parse(records).is_some_and(|header| header.is_transactional())
 }
 
 /// Refuses every partition of a request, whether it can be found or not.

@@ -318,7 +318,7 @@ pub(super) const ROUTES: &[Route] = &[
         parameters: requests::PARAMETERS,
         body: None,
         answers: &[
-            ok(JSON, "The requests in their order, and how many are not kept any more."),
+            ok(JSON, "The requests in their order, and how many are not kept."),
             Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
         ],
         is_open: false,

@@ -32,7 +32,8 @@ impl Server {
     /// A request is about to be handled.
     #[inline]
     pub(super) fn begin_exchange(&mut self, key: ConnectionKey, api: ApiKey, frame: &[u8]) -> Option<Key> {
-        self.journal.is_some().then(|| self.begin_kept(key, api, frame)).flatten()
+        let takes = self.journal.as_mut()?.takes(api, self.turn.now);
+        takes.then(|| self.begin_kept(key, api, frame)).flatten()
     }
 
     #[cold]

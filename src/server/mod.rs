@@ -152,11 +152,12 @@ impl End {
 
 impl Server {
     pub fn new(shard: ShardId, shared: Arc<Shared>, driver: Box<dyn Driver>) -> Server {
-        let turn = Turn::new(shard, shared.clone(), driver.now(), driver.wall());
+        let now = driver.now();
+        let turn = Turn::new(shard, shared.clone(), now, driver.wall());
         Server {
             handlers: handlers::State::new(&shared, shard),
             kept: Kept::new(shared.config.tail_buffer_bytes),
-            journal: shared.journals.get(usize::from(shard.0)).map(|ring| Journal::new(ring.clone(), shard.0)),
+            journal: shared.journals.get(usize::from(shard.0)).map(|ring| Journal::new(ring.clone(), shard.0, now)),
             turn,
             driver,
             connections: Connections::default(),

@@ -5,6 +5,9 @@
 //! ring at that moment; else it turns once more before it sends. So a client that has its answer finds its request, and a
 //! shard never waits for a reader. A reader holds the ring for the copy of some hundred pointers. Bodies are kept by bytes and
 //! go before the requests that they belong to.
+//!
+//! Of a flood a shard takes in a part: no reader keeps up with all, and each costs the shard a microsecond or two. Each API
+//! has an allowance of its own, so that a flood of produces hides no join of a group. What is not taken in is counted.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,6 +18,7 @@ use std::time::Duration;
 use crate::codec::ToldErrors;
 use crate::config::HttpSettings;
 use crate::model::{ApiKey, Instant, TimestampMs};
+use crate::shard::allowance::{Allowance, AllowanceLimit};
 use crate::shard::session::Software;
 use crate::stdx::mutex::Mutex;
 use crate::stdx::slab::{Key, Slab};
@@ -25,6 +29,11 @@ const MOST_OPEN: usize = 16_384;
 pub const MOST_FRAME_BYTES: usize = 1 << 20;
 /// Bytes of a client's id that are kept.
 const MOST_CLIENT_ID_BYTES: usize = 256;
+
+/// Requests of one API that a shard takes in within a second, beyond as many as it keeps.
+const REQUESTS_A_SECOND: u64 = 1000;
+/// Bytes of bodies that a shard takes in within a second, beyond as many as it keeps.
+const BODY_BYTES_A_SECOND: u64 = 8 << 20;
 
 /// How a request ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -97,7 +106,7 @@ pub struct Ring {
     most: usize,
     most_bytes: usize,
     held: Mutex<Held>,
-    /// Exchanges that were not taken, as too many were open.
+    /// Exchanges that were not taken in, as they were too many.
     missed: AtomicU64,
 }
 
@@ -136,6 +145,14 @@ impl Ring {
         }
         assert!(held.exchanges.len() <= self.most, "a ring is bounded");
         true
+    }
+
+    fn requests_limit(&self) -> AllowanceLimit {
+        AllowanceLimit { most: self.most as u64, in_a_second: REQUESTS_A_SECOND }
+    }
+
+    fn bodies_limit(&self) -> AllowanceLimit {
+        AllowanceLimit { most: self.most_bytes as u64, in_a_second: BODY_BYTES_A_SECOND }
     }
 
     /// The exchanges from a number on, so many at most.
@@ -192,11 +209,25 @@ pub struct Journal {
     open_bytes: usize,
     done: Vec<Whole>,
     number: u64,
+    /// How many requests of each API may be taken in, and how many bytes of bodies.
+    requests: Vec<Allowance>,
+    bodies: Allowance,
 }
 
 impl Journal {
-    pub fn new(ring: Arc<Ring>, shard: u8) -> Journal {
-        Journal { ring, shard, open: Slab::default(), open_bytes: 0, done: Vec::new(), number: 0 }
+    pub fn new(ring: Arc<Ring>, shard: u8, now: Instant) -> Journal {
+        let requests = vec![Allowance::new(ring.requests_limit(), now); ApiKey::ALL.len()];
+        let bodies = Allowance::new(ring.bodies_limit(), now);
+        Journal { ring, shard, open: Slab::default(), open_bytes: 0, done: Vec::new(), number: 0, requests, bodies }
+    }
+
+    /// Whether a request is taken in, which is asked before anything is found out about it.
+    pub fn takes(&mut self, api: ApiKey, now: Instant) -> bool {
+        let takes = self.requests[api as usize].take(1, self.ring.requests_limit(), now);
+        if !takes {
+            self.ring.missed.fetch_add(1, Ordering::Relaxed);
+        }
+        takes
     }
 
     /// A request is about to be handled, in the turn that began at `came`. `None`: too many are open.
@@ -231,7 +262,8 @@ impl Journal {
             bodies: Weak::new(),
         };
         let has_room = self.open_bytes + asked.frame.len() <= self.ring.most_bytes;
-        let is_kept = asked.keeps_bodies && asked.frame.len() <= MOST_FRAME_BYTES && has_room;
+        let may_be_kept = asked.keeps_bodies && asked.frame.len() <= MOST_FRAME_BYTES && has_room;
+        let is_kept = may_be_kept && self.bodies.take(asked.frame.len() as u64, self.ring.bodies_limit(), now);
         let request = if is_kept { asked.frame.to_vec() } else { Vec::new() };
         self.open_bytes += request.len();
         Some(self.open.insert(OpenExchange { exchange, request, handled_at: now }))
@@ -255,7 +287,8 @@ impl Journal {
             open.exchange.end = ExchangeEnd::Answered;
             open.exchange.answer_bytes = told.size_bytes;
             open.exchange.errors = told.errors;
-            if !open.request.is_empty() && told.frame.len() <= MOST_FRAME_BYTES {
+            let may_be_kept = !open.request.is_empty() && told.frame.len() <= MOST_FRAME_BYTES;
+            if may_be_kept && self.bodies.take(told.frame.len() as u64, self.ring.bodies_limit(), now) {
                 answer.extend_from_slice(told.frame);
                 holes = told.holes;
             }
@@ -328,7 +361,7 @@ mod tests {
     #[test]
     fn the_last_are_kept_and_bodies_go_first() {
         let ring = ring(3, 40);
-        let mut journal = Journal::new(ring.clone(), 7);
+        let mut journal = Journal::new(ring.clone(), 7, Instant(0));
         for frame in [&b"0123456789"[..], b"1", b"2", b"3", b"4"] {
             exchange(&mut journal, frame);
         }
@@ -348,10 +381,28 @@ mod tests {
         assert!(kept[0].bodies.upgrade().is_none() && kept[2].bodies.upgrade().is_some());
     }
 
+    /// Each API has its own allowance, and bodies have one of all.
+    #[test]
+    fn of_a_flood_not_every_request_is_taken_in() {
+        let ring = ring(5, 100);
+        // As late as the last step of `exchange`: nothing comes in between.
+        let now = Instant(1_009_000);
+        let mut journal = Journal::new(ring.clone(), 0, now);
+        let mut taken = |api, now| (0..100).filter(|_| journal.takes(api, now)).count();
+        assert_eq!((taken(ApiKey::Produce, now), taken(ApiKey::JoinGroup, now)), (5, 5));
+        assert_eq!(taken(ApiKey::Produce, now + Duration::from_millis(2)), 2);
+        assert_eq!(ring.counts(), (0, 3 * 100 - 12));
+        (0..3).for_each(|_| exchange(&mut journal, &[0; 40]));
+        journal.flush();
+        let kept = ring.starting_at(0, 9);
+        let bodies = kept.iter().map(|exchange| exchange.bodies.upgrade().is_some());
+        assert_eq!(bodies.collect::<Vec<_>>(), [true, true, false]);
+    }
+
     #[test]
     fn a_shard_does_not_wait_for_a_reader() {
         let ring = ring(3, 40);
-        let mut journal = Journal::new(ring.clone(), 0);
+        let mut journal = Journal::new(ring.clone(), 0, Instant(0));
         exchange(&mut journal, b"1");
         let reader = ring.held.lock();
         assert!(!journal.flush() && !journal.is_flushed());
@@ -362,7 +413,7 @@ mod tests {
     #[test]
     fn what_is_open_is_bounded_and_what_was_not_taken_is_counted() {
         let ring = ring(3, 10);
-        let mut journal = Journal::new(ring.clone(), 0);
+        let mut journal = Journal::new(ring.clone(), 0, Instant(0));
         let mut begin = |frame: &[u8]| journal.begin(asked(frame), (Instant(5), TimestampMs(0)), Instant(5));
         let keys = [begin(b"123456"), begin(b"12345"), begin(b"1234")].map(Option::unwrap);
         let others = (keys.len()..MOST_OPEN).map(|_| begin(b"")).filter(Option::is_some).count();
@@ -379,7 +430,7 @@ mod tests {
     #[test]
     fn what_ends_without_an_answer_says_why() {
         let ring = ring(3, 0);
-        let mut journal = Journal::new(ring.clone(), 0);
+        let mut journal = Journal::new(ring.clone(), 0, Instant(0));
         let key = journal.begin(asked(b"f"), (Instant(5), TimestampMs(0)), Instant(5)).unwrap();
         journal.close(key, "the client has gone", Instant(9));
         journal.answer(key, None, Instant(9));

@@ -2,6 +2,7 @@
 //!
 //! This is the only level that waits. What waits is a value in the [`wait_list::WaitList`]; no thread, no task.
 
+mod allowance;
 pub mod audit;
 pub mod balance;
 pub mod context;

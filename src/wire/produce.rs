@@ -59,6 +59,15 @@ struct Form {
 impl<'a> RequestView<'a> {
     /// Reads the body of a Produce request.
     pub fn parse(body: &'a [u8], version: i16) -> Result<RequestView<'a>, DecodeError> {
+        RequestView::parse_with(body, version, |_| {})
+    }
+
+    /// The same, and shows the records of each partition on the way, so that a look at all of them costs no walk of its own.
+    pub fn parse_with(
+        body: &'a [u8],
+        version: i16,
+        mut see: impl FnMut(&'a [u8]),
+    ) -> Result<RequestView<'a>, DecodeError> {
         let mut reader = Reader::new(body);
         reader.check_version(version, MIN_VERSION, MAX_VERSION, Request::NAME)?;
         let flexible = version >= FLEXIBLE_SINCE;
@@ -71,7 +80,7 @@ impl<'a> RequestView<'a> {
         let topics = reader.rest();
         let mut partition_count = 0;
         for _ in 0..topic_count {
-            partition_count += form.topic(&mut reader)?.partition_count;
+            partition_count += form.topic(&mut reader, &mut see)?.partition_count;
         }
         form.tags(&mut reader, "ProduceRequest.tags")?;
         Ok(RequestView { form, transactional_id, acks, timeout_ms, topic_count, partition_count, topics })
@@ -84,7 +93,7 @@ impl<'a> RequestView<'a> {
     /// The topics in the order of the request.
     pub fn topics(&self) -> impl Iterator<Item = TopicView<'a>> + use<'a> {
         let (form, mut reader) = (self.form, Reader::new(self.topics));
-        (0..self.topic_count).map_while(move |_| form.topic(&mut reader).ok())
+        (0..self.topic_count).map_while(move |_| form.topic(&mut reader, &mut |_| {}).ok())
     }
 }
 
@@ -97,8 +106,8 @@ impl<'a> TopicView<'a> {
 }
 
 impl Form {
-    /// Reads a topic and over its partitions.
-    fn topic<'a>(self, reader: &mut Reader<'a>) -> Result<TopicView<'a>, DecodeError> {
+    /// Reads a topic and over its partitions, whose records it shows.
+    fn topic<'a>(self, reader: &mut Reader<'a>, see: &mut impl FnMut(&'a [u8])) -> Result<TopicView<'a>, DecodeError> {
         let (name, topic_id) = match self.version >= TOPIC_ID_SINCE {
             true => ("", reader.uuid("TopicProduceData.TopicId")?),
             false => (reader.str(self.flexible, "TopicProduceData.Name")?, Uuid::ZERO),
@@ -107,7 +116,9 @@ impl Form {
         let partition_count = count(reader, self, least, "TopicProduceData.PartitionData")?;
         let partitions = reader.rest();
         for _ in 0..partition_count {
-            self.partition(reader)?;
+            if let Some(records) = self.partition(reader)?.records {
+                see(records);
+            }
         }
         self.tags(reader, "TopicProduceData.tags")?;
         Ok(TopicView { form: self, name, topic_id, partition_count, partitions })
@@ -260,7 +271,10 @@ mod tests {
                 Request { transactional_id: transactional_id.map(Into::into), acks, timeout_ms, topic_data };
             let mut bytes = Vec::new();
             request.encode(&mut bytes, version).unwrap();
-            let view = RequestView::parse(&bytes, version).unwrap();
+            let mut seen = Vec::new();
+            let view = RequestView::parse_with(&bytes, version, |records| seen.push(records)).unwrap();
+            let there = view.topics().flat_map(|topic| topic.partitions()).filter_map(|partition| partition.records);
+            prop_assert_eq!(seen, there.collect::<Vec<_>>());
             prop_assert_eq!(Ok(rebuilt(&view)), Request::decode(&mut Reader::new(&bytes), version));
             prop_assert_eq!(view.topic_count(), request.topic_data.len());
             prop_assert_eq!(view.partition_count, view.topics().map(|t| t.partition_count).sum::<usize>());

@@ -22,6 +22,8 @@ use crate::shard::journal::RequestExchange;
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Bytes of events after which a client is given what there is, before more are made.
 const ENOUGH_BYTES: usize = 1 << 20;
+/// Events between two looks: as many as comes of a flood for good, and a shard's clients keep their processor.
+const MOST_EVENTS_OF_A_LOOK: usize = 64;
 /// Looks without an event after which the client is told that the connection lives.
 const LOOKS_TO_COMMENT: u32 = 500;
 
@@ -35,6 +37,8 @@ pub(super) struct Follow {
     /// What was not looked at yet of the last look, in order.
     pending: VecDeque<Arc<RequestExchange>>,
     looks: Interval,
+    /// Events that may be sent before the next look.
+    left: usize,
     idle_looks: u32,
     has_begun: bool,
 }
@@ -53,6 +57,7 @@ impl Follow {
             next,
             pending: VecDeque::new(),
             looks,
+            left: 0,
             idle_looks: 0,
             has_begun: false,
         }
@@ -74,7 +79,7 @@ impl Follow {
     fn events(&mut self) -> String {
         let mut events = String::new();
         for _ in 0..FEW {
-            if events.len() >= ENOUGH_BYTES {
+            if events.len() >= ENOUGH_BYTES || self.left == 0 {
                 break;
             }
             let Some(exchange) = self.pending.pop_front() else { break };
@@ -82,6 +87,7 @@ impl Follow {
                 continue;
             }
             let shown = show::exchange(&self.shared, &exchange, self.shown);
+            self.left -= 1;
             events.push_str(&format!("id: {}-{}\ndata: {shown}\n\n", exchange.shard, exchange.number));
         }
         events
@@ -97,12 +103,15 @@ impl Body for Follow {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         loop {
-            if self.pending.is_empty() {
+            if self.pending.is_empty() || self.left == 0 {
                 ready!(self.looks.poll_tick(context));
                 if !self.control.is_current(&self.shared) {
                     // The broker has ended, or is another one.
                     return Poll::Ready(None);
                 }
+                self.left = MOST_EVENTS_OF_A_LOOK;
+            }
+            if self.pending.is_empty() {
                 self.look();
             }
             let mut events = self.events();

@@ -123,7 +123,7 @@ pub(super) async fn assert(control: Arc<Control>, body: Bytes) -> Reply {
         (Some(most), _) if count > most => format!("{count} requests match, not more than {most} were expected"),
         (_, Some(least)) if count < least => format!("{count} requests match, at least {least} were expected"),
         (Some(_), _) if forgotten > 0 => {
-            format!("{forgotten} requests are not kept any more: a larger klamm.http.requests is needed to judge them")
+            format!("{forgotten} requests are not kept: a larger klamm.http.requests is needed to judge them")
         }
         _ => return reply::ok(&json!({ "matched": count, "forgotten": forgotten })),
     };
