@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         .plain("topics", topics)
         .plain("groups", groups)
         .plain("faults", faults)
+        .plain("several_brokers", several_brokers)
         .plain("clock", clock)
         .plain("token", token)
         .plain("closed_switches", closed_switches)
@@ -239,6 +240,42 @@ fn faults() -> Result<()> {
     browser.wait_for_text("#requests-table tr.failed", "NOT_LEADER_OR_FOLLOWER")?;
     is_well(&browser)?;
     pictures(&browser, "requests-failed")
+}
+
+/// A broker goes down and comes back, a leader moves, and a rule strikes one broker only.
+fn several_brokers() -> Result<()> {
+    let (broker, browser) = begin("brokers", &["--brokers", "3"])?;
+    let http = Http::of_test(&broker)?;
+    let is_up = |id: usize| Ok::<_, compat_tests::Error>(http.json("/v1/brokers")?["brokers"][id - 1]["up"] == true);
+    let leader = || {
+        Ok::<_, compat_tests::Error>(
+            http.json("/v1/topics?topic=orders")?["topics"][0]["partitions"][0]["leader"].clone(),
+        )
+    };
+    browser.wait_for_text("[data-broker='2']", "up")?;
+    browser.click_text("[data-broker='2'] button", "Take down")?;
+    browser.wait_for_text("[data-broker='2']", "down")?;
+    ensure!(!is_up(2)?, "the page has taken it down");
+    pictures(&browser, "brokers")?;
+    browser.click_text("[data-broker='2'] button", "Bring up")?;
+    browser.wait_for_text("[data-broker='2'] button", "Take down")?;
+    ensure!(is_up(2)?, "the page has brought it up");
+    browser.click("[data-tab=topics]")?;
+    browser.click_text("#topics-table tbody tr", "orders")?;
+    let to = if leader()? == 3 { 1 } else { 3 };
+    let choice = "document.querySelector('#partitions-table select')";
+    browser.wait("a choice of leaders", choice)?;
+    browser.run(&format!("{choice}.value = {to}; {choice}.dispatchEvent(new Event('change'))"))?;
+    http.until("the leader has moved", |_| Ok((leader()? == to).then_some(())))?;
+    browser.wait("the page shows it", &format!("{choice}?.value === '{to}'"))?;
+    browser.click("[data-tab=faults]")?;
+    browser.fill("#fault [name=broker]", "2")?;
+    browser.fill("#fault [name=api]", "Heartbeat")?;
+    browser.run("const deed = document.querySelector('#fault [name=deed]'); deed.value = 'expire_member'; deed.dispatchEvent(new Event('change'))")?;
+    browser.click("#fault [type=submit]")?;
+    browser.wait_for_text("#faults-table tr", "api=Heartbeat broker=2")?;
+    browser.wait_for_text("#faults-table tr", "expire_member")?;
+    is_well(&browser)
 }
 
 fn clock() -> Result<()> {

@@ -202,7 +202,8 @@ async function openExchange(exchange) {
     el('div', { class: 'title' }, el('h2', {}, `${whole.api} v${whole.version}`), el('button', { click: closeExchange, title: 'Close' }, '×')),
     facts([
       ['client', whole.client_id], ['software', whole.software && `${whole.software.name} ${whole.software.version}`],
-      ['principal', whole.principal], ['from', `${whole.peer}, listener ${whole.listener}, shard ${whole.shard}`],
+      ['principal', whole.principal], ['broker', brokerIds.length > 1 ? whole.broker : null],
+      ['from', `${whole.peer}, listener ${whole.listener}, shard ${whole.shard}`],
       ['came', new Date(whole.at).toISOString()], ['µs', `queued ${queued}, handled ${handled}, waited ${waited}`],
       ['errors', Object.keys(whole.errors).join(', ') || null], ['end', whole.reason || whole.end],
     ]),
@@ -234,7 +235,7 @@ async function openTopic(name, index) {
   const table = el('table', { id: 'partitions-table' },
     el('thead', {}, el('tr', {}, ['Partition', 'Leader', 'First', 'End', 'Stable', 'Bytes'].map(title => el('th', { class: 'number' }, title)))),
     el('tbody', {}, of.partitions.slice(0, MOST_ROWS).map(each => row([
-      each.partition, each.leader, each.start, each.end, each.last_stable, each.bytes].map(number),
+      number(each.partition), leaderOf(name, each), ...[each.start, each.end, each.last_stable, each.bytes].map(number)],
     { class: each.partition === partition ? 'chosen' : null, click: () => guard(openTopic(name, each.partition)) }))));
   const formats = el('span', { id: 'formats' }, ['text', 'json', 'hex'].map(kind =>
     el('button', { 'aria-pressed': String(kind === form), click: event => {
@@ -286,6 +287,30 @@ function drawRecords() {
   }));
 }
 
+// --- brokers, where the process plays several
+
+let brokerIds = [];
+const deed = (name, of) => post('/v1/deeds', { [name]: of });
+
+async function brokers() {
+  const told = await json('/v1/brokers');
+  if (!isNew('brokers', told)) return;
+  $('#brokers-table tbody').replaceChildren(...told.brokers.map(each => row([
+    each.broker, each.rack ?? '–', each.listeners.map(of => `${of.listener} ${of.host}:${of.port}`).join(', '), number(each.leads), each.up ? 'up' : 'down',
+    el('td', { class: 'fit' }, el('button', { click: () => guard(deed(each.up ? 'broker_down' : 'broker_up', { broker: each.broker }).then(brokers)) },
+      each.up ? 'Take down' : 'Bring up')),
+  ], { class: each.up ? null : 'off', 'data-broker': each.broker })));
+}
+
+// The leader of a partition; a choice where there is one.
+function leaderOf(topic, each) {
+  if (brokerIds.length < 2) return number(each.leader);
+  return el('td', { class: 'number' }, el('select', {
+    'aria-label': `leader of partition ${each.partition}`, click: event => event.stopPropagation(),
+    change: event => guard(deed('move_leader', { topic, partition: each.partition, to: Number(event.target.value) }).finally(() => openTopic(topic, partition))),
+  }, [each.leader, ...brokerIds.filter(id => id !== each.leader)].map(id => el('option', { value: id }, id))));
+}
+
 // --- groups
 
 const partitionsOf = all => all == null ? 'not a consumer' : all.flatMap(of => of.partitions.map(index => `${of.topic}-${index}`)).join(', ') || 'none';
@@ -331,7 +356,7 @@ function ruleOf(fields) {
   const value = name => fields.elements[name].value.trim();
   const rule = { match: {}, action: {} };
   for (const name of ['api', 'topic', 'group', 'client_id']) if (value(name)) rule.match[name] = value(name);
-  if (value('every')) rule.match.every = Number(value('every'));
+  for (const name of ['broker', 'every']) if (value(name)) rule.match[name] = Number(value(name));
   const deed = value('deed'), amount = value('amount');
   rule.action[deed] = !(deed in AMOUNTS) ? true : deed === 'error' ? (/^-?\d+$/.test(amount) ? Number(amount) : amount) : Number(amount);
   if (fields.elements.after.checked) rule.action.after = true;
@@ -416,7 +441,7 @@ async function moveClock(change) {
 
 // --- tabs
 
-const TABS = { requests: null, topics, groups, faults, clock };
+const TABS = { requests: null, topics, groups, brokers, faults, clock };
 let tab = null, timer = null;
 const guard = work => work.then(() => trouble(), trouble);
 
@@ -447,6 +472,9 @@ async function begin() {
   $('#broker').textContent = `${told.name} ${told.version}, node ${told.node_id}, cluster ${told.cluster_id}`;
   document.title = `Klamm ${location.host}`;
   for (const name of ['faults', 'clock']) $(`[data-tab=${name}]`).hidden = !(await ask(`/v1/${name}`)).ok;
+  const played = await ask('/v1/brokers');
+  brokerIds = played.ok ? (await played.json()).brokers.map(each => each.broker) : [];
+  $('[data-tab=brokers]').hidden = $('#fault-broker').hidden = brokerIds.length < 2;
   $('#apis').append(...APIS.map(value => el('option', { value })));
   $('#errors').append(...ERRORS.map(value => el('option', { value })));
   $('#presets').append(...Object.entries(PRESETS).map(([name, preset]) => el('button', { type: 'button', click: () => fill(preset) }, name)));

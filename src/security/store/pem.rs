@@ -15,6 +15,8 @@ const PRIVATE_KEY: &str = "PRIVATE KEY";
 /// What a password's hash by scrypt may take of memory; that of OpenSSL takes 16 MiB.
 const MOST_SCRYPT_BYTES: u64 = 64 << 20;
 const MOST_SCRYPT_LANES: u16 = 16;
+/// `X9.42 DH PARAMETERS` and the like have half of it.
+const MOST_LABEL_BYTES: usize = 64;
 /// Kafka's name of the one entry.
 const ALIAS: &str = "kafka";
 
@@ -86,7 +88,10 @@ fn entries(text: &[u8], ends_in: &str) -> Result<Vec<Entry>, String> {
     let mut rest = &text[..];
     let mut found = Vec::new();
     while let Some((_, behind)) = rest.split_once("-----BEGIN ") {
-        let Some((label, behind)) = behind.split_once("-----") else { break };
+        // Where its dashes are missing a key would follow: nothing of it may be quoted.
+        let Some((label, behind)) = behind.split_once("-----").filter(|(label, _)| is_label(label)) else {
+            return Err("the dashes behind a BEGIN of PEM are missing, or its label is damaged".into());
+        };
         let Some((body, behind)) = behind.split_once("-----END ") else {
             return Err(format!("the end of a {label} is missing"));
         };
@@ -97,6 +102,12 @@ fn entries(text: &[u8], ends_in: &str) -> Result<Vec<Entry>, String> {
         }
     }
     Ok(found)
+}
+
+/// Capital letters, digits and little else: `RSA PRIVATE KEY`, `X9.42 DH PARAMETERS`, `PKCS #7 SIGNED DATA`.
+fn is_label(label: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" .#".contains(&byte);
+    label.len() <= MOST_LABEL_BYTES && label.bytes().all(fits)
 }
 
 /// Base64 with blanks anywhere, behind headers (`Bag Attributes: …`), which have a line each.

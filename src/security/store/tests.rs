@@ -41,6 +41,13 @@ fn pem_that_cannot_be_used_says_why() {
     assert!(refused(encrypted, chain, Some("storepass")).contains("cannot be decrypted"));
     assert!(refused(file!("encrypted-v1.pem"), chain, Some("keypass")).contains("PBES2"));
     assert!(refused(&key[..60], chain, None).contains("is missing"));
+    // A key whose first line has lost its dashes, over lines and on one, is not quoted.
+    let text = std::str::from_utf8(key).unwrap();
+    let without = text.replacen("KEY-----", "KEY", 1);
+    for damaged in [without.clone(), without.replace('\n', " ")] {
+        let reason = refused(damaged.as_bytes(), chain, None);
+        assert!(reason.contains("dashes") && reason.len() < 100, "{reason}");
+    }
     assert!(refused(b"-----BEGIN PRIVATE KEY-----\nab_c\n-----END PRIVATE KEY-----", chain, None).contains("base64"));
 }
 

@@ -83,7 +83,8 @@ impl Peer {
     /// Klamm, of a binary other than that of the others where it is named.
     pub fn start_klamm(binary: Option<&Path>, overrides: &[(&str, &str)]) -> Result<Peer> {
         let shards = std::thread::available_parallelism()?.get();
-        let setup = Setup { binary: binary.map(Path::to_path_buf), ..Setup::klamm("auto", shards as u32).with(overrides) };
+        let setup =
+            Setup { binary: binary.map(Path::to_path_buf), ..Setup::klamm("auto", shards as u32).with(overrides) };
         Ok(Peer::Ours(Box::new(Broker::start(&setup)?), None))
     }
 

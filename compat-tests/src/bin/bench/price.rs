@@ -120,7 +120,8 @@ fn add_rules(port: u16, count: usize) -> Result<()> {
     let own = rule("User:ANONYMOUS", "bench-", AclPattern::PREFIXED, AclOperation::ALL);
     let others = (1..count).map(|number| {
         let pattern = if number.is_multiple_of(2) { AclPattern::LITERAL } else { AclPattern::PREFIXED };
-        let (client, topic) = (format!("User:client-{}", number % 1000), format!("team-{}.orders-{number}", number % 1000));
+        let (client, topic) =
+            (format!("User:client-{}", number % 1000), format!("team-{}.orders-{number}", number % 1000));
         rule(&client, &topic, pattern, AclOperation::WRITE)
     });
     let rules: Vec<AclCreation> = std::iter::once(own).chain(others).collect();
