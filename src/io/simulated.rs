@@ -254,6 +254,8 @@ impl Pipe {
         let length = chunk.len();
         assert!(length <= room, "a socket takes what fits");
         let at = self.chunks.back().map_or(at, |(last, _)| at.max(*last));
+        // What the reader was told of had arrived: a chunk without any delay comes behind it, or it would never hear of it.
+        let at = at.max(self.told + Duration::from_nanos(1));
         self.size_bytes += length;
         self.chunks.push_back((at, chunk));
         Ok(length)
@@ -555,6 +557,24 @@ mod tests {
     fn everything_arrives_in_order_and_a_seed_repeats_it() {
         assert_eq!(transfer(1), transfer(1));
         assert_ne!(transfer(1).1, transfer(2).1);
+    }
+
+    #[test]
+    fn what_takes_no_time_is_told_as_well() {
+        let world = World::new(4);
+        world.set_conditions(NetworkConditions { max_delay: Duration::ZERO, ..NetworkConditions::default() });
+        let mut driver = world.driver();
+        let address = SocketAddr::from(ADDRESS);
+        driver.listen(address, &Listening::default()).unwrap();
+        let client = world.connect(address).unwrap();
+        for _ in 0..3 {
+            driver.wait(None, &mut Vec::new()).unwrap();
+            client.send(b"at once").unwrap();
+            world.advance(Duration::from_micros(1));
+            let mut events = Vec::new();
+            driver.wait(None, &mut events).unwrap();
+            assert!(matches!(events[..], [Event::Readable(_)]), "{events:?}");
+        }
     }
 
     #[test]

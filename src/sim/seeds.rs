@@ -35,6 +35,7 @@ const FOUND: &[(u64, &str)] = &[
         "a recovery found no room for the new transaction index and removed it; what was aborted was shown after the next",
     ),
     (3302832919116, "claim: a throttled reader that has seen the end before the rest has seen all"),
+    (3298546883157, "network: bytes that took no time at all were never told to the shard that had just looked"),
 ];
 
 /// Where the test script says which seeds are this commit's: a commit id, or a number.
