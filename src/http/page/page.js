@@ -350,6 +350,8 @@ const PRESETS = {
   'Throttled': { deed: 'throttle_ms', amount: 1000, api: 'Produce' },
 };
 const AMOUNTS = { error: 'error', delay_ms: 'milliseconds', throttle_ms: 'milliseconds', truncate: 'bytes that are left' };
+// These happen before the effect, and not after it.
+const BEFORE = ['expire_member', 'stale'];
 const switchedOff = [];
 
 function ruleOf(fields) {
@@ -359,7 +361,8 @@ function ruleOf(fields) {
   for (const name of ['broker', 'every']) if (value(name)) rule.match[name] = Number(value(name));
   const deed = value('deed'), amount = value('amount');
   rule.action[deed] = !(deed in AMOUNTS) ? true : deed === 'error' ? (/^-?\d+$/.test(amount) ? Number(amount) : amount) : Number(amount);
-  if (fields.elements.after.checked) rule.action.after = true;
+  const { after } = fields.elements;
+  if (after.checked && !after.disabled) rule.action.after = true;
   if (value('count')) rule.count = Number(value('count'));
   return rule;
 }
@@ -374,6 +377,7 @@ function showAmount() {
   const deed = $('#fault').elements.deed.value;
   $('#amount-label').hidden = !(deed in AMOUNTS);
   $('#amount-label span').textContent = AMOUNTS[deed] || '';
+  $('#fault').elements.after.disabled = BEFORE.includes(deed);
 }
 
 async function addRule(rule) {
