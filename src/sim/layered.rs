@@ -114,18 +114,20 @@ fn a_slow_reader_gets_everything() {
 /// A client that reads a little at a time gets everything, too: what is encrypted leaves when no answer waits behind it.
 #[test]
 fn a_reader_of_small_pieces_gets_everything() {
+    // An answer of this version ends with its records: no few bytes come behind them that always find room.
+    const NOT_FLEXIBLE: i16 = 11;
     for seed in 0..SEEDS {
         let cluster = cluster(seed);
         create_topic(&cluster, 1);
         let mut client = Client::connect(&cluster.borrow());
         let records = batch(-1, 0, 2, 80_000);
         client.call(&cluster, ApiKey::Produce, PRODUCE, &produce_request(0, &records, 1));
-        client.send(ApiKey::Fetch, FETCH, &fetch_request(0, 0, 100));
+        client.send(ApiKey::Fetch, NOT_FLEXIBLE, &fetch_request(0, 0, 100));
         let mut steps = 0;
         let answer = loop {
             client.push();
             client.sip();
-            if let Some(answer) = client.take_answer(ApiKey::Fetch, FETCH) {
+            if let Some(answer) = client.take_answer(ApiKey::Fetch, NOT_FLEXIBLE) {
                 break answer;
             }
             cluster.borrow_mut().step();
