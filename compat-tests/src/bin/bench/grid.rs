@@ -17,7 +17,7 @@ const JAVA_WARM_SECONDS: f64 = 3.0;
 /// What a loop that reads, processes and writes has to read: more than it can in that time.
 const COPIED_RECORDS: u64 = 4_000_000;
 /// What a load of records of 1 KiB sends where something is measured that Klamm has besides.
-const PRICED_RECORDS: u64 = 3_000_000;
+const PRICED_RECORDS: u64 = 2_000_000;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;

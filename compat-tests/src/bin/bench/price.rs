@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-pub const USAGE: &str = "price [--rounds N] [--only TEXT,…] [--out DIRECTORY]";
+const USAGE: &str = "price [--rounds N] [--only TEXT,…] [--out DIRECTORY]";
 const ROUNDS: usize = 9;
 /// Another binary of Klamm, measured with the others where it is named.
 const BEFORE: &str = "KLAMM_BEFORE";
@@ -28,6 +28,14 @@ const SCRAPES_EVERY: Duration = Duration::from_millis(100);
 /// A request with more of them is larger than brokers take.
 const RULES_OF_A_REQUEST: usize = 1000;
 const CREATE_ACLS_VERSION: i16 = 3;
+
+/// Codes of `ResourceType`, `PatternType`, `AclOperation` and `AclPermissionType`.
+const TOPIC: i8 = 2;
+const LITERAL: i8 = 3;
+const PREFIXED: i8 = 4;
+const ALL: i8 = 2;
+const WRITE: i8 = 4;
+const ALLOW: i8 = 3;
 
 type Settings = &'static [(&'static str, &'static str)];
 
@@ -117,12 +125,12 @@ fn start(run: &Run, variant: &Variant) -> Result<Peer> {
 
 /// Rules for others, and one by which the load may use its topics.
 fn add_rules(port: u16, count: usize) -> Result<()> {
-    let own = rule("User:ANONYMOUS", "bench-", AclPattern::PREFIXED, AclOperation::ALL);
+    let own = rule("User:ANONYMOUS", "bench-", PREFIXED, ALL);
     let others = (1..count).map(|number| {
-        let pattern = if number.is_multiple_of(2) { AclPattern::LITERAL } else { AclPattern::PREFIXED };
+        let pattern = if number.is_multiple_of(2) { LITERAL } else { PREFIXED };
         let (client, topic) =
             (format!("User:client-{}", number % 1000), format!("team-{}.orders-{number}", number % 1000));
-        rule(&client, &topic, pattern, AclOperation::WRITE)
+        rule(&client, &topic, pattern, WRITE)
     });
     let rules: Vec<AclCreation> = std::iter::once(own).chain(others).collect();
     let mut raw = Raw::connect(port)?;
@@ -134,21 +142,7 @@ fn add_rules(port: u16, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// Codes of `org.apache.kafka.common`.
-struct AclPattern;
-impl AclPattern {
-    const LITERAL: i8 = 3;
-    const PREFIXED: i8 = 4;
-}
-struct AclOperation;
-impl AclOperation {
-    const ALL: i8 = 2;
-    const WRITE: i8 = 4;
-}
-
 fn rule(principal: &str, topic: &str, pattern: i8, operation: i8) -> AclCreation {
-    const TOPIC: i8 = 2;
-    const ALLOW: i8 = 3;
     AclCreation::default()
         .with_resource_type(TOPIC)
         .with_resource_name(text(topic))
