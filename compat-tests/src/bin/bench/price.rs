@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-const USAGE: &str = "price [--rounds N] [--only TEXT,…] [--out DIRECTORY]";
+const USAGE: &str = "price [--rounds N] [--only TEXT]… [--out DIRECTORY]";
 const ROUNDS: usize = 9;
 /// Another binary of Klamm, measured with the others where it is named.
 const BEFORE: &str = "KLAMM_BEFORE";
@@ -83,13 +83,13 @@ fn variants() -> Vec<Variant> {
 }
 
 pub fn main(given: &[String]) -> Result<()> {
-    let (mut rounds, mut only, mut out) = (ROUNDS, String::new(), None);
+    let (mut rounds, mut only, mut out) = (ROUNDS, Vec::new(), None);
     let mut given = given.iter();
     while let Some(argument) = given.next() {
         let value = given.next().with_context(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--rounds" => rounds = value.parse()?,
-            "--only" => only = value.clone(),
+            "--only" => only.push(value.as_str()),
             "--out" => out = Some(PathBuf::from(value)),
             other => bail!("{other}: {USAGE}"),
         }
@@ -98,7 +98,7 @@ pub fn main(given: &[String]) -> Result<()> {
     let mut variants = variants();
     // The first is what the others are compared with.
     let first = variants.remove(0);
-    variants.retain(|variant| only.split(',').any(|part| variant.name.contains(part)));
+    variants.retain(|variant| only.is_empty() || only.iter().any(|part| variant.name.contains(part)));
     variants.insert(0, first);
     let peers: Vec<Peer> = variants.iter().map(|variant| start(&run, variant)).collect::<Result<_>>()?;
     let mut rows: Vec<Row> = grid::priced().into_iter().map(|cell| Row { cell, rounds: Vec::new() }).collect();
