@@ -42,9 +42,9 @@ INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
 TRANSACTIONS="streams exactly_once"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
-# They mostly wait, or build what no other suite has: one after another they go on beside all others as soon as there is a broker,
-# the longest first.
-BESIDE="librdkafka groups directories images quotas oauth differential security kgo"
+# They mostly wait, or build what no other suite has: one after another they go on beside the suites that stand behind the first of
+# them, the longest first, so that none is left at the end.
+BESIDE="librdkafka groups images quotas oauth kgo"
 ALL="fmt clippy licences schemas codec assignors unit benches harness"
 ALL="$ALL $CLIENTS $TESTING $PACKAGES $INSTALLS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
 EXTRA="static starts big kills churn_full"
@@ -153,23 +153,17 @@ begin() {
     ) >"$scratch/$name.out" 2>&1 &
 }
 
-# The broker, and where everything runs the programs of all suites: the linker works while tests wait. Who waits for them looks for
-# $scratch/built.
+# The broker, and where everything runs the programs of all suites: the linker works while tests wait.
 build_all() {
-    local code=0
-    logged build cargo build --locked --release --bin klamm || code=1
-    if [ $code = 0 ] && [ $is_all = yes ]; then
-        logged build-suites cargo test --locked --manifest-path compat-tests/Cargo.toml --tests --no-run || code=1
-    fi
-    echo $code >"$scratch/built.part"
-    mv "$scratch/built.part" "$scratch/built"
-    return $code
+    logged build cargo build --locked --release --bin klamm || return 1
+    [ $is_all = no ] || logged build-suites cargo test --locked --manifest-path compat-tests/Cargo.toml --tests --no-run
 }
 
 await_broker() {
     wait "$building"
     local code=$?
     cat "$scratch/build.out"
+    export KLAMM_BIN=${KLAMM_BIN:-$CARGO_TARGET_DIR/release/klamm}
     return $code
 }
 
@@ -247,13 +241,11 @@ run() {
     esac
 }
 
-# Runs suites one after another, once there is a broker, and leaves the sums of each for `gather_beside`.
+# Runs suites one after another, and leaves the sums of each for `gather_beside`.
 run_beside() {
     local suite
-    if [ "$needs_broker" = klamm ]; then
-        until [ -e "$scratch/built" ]; do sleep 1; done
-        [ "$(cat "$scratch/built")" = 0 ] || return
-    fi
+    # From here on others work the disk, and how long a stop takes says nothing about the broker.
+    export KLAMM_BESIDE=1
     for suite in "$@"; do
         passed=0 failed=0 times= suite_began=$SECONDS
         run "$suite"
@@ -297,20 +289,11 @@ if ! logged prepare bash scripts/prepare.sh $scope; then
 fi
 
 if [ "$needs_broker" = klamm ]; then
-    export KLAMM_BIN=${KLAMM_BIN:-$CARGO_TARGET_DIR/release/klamm}
     begin build build_all
     building=$!
 fi
 beside=
 beside_suites=
-for suite in $BESIDE; do case " ${*:-$ALL} " in *" $suite "*) beside_suites="$beside_suites $suite" ;; esac; done
-if [ -n "$beside_suites" ]; then
-    # Others work the disk meanwhile, and how long a stop takes says nothing about the broker.
-    export KLAMM_BESIDE=1
-    # shellcheck disable=SC2086
-    begin beside run_beside $beside_suites
-    beside=$!
-fi
 for suite in ${*:-$ALL}; do
     suite_began=$SECONDS
     if [[ $CLIENT_SUITES == *" $suite "* && $needs_broker == klamm ]]; then
@@ -323,7 +306,14 @@ for suite in ${*:-$ALL}; do
         suite_began=$SECONDS
     fi
     case " $BESIDE " in
-    *" $suite "*) ;;
+    *" $suite "*)
+        [ -z "$beside" ] || continue
+        for other in $BESIDE; do case " ${*:-$ALL} " in *" $other "*) beside_suites="$beside_suites $other" ;; esac; done
+        # shellcheck disable=SC2086
+        begin beside run_beside $beside_suites
+        beside=$!
+        export KLAMM_BESIDE=1
+        ;;
     *) run "$suite" ;;
     esac
 done
