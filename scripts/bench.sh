@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures Klamm beside Apache Kafka and Tansu: the same clients, the same loads, one broker directly after the other for
 # each load while the others are stopped, in rounds.
-# `scripts/bench.sh [quick|full|secured|price] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
+# `scripts/bench.sh [quick|full|secured] [--pinned] [--rounds N] [--only TEXT] [--peers A,B] [--name TEXT]`; give it a quiet machine.
 # Two rounds of the quick grid took 16 to 23 minutes on two processors, without the transactions, which take three more a
 # round; one of the full one, some 170 loads, 20 without
 # Tansu, when what rdkafka sends of 100 B was a quarter of what it is now.

@@ -1,15 +1,17 @@
 //! How much of something a shard may do: as much as is saved up, and so much more in each second.
 
+use std::time::Duration;
+
 use crate::model::Instant;
 
-const MICROS_OF_A_SECOND: u64 = 1_000_000;
+const NANOS_OF_A_SECOND: u128 = 1_000_000_000;
 
-/// Its time counts when it is used up, so that one that is seldom used costs a subtraction.
+/// A part of what comes next is not lost: it is counted from where the last whole one came.
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
     left: u64,
-    /// What was saved up to here is in `left`.
-    at: Instant,
+    /// What has come until then is in `left`.
+    earned: Instant,
 }
 
 /// How much is saved up at most, and how much comes in a second.
@@ -21,18 +23,20 @@ pub struct AllowanceLimit {
 
 impl Allowance {
     pub fn new(limit: AllowanceLimit, now: Instant) -> Allowance {
-        Allowance { left: limit.most, at: now }
+        Allowance { left: limit.most, earned: now }
     }
 
     /// Takes so much, or nothing where that is not there.
     pub fn take(&mut self, amount: u64, limit: AllowanceLimit, now: Instant) -> bool {
-        if self.left < amount {
-            let micros = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
-            let gained = micros.saturating_mul(limit.in_a_second) / MICROS_OF_A_SECOND;
-            // A time that has brought nothing yet goes on.
-            if gained > 0 {
-                *self = Allowance { left: self.left.saturating_add(gained).min(limit.most), at: now };
-            }
+        let rate = u128::from(limit.in_a_second);
+        let parts = now.since(self.earned).as_nanos() * rate;
+        // In a flood it is asked more often than something comes: no division then.
+        if parts >= NANOS_OF_A_SECOND {
+            let come = parts / NANOS_OF_A_SECOND;
+            let nanos = (come * NANOS_OF_A_SECOND).div_ceil(rate);
+            self.earned = self.earned + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+            let come = u64::try_from(come).unwrap_or(u64::MAX);
+            self.left = self.left.saturating_add(come).min(limit.most);
         }
         let is_there = self.left >= amount;
         if is_there {
@@ -44,8 +48,6 @@ impl Allowance {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const LIMIT: AllowanceLimit = AllowanceLimit { most: 100, in_a_second: 10 };
@@ -60,6 +62,13 @@ mod tests {
         let mut allowance = Allowance::new(LIMIT, start);
         assert_eq!(taken(&mut allowance, start), 100);
         assert_eq!(taken(&mut allowance, start + Duration::from_secs(2)), 20);
+        assert_eq!(taken(&mut allowance, start + Duration::from_secs(1000)), 100);
+    }
+
+    #[test]
+    fn a_time_without_use_saves_up_no_second_burst() {
+        let start = Instant(5_000_000_000);
+        let mut allowance = Allowance::new(LIMIT, start);
         assert_eq!(taken(&mut allowance, start + Duration::from_secs(1000)), 100);
     }
 

@@ -9,7 +9,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use log::{Level, log, log_enabled};
 
@@ -17,6 +16,7 @@ use crate::io::loggers::AUDIT;
 use crate::model::Instant;
 use crate::security::authorizer::Audited;
 use crate::security::principal::dn;
+use crate::shard::allowance::{Allowance, AllowanceLimit};
 
 /// Whether the audit log tells what was allowed, too.
 pub fn tells_permissions() -> bool {
@@ -24,9 +24,10 @@ pub fn tells_permissions() -> bool {
 }
 
 /// Lines that a shard may tell at once, after a time without any.
-const BURST: u32 = 100;
-/// After this time it may tell one more.
-const INTERVAL: Duration = Duration::from_millis(100);
+const BURST: u64 = 100;
+/// And in each second behind it.
+const LINES_A_SECOND: u64 = 10;
+const LIMIT: AllowanceLimit = AllowanceLimit { most: BURST, in_a_second: LINES_A_SECOND };
 
 /// Characters of what a client may have chosen that a line shows.
 const MOST_CHARACTERS: usize = 256;
@@ -84,15 +85,13 @@ fn write_shown(f: &mut fmt::Formatter<'_>, words: &str) -> fmt::Result {
 /// What one shard may still tell.
 #[derive(Debug)]
 pub struct Audit {
-    lines: Cell<u32>,
-    /// Until when lines have been earned.
-    earned: Cell<Instant>,
+    lines: Cell<Allowance>,
     untold: Cell<u64>,
 }
 
 impl Audit {
     pub fn new(now: Instant) -> Audit {
-        Audit { lines: Cell::new(BURST), earned: Cell::new(now), untold: Cell::default() }
+        Audit { lines: Cell::new(Allowance::new(LIMIT, now)), untold: Cell::default() }
     }
 
     /// Tells a decision. Nothing is written out that is not told.
@@ -123,23 +122,25 @@ impl Audit {
 
     /// Whether a line may be told now, and how many were not before it.
     fn admit(&self, now: Instant) -> Option<u64> {
-        let intervals = now.since(self.earned.get()).as_nanos() / INTERVAL.as_nanos();
-        let intervals = u32::try_from(intervals).unwrap_or(u32::MAX);
-        self.earned.set(self.earned.get() + INTERVAL.saturating_mul(intervals));
-        let lines = self.lines.get().saturating_add(intervals).min(BURST);
-        self.lines.set(lines.saturating_sub(1));
-        if lines == 0 {
-            self.untold.set(self.untold.get() + 1);
-            return None;
+        let mut lines = self.lines.get();
+        let is_told = lines.take(1, LIMIT, now);
+        self.lines.set(lines);
+        if is_told {
+            return Some(self.untold.take());
         }
-        Some(self.untold.take())
+        self.untold.set(self.untold.get() + 1);
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::security::store::pem;
+
+    const INTERVAL: Duration = Duration::from_millis(1000 / LINES_A_SECOND);
 
     #[test]
     fn a_burst_is_told_and_then_ten_lines_a_second() {

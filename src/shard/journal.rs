@@ -6,7 +6,7 @@
 //! shard never waits for a reader. A reader holds the ring for the copy of some hundred pointers. Bodies are kept by bytes and
 //! go before the requests that they belong to.
 //!
-//! Of a flood a shard takes in a part: no reader keeps up with all, and each costs the shard a microsecond or two. Each API
+//! Of a flood a shard takes in a part: no reader keeps up with all, and each costs the shard some microseconds. Each API
 //! has an allowance of its own, so that a flood of produces hides no join of a group. What is not taken in is counted.
 
 use std::collections::VecDeque;
@@ -351,7 +351,11 @@ mod tests {
     }
 
     fn exchange(journal: &mut Journal, frame: &[u8]) {
-        let (came, at) = (Instant(1_000_000), TimestampMs(5));
+        exchange_at(journal, frame, Instant(1_000_000));
+    }
+
+    fn exchange_at(journal: &mut Journal, frame: &[u8], came: Instant) {
+        let at = TimestampMs(5);
         let key = journal.begin(asked(frame), (came, at), came + Duration::from_micros(2)).unwrap();
         journal.handled(key, came + Duration::from_micros(5));
         let told = ToldAnswer { frame: b"answer", holes: Vec::new(), size_bytes: 6, errors: ToldErrors::default() };
@@ -375,7 +379,8 @@ mod tests {
         let micros = [first.queued, first.handled, first.waited].map(|time| time.as_micros());
         assert_eq!((micros, &first.end, first.answer_bytes), ([2, 3, 4], &ExchangeEnd::Answered, 6));
         assert_eq!(first.bodies.upgrade().unwrap().request, b"2");
-        exchange(&mut journal, &[0; 30]);
+        // Later, when as many bytes may be taken in again.
+        exchange_at(&mut journal, &[0; 30], Instant(2_000_000));
         journal.flush();
         let kept = ring.starting_at(0, 9);
         assert!(kept[0].bodies.upgrade().is_none() && kept[2].bodies.upgrade().is_some());

@@ -74,7 +74,7 @@ fn show_all(shared: &Shared, wanted: Option<&str>, limit: usize) -> Reply {
     let (mut looks, mut left) = (Vec::new(), MOST_PLACES);
     for summary in summaries {
         let look = look::group(shared, &view, summary);
-        // The first group is shown, whatever it has.
+        // The list shows the first group, whatever that has.
         if look.places.len() > left && !looks.is_empty() {
             break;
         }

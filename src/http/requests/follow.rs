@@ -22,7 +22,7 @@ use crate::shard::journal::RequestExchange;
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Bytes of events after which a client is given what there is, before more are made.
 const ENOUGH_BYTES: usize = 1 << 20;
-/// Events between two looks: as many as comes of a flood for good, and a shard's clients keep their processor.
+/// Events between two looks, so that a flood leaves the shards and their clients the processor.
 const MOST_EVENTS_OF_A_LOOK: usize = 64;
 /// Looks without an event after which the client is told that the connection lives.
 const LOOKS_TO_COMMENT: u32 = 500;

@@ -44,7 +44,7 @@ pub(crate) fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, String> {
 fn decrypted(key: &Entry, password: Option<&Secret>) -> Result<Secret, String> {
     let is_encrypted = key.label.starts_with("ENCRYPTED");
     if key.label != PRIVATE_KEY && !is_encrypted {
-        return Err(format!("{} is not PKCS#8: convert it with `openssl pkcs8 -topk8`", key.label));
+        return Err(format!("{} is not PKCS#8: convert it with `openssl pkcs8 -topk8`", named(&key.label)));
     }
     match (is_encrypted, password) {
         (false, None) => Ok(Secret::new(key.content.clone())),
@@ -88,26 +88,27 @@ fn entries(text: &[u8], ends_in: &str) -> Result<Vec<Entry>, String> {
     let mut rest = &text[..];
     let mut found = Vec::new();
     while let Some((_, behind)) = rest.split_once("-----BEGIN ") {
-        // Where its dashes are missing a key would follow: nothing of it may be quoted.
-        let Some((label, behind)) = behind.split_once("-----").filter(|(label, _)| is_label(label)) else {
-            return Err("the dashes behind a BEGIN of PEM are missing, or its label is damaged".into());
-        };
+        let Some((label, behind)) = behind.split_once("-----") else { break };
         let Some((body, behind)) = behind.split_once("-----END ") else {
-            return Err(format!("the end of a {label} is missing"));
+            return Err(format!("the end of a {} is missing", named(label)));
         };
         rest = behind;
         if label.ends_with(ends_in) {
-            let content = decode(body).ok_or_else(|| format!("a {label} is not base64"))?;
+            let content = decode(body).ok_or_else(|| format!("a {} is not base64", named(label)))?;
             found.push(Entry { label: label.to_string(), content });
         }
     }
     Ok(found)
 }
 
-/// Capital letters, digits and little else: `RSA PRIVATE KEY`, `X9.42 DH PARAMETERS`, `PKCS #7 SIGNED DATA`.
-fn is_label(label: &str) -> bool {
+/// What a sentence calls a block. Where the dashes behind BEGIN are missing, the key itself is taken for the label: only what looks
+/// like one is quoted, as `RSA PRIVATE KEY` and `X9.42 DH PARAMETERS`.
+fn named(label: &str) -> &str {
     let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" .#".contains(&byte);
-    label.len() <= MOST_LABEL_BYTES && label.bytes().all(fits)
+    match label.len() <= MOST_LABEL_BYTES && label.bytes().all(fits) {
+        true => label,
+        false => "block of PEM, whose first line is damaged,",
+    }
 }
 
 /// Base64 with blanks anywhere, behind headers (`Bag Attributes: …`), which have a line each.
