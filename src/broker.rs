@@ -139,6 +139,15 @@ struct Starting {
 /// The addresses that were bound, or the one that could not be.
 type Bound = Result<Vec<SocketAddr>, (SocketAddr, io::Error)>;
 
+/// What ends when a broker has lost all of its log directories.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Halts {
+    /// The process, as Kafka's does: nothing that could still be done would be kept (`Exit.halt`).
+    Process,
+    /// The broker: the process is that of a program which tests with it.
+    Broker,
+}
+
 /// What a broker is started with.
 struct StartOptions {
     config: Config,
@@ -148,6 +157,7 @@ struct StartOptions {
     /// The disk of its log directories, if that is not the machine's.
     logs: Option<Arc<dyn Disk>>,
     http: Option<HttpSide>,
+    halts: Halts,
 }
 
 impl StartOptions {
@@ -155,11 +165,11 @@ impl StartOptions {
     fn new(config: Config, cluster_id: Option<String>) -> StartOptions {
         let clock = config.has_settable_clock.then(Arc::<SettableClock>::default);
         let environment = clock.clone().map_or_else(Environment::of_the_machine, Environment::with_clock);
-        StartOptions { config, cluster_id, clock, environment, logs: None, http: None }
+        StartOptions { config, cluster_id, clock, environment, logs: None, http: None, halts: Halts::Process }
     }
 
     fn start(self) -> Result<Broker, String> {
-        let StartOptions { config, cluster_id, clock, environment, logs, http } = self;
+        let StartOptions { config, cluster_id, clock, environment, logs, http, halts } = self;
         http.iter().for_each(|http| http.begin(clock.clone()));
         let tell = |stage| http.iter().for_each(|http| http.set_stage(stage));
         // Of the whole process: brokers that share one are made for tests, and do not come near the limit.
@@ -190,7 +200,8 @@ impl StartOptions {
         let (addresses, endpoints) = bind(connected.shared(), &starting)?;
         let parts = connected.register(endpoints)?;
         let shared = parts.shared.clone();
-        let threads = start_parts(parts)?;
+        let halt = halt_of(halts, shared.clone(), http.as_ref().map(HttpSide::lent));
+        let threads = start_parts(parts, halt)?;
         for shard in &starting {
             let is_told = shard.orders.send(Order::Turn);
             assert!(is_told.is_ok(), "a shard's thread waits until it is told to turn");
@@ -256,9 +267,7 @@ impl Broker {
         clock.iter().for_each(|clock| clock.end());
         http.iter().for_each(|http| http.set_stage(BrokerStage::Stops));
         threads.token_keys.stop();
-        for shard in 0..shards.len() {
-            shared.mailbox(ShardId(shard as u8)).stop();
-        }
+        shared.stop_shards();
         let mut panicked = false;
         for shard in shards {
             panicked |= shard.join().is_err();
@@ -429,8 +438,19 @@ fn endpoint(listener: &Listener, bound: SocketAddr) -> Endpoint {
     Endpoint { listener: listener.name.clone(), host, port, is_by_connection }
 }
 
-/// Each part on a thread of its own.
-fn start_parts(parts: Parts) -> Result<PartThreads, String> {
+/// What is done when all log directories are lost.
+fn halt_of(halts: Halts, shared: Arc<Shared>, http: Option<HttpSide>) -> impl FnOnce() + Send + 'static {
+    move || match halts {
+        Halts::Process => std::process::exit(1),
+        Halts::Broker => {
+            http.iter().for_each(|http| http.set_stage(BrokerStage::Stops));
+            shared.stop_shards();
+        }
+    }
+}
+
+/// Each part on a thread of its own. `halt` is called when all log directories are lost.
+fn start_parts(parts: Parts, halt: impl FnOnce() + Send + 'static) -> Result<PartThreads, String> {
     let cleaner = parts.open_cleaner();
     let Parts {
         metadata, mut housekeeping, mut groups, mut transactions, token_keys: (token_keys, refreshers), ..
@@ -449,9 +469,8 @@ fn start_parts(parts: Parts) -> Result<PartThreads, String> {
     let metadata = spawn("klamm-metadata", move || {
         controller.run(&metadata.tasks);
         if let Some(why) = controller.fatal() {
-            // As Kafka's `Exit.halt(1)`: nothing that could still be done would be kept.
             error!("{why}: the broker ends");
-            std::process::exit(1);
+            return halt();
         }
         controller.close();
     })?;

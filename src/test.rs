@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::broker::Halts;
 use crate::broker::first::{FirstTopic, FirstUser};
 use crate::broker::test_broker::TestBroker;
 use crate::cli::test_broker;
@@ -92,7 +93,7 @@ impl BrokerBuilder {
         if self.0.brokers == 0 {
             return Err("a process plays one broker or more, not 0".into());
         }
-        let broker = test_broker::start(&self.0, None)?;
+        let broker = test_broker::start(&self.0, None, Halts::Broker)?;
         let text = |address| test_broker::reachable(address).to_string();
         let bootstrap_servers = broker.bootstrap_servers().map(text).collect::<Vec<_>>().join(",");
         let http = broker.http_addresses().first().map(|address| text(*address));
@@ -275,7 +276,7 @@ impl Broker {
         self.deed(json!({ "move_coordinator": { "transactional_id": transactional_id, "to": to } }))
     }
 
-    /// Takes a broker down: its connections are closed, and others lead what it has led.
+    /// Takes a broker down: its connections are closed, new ones are refused, and others lead what it has led.
     pub fn take_broker_down(&self, id: i32) -> Result<(), String> {
         self.deed(json!({ "broker_down": { "broker": id } }))
     }
@@ -295,7 +296,8 @@ impl Broker {
         self.deed(json!({ "disk": { "sync_ms": milliseconds(time) } }))
     }
 
-    /// The next sync finds that the device has failed: the broker ends as Kafka does.
+    /// The next sync finds that the device has failed: the broker ends, as Kafka does that has lost all of its log directories. Its
+    /// listeners and connections close; this process goes on. [`Broker::reset`] starts it again.
     pub fn set_disk_syncs_fail(&self, fail: bool) -> Result<(), String> {
         self.deed(json!({ "disk": { "syncs_fail": fail } }))
     }
@@ -393,6 +395,9 @@ impl Drop for Broker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpStream;
+    use std::thread;
+    use std::time::Instant;
 
     #[test]
     fn paths_of_texts_have_methods() {
@@ -475,6 +480,28 @@ mod tests {
         assert!(offsets.eq((0..400).map(Some)));
         assert_eq!(broker.corrupt_batch("orders", 0, 1).map(|base| base <= 1), Ok(true));
         assert!(broker.corrupt_batch("orders", 0, 400).unwrap_err().contains("no batch with the offset 400"));
+    }
+
+    #[test]
+    fn a_device_that_fails_ends_the_broker_and_not_its_process() {
+        const PATIENCE: Duration = Duration::from_secs(20);
+        let broker = Broker::builder().topic("orders", 1).start().unwrap();
+        let line = |topic: &str| json!({ "topic": topic, "value": "x" }).to_string();
+        let connects = || TcpStream::connect(broker.bootstrap_servers());
+        for _ in 0..2 {
+            assert!(connects().is_ok());
+            broker.set_disk_syncs_fail(true).unwrap();
+            // A new topic is a change of the metadata, which is synced.
+            assert!(broker.load_fixtures(&line("new")).is_err());
+            let began = Instant::now();
+            while connects().is_ok() {
+                assert!(began.elapsed() < PATIENCE, "it still listens");
+                thread::sleep(Duration::from_millis(1));
+            }
+            assert!(broker.load_fixtures(&line("orders")).is_err());
+            broker.reset().unwrap();
+            assert_eq!(broker.load_fixtures(&line("orders")), Ok(json!({ "records": 1, "topics": 0 })));
+        }
     }
 
     #[test]

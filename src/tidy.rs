@@ -127,6 +127,7 @@ fn requests_of_the_brokers_own_are_few() {
         asked,
         [
             "broker/first.rs",
+            "http/brokers.rs",
             "http/deeds.rs",
             "http/fixtures/mod.rs",
             "server/expiry.rs",

@@ -3,7 +3,7 @@
 
 use compat_tests::clients::{Acks, librdkafka_send};
 use compat_tests::http::{Http, PATIENCE};
-use compat_tests::raw::{Batch, Raw, text, topic_name};
+use compat_tests::raw::{Batch, Raw, produce_request, text, topic_name};
 use compat_tests::suite::Suite;
 use compat_tests::test_process::TestProcess;
 use compat_tests::{Context, Result, ensure, tools};
@@ -16,6 +16,8 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -34,7 +36,8 @@ fn main() -> ExitCode {
         .plain("clients_survive_a_broker", clients_survive_a_broker)
         .plain("groups_follow_their_coordinator", groups_follow_their_coordinator)
         .plain("transactions_follow_their_coordinator", transactions_follow_their_coordinator)
-        .plain("metadata_can_be_stale", metadata_can_be_stale)
+        .plain("metadata_can_be_stale", || metadata_can_be_stale(&["--as-version", "3.6"], false))
+        .plain("a_refusal_tells_what_stale_metadata_hide", || metadata_can_be_stale(&[], true))
         .plain("one_broker_can_break", one_broker_can_break)
         .plain("tools_see_a_cluster", tools_see_a_cluster)
         .plain("what_cannot_be_done_is_told", what_cannot_be_done_is_told)
@@ -125,6 +128,14 @@ fn each_answers_for_its_own() -> Result<()> {
         let racks: Vec<_> = told.brokers.iter().filter_map(|broker| broker.rack.as_deref()).collect();
         ensure!(racks == ["rack-1", "rack-2", "rack-3"], "{racks:?}");
         let expected = if leaders[0] == broker { 0 } else { NOT_LEADER_OR_FOLLOWER };
+        // In the first version that is told who leads instead (KIP-951).
+        let answer = raw.call(&produce_request("t", batch()), 10)?;
+        let told =
+            &answer.responses.first().and_then(|topic| topic.partition_responses.first()).context("an answer")?;
+        let leader = if expected == 0 { -1 } else { leaders[0] };
+        ensure!((told.error_code, i64::from(told.current_leader.leader_id.0)) == (expected, leader), "{told:?}");
+        let at: Vec<_> = answer.node_endpoints.iter().map(|of| (i64::from(of.node_id.0), of.port as u16)).collect();
+        ensure!(at == if expected == 0 { vec![] } else { vec![(leader, cluster.ports[&leader])] }, "{at:?}");
         ensure!(raw.produce("t", batch())?.error_code == expected, "broker {broker}");
         ensure!(raw.fetch("t", 0)?.error_code == expected, "broker {broker}");
         ensure!(raw.offset("t", 0, -1)?.0 == expected, "broker {broker}");
@@ -186,12 +197,18 @@ fn clients_survive_a_broker() -> Result<()> {
     let down = cluster.leader("t", 0)?;
     cluster.deed(json!({ "broker_down": { "broker": down } }))?;
     ensure!(cluster.leader("t", 0)? != down, "another one leads");
-    ensure!(cluster.raw(down)?.api_versions().is_err(), "it does not answer");
+    let refused = || TcpStream::connect(("127.0.0.1", cluster.ports[&down])).err().map(|error| error.kind());
+    for _ in 0..20 {
+        ensure!(refused() == Some(ErrorKind::ConnectionRefused), "{:?}", refused());
+    }
     send_some()?;
     let shown = cluster.http.json("/v1/brokers")?;
     let of_it = &shown["brokers"][down as usize - 1];
     ensure!(of_it["up"] == false && of_it["leads"] == 0, "{shown}");
     cluster.deed(json!({ "broker_up": { "broker": down } }))?;
+    for _ in 0..20 {
+        cluster.raw(down)?.api_versions()?;
+    }
     let told = cluster.http.json("/v1/topics?topic=t")?;
     ensure!(told["topics"][0]["partitions"][0]["isr"].as_array().map(Vec::len) == Some(3), "in sync again: {told}");
     cluster.move_leader("t", down)?;
@@ -272,8 +289,9 @@ fn told_leader(raw: &mut Raw) -> Result<i64> {
     Ok(i64::from(partition.leader_id.0))
 }
 
-fn metadata_can_be_stale() -> Result<()> {
-    let cluster = Cluster::start(&["--topic", "t"])?;
+/// `is_told`: by the release that the brokers are taken for, a refusal says who leads instead.
+fn metadata_can_be_stale(arguments: &[&str], is_told: bool) -> Result<()> {
+    let cluster = Cluster::start(&[&["--topic", "t"], arguments].concat())?;
     let before = cluster.leader("t", 0)?;
     let rule = json!({ "match": { "api": ["Metadata", "FindCoordinator"] }, "action": { "stale": true } });
     let id = cluster.http.change("/v1/faults", &rule)?["ids"][0].clone();
@@ -291,7 +309,12 @@ fn metadata_can_be_stale() -> Result<()> {
     cluster.http.until("the producer is told so", |http| {
         Ok(http.json(refused)?["requests"].as_array().filter(|all| !all.is_empty()).map(drop))
     })?;
-    ensure!(producer.context().delivered().is_empty(), "it cannot know");
+    if is_told {
+        producer.context().wait_for(1)?;
+        ensure!(told_leader(&mut raw)? == before, "the metadata are still as they were");
+    } else {
+        ensure!(producer.context().delivered().is_empty(), "it cannot know");
+    }
     ensure!(cluster.http.delete(&format!("/v1/faults?id={id}"))?.0 == 200, "no more of it");
     ensure!(told_leader(&mut raw)? == after, "as it is");
     producer.context().wait_for(1)

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::first::{FirstTopic, FirstUser};
 use super::http_side::HttpSide;
-use super::{Broker, StartOptions};
+use super::{Broker, Halts, StartOptions};
 use crate::config::Config;
 use crate::http::{RestartError, Restarts, SnapshotSummary};
 use crate::io::memory_disk::{DiskTrouble, MemoryDisk};
@@ -62,6 +62,7 @@ struct Run {
     beginning: Beginning,
     memory: Option<Memory>,
     http: Option<HttpSide>,
+    halts: Halts,
 }
 
 /// Where everything is in memory. The disk and the snapshots together take no more than the limit.
@@ -138,10 +139,15 @@ impl Memory {
 
 impl TestBroker {
     /// Starts it. An error is a sentence for the user.
-    pub fn start(storage: Storage, config: Config, beginning: Beginning) -> Result<TestBroker, String> {
+    pub(crate) fn start(
+        storage: Storage,
+        config: Config,
+        beginning: Beginning,
+        halts: Halts,
+    ) -> Result<TestBroker, String> {
         let http = HttpSide::start(&config)?;
         let lent = http.as_ref().map(HttpSide::lent);
-        let mut run = Run { broker: None, config, cluster_id: None, beginning, memory: None, http: lent };
+        let mut run = Run { broker: None, config, cluster_id: None, beginning, memory: None, http: lent, halts };
         let options = run.start_options();
         if let Storage::Memory { limit_bytes } = storage {
             run.memory = Some(Memory::new(limit_bytes, &options));
@@ -210,7 +216,7 @@ fn new_disk(limit_bytes: u64, options: &StartOptions) -> MemoryDisk {
 impl Run {
     fn start_options(&self) -> StartOptions {
         let http = self.http.as_ref().map(HttpSide::lent);
-        StartOptions { http, ..StartOptions::new(self.config.clone(), self.cluster_id.clone()) }
+        StartOptions { http, halts: self.halts, ..StartOptions::new(self.config.clone(), self.cluster_id.clone()) }
     }
 
     fn start(&mut self, options: StartOptions) -> Result<(), String> {

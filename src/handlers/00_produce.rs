@@ -8,8 +8,8 @@
 //! Needs Write of each topic, and of the transactional id where a batch is transactional. A topic that may not be written to is
 //! refused whether it exists or not; an id that is not known is told to all.
 //!
-//! Versions: 8 errors of single records (KIP-467); 9 flexible; 13 topic ids (KIP-516). 0–2 are advertised and refused.
-//! 11 TRANSACTION_ABORTABLE; 12 partitions are added to the producer's transaction as they come (KIP-890). What the
+//! Versions: 8 errors of single records (KIP-467); 9 flexible; 10 who leads instead (KIP-951); 13 topic ids (KIP-516). 0–2 are
+//! advertised and refused. 11 TRANSACTION_ABORTABLE; 12 partitions are added to the producer's transaction as they come (KIP-890). What the
 //! transaction's coordinator has to do with it is in `transactional_produce`.
 //!
 //! Deviation: where a request names a partition twice, each of its batches is written and answered; Kafka writes the last
@@ -19,19 +19,24 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::current_leaders::{CurrentLeaders, LeaderNode};
 use super::{Answer, Head, Outcome, Polled, Request, State, numbers, transactional_produce};
+use crate::metadata::Topic;
 use crate::model::{ErrorCode, Instant, Offset, Uuid};
 use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
+use crate::shard::session::Route;
 use crate::stdx::spare;
 use crate::storage::log::{Admission, Appended};
-use crate::wire::api::produce::{BatchIndexAndErrorMessage, PartitionProduceResponse};
+use crate::wire::api::produce::{BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse};
 use crate::wire::produce::{RequestView, ResponseWriter, TopicView};
 
 /// The first version that names topics by id.
 const TOPIC_ID_SINCE: i16 = 13;
+/// The first version that is told who leads instead.
+const CURRENT_LEADER_SINCE: i16 = 10;
 /// The one client that may write to internal topics (`AdminUtils.ADMIN_CLIENT_ID`).
 const ADMIN_CLIENT_ID: &str = "__admin_client";
 
@@ -66,6 +71,8 @@ pub struct Waiting {
     acks: i16,
     deadline: Instant,
     lists: Lists,
+    /// Boxed, as most have none.
+    leaders: Option<Box<CurrentLeaders>>,
 }
 
 /// The parts of the request that are looked at again where it has to wait.
@@ -76,6 +83,7 @@ pub(super) struct Asked<'a> {
     pub(super) body: &'a [u8],
     /// The places of the topics that the client may not write to, as was found when the request came.
     pub(super) denied: &'a [usize],
+    pub(super) route: &'a Route,
 }
 
 pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -86,7 +94,8 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Err(error) => return request.bad(error),
     };
     let denied = denied(context, request, &view);
-    let asked = Asked { head: request.head, client_id: request.client_id, body: request.body, denied: &denied };
+    let (client_id, route) = (request.client_id, &request.session.route);
+    let asked = Asked { head: request.head, client_id, body: request.body, denied: &denied, route };
     if has_transactions && !may_write_transactions(context, request, &view) {
         return refuse_all(state, asked, &view, &ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
@@ -135,7 +144,7 @@ pub(super) fn refuse_all(state: &mut State, asked: Asked<'_>, view: &RequestView
         lists.partitions.extend(results);
         lists.close_topic(&topic, before);
     }
-    let waiting = Waiting { head: asked.head, acks: view.acks, deadline: Instant::NEVER, lists };
+    let waiting = Waiting { head: asked.head, acks: view.acks, deadline: Instant::NEVER, lists, leaders: None };
     waiting.finish(state)
 }
 
@@ -148,6 +157,7 @@ pub(super) fn append_all(
     mut append: impl FnMut(&Arc<Partition>, &[u8]) -> Result<Appended, Refused>,
 ) -> Outcome {
     let mut lists = state.produces.pop().unwrap_or_default();
+    let mut leaders = None;
     for (place, topic) in view.topics().enumerate() {
         let before = lists.partitions.len();
         for of in topic.partitions() {
@@ -156,13 +166,33 @@ pub(super) fn append_all(
                 context.dirty.add(&partition);
                 Ok((partition, appended))
             });
+            if asked.head.version >= CURRENT_LEADER_SINCE
+                && matches!(&appended, Err(refused) if refused.error == ErrorCode::NotLeaderOrFollower)
+            {
+                let leaders = leaders.get_or_insert_with(Box::<CurrentLeaders>::default);
+                leaders.note(
+                    context,
+                    asked.route,
+                    lists.partitions.len(),
+                    (described(context, asked, &topic), of.index),
+                );
+            }
             lists.partitions.push(PartitionResult { index: of.index, result: appended });
         }
         lists.close_topic(&topic, before);
     }
     let deadline = context.now + Duration::from_millis(u64::try_from(view.timeout_ms).unwrap_or(0));
-    let waiting = Waiting { head: asked.head, acks: view.acks, deadline, lists };
+    let waiting = Waiting { head: asked.head, acks: view.acks, deadline, lists, leaders };
     waiting.finish(state)
+}
+
+/// The topic that is named, in the metadata.
+fn described<'c>(context: &'c Context<'_>, asked: Asked<'_>, topic: &TopicView<'_>) -> Option<&'c Topic> {
+    let found = match asked.head.version {
+        TOPIC_ID_SINCE.. => context.view.image.topic_by_id(topic.topic_id),
+        _ => context.view.image.topic(topic.name),
+    };
+    found.map(|topic| &**topic)
 }
 
 /// The partition that a client names, if the client may write to it.
@@ -273,14 +303,21 @@ impl Waiting {
         let Lists { names, topics, partitions } = &self.lists;
         let mut bytes = spare::take(&spare::ANSWERS);
         let mut writer = ResponseWriter::new(&mut bytes, self.head.version, self.head.correlation_id, topics.len());
-        let mut partitions = partitions.iter();
+        let mut partitions = partitions.iter().enumerate();
         for topic in topics {
             writer.topic(&names[topic.name.clone()], topic.topic_id, topic.partition_count);
-            for partition in partitions.by_ref().take(topic.partition_count) {
-                writer.partition(&answer_partition(partition));
+            for (place, partition) in partitions.by_ref().take(topic.partition_count) {
+                let mut answer = answer_partition(partition);
+                if let Some(leaders) = &self.leaders {
+                    let leader = leaders.at(place);
+                    answer.current_leader = LeaderIdAndEpoch { leader_id: leader.id, leader_epoch: leader.epoch };
+                }
+                writer.partition(&answer);
             }
         }
-        let errors = writer.finish().map_err(|error| format!("cannot encode the Produce answer: {error}"))?;
+        let nodes = self.leaders.iter().flat_map(|leaders| leaders.nodes());
+        let errors = writer.finish(&nodes.map(endpoint).collect::<Vec<_>>());
+        let errors = errors.map_err(|error| format!("cannot encode the Produce answer: {error}"))?;
         Ok(Answer { bytes, errors, ..Answer::default() })
     }
 }
@@ -305,6 +342,11 @@ fn answer_partition(partition: &PartitionResult) -> PartitionProduceResponse<'_>
             ..Default::default()
         },
     }
+}
+
+fn endpoint(node: &LeaderNode) -> NodeEndpoint<'_> {
+    let rack = node.rack.as_deref().map(Into::into);
+    NodeEndpoint { node_id: node.id, host: node.host.as_str().into(), port: node.port, rack }
 }
 
 fn record_error(error: &crate::record::validate::RecordError) -> BatchIndexAndErrorMessage<'_> {

@@ -5,7 +5,7 @@
 //! partitions' progress or its time (`DelayedFetch`).
 //!
 //! Versions: 7 sessions (KIP-227), 12 flexible and diverging epochs (KIP-595), 13 topic ids (KIP-516), 15 replica state,
-//! 16 node endpoints, 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
+//! 16 who leads instead (KIP-951), 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
 //!
 //! Needs Read of each topic. It is asked when the request comes, for the partitions that it looks at: those of a session that
 //! it passes over were seen under the same rules, as a session looks at all of its partitions when the rules change. A
@@ -17,6 +17,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::access;
+use super::current_leaders::{CurrentLeaders, LeaderNode};
 use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
 use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, Instant, IsolationLevel, LeaderEpoch, Offset};
@@ -25,10 +26,12 @@ use crate::security::access::{AclOperation, AclResource};
 use crate::security::quota::Kind;
 use crate::shard::context::Context;
 use crate::shard::quotas::Metered;
+use crate::shard::session::Route;
 use crate::stdx::spare;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{
-    self as message, AbortedTransaction, EpochEndOffset, FetchableTopicResponse, PartitionData,
+    self as message, AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
+    PartitionData,
 };
 use crate::wire::fetch::{Hole, Opening, ResponseWriter};
 
@@ -36,6 +39,8 @@ use crate::wire::fetch::{Hole, Opening, ResponseWriter};
 const TOPIC_ID_SINCE: i16 = 13;
 /// The first version that can be told of a diverging epoch.
 const DIVERGING_SINCE: i16 = 12;
+/// The first version that is told who leads instead. Older ones have a place for the leader, which Kafka leaves empty.
+const CURRENT_LEADER_SINCE: i16 = 16;
 
 /// A fetch that waits for more bytes.
 pub struct Waiting {
@@ -47,6 +52,7 @@ pub struct Waiting {
     partitions: Vec<(Name, Wanted)>,
     /// What its client may be sent. Boxed, as most have none and a parked fetch is to be small.
     metered: Option<Box<Metered>>,
+    route: Route,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -109,6 +115,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         answering,
         partitions,
         metered: metered.map(Box::new),
+        route: request.session.route.clone(),
     };
     let mut gathered = waiting.gather(context, false, &denied);
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
@@ -116,7 +123,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         gathered = waiting.gather(context, true, &denied);
     }
     if body.max_wait_ms <= 0 || waiting.is_enough(&gathered) {
-        return waiting.answer(state, context.now, gathered).map_or_else(Outcome::Close, Outcome::Answer);
+        return waiting.answer(state, context, gathered).map_or_else(Outcome::Close, Outcome::Answer);
     }
     state.sessions.park(waiting.answering, context.ticket());
     let deadline = context.now + Duration::from_millis(body.max_wait_ms as u64);
@@ -253,7 +260,7 @@ impl Waiting {
         if !expired && !self.is_enough(&gathered) {
             return Polled::Wait;
         }
-        self.answer(state, context.now, gathered).map_or_else(Polled::Close, Polled::Answer)
+        self.answer(state, context, gathered).map_or_else(Polled::Close, Polled::Answer)
     }
 
     fn is_enough(&self, gathered: &Gathered) -> bool {
@@ -340,14 +347,14 @@ impl Waiting {
     }
 
     /// Encodes what was gathered and is worth telling, or that its client must wait.
-    fn answer(&self, state: &mut State, now: Instant, gathered: Gathered) -> Result<Answer, String> {
+    fn answer(&self, state: &mut State, context: &Context<'_>, gathered: Gathered) -> Result<Answer, String> {
         let estimate = self.metered.as_ref().map_or(0, |_| self.size_bytes(&gathered));
-        if let Some(throttle_ms) = self.throttled(now, estimate) {
+        if let Some(throttle_ms) = self.throttled(context.now, estimate) {
             let session_id = state.sessions.give_up(self.answering);
             let empty = self.head.encode(&message::Response { session_id, ..Default::default() })?;
             return Ok(Answer { throttle_ms, ..empty });
         }
-        self.tell_all(state, gathered)
+        self.tell_all(state, context, gathered)
     }
 
     /// The size of the answer, about: names are as long as they are, what else is told of a partition has a usual size.
@@ -356,9 +363,10 @@ impl Waiting {
         gathered.size_bytes as usize + gathered.found.len() * PARTITION_BYTES
     }
 
-    fn tell_all(&self, state: &mut State, gathered: Gathered) -> Result<Answer, String> {
+    fn tell_all(&self, state: &mut State, context: &Context<'_>, gathered: Gathered) -> Result<Answer, String> {
         let all = self.partitions.iter().zip(gathered.found);
         let told: Vec<_> = all.filter(|((name, _), found)| self.tell(state, name, found)).collect();
+        let leaders = self.current_leaders(context, &told);
         let topics: Vec<_> =
             told.chunk_by(|((a, _), _), ((b, _), _)| a.topic_id == b.topic_id && a.topic == b.topic).collect();
         let mut answer = Answer { bytes: spare::take(&spare::ANSWERS), ..Answer::default() };
@@ -370,15 +378,20 @@ impl Waiting {
             ..Default::default()
         };
         let mut writer = ResponseWriter::new(&mut answer.bytes, &mut holes, self.head.version, &opening);
+        let mut places = 0..;
         for topic in topics {
             let name = &topic[0].0.0;
             writer.topic(&name.topic, name.topic_id, topic.len());
-            for ((name, _), found) in topic {
-                writer.partition(&self.data(name, found), Some(found.records_bytes()));
+            for (((name, _), found), place) in topic.iter().zip(&mut places) {
+                let leader = leaders.at(place);
+                let current_leader = LeaderIdAndEpoch { leader_id: leader.id, leader_epoch: leader.epoch };
+                let data = PartitionData { current_leader, ..self.data(name, found) };
+                writer.partition(&data, Some(found.records_bytes()));
             }
         }
         let errors = writer.take_errors();
-        writer.finish(&[]).map_err(|error| format!("cannot encode a Fetch answer: {error}"))?;
+        let endpoints: Vec<_> = leaders.nodes().iter().map(endpoint).collect();
+        writer.finish(&endpoints).map_err(|error| format!("cannot encode a Fetch answer: {error}"))?;
         for (_, found) in &told {
             if let (Some(partition), Some(slice)) = (&found.partition, &found.slice) {
                 partition.traffic.note_fetch(slice.length);
@@ -389,6 +402,21 @@ impl Waiting {
         answer.errors = errors;
         answer.holes = filled.map(|hole| hole.position).zip(slices).collect();
         Ok(answer)
+    }
+
+    /// The leaders of partitions that this broker does not lead, or whose leader epoch the client does not know yet.
+    fn current_leaders(&self, context: &Context<'_>, told: &[(&(Name, Wanted), Found)]) -> CurrentLeaders {
+        let mut leaders = CurrentLeaders::default();
+        if self.head.version < CURRENT_LEADER_SINCE {
+            return leaders;
+        }
+        for (place, ((name, _), found)) in told.iter().enumerate() {
+            if matches!(found.error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch) {
+                let topic = context.view.image.topic_by_id(name.topic_id).map(|topic| &**topic);
+                leaders.note(context, &self.route, place, (topic, name.partition));
+            }
+        }
+        leaders
     }
 
     fn tell(&self, state: &mut State, name: &Name, found: &Found) -> bool {
@@ -454,6 +482,11 @@ impl Found {
     fn log_start_offset(&self) -> i64 {
         self.readable().map_or(-1, |partition| partition.log.log_start_offset().0)
     }
+}
+
+fn endpoint(node: &LeaderNode) -> NodeEndpoint<'_> {
+    let rack = node.rack.as_deref().map(Into::into);
+    NodeEndpoint { node_id: node.id, host: node.host.as_str().into(), port: node.port, rack }
 }
 
 /// Where the client's log and ours part, if they do (KIP-595): the client's last epoch ends before its fetch offset.

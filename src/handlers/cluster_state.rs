@@ -32,7 +32,7 @@ pub(super) fn coordinator<'a>(
 }
 
 /// A broker that serves, if it is one.
-fn node<'a>(context: &'a Context<'_>, route: &'a Route, broker: i32) -> Option<Node<'a>> {
+pub(super) fn node<'a>(context: &'a Context<'_>, route: &'a Route, broker: i32) -> Option<Node<'a>> {
     let config = &context.shared.config;
     let endpoint = context.shared.endpoint(config.cast().listener_of(broker, route.listener)?)?;
     let registered = context.view.image.broker(broker);

@@ -11,6 +11,7 @@ mod broker_loggers;
 mod cluster_state;
 mod committed_topics;
 mod config_changes;
+mod current_leaders;
 mod delegation_tokens;
 mod effective;
 pub mod fetch_session;

@@ -64,18 +64,33 @@ impl Broker {
     }
 
     pub(super) fn start_with(overrides: &[(&str, &str)], authorizer: Option<AuthorizerSettings>) -> Broker {
+        Broker::start_several(1, overrides, authorizer)
+    }
+
+    /// Brokers of one process, each behind the listener with its place. The session chooses whom it asks.
+    pub(super) fn start_several(
+        brokers: usize,
+        overrides: &[(&str, &str)],
+        authorizer: Option<AuthorizerSettings>,
+    ) -> Broker {
         let given = overrides.iter().chain(&[("log.dirs", "/data")]);
         let layers = Layers {
             overrides: given.map(|(key, value)| (key.to_string(), value.to_string())).collect(),
             ..Layers::default()
         };
         let (config, _) = Config::load(&layers).unwrap();
-        let config = Config { authorizer, ..config };
+        let mut config = Config { authorizer, ..config };
+        config.play(brokers);
         let disk = Arc::new(SimulatedDisk::default());
         let opened = assembly::open(Disks::one(disk), fixed::environment(NOW), config, "test").unwrap();
-        let endpoint =
-            Endpoint { listener: "PLAINTEXT".into(), host: "broker.test".into(), port: 9092, is_by_connection: false };
-        let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(vec![endpoint]).unwrap();
+        let endpoint = |place: usize| Endpoint {
+            listener: "PLAINTEXT".into(),
+            host: "broker.test".into(),
+            port: 9092 + place as u16,
+            is_by_connection: false,
+        };
+        let endpoints = (0..brokers).map(endpoint).collect();
+        let parts = opened.connect(vec![Arc::new(NoShardSleeps)]).register(endpoints).unwrap();
         let shared = parts.shared.clone();
         let (state, turn) = (State::new(&shared, SHARD), Turn::new(SHARD, shared.clone(), Instant(0), NOW));
         let session = Session::anonymous(0, ([127, 0, 0, 1], 1).into());
@@ -212,10 +227,16 @@ impl Broker {
         self.turn.begin(self.turn.now + by, TimestampMs(self.turn.wall.0 + by.as_millis() as i64));
     }
 
+    /// The metadata thread does what a test of several brokers asks for.
+    pub(super) fn play(&mut self, play: metadata::Play) {
+        let tell = Box::new(|told: Result<_, metadata::Refusal>| assert!(told.is_ok(), "{told:?}"));
+        self.parts.metadata.machine.step(vec![controller::Task::Play { play, tell }]);
+    }
+
     fn begin(&mut self, frame: &[u8]) -> Outcome {
-        self.turn.view = self.view();
+        self.turn.look();
         let Some(row) = table::of_frame(frame) else { return Outcome::Close(unknown(frame)) };
-        let mut context = self.turn.context(Some(TICKET));
+        let mut context = self.turn.context_at(Some(self.session.route.listener), Some(TICKET));
         handle(&mut self.state, &mut context, row, frame, &self.session)
     }
 
@@ -273,8 +294,9 @@ impl Broker {
                 Note::Markers(job) => self.turn.marker_jobs.push(job),
             }
         }
-        self.turn.view = self.view();
-        match parked.poll(&mut self.state, &mut self.turn.context(None), false) {
+        self.turn.look();
+        let mut context = self.turn.context_at(Some(self.session.route.listener), None);
+        match parked.poll(&mut self.state, &mut context, false) {
             Polled::Answer(answer) => answer.bytes,
             Polled::Again(outcome) => self.settle(*outcome),
             Polled::Close(reason) => panic!("the connection was closed: {reason}"),

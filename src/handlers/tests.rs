@@ -3,6 +3,7 @@
 mod access;
 mod acls;
 mod consumer_groups;
+mod current_leaders;
 mod delegation_tokens;
 mod dynamic_configs;
 mod features;

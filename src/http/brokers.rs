@@ -15,8 +15,11 @@ use crate::controller::Task;
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
 use crate::metadata::{Play, Refusal};
-use crate::model::{ErrorCode, java_hash};
+use crate::model::{ApiKey, ErrorCode, java_hash};
+use crate::replica::watch::ShardId;
+use crate::server::inlet::Inlet;
 use crate::shard::context::Shared;
+use crate::wire::api::api_versions;
 
 /// How long the metadata thread may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,9 +63,17 @@ pub(super) fn play(shared: &Arc<Shared>, play: Play) -> Result<(), Refused> {
     let tell = Box::new(move |result| drop(sender.send(result)));
     shared.send_to_controller(Task::Play { play, tell });
     let result = told.recv_timeout(PATIENCE).map_err(|_| failed("the metadata thread does not answer".into()))?;
-    // A broker that is down has connections to be closed.
-    shared.nudge_all();
-    result.map_err(refused)
+    result.map_err(refused)?;
+    await_shards(shared)
+}
+
+/// Waits until each shard has turned: a broker that went down has no connection any more, one that came up can be reached.
+fn await_shards(shared: &Shared) -> Result<(), Refused> {
+    for shard in 0..shared.shards() {
+        let inlet = Inlet::new(shared, ShardId(shard as u8));
+        inlet.call_as_broker(ApiKey::ApiVersions, 0, &api_versions::Request::default()).map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn refused(refusal: Refusal) -> Refused {

@@ -91,6 +91,10 @@ impl Driver for Clocked {
         self.driver.listen(address, listening)
     }
 
+    fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()> {
+        self.driver.set_refuses(listener, refuses)
+    }
+
     fn stop_listening(&mut self) {
         self.driver.stop_listening();
     }

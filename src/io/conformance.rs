@@ -250,6 +250,30 @@ fn a_wait_ends_at_its_time() {
 }
 
 #[test]
+fn a_listener_that_refuses_takes_connections_again_at_the_same_port() {
+    on_each(|driver| {
+        let (listener, address) = driver.listen(SocketAddr::from(LOCAL), &Listening::default()).unwrap();
+        let accepted = |event: &Event| match event {
+            Event::Accepted { listener, connection, .. } => Some((*listener, *connection)),
+            _ => None,
+        };
+        for _ in 0..2 {
+            driver.set_refuses(listener, true).unwrap();
+            let refused = TcpStream::connect_timeout(&address, PATIENCE).expect_err("nothing listens");
+            assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{}", driver.name());
+            let taken = driver.listen(address, &Listening::default()).expect_err("the port is still its own");
+            assert_eq!(taken.kind(), ErrorKind::AddrInUse, "{}", driver.name());
+            driver.set_refuses(listener, false).unwrap();
+            let mut client = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+            let (through, key) = wait_for(driver, accepted);
+            assert_eq!(through, listener);
+            client.write_all(b"one").unwrap();
+            wait_readable(driver, key);
+        }
+    });
+}
+
+#[test]
 fn an_address_in_use_is_refused_unless_it_is_shared() {
     on_each(|driver| {
         let (_, address) = driver.listen(SocketAddr::from(LOCAL), &Listening::default()).unwrap();

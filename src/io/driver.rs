@@ -139,6 +139,10 @@ pub trait Driver {
     /// Listens on an address; answers the address that it got (port 0 takes a free one).
     fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)>;
 
+    /// Refuses connections to a listener as if nothing listened there, or takes them again. Its port stays this driver's; what
+    /// waited to be accepted is reset.
+    fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()>;
+
     /// Accepts nothing any more; connections stay.
     fn stop_listening(&mut self);
 

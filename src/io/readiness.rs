@@ -2,7 +2,7 @@
 //! threads for what may block.
 
 use std::io::{self, IoSlice};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::thread;
@@ -17,7 +17,7 @@ use crate::io::descriptors::Connections;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Driver, Ends, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Admitted, Streams};
+use crate::io::sockets::{self, Admitted, ListeningSocket, Streams};
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{GENERATIONS, Key};
 
@@ -45,7 +45,7 @@ pub(super) struct Readiness {
     poll: Poll,
     events: Events,
     waker: Arc<MioWaker>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<ListeningSocket>,
     streams: Streams,
     pool: Pool,
     /// When accepting goes on after it failed for a want of descriptors.
@@ -70,8 +70,8 @@ impl Readiness {
 
     /// Accepts all that waits: an edge is told once.
     fn accept(&mut self, listener: usize, out: &mut Vec<Event>) {
-        loop {
-            match self.listeners[listener].accept().and_then(|(stream, _)| self.register(stream)) {
+        while let Some(socket) = self.listeners[listener].open() {
+            match socket.accept().and_then(|(stream, _)| self.register(stream)) {
                 Ok((connection, ends)) => {
                     out.push(Event::Accepted { listener: ListenerKey(listener as u32), connection, ends });
                 }
@@ -106,6 +106,13 @@ impl Readiness {
         Ok(key)
     }
 
+    fn watch_listener(&self, listener: ListenerKey) -> io::Result<()> {
+        let token = Token(FIRST_LISTENER + listener.0 as usize);
+        assert!(token != WAKER, "a listener's number is not taken for the waker");
+        let Some(socket) = self.listeners[listener.0 as usize].open() else { return Ok(()) };
+        self.poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)
+    }
+
     fn timeout(&self, until: Option<Instant>) -> Option<Duration> {
         let until = match (until, self.accept_again) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -129,14 +136,20 @@ impl Driver for Readiness {
     }
 
     fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)> {
-        let listener = sockets::listen(address, listening)?;
-        let bound = listener.local_addr()?;
-        let number = self.listeners.len();
-        let token = Token(FIRST_LISTENER + number);
-        assert!(token != WAKER, "a listener's number is not taken for the waker");
-        self.poll.registry().register(&mut SourceFd(&listener.as_raw_fd()), token, Interest::READABLE)?;
+        let listener = ListeningSocket::listen(address, listening)?;
+        let (bound, key) = (listener.address(), ListenerKey(self.listeners.len() as u32));
         self.listeners.push(listener);
-        Ok((ListenerKey(number as u32), bound))
+        self.watch_listener(key)?;
+        Ok((key, bound))
+    }
+
+    fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()> {
+        let socket = &mut self.listeners[listener.0 as usize];
+        if refuses {
+            return socket.refuse();
+        }
+        socket.take_connections()?;
+        self.watch_listener(listener)
     }
 
     fn stop_listening(&mut self) {

@@ -416,6 +416,15 @@ impl Driver for Simulated {
         }
     }
 
+    fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()> {
+        let drivers = &mut self.world.state().listeners[listener.0 as usize].1;
+        drivers.retain(|driver| *driver != self.number);
+        if !refuses {
+            drivers.push(self.number);
+        }
+        Ok(())
+    }
+
     fn stop_listening(&mut self) {
         let number = self.number;
         for (_, drivers) in &mut self.world.state().listeners {

@@ -177,16 +177,60 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// A listening socket that other sockets of this process may share the port with. Sharing a port works between any
-/// processes of one user, so an address that another process listens on already is refused first, as Kafka would.
-pub(super) fn listen(address: SocketAddr, listening: &Listening) -> io::Result<TcpListener> {
-    if !listening.shared && address.port() != 0 {
-        let probe = open(address)?;
-        probe.set_reuse_address(true)?;
-        probe.bind(&address.into())?;
+/// A listener's place: its port is its own as long as it lives, also while it refuses connections.
+pub(super) struct ListeningSocket {
+    socket: TcpListener,
+    address: SocketAddr,
+    listening: Listening,
+    refuses: bool,
+}
+
+impl ListeningSocket {
+    /// Listens where other sockets of this process may share the port. Sharing a port works between any processes of one user,
+    /// so an address that another process listens on already is refused first, as Kafka would.
+    pub(super) fn listen(address: SocketAddr, listening: &Listening) -> io::Result<ListeningSocket> {
+        if !listening.shared && address.port() != 0 {
+            let probe = open(address)?;
+            probe.set_reuse_address(true)?;
+            probe.bind(&address.into())?;
+        }
+        let socket = bind(address, listening, true)?;
+        let address = socket.local_addr()?;
+        let mut bound = ListeningSocket { socket, address, listening: *listening, refuses: true };
+        bound.take_connections()?;
+        Ok(bound)
     }
+
+    /// Its address, with the port that it got.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Nothing listens: another socket holds the port, and the kernel resets what waited at the one before.
+    pub(super) fn refuse(&mut self) -> io::Result<()> {
+        // An address that may be used again is another's as soon as nothing listens there.
+        (self.socket, self.refuses) = (bind(self.address, &self.listening, false)?, true);
+        Ok(())
+    }
+
+    pub(super) fn take_connections(&mut self) -> io::Result<()> {
+        let socket = socket2::SockRef::from(&self.socket);
+        socket.set_reuse_address(true)?;
+        socket.listen(self.listening.backlog)?;
+        self.refuses = false;
+        Ok(())
+    }
+
+    /// The socket, while it listens: of another one the kernel accepts nothing.
+    pub(super) fn open(&self) -> Option<&TcpListener> {
+        (!self.refuses).then_some(&self.socket)
+    }
+}
+
+/// A socket that holds a port beside others of this process, and does not listen yet.
+fn bind(address: SocketAddr, listening: &Listening, reuses: bool) -> io::Result<TcpListener> {
     let socket = open(address)?;
-    socket.set_reuse_address(true)?;
+    socket.set_reuse_address(reuses)?;
     #[cfg(unix)]
     socket.set_reuse_port(true)?;
     // Before it listens: the window that a connection may grow to is agreed on when it is made.
@@ -200,7 +244,6 @@ pub(super) fn listen(address: SocketAddr, listening: &Listening) -> io::Result<T
         send_unpaced(&socket);
     }
     socket.bind(&address.into())?;
-    socket.listen(listening.backlog)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
@@ -244,9 +287,9 @@ mod tests {
 
     /// A connection that comes through such a socket.
     fn accepted(listening: &Listening) -> TcpStream {
-        let listener = listen("127.0.0.1:0".parse().unwrap(), listening).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        listener.accept().unwrap().0
+        let listener = ListeningSocket::listen("127.0.0.1:0".parse().unwrap(), listening).unwrap();
+        let _client = TcpStream::connect(listener.address()).unwrap();
+        listener.open().expect("it listens").accept().unwrap().0
     }
 
     /// The sizes of its two buffers.

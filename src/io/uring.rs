@@ -5,7 +5,7 @@
 //! before they are freed, so the kernel never writes into memory that is used for something else by then.
 
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::thread;
@@ -22,7 +22,7 @@ use crate::io::descriptors::Connections;
 use crate::io::disk::File;
 use crate::io::driver::{ConnectionKey, Done, Driver, Event, ListenerKey, Listening, Operation, Released, Waker};
 use crate::io::pool::Pool;
-use crate::io::sockets::{self, Streams};
+use crate::io::sockets::{self, ListeningSocket, Streams};
 use crate::io::spin::Spin;
 use crate::model::{Instant, TimestampMs};
 use crate::stdx::slab::{Key, Slab};
@@ -101,7 +101,7 @@ pub(super) struct Uring {
     ring: IoUring,
     enter_flags: EnterFlags,
     waker: Arc<EventWaker>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<ListeningSocket>,
     streams: Streams,
     pending: Slab<Pending>,
     /// The pool does what no ring can do.
@@ -245,7 +245,7 @@ impl Uring {
     }
 
     fn arm_listener(&mut self, number: u32) {
-        let Some(listener) = self.listeners.get(number as usize) else { return };
+        let Some(listener) = self.listeners.get(number as usize).and_then(ListeningSocket::open) else { return };
         let flags = rustix::net::SocketFlags::CLOEXEC.bits() as i32;
         let entry = opcode::AcceptMulti::new(Fd(listener.as_raw_fd())).flags(flags).build();
         self.push(&entry.user_data(Tag::Listener(number).pack()));
@@ -416,13 +416,26 @@ impl Driver for Uring {
     }
 
     fn listen(&mut self, address: SocketAddr, listening: &Listening) -> io::Result<(ListenerKey, SocketAddr)> {
-        let listener = sockets::listen(address, listening)?;
-        let bound = listener.local_addr()?;
+        let listener = ListeningSocket::listen(address, listening)?;
+        let bound = listener.address();
         let number = self.listeners.len() as u32;
         assert!(number < IGNORED_INDEX, "a listener's number is no other tag's");
         self.listeners.push(listener);
         self.arm_listener(number);
         Ok((ListenerKey(number), bound))
+    }
+
+    fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()> {
+        if refuses {
+            self.cancel(Tag::Listener(listener.0));
+            // As when all listening ends: the kernel lets go of the socket in this call.
+            self.enter(Some(self.now()))?;
+            self.resting.retain(|number| *number != listener.0);
+            return self.listeners[listener.0 as usize].refuse();
+        }
+        self.listeners[listener.0 as usize].take_connections()?;
+        self.arm_listener(listener.0);
+        Ok(())
     }
 
     fn stop_listening(&mut self) {

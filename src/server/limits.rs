@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use log::info;
+use log::{error, info};
 
 use crate::config::ConnectionLimits;
-use crate::io::driver::{ConnectionKey, Ends};
+use crate::io::driver::{ConnectionKey, Ends, ListenerKey};
 use crate::metrics::Ending;
 use crate::model::Instant;
 use crate::replica::watch::ShardId;
@@ -35,6 +35,8 @@ pub(super) struct Entrance {
     look_again: Option<Instant>,
     /// What limits connections, as the metadata has it that the shard has read.
     limits: Option<ConnectionLimits>,
+    /// Listeners of brokers that are down.
+    refusing: BTreeSet<usize>,
 }
 
 impl Entrance {
@@ -72,16 +74,33 @@ impl Server {
         !cast.is_one() && broker().is_some_and(|broker| broker.fenced)
     }
 
-    /// A broker that goes down takes its connections with it.
-    pub(super) fn close_those_of_brokers_that_are_down(&mut self) {
-        if self.turn.cast().is_one() {
+    /// A broker that goes down takes its connections with it and refuses new ones, until it is up again.
+    pub(super) fn follow_brokers(&mut self) {
+        if self.turn.cast().is_one() || self.leaving.is_some() {
             return;
+        }
+        for listener in 0..self.turn.shared.config.listeners.len() {
+            let is_down = self.is_down(listener);
+            if is_down != self.entrance.refusing.contains(&listener) {
+                self.refuse(listener, is_down);
+            }
         }
         let is_gone = |(key, connection): (ConnectionKey, &Connection)| {
             self.is_down(connection.session.route.listener).then_some(key)
         };
         for key in self.connections.iter().filter_map(is_gone).collect::<Vec<_>>() {
             self.close(key, End::refused("the broker was taken down".to_string()));
+        }
+    }
+
+    fn refuse(&mut self, listener: usize, refuses: bool) {
+        match self.driver.set_refuses(ListenerKey(listener as u32), refuses) {
+            Ok(()) if refuses => drop(self.entrance.refusing.insert(listener)),
+            Ok(()) => drop(self.entrance.refusing.remove(&listener)),
+            // Connections that come all the same are closed; the next change of the metadata tries again.
+            Err(error) => {
+                error!("the listener {listener} cannot {}: {error}", if refuses { "refuse" } else { "listen" })
+            }
         }
     }
 

@@ -262,7 +262,7 @@ impl Server {
         // Behind the mail: it may tell of what only the newest view shows.
         if self.turn.look() {
             self.read_limits();
-            self.close_those_of_brokers_that_are_down();
+            self.follow_brokers();
         }
         for event in events.drain(..) {
             self.handle_event(event);

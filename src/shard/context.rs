@@ -153,6 +153,11 @@ impl Shared {
         self.mailboxes.iter().for_each(|mailbox| mailbox.nudge());
     }
 
+    /// Has each shard stop, when it has answered what is in flight.
+    pub fn stop_shards(&self) {
+        self.mailboxes.iter().for_each(|mailbox| mailbox.stop());
+    }
+
     pub fn shards(&self) -> usize {
         self.mailboxes.len()
     }

@@ -19,7 +19,7 @@ use super::api::fetch::{NodeEndpoint, PartitionData};
 use super::api::{self, Description};
 use super::frame;
 use super::header::ResponseHeader;
-use crate::codec::{Buffer, EncodeError, EncodeErrorKind, Message, Sink, ToldErrors};
+use crate::codec::{EncodeError, EncodeErrorKind, Message, Sink, ToldErrors};
 use crate::model::{ApiKey, Uuid};
 
 const SESSION_SINCE: i16 = 7;
@@ -139,25 +139,14 @@ impl<'o> ResponseWriter<'o> {
     }
 
     fn node_endpoints(&mut self, endpoints: &[NodeEndpoint<'_>]) {
-        if !self.flexible || self.version < NODE_ENDPOINTS_SINCE || endpoints.is_empty() {
+        if self.version < NODE_ENDPOINTS_SINCE {
             self.sink.absent(!endpoints.is_empty(), "FetchResponse.NodeEndpoints");
             if self.flexible {
                 self.sink.uvarint(0);
             }
             return;
         }
-        let mut content = Vec::new();
-        let mut buffer = Buffer::new(&mut content);
-        buffer.length(true, endpoints.len(), "FetchResponse.NodeEndpoints");
-        for endpoint in endpoints {
-            match endpoint.size_bytes(self.version) {
-                Ok(_) => endpoint.write(&mut buffer, self.version),
-                Err(error) => self.sink.fail(error.kind, error.field),
-            }
-        }
-        self.sink.uvarint(1);
-        self.sink.tag(0, content.len(), "FetchResponse.NodeEndpoints");
-        self.sink.put(&content);
+        frame::tagged_array(&mut self.sink, endpoints, self.version, "FetchResponse.NodeEndpoints");
     }
 }
 

@@ -101,6 +101,30 @@ pub fn append_response<'b>(
     append(out, (&header, description.response_header_version(version)), (body, version))
 }
 
+/// Writes the tagged fields of a response that has one at most: an array under tag 0, which is left out where it is empty.
+pub(super) fn tagged_array<'m, M: Message<'m>>(
+    sink: &mut impl Sink,
+    elements: &[M],
+    version: i16,
+    field: &'static str,
+) {
+    if elements.is_empty() {
+        return sink.uvarint(0);
+    }
+    let mut content = Vec::new();
+    let mut buffer = Buffer::new(&mut content);
+    buffer.length(true, elements.len(), field);
+    for element in elements {
+        match element.size_bytes(version) {
+            Ok(_) => element.write(&mut buffer, version),
+            Err(error) => sink.fail(error.kind, error.field),
+        }
+    }
+    sink.uvarint(1);
+    sink.tag(0, content.len(), field);
+    sink.put(&content);
+}
+
 /// A response's frame that is written in one go, without counting its bytes first.
 pub(super) struct Frame<'o> {
     out: &'o mut Vec<u8>,

@@ -5,8 +5,8 @@
 //! allocate nothing and never look at record bytes. Knows nothing of batches. Versions as `ProduceRequest` has them.
 
 use super::api;
-use super::api::produce::{PartitionProduceResponse, Request, request};
-use super::frame::Frame;
+use super::api::produce::{NodeEndpoint, PartitionProduceResponse, Request, request};
+use super::frame::{self, Frame};
 use crate::codec::{DecodeError, EncodeError, Message, Reader, Sink, ToldErrors};
 use crate::model::{ApiKey, Uuid};
 
@@ -16,6 +16,9 @@ const MAX_VERSION: i16 = 13;
 const FLEXIBLE_SINCE: i16 = 9;
 /// The first version that names topics by id (KIP-516).
 const TOPIC_ID_SINCE: i16 = 13;
+/// The first version that tells where leaders are (KIP-951).
+const NODE_ENDPOINTS_SINCE: i16 = 10;
+const NODE_ENDPOINTS: &str = "ProduceResponse.NodeEndpoints";
 
 /// A whole Produce request.
 #[derive(Clone, Copy, Debug)]
@@ -136,8 +139,7 @@ impl Form {
     }
 }
 
-/// Writes a response in its order: each topic followed by its partitions, then the end. It names no other leaders
-/// (`NodeEndpoints`), and no client is throttled yet. The bytes agree with the generated `ProduceResponse`.
+/// Writes a response in its order: each topic followed by its partitions, then the end. No client is throttled yet. The bytes agree with the generated `ProduceResponse`.
 pub struct ResponseWriter<'o> {
     frame: Frame<'o>,
     form: Form,
@@ -184,11 +186,16 @@ impl<'o> ResponseWriter<'o> {
     }
 
     /// Writes the end and the frame's size; answers the error codes in it. In case of an error nothing is left of the response.
-    pub fn finish(mut self) -> Result<ToldErrors, EncodeError> {
+    pub fn finish(mut self, node_endpoints: &[NodeEndpoint<'_>]) -> Result<ToldErrors, EncodeError> {
         assert!(self.partitions_left == 0 && self.topics_left == 0, "topics and partitions as announced");
         self.frame.i32(0);
-        if self.form.flexible {
-            self.frame.uvarint(0);
+        if self.form.version >= NODE_ENDPOINTS_SINCE {
+            frame::tagged_array(&mut self.frame, node_endpoints, self.form.version, NODE_ENDPOINTS);
+        } else {
+            self.frame.absent(!node_endpoints.is_empty(), NODE_ENDPOINTS);
+            if self.form.flexible {
+                self.frame.uvarint(0);
+            }
         }
         self.frame.finish("ProduceResponse")
     }
@@ -203,7 +210,8 @@ fn count(reader: &mut Reader<'_>, form: Form, least: usize, field: &'static str)
 mod tests {
     use super::*;
     use crate::wire::api::produce::{
-        BatchIndexAndErrorMessage, PartitionProduceData, Response, TopicProduceData, TopicProduceResponse,
+        BatchIndexAndErrorMessage, LeaderIdAndEpoch, PartitionProduceData, Response, TopicProduceData,
+        TopicProduceResponse,
     };
     use crate::wire::frame;
     use proptest::prelude::*;
@@ -243,12 +251,14 @@ mod tests {
         fn answered()(
             index: i32, error_code: i16, base_offset: i64, log_append_time_ms: i64, log_start_offset: i64,
             errors in prop::collection::vec(any::<i32>(), 0..3), message in prop::option::of("[a-z]{0,9}"),
+            leader_id in -1..2, leader_epoch in -1..2,
         ) -> PartitionProduceResponse<'static> {
             let error = |batch_index| BatchIndexAndErrorMessage { batch_index, ..Default::default() };
             PartitionProduceResponse {
                 index, error_code, base_offset, log_append_time_ms, log_start_offset,
                 record_errors: errors.into_iter().map(error).collect(),
                 error_message: message.map(Into::into),
+                current_leader: LeaderIdAndEpoch { leader_id, leader_epoch },
                 ..Default::default()
             }
         }
@@ -286,13 +296,19 @@ mod tests {
         #[test]
         fn the_writer_writes_the_generated_response(
             topics in prop::collection::vec(("[a-z]{0,200}", any::<[u8; 16]>(), prop::collection::vec(answered(), 0..4)), 0..4),
-            version in 3..=13i16,
+            hosts in prop::collection::vec("[a-z]{0,9}", 0..3), version in 3..=13i16,
         ) {
             let topic = |(name, id, partitions): &(String, [u8; 16], Vec<PartitionProduceResponse<'static>>)| {
                 let (name, topic_id) = if version < TOPIC_ID_SINCE { (name.clone(), Uuid::ZERO) } else { ("".into(), Uuid(*id)) };
                 TopicProduceResponse { name: name.into(), topic_id, partition_responses: partitions.clone() }
             };
-            let response = Response { responses: topics.iter().map(topic).collect(), ..Default::default() };
+            let node = |host: &String| NodeEndpoint { node_id: 1, host: host.clone().into(), port: 2, rack: None };
+            let node_endpoints: Vec<_> = hosts.iter().map(node).collect();
+            let response = Response {
+                responses: topics.iter().map(topic).collect(),
+                node_endpoints: node_endpoints.clone(),
+                ..Default::default()
+            };
             let (mut expected, mut written) = (Vec::new(), b"before".to_vec());
             let produce = api::describe(ApiKey::Produce).unwrap();
             let encoded = frame::append_response(&mut expected, produce, 7, &response, version);
@@ -301,7 +317,7 @@ mod tests {
                 writer.topic(&topic.name, topic.topic_id, topic.partition_responses.len());
                 topic.partition_responses.iter().for_each(|partition| writer.partition(partition));
             }
-            prop_assert_eq!(writer.finish().map_err(|error| error.kind), encoded.map_err(|error| error.kind));
+            prop_assert_eq!(writer.finish(&node_endpoints).map_err(|error| error.kind), encoded.map_err(|error| error.kind));
             prop_assert_eq!(written, [&b"before"[..], &expected].concat());
         }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::arguments::ExploreArguments;
 use super::moments::{self, Asked};
 use super::records::{self, Written};
+use crate::broker::Halts;
 use crate::broker::test_broker::TestBroker;
 use crate::cli::test_broker::arguments::TestArguments;
 use crate::cli::test_broker::{reachable, start};
@@ -79,6 +80,7 @@ pub(super) fn run(
             ..TestArguments::default()
         },
         None,
+        Halts::Broker,
     )?;
     let ran = run_before(&broker, arguments, (rules.len(), wanted), is_stopped);
     // Its clients are gone, and what it says of its own end does not matter to them.

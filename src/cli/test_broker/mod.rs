@@ -20,6 +20,7 @@ use serde_json::{Map, Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::broker::Halts;
 use crate::broker::first::FirstUser;
 use crate::broker::test_broker::{Beginning, Storage, TestBroker};
 use crate::broker::test_profile::{Deviation, PROFILE};
@@ -54,7 +55,7 @@ pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
     let make = |path: &Option<PathBuf>| path.as_deref().map(MadeDirectory::make).transpose();
     let _made = [make(&arguments.directory)?, make(&arguments.tls)?];
     let issued = arguments.tls.as_deref().map(certificates::write).transpose()?;
-    let broker = start(&arguments, issued.as_ref())?;
+    let broker = start(&arguments, issued.as_ref(), Halts::Process)?;
     let served = tell(&Ready::of(&broker, &arguments)).map(|()| {
         if let Some(lifeline) = lifeline {
             end_with(lifeline);
@@ -66,7 +67,7 @@ pub(super) fn run(arguments: TestArguments) -> Result<(), String> {
 }
 
 /// Starts what the arguments ask for.
-pub(crate) fn start(arguments: &TestArguments, issued: Option<&Issued>) -> Result<TestBroker, String> {
+pub(crate) fn start(arguments: &TestArguments, issued: Option<&Issued>, halts: Halts) -> Result<TestBroker, String> {
     let config = config(arguments, issued)?;
     let storage = match arguments.directory {
         Some(_) => Storage::Machine,
@@ -77,7 +78,7 @@ pub(crate) fn start(arguments: &TestArguments, issued: Option<&Issued>) -> Resul
         users: arguments.users.clone(),
         faults: arguments.faults.clone(),
     };
-    TestBroker::start(storage, config, beginning)
+    TestBroker::start(storage, config, beginning, halts)
 }
 
 /// Lets this process end as by a signal when what it lives by is gone.
