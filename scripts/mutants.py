@@ -315,7 +315,11 @@ FAULTS = [
     ("who may describe ACLs may delete them", "src/handlers/31_delete_acls.rs",
      "AclOperation::Alter", "AclOperation::Describe"),
     ("denials are told without a limit", "src/shard/audit.rs",
-     "        if lines == 0 {\n", "        if false {\n"),
+     "        let is_told = lines.take(1, LIMIT, now);\n", "        let is_told = lines.take(1, LIMIT, now) || true;\n"),
+    ("a broker that is down goes on to listen", "src/server/limits.rs",
+     "            if is_down != self.entrance.refusing.contains(&listener) {\n", "            if false && is_down {\n"),
+    ("who leads instead is told by the epoch before", "src/handlers/current_leaders.rs",
+     "epoch: found.leader_epoch }", "epoch: found.leader_epoch - 1 }"),
     # ---- Quotas and limits of connections
     ("who was left alone stays so", "src/server/throttle.rs",
      "                connection.muted_until = None;\n                self.enqueue(key);\n",

@@ -395,6 +395,7 @@ impl Drop for Broker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::ErrorKind;
     use std::net::TcpStream;
     use std::thread;
     use std::time::Instant;
@@ -455,10 +456,14 @@ mod tests {
             broker.move_leader("orders", 0, to).unwrap();
             assert_eq!(leader(), Some(i64::from(to)));
         }
+        let connects = || TcpStream::connect(&addresses[2]).map(drop).map_err(|error| error.kind());
+        assert_eq!(connects(), Ok(()));
         broker.take_broker_down(3).unwrap();
+        assert_eq!(connects(), Err(ErrorKind::ConnectionRefused));
         assert!(broker.brokers().unwrap()[2]["up"] == false && leader().is_some_and(|id| id != 3));
         assert!(broker.move_leader("orders", 0, 3).unwrap_err().contains("the broker 3 is down"));
         broker.bring_broker_up(3).unwrap();
+        assert_eq!(connects(), Ok(()));
         assert_eq!(broker.brokers().unwrap()[2]["up"], true);
         assert!(broker.move_group_coordinator("g", 2).is_err() && broker.move_transaction_coordinator("t", 2).is_err());
         let refused = Broker::builder().brokers(0).start().err();
