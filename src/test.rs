@@ -507,6 +507,9 @@ mod tests {
             broker.reset().unwrap();
             assert_eq!(broker.load_fixtures(&line("orders")), Ok(json!({ "records": 1, "topics": 0 })));
         }
+        // Without a reset it can still be dropped.
+        broker.set_disk_syncs_fail(true).unwrap();
+        assert!(broker.load_fixtures(&line("new")).is_err());
     }
 
     #[test]
