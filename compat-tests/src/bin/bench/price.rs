@@ -60,6 +60,7 @@ enum Asked {
 
 #[derive(Clone, Copy)]
 enum Switch {
+    Nothing,
     /// So many rules beside the one by which the load may use its topics.
     Rules(usize),
     /// Takes `/metrics` ten times a second, as no Prometheus does.
@@ -81,7 +82,7 @@ fn questions() -> Vec<Question> {
     let beside =
         |name, settings, rules| Question { name, kind: Asked::Beside { settings, rules, binary: None } };
     let mut questions = vec![
-        switch("nothing: the same process", KEEPS_NOTHING, Switch::Rules(0)),
+        switch("nothing: the same process", &[], Switch::Nothing),
         switch("1,000 rules more than one", AUTHORIZER, Switch::Rules(1_000)),
         switch("`/metrics` ten times a second", HTTP, Switch::Scrapes),
         switch("the page open, beside the journal alone", JOURNAL, Switch::Follows),
@@ -155,7 +156,8 @@ fn in_turns(number: usize, mut measure: impl FnMut(bool) -> Result<Sample>) -> R
 }
 
 fn switched(run: &Run, settings: Settings, switch: Switch, cell: &Cell, pairs: usize) -> Result<Vec<Pair>> {
-    let peer = start(run, settings, 1, None)?;
+    let rules = usize::from(matches!(switch, Switch::Rules(_)));
+    let peer = start(run, settings, rules, None)?;
     let found = (0..pairs).map(|number| in_turns(number, |is_on| load_with(run, &peer, cell, switch, is_on)));
     let found = found.collect::<Result<Vec<Pair>>>()?;
     peer.finish()?;
@@ -164,7 +166,7 @@ fn switched(run: &Run, settings: Settings, switch: Switch, cell: &Cell, pairs: u
 
 fn load_with(run: &Run, peer: &Peer, cell: &Cell, switch: Switch, is_on: bool) -> Result<Sample> {
     let reader = match switch {
-        Switch::Rules(0) => None,
+        Switch::Nothing => None,
         Switch::Rules(count) if is_on => add_rules(peer.port(), &other_rules(count)).map(|()| None)?,
         Switch::Rules(_) => delete_other_rules(peer.port()).map(|()| None)?,
         Switch::Scrapes => is_on.then_some(Reader::Scrapes),
