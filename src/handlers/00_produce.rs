@@ -27,7 +27,6 @@ use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
-use crate::shard::session::Route;
 use crate::stdx::spare;
 use crate::storage::log::{Admission, Appended};
 use crate::wire::api::produce::{BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse};
@@ -83,7 +82,6 @@ pub(super) struct Asked<'a> {
     pub(super) body: &'a [u8],
     /// The places of the topics that the client may not write to, as was found when the request came.
     pub(super) denied: &'a [usize],
-    pub(super) route: &'a Route,
 }
 
 pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Request<'_>) -> Outcome {
@@ -94,8 +92,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         Err(error) => return request.bad(error),
     };
     let denied = denied(context, request, &view);
-    let (client_id, route) = (request.client_id, &request.session.route);
-    let asked = Asked { head: request.head, client_id, body: request.body, denied: &denied, route };
+    let asked = Asked { head: request.head, client_id: request.client_id, body: request.body, denied: &denied };
     if has_transactions && !may_write_transactions(context, request, &view) {
         return refuse_all(state, asked, &view, &ErrorCode::TransactionalIdAuthorizationFailed.into());
     }
@@ -170,12 +167,7 @@ pub(super) fn append_all(
                 && matches!(&appended, Err(refused) if refused.error == ErrorCode::NotLeaderOrFollower)
             {
                 let leaders = leaders.get_or_insert_with(Box::<CurrentLeaders>::default);
-                leaders.note(
-                    context,
-                    asked.route,
-                    lists.partitions.len(),
-                    (described(context, asked, &topic), of.index),
-                );
+                leaders.note(context, lists.partitions.len(), (described(context, asked, &topic), of.index));
             }
             lists.partitions.push(PartitionResult { index: of.index, result: appended });
         }

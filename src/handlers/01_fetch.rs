@@ -26,7 +26,6 @@ use crate::security::access::{AclOperation, AclResource};
 use crate::security::quota::Kind;
 use crate::shard::context::Context;
 use crate::shard::quotas::Metered;
-use crate::shard::session::Route;
 use crate::stdx::spare;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{
@@ -52,7 +51,6 @@ pub struct Waiting {
     partitions: Vec<(Name, Wanted)>,
     /// What its client may be sent. Boxed, as most have none and a parked fetch is to be small.
     metered: Option<Box<Metered>>,
-    route: Route,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -115,7 +113,6 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         answering,
         partitions,
         metered: metered.map(Box::new),
-        route: request.session.route.clone(),
     };
     let mut gathered = waiting.gather(context, false, &denied);
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
@@ -413,7 +410,7 @@ impl Waiting {
         for (place, ((name, _), found)) in told.iter().enumerate() {
             if matches!(found.error, ErrorCode::NotLeaderOrFollower | ErrorCode::FencedLeaderEpoch) {
                 let topic = context.view.image.topic_by_id(name.topic_id).map(|topic| &**topic);
-                leaders.note(context, &self.route, place, (topic, name.partition));
+                leaders.note(context, place, (topic, name.partition));
             }
         }
         leaders

@@ -4,7 +4,6 @@
 use super::cluster_state;
 use crate::metadata::{NO_LEADER, Topic};
 use crate::shard::context::Context;
-use crate::shard::session::Route;
 
 const NO_EPOCH: i32 = -1;
 
@@ -40,20 +39,15 @@ pub(super) struct CurrentLeaders {
 
 impl CurrentLeaders {
     /// The partition at this place of the answer is to tell of its leader. Places rise from call to call.
-    pub(super) fn note(
-        &mut self,
-        context: &Context<'_>,
-        route: &Route,
-        place: usize,
-        (topic, index): (Option<&Topic>, i32),
-    ) {
+    pub(super) fn note(&mut self, context: &Context<'_>, place: usize, (topic, index): (Option<&Topic>, i32)) {
         assert!(self.told.last().is_none_or(|(before, _)| *before < place), "partitions are noted in their order");
         let described = topic.and_then(|topic| topic.partition(index));
         let leader = described
             .map_or(CurrentLeader::UNKNOWN, |found| CurrentLeader { id: found.leader, epoch: found.leader_epoch });
         self.told.push((place, leader));
         if self.nodes.iter().all(|node| node.id != leader.id) {
-            self.nodes.extend(cluster_state::node(context, route, leader.id).map(|node| LeaderNode {
+            let node = context.route.and_then(|route| cluster_state::node(context, route, leader.id));
+            self.nodes.extend(node.map(|node| LeaderNode {
                 id: node.id,
                 host: node.host.to_string(),
                 port: node.port,

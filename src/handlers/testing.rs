@@ -236,7 +236,7 @@ impl Broker {
     fn begin(&mut self, frame: &[u8]) -> Outcome {
         self.turn.look();
         let Some(row) = table::of_frame(frame) else { return Outcome::Close(unknown(frame)) };
-        let mut context = self.turn.context_at(Some(self.session.route.listener), Some(TICKET));
+        let mut context = self.turn.context_at(Some(&self.session.route), Some(TICKET));
         handle(&mut self.state, &mut context, row, frame, &self.session)
     }
 
@@ -295,7 +295,7 @@ impl Broker {
             }
         }
         self.turn.look();
-        let mut context = self.turn.context_at(Some(self.session.route.listener), None);
+        let mut context = self.turn.context_at(Some(&self.session.route), None);
         match parked.poll(&mut self.state, &mut context, false) {
             Polled::Answer(answer) => answer.bytes,
             Polled::Again(outcome) => self.settle(*outcome),

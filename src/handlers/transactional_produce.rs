@@ -14,7 +14,6 @@ use crate::model::{ErrorCode, Instant};
 use crate::record::header::Header;
 use crate::replica::partition::{Partition, Refused};
 use crate::shard::context::Context;
-use crate::shard::session::Route;
 use crate::storage::log::Admission;
 use crate::wire::produce::RequestView;
 
@@ -34,7 +33,6 @@ pub struct Waiting {
     client_id: String,
     body: Vec<u8>,
     denied: Vec<usize>,
-    route: Route,
     transactional_id: String,
     coordinator: Arc<TransactionCoordinator>,
     waited: Waited,
@@ -84,7 +82,6 @@ fn go_on(
                 client_id: asked.client_id.to_string(),
                 body: asked.body.to_vec(),
                 denied: asked.denied.to_vec(),
-                route: asked.route.clone(),
                 transactional_id: admitted.transactional_id.to_string(),
                 coordinator,
                 waited: Waited { seen, ..waited },
@@ -273,8 +270,7 @@ impl Waiting {
             return Polled::Wait;
         }
         let waited = Waited { seen: self.waited.seen.take(), ..self.waited };
-        let Waiting { head, client_id, body, denied, route, .. } = &*self;
-        let asked = Asked { head: *head, client_id, body, denied, route };
+        let asked = Asked { head: self.head, client_id: &self.client_id, body: &self.body, denied: &self.denied };
         let outcome = match RequestView::parse(asked.body, asked.head.version) {
             Ok(view) => go_on(state, context, asked, &view, waited),
             Err(error) => Outcome::Close(format!("a produce that waited cannot be read: {error}")),

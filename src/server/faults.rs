@@ -283,8 +283,8 @@ impl Server {
         let Asker::Connection(key, _) = begun.asker else { return };
         let began = self.begin_charge(row.key);
         let Some(connection) = self.connections.get_mut(key) else { return self.fail_exchange(begun.noted, GONE) };
-        let listener = Some(connection.session.route.listener);
-        let mut context = self.turn.context_at(listener, Some(self.wait_list.ticket()));
+        let route = Some(&connection.session.route);
+        let mut context = self.turn.context_at(route, Some(self.wait_list.ticket()));
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
         self.end_handling(begun.noted);
         let charge = self.charge(key, row.key, began, frame, &outcome);

@@ -152,14 +152,11 @@ impl Server {
         };
         let Some(waiting) = self.wait_list.get_mut(key) else { return };
         let begun = waiting.begun;
-        let listener = match begun.asker {
-            // With one broker all see the same.
-            Asker::Connection(owner, _) if !self.turn.cast().is_one() => {
-                self.connections.get(owner).map(|owner| owner.session.route.listener)
-            }
+        let route = match begun.asker {
+            Asker::Connection(owner, _) => self.connections.get(owner).map(|owner| &owner.session.route),
             _ => None,
         };
-        let mut context = self.turn.context_at(listener, None);
+        let mut context = self.turn.context_at(route, None);
         let polled = waiting.parked.poll(&mut self.handlers, &mut context, expired);
         let charge = self.add_time(begun, began);
         if let Some(waiting) = self.wait_list.get_mut(key) {

@@ -188,9 +188,9 @@ impl Server {
             Spared::Gone => return Ok(()),
         };
         let Some(connection) = self.connections.get(key) else { return Ok(()) };
-        let listener = connection.session.route.listener;
-        let stale = self.as_of(struck, listener);
-        let mut context = self.turn.context_at(Some(listener), Some(self.wait_list.ticket()));
+        let route = &connection.session.route;
+        let stale = self.as_of(struck, route.listener);
+        let mut context = self.turn.context_at(Some(route), Some(self.wait_list.ticket()));
         if let Some(stale) = &stale {
             context.view = stale;
         }

@@ -35,7 +35,7 @@ use crate::shard::login::Logins;
 use crate::shard::mailbox::Mailbox;
 use crate::shard::memory::RequestMemory;
 use crate::shard::quotas::{Metered, Meters};
-use crate::shard::session::Session;
+use crate::shard::session::{Route, Session};
 use crate::stdx::inbox::Inbox;
 use crate::stdx::slab::Key;
 use crate::storage::directory::LogDirectory;
@@ -306,16 +306,17 @@ impl Turn {
         self.context_at(None, ticket)
     }
 
-    /// The same for a request that came in by a listener: the broker behind it sees what is its own.
-    pub fn context_at(&mut self, listener: Option<usize>, ticket: Option<Key>) -> Context<'_> {
+    /// The same for a request that came in by a route: the broker at its end sees what is its own.
+    pub fn context_at<'c>(&'c mut self, route: Option<&'c Route>, ticket: Option<Key>) -> Context<'c> {
         let first = self.cast.ids().start;
         let (broker, seen) =
-            match listener.filter(|_| !self.cast.is_one()).map(|listener| self.cast.broker_of(listener)) {
+            match route.filter(|_| !self.cast.is_one()).map(|route| self.cast.broker_of(route.listener)) {
                 Some(broker) => (broker, self.views.get((broker - first) as usize)),
                 None => (first, None),
             };
         Context {
             shared: &self.shared,
+            route,
             broker,
             view: seen.unwrap_or(&self.view),
             whole: &self.view,
@@ -335,6 +336,8 @@ impl Turn {
 /// What a handler may use: the shard's turn, and the place that is kept for the request.
 pub struct Context<'a> {
     pub shared: &'a Arc<Shared>,
+    /// How the client came in; `None`: it is the broker's own work, or its connection has gone.
+    pub route: Option<&'a Route>,
     /// The broker that is asked.
     pub broker: i32,
     /// As that broker sees it.

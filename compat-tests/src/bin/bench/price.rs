@@ -79,8 +79,7 @@ const JOURNAL: Settings = &[("klamm.http.listeners", "http://127.0.0.1:0"), ("kl
 
 fn questions() -> Vec<Question> {
     let switch = |name, settings, switch| Question { name, kind: Asked::Switch(settings, switch) };
-    let beside =
-        |name, settings, rules| Question { name, kind: Asked::Beside { settings, rules, binary: None } };
+    let beside = |name, settings, rules| Question { name, kind: Asked::Beside { settings, rules, binary: None } };
     let mut questions = vec![
         switch("nothing: the same process", &[], Switch::Nothing),
         switch("1,000 rules more than one", AUTHORIZER, Switch::Rules(1_000)),
