@@ -427,11 +427,15 @@ impl Driver for Uring {
 
     fn set_refuses(&mut self, listener: ListenerKey, refuses: bool) -> io::Result<()> {
         if refuses {
-            self.listeners[listener.0 as usize].refuse()?;
-            self.resting.retain(|number| *number != listener.0);
             self.cancel(Tag::Listener(listener.0));
-            // As when all listening ends: the kernel lets go of the socket before in this call.
-            return self.enter(Some(self.now()));
+            // As when all listening ends: the accept lets go of its socket in this call, so that it is closed behind it.
+            self.enter(Some(self.now()))?;
+            self.resting.retain(|number| *number != listener.0);
+            let refused = self.listeners[listener.0 as usize].refuse();
+            if refused.is_err() {
+                self.arm_listener(listener.0);
+            }
+            return refused;
         }
         self.listeners[listener.0 as usize].take_connections()?;
         self.arm_listener(listener.0);
