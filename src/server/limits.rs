@@ -99,7 +99,8 @@ impl Server {
             Ok(()) => drop(self.entrance.refusing.remove(&listener)),
             // Connections that come all the same are closed; the next change of the metadata tries again.
             Err(error) => {
-                error!("the listener {listener} cannot {}: {error}", if refuses { "refuse" } else { "listen" })
+                let (broker, what) = (self.turn.cast().broker_of(listener), if refuses { "refuse" } else { "listen" });
+                error!("a listener of broker {broker} cannot {what}: {error}");
             }
         }
     }

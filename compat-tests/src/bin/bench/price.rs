@@ -122,7 +122,8 @@ pub fn main(given: &[String]) -> Result<()> {
                     beside(&run, (settings, *rules, binary.as_deref()), &cell, pairs)?
                 }
             };
-            let row = Row { load: cell.name.clone(), question: question.name, pairs: found };
+            let (load, unit) = (cell.name.clone(), cell.measure.unit());
+            let row = Row { load, unit, question: question.name, pairs: found };
             println!("{}: {}", row.load, row.line());
             rows.push(row);
         }
@@ -306,6 +307,8 @@ impl Reading {
 /// What one question found with one load.
 struct Row {
     load: String,
+    /// Of its throughput.
+    unit: &'static str,
     question: &'static str,
     pairs: Vec<Pair>,
 }
@@ -357,7 +360,7 @@ fn report(rows: &[Row]) -> String {
                 .map_or(String::new(), |spread| number(spread.middle))
         };
         let (value, cost) = (plain(&|sample| sample.value), plain(&cost_ns));
-        let _ = writeln!(text, "| **{}** | {value} a second | {cost} ns |", of_load[0].load);
+        let _ = writeln!(text, "| **{}** | {value} {} | {cost} ns |", of_load[0].load, of_load[0].unit);
         of_load.iter().for_each(|row| {
             let _ = writeln!(text, "| {} |", row.line());
         });
