@@ -88,6 +88,11 @@ impl Finding {
     fn is_steady(&self) -> bool {
         self.runs.0 == 1 || self.runs.1 > 1
     }
+
+    /// Runs that have found nothing.
+    fn misses(&self) -> usize {
+        self.runs.0 - self.runs.1
+    }
 }
 
 impl Explorer<'_> {
@@ -132,8 +137,8 @@ impl Explorer<'_> {
                 findings.push(self.shortest(&base, finding)?);
             }
         }
-        // One that hangs takes long to be looked into.
-        findings.sort_by_key(|finding| (finding.schedule.len(), finding.verdict.hangs));
+        // One that hangs takes long to be looked into; one that comes by chance may not come again.
+        findings.sort_by_key(|finding| (finding.schedule.len(), finding.verdict.hangs, finding.misses()));
         self.tell(&findings)
     }
 
@@ -260,14 +265,7 @@ impl Explorer<'_> {
 
     /// Runs the command with the rules of a file, and makes them fewer where it fails with them.
     fn replay(&self, base: &BaseRuns, rules: &[Value]) -> Result<bool, String> {
-        let (verdict, last_lines) = self.try_rules(base, rules)?;
-        say(format!("With {} rules: {verdict}", rules.len()));
-        if verdict.missed > 0 {
-            say(format!("{} of them have struck nothing.", verdict.missed));
-        }
-        if !verdict.is_finding() {
-            return Ok(false);
-        }
+        let Some(last_lines) = self.try_again(base, rules)? else { return Ok(false) };
         if !last_lines.is_empty() {
             say(last_lines.trim_end());
         }
@@ -277,6 +275,23 @@ impl Explorer<'_> {
         }
         self.give(&shortest)?;
         Ok(true)
+    }
+
+    /// Runs the command with the rules of a file until something is found, as a finding may come by chance. The last lines of the
+    /// command's output, if something was.
+    fn try_again(&self, base: &BaseRuns, rules: &[Value]) -> Result<Option<String>, String> {
+        let times = 1 + MOST_REPEATS;
+        for time in 1..=times {
+            let (verdict, last_lines) = self.try_rules(base, rules)?;
+            say(format!("{time} of {times}: with the rules of the file: {verdict}"));
+            if verdict.missed > 0 {
+                say(format!("{} of them have struck nothing.", verdict.missed));
+            }
+            if verdict.is_finding() {
+                return Ok(Some(last_lines));
+            }
+        }
+        Ok(None)
     }
 
     /// Says what was found; answers whether anything was.
