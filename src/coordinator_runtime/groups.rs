@@ -1,5 +1,6 @@
 //! The coordinators of groups: one for each partition of `__consumer_offsets` that this broker leads.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use log::warn;
 use super::{Coordinator, Kind, Moment, Registry, Resolved, World};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::step::{Output, Producer, Step};
-use crate::model::{ErrorCode, PartitionIndex, java_hash};
+use crate::model::{ErrorCode, PartitionIndex, TopicId, java_hash};
 use crate::record::builder::Codec;
 use crate::replica::view::View;
 
@@ -58,8 +59,8 @@ impl Kind for Groups {
         self.expire_offsets(step);
     }
 
-    fn forget_topics(&mut self, step: &mut Step<'_>, is_gone: &dyn Fn(&str) -> bool) {
-        Groups::forget_topics(self, step, &|topic, _| is_gone(topic));
+    fn forget_topics(&mut self, step: &mut Step<'_>, gone: &BTreeMap<Arc<str>, TopicId>) {
+        Groups::forget_topics(self, step, gone);
     }
 
     /// Earlier builds kept groups whose names have a negative hash in other partitions than Kafka does. They are not moved,

@@ -119,9 +119,9 @@ impl<M: Kind> Keeper<M> {
         self.coordinators.follow(&view);
         let topics: BTreeMap<_, _> = view.image.topics().map(|topic| (topic.name.clone(), topic.id)).collect();
         let before = std::mem::replace(&mut self.topics, topics);
-        let is_gone = |name: &str| before.get(name).is_some_and(|id| view.image.topic_by_id(*id).is_none());
-        if before.keys().any(|name| is_gone(name)) {
-            self.step_all(now, |machine, step| machine.forget_topics(step, &is_gone));
+        let gone: BTreeMap<_, _> = before.into_iter().filter(|(_, id)| view.image.topic_by_id(*id).is_none()).collect();
+        if !gone.is_empty() {
+            self.step_all(now, |machine, step| machine.forget_topics(step, &gone));
         }
     }
 

@@ -1,10 +1,12 @@
 //! What the runtime must know of a kind of coordinators, beyond its machine.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Moment, Resolved, World};
 use crate::coordinator::machine::{Machine, Output, Producer};
-use crate::model::PartitionIndex;
+use crate::model::{PartitionIndex, TopicId};
 use crate::record::builder::Codec;
 
 /// A machine that the runtime can host: where its records are, and what surrounds its steps.
@@ -32,7 +34,7 @@ pub trait Kind: Machine {
     fn sweep(&mut self, step: &mut Self::Step<'_>);
 
     /// Topics were deleted.
-    fn forget_topics(&mut self, step: &mut Self::Step<'_>, is_gone: &dyn Fn(&str) -> bool);
+    fn forget_topics(&mut self, step: &mut Self::Step<'_>, gone: &BTreeMap<Arc<str>, TopicId>);
 
     /// Tells the user what is wrong with a machine that was loaded from a partition of so many.
     fn tell_loaded(&self, here: PartitionIndex, partitions: usize);

@@ -1,6 +1,7 @@
 //! The coordinators of transactions: one for each partition of `__transaction_state` that this broker leads; and the
 //! markers that they send to the partitions of a transaction.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::{Barrier, Coordinator, Coordinators, Kind, Moment, Registry, Resolved
 use crate::coordinator::machine::{Output, Producer};
 use crate::coordinator::transactions::{Markers, Step, TransactionCommand, Transactions};
 use crate::metadata::topic_name::GROUPS_TOPIC;
-use crate::model::{ErrorCode, PartitionIndex};
+use crate::model::{ErrorCode, PartitionIndex, TopicId};
 use crate::record::builder::Codec;
 use crate::record::control::EndTxnMarker;
 use crate::replica::partition::Partition;
@@ -61,7 +62,7 @@ impl Kind for Transactions {
     }
 
     /// Markers for partitions that are gone are given up where they are sent.
-    fn forget_topics(&mut self, _: &mut Step<'_>, _: &dyn Fn(&str) -> bool) {}
+    fn forget_topics(&mut self, _: &mut Step<'_>, _: &BTreeMap<Arc<str>, TopicId>) {}
 
     fn tell_loaded(&self, _: PartitionIndex, _: usize) {}
 }

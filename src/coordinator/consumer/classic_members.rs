@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::embedded;
-use super::heartbeat::{validate_instance, validate_size};
+use super::heartbeat::validate_instance;
 use super::member::{Classic, Member, MemberState, Metadata};
 use super::{Group, Timer, millis};
 use crate::coordinator::classic::{self, CONSUMER_PROTOCOL_TYPE, JoinReply, LeaveReply, Leaving, SyncReply};
@@ -101,8 +101,7 @@ impl Group {
         if settings.migration_policy == MigrationPolicy::Disabled {
             return Err(ErrorCode::InconsistentGroupProtocol);
         }
-        let is_member = self.member(request.member_id).is_some();
-        validate_size(self.members.len(), is_member, settings.consumer_max_size).map_err(code)?;
+        self.validate_size(request.member_id, request.instance_id, settings.consumer_max_size).map_err(code)?;
         let protocols = classic::distinct(&request.protocols);
         match self.supports_classic_protocols(request.protocol_type, &protocols) {
             true => Ok(()),

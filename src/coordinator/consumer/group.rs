@@ -304,6 +304,8 @@ impl Group {
     pub(super) fn set_metadata(&mut self, member_id: &str, metadata: Metadata) {
         let member = self.member_mut(member_id);
         let (id, old) = (member.id.clone(), std::mem::replace(&mut member.metadata, metadata.clone()));
+        // It may have another instance id from now on, or none (`ConsumerGroup.updateStaticMember`).
+        self.release_instance(&old, &id);
         self.uncount(&old);
         self.count(&metadata);
         if let Some(instance_id) = metadata.instance_id {
@@ -329,8 +331,13 @@ impl Group {
         self.disown(&member.current);
         assert!(self.classic_members <= self.members.len(), "members of the classic protocol are members");
         assert!(!self.members.is_empty() || self.owners.is_empty(), "what has no members owns nothing");
-        if let Some(instance_id) = &member.metadata.instance_id
-            && self.static_members.get(instance_id) == Some(&member.id)
+        self.release_instance(&member.metadata, &member.id);
+    }
+
+    /// The instance id of a member is free, unless another member has it.
+    fn release_instance(&mut self, metadata: &Metadata, member_id: &Arc<str>) {
+        if let Some(instance_id) = &metadata.instance_id
+            && self.static_members.get(instance_id) == Some(member_id)
         {
             self.static_members.remove(instance_id);
         }

@@ -158,8 +158,11 @@ impl Group {
         member.validate_state(request)
     }
 
-    pub(super) fn validate_size(&self, member_id: &str, max: usize) -> Result<(), Refusal> {
-        validate_size(self.members.len(), self.members.contains_key(member_id), max)
+    /// A static member that comes back takes its own place, so that a full group has one for it
+    /// (`throwIfConsumerGroupIsFull`).
+    pub(super) fn validate_size(&self, member_id: &str, instance_id: Option<&str>, max: usize) -> Result<(), Refusal> {
+        let has_place = instance_id.is_some_and(|instance_id| self.static_member(instance_id).is_some());
+        validate_size(self.members.len(), has_place || self.members.contains_key(member_id), max)
     }
 
     /// Whether nothing about the member or the group has changed since the last heartbeat, which is nearly always, and the
@@ -298,7 +301,7 @@ impl Groups {
             }
             None => refuse(ErrorCode::GroupIdNotFound, format!("Consumer group {group_id} not found.")),
             Some(groups::Group::Consumer(group)) => {
-                group.validate_size(request.member_id, max)?;
+                group.validate_size(request.member_id, request.instance_id, max)?;
                 group.validate_sender(request)?;
                 Ok(Arrival::Join)
             }
@@ -311,7 +314,8 @@ impl Groups {
             }
             Some(groups::Group::Classic(group)) => {
                 let upgrade = Upgrade::of(group, step)?;
-                validate_size(group.size(), group.member(request.member_id).is_some(), max)?;
+                let known = request.instance_id.and_then(|instance_id| group.static_member_id(instance_id));
+                validate_size(group.size(), known.is_some() || group.member(request.member_id).is_some(), max)?;
                 Ok(Arrival::Upgrade(Box::new(upgrade)))
             }
         }

@@ -1,7 +1,7 @@
 //! OffsetDelete, and offsets that go with their group or their topic (`OffsetMetadataManager.deleteOffsets`,
 //! `deleteAllOffsets`, `onTopicsDeleted`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::DeleteReply;
@@ -9,7 +9,7 @@ use crate::codec::Str;
 use crate::coordinator::groups::{Group, Groups};
 use crate::coordinator::record::offsets::{Key, OffsetCommitKey};
 use crate::coordinator::step::Step;
-use crate::model::ErrorCode;
+use crate::model::{ErrorCode, TopicId};
 
 impl Groups {
     /// OffsetDelete: not while the group's members read the topic.
@@ -44,12 +44,15 @@ impl Groups {
         Ok(reply)
     }
 
-    /// Deletes the offsets of partitions that are gone.
-    pub fn forget_topics(&mut self, step: &mut Step<'_>, is_gone: &dyn Fn(&str, i32) -> bool) {
+    /// Deletes the offsets of topics that are gone. What was committed for another topic of the same name stays; where the id was
+    /// not committed, the name decides.
+    pub fn forget_topics(&mut self, step: &mut Step<'_>, gone: &BTreeMap<Arc<str>, TopicId>) {
+        let is_gone =
+            |name: &str, committed: TopicId| gone.get(name).is_some_and(|id| committed.is_zero() || committed == *id);
         let groups: BTreeSet<Arc<str>> =
             self.offsets.by_group.keys().chain(self.offsets.pending.groups()).cloned().collect();
         for id in groups {
-            self.delete_offsets_if(step, &id, is_gone);
+            self.delete_offsets_if(step, &id, &is_gone);
         }
     }
 
@@ -57,14 +60,15 @@ impl Groups {
         self.delete_offsets_if(step, group_id, &|_, _| true);
     }
 
-    fn delete_offsets_if(&mut self, step: &mut Step<'_>, group_id: &str, deleted: &dyn Fn(&str, i32) -> bool) {
+    fn delete_offsets_if(&mut self, step: &mut Step<'_>, group_id: &str, deleted: &dyn Fn(&str, TopicId) -> bool) {
         let topics = self.offsets.group(group_id).into_iter().flatten();
-        let committed = topics.flat_map(|(topic, of)| of.keys().map(move |partition| (topic, *partition)));
+        let committed =
+            topics.flat_map(|(topic, of)| of.iter().map(move |(partition, of)| (topic, *partition, of.topic_id)));
         // One tombstone is enough for what is committed and pending.
         let all: BTreeSet<(Arc<str>, i32)> = committed
-            .chain(self.offsets.pending.partitions(group_id))
-            .filter(|(topic, partition)| deleted(topic, *partition))
-            .map(|(topic, partition)| (topic.clone(), partition))
+            .chain(self.offsets.pending.of_group(group_id))
+            .filter(|(topic, _, topic_id)| deleted(topic, *topic_id))
+            .map(|(topic, partition, _)| (topic.clone(), partition))
             .collect();
         for (topic, partition) in all {
             self.delete_offset(step, group_id, &topic, partition);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::{Committed, GroupOffsets, entry, remove};
 use crate::coordinator::groups::Groups;
 use crate::coordinator::record::offsets::OffsetCommitKey;
+use crate::model::TopicId;
 
 /// The producers with open transactions, by topic and partition.
 type Producers = BTreeMap<Arc<str>, BTreeMap<i32, BTreeSet<i64>>>;
@@ -102,10 +103,10 @@ impl Pending {
         self.open.keys()
     }
 
-    /// The partitions of a group with offsets of open transactions.
-    pub fn partitions(&self, group: &str) -> impl Iterator<Item = (&Arc<str>, i32)> {
-        let topics = self.open.get(group).into_iter().flatten();
-        topics.flat_map(|(topic, partitions)| partitions.keys().map(move |partition| (topic, *partition)))
+    /// The partitions for which open transactions of a group have committed, with the topic's id then: once for each transaction.
+    pub fn of_group<'p>(&'p self, group: &'p str) -> impl Iterator<Item = (&'p Arc<str>, i32, TopicId)> {
+        let topics = self.by_producer.values().filter_map(move |groups| groups.get(group)).flatten();
+        topics.flat_map(|(topic, of)| of.iter().map(move |(partition, of)| (topic, *partition, of.topic_id)))
     }
 }
 
@@ -225,7 +226,7 @@ mod tests {
         end(&mut world, FIRST, true);
         assert_eq!(told(&world), [Ok(-1), Ok(-1)]);
         commit(&mut world, Some(FIRST), &[(0, 5)]);
-        world.step(|groups, step| groups.forget_topics(step, &|topic, _| topic == "t"));
+        world.step(|groups, step| groups.forget_topics(step, &[("t".into(), TopicId::ZERO)].into()));
         end(&mut world, FIRST, true);
         assert_eq!(told(&world), [Ok(-1), Ok(-1)], "the topic is gone");
     }

@@ -55,8 +55,8 @@ pub fn run(world: &mut World, command: &Command) -> Option<String> {
             String::new()
         }
         "forget" => {
-            let gone = command.list("topics");
-            world.step(|groups, step| groups.forget_topics(step, &|topic, _| gone.contains(&topic)));
+            let gone = command.list("topics").into_iter().map(|topic| (topic.into(), topic_id)).collect();
+            world.step(|groups, step| groups.forget_topics(step, &gone));
             String::new()
         }
         _ => return None,

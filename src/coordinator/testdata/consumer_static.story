@@ -158,3 +158,80 @@ tombstone g member b
 record g epoch 6 hash=0
 record g target 6 at=0
 no timer g Session("b")
+
+# A full group has the place of a static member that comes back.
+settings consumer_max_size=2
+----
+
+beat group=full member=d instance=x topics=t
+----
+d epoch=2 interval=5000 assignment=1:0+1+2+3
+record full member d client=c host=/127.0.0.1 topics=t rebalance=60000 instance="x" regex=""
+record full epoch 2 hash=-954534464913970981
+record full target of d 1:0+1+2+3
+record full target 2 at=1045000
+record full current of d epoch=2 previous=0 state=0 assigned=1:0@2+1@2+2@2+3@2 revoking=-
+timer full Session("d") at 90s
+
+beat group=full member=e instance=y topics=t
+----
+e epoch=3 interval=5000 assignment=-
+record full member e client=c host=/127.0.0.1 topics=t rebalance=60000 instance="y" regex=""
+record full epoch 3 hash=-954534464913970981
+record full target of d 1:0+1
+record full target of e 1:2+3
+record full target 3 at=1045000
+record full current of e epoch=3 previous=0 state=2 assigned=- revoking=-
+timer full Session("e") at 90s
+
+beat group=full member=e epoch=-2 instance=y
+----
+e epoch=-2 interval=0
+record full current of e epoch=-2 previous=0 state=2 assigned=- revoking=-
+
+beat group=full member=f instance=y topics=t
+----
+f epoch=3 interval=5000 assignment=-
+tombstone full current of e
+tombstone full target of e
+tombstone full member e
+record full member f client=c host=/127.0.0.1 topics=t rebalance=60000 instance="y" regex=""
+record full target of f 1:2+3
+record full current of f epoch=0 previous=0 state=2 assigned=- revoking=-
+record full current of f epoch=3 previous=0 state=2 assigned=- revoking=-
+no timer full Session("e")
+timer full Session("f") at 90s
+
+beat group=full member=h instance=z topics=t
+----
+GroupMaxSizeReached The consumer group has reached its maximum capacity of 2 members.
+
+# A member that takes another instance id frees the one that it had.
+settings consumer_max_size=10
+----
+
+beat group=other member=k instance=one topics=t
+----
+k epoch=2 interval=5000 assignment=1:0+1+2+3
+record other member k client=c host=/127.0.0.1 topics=t rebalance=60000 instance="one" regex=""
+record other epoch 2 hash=-954534464913970981
+record other target of k 1:0+1+2+3
+record other target 2 at=1045000
+record other current of k epoch=2 previous=0 state=0 assigned=1:0@2+1@2+2@2+3@2 revoking=-
+timer other Session("k") at 90s
+
+beat group=other member=k instance=two topics=t
+----
+k epoch=2 interval=5000 assignment=1:0+1+2+3
+record other member k client=c host=/127.0.0.1 topics=t rebalance=60000 instance="two" regex=""
+
+beat group=other member=l instance=one topics=t
+----
+l epoch=3 interval=5000 assignment=-
+record other member l client=c host=/127.0.0.1 topics=t rebalance=60000 instance="one" regex=""
+record other epoch 3 hash=-954534464913970981
+record other target of k 1:0+1
+record other target of l 1:2+3
+record other target 3 at=1045000
+record other current of l epoch=3 previous=0 state=2 assigned=- revoking=-
+timer other Session("l") at 90s

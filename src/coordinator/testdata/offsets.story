@@ -261,6 +261,19 @@ forget topics=u
 ----
 tombstone OffsetCommit(OffsetCommitKey { group: "g", topic: "u", partition: 0 })
 
+# What was committed for another topic of the same name stays.
+commit offsets=u-0:3 topic_id=9 member=c#1 generation=1
+----
+Ok([[None]])
+record OffsetCommit(OffsetCommitKey { group: "g", topic: "u", partition: 0 }) v4 offset=3 leader_epoch=-1 metadata="" committed=1179000 expires=-1 topic_id=AAAAAAAAAAAAAAAAAAAACQ
+
+forget topics=u topic_id=8
+----
+
+forget topics=u topic_id=9
+----
+tombstone OffsetCommit(OffsetCommitKey { group: "g", topic: "u", partition: 0 })
+
 # The group becomes empty: from then on the offsets' time counts.
 leave members=c#1
 ----
