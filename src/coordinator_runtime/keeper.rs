@@ -90,8 +90,8 @@ impl<M: Kind> Keeper<M> {
             }
         }
         if looks || self.succession <= now {
-            self.succession = Instant::NEVER;
             self.follow(now);
+            self.succession = self.coordinators.next_rest_end(now);
         }
         if self.next_sweep <= now {
             self.next_sweep = now + sweep_interval(&self.published, &self.coordinators);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use log::{error, info, warn};
 
-use super::{Coordinator, Kind, Moment, Stepped, World};
+use super::{Coordinator, Kind, LOAD_AGAIN, Moment, Stepped, World};
 use crate::coordinator::machine::Producer;
 use crate::coordinator::record::Unreadable;
 use crate::model::Offset;
@@ -108,8 +108,9 @@ pub(super) fn load<M: Kind>(
     assert!(from <= mark.end, "the log begins at {from} and ends at {}", mark.end);
     let mut loading = Loading::<M>::new();
     if let Err(failure) = walk(log, from, mark.end, |batch| loading.take(batch)) {
-        error!("{} {index} cannot be loaded: {failure}", M::NAME);
-        coordinator.end();
+        let seconds = LOAD_AGAIN.as_secs();
+        error!("{} {index} cannot be loaded, it is tried again in {seconds} s: {failure}", M::NAME);
+        coordinator.rest(moment.now);
         return None;
     }
     for (type_id, skipped) in &loading.skipped {

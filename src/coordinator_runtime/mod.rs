@@ -26,6 +26,7 @@ mod world;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use log::error;
 
@@ -80,6 +81,8 @@ pub struct Coordinator<M: Kind = Groups> {
     epoch: LeaderEpoch,
     /// It answers no more; a request that waits for it must be asked again.
     ended: AtomicBool,
+    /// Its log could not be read: no coordinator tries that again before, in the nanoseconds of [`Instant`].
+    rests_until: AtomicU64,
     /// The keeper hears that this one has ended: what was begun here must go on, though no client asks for it.
     keeper: Inbox<keeper::Task<M>>,
 }
@@ -99,6 +102,9 @@ impl<M: Kind> AnyCoordinator for Coordinator<M> {
         Coordinator::end(self);
     }
 }
+
+/// When a log is read again that could not be: by then an operator may have mended what failed.
+const LOAD_AGAIN: Duration = Duration::from_secs(30);
 
 /// What must be committed before an answer may leave.
 #[derive(Clone)]
@@ -145,7 +151,8 @@ impl<M: Kind> Coordinator<M> {
         let state = State { stage: Stage::Loading, end: partition.log.mark() };
         let deadline = AtomicU64::new(Instant::NEVER.0);
         let (epoch, ended) = (partition.leader_epoch(), AtomicBool::new(false));
-        Coordinator { partition, state: Mutex::new(state), deadline, epoch, ended, keeper }
+        let rests_until = AtomicU64::new(0);
+        Coordinator { partition, state: Mutex::new(state), deadline, epoch, ended, rests_until, keeper }
     }
 
     /// A panic inside of a step leaves a machine that cannot be trusted.
@@ -168,6 +175,20 @@ impl<M: Kind> Coordinator<M> {
 
     fn is_current(&self) -> bool {
         !self.has_ended() && !self.is_outdated()
+    }
+
+    /// It ends, as its log cannot be read, and has no successor for a while: what is damaged stays so, and a client that asks again
+    /// would have the whole log read again. Kafka's coordinator stays away until its partition has another leader
+    /// (`CoordinatorRuntime`, `FAILED`).
+    fn rest(&self, now: Instant) {
+        self.rests_until.store((now + LOAD_AGAIN).0, Ordering::Release);
+        self.end();
+    }
+
+    /// Until when there is no successor; `None`: there may be one now.
+    fn rest_ends(&self, now: Instant) -> Option<Instant> {
+        let until = Instant(self.rests_until.load(Ordering::Acquire));
+        (now < until && !self.is_outdated()).then_some(until)
     }
 
     /// When the machine's timers are due.

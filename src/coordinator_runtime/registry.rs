@@ -80,8 +80,20 @@ impl<M: Kind> Registry<M> {
         let known = self.by_partition.load();
         match known.get(&partition.index.0) {
             Some(known) if known.partition.number == partition.number && known.is_current() => Ok(known.clone()),
+            Some(known) if self.rests(known, partition) => Err(ErrorCode::NotCoordinator),
             _ => self.add(partition),
         }
+    }
+
+    /// Whether the log of a partition could not be read, and it is too early to try again.
+    fn rests(&self, known: &Coordinator<M>, partition: &Partition) -> bool {
+        known.partition.number == partition.number && known.rest_ends(self.environment.now()).is_some()
+    }
+
+    /// When the first log is to be read again that could not be.
+    pub(super) fn next_rest_end(&self, now: Instant) -> Instant {
+        let ends = self.by_partition.load().values().filter_map(|known| known.rest_ends(now)).min();
+        ends.unwrap_or(Instant::NEVER)
     }
 
     /// Makes the coordinator of a partition. Where nothing is to be read it works at once.
@@ -98,6 +110,7 @@ impl<M: Kind> Registry<M> {
             // Another thread was faster, or has seen a later world than the caller.
             match known.partition.number.cmp(&partition.number) {
                 Equal if known.is_current() => return Ok(known.clone()),
+                Equal if self.rests(known, partition) => return Err(ErrorCode::NotCoordinator),
                 Greater => return Err(ErrorCode::NotCoordinator),
                 _ => known.end(),
             }

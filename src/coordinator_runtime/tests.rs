@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use super::keeper::{Keeper, Reports, Task};
 use super::*;
 use crate::config::Config;
+use crate::coordinator::machine;
 use crate::coordinator::offsets::{Commit, CommitPartition, CommitTopic, Fetch, FetchTopic};
 use crate::coordinator::step::Step;
 use crate::coordinator::transactions::{InitProducerId, TransactionCommand, Transactions};
@@ -250,4 +251,29 @@ fn the_timers_of_what_is_loaded_are_told() {
     keeper.step(vec![Task::Load(second.clone())], MOMENT.now);
     assert_eq!(heard.try_recv(), Ok(second.deadline()));
     assert_ne!(second.deadline(), Instant::NEVER, "a transaction is open");
+}
+
+/// Each client that asks again would have the whole log read again.
+#[test]
+fn a_log_that_cannot_be_read_is_left_alone_for_a_while() {
+    let partition = partition(LogConfig::default());
+    let (coordinators, tasks) = registry();
+    let view = View::new("cluster");
+    let world = coordinators.world(&view);
+    let cut = machine::Record { key: b"\0\x01\0".to_vec(), value: None };
+    append::append(&partition, &[cut], None, Groups::codec(&world.resolved), MOMENT.wall).unwrap();
+    partition.write_and_sync(MOMENT.wall);
+
+    let first = coordinators.of_partition(&partition).unwrap();
+    assert!(load::load(&first, &world, MOMENT).is_none() && first.has_ended());
+    assert_eq!(coordinators.of_partition(&partition).err(), Some(ErrorCode::NotCoordinator));
+    let again = MOMENT.now + LOAD_AGAIN;
+    assert_eq!(coordinators.next_rest_end(MOMENT.now), again, "its keeper comes then");
+    assert_eq!(coordinators.next_rest_end(again), Instant::NEVER, "it may be read");
+    let loads = tasks.take().into_iter().filter(|task| matches!(task, Task::Load(_))).count();
+    assert_eq!(loads, 1);
+
+    partition.lead_in(LeaderEpoch(1)).unwrap();
+    let second = coordinators.of_partition(&partition).expect("another leadership begins anew");
+    assert!(!Arc::ptr_eq(&first, &second));
 }
