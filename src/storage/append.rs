@@ -14,7 +14,7 @@ use super::producers::{Completed, Destination, Origin};
 use super::recent::{self, Recent};
 use super::segment::Segment;
 use super::snapshot;
-use super::transactions::{self, Aborted};
+use super::transactions;
 use super::view::View;
 use super::writer::{Active, Writer};
 use crate::io::disk::Open;
@@ -372,7 +372,7 @@ impl Log {
         file.set_size(0).map_err(Error::io("empty", &path))?;
         let log = LazyFile::opened(&*self.disk, path, file);
         let sealed = view.active();
-        let aborted = sealed.aborted.load().map_or_else(Aborted::default, |all| Aborted::new(all.to_vec()));
+        let aborted = sealed.aborted.share();
         let sealed = Segment::sealed(&self.directory, sealed.base_offset, sealed.log.clone(), writer.active.size_bytes);
         let mut segments = view.segments.to_vec();
         segments.pop();

@@ -75,8 +75,14 @@ impl Log {
         let mut flush = self.flush_locked(&mut writer);
         // Now: they may have other names, or none, when the sync comes to them.
         for segment in self.unflushed(&self.view.load()) {
-            let path = segment.log.path();
-            flush.files.push(segment.file(&*self.disk).map_err(Error::io("open", path))?);
+            match segment.file(&*self.disk) {
+                Ok(file) => flush.files.push(file),
+                Err(error) => {
+                    // The next flush has all of it to sync.
+                    writer.unsynced.append(&mut flush.unopened);
+                    return Err(Error::io("open", segment.log.path())(error));
+                }
+            }
         }
         Ok(flush)
     }
@@ -113,6 +119,7 @@ impl Log {
         assert!(self.recovery_point() <= self.log_end_offset(), "recovery would begin behind the log's end");
         self.recovery_point.fetch_max(flush.up_to.0, Ordering::AcqRel);
         self.names_synced.fetch_max(flush.names_version, Ordering::AcqRel);
-        self.last_flush_ms.fetch_max(now.0, Ordering::Relaxed);
+        // Not the latest: a wall clock that was wrong once must not keep `flush.ms` waiting until its time has come.
+        self.last_flush_ms.store(now.0, Ordering::Relaxed);
     }
 }

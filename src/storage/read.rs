@@ -251,8 +251,7 @@ pub(super) fn collect(segments: &[Arc<Segment>], from: Offset, up_to: Offset) ->
     let mut found = Vec::new();
     for segment in segments {
         let Some(all) = segment.aborted.load() else { continue };
-        let first = all.partition_point(|txn| txn.last_offset < from);
-        for txn in &all[first..] {
+        for txn in all.from(from) {
             if txn.first_offset < up_to {
                 found.push(*txn);
             }

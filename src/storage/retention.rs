@@ -45,7 +45,7 @@ impl Log {
         if old == 0 {
             return Ok(Deletion::Nothing);
         }
-        let end = view.segment_end_offset(old - 1);
+        let mut end = view.segment_end_offset(old - 1);
         assert!(end <= high_watermark, "records that are not committed would go");
         assert!(end <= view.end_offset, "the log would start behind its end");
         let mut writer = self.lock_writer()?;
@@ -54,7 +54,14 @@ impl Log {
                 // A batch was appended since: the active segment is not old any more.
                 return Ok(Deletion::Nothing);
             }
-            self.roll(&mut writer, now).map_err(|error| self.fail(&mut writer, error))?;
+            if let Err(error) = self.roll(&mut writer, now) {
+                let error = self.fail(&mut writer, error);
+                // Where there is no room for a new segment the others make some, and the active one goes with the next look.
+                if !error.is_full() || old == 1 {
+                    return Err(error);
+                }
+                end = view.segments[old - 1].base_offset;
+            }
         }
         if writer.names_version > self.names_synced.load(Ordering::Acquire) {
             return Ok(Deletion::SyncFirst);

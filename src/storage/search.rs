@@ -108,16 +108,14 @@ impl Log {
         let read = view.segments[at].file(&*self.disk)?.read_at(&mut bytes, placed.position)?;
         let damaged = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_string());
         let batch = Batch::first(&bytes[..read]).map_err(|error| damaged(&error.to_string()))?;
-        let unpacked = batch.unpack(DEFAULT_MAX_UNPACKED_BYTES).map_err(|error| damaged(&error.to_string()))?;
-        let mut records = batch.records(&unpacked);
-        while let Some(record) = records.next() {
-            let record = record.map_err(|error| damaged(&error.to_string()))?;
-            let (time, offset) = (records.timestamp(&record), records.offset(&record));
-            if wanted(time, offset) {
-                return Ok(Some(timed(placed, time, offset)));
-            }
-        }
-        Ok(None)
+        let found = first_record(&batch, &wanted).unwrap_or_else(|_| {
+            // The log takes batches without a look inside. One that cannot be read is found by its header: a consumer that
+            // begins there finds out by itself, and those that begin elsewhere go on.
+            let header = &placed.header;
+            let ends = [header.base_offset, header.last_offset().0];
+            ends.map(|offset| (header.max_timestamp, offset)).into_iter().find(|(time, offset)| wanted(*time, *offset))
+        });
+        Ok(found.map(|(time, offset)| timed(placed, time, offset)))
     }
 
     fn cannot_search(&self, view: &View, at: usize, cause: io::Error) -> Error {
@@ -127,6 +125,20 @@ impl Log {
         let path = names::file(&self.directory, view.segments[at].base_offset, Kind::Log);
         Error::io("search by time in", &path)(cause)
     }
+}
+
+/// The timestamp and the offset of the first record that is wanted; an error where the batch's inside cannot be read.
+fn first_record(batch: &Batch<'_>, wanted: impl Fn(i64, i64) -> bool) -> Result<Option<(i64, i64)>, String> {
+    let unpacked = batch.unpack(DEFAULT_MAX_UNPACKED_BYTES).map_err(|error| error.to_string())?;
+    let mut records = batch.records(&unpacked);
+    while let Some(record) = records.next() {
+        let record = record.map_err(|error| error.to_string())?;
+        let (time, offset) = (records.timestamp(&record), records.offset(&record));
+        if wanted(time, offset) {
+            return Ok(Some((time, offset)));
+        }
+    }
+    Ok(None)
 }
 
 fn timed(placed: &BatchAt, timestamp: i64, offset: i64) -> TimedOffset {

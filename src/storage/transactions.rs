@@ -19,8 +19,12 @@ use std::sync::Arc;
 pub const ENTRY_BYTES: usize = 34;
 const _: () = assert!(ENTRY_BYTES == size_of::<i16>() + 4 * size_of::<i64>(), "a version and four numbers");
 const VERSION: i16 = 0;
-/// Two million transactions aborted within one segment.
-const MAX_FILE_BYTES: u64 = 64 << 20;
+/// A batch with nothing but a marker.
+const MARKER_BATCH_BYTES: u64 = 78;
+/// No segment holds the markers of more entries.
+const MAX_FILE_BYTES: u64 = i32::MAX as u64 / MARKER_BATCH_BYTES * ENTRY_BYTES as u64;
+/// Entries of one piece: so many are copied at most when one is added.
+const PIECE_ENTRIES: usize = 1024;
 
 /// One aborted transaction of a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,8 +78,11 @@ pub fn decode(content: &[u8], base_offset: Offset) -> Option<Vec<AbortedTxn>> {
 
 /// The entries of the file; `None` if it is damaged.
 pub fn read(disk: &dyn Disk, directory: &Path, base_offset: Offset) -> io::Result<Option<Vec<AbortedTxn>>> {
-    let content = disk.read_small(&names::file(directory, base_offset, Kind::TransactionIndex), MAX_FILE_BYTES)?;
-    Ok(decode(&content, base_offset))
+    let path = names::file(directory, base_offset, Kind::TransactionIndex);
+    if disk.size_bytes(&path)? > MAX_FILE_BYTES {
+        return Ok(None);
+    }
+    Ok(decode(&disk.read_small(&path, MAX_FILE_BYTES)?, base_offset))
 }
 
 /// Replaces the whole file; its path. The file that is there stays until the new one is whole and durable: one that is gone,
@@ -107,17 +114,58 @@ pub fn append(
     Ok(path)
 }
 
-/// The entries of one segment: replaced as a whole by the log's one writer, read without a lock.
-#[derive(Default)]
-pub struct Aborted(ArcSwapOption<Vec<AbortedTxn>>);
+/// The entries of a segment at one moment, in pieces of which all but the last are full.
+#[derive(Clone, Default)]
+pub struct AbortedList {
+    pieces: Vec<Arc<Vec<AbortedTxn>>>,
+}
 
-impl Aborted {
-    pub fn new(all: Vec<AbortedTxn>) -> Aborted {
-        Aborted(ArcSwapOption::new((!all.is_empty()).then(|| Arc::new(all))))
+impl AbortedList {
+    /// The entries whose markers have this offset or a higher one.
+    pub fn from(&self, offset: Offset) -> impl Iterator<Item = &AbortedTxn> {
+        let is_below = |txn: &AbortedTxn| txn.last_offset < offset;
+        let at = self.pieces.partition_point(|piece| piece.last().is_some_and(is_below));
+        let first = self.pieces.get(at).map_or(0, |piece| piece.partition_point(is_below));
+        self.pieces[at..].iter().flat_map(|piece| piece.iter()).skip(first)
     }
 
-    pub fn load(&self) -> Option<Arc<Vec<AbortedTxn>>> {
+    fn len(&self) -> usize {
+        let last = self.pieces.last().map_or(0, |piece| piece.len());
+        self.pieces.len().saturating_sub(1) * PIECE_ENTRIES + last
+    }
+
+    fn extend(&mut self, mut more: &[AbortedTxn]) {
+        while !more.is_empty() {
+            let last = self.pieces.pop_if(|piece| piece.len() < PIECE_ENTRIES);
+            let mut piece = last.map_or_else(Vec::new, |piece| piece.to_vec());
+            let (now, rest) = more.split_at(more.len().min(PIECE_ENTRIES - piece.len()));
+            piece.extend_from_slice(now);
+            self.pieces.push(Arc::new(piece));
+            more = rest;
+        }
+    }
+}
+
+/// The entries of one segment: replaced as a whole by the log's one writer, read without a lock.
+#[derive(Default)]
+pub struct Aborted(ArcSwapOption<AbortedList>);
+
+impl Aborted {
+    pub fn new(all: &[AbortedTxn]) -> Aborted {
+        let aborted = Aborted::default();
+        if !all.is_empty() {
+            aborted.extend(all);
+        }
+        aborted
+    }
+
+    pub fn load(&self) -> Option<Arc<AbortedList>> {
         self.0.load_full()
+    }
+
+    /// The same entries for another view of the segment.
+    pub fn share(&self) -> Aborted {
+        Aborted(ArcSwapOption::new(self.load()))
     }
 
     pub fn len(&self) -> usize {
@@ -125,9 +173,9 @@ impl Aborted {
     }
 
     pub fn extend(&self, more: &[AbortedTxn]) {
-        let mut all = self.load().map_or_else(Vec::new, |all| all.to_vec());
-        all.extend_from_slice(more);
-        assert!(!all.is_empty(), "none is told apart from an empty list");
+        assert!(!more.is_empty(), "none is told apart from an empty list");
+        let mut all = self.load().map_or_else(AbortedList::default, |all| AbortedList::clone(&all));
+        all.extend(more);
         self.0.store(Some(Arc::new(all)));
     }
 }

@@ -161,6 +161,38 @@ fn retention_makes_room_on_a_full_disk() {
     assert_eq!(again.earliest_epoch(), Some(crate::model::LeaderEpoch(2)));
 }
 
+/// The active segment is as old as the others, and there is no room for the one that would follow it.
+#[test]
+fn old_segments_go_though_the_active_one_finds_no_successor() {
+    let disk = SimulatedDisk::default();
+    let log = log_on(&disk, &config(2));
+    for sequence in 0..5 {
+        append(&log, sequence).unwrap();
+        log.write_pending().unwrap();
+    }
+    let flush = log.flush().unwrap();
+    flush.run().unwrap();
+    log.flushed(&flush, NOW);
+    disk.limit_space(Some(0));
+    let later = TimestampMs(NOW.0 + 10_000);
+    let retention = RetentionConfig { delete: true, retention_ms: 1000, retention_bytes: -1 };
+    let delete = || log.delete_old_segments(later, Offset(5), &retention);
+    let Ok(Deletion::Removed(removal)) = delete() else { panic!("no segment goes") };
+    removal.run().unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset(), log.is_offline()), (Offset(4), Offset(5), false));
+    disk.limit_space(None);
+    assert!(matches!(delete(), Ok(Deletion::SyncFirst)), "the new segment's name comes first");
+    let flush = log.flush().unwrap();
+    flush.run().unwrap();
+    log.flushed(&flush, later);
+    let Ok(Deletion::Removed(removal)) = delete() else { panic!("the last segment stays") };
+    removal.run().unwrap();
+    assert_eq!((log.log_start_offset(), log.log_end_offset()), (Offset(5), Offset(5)));
+    append(&log, 5).unwrap();
+    log.write_pending().unwrap();
+    assert_eq!(read_all(&log).len(), 1);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Append(usize),

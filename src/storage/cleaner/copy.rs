@@ -152,6 +152,10 @@ impl Log {
         }
         output.write()?;
         let copy = self.finish_copy(output, transactions.take_kept())?;
+        if self.is_deleted() {
+            // The directory's name may be that of another log by now, which must find no part of a copy.
+            return Err(Stopped::Overtaken);
+        }
         assert!(records_written <= records_read, "a copy has no records of its own");
         Ok(Copy { records_read, records_written, ..copy })
     }
@@ -184,7 +188,7 @@ impl Log {
         let (log, held_log) =
             LazyFile::held(&*self.disk, names::file(&self.directory, base_offset, Kind::Log), output.file);
         let segment = Segment::sealed_with(base_offset, log, output.written, offsets, times);
-        let segment = segment.with_aborted(Aborted::new(aborted));
+        let segment = segment.with_aborted(Aborted::new(&aborted));
         let _held = [held_log, held_offsets, held_times];
         Ok(Copy { segment: Arc::new(segment), kinds, records_read: 0, records_written: 0, _held })
     }

@@ -271,7 +271,8 @@ impl Log {
         let below = view.segments.partition_point(|segment| segment.base_offset < to).min(view.segments.len() - 1);
         let first = view.floor(from).min(below);
         let mut transactions = Transactions::default();
-        transactions.add(collect(&view.segments[first..], view.log_start_offset, to));
+        // Not those that have ended below: the walk does not come to their markers, which take them out again.
+        transactions.add(collect(&view.segments[first..], from, to));
         for at in first..below {
             let segment = &view.segments[at];
             let within = from > segment.base_offset;

@@ -4,7 +4,7 @@ use crate::io::disk::{Disk, Open};
 use crate::io::real_disk::RealDisk;
 use crate::io::simulated_disk::{Crash, SimulatedDisk};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
-use crate::record::header::Header;
+use crate::record::header::{HEADER_SIZE, Header, LOG_OVERHEAD};
 use crate::storage::log::{Admission, Checkpointed, Log, LogConfig, Origin, ReadError};
 use crate::storage::testing::*;
 use crate::storage::{AppendError, names, recent};
@@ -577,6 +577,40 @@ proptest! {
             let first = records.iter().position(|time| Some(*time) == max).map(|at| at as i64);
             prop_assert_eq!(largest.map(|f| (f.timestamp.0, f.offset.0)), max.zip(first));
         }
+    }
+}
+
+/// The log takes such batches: what is in them is between the producer and its consumers.
+#[test]
+fn a_batch_that_cannot_be_read_is_found_by_its_header() {
+    const GZIP: i16 = 1;
+    let (_, disk) = simulated();
+    let log = open(&disk, &LogConfig::default(), at(0, 0, false));
+    put(&log, &batch(&[10], 5, None));
+    let sound = batch(&[20, 30], 5, None);
+    let (header, inside) = (Header::parse(&sound).unwrap(), b"this is not what gzip makes");
+    let batch_length = (HEADER_SIZE - LOG_OVERHEAD + inside.len()) as i32;
+    put(&log, &seal(Header { attributes: GZIP, batch_length, ..header }, inside));
+    put(&log, &batch(&[25], 5, None));
+    let found = |time| log.offset_for_timestamp(TimestampMs(time)).unwrap().map(|found| found.offset.0);
+    assert_eq!([5, 15, 25, 31].map(found), [Some(0), Some(1), Some(1), None]);
+    assert_eq!(log.max_timestamp().unwrap().map(|found| (found.timestamp.0, found.offset.0)), Some((30, 1)));
+    log.delete_records_before(Offset(2)).unwrap();
+    assert_eq!(found(15), Some(2), "not below the start of the log");
+}
+
+/// A wall clock that was ahead once.
+#[test]
+fn the_time_of_a_flush_goes_back_with_the_clock() {
+    let (_, disk) = simulated();
+    let log = open(&disk, &LogConfig { flush_ms: 1000, ..LogConfig::default() }, at(0, 0, false));
+    for (now, then) in [(NOW.0 + 1_000_000, NOW.0), (NOW.0, NOW.0 + 2000)] {
+        put(&log, &batch(&[1], 5, None));
+        let flush = log.flush().unwrap();
+        flush.run().unwrap();
+        log.flushed(&flush, TimestampMs(now));
+        put(&log, &batch(&[1], 5, None));
+        assert_eq!(log.wants_sync(TimestampMs(then)), then > now);
     }
 }
 

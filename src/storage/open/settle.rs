@@ -118,9 +118,9 @@ impl Opening<'_> {
         let has_index_files = last.offset_index_bytes.is_some() && last.time_index_bytes.is_some();
         let active = self.active(&last)?;
         let index = last.index.expect("the last segment was looked at or made");
-        let last_aborted = Aborted::new(last.aborted.unwrap_or_default());
+        let last_aborted = Aborted::new(&last.aborted.unwrap_or_default());
         let sealed = |s: Found| {
-            let aborted = Aborted::new(s.aborted.unwrap_or_default());
+            let aborted = Aborted::new(&s.aborted.unwrap_or_default());
             Arc::new(Segment::sealed(self.directory, s.base_offset, s.log, s.size_bytes).with_aborted(aborted))
         };
         let mut segments: Vec<_> = self.segments.drain(..).map(sealed).collect();

@@ -191,6 +191,19 @@ impl Pace for Unhurried {
     }
 }
 
+fn policy() -> Policy {
+    Policy {
+        delete_retention_ms: 100,
+        min_compaction_lag_ms: 0,
+        max_compaction_lag_ms: i64::MAX,
+        min_cleanable_dirty_ratio: 0.0,
+    }
+}
+
+fn means() -> Means {
+    Means { dedupe_buffer_bytes: 1 << 20, load_factor: 0.9, io_buffer_bytes: 1 << 16, random: [1; 16] }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -235,23 +248,19 @@ proptest! {
         story.check(max_bytes);
     }
 
-    /// Of each key the last committed record stays; aborted records go at once, markers after their delete horizon.
+    /// Of each key the last committed record stays; aborted records go at once, markers after their delete horizon. A round may
+    /// begin anywhere, also behind markers whose entries are still there: then older records go for those of the dirty part alone.
     #[test]
     fn compaction_knows_what_was_aborted(
         steps in proptest::collection::vec(step(), 20..90),
         max_bytes in 1u64..2000,
+        quarters in 0i64..4,
     ) {
         let mut story = Story::new();
         for step in &steps {
             story.take(*step);
         }
-        let policy = Policy {
-            delete_retention_ms: 100,
-            min_compaction_lag_ms: 0,
-            max_compaction_lag_ms: i64::MAX,
-            min_cleanable_dirty_ratio: 0.0,
-        };
-        let means = Means { dedupe_buffer_bytes: 1 << 20, load_factor: 0.9, io_buffer_bytes: 1 << 16, random: [1; 16] };
+        let (policy, means) = (policy(), means());
         let stable = story.last_stable_offset();
         let before = story.indexes().values().map(Vec::len).sum::<usize>();
         let mut cleaned_to = None;
@@ -260,12 +269,16 @@ proptest! {
             let now = TimestampMs(NOW.0 + now);
             let mut dirty = story.log.dirtiness(cleaned_to, Offset(stable), &policy, now).unwrap();
             prop_assert!(dirty.first_uncleanable_offset.0 <= stable);
-            dirty.first_dirty_offset = Offset(0);
+            let from = dirty.first_uncleanable_offset.0 * quarters / 4;
+            dirty.first_dirty_offset = Offset(from);
             let end = story.log.clean(&dirty, &policy, &means, now, &mut Unhurried).unwrap().end_offset;
             cleaned_to = Some(end);
-            let latest: BTreeMap<u8, i64> =
-                story.committed.iter().filter(|(o, _)| *o < end.0).map(|(offset, key)| (*key, *offset)).collect();
-            story.committed.retain(|(offset, key)| *offset >= end.0 || latest[key] == *offset);
+            let is_dirty = |offset: i64| (from..end.0).contains(&offset);
+            let dirty = story.committed.iter().filter(|(offset, _)| is_dirty(*offset));
+            let latest: BTreeMap<u8, i64> = dirty.map(|(offset, key)| (*key, *offset)).collect();
+            story.committed.retain(|(offset, key)| {
+                *offset >= end.0 || latest.get(key).is_none_or(|latest| offset >= latest)
+            });
             story.check(max_bytes);
             let all = consume_uncommitted(&story.log, end.0);
             prop_assert!(all.iter().all(|offset| story.committed.iter().any(|(o, _)| o == offset)), "aborted records");
@@ -276,6 +289,26 @@ proptest! {
             story.check(max_bytes);
         }
     }
+}
+
+/// A round begins behind the marker of an aborted transaction in the same segment, of a producer that goes on.
+#[test]
+fn an_abort_below_the_dirty_part_hides_nothing_of_it() {
+    let mut story = Story::new();
+    story.take(Step::Plain { key: 0 });
+    story.take(Step::Send { producer: 1, key: 1 });
+    story.take(Step::End { producer: 1, commit: false });
+    let from = story.log.log_end_offset();
+    story.take(Step::Send { producer: 1, key: 0 });
+    story.take(Step::End { producer: 1, commit: true });
+    (0..10).for_each(|_| story.take(Step::Plain { key: 3 }));
+    let now = NOW;
+    let mut dirty = story.log.dirtiness(None, story.log.log_end_offset(), &policy(), now).unwrap();
+    assert!(dirty.first_uncleanable_offset > from);
+    dirty.first_dirty_offset = from;
+    story.log.clean(&dirty, &policy(), &means(), now, &mut Unhurried).unwrap();
+    let all = consume_uncommitted(&story.log, from.0);
+    assert_eq!(all, Vec::<i64>::new(), "the older record of the key has gone");
 }
 
 /// The offsets of all data records below an offset.
@@ -307,6 +340,31 @@ fn entries_are_kafkas() {
     assert_eq!(transactions::decode(&[&content[..], &content[..]].concat(), Offset(0)), None, "not in order");
     assert_eq!(transactions::decode(&content[1..], Offset(0)), None);
     assert_eq!(names::file(&directory(), Offset(3), Kind::TransactionIndex).extension().unwrap(), "txnindex");
+}
+
+/// Each entry is found from any offset, however many pieces there are.
+#[test]
+fn entries_are_kept_in_pieces() {
+    let txn = |n: i64| AbortedTxn {
+        producer_id: n,
+        first_offset: Offset(2 * n),
+        last_offset: Offset(2 * n + 1),
+        last_stable_offset: Offset(2 * n + 2),
+    };
+    let all: Vec<AbortedTxn> = (0..5000).map(txn).collect();
+    for step in [1, 7, 1024, 1025, 5000] {
+        let aborted = transactions::Aborted::default();
+        all.chunks(step).for_each(|more| aborted.extend(more));
+        let shared = aborted.share();
+        aborted.extend(&[txn(5000)]);
+        assert_eq!((aborted.len(), shared.len()), (5001, 5000));
+        let list = shared.load().unwrap();
+        for from in [0, 1, 2, 2046, 2047, 2048, 2049, 2050, 5000, 9999] {
+            let expected: Vec<_> = all.iter().filter(|txn| txn.last_offset.0 >= from).copied().collect();
+            assert_eq!(list.from(Offset(from)).copied().collect::<Vec<_>>(), expected, "from {from} by {step}");
+        }
+        assert_eq!(list.from(Offset(10_000)).count(), 0);
+    }
 }
 
 #[test]
