@@ -17,8 +17,10 @@ use crate::model::{Instant, TimestampMs};
 use crate::stdx::inbox::Bell;
 use crate::stdx::mutex::Mutex;
 
-/// Deadlines that are met one by one in one move. What is left of the way behind them is one step.
-const MOST_STEPS: usize = 20_000;
+/// Deadlines that are met one by one in one move.
+const EXACT_STEPS: usize = 10_000;
+/// Steps into which what is left of the way behind them is cut, so that what becomes due by what was done follows all along it.
+const WIDE_STEPS: u32 = 10_000;
 /// How long the threads may take, by the machine's clock, to do what became due in one step.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often it is looked whether they have.
@@ -240,11 +242,15 @@ impl SettableClock {
 
     /// Shows each deadline on the way to `target`, and then `target`; answers how many there were.
     fn go_to(&self, target: Instant) -> Result<usize, ClockRefusal> {
-        let mut steps = 0;
+        let (mut steps, mut stride) = (0, Duration::ZERO);
         loop {
             self.settle()?;
             let mut inside = self.inside.lock();
-            let next = inside.next_deadline().filter(|next| *next <= target && steps < MOST_STEPS);
+            let now = inside.now();
+            if steps == EXACT_STEPS {
+                stride = target.since(now) / WIDE_STEPS;
+            }
+            let next = inside.next_deadline().map(|next| next.max(now + stride)).filter(|next| *next <= target);
             inside.show(next.unwrap_or(target), true);
             drop(inside);
             if next.is_none() {
