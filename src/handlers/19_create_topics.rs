@@ -3,7 +3,7 @@
 //! Decided by `metadata::create_topics`; the answer is sent when the topics are committed and their logs are open.
 //! Versions: 4 -1 for the defaults of partitions and replication factor (KIP-464); 5 flexible, the answer tells of the
 //! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599); 7 topic ids (KIP-516).
-//! Deviation: results come in the order of the request, duplicates last.
+//! Results come as in Kafka: what the controller has decided, then names that came twice, then what may not be created.
 //!
 //! Needs Create of the cluster or of each topic; whether a refused topic exists is not told. What the configs of a new topic
 //! are is told with DescribeConfigs of it (`ControllerApis.createTopics`).
@@ -15,7 +15,7 @@ use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message, effective};
 use crate::config;
 use crate::metadata::topic_name::CLUSTER_METADATA_TOPIC;
-use crate::metadata::{Change, CreatedTopic, Decided, NewTopic, Refusal, TopicResult};
+use crate::metadata::{self, Change, CreatedTopic, Decided, NewTopic, Refusal, TopicResult};
 use crate::model::ErrorCode;
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
@@ -32,8 +32,8 @@ const REFUSED: &str = "Authorization failed.";
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
-    /// Topics that the client may not create, and the places of their answers.
-    refused: Vec<(usize, String)>,
+    /// The results of those that are named twice, and of those that the client may not create.
+    refused: Vec<TopicResult<CreatedTopic>>,
     /// Topics whose configs the client may not see.
     undescribed: BTreeSet<String>,
     /// The results of those that are too many for the client's quota.
@@ -60,31 +60,22 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     metadata_job::submit(context, body.timeout_ms, change, finish)
 }
 
-/// Takes out the topics that the client may not create, with their places in the answer. Topics that are named twice are
-/// refused by the controller, and so is that of the metadata log.
-fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewTopic>) -> Vec<(usize, String)> {
-    let mut refused = Vec::new();
-    if request.may_cluster_silently(context, AclOperation::Create) {
-        return refused;
-    }
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for topic in topics.iter() {
-        if !seen.insert(topic.name.clone()) {
-            twice.insert(topic.name.clone());
-        }
-    }
-    let mut place = 0;
+/// Takes out the topics that are named twice, and then those that the client may not create. The metadata log's is for no
+/// client, and is not asked about.
+fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewTopic>) -> Vec<TopicResult<CreatedTopic>> {
+    let twice = metadata::take_twice(topics, |topic| topic.name.clone());
+    let mut refused: Vec<_> = twice.iter().map(|name| metadata::duplicate_name(name)).collect();
+    let may_all = request.may_cluster_silently(context, AclOperation::Create);
     topics.retain(|topic| {
-        if twice.contains(&topic.name) {
+        let refusal = if topic.name == CLUSTER_METADATA_TOPIC {
+            metadata::prohibited_name()
+        } else if may_all || request.may(context, AclOperation::Create, AclResource::Topic, &topic.name) {
             return true;
-        }
-        let may = topic.name == CLUSTER_METADATA_TOPIC
-            || request.may(context, AclOperation::Create, AclResource::Topic, &topic.name);
-        if !may {
-            refused.push((place, topic.name.clone()));
-        }
-        place += 1;
-        may
+        } else {
+            Refusal::new(ErrorCode::TopicAuthorizationFailed, REFUSED)
+        };
+        refused.push(TopicResult { name: topic.name.clone(), result: Err(refusal) });
+        false
     });
     refused
 }
@@ -101,10 +92,7 @@ impl Waiting {
         };
         self.mutations.give_back_refused(context.now, &results);
         results.extend(self.throttled);
-        for (place, name) in self.refused {
-            let result = Err(Refusal::new(ErrorCode::TopicAuthorizationFailed, REFUSED));
-            results.insert(place.min(results.len()), TopicResult { name, result });
-        }
+        results.extend(self.refused);
         let respond = |topic: TopicResult<_>| {
             let shows_configs = !self.undescribed.contains(&topic.name);
             respond(context, self.head.version, topic, shows_configs)

@@ -5,15 +5,14 @@
 //!
 //! Needs Delete of the cluster, or Describe and Delete of each topic: of a name that may not be described it is not told whether
 //! there is such a topic, of an id that may not be described the name is not told. Deviation: the results are not shuffled. What
-//! is answered before the controller is asked comes last, in the order of the request, so that no place tells anything.
-
-use std::collections::BTreeSet;
+//! is answered before the controller is asked comes last, so that no place tells anything. What is named twice is taken out
+//! before permissions and the quota are looked at.
 
 use super::access::TOPIC_REFUSED;
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
-use crate::metadata::{self, Change, Decided, DeleteTopic, DeletionResult, Refusal};
+use crate::metadata::{self, Change, Contradictions, Decided, DeleteTopic, DeletionResult, Refusal};
 use crate::model::{ErrorCode, Uuid};
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
@@ -50,7 +49,10 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         };
         return head.answer(&response(refuse_all(topics, disabled)));
     }
-    let refused = refuse(context, request, &mut topics);
+    let mut contradictions = Contradictions::take(&mut topics);
+    let mut refused = std::mem::take(&mut contradictions.results);
+    refused.extend(refuse(context, request, &mut topics));
+    refused.extend(contradictions.take_known_by_id(&context.view.image, &mut topics));
     let mut mutations = Mutations::of(context, request, STRICT_SINCE);
     let mut throttled = Vec::new();
     topics.retain(|topic| match mutations.take(partitions(context, topic)) {
@@ -103,16 +105,8 @@ fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<DeleteT
     if request.may_cluster_silently(context, AclOperation::Delete) {
         return refused;
     }
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for topic in topics.iter().map(|topic| (topic.name.clone(), topic.id)) {
-        if !seen.insert(topic.clone()) {
-            twice.insert(topic);
-        }
-    }
     topics.retain(|topic| {
-        // What is badly named is refused by the controller.
-        let is_bad = topic.name.is_some() != topic.id.is_zero() || twice.contains(&(topic.name.clone(), topic.id));
-        let result = if is_bad { None } else { refuse_one(context, request, topic) };
+        let result = refuse_one(context, request, topic);
         let is_refused = result.is_some();
         refused.extend(result);
         !is_refused

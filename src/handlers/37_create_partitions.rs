@@ -4,12 +4,10 @@
 //! Versions: 2 flexible; 3 THROTTLING_QUOTA_EXCEEDED (KIP-599). Needs Alter of each topic; whether a refused topic exists is
 //! not told.
 
-use std::collections::BTreeSet;
-
 use super::metadata_job::{self, Finish};
 use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State, code_and_message};
-use crate::metadata::{Change, Decided, NewPartitions, Refusal, TopicResult};
+use crate::metadata::{self, Change, Decided, NewPartitions, Refusal, TopicResult};
 use crate::model::ErrorCode;
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
@@ -22,8 +20,8 @@ const STRICT_SINCE: i16 = 3;
 pub(super) struct Waiting {
     head: Head,
     names: Vec<String>,
-    /// Topics that the client may not alter.
-    refused: Vec<String>,
+    /// The results of those that are named twice, and of those that the client may not alter.
+    refused: Vec<TopicResult<()>>,
     /// The results of those that are too many for the client's quota.
     throttled: Vec<TopicResult<()>>,
     mutations: Mutations,
@@ -45,19 +43,15 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     metadata_job::submit(context, body.timeout_ms, change, finish)
 }
 
-/// Takes out the topics that the client may not alter. Those that are named twice are refused by the controller.
-fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewPartitions>) -> Vec<String> {
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for topic in topics.iter() {
-        if !seen.insert(topic.name.clone()) {
-            twice.insert(topic.name.clone());
-        }
-    }
-    let mut refused = Vec::new();
+/// Takes out the topics that are named twice, and then those that the client may not alter.
+fn refuse(context: &Context<'_>, request: &Request<'_>, topics: &mut Vec<NewPartitions>) -> Vec<TopicResult<()>> {
+    let twice = metadata::take_twice(topics, |topic| topic.name.clone());
+    let mut refused: Vec<_> = twice.iter().map(|name| metadata::duplicate_name(name)).collect();
     topics.retain(|NewPartitions { name, .. }| {
-        let may = twice.contains(name) || request.may(context, AclOperation::Alter, AclResource::Topic, name);
+        let may = request.may(context, AclOperation::Alter, AclResource::Topic, name);
         if !may {
-            refused.push(name.clone());
+            let result = Err(Refusal::of(ErrorCode::TopicAuthorizationFailed));
+            refused.push(TopicResult { name: name.clone(), result });
         }
         may
     });
@@ -75,12 +69,8 @@ impl Waiting {
             }
         };
         self.mutations.give_back_refused(context.now, &results);
-        let refused = |name| {
-            let result = Err(Refusal::of(ErrorCode::TopicAuthorizationFailed));
-            TopicResult { name, result }
-        };
-        let refused = self.refused.into_iter().map(refused);
-        let results = results.into_iter().chain(self.throttled).chain(refused).map(respond).collect();
+        // As `ControllerApis.createPartitions` has them: what the controller has not seen comes first.
+        let results = self.refused.into_iter().chain(results).chain(self.throttled).map(respond).collect();
         let answer = self.head.encode(&message::Response { results, ..Default::default() })?;
         Ok(self.mutations.throttle(context.now, answer))
     }

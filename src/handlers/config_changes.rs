@@ -2,13 +2,13 @@
 //! thread, and what a client may change. What contradicts itself is said before it is asked whether the client may
 //! (`ConfigAdminManager.preprocess` of Apache Kafka 4.4.0, which asks before it looks at a broker's name and values).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::access::{CLUSTER_REFUSED, GROUP_REFUSED, TOPIC_REFUSED};
 use super::metadata_job::{self, Finish};
 use super::{Answer, Head, Outcome, Request, alter_configs, incremental_alter_configs};
 use crate::config;
-use crate::metadata::{self, Change, Decided, Refusal, ResourceChanges, ResourceResult, ResourceType};
+use crate::metadata::{self, Change, Decided, RESOURCE_TWICE, Refusal, ResourceChanges, ResourceResult, ResourceType};
 use crate::model::ErrorCode;
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
@@ -64,31 +64,35 @@ pub(super) fn submit(
     metadata_job::submit(context, TIMEOUT_MS, change, Finish::Configs(Waiting { head, api, resources: kept, refused }))
 }
 
-/// Takes out what the client may not change. What is named twice is refused by the controller.
+/// Takes out what is named twice and what the client may not change, with its places.
 fn refuse(
     context: &Context<'_>,
     request: &Request<'_>,
     resources: &mut Vec<ResourceChanges>,
 ) -> Vec<(usize, ResourceResult)> {
+    let twice = named_twice(resources);
     let mut refused = Vec::new();
-    if !request.is_judged(context) {
-        return refused;
-    }
-    let mut named: BTreeMap<(i8, String), usize> = BTreeMap::new();
-    for resource in resources.iter() {
-        *named.entry((resource.resource_type, resource.resource_name.clone())).or_default() += 1;
-    }
-    let mut place = 0;
+    let mut places = 0..;
     resources.retain(|resource| {
-        let here = place;
-        place += 1;
+        let place = places.next();
+        let refusal = match twice.contains(&(resource.resource_type, resource.resource_name.clone())) {
+            true => Some(Refusal::new(ErrorCode::InvalidRequest, RESOURCE_TWICE)),
+            false => refuse_one(context, request, resource),
+        };
+        let Some(refusal) = refusal else { return true };
         let ResourceChanges { resource_type, resource_name, .. } = resource.clone();
-        let is_twice = named[&(resource_type, resource_name.clone())] > 1;
-        let Some(refusal) = refuse_one(context, request, resource).filter(|_| !is_twice) else { return true };
-        refused.push((here, ResourceResult { resource_type, resource_name, result: Err(refusal) }));
+        refused.extend(place.map(|here| (here, ResourceResult { resource_type, resource_name, result: Err(refusal) })));
         false
     });
     refused
+}
+
+/// Resources that stand in a request more than once.
+fn named_twice(resources: &[ResourceChanges]) -> BTreeSet<(i8, String)> {
+    let mut seen = BTreeSet::new();
+    let named = resources.iter().map(|resource| (resource.resource_type, &resource.resource_name));
+    let twice = named.filter(|resource| !seen.insert(*resource));
+    twice.map(|(resource_type, name)| (resource_type, name.clone())).collect()
 }
 
 /// Why a resource is not changed for this client. Of types that there are not nothing is asked.
@@ -127,7 +131,7 @@ fn notices_of_idle(resource: &ResourceChanges) -> Vec<config::Notice> {
 
 impl Waiting {
     pub(super) fn finish(self, decided: metadata_job::Result) -> Result<Answer, String> {
-        let mut results = match decided {
+        let results = match decided {
             Ok(Decided::ConfigsAltered(results)) => results,
             other => {
                 let error = metadata_job::why_not(other);
@@ -144,17 +148,26 @@ impl Waiting {
                 log::warn!("configs of {:?}: {notice}", resource.resource_name);
             }
         }
-        for (place, result) in self.refused {
-            results.insert(place.min(results.len()), result);
-        }
+        let results = in_places(results, self.refused);
         match self.api {
             Api::Alter => self.head.encode(&alter_configs::respond(results)),
             Api::Incremental { loggers } => {
-                for (place, result) in loggers {
-                    results.insert(place.min(results.len()), result);
-                }
-                self.head.encode(&incremental_alter_configs::respond(results))
+                self.head.encode(&incremental_alter_configs::respond(in_places(results, loggers)))
             }
         }
     }
+}
+
+/// The answers with those that were known early at their places, which ascend. Each answer is moved once: a request may have
+/// hundreds of thousands of them.
+fn in_places<T>(answers: Vec<T>, known: Vec<(usize, T)>) -> Vec<T> {
+    let mut all = Vec::with_capacity(answers.len() + known.len());
+    let mut answers = answers.into_iter();
+    for (place, one) in known {
+        assert!(place >= all.len(), "places ascend");
+        all.extend(answers.by_ref().take(place - all.len()));
+        all.push(one);
+    }
+    all.extend(answers);
+    all
 }

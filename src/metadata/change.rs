@@ -12,6 +12,7 @@ use super::auto_creation::auto_create_topics;
 use super::bootstrap::{Registration, change_log_dirs, fence_broker, register_broker};
 use super::configs::{ResourceChanges, ResourceResult, alter_configs, incremental_alter_configs};
 use super::decision::{Decisions, Refusal};
+use super::deletions::{DeleteTopic, DeletionResult, delete_topics};
 use super::directories::{DirectoryAssignment, assign_replicas_to_dirs};
 use super::elections::{Elected, ElectionType, elect_leaders};
 use super::feature_updates::{FeatureUpdate, update_features};
@@ -25,10 +26,7 @@ use super::record::Record;
 use super::scram::{ScramDeletion, ScramResult, ScramUpsertion, alter_scram_credentials};
 use super::security::DelegationToken;
 use super::tokens::{NewDelegationToken, TokenPeriod, create_token, expire_token, renew_token, sweep_tokens};
-use super::topics::{
-    CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics,
-    delete_topics,
-};
+use super::topics::{CreatedTopic, NewPartitions, NewTopic, TopicResult, create_partitions, create_topics};
 use super::unregistration::unregister_broker;
 use crate::model::{ErrorCode, Uuid};
 use crate::security::acl::{Acl, AclFilter};

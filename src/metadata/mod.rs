@@ -12,6 +12,7 @@ mod bootstrap;
 mod change;
 mod configs;
 mod decision;
+mod deletions;
 mod directories;
 mod elections;
 mod feature_updates;
@@ -48,6 +49,7 @@ pub use change::{Change, Decided, Decision, decide};
 pub use configs::{ConfigChange, Operation, RESOURCE_TWICE, ResourceChanges, ResourceResult, check_changes};
 pub use configs::{alter_configs, incremental_alter_configs};
 pub use decision::{MAX_RECORDS_PER_REQUEST, Refusal};
+pub use deletions::{Contradictions, DeleteTopic, DeletionResult, UNKNOWN_ID, UNKNOWN_NAME};
 pub use directories::DirectoryAssignment;
 pub use elections::{Elected, ElectionType};
 pub use feature_updates::{FeatureUpdate, UpgradeType};
@@ -68,8 +70,8 @@ pub use registration::{Broker, Controller, Endpoint, FeatureRange, is_open_assig
 pub use scram::{ScramDeletion, ScramResult, ScramUpsertion, scram_record};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use tokens::{NewDelegationToken, TokenPeriod};
-pub use topics::{CreatedTopic, DeleteTopic, DeletionResult, NewPartitions, NewTopic, TopicDefaults, TopicResult};
-pub use topics::{UNKNOWN_ID, UNKNOWN_NAME};
+pub use topics::{CreatedTopic, NewPartitions, NewTopic, TopicDefaults, TopicResult};
+pub use topics::{duplicate_name, prohibited_name, take_twice};
 
 // What an image's ACLs are asked with, which the benchmarks see as well.
 pub use crate::security::access::{AclOperation, AclResource, Action};

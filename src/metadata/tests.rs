@@ -3,9 +3,10 @@
 use super::bootstrap::{fence_broker, register_broker};
 use super::configs::{alter_configs, incremental_alter_configs};
 use super::decision::Decisions;
+use super::deletions::delete_topics;
 use super::producer_ids::allocate_producer_ids;
 use super::topics::TopicDefaults;
-use super::topics::{create_partitions, create_topics, delete_topics};
+use super::topics::{create_partitions, create_topics};
 use super::*;
 use crate::config::Config;
 use crate::model::{ErrorCode, LeaderEpoch, Offset, TimestampMs, Uuid};

@@ -1,12 +1,12 @@
-//! Decisions about topics: create, delete, more partitions (Kafka's `ReplicationControlManager` and `ControllerApis`).
+//! Decisions about topics: create, more partitions (Kafka's `ReplicationControlManager` and `ControllerApis`).
 //!
 //! Reads the image and writes nothing. Ids come in as an argument, so the same call gives the same records. Whether a
 //! user may do it at all (authorization, `delete.topic.enable`) has been asked before.
 
 use super::decision::{Decisions, MAX_RECORDS_PER_REQUEST, Refusal};
-use super::image::{Configs, Image, Partition, ResourceType, Topic};
+use super::image::{Configs, Image, Partition, ResourceType};
 use super::placement::{Placer, check_assignment};
-use super::record::{ConfigRecord, Record, RemoveTopicRecord, TopicRecord};
+use super::record::{ConfigRecord, Record, TopicRecord};
 use super::topic_name::{self, CLUSTER_METADATA_TOPIC};
 use crate::config::{self, Settings};
 use crate::model::{ErrorCode, Uuid};
@@ -97,12 +97,30 @@ fn total_partitions(defaults: &TopicDefaults<'_>, topics: &[NewTopic]) -> u64 {
     topics.iter().map(of).sum()
 }
 
-fn twice<T: Ord + Copy>(named: impl Iterator<Item = T>) -> BTreeSet<T> {
+pub(super) fn twice<T: Ord + Copy>(named: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut seen = BTreeSet::new();
     named.filter(|one| !seen.insert(*one)).collect()
 }
 
-fn duplicate_name<T>(name: &str) -> TopicResult<T> {
+/// Takes out of a request what it names more than once; the answer is the names. A request is thinned item by item, by
+/// permissions and by quotas: if only one of two copies were taken out, the other would be done.
+pub fn take_twice<T, K: Ord + Clone>(asked: &mut Vec<T>, name: impl Fn(&T) -> K) -> BTreeSet<K> {
+    let names: Vec<K> = asked.iter().map(name).collect();
+    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
+    for name in &names {
+        if !seen.insert(name) {
+            twice.insert(name.clone());
+        }
+    }
+    if !twice.is_empty() {
+        let mut names = names.iter();
+        asked.retain(|_| names.next().is_some_and(|name| !twice.contains(name)));
+    }
+    twice
+}
+
+/// What is answered of a topic that a request names more than once.
+pub fn duplicate_name<T>(name: &str) -> TopicResult<T> {
     let refusal = Refusal::new(ErrorCode::InvalidRequest, "Duplicate topic name.");
     TopicResult { name: name.to_string(), result: Err(refusal) }
 }
@@ -132,8 +150,7 @@ fn create_topic(
 /// names are not created together either.
 fn check_new_name(image: &Image, earlier: &[TopicResult<CreatedTopic>], name: &str) -> Result<(), Refusal> {
     if name == CLUSTER_METADATA_TOPIC {
-        let message = format!("Creation of internal topic {CLUSTER_METADATA_TOPIC} is prohibited.");
-        return Err(Refusal::new(ErrorCode::InvalidRequest, message));
+        return Err(prohibited_name());
     }
     if image.topic(name).is_some() {
         return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
@@ -151,6 +168,12 @@ fn check_new_name(image: &Image, earlier: &[TopicResult<CreatedTopic>], name: &s
         }
         None => Ok(()),
     }
+}
+
+/// Why the topic of the metadata log is not created.
+pub fn prohibited_name() -> Refusal {
+    let message = format!("Creation of internal topic {CLUSTER_METADATA_TOPIC} is prohibited.");
+    Refusal::new(ErrorCode::InvalidRequest, message)
 }
 
 fn check_configs(settings: &Settings<'_>, configs: &[(String, Option<String>)]) -> Result<Configs, Refusal> {
@@ -276,100 +299,6 @@ fn build(
     }
     assert_eq!(partitions.len(), brokers.len(), "each partition is placed or none");
     Ok(partitions)
-}
-
-/// A topic to delete: by its name or by its id, not both.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DeleteTopic {
-    pub name: Option<String>,
-    /// Zero: by name.
-    pub id: Uuid,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DeletionResult {
-    pub name: Option<String>,
-    pub id: Uuid,
-    pub result: Result<(), Refusal>,
-}
-
-/// What `Errors` says of a topic that is not there.
-pub const UNKNOWN_NAME: &str = "This server does not host this topic-partition.";
-pub const UNKNOWN_ID: &str = "This server does not host this topic ID.";
-
-/// Deletes those of the topics that exist (`ControllerApis.deleteTopics`). What contradicts itself is found before
-/// anything is deleted, and none of it is; bad ways of naming a topic are answered before the others.
-pub fn delete_topics(image: &Image, topics: &[DeleteTopic]) -> Decisions<DeletionResult> {
-    let mut deletion = Deletion::default();
-    let refuse = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
-    for topic in topics {
-        let message = match (&topic.name, topic.id.is_zero()) {
-            (None, true) => "Neither topic name nor id were specified.",
-            (Some(_), false) => "You may not specify both topic name and topic id.",
-            _ => continue,
-        };
-        deletion.answer(topic.name.as_deref(), topic.id, refuse(message));
-    }
-    let by_name = || topics.iter().filter(|t| t.id.is_zero()).filter_map(|t| t.name.as_deref());
-    let by_id = || topics.iter().filter(|t| t.name.is_none() && !t.id.is_zero()).map(|t| t.id);
-    let (names_twice, ids_twice) = (twice(by_name()), twice(by_id()));
-    for name in &names_twice {
-        deletion.answer(Some(name), Uuid::ZERO, refuse("Duplicate topic name."));
-    }
-    for id in &ids_twice {
-        deletion.answer(None, *id, refuse("Duplicate topic id."));
-    }
-    for id in by_id().filter(|id| !ids_twice.contains(id)) {
-        match image.topic_by_id(id) {
-            Some(topic) => deletion.want(topic),
-            None => deletion.answer(None, id, Err(Refusal::new(ErrorCode::UnknownTopicId, UNKNOWN_ID))),
-        }
-    }
-    for name in by_name().filter(|name| !names_twice.contains(name)) {
-        match image.topic(name) {
-            None => {
-                let unknown = Refusal::new(ErrorCode::UnknownTopicOrPartition, UNKNOWN_NAME);
-                deletion.answer(Some(name), Uuid::ZERO, Err(unknown));
-            }
-            Some(topic) if ids_twice.contains(&topic.id) || deletion.wanted.remove(&topic.id).is_some() => {
-                let message = "The provided topic name maps to an ID that was already supplied.";
-                deletion.answer(Some(name), topic.id, refuse(message));
-            }
-            Some(topic) => deletion.want(topic),
-        }
-    }
-    let decisions = deletion.decide();
-    assert!(decisions.results.len() <= topics.len(), "a topic that is named in two ways is answered once");
-    decisions
-}
-
-/// A DeleteTopics that is being looked at.
-#[derive(Default)]
-struct Deletion<'a> {
-    results: Vec<DeletionResult>,
-    /// The topics by id, with their places in the request.
-    wanted: BTreeMap<Uuid, (usize, &'a Topic)>,
-    seen: usize,
-}
-
-impl<'a> Deletion<'a> {
-    fn answer(&mut self, name: Option<&str>, id: Uuid, result: Result<(), Refusal>) {
-        self.results.push(DeletionResult { name: name.map(str::to_string), id, result });
-    }
-
-    fn want(&mut self, topic: &'a Topic) {
-        self.seen += 1;
-        self.wanted.insert(topic.id, (self.seen, topic));
-    }
-
-    fn decide(mut self) -> Decisions<DeletionResult> {
-        let mut wanted: Vec<_> = std::mem::take(&mut self.wanted).into_values().collect();
-        wanted.sort_by_key(|(place, _)| *place);
-        let remove = |(_, topic): &(usize, &Topic)| Record::RemoveTopic(RemoveTopicRecord { topic_id: topic.id });
-        let records: Vec<_> = wanted.iter().map(remove).collect();
-        wanted.iter().for_each(|(_, topic)| self.answer(Some(&topic.name), topic.id, Ok(())));
-        Decisions { records, results: self.results }
-    }
 }
 
 /// More partitions for a topic.

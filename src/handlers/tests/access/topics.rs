@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::model::Uuid;
-use crate::wire::api::{create_partitions, create_topics, delete_topics, describe_topic_partitions, metadata};
+use crate::wire::api::alter_client_quotas::{self, request as quotas};
+use crate::wire::api::{create_partitions, create_topics, delete_topics};
+use crate::wire::api::{describe_topic_partitions, metadata};
 
 fn named(names: &[&'static str]) -> metadata::Request<'static> {
     let topic =
@@ -169,16 +171,16 @@ fn topics_are_created_by_those_who_may_create_them() {
     let refused = Some("Authorization failed.");
     let prohibited = Some("Creation of internal topic __cluster_metadata is prohibited.");
     let expected = [
+        ("new", 0, None),
+        ("bare", 0, None),
+        ("twice", 42, Some("Duplicate topic name.")),
         // There is one already, which is not told.
         ("hidden", TOPIC_REFUSED, refused),
-        ("new", 0, None),
         ("other", TOPIC_REFUSED, refused),
-        ("bare", 0, None),
         ("__cluster_metadata", 42, prohibited),
-        ("twice", 42, Some("Duplicate topic name.")),
     ];
     assert_eq!(results, expected);
-    let [none, new, _, bare, ..] = &answer.topics[..] else { panic!() };
+    let [new, bare, _, none, ..] = &answer.topics[..] else { panic!() };
     assert_eq!((none.topic_id, none.num_partitions, none.replication_factor), (Uuid::ZERO, -1, -1));
     assert_eq!((new.topic_config_error_code, new.num_partitions, new.replication_factor), (0, 1, 1));
     assert!(new.configs.as_ref().is_some_and(|configs| configs.len() > 10));
@@ -281,4 +283,64 @@ fn topics_are_deleted_by_those_who_may() {
     assert_eq!(delete(&mut broker, &[(None, hidden)]), [(Some("hidden".to_string()), hidden, 0)]);
     let mut off = start_with(&[("delete.topic.enable", "false")]);
     assert_eq!(delete(&mut off, &[(Some("hidden"), Uuid::ZERO)])[0].2, 73, "whatever the client may do");
+}
+
+/// A broker on which the client has a budget that the first change of many partitions spends.
+fn start_with_budget() -> Broker {
+    let mut broker = start();
+    let entity = vec![quotas::EntityData { entity_type: "user".into(), entity_name: Some("alice".into()) }];
+    let op = quotas::OpData { key: "controller_mutation_rate".into(), value: 1.0, remove: false };
+    let entries = vec![quotas::EntryData { entity, ops: vec![op] }];
+    let request = alter_client_quotas::Request { entries, validate_only: false };
+    broker.as_admin(|broker| {
+        let answer: alter_client_quotas::Response = broker.ask(ApiKey::AlterClientQuotas, 1, &request);
+        assert_eq!(answer.entries[0].error_code, 0);
+        broker.create_topic("wide", MANY);
+    });
+    broker
+}
+
+/// More partitions than the budget has.
+const MANY: i32 = 50;
+
+/// The quota takes a topic out of a request, and leaves the other copy of it: then the controller would see no contradiction.
+#[test]
+fn a_name_that_comes_twice_is_not_let_in_by_a_quota() {
+    for may in [false, true] {
+        let mut broker = start_with_budget();
+        if may {
+            broker.allow(AclOperation::Delete, AclResource::Topic, "wide");
+            broker.allow(AclOperation::Create, AclResource::Topic, "new");
+            broker.allow(AclOperation::Alter, AclResource::Topic, "wide");
+        }
+        let mut request = creation(&["new", "new"]);
+        request.topics.iter_mut().for_each(|topic| topic.num_partitions = MANY);
+        let answer: create_topics::Response = broker.ask(ApiKey::CreateTopics, 7, &request);
+        assert_eq!(answer.topics.iter().map(|topic| topic.error_code).collect::<Vec<_>>(), [42]);
+        let topic =
+            create_partitions::CreatePartitionsTopic { name: "wide".into(), count: 2 * MANY, assignments: None };
+        let topics = vec![topic.clone(), topic];
+        let request = create_partitions::Request { topics, timeout_ms: 1000, validate_only: false };
+        let answer: create_partitions::Response = broker.ask(ApiKey::CreatePartitions, 3, &request);
+        assert_eq!(answer.results.iter().map(|topic| topic.error_code).collect::<Vec<_>>(), [42]);
+        let id = broker.view().topic("wide").unwrap().id;
+        for name in [(Some("wide"), Uuid::ZERO), (None, id)] {
+            let answer = delete(&mut broker, &[name, name]);
+            assert_eq!(answer.iter().map(|(.., error)| *error).collect::<Vec<_>>(), [42]);
+        }
+        // An id that is given twice counts as given where its name is as well.
+        let answer = delete(&mut broker, &[(None, id), (Some("wide"), Uuid::ZERO), (None, id)]);
+        let by_name = if may { 42 } else { TOPIC_REFUSED };
+        assert_eq!(answer.iter().map(|(.., error)| *error).collect::<Vec<_>>(), [42, by_name]);
+        // Both ways: the name is told that it has been supplied, and of the id nothing is said.
+        let answer = delete(&mut broker, &[(None, id), (Some("wide"), Uuid::ZERO)]);
+        assert!(answer.iter().all(|(.., error)| *error == by_name), "{answer:?}");
+        let view = broker.view();
+        assert!(view.topic("new").is_none());
+        assert_eq!(view.topic("wide").unwrap().partitions.len(), MANY as usize);
+        if may {
+            // Nothing of it has spent the budget.
+            assert_eq!(delete(&mut broker, &[(None, id)]), [(Some("wide".to_string()), id, 0)]);
+        }
+    }
 }
