@@ -350,6 +350,13 @@ FAULTS = [
      "            metered.charge(-(partitions as f64), now);\n", "            let _ = (metered, now);\n"),
     ("what a request names twice is left to the controller", "src/metadata/topics.rs",
      "    if !twice.is_empty() {\n        let mut names", "    if twice.len() > names.len() {\n        let mut names"),
+    ("a fetch session is good for every client that has its id", "src/handlers/fetch_session.rs",
+     "        (self.rules_epoch, self.is_own, self.host) == (rules_epoch, is_own, subject.host)\n"
+     "            && self.principal == *subject.principal\n",
+     "        let _ = (is_own, subject.host, &self.principal, self.host, self.is_own);\n"
+     "        self.rules_epoch == rules_epoch\n"),
+    ("a fetch that waits reads what is added to its session", "src/handlers/fetch_session.rs",
+     ".filter(|session| session.epoch == epoch);", ".filter(|session| session.epoch >= epoch);"),
     ("the place of a refused handover is not given back", "src/server/mod.rs",
      "            None => self.turn.shared.balance.remove(self.turn.shard),\n",
      "            None => {\n                std::mem::forget(admission);\n"

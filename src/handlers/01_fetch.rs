@@ -8,8 +8,8 @@
 //! 16 who leads instead (KIP-951), 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
 //!
 //! Needs Read of each topic. It is asked when the request comes, for the partitions that it looks at: those of a session that
-//! it passes over were seen under the same rules, as a session looks at all of its partitions when the rules change. A
-//! follower needs ClusterAction, and is told without it that it may not read any topic (`KafkaApis.handleFetchRequest`).
+//! it passes over were seen for the same client under the same rules, as a session looks at all of its partitions when either
+//! is another. A follower needs ClusterAction, and is told without it that it may not read any topic (`KafkaApis.handleFetchRequest`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use indexmap::IndexMap;
 
 use super::access;
 use super::current_leaders::{CurrentLeaders, LeaderNode};
-use super::fetch_session::{Answering, Asked, NO_SESSION, Name, Seen, Told, Wanted};
+use super::fetch_session::{Answering, Asked, Judging, NO_SESSION, Name, Seen, Told, Wanted};
 use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, Instant, IsolationLevel, LeaderEpoch, Offset};
 use crate::replica::partition::Partition;
@@ -92,7 +92,11 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         session_epoch: body.session_epoch,
         uses_topic_ids: request.head.version >= TOPIC_ID_SINCE,
         isolation,
-        rules_epoch: access::rules_epoch(context),
+        judging: Judging {
+            subject: request.session.subject(),
+            is_own: request.session.is_own(),
+            rules_epoch: access::rules_epoch(context),
+        },
     };
     let begun = state.sessions.begin(context.now, asked, wanted(&body), &forgotten(&body));
     let (answering, partitions) = match begun {

@@ -9,6 +9,9 @@
 //! progress, by the client asking something else of it, or by a change of the metadata. A fetch that finds it at rest has
 //! asked for its progress before (`Partition::waiting`), so none is missed. A consumer of very many partitions costs what
 //! happens in them, where Kafka looks at each of them at each fetch.
+//!
+//! Kafka asks at each fetch whether its client may read each partition. Here those that are passed over were asked about for
+//! the same asker, by the same rules: if either is another, every partition is looked at again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
@@ -18,7 +21,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use indexmap::IndexMap;
 
 use crate::model::{ErrorCode, Instant, IsolationLevel, TopicId};
-use crate::stdx::random::Random;
+use crate::security::acl::{HostAddress, Subject};
+use crate::security::crypto::Hash as Hashing;
+use crate::security::principal::Principal;
 use crate::stdx::slab::Key;
 
 /// A session that has not been used for so long may make room for a new one (Kafka's
@@ -90,12 +95,33 @@ impl Cached {
     }
 }
 
+/// Who could read what a session passes over, and by which rules.
+struct Judged {
+    principal: Principal,
+    host: HostAddress,
+    is_own: bool,
+    rules_epoch: u64,
+}
+
+impl Judged {
+    fn new(by: Judging<'_>) -> Judged {
+        let Judging { subject, is_own, rules_epoch } = by;
+        Judged { principal: subject.principal.clone(), host: subject.host, is_own, rules_epoch }
+    }
+
+    /// Whether the same would be asked again.
+    fn holds_for(&self, by: Judging<'_>) -> bool {
+        let Judging { subject, is_own, rules_epoch } = by;
+        (self.rules_epoch, self.is_own, self.host) == (rules_epoch, is_own, subject.host)
+            && self.principal == *subject.principal
+    }
+}
+
 struct Session {
     epoch: i32,
     uses_topic_ids: bool,
     isolation: IsolationLevel,
-    /// The rules by which the client could read what is passed over.
-    rules_epoch: u64,
+    judged: Judged,
     partitions: IndexMap<Name, Cached>,
     /// The places of those that are not idle.
     active: BTreeSet<usize>,
@@ -107,13 +133,21 @@ struct Session {
 }
 
 /// What a request's fields say about sessions.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked {
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
     pub session_id: i32,
     pub session_epoch: i32,
     pub uses_topic_ids: bool,
     pub isolation: IsolationLevel,
-    /// Which rules say what the client may read.
+    pub judging: Judging<'a>,
+}
+
+/// Whose rights count, and which rules say what they are.
+#[derive(Clone, Copy)]
+pub struct Judging<'a> {
+    pub subject: Subject<'a>,
+    /// The broker itself, which may do everything.
+    pub is_own: bool,
     pub rules_epoch: u64,
 }
 
@@ -122,14 +156,15 @@ pub struct Asked {
 pub enum Answering {
     /// All partitions of the request; the session may be new or none.
     Full { session_id: i32 },
-    /// The answer tells only of those partitions that changed since the last answer of the session.
-    Incremental { session_id: i32 },
+    /// The answer tells only of those partitions that changed since the last answer of the session. The epoch is that of the
+    /// session's next fetch.
+    Incremental { session_id: i32, epoch: i32 },
 }
 
 impl Answering {
     pub fn session_id(self) -> i32 {
         match self {
-            Answering::Full { session_id } | Answering::Incremental { session_id } => session_id,
+            Answering::Full { session_id } | Answering::Incremental { session_id, .. } => session_id,
         }
     }
 }
@@ -172,8 +207,10 @@ pub struct Cache {
     watchers: Watchers,
     by_use: BTreeSet<(Instant, i32)>,
     slots: Slots,
-    /// Ids are drawn, not counted: no client should guess another's, and after a restart the old ones mean nothing.
-    random: Random,
+    /// Ids are drawn, not counted: no client should guess another's, and after a restart the old ones mean nothing. From
+    /// those that a client has been given it cannot compute the next, nor this.
+    secret: [u8; 8],
+    drawn: u64,
     shard: u32,
     shards: u32,
 }
@@ -181,15 +218,22 @@ pub struct Cache {
 impl Cache {
     /// The ids of different `shard`s out of `shards` never meet.
     pub fn new(slots: Slots, shard: usize, shards: usize, seed: u64) -> Cache {
-        let random = Random::new(seed.wrapping_add(shard as u64));
-        let (shard, shards) = (shard as u32, shards as u32);
+        let (shard, shards, secret) = (shard as u32, shards as u32, seed.to_be_bytes());
         let (watchers, by_use) = (Watchers::new(), BTreeSet::new());
-        Cache { sessions: HashMap::new(), watchers, by_use, slots, random, shard, shards }
+        Cache { sessions: HashMap::new(), watchers, by_use, slots, secret, drawn: 0, shard, shards }
+    }
+
+    /// A number that does not tell the next one.
+    fn draw(&mut self) -> u64 {
+        self.drawn += 1;
+        let message = [self.drawn.to_be_bytes(), u64::from(self.shard).to_be_bytes()].concat();
+        let digest = Hashing::Sha256.hmac(&self.secret, &message);
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     fn draw_id(&mut self) -> i32 {
         loop {
-            let drawn = self.random.below(u64::from(i32::MAX as u32 / self.shards)) as u32;
+            let drawn = (self.draw() % u64::from(i32::MAX as u32 / self.shards)) as u32;
             let id = (drawn * self.shards + self.shard) as i32;
             if id != NO_SESSION && !self.sessions.contains_key(&id) {
                 return id;
@@ -201,7 +245,7 @@ impl Cache {
     pub fn begin(
         &mut self,
         now: Instant,
-        asked: Asked,
+        asked: Asked<'_>,
         partitions: Vec<(Name, Wanted)>,
         forgotten: &[Name],
     ) -> Result<(Answering, Vec<(Name, Wanted)>), ErrorCode> {
@@ -219,7 +263,7 @@ impl Cache {
     fn go_on(
         &mut self,
         now: Instant,
-        asked: Asked,
+        asked: Asked<'_>,
         partitions: Vec<(Name, Wanted)>,
         forgotten: &[Name],
     ) -> Result<(Answering, Vec<(Name, Wanted)>), ErrorCode> {
@@ -233,8 +277,12 @@ impl Cache {
         }
         session.update(partitions);
         forgotten.iter().for_each(|name| session.forget(session_id, name, &mut self.watchers));
-        if (session.isolation, session.rules_epoch) != (asked.isolation, asked.rules_epoch) {
-            (session.isolation, session.rules_epoch) = (asked.isolation, asked.rules_epoch);
+        if session.isolation != asked.isolation {
+            session.isolation = asked.isolation;
+            session.mark_active_all();
+        }
+        if !session.judged.holds_for(asked.judging) {
+            session.judged = Judged::new(asked.judging);
             session.mark_active_all();
         }
         if session.partitions.is_empty() {
@@ -243,14 +291,14 @@ impl Cache {
         }
         // After the largest epoch comes 1: 0 and -1 have their meanings.
         session.epoch = if session.epoch == i32::MAX { 1 } else { session.epoch + 1 };
-        let covered = session.covered();
+        let (covered, epoch) = (session.covered(), session.epoch);
         self.by_use.remove(&(session.used, session_id));
         session.used = now;
         self.by_use.insert((now, session_id));
-        Ok((Answering::Incremental { session_id }, covered))
+        Ok((Answering::Incremental { session_id, epoch }, covered))
     }
 
-    fn create(&mut self, now: Instant, asked: Asked, partitions: &[(Name, Wanted)]) -> i32 {
+    fn create(&mut self, now: Instant, asked: Asked<'_>, partitions: &[(Name, Wanted)]) -> i32 {
         let has_slot = self.take_slot() || (self.evict(now) && self.take_slot());
         if !has_slot {
             return NO_SESSION;
@@ -262,7 +310,7 @@ impl Cache {
             epoch: 1,
             uses_topic_ids: asked.uses_topic_ids,
             isolation: asked.isolation,
-            rules_epoch: asked.rules_epoch,
+            judged: Judged::new(asked.judging),
             active: (0..partitions.len()).collect(),
             partitions,
             parked: None,
@@ -322,7 +370,7 @@ impl Cache {
     /// goes on (`FullFetchContext.getThrottledResponse`).
     pub fn give_up(&mut self, answering: Answering) -> i32 {
         match answering {
-            Answering::Incremental { session_id } => session_id,
+            Answering::Incremental { session_id, .. } => session_id,
             Answering::Full { session_id } => {
                 self.remove(session_id);
                 NO_SESSION
@@ -337,10 +385,14 @@ impl Cache {
         }
     }
 
-    /// What an incremental fetch covers as things stand; `None` if its session has gone meanwhile.
+    /// What an incremental fetch covers as things stand; `None` if its session has gone meanwhile, or on: what was added to it
+    /// since, by whichever client, this fetch was not judged for.
     pub fn covered(&self, answering: Answering) -> Option<Vec<(Name, Wanted)>> {
         match answering {
-            Answering::Incremental { session_id } => self.sessions.get(&session_id).map(Session::covered),
+            Answering::Incremental { session_id, epoch } => {
+                let session = self.sessions.get(&session_id).filter(|session| session.epoch == epoch);
+                session.map(Session::covered)
+            }
             Answering::Full { .. } => None,
         }
     }
@@ -435,14 +487,25 @@ mod tests {
         Slots { all, taken: Arc::default() }
     }
 
-    fn asked(session_id: i32, session_epoch: i32) -> Asked {
+    fn judging(principal: &Principal, host: [u8; 4], rules_epoch: u64) -> Judging<'_> {
+        let host = std::net::SocketAddr::from((host, 1)).into();
+        Judging { subject: Subject { principal, host }, is_own: false, rules_epoch }
+    }
+
+    fn asked(session_id: i32, session_epoch: i32) -> Asked<'static> {
         Asked {
             session_id,
             session_epoch,
             uses_topic_ids: false,
             isolation: IsolationLevel::ReadUncommitted,
-            rules_epoch: 0,
+            judging: judging(&Principal::ANONYMOUS, [127, 0, 0, 1], 0),
         }
+    }
+
+    /// How the last fetch of a session is answered.
+    fn latest(cache: &Cache, session_id: i32) -> Answering {
+        let epoch = cache.sessions.get(&session_id).map_or(0, |session| session.epoch);
+        Answering::Incremental { session_id, epoch }
     }
 
     const SAME: Told = Told { high_watermark: 5, log_start_offset: 0, is_error: false };
@@ -472,7 +535,7 @@ mod tests {
             assert!(cache.tell(full, name, seen(SAME, 0)));
         }
         let (next, covered) = cache.begin(now, asked(id, 1), vec![partition(1, 7)], &[]).unwrap();
-        assert_eq!(next, Answering::Incremental { session_id: id });
+        assert_eq!(next, Answering::Incremental { session_id: id, epoch: 2 });
         assert_eq!(covered, [partition(0, 1), partition(1, 7)]);
         let first = &covered[0].0;
         assert!(!cache.tell(next, first, seen(SAME, 0)));
@@ -514,7 +577,7 @@ mod tests {
             (cache.mark_active(11), cache.mark_active(11), cache.mark_active(99)),
             (vec![key], vec![key], vec![])
         );
-        assert_eq!(indexes(&cache.covered(next).unwrap()), [1, 2]);
+        assert_eq!(indexes(&cache.covered(latest(&cache, id)).unwrap()), [1, 2]);
         let (_, covered) = cache.begin(now, asked(id, 2), vec![partition(3, 7)], &[]).unwrap();
         assert_eq!((indexes(&covered), &covered[2].1), (vec![1, 2, 3], &partition(3, 7).1));
         let committed = Asked { isolation: IsolationLevel::ReadCommitted, ..asked(id, 3) };
@@ -525,26 +588,73 @@ mod tests {
             }
         };
         settle(&mut cache, &all);
-        assert!(cache.covered(next).unwrap().is_empty());
-        let committed = Asked { rules_epoch: 1, session_epoch: 4, ..committed };
+        assert!(cache.covered(latest(&cache, id)).unwrap().is_empty());
+        let other_rules = judging(&Principal::ANONYMOUS, [127, 0, 0, 1], 1);
+        let committed = Asked { judging: other_rules, session_epoch: 4, ..committed };
         assert_eq!(cache.begin(now, committed, vec![], &[]).unwrap().1.len(), 4, "other rules");
         settle(&mut cache, &all);
-        assert!(cache.covered(next).unwrap().is_empty());
+        assert!(cache.covered(latest(&cache, id)).unwrap().is_empty());
         cache.mark_active_all();
-        assert_eq!(cache.covered(next).unwrap().len(), 4);
+        assert_eq!(cache.covered(latest(&cache, id)).unwrap().len(), 4);
         // Whoever forgets one moves another; nothing of an ended session stays.
         settle(&mut cache, &all);
         let committed = Asked { session_epoch: 5, ..committed };
         assert_eq!(cache.begin(now, committed, vec![], &[partition(1, 0).0]).unwrap().1, []);
         assert_eq!((cache.mark_active(11), cache.mark_active(13)), (vec![], vec![key]));
-        assert_eq!(indexes(&cache.covered(next).unwrap()), [3]);
+        assert_eq!(indexes(&cache.covered(latest(&cache, id)).unwrap()), [3]);
         let committed = Asked { session_epoch: 6, ..committed };
         let (_, covered) = cache.begin(now, committed, vec![partition(2, 1)], &[partition(0, 0).0]).unwrap();
         assert_eq!(indexes(&covered), [2, 3]);
         settle(&mut cache, &covered);
-        assert_eq!((cache.mark_active(12), indexes(&cache.covered(next).unwrap())), (vec![key], vec![2]));
+        assert_eq!((cache.mark_active(12), indexes(&cache.covered(latest(&cache, id)).unwrap())), (vec![key], vec![2]));
         cache.begin(now, asked(id, FINAL_EPOCH), vec![], &[]).unwrap();
-        assert!(cache.watchers.is_empty() && cache.covered(next).is_none());
+        assert!(cache.watchers.is_empty() && cache.covered(latest(&cache, id)).is_none());
+    }
+
+    /// Kafka asks for every partition of a session at each fetch, whoever sends it.
+    #[test]
+    fn who_takes_up_the_session_of_another_is_asked_about_all_of_it() {
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
+        let now = Instant(0);
+        let all: Vec<_> = (0..3).map(|index| partition(index, 5)).collect();
+        let (full, _) = cache.begin(now, asked(0, 0), all.clone(), &[]).unwrap();
+        let id = full.session_id();
+        let mut next = |epoch: i32, judging: Judging<'_>| {
+            all.iter().for_each(|(name, _)| assert!(cache.tell(full, name, at_rest(name))));
+            let asked = Asked { judging, ..asked(id, epoch) };
+            cache.begin(now, asked, vec![], &[]).unwrap().1.len()
+        };
+        let (alice, home, away) = (Principal::new(Principal::USER, "alice"), [127, 0, 0, 1], [10, 0, 0, 1]);
+        assert_eq!(next(1, judging(&Principal::ANONYMOUS, home, 0)), 0);
+        assert_eq!(next(2, judging(&alice, home, 0)), 3);
+        assert_eq!(next(3, judging(&alice, home, 0)), 0);
+        assert_eq!(next(4, judging(&alice, away, 0)), 3);
+        assert_eq!(next(5, Judging { is_own: true, ..judging(&alice, away, 0) }), 3);
+        assert_eq!(next(6, judging(&alice, away, 0)), 3);
+        assert_eq!(next(7, judging(&alice, away, 0)), 0);
+    }
+
+    /// A fetch that waits was judged for what its session had then.
+    #[test]
+    fn what_is_added_to_a_session_is_not_for_the_fetch_that_waits() {
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
+        let now = Instant(0);
+        let (full, _) = cache.begin(now, asked(0, 0), vec![partition(0, 5)], &[]).unwrap();
+        let id = full.session_id();
+        let (waits, _) = cache.begin(now, asked(id, 1), vec![], &[]).unwrap();
+        assert_eq!(indexes(&cache.covered(waits).unwrap()), [0]);
+        let (next, _) = cache.begin(now, asked(id, 2), vec![partition(1, 5)], &[]).unwrap();
+        assert_eq!(cache.covered(waits), None);
+        assert_eq!(indexes(&cache.covered(next).unwrap()), [0, 1]);
+    }
+
+    #[test]
+    fn ids_of_another_secret_and_of_another_shard_are_others() {
+        let draw = |seed, shard| Cache::new(slots(2), shard, 2, seed).draw_id();
+        assert_eq!(draw(7, 0), draw(7, 0));
+        assert!(draw(7, 0) != draw(8, 0) && draw(7, 0) + 1 != draw(7, 1));
+        let mut cache = Cache::new(slots(2), 0, 1, 7);
+        assert_ne!(cache.draw_id(), cache.draw_id());
     }
 
     #[test]

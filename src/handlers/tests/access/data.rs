@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::Uuid;
+use crate::security::principal::Principal;
 use crate::wire::api::{delete_records, describe_producers, fetch, list_offsets, offset_for_leader_epoch, produce};
 
 const TOPICS: [&str; 3] = ["seen", "hidden", "gone"];
@@ -132,6 +133,34 @@ fn a_session_hears_of_other_rules_with_its_next_fetch() {
     let mut now = told(&next);
     now.sort();
     assert_eq!(now, expected(&[("hidden", 0), ("seen", TOPIC_REFUSED)]));
+}
+
+/// The partitions are at rest and passed over, but for a client for whom they were not asked about.
+#[test]
+fn a_session_shows_nothing_to_a_client_that_has_its_id() {
+    let both = [("seen", Uuid::ZERO), ("hidden", Uuid::ZERO)];
+    for changes in ["principal", "host"] {
+        let mut broker = start();
+        broker.allow(AclOperation::Read, AclResource::Topic, "seen");
+        broker.allow(AclOperation::Read, AclResource::Topic, "hidden");
+        let first: fetch::Response = broker.ask(ApiKey::Fetch, 12, &fetch_of(&both, (0, 0), -1));
+        let id = first.session_id;
+        let next: fetch::Response = broker.ask(ApiKey::Fetch, 12, &fetch_of(&[], (id, 1), -1));
+        assert_eq!((next.error_code, told(&next)), (0, vec![]));
+        let still_may = match changes {
+            "principal" => {
+                broker.session.principal = Principal::new(Principal::USER, "mallory");
+                false
+            }
+            _ => {
+                broker.session.peer = ([10, 0, 0, 1], 1).into();
+                true
+            }
+        };
+        let taken: fetch::Response = broker.ask(ApiKey::Fetch, 12, &fetch_of(&[], (id, 2), -1));
+        let refused = [("seen", TOPIC_REFUSED), ("hidden", TOPIC_REFUSED)];
+        assert_eq!(told(&taken), if still_may { vec![] } else { expected(&refused) });
+    }
 }
 
 #[test]
