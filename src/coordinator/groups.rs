@@ -4,7 +4,7 @@
 //! This file knows which machine a group belongs to; what the machine does stands in `classic`, `consumer` and
 //! `offsets`, each of which adds its own requests to [`Groups`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -94,6 +94,26 @@ pub struct Groups {
     pub(super) topic_hashes: consumer::TopicHashes,
 }
 
+/// Which groups ListGroups tells of: words in small letters, of which a client may send very many. A filter without words
+/// lets everything through.
+#[derive(Default)]
+pub struct ListFilter {
+    states: BTreeSet<String>,
+    types: BTreeSet<String>,
+}
+
+impl ListFilter {
+    pub fn new<'w>(states: impl Iterator<Item = &'w str>, types: impl Iterator<Item = &'w str>) -> ListFilter {
+        let states = states.map(|state| state.to_lowercase().trim().to_string()).collect();
+        ListFilter { states, types: types.map(str::to_lowercase).collect() }
+    }
+
+    fn lets_through(&self, line: &Listed) -> bool {
+        let is_wanted = |words: &BTreeSet<String>, name: &str| words.is_empty() || words.contains(&name.to_lowercase());
+        is_wanted(&self.states, line.state) && is_wanted(&self.types, line.group_type)
+    }
+}
+
 impl Groups {
     fn ids(&self) -> Vec<Arc<str>> {
         self.groups.keys().cloned().collect()
@@ -128,15 +148,10 @@ impl Groups {
         }
     }
 
-    /// ListGroups; filters that are empty let everything through.
-    pub fn list(&self, states: &[String], types: &[String]) -> Vec<Listed> {
-        let states: Vec<String> = states.iter().map(|state| state.to_lowercase().trim().to_string()).collect();
-        let types: Vec<String> = types.iter().map(|kind| kind.to_lowercase()).collect();
-        let wanted = |filter: &[String], name: &str| {
-            filter.is_empty() || filter.iter().any(|wanted| *wanted == name.to_lowercase())
-        };
+    /// ListGroups.
+    pub fn list(&self, filter: &ListFilter) -> Vec<Listed> {
         let listed = self.groups.iter().map(|(id, group)| group.listed(id));
-        listed.filter(|line| wanted(&states, line.state) && wanted(&types, line.group_type)).collect()
+        listed.filter(|line| filter.lets_through(line)).collect()
     }
 
     /// The groups behind one, in the order of their names; so many at most.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::groups::{Timer, TimerKey};
+use super::groups::{ListFilter, Timer, TimerKey};
 use super::record::offsets::{Key, Value};
 use super::step::{Record, Reply, Waiter};
 use super::world::{EPOCH_MS, Topic, World};
@@ -144,8 +144,8 @@ fn run_any(world: &mut World, command: &Command) -> Option<String> {
             world.cluster.topics.insert(command.text("name").to_string(), topic);
         }
         "list" => {
-            let owned = |list: Vec<&str>| list.into_iter().map(str::to_string).collect::<Vec<_>>();
-            let listed = world.groups.list(&owned(command.list("states")), &owned(command.list("types")));
+            let words = |name: &str| command.list(name).into_iter();
+            let listed = world.groups.list(&ListFilter::new(words("states"), words("types")));
             return Some(listed.iter().map(|line| format!("{line:?}\n")).collect());
         }
         "delete" => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use log::warn;
 
 use super::{Coordinator, Kind, Moment, Registry, Resolved, World};
-use crate::coordinator::groups::Groups;
+use crate::coordinator::groups::{Groups, ListFilter};
 use crate::coordinator::step::{Output, Producer, Step};
 use crate::model::{ErrorCode, PartitionIndex, TopicId, java_hash};
 use crate::record::builder::Codec;
@@ -77,7 +77,7 @@ impl Kind for Groups {
 
 /// Groups that lie in a partition and belong to another one: to which.
 fn misplaced(groups: &Groups, here: i32, partitions: usize) -> Vec<(String, i32)> {
-    let listed = groups.list(&[], &[]).into_iter().map(|listed| listed.group_id);
+    let listed = groups.list(&ListFilter::default()).into_iter().map(|listed| listed.group_id);
     let placed = listed.map(|group| (java_hash::partition_for(&group, partitions), group));
     placed.filter(|(belongs, _)| *belongs != here).map(|(belongs, group)| (group, belongs)).collect()
 }

@@ -6,6 +6,7 @@
 //! Without Describe of the cluster, groups that the client may not describe are left out.
 
 use super::{Outcome, Request, State};
+use crate::coordinator::groups::{ListFilter, Listed};
 use crate::model::ErrorCode;
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
@@ -16,11 +17,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Ok(body) => body,
         Err(early) => return early,
     };
-    let strings = |filter: &[crate::codec::Str<'_>]| filter.iter().map(|word| word.to_string()).collect::<Vec<_>>();
-    let (states, types) = (strings(&body.states_filter), strings(&body.types_filter));
+    let filter =
+        ListFilter::new(body.states_filter.iter().map(|word| &**word), body.types_filter.iter().map(|word| &**word));
     let (mut groups, mut barriers) = (Vec::new(), Vec::new());
     for coordinator in context.shared.coordinators().all(context.view) {
-        let looked = coordinator.and_then(|coordinator| coordinator.look(|groups| groups.list(&states, &types)));
+        let looked = coordinator.and_then(|coordinator| coordinator.look(|groups| groups.list(&filter)));
         match looked {
             Ok((listed, barrier)) => {
                 groups.extend(listed);
@@ -34,9 +35,9 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
     if !request.may_cluster_silently(context, AclOperation::Describe) {
         let shows = |id: &str| request.may_silently(context, AclOperation::Describe, AclResource::Group, id);
-        groups.retain(|group: &crate::coordinator::groups::Listed| shows(&group.group_id));
+        groups.retain(|group: &Listed| shows(&group.group_id));
     }
-    let group = |group: crate::coordinator::groups::Listed| ListedGroup {
+    let group = |group: Listed| ListedGroup {
         group_id: group.group_id.into(),
         protocol_type: group.protocol_type.into(),
         group_state: group.state.into(),

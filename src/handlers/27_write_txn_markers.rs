@@ -7,6 +7,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use indexmap::IndexMap;
+
 use super::{Answer, Head, Outcome, Parked, Polled, Request, State};
 use crate::coordinator::machine::Producer;
 use crate::coordinator_runtime::append_marker;
@@ -45,15 +47,15 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     };
     let may = request.may_cluster_silently(context, AclOperation::Alter)
         || request.may_cluster(context, AclOperation::ClusterAction);
+    if !may {
+        return refuse_all(request.head, &body);
+    }
     let mut markers = Vec::new();
     for marker in &body.markers {
         for topic in &marker.topics {
             let name: Arc<str> = (&*topic.name).into();
             for index in &topic.partition_indexes {
-                let result = match may {
-                    true => append(context, marker, (&name, *index)),
-                    false => Err(ErrorCode::ClusterAuthorizationFailed),
-                };
+                let result = append(context, marker, (&name, *index));
                 markers.push(Marker { producer_id: marker.producer_id, topic: name.clone(), index: *index, result });
             }
         }
@@ -106,22 +108,46 @@ impl Waiting {
         if all_decided { self.answer().map_or_else(Polled::Close, Polled::Answer) } else { Polled::Wait }
     }
 
-    /// Results by producer and topic, in the order in which they were first named.
     fn answer(&self) -> Result<Answer, String> {
-        let mut markers: Vec<WritableTxnMarkerResult<'_>> = Vec::new();
-        for Marker { producer_id, topic, index, result } in &self.markers {
-            let at = markers.iter().position(|of| of.producer_id == *producer_id).unwrap_or_else(|| {
-                markers.push(WritableTxnMarkerResult { producer_id: *producer_id, topics: Vec::new() });
-                markers.len() - 1
-            });
-            let topics = &mut markers[at].topics;
-            let at = topics.iter().position(|of| *of.name == **topic).unwrap_or_else(|| {
-                topics.push(WritableTxnMarkerTopicResult { name: (&**topic).into(), partitions: Vec::new() });
-                topics.len() - 1
-            });
-            let error_code = result.as_ref().err().map_or(0, |error| error.code());
-            topics[at].partitions.push(WritableTxnMarkerPartitionResult { partition_index: *index, error_code });
+        let mut results = Results::default();
+        let is_of_one = |a: &Marker, b: &Marker| a.producer_id == b.producer_id && Arc::ptr_eq(&a.topic, &b.topic);
+        for of_topic in self.markers.chunk_by(is_of_one) {
+            let told =
+                |marker: &Marker| told(marker.index, marker.result.as_ref().err().map_or(0, |error| error.code()));
+            let of_producer = results.entry(of_topic[0].producer_id).or_default();
+            of_producer.entry(&of_topic[0].topic).or_default().extend(of_topic.iter().map(told));
         }
-        self.head.encode(&message::Response { markers })
+        self.head.encode(&response(results))
     }
+}
+
+/// Results by producer and topic, in the order in which they were first named. What a request names in one place is looked up
+/// once: it may have hundreds of thousands of producers, and as many partitions of a topic with a long name.
+type Results<'a> = IndexMap<i64, IndexMap<&'a str, Vec<WritableTxnMarkerPartitionResult>>>;
+
+fn told(partition_index: i32, error_code: i16) -> WritableTxnMarkerPartitionResult {
+    WritableTxnMarkerPartitionResult { partition_index, error_code }
+}
+
+fn response<'a>(results: Results<'a>) -> message::Response<'a> {
+    let of_topic = |(name, partitions): (&'a str, _)| WritableTxnMarkerTopicResult { name: name.into(), partitions };
+    let of_producer = |(producer_id, topics): (i64, IndexMap<_, _>)| WritableTxnMarkerResult {
+        producer_id,
+        topics: topics.into_iter().map(of_topic).collect(),
+    };
+    message::Response { markers: results.into_iter().map(of_producer).collect() }
+}
+
+/// Nothing is looked at for those who may not (`WriteTxnMarkersRequest.getErrorResponse`).
+fn refuse_all(head: Head, body: &message::Request<'_>) -> Outcome {
+    let mut results = Results::default();
+    let error_code = ErrorCode::ClusterAuthorizationFailed.code();
+    for marker in &body.markers {
+        let of_producer = results.entry(marker.producer_id).or_default();
+        for topic in &marker.topics {
+            let indexes = topic.partition_indexes.iter();
+            of_producer.entry(&topic.name).or_default().extend(indexes.map(|index| told(*index, error_code)));
+        }
+    }
+    head.answer(&response(results))
 }

@@ -6,6 +6,8 @@
 //! expired are told until they are swept. Tokens come in the order of their ids, which in Kafka have none. Versions: 2
 //! flexible; 3 who asked for a token beside whose it is (KIP-373).
 
+use std::collections::BTreeSet;
+
 use super::delegation_tokens::{self, parts};
 use super::{Outcome, Request, State};
 use crate::config::DelegationTokenSettings;
@@ -33,13 +35,14 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let Some(settings) = &context.shared.config.delegation_tokens else {
         return request.head.answer(&refused(ErrorCode::DelegationTokenAuthDisabled));
     };
-    let owners: Option<Vec<String>> = body.owners.as_deref().map(|owners| {
+    let owners: Option<BTreeSet<String>> = body.owners.as_deref().map(|owners| {
         let text =
             |one: &message::DescribeDelegationTokenOwner<'_>| format!("{}:{}", one.principal_type, one.principal_name);
         owners.iter().map(text).collect()
     });
-    let is_wanted =
-        |token: &DelegationToken| owners.as_ref().is_none_or(|owners| owners.iter().any(|one| concerns(token, one)));
+    let is_wanted = |token: &DelegationToken| {
+        owners.as_ref().is_none_or(|owners| principals(token).any(|one| owners.contains(one)))
+    };
     let told = context.view.image.delegation_tokens();
     let told = told.filter(|token| is_wanted(token) && may_see(context, request, token));
     let tokens = told.map(|token| described(token, settings, request.head.version)).collect();
@@ -48,8 +51,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
 
 /// `TokenInformation.ownerOrRenewer`
 fn concerns(token: &DelegationToken, principal: &str) -> bool {
-    let mut principals = token.renewers.iter().chain([&token.owner, &token.requester]);
-    principals.any(|one| one == principal)
+    principals(token).any(|one| one == principal)
+}
+
+fn principals(token: &DelegationToken) -> impl Iterator<Item = &String> {
+    token.renewers.iter().chain([&token.owner, &token.requester])
 }
 
 fn may_see(context: &Context<'_>, request: &Request<'_>, token: &DelegationToken) -> bool {

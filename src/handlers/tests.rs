@@ -11,6 +11,7 @@ mod groups;
 mod small_answers;
 mod transactions;
 mod versions;
+mod very_many;
 
 use super::testing::{Broker, NOW, batch};
 use super::{Head, Outcome, Polled};

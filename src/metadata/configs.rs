@@ -10,6 +10,7 @@ use super::image::{Configs, Image, ResourceType};
 use super::levels::knows_cordoned_directories;
 use super::record::{ConfigRecord, Record};
 use super::topic_name;
+use super::topics::twice;
 use crate::config::definitions;
 use crate::config::{self, Cast, Settings, Type};
 use crate::model::ErrorCode;
@@ -47,6 +48,13 @@ pub struct ResourceChanges {
     pub resource_type: i8,
     pub resource_name: String,
     pub changes: Vec<ConfigChange>,
+}
+
+impl ResourceChanges {
+    /// Type and name of what is changed.
+    pub fn resource(&self) -> (i8, &str) {
+        (self.resource_type, &self.resource_name)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -96,11 +104,9 @@ fn decide(
     implicitly_deleted: impl Fn(&Configs, &ResourceChanges) -> Vec<String>,
 ) -> Decisions<ResourceResult> {
     let mut decision = Decisions::default();
+    let twice = twice(resources.iter().map(ResourceChanges::resource));
     for resource in resources {
-        let same = |r: &&ResourceChanges| {
-            r.resource_type == resource.resource_type && r.resource_name == resource.resource_name
-        };
-        let result = if resources.iter().filter(same).count() > 1 {
+        let result = if twice.contains(&resource.resource()) {
             Err(Refusal::new(ErrorCode::InvalidRequest, RESOURCE_TWICE))
         } else {
             let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
@@ -229,12 +235,16 @@ fn list_default(kind: ResourceType, name: &str) -> Option<&'static str> {
 
 fn edited_list(current: &str, operation: Operation, items: &str) -> String {
     let mut list: Vec<&str> = current.split(',').filter(|item| !item.is_empty()).collect();
-    for item in items.split(',') {
-        match operation {
-            Operation::Append if !list.contains(&item) => list.push(item),
-            Operation::Subtract => list.retain(|kept| *kept != item),
-            _ => {}
+    match operation {
+        Operation::Append => {
+            let mut known: BTreeSet<&str> = list.iter().copied().collect();
+            list.extend(items.split(',').filter(|item| known.insert(item)));
         }
+        Operation::Subtract => {
+            let gone: BTreeSet<&str> = items.split(',').collect();
+            list.retain(|kept| !gone.contains(kept));
+        }
+        Operation::Set | Operation::Delete => {}
     }
     list.join(",")
 }

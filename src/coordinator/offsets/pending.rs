@@ -240,8 +240,8 @@ mod tests {
         world.step(|groups, step| groups.expire_offsets(step));
         assert_eq!((told(&world), world.groups.committed().count()), (vec![UNSTABLE, Ok(-1)], 1));
         end(&mut world, FIRST, false);
-        assert_eq!((told(&world), world.groups.list(&[], &[]).len()), (vec![Ok(1), Ok(-1)], 1));
+        assert_eq!((told(&world), world.groups.list(&Default::default()).len()), (vec![Ok(1), Ok(-1)], 1));
         world.step(|groups, step| groups.expire_offsets(step));
-        assert_eq!((told(&world), world.groups.list(&[], &[]).len()), (vec![Ok(-1), Ok(-1)], 0));
+        assert_eq!((told(&world), world.groups.list(&Default::default()).len()), (vec![Ok(-1), Ok(-1)], 0));
     }
 }

@@ -92,3 +92,36 @@ fn a_group_without_settings_is_no_resource() {
     alter(&mut image, &config, group("g", vec![delete])).unwrap();
     assert_eq!(names(&image), [] as [&str; 0]);
 }
+
+/// To compare each resource with all others would take minutes.
+#[test]
+fn very_many_resources_are_told_apart() {
+    const MANY: usize = 150_000;
+    let (image, (config, _)) = (Image::default(), Config::load(&Layers::default()).unwrap());
+    let settings = config.settings(image.default_broker_configs(), image.broker_configs(1));
+    let resource = |number: usize| ResourceChanges {
+        resource_type: 99,
+        resource_name: format!("name-{number}"),
+        changes: Vec::new(),
+    };
+    // The last is the first once more.
+    let asked: Vec<_> = (0..MANY).chain([0]).map(resource).collect();
+    let results = incremental_alter_configs(&image, &settings, config.cast(), &asked, false).results;
+    let is_twice = |result: &ResourceResult| {
+        let message = result.result.as_ref().unwrap_err().message.as_deref();
+        message == Some(RESOURCE_TWICE)
+    };
+    let twice: Vec<usize> = (0..=MANY).filter(|place| is_twice(&results[*place])).collect();
+    assert_eq!((results.len(), twice), (MANY + 1, vec![0, MANY]));
+}
+
+/// The same of the items of a list.
+#[test]
+fn very_many_items_are_added_to_a_list_and_taken_from_it() {
+    let items = |range: std::ops::Range<usize>| range.map(|item| item.to_string()).collect::<Vec<_>>().join(",");
+    const MANY: usize = 150_000;
+    assert_eq!(edited_list(&items(0..MANY), Operation::Append, &items(1..MANY + 1)), items(0..MANY + 1));
+    assert_eq!(edited_list(&items(0..MANY), Operation::Subtract, &items(1..MANY)), "0");
+    assert_eq!(edited_list("a,a,b", Operation::Append, "b,c,c"), "a,a,b,c");
+    assert_eq!(edited_list("a,a,b", Operation::Subtract, "a"), "b");
+}
