@@ -213,7 +213,10 @@ fn refused(setup: &Setup) -> Result<Broker> {
     if broker.setup().peer == Peer::Klamm {
         ensure!(!broker.log_text().contains(&claims), "a token is in the log");
         let lines = broker.log_text();
-        let lines = lines.lines().filter(|line| line.contains("login refused: mechanism=OAUTHBEARER host=127.0.0.1"));
+        let is_told = |line: &&str| {
+            line.contains("login refused: principal=") && line.contains(" mechanism=OAUTHBEARER host=127.0.0.1")
+        };
+        let lines = lines.lines().filter(is_told);
         ensure!(lines.count() >= 1, "the audit log says nothing");
     }
     Ok(broker)

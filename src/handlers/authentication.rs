@@ -58,6 +58,8 @@ pub struct Refused {
     pub at_once: bool,
     pub mechanism: Option<Mechanism>,
     pub is_again: bool,
+    /// Who the client has said to be, where it has.
+    pub claimed: Option<String>,
     /// What the log says of it.
     pub reason: String,
 }
@@ -69,6 +71,8 @@ enum Next {
     Open(Answer, Box<Opened>),
     Compute(Computing, Box<Awaited>),
     Refused(Option<Answer>, String),
+    /// The client's token was not taken.
+    Failed(Option<Answer>, Failure),
     Close(String),
 }
 
@@ -91,7 +95,7 @@ pub fn bad_size(session: &mut Session) -> Refused {
     let (mechanism, is_again) = about(&session.authentication);
     session.authentication = Authentication::Failed;
     let reason = "Failing SASL authentication due to invalid receive size".into();
-    Refused { answer: None, at_once: false, mechanism, is_again, reason }
+    Refused { answer: None, at_once: false, mechanism, is_again, claimed: None, reason }
 }
 
 /// Handles a frame of a session whose login goes on.
@@ -132,7 +136,7 @@ fn conclude(
     (mechanism, is_again): (Option<Mechanism>, bool),
     asked: Option<CountedRequest>,
 ) -> Progress {
-    let (answer, at_once, reason) = match next {
+    let (answer, at_once, claimed, reason) = match next {
         Next::Answer(answer) => {
             session.authentication = Authentication::Pending(login);
             return Progress::Answer { answer, asked };
@@ -149,10 +153,11 @@ fn conclude(
             (session.logged_in, session.authentication) = (Some(logged_in), Authentication::Open);
             return Progress::Answer { answer, asked };
         }
-        Next::Refused(answer, reason) => (answer, false, reason),
-        Next::Close(reason) => (None, true, reason),
+        Next::Refused(answer, reason) => (answer, false, None, reason),
+        Next::Failed(answer, failure) => (answer, false, failure.claimed, failure.reason),
+        Next::Close(reason) => (None, true, None, reason),
     };
-    Progress::Refused(Box::new(Refused { answer, at_once, mechanism, is_again, reason }))
+    Progress::Refused(Box::new(Refused { answer, at_once, mechanism, is_again, claimed, reason }))
 }
 
 fn about(authentication: &Authentication) -> (Option<Mechanism>, bool) {
@@ -303,13 +308,13 @@ fn answer_request(login: &Login, head: Head, taken: Result<Taken, Failure>) -> N
             }
         }
         Err(failure) => {
-            let told = failure.told.unwrap_or_else(|| generic(login));
+            let told = failure.told.clone().unwrap_or_else(|| generic(login));
             let response = sasl_authenticate::Response {
                 error_code: ErrorCode::SaslAuthenticationFailed.code(),
                 error_message: Some(told.into()),
                 ..Default::default()
             };
-            Next::Refused(head.encode(&response).ok(), failure.reason)
+            Next::Failed(head.encode(&response).ok(), failure)
         }
     }
 }
@@ -377,7 +382,7 @@ fn answer_token(login: &Login, taken: Result<Taken, Failure>) -> Next {
                 Some((opened, _)) => Next::Open(answer, opened),
             }
         }
-        Err(failure) => Next::Refused(None, failure.reason),
+        Err(failure) => Next::Failed(None, failure),
     }
 }
 

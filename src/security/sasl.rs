@@ -93,18 +93,25 @@ pub struct Failure {
     pub told: Option<String>,
     /// What the log says; it has no part of a token in it.
     pub reason: String,
+    /// Who the client has said to be, where it has. Proved it has not.
+    pub claimed: Option<String>,
 }
 
 impl Failure {
     /// As by a `SaslAuthenticationException`, whose text is for the client.
     fn told(reason: impl Into<String>) -> Failure {
         let reason = reason.into();
-        Failure { told: Some(reason.clone()), reason }
+        Failure { told: Some(reason.clone()), reason, claimed: None }
     }
 
     /// As by a `SaslException`.
     fn hidden(reason: impl Into<String>) -> Failure {
-        Failure { told: None, reason: reason.into() }
+        Failure { told: None, reason: reason.into(), claimed: None }
+    }
+
+    /// The same of a client that has named itself.
+    fn by(self, name: impl Into<String>) -> Failure {
+        Failure { claimed: Some(name.into()), ..self }
     }
 }
 

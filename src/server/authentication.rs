@@ -166,7 +166,8 @@ impl Server {
         }
         if let Authentication::Pending(_) = connection.session.authentication {
             let is_again = connection.session.logged_in.is_some();
-            let refused = Refused { answer: None, at_once: true, mechanism: None, is_again, reason: reason.into() };
+            let (mechanism, claimed, reason) = (None, None, reason.into());
+            let refused = Refused { answer: None, at_once: true, mechanism, is_again, claimed, reason };
             tell(&mut self.turn, connection, &refused);
         }
         self.close(key, End::unauthenticated());
@@ -206,9 +207,16 @@ impl Server {
 fn tell(turn: &mut Turn, connection: &Connection, refused: &Refused) {
     let session = &connection.session;
     let listener = turn.shared.config.listeners.get(session.route.listener).map_or("", |listener| &listener.name);
-    let Refused { mechanism, is_again, reason, .. } = refused;
-    let mechanism = mechanism.map(|mechanism| mechanism.name());
-    let line = RefusedLogin { host: session.peer.ip(), listener, mechanism, is_again: *is_again, reason };
+    let Refused { mechanism, is_again, claimed, reason, .. } = refused;
+    let line = RefusedLogin {
+        // Until another login has come to its end it is whom the last one has proved.
+        known: is_again.then_some(&session.principal),
+        claimed: claimed.as_deref(),
+        host: session.peer.ip(),
+        listener,
+        mechanism: mechanism.map(|mechanism| mechanism.name()),
+        reason,
+    };
     turn.audit.tell_refused(&line, turn.now);
 }
 

@@ -15,7 +15,7 @@ use log::{Level, log, log_enabled};
 use crate::io::loggers::AUDIT;
 use crate::model::Instant;
 use crate::security::authorizer::Audited;
-use crate::security::principal::dn;
+use crate::security::principal::{Principal, dn};
 use crate::shard::allowance::{Allowance, AllowanceLimit};
 
 /// Whether the audit log tells what was allowed, too.
@@ -35,20 +35,34 @@ const MOST_CHARACTERS: usize = 256;
 /// A login that was refused.
 #[derive(Clone, Copy, Debug)]
 pub struct RefusedLogin<'a> {
+    /// Whom the session stands for that was to begin again.
+    pub known: Option<&'a Principal>,
+    /// Who the client has said to be, and has not proved.
+    pub claimed: Option<&'a str>,
     pub host: IpAddr,
     pub listener: &'a str,
     /// `None`: the client has named none that is offered.
     pub mechanism: Option<&'static str>,
-    pub is_again: bool,
     pub reason: &'a str,
 }
 
 impl fmt::Display for RefusedLogin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RefusedLogin { host, listener, mechanism, is_again, reason } = self;
-        let again = if *is_again { " again" } else { "" };
+        let RefusedLogin { known, claimed, host, listener, mechanism, reason } = self;
+        match (known, claimed) {
+            (Some(known), _) => {
+                f.write_str("login again refused: principal=")?;
+                write_shown(f, known.text())?;
+            }
+            (None, Some(_)) => write!(f, "login refused: principal={}:", Principal::USER)?,
+            (None, None) => f.write_str("login refused: principal=none")?,
+        }
+        if let Some(claimed) = claimed {
+            f.write_str(if known.is_some() { " claimed=" } else { "" })?;
+            write_word(f, claimed)?;
+        }
         let mechanism = mechanism.unwrap_or("none");
-        write!(f, "login{again} refused: mechanism={mechanism} host={host} listener={listener} reason=")?;
+        write!(f, " mechanism={mechanism} host={host} listener={listener} reason=")?;
         write_shown(f, reason)
     }
 }
@@ -78,6 +92,14 @@ impl fmt::Display for RefusedTls<'_> {
 fn write_shown(f: &mut fmt::Formatter<'_>, words: &str) -> fmt::Result {
     words.chars().take(MOST_CHARACTERS).try_for_each(|c| match c.is_control() {
         true => write!(f, "{}", c.escape_default()),
+        false => write!(f, "{c}"),
+    })
+}
+
+/// A name that a client may have made up: it is one word, so that no part of it is read as another field of the line.
+fn write_word(f: &mut fmt::Formatter<'_>, word: &str) -> fmt::Result {
+    word.chars().take(MOST_CHARACTERS).try_for_each(|c| match c.is_control() || c.is_whitespace() {
+        true => write!(f, "{}", c.escape_unicode()),
         false => write!(f, "{c}"),
     })
 }
@@ -165,16 +187,30 @@ mod tests {
     #[test]
     fn a_line_cannot_be_broken_by_what_a_client_sends() {
         let reason = format!("a\nb\u{1b}{}", "x".repeat(10_000));
+        let known = Principal::new(Principal::USER, "alice");
         let refused = RefusedLogin {
+            known: Some(&known),
+            claimed: Some("bob"),
             host: [127, 0, 0, 1].into(),
             listener: "OUTSIDE",
             mechanism: Some("PLAIN"),
-            is_again: true,
             reason: &reason,
         };
         let line = refused.to_string();
-        let begin = "login again refused: mechanism=PLAIN host=127.0.0.1 listener=OUTSIDE reason=a\\nb\\u{1b}xxx";
+        let begin = "login again refused: principal=User:alice claimed=bob mechanism=PLAIN host=127.0.0.1 listener=OUTSIDE \
+                     reason=a\\nb\\u{1b}xxx";
         assert!(line.starts_with(begin) && line.len() < begin.len() + MOST_CHARACTERS, "{line}");
+        let long = "x".repeat(10_000);
+        for (claimed, shown) in [
+            (None, "none"),
+            (Some("alice"), "User:alice"),
+            (Some("x host=10.0.0.1\n"), "User:x\\u{20}host=10.0.0.1\\u{a}"),
+            (Some(&*long), &*format!("User:{}", &long[..MOST_CHARACTERS])),
+        ] {
+            let line = RefusedLogin { known: None, claimed, ..refused }.to_string();
+            let begin = format!("login refused: principal={shown} mechanism=PLAIN host=127.0.0.1");
+            assert!(line.starts_with(&begin), "{line}");
+        }
     }
 
     #[test]

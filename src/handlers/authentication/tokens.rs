@@ -169,7 +169,7 @@ pub(super) fn open(
             principal.kind(),
             principal.name()
         );
-        return Err(Failure { told: Some(reason.clone()), reason });
+        return Err(Failure { told: Some(reason.clone()), reason, claimed: Some(principal.name().into()) });
     }
     let offered = context.shared.logins.offer(listener).and_then(|offer| offer.find(mechanism.name()));
     let most = offered.and_then(|offered| offered.max_reauth).map(|most| most.as_millis() as u64);

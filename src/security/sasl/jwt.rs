@@ -4,6 +4,7 @@
 //! Deviations: tokens within tokens (`cty` is JWT) and payloads that are not encoded (`b64`) are refused. Where Kafka fails
 //! without a sentence (a scope that is no text, a time beyond all), and the connection ends, the token is refused.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -34,7 +35,13 @@ type Claims = Map<String, Value>;
 impl SignedValidator {
     pub(super) fn judge(&self, token: &str, now: TimestampMs) -> Result<Bearer, BadToken> {
         let judged = self.claims(token, now).and_then(|claims| self.bearer(&claims, now));
-        judged.map_err(|reason| BadToken { scope: None, reason })
+        judged.map_err(|reason| BadToken { scope: None, reason, claimed: self.claimed(token) })
+    }
+
+    /// Whom a token names whose signature may not hold: for the log alone.
+    fn claimed(&self, token: &str) -> Option<String> {
+        let claims = json::object(&decoded(token.split('.').nth(1)?).ok()?).ok()?;
+        claims.get(&self.subject_claim)?.as_str().map(str::to_string)
     }
 
     /// What becomes of claims, as if their signature held.
@@ -143,13 +150,11 @@ impl SignedValidator {
             }
             _ => Vec::new(),
         };
-        let mut seen = Vec::new();
+        let mut seen = BTreeSet::new();
         for scope in scopes {
-            let scope = filled(name, scope)?;
-            if seen.contains(&scope) {
+            if !seen.insert(filled(name, scope)?) {
                 return Err(format!("{name} value must not contain duplicates"));
             }
-            seen.push(scope);
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub struct BadToken {
     pub scope: Option<String>,
     /// What the log says.
     pub reason: String,
+    /// Whom the token names, as far as it can be read. That it is whose token it is was not proved.
+    pub claimed: Option<String>,
 }
 
 /// Which tokens are good.
@@ -47,8 +49,8 @@ impl TokenValidator {
 #[derive(Debug)]
 pub struct BearerServer {
     validator: TokenValidator,
-    /// The refusal that the client was told, and what the log says of it.
-    told: Option<(String, String)>,
+    /// The refusal that the client was told, with what the log says of it.
+    told: Option<Failure>,
 }
 
 impl BearerServer {
@@ -57,8 +59,8 @@ impl BearerServer {
     }
 
     pub(super) fn step(&mut self, token: &[u8], now: TimestampMs) -> Step {
-        if let Some((told, reason)) = self.told.take().filter(|_| token == [SEPARATOR]) {
-            return Failure { told: Some(told), reason }.into();
+        if let Some(failure) = self.told.take().filter(|_| token == [SEPARATOR]) {
+            return failure.into();
         }
         let (authorization_id, token) = match parse(token) {
             Ok(parsed) => parsed,
@@ -66,12 +68,12 @@ impl BearerServer {
         };
         match self.validator.judge(token, now) {
             Ok(bearer) => open(authorization_id, bearer),
-            Err(BadToken { scope, reason }) => {
+            Err(BadToken { scope, reason, claimed }) => {
                 let json = match scope {
                     Some(scope) => format!("{{\"status\":\"insufficient_scope\", \"scope\":\"{scope}\"}}"),
                     None => "{\"status\":\"invalid_token\"}".to_string(),
                 };
-                self.told = Some((json.clone(), reason));
+                self.told = Some(Failure { told: Some(json.clone()), reason, claimed });
                 Step::Challenge(json.into_bytes())
             }
         }
@@ -85,7 +87,7 @@ fn open(authorization_id: &str, bearer: Bearer) -> Step {
             "Authentication failed: Client requested an authorization id ({authorization_id}) that is different from the \
              token's principal name ({principal})"
         );
-        return Failure::told(reason).into();
+        return Failure::told(reason).by(principal).into();
     }
     let identity = Authenticated { name: principal, expires: Some(expires), by_delegation_token: false };
     Step::Done { token: Vec::new(), identity }
@@ -184,7 +186,7 @@ mod tests {
         assert_eq!(server(&[]).step(&message("n,a=alice,", &good), NOW), done);
         let other = "Authentication failed: Client requested an authorization id (bob) that is different from the token's \
                      principal name (alice)";
-        assert_eq!(server(&[]).step(&message("n,a=bob,", &good), NOW), Failure::told(other).into());
+        assert_eq!(server(&[]).step(&message("n,a=bob,", &good), NOW), Failure::told(other).by("alice").into());
 
         for (scopes, expected) in [
             (&[][..], "{\"status\":\"invalid_token\"}"),

@@ -16,13 +16,29 @@ pub(super) fn judge(users: &BTreeMap<String, Secret>, token: &[u8]) -> Step {
             let identity = Authenticated { name, expires: None, by_delegation_token: false };
             Step::Done { token: Vec::new(), identity }
         }
-        Err(reason) => Failure::told(reason).into(),
+        Err(reason) => {
+            let failure = Failure::told(reason);
+            let claimed = claimed(token).map(|user| String::from_utf8_lossy(user));
+            claimed.map_or(failure.clone(), |user| failure.by(user)).into()
+        }
     }
+}
+
+/// The user that a token names. What has not the form of one may be a password in the wrong place: of it nothing is told.
+fn claimed(token: &[u8]) -> Option<&[u8]> {
+    match parts(token)[..] {
+        [_, user, _] if !user.is_empty() => Some(user),
+        _ => None,
+    }
+}
+
+fn parts(token: &[u8]) -> Vec<&[u8]> {
+    token.splitn(MOST_PARTS + 1, |byte| *byte == NUL).take(MOST_PARTS).collect()
 }
 
 /// The user, if its password is right.
 fn user(users: &BTreeMap<String, Secret>, token: &[u8]) -> Result<String, String> {
-    let parts: Vec<&[u8]> = token.splitn(MOST_PARTS + 1, |byte| *byte == NUL).take(MOST_PARTS).collect();
+    let parts = parts(token);
     let [authorization_id, user, password] = parts[..] else {
         return Err(format!("Invalid SASL/PLAIN response: expected 3 tokens, got {}", parts.len()));
     };
@@ -81,6 +97,9 @@ mod tests {
         for (token, expected) in cases {
             let found = user(&users, token);
             assert_eq!(found.as_deref().map_err(String::as_str), *expected, "{}", token.escape_ascii());
+            if let Step::Failed(failure) = judge(&users, token) {
+                assert!(!failure.reason.contains("secre") && !format!("{:?}", failure.claimed).contains("secre"));
+            }
             let told = match judge(&users, token) {
                 Step::Done { token, identity } => {
                     assert_eq!((token.len(), identity.expires), (0, None));
@@ -90,6 +109,23 @@ mod tests {
                 step => panic!("{step:?}"),
             };
             assert_eq!(told, found);
+        }
+    }
+
+    #[test]
+    fn who_is_refused_is_named_and_no_password_is() {
+        let named: [(&[u8], Option<&str>); 7] = [
+            (b"\0alice\0wrong", Some("alice")),
+            (b"bob\0alice\0wrong", Some("alice")),
+            (b"\0al\xffice\0wrong", Some("al\u{fffd}ice")),
+            (b"\0alice\0", Some("alice")),
+            (b"\0\0wrong", None),
+            (b"wrong", None),
+            (b"\0alice\0wrong\0", None),
+        ];
+        for (token, expected) in named {
+            let Step::Failed(failure) = judge(&BTreeMap::new(), token) else { panic!() };
+            assert_eq!(failure.claimed.as_deref(), expected, "{}", token.escape_ascii());
         }
     }
 }

@@ -121,7 +121,7 @@ impl ScramServer {
                     token: format!("v={}", base64::encode(&signature)).into_bytes(),
                     identity: sent.identity.clone(),
                 },
-                Err(failure) => failure.into(),
+                Err(failure) => failure.by(&sent.identity.name).into(),
             },
         }
     }
@@ -148,7 +148,7 @@ impl ScramServer {
                 self.state = State::Final(Box::new(sent));
                 Step::Challenge(challenge)
             }
-            Err(failure) => failure.into(),
+            Err(failure) => failure.by(&first.user).into(),
         }
     }
 }
@@ -228,7 +228,8 @@ impl First {
             if key == "tokenauth" {
                 is_token = value.eq_ignore_ascii_case("true");
             }
-            bare = format!("{bare},{part}");
+            bare.push(',');
+            bare.push_str(part);
         }
         let user = name.replace("=2C", ",").replace("=3D", "=");
         Some(First { authorization_id: authorization_id.into(), user, nonce: nonce.into(), is_token, bare })

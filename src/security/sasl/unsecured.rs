@@ -22,14 +22,17 @@ type Claims = Map<String, Value>;
 
 impl UnsecuredValidator {
     pub(super) fn judge(&self, token: &str, now: TimestampMs) -> Result<Bearer, BadToken> {
-        let bearer = self.claims(token).and_then(|claims| Ok((self.bearer(&claims, now)?, claims)));
-        let (bearer, claims) = bearer.map_err(|reason| BadToken { scope: None, reason })?;
-        let scopes = self.scopes(&claims).map_err(|reason| BadToken { scope: None, reason })?;
+        let claims = self.claims(token).map_err(|reason| BadToken { scope: None, reason, claimed: None })?;
+        let claimed = || claims.get(&self.principal_claim).and_then(Value::as_str).map(str::to_string);
+        let refused = |reason| BadToken { scope: None, reason, claimed: claimed() };
+        let bearer = self.bearer(&claims, now).map_err(refused)?;
+        let scopes = self.scopes(&claims).map_err(refused)?;
         match self.required_scopes.iter().find(|required| !scopes.contains(required)) {
             None => Ok(bearer),
             Some(missing) => {
                 let scope = format!("[{}]", self.required_scopes.join(", "));
-                Err(BadToken { scope: Some(scope), reason: format!("The scope {missing} is missing") })
+                let reason = format!("The scope {missing} is missing");
+                Err(BadToken { scope: Some(scope), reason, claimed: claimed() })
             }
         }
     }

@@ -79,7 +79,7 @@ fn a_client_with_the_password_gets_in_and_no_other() {
             let (last, _) = client_final(hash, password, bare, &challenge, "");
             let step = server.step(last.as_bytes());
             let Step::Failed(failure) = step else { panic!("{step:?}") };
-            assert_eq!(failure, Failure::hidden("Invalid client credentials of \"alice\""));
+            assert_eq!(failure, Failure::hidden("Invalid client credentials of \"alice\"").by("alice"));
         }
     }
 }
@@ -161,7 +161,7 @@ fn another_nonce_is_refused() {
     {
         let (mut server, _) = begin(hash, "n,,n=alice,r=abc", found(credential(hash, "secret")));
         let (last, _) = client_final(hash, "secret", "n=alice,r=abc", &other, "");
-        let refused = Failure::hidden("Invalid client nonce in the final client message.");
+        let refused = Failure::hidden("Invalid client nonce in the final client message.").by("alice");
         assert_eq!(server.step(last.as_bytes()), Step::Failed(refused));
     }
 }
