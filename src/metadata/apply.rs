@@ -108,7 +108,10 @@ impl Image {
             }
             Record::ClientQuota(r) => self.apply_quota(r),
             Record::DelegationToken(r) => {
-                self.tokens.insert_mut(r.token_id.to_string(), Arc::new(DelegationToken::from_record(r)));
+                let before = self.tokens.get(r.token_id.as_ref());
+                let hmac = before.map(|token| token.hmac.clone()).unwrap_or_default();
+                let token = DelegationToken { hmac, ..DelegationToken::from_record(r) };
+                self.tokens.insert_mut(r.token_id.to_string(), Arc::new(token));
             }
             Record::RemoveDelegationToken(r) => known(self.tokens.remove_mut(r.token_id.as_ref()), "delegation token")?,
             _ => {}

@@ -3,9 +3,13 @@
 //! Kept as written, so that a directory loses nothing. The structs are the records with owned text; an ACL is one of
 //! `security::acl`, whose index decides.
 
+use std::fmt;
+use std::sync::OnceLock;
+
 use super::record::{AccessControlEntryRecord, ClientQuotaRecord, DelegationTokenRecord, UserScramCredentialRecord};
 use crate::model::Uuid;
 use crate::security::acl::Acl;
+use crate::stdx::secret::Secret;
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct ScramCredential {
@@ -36,6 +40,32 @@ pub struct DelegationToken {
     pub max_timestamp: i64,
     pub expiration_timestamp: i64,
     pub token_id: String,
+    pub(super) hmac: KnownHmac,
+}
+
+/// The HMAC of a token, once it was asked for. It follows from the token's id and the cluster's key, which the image does not
+/// have and which never changes; so it makes no difference between two tokens, and stands in no record.
+#[derive(Clone, Default)]
+pub(super) struct KnownHmac(OnceLock<Secret>);
+
+impl KnownHmac {
+    pub(super) fn get(&self, compute: impl FnOnce() -> Secret) -> &Secret {
+        self.0.get_or_init(compute)
+    }
+}
+
+impl PartialEq for KnownHmac {
+    fn eq(&self, _: &KnownHmac) -> bool {
+        true
+    }
+}
+
+impl Eq for KnownHmac {}
+
+impl fmt::Debug for KnownHmac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[hidden]")
+    }
 }
 
 pub(super) fn acl(r: &AccessControlEntryRecord<'_>) -> Acl {
@@ -97,6 +127,7 @@ impl DelegationToken {
             max_timestamp: r.max_timestamp,
             expiration_timestamp: r.expiration_timestamp,
             token_id: r.token_id.to_string(),
+            hmac: KnownHmac::default(),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Decisions about delegation tokens (`DelegationTokenControlManager`, KIP-48, KIP-373).
 //!
 //! Times are of the wall clock. A token that has expired is there until it is swept, and can only be removed meanwhile. The
-//! HMAC of a token is in no record: it follows from the token's id and the cluster's key.
+//! HMAC of a token is in no record: it follows from the token's id and the cluster's key. Kafka has a map by it; here it is kept
+//! with each token, once it was computed.
 //!
 //! Deviation: where `now` and a period exceed 64 bits, Kafka's renewal wraps around into the past; here it is the largest
 //! time, as Kafka has it for the other ends.
@@ -13,7 +14,7 @@ use super::image::Image;
 use super::inputs::Inputs;
 use super::levels::knows_delegation_tokens;
 use super::record::{Record, RemoveDelegationTokenRecord};
-use super::security::DelegationToken;
+use super::security::{DelegationToken, KnownHmac};
 use crate::config::DelegationTokenSettings;
 use crate::model::{ErrorCode, TimestampMs};
 use crate::security::delegation;
@@ -89,6 +90,7 @@ pub(super) fn create_token(image: &Image, asked: &NewDelegationToken, inputs: &m
         max_timestamp,
         expiration_timestamp: max_timestamp.min(now.saturating_add(settings.expiry_time_ms)),
         token_id: (inputs.new_id)().to_string(),
+        hmac: KnownHmac::default(),
     };
     let record = Record::DelegationToken(token.to_record());
     Decision { records: vec![record], answer: Decided::TokenCreated(Ok(Arc::new(token))) }
@@ -153,13 +155,16 @@ fn shorter(most_ms: i64, asked_ms: i64) -> i64 {
     if asked_ms > 0 { most_ms.min(asked_ms) } else { most_ms }
 }
 
-/// Looks at each token: HMACs are kept nowhere.
+/// Looks at each token. Its HMAC is computed once, and not for each request that names any of them: every user may
+/// make tokens and ask for their ends, and the metadata thread decides.
 fn find<'i>(
     image: &'i Image,
     settings: &DelegationTokenSettings,
     hmac: &Secret,
 ) -> Result<&'i DelegationToken, ErrorCode> {
-    let has_hmac = |token: &&Arc<DelegationToken>| delegation::hmac(&settings.secret_key, &token.token_id) == *hmac;
+    let has_hmac = |token: &&Arc<DelegationToken>| {
+        token.hmac.get(|| delegation::hmac(&settings.secret_key, &token.token_id)) == hmac
+    };
     image.tokens.values().find(has_hmac).map(|token| &**token).ok_or(ErrorCode::DelegationTokenNotFound)
 }
 

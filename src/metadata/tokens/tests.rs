@@ -48,6 +48,7 @@ fn token(id: &str, max_timestamp: i64, expiration_timestamp: i64) -> Record<'sta
         max_timestamp,
         expiration_timestamp,
         token_id: id.into(),
+        hmac: KnownHmac::default(),
     };
     Record::DelegationToken(token.to_record())
 }
@@ -236,6 +237,19 @@ fn without_a_key_there_are_no_tokens_and_before_a_level_neither() {
         );
         assert_eq!(refused(&ask(&at_level(13), NOW, change.clone())), Some(ErrorCode::UnsupportedVersion));
         assert_eq!(refused(&ask(&at_level(14), NOW, change)), None);
+    }
+}
+
+/// Also of a token that was given another end.
+#[test]
+fn the_hmac_of_a_token_is_computed_once() {
+    let mut image = with(&[token("a", NOW + 500, NOW + 10), token("t", NOW + 500, NOW + 10)]);
+    let decision = ask(&image, NOW, Change::RenewDelegationToken(period("t", "alice", -1)));
+    assert_eq!(decision.records.len(), 1);
+    commit(&mut image, &decision.records);
+    for id in ["a", "t"] {
+        let known = image.delegation_token(id).unwrap().hmac.get(|| panic!("it is known"));
+        assert_eq!(*known, delegation::hmac(&Secret::new("key"), id));
     }
 }
 
