@@ -2,7 +2,9 @@
 //!
 //! Semantics are those of Kafka's `StandardAuthorizerData` and `Authorizer.authorizeByResourceType`. What a rule says of
 //! names is in [`PrefixMap`]s, what it says of hosts and operations in `grants`. A check allocates nothing, and costs the
-//! length of the name however many rules there are.
+//! length of the name however many rules there are, but for those with ranges of hosts: the ranges that the rules of one
+//! principal name for one pattern are compared with the host one after the other. Kafka compares all rules of a pattern. What
+//! was allowed is kept for a connection (`allowed`), a denial is not: it is told each time, and costs a check each time.
 //!
 //! Deviation: names that begin with a character below `*` are decided as all others. Kafka's walk over its sorted rules
 //! fails with some of those, or does not end.
