@@ -3,7 +3,8 @@
 //! Decided by `metadata::create_topics`; the answer is sent when the topics are committed and their logs are open.
 //! Versions: 4 -1 for the defaults of partitions and replication factor (KIP-464); 5 flexible, the answer tells of the
 //! created topic and its configs (KIP-525); 6 THROTTLING_QUOTA_EXCEEDED (KIP-599); 7 topic ids (KIP-516).
-//! Results come as in Kafka: what the controller has decided, then names that came twice, then what may not be created.
+//! Results come as in Kafka: what the controller has decided, then names that came twice, then what may not be created. Deviation:
+//! what is too much for the quota comes behind what the controller has decided, not in its place.
 //!
 //! Needs Create of the cluster or of each topic; whether a refused topic exists is not told. What the configs of a new topic
 //! are is told with DescribeConfigs of it (`ControllerApis.createTopics`).
