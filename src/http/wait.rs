@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use super::control::Control;
+use super::groups::{self, GroupBehind};
 use super::reply::{self, Reply};
 use super::routes::Parameter;
 use crate::coordinator::groups::GroupSummary;
@@ -29,7 +30,10 @@ const fn parameter(name: &'static str, summary: &'static str) -> Parameter {
 pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("group", "A group: with members it is waited for them, with lag for what it commits."),
     parameter("members", "The group has so many members and is stable, or has none and is empty."),
-    parameter("lag", "The group has committed offsets, and is so many records behind at most."),
+    parameter(
+        "lag",
+        "The group has committed offsets, is stable where it has members, and is so many records behind at most; a partition of a member without a commit counts with all its records.",
+    ),
     parameter("topic", "A topic; with records it is waited for them, else for the topic."),
     parameter("records", "The topic has so many records at least: offsets between start and high watermark."),
     parameter("transactional_id", "A transactional id whose transaction has ended."),
@@ -60,7 +64,7 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
     tokio::pin!(time);
     loop {
         let missing = match control.shared() {
-            Some(shared) => wanted.missing(&shared),
+            Some(shared) => wanted.missing(&control, &shared).await,
             None => Some(control.why_nothing_is_shared()),
         };
         let Some(why) = missing else { return reply::ok(&json!({ "waited": true })) };
@@ -104,40 +108,61 @@ fn parse(parameters: &[(String, String)]) -> Result<(Wanted, u64), String> {
 
 impl Wanted {
     /// The first thing that is not there, as the end of a sentence.
-    fn missing(&self, shared: &Shared) -> Option<String> {
+    async fn missing(&self, control: &Control, shared: &Arc<Shared>) -> Option<String> {
         let view = shared.view.load_full();
         let of_topic = self.topic.as_ref().and_then(|topic| missing_records(&view, topic, self.records));
-        let of_members = || self.members.and_then(|members| self.missing_members(shared, &view, members));
-        let of_lag = || self.lag.and_then(|lag| self.too_much_lag(shared, &view, lag));
+        let of_members = || missing_members(shared, &view, self.group.as_ref()?, self.members?);
         let of_transaction = || open_transaction(shared, &view, self.transactional_id.as_ref()?);
-        of_topic.or_else(of_members).or_else(of_lag).or_else(of_transaction)
+        let missing = of_topic.or_else(of_members).or_else(of_transaction);
+        let (None, Some(group), Some(most)) = (&missing, self.group.clone(), self.lag) else { return missing };
+        let shared = shared.clone();
+        // All members are copied, on a thread that may wait.
+        control.looks.run(move || too_much_lag(&shared, &view, &group, most)).await
     }
+}
 
-    fn missing_members(&self, shared: &Shared, view: &View, members: usize) -> Option<String> {
-        let group = self.group.as_deref()?;
-        let found = shared.coordinators().of_key(view, group);
-        let found = found.and_then(|coordinator| Ok(coordinator.look(|groups| groups.summary(group))?.0));
-        let wanted = if members == 0 { "Empty" } else { "Stable" };
-        match found {
-            Ok(Some(GroupSummary { state, members: has, .. })) if has != members || state != wanted => {
-                Some(format!("the group {group} has {has} members and is {state}"))
-            }
-            Ok(Some(_)) => None,
-            Ok(None) if members == 0 => None,
-            Ok(None) | Err(ErrorCode::NotCoordinator) => Some(format!("there is no group {group}")),
-            Err(error) => Some(format!("the coordinator of the group {group} answers {error}")),
-        }
+/// What is known of a group at first sight; `None`: there is no such group. An error is the end of a sentence.
+fn find(shared: &Shared, view: &View, group: &str) -> Result<Option<GroupSummary>, String> {
+    let found = shared.coordinators().of_key(view, group);
+    match found.and_then(|coordinator| Ok(coordinator.look(|groups| groups.summary(group))?.0)) {
+        Err(ErrorCode::NotCoordinator) => Ok(None),
+        found => found.map_err(|error| format!("the coordinator of the group {group} answers {error}")),
     }
+}
 
-    fn too_much_lag(&self, shared: &Shared, view: &View, most: u64) -> Option<String> {
-        let group = self.group.as_deref()?;
-        let lags = shared.coordinators().lags_of(view, group);
-        if lags.is_empty() {
-            return Some(format!("the group {group} has committed nothing"));
+fn missing_members(shared: &Shared, view: &View, group: &str, members: usize) -> Option<String> {
+    let wanted = if members == 0 { "Empty" } else { "Stable" };
+    match find(shared, view, group) {
+        Ok(Some(GroupSummary { state, members: has, .. })) if has != members || state != wanted => {
+            Some(format!("the group {group} has {has} members and is {state}"))
         }
-        let behind = lags.iter().filter_map(|lag| lag.lag).fold(0, u64::saturating_add);
-        (behind > most).then(|| format!("the group {group} is {behind} records behind"))
+        Ok(Some(_)) => None,
+        Ok(None) if members == 0 => None,
+        Ok(None) => Some(format!("there is no group {group}")),
+        Err(sentence) => Some(sentence),
     }
+}
+
+/// While members are being assigned their partitions, it is not known what is to be read.
+fn too_much_lag(shared: &Shared, view: &View, group: &str, most: u64) -> Option<String> {
+    let summary = match find(shared, view, group) {
+        Ok(Some(summary)) => summary,
+        Ok(None) => return Some(format!("the group {group} has committed nothing")),
+        Err(sentence) => return Some(sentence),
+    };
+    let behind = groups::behind(shared, view, summary);
+    if behind.has_members && behind.state != "Stable" {
+        return Some(format!("the group {group} has members and is {}", behind.state));
+    }
+    if !behind.has_committed {
+        return Some(format!("the group {group} has committed nothing"));
+    }
+    let GroupBehind { records, without_commit, .. } = behind;
+    let without = match without_commit {
+        0 => String::new(),
+        count => format!("; of its members' partitions {count} have no commit"),
+    };
+    (records > most).then(|| format!("the group {group} is {records} records behind{without}"))
 }
 
 fn missing_records(view: &View, topic: &str, least: Option<u64>) -> Option<String> {

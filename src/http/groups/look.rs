@@ -87,13 +87,32 @@ impl GroupLook {
         self.places.iter().filter_map(PlaceLook::lag).reduce(i64::saturating_add)
     }
 
+    /// The places that a member has and for which nothing is committed.
+    pub fn without_commit(&self) -> impl Iterator<Item = &PlaceLook> {
+        self.places.iter().filter(|place| place.member.is_some() && place.committed.is_none())
+    }
+
     /// A transaction is open in one of its partitions.
     pub fn is_held_back(&self) -> bool {
         self.places.iter().any(|place| place.log.is_some_and(|log| log.last_stable < log.end))
     }
 }
 
+/// What is shown of a group.
 pub(super) fn group(shared: &Shared, view: &View, summary: GroupSummary) -> GroupLook {
+    let mut look = whole(shared, view, summary);
+    look.more_members = look.members.len().saturating_sub(MOST_MEMBERS);
+    look.members.truncate(MOST_MEMBERS);
+    look.more_places = look.places.len().saturating_sub(MOST_PLACES);
+    look.places.truncate(MOST_PLACES);
+    for place in &mut look.places {
+        place.member = place.member.filter(|at| *at < MOST_MEMBERS);
+    }
+    look
+}
+
+/// All of its members and partitions.
+pub(super) fn whole(shared: &Shared, view: &View, summary: GroupSummary) -> GroupLook {
     let (group, mut members) = (summary.group, Vec::new());
     let (mut state, mut protocol) = (summary.state.to_string(), String::new());
     let world = shared.coordinators().world(view);
@@ -114,12 +133,9 @@ pub(super) fn group(shared: &Shared, view: &View, summary: GroupSummary) -> Grou
             }
         }
     }
-    let more_members = members.len().saturating_sub(MOST_MEMBERS);
-    members.truncate(MOST_MEMBERS);
-    let mut places = places(shared, view, &group, &members);
-    let more_places = places.len().saturating_sub(MOST_PLACES);
-    places.truncate(MOST_PLACES);
-    GroupLook { group, group_type: summary.group_type, state, protocol, members, more_members, places, more_places }
+    let places = places(shared, view, &group, &members);
+    let group_type = summary.group_type;
+    GroupLook { group, group_type, state, protocol, members, more_members: 0, places, more_places: 0 }
 }
 
 fn of_classic(member: classic::DescribedMember, is_consumer: bool) -> MemberLook {

@@ -16,6 +16,7 @@ use super::control::Control;
 use super::reply::{self, Reply};
 use super::routes::Parameter;
 use crate::coordinator::groups::GroupSummary;
+use crate::replica::view::View;
 use crate::shard::context::Shared;
 
 /// Groups that one answer shows, where it does not say, and at most.
@@ -32,6 +33,32 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     parameter("group", "One group; all where it is left out."),
     parameter("limit", "How many are shown at most; 100 where it is not said, 1000 at most."),
 ];
+
+/// How far a group is behind, as one waits for it who knows nothing but that its consumers are to read all.
+pub(super) struct GroupBehind {
+    pub state: String,
+    pub has_members: bool,
+    pub has_committed: bool,
+    /// A partition that a member has and for which nothing is committed is behind by all its records.
+    pub records: u64,
+    /// How many of those there are.
+    pub without_commit: usize,
+}
+
+/// Blocks for as long as a request that describes the group.
+pub(super) fn behind(shared: &Shared, view: &View, summary: GroupSummary) -> GroupBehind {
+    let look = look::whole(shared, view, summary);
+    let all = |place: &PlaceLook| place.log.map_or(0, |log| log.end.saturating_sub(log.start).max(0));
+    let without_commit = look.without_commit().count();
+    let unread = look.without_commit().map(all).fold(look.lag().unwrap_or_default(), i64::saturating_add);
+    GroupBehind {
+        has_members: !look.members.is_empty(),
+        has_committed: look.places.iter().any(|place| place.committed.is_some()),
+        records: u64::try_from(unread).unwrap_or_default(),
+        without_commit,
+        state: look.state,
+    }
+}
 
 pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)>) -> Reply {
     let shared = match control.ready() {

@@ -1,8 +1,10 @@
 //! The HTTP side of a running broker, asked as any client asks: health, metrics (every query of the dashboard and of the alert
 //! rules finds what it names), the journal of requests, and what is refused.
 
+mod waits;
+
 use compat_tests::broker::{Broker, Setup};
-use compat_tests::clients::{self, group_member, librdkafka};
+use compat_tests::clients::librdkafka;
 use compat_tests::http::Http;
 use compat_tests::program::{self, Input, Lines, wait_within};
 use compat_tests::raw::Raw;
@@ -38,7 +40,8 @@ fn main() -> ExitCode {
         .test("follow", ONE, &[HTTP, JOURNAL], follow)
         .test("tap", ONE, &[HTTP, JOURNAL], tap)
         .test("records", BOTH, &[HTTP], records)
-        .test("wait", BOTH, &[HTTP], wait)
+        .test("wait", BOTH, &[HTTP, JOURNAL], waits::wait)
+        .test("wait_lag", ONE, &[HTTP], waits::lag)
         .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
         .test("faults", BOTH, &[HTTP, FAULTS, JOURNAL], faults)
         .test("deeds", BOTH, &[HTTP, FAULTS, JOURNAL, ("group.initial.rebalance.delay.ms", "0")], deeds)
@@ -436,50 +439,6 @@ fn records(broker: &mut Broker) -> Result<()> {
     let topic = &topics["topics"][0];
     ensure!(topic["configs"]["segment.bytes"] == "1048576" && topic["records"] == 64, "{topics}");
     ensure!(topic["partitions"][0]["segments"].as_u64() > Some(1), "{topics}");
-    Ok(())
-}
-
-fn wait(broker: &mut Broker) -> Result<()> {
-    let http = Http::of(broker)?;
-    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
-    let is_there = |query: &str| -> Result<()> {
-        let (status, body) = http.get(&format!("/v1/wait?{query}"))?;
-        ensure!(status == 200, "{query}: {status} {body}");
-        Ok(())
-    };
-    let is_missing = |query: &str, reason: &str| -> Result<()> {
-        let (status, body) = http.get(&format!("/v1/wait?timeout_ms=20&{query}"))?;
-        let told: Value = serde_json::from_str(&body)?;
-        ensure!(status == 408 && told["error"] == format!("after 20 ms {reason}"), "{query}: {status} {body}");
-        Ok(())
-    };
-    is_missing("topic=t&records=3", "the topic t has 0 records")?;
-    is_missing("group=readers&members=1", "there is no group readers")?;
-    is_missing("transactional_id=x", "there is no transactional id x")?;
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| is_there("topic=t&records=3"));
-        produce(broker, "t", 3)?;
-        waiting.join().expect("no panic")
-    })?;
-    let reader = group_member(&client(broker), "readers", "t")?;
-    clients::read(&reader, 3, |_| Ok(()))?;
-    is_there("group=readers&members=1")?;
-    is_missing("group=readers&lag=0", "the group readers has committed nothing")?;
-    let mut at = TopicPartitionList::new();
-    at.add_partition_offset("t", 0, Offset::Offset(2))?;
-    reader.commit(&at, CommitMode::Sync)?;
-    is_missing("group=readers&lag=0", "the group readers is 1 records behind")?;
-    is_there("group=readers&lag=1&members=1&topic=t")?;
-    let producer: BaseProducer = client(broker).set("transactional.id", "x").create()?;
-    producer.init_transactions(PATIENCE)?;
-    producer.begin_transaction()?;
-    producer.send(BaseRecord::<str, str>::to("t").payload("in").partition(0)).map_err(|(error, _)| error)?;
-    producer.flush(PATIENCE)?;
-    is_missing("transactional_id=x", "the transaction of x is Ongoing")?;
-    producer.commit_transaction(PATIENCE)?;
-    is_there("transactional_id=x")?;
-    let (status, body) = http.get("/v1/wait?members=1")?;
-    ensure!(status == 400, "{status} {body}");
     Ok(())
 }
 
