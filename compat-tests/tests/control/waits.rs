@@ -59,6 +59,49 @@ pub fn wait(broker: &mut Broker) -> Result<()> {
     Ok(())
 }
 
+/// Markers, aborted records and those of open transactions are no records.
+pub fn committed(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 2, &[])?;
+    let producer: BaseProducer = client(broker).set("transactional.id", "x").create()?;
+    producer.init_transactions(PATIENCE)?;
+    let mut transaction = |records: i32| -> Result<()> {
+        producer.begin_transaction()?;
+        for number in 0..records {
+            let record = BaseRecord::<str, str>::to("t").payload("x").partition(number % 2);
+            producer.send(record).map_err(|(error, _)| error)?;
+        }
+        Ok(producer.flush(PATIENCE)?)
+    };
+    transaction(5)?;
+    is_missing(
+        &http,
+        "topic=t&records=1",
+        "the topic t has 0 records, and 5 offsets that wait for the end of a transaction",
+    )?;
+    producer.abort_transaction(PATIENCE)?;
+    is_missing(&http, "topic=t&records=1", "the topic t has 0 records")?;
+    transaction(3)?;
+    producer.commit_transaction(PATIENCE)?;
+    is_there(&http, "topic=t&records=3")?;
+    is_missing(&http, "topic=t&records=4", "the topic t has 3 records")?;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| is_there(&http, "topic=t&records=6"));
+        transaction(2)?;
+        produce(broker, "t", 1)?;
+        is_missing(
+            &http,
+            "topic=t&records=6",
+            "the topic t has 3 records, and 3 offsets that wait for the end of a transaction",
+        )?;
+        producer.commit_transaction(PATIENCE)?;
+        waiting.join().expect("no panic")
+    })?;
+    let offsets = http.json("/v1/topics?topic=t")?;
+    ensure!(offsets["topics"][0]["records"] == 17, "11 records and 6 markers: {offsets}");
+    Ok(())
+}
+
 /// What a member was assigned and nothing is committed for is not read.
 pub fn lag(broker: &mut Broker) -> Result<()> {
     let http = Http::of(broker)?;

@@ -1,15 +1,20 @@
 //! `/v1/wait`: answers when what is waited for is there, or says why it is not when the time is over. So that tests need not
 //! sleep.
 //!
-//! The broker is looked at in a short interval. What holds at one look is answered, though it may not hold any more.
+//! The broker is looked at in a short interval. What holds at one look is answered, though it may not hold any more. What was
+//! learned of a broker is kept from look to look, and forgotten when it was reset.
 
-use std::sync::Arc;
+mod counted;
+
+use std::mem::take;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
+use self::counted::Counted;
 use super::control::Control;
 use super::groups::{self, GroupBehind};
 use super::reply::{self, Reply};
@@ -35,10 +40,17 @@ pub(super) const PARAMETERS: &[Parameter] = &[
         "The group has committed offsets, is stable where it has members, and is so many records behind at most; a partition of a member without a commit counts with all its records.",
     ),
     parameter("topic", "A topic; with records it is waited for them, else for the topic."),
-    parameter("records", "The topic has so many records at least: offsets between start and high watermark."),
+    parameter("records", "The topic has so many records at least that a reader of committed records gets."),
     parameter("transactional_id", "A transactional id whose transaction has ended."),
     parameter("timeout_ms", "How long it is waited at most; 10,000 where it is not said, 300,000 at most."),
 ];
+
+/// What one wait has learned of a broker.
+#[derive(Default)]
+struct Learned {
+    broker: Weak<Shared>,
+    counted: Counted,
+}
 
 /// What is waited for; all of it.
 #[derive(Default)]
@@ -62,18 +74,25 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     looks.tick().await;
     tokio::pin!(time);
+    let (mut learned, mut is_last) = (Learned::default(), false);
     loop {
         let missing = match control.shared() {
-            Some(shared) => wanted.missing(&control, &shared).await,
+            Some(shared) => {
+                let broker = Arc::downgrade(&shared);
+                if !learned.broker.ptr_eq(&broker) {
+                    learned = Learned { broker, ..Learned::default() };
+                }
+                wanted.missing(&control, &shared, &mut learned, is_last).await
+            }
             None => Some(control.why_nothing_is_shared()),
         };
         let Some(why) = missing else { return reply::ok(&json!({ "waited": true })) };
+        if is_last {
+            return reply::refuse(StatusCode::REQUEST_TIMEOUT, format!("after {timeout_ms} ms {why}"));
+        }
         tokio::select! {
             biased;
-            () = &mut time => {
-                let sentence = format!("after {timeout_ms} ms {why}");
-                return reply::refuse(StatusCode::REQUEST_TIMEOUT, sentence);
-            }
+            () = &mut time => is_last = true,
             _ = looks.tick() => {}
         }
     }
@@ -108,16 +127,34 @@ fn parse(parameters: &[(String, String)]) -> Result<(Wanted, u64), String> {
 
 impl Wanted {
     /// The first thing that is not there, as the end of a sentence.
-    async fn missing(&self, control: &Control, shared: &Arc<Shared>) -> Option<String> {
+    async fn missing(
+        &self,
+        control: &Control,
+        shared: &Arc<Shared>,
+        learned: &mut Learned,
+        is_last: bool,
+    ) -> Option<String> {
         let view = shared.view.load_full();
-        let of_topic = self.topic.as_ref().and_then(|topic| missing_records(&view, topic, self.records));
+        let of_topic = self.topic.as_ref().filter(|topic| view.topic(topic).is_none());
+        let of_topic = of_topic.map(|topic| format!("there is no topic {topic}"));
         let of_members = || missing_members(shared, &view, self.group.as_ref()?, self.members?);
         let of_transaction = || open_transaction(shared, &view, self.transactional_id.as_ref()?);
         let missing = of_topic.or_else(of_members).or_else(of_transaction);
-        let (None, Some(group), Some(most)) = (&missing, self.group.clone(), self.lag) else { return missing };
-        let shared = shared.clone();
-        // All members are copied, on a thread that may wait.
-        control.looks.run(move || too_much_lag(&shared, &view, &group, most)).await
+        if missing.is_some() {
+            return missing;
+        }
+        if let (Some(group), Some(most)) = (self.group.clone(), self.lag) {
+            let (shared, view) = (shared.clone(), view.clone());
+            // All members are copied, on a thread that may wait.
+            let behind = control.looks.run(move || too_much_lag(&shared, &view, &group, most)).await;
+            if behind.is_some() {
+                return behind;
+            }
+        }
+        if let (Some(topic), Some(least)) = (&self.topic, self.records) {
+            return missing_records(control, view, topic, least, learned, is_last).await;
+        }
+        None
     }
 }
 
@@ -165,14 +202,38 @@ fn too_much_lag(shared: &Shared, view: &View, group: &str, most: u64) -> Option<
     (records > most).then(|| format!("the group {group} is {records} records behind{without}"))
 }
 
-fn missing_records(view: &View, topic: &str, least: Option<u64>) -> Option<String> {
-    let Some(known) = view.topic(topic) else { return Some(format!("there is no topic {topic}")) };
-    let of_partition = |index| {
-        let partition = view.partition_by_name(topic, index).ok()?;
-        Some(partition.high_watermark().0.saturating_sub(partition.log.log_start_offset().0).max(0) as u64)
+/// Batches are read when there are offsets enough, and at the last look, which tells how many records there are.
+async fn missing_records(
+    control: &Control,
+    view: Arc<View>,
+    name: &str,
+    least: u64,
+    learned: &mut Learned,
+    is_last: bool,
+) -> Option<String> {
+    let topic = view.topic(name)?.clone();
+    if counted::upper_bound(&view, &topic) < least && !is_last {
+        return Some(format!("the records of the topic {name} were not counted"));
+    }
+    let mut counted = take(&mut learned.counted);
+    let look = move || {
+        let found = counted.look(&view, &topic, least);
+        (counted, found)
     };
-    let records: u64 = known.partitions.iter().filter_map(|partition| of_partition(partition.index)).sum();
-    least.filter(|least| records < *least).map(|_| format!("the topic {topic} has {records} records"))
+    let (counted, found) = control.looks.run(look).await;
+    learned.counted = counted;
+    match found {
+        Err(sentence) => Some(format!("the records of the topic {name} cannot be counted: {sentence}")),
+        Ok(found) if found.records >= least => None,
+        Ok(found) => {
+            let among = if found.is_cut { " among those that were counted in this time" } else { "" };
+            let open = match found.open {
+                0 => String::new(),
+                open => format!(", and {open} offsets that wait for the end of a transaction"),
+            };
+            Some(format!("the topic {name} has {} records{among}{open}", found.records))
+        }
+    }
 }
 
 fn open_transaction(shared: &Shared, view: &View, id: &str) -> Option<String> {
