@@ -173,7 +173,7 @@ func TopicRecords(topic string, number int) Condition {
 	return about("topic", topic, "records", int64(number))
 }
 
-// TransactionEnd waits until the id is known and no transaction of it is open.
+// TransactionEnd waits until the last transaction of the id has ended; it does not hold before one began.
 func TransactionEnd(transactionalID string) Condition {
 	return func(words url.Values) error { return put(words, "transactional_id", transactionalID) }
 }

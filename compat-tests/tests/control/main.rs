@@ -628,7 +628,8 @@ fn deeds(broker: &mut Broker) -> Result<()> {
     let told = http.change("/v1/deeds", &json!({ "fence_producer": { "transactional_id": "x" } }))?;
     ensure!(told["producer_epoch"].as_i64() > Some(0), "{told}");
     ensure!(producer.commit_transaction(PATIENCE).is_err(), "it is fenced");
-    ensure!(http.get("/v1/wait?transactional_id=x&timeout_ms=1000")?.0 == 200, "nothing is open");
+    waits::is_missing(&http, "transactional_id=x", "no transaction of x has begun since its producer began")?;
+    waits::is_there(&http, "topic=t&records=0")?;
     ensure!(http.post("/v1/deeds", &json!({ "rebalance": { "group": "none" } }))?.0 == 404, "there is no such group");
     Ok(())
 }

@@ -11,13 +11,13 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
 
-fn is_there(http: &Http, query: &str) -> Result<()> {
+pub fn is_there(http: &Http, query: &str) -> Result<()> {
     let (status, body) = http.get(&format!("/v1/wait?{query}"))?;
     ensure!(status == 200, "{query}: {status} {body}");
     Ok(())
 }
 
-fn is_missing(http: &Http, query: &str, reason: &str) -> Result<()> {
+pub fn is_missing(http: &Http, query: &str, reason: &str) -> Result<()> {
     let (status, body) = http.get(&format!("/v1/wait?timeout_ms=20&{query}"))?;
     let told: Value = serde_json::from_str(&body)?;
     ensure!(status == 408 && told["error"] == format!("after 20 ms {reason}"), "{query}: {status} {body}");
@@ -48,6 +48,7 @@ pub fn wait(broker: &mut Broker) -> Result<()> {
     is_there("group=readers&lag=1&members=1&topic=t")?;
     let producer: BaseProducer = client(broker).set("transactional.id", "x").create()?;
     producer.init_transactions(PATIENCE)?;
+    is_missing("transactional_id=x", "no transaction of x has begun since its producer began")?;
     producer.begin_transaction()?;
     producer.send(BaseRecord::<str, str>::to("t").payload("in").partition(0)).map_err(|(error, _)| error)?;
     producer.flush(PATIENCE)?;

@@ -327,7 +327,6 @@ func TestAProducerIsFenced(t *testing.T) {
 	if !errors.Is(err, kerr.ProducerFenced) && !errors.Is(err, kerr.InvalidProducerEpoch) {
 		t.Error(err)
 	}
-	broker.WaitFor(klammtest.TransactionEnd("payments"))
 	records := broker.Records("orders", 0)
 	if len(records) != 2 || records[0].Transaction != "aborted" || records[1].Control != "Abort" {
 		t.Errorf("%+v", records)

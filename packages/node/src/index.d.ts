@@ -229,7 +229,7 @@ export interface Wait {
   topic?: string
   /** The topic has so many records at least. */
   records?: number
-  /** A transactional id whose transaction has ended. */
+  /** A transactional id whose last transaction has ended; it does not hold before one began. */
   transactionalId?: string
   /** 10 s where it is left out. */
   timeoutMs?: number

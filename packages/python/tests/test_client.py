@@ -312,7 +312,6 @@ def test_a_producer_is_fenced(klamm: Klamm) -> None:
     with pytest.raises(KafkaException) as failure:
         one.commit_transaction(DEADLINE)
     assert failure.value.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED)
-    klamm.wait_for(transactional_id="payments")
     sent, marker = klamm.records("orders")
     assert (sent["value"], sent["transaction"]) == ("a", "aborted")
     assert (marker["value"], marker["headers"], marker["control"]) == (None, [], "Abort")

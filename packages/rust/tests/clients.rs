@@ -175,7 +175,6 @@ fn a_producer_is_fenced() -> Result<()> {
     let refused = producer.commit_transaction(DEADLINE).err().and_then(|error| error.rdkafka_error_code());
     let fenced = [RDKafkaErrorCode::Fenced, RDKafkaErrorCode::ProducerFenced, RDKafkaErrorCode::InvalidProducerEpoch];
     assert!(refused.is_some_and(|code| fenced.contains(&code)), "{refused:?}");
-    broker.wait_for("transactional_id=payments")?;
     let records = broker.records("orders", 0)?;
     assert!(records[0]["transaction"] == "aborted", "{records:?}");
     Ok(())

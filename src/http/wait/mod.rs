@@ -20,6 +20,7 @@ use super::groups::{self, GroupBehind};
 use super::reply::{self, Reply};
 use super::routes::Parameter;
 use crate::coordinator::groups::GroupSummary;
+use crate::coordinator::transactions::State;
 use crate::model::ErrorCode;
 use crate::replica::view::View;
 use crate::shard::context::Shared;
@@ -41,7 +42,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     ),
     parameter("topic", "A topic; with records it is waited for them, else for the topic."),
     parameter("records", "The topic has so many records at least that a reader of committed records gets."),
-    parameter("transactional_id", "A transactional id whose transaction has ended."),
+    parameter("transactional_id", "A transactional id whose last transaction has ended, since its producer began."),
     parameter("timeout_ms", "How long it is waited at most; 10,000 where it is not said, 300,000 at most."),
 ];
 
@@ -240,8 +241,12 @@ fn open_transaction(shared: &Shared, view: &View, id: &str) -> Option<String> {
     let found = shared.transactions().of_key(view, id);
     let found = found.and_then(|coordinator| Ok(coordinator.look(|transactions| transactions.describe(id))?.0));
     match found {
-        Ok(Ok(described)) if described.state.is_over() => None,
-        Ok(Ok(described)) => Some(format!("the transaction of {id} is {}", described.state.name())),
+        Ok(Ok(described)) => match described.state {
+            State::CompleteCommit | State::CompleteAbort => None,
+            // So it stands right behind InitProducerId: what a test waits for may be still to come.
+            State::Empty => Some(format!("no transaction of {id} has begun since its producer began")),
+            state => Some(format!("the transaction of {id} is {}", state.name())),
+        },
         Ok(Err(_)) | Err(ErrorCode::NotCoordinator) => Some(format!("there is no transactional id {id}")),
         Err(error) => Some(format!("the coordinator of {id} answers {error}")),
     }

@@ -236,7 +236,7 @@ class Controlled:
         """Returns when all of it is there; a :class:`klamm.WaitTimeout` says what was missing.
 
         ``group`` with ``members``: it has so many and is stable. With ``lag``: it has committed and is so many records
-        behind at most. ``topic`` with ``records``: it has so many at least. ``transactional_id``: its transaction has ended.
+        behind at most. ``topic`` with ``records``: it has so many at least. ``transactional_id``: its last transaction has ended.
         """
         limit = milliseconds(timeout)
         named = dict(group=group, members=members, lag=lag, topic=topic, records=records, transactional_id=transactional_id)

@@ -29,7 +29,7 @@ public final class Wait extends Words {
 
     /**
      * @param transactionalId an id
-     * @return a wait until its transaction has ended
+     * @return a wait until its last transaction has ended; it does not hold before one began
      */
     public static Wait transaction(String transactionalId) {
         return new Wait(Map.of("transactional_id", transactionalId));
