@@ -399,11 +399,16 @@ pub(super) const ROUTES: &[Route] = &[
     Route {
         verb: Verb::Get,
         path: "/v1/wait",
-        summary: "Answers when all that is asked for is there: members of a group, its lag, records of a topic, the end of a transaction.",
+        summary: "Answers when all that is asked for is there: members of a group, its lag, records of a topic, what clients have fetched, the end of a transaction.",
         parameters: wait::PARAMETERS,
         body: None,
         answers: &[
             ok(JSON, "It is there."),
+            Answered {
+                status: 404,
+                content_type: JSON,
+                summary: "What is fetched is not known: no requests are kept.",
+            },
             Answered {
                 status: 408,
                 content_type: JSON,

@@ -285,12 +285,24 @@ fn requests_that_are_not_kept_are_not_listed() {
 #[test]
 fn waits_that_cannot_end_are_refused() {
     let side = Side::new(&[]);
-    for wrong in ["", "?group=g", "?members=1", "?records=1", "?topic=t&records=many"] {
+    for wrong in [
+        "",
+        "?group=g",
+        "?members=1",
+        "?records=1",
+        "?topic=t&records=many",
+        "?fetched=1",
+        "?topic=t&partition=0",
+        "?topic=t&client_id=x",
+    ] {
         assert_eq!(side.get(&format!("/v1/wait{wrong}")).0, StatusCode::BAD_REQUEST, "{wrong}");
     }
     let _parts = side.with_broker();
     let (status, body) = side.get("/v1/wait?topic=t&timeout_ms=1");
     assert_eq!((status, error(&body).as_str()), (StatusCode::REQUEST_TIMEOUT, "after 1 ms there is no topic t"));
+    let (status, body) = side.get("/v1/wait?topic=t&fetched=1&timeout_ms=1");
+    assert_eq!(status, StatusCode::NOT_FOUND);
+    assert!(error(&body).contains("klamm.http.requests"), "{body}");
 }
 
 /// The page has no data, runs no script but its own, and loads nothing from elsewhere.

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         .test("records", BOTH, &[HTTP], records)
         .test("wait", BOTH, &[HTTP, JOURNAL], waits::wait)
         .test("wait_committed", BOTH, &[HTTP], waits::committed)
+        .test("wait_fetched", BOTH, &[HTTP, JOURNAL], waits::fetched)
         .test("wait_lag", ONE, &[HTTP], waits::lag)
         .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
         .test("faults", BOTH, &[HTTP, FAULTS, JOURNAL], faults)

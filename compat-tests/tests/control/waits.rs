@@ -142,3 +142,32 @@ pub fn lag(broker: &mut Broker) -> Result<()> {
     drop((reader, second));
     is_there(&http, "group=readers&members=0&lag=0")
 }
+
+/// How far a client has read is known by what it asks for next.
+pub fn fetched(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 2, &[])?;
+    produce(broker, "t", 3)?;
+    is_missing(&http, "topic=t&fetched=1", "no Fetch of t-0 by any client is in the journal")?;
+    let reader = |id: &str| -> Result<BaseConsumer> {
+        let consumer: BaseConsumer = client(broker).set("client.id", id).set("group.id", "none").create()?;
+        let mut at = TopicPartitionList::new();
+        at.add_partition_offset("t", 0, Offset::Beginning)?;
+        consumer.assign(&at)?;
+        Ok(consumer)
+    };
+    let first = reader("first")?;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| is_there(&http, "topic=t&fetched=3"));
+        clients::read(&first, 3, |_| Ok(()))?;
+        waiting.join().expect("no panic")
+    })?;
+    is_there(&http, "topic=t&fetched=3&partition=0&client_id=first&records=3")?;
+    is_missing(
+        &http,
+        "topic=t&fetched=4&client_id=first",
+        "t-0 was fetched from the offset 3 on by the client first, no further",
+    )?;
+    is_missing(&http, "topic=t&fetched=0&partition=1", "no Fetch of t-1 by any client is in the journal")?;
+    is_missing(&http, "topic=t&fetched=3&client_id=x", "no Fetch of t-0 by the client x is in the journal")
+}

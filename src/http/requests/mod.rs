@@ -20,9 +20,9 @@ use crate::shard::journal::RequestExchange;
 use crate::wire::json::RecordsShown;
 
 /// Pointers that are copied under a ring's lock at once.
-const SLICE: usize = 256;
+pub(super) const SLICE: usize = 256;
 /// Requests that are decoded for a filter in one turn of the HTTP thread.
-const FEW: usize = 16;
+pub(super) const FEW: usize = 16;
 /// Requests that one answer lists, where it does not say, and at most.
 const USUAL_LISTED: usize = 100;
 const MOST_LISTED: usize = 10_000;
@@ -30,6 +30,9 @@ const MOST_LISTED: usize = 10_000;
 const MOST_LIST_BYTES: usize = 32 << 20;
 /// Requests that a failed judgement shows.
 const MOST_EXAMPLES: usize = 10;
+
+/// What a broker says that keeps none.
+pub(super) const NOT_KEPT: &str = "no requests are kept: klamm.http.requests says how many each shard keeps";
 
 pub(super) const EVENTS: &str = "text/event-stream";
 
@@ -180,10 +183,14 @@ pub(super) fn read_body(body: &[u8]) -> Option<String> {
 /// What the shards share, of a broker that keeps requests.
 fn kept(control: &Control) -> Result<Arc<Shared>, Box<Reply>> {
     if control.settings.requests == 0 {
-        let sentence = "no requests are kept: klamm.http.requests says how many each shard keeps";
-        return Err(Box::new(reply::refuse(StatusCode::NOT_FOUND, sentence)));
+        return Err(Box::new(reply::not_found(NOT_KEPT)));
     }
     control.ready()
+}
+
+/// The body of a request, if it is kept and can be read.
+pub(super) fn request_body(exchange: &RequestExchange) -> Option<Value> {
+    show::request_body(exchange)
 }
 
 /// How long a client was told to wait by an answer that is kept.
@@ -191,7 +198,8 @@ pub(super) fn throttle_ms(exchange: &RequestExchange) -> Option<i64> {
     show::answer_body(exchange)?["throttleTimeMs"].as_i64()
 }
 
-fn forgotten(shared: &Shared) -> u64 {
+/// How many requests are not kept.
+pub(super) fn forgotten(shared: &Shared) -> u64 {
     shared.journals.iter().map(|ring| ring.counts().1).sum()
 }
 

@@ -5,6 +5,7 @@
 //! learned of a broker is kept from look to look, and forgotten when it was reset.
 
 mod counted;
+mod fetched;
 
 use std::mem::take;
 use std::sync::{Arc, Weak};
@@ -15,9 +16,11 @@ use serde_json::json;
 use tokio::time::MissedTickBehavior;
 
 use self::counted::Counted;
+use self::fetched::{Fetched, FetchedWanted};
 use super::control::Control;
 use super::groups::{self, GroupBehind};
 use super::reply::{self, Reply};
+use super::requests;
 use super::routes::Parameter;
 use crate::coordinator::groups::GroupSummary;
 use crate::coordinator::transactions::State;
@@ -42,6 +45,9 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     ),
     parameter("topic", "A topic; with records it is waited for them, else for the topic."),
     parameter("records", "The topic has so many records at least that a reader of committed records gets."),
+    parameter("fetched", "A client has asked for the topic's partition from this offset on: it has got what is below."),
+    parameter("partition", "With fetched: the partition; 0 where it is not said."),
+    parameter("client_id", "With fetched: the client; any where it is not said."),
     parameter("transactional_id", "A transactional id whose last transaction has ended, since its producer began."),
     parameter("timeout_ms", "How long it is waited at most; 10,000 where it is not said, 300,000 at most."),
 ];
@@ -51,6 +57,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
 struct Learned {
     broker: Weak<Shared>,
     counted: Counted,
+    fetched: Fetched,
 }
 
 /// What is waited for; all of it.
@@ -61,6 +68,7 @@ struct Wanted {
     lag: Option<u64>,
     topic: Option<String>,
     records: Option<u64>,
+    fetched: Option<FetchedWanted>,
     transactional_id: Option<String>,
 }
 
@@ -69,6 +77,9 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
         Ok(parsed) => parsed,
         Err(sentence) => return reply::bad_request(sentence),
     };
+    if wanted.fetched.is_some() && control.settings.requests == 0 {
+        return reply::not_found(requests::NOT_KEPT);
+    }
     let time = tokio::time::sleep(Duration::from_millis(timeout_ms));
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     // A look may take longer than the interval: the next one is later then.
@@ -101,15 +112,19 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
 
 fn parse(parameters: &[(String, String)]) -> Result<(Wanted, u64), String> {
     let (mut wanted, mut timeout_ms) = (Wanted::default(), USUAL_TIMEOUT_MS);
+    let (mut fetched, mut partition, mut client_id) = (None, None, None);
     for (name, value) in parameters {
         let number = || value.parse::<u64>().map_err(|_| format!("{name} is a number"));
         match name.as_str() {
             "group" => wanted.group = Some(value.clone()),
             "topic" => wanted.topic = Some(value.clone()),
             "transactional_id" => wanted.transactional_id = Some(value.clone()),
+            "client_id" => client_id = Some(value.clone()),
             "members" => wanted.members = Some(number()? as usize),
             "lag" => wanted.lag = Some(number()?),
             "records" => wanted.records = Some(number()?),
+            "fetched" => fetched = Some(i64::try_from(number()?).map_err(|_| "fetched is an offset")?),
+            "partition" => partition = Some(i32::try_from(number()?).map_err(|_| "there is no such partition")?),
             _ => timeout_ms = number()?.min(MOST_TIMEOUT_MS),
         }
     }
@@ -117,11 +132,18 @@ fn parse(parameters: &[(String, String)]) -> Result<(Wanted, u64), String> {
     if of_group != wanted.group.is_some() {
         return Err("a group is waited for with members, lag or both".into());
     }
-    if wanted.records.is_some() && wanted.topic.is_none() {
-        return Err("records are those of a topic".into());
+    if (wanted.records.is_some() || fetched.is_some()) && wanted.topic.is_none() {
+        return Err("records are those of a topic, and what is fetched is".into());
+    }
+    if (partition.is_some() || client_id.is_some()) && fetched.is_none() {
+        return Err("partition and client_id say what fetched is about".into());
     }
     if wanted.group.is_none() && wanted.topic.is_none() && wanted.transactional_id.is_none() {
         return Err("it is waited for a group, a topic or a transactional_id".into());
+    }
+    if let (Some(topic), Some(offset)) = (wanted.topic.clone(), fetched) {
+        let partition = partition.unwrap_or_default();
+        wanted.fetched = Some(FetchedWanted { topic, partition, offset, client_id });
     }
     Ok((wanted, timeout_ms))
 }
@@ -153,9 +175,15 @@ impl Wanted {
             }
         }
         if let (Some(topic), Some(least)) = (&self.topic, self.records) {
-            return missing_records(control, view, topic, least, learned, is_last).await;
+            let missing = missing_records(control, view, topic, least, learned, is_last).await;
+            if missing.is_some() {
+                return missing;
+            }
         }
-        None
+        match &self.fetched {
+            Some(wanted) => learned.fetched.look(shared, wanted).await,
+            None => None,
+        }
     }
 }
 
