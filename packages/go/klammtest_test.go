@@ -188,6 +188,11 @@ func TestWaits(t *testing.T) {
 	expect(t, said, "one wait is for one group, not for a and b")
 	said, _ = failing(t, broker, func(b *Broker) { b.WaitFor(TransactionEnd("t"), Within(time.Millisecond)) })
 	expect(t, said, "t")
+	said, _ = failing(t, broker, func(b *Broker) { b.WaitFor(TopicFetched("orders", 0, 1, "none"), Within(20*time.Millisecond)) })
+	expect(t, said, "no Fetch of orders-0 by the client none is in the journal")
+	if found := broker.Requests(Filter{Broker: 1, ID: "0-1000000"}); len(found) != 0 {
+		t.Errorf("%v", found)
+	}
 }
 
 func TestShared(t *testing.T) {

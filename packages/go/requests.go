@@ -28,16 +28,21 @@ type Filter struct {
 	Principal string // as ACLs write it, User:alice
 	Error     string // one that the answer tells of
 	Since     time.Time
+	Broker    int    // the one that was asked, by its id
+	ID        string // of one request
 }
 
 func (f Filter) words() map[string]any {
 	words := map[string]any{}
 	for name, value := range map[string]string{
-		"api": f.API, "client_id": f.ClientID, "topic": f.Topic, "group": f.Group, "principal": f.Principal, "error": f.Error,
+		"api": f.API, "client_id": f.ClientID, "topic": f.Topic, "group": f.Group, "principal": f.Principal, "error": f.Error, "id": f.ID,
 	} {
 		if value != "" {
 			words[name] = value
 		}
+	}
+	if f.Broker != 0 {
+		words["broker"] = f.Broker
 	}
 	if !f.Since.IsZero() {
 		words["since"] = f.Since.UnixMilli()
@@ -171,6 +176,18 @@ func GroupLag(group string, records int) Condition {
 // TopicRecords waits until the topic has so many records at least.
 func TopicRecords(topic string, number int) Condition {
 	return about("topic", topic, "records", int64(number))
+}
+
+// TopicFetched waits until a client has asked for a partition of the topic from the offset on: the one with the id, where one is
+// named, else any.
+func TopicFetched(topic string, partition, offset int, clientID ...string) Condition {
+	return func(words url.Values) error {
+		err := errors.Join(about("topic", topic, "fetched", int64(offset))(words), put(words, "partition", strconv.Itoa(partition)))
+		for _, id := range clientID {
+			err = errors.Join(err, put(words, "client_id", id))
+		}
+		return err
+	}
 }
 
 // TransactionEnd waits until the last transaction of the id has ended; it does not hold before one began.

@@ -101,6 +101,10 @@ export interface Filter {
   error?: string | number
   /** Requests that came then or later. */
   since?: Date | number
+  /** The broker that was asked, by its id. */
+  broker?: number
+  /** One request, by its id. */
+  id?: string
 }
 
 /** A request that the broker was sent, with its answer. */
@@ -229,6 +233,10 @@ export interface Wait {
   topic?: string
   /** The topic has so many records at least. */
   records?: number
+  /** A client, or the one with `clientId`, has asked for the topic's `partition` (0) from this offset on. */
+  fetched?: number
+  partition?: number
+  clientId?: string
   /** A transactional id whose last transaction has ended; it does not hold before one began. */
   transactionalId?: string
   /** 10 s where it is left out. */

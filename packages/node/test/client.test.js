@@ -148,6 +148,8 @@ test('what was sent', async (t) => {
   assert.equal(sent.answer.responses[0].partitionResponses[0].baseOffset, 0)
   assert.deepEqual(sent.errors, {})
   assert.deepEqual(await klamm.requests({ clientId: 'none' }), [])
+  assert.deepEqual((await klamm.requests({ id: sent.id, broker: 1 })).map((one) => one.id), [sent.id])
+  await assert.rejects(klamm.waitFor({ topic: 'orders', fetched: 1, partition: 0, clientId: 'none', timeoutMs: 20 }), /by the client none/)
 })
 
 test('an assertion fails with a sentence', async (t) => {

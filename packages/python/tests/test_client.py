@@ -61,6 +61,9 @@ def test_produce_and_consume(klamm: Klamm) -> None:
     assert send(klamm, "orders", "a", "b", "c") == []
     assert read(klamm, "orders", 3) == ["a", "b", "c"]
     klamm.wait_for(group="readers", lag=0)
+    klamm.wait_for(topic="orders", fetched=0, partition=0)
+    with pytest.raises(WaitTimeout, match="by the client none"):
+        klamm.wait_for(topic="orders", fetched=0, client_id="none", timeout=0.02)
 
 
 def test_each_test_has_a_broker_of_its_own(klamm: Klamm) -> None:
@@ -145,7 +148,8 @@ def test_what_was_sent(klamm: Klamm) -> None:
     assert batch["records"][0]["value"] == "a"
     assert sent.answer["responses"][0]["partitionResponses"][0]["baseOffset"] == 0
     assert "Produce v" in str(sent)
-    assert klamm.requests(client_id="none") == []
+    assert klamm.requests(client_id="none") == klamm.requests(broker=7) == []
+    assert [one.id for one in klamm.requests(id=sent.id, broker=1)] == [sent.id]
 
 
 @pytest.mark.klamm(topics=["orders"])

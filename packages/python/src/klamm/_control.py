@@ -230,16 +230,21 @@ class Controlled:
         lag: Optional[int] = None,
         topic: Optional[str] = None,
         records: Optional[int] = None,
+        fetched: Optional[int] = None,
+        partition: Optional[int] = None,
+        client_id: Optional[str] = None,
         transactional_id: Optional[str] = None,
         timeout: Duration = 10,
     ) -> None:
         """Returns when all of it is there; a :class:`klamm.WaitTimeout` says what was missing.
 
         ``group`` with ``members``: it has so many and is stable. With ``lag``: it has committed and is so many records
-        behind at most. ``topic`` with ``records``: it has so many at least. ``transactional_id``: its last transaction has ended.
+        behind at most. ``topic`` with ``records``: it has so many at least. With ``fetched``: a client, or the one with ``client_id``,
+        has asked for its ``partition`` (0) from this offset on. ``transactional_id``: its last transaction has ended.
         """
         limit = milliseconds(timeout)
         named = dict(group=group, members=members, lag=lag, topic=topic, records=records, transactional_id=transactional_id)
+        named.update(fetched=fetched, partition=partition, client_id=client_id)
         words = {name: value for name, value in named.items() if value is not None}
         status, answer = self._control.call(
             "GET", "/v1/wait", words={**words, "timeout_ms": limit}, timeout=limit / 1000 + PATIENCE

@@ -60,6 +60,10 @@ class Filter(TypedDict, total=False):
     error: Optional[Union[str, int]]
     #: Requests that came then or later, by the broker's clock. A time without a zone is local.
     since: Optional[datetime]
+    #: The broker that was asked, by its id.
+    broker: Optional[int]
+    #: One request, by its id.
+    id: Optional[str]
 
 
 class BrokerState(TypedDict):

@@ -70,6 +70,22 @@ public final class Filter extends Words {
         return with("since", moment.toEpochMilli());
     }
 
+    /**
+     * @param id of a broker
+     * @return requests that it was asked
+     */
+    public Filter broker(int id) {
+        return with("broker", id);
+    }
+
+    /**
+     * @param id of a request
+     * @return this request alone
+     */
+    public Filter id(String id) {
+        return with("id", id);
+    }
+
     private Filter with(String name, Object value) {
         return new Filter(plus(name, value));
     }

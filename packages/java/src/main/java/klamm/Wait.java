@@ -60,6 +60,30 @@ public final class Wait extends Words {
     }
 
     /**
+     * @param offset of the partition 0, or of the one that {@link #partition} names
+     * @return also until a client has asked for the topic's records from this offset on
+     */
+    public Wait fetched(long offset) {
+        return with("fetched", offset);
+    }
+
+    /**
+     * @param partition that {@link #fetched} is about
+     * @return the same, of this partition
+     */
+    public Wait partition(int partition) {
+        return with("partition", partition);
+    }
+
+    /**
+     * @param id of the client that {@link #fetched} is about
+     * @return the same, by this client
+     */
+    public Wait clientId(String id) {
+        return with("client_id", id);
+    }
+
+    /**
      * @param limit instead of 10 seconds
      * @return the same, for so long at most
      */

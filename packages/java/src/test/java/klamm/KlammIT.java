@@ -118,6 +118,9 @@ class KlammIT {
         assertEquals(0L, sent.answer("responses", 0, "partitionResponses", 0, "baseOffset"));
         assertNull(sent.answer("responses", 1));
         assertEquals(List.of(), klamm.requests(Filter.any().clientId("none")));
+        assertEquals(1, klamm.requests(Filter.any().id(found.get(0).id()).broker(1)).size());
+        var unread = Wait.topic("orders").fetched(1).partition(0).clientId("none").timeout(Duration.ofMillis(20));
+        assertThrows(WaitTimeoutException.class, () -> klamm.waitFor(unread));
     }
 
     @Test
