@@ -18,7 +18,7 @@ use crate::coordinator::groups::Groups;
 use crate::coordinator::transactions::Transactions;
 use crate::coordinator_runtime::keeper::{self, Keeper};
 use crate::coordinator_runtime::{Coordinators, ProducerIds, TransactionCoordinators};
-use crate::hosting::cleaning::{Announce, Cleaner};
+use crate::hosting::cleaning::{self, Announce, Cleaner};
 use crate::hosting::doors::{Doors, Stores};
 use crate::hosting::housekeeping::{self, Finding, Housekeeper};
 use crate::hosting::kerberos::ServiceKeys;
@@ -81,6 +81,7 @@ impl Opened {
         let Opened { disks, environment, config, doors, token_keys, service_keys, mut controller } = self;
         let (to_controller, metadata) = Inbox::new();
         let (to_housekeeping, housekeeping) = Inbox::new();
+        let (to_cleaner, cleaner) = Inbox::new();
         controller.leave_to(to_housekeeping.clone());
         controller.watch_directories(&to_controller);
         controller.look_into(Arc::new(Stores::new(doors.clone(), disks.stores.clone())));
@@ -91,6 +92,7 @@ impl Opened {
         let threads = Threads {
             controller: to_controller,
             housekeeping: to_housekeeping,
+            cleaner: to_cleaner,
             coordinators: Arc::new(coordinators),
             transactions: Arc::new(of_transactions),
         };
@@ -106,7 +108,7 @@ impl Opened {
         shared.doors = doors;
         shared.logins = Logins::new(&shared.config, (&token_keys.0, &service_keys));
         let shared = Arc::new(shared);
-        let tasks = Tasks { metadata, housekeeping, groups, transactions };
+        let tasks = Tasks { metadata, housekeeping, cleaner, groups, transactions };
         Connected { disks, environment, shared, token_keys, controller, tasks }
     }
 }
@@ -115,6 +117,7 @@ impl Opened {
 struct Tasks {
     metadata: inbox::Tasks<controller::Task>,
     housekeeping: inbox::Tasks<housekeeping::Task>,
+    cleaner: inbox::Tasks<cleaning::Task>,
     groups: inbox::Tasks<keeper::Task<Groups>>,
     transactions: inbox::Tasks<keeper::Task<Transactions>>,
 }
@@ -164,6 +167,7 @@ impl Connected {
         Ok(Parts {
             metadata: Part { machine: controller, tasks: tasks.metadata },
             housekeeping: Part { machine: housekeeper, tasks: tasks.housekeeping },
+            cleaner: tasks.cleaner,
             groups: Part { machine: groups, tasks: tasks.groups },
             transactions: Part { machine: transactions, tasks: tasks.transactions },
             token_keys,
@@ -194,6 +198,8 @@ pub struct Parts {
     pub shared: Arc<Shared>,
     pub metadata: Part<Controller, controller::Task>,
     pub housekeeping: Part<Housekeeper, housekeeping::Task>,
+    /// What the thread of [`Parts::open_cleaner`] is told.
+    pub cleaner: inbox::Tasks<cleaning::Task>,
     pub groups: Part<Keeper<Groups>, keeper::Task<Groups>>,
     pub transactions: Part<Keeper<Transactions>, keeper::Task<Transactions>>,
     /// The keys of providers of tokens, and those who look for more, each on a thread of its own.

@@ -25,8 +25,8 @@ use crate::config::{Config, IoChoice, Listener};
 use crate::controller;
 use crate::coordinator_runtime::keeper;
 use crate::hosting::Hosting;
-use crate::hosting::housekeeping;
 use crate::hosting::token_keys::TokenKeys;
+use crate::hosting::{cleaning, housekeeping};
 use crate::http::BrokerStage;
 use crate::io::clocked::Clocked;
 use crate::io::compute::Compute;
@@ -46,7 +46,6 @@ use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::server::{Server, report};
 use crate::shard::context::{Endpoint, Shared};
-use crate::stdx::inbox::Inbox;
 use crate::storage::directory::LogDirectory;
 
 /// How long an address may be in use before the start fails, and how often it is tried. The listeners of a broker that was just
@@ -76,14 +75,9 @@ struct PartThreads {
     groups: JoinHandle<()>,
     transactions: JoinHandle<()>,
     /// `None` without `log.cleaner.enable`.
-    cleaner: Option<CleanerThread>,
+    cleaner: Option<JoinHandle<()>>,
     /// They are not waited for, as they may be waiting themselves, and nothing is lost with them.
     token_keys: TokenKeys,
-}
-
-struct CleanerThread {
-    thread: JoinHandle<()>,
-    stop: Inbox<()>,
 }
 
 /// Gives the log directories an identity without starting anything, as `kafka-storage format` does; answers the cluster
@@ -281,8 +275,8 @@ impl Broker {
         panicked |= threads.housekeeping.join().is_err();
         // Before the logs are closed: it gives up within one buffer's work, and what it has not swapped in is nothing.
         if let Some(cleaner) = threads.cleaner {
-            cleaner.stop.send(());
-            panicked |= cleaner.thread.join().is_err();
+            shared.send_to_cleaner(cleaning::Task::Stop);
+            panicked |= cleaner.join().is_err();
         }
         shared.send_to_controller(controller::Task::Stop);
         panicked |= threads.metadata.join().is_err();
@@ -453,7 +447,13 @@ fn halt_of(halts: Halts, shared: Arc<Shared>, http: Option<HttpSide>) -> impl Fn
 fn start_parts(parts: Parts, halt: impl FnOnce() + Send + 'static) -> Result<PartThreads, String> {
     let cleaner = parts.open_cleaner();
     let Parts {
-        metadata, mut housekeeping, mut groups, mut transactions, token_keys: (token_keys, refreshers), ..
+        metadata,
+        mut housekeeping,
+        cleaner: tasks,
+        mut groups,
+        mut transactions,
+        token_keys: (token_keys, refreshers),
+        ..
     } = parts;
     for mut refresher in refreshers {
         spawn("klamm-jwks", move || refresher.run())?;
@@ -462,8 +462,8 @@ fn start_parts(parts: Parts, halt: impl FnOnce() + Send + 'static) -> Result<Par
     let groups = spawn("klamm-groups", move || groups.machine.run(&groups.tasks))?;
     let transactions = spawn("klamm-txns", move || transactions.machine.run(&transactions.tasks))?;
     let cleaner = cleaner.map(|mut cleaner| {
-        let (stop, stopped) = Inbox::new();
-        spawn("klamm-cleaner", move || cleaner.run(&stopped)).map(|thread| CleanerThread { thread, stop })
+        let run = move || cleaner.run(&tasks);
+        spawn("klamm-cleaner", run)
     });
     let mut controller = metadata.machine;
     let metadata = spawn("klamm-metadata", move || {

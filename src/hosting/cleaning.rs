@@ -4,6 +4,8 @@
 //! It reads the published view and the logs, and is the only writer of `cleaner-offset-checkpoint`. A log that cannot be
 //! compacted is left alone until the next start; it serves as before.
 
+mod now;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use log::{error, info, warn};
 
+pub use self::now::{CompactedLog, CompactionOrder, Task};
 use crate::config::{Config, Settings, TopicConfig, Value};
 use crate::io::disk::Disk;
 use crate::io::environment::Environment;
@@ -58,6 +61,16 @@ struct Candidate {
     policy: Policy,
 }
 
+/// What came of a round.
+enum Round {
+    Done(Cleaned),
+    /// A sync is under way, without which nothing may go.
+    Busy,
+    /// It is tried again after the back-off.
+    Later(String),
+    Failed(String),
+}
+
 impl Cleaner {
     /// `None` where `log.cleaner.enable` says no. Reads the checkpoints. Blocks.
     pub fn open(
@@ -84,14 +97,23 @@ impl Cleaner {
     }
 
     /// Works until it is told to stop, or nothing is left that could tell it.
-    pub fn run(&mut self, stop: &Tasks<()>) {
+    pub fn run(&mut self, tasks: &Tasks<Task>) {
+        let mut orders = Vec::new();
         loop {
-            let mut pace = Throttle::new(stop, self.environment.clone());
-            if self.step(&mut pace) {
+            let mut pace = Throttle::new(tasks, self.environment.clone());
+            for order in orders {
+                self.compact_now(order, &mut pace);
+            }
+            let goes_on = self.step(&mut pace);
+            orders = pace.orders;
+            if pace.is_stopped {
+                return;
+            }
+            if goes_on || !orders.is_empty() {
                 continue;
             }
             let again = self.environment.now() + self.backoff(&self.view.load());
-            if pace.is_stopped || is_told(self.environment.wait(stop, again)) {
+            if now::sort(self.environment.wait(tasks, again), &mut orders) {
                 return;
             }
         }
@@ -102,7 +124,11 @@ impl Cleaner {
         let view = self.view.load_full();
         self.forget_gone(&view);
         let Some(next) = self.filthiest(&view) else { return false };
-        let (means, bytes_per_second) = self.means(&view);
+        matches!(self.clean(&next, &view, pace), Round::Done(_) | Round::Failed(_))
+    }
+
+    fn clean(&mut self, next: &Candidate, view: &View, pace: &mut dyn Speed) -> Round {
+        let (means, bytes_per_second) = self.means(view);
         pace.set_bytes_per_second(bytes_per_second);
         let now = self.environment.wall();
         // An older record of a key goes because of a newer one, which must not be lost with the power after that.
@@ -112,7 +138,7 @@ impl Cleaner {
             // This sync may have committed what a request waits for.
             (self.announce)(&next.partition);
             if !is_flushed {
-                return false;
+                return Round::Busy;
             }
         }
         let name = format!("{}-{}", next.partition.topic, next.partition.index);
@@ -122,20 +148,21 @@ impl Cleaner {
         }
         match cleaned {
             Ok(cleaned) => {
-                self.note(&next, &cleaned);
+                self.note(next, &cleaned);
                 report(&name, &next.dirtiness, &cleaned);
-                true
+                Round::Done(cleaned)
             }
-            Err(Stopped::Asked | Stopped::Overtaken) => false,
+            Err(Stopped::Asked) => Round::Later("the broker stops".into()),
+            Err(Stopped::Overtaken) => Round::Later("it has lost segments meanwhile".into()),
             Err(Stopped::Failed(failure)) if failure.is_full() || failure.is_device_failure() => {
                 // Without room it is tried again after the back-off, when retention may have made some.
                 next.partition.log.health().note(&failure);
-                false
+                Round::Later(failure.to_string())
             }
             Err(Stopped::Failed(failure)) => {
                 error!("{name} is not compacted until the next start: {failure}");
                 self.uncleanable.insert(next.partition.number);
-                true
+                Round::Failed(failure.to_string())
             }
         }
     }
@@ -204,6 +231,7 @@ impl Cleaner {
         let now = self.environment.wall();
         let all = view.partitions().filter(|p| p.is_compacted() && !self.uncleanable.contains(&p.number));
         let candidates = all.filter_map(|partition| self.candidate(view, partition, now));
+        let candidates = candidates.filter(|candidate| candidate.dirtiness.wants_cleaning(&candidate.policy));
         candidates.max_by(|a, b| a.dirtiness.ratio().total_cmp(&b.dirtiness.ratio()))
     }
 
@@ -218,7 +246,7 @@ impl Cleaner {
         let found = partition.log.dirtiness(cleaned_to, partition.last_stable_offset(), &policy, now);
         let dirtiness = found.inspect_err(|failure| error!("{failure}")).ok()?;
         let partition = partition.clone();
-        dirtiness.wants_cleaning(&policy).then_some(Candidate { partition, directory, dirtiness, policy })
+        Some(Candidate { partition, directory, dirtiness, policy })
     }
 
     /// Up to where a partition was cleaned.
@@ -263,14 +291,11 @@ pub trait Speed: Pace {
     fn set_bytes_per_second(&mut self, bytes_per_second: f64);
 }
 
-/// Whether what came is the word to stop; nothing can come any more where that cannot come.
-fn is_told(came: Option<Vec<()>>) -> bool {
-    came.is_none_or(|came| !came.is_empty())
-}
-
 /// Keeps below a speed by waiting on the channel that brings the word to stop.
 struct Throttle<'s> {
-    stop: &'s Tasks<()>,
+    tasks: &'s Tasks<Task>,
+    /// What came meanwhile, to be done behind this round.
+    orders: Vec<CompactionOrder>,
     environment: Environment,
     bytes_per_second: f64,
     began: Instant,
@@ -279,9 +304,9 @@ struct Throttle<'s> {
 }
 
 impl<'s> Throttle<'s> {
-    fn new(stop: &'s Tasks<()>, environment: Environment) -> Throttle<'s> {
-        let began = environment.now();
-        Throttle { stop, environment, bytes_per_second: f64::MAX, began, spent_bytes: 0, is_stopped: false }
+    fn new(tasks: &'s Tasks<Task>, environment: Environment) -> Throttle<'s> {
+        let (began, orders) = (environment.now(), Vec::new());
+        Throttle { tasks, orders, environment, bytes_per_second: f64::MAX, began, spent_bytes: 0, is_stopped: false }
     }
 }
 
@@ -291,11 +316,11 @@ impl Pace for Throttle<'_> {
         let elapsed = self.environment.now().since(self.began);
         let due = Duration::try_from_secs_f64(self.spent_bytes as f64 / self.bytes_per_second.max(1.0));
         let ahead = due.unwrap_or(Duration::MAX).saturating_sub(elapsed);
-        self.is_stopped = if ahead.is_zero() {
-            self.stop.is_closed() || !self.stop.take().is_empty()
-        } else {
-            is_told(self.environment.wait(self.stop, self.environment.now() + ahead))
+        let came = match ahead.is_zero() {
+            true => (!self.tasks.is_closed()).then(|| self.tasks.take()),
+            false => self.environment.wait(self.tasks, self.environment.now() + ahead),
         };
+        self.is_stopped |= now::sort(came, &mut self.orders);
         if elapsed >= PACE_WINDOW && ahead.is_zero() {
             (self.began, self.spent_bytes) = (self.environment.now(), 0);
         }
@@ -416,7 +441,7 @@ mod tests {
         let mut throttle = Throttle::new(&stop, fixed::environment(NOW));
         assert!(throttle.spend(1 << 40));
         throttle.set_bytes_per_second(1.0);
-        sender.send(());
+        sender.send(Task::Stop);
         assert!(!throttle.spend(1), "the word to stop ends the wait");
         drop(sender);
         throttle.set_bytes_per_second(f64::MAX);

@@ -41,9 +41,19 @@ const COPY_AGAIN: Duration = Duration::from_secs(1);
 pub enum Task {
     /// Files that are not needed any more, to be unlinked after this time.
     Unlink(Removal, Duration),
+    /// Retention is applied now, to a topic or to all, as a test wants it. Called with the logs that begin elsewhere now.
+    Retain(Option<String>, Box<dyn FnOnce(Vec<RetainedLog>) + Send>),
     /// Partitions came or went, or their configuration changed.
     Look,
     Stop,
+}
+
+/// A log of which retention has taken away the beginning.
+pub struct RetainedLog {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub start_before: i64,
+    pub start: i64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,6 +130,10 @@ impl Housekeeper {
         for task in tasks {
             match task {
                 Task::Unlink(removal, delay) => self.removals.push((now + delay, removal)),
+                Task::Retain(topic, tell) => {
+                    let view = self.published.load_full();
+                    tell(self.delete_old_segments(&view, topic.as_deref(), now));
+                }
                 Task::Look => looks = true,
                 Task::Stop => return None,
             }
@@ -167,7 +181,7 @@ impl Housekeeper {
     fn perform(&mut self, task: Periodic, now: Instant) {
         let view = self.published.load_full();
         match task {
-            Periodic::Retention => self.delete_old_segments(&view, now),
+            Periodic::Retention => drop(self.delete_old_segments(&view, None, now)),
             Periodic::Flush => self.flush(&view),
             Periodic::ExpireProducers => self.expire_producers(&view),
             Periodic::Checkpoint(which) => drop(slots::checkpoint(&self.directories, which, &view)),
@@ -180,24 +194,29 @@ impl Housekeeper {
         }
     }
 
-    /// `LogManager.cleanupLogs`; what it takes out is unlinked after the topic's `file.delete.delay.ms`.
-    fn delete_old_segments(&mut self, view: &View, now: Instant) {
+    /// `LogManager.cleanupLogs`, of a topic or of all; what it takes out is unlinked after the topic's `file.delete.delay.ms`.
+    fn delete_old_segments(&mut self, view: &View, only: Option<&str>, now: Instant) -> Vec<RetainedLog> {
+        let mut retained = Vec::new();
         let image = &view.image;
         let dynamic = image.broker_configs(self.config.node_id);
         let settings = self.config.settings(image.default_broker_configs(), dynamic);
-        for topic in image.topics() {
+        for topic in image.topics().filter(|topic| only.is_none_or(|only| *topic.name == *only)) {
             let Some(hosted) = view.hosted(topic.id) else { continue };
             let config = TopicConfig::resolve(&settings, image.topic_configs(&topic.name));
             let retention = topic_settings::retention(&config);
             for partition in hosted.iter().flatten() {
+                let before = partition.log.log_start_offset();
                 let removal = partition.delete_old_segments(self.environment.wall(), &retention);
                 (self.announce)(partition);
                 let Some(removal) = removal.filter(|removal| !removal.is_empty()) else { continue };
                 let start = partition.log.log_start_offset();
                 info!("{}-{}: old segments were deleted, the log begins at {start}", topic.name, partition.index);
                 self.removals.push((now + slots::delete_delay(&config), removal));
+                let (topic, partition) = (partition.topic.clone(), partition.index.0);
+                retained.push(RetainedLog { topic, partition, start_before: before.0, start: start.0 });
             }
         }
+        retained
     }
 
     /// `flush.ms` of logs that are not written to at the moment; a write looks for itself.

@@ -1,6 +1,7 @@
 //! `/v1/deeds`: what a test wants to happen now. Members expire, a rebalance is forced, a producer is fenced: each is what a client
 //! could have asked for, asked for through a shard's inlet, so that the coordinators know no other way. What happens to the brokers
-//! that are played is in [`brokers`](super::brokers), what happens to what is stored in [`disk_deeds`](super::disk_deeds).
+//! that are played is in [`brokers`](super::brokers), what happens to what is stored in [`disk_deeds`](super::disk_deeds) and
+//! [`log_deeds`](super::log_deeds).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::brokers::{self, CoordinatedKey};
 use super::control::Control;
 use super::disk_deeds::{BatchPlace, DiskDeed};
+use super::log_deeds::{LogDeed, LogWork};
 use super::reply::{self, Reply};
 use crate::coordinator::classic;
 use crate::coordinator::consumer::JOIN_EPOCH;
@@ -26,8 +28,8 @@ use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, l
 
 pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group), \
                                fence_producer (transactional_id), move_leader (topic, partition, to), move_coordinator (group or \
-                               transactional_id, and to), broker_down (broker), broker_up (broker), disk (full, sync_ms, syncs_fail) and \
-                               corrupt (topic, partition, offset).";
+                               transactional_id, and to), broker_down (broker), broker_up (broker), disk (full, sync_ms, syncs_fail), \
+                               corrupt (topic, partition, offset), compact and retain (topic; all topics without one).";
 
 const JOIN_GROUP: i16 = 9;
 const INIT_PRODUCER_ID: i16 = 4;
@@ -51,6 +53,7 @@ enum Deed {
     Play(Play),
     Disk(DiskDeed),
     Corrupt(BatchPlace),
+    Log(LogDeed),
 }
 
 /// What cannot be done, as a sentence, and the status that says so.
@@ -58,7 +61,7 @@ pub(super) type Refused = (StatusCode, String);
 
 impl Deed {
     fn parse(body: &[u8]) -> Result<Deed, String> {
-        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}} and {"corrupt":{"topic":"t","partition":0,"offset":5}}"#;
+        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}}, {"corrupt":{"topic":"t","partition":0,"offset":5}}, {"compact":{"topic":"t"}} and {"retain":{"topic":"t"}}"#;
         let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;
         let object = body.as_object().filter(|object| object.len() == 1).ok_or(FORM)?;
         let (name, of) = object.iter().next().ok_or(FORM)?;
@@ -95,6 +98,8 @@ fn of_brokers_or_storage(name: &str, of: &Map<String, Value>) -> Option<Deed> {
             Deed::MoveCoordinator(CoordinatedKey::TransactionalId(text("transactional_id")?), number("to")?)
         }
         "disk" => Deed::Disk(DiskDeed::parse(of)?),
+        "compact" => Deed::Log(LogDeed::parse(LogWork::Compact, of)?),
+        "retain" => Deed::Log(LogDeed::parse(LogWork::Retain, of)?),
         "corrupt" => Deed::Corrupt(BatchPlace::parse(of)?),
         "broker_down" if has(&["broker"]) => Deed::Play(Play::TakeDown(number("broker")?)),
         "broker_up" if has(&["broker"]) => Deed::Play(Play::BringUp(number("broker")?)),
@@ -131,6 +136,7 @@ pub(super) async fn perform(control: Arc<Control>, body: Bytes) -> Reply {
             Deed::FenceProducer(id) => fence(&inlet, &id),
             Deed::MoveCoordinator(key, to) => brokers::move_coordinator(&shared, &key, to),
             Deed::Disk(deed) => deed.perform(&control),
+            Deed::Log(deed) => deed.perform(&shared),
             Deed::Corrupt(place) => place.corrupt(&shared),
             Deed::Play(play) => brokers::play(&shared, play).map(|()| json!({ "done": true })),
         }

@@ -18,6 +18,7 @@ mod fixtures;
 mod groups;
 mod guard;
 mod health;
+mod log_deeds;
 mod log_pieces;
 mod metrics;
 mod openapi;

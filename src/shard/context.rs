@@ -13,9 +13,9 @@ use crate::coordinator::step::{self, Waiter};
 use crate::coordinator_runtime::{Barrier, Coordinators, ProducerIds, TransactionCoordinators, keeper};
 use crate::faults::Board;
 use crate::hosting::doors::Doors;
-use crate::hosting::housekeeping;
 use crate::hosting::kerberos::ServiceKeys;
 use crate::hosting::token_keys::TokenKeys;
+use crate::hosting::{cleaning, housekeeping};
 use crate::io::environment::Environment;
 use crate::metadata::Decided;
 use crate::metrics::{Metrics, Recorder};
@@ -104,6 +104,8 @@ pub struct Shared {
 pub struct Threads {
     pub controller: Inbox<controller::Task>,
     pub housekeeping: Inbox<housekeeping::Task>,
+    /// What is left here is dropped where no log is compacted (`log.cleaner.enable`).
+    pub cleaner: Inbox<cleaning::Task>,
     pub coordinators: Arc<Coordinators>,
     pub transactions: Arc<TransactionCoordinators>,
 }
@@ -199,6 +201,10 @@ impl Shared {
 
     pub fn send_to_housekeeping(&self, task: housekeeping::Task) {
         self.threads.housekeeping.send(task);
+    }
+
+    pub fn send_to_cleaner(&self, task: cleaning::Task) {
+        self.threads.cleaner.send(task);
     }
 }
 

@@ -246,6 +246,20 @@ impl Log {
         if rest.is_empty() { Ok(()) } else { self.write_kept(writer, config, rest, false).map(|_| ()) }
     }
 
+    /// Writes what is pending and seals the active segment, so that all of it can be compacted; whether there was anything to
+    /// seal. Blocks.
+    pub fn seal_active(&self, now: TimestampMs) -> Result<bool, Error> {
+        let config = self.config.load();
+        let mut writer = self.lock_writer()?;
+        let written = self.write_locked(&mut writer, &config);
+        written.map_err(|error| self.fail(&mut writer, error))?;
+        let has_records = writer.next_offset > writer.active.base_offset;
+        if has_records {
+            self.roll(&mut writer, now).map_err(|error| self.fail(&mut writer, error))?;
+        }
+        Ok(has_records)
+    }
+
     /// Writes all that is pending with one call and makes it visible; `None` if nothing is pending.
     pub fn write_pending(&self) -> Result<Option<Written>, Error> {
         self.write_and_keep(false)

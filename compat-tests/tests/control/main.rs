@@ -1,6 +1,7 @@
 //! The HTTP side of a running broker, asked as any client asks: health, metrics (every query of the dashboard and of the alert
 //! rules finds what it names), the journal of requests, and what is refused.
 
+mod logs;
 mod waits;
 
 use compat_tests::broker::{Broker, Setup};
@@ -47,6 +48,8 @@ fn main() -> ExitCode {
         .test("clock", BOTH, &[HTTP, ("klamm.clock", "settable")], clock)
         .test("faults", BOTH, &[HTTP, FAULTS, JOURNAL], faults)
         .test("deeds", BOTH, &[HTTP, FAULTS, JOURNAL, ("group.initial.rebalance.delay.ms", "0")], deeds)
+        .test("logs_compact", BOTH, &[HTTP, FAULTS], logs::compact)
+        .test("logs_retain", ONE, &[HTTP, FAULTS], logs::retain)
         .own_start("refused", ONE, &[HTTP], refused)
         .run()
 }

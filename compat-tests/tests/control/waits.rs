@@ -66,7 +66,7 @@ pub fn committed(broker: &mut Broker) -> Result<()> {
     Raw::connect(broker.port())?.create_topic("t", 2, &[])?;
     let producer: BaseProducer = client(broker).set("transactional.id", "x").create()?;
     producer.init_transactions(PATIENCE)?;
-    let mut transaction = |records: i32| -> Result<()> {
+    let transaction = |records: i32| -> Result<()> {
         producer.begin_transaction()?;
         for number in 0..records {
             let record = BaseRecord::<str, str>::to("t").payload("x").partition(number % 2);
