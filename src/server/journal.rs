@@ -32,7 +32,7 @@ impl Server {
     /// A request is about to be handled.
     #[inline]
     pub(super) fn begin_exchange(&mut self, key: ConnectionKey, api: ApiKey, frame: &[u8]) -> Option<Key> {
-        let takes = self.journal.as_mut()?.takes(api, self.turn.now);
+        let takes = self.journal.as_mut()?.takes(api, self.turn.now, self.turn.wall);
         takes.then(|| self.begin_kept(key, api, frame)).flatten()
     }
 

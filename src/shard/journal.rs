@@ -9,12 +9,15 @@
 //! Of a flood a shard takes in a part: no reader keeps up with all, and each costs the shard some microseconds. Each API
 //! has an allowance of its own, so that a flood of produces hides no join of a group. What is not taken in is counted.
 
+mod lost;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub use self::lost::Lost;
+use self::lost::Missed;
 use crate::codec::ToldErrors;
 use crate::config::HttpSettings;
 use crate::model::{ApiKey, Instant, TimestampMs};
@@ -71,6 +74,8 @@ pub struct RequestExchange {
     pub waited: Duration,
     pub errors: ToldErrors,
     pub end: ExchangeEnd,
+    /// Its bodies may be shown.
+    pub keeps_bodies: bool,
     pub bodies: Weak<Bodies>,
 }
 
@@ -92,13 +97,14 @@ impl Bodies {
 /// An exchange with what its bodies are while they are kept.
 pub struct Whole(Arc<RequestExchange>, Option<Arc<Bodies>>);
 
-#[derive(Default)]
 struct Held {
     exchanges: VecDeque<Arc<RequestExchange>>,
     bodies: VecDeque<Arc<Bodies>>,
     bodies_bytes: usize,
     /// How many exchanges there were.
     added: u64,
+    /// Those that had to go, by their APIs.
+    evicted: Vec<Lost>,
 }
 
 /// The last exchanges of one shard, for any thread to read.
@@ -106,8 +112,8 @@ pub struct Ring {
     most: usize,
     most_bytes: usize,
     held: Mutex<Held>,
-    /// Exchanges that were not taken in, as they were too many.
-    missed: AtomicU64,
+    /// Exchanges that were not taken in, as they were too many, by their APIs.
+    missed: Vec<Missed>,
 }
 
 impl Ring {
@@ -117,8 +123,14 @@ impl Ring {
         Some(Ring {
             most: settings.requests,
             most_bytes: settings.requests_bytes,
-            held: Mutex::default(),
-            missed: AtomicU64::new(0),
+            held: Mutex::new(Held {
+                exchanges: VecDeque::new(),
+                bodies: VecDeque::new(),
+                bodies_bytes: 0,
+                added: 0,
+                evicted: vec![Lost::NONE; ApiKey::ALL.len()],
+            }),
+            missed: ApiKey::ALL.iter().map(|_| Missed::default()).collect(),
         })
     }
 
@@ -138,6 +150,8 @@ impl Ring {
             if held.exchanges.len() == self.most
                 && let Some(oldest) = held.exchanges.pop_front()
             {
+                let evicted = &mut held.evicted[oldest.api as usize];
+                *evicted = evicted.and(Lost { count: 1, newest: oldest.at });
                 gone.push(Whole(oldest, None));
             }
             held.exchanges.push_back(exchange);
@@ -165,7 +179,17 @@ impl Ring {
     /// How many exchanges were added, and how many there were that are not kept.
     pub fn counts(&self) -> (u64, u64) {
         let held = self.held.lock();
-        (held.added, held.added - held.exchanges.len() as u64 + self.missed.load(Ordering::Relaxed))
+        let missed: u64 = self.missed.iter().map(|missed| missed.get().count).sum();
+        (held.added, held.added - held.exchanges.len() as u64 + missed)
+    }
+
+    /// Those that are not kept, of an API or of all, where the newest of an API came then or later.
+    pub fn lost(&self, api: Option<ApiKey>, since: Option<TimestampMs>) -> Lost {
+        let held = self.held.lock();
+        let all = held.evicted.iter().copied().zip(&self.missed).enumerate();
+        let of_api = all.filter(|(at, _)| api.is_none_or(|api| api as usize == *at));
+        let lost = of_api.flat_map(|(_, (evicted, missed))| [evicted, missed.get()]);
+        lost.filter(|lost| since.is_none_or(|since| lost.newest >= since)).fold(Lost::NONE, Lost::and)
     }
 }
 
@@ -222,10 +246,10 @@ impl Journal {
     }
 
     /// Whether a request is taken in, which is asked before anything is found out about it.
-    pub fn takes(&mut self, api: ApiKey, now: Instant) -> bool {
+    pub fn takes(&mut self, api: ApiKey, now: Instant, wall: TimestampMs) -> bool {
         let takes = self.requests[api as usize].take(1, self.ring.requests_limit(), now);
         if !takes {
-            self.ring.missed.fetch_add(1, Ordering::Relaxed);
+            self.ring.missed[api as usize].add(wall);
         }
         takes
     }
@@ -233,7 +257,7 @@ impl Journal {
     /// A request is about to be handled, in the turn that began at `came`. `None`: too many are open.
     pub fn begin(&mut self, asked: AskedRequest<'_>, (came, at): (Instant, TimestampMs), now: Instant) -> Option<Key> {
         if self.open.len() >= MOST_OPEN {
-            self.ring.missed.fetch_add(1, Ordering::Relaxed);
+            self.ring.missed[asked.api as usize].add(at);
             return None;
         }
         let mut client_id = asked.client_id.to_string();
@@ -259,6 +283,7 @@ impl Journal {
             waited: Duration::ZERO,
             errors: ToldErrors::default(),
             end: ExchangeEnd::Silent,
+            keeps_bodies: asked.keeps_bodies,
             bodies: Weak::new(),
         };
         let has_room = self.open_bytes + asked.frame.len() <= self.ring.most_bytes;
@@ -375,6 +400,9 @@ mod tests {
         assert!(journal.is_flushed());
         assert_eq!(kept.iter().map(|exchange| exchange.number).collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!((ring.starting_at(3, 9).len(), ring.starting_at(3, 1).len(), ring.counts()), (2, 1, (5, 2)));
+        let evicted = Lost { count: 2, newest: TimestampMs(5) };
+        assert_eq!((ring.lost(None, None), ring.lost(Some(ApiKey::Fetch), Some(TimestampMs(5)))), (evicted, evicted));
+        assert_eq!(ring.lost(None, Some(TimestampMs(6))), Lost::NONE);
         let first = &kept[0];
         let micros = [first.queued, first.handled, first.waited].map(|time| time.as_micros());
         assert_eq!((micros, &first.end, first.answer_bytes), ([2, 3, 4], &ExchangeEnd::Answered, 6));
@@ -393,10 +421,14 @@ mod tests {
         // As late as the last step of `exchange`: nothing comes in between.
         let now = Instant(1_009_000);
         let mut journal = Journal::new(ring.clone(), 0, now);
-        let mut taken = |api, now| (0..100).filter(|_| journal.takes(api, now)).count();
+        let mut taken = |api, now| (0..100).filter(|_| journal.takes(api, now, TimestampMs(7))).count();
         assert_eq!((taken(ApiKey::Produce, now), taken(ApiKey::JoinGroup, now)), (5, 5));
         assert_eq!(taken(ApiKey::Produce, now + Duration::from_millis(2)), 2);
         assert_eq!(ring.counts(), (0, 3 * 100 - 12));
+        let lost = |api, since| ring.lost(Some(api), Some(TimestampMs(since))).count;
+        assert_eq!((lost(ApiKey::Produce, 7), lost(ApiKey::JoinGroup, 0)), (193, 95));
+        assert_eq!((lost(ApiKey::Produce, 8), lost(ApiKey::Fetch, 0)), (0, 0), "no later one, and no other API");
+        assert_eq!(ring.lost(None, None), Lost { count: 288, newest: TimestampMs(7) });
         (0..3).for_each(|_| exchange(&mut journal, &[0; 40]));
         journal.flush();
         let kept = ring.starting_at(0, 9);

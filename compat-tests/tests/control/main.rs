@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         .test("metrics", BOTH, &[HTTP], metrics)
         .test("token", ONE, &[HTTP, ("klamm.http.token", TOKEN)], token)
         .test("journal", BOTH, &[HTTP, JOURNAL], journal)
+        .test("journal_lost", ONE, &[HTTP, ("klamm.http.requests", "5")], lost)
         .test("follow", ONE, &[HTTP, JOURNAL], follow)
         .test("tap", ONE, &[HTTP, JOURNAL], tap)
         .test("records", BOTH, &[HTTP], records)
@@ -315,6 +316,25 @@ fn journal(broker: &mut Broker) -> Result<()> {
 }
 
 /// The requests that a path lists, when there are so many: a shard hands them over at the end of its turn.
+/// What is not kept hinders a judgement only of what it may have been.
+fn lost(broker: &mut Broker) -> Result<()> {
+    let http = Http::of(broker)?;
+    Raw::connect(broker.port())?.create_topic("t", 1, &[])?;
+    produce(broker, "t", 12)?;
+    let judged = |body: Value| http.post("/v1/requests/assert", &body);
+    let (status, told) = judged(json!({ "match": { "api": "Produce" }, "at_most": 100 }))?;
+    let sentence = told["error"].as_str().unwrap_or_default();
+    ensure!(status == 409 && sentence.contains("that may match are not kept"), "{status} {told}");
+    let (status, told) = judged(json!({ "match": { "api": "JoinGroup" }, "at_most": 0 }))?;
+    ensure!(status == 200 && told["forgotten"] == 0, "no such request was lost: {status} {told}");
+    let later = sentence.rsplit(' ').next().and_then(|newest| newest.parse::<i64>().ok()).context("it says when")? + 1;
+    let (status, told) = judged(json!({ "match": { "api": "Produce", "since": later }, "at_most": 5 }))?;
+    ensure!(status == 200 && told["forgotten"] == 0, "what was lost came before: {status} {told}");
+    let listed = http.json("/v1/requests")?;
+    ensure!(listed["forgotten"].as_u64() > Some(0), "a list tells of all: {listed}");
+    Ok(())
+}
+
 fn await_requests(http: &Http, path: &str, count: usize) -> Result<Vec<Value>> {
     http.until(&format!("{path} lists {count} requests"), |http| {
         let listed = http.json(path)?["requests"].as_array().context("a list")?.clone();

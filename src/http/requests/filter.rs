@@ -1,9 +1,9 @@
 //! Which requests are wanted.
 
 use super::show;
-use crate::model::{ApiKey, ErrorCode};
+use crate::model::{ApiKey, ErrorCode, TimestampMs};
 use crate::shard::context::Shared;
-use crate::shard::journal::RequestExchange;
+use crate::shard::journal::{Lost, RequestExchange};
 use crate::wire::json::names;
 
 /// Words that a request must answer to, all of them.
@@ -57,6 +57,26 @@ impl Filter {
     }
 
     pub(super) fn matches(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
+        self.heads_match(shared, exchange) && self.names_match(shared, exchange)
+    }
+
+    /// Whether a request may be meant whose body is not kept, so that it cannot be known.
+    pub(super) fn is_in_doubt(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
+        let looks_inside = self.topic.is_some() || self.group.is_some();
+        looks_inside
+            && exchange.keeps_bodies
+            && self.heads_match(shared, exchange)
+            && exchange.bodies.upgrade().is_none()
+    }
+
+    /// The requests that are not kept and may have been meant.
+    pub(super) fn lost(&self, shared: &Shared) -> Lost {
+        let since = self.since.map(TimestampMs);
+        shared.journals.iter().map(|ring| ring.lost(self.api, since)).fold(Lost::NONE, Lost::and)
+    }
+
+    /// All but what is in the body.
+    fn heads_match(&self, shared: &Shared, exchange: &RequestExchange) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         self.id.is_none_or(|id| id == (exchange.shard, exchange.number))
             && self.api.is_none_or(|api| api == exchange.api)
@@ -65,7 +85,6 @@ impl Filter {
             && is(&self.principal, &exchange.principal)
             && self.since.is_none_or(|since| exchange.at.0 >= since)
             && self.error.is_none_or(|error| exchange.errors.iter().any(|(code, _)| code == error))
-            && self.names_match(shared, exchange)
     }
 
     /// Names are in the body, which is decoded for them.

@@ -92,7 +92,7 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
     if is_followed {
         return reply::text(StatusCode::OK, EVENTS, Body::new(Follow::new(control, shared, filter, shown)));
     }
-    let found = matching(&shared, &filter).await;
+    let Matching { found, .. } = matching(&shared, &filter).await;
     let (mut newest, mut size_bytes) = (Vec::new(), 0);
     for exchange in found.iter().rev().take(limit) {
         let text = show::exchange(&shared, exchange, shown).to_string();
@@ -120,13 +120,23 @@ pub(super) async fn assert(control: Arc<Control>, body: Bytes) -> Reply {
         Ok(wanted) => wanted,
         Err(sentence) => return reply::bad_request(sentence),
     };
-    let found = matching(&shared, &wanted.filter).await;
-    let (count, forgotten) = (found.len() as u64, forgotten(&shared));
+    let Matching { found, in_doubt } = matching(&shared, &wanted.filter).await;
+    let (count, lost) = (found.len() as u64, wanted.filter.lost(&shared));
+    let forgotten = lost.count;
     let why = match (wanted.at_most, wanted.at_least) {
         (Some(most), _) if count > most => format!("{count} requests match, not more than {most} were expected"),
         (_, Some(least)) if count < least => format!("{count} requests match, at least {least} were expected"),
         (Some(_), _) if forgotten > 0 => {
-            format!("{forgotten} requests are not kept: a larger klamm.http.requests is needed to judge them")
+            let newest = lost.newest.0;
+            format!(
+                "{forgotten} requests that may match are not kept: a larger klamm.http.requests is needed to judge them, or a since \
+                 that is later than {newest}"
+            )
+        }
+        (Some(_), _) if in_doubt > 0 => {
+            format!(
+                "the bodies of {in_doubt} requests that may match are not kept: klamm.http.requests.bytes says how many are"
+            )
         }
         _ => return reply::ok(&json!({ "matched": count, "forgotten": forgotten })),
     };
@@ -203,9 +213,16 @@ pub(super) fn forgotten(shared: &Shared) -> u64 {
     shared.journals.iter().map(|ring| ring.counts().1).sum()
 }
 
-/// The kept requests that match, in the order in which they came.
-async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<RequestExchange>> {
-    let mut found = Vec::new();
+/// What a filter has found among the requests that are kept.
+struct Matching {
+    /// In the order in which they came.
+    found: Vec<Arc<RequestExchange>>,
+    /// How many more may match, whose bodies are not kept.
+    in_doubt: usize,
+}
+
+async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Matching {
+    let (mut found, mut in_doubt) = (Vec::new(), 0);
     for ring in &shared.journals {
         // Not what comes meanwhile: a shard may be faster than this look.
         let (mut next, (end, _)) = (0, ring.counts());
@@ -216,10 +233,11 @@ async fn matching(shared: &Arc<Shared>, filter: &Filter) -> Vec<Arc<RequestExcha
             // Others have their turn between a few that are decoded.
             for few in slice.chunks(FEW) {
                 found.extend(few.iter().filter(|exchange| filter.matches(shared, exchange)).cloned());
+                in_doubt += few.iter().filter(|exchange| filter.is_in_doubt(shared, exchange)).count();
                 tokio::task::yield_now().await;
             }
         }
     }
     found.sort_by_key(|exchange| (exchange.came, exchange.shard, exchange.number));
-    found
+    Matching { found, in_doubt }
 }

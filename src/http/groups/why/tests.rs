@@ -68,6 +68,7 @@ fn request(api: ApiKey, age_ms: i64) -> RequestExchange {
         handled: Duration::ZERO,
         waited: Duration::ZERO,
         errors: ToldErrors::default(),
+        keeps_bodies: true,
         end: ExchangeEnd::Answered,
         bodies: Weak::new(),
     }
