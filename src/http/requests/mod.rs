@@ -215,7 +215,7 @@ pub(super) fn forgotten(shared: &Shared) -> u64 {
 
 /// What a filter has found among the requests that are kept.
 struct Matching {
-    /// In the order in which they came.
+    /// The requests in the order in which they came.
     found: Vec<Arc<RequestExchange>>,
     /// How many more may match, whose bodies are not kept.
     in_doubt: usize,

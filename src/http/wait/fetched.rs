@@ -72,7 +72,7 @@ impl FetchedWanted {
         furthest.is_some_and(|furthest| furthest >= self.offset)
     }
 
-    /// From which offset on a request asks for the partition, if it is a Fetch of such a client that does.
+    /// The offset from which on a request asks for the partition, if it is a Fetch of such a client that does.
     fn offset_of(&self, shared: &Shared, exchange: &RequestExchange) -> Option<i64> {
         let is_client = self.client_id.as_ref().is_none_or(|id| *id == exchange.client_id);
         if exchange.api != ApiKey::Fetch || !is_client {
