@@ -54,12 +54,19 @@ impl Board {
         self.count.load(Ordering::Relaxed) > 0
     }
 
-    /// Adds rules behind those that are there, all or none; answers their ids. `view` is what the cluster looks like now.
-    pub fn add(&self, new: Vec<FaultRule>, view: &Arc<View>) -> Result<Vec<u64>, String> {
+    /// Adds rules behind those that are there, all or none; answers their ids. Where there is no room, the oldest go that are over.
+    /// `view` is what the cluster looks like now.
+    pub fn add(&self, new: Vec<FaultRule>, view: &Arc<View>, now: Instant) -> Result<Vec<u64>, String> {
         let mut rules = self.rules.lock();
-        if rules.all.len() + new.len() > MOST_RULES {
+        let mut lacking = (rules.all.len() + new.len()).saturating_sub(MOST_RULES);
+        if lacking > rules.all.iter().filter(|(_, rule)| rule.is_done(now)).count() {
             return Err(format!("there are {MOST_RULES} rules at most"));
         }
+        rules.all.retain(|(_, rule)| {
+            let goes = lacking > 0 && rule.is_done(now);
+            lacking -= usize::from(goes);
+            !goes
+        });
         let mut ids = Vec::new();
         for mut rule in new {
             rule.as_of = (rule.deed == Deed::Stale).then(|| view.clone());
@@ -130,7 +137,7 @@ impl Board {
         rule.and_then(|(_, rule)| rule.as_of.clone())
     }
 
-    /// The rules with what they have done.
+    /// The rules with what they have done. A rule that is over is shown until its place is needed.
     pub fn show(&self, now: Instant) -> Vec<Value> {
         self.rules.lock().all.iter().map(|(id, rule)| rule.show(*id, now)).collect()
     }

@@ -90,8 +90,12 @@ impl BrokerBuilder {
         for user in &self.0.users {
             arguments::check_user(user)?;
         }
-        if self.0.brokers == 0 {
-            return Err("a process plays one broker or more, not 0".into());
+        let brokers = self.0.brokers;
+        if !(1..=arguments::MOST_BROKERS).contains(&brokers) {
+            return Err(format!(
+                "a process plays one broker or more, {} at most, not {brokers}",
+                arguments::MOST_BROKERS
+            ));
         }
         let broker = test_broker::start(&self.0, None, Halts::Broker)?;
         let text = |address| test_broker::reachable(address).to_string();
@@ -466,8 +470,10 @@ mod tests {
         assert_eq!(connects(), Ok(()));
         assert_eq!(broker.brokers().unwrap()[2]["up"], true);
         assert!(broker.move_group_coordinator("g", 2).is_err() && broker.move_transaction_coordinator("t", 2).is_err());
-        let refused = Broker::builder().brokers(0).start().err();
-        assert!(refused.is_some_and(|sentence| sentence.contains("one broker or more")));
+        for wrong in [0, 101] {
+            let refused = Broker::builder().brokers(wrong).start().err();
+            assert!(refused.is_some_and(|sentence| sentence.contains("one broker or more, 100 at most")));
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Broker {
             self.shared.faults.as_ref().ok_or("this broker does not break by rules: klamm.faults=true lets it")?;
         let now = self.shared.environment.now();
         let rules = rules.iter().map(|rule| FaultRule::parse(rule, now)).collect::<Result<_, _>>()?;
-        board.add(rules, &self.shared.view.load_full()).map(drop)
+        board.add(rules, &self.shared.view.load_full(), self.shared.environment.now()).map(drop)
     }
 
     /// Lets users log in by SCRAM. The error is a sentence. Blocks.

@@ -135,11 +135,11 @@ impl FaultRule {
         let (deed, is_after) = action(text.get("action").ok_or("a rule has an action")?)?;
         let apis = apis(matched.get("api"))?;
         check_apis(deed, &apis)?;
-        let expires = whole(text, "expires_ms")?.map(|ms| now + Duration::from_millis(ms.min(MOST_MS)));
-        let every = whole(matched, "every")?;
-        if every == Some(0) {
-            return Err("every is 1 at least".into());
+        let expires_ms = whole(text, "expires_ms")?;
+        if expires_ms.is_some_and(|ms| ms > MOST_MS) {
+            return Err(format!("expires_ms is {MOST_MS} at most"));
         }
+        let expires = expires_ms.map(|ms| now + Duration::from_millis(ms));
         Ok(FaultRule {
             deed,
             is_after,
@@ -153,13 +153,13 @@ impl FaultRule {
             group: word(matched, "group")?,
             transactional_id: word(matched, "transactional_id")?,
             fields: fields(matched.get("fields"))?,
-            nth: whole(matched, "nth")?,
-            every,
+            nth: counted(matched, "nth")?,
+            every: counted(matched, "every")?,
             probability: probability(matched.get("probability"))?,
             offered: offered(&text["action"])?,
             as_of: None,
             random: Random::new(whole(matched, "seed")?.unwrap_or_default()),
-            left: whole(text, "count")?,
+            left: counted(text, "count")?,
             until: expires.unwrap_or(Instant::NEVER),
             matched: 0,
             struck: 0,
@@ -170,7 +170,7 @@ impl FaultRule {
 
     /// Looks whether it is for a request; if it strikes, the how many-th that is.
     pub(super) fn strike(&mut self, facts: &RequestFacts<'_>, now: Instant) -> Option<u64> {
-        if self.left == Some(0) || self.until <= now || !self.is_for(facts) {
+        if self.is_over(now) || !self.is_for(facts) {
             return None;
         }
         self.matched += 1;
@@ -220,6 +220,16 @@ impl FaultRule {
             && self.transactional_id.as_ref().is_none_or(|id| names::has_transactional_id(facts.api, body, id))
     }
 
+    /// It strikes no more.
+    fn is_over(&self, now: Instant) -> bool {
+        self.left == Some(0) || self.until <= now
+    }
+
+    /// It strikes no more and holds nothing, so that it is missed by no request.
+    pub(super) fn is_done(&self, now: Instant) -> bool {
+        self.is_over(now) && (self.deed != Deed::Hold || self.released == self.struck)
+    }
+
     pub(super) fn release(&mut self) {
         self.released = self.struck;
     }
@@ -253,7 +263,7 @@ impl FaultRule {
         shown["id"] = id.into();
         shown["matched"] = self.matched.into();
         shown["struck"] = self.struck.into();
-        shown["over"] = (self.left == Some(0) || self.until <= now).into();
+        shown["over"] = self.is_over(now).into();
         shown
     }
 }
@@ -340,6 +350,7 @@ fn apis(value: Option<&Value>) -> Result<Vec<ApiKey>, String> {
     let api = |word: &Value| ApiKey::parse(&text_of(word)).ok_or_else(|| format!("there is no API {word}"));
     match value {
         None => Ok(Vec::new()),
+        Some(Value::Array(all)) if all.is_empty() => Err("api names an API at least: without one, leave it out".into()),
         Some(Value::Array(all)) => all.iter().map(api).collect(),
         Some(one) => Ok(vec![api(one)?]),
     }
@@ -390,6 +401,14 @@ fn whole(of: &Value, name: &str) -> Result<Option<u64>, String> {
     match of.get(name) {
         None => Ok(None),
         Some(value) => value.as_u64().map(Some).ok_or_else(|| format!("{name} is a whole number")),
+    }
+}
+
+/// A number that counts from 1 on: with 0 the rule would never strike.
+fn counted(of: &Value, name: &str) -> Result<Option<u64>, String> {
+    match whole(of, name)? {
+        Some(0) => Err(format!("{name} is 1 at least: with 0 the rule would never strike")),
+        counted => Ok(counted),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rules before requests.
 
 use serde_json::json;
+use std::time::Duration;
 
 use super::*;
 use crate::model::{ApiKey, ErrorCode};
@@ -18,7 +19,7 @@ fn rule(text: Value) -> FaultRule {
 
 fn board(rules: &[Value]) -> Board {
     let board = Board::default();
-    board.add(rules.iter().cloned().map(rule).collect(), &nothing()).unwrap();
+    board.add(rules.iter().cloned().map(rule).collect(), &nothing(), NOW).unwrap();
     board
 }
 
@@ -150,6 +151,38 @@ fn what_is_no_rule_is_told_in_a_sentence() {
     }
     let board = Board::default();
     let many = || (0..=MOST_RULES).map(|_| rule(json!({ "action": { "close": true } }))).collect();
-    assert!(board.add(many(), &nothing()).unwrap_err().contains("at most") && !board.is_on(), "all or none");
+    assert!(board.add(many(), &nothing(), NOW).unwrap_err().contains("at most") && !board.is_on(), "all or none");
     assert_eq!(ErrorCode::NotLeaderOrFollower.code(), 6);
+}
+
+#[test]
+fn rules_that_are_over_make_room_for_others() {
+    let board = Board::default();
+    let add = |count: usize, text: Value, now: Instant| {
+        board.add((0..count).map(|_| rule(text.clone())).collect(), &nothing(), now)
+    };
+    let close = || json!({ "action": { "close": true } });
+    add(1, json!({ "action": { "hold": true }, "count": 1 }), NOW).unwrap();
+    add(1, json!({ "action": { "close": true }, "count": 1 }), NOW).unwrap();
+    assert_eq!(struck(&board, &[produce("t", 0), produce("t", 0)]), [Some(1), Some(2)]);
+    add(MOST_RULES - 2, json!({ "action": { "close": true }, "expires_ms": 5 }), NOW).unwrap();
+    assert_eq!(add(1, close(), NOW), Ok(vec![1001]), "the second has gone");
+    assert!(add(1, close(), NOW).is_err(), "the first holds a request");
+    assert!(board.release(Some(1)) && !board.release(Some(2)));
+    assert_eq!(add(1, close(), NOW), Ok(vec![1002]));
+    let later = NOW + Duration::from_millis(6);
+    assert_eq!(add(MOST_RULES - 2, close(), later).map(|ids| ids.len()), Ok(MOST_RULES - 2));
+    assert!(add(1, close(), later).is_err());
+}
+
+#[test]
+fn rules_that_could_never_strike_are_refused() {
+    let refused = |text: Value| FaultRule::parse(&text, NOW).err().unwrap_or_default();
+    let action = json!({ "close": true });
+    assert!(refused(json!({ "match": { "api": [] }, "action": action })).contains("api"));
+    assert!(refused(json!({ "match": { "nth": 0 }, "action": action })).contains("nth is 1 at least"));
+    assert!(refused(json!({ "match": { "every": 0 }, "action": action })).contains("every is 1 at least"));
+    assert!(refused(json!({ "count": 0, "action": action })).contains("count is 1 at least"));
+    assert!(refused(json!({ "expires_ms": 86_400_001, "action": action })).contains("expires_ms is 86400000 at most"));
+    assert_eq!(refused(json!({ "expires_ms": 86_400_000, "action": action })), "");
 }

@@ -57,7 +57,7 @@ pub fn http_bodies(data: &[u8]) {
     }
     let board = crate::faults::Board::default();
     let taken = rules.len();
-    board.add(rules, &Arc::new(View::new("fuzzed"))).expect("there is room for one");
+    board.add(rules, &Arc::new(View::new("fuzzed")), Instant(0)).expect("there is room for one");
     assert_eq!(board.show(now).len(), taken);
 }
 

@@ -43,7 +43,7 @@ pub(super) fn add(control: &Control, call: &Call) -> Reply {
             Value::Array(all) => all.iter().map(|rule| FaultRule::parse(rule, now)).collect(),
             one => FaultRule::parse(&one, now).map(|rule| vec![rule]),
         });
-        match rules.and_then(|rules| board.add(rules, &shared.view.load_full())) {
+        match rules.and_then(|rules| board.add(rules, &shared.view.load_full(), now)) {
             Ok(ids) => reply::ok(&json!({ "ids": ids })),
             Err(sentence) => reply::bad_request(sentence),
         }

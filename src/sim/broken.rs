@@ -40,7 +40,7 @@ fn start() -> SharedCluster {
 fn add(cluster: &SharedCluster, rule: &Value) -> u64 {
     let cluster = cluster.borrow();
     let rule = FaultRule::parse(rule, cluster.world.now()).unwrap();
-    cluster.board().unwrap().add(vec![rule], &Arc::new(View::new("test"))).unwrap()[0]
+    cluster.board().unwrap().add(vec![rule], &Arc::new(View::new("test")), cluster.world.now()).unwrap()[0]
 }
 
 fn produce_rule(action: &Value) -> Value {

@@ -188,7 +188,7 @@ mod tests {
             let chosen: Vec<_> = schedule.iter().map(|at| lost[*at].clone()).collect();
             let board = Board::default();
             let parsed = rules(&chosen).iter().map(|rule| FaultRule::parse(rule, Instant(0)).unwrap()).collect();
-            board.add(parsed, &Arc::new(View::new("test"))).unwrap();
+            board.add(parsed, &Arc::new(View::new("test")), Instant(0)).unwrap();
             let strikes = |(client_id, topic): (&str, &str)| {
                 let body = json!({ "topicData": [{ "name": topic }] });
                 let facts = RequestFacts {

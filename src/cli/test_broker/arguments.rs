@@ -12,7 +12,7 @@ use crate::stdx::secret::Secret;
 pub(crate) const DEFAULT_MEMORY_BYTES: u64 = 256 << 20;
 
 /// Brokers that one process plays at most.
-const MOST_BROKERS: usize = 100;
+pub(crate) const MOST_BROKERS: usize = 100;
 
 /// What the user asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
