@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::routes::{Answered, Route};
+use super::fixtures;
+use super::reply::JSON;
+use super::routes::{Answered, BodyShape, BodyTaken, Route};
 
 pub(super) fn description(routes: &[Route]) -> Value {
     let mut paths = Map::new();
@@ -16,7 +18,8 @@ pub(super) fn description(routes: &[Route]) -> Value {
         "info": {
             "title": "Klamm",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Health, metrics and the journal of requests of a Klamm broker.",
+            "description": "Health, metrics, the journal of requests and the control plane for tests of a Klamm broker. \
+                            A method that a path does not have is answered with 405, its Allow names those that it has.",
         },
         "paths": paths,
         "components": {
@@ -39,21 +42,52 @@ fn operation(route: &Route) -> Value {
             json!({ "name": name, "in": "query", "description": summary, "schema": { "type": "string" } })
         })
         .collect();
-    let answers = route.answers.iter().map(|answer| (answer.status.to_string(), answered(answer)));
+    let answers = route.answers.iter().chain(refusals(route)).rev();
+    let answers = answers.map(|answer| (answer.status.to_string(), answered(answer)));
     let mut operation = json!({
         "summary": route.summary,
         "parameters": parameters,
         "responses": answers.collect::<Map<_, _>>(),
         "security": if route.is_open { json!([]) } else { json!([{}, { "token": [] }]) },
     });
-    if let Some(body) = route.body {
-        operation["requestBody"] = json!({
-            "required": true,
-            "description": body,
-            "content": { "application/json": { "schema": { "type": "object" } } },
-        });
+    if let Some(body) = &route.body {
+        operation["requestBody"] = body_taken(body);
     }
     operation
+}
+
+const fn refusal(status: u16, summary: &'static str) -> Answered {
+    Answered { status, content_type: JSON, summary }
+}
+
+/// What every path may answer, what it does unless it is open, and what it does that takes a body.
+const REFUSALS: &[Answered] = &[
+    refusal(400, "A parameter is not known, or something asked for has no such form; the sentence says what."),
+    refusal(403, "The request is addressed to a foreign host, or comes from a page of another site."),
+];
+const WITHOUT_TOKEN: &[Answered] = &[refusal(401, "The broker has a token, which the request does not show.")];
+const OF_BODIES: &[Answered] =
+    &[refusal(408, "The body has not come in time."), refusal(413, "The body cannot be read, or is too large.")];
+
+/// The refusals that come before a path is asked.
+fn refusals(route: &Route) -> impl DoubleEndedIterator<Item = &'static Answered> {
+    let without_token = if route.is_open { &[] } else { WITHOUT_TOKEN };
+    let of_bodies = if route.body.is_some() { OF_BODIES } else { &[] };
+    REFUSALS.iter().chain(without_token).chain(of_bodies)
+}
+
+fn body_taken(body: &BodyTaken) -> Value {
+    let object = || json!({ "type": "object" });
+    let (content_type, schema) = match body.shape {
+        BodyShape::Object | BodyShape::ObjectOrNothing => (JSON, object()),
+        BodyShape::ObjectOrArray => (JSON, json!({ "oneOf": [object(), { "type": "array", "items": object() }] })),
+        BodyShape::Lines => (fixtures::CONTENT_TYPE, json!({ "type": "string" })),
+    };
+    json!({
+        "required": body.shape != BodyShape::ObjectOrNothing,
+        "description": body.summary,
+        "content": { content_type: { "schema": schema } },
+    })
 }
 
 fn answered(answer: &Answered) -> Value {

@@ -55,13 +55,31 @@ pub(super) struct Answered {
     pub summary: &'static str,
 }
 
+/// What stands in the body of a request.
+#[derive(Clone, Copy)]
+pub(super) struct BodyTaken {
+    pub summary: &'static str,
+    pub shape: BodyShape,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyShape {
+    /// An object of JSON.
+    Object,
+    /// An object of JSON, or nothing.
+    ObjectOrNothing,
+    /// An object of JSON, or an array of them.
+    ObjectOrArray,
+    /// Objects of JSON, each on a line.
+    Lines,
+}
+
 pub(super) struct Route {
     pub verb: Verb,
     pub path: &'static str,
     pub summary: &'static str,
     pub parameters: &'static [Parameter],
-    /// What stands in the body, which is JSON.
-    pub body: Option<&'static str>,
+    pub body: Option<BodyTaken>,
     pub answers: &'static [Answered],
     /// It is answered without a token.
     pub is_open: bool,
@@ -82,6 +100,10 @@ fn now(reply: Reply) -> Answering {
 
 const fn ok(content_type: &'static str, summary: &'static str) -> Answered {
     Answered { status: 200, content_type, summary }
+}
+
+const fn takes(shape: BodyShape, summary: &'static str) -> Option<BodyTaken> {
+    Some(BodyTaken { summary, shape })
 }
 
 pub(super) const ROUTES: &[Route] = &[
@@ -186,7 +208,10 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/clock",
         summary: "Freezes the clock, moves it ahead or sets it.",
         parameters: &[],
-        body: Some("One of frozen (true or false), advance_ms (how far ahead) and wall_ms (milliseconds since 1970)."),
+        body: takes(
+            BodyShape::Object,
+            "One of frozen (true or false), advance_ms (how far ahead) and wall_ms (milliseconds since 1970).",
+        ),
         answers: &[
             ok(JSON, "What it shows, and the deadlines that were met; all that became due has been done."),
             NO_CLOCK,
@@ -204,7 +229,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/deeds",
         summary: "Does something to a group or a producer at once: expires members, forces a rebalance, fences a producer.",
         parameters: &[],
-        body: Some(deeds::BODY),
+        body: takes(BodyShape::Object, deeds::BODY),
         answers: &[
             ok(JSON, "It is done."),
             Answered { status: 404, content_type: JSON, summary: "There is no such group or member." },
@@ -232,7 +257,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/faults",
         summary: "Adds rules behind those that are there: the first one that is for a request strikes it.",
         parameters: &[],
-        body: Some(faults::BODY),
+        body: takes(BodyShape::ObjectOrArray, faults::BODY),
         answers: &[ok(JSON, "The ids of the rules."), NO_FAULTS],
         is_open: false,
         answer: |control, call| now(faults::add(&control, &call)),
@@ -276,7 +301,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: fixtures::PATH,
         summary: "Makes topics and writes records, in a broker of a test.",
         parameters: &[],
-        body: Some(fixtures::BODY),
+        body: takes(BodyShape::Lines, fixtures::BODY),
         answers: &[ok(JSON, "How many topics were made, and how many records were written."), NO_FAULTS],
         is_open: false,
         answer: |control, call| Box::pin(fixtures::take(control, call.body)),
@@ -329,7 +354,10 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/requests/assert",
         summary: "Judges how many of the kept requests match.",
         parameters: &[],
-        body: Some("What is matched by the words of /v1/requests, and how many there may be: at_most, at_least."),
+        body: takes(
+            BodyShape::Object,
+            "What is matched by the words of /v1/requests, and how many there may be: at_most, at_least.",
+        ),
         answers: &[
             ok(JSON, "As many match as were expected."),
             Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
@@ -347,7 +375,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/reset",
         summary: "Puts a broker in memory back to its beginning, or to a snapshot, by a restart on other data.",
         parameters: &[],
-        body: Some(reset::BODY),
+        body: takes(BodyShape::ObjectOrNothing, reset::BODY),
         answers: &[
             ok(JSON, "It is there, after so many milliseconds; its clients connect again."),
             ON_DISK,
@@ -371,7 +399,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/v1/snapshots",
         summary: "Keeps what a broker in memory has now, by a restart.",
         parameters: &[],
-        body: Some(reset::SNAPSHOT_BODY),
+        body: takes(BodyShape::Object, reset::SNAPSHOT_BODY),
         answers: &[ok(JSON, "It is kept."), ON_DISK],
         is_open: false,
         answer: |control, call| Box::pin(reset::snapshot(control, call.body)),

@@ -105,6 +105,17 @@ fn every_path_is_described_and_every_description_is_a_path() {
         assert!(is_sentence(route.summary) && route.answers.iter().all(|answer| is_sentence(answer.summary)));
         assert_ne!(side.status(route.verb.name(), route.path, &[]), 404, "{}", route.path);
     }
+    let body_of = |path: &str| &described[path]["post"]["requestBody"];
+    assert_eq!((&body_of("/v1/reset")["required"], &body_of("/v1/deeds")["required"]), (&false.into(), &true.into()));
+    assert!(body_of("/v1/fixtures")["content"]["application/x-ndjson"].is_object());
+    assert!(body_of("/v1/faults")["content"]["application/json"]["schema"]["oneOf"][1]["items"].is_object());
+    let answers = |path: &str, verb: &str| -> Vec<_> {
+        described[path][verb]["responses"].as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(answers("/livez", "get"), ["200", "400", "403"]);
+    assert_eq!(answers("/v1/requests/assert", "post"), ["200", "400", "401", "403", "404", "408", "409", "413"]);
+    let missed = &described["/v1/wait"]["get"]["responses"]["408"]["description"];
+    assert!(missed.as_str().unwrap().contains("what was missing"), "a path's own words go before {missed}");
     let operations: usize = described.values().map(|path| path.as_object().unwrap().len()).sum();
     assert_eq!(operations, ROUTES.len());
     let in_order: Vec<_> = ROUTES.chunk_by(|a, b| a.path == b.path).map(|routes| routes[0].path).collect();
