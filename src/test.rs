@@ -265,6 +265,16 @@ impl Broker {
         self.deed(json!({ "fence_producer": { "transactional_id": transactional_id } }))
     }
 
+    /// Compacts a topic now, its active segment as well; without one, all that are compacted.
+    pub fn compact(&self, topic: Option<&str>) -> Result<(), String> {
+        self.deed(json!({ "compact": of_topic(topic) }))
+    }
+
+    /// Deletes now what a topic keeps no longer; without one, what all do.
+    pub fn apply_retention(&self, topic: Option<&str>) -> Result<(), String> {
+        self.deed(json!({ "retain": of_topic(topic) }))
+    }
+
     /// Lets another broker lead a partition, by its id; a new leader epoch begins.
     pub fn move_leader(&self, topic: &str, partition: i32, to: i32) -> Result<(), String> {
         self.deed(json!({ "move_leader": { "topic": topic, "partition": partition, "to": to } }))
@@ -374,6 +384,10 @@ impl Broker {
         let sentence = said.as_ref().and_then(|said| said["error"].as_str()).map(String::from);
         Err(sentence.unwrap_or_else(|| format!("{verb} {path}: status {status}: {told}")))
     }
+}
+
+fn of_topic(topic: Option<&str>) -> Value {
+    topic.map_or(json!({}), |topic| json!({ "topic": topic }))
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -491,6 +505,25 @@ mod tests {
         assert!(offsets.eq((0..400).map(Some)));
         assert_eq!(broker.corrupt_batch("orders", 0, 1).map(|base| base <= 1), Ok(true));
         assert!(broker.corrupt_batch("orders", 0, 400).unwrap_err().contains("no batch with the offset 400"));
+    }
+
+    #[test]
+    fn logs_are_compacted_and_retained_now() {
+        let broker = Broker::builder().start().unwrap();
+        let lines = [
+            json!({ "topic": "accounts", "partitions": 1, "configs": { "cleanup.policy": "compact,delete", "retention.ms": "1000" } }),
+            json!({ "topic": "accounts", "key": "a", "value": "1", "timestamp": 1 }),
+            json!({ "topic": "accounts", "key": "a", "value": "2", "timestamp": 1 }),
+        ];
+        broker.load_fixtures(&lines.map(|line| line.to_string()).join("\n")).unwrap();
+        let values = || -> Vec<Value> {
+            broker.records("accounts", 0).unwrap().into_iter().map(|record| record["value"].clone()).collect()
+        };
+        broker.compact(Some("accounts")).unwrap();
+        assert_eq!(values(), ["2"]);
+        broker.apply_retention(None).unwrap();
+        assert!(values().is_empty() && broker.compact(None).is_ok());
+        assert_eq!(broker.apply_retention(Some("none")), Err("there is no topic none".into()));
     }
 
     #[test]

@@ -29,6 +29,28 @@ func (b *Broker) FenceProducer(transactionalID string) {
 	b.deed("fence_producer", map[string]any{"transactional_id": transactionalID}, nil)
 }
 
+// Compact compacts the topics now, their active segments as well; without one, all topics that are compacted.
+func (b *Broker) Compact(topics ...string) {
+	b.t.Helper()
+	b.deedOfTopics("compact", topics)
+}
+
+// ApplyRetention deletes now what the topics keep no longer; without one, what all do.
+func (b *Broker) ApplyRetention(topics ...string) {
+	b.t.Helper()
+	b.deedOfTopics("retain", topics)
+}
+
+func (b *Broker) deedOfTopics(name string, topics []string) {
+	b.t.Helper()
+	if len(topics) == 0 {
+		b.deed(name, map[string]any{}, nil)
+	}
+	for _, topic := range topics {
+		b.deed(name, map[string]any{"topic": topic}, nil)
+	}
+}
+
 // MoveLeader lets another broker lead a partition, by its id; a new leader epoch begins.
 func (b *Broker) MoveLeader(topic string, partition, to int) {
 	b.t.Helper()

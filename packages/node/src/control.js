@@ -232,6 +232,14 @@ export class Controlled {
     await this.#deed('fence_producer', { transactional_id: transactionalId })
   }
 
+  async compact(topic) {
+    await this.#deed('compact', { topic })
+  }
+
+  async applyRetention(topic) {
+    await this.#deed('retain', { topic })
+  }
+
   async moveLeader(topic, partition, to) {
     await this.#deed('move_leader', { topic, partition, to })
   }

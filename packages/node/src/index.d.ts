@@ -336,6 +336,10 @@ export class Klamm {
   forceRebalance(group: string): Promise<void>
   /** Fences the producer of a transactional id by a successor; what it had open is aborted. */
   fenceProducer(transactionalId: string): Promise<void>
+  /** Compacts a topic now, its active segment as well, or all topics that are compacted; done when it resolves. */
+  compact(topic?: string): Promise<void>
+  /** Deletes now what a topic, or all, keep no longer. */
+  applyRetention(topic?: string): Promise<void>
   /** Lets another broker lead a partition, by its id; a new leader epoch begins. */
   moveLeader(topic: string, partition: number, to: number): Promise<void>
   /** Lets another broker coordinate a group or a transactional id, and all that share its partition. */

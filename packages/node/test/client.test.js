@@ -276,6 +276,17 @@ test('members are expired and a rebalance is forced', async (t) => {
   }
 })
 
+test('logs are compacted and retained now', async (t) => {
+  const klamm = await started(t, { topics: ['accounts:1:cleanup.policy=compact', 'orders:1:retention.ms=1000'] })
+  const lines = ['1', '2'].map((value) => ({ topic: 'accounts', key: 'a', value }))
+  await klamm.loadFixtures([...lines, { topic: 'orders', value: 'old', timestamp: 1 }])
+  await klamm.compact('accounts')
+  await klamm.applyRetention()
+  assert.deepEqual((await klamm.records('accounts')).map((one) => one.value), ['2'])
+  assert.deepEqual(await klamm.records('orders'), [])
+  await assert.rejects(klamm.compact('orders'), /not compacted/)
+})
+
 test('a producer is fenced', async (t) => {
   const klamm = await started(t, { topics: ['orders'] })
   const producer = kafka(klamm).producer({ transactionalId: 'payments', idempotent: true, maxInFlightRequests: 1 })

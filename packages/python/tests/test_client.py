@@ -305,6 +305,18 @@ def test_a_rebalance_is_forced(klamm: Klamm) -> None:
     one.close()
 
 
+@pytest.mark.klamm(topics=["accounts:1:cleanup.policy=compact", "orders:1:retention.ms=1000"])
+def test_logs_are_compacted_and_retained_now(klamm: Klamm) -> None:
+    lines = [{"topic": "accounts", "key": "a", "value": value} for value in ("1", "2")]
+    klamm.load_fixtures([*lines, {"topic": "orders", "value": "old", "timestamp": 1}])
+    klamm.compact("accounts")
+    klamm.apply_retention()
+    assert [one["value"] for one in klamm.records("accounts")] == ["2"]
+    assert klamm.records("orders") == []
+    with pytest.raises(KlammError, match="not compacted"):
+        klamm.compact("orders")
+
+
 @pytest.mark.klamm(topics=["orders"])
 def test_a_producer_is_fenced(klamm: Klamm) -> None:
     one = producer(klamm, **{"transactional.id": "payments"})

@@ -304,6 +304,14 @@ class Controlled:
         """Fences the producer of a transactional id by a successor; what it had open is aborted."""
         self._deed("fence_producer", {"transactional_id": transactional_id})
 
+    def compact(self, topic: Optional[str] = None) -> None:
+        """Compacts a topic now, its active segment as well, or all topics that are compacted; returns when that is done."""
+        self._deed("compact", {} if topic is None else {"topic": topic})
+
+    def apply_retention(self, topic: Optional[str] = None) -> None:
+        """Deletes now what a topic, or all, keep no longer."""
+        self._deed("retain", {} if topic is None else {"topic": topic})
+
     def move_leader(self, topic: str, partition: int, to: int) -> None:
         """Lets another broker lead a partition, by its id; a new leader epoch begins."""
         self._deed("move_leader", {"topic": topic, "partition": partition, "to": to})

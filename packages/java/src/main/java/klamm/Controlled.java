@@ -263,6 +263,34 @@ abstract class Controlled {
         deed("fence_producer", Map.of("transactional_id", transactionalId));
     }
 
+    /** Compacts all topics that are compacted, now, their active segments as well. */
+    public void compact() {
+        deed("compact", Map.of());
+    }
+
+    /**
+     * Compacts a topic now, its active segment as well.
+     *
+     * @param topic its name
+     */
+    public void compact(String topic) {
+        deed("compact", Map.of("topic", topic));
+    }
+
+    /** Deletes now what all topics keep no longer. */
+    public void applyRetention() {
+        deed("retain", Map.of());
+    }
+
+    /**
+     * Deletes now what a topic keeps no longer.
+     *
+     * @param topic its name
+     */
+    public void applyRetention(String topic) {
+        deed("retain", Map.of("topic", topic));
+    }
+
     /**
      * Lets another broker lead a partition; a new leader epoch begins.
      *
