@@ -74,6 +74,9 @@ impl Cleaner {
                     log.records_written += cleaned.records_written;
                     log.bytes_read += cleaned.bytes_read;
                     log.bytes_written += cleaned.bytes_written;
+                    if cleaned.end_offset <= dirty.dirtiness.first_dirty_offset {
+                        break;
+                    }
                 }
                 Round::Busy if tries < TRIES => {
                     tries += 1;
