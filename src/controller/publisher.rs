@@ -14,7 +14,7 @@ use super::audience::{Answered, Audience, ReplyTo};
 use crate::hosting::Hosting;
 use crate::hosting::housekeeping;
 use crate::io::environment::Environment;
-use crate::metadata::{Image, Record, ResourceType};
+use crate::metadata::{self, Image, Record, ResourceType};
 use crate::model::{ErrorCode, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
 use crate::replica::view::View;
@@ -61,6 +61,8 @@ impl Publisher {
         for batch in batches {
             // A deleted topic is named by its records only while it is in the image.
             note_changed(&batch.records, &self.view.image, &mut changed);
+            let unclean = batch.records.iter().filter(|record| metadata::is_unclean_election(record, &self.view.image));
+            self.view.unclean_elections += unclean.count() as u64;
             let before = self.view.applied_offset();
             batch.apply_or_warn(&mut self.view.image);
             assert!(before < self.view.applied_offset(), "a batch has records");

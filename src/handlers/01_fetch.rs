@@ -119,6 +119,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         metered: metered.map(Box::new),
     };
     let mut gathered = waiting.gather(context, false, &denied);
+    gathered.found.iter().filter_map(|found| found.partition.as_ref()).for_each(|of| of.traffic.note_look());
     if body.max_wait_ms > 0 && !waiting.is_enough(&gathered) {
         // It will wait, unless what it waits for has come before the shard's bits were set.
         gathered = waiting.gather(context, true, &denied);

@@ -61,6 +61,7 @@ pub use levels::{
     METADATA_VERSION_LEVEL, METADATA_VERSION_MAX, METADATA_VERSION_MIN, at_level, knows_cordoned_directories,
     knows_directories,
 };
+pub use partition_change::is_unclean_election;
 pub use played::Play;
 pub use producer_ids::PRODUCER_ID_BLOCK_SIZE;
 pub use quotas::{QuotaAlteration, QuotaAltered};

@@ -9,7 +9,7 @@ use super::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
 use super::image::{Image, Partition, Topic};
 use super::levels::knows_directories;
 use super::placement::only_directory;
-use super::record::PartitionChangeRecord;
+use super::record::{PartitionChangeRecord, Record};
 use super::registration::DIRECTORY_UNASSIGNED;
 use crate::config::{Settings, TopicConfig};
 use crate::model::Uuid;
@@ -225,6 +225,16 @@ impl<'a> PartitionChange<'a> {
             record.adding_replicas = Some(self.adding.clone());
         }
     }
+}
+
+/// Whether a record makes a leader of a replica that was not in sync (`PartitionRegistration.electionWasClean`). A move that a
+/// test asks for says nothing of a recovery: played brokers have the same logs, and nothing is lost by it.
+pub fn is_unclean_election(record: &Record<'_>, image: &Image) -> bool {
+    let Record::PartitionChange(change) = record else { return false };
+    let Some(before) = image.partition(change.topic_id, change.partition_id) else { return false };
+    let was_safe = |leader: &i32| before.isr.contains(leader) || before.eligible_leader_replicas.contains(leader);
+    let is_recovering = [change.leader_recovery_state, before.leader_recovery_state].contains(&RECOVERING);
+    change.leader >= 0 && is_recovering && !was_safe(&change.leader)
 }
 
 fn contains_all(all: &[i32], some: &[i32]) -> bool {

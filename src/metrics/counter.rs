@@ -12,7 +12,17 @@ impl Counter {
 
     /// A load and a store instead of one atomic addition, which would lock the cache line for nothing.
     pub(super) fn add(&self, more: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+        self.set(self.get().wrapping_add(more));
+    }
+
+    /// Takes away what was added before.
+    pub(super) fn subtract(&self, less: u64) {
+        assert!(self.get() >= less, "what is taken away was added");
+        self.set(self.get() - less);
+    }
+
+    pub(super) fn set(&self, value: u64) {
+        self.0.store(value, Ordering::Relaxed);
     }
 
     pub(super) fn get(&self) -> u64 {

@@ -11,6 +11,7 @@
 
 mod counter;
 mod histogram;
+mod idle;
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -21,6 +22,8 @@ use std::time::Duration;
 use counter::Counter;
 use histogram::Histogram;
 pub use histogram::Times;
+pub use idle::Idle;
+use idle::Waits;
 
 /// Why a connection, or a request without one, has ended without its client being answered any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,7 +88,10 @@ struct Shard {
     has_recorder: AtomicBool,
     turns: Counter,
     wake_ups: Counter,
+    waits: Waits,
     accepted: Counter,
+    /// Connections that it serves, by the listener's place in the configuration.
+    open: Box<[Counter]>,
     ended: [Counter; Ending::ALL.len()],
     bytes_in: Counter,
     bytes_out: Counter,
@@ -125,13 +131,15 @@ impl Default for Counter {
 }
 
 impl Metrics {
-    /// Counters at zero for so many shards, and for APIs with numbers below `apis`.
-    pub fn new(shards: usize, apis: usize) -> Metrics {
+    /// Counters at zero for so many shards and listeners, and for APIs with numbers below `apis`.
+    pub fn new(shards: usize, listeners: usize, apis: usize) -> Metrics {
         let shard = || Shard {
             has_recorder: AtomicBool::new(false),
             turns: Counter::new(),
             wake_ups: Counter::new(),
+            waits: Waits::default(),
             accepted: Counter::new(),
+            open: (0..listeners).map(|_| Counter::new()).collect(),
             ended: [const { Counter::new() }; Ending::ALL.len()],
             bytes_in: Counter::new(),
             bytes_out: Counter::new(),
@@ -152,6 +160,11 @@ impl Metrics {
         self.shards.iter().map(|shard| shard.turns.get()).collect()
     }
 
+    /// How much of its time each shard has waited, as of a moment of its clock.
+    pub fn idle(&self, now_ns: u64) -> Vec<Idle> {
+        self.shards.iter().map(|shard| shard.waits.read(now_ns)).collect()
+    }
+
     /// What each shard has counted so far.
     pub fn read(&self) -> Vec<Counts> {
         self.shards.iter().map(|shard| shard.read()).collect()
@@ -164,6 +177,7 @@ impl Shard {
             turns: self.turns.get(),
             wake_ups: self.wake_ups.get(),
             accepted: self.accepted.get(),
+            open: self.open.iter().map(Counter::get).collect(),
             ended: std::array::from_fn(|at| self.ended[at].get()),
             bytes_in: self.bytes_in.get(),
             bytes_out: self.bytes_out.get(),
@@ -206,8 +220,26 @@ impl Recorder {
         self.shard.wake_ups.add(1);
     }
 
-    pub fn accept(&self) {
+    /// The shard has nothing to do, and begins to wait.
+    pub fn begin_wait(&self, now_ns: u64) {
+        self.shard.waits.begin(now_ns);
+    }
+
+    /// Something has happened, or is due.
+    pub fn end_wait(&self, now_ns: u64) {
+        self.shard.waits.end(now_ns);
+    }
+
+    /// Serves a connection of a listener.
+    pub fn accept(&self, listener: usize) {
         self.shard.accepted.add(1);
+        self.shard.open[listener].add(1);
+    }
+
+    /// A connection of a listener is served no more.
+    pub fn leave(&self, listener: usize, ending: Ending) {
+        self.shard.open[listener].subtract(1);
+        self.end(ending);
     }
 
     pub fn end(&self, ending: Ending) {
@@ -259,6 +291,8 @@ pub struct Counts {
     pub wake_ups: u64,
     /// Connections that were accepted (`connection-creation-total`).
     pub accepted: u64,
+    /// Connections that are open, by the listener's place in the configuration (`connection-count`).
+    pub open: Vec<u64>,
     /// Connections that have ended, by [`Ending`] (`connection-close-total` is their sum), and requests without one that ended
     /// without an answer.
     pub ended: [u64; Ending::ALL.len()],
@@ -292,6 +326,8 @@ impl Counts {
         self.turns += other.turns;
         self.wake_ups += other.wake_ups;
         self.accepted += other.accepted;
+        self.open.resize(self.open.len().max(other.open.len()), 0);
+        self.open.iter_mut().zip(&other.open).for_each(|(own, more)| *own += more);
         self.ended.iter_mut().zip(other.ended).for_each(|(own, more)| *own += more);
         self.bytes_in += other.bytes_in;
         self.bytes_out += other.bytes_out;
@@ -321,7 +357,7 @@ mod tests {
 
     #[test]
     fn shards_count_for_themselves_and_are_added_up() {
-        let metrics = Metrics::new(2, 3);
+        let metrics = Metrics::new(2, 2, 3);
         let (one, two) = (metrics.recorder(0), metrics.recorder(1));
         one.turn();
         one.request(2, 100);
@@ -333,11 +369,16 @@ mod tests {
         two.errors(2, 3, 1);
         two.errors(2, i16::MAX, 1);
         two.end(Ending::Refused);
+        one.accept(1);
+        one.accept(1);
+        one.leave(1, Ending::Client);
+        two.accept(0);
         let read = metrics.read();
         assert_eq!((read[0].turns, read[1].turns, read[0].apis[2].requests), (1, 0, 1));
         assert_eq!(read[1].ended[Ending::Refused as usize], 1);
         let mut sum = Counts::default();
         read.iter().for_each(|counts| sum.add(counts));
+        assert_eq!((&*read[0].open, &*sum.open, sum.accepted), (&[0, 1][..], &[1, 1][..], 3));
         let api = &sum.apis[2];
         assert_eq!(api.errors, [(-1, 1), (3, 3), (FIRST_CODE + ERROR_CODES as i16 - 1, 1)]);
         assert_eq!((api.requests, api.bytes_in, api.bytes_out, api.times.count()), (2, 150, 7, 1));
@@ -346,7 +387,7 @@ mod tests {
 
     #[test]
     fn no_two_shards_share_a_cache_line() {
-        let metrics = Metrics::new(2, 1);
+        let metrics = Metrics::new(2, 1, 1);
         let at = |shard: usize| Arc::as_ptr(&metrics.shards[shard]) as usize;
         let whole = [at(0), at(1), size_of::<Shard>(), size_of::<Api>()];
         assert!(whole.iter().all(|bytes| bytes.is_multiple_of(128)) && align_of::<Api>() == 128);
@@ -363,7 +404,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "one thread counts for a shard")]
     fn a_shard_has_one_recorder() {
-        let metrics = Metrics::new(1, 1);
+        let metrics = Metrics::new(1, 1, 1);
         let _first = metrics.recorder(0);
         metrics.recorder(0);
     }

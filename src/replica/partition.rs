@@ -183,14 +183,20 @@ impl Partition {
         self.try_append(version, records, now, admission).map_err(|refused| {
             // `ReplicaManager.appendRecordsToLeader` leaves the start out for these, `KafkaApis` for all that it
             // refuses itself.
-            let is_left_out = matches!(
+            let is_known = matches!(
                 refused.error,
                 ErrorCode::CorruptMessage
                     | ErrorCode::MessageTooLarge
                     | ErrorCode::RecordListTooLarge
                     | ErrorCode::KafkaStorageError
-            ) || !validate::is_one_batch(version, records);
-            Refused { log_start_offset: (!is_left_out).then(|| self.log.log_start_offset()), ..refused }
+            );
+            let reaches_log = validate::is_one_batch(version, records);
+            if reaches_log {
+                // The same ones are no failures there.
+                self.traffic.note_refusal(!is_known);
+            }
+            let tells_start = reaches_log && !is_known;
+            Refused { log_start_offset: tells_start.then(|| self.log.log_start_offset()), ..refused }
         })
     }
 
@@ -437,6 +443,8 @@ impl Partition {
                     self.log.health().fail(&failure);
                 } else {
                     error!("cannot read {}-{}: {failure}", self.topic, self.index);
+                    // Kafka counts what it has no answer for; of a failed disk it tells by the error.
+                    self.traffic.note_failed_read();
                 }
                 ErrorCode::KafkaStorageError
             }
@@ -670,6 +678,9 @@ mod tests {
         assert_eq!(start_for(&with(20, good[20] ^ 1)), None, "the checksum is wrong");
         assert_eq!(start_for(&good[..good.len() - 1]), None);
         assert_eq!(start_for(&good.repeat(2)), None);
+        // Kafka counts the first one as failed, the second one as asked for, and the last two, which reach no log, not at all.
+        let counts = partition.traffic.read();
+        assert_eq!((counts.produces, counts.failed_produces, counts.records_in), (1 + 2, 1, 1));
     }
 
     #[test]

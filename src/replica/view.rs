@@ -56,6 +56,8 @@ pub struct Future {
 pub struct View {
     pub image: Image,
     pub leadership: Leadership,
+    /// Elections of leaders that were not in sync, since the broker started (`UncleanLeaderElectionsPerSec`).
+    pub unclean_elections: u64,
     cluster_id: Arc<str>,
     hosted: Map<TopicId, Hosted>,
     futures: Map<TopicIdPartition, Arc<Future>>,
@@ -70,6 +72,7 @@ impl View {
         View {
             image: Image::default(),
             leadership: Leadership::default(),
+            unclean_elections: 0,
             cluster_id: cluster_id.into(),
             hosted: Map::new_sync(),
             futures: Map::new_sync(),

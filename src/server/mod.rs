@@ -256,8 +256,10 @@ impl Server {
         self.turn.metrics.turn();
         let mut events = std::mem::take(&mut self.events);
         let until = self.wait_until();
+        self.turn.metrics.begin_wait(self.driver.now().0);
         self.driver.wait(until, &mut events)?;
         self.turn.begin(self.driver.now(), self.driver.wall());
+        self.turn.metrics.end_wait(self.turn.now.0);
         let mail = self.turn.shared.mailbox(self.turn.shard).take();
         // Behind the mail: it may tell of what only the newest view shows.
         if self.turn.look() {
@@ -374,7 +376,7 @@ impl Server {
             let never_closes = self.turn.shared.config.connections_max_idle_ms < 0;
             self.next_idle_check = if never_closes { Instant::NEVER } else { self.turn.now + self.idle_interval() };
         }
-        self.turn.metrics.accept();
+        self.turn.metrics.accept(listener);
         let mut session = match self.turn.shared.logins.offer(listener) {
             Some(_) => Session::unauthenticated(listener, ends.peer),
             None => Session::anonymous(listener, ends.peer),
@@ -406,7 +408,7 @@ impl Server {
     fn close(&mut self, key: ConnectionKey, end: End) {
         if let Some(mut connection) = self.connections.remove(key) {
             connection.transport.close(&mut *self.driver, key);
-            self.turn.metrics.end(end.ending);
+            self.turn.metrics.leave(connection.session.route.listener, end.ending);
             self.driver.close(key);
             self.muted.remove(connection.muted_until, key);
             self.turn.shared.balance.remove(self.turn.shard);

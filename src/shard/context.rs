@@ -139,7 +139,7 @@ impl Shared {
             memory: RequestMemory::new(config.queued_max_request_bytes),
             meters,
             admissions: Arc::new(admissions),
-            metrics: Metrics::new(mailboxes.len(), ApiKey::ALL.len()),
+            metrics: Metrics::new(mailboxes.len(), config.listeners.len(), ApiKey::ALL.len()),
             faults: config.has_faults.then(Arc::default),
             journals: mailboxes.iter().filter_map(|_| Ring::new(config.http.as_ref()).map(Arc::new)).collect(),
             producer_ids,

@@ -107,11 +107,6 @@ impl Admissions {
         self.most.store(most, Relaxed);
     }
 
-    /// How many connections each listener has.
-    pub fn by_listener(&self) -> Vec<usize> {
-        self.counts.lock().listeners.clone()
-    }
-
     pub fn total(&self) -> usize {
         self.total.load(Relaxed)
     }

@@ -1,5 +1,5 @@
 //! The HTTP side of a running broker, asked as any client asks: health, metrics (every query of the dashboard and of the alert
-//! rules finds what it names), the journal of requests, and what is refused.
+//! rules finds what it names, and dashboards that were made for others find theirs), the journal of requests, and what is refused.
 
 mod logs;
 mod waits;
@@ -138,6 +138,10 @@ fn metrics(broker: &mut Broker) -> Result<()> {
         "kafka_topic_partition_under_replicated_partition{topic=\"t\",partition=\"1\"} 0",
         "kafka_server_brokertopicmetrics_messagesin_total{topic=\"t\"} 5",
         "kafka_server_brokertopicmetrics_totalproducerequests_total{topic=\"t\"} 5",
+        "kafka_server_brokertopicmetrics_failedproducerequests_total{topic=\"t\"} 0",
+        "kafka_server_brokertopicmetrics_failedfetchrequests_total{topic=\"t\"} 0",
+        "kafka_controller_controllerstats_uncleanleaderelections_total 0",
+        "kafka_consumergroup_group_lag{group=\"readers\",topic=\"t\",partition=\"0\"} 2",
         "kafka_consumergroup_current_offset{consumergroup=\"readers\",topic=\"t\",partition=\"0\"} 3",
         "kafka_consumergroup_lag{consumergroup=\"readers\",topic=\"t\",partition=\"0\"} 2",
         "kafka_consumergroup_lag_sum{consumergroup=\"readers\",topic=\"t\"} 2",
@@ -149,16 +153,102 @@ fn metrics(broker: &mut Broker) -> Result<()> {
         let of_name = samples.get(name).with_context(|| format!("nothing is called {name}"))?;
         ensure!(of_name.iter().any(|line| line == sample), "{sample} is not among\n{}", of_name.join("\n"));
     }
-    let late = &samples["kafka_consumergroup_group_lag_seconds"][0];
-    let seconds: f64 = late.rsplit(' ').next().unwrap_or_default().parse()?;
-    ensure!(seconds > 0.0 && seconds < 60.0, "{late}");
-    let sent: u64 = samples["kafka_server_brokertopicmetrics_bytesout_total"]
-        .iter()
-        .filter(|line| line.contains("\"t\""))
-        .map(|line| line.rsplit(' ').next().unwrap_or_default().parse::<u64>())
-        .sum::<Result<_, _>>()?;
-    ensure!(sent > 0, "what was fetched is counted");
+    let late = sum(&samples, "kafka_consumergroup_group_lag_seconds", "")?;
+    ensure!(late > 0.0 && late < 60.0, "{late}");
+    for name in ["bytesout", "totalfetchrequests"] {
+        let of_topic = sum(&samples, &format!("kafka_server_brokertopicmetrics_{name}_total"), "\"t\"")?;
+        ensure!(of_topic > 0.0, "what was fetched is counted");
+    }
+    // Two clients and this one are there, and the broker does next to nothing.
+    ensure!(sum(&samples, "kafka_server_socket_server_metrics_connection_count", "")? >= 2.0, "clients are there");
+    let idle = sum(&samples, "kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", "")?;
+    ensure!(idle > 0.0 && idle <= 1.0, "{idle}");
+    dashboards_of_others_find_their_names(&samples)?;
     queries_find_what_they_name(&samples)
+}
+
+/// The sum of a metric's samples that hold a text.
+fn sum(samples: &BTreeMap<String, Vec<String>>, name: &str, part: &str) -> Result<f64> {
+    let lines = samples.get(name).with_context(|| format!("nothing is called {name}"))?.iter();
+    let values = lines.filter(|line| line.contains(part)).map(|line| line.rsplit(' ').next().unwrap_or_default());
+    Ok(values.map(str::parse::<f64>).sum::<Result<_, _>>()?)
+}
+
+/// What dashboards ask for that were made for others: Strimzi's of a broker, kafka_exporter's and kafka-lag-exporter's. Each name
+/// with the labels by which they select and group.
+const OF_OTHERS: &[(&[&str], &[&str])] = &[
+    (
+        &[
+            "kafka_server_replicamanager_leadercount",
+            "kafka_server_replicamanager_partitioncount",
+            "kafka_server_replicamanager_underreplicatedpartitions",
+            "kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent",
+            "kafka_network_socketserver_networkprocessoravgidle_percent",
+            "kafka_controller_kafkacontroller_activecontrollercount",
+            "kafka_controller_kafkacontroller_offlinepartitionscount",
+            "kafka_controller_controllerstats_uncleanleaderelections_total",
+            "kafka_server_kafkaserver_linux_disk_read_bytes",
+            "kafka_server_kafkaserver_linux_disk_write_bytes",
+            "process_open_fds",
+            "process_cpu_seconds_total",
+            "kafka_brokers",
+        ],
+        &[],
+    ),
+    (
+        &[
+            "kafka_server_brokertopicmetrics_messagesin_total",
+            "kafka_server_brokertopicmetrics_bytesin_total",
+            "kafka_server_brokertopicmetrics_bytesout_total",
+            "kafka_server_brokertopicmetrics_totalproducerequests_total",
+            "kafka_server_brokertopicmetrics_totalfetchrequests_total",
+            "kafka_server_brokertopicmetrics_failedproducerequests_total",
+            "kafka_server_brokertopicmetrics_failedfetchrequests_total",
+            "kafka_topic_partitions",
+        ],
+        &["topic"],
+    ),
+    (
+        &[
+            "kafka_log_log_size",
+            "kafka_cluster_partition_underminisr",
+            "kafka_cluster_partition_atminisr",
+            "kafka_cluster_partition_replicascount",
+            "kafka_topic_partition_current_offset",
+            "kafka_topic_partition_oldest_offset",
+            "kafka_topic_partition_in_sync_replica",
+            "kafka_topic_partition_leader",
+            "kafka_topic_partition_leader_is_preferred",
+            "kafka_topic_partition_replicas",
+            "kafka_topic_partition_under_replicated_partition",
+        ],
+        &["topic", "partition"],
+    ),
+    (&["kafka_server_socket_server_metrics_connection_count"], &["listener", "networkProcessor"]),
+    (&["kafka_broker_info"], &["id", "address"]),
+    (&["kafka_consumergroup_members"], &["consumergroup"]),
+    (&["kafka_consumergroup_current_offset_sum", "kafka_consumergroup_lag_sum"], &["consumergroup", "topic"]),
+    (&["kafka_consumergroup_current_offset", "kafka_consumergroup_lag"], &["consumergroup", "topic", "partition"]),
+    (
+        &[
+            "kafka_consumergroup_group_max_lag",
+            "kafka_consumergroup_group_max_lag_seconds",
+            "kafka_consumergroup_group_sum_lag",
+        ],
+        &["group"],
+    ),
+    (&["kafka_consumergroup_group_lag", "kafka_consumergroup_group_lag_seconds"], &["group", "topic", "partition"]),
+];
+
+fn dashboards_of_others_find_their_names(samples: &BTreeMap<String, Vec<String>>) -> Result<()> {
+    let known = labels(samples);
+    for (names, asked) in OF_OTHERS {
+        for name in *names {
+            let has = known.get(name).with_context(|| format!("nothing is called {name}"))?;
+            ensure!(*has == asked.iter().copied().collect(), "{name} has the labels {has:?} instead of {asked:?}");
+        }
+    }
+    Ok(())
 }
 
 /// The labels of each metric.

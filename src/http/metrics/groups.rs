@@ -25,6 +25,7 @@ families! {
     LAG_SUM = gauge("kafka_consumergroup_lag_sum", TOPIC, "The sum of the lags of a group in the partitions of a topic.");
     MAX_LAG = gauge("kafka_consumergroup_group_max_lag", &["group"], "The greatest lag of a group in a partition.");
     SUM_LAG = gauge("kafka_consumergroup_group_sum_lag", &["group"], "The sum of the lags of a group.");
+    GROUP_LAG = gauge("kafka_consumergroup_group_lag", &["group", "topic", "partition"], "Offsets between what a group has committed for a partition and the high watermark.");
     LAG_SECONDS = gauge("kafka_consumergroup_group_lag_seconds", &["group", "topic", "partition"], "The age of the batch with the first record that a group has not committed, by the batch's own time; 0 where there is none.");
     MAX_LAG_SECONDS = gauge("kafka_consumergroup_group_max_lag_seconds", &["group"], "The greatest lag of a group in a partition, in seconds.");
     UNTIMED = gauge("klamm_consumergroup_lag_seconds_left_out", &[], "Partitions of groups whose lag in seconds this page leaves out, as there are too many.");
@@ -92,6 +93,12 @@ fn of_groups(page: &mut Page, lags: &[Timed]) {
     sums.iter().for_each(|(group, of)| samples.add(&[group], of.max));
     let mut samples = page.begin(&SUM_LAG);
     sums.iter().for_each(|(group, of)| samples.add(&[group], of.sum));
+    let mut samples = page.begin(&GROUP_LAG);
+    for Timed { lag, partition, .. } in lags {
+        if let Some(behind) = lag.lag {
+            samples.add(&[&lag.group, &lag.topic, partition], behind);
+        }
+    }
     let mut samples = page.begin(&LAG_SECONDS);
     for Timed { lag, partition, seconds } in lags {
         if let Some(seconds) = seconds {

@@ -23,6 +23,7 @@ families! {
     GLOBAL_TOPICS = gauge("kafka_controller_kafkacontroller_globaltopiccount", &[], "Topics of the cluster.");
     GLOBAL_PARTITIONS = gauge("kafka_controller_kafkacontroller_globalpartitioncount", &[], "Partitions of the cluster.");
     OFFLINE_PARTITIONS = gauge("kafka_controller_kafkacontroller_offlinepartitionscount", &[], "Partitions without a leader.");
+    UNCLEAN_ELECTIONS = counter("kafka_controller_controllerstats_uncleanleaderelections_total", &[], "Elections of leaders that were not in sync, since the broker started.");
     RAFT_LEADER = gauge("kafka_server_raft_metrics_current_leader", &[], "The node that leads the metadata quorum.");
     RAFT_EPOCH = gauge("kafka_server_raft_metrics_current_epoch", &[], "The epoch of the metadata quorum's leader.");
     RAFT_HIGH_WATERMARK = gauge("kafka_server_raft_metrics_high_watermark", &[], "The offset behind the last metadata record that this broker shows.");
@@ -52,7 +53,10 @@ families! {
     MESSAGES_IN = counter("kafka_server_brokertopicmetrics_messagesin_total", TOPIC, "Records that producers have written to a topic since the broker started.");
     BYTES_IN = counter("kafka_server_brokertopicmetrics_bytesin_total", TOPIC, "Bytes of batches that producers have written to a topic since the broker started.");
     BYTES_OUT = counter("kafka_server_brokertopicmetrics_bytesout_total", TOPIC, "Bytes of batches of a topic in answers to consumers since the broker started.");
-    PRODUCES = counter("kafka_server_brokertopicmetrics_totalproducerequests_total", TOPIC, "Writes of producers to partitions of a topic that were accepted since the broker started.");
+    PRODUCES = counter("kafka_server_brokertopicmetrics_totalproducerequests_total", TOPIC, "Batches that producers have sent for partitions of a topic since the broker started, refused ones among them.");
+    FAILED_PRODUCES = counter("kafka_server_brokertopicmetrics_failedproducerequests_total", TOPIC, "Batches that producers have sent for partitions of a topic and that failed, but for those that Kafka does not count: too large, corrupt, or the disk has failed.");
+    FETCHES = counter("kafka_server_brokertopicmetrics_totalfetchrequests_total", TOPIC, "Looks of fetches at partitions of a topic since the broker started; one that waits counts once.");
+    FAILED_FETCHES = counter("kafka_server_brokertopicmetrics_failedfetchrequests_total", TOPIC, "Reads of partitions of a topic that failed by what is neither the client's doing nor a failed disk, since the broker started.");
 }
 
 /// A partition as the metadata and this broker know it.
@@ -128,6 +132,7 @@ fn cluster(page: &mut Page, shared: &Shared, view: &View, rows: &[Row<'_>]) {
     page.single(&GLOBAL_PARTITIONS, rows.len());
     let count = |wanted: &dyn Fn(&Row<'_>) -> bool| rows.iter().filter(|row| wanted(row)).count();
     page.single(&OFFLINE_PARTITIONS, count(&|row| row.described.leader == metadata::NO_LEADER));
+    page.single(&UNCLEAN_ELECTIONS, view.unclean_elections);
     page.single(&RAFT_LEADER, shared.config.node_id);
     page.single(&RAFT_EPOCH, view.leadership.leader_epoch);
     page.single(&RAFT_HIGH_WATERMARK, view.applied_offset().next());
@@ -182,6 +187,9 @@ fn logs(page: &mut Page, rows: &[Row<'_>]) {
     of_topics(&BYTES_IN, |counts| counts.bytes_in);
     of_topics(&BYTES_OUT, |counts| counts.bytes_out);
     of_topics(&PRODUCES, |counts| counts.produces);
+    of_topics(&FAILED_PRODUCES, |counts| counts.failed_produces);
+    of_topics(&FETCHES, |counts| counts.fetches);
+    of_topics(&FAILED_FETCHES, |counts| counts.failed_fetches);
 }
 
 /// A sample for each partition that has one.

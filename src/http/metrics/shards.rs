@@ -1,7 +1,7 @@
 //! The shards' counters: turns, connections, requests with their errors and times.
 
 use super::family::{Family, Page, counter, families, gauge, histogram};
-use crate::metrics::{ApiCounts, Counts, Ending};
+use crate::metrics::{ApiCounts, Counts, Ending, Idle};
 use crate::model::{ApiKey, ErrorCode};
 use crate::shard::context::Shared;
 
@@ -15,7 +15,10 @@ families! {
     ENDED = counter("klamm_shard_connections_ended_total", &["shard", "reason"], "Connections that have ended, and requests without one that have no answer, by the reason.");
     RECEIVED = counter("klamm_shard_bytes_received_total", SHARD, "Bytes that came in by sockets.");
     SENT = counter("klamm_shard_bytes_sent_total", SHARD, "Bytes that left by sockets.");
-    CONNECTIONS = gauge("kafka_server_socket_server_metrics_connection_count", &["listener"], "Connections of a listener.");
+    WAITED = counter("klamm_shard_waited_seconds_total", SHARD, "Time that a shard has waited for something to do.");
+    HANDLER_IDLE = gauge("kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent", &[], "The part of the last half minute, or up to a minute, that the shards have waited for something to do, from 0 to 1.");
+    NETWORK_IDLE = gauge("kafka_network_socketserver_networkprocessoravgidle_percent", &[], "The same: the threads that handle requests are those that have the connections.");
+    CONNECTIONS = gauge("kafka_server_socket_server_metrics_connection_count", &["listener", "networkProcessor"], "Connections of a listener on a shard.");
     REQUEST_MEMORY = gauge("klamm_request_memory_bytes", &[], "Memory that large requests and answers in flight hold.");
     REQUESTS = counter("kafka_network_requestmetrics_requests_total", REQUEST, "Requests by API.");
     ERRORS = counter("kafka_network_requestmetrics_errors_total", &["request", "error"], "Errors in answers by API and code, each as often as it stands in them; NONE is not counted.");
@@ -41,14 +44,28 @@ pub(super) fn write(page: &mut Page, shared: &Shared) {
         Ending::ALL.iter().zip(counts.ended).for_each(|(ending, count)| samples.add(&[number, ending.name()], count));
     }
     let mut samples = page.begin(&CONNECTIONS);
-    let of_listeners = shared.admissions.by_listener();
-    for (listener, count) in shared.config.listeners.iter().zip(of_listeners) {
-        samples.add(&[&listener.name], count);
+    for (number, counts) in numbers.iter().zip(&counts) {
+        let of_listeners = shared.config.listeners.iter().zip(&counts.open);
+        of_listeners.for_each(|(listener, count)| samples.add(&[&listener.name, number], count));
     }
+    idle(page, &numbers, &shared.metrics.idle(shared.environment.now().0));
     page.single(&REQUEST_MEMORY, shared.memory.held_bytes());
     let mut sum = Counts::default();
     counts.iter().for_each(|counts| sum.add(counts));
     requests(page, &sum);
+}
+
+/// How much of their time the shards wait. A shard that has never turned, or whose clock a test has stopped, tells no share.
+fn idle(page: &mut Page, numbers: &[String], idle: &[Idle]) {
+    let mut samples = page.begin(&WAITED);
+    numbers.iter().zip(idle).for_each(|(number, idle)| samples.add(&[number], idle.waited.as_secs_f64()));
+    let shares: Vec<f64> = idle.iter().filter_map(|idle| idle.share).collect();
+    for family in [&HANDLER_IDLE, &NETWORK_IDLE] {
+        let mut samples = page.begin(family);
+        if !shares.is_empty() {
+            samples.add(&[], shares.iter().sum::<f64>() / shares.len() as f64);
+        }
+    }
 }
 
 fn requests(page: &mut Page, sum: &Counts) {

@@ -45,6 +45,11 @@ fn fence(image: &mut Image, id: i32) {
     commit(image, &records);
 }
 
+/// How many of them are unclean, as the broker counts them.
+fn unclean_elections(image: &Image, records: &[Record<'_>]) -> usize {
+    records.iter().filter(|record| is_unclean_election(record, image)).count()
+}
+
 fn settle<T>(image: &mut Image, decision: Decisions<T>) -> Vec<T> {
     commit(image, &decision.records);
     decision.results
@@ -97,6 +102,10 @@ fn an_unclean_election_takes_who_is_there() {
     // Broker 3 had everything, and is gone.
     fence(&mut image, 3);
     change(&mut image, 0, PartitionChangeRecord { leader: NO_LEADER, isr: Some(vec![3]), ..Default::default() });
+    let (config, none) = (Config::defaults(), Configs::new());
+    let asked = [("t".to_string(), vec![0])];
+    let decided = elect_leaders(&image, &config.settings(&none, &none), ElectionType::Unclean, Some(&asked));
+    assert_eq!(unclean_elections(&image, &decided.records), 1);
     let not_available = refused(ErrorCode::PreferredLeaderNotAvailable, "The preferred leader was not available.");
     assert_eq!(elect(&mut image, ElectionType::Preferred, 0), not_available, "nothing is lost by a clean election");
     assert_eq!(elect(&mut image, ElectionType::Unclean, 0), Ok(()));
@@ -122,6 +131,9 @@ fn an_eligible_replica_is_elected_where_the_isr_is_empty() {
         ..Default::default()
     };
     change(&mut image, 0, lost);
+    let (config, none) = (Config::defaults(), Configs::new());
+    let decided = elect_leaders(&image, &config.settings(&none, &none), ElectionType::Unclean, None);
+    assert_eq!((decided.records.len(), unclean_elections(&image, &decided.records)), (1, 0), "it has every record");
     assert_eq!(elect(&mut image, ElectionType::Unclean, 0), Ok(()));
     let after = partition(&image, 0);
     assert_eq!((after.leader, &*after.isr, after.leader_recovery_state), (2, &[2][..], 0), "no record is lost");
