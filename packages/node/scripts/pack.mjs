@@ -10,7 +10,7 @@ import { builtFor } from '../src/elf.js'
 const [binary, out] = process.argv.slice(2)
 if (!binary || !out) fail('usage: node scripts/pack.mjs BINARY DIRECTORY')
 const root = fileURLToPath(new URL('..', import.meta.url))
-const { version, license, optionalDependencies } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
+const { version, author, license, publishConfig, optionalDependencies } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'))
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'klamm-pack-'))
 process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }))
 
@@ -37,7 +37,10 @@ function platform() {
     name,
     version,
     description: `The program of the package klamm, for Linux on ${arch} ${runs}`,
+    author,
     license,
+    // A package with a scope is private where this is not said, and the one that needs it could not be installed.
+    publishConfig,
     os: ['linux'],
     cpu: [arch],
     ...(loader && { libc: ['glibc'] }),
