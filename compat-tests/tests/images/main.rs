@@ -4,6 +4,7 @@
 
 mod modules;
 mod refused;
+mod scram;
 
 use compat_tests::program::Output;
 use compat_tests::rooted::{Image, Rooted, may_run};
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         suite = suite
             .plain("scratch", scratch)
             .plain("apache_kafka_by_itself", apache_kafka_by_itself)
-            .plain("node_kafka_scram", modules::node_kafka_scram)
+            .plain("node_kafka_scram", scram::node_kafka_scram)
             .plain("health_checks", health_checks)
             .plain("what_is_not_built_stops_the_start", refused::what_is_not_built_stops_the_start)
             .plain("nothing_is_left", nothing_is_left);

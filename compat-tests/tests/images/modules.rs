@@ -4,12 +4,10 @@
 
 use crate::{RUNNING, kafka, serves, stops, well};
 use compat_tests::rooted::{HOST_NAME, Image, Rooted};
-use compat_tests::{Context, Result, cache, ensure};
+use compat_tests::{Context, Result, ensure};
 
 /// Where the variables stand, by module.
 const VARIABLES: &str = include_str!("../../../packaging/testcontainers.txt");
-/// The listener for clients, where it is not on 9092.
-const ADVERTISED: &str = "PLAINTEXT://localhost:9093";
 
 /// Who writes a file.
 #[derive(PartialEq, Eq)]
@@ -49,12 +47,12 @@ pub const MODULES: &[Module] = &[
     Module {
         name: "java_kafka_container",
         sections: &["all", "java"],
-        entry: Some(&["sh"]),
-        command: &["-c", "while [ ! -f /tmp/testcontainers_start.sh ]; do sleep 0.1; done; /tmp/testcontainers_start.sh"],
+        entry: JAVA_ENTRY,
+        command: JAVA_COMMAND,
         user: None,
         hears: None,
         files: &[File {
-            path: "/tmp/testcontainers_start.sh",
+            path: JAVA_SCRIPT,
             text: "#!/bin/bash
 export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9092,BROKER://@HOST@:9093
 /etc/kafka/docker/run
@@ -69,12 +67,12 @@ export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9092,BROKER://@HOST@:909
     Module {
         name: "java_confluent_container",
         sections: &["all", "java"],
-        entry: Some(&["sh"]),
-        command: &["-c", "while [ ! -f /tmp/testcontainers_start.sh ]; do sleep 0.1; done; /tmp/testcontainers_start.sh"],
+        entry: JAVA_ENTRY,
+        command: JAVA_COMMAND,
         user: None,
         hears: None,
         files: &[File {
-            path: "/tmp/testcontainers_start.sh",
+            path: JAVA_SCRIPT,
             text: "#!/bin/bash
 export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9092,BROKER://@HOST@:9093
 /etc/confluent/docker/run
@@ -85,6 +83,55 @@ export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9092,BROKER://@HOST@:909
         ready: RUNNING,
         bootstrap: "localhost:9092",
         more: is_of_its_cluster,
+    },
+    // Before cp-kafka 7.4 it changes `configure` and leaves `ensure` empty, which it does without since then.
+    Module {
+        name: "java_legacy_kraft",
+        sections: &["all", "java-legacy"],
+        entry: JAVA_ENTRY,
+        command: JAVA_COMMAND,
+        user: None,
+        hears: None,
+        files: &[File {
+            path: JAVA_SCRIPT,
+            text: "#!/bin/bash
+export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9093,BROKER://@HOST@:9092
+echo '' > /etc/confluent/docker/ensure
+sed -i '/KAFKA_ZOOKEEPER_CONNECT/d' /etc/confluent/docker/configure
+echo 'kafka-storage format --ignore-formatted -t \"4L6g3nShT-eMCtK--X86sw\" -c /etc/kafka/kafka.properties' >> /etc/confluent/docker/configure
+/etc/confluent/docker/run
+",
+            mode: 0o777,
+            by: By::Engine,
+        }],
+        ready: RUNNING,
+        bootstrap: "localhost:9093",
+        more: is_of_its_cluster,
+    },
+    Module {
+        name: "java_legacy_zookeeper",
+        sections: &["java-legacy-zookeeper"],
+        entry: JAVA_ENTRY,
+        command: JAVA_COMMAND,
+        user: None,
+        hears: None,
+        files: &[File {
+            path: JAVA_SCRIPT,
+            text: "#!/bin/bash
+export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://localhost:9093,BROKER://@HOST@:9092
+echo '' > /etc/confluent/docker/ensure
+echo 'clientPort=2181' > zookeeper.properties
+echo 'dataDir=/var/lib/zookeeper/data' >> zookeeper.properties
+echo 'dataLogDir=/var/lib/zookeeper/log' >> zookeeper.properties
+zookeeper-server-start zookeeper.properties &
+/etc/confluent/docker/run
+",
+            mode: 0o777,
+            by: By::Engine,
+        }],
+        ready: "[KafkaServer id=1] started",
+        bootstrap: "localhost:9093",
+        more: no_more,
     },
     Module {
         name: "go_kafka",
@@ -208,6 +255,30 @@ export KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://127.0.0.1:9092,BROKER://localhost:
         bootstrap: "127.0.0.1:9092",
         more: no_more,
     },
+    // It waits for a line of ZooKeeper's and for nothing of the broker's.
+    Module {
+        name: "rust_confluent",
+        sections: &["rust-confluent"],
+        entry: None,
+        command: &[
+            "/bin/bash",
+            "-c",
+            "
+echo 'clientPort=2181' > zookeeper.properties;
+echo 'dataDir=/var/lib/zookeeper/data' >> zookeeper.properties;
+echo 'dataLogDir=/var/lib/zookeeper/log' >> zookeeper.properties;
+zookeeper-server-start zookeeper.properties &
+. /etc/confluent/docker/bash-config &&
+/etc/confluent/docker/configure &&
+/etc/confluent/docker/launch",
+        ],
+        user: None,
+        hears: Some("Creating new log file"),
+        files: &[],
+        ready: "Kafka Server started",
+        bootstrap: "localhost:9093",
+        more: tells_its_first_address_only,
+    },
     // `RedpandaContainer` of Java and modules/redpanda of Go: an entry point of theirs waits for the file of the node.
     Module {
         name: "redpanda_java_and_go",
@@ -284,9 +355,13 @@ exec /entrypoint.sh $@",
     },
 ];
 
-const NODE_ENTRY: Option<&[&str]> = Some(&["sh"]);
-const NODE_SCRIPT: &str = "/tmp/testcontainers_start.sh";
-const NODE_COMMAND: &[&str] = &[
+const JAVA_ENTRY: Option<&[&str]> = Some(&["sh"]);
+const JAVA_SCRIPT: &str = "/tmp/testcontainers_start.sh";
+const JAVA_COMMAND: &[&str] =
+    &["-c", "while [ ! -f /tmp/testcontainers_start.sh ]; do sleep 0.1; done; /tmp/testcontainers_start.sh"];
+pub const NODE_ENTRY: Option<&[&str]> = Some(&["sh"]);
+pub const NODE_SCRIPT: &str = "/tmp/testcontainers_start.sh";
+pub const NODE_COMMAND: &[&str] = &[
     "-c",
     "echo 'Waiting for script...'; while [ ! -f /tmp/testcontainers_start.sh ]; do sleep 0.1; done; /tmp/testcontainers_start.sh",
 ];
@@ -337,7 +412,7 @@ schema_registry_client:
 auto_create_topics_enabled: true
 ";
 
-fn variables_of(sections: &[&str]) -> Result<Vec<(&'static str, &'static str)>> {
+pub fn variables_of(sections: &[&str]) -> Result<Vec<(&'static str, &'static str)>> {
     let mut found = Vec::new();
     for section in sections {
         let (_, below) = VARIABLES.split_once(&format!("\n[{section}]\n")).context("no such section")?;
@@ -389,6 +464,17 @@ fn is_of_its_cluster(_: &Image, container: Rooted) -> Result<()> {
     Ok(())
 }
 
+/// The module then tells the port at which the engine has published it, as a broker with ZooKeeper lets itself be told, and waits
+/// for a line of that one's controller. A broker with KRaft refuses: Apache Kafka's as well.
+fn tells_its_first_address_only(_: &Image, container: Rooted) -> Result<()> {
+    let listeners = "advertised.listeners=[PLAINTEXT://127.0.0.1:32768,BROKER://localhost:9092]";
+    let alter = ["kafka-configs", "--alter", "--bootstrap-server", "0.0.0.0:9092", "--entity-type", "brokers"];
+    let told = container.inside(&[&alter[..], &["--entity-name", "1", "--add-config", listeners]].concat(), "")?;
+    ensure!(told.code != Some(0), "it is taken");
+    ensure!(told.tail().contains("Cannot update these configs dynamically"), "{}", told.tail());
+    Ok(())
+}
+
 /// Node's module is content with one of these.
 fn is_open_to_each_probe(_: &Image, container: Rooted) -> Result<()> {
     let probes: [&[&str]; 3] = [
@@ -410,56 +496,4 @@ fn serves_no_http_and_stops(_: &Image, container: Rooted) -> Result<()> {
         ensure!(answer.tail().contains("404 Not Found"), "{port}: {}", answer.tail());
     }
     stops(container)
-}
-
-/// `withSaslSslListener`: a PKCS12 store, and a user whom `kafka-storage` makes.
-pub fn node_kafka_scram() -> Result<()> {
-    let image = kafka()?;
-    let home = tempfile::tempdir()?;
-    let broker = compat_tests::test_process::TestProcess::start(&["--tls", &home.path().display().to_string()])?;
-    let password = broker.ready["tls"]["password"].as_str().context("a password")?.to_string();
-    drop(broker);
-    let store = image.path("etc/kafka/secrets/server.keystore.pfx");
-    std::fs::copy(home.path().join("server.p12"), &store)?;
-    std::fs::set_permissions(&store, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    let more = [
-        (
-            "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP",
-            "BROKER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT",
-        ),
-        ("KAFKA_SSL_PROTOCOL", "TLSv1.2"),
-        ("KAFKA_SSL_KEYSTORE_LOCATION", "/etc/kafka/secrets/server.keystore.pfx"),
-        ("KAFKA_SSL_KEYSTORE_PASSWORD", &*password),
-        ("KAFKA_SSL_KEYSTORE_TYPE", "PKCS12"),
-        ("KAFKA_SASL_ENABLED_MECHANISMS", "SCRAM-SHA-512"),
-        (
-            "KAFKA_LISTENER_NAME_SECURE_SCRAM-SHA-512_SASL_JAAS_CONFIG",
-            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
-        ),
-    ];
-    let listeners = "SECURE://0.0.0.0:9096,PLAINTEXT://0.0.0.0:9093,BROKER://0.0.0.0:9092,CONTROLLER://0.0.0.0:9094";
-    let variables = [variables_of(&["all", "node"])?, vec![("KAFKA_LISTENERS", listeners)], more.to_vec()].concat();
-    let mut container = image.start(NODE_ENTRY, Some(NODE_COMMAND), None, &variables)?;
-    container.await_line("Waiting for script...")?;
-    let script = format!(
-        "#!/bin/bash\nexport KAFKA_ADVERTISED_LISTENERS=BROKER://{HOST_NAME}:9092,{ADVERTISED},SECURE://localhost:9096\n\
-         echo 'kafka-storage format --ignore-formatted -t \"4L6g3nShT-eMCtK--X86sw\" -c /etc/kafka/kafka.properties \
-         --add-scram \"SCRAM-SHA-512=[name=app-user,password=userPassword]\"' >> /etc/confluent/docker/configure\n/etc/confluent/docker/run\n"
-    );
-    container.put(NODE_SCRIPT, &script, 0o777)?;
-    container.await_line("Kafka Server started")?;
-    serves(&container, "localhost:9093")?;
-    // Debian's librdkafka 2.0.2 cannot log in by SCRAM, at Apache Kafka neither.
-    let python = cache::root().join("venv/bin/python").display().to_string();
-    let secured = |password: &str| {
-        let authority = home.path().join("ca.pem").display().to_string();
-        let program = "import sys; from confluent_kafka.admin import AdminClient
-settings = {'bootstrap.servers': 'localhost:9096', 'security.protocol': 'SASL_SSL', 'sasl.mechanism': 'SCRAM-SHA-512',
-    'sasl.username': 'app-user', 'sasl.password': sys.argv[1], 'ssl.ca.location': sys.argv[2]}
-print(sorted(AdminClient(settings).list_topics(timeout=10).topics))";
-        container.beside(&[&python, "-c", program, password, &authority], "")
-    };
-    ensure!(well(&secured("userPassword")?)?.contains("numbers"), "it is listed");
-    ensure!(secured("wrong")?.code != Some(0), "a wrong password");
-    Ok(())
 }

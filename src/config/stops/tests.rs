@@ -114,8 +114,9 @@ fn of_module(section: &str) -> impl Iterator<Item = (String, String)> {
 fn testcontainers_start() {
     let confluent = ["KAFKA_CONFLUENT_SUPPORT_METRICS_ENABLE", "KAFKA_CONFLUENT_LICENSE_TOPIC_REPLICATION_FACTOR"];
     let advertised = ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://localhost:32768,BROKER://5f1c0c5ffd3a:9093");
-    let with_all = ["java", "go", "node", "python", "rust"].map(|module| vec!["all", module]);
-    for sections in with_all.into_iter().chain([vec!["python-zookeeper"]]) {
+    let with_all = ["java", "java-legacy", "go", "node", "python", "rust"].map(|module| vec!["all", module]);
+    let by_themselves = ["java-legacy-zookeeper", "python-zookeeper", "rust-confluent"].map(|module| vec![module]);
+    for sections in with_all.into_iter().chain(by_themselves) {
         let mut environment: HashMap<String, String> = sections.iter().flat_map(|section| of_module(section)).collect();
         environment.insert(advertised.0.into(), advertised.1.into());
         environment.extend(confluent.map(|key| (key.to_string(), "1".to_string())));
