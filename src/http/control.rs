@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use arc_swap::ArcSwapOption;
 use axum::http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::reply::{self, Reply};
 use super::reset::Restarts;
@@ -47,6 +48,10 @@ impl OneAtATime {
     }
 }
 
+/// Requests that stay until something happens: waits, and those who follow requests. Fewer than connections, so that there is a
+/// place left to ask whether the broker lives.
+pub(super) const MOST_STAYING: usize = 48;
+
 /// The broker as its HTTP side sees it.
 pub struct Control {
     pub(super) settings: HttpSettings,
@@ -61,6 +66,8 @@ pub struct Control {
     pub(super) pages: OneAtATime,
     /// Looks into topics, logs or groups, of which each may hold some tens of megabytes.
     pub(super) looks: OneAtATime,
+    /// Places of requests that stay.
+    staying: Arc<Semaphore>,
 }
 
 impl Control {
@@ -77,6 +84,15 @@ impl Control {
             restarts: OnceLock::new(),
             pages: OneAtATime::default(),
             looks: OneAtATime::default(),
+            staying: Arc::new(Semaphore::new(MOST_STAYING)),
+        })
+    }
+
+    /// A place for a request that stays, given back when it is dropped. To wait for one would hold the connection as well.
+    pub(super) fn stay(&self) -> Result<OwnedSemaphorePermit, Box<Reply>> {
+        self.staying.clone().try_acquire_owned().map_err(|_| {
+            let sentence = format!("{MOST_STAYING} requests wait or follow already: wait for one of them to end");
+            Box::new(reply::refuse(StatusCode::SERVICE_UNAVAILABLE, sentence))
         })
     }
 

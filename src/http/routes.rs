@@ -345,6 +345,7 @@ pub(super) const ROUTES: &[Route] = &[
         answers: &[
             ok(JSON, "The requests in their order, and how many are not kept."),
             Answered { status: 404, content_type: JSON, summary: "No requests are kept." },
+            TOO_MANY_STAY,
         ],
         is_open: false,
         answer: |control, call| Box::pin(requests::list(control, call.parameters)),
@@ -442,11 +443,15 @@ pub(super) const ROUTES: &[Route] = &[
                 content_type: JSON,
                 summary: "The time is over; the sentence says what was missing.",
             },
+            TOO_MANY_STAY,
         ],
         is_open: false,
         answer: |control, call| Box::pin(wait::wait(control, call.parameters)),
     },
 ];
+
+const TOO_MANY_STAY: Answered =
+    Answered { status: 503, content_type: JSON, summary: "As many requests as may wait or follow do so already." };
 
 /// What a broker answers that does not break on purpose, and one that has no such rule.
 const NO_FAULTS: Answered =

@@ -8,7 +8,7 @@ use axum::http::{Request, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::control::{BrokerStage, Control};
+use super::control::{BrokerStage, Control, MOST_STAYING};
 use super::dispatch::router;
 use super::metrics;
 use super::routes::ROUTES;
@@ -314,6 +314,24 @@ fn waits_that_cannot_end_are_refused() {
     let (status, body) = side.get("/v1/wait?topic=t&fetched=1&timeout_ms=1");
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(error(&body).contains("klamm.http.requests"), "{body}");
+}
+
+#[test]
+fn those_who_wait_leave_places_for_others() {
+    const { assert!(MOST_STAYING < super::LIMITS.connections) };
+    let side = Side::new(&[("klamm.http.requests", "5")]);
+    let _parts = side.with_broker();
+    let mut staying: Vec<_> = (0..MOST_STAYING).map(|_| side.control.stay().unwrap()).collect();
+    for stays in ["wait?topic=t&timeout_ms=1", "requests?follow"] {
+        let (status, body) = side.get(&format!("/v1/{stays}"));
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(error(&body), "48 requests wait or follow already: wait for one of them to end");
+    }
+    assert_eq!(side.get("/livez").0, StatusCode::OK);
+    assert_eq!(side.get("/v1/requests").0, StatusCode::OK);
+    staying.pop();
+    assert_eq!(side.get("/v1/wait?topic=t&timeout_ms=1").0, StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(side.get("/v1/wait?topic=t&timeout_ms=1").0, StatusCode::REQUEST_TIMEOUT, "its place was given back");
 }
 
 /// The page has no data, runs no script but its own, and loads nothing from elsewhere.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use hyper::body::{Body, Frame};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::filter::Filter;
@@ -41,11 +42,18 @@ pub(super) struct Follow {
     left: usize,
     idle_looks: u32,
     has_begun: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Follow {
     /// Follows what is added from now on.
-    pub(super) fn new(control: Arc<Control>, shared: Arc<Shared>, filter: Filter, shown: Shown) -> Follow {
+    pub(super) fn new(
+        control: Arc<Control>,
+        shared: Arc<Shared>,
+        filter: Filter,
+        shown: Shown,
+        place: OwnedSemaphorePermit,
+    ) -> Follow {
         let next = shared.journals.iter().map(|ring| ring.counts().0).collect();
         let mut looks = interval(LOOK_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -60,6 +68,7 @@ impl Follow {
             left: 0,
             idle_looks: 0,
             has_begun: false,
+            _place: place,
         }
     }
 

@@ -90,7 +90,12 @@ pub(super) async fn list(control: Arc<Control>, parameters: Vec<(String, String)
         Err(sentence) => return reply::bad_request(sentence),
     };
     if is_followed {
-        return reply::text(StatusCode::OK, EVENTS, Body::new(Follow::new(control, shared, filter, shown)));
+        return match control.stay() {
+            Ok(place) => {
+                reply::text(StatusCode::OK, EVENTS, Body::new(Follow::new(control, shared, filter, shown, place)))
+            }
+            Err(refused) => *refused,
+        };
     }
     let Matching { found, .. } = matching(&shared, &filter).await;
     let (mut newest, mut size_bytes) = (Vec::new(), 0);

@@ -80,6 +80,10 @@ pub(super) async fn wait(control: Arc<Control>, parameters: Vec<(String, String)
     if wanted.fetched.is_some() && control.settings.requests == 0 {
         return reply::not_found(requests::NOT_KEPT);
     }
+    let _place = match control.stay() {
+        Ok(place) => place,
+        Err(refused) => return *refused,
+    };
     let time = tokio::time::sleep(Duration::from_millis(timeout_ms));
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     // A look may take longer than the interval: the next one is later then.
