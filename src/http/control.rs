@@ -50,7 +50,7 @@ impl OneAtATime {
 
 /// Requests that stay until something happens: waits, and those who follow requests. Fewer than connections, so that there is a
 /// place left to ask whether the broker lives.
-pub(super) const MOST_STAYING: usize = 48;
+pub(super) const MOST_STAYING: usize = 192;
 
 /// The broker as its HTTP side sees it.
 pub struct Control {

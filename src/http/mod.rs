@@ -43,7 +43,7 @@ pub use self::reset::{RestartError, Restarts, SnapshotSummary};
 use crate::io::web::{self, WebLimits, WebStopped};
 
 const LIMITS: WebLimits =
-    WebLimits { connections: 64, head_bytes: 16 << 10, head: Duration::from_secs(30), unread: Duration::from_secs(30) };
+    WebLimits { connections: 256, head_bytes: 16 << 10, head: Duration::from_secs(30), unread: Duration::from_secs(30) };
 
 /// Reads a body as each of the requests does that have one, for the fuzzers. What is refused has a sentence.
 #[cfg(any(test, feature = "fuzzing"))]

@@ -325,7 +325,7 @@ fn those_who_wait_leave_places_for_others() {
     for stays in ["wait?topic=t&timeout_ms=1", "requests?follow"] {
         let (status, body) = side.get(&format!("/v1/{stays}"));
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(error(&body), "48 requests wait or follow already: wait for one of them to end");
+        assert_eq!(error(&body), "192 requests wait or follow already: wait for one of them to end");
     }
     assert_eq!(side.get("/livez").0, StatusCode::OK);
     assert_eq!(side.get("/v1/requests").0, StatusCode::OK);
