@@ -166,7 +166,7 @@ fn fetch_head(criterion: &mut Criterion) {
 
 /// What each request costs for being counted: its frame, its answer, its time, and the bytes of both on the socket.
 fn counting(criterion: &mut Criterion) {
-    let metrics = Metrics::new(1, 95);
+    let metrics = Metrics::new(1, 1, 95);
     let recorder = metrics.recorder(0);
     let mut micros = 0;
     criterion.bench_function("count_a_request", |bench| {
