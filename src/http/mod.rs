@@ -42,8 +42,12 @@ pub use self::control::{BrokerStage, Control};
 pub use self::reset::{RestartError, Restarts, SnapshotSummary};
 use crate::io::web::{self, WebLimits, WebStopped};
 
-const LIMITS: WebLimits =
-    WebLimits { connections: 256, head_bytes: 16 << 10, head: Duration::from_secs(30), unread: Duration::from_secs(30) };
+const LIMITS: WebLimits = WebLimits {
+    connections: 256,
+    head_bytes: 16 << 10,
+    head: Duration::from_secs(30),
+    unread: Duration::from_secs(30),
+};
 
 /// Reads a body as each of the requests does that have one, for the fuzzers. What is refused has a sentence.
 #[cfg(any(test, feature = "fuzzing"))]
