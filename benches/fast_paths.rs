@@ -4,7 +4,7 @@
 //! `klamm.copy.max.bytes`); where a path has replaced another for good, what it replaced is written out here.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use klamm::handlers::fetch_session::{Answering, Asked, Cache, Name, Seen, Slots, Told, Wanted};
+use klamm::handlers::fetch_session::{Answering, Asked, Cache, Judging, Name, Seen, Slots, Told, Wanted};
 use klamm::io::disk::Disk;
 use klamm::io::driver::{ConnectionKey, Driver, Event, Listening};
 use klamm::io::machine::{self, Backend, Preference};
@@ -161,7 +161,7 @@ fn session(criterion: &mut Criterion) {
             session_epoch,
             uses_topic_ids: true,
             isolation: IsolationLevel::ReadUncommitted,
-            rules_epoch: 0,
+            judging: Judging::local_anonymous(),
         };
         let answer = |answering: Answering, covered: Vec<(Name, Wanted)>, cache: &mut Cache| {
             let seen = |name: &Name| Seen { told, records_bytes: 0, at_rest: rests.then_some(name.partition as u64) };

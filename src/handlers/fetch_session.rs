@@ -15,6 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -149,6 +150,14 @@ pub struct Judging<'a> {
     /// The broker itself, which may do everything.
     pub is_own: bool,
     pub rules_epoch: u64,
+}
+
+impl Judging<'static> {
+    /// A client of this machine that has not logged in, for measurements.
+    pub fn local_anonymous() -> Judging<'static> {
+        let host = SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        Judging { subject: Subject { principal: &Principal::ANONYMOUS, host }, is_own: false, rules_epoch: 0 }
+    }
 }
 
 /// How a fetch is to be answered.
@@ -488,7 +497,7 @@ mod tests {
     }
 
     fn judging(principal: &Principal, host: [u8; 4], rules_epoch: u64) -> Judging<'_> {
-        let host = std::net::SocketAddr::from((host, 1)).into();
+        let host = SocketAddr::from((host, 1)).into();
         Judging { subject: Subject { principal, host }, is_own: false, rules_epoch }
     }
 
