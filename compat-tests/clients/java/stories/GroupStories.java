@@ -384,8 +384,9 @@ public final class GroupStories {
                 yield "";
             }
             case "forget" -> {
+                Uuid topicId = new Uuid(0, command.number("topic_id", 0));
                 apply(shard.onTopicsDeleted(command.list("topics").stream()
-                    .map(topic -> new GroupCoordinatorShard.DeletedTopic(Uuid.ZERO_UUID, topic)).toList()));
+                    .map(topic -> new GroupCoordinatorShard.DeletedTopic(topicId, topic)).toList()));
                 yield "";
             }
             default -> {
