@@ -490,6 +490,18 @@ FAULTS = [
      "        if now.saturating_sub(skew) >= expires {\n", "        if false {\n"),
     ("a key that has gone stays good", "src/hosting/token_keys.rs",
      "                self.keys.publish(keys);\n", "                if !keys.is_empty() {\n                    self.keys.publish(keys);\n                }\n"),
+    # ---- What readings of the whole have found
+    ("offsets of a topic of the same name are forgotten", "src/coordinator/offsets/delete.rs",
+     "committed.is_zero() || committed == *id", "committed.is_zero() || !id.is_zero()"),
+    ("a full group has no place for a static member that comes back", "src/coordinator/consumer/heartbeat.rs",
+     "        validate_size(self.members.len(), has_place || self.members.contains_key(member_id), max)\n",
+     "        let _ = has_place;\n        validate_size(self.members.len(), self.members.contains_key(member_id), max)\n"),
+    ("a log that cannot be read is read again at once", "src/coordinator_runtime/mod.rs",
+     "(now < until && !self.is_outdated()).then_some(until)", "(now < until && self.is_outdated()).then_some(until)"),
+    ("compaction hides what a producer does behind an abort", "src/storage/cleaner/mod.rs",
+     "collect(&view.segments[first..], from, to)", "collect(&view.segments[first..], view.log_start_offset, to)"),
+    ("on a full disk the active segment holds up retention", "src/storage/retention.rs",
+     "if !error.is_full() || old == 1 {", "if !error.is_full() || old >= 1 {"),
 ]
 
 
