@@ -89,9 +89,8 @@ fn refuse(
 
 /// Resources that stand in a request more than once.
 fn named_twice(resources: &[ResourceChanges]) -> BTreeSet<(i8, String)> {
-    let mut seen = BTreeSet::new();
-    let twice = resources.iter().map(ResourceChanges::resource).filter(|resource| !seen.insert(*resource));
-    twice.map(|(resource_type, name)| (resource_type, name.to_string())).collect()
+    let twice = metadata::twice(resources.iter().map(ResourceChanges::resource));
+    twice.into_iter().map(|(resource_type, name)| (resource_type, name.to_string())).collect()
 }
 
 /// Why a resource is not changed for this client. Of types that there are not nothing is asked.

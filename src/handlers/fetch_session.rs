@@ -395,7 +395,7 @@ impl Cache {
     }
 
     /// What an incremental fetch covers as things stand; `None` if its session has gone meanwhile, or on: what was added to it
-    /// since, by whichever client, this fetch was not judged for.
+    /// since, by this client or another, this fetch was not judged for.
     pub fn covered(&self, answering: Answering) -> Option<Vec<(Name, Wanted)>> {
         match answering {
             Answering::Incremental { session_id, epoch } => {
@@ -620,7 +620,7 @@ mod tests {
         assert!(cache.watchers.is_empty() && cache.covered(latest(&cache, id)).is_none());
     }
 
-    /// Kafka asks for every partition of a session at each fetch, whoever sends it.
+    /// Kafka asks for every partition of a session at each fetch whether the client that sends it may read the partition.
     #[test]
     fn who_takes_up_the_session_of_another_is_asked_about_all_of_it() {
         let mut cache = Cache::new(slots(2), 0, 1, 7);

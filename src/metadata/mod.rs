@@ -72,7 +72,7 @@ pub use scram::{ScramDeletion, ScramResult, ScramUpsertion, scram_record};
 pub use security::{DelegationToken, QuotaEntity, ScramCredential};
 pub use tokens::{NewDelegationToken, TokenPeriod};
 pub use topics::{CreatedTopic, NewPartitions, NewTopic, TopicDefaults, TopicResult};
-pub use topics::{duplicate_name, prohibited_name, take_twice};
+pub use topics::{duplicate_name, prohibited_name, take_twice, twice};
 
 // What an image's ACLs are asked with, which the benchmarks see as well.
 pub use crate::security::access::{AclOperation, AclResource, Action};

@@ -97,7 +97,8 @@ fn total_partitions(defaults: &TopicDefaults<'_>, topics: &[NewTopic]) -> u64 {
     topics.iter().map(of).sum()
 }
 
-pub(super) fn twice<T: Ord + Copy>(named: impl Iterator<Item = T>) -> BTreeSet<T> {
+/// What comes more than once.
+pub fn twice<T: Ord + Copy>(named: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut seen = BTreeSet::new();
     named.filter(|one| !seen.insert(*one)).collect()
 }
@@ -106,12 +107,7 @@ pub(super) fn twice<T: Ord + Copy>(named: impl Iterator<Item = T>) -> BTreeSet<T
 /// permissions and by quotas: if only one of two copies were taken out, the other would be done.
 pub fn take_twice<T, K: Ord + Clone>(asked: &mut Vec<T>, name: impl Fn(&T) -> K) -> BTreeSet<K> {
     let names: Vec<K> = asked.iter().map(name).collect();
-    let (mut seen, mut twice) = (BTreeSet::new(), BTreeSet::new());
-    for name in &names {
-        if !seen.insert(name) {
-            twice.insert(name.clone());
-        }
-    }
+    let twice: BTreeSet<K> = twice(names.iter()).into_iter().cloned().collect();
     if !twice.is_empty() {
         let mut names = names.iter();
         asked.retain(|_| names.next().is_some_and(|name| !twice.contains(name)));

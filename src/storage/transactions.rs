@@ -125,8 +125,9 @@ impl AbortedList {
     pub fn from(&self, offset: Offset) -> impl Iterator<Item = &AbortedTxn> {
         let is_below = |txn: &AbortedTxn| txn.last_offset < offset;
         let at = self.pieces.partition_point(|piece| piece.last().is_some_and(is_below));
-        let first = self.pieces.get(at).map_or(0, |piece| piece.partition_point(is_below));
-        self.pieces[at..].iter().flat_map(|piece| piece.iter()).skip(first)
+        let first = self.pieces.get(at).map_or(&[][..], |piece| &piece[piece.partition_point(is_below)..]);
+        let rest = self.pieces.get(at + 1..).unwrap_or_default();
+        first.iter().chain(rest.iter().flat_map(|piece| piece.iter()))
     }
 
     fn len(&self) -> usize {
