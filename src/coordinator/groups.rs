@@ -190,6 +190,7 @@ impl Groups {
     /// Deletes offsets whose time is over, and groups that have neither members nor offsets
     /// (`cleanupGroupMetadata`).
     pub fn expire_offsets(&mut self, step: &mut Step<'_>) {
+        step.out.is_divisible = true;
         for id in self.ids() {
             let all_expired = self.expire_group_offsets(step, &id);
             if all_expired && self.groups.get(&id).is_some_and(Group::is_empty) {

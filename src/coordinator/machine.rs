@@ -27,6 +27,9 @@ pub struct Record {
 pub struct Output<R, C> {
     /// The records that are to be appended, in this order, as one batch.
     pub records: Vec<Record>,
+    /// Each record means something without the others, so that the log may take them as several batches, each as large as
+    /// a batch may be (`CoordinatorResult.isAtomic` is false). A sweep may find more than one batch can hold.
+    pub is_divisible: bool,
     /// Requests that are answered now; not before the records of this step, and of all before it, are committed.
     pub replies: Vec<(Waiter, R)>,
     /// Effects on what is not the machine's own, such as the markers of a transaction in other partitions. They begin
@@ -36,7 +39,7 @@ pub struct Output<R, C> {
 
 impl<R, C> Default for Output<R, C> {
     fn default() -> Output<R, C> {
-        Output { records: Vec::new(), replies: Vec::new(), commands: Vec::new() }
+        Output { records: Vec::new(), is_divisible: false, replies: Vec::new(), commands: Vec::new() }
     }
 }
 

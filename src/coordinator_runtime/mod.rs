@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use log::error;
 
-use self::append::Within;
+use self::append::{How, Within};
 pub use self::groups::{Coordinators, GROUPS_TOPIC};
 pub use self::kind::Kind;
 pub use self::producer_ids::ProducerIds;
@@ -241,11 +241,11 @@ impl<M: Kind> Coordinator<M> {
         if cfg!(debug_assertions) {
             machine.assert_sound();
         }
-        let Output { records, replies, commands } = output;
+        let Output { records, is_divisible, replies, commands } = output;
         let wrote = !records.is_empty();
         if wrote {
-            let codec = M::codec(&world.resolved);
-            match append::append(&self.partition, &records, within, codec, moment.wall) {
+            let how = How { is_divisible, within, codec: M::codec(&world.resolved) };
+            match append::append(&self.partition, &records, how, moment.wall) {
                 Ok(appended_to) => *end = appended_to,
                 Err(failure) => return Err(self.fail(&mut state, &failure)),
             }

@@ -93,6 +93,30 @@ fn records_that_no_segment_takes_are_not_tried_again() {
     assert!(coordinator.has_ended(), "it shows what is not in the log");
 }
 
+/// More tombstones than a segment holds: a sweep that wrote them as one batch would fail with every look.
+#[test]
+fn a_sweep_writes_as_many_batches_as_it_takes() {
+    let partition = partition(LogConfig { segment_bytes: 1024, ..LogConfig::default() });
+    let (coordinators, _tasks) = registry();
+    let view = View::new("cluster");
+    let world = coordinators.world(&view);
+    let coordinator = coordinators.of_partition(&partition).unwrap();
+    for number in 0..100 {
+        let (group, mut request) = (format!("group-{number}"), request(""));
+        request.group_id = &group;
+        let stepped = coordinator.step(&world, MOMENT, |groups, step| groups.commit_offsets(step, &request)).unwrap();
+        assert_eq!(stepped.value, Ok(vec![vec![ErrorCode::None]]));
+        partition.write_and_sync(MOMENT.wall);
+    }
+    let before = partition.log.log_end_offset();
+    let year = Duration::from_secs(366 * 24 * 3600);
+    let later = Moment { now: MOMENT.now + year, wall: TimestampMs(MOMENT.wall.0 + year.as_millis() as i64) };
+    let swept = coordinator.step(&world, later, Kind::sweep).unwrap();
+    partition.write_and_sync(later.wall);
+    assert_eq!((swept.wrote, swept.barrier.is_passed(), committed(&coordinator)), (true, Ok(true), vec![]));
+    assert_eq!(partition.log.log_end_offset().0 - before.0, 200, "a tombstone for each offset and each group");
+}
+
 fn committed(coordinator: &Arc<Coordinator>) -> Vec<(i32, i64)> {
     let committed = |groups: &Groups| groups.committed().map(|(_, _, index, offset)| (index, offset)).collect();
     coordinator.look(committed).unwrap().0
@@ -261,7 +285,8 @@ fn a_log_that_cannot_be_read_is_left_alone_for_a_while() {
     let view = View::new("cluster");
     let world = coordinators.world(&view);
     let cut = machine::Record { key: b"\0\x01\0".to_vec(), value: None };
-    append::append(&partition, &[cut], None, Groups::codec(&world.resolved), MOMENT.wall).unwrap();
+    let how = How { is_divisible: false, within: None, codec: Groups::codec(&world.resolved) };
+    append::append(&partition, &[cut], how, MOMENT.wall).unwrap();
     partition.write_and_sync(MOMENT.wall);
 
     let first = coordinators.of_partition(&partition).unwrap();

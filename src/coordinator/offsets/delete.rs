@@ -47,6 +47,7 @@ impl Groups {
     /// Deletes the offsets of topics that are gone. What was committed for another topic of the same name stays; where the id was
     /// not committed, the name decides.
     pub fn forget_topics(&mut self, step: &mut Step<'_>, gone: &BTreeMap<Arc<str>, TopicId>) {
+        step.out.is_divisible = true;
         let is_gone =
             |name: &str, committed: TopicId| gone.get(name).is_some_and(|id| committed.is_zero() || committed == *id);
         let groups: BTreeSet<Arc<str>> =

@@ -30,6 +30,7 @@ impl Transactions {
         let expiration_ms = i64::try_from(step.settings.id_expiration.as_millis()).unwrap_or(i64::MAX);
         let before = step.wall.0.saturating_sub(expiration_ms);
         let is_old = |transaction: &Transaction| transaction.state.is_over() && transaction.update_ms <= before;
+        step.out.is_divisible = true;
         let old = self.by_id.iter().filter(|(_, transaction)| is_old(transaction)).map(|(id, _)| id.clone());
         for id in old.collect::<Vec<_>>() {
             step.out.records.push(record(&id, None));
