@@ -9,16 +9,15 @@
 #            differential bad_input secured secured_clients secured_servers sasl oauth gssapi (which builds a Klamm with that
 #            feature) security recipe (README's page about a secured listener, run as it stands)
 #   testing  test_broker: `klamm test`, its figures, its ends, its storage, the releases that it is taken for; brokers: several of them in
-#            one process, whose leaders move; page: its page, clicked through in headless Chromium; explore: `klamm explore` on the
-#            samples of examples/explore
+#            one process, whose leaders move; scenarios; page: its page, clicked through in headless Chromium
 #   packages  package_python package_node package_java package_go package_rust: each package of `packages/` built, installed
 #            where its language does that, its own tests and the code of its README run there
 #   installs installs (`klamm doctor`, Kafka's tool names, completions, the Debian package), images (container images, their root
 #            file systems started in namespaces; needs root)
-#   transactions  streams exactly_once
-#   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
 #   theirs   kgo librdkafka rust_rdkafka rskafka kafka_python: the suites of those clients, unmodified; librdkafka is all
 #            of its own tests when it is named, in the run of everything without those that take longest
+#   groups   groups group_tools churn siege (KLAMM_SIEGE=SECONDS goes on with it)
+#   impatient  streams exactly_once; explore: `klamm explore` on the samples of examples/explore
 #   extra    only when named: static (static binaries of both architectures and what is made of them, in the release profile),
 #            starts (`klamm test` 10,000 times in a row), big (100 MB through every codec), kills (200 times kill -9 under four
 #            producers), churn_full (ten minutes)
@@ -36,19 +35,20 @@ source "$(dirname "$0")/cache.sh"
 cd "$KLAMM_ROOT" || exit 1
 CLIENTS="kcat rdkafka java tools official_tools clients control quotas ring big_file crash disk_trouble directories differential bad_input"
 CLIENTS="$CLIENTS secured secured_clients secured_servers sasl oauth gssapi security recipe"
-TESTING="test_broker brokers scenarios page explore"
+TESTING="test_broker brokers scenarios page"
 PACKAGES="package_python package_node package_java package_go package_rust"
 INSTALLS="installs images"
 GROUPS_OF_CLIENTS="groups group_tools churn siege"
-TRANSACTIONS="streams exactly_once"
+# Their clients have time limits of their own, and must not stand beside virtual machines of others: they come last.
+IMPATIENT="streams exactly_once explore"
 THEIRS="kgo librdkafka rust_rdkafka rskafka kafka_python"
-# They mostly wait, or build what no other suite has: one after another they go on beside the suites that stand behind the first of
-# them, the longest first, so that none is left at the end.
-BESIDE="librdkafka groups images quotas oauth kgo"
+# They mostly wait, or build what no other suite has: one after another they go on beside the others from where the broker is built,
+# the longest first, so that none is left at the end.
+BESIDE="librdkafka groups directories differential quotas images oauth kgo"
 ALL="fmt clippy licences schemas codec assignors unit benches harness"
-ALL="$ALL $CLIENTS $TESTING $PACKAGES $INSTALLS $TRANSACTIONS $GROUPS_OF_CLIENTS $THEIRS"
+ALL="$ALL $CLIENTS $TESTING $PACKAGES $INSTALLS $THEIRS $GROUPS_OF_CLIENTS $IMPATIENT"
 EXTRA="static starts big kills churn_full"
-CLIENT_SUITES=" $CLIENTS $TESTING $PACKAGES $INSTALLS $GROUPS_OF_CLIENTS $TRANSACTIONS $THEIRS $EXTRA "
+CLIENT_SUITES=" $CLIENTS $TESTING $PACKAGES $INSTALLS $GROUPS_OF_CLIENTS $IMPATIENT $THEIRS $EXTRA "
 if [ "${1:-}" = --list ]; then
     printf '%s\n' $ALL $EXTRA
     exit 0
@@ -253,6 +253,17 @@ run_beside() {
     done
 }
 
+# Begins those of the suites that go on beside the others.
+begin_beside() {
+    local suite
+    for suite in $BESIDE; do case $1 in *" $suite "*) beside_suites="$beside_suites $suite" ;; esac; done
+    [ -n "$beside_suites" ] || return
+    # shellcheck disable=SC2086
+    begin beside run_beside $beside_suites
+    beside=$!
+    export KLAMM_BESIDE=1
+}
+
 # Waits for those and counts them; one that was ended before it could tell has failed.
 gather_beside() {
     local suite ok bad took
@@ -305,15 +316,10 @@ for suite in ${*:-$ALL}; do
         times="$times build $((SECONDS - suite_began)) s,"
         suite_began=$SECONDS
     fi
+    # From the first suite on that needs the broker.
+    if [[ -z $beside && $CLIENT_SUITES == *" $suite "* ]]; then begin_beside " ${*:-$ALL} "; fi
     case " $BESIDE " in
-    *" $suite "*)
-        [ -z "$beside" ] || continue
-        for other in $BESIDE; do case " ${*:-$ALL} " in *" $other "*) beside_suites="$beside_suites $other" ;; esac; done
-        # shellcheck disable=SC2086
-        begin beside run_beside $beside_suites
-        beside=$!
-        export KLAMM_BESIDE=1
-        ;;
+    *" $suite "*) ;;
     *) run "$suite" ;;
     esac
 done

@@ -48,15 +48,15 @@ pub struct TopicResult<T> {
 }
 
 /// Creates those of the topics that may be created. With `validate_only` the answers are the same and no records come.
-pub fn create_topics(
-    image: &Image,
+pub fn create_topics<'a>(
+    image: &'a Image,
     defaults: &TopicDefaults<'_>,
-    topics: &[NewTopic],
+    topics: &'a [NewTopic],
     mut new_id: impl FnMut() -> Uuid,
     validate_only: bool,
 ) -> Decisions<TopicResult<CreatedTopic>> {
     let mut decision = Decisions::default();
-    let mut placer = Placer::new(image);
+    let (mut placer, mut names) = (Placer::new(image), Names::new(image));
     let twice = twice(topics.iter().map(|t| t.name.as_str()));
     let too_many = total_partitions(defaults, topics) > MAX_PARTITIONS_PER_REQUEST;
     for topic in topics.iter().filter(|t| !twice.contains(t.name.as_str())) {
@@ -64,13 +64,14 @@ pub fn create_topics(
             let message = "Excessively large number of partitions per request.";
             Err(Refusal::new(ErrorCode::PolicyViolation, message))
         } else {
-            check_new_name(image, &decision.results, &topic.name).and_then(|()| {
+            names.check(&topic.name).and_then(|()| {
                 let room = MAX_RECORDS_PER_REQUEST - decision.records.len();
                 create_topic(image, defaults, topic, &mut placer, new_id(), room)
             })
         };
         let result = result.map(|(records, created)| {
             decision.records.extend(records);
+            names.add(&topic.name);
             created
         });
         decision.results.push(TopicResult { name: topic.name.clone(), result });
@@ -142,27 +143,47 @@ fn create_topic(
     Ok((records, CreatedTopic { id, num_partitions, replication_factor, configs }))
 }
 
-/// `earlier` are the topics of the same request: unlike Kafka, which compares with existing ones only, two colliding
-/// names are not created together either.
-fn check_new_name(image: &Image, earlier: &[TopicResult<CreatedTopic>], name: &str) -> Result<(), Refusal> {
-    if name == CLUSTER_METADATA_TOPIC {
-        return Err(prohibited_name());
+/// The names that a new topic may not have.
+struct Names<'a> {
+    image: &'a Image,
+    /// Names by what metrics make of them, collected when the first new name needs it: a request may have very many names, and
+    /// may not have all topics walked for each. Those of the same request are among them: unlike Kafka, which compares with
+    /// existing ones only, two colliding names are not created together either.
+    unified: Option<BTreeMap<String, &'a str>>,
+}
+
+impl<'a> Names<'a> {
+    fn new(image: &'a Image) -> Names<'a> {
+        Names { image, unified: None }
     }
-    if image.topic(name).is_some() {
-        return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
+
+    fn unified(&mut self) -> &mut BTreeMap<String, &'a str> {
+        let existing = || self.image.topics().filter_map(|t| Some((topic_name::unified(&t.name)?, &*t.name)));
+        self.unified.get_or_insert_with(|| existing().collect())
     }
-    topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
-    if !name.contains(['.', '_']) {
-        return Ok(());
-    }
-    let created = earlier.iter().filter(|r| r.result.is_ok()).map(|r| r.name.as_str());
-    let mut existing = image.topics().map(|t| &*t.name).chain(created);
-    match existing.find(|existing| topic_name::collide(existing, name)) {
-        Some(existing) => {
-            let message = format!("Topic '{name}' collides with existing topic: {existing}");
-            Err(Refusal::new(ErrorCode::InvalidTopicException, message))
+
+    fn check(&mut self, name: &str) -> Result<(), Refusal> {
+        if name == CLUSTER_METADATA_TOPIC {
+            return Err(prohibited_name());
         }
-        None => Ok(()),
+        if self.image.topic(name).is_some() {
+            return Err(Refusal::new(ErrorCode::TopicAlreadyExists, format!("Topic '{name}' already exists.")));
+        }
+        topic_name::validate(name).map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
+        match topic_name::unified(name).and_then(|unified| self.unified().get(&unified).copied()) {
+            Some(existing) => {
+                let message = format!("Topic '{name}' collides with existing topic: {existing}");
+                Err(Refusal::new(ErrorCode::InvalidTopicException, message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// It will be a topic.
+    fn add(&mut self, name: &'a str) {
+        if let Some(unified) = topic_name::unified(name) {
+            self.unified().insert(unified, name);
+        }
     }
 }
 
