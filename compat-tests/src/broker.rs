@@ -604,7 +604,8 @@ pub enum Quorum {
     Dynamic,
 }
 
-/// The server.properties of Apache Kafka's download for a single node, on ports and a directory of the test's own.
+/// The server.properties of Apache Kafka's download for a single node, on ports and a directory of the test's own. Records are kept
+/// for ever: those of the tests are old, and a retention of a week takes them away where a broker lives until its first look.
 fn stock_properties(port: u16, controller: u16, data: &Path, quorum: Quorum) -> String {
     let voters = match quorum {
         Quorum::Static => format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
@@ -622,7 +623,7 @@ fn stock_properties(port: u16, controller: u16, data: &Path, quorum: Quorum) -> 
          socket.receive.buffer.bytes=102400\nsocket.request.max.bytes=104857600\nlog.dirs={}\nnum.partitions=1\n\
          num.recovery.threads.per.data.dir=1\noffsets.topic.replication.factor=1\n\
          share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
-         transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nlog.retention.hours=168\n\
+         transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\nlog.retention.ms=-1\n\
          log.segment.bytes=1073741824\nlog.retention.check.interval.ms=300000\n",
         data.display()
     )

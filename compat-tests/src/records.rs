@@ -77,8 +77,7 @@ impl Bytes {
     }
 }
 
-/// Timestamps of sample records start here (November 2023): old enough to differ from "now", young enough for retention
-/// by the tests' topics, which keep everything.
+/// Timestamps of sample records start here (November 2023): old enough to differ from "now". The brokers of the tests keep them.
 pub const FIRST_TIMESTAMP: i64 = 1_700_000_000_000;
 
 /// Records of all shapes: with and without key, null and empty and binary values, 0 to 3 headers, explicit timestamps.
