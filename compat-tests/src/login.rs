@@ -136,7 +136,7 @@ impl Case {
 }
 
 /// A token without a signature, as Apache Kafka's handlers for tests make and take it.
-fn token(subject: &str, scope: &str) -> String {
+pub fn token(subject: &str, scope: &str) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let claims = json!({ "sub": subject, "scope": scope, "iat": now, "exp": now + 3600 });
     let encoded = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());

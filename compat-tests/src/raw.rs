@@ -89,18 +89,27 @@ impl Raw {
 
     /// Logs in by SASL PLAIN.
     pub fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
-        self.begin_login()?;
-        let token = Bytes::from(format!("\0{user}\0{password}"));
-        let answer = self.call(&SaslAuthenticateRequest::default().with_auth_bytes(token), 2)?;
-        ensure!(answer.error_code == 0, "SaslAuthenticate as {user}: error {}", answer.error_code);
-        Ok(())
+        self.begin_login("PLAIN")?;
+        self.show(format!("\0{user}\0{password}")).with_context(|| format!("as {user}"))
+    }
+
+    /// Logs in by SASL OAUTHBEARER (RFC 7628).
+    pub fn log_in_by_token(&mut self, token: &str) -> Result<()> {
+        self.begin_login("OAUTHBEARER")?;
+        self.show(format!("n,,\x01auth=Bearer {token}\x01\x01")).with_context(|| format!("by {token}"))
     }
 
     /// The token is what comes next.
-    pub fn begin_login(&mut self) -> Result<()> {
-        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
+    pub fn begin_login(&mut self, mechanism: &'static str) -> Result<()> {
+        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
         let error = self.call(&handshake, 1)?.error_code;
         ensure!(error == 0, "SaslHandshake: error {error}");
+        Ok(())
+    }
+
+    fn show(&mut self, token: String) -> Result<()> {
+        let answer = self.call(&SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(token)), 2)?;
+        ensure!(answer.error_code == 0, "SaslAuthenticate: error {}", answer.error_code);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use crate::certificates;
 use crate::mask::Masks;
 use compat_tests::broker::{Peer, Setup};
+use compat_tests::login;
 use compat_tests::pair::{self, Pair};
 use compat_tests::port::Port;
 use compat_tests::raw::{self, Answer, Batch, PATIENCE, Raw};
@@ -11,7 +12,8 @@ use compat_tests::secured;
 use compat_tests::{Context, Result, bail, ensure};
 use rustls::ClientConfig;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,6 +92,9 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
     let module = "org.apache.kafka.common.security.plain.PlainLoginModule required username=\"admin\" password=\"p\" \
                   user_admin=\"p\"";
     let login = format!("{module}{users};");
+    // A client that shows an unsecured token is the token's subject. Apache Kafka's own login at its listener wants one as well.
+    let tokens = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required \
+                  unsecuredLoginStringClaim_sub=\"broker\";";
     let mut settings = vec![
         // Kafka shows where a setting comes from.
         ("node.id", "1".into()),
@@ -101,8 +106,10 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
         ("listener.name.ssl.ssl.principal.mapping.rules", certificates::RULES.into()),
         ("inter.broker.listener.name", "SASL".into()),
         ("sasl.enabled.mechanisms", "PLAIN".into()),
+        ("listener.name.sasl.sasl.enabled.mechanisms", "PLAIN,OAUTHBEARER".into()),
         ("sasl.mechanism.inter.broker.protocol", "PLAIN".into()),
         ("listener.name.sasl.plain.sasl.jaas.config", login),
+        ("listener.name.sasl.oauthbearer.sasl.jaas.config", tokens.into()),
         ("authorizer.class.name", AUTHORIZER.into()),
         ("super.users", "User:admin".into()),
         ("allow.everyone.if.no.acl.found", is_open.to_string()),
@@ -125,40 +132,51 @@ fn settings(peer: Peer, ports: &Ports, users: &[String], is_open: bool) -> Vec<(
     settings.into_iter().map(|(key, value)| (key.to_string(), value)).chain(secured::stores()).collect()
 }
 
+/// How a client says who it is.
+#[derive(Clone)]
+enum Proof {
+    /// It does not.
+    Nothing,
+    Password,
+    Token,
+    Certificate(Arc<ClientConfig>),
+}
+
 /// One client: who it is and where it comes from.
 pub struct Client {
     raw: Raw,
     listeners: Listeners,
     user: String,
     source: Ipv4Addr,
-    certificate: Option<Arc<ClientConfig>>,
+    proof: Proof,
 }
 
 impl Client {
-    fn connect(
-        listeners: Listeners,
-        user: &str,
-        source: Ipv4Addr,
-        certificate: Option<Arc<ClientConfig>>,
-    ) -> Result<Client> {
-        let raw = match (&certificate, user) {
-            (Some(certificate), _) => Raw::connect_from(source, listeners.ssl)?.behind_tls(certificate)?,
-            (None, ANONYMOUS) => Raw::connect_from(source, listeners.plaintext)?,
-            (None, _) => {
-                let mut raw = Raw::connect_from(source, listeners.sasl)?;
+    fn connect(listeners: Listeners, user: &str, source: Ipv4Addr, proof: Proof) -> Result<Client> {
+        let to = |port| Raw::connect_from(source, port);
+        let raw = match &proof {
+            Proof::Nothing => to(listeners.plaintext)?,
+            Proof::Certificate(certificate) => to(listeners.ssl)?.behind_tls(certificate)?,
+            Proof::Password => {
+                let mut raw = to(listeners.sasl)?;
                 raw.log_in(user, PASSWORD)?;
                 raw
             }
+            Proof::Token => {
+                let mut raw = to(listeners.sasl)?;
+                raw.log_in_by_token(&login::token(user, secured::SCOPE))?;
+                raw
+            }
         };
-        Ok(Client { raw, listeners, user: user.to_string(), source, certificate })
+        Ok(Client { raw, listeners, user: user.to_string(), source, proof })
     }
 
     /// One whose login goes on: its token is what the broker waits for.
     fn among_tokens(listeners: Listeners) -> Result<Client> {
         let source = Ipv4Addr::LOCALHOST;
         let mut raw = Raw::connect_from(source, listeners.sasl)?;
-        raw.begin_login()?;
-        Ok(Client { raw, listeners, user: ADMIN.into(), source, certificate: None })
+        raw.begin_login("PLAIN")?;
+        Ok(Client { raw, listeners, user: ADMIN.into(), source, proof: Proof::Password })
     }
 
     /// `None`: the broker closed the connection.
@@ -186,7 +204,7 @@ impl Client {
     }
 
     fn reconnect(&mut self) -> Result<()> {
-        *self = Client::connect(self.listeners, &self.user, self.source, self.certificate.clone())?;
+        *self = Client::connect(self.listeners, &self.user, self.source, self.proof.clone())?;
         Ok(())
     }
 }
@@ -201,6 +219,8 @@ pub struct Clients {
     open: HashMap<(String, Ipv4Addr), Client>,
     /// By the names of those that show one instead of logging in.
     certificates: Certificates,
+    /// Those that show a token instead.
+    tokens: HashSet<String>,
     pub masks: Masks,
     /// Counts the names that are used once.
     pub fresh: usize,
@@ -212,8 +232,23 @@ impl Clients {
     }
 
     pub fn with(listeners: Listeners, schemas: &Arc<Schemas>, certificates: Certificates) -> Clients {
-        let (open, masks) = (HashMap::new(), Masks::default());
-        Clients { listeners, schemas: schemas.clone(), open, certificates, masks, fresh: 0 }
+        let (open, tokens, masks) = (HashMap::new(), HashSet::new(), Masks::default());
+        Clients { listeners, schemas: schemas.clone(), open, certificates, tokens, masks, fresh: 0 }
+    }
+
+    /// These users need no password: each shows a token with its name, which may be any. They stand for all users that did.
+    pub fn with_tokens(&mut self, users: impl Iterator<Item = String>) {
+        self.tokens = users.collect();
+        self.open.retain(|(user, _), client| !matches!(client.proof, Proof::Token) || self.tokens.contains(user));
+    }
+
+    fn proof(&self, user: &str) -> Proof {
+        match self.certificates.get(user) {
+            Some(certificate) => Proof::Certificate(certificate.clone()),
+            None if user == ANONYMOUS => Proof::Nothing,
+            None if self.tokens.contains(user) => Proof::Token,
+            None => Proof::Password,
+        }
     }
 
     /// The answer as it came. `@name` stands for a topic's id, `@batch` and `@transactional` for records.
@@ -226,12 +261,10 @@ impl Clients {
         request: &Value,
     ) -> Result<Option<Value>> {
         let request = resolved(request, &self.masks.ids);
+        let proof = self.proof(user);
         let client = match self.open.entry((user.to_string(), source)) {
-            std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
-            std::collections::hash_map::Entry::Vacant(place) => {
-                let certificate = self.certificates.get(user).cloned();
-                place.insert(Client::connect(self.listeners, user, source, certificate)?)
-            }
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => place.insert(Client::connect(self.listeners, user, source, proof)?),
         };
         loop {
             let asked = client.ask(&self.schemas, api, version, &request);

@@ -1,5 +1,7 @@
-//! Rules at random, and what clients may do by them: each round has its own rules, and each of its clients asks for
-//! everything at once that tells of decisions and costs little.
+//! Rules at random, and what clients may do by them. Each round has its own rules and its own principals, which no broker
+//! has seen before: they show unsecured tokens, whose subject may be any name. Each asks for everything at once that tells
+//! of decisions and costs little. The rules of a round come at once, because Apache Kafka takes longer for a change than for
+//! all questions of a principal.
 
 use crate::brokers::{Clients, Guarded, all_zero};
 use crate::cases::{self, CLUSTER, GROUP, TOPIC, TRANSACTIONAL_ID};
@@ -8,13 +10,18 @@ use compat_tests::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::thread;
 
-pub const USERS: &[&str] = &["c0", "c1", "c2", "c3"];
-const ROUNDS: usize = 130;
-const MOST_RULES: u64 = 30;
-const PRINCIPALS: &[&str] =
-    &["User:c0", "User:c1", "User:c2", "User:c3", "User:*", "User:c", "Role:c0", "Role:*", "User:"];
+/// They are there in every round, and stay connected from each of their addresses while the rules change.
+pub const USERS: &[&str] = &["c0", "c1"];
+const ROUNDS: usize = 125;
+/// Principals that only one round knows.
+const FRESH_A_ROUND: usize = 8;
+const FRESH: usize = ROUNDS * FRESH_A_ROUND;
+const MOST_RULES: u64 = 11;
+/// How the names of fresh principals begin: no letter means anything in them.
+const STEMS: &[&str] = &["u", "u", "u", "Ab", "é", "*", "a b", "User:", "CN=u,O=", "\"", "\u{65e5}"];
 const SOURCES: &[Ipv4Addr] = &[Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 6)];
 const HOSTS: &[&str] = &[
     "*",
@@ -41,6 +48,8 @@ const NAMES: &[&str] = &["a", "aa", "ab", "aab", "b", "*", "a*", "é", "éa", "h
 const OTHERS: &[&str] = &["aaa", "abc", "ba", "**", "e", "z", "hard", "aabb"];
 const ALL_KINDS: &[i8] = &[TOPIC, TOPIC, GROUP, TRANSACTIONAL_ID, CLUSTER];
 const TWELVE: u64 = 12;
+/// Fewer different answers than this compare little.
+const LEAST_DISTINCT: usize = ROUNDS;
 
 /// `xorshift64*`
 struct Random(u64);
@@ -58,29 +67,70 @@ impl Random {
     }
 }
 
-/// The rules of a round and where each client comes from.
+/// A principal and where it comes from.
+struct Asker {
+    user: String,
+    source: Ipv4Addr,
+}
+
+/// The rules of all of them stand at the same time: those of the one must not be the other's.
 struct Round {
     rules: Vec<Value>,
-    sources: Vec<Ipv4Addr>,
+    askers: Vec<Asker>,
+}
+
+/// For whom a rule is that was made for this user: itself mostly, and what must not be taken for it.
+fn principal(random: &mut Random, user: &str) -> String {
+    let mut shorter = user.to_string();
+    shorter.pop();
+    let is_lower = user == user.to_lowercase();
+    let other_case = if is_lower { user.to_uppercase() } else { user.to_lowercase() };
+    match random.below(20) {
+        0..10 => format!("User:{user}"),
+        10..12 => "User:*".into(),
+        12..14 => format!("User:{shorter}"),
+        14 => format!("User:{user}0"),
+        15 => format!("User:{other_case}"),
+        16 => format!("Role:{user}"),
+        17 => "Role:*".into(),
+        18 => format!("user:{user}"),
+        _ => "User:".into(),
+    }
+}
+
+fn rule(random: &mut Random, user: &str) -> Value {
+    let kind = *random.pick(ALL_KINDS);
+    let name = if kind == CLUSTER { "kafka-cluster" } else { random.pick(NAMES) };
+    let permission = if random.below(4) == 0 { 2 } else { 3 };
+    // Most rules speak of what is asked.
+    let operation = if random.below(3) == 0 { 2 + random.below(14) } else { 2 + random.below(TWELVE) };
+    json!({ "ResourceType": kind, "ResourceName": name, "ResourcePatternType": 3 + random.below(2),
+            "Principal": principal(random, user), "Host": *random.pick(HOSTS), "Operation": operation,
+            "PermissionType": permission })
 }
 
 fn round(random: &mut Random, number: usize) -> Round {
-    let rule = |random: &mut Random| {
-        let kind = *random.pick(ALL_KINDS);
-        let name = if kind == CLUSTER { "kafka-cluster" } else { random.pick(NAMES) };
-        let permission = if random.below(4) == 0 { 2 } else { 3 };
-        // Most rules speak of what is asked.
-        let operation = if random.below(3) == 0 { 2 + random.below(14) } else { 2 + random.below(TWELVE) };
-        json!({ "ResourceType": kind, "ResourceName": name, "ResourcePatternType": 3 + random.below(2),
-                "Principal": *random.pick(PRINCIPALS), "Host": *random.pick(HOSTS), "Operation": operation,
-                "PermissionType": permission })
-    };
-    let count = random.below(MOST_RULES);
-    let mut rules: Vec<Value> = (0..count).map(|_| rule(random)).collect();
+    let numbers = number * FRESH_A_ROUND..(number + 1) * FRESH_A_ROUND;
+    let fresh = numbers.map(|number| format!("{}{number}", random.pick(STEMS)));
+    let users: Vec<String> = fresh.chain(USERS.iter().map(ToString::to_string)).collect();
+    let mut rules = Vec::new();
+    for user in &users {
+        let count = random.below(MOST_RULES);
+        rules.extend((0..count).map(|_| rule(random, user)));
+    }
     // Shows that the rules of this round have come.
     rules.push(json!({ "ResourceType": 7, "ResourceName": format!("round-{number}"), "ResourcePatternType": 3,
                        "Principal": "User:x", "Host": "*", "Operation": 2, "PermissionType": 3 }));
-    Round { rules, sources: USERS.iter().map(|_| *random.pick(SOURCES)).collect() }
+    let askers = users.into_iter().map(|user| Asker { user, source: *random.pick(SOURCES) });
+    Round { rules, askers: askers.collect() }
+}
+
+/// What a broker said.
+struct Answered {
+    question: String,
+    /// Those of its round.
+    rules: Arc<str>,
+    answer: Value,
 }
 
 pub fn compare(guarded: &Guarded) -> Result<()> {
@@ -95,20 +145,20 @@ pub fn compare(guarded: &Guarded) -> Result<()> {
     let [theirs, ours] = runs.map(|run| run.join().expect("no panic"));
     let (theirs, ours) = (theirs.context("Apache Kafka")?, ours.context("the broker under test")?);
     ensure!(theirs.len() == ours.len(), "{} and {} answers", theirs.len(), ours.len());
-    let distinct: BTreeSet<String> = theirs.iter().map(|(_, answer)| answer.to_string()).collect();
+    let distinct: BTreeSet<String> = theirs.iter().map(|answered| answered.answer.to_string()).collect();
     println!(
-        "seed {seed}: {} answers about {} sets of rules, {} of them distinct",
+        "seed {seed}: {} answers to {FRESH} fresh principals and {} others, {} of them distinct",
         theirs.len(),
-        ROUNDS * USERS.len(),
+        USERS.len(),
         distinct.len()
     );
-    ensure!(distinct.len() > ROUNDS, "these rules decide little");
+    ensure!(distinct.len() > LEAST_DISTINCT, "these rules decide little");
     let mut found = Vec::new();
-    for ((title, theirs), (_, ours)) in theirs.iter().zip(&ours) {
-        for difference in mask::differences(theirs, ours) {
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        for difference in mask::differences(&theirs.answer, &ours.answer) {
             found.push(format!(
-                "{title}\n    {}\n    kafka: {}\n    klamm: {}",
-                difference.path, difference.theirs, difference.ours
+                "{}\n    {}\n    kafka: {}\n    klamm: {}\n    by {}",
+                theirs.question, difference.path, difference.theirs, difference.ours, theirs.rules
             ));
         }
     }
@@ -120,7 +170,7 @@ pub fn compare(guarded: &Guarded) -> Result<()> {
     Ok(())
 }
 
-fn run(mut clients: Clients, seed: u64) -> Result<Vec<(String, Value)>> {
+fn run(mut clients: Clients, seed: u64) -> Result<Vec<Answered>> {
     for kind in [0, 1] {
         let request = json!({ "KeyType": kind, "CoordinatorKeys": ["a"] });
         clients.until("FindCoordinator", 4, &request, |answer| all_zero(&answer["Coordinators"], "ErrorCode"))?;
@@ -130,11 +180,14 @@ fn run(mut clients: Clients, seed: u64) -> Result<Vec<(String, Value)>> {
     for number in 0..ROUNDS {
         let round = round(&mut random, number);
         replace(&mut clients, &round.rules, number)?;
-        for (user, source) in USERS.iter().zip(&round.sources) {
+        clients.with_tokens(round.askers.iter().map(|asker| asker.user.clone()).take(FRESH_A_ROUND));
+        let rules: Arc<str> = json!(round.rules).to_string().into();
+        for Asker { user, source } in &round.askers {
             for (api, version, request) in questions() {
                 let answer = clients.ask_from(*source, user, api, version, &request)?.context("closed")?;
                 let answer = clients.masks.canonical(&answer);
-                trace.push((format!("round {number} {api} {user} {source} {:?}", round.rules), answer));
+                let question = format!("round {number} {api} {user} {source}");
+                trace.push(Answered { question, rules: rules.clone(), answer });
             }
         }
     }
