@@ -33,6 +33,15 @@ pub struct Struck {
     pub deed: Deed,
     /// It happens to the answer, when the request has had its effect.
     pub is_after: bool,
+    /// How long the request, or its answer, waits before that.
+    pub delay_ms: u32,
+}
+
+impl Struck {
+    /// What is left of it when the delay is over.
+    pub fn without_delay(self) -> Option<Struck> {
+        (self.deed != Deed::Delay).then_some(Struck { delay_ms: 0, ..self })
+    }
 }
 
 #[derive(Default)]
@@ -111,7 +120,7 @@ impl Board {
         let mut rules = self.rules.lock();
         rules.all.iter_mut().find_map(|(id, rule)| {
             let nth = rule.strike(facts, now)?;
-            Some(Struck { rule: *id, nth, deed: rule.deed, is_after: rule.is_after })
+            Some(Struck { rule: *id, nth, deed: rule.deed, is_after: rule.is_after, delay_ms: rule.delay_ms })
         })
     }
 

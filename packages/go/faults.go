@@ -71,8 +71,13 @@ func Offer(versions map[string][]int) Action { return action("offer", versions) 
 func ExpireMember() Action { return action("expire_member", true) }
 
 // After is the same, when the request has had its effect.
-func (a Action) After() Action {
-	words := map[string]any{"after": true}
+func (a Action) After() Action { return a.with("after", true) }
+
+// Late is the same when a time is over: of Error, CloseConnection, Throttle, Truncate, Corrupt, Offer and Stale.
+func (a Action) Late(by time.Duration) Action { return a.with("delay_ms", by.Milliseconds()) }
+
+func (a Action) with(name string, value any) Action {
+	words := map[string]any{name: value}
 	for name, value := range a.words {
 		words[name] = value
 	}

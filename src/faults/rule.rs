@@ -23,8 +23,8 @@ pub enum Deed {
     Error(i16),
     /// It is told to be throttled for so many milliseconds, and its connection is left alone for that time.
     Throttle(u32),
-    /// It is handled, or answered, so many milliseconds later.
-    Delay(u32),
+    /// It is handled, or answered, later, and that is all.
+    Delay,
     /// Its connection is closed.
     Close,
     /// It is handled, or answered, when the rule is released.
@@ -68,6 +68,7 @@ type OfferedVersions = (ApiKey, Option<(i16, i16)>);
 pub struct FaultRule {
     pub(super) deed: Deed,
     pub(super) is_after: bool,
+    pub(super) delay_ms: u32,
     apis: Vec<ApiKey>,
     versions: Option<(i16, i16)>,
     broker: Option<i64>,
@@ -116,6 +117,8 @@ const MATCHES: &[&str] = &[
 ];
 const ACTIONS: &str =
     "error, throttle_ms, delay_ms, close, hold, no_answer, truncate, corrupt, offer, stale or expire_member";
+/// The actions that a delay may stand in front of.
+const LATE: &str = "error, throttle_ms, close, truncate, corrupt, offer and stale";
 
 impl FaultRule {
     /// Reads a rule. An error is a sentence for people.
@@ -132,17 +135,18 @@ impl FaultRule {
         if let Some(unknown) = words.keys().find(|key| !MATCHES.contains(&key.as_str())) {
             return Err(format!("requests are matched by {}, but not by {unknown:?}", MATCHES.join(", ")));
         }
-        let (deed, is_after) = action(text.get("action").ok_or("a rule has an action")?)?;
+        let action = Action::parse(text.get("action").ok_or("a rule has an action")?)?;
         let apis = apis(matched.get("api"))?;
-        check_apis(deed, &apis)?;
+        check_apis(action.deed, &apis)?;
         let expires_ms = whole(text, "expires_ms")?;
         if expires_ms.is_some_and(|ms| ms > MOST_MS) {
             return Err(format!("expires_ms is {MOST_MS} at most"));
         }
         let expires = expires_ms.map(|ms| now + Duration::from_millis(ms));
         Ok(FaultRule {
-            deed,
-            is_after,
+            deed: action.deed,
+            is_after: action.is_after,
+            delay_ms: action.delay_ms,
             apis,
             versions: versions(matched.get("versions"))?,
             broker: whole(matched, "broker")?.map(|number| i64::try_from(number).unwrap_or(i64::MAX)),
@@ -268,44 +272,67 @@ impl FaultRule {
     }
 }
 
-fn action(of: &Value) -> Result<(Deed, bool), String> {
-    let object = of.as_object().ok_or("an action is an object")?;
-    let is_after = match object.get("after") {
-        None => false,
-        Some(after) => after.as_bool().ok_or("after is true or false")?,
-    };
-    let mut deeds = object.iter().filter(|(name, _)| *name != "after");
-    let (Some((name, value)), None) = (deeds.next(), deeds.next()) else {
-        return Err(format!("an action is one of {ACTIONS}, and perhaps after"));
-    };
-    let ms = || match value.as_u64() {
+/// What a rule does, and when.
+struct Action {
+    deed: Deed,
+    is_after: bool,
+    /// How long the request, or its answer, waits before that.
+    delay_ms: u32,
+}
+
+impl Action {
+    fn parse(of: &Value) -> Result<Action, String> {
+        let object = of.as_object().ok_or("an action is an object")?;
+        let is_after = match object.get("after") {
+            None => false,
+            Some(after) => after.as_bool().ok_or("after is true or false")?,
+        };
+        let delay = object.get("delay_ms").map(|value| milliseconds("delay_ms", value)).transpose()?;
+        let mut deeds = object.iter().filter(|(name, _)| !["after", "delay_ms"].contains(&name.as_str()));
+        let deed = match (deeds.next(), deeds.next(), delay) {
+            (None, _, Some(_)) => Deed::Delay,
+            (Some((name, value)), None, None) => deed(name, value, is_after)?,
+            (Some((name, value)), None, Some(_)) => match deed(name, value, is_after)? {
+                Deed::Hold | Deed::NoAnswer | Deed::ExpireMember => {
+                    return Err(format!("delay_ms goes with {LATE}, but not with {name}"));
+                }
+                deed => deed,
+            },
+            _ => return Err(format!("an action is one of {ACTIONS}, and perhaps after, or delay_ms beside it")),
+        };
+        // What happens to an answer happens when there is one.
+        let is_of_answer = matches!(deed, Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer);
+        Ok(Action { deed, is_after: is_after || is_of_answer, delay_ms: delay.unwrap_or(0) })
+    }
+}
+
+fn milliseconds(name: &str, value: &Value) -> Result<u32, String> {
+    match value.as_u64() {
         Some(ms) if ms <= MOST_MS => Ok(ms as u32),
         _ => Err(format!("{name} is a number of milliseconds up to {MOST_MS}")),
-    };
+    }
+}
+
+fn deed(name: &str, value: &Value, is_after: bool) -> Result<Deed, String> {
     let flag = |deed| if *value == true { Ok(deed) } else { Err(format!("{name} is true")) };
-    let deed = match name.as_str() {
-        "error" => Deed::Error(error(value)?),
-        "throttle_ms" => Deed::Throttle(ms()?),
-        "delay_ms" => Deed::Delay(ms()?),
-        "close" => flag(Deed::Close)?,
-        "hold" => flag(Deed::Hold)?,
-        "no_answer" => flag(Deed::NoAnswer)?,
-        "corrupt" => flag(Deed::Corrupt)?,
-        "offer" => Deed::Offer,
-        "stale" => flag(Deed::Stale)?,
-        "expire_member" if is_after => return Err("expire_member happens before the effect, and not after it".into()),
-        "expire_member" => flag(Deed::ExpireMember)?,
+    match name {
+        "error" => error(value).map(Deed::Error),
+        "throttle_ms" => milliseconds(name, value).map(Deed::Throttle),
+        "close" => flag(Deed::Close),
+        "hold" => flag(Deed::Hold),
+        "no_answer" => flag(Deed::NoAnswer),
+        "corrupt" => flag(Deed::Corrupt),
+        "offer" => Ok(Deed::Offer),
+        "stale" if is_after => Err("stale is what a request is answered by: it has no after".into()),
+        "stale" => flag(Deed::Stale),
+        "expire_member" if is_after => Err("expire_member happens before the effect, and not after it".into()),
+        "expire_member" => flag(Deed::ExpireMember),
         "truncate" => {
             let bytes = value.as_u64().and_then(|bytes| u32::try_from(bytes).ok());
-            Deed::Truncate(bytes.ok_or("truncate is a number of bytes")?)
+            bytes.map(Deed::Truncate).ok_or_else(|| "truncate is a number of bytes".into())
         }
-        _ => return Err(format!("there is no action {name:?}: it is one of {ACTIONS}")),
-    };
-    if deed == Deed::Stale && is_after {
-        return Err("stale is what a request is answered by: it has no after".into());
+        _ => Err(format!("there is no action {name:?}: it is one of {ACTIONS}")),
     }
-    // What happens to an answer happens when there is one.
-    Ok((deed, is_after || matches!(deed, Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer)))
 }
 
 /// Some deeds are for the answers of one API.

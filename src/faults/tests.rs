@@ -131,6 +131,11 @@ fn what_is_no_rule_is_told_in_a_sentence() {
     assert!(wrong(json!({ "match": {} })).contains("an action"));
     assert!(wrong(json!({ "action": {} })).contains("one of error"));
     assert!(wrong(json!({ "action": { "close": true, "hold": true } })).contains("one of error"));
+    for other in ["hold", "no_answer", "expire_member"] {
+        assert!(wrong(json!({ "action": { "delay_ms": 5, other: true } })).contains(other), "{other}");
+    }
+    assert!(wrong(json!({ "action": { "delay_ms": 5, "close": true, "error": 6 } })).contains("one of error"));
+    assert!(wrong(json!({ "action": { "delay_ms": 86_400_001, "error": 6 } })).contains("milliseconds"));
     assert!(wrong(json!({ "action": { "explode": true } })).contains("\"explode\""));
     assert!(wrong(json!({ "action": { "close": false } })).contains("close is true"));
     assert!(wrong(json!({ "action": { "delay_ms": -1 } })).contains("milliseconds"));

@@ -13,8 +13,8 @@ pub(super) const PARAMETERS: &[Parameter] =
 
 pub(super) const BODY: &str = "A rule or an array of them: match (api, versions, broker, client_id, principal, topic, partition, group, \
                                transactional_id, fields, nth, every, probability, seed), action (one of error, throttle_ms, \
-                               delay_ms, close, hold, no_answer, truncate, corrupt, offer, stale and expire_member; and after: true \
-                               where the request shall have its effect first), count, expires_ms.";
+                               delay_ms, close, hold, no_answer, truncate, corrupt, offer, stale and expire_member; delay_ms also \
+                               beside another; and after: true where the request shall have its effect first), count, expires_ms.";
 
 /// The id that stands in the request, if there is one.
 fn id(call: &Call) -> Result<Option<u64>, Box<Reply>> {

@@ -107,7 +107,15 @@ impl Server {
             return Ok(Spared::Handled(Some(struck)));
         }
         let Some(connection) = self.connections.get_mut(key) else { return Ok(Spared::Gone) };
+        if struck.delay_ms > 0 {
+            let sequence = connection.answer_later(Order::Alone);
+            let begun = begun(Asker::Connection(key, sequence));
+            self.keep_back(begun, struck, What::Frame(row, frame.to_vec()));
+            return Ok(Spared::Gone);
+        }
         match struck.deed {
+            // There is no time to wait.
+            Deed::Delay => return Ok(Spared::Handled(None)),
             // These are what happens to an answer, whatever the rule says.
             Deed::Throttle(_) | Deed::Truncate(_) | Deed::Corrupt | Deed::Offer => {
                 return Ok(Spared::Handled(Some(struck)));
@@ -122,7 +130,7 @@ impl Server {
                 let sequence = connection.answer_later(row.order);
                 self.fill(begun(Asker::Connection(key, sequence)), answer);
             }
-            Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => {
+            Deed::Hold | Deed::NoAnswer => {
                 let sequence = connection.answer_later(Order::Alone);
                 let begun = begun(Asker::Connection(key, sequence));
                 self.keep_back(begun, struck, What::Frame(row, frame.to_vec()));
@@ -167,9 +175,9 @@ impl Server {
             }
             return;
         }
-        let until = match struck.deed {
-            Deed::Delay(ms) => self.turn.now + Duration::from_millis(ms.into()),
-            _ => Instant::NEVER,
+        let until = match struck.delay_ms {
+            0 => Instant::NEVER,
+            ms => self.turn.now + Duration::from_millis(ms.into()),
         };
         self.kept_back.push(KeptBack { begun, struck, until, what, _asking: None });
     }
@@ -181,6 +189,12 @@ impl Server {
         struck: Struck,
         mut answer: Option<Answer>,
     ) -> Option<Option<Answer>> {
+        if struck.delay_ms > 0 {
+            // The rest of it happens to the answer that then leaves.
+            let begun = Begun { struck: struck.without_delay(), ..begun };
+            self.keep_back(begun, struck, What::Answer(answer));
+            return None;
+        }
         match struck.deed {
             Deed::Error(code) => {
                 if let Some(whole) = &mut answer {
@@ -222,9 +236,9 @@ impl Server {
                 }
                 return Some(answer);
             }
-            Deed::Stale => return Some(answer),
+            Deed::Stale | Deed::Delay => return Some(answer),
             Deed::Close => self.end(begun, closes(&struck)),
-            Deed::Delay(_) | Deed::Hold | Deed::NoAnswer => self.keep_back(begun, struck, What::Answer(answer)),
+            Deed::Hold | Deed::NoAnswer => self.keep_back(begun, struck, What::Answer(answer)),
             // It has happened in front of the request.
             Deed::ExpireMember => return Some(answer),
         }
@@ -271,20 +285,41 @@ impl Server {
         gone.iter().for_each(|gone| self.fail_exchange(gone.begun.noted, GONE));
         let (free, kept): (Vec<_>, Vec<_>) = kept.into_iter().partition(|kept| self.is_let_go(kept));
         self.kept_back = kept;
-        for KeptBack { begun, what, .. } in free {
+        for KeptBack { begun, struck, what, .. } in free {
             match what {
                 What::Answer(answer) => self.fill(begun, answer),
-                What::Frame(row, frame) => self.handle_kept_back(begun, row, &frame),
+                What::Frame(row, frame) => self.go_on(begun, struck.without_delay(), (row, &frame)),
             }
+        }
+    }
+
+    /// Does with a request that has waited what its rule wants besides.
+    fn go_on(&mut self, begun: Begun, struck: Option<Struck>, (row, frame): (&'static Handler, &[u8])) {
+        match struck {
+            Some(Struck { deed: Deed::Error(code), .. }) if row.key != ApiKey::Metadata => {
+                match refusal(row, frame, code) {
+                    Ok(answer) => self.fill(begun, answer),
+                    Err(reason) => self.end(begun, End::refused(reason)),
+                }
+            }
+            Some(struck) if struck.deed == Deed::Close => self.end(begun, closes(&struck)),
+            Some(struck) if matches!(struck.deed, Deed::Error(_) | Deed::Stale) => {
+                self.handle_kept_back(Begun { struck: Some(struck), ..begun }, row, frame);
+            }
+            _ => self.handle_kept_back(begun, row, frame),
         }
     }
 
     fn handle_kept_back(&mut self, begun: Begun, row: &'static Handler, frame: &[u8]) {
         let Asker::Connection(key, _) = begun.asker else { return };
         let began = self.begin_charge(row.key);
-        let Some(connection) = self.connections.get_mut(key) else { return self.fail_exchange(begun.noted, GONE) };
-        let route = Some(&connection.session.route);
-        let mut context = self.turn.context_at(route, Some(self.wait_list.ticket()));
+        let Some(connection) = self.connections.get(key) else { return self.fail_exchange(begun.noted, GONE) };
+        let route = &connection.session.route;
+        let stale = self.as_of(begun.struck, route.listener);
+        let mut context = self.turn.context_at(Some(route), Some(self.wait_list.ticket()));
+        if let Some(stale) = &stale {
+            context.view = stale;
+        }
         let outcome = handlers::handle(&mut self.handlers, &mut context, row, frame, &connection.session);
         self.end_handling(begun.noted);
         let charge = self.charge(key, row.key, began, frame, &outcome);

@@ -97,6 +97,13 @@ fn each_deed_is_told_and_has_its_effect_or_none() {
         (json!({ "truncate": 7 }), Told::Closed, true),
         (json!({ "delay_ms": 5 }), Told::Answer(none, 0), true),
         (json!({ "delay_ms": 5, "after": true }), Told::Answer(none, 0), true),
+        (json!({ "delay_ms": 5, "error": 6 }), Told::Answer(moved, 0), false),
+        (json!({ "delay_ms": 5, "error": 6, "after": true }), Told::Answer(moved, 0), true),
+        (json!({ "delay_ms": 5, "close": true }), Told::Closed, false),
+        (json!({ "delay_ms": 5, "close": true, "after": true }), Told::Closed, true),
+        (json!({ "delay_ms": 5, "throttle_ms": 300 }), Told::Answer(none, 300), true),
+        (json!({ "delay_ms": 5, "truncate": 7 }), Told::Closed, true),
+        (json!({ "delay_ms": 0, "error": 6 }), Told::Answer(moved, 0), false),
     ];
     for (action, told, has_effect) in cases {
         assert_eq!(strike(&action), (told, has_effect), "{action}");
@@ -125,6 +132,35 @@ fn what_is_delayed_holds_up_its_own_connection_alone() {
         let offsets = [(); 2].map(|()| produce_answer(&client.wait(&cluster, ApiKey::Produce, PRODUCE)));
         assert_eq!(offsets, [(0, 0), (0, 1)], "in their order");
         assert!(cluster.borrow().world.now().since(began) >= Duration::from_millis(DELAY_MS));
+    }
+}
+
+/// Of a delay and an error the delay comes first: the client hears nothing before it is over.
+#[test]
+fn what_else_a_rule_wants_comes_behind_its_delay() {
+    let moved = ErrorCode::NotLeaderOrFollower.code();
+    let cases = [
+        (json!({ "error": moved }), Told::Answer(moved, 0), 0),
+        (json!({ "error": moved, "after": true }), Told::Answer(moved, 0), 1),
+        (json!({ "close": true }), Told::Closed, 0),
+        (json!({ "close": true, "after": true }), Told::Closed, 1),
+        (json!({ "truncate": 7 }), Told::Closed, 1),
+        (json!({ "throttle_ms": 300 }), Told::Answer(0, 300), 1),
+    ];
+    for (mut action, expected, count) in cases {
+        let cluster = start();
+        action["delay_ms"] = DELAY_MS.into();
+        add(&cluster, &produce_rule(&action));
+        let mut client = Client::connect(&cluster.borrow());
+        client.send(ApiKey::Produce, PRODUCE, &produce_request(0, &batch(-1, -1, 1, 0), -1));
+        for _ in 0..200 {
+            assert!(client.pump(), "{action}: the connection stays");
+            cluster.borrow_mut().step();
+        }
+        assert!(client.take_answer(ApiKey::Produce, PRODUCE).is_none(), "{action}");
+        assert_eq!(records(&cluster), count, "{action}");
+        cluster.borrow_mut().advance(Duration::from_millis(DELAY_MS));
+        assert_eq!((told(&cluster, &mut client), records(&cluster)), (expected, count), "{action}");
     }
 }
 

@@ -73,6 +73,7 @@ export interface Match {
 /** What happens to them: one of these, and `after` where the request shall have its effect first. */
 export interface Action {
   error?: string | number
+  /** Alone, or beside one of the others, which happens when the time is over. */
   delayMs?: number
   hold?: boolean
   close?: boolean

@@ -352,6 +352,8 @@ const PRESETS = {
 const AMOUNTS = { error: 'error', delay_ms: 'milliseconds', throttle_ms: 'milliseconds', truncate: 'bytes that are left' };
 // These happen before the effect, and not after it.
 const BEFORE = ['expire_member', 'stale'];
+// These have no time in front of them.
+const NEVER_LATE = ['delay_ms', 'hold', 'no_answer', 'expire_member'];
 const switchedOff = [];
 
 function ruleOf(fields) {
@@ -361,6 +363,7 @@ function ruleOf(fields) {
   for (const name of ['broker', 'every']) if (value(name)) rule.match[name] = Number(value(name));
   const deed = value('deed'), amount = value('amount');
   rule.action[deed] = !(deed in AMOUNTS) ? true : deed === 'error' ? (/^-?\d+$/.test(amount) ? Number(amount) : amount) : Number(amount);
+  if (value('late') && !NEVER_LATE.includes(deed)) rule.action.delay_ms = Number(value('late'));
   const { after } = fields.elements;
   if (after.checked && !after.disabled) rule.action.after = true;
   if (value('count')) rule.count = Number(value('count'));
@@ -377,6 +380,7 @@ function showAmount() {
   const deed = $('#fault').elements.deed.value;
   $('#amount-label').hidden = !(deed in AMOUNTS);
   $('#amount-label span').textContent = AMOUNTS[deed] || '';
+  $('#late-label').hidden = NEVER_LATE.includes(deed);
   $('#fault').elements.after.disabled = BEFORE.includes(deed);
 }
 

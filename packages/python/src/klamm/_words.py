@@ -33,6 +33,7 @@ class Action(TypedDict, total=False):
     """What happens to them: one of these, and ``after`` where the request shall have its effect first."""
 
     error: Union[str, int]
+    #: Alone, or beside one of the others, which happens when the time is over.
     delay_ms: int
     hold: bool
     close: bool

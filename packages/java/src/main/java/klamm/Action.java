@@ -83,4 +83,12 @@ public final class Action extends Words {
     public Action after() {
         return new Action(plus("after", true));
     }
+
+    /**
+     * @param by how long the request, or its answer, waits first
+     * @return the same when that is over: of error, close, throttle, truncate, corrupt, offer and stale
+     */
+    public Action late(Duration by) {
+        return new Action(plus("delay_ms", by.toMillis()));
+    }
 }
