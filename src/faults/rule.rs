@@ -43,6 +43,17 @@ pub enum Deed {
     ExpireMember,
 }
 
+impl Deed {
+    /// Whether it may happen to requests of a login: the others are for requests that are handled.
+    fn is_for_logins(self) -> bool {
+        match self {
+            Deed::Error(_) | Deed::Delay | Deed::Close | Deed::Hold | Deed::NoAnswer => true,
+            Deed::Truncate(_) | Deed::Offer => true,
+            Deed::Throttle(_) | Deed::Corrupt | Deed::Stale | Deed::ExpireMember => false,
+        }
+    }
+}
+
 /// The APIs that tell of the cluster, which may be told of what was.
 const TELL_OF_THE_CLUSTER: [ApiKey; 4] =
     [ApiKey::Metadata, ApiKey::FindCoordinator, ApiKey::DescribeCluster, ApiKey::DescribeTopicPartitions];
@@ -54,7 +65,8 @@ pub struct RequestFacts<'a> {
     pub broker: i32,
     pub version: i16,
     pub client_id: &'a str,
-    pub principal: &'a str,
+    /// `None`: the request is one of a login, whose client is not known yet.
+    pub principal: Option<&'a str>,
     /// The body, decoded when it is asked for; `Null` if it cannot be.
     pub body: &'a dyn Fn() -> &'a Value,
     /// The name of a topic whose id stands in the body.
@@ -199,7 +211,8 @@ impl FaultRule {
             && self.versions.is_none_or(|(first, last)| (first..=last).contains(&facts.version))
             && self.broker.is_none_or(|broker| broker == i64::from(facts.broker))
             && self.client_id.as_ref().is_none_or(|pattern| pattern.is_match(facts.client_id))
-            && self.principal.as_ref().is_none_or(|principal| principal == facts.principal);
+            && self.principal.as_deref().is_none_or(|principal| facts.principal == Some(principal))
+            && (facts.principal.is_some() || self.deed.is_for_logins());
         let looks_inside = self.topic.is_some()
             || self.partition.is_some()
             || self.group.is_some()

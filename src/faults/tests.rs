@@ -31,7 +31,7 @@ fn struck(board: &Board, requests: &[(ApiKey, Value)]) -> Vec<Option<u64>> {
             api: *api,
             version: 9,
             client_id: "client-7",
-            principal: "User:alice",
+            principal: Some("User:alice"),
             body: &|| body,
             topic_of: &|id| (id == ID).then(|| "t".to_string()),
         };
@@ -84,6 +84,41 @@ fn each_word_of_a_match_is_looked_at() {
 }
 
 #[test]
+fn a_rule_strikes_a_login_where_its_action_is_for_one_and_no_principal_is_asked_for() {
+    let is_struck = |principal: Option<&str>, matched: Value, action: Value| {
+        let board = board(&[json!({ "match": matched, "action": action })]);
+        let facts = RequestFacts {
+            broker: 1,
+            api: ApiKey::ApiVersions,
+            version: 3,
+            client_id: "c",
+            principal,
+            body: &|| &Value::Null,
+            topic_of: &|_| None,
+        };
+        board.strike(&facts, NOW).is_some()
+    };
+    let both = |matched: Value, action: Value| {
+        [Some("User:a"), None].map(|principal| is_struck(principal, matched.clone(), action.clone()))
+    };
+    let named = || json!({ "api": "ApiVersions", "client_id": "c", "versions": 3, "broker": 1 });
+    for action in [
+        json!({ "error": 58 }),
+        json!({ "delay_ms": 5 }),
+        json!({ "close": true }),
+        json!({ "hold": true, "after": true }),
+        json!({ "no_answer": true }),
+        json!({ "truncate": 3 }),
+        json!({ "offer": {} }),
+    ] {
+        assert_eq!(both(named(), action.clone()), [true, true], "{action}");
+    }
+    assert_eq!(both(json!({}), json!({ "throttle_ms": 5 })), [true, false]);
+    assert_eq!(both(json!({}), json!({ "expire_member": true })), [true, false]);
+    assert_eq!(both(json!({ "principal": "User:a" }), json!({ "close": true })), [true, false]);
+}
+
+#[test]
 fn the_first_rule_that_is_for_it_strikes_until_its_count_is_reached() {
     let once = json!({ "match": { "topic": "t" }, "action": { "error": "NOT_LEADER_OR_FOLLOWER" , "after": true }, "count": 1 });
     let always = json!({ "match": { "api": "Produce" }, "action": { "delay_ms": 5 } });
@@ -107,7 +142,7 @@ fn a_rule_ends_with_its_time_and_what_it_holds_goes_on_when_it_is_released() {
         api: ApiKey::Fetch,
         version: 1,
         client_id: "",
-        principal: "",
+        principal: Some(""),
         body: &|| &Value::Null,
         topic_of: &|_| None,
     };

@@ -92,10 +92,23 @@ pub fn begins_again(session: &mut Session, now: Instant) -> bool {
 
 /// Why a frame that is too large, or has no size, ends a login.
 pub fn bad_size(session: &mut Session) -> Refused {
+    refuse(session, None, "Failing SASL authentication due to invalid receive size".into())
+}
+
+/// Ends a login, whatever it has come to.
+pub fn refuse(session: &mut Session, answer: Option<Answer>, reason: String) -> Refused {
     let (mechanism, is_again) = about(&session.authentication);
     session.authentication = Authentication::Failed;
-    let reason = "Failing SASL authentication due to invalid receive size".into();
-    Refused { answer: None, at_once: false, mechanism, is_again, claimed: None, reason }
+    Refused { answer, at_once: false, mechanism, is_again, claimed: None, reason }
+}
+
+/// The row of a frame that is a request of the session's login.
+pub fn row_of(session: &Session, frame: &[u8]) -> Option<&'static Handler> {
+    let Authentication::Pending(login) = &session.authentication else { return None };
+    let has_request = !matches!(login.stage, Stage::Tokens { with_headers: false, .. });
+    let is_of_login =
+        |row: &&Handler| matches!(row.key, ApiKey::ApiVersions | ApiKey::SaslHandshake | ApiKey::SaslAuthenticate);
+    table::of_frame(frame).filter(|_| has_request).filter(is_of_login)
 }
 
 /// Handles a frame of a session whose login goes on.
@@ -106,7 +119,8 @@ pub fn handle(context: &mut Context<'_>, session: &mut Session, frame: &[u8]) ->
     let has_request = !matches!(login.stage, Stage::Tokens { with_headers: false, .. });
     let (since, frame_bytes) = (context.now, SIZE_BYTES + frame.len());
     let row = table::of_frame(frame).filter(|_| has_request);
-    let asked = row.map(|row| CountedRequest { api: row.key, since, frame_bytes });
+    let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
+    let asked = row.map(|row| CountedRequest { api: row.key, version, since, frame_bytes });
     let next = step(context, session, &mut login, frame);
     conclude(session, login, next, about, asked)
 }

@@ -1,8 +1,9 @@
 //! Logins of a shard's connections: their frames, the delay after a refusal, and what bounds clients that are not let in,
 //! because their handshake or their login goes on: their time, and the memory that they hold.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::faults::Struck;
 use crate::handlers::authentication::{self, Progress, Refused};
 use crate::handlers::{Answer, table};
 use crate::io::driver::ConnectionKey;
@@ -22,6 +23,8 @@ pub(super) struct LoginTimes {
     refused: VecDeque<(Instant, ConnectionKey)>,
     /// When those that are not let in end.
     unauthenticated: BTreeSet<(Instant, ConnectionKey)>,
+    /// What rules of a test want of answers that another thread is computing.
+    struck: BTreeMap<ConnectionKey, Struck>,
 }
 
 impl LoginTimes {
@@ -56,34 +59,40 @@ impl Server {
             }
             self.watch_login(key);
         }
-        self.authenticate(key, frame).map(|()| true)
+        self.handle_login_frame(key, frame).map(|()| true)
     }
 
-    /// Handles a frame of a login.
-    fn authenticate(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), End> {
+    /// Handles a frame of a login, whose answer a rule of a test may want.
+    pub(super) fn authenticate(&mut self, key: ConnectionKey, frame: &[u8], struck: Option<Struck>) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let progress = authentication::handle(&mut self.turn.context(None), &mut connection.session, frame);
-        self.go_on_with_login(key, progress)
+        self.go_on_with_login(key, progress, struck)
     }
 
     /// What was computed for a login is there.
     pub(super) fn resume_login(&mut self, key: ConnectionKey) {
         let Some(connection) = self.connections.get_mut(key) else { return };
         let progress = authentication::resume(&mut self.turn.context(None), &mut connection.session);
-        match self.go_on_with_login(key, progress) {
+        let struck = self.login_times.struck.remove(&key);
+        match self.go_on_with_login(key, progress, struck) {
             Ok(()) => self.enqueue(key),
             Err(end) => self.close(key, end),
         }
     }
 
     /// Does what a step of a login asks for.
-    fn go_on_with_login(&mut self, key: ConnectionKey, progress: Progress) -> Result<(), End> {
+    fn go_on_with_login(&mut self, key: ConnectionKey, progress: Progress, struck: Option<Struck>) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         match progress {
             Progress::Answer { mut answer, asked } => {
+                if let Some(struck) = struck {
+                    self.answer_struck_login(key, struck, (answer, asked));
+                    self.let_in(key);
+                    return Ok(());
+                }
                 let (size_bytes, errors) = (answer.size_bytes(), std::mem::take(&mut answer.errors));
                 connection.answer_now(Some(answer));
-                if let Some(CountedRequest { api, since, frame_bytes }) = asked {
+                if let Some(CountedRequest { api, since, frame_bytes, .. }) = asked {
                     self.turn.metrics.request(api as usize, frame_bytes);
                     self.note_answer(api, since, size_bytes, &errors);
                 }
@@ -93,6 +102,9 @@ impl Server {
             }
             Progress::Computes(work) => {
                 connection.login_work = Some(work);
+                if let Some(struck) = struck {
+                    self.login_times.struck.insert(key, struck);
+                }
                 self.begin_computing(key);
                 Ok(())
             }
@@ -119,7 +131,7 @@ impl Server {
     }
 
     /// Tells of a refused login, and ends its connection: at once, or when the delay is over.
-    fn refuse_login(&mut self, key: ConnectionKey, refused: Refused) -> Result<(), End> {
+    pub(super) fn refuse_login(&mut self, key: ConnectionKey, refused: Refused) -> Result<(), End> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         tell(&mut self.turn, connection, &refused);
         if refused.at_once {
@@ -176,13 +188,14 @@ impl Server {
     /// Counts what a connection holds that is not let in. Where all of them hold too much, the one of this shard that holds most
     /// ends.
     pub(super) fn count_login(&mut self, key: ConnectionKey) {
+        let kept = self.kept_login_bytes(key);
         let Some(connection) = self.connections.get_mut(key) else { return };
         let holds = match connection.is_let_in() {
             true => 0,
             false => {
                 let frames = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
                 let refused = connection.refused.iter().flatten().map(|answer| answer.bytes.capacity()).sum::<usize>();
-                frames + connection.transport.memory_bytes() + refused
+                frames + connection.transport.memory_bytes() + refused + kept
             }
         };
         let before = std::mem::replace(&mut connection.unauthenticated_bytes, holds);
@@ -196,6 +209,7 @@ impl Server {
 
     /// A connection has ended.
     pub(super) fn forget_login(&mut self, key: ConnectionKey, connection: &Connection) {
+        self.login_times.struck.remove(&key);
         if let Some(until) = connection.login_until {
             self.login_times.unauthenticated.remove(&(until, key));
         }

@@ -42,9 +42,24 @@ pub(super) struct KeptBack {
     _asking: Option<Asking>,
 }
 
-enum What {
+impl KeptBack {
+    pub(super) fn is_of(&self, connection: ConnectionKey) -> bool {
+        matches!(self.begun.asker, Asker::Connection(key, _) if key == connection)
+    }
+
+    pub(super) fn frame_bytes(&self) -> usize {
+        match &self.what {
+            What::Frame(_, frame) | What::Login(_, frame) => frame.capacity(),
+            What::Answer(_) => 0,
+        }
+    }
+}
+
+pub(super) enum What {
     /// A request that was not handled.
     Frame(&'static Handler, Vec<u8>),
+    /// The same of a login.
+    Login(&'static Handler, Vec<u8>),
     Answer(Option<Answer>),
 }
 
@@ -66,7 +81,7 @@ impl Server {
         frame: &[u8],
         begun: impl Fn(Asker) -> Begun,
     ) -> Result<Spared, End> {
-        let Some(struck) = self.strike(key, row, frame) else { return Ok(Spared::Handled(None)) };
+        let Some(struck) = self.strike(key, row, frame, false) else { return Ok(Spared::Handled(None)) };
         let noted = begun(Asker::Broker).noted;
         let spared = self.suffer_before(key, row, frame, (struck, begun));
         if let Err(end) = &spared {
@@ -77,7 +92,13 @@ impl Server {
 
     /// The rule that strikes a request, if one does.
     #[inline]
-    fn strike(&mut self, key: ConnectionKey, row: &'static Handler, frame: &[u8]) -> Option<Struck> {
+    pub(super) fn strike(
+        &self,
+        key: ConnectionKey,
+        row: &'static Handler,
+        frame: &[u8],
+        is_login: bool,
+    ) -> Option<Struck> {
         let board = self.turn.shared.faults.as_ref().filter(|board| board.is_on())?;
         let header = header_of(frame)?;
         let session = &self.connections.get(key)?.session;
@@ -88,7 +109,7 @@ impl Server {
             broker: self.turn.cast().broker_of(session.route.listener),
             version: header.request_api_version,
             client_id: header.client_id.as_deref().unwrap_or_default(),
-            principal: session.principal.text(),
+            principal: (!is_login).then(|| session.principal.text()),
             body: &|| body.get_or_init(|| body_of(row, frame).unwrap_or_default()),
             topic_of: &|id| Some(image.topic_by_id(Uuid::parse(id)?)?.name.to_string()),
         };
@@ -162,7 +183,7 @@ impl Server {
         Some(if cast.is_one() { view } else { Arc::new(view.as_seen_by(cast.broker_of(listener))) })
     }
 
-    fn keep_back(&mut self, begun: Begun, struck: Struck, what: What) {
+    pub(super) fn keep_back(&mut self, begun: Begun, struck: Struck, what: What) {
         if struck.deed == Deed::NoAnswer {
             self.fail_exchange(begun.noted, &by(&struck, "no answer"));
             if let Asker::Connection(key, _) = begun.asker
@@ -288,6 +309,10 @@ impl Server {
         for KeptBack { begun, struck, what, .. } in free {
             match what {
                 What::Answer(answer) => self.fill(begun, answer),
+                What::Login(row, frame) => {
+                    let struck = struck.without_delay().unwrap_or(struck);
+                    self.go_on_with_kept_login(begun, struck, (row, &frame));
+                }
                 What::Frame(row, frame) => self.go_on(begun, struck.without_delay(), (row, &frame)),
             }
         }
@@ -328,11 +353,11 @@ impl Server {
 }
 
 /// How the log tells of what a rule has done.
-fn by(struck: &Struck, what: &str) -> String {
+pub(super) fn by(struck: &Struck, what: &str) -> String {
     format!("fault rule {}: {what}", struck.rule)
 }
 
-fn closes(struck: &Struck) -> End {
+pub(super) fn closes(struck: &Struck) -> End {
     End::told(Ending::Refused, by(struck, "the connection is closed"))
 }
 
@@ -342,7 +367,7 @@ pub(super) fn body_of(row: &'static Handler, frame: &[u8]) -> Result<Value, Stri
 }
 
 /// The answer that refuses a request; `None` if its client waits for none.
-fn refusal(row: &'static Handler, frame: &[u8], code: i16) -> Result<Option<Answer>, String> {
+pub(super) fn refusal(row: &'static Handler, frame: &[u8], code: i16) -> Result<Option<Answer>, String> {
     let header = header_of(frame).ok_or("the header cannot be read")?;
     let refused = WhyRefused { code, told: None, standard: None };
     let (version, body) = (header.request_api_version, body_of(row, frame)?);

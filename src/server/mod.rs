@@ -16,6 +16,7 @@ pub mod inlet;
 mod journal;
 mod latency;
 mod limits;
+mod login_faults;
 mod outbound;
 mod parking;
 mod receiving;

@@ -187,6 +187,7 @@ pub type ReturnedExchange = Arc<Mutex<Option<(Exchange, Step)>>>;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CountedRequest {
     pub api: ApiKey,
+    pub version: i16,
     pub since: Instant,
     pub frame_bytes: usize,
 }

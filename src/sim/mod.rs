@@ -30,6 +30,8 @@ mod bounds;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod broken_logins;
+#[cfg(test)]
 mod cleaning;
 #[cfg(test)]
 mod client;

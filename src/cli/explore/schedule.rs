@@ -196,7 +196,7 @@ mod tests {
                     api: ApiKey::Produce,
                     version: 9,
                     client_id,
-                    principal: "",
+                    principal: Some(""),
                     body: &|| &body,
                     topic_of: &|_| None,
                 };
