@@ -353,7 +353,7 @@ const RATCHET: &[Rule] = &[
     ("a function of more than 70 lines", long_functions, 2),
     ("a file of more than 500 lines", long_files, 3),
     ("a public name of two types", public_names_that_two_types_have, 34),
-    ("a collection whose order is that of a hash", hashed_collections, 61),
+    ("a collection whose order is that of a hash", hashed_collections, 60),
     ("a secret that is compared as it is", secrets_that_are_compared_as_they_are, 0),
     ("a clock or a thread outside of io", clocks_and_threads_outside_io, 5),
     ("a module that is seen from outside", modules_seen_from_outside, 16),

@@ -20,6 +20,8 @@ pub enum EncodeErrorKind {
     Null,
     /// A string above 32,767 bytes, or anything above 2^31-1.
     TooLong,
+    /// The whole is above the limit that its writer has set.
+    TooLarge,
 }
 
 /// Why a message cannot be written, and which field it was.
@@ -36,6 +38,7 @@ impl fmt::Display for EncodeError {
             EncodeErrorKind::FieldNotInVersion => "this version cannot carry the field's value",
             EncodeErrorKind::Null => "null is not allowed in this version",
             EncodeErrorKind::TooLong => "too long",
+            EncodeErrorKind::TooLarge => "larger than it may be",
         };
         write!(f, "{what}: {}", self.field)
     }

@@ -199,6 +199,7 @@ pub(super) const BROKER: &[Broker] = &[
     internal("internal.metadata.max.batch.size.in.bytes", Int, Some("8388608"), Any, ReadOnly, NotYet),
     key("kafka.metrics.polling.interval.secs", Int, Some("10"), AtLeast(1), ReadOnly, NotYet),
     key("kafka.metrics.reporters", List, Some(""), Any, ReadOnly, NotYet),
+    key("klamm.answer.max.bytes", Int, Some("134217728"), AtLeast(1024), ReadOnly, Effective),
     key("klamm.as.version", Text, None, OneOf(release::NAMES), ReadOnly, Effective),
     key("klamm.authentication.timeout.ms", Int, Some("60000"), AtLeast(0), ReadOnly, Effective),
     key("klamm.clock", Text, Some("machine"), OneOf(&["machine", "settable"]), ReadOnly, Effective),

@@ -96,6 +96,10 @@ const BROKER: Texts = &[
     ("group.min.session.timeout.ms", "The shortest session timeout of a member of a classic group."),
     ("inter.broker.listener.name", "The listener that other brokers use."),
     (
+        "klamm.answer.max.bytes",
+        "The largest answer, records apart; a client that asks for a larger one has its connection closed.",
+    ),
+    (
         "klamm.as.version",
         "The release of Apache Kafka whose APIs and features are offered, as far as they are built; all where it is not set.",
     ),

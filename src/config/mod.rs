@@ -160,6 +160,8 @@ pub struct Config {
     pub stop_grace: Duration,
     /// `klamm.stop.patience.ms`
     pub stop_patience: Duration,
+    /// `klamm.answer.max.bytes`: how large an answer may be, without the records that are sent from files.
+    pub max_answer_bytes: usize,
     /// The release that this broker is to be taken for; `None`: everything that is built is offered.
     pub as_version: Option<Arc<Release>>,
     /// `klamm.tail.buffer.bytes`: what a shard keeps in memory of its last writes, for consumers that wait for them.
@@ -293,6 +295,7 @@ impl Config {
             spin: Duration::from_micros(u64::from(s.size("klamm.spin.us"))),
             stop_grace: Duration::from_millis(u64::from(s.size("klamm.stop.grace.ms"))),
             stop_patience: Duration::from_millis(u64::from(s.size("klamm.stop.patience.ms"))),
+            max_answer_bytes: s.size("klamm.answer.max.bytes") as usize,
             as_version: s.text("klamm.as.version").and_then(|name| Release::named(&name)).map(Arc::new),
             tail_buffer_bytes: s.size("klamm.tail.buffer.bytes") as usize,
             quota_windows: QuotaWindows::of_clients(s),

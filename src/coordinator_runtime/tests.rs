@@ -130,8 +130,11 @@ fn errors(coordinator: &Arc<Coordinator>, require_stable: bool) -> Vec<ErrorCode
         topics: Some(vec![FetchTopic { name: "t", topic_id: TopicId::ZERO, partitions: vec![3] }]),
         require_stable,
     };
-    let (fetched, _) = coordinator.look(|groups| groups.fetch_offsets(&fetch)).unwrap();
-    fetched.unwrap().iter().flat_map(|topic| topic.partitions.iter().map(|of| of.error)).collect()
+    let told = |groups: &Groups| {
+        let fetched = groups.fetch_offsets(&fetch).unwrap();
+        fetched.iter().flat_map(|topic| topic.partitions.iter().map(|of| of.error)).collect()
+    };
+    coordinator.look(told).unwrap().0
 }
 
 /// What is committed within a transaction waits for its marker, also while the coordinator is loaded anew in between.

@@ -45,8 +45,8 @@ const CURRENT_LEADER_SINCE: i16 = 16;
 pub struct Waiting {
     head: Head,
     isolation: IsolationLevel,
-    min_bytes: u64,
-    max_bytes: u64,
+    min_bytes: u32,
+    max_bytes: u32,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
     /// What its client may be sent. Boxed, as most have none and a parked fetch is to be small.
@@ -105,14 +105,14 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
     };
     let metered = context.meter(Kind::Fetch, request.session, request.client_id);
     let quota = metered.as_ref().map_or(u64::MAX, Metered::most_at_once);
-    let limit = u64::from(context.shared.config.fetch_max_bytes).min(quota);
-    let max_bytes = u64::try_from(body.max_bytes).unwrap_or(0).min(limit);
+    let limit = context.shared.config.fetch_max_bytes.min(u32::try_from(quota).unwrap_or(u32::MAX));
+    let max_bytes = u32::try_from(body.max_bytes).unwrap_or(0).min(limit);
     let denied = denied(context, request, &partitions);
     let waiting = Waiting {
         head: request.head,
         isolation: asked.isolation,
         // Waiting for more than may be answered would be waiting for nothing.
-        min_bytes: u64::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
+        min_bytes: u32::try_from(body.min_bytes).unwrap_or(0).min(max_bytes),
         max_bytes,
         answering,
         partitions,
@@ -268,7 +268,7 @@ impl Waiting {
     fn is_enough(&self, gathered: &Gathered) -> bool {
         // A session whose partitions are all idle waits for them; a request without partitions has nothing to wait for.
         let has_none = self.partitions.is_empty() && matches!(self.answering, Answering::Full { .. });
-        gathered.is_urgent || has_none || gathered.size_bytes >= self.min_bytes
+        gathered.is_urgent || has_none || gathered.size_bytes >= u64::from(self.min_bytes)
     }
 
     /// `denied` are the places of the partitions that the client may not read, in order.
@@ -276,7 +276,7 @@ impl Waiting {
         let mut gathered =
             Gathered { found: Vec::with_capacity(self.partitions.len()), size_bytes: 0, is_urgent: false };
         for (place, (name, wanted)) in self.partitions.iter().enumerate() {
-            let left = self.max_bytes.saturating_sub(gathered.size_bytes);
+            let left = u64::from(self.max_bytes).saturating_sub(gathered.size_bytes);
             let found = match denied.binary_search(&place) {
                 Ok(_) => Found::failed(ErrorCode::TopicAuthorizationFailed),
                 Err(_) => self.find(context, name, wanted, left, gathered.size_bytes == 0, watch),

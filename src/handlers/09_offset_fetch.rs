@@ -9,16 +9,16 @@
 
 use std::collections::HashMap;
 
+use super::room::Room;
 use super::{Outcome, Request, State, group_job};
-use crate::coordinator::offsets::{Fetch, FetchReply, FetchTopic, FetchedPartition, FetchedTopic};
+use crate::coordinator::offsets::{Fetch, FetchTopic, FetchedPartition, FetchedTopic};
 use crate::coordinator_runtime::Barrier;
 use crate::model::{ErrorCode, TopicId};
-use crate::replica::view::View;
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::wire::api::offset_fetch::{
-    self as message, OffsetFetchRequestGroup, OffsetFetchResponseGroup, OffsetFetchResponsePartition,
-    OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
+    self as message, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
 
 /// The first version that asks for several groups.
@@ -39,13 +39,13 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     if request.head.version < GROUPS_SINCE {
         return handle_one(context, request, &body);
     }
-    let mut barriers = Vec::new();
-    let ids = request.head.version >= TOPIC_ID_SINCE;
-    let fetch = |group: &OffsetFetchRequestGroup<'_>| {
-        fetch_group(context, request, group, ids, body.require_stable, &mut barriers)
-    };
-    let groups = body.groups.iter().map(fetch).collect();
-    request.head.answer_behind(context, barriers, &message::Response { groups, ..Default::default() })
+    let mut asking = Asking { context, request, room: request.head.room(), barriers: Vec::new() };
+    let by_id = request.head.version >= TOPIC_ID_SINCE;
+    let fetch = |group: &OffsetFetchRequestGroup<'_>| asking.fetch_group(group, by_id, body.require_stable);
+    match body.groups.iter().map(fetch).collect() {
+        Ok(groups) => asking.answer(&message::Response { groups, ..Default::default() }),
+        Err(early) => early,
+    }
 }
 
 fn handle_one(context: &Context<'_>, request: &Request<'_>, body: &message::Request<'_>) -> Outcome {
@@ -55,50 +55,166 @@ fn handle_one(context: &Context<'_>, request: &Request<'_>, body: &message::Requ
         name: topic.name.to_string().into(),
         partitions: topic.partition_indexes.iter().map(|p| partition(nothing(*p, error))).collect(),
     };
-    let mut barriers = Vec::new();
+    let mut asking = Asking { context, request, room: request.head.room(), barriers: Vec::new() };
     let mut response = message::Response::default();
-    match fetch_one(context, request, body, &mut barriers) {
-        Ok((topics, refused)) => {
+    match asking.fetch_one(body) {
+        Ok((Err(early), _)) => return early,
+        Ok((Ok(topics), refused)) => {
             let refused = refused.into_iter().map(|topic| failed(topic, ErrorCode::TopicAuthorizationFailed));
-            response.topics = topics.into_iter().map(topic).chain(refused).collect();
+            response.topics = topics.into_iter().chain(refused).collect();
         }
         Err(error) if version >= TOP_LEVEL_ERROR_SINCE => response.error_code = error.code(),
         Err(error) => response.topics = asked.into_iter().flatten().map(|topic| failed(topic, error)).collect(),
     }
-    request.head.answer_behind(context, barriers, &response)
+    asking.answer(&response)
 }
 
+/// Topics as they are answered, if there is room for them.
+type Told<T> = Result<Vec<T>, Outcome>;
 type Refused<'b, 'm> = Vec<&'b message::OffsetFetchRequestTopic<'m>>;
 
-/// What the group has committed, and the topics that the client may not describe.
-fn fetch_one<'b, 'm>(
-    context: &Context<'_>,
+/// A request with what is left of its answer's room, and what its answer waits for.
+struct Asking<'a> {
+    context: &'a Context<'a>,
+    request: &'a Request<'a>,
+    room: Room,
+    barriers: Vec<Barrier>,
+}
+
+impl Asking<'_> {
+    fn answer(self, response: &message::Response<'_>) -> Outcome {
+        self.request.head.answer_behind(self.context, self.barriers, response)
+    }
+
+    /// Asks a group's coordinator. What it has is made an answer of at once, so that only that is held for which there is
+    /// room.
+    fn ask<'f, T>(
+        &mut self,
+        fetch: &Fetch<'f>,
+        mut tell: impl FnMut(&mut Room, FetchedTopic<'_>) -> Result<Option<T>, Outcome>,
+    ) -> Result<Told<T>, ErrorCode> {
+        let room = &mut self.room;
+        let (told, barrier) = group_job::look(self.context, fetch.group_id, |groups| {
+            let topics = groups.fetch_offsets(fetch)?;
+            Ok(topics.into_iter().filter_map(|topic| tell(room, topic).transpose()).collect())
+        })?;
+        self.barriers.push(barrier);
+        told
+    }
+
+    /// What the group has committed, and the topics that the client may not describe.
+    fn fetch_one<'b, 'm>(
+        &mut self,
+        body: &'b message::Request<'m>,
+    ) -> Result<(Told<OffsetFetchResponseTopic<'static>>, Refused<'b, 'm>), ErrorCode> {
+        let (context, request) = (self.context, self.request);
+        if !may_describe_group(context, request, &body.group_id) {
+            return Err(ErrorCode::GroupAuthorizationFailed);
+        }
+        let mut refused = Vec::new();
+        let topics = body.topics.as_ref().map(|topics| {
+            let (told, others): (Vec<_>, Vec<_>) =
+                topics.iter().partition(|topic| may_describe(context, request, &topic.name));
+            refused = others;
+            told.into_iter().map(|topic| wanted(&topic.name, TopicId::default(), &topic.partition_indexes)).collect()
+        });
+        let names_all = topics.is_none();
+        let fetch = Fetch {
+            group_id: &body.group_id,
+            member_id: None,
+            member_epoch: -1,
+            topics,
+            require_stable: body.require_stable,
+        };
+        let told = self.ask(&fetch, |room, fetched| {
+            if names_all && !shows(context, request, fetched.name) {
+                return Ok(None);
+            }
+            topic(room, fetched).map(Some)
+        })?;
+        Ok((told, refused))
+    }
+
+    /// One group of a request that asks for several.
+    fn fetch_group(
+        &mut self,
+        group: &OffsetFetchRequestGroup<'_>,
+        by_id: bool,
+        require_stable: bool,
+    ) -> Result<OffsetFetchResponseGroup<'static>, Outcome> {
+        let (context, request) = (self.context, self.request);
+        let view = &**context.view;
+        let mut response =
+            OffsetFetchResponseGroup { group_id: group.group_id.to_string().into(), ..Default::default() };
+        if !may_describe_group(context, request, &group.group_id) {
+            response.error_code = ErrorCode::GroupAuthorizationFailed.code();
+            return Ok(response);
+        }
+        let (mut refused, mut ids) = (Vec::new(), HashMap::new());
+        let topics = group.topics.as_ref().map(|topics| {
+            let mut named = Vec::new();
+            for topic in topics {
+                match find(context, request, topic, by_id) {
+                    Ok((name, id)) => {
+                        ids.insert(name, id);
+                        named.push(wanted(name, id, &topic.partition_indexes));
+                    }
+                    Err((name, error)) => {
+                        let nothing = topic.partition_indexes.iter().map(|p| nothing(*p, error));
+                        refused.push((topic.topic_id, FetchedTopic { name, partitions: nothing.collect() }));
+                    }
+                }
+            }
+            named
+        });
+        let names_all = topics.is_none();
+        let fetch = Fetch {
+            group_id: &group.group_id,
+            member_id: group.member_id.as_deref(),
+            member_epoch: group.member_epoch,
+            topics,
+            require_stable,
+        };
+        let told = self.ask(&fetch, |room, topic| {
+            if names_all && !shows(context, request, topic.name) {
+                return Ok(None);
+            }
+            // A topic that has lost its id cannot be told to who knows topics by their ids only.
+            let id_now = || view.topic(topic.name).map(|topic| topic.id);
+            let id = if by_id { ids.get(topic.name).copied().or_else(id_now) } else { Some(TopicId::default()) };
+            id.map(|id| topic_of_group(room, id, topic)).transpose()
+        });
+        match told {
+            Err(error) => response.error_code = error.code(),
+            Ok(told) => {
+                response.topics = told?;
+                for (id, topic) in refused {
+                    response.topics.push(topic_of_group(&mut self.room, id, topic)?);
+                }
+            }
+        }
+        Ok(response)
+    }
+}
+
+/// The name of a topic and, where it is named by it, its id; else what is told of the name, and the error.
+fn find<'r>(
+    context: &'r Context<'_>,
     request: &Request<'_>,
-    body: &'b message::Request<'m>,
-    barriers: &mut Vec<Barrier>,
-) -> Result<(Vec<FetchedTopic>, Refused<'b, 'm>), ErrorCode> {
-    if !may_describe_group(context, request, &body.group_id) {
-        return Err(ErrorCode::GroupAuthorizationFailed);
-    }
-    let mut refused = Vec::new();
-    let topics = body.topics.as_ref().map(|topics| {
-        let (told, others): (Vec<_>, Vec<_>) =
-            topics.iter().partition(|topic| may_describe(context, request, &topic.name));
-        refused = others;
-        told.into_iter().map(|topic| wanted(&topic.name, TopicId::default(), &topic.partition_indexes)).collect()
-    });
-    let fetch = Fetch {
-        group_id: &body.group_id,
-        member_id: None,
-        member_epoch: -1,
-        topics,
-        require_stable: body.require_stable,
+    topic: &'r OffsetFetchRequestTopics<'_>,
+    by_id: bool,
+) -> Result<(&'r str, TopicId), (&'r str, ErrorCode)> {
+    let (name, id) = match by_id {
+        false => (&*topic.name, TopicId::default()),
+        true => match context.view.image.topic_by_id(topic.topic_id) {
+            Some(found) => (&*found.name, found.id),
+            None => return Err(("", ErrorCode::UnknownTopicId)),
+        },
     };
-    let mut fetched = ask(context, &fetch, barriers)?;
-    if fetch.topics.is_none() {
-        fetched.retain(|topic| shows(context, request, &topic.name));
+    match may_describe(context, request, name) {
+        true => Ok((name, id)),
+        false => Err((if by_id { "" } else { name }, ErrorCode::TopicAuthorizationFailed)),
     }
-    Ok((fetched, refused))
 }
 
 fn may_describe_group(context: &Context<'_>, request: &Request<'_>, group_id: &str) -> bool {
@@ -118,114 +234,40 @@ fn wanted<'a>(name: &'a str, topic_id: TopicId, partitions: &[i32]) -> FetchTopi
     FetchTopic { name, topic_id, partitions: partitions.to_vec() }
 }
 
-fn ask(context: &Context<'_>, fetch: &Fetch<'_>, barriers: &mut Vec<Barrier>) -> FetchReply {
-    let (reply, barrier) = group_job::look(context, fetch.group_id, |groups| groups.fetch_offsets(fetch))?;
-    barriers.push(barrier);
-    reply
-}
-
-fn nothing(partition: i32, error: ErrorCode) -> FetchedPartition {
-    let (offset, leader_epoch, metadata) = (INVALID_OFFSET, NO_LEADER_EPOCH, String::new());
+fn nothing<'a>(partition: i32, error: ErrorCode) -> FetchedPartition<'a> {
+    let (offset, leader_epoch, metadata) = (INVALID_OFFSET, NO_LEADER_EPOCH, "");
     FetchedPartition { partition, offset, leader_epoch, metadata, error }
 }
 
-fn topic(topic: FetchedTopic) -> OffsetFetchResponseTopic<'static> {
-    let partitions = topic.partitions.into_iter().map(partition).collect();
-    OffsetFetchResponseTopic { name: topic.name.into(), partitions }
+fn topic(room: &mut Room, topic: FetchedTopic<'_>) -> Result<OffsetFetchResponseTopic<'static>, Outcome> {
+    room.take_bytes(topic.name.len())?;
+    let partitions: Result<_, _> = topic.partitions.into_iter().map(|fetched| room.take(partition(fetched))).collect();
+    Ok(OffsetFetchResponseTopic { name: topic.name.to_string().into(), partitions: partitions? })
 }
 
-fn partition(fetched: FetchedPartition) -> OffsetFetchResponsePartition<'static> {
+fn partition(fetched: FetchedPartition<'_>) -> OffsetFetchResponsePartition<'static> {
     OffsetFetchResponsePartition {
         partition_index: fetched.partition,
         committed_offset: fetched.offset,
         committed_leader_epoch: fetched.leader_epoch,
-        metadata: Some(fetched.metadata.into()),
+        metadata: Some(fetched.metadata.to_string().into()),
         error_code: fetched.error.code(),
     }
 }
 
-/// One group of a request that asks for several.
-fn fetch_group(
-    context: &Context<'_>,
-    request: &Request<'_>,
-    group: &OffsetFetchRequestGroup<'_>,
-    by_id: bool,
-    require_stable: bool,
-    barriers: &mut Vec<Barrier>,
-) -> OffsetFetchResponseGroup<'static> {
-    let view = &**context.view;
-    let mut response = OffsetFetchResponseGroup { group_id: group.group_id.to_string().into(), ..Default::default() };
-    if !may_describe_group(context, request, &group.group_id) {
-        response.error_code = ErrorCode::GroupAuthorizationFailed.code();
-        return response;
-    }
-    let (mut refused, mut ids) = (Vec::new(), HashMap::new());
-    let topics = group.topics.as_ref().map(|topics| {
-        let mut named = Vec::new();
-        for topic in topics {
-            let found = match by_id {
-                false => Some((&*topic.name, TopicId::default())),
-                true => view.image.topic_by_id(topic.topic_id).map(|found| (&*found.name, found.id)),
-            };
-            let mut refuse = |name: &str, error| {
-                let partitions = topic.partition_indexes.iter().map(|p| nothing(*p, error)).collect();
-                refused.push((topic.topic_id, FetchedTopic { name: name.to_string(), partitions }));
-            };
-            match found {
-                None => refuse("", ErrorCode::UnknownTopicId),
-                Some((name, _)) if !may_describe(context, request, name) => {
-                    refuse(if by_id { "" } else { name }, ErrorCode::TopicAuthorizationFailed);
-                }
-                Some((name, id)) => {
-                    ids.insert(name.to_string(), id);
-                    named.push(wanted(name, id, &topic.partition_indexes));
-                }
-            }
-        }
-        named
-    });
-    let fetch = Fetch {
-        group_id: &group.group_id,
-        member_id: group.member_id.as_deref(),
-        member_epoch: group.member_epoch,
-        topics,
-        require_stable,
-    };
-    match ask(context, &fetch, barriers) {
-        Err(error) => response.error_code = error.code(),
-        Ok(topics) => {
-            let names_all = group.topics.is_none();
-            let told = topics.into_iter().filter(|topic| !names_all || shows(context, request, &topic.name));
-            let told = told.filter_map(|topic| respond(view, topic, by_id, &ids));
-            let refused = refused.into_iter().map(|(id, topic)| topics_of_group(id, topic));
-            response.topics = told.chain(refused).collect();
-        }
-    }
-    response
-}
-
-/// A topic that has lost its id cannot be told to who knows topics by their ids only.
-fn respond(
-    view: &View,
-    topic: FetchedTopic,
-    by_id: bool,
-    ids: &HashMap<String, TopicId>,
-) -> Option<OffsetFetchResponseTopics<'static>> {
-    if !by_id {
-        return Some(topics_of_group(TopicId::default(), topic));
-    }
-    let id = ids.get(&topic.name).copied().or_else(|| view.topic(&topic.name).map(|topic| topic.id))?;
-    Some(topics_of_group(id, topic))
-}
-
-fn topics_of_group(topic_id: TopicId, topic: FetchedTopic) -> OffsetFetchResponseTopics<'static> {
-    let partition = |fetched: FetchedPartition| OffsetFetchResponsePartitions {
+fn topic_of_group(
+    room: &mut Room,
+    topic_id: TopicId,
+    topic: FetchedTopic<'_>,
+) -> Result<OffsetFetchResponseTopics<'static>, Outcome> {
+    room.take_bytes(topic.name.len())?;
+    let partition = |fetched: FetchedPartition<'_>| OffsetFetchResponsePartitions {
         partition_index: fetched.partition,
         committed_offset: fetched.offset,
         committed_leader_epoch: fetched.leader_epoch,
-        metadata: Some(fetched.metadata.into()),
+        metadata: Some(fetched.metadata.to_string().into()),
         error_code: fetched.error.code(),
     };
-    let partitions = topic.partitions.into_iter().map(partition).collect();
-    OffsetFetchResponseTopics { name: topic.name.into(), topic_id, partitions }
+    let partitions: Result<_, _> = topic.partitions.into_iter().map(|fetched| room.take(partition(fetched))).collect();
+    Ok(OffsetFetchResponseTopics { name: topic.name.to_string().into(), topic_id, partitions: partitions? })
 }

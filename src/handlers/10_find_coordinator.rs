@@ -71,7 +71,7 @@ impl Waiting {
             other => Some(Refusal::of(metadata_job::why_not(other))),
         };
         let failed = failed.map(|refusal| refusal.message.unwrap_or_else(|| refusal.error.to_string()));
-        self.head.encode(&respond(context, self.head, &self.route, &self.asked, failed))
+        self.head.encode(&respond(context, self.head, &self.route, &self.asked, failed.as_deref()))
     }
 }
 
@@ -134,16 +134,16 @@ fn respond<'c>(
     context: &'c Context<'_>,
     head: Head,
     route: &'c Route,
-    asked: &Asked,
-    failed: Option<String>,
+    asked: &'c Asked,
+    failed: Option<&'c str>,
 ) -> message::Response<'c> {
-    let find = |key: &Key| match key.refused {
+    let find = |key: &'c Key| match key.refused {
         Some((error, text)) => {
             // Of groups and transactional ids there is the code alone where there may be several.
             let text = if head.version >= KEYS_SINCE && asked.key_type != SHARE { "" } else { text };
-            none(key.text.clone(), error, text.into())
+            none(&key.text, error, text.into())
         }
-        None => find(context, head, route, asked.key_type, key.text.clone(), failed.clone()),
+        None => find(context, head, route, asked.key_type, &key.text, failed),
     };
     if head.version >= KEYS_SINCE {
         let coordinators = asked.keys.iter().map(find).collect();
@@ -168,14 +168,12 @@ fn find<'c>(
     head: Head,
     route: &'c Route,
     key_type: i8,
-    key: String,
-    failed: Option<String>,
+    key: &'c str,
+    failed: Option<&'c str>,
 ) -> Coordinator<'c> {
-    let (error, message) = match key_type {
-        GROUP | TRANSACTION if failed.is_some() => {
-            (ErrorCode::CoordinatorNotAvailable, failed.unwrap_or_default().into())
-        }
-        GROUP | TRANSACTION => match coordinator(context, route, key_type, &key) {
+    let (error, message) = match (key_type, failed) {
+        (GROUP | TRANSACTION, Some(failed)) => (ErrorCode::CoordinatorNotAvailable, failed.into()),
+        (GROUP | TRANSACTION, None) => match coordinator(context, route, key_type, key) {
             Some(node) => {
                 let (node_id, host, port) = (node.id, node.host.into(), node.port);
                 return Coordinator {
@@ -189,10 +187,10 @@ fn find<'c>(
             }
             None => (ErrorCode::CoordinatorNotAvailable, Str::from("The coordinator is not available.")),
         },
-        SHARE if head.version >= SHARE_SINCE => {
+        (SHARE, _) if head.version >= SHARE_SINCE => {
             (ErrorCode::InvalidRequest, "Share groups are not supported by this version of Klamm.".into())
         }
-        SHARE if head.version >= KEYS_SINCE => (ErrorCode::InvalidRequest, "".into()),
+        (SHARE, _) if head.version >= KEYS_SINCE => (ErrorCode::InvalidRequest, "".into()),
         // The type is not known, or no version before 6 may ask for it.
         _ => (ErrorCode::InvalidRequest, INVALID_REQUEST.into()),
     };
@@ -203,7 +201,7 @@ fn coordinator<'c>(context: &'c Context<'_>, route: &'c Route, key_type: i8, key
     cluster_state::coordinator(context, route, (topic_of(key_type)?, key))
 }
 
-fn none<'c>(key: String, error: ErrorCode, message: Str<'c>) -> Coordinator<'c> {
+fn none<'c>(key: &'c str, error: ErrorCode, message: Str<'c>) -> Coordinator<'c> {
     let (node_id, port) = NO_NODE;
     Coordinator {
         key: key.into(),

@@ -4,6 +4,7 @@
 //! message for a group that is not there (KIP-1043), which is `Dead` without an error before. Needs Describe of each group.
 
 use super::{Outcome, Request, State, group_job};
+use crate::codec::Str;
 use crate::coordinator::classic::{DescribedMember, Description};
 use crate::model::{ErrorCode, Refusal};
 use crate::security::access::{AclOperation, AclResource};
@@ -22,12 +23,11 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let operations = body.include_authorized_operations && request.head.version >= OPERATIONS_SINCE;
-    let (mut groups, mut barriers) = (Vec::new(), Vec::new());
-    for group_id in &body.groups {
+    let mut barriers = Vec::new();
+    let mut respond = |group_id: &Str<'_>| {
         if !request.may(context, AclOperation::Describe, AclResource::Group, group_id) {
             let error_code = ErrorCode::GroupAuthorizationFailed.code();
-            groups.push(DescribedGroup { error_code, group_id: group_id.to_string().into(), ..Default::default() });
-            continue;
+            return DescribedGroup { error_code, group_id: group_id.to_string().into(), ..Default::default() };
         }
         let looked = group_job::look(context, group_id, |groups| groups.describe_classic(group_id));
         let result = match looked {
@@ -45,8 +45,12 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         if operations && group.error_code == 0 {
             group.authorized_operations = request.operations(context, AclResource::Group, group_id);
         }
-        groups.push(group);
-    }
+        group
+    };
+    let groups = match request.head.gather(body.groups.iter().map(&mut respond)) {
+        Ok(groups) => groups,
+        Err(early) => return early,
+    };
     request.head.answer_behind(context, barriers, &message::Response { groups, ..Default::default() })
 }
 

@@ -39,10 +39,13 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     let once = body.resources.iter().filter(|r| seen.insert((r.resource_type, &*r.resource_name)));
     let is_odd = |resource: &DescribeConfigsResource<'_>| ResourceType::from_id(resource.resource_type).is_none();
     let results = match body.resources.iter().any(is_odd) {
-        true => once.map(refuse).collect(),
-        false => once.map(|resource| respond(context, request, resource, &body)).collect(),
+        true => Ok(once.map(refuse).collect()),
+        false => request.head.gather(once.map(|resource| respond(context, request, resource, &body))),
     };
-    request.head.answer(&message::Response { results, ..Default::default() })
+    match results {
+        Ok(results) => request.head.answer(&message::Response { results, ..Default::default() }),
+        Err(early) => early,
+    }
 }
 
 /// The request as a whole is refused (`DescribeConfigsRequest.getErrorResponse`).

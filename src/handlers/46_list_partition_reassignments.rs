@@ -24,14 +24,18 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
     }
     let image = &context.view.image;
     let topics = match &body.topics {
-        None => image.topics().filter_map(|topic| ongoing(topic, |_| true)).collect(),
+        None => request.head.gather(image.topics().filter_map(|topic| ongoing(topic, |_| true))),
         Some(asked) => {
             let of_topic = |asked: &message::ListPartitionReassignmentsTopics<'_>| {
                 let indexes: BTreeSet<i32> = asked.partition_indexes.iter().copied().collect();
                 ongoing(image.topic(&asked.name)?, |partition| indexes.contains(&partition.index))
             };
-            asked.iter().filter_map(of_topic).collect()
+            request.head.gather(asked.iter().filter_map(of_topic))
         }
+    };
+    let topics = match topics {
+        Ok(topics) => topics,
+        Err(early) => return early,
     };
     request.head.answer(&message::Response { error_message: None, topics, ..Default::default() })
 }

@@ -20,30 +20,33 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let mut barriers = Vec::new();
-    let mut states = Vec::with_capacity(body.transactional_ids.len());
-    for id in &body.transactional_ids {
-        let described = match request.may(context, AclOperation::Describe, AclResource::TransactionalId, id) {
-            true => describe(context, id),
-            false => Err(ErrorCode::TransactionalIdAuthorizationFailed),
-        };
-        let state = match described {
-            Ok((mut described, barrier)) => {
-                let may = |topic: &str| request.may(context, AclOperation::Describe, AclResource::Topic, topic);
-                described.topics.retain(|topic, _| may(topic));
-                barriers.push(barrier);
-                state(id.clone(), described)
-            }
-            Err(error) => {
-                TransactionState { error_code: error.code(), transactional_id: id.clone(), ..Default::default() }
-            }
-        };
-        states.push(state);
+    let states = body.transactional_ids.iter().map(|id| respond(context, request, id, &mut barriers));
+    let transaction_states = match request.head.gather(states) {
+        Ok(states) => states,
+        Err(early) => return early,
+    };
+    request.head.answer_behind(context, barriers, &message::Response { transaction_states, ..Default::default() })
+}
+
+fn respond<'r>(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    id: &'r str,
+    barriers: &mut Vec<Barrier>,
+) -> TransactionState<'r> {
+    let described = match request.may(context, AclOperation::Describe, AclResource::TransactionalId, id) {
+        true => describe(context, id),
+        false => Err(ErrorCode::TransactionalIdAuthorizationFailed),
+    };
+    match described {
+        Ok((mut described, barrier)) => {
+            let may = |topic: &str| request.may(context, AclOperation::Describe, AclResource::Topic, topic);
+            described.topics.retain(|topic, _| may(topic));
+            barriers.push(barrier);
+            state(id.into(), described)
+        }
+        Err(error) => TransactionState { error_code: error.code(), transactional_id: id.into(), ..Default::default() },
     }
-    request.head.answer_behind(
-        context,
-        barriers,
-        &message::Response { transaction_states: states, ..Default::default() },
-    )
 }
 
 fn describe(context: &Context<'_>, id: &str) -> Result<(Described, Barrier), ErrorCode> {

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{Outcome, Request, State, group_job};
+use crate::codec::Str;
 use crate::coordinator::consumer::{DescribedMember, DescribedPartitions, Description};
 use crate::model::{ErrorCode, Refusal};
 use crate::security::access::{AclOperation, AclResource};
@@ -25,8 +26,8 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         Err(early) => return early,
     };
     let is_spoken = context.shared.coordinators().speaks_consumer_protocol(context.view);
-    let (mut groups, mut barriers) = (Vec::new(), Vec::new());
-    for group_id in &body.group_ids {
+    let mut barriers = Vec::new();
+    let mut respond = |group_id: &Str<'_>| {
         let world = context.shared.coordinators().world(context.view);
         let looked = match is_spoken {
             true if !request.may(context, AclOperation::Describe, AclResource::Group, group_id) => {
@@ -56,8 +57,12 @@ pub(super) fn handle(_: &mut State, context: &mut Context<'_>, request: &Request
         if body.include_authorized_operations && group.error_code == 0 {
             group.authorized_operations = request.operations(context, AclResource::Group, group_id);
         }
-        groups.push(group);
-    }
+        group
+    };
+    let groups = match request.head.gather(body.group_ids.iter().map(&mut respond)) {
+        Ok(groups) => groups,
+        Err(early) => return early,
+    };
     request.head.answer_behind(context, barriers, &message::Response { groups, ..Default::default() })
 }
 

@@ -208,27 +208,33 @@ fn resumed(context: &Context<'_>, session: &Session, login: &mut Login, awaited:
     let taken = tokens::come_back(context, login, session.route.listener, &ended);
     match (request, api::describe(ApiKey::SaslAuthenticate)) {
         (Some((version, correlation_id)), Some(description)) => {
-            answer_request(login, Head { description, version, correlation_id }, taken)
+            let max_answer_bytes = context.shared.config.max_answer_bytes;
+            answer_request(login, Head { description, version, correlation_id, max_answer_bytes }, taken)
         }
         _ => answer_token(login, taken),
     }
 }
 
 /// A request with its row, if it is one that can be read.
-fn request<'a>(session: &'a Session, frame: &'a [u8]) -> Option<(&'static Handler, Request<'a>)> {
+fn request<'a>(
+    context: &Context<'_>,
+    session: &'a Session,
+    frame: &'a [u8],
+) -> Option<(&'static Handler, Request<'a>)> {
     let row = table::of_frame(frame)?;
     let version = i16::from_be_bytes([*frame.get(2)?, *frame.get(3)?]);
     let description = api::describe(row.key)?;
     let mut reader = Reader::new(frame);
     // A request of a version from the future is read as far as its correlation id.
     let header = RequestHeader::decode(&mut reader, description.request_header_version(version)).ok()?;
-    let head = Head { description, version, correlation_id: header.correlation_id };
+    let max_answer_bytes = context.shared.config.max_answer_bytes;
+    let head = Head { description, version, correlation_id: header.correlation_id, max_answer_bytes };
     let body = &frame[frame.len() - reader.remaining()..];
     Some((row, Request { head, client_id: "", body, session }))
 }
 
 fn handle_begin(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: &[u8]) -> Next {
-    let Some((row, request)) = request(session, frame) else {
+    let Some((row, request)) = request(context, session, frame) else {
         return Next::Close(
             "Invalid request, potential reasons: wrong security protocol, or not a Kafka client".into(),
         );
@@ -285,7 +291,7 @@ fn answered(outcome: Outcome) -> Next {
 
 /// A token in a request.
 fn handle_authenticate(context: &mut Context<'_>, session: &Session, login: &mut Login, frame: &[u8]) -> Next {
-    let Some((row, request)) = request(session, frame) else {
+    let Some((row, request)) = request(context, session, frame) else {
         return Next::Close("a frame among the tokens that is no request".into());
     };
     let head = request.head;

@@ -21,6 +21,7 @@ mod metadata_job;
 mod mutations;
 mod producer_ids;
 mod rebalance;
+mod room;
 pub mod table;
 mod transactional;
 mod transactional_produce;
@@ -156,7 +157,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::table::{HANDLERS, Handler, Order};
-use crate::codec::{DecodeError, Message, Reader, Str, ToldErrors};
+use crate::codec::{DecodeError, EncodeError, EncodeErrorKind, Message, Reader, Str, ToldErrors};
 use crate::metadata::Refusal;
 use crate::model::{ApiKey, Instant};
 use crate::replica::partition::Partition;
@@ -344,15 +345,19 @@ pub struct Head {
     pub description: &'static Description,
     pub version: i16,
     pub correlation_id: i32,
+    /// `klamm.answer.max.bytes`
+    pub max_answer_bytes: usize,
 }
 
 impl Head {
-    /// Encodes an answer.
+    /// Encodes an answer, if it is not too large.
     fn encode<'m>(self, body: &impl Message<'m>) -> Result<Answer, String> {
         let mut bytes = spare::take(&spare::ANSWERS);
-        let encoded = frame::append_response(&mut bytes, self.description, self.correlation_id, body, self.version);
-        match encoded {
+        let Head { description, version, correlation_id, max_answer_bytes } = self;
+        let body = (body, version);
+        match frame::append_response_within(&mut bytes, description, correlation_id, body, max_answer_bytes) {
             Ok(errors) => Ok(Answer { bytes, errors, ..Answer::default() }),
+            Err(EncodeError { kind: EncodeErrorKind::TooLarge, .. }) => Err(self.too_large()),
             Err(error) => Err(format!("cannot encode the {} answer: {error}", self.description.key)),
         }
     }
@@ -389,7 +394,7 @@ impl<'a> Request<'a> {
 
     /// The answer that refuses all of it, in the form of its own (`getErrorResponse`); `None`: the client waits for none.
     fn refuse(&self, why: &WhyRefused<'_>) -> Result<Option<Answer>, String> {
-        let Head { description, version, correlation_id } = self.head;
+        let Head { description, version, correlation_id, .. } = self.head;
         let refused = refusal::frame(description, version, correlation_id, &mut Reader::new(self.body), why)?;
         Ok(refused.map(|(bytes, errors)| Answer { bytes, errors, ..Answer::default() }))
     }
@@ -419,7 +424,8 @@ pub fn handle(
         Ok(header) => header,
         Err(error) => return Outcome::Close(format!("bad header of a {} request: {error}", handler.key)),
     };
-    let head = Head { description, version, correlation_id: header.correlation_id };
+    let max_answer_bytes = context.shared.config.max_answer_bytes;
+    let head = Head { description, version, correlation_id: header.correlation_id, max_answer_bytes };
     let is_offered = handler.offers(version, &context.shared.config) || (session.is_own() && handler.has(version));
     if !is_offered {
         return match handler.key {

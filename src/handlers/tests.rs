@@ -8,6 +8,7 @@ mod delegation_tokens;
 mod dynamic_configs;
 mod features;
 mod groups;
+mod large_answers;
 mod small_answers;
 mod transactions;
 mod versions;
@@ -29,7 +30,7 @@ use crate::wire::api::{
 #[test]
 fn an_answer_that_cannot_be_encoded_closes_the_connection_of_a_request_that_waited() {
     let description = api::describe(ApiKey::JoinGroup).unwrap();
-    let head = Head { description, version: 0, correlation_id: 7 };
+    let head = Head { description, version: 0, correlation_id: 7, max_answer_bytes: 1000 };
     // Version 0 has no field for it, and it must not be left out.
     let response = join_group::Response { skip_assignment: true, ..Default::default() };
     let polled = head.polled(&response);

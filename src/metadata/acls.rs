@@ -11,6 +11,10 @@ use super::security;
 use crate::model::{ErrorCode, Uuid};
 use crate::security::acl::{Acl, AclFilter};
 
+/// One answer names so many deleted ACLs at most, each as often as filters match it. Kafka counts those that go, but not how
+/// often it tells of them: a filter of a few bytes that is repeated would take any memory.
+const MOST_TOLD: usize = 10 * MAX_RECORDS_PER_REQUEST;
+
 /// Creates each ACL that may be, unless it is there. More than one request may cause: none, but those that the broker
 /// refuses by themselves have their own answers.
 pub(super) fn create_acls(
@@ -45,7 +49,7 @@ pub(super) fn create_acls(
 
 /// Deletes the ACLs that each filter matches, and gives them. More than one request may cause: none of any filter.
 pub(super) fn delete_acls(image: &Image, filters: &[AclFilter]) -> Decisions<Result<Vec<Arc<Acl>>, Refusal>> {
-    let mut gone = BTreeSet::new();
+    let (mut gone, mut told) = (BTreeSet::new(), 0);
     let mut results = Vec::new();
     for filter in filters {
         if let Err(refusal) = filter.validate() {
@@ -55,13 +59,14 @@ pub(super) fn delete_acls(image: &Image, filters: &[AclFilter]) -> Decisions<Res
         let mut deleted = Vec::new();
         for (acl, id) in image.acl_ids.iter().filter(|(acl, _)| filter.matches(acl)) {
             // Kafka counts before it looks whether an earlier filter has deleted it.
-            if gone.len() >= MAX_RECORDS_PER_REQUEST {
+            if gone.len() >= MAX_RECORDS_PER_REQUEST || told >= MOST_TOLD {
                 let message =
                     format!("Cannot remove more than {MAX_RECORDS_PER_REQUEST} acls in a single delete operation.");
                 let refusal = Refusal::new(ErrorCode::InvalidRequest, message);
                 return Decisions { records: Vec::new(), results: vec![Err(refusal); filters.len()] };
             }
             gone.insert(*id);
+            told += 1;
             deleted.push(acl.clone());
         }
         results.push(Ok(deleted));

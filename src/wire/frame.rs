@@ -57,13 +57,26 @@ pub fn split(bytes: &[u8], max_size_bytes: usize) -> Split<'_> {
 /// an error.
 pub fn append<'h, 'b>(
     out: &mut Vec<u8>,
+    header: (&impl Message<'h>, i16),
+    body: (&impl Message<'b>, i16),
+) -> Result<ToldErrors, EncodeError> {
+    append_within(out, header, body, usize::MAX)
+}
+
+/// The same, if the frame behind its size is not larger than this. Of a larger one nothing is reserved.
+fn append_within<'h, 'b>(
+    out: &mut Vec<u8>,
     (header, header_version): (&impl Message<'h>, i16),
     (body, version): (&impl Message<'b>, i16),
+    max_size_bytes: usize,
 ) -> Result<ToldErrors, EncodeError> {
     let mut counter = Counter::default();
     header.write(&mut counter, header_version);
     body.write(&mut counter, version);
     let size = counter.finish()?;
+    if size > max_size_bytes {
+        return Err(EncodeError { kind: EncodeErrorKind::TooLarge, field: "frame" });
+    }
     out.reserve(SIZE_BYTES + size);
     let mut buffer = Buffer::new(out);
     buffer.length(false, size, "frame");
@@ -97,8 +110,19 @@ pub fn append_response<'b>(
     body: &impl Message<'b>,
     version: i16,
 ) -> Result<ToldErrors, EncodeError> {
-    let header = header::ResponseHeader { correlation_id };
-    append(out, (&header, description.response_header_version(version)), (body, version))
+    append_response_within(out, description, correlation_id, (body, version), usize::MAX)
+}
+
+/// The same, if the frame behind its size is not larger than this.
+pub fn append_response_within<'b>(
+    out: &mut Vec<u8>,
+    description: &Description,
+    correlation_id: i32,
+    (body, version): (&impl Message<'b>, i16),
+    max_size_bytes: usize,
+) -> Result<ToldErrors, EncodeError> {
+    let header = (&header::ResponseHeader { correlation_id }, description.response_header_version(version));
+    append_within(out, header, (body, version), max_size_bytes)
 }
 
 /// Writes the tagged fields of a response that has one at most: an array under tag 0, which is left out where it is empty.
@@ -232,5 +256,17 @@ mod tests {
         out.clear();
         append_response(&mut out, heartbeat, 7, &body, 4).unwrap();
         assert_eq!(out, b"\0\0\0\x0c\0\0\0\x07\0\0\0\0\x01\0\x02\0");
+    }
+
+    #[test]
+    fn of_a_response_above_the_limit_nothing_is_written() {
+        let heartbeat = api::describe(ApiKey::Heartbeat).unwrap();
+        let body = api::heartbeat::Response::default();
+        let mut out = Vec::new();
+        let refused = append_response_within(&mut out, heartbeat, 7, (&body, 3), 9);
+        assert_eq!(refused, Err(EncodeError { kind: EncodeErrorKind::TooLarge, field: "frame" }));
+        assert_eq!(out.capacity(), 0);
+        append_response_within(&mut out, heartbeat, 7, (&body, 3), 10).unwrap();
+        assert_eq!(out.len(), SIZE_BYTES + 10);
     }
 }

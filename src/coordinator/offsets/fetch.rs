@@ -11,7 +11,7 @@ use crate::coordinator::groups::{Group, Groups};
 use crate::model::{ErrorCode, TopicId};
 
 impl Groups {
-    pub fn fetch_offsets(&self, request: &Fetch<'_>) -> FetchReply {
+    pub fn fetch_offsets<'a>(&'a self, request: &Fetch<'a>) -> FetchReply<'a> {
         // A group that does not exist has committed nothing.
         if let Some(Group::Consumer(group)) = self.groups.get(request.group_id) {
             group.validate_offset_fetch(request)?;
@@ -27,11 +27,11 @@ impl Groups {
     }
 }
 
-fn fetch(
-    topic: &FetchTopic<'_>,
-    offsets: Option<&GroupOffsets>,
+fn fetch<'a>(
+    topic: &FetchTopic<'a>,
+    offsets: Option<&'a GroupOffsets>,
     is_unstable: &dyn Fn(&str, i32) -> bool,
-) -> FetchedTopic {
+) -> FetchedTopic<'a> {
     let offsets = offsets.and_then(|topics| topics.get(topic.name));
     let matches = |id: TopicId| id.is_zero() || topic.topic_id.is_zero() || id == topic.topic_id;
     let fetch = |partition: &i32| {
@@ -41,30 +41,30 @@ fn fetch(
         let committed = offsets.and_then(|partitions| partitions.get(partition));
         fetched(*partition, committed.filter(|committed| matches(committed.topic_id)))
     };
-    FetchedTopic { name: topic.name.to_string(), partitions: topic.partitions.iter().map(fetch).collect() }
+    FetchedTopic { name: topic.name, partitions: topic.partitions.iter().map(fetch).collect() }
 }
 
-fn all(topics: &GroupOffsets, is_unstable: &dyn Fn(&str, i32) -> bool) -> Vec<FetchedTopic> {
-    let topic = |(name, partitions): (&Arc<str>, &BTreeMap<i32, Committed>)| {
-        let fetch = |(partition, committed): (&i32, &Committed)| match is_unstable(name, *partition) {
+fn all<'a>(topics: &'a GroupOffsets, is_unstable: &dyn Fn(&str, i32) -> bool) -> Vec<FetchedTopic<'a>> {
+    let topic = |(name, partitions): (&'a Arc<str>, &'a BTreeMap<i32, Committed>)| {
+        let fetch = |(partition, committed): (&i32, &'a Committed)| match is_unstable(name, *partition) {
             true => unstable(*partition),
             false => fetched(*partition, Some(committed)),
         };
-        FetchedTopic { name: name.to_string(), partitions: partitions.iter().map(fetch).collect() }
+        FetchedTopic { name, partitions: partitions.iter().map(fetch).collect() }
     };
     topics.iter().map(topic).collect()
 }
 
-fn unstable(partition: i32) -> FetchedPartition {
+fn unstable<'a>(partition: i32) -> FetchedPartition<'a> {
     FetchedPartition { error: ErrorCode::UnstableOffsetCommit, ..fetched(partition, None) }
 }
 
-fn fetched(partition: i32, committed: Option<&Committed>) -> FetchedPartition {
+fn fetched(partition: i32, committed: Option<&Committed>) -> FetchedPartition<'_> {
     FetchedPartition {
         partition,
         offset: committed.map_or(-1, |committed| committed.offset),
         leader_epoch: committed.map_or(-1, |committed| committed.leader_epoch),
-        metadata: committed.map(|committed| committed.metadata.to_string()).unwrap_or_default(),
+        metadata: committed.map_or("", |committed| &committed.metadata),
         error: ErrorCode::None,
     }
 }

@@ -71,22 +71,23 @@ pub struct FetchTopic<'a> {
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FetchedTopic {
-    pub name: String,
-    pub partitions: Vec<FetchedPartition>,
+pub struct FetchedTopic<'a> {
+    pub name: &'a str,
+    pub partitions: Vec<FetchedPartition<'a>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct FetchedPartition {
+pub struct FetchedPartition<'a> {
     pub partition: i32,
     /// -1 where nothing is committed.
     pub offset: i64,
     pub leader_epoch: i32,
-    pub metadata: String,
+    /// That of the group itself: a request may name one partition so often that copies would take any memory.
+    pub metadata: &'a str,
     pub error: ErrorCode,
 }
 
-pub type FetchReply = Result<Vec<FetchedTopic>, ErrorCode>;
+pub type FetchReply<'a> = Result<Vec<FetchedTopic<'a>>, ErrorCode>;
 
 /// OffsetDelete: an error for all, or one for each partition of each topic in the order of the request.
 pub type DeleteReply = Result<Vec<Vec<ErrorCode>>, ErrorCode>;

@@ -63,13 +63,13 @@ pub fn run(world: &mut World, command: &Command) -> Option<String> {
     })
 }
 
-fn fetched(reply: &super::FetchReply) -> String {
+fn fetched(reply: &super::FetchReply<'_>) -> String {
     let topics = match reply {
         Ok(topics) => topics,
         Err(error) => return format!("{error:?}\n"),
     };
-    let partitions = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |of| (&topic.name, of)));
-    let line = |(name, of): (&String, &super::FetchedPartition)| {
+    let partitions = topics.iter().flat_map(|topic| topic.partitions.iter().map(move |of| (topic.name, of)));
+    let line = |(name, of): (&str, &super::FetchedPartition<'_>)| {
         let error = if of.error.is_error() { format!(" {:?}", of.error) } else { String::new() };
         let (partition, offset, epoch, metadata) = (of.partition, of.offset, of.leader_epoch, &of.metadata);
         format!("{name}-{partition} offset={offset} leader_epoch={epoch} metadata={metadata:?}{error}\n")

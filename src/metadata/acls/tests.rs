@@ -116,6 +116,21 @@ fn one_request_changes_so_many_at_most() {
     assert_eq!(refused, Decisions { records: vec![], results: vec![Err(refusal.clone()), Err(refusal)] });
 }
 
+#[test]
+fn filters_that_match_the_same_rules_are_told_so_often_at_most() {
+    let mut image = fresh();
+    let rules: Vec<_> = (0..10).map(|number| topic_rule(&format!("t-{number}"), "*")).collect();
+    let created = create_acls(&image, &rules, &mut ids());
+    commit(&mut image, &created.records);
+    let mut filters = vec![filter(None); MOST_TOLD / rules.len()];
+    let most = delete_acls(&image, &filters);
+    assert_eq!((most.records.len(), most.results.iter().flatten().flatten().count()), (10, MOST_TOLD));
+    filters.push(filter(None));
+    let refused = delete_acls(&image, &filters);
+    assert_eq!((refused.records.len(), refused.results.len()), (0, filters.len()));
+    assert!(refused.results.iter().all(Result::is_err));
+}
+
 /// Neither Kafka nor Klamm writes such a log.
 #[test]
 fn a_strange_log_leaves_no_rule_without_its_index() {
