@@ -149,7 +149,7 @@ FAULTS = [
     ("the request of a closed connection stays parked", "src/server/mod.rs",
      "connection.parked.and_then(|parked| self.wait_list.take(parked))", "connection.parked.and_then(|_| None::<Waiting>)"),
     ("a fetch with something to tell waits to its end", "src/handlers/01_fetch.rs",
-     "gathered.size_bytes >= self.min_bytes\n", "gathered.size_bytes > self.min_bytes.max(1 << 40)\n"),
+     "gathered.size_bytes >= u64::from(self.min_bytes)\n", "gathered.size_bytes > u64::from(self.min_bytes).max(1 << 40)\n"),
     ("a produce that waits for its deadline succeeds", "src/handlers/00_produce.rs",
      "                Ok(false) if expired => partition.result = Err(ErrorCode::RequestTimedOut.into()),\n",
      "                Ok(false) if expired => {}\n"),
@@ -433,7 +433,7 @@ FAULTS = [
     ("a handshake may bring any number of bytes", "src/server/transport/layer.rs",
      "                false => HANDSHAKE_BYTES - self.handshake_bytes,\n", "                false => HANDSHAKE_BYTES,\n"),
     ("what a handshake holds is not counted", "src/server/authentication.rs",
-     "                frames + connection.transport.memory_bytes() + refused\n", "                frames + refused\n"),
+     "                frames + connection.transport.memory_bytes() + refused + kept\n", "                frames + refused + kept\n"),
     ("a refused certificate is not named", "src/security/tls/verifier.rs",
      "            REFUSED.set(Some(end_entity.to_vec()));\n", "            let _ = end_entity;\n"),
     ("a change of stores is not looked into", "src/controller/authority.rs",
@@ -502,6 +502,14 @@ FAULTS = [
      "collect(&view.segments[first..], from, to)", "collect(&view.segments[first..], view.log_start_offset, to)"),
     ("on a full disk the active segment holds up retention", "src/storage/retention.rs",
      "if !error.is_full() || old == 1 {", "if !error.is_full() || old >= 1 {"),
+    ("a sweep is one batch, however large", "src/coordinator_runtime/append.rs",
+     "if how.is_divisible { largest_batch(partition) }", "if false && how.is_divisible { largest_batch(partition) }"),
+    ("new names of one request may collide", "src/metadata/topics.rs",
+     "            names.add(&topic.name);\n", ""),
+    ("an answer may be larger than its limit", "src/wire/frame.rs",
+     "    if size > max_size_bytes {\n", "    if false && size > max_size_bytes {\n"),
+    ("elements are made for which an answer has no room", "src/handlers/room.rs",
+     "elements.map(|element| room.take(element)).collect()", "Ok(elements.inspect(|_| drop(room.take_bytes(0))).collect())"),
 ]
 
 
