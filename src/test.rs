@@ -300,6 +300,29 @@ impl Broker {
         self.deed(json!({ "broker_up": { "broker": id } }))
     }
 
+    /// Lets the leader of a partition send consumers to a broker, which serves them; `None`: as before.
+    pub fn set_follower(&self, topic: &str, partition: i32, broker: Option<i32>) -> Result<(), String> {
+        self.deed(json!({ "follower": { "topic": topic, "partition": partition, "broker": broker } }))
+    }
+
+    /// Does the same with a broker that has the records of these offsets only.
+    pub fn set_lagging_follower(
+        &self,
+        topic: &str,
+        partition: i32,
+        broker: i32,
+        has: std::ops::Range<i64>,
+    ) -> Result<(), String> {
+        let (start, end) = (has.start, has.end);
+        let of = json!({ "topic": topic, "partition": partition, "broker": broker, "start": start, "end": end });
+        self.deed(json!({ "follower": of }))
+    }
+
+    /// Puts a broker into a rack, or into none.
+    pub fn set_rack(&self, id: i32, rack: Option<&str>) -> Result<(), String> {
+        self.deed(json!({ "rack": { "broker": id, "rack": rack } }))
+    }
+
     /// Fills the disk, or makes room again, as a reset does. While it is full, no log of records grows.
     pub fn set_disk_full(&self, full: bool) -> Result<(), String> {
         self.deed(json!({ "disk": { "full": full } }))

@@ -289,6 +289,11 @@ impl Raw {
 
     /// What a partition holds from an offset on, as far as one answer goes.
     pub fn fetch(&mut self, topic: &str, offset: i64) -> Result<PartitionData> {
+        self.fetch_by(11, topic, offset)
+    }
+
+    /// The same in a version: 11 is the first by which a replica that does not lead serves.
+    pub fn fetch_by(&mut self, version: i16, topic: &str, offset: i64) -> Result<PartitionData> {
         let asked = FetchPartition::default()
             .with_partition(0)
             .with_current_leader_epoch(-1)
@@ -303,7 +308,7 @@ impl Raw {
             .with_max_bytes(FETCH_BYTES)
             .with_session_epoch(-1)
             .with_topics(vec![named]);
-        let response = self.call(&request, 11)?;
+        let response = self.call(&request, version)?;
         let topic = response.responses.into_iter().next().context("no topic in the answer")?;
         topic.partitions.into_iter().next().context("no partition in the answer")
     }

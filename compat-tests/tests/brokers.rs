@@ -137,7 +137,8 @@ fn each_answers_for_its_own() -> Result<()> {
         let at: Vec<_> = answer.node_endpoints.iter().map(|of| (i64::from(of.node_id.0), of.port as u16)).collect();
         ensure!(at == if expected == 0 { vec![] } else { vec![(leader, cluster.ports[&leader])] }, "{at:?}");
         ensure!(raw.produce("t", batch())?.error_code == expected, "broker {broker}");
-        ensure!(raw.fetch("t", 0)?.error_code == expected, "broker {broker}");
+        ensure!(raw.fetch_by(10, "t", 0)?.error_code == expected, "broker {broker}");
+        ensure!(raw.fetch("t", 0)?.error_code == 0, "broker {broker} has a replica (KIP-392)");
         ensure!(raw.offset("t", 0, -1)?.0 == expected, "broker {broker}");
     }
     let group = coordinator_of(&mut cluster.raw(1)?, 0, "g")?;

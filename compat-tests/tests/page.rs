@@ -203,8 +203,9 @@ fn faults() -> Result<()> {
     browser.click_text("#presets button", "Leader moved")?;
     browser.fill("#fault [name=topic]", "orders")?;
     browser.fill("#fault [name=count]", "2")?;
+    browser.fill("#fault [name=late]", "5")?;
     browser.click("#fault [type=submit]")?;
-    browser.wait_for_text("#faults-table tr", "error=NOT_LEADER_OR_FOLLOWER, 2 times")?;
+    browser.wait_for_text("#faults-table tr", "delay_ms=5 error=NOT_LEADER_OR_FOLLOWER, 2 times")?;
     browser.wait_for_text("#faults-count", "1")?;
     produce(&broker, "shop", &["struck"])?;
     browser.wait("it has struck twice", "document.querySelector('[data-rule=\"1\"]')?.cells[5].textContent === '2'")?;

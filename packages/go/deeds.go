@@ -81,6 +81,35 @@ func (b *Broker) BringBrokerUp(id int) {
 	b.deed("broker_up", map[string]any{"broker": id}, nil)
 }
 
+// SetFollower lets the leader of a partition send consumers to a broker, which serves them, by its id.
+func (b *Broker) SetFollower(topic string, partition, broker int) {
+	b.t.Helper()
+	b.deed("follower", map[string]any{"topic": topic, "partition": partition, "broker": broker}, nil)
+}
+
+// SetLaggingFollower is the same of a follower that has the log's records from start on and below end only.
+func (b *Broker) SetLaggingFollower(topic string, partition, broker int, start, end int64) {
+	b.t.Helper()
+	of := map[string]any{"topic": topic, "partition": partition, "broker": broker, "start": start, "end": end}
+	b.deed("follower", of, nil)
+}
+
+// UnsetFollower ends what SetFollower has begun.
+func (b *Broker) UnsetFollower(topic string, partition int) {
+	b.t.Helper()
+	b.deed("follower", map[string]any{"topic": topic, "partition": partition, "broker": nil}, nil)
+}
+
+// SetRack puts a broker into a rack; an empty one is none.
+func (b *Broker) SetRack(id int, rack string) {
+	b.t.Helper()
+	var of any
+	if rack != "" {
+		of = rack
+	}
+	b.deed("rack", map[string]any{"broker": id, "rack": of}, nil)
+}
+
 // SetDiskFull fills the disk, or makes room again: while it is full, no log of records grows. A reset makes room, too.
 func (b *Broker) SetDiskFull(full bool) {
 	b.t.Helper()

@@ -387,7 +387,7 @@ pub(super) const BROKER: &[Broker] = &[
     key("replica.fetch.wait.max.ms", Int, Some("500"), Any, ReadOnly, NotYet),
     key("replica.high.watermark.checkpoint.interval.ms", Long, Some("5000"), Any, ReadOnly, Effective),
     key("replica.lag.time.max.ms", Long, Some("30000"), Any, ReadOnly, NotYet),
-    key("replica.selector.class", Text, None, Any, ReadOnly, NotYet),
+    key("replica.selector.class", Text, None, Any, ReadOnly, Effective),
     key("replica.socket.receive.buffer.bytes", Int, Some("65536"), Any, ReadOnly, NotYet),
     key("replica.socket.timeout.ms", Int, Some("30000"), Any, ReadOnly, NotYet),
     key("replication.quota.window.num", Int, Some("11"), AtLeast(1), ReadOnly, NotYet),

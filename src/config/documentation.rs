@@ -173,6 +173,10 @@ const BROKER: Texts = &[
     ("quota.window.num", "Over how many windows bytes, time and new connections are measured for quotas."),
     ("quota.window.size.seconds", "How long each of these windows is."),
     ("replica.high.watermark.checkpoint.interval.ms", "How often the high watermarks are written down."),
+    (
+        "replica.selector.class",
+        "The class that sends consumers to replicas of their rack; they read from leaders where it is not set.",
+    ),
     ("request.timeout.ms", "The longest that add.partitions.to.txn.retry.backoff.max.ms may be."),
     ("security.inter.broker.protocol", "The security protocol that other brokers use."),
     ("socket.listen.backlog.size", "How many connections may wait to be accepted."),

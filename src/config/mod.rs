@@ -148,6 +148,8 @@ pub struct Config {
     /// Threads for opening and closing logs, for each log directory.
     pub num_recovery_threads_per_data_dir: usize,
     pub io: IoChoice,
+    /// `replica.selector.class`: consumers are sent to followers of their own rack, where there are such (KIP-392).
+    pub selects_replicas_by_rack: bool,
     /// Rules of a test may break what it does.
     pub has_faults: bool,
     /// The broker's clock can be frozen, moved and set.
@@ -289,6 +291,7 @@ impl Config {
             high_watermark_checkpoint_interval_ms: s.long("replica.high.watermark.checkpoint.interval.ms"),
             num_recovery_threads_per_data_dir: s.size("num.recovery.threads.per.data.dir") as usize,
             io,
+            selects_replicas_by_rack: s.text(rules::REPLICA_SELECTOR).is_some(),
             has_faults: s.boolean("klamm.faults"),
             has_settable_clock: s.text("klamm.clock").as_deref() == Some("settable"),
             shards: s.value("klamm.shards").map(|_| s.int("klamm.shards").max(1) as usize),

@@ -5,6 +5,9 @@ use super::Invalid;
 use super::settings::Settings;
 use super::value::Value;
 
+pub(super) const REPLICA_SELECTOR: &str = "replica.selector.class";
+const RACK_AWARE_SELECTOR: &str = "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// The least room of a cleaner's map of keys.
 const LEAST_DEDUPE_BYTES: i64 = 1 << 20;
 
@@ -36,6 +39,10 @@ pub(super) fn check(settings: &Settings<'_>) -> Result<(), Invalid> {
     if bytes / threads <= LEAST_DEDUPE_BYTES {
         let reason = format!("{key} must be at least 1MB per cleaner thread.");
         return Err(Invalid::new(key, bytes.to_string(), reason));
+    }
+    if let Some(class) = settings.text(REPLICA_SELECTOR).filter(|class| class != RACK_AWARE_SELECTOR) {
+        let reason = format!("only {RACK_AWARE_SELECTOR} is built in; classes are not loaded here");
+        return Err(Invalid::new(REPLICA_SELECTOR, class, reason));
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ use crate::io::environment::Environment;
 use crate::metadata::{self, Change, Decided, DirectoryAssignment, Play, Refusal, Registration};
 use crate::model::{ErrorCode, Instant, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
+use crate::replica::played::Staging;
 use crate::replica::view::View;
 use crate::stdx::inbox::{Inbox, Tasks};
 use crate::storage::directory::LogDirectory;
@@ -63,6 +64,11 @@ pub enum Task {
     /// A test does something to the brokers that are played.
     Play {
         play: Play,
+        tell: TellPlayed,
+    },
+    /// A test wants something of the brokers that are played that is no metadata.
+    Stage {
+        staging: Staging,
         tell: TellPlayed,
     },
     /// Delegation tokens that have expired are to go.
@@ -191,7 +197,8 @@ impl Controller {
     /// Does what came together; `false` if it was told to stop.
     pub fn step(&mut self, tasks: Vec<Task>) -> bool {
         let (mut changes, mut goes_on, mut has_changed) = (Vec::new(), true, false);
-        let (mut moves, mut copied, mut sweeps, mut plays) = (Vec::new(), Vec::new(), false, Vec::new());
+        let (mut moves, mut copied, mut sweeps) = (Vec::new(), Vec::new(), false);
+        let (mut plays, mut stagings) = (Vec::new(), Vec::new());
         for task in tasks {
             match task {
                 Task::Change { change, reply } => changes.push((change, reply)),
@@ -199,6 +206,7 @@ impl Controller {
                 Task::Move { moves: wanted, reply } => moves.push((wanted, reply)),
                 Task::Copied(key) => copied.push(key),
                 Task::Play { play, tell } => plays.push((play, tell)),
+                Task::Stage { staging, tell } => stagings.push((staging, tell)),
                 Task::SweepTokens => sweeps = true,
                 Task::Stop => goes_on = false,
             }
@@ -207,6 +215,7 @@ impl Controller {
             self.change_all(changes);
         }
         plays.into_iter().for_each(|(play, tell)| tell(self.play(play)));
+        stagings.into_iter().for_each(|(staging, tell)| tell(self.stage(&staging)));
         moves.into_iter().for_each(|(moves, reply)| self.move_logs(&moves, reply));
         copied.into_iter().for_each(|key| self.complete_move(key));
         if has_changed {
@@ -302,6 +311,12 @@ impl Controller {
             Decided::Whole(result) => result,
             other => unreachable!("it is done as a whole: {other:?}"),
         }
+    }
+
+    /// Shows it at once: nothing of it is written down.
+    fn stage(&mut self, staging: &Staging) -> Result<(), Refusal> {
+        let changed = self.publisher.stage(staging);
+        changed.map_err(|sentence| Refusal::new(ErrorCode::UnknownTopicOrPartition, sentence))
     }
 
     /// Publishes what is committed.

@@ -17,6 +17,7 @@ use crate::io::environment::Environment;
 use crate::metadata::{self, Image, Record, ResourceType};
 use crate::model::{ErrorCode, TopicId, TopicIdPartition};
 use crate::quorum::metadata_log::MetadataBatch;
+use crate::replica::played::Staging;
 use crate::replica::view::View;
 use crate::stdx::inbox::Inbox;
 use crate::storage::log::Removal;
@@ -83,6 +84,15 @@ impl Publisher {
     pub(super) fn note_changed(&mut self, key: TopicIdPartition) {
         let hosted = self.view.hosted(key.topic_id).and_then(|hosted| hosted.get(usize::try_from(key.index).ok()?));
         self.changed.extend(hosted.into_iter().flatten().map(|partition| partition.number));
+    }
+
+    /// Shows what a test wants of the brokers that are played. Those who wait for its partition look again. An error is a sentence.
+    pub(super) fn stage(&mut self, staging: &Staging) -> Result<(), String> {
+        let changed = Arc::make_mut(&mut self.view.played).stage(&self.view.image, staging)?;
+        changed.into_iter().for_each(|key| self.note_changed(key));
+        self.show();
+        self.tell();
+        Ok(())
     }
 
     /// Those who wait for a partition of a directory that has failed must look again.

@@ -5,7 +5,8 @@
 //! partitions' progress or its time (`DelayedFetch`).
 //!
 //! Versions: 7 sessions (KIP-227), 12 flexible and diverging epochs (KIP-595), 13 topic ids (KIP-516), 15 replica state,
-//! 16 who leads instead (KIP-951), 18 high watermark of the follower. A follower's fetch is refused: there is no other broker yet.
+//! 11 may be sent to a follower (KIP-392, see `followers`), 16 who leads instead (KIP-951), 18 high watermark of the follower. A
+//! follower's fetch is refused: there is no other broker yet.
 //!
 //! Needs Read of each topic. It is asked when the request comes, for the partitions that it looks at: those of a session that
 //! it passes over were seen for the same client under the same rules, as a session looks at all of its partitions when either
@@ -14,11 +15,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use indexmap::IndexMap;
-
 use super::access;
 use super::current_leaders::{CurrentLeaders, LeaderNode};
+use super::fetch_refused::{refuse_all, refuse_follower, whole_error};
 use super::fetch_session::{Answering, Asked, Judging, NO_SESSION, Name, Seen, Told, Wanted};
+use super::fetch_wanted::{forgotten, wanted};
+use super::followers::{self, NO_REPLICA, Reader, Sight};
 use super::{Answer, Head, Outcome, Parked, Polled, Request, State, numbers};
 use crate::model::{ErrorCode, Instant, IsolationLevel, LeaderEpoch, Offset};
 use crate::replica::partition::Partition;
@@ -29,17 +31,24 @@ use crate::shard::quotas::Metered;
 use crate::stdx::spare;
 use crate::storage::log::{AbortedTxn, Slice};
 use crate::wire::api::fetch::{
-    self as message, AbortedTransaction, EpochEndOffset, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint,
-    PartitionData,
+    self as message, AbortedTransaction, EpochEndOffset, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
 use crate::wire::fetch::{Hole, Opening, ResponseWriter};
 
 /// The first version that names topics by id.
-const TOPIC_ID_SINCE: i16 = 13;
+pub(super) const TOPIC_ID_SINCE: i16 = 13;
 /// The first version that can be told of a diverging epoch.
 const DIVERGING_SINCE: i16 = 12;
 /// The first version that is told who leads instead. Older ones have a place for the leader, which Kafka leaves empty.
 const CURRENT_LEADER_SINCE: i16 = 16;
+
+/// What is known of a client that has a quota, or may be sent elsewhere.
+struct Client {
+    /// What it may be sent.
+    metered: Option<Metered>,
+    /// It may be sent to a follower.
+    reader: Option<Reader>,
+}
 
 /// A fetch that waits for more bytes.
 pub struct Waiting {
@@ -49,8 +58,8 @@ pub struct Waiting {
     max_bytes: u32,
     answering: Answering,
     partitions: Vec<(Name, Wanted)>,
-    /// What its client may be sent. Boxed, as most have none and a parked fetch is to be small.
-    metered: Option<Box<Metered>>,
+    /// Boxed, as most have nothing of it and a parked fetch is to be small.
+    client: Option<Box<Client>>,
 }
 
 type Read = Result<(Option<Slice>, Option<(LeaderEpoch, Offset)>), ErrorCode>;
@@ -61,6 +70,8 @@ struct Found {
     error: ErrorCode,
     diverging: Option<(LeaderEpoch, Offset)>,
     slice: Option<Slice>,
+    /// What is seen of it that is less than all, or elsewhere.
+    sight: Option<Box<Sight>>,
 }
 
 /// What all partitions of a fetch have.
@@ -116,7 +127,7 @@ pub(super) fn handle(state: &mut State, context: &mut Context<'_>, request: &Req
         max_bytes,
         answering,
         partitions,
-        metered: metered.map(Box::new),
+        client: Client::of(metered, Reader::of(context, request, &body.rack_id)),
     };
     let mut gathered = waiting.gather(context, false, &denied);
     gathered.found.iter().filter_map(|found| found.partition.as_ref()).for_each(|of| of.traffic.note_look());
@@ -157,101 +168,17 @@ fn denied(context: &Context<'_>, request: &Request<'_>, partitions: &[(Name, Wan
     places.map(|(place, _)| place).collect()
 }
 
-/// What is asked of each partition. One that is named twice stands where it was named first, with what was said last
-/// (`FetchRequest.fetchData`).
-fn wanted(body: &message::Request<'_>) -> Vec<(Name, Wanted)> {
-    let partition = |topic: &Arc<str>, topic_id, partition: &message::FetchPartition| {
-        let name = Name { topic_id, topic: topic.clone(), partition: partition.partition };
-        let wanted = Wanted {
-            current_leader_epoch: partition.current_leader_epoch,
-            fetch_offset: partition.fetch_offset,
-            last_fetched_epoch: partition.last_fetched_epoch,
-            log_start_offset: partition.log_start_offset,
-            partition_max_bytes: partition.partition_max_bytes,
-        };
-        (name, wanted)
-    };
-    let topic = |t: &message::FetchTopic<'_>| -> Vec<_> {
-        let name: Arc<str> = (*t.topic).into();
-        t.partitions.iter().map(|p| partition(&name, t.topic_id, p)).collect()
-    };
-    let all = body.topics.iter().flat_map(topic);
-    if names_each_once(&body.topics) {
-        return all.collect();
+impl Client {
+    fn of(metered: Option<Metered>, reader: Option<Reader>) -> Option<Box<Client>> {
+        (metered.is_some() || reader.is_some()).then(|| Box::new(Client { metered, reader }))
     }
-    all.collect::<IndexMap<Name, Wanted>>().into_iter().collect()
-}
-
-/// Whether no topic stands twice, and no partition of one: clients name each once, and their fetches need no map.
-fn names_each_once(topics: &[message::FetchTopic<'_>]) -> bool {
-    let name = |topic: &message::FetchTopic<'_>| (topic.topic_id, topic.topic.to_string());
-    let index = |partition: &message::FetchPartition| partition.partition;
-    is_distinct(topics, |a, b| a.topic_id == b.topic_id && a.topic == b.topic, name)
-        && topics.iter().all(|topic| is_distinct(&topic.partitions, |a, b| index(a) == index(b), index))
-}
-
-/// Whether no two items are equal. Few are compared with each other, which needs no memory; many are sorted by a key.
-fn is_distinct<T, K: Ord>(items: &[T], equal: impl Fn(&T, &T) -> bool, key: impl Fn(&T) -> K) -> bool {
-    const FEW: usize = 8;
-    if items.len() <= FEW {
-        return items.iter().enumerate().all(|(at, item)| items[..at].iter().all(|before| !equal(before, item)));
-    }
-    let mut keys: Vec<K> = items.iter().map(key).collect();
-    keys.sort_unstable();
-    keys.windows(2).all(|pair| pair[0] != pair[1])
-}
-
-fn forgotten(body: &message::Request<'_>) -> Vec<Name> {
-    let topic = |t: &message::ForgottenTopic<'_>| -> Vec<Name> {
-        let name: Arc<str> = (*t.topic).into();
-        let one = |p: &i32| Name { topic_id: t.topic_id, topic: name.clone(), partition: *p };
-        t.partitions.iter().map(one).collect()
-    };
-    body.forgotten_topics_data.iter().flat_map(topic).collect()
-}
-
-/// What Kafka answers where it fails as a whole (`FetchRequest.getErrorResponse`): clients before topic ids look for the
-/// error at the partitions.
-fn refuse_all(head: Head, body: &message::Request<'_>, error: ErrorCode) -> Outcome {
-    let responses = if head.version < TOPIC_ID_SINCE { refused(body, error) } else { Vec::new() };
-    head.answer(&message::Response {
-        error_code: error.code(),
-        session_id: body.session_id,
-        responses,
-        ..Default::default()
-    })
-}
-
-/// What a broker is told that may not act as one. It gets no session.
-fn refuse_follower(head: Head, body: &message::Request<'_>) -> Outcome {
-    let responses = refused(body, ErrorCode::TopicAuthorizationFailed);
-    head.answer(&message::Response { responses, ..Default::default() })
-}
-
-/// Every partition with an error.
-fn refused<'r>(body: &message::Request<'_>, error: ErrorCode) -> Vec<FetchableTopicResponse<'r>> {
-    let partition = |asked: &message::FetchPartition| PartitionData {
-        partition_index: asked.partition,
-        error_code: error.code(),
-        high_watermark: -1,
-        aborted_transactions: Some(Vec::new()),
-        records: Some((&[][..]).into()),
-        ..Default::default()
-    };
-    let topic = |topic: &message::FetchTopic<'_>| FetchableTopicResponse {
-        topic: topic.topic.to_string().into(),
-        topic_id: topic.topic_id,
-        partitions: topic.partitions.iter().map(partition).collect(),
-    };
-    body.topics.iter().map(topic).collect()
-}
-
-/// An answer that only says what is wrong with the session.
-fn whole_error(head: Head, error: ErrorCode) -> Outcome {
-    head.answer(&message::Response { error_code: error.code(), ..Default::default() })
 }
 
 impl Waiting {
+    fn metered(&self) -> Option<&Metered> {
+        self.client.as_ref()?.metered.as_ref()
+    }
+
     /// Looks again; if it `asks`, with the shard's bit set first, so that no progress is missed.
     pub(super) fn poll(&mut self, state: &mut State, context: &mut Context<'_>, expired: bool, asks: bool) -> Polled {
         if let Some(covered) = state.sessions.covered(self.answering) {
@@ -281,7 +208,7 @@ impl Waiting {
                 Ok(_) => Found::failed(ErrorCode::TopicAuthorizationFailed),
                 Err(_) => self.find(context, name, wanted, left, gathered.size_bytes == 0, watch),
             };
-            gathered.is_urgent |= found.error.is_error() || found.diverging.is_some();
+            gathered.is_urgent |= found.error.is_error() || found.diverging.is_some() || found.is_elsewhere();
             // What lies in the next segment cannot be part of this answer, so waiting would bring nothing.
             gathered.is_urgent |= found.slice.as_ref().is_some_and(|slice| slice.is_followed);
             gathered.size_bytes += found.slice.as_ref().map_or(0, |slice| slice.length);
@@ -299,48 +226,79 @@ impl Waiting {
         is_first: bool,
         watch: bool,
     ) -> Found {
-        let partition = match self.head.version {
-            TOPIC_ID_SINCE.. => context.view.partition_by_id(name.topic_id, name.partition),
-            _ => context.view.partition_by_name(&name.topic, name.partition),
-        };
-        let partition = match partition {
-            Ok(partition) => partition,
+        let (partition, sight) = match self.see(context, name, wanted) {
+            Ok(seen) => seen,
             Err(error) => return Found::failed(error),
         };
         if watch {
             partition.waiting.add(context.shard);
         }
-        let found = Found { partition: Some(partition.clone()), ..Found::failed(ErrorCode::None) };
-        let mut read = self.read(partition, wanted, left, is_first);
+        let mut read = self.read((partition, sight.as_deref()), wanted, left, is_first);
         // What a session finds at rest it does not look at again before it is told of progress, which it asks for first.
         if !watch && matches!(read, Ok((None, None))) && self.answering.session_id() != NO_SESSION {
             partition.waiting.add(context.shard);
-            read = self.read(partition, wanted, left, is_first);
+            read = self.read((partition, sight.as_deref()), wanted, left, is_first);
         }
+        let found = Found { partition: Some(partition.clone()), sight, ..Found::failed(ErrorCode::None) };
         match read {
             Ok((slice, diverging)) => Found { slice, diverging, ..found },
             Err(error) => Found { error, ..found },
         }
     }
 
+    /// The partition, if it is this broker's to read, and what is less or elsewhere than usual.
+    fn see<'v>(
+        &self,
+        context: &'v Context<'_>,
+        name: &Name,
+        wanted: &Wanted,
+    ) -> Result<(&'v Arc<Partition>, Option<Box<Sight>>), ErrorCode> {
+        let is_by_id = self.head.version >= TOPIC_ID_SINCE;
+        let partition = match is_by_id {
+            true => context.view.partition_by_id(name.topic_id, name.partition),
+            false => context.view.partition_by_name(&name.topic, name.partition),
+        };
+        let reader = self.client.as_ref().and_then(|client| client.reader.as_ref());
+        let Some(reader) = reader else { return Ok((partition?, None)) };
+        let topic = match is_by_id {
+            true => context.view.image.topic_by_id(name.topic_id),
+            false => context.view.topic(&name.topic),
+        };
+        reader.see(context, (topic, name.partition), partition, wanted.fetch_offset)
+    }
+
     /// The records that there are, or where the logs part.
-    fn read(&self, partition: &Partition, wanted: &Wanted, left: u64, is_first: bool) -> Read {
+    fn read(
+        &self,
+        (partition, sight): (&Partition, Option<&Sight>),
+        wanted: &Wanted,
+        left: u64,
+        is_first: bool,
+    ) -> Read {
         partition.check_leader_epoch(wanted.current_leader_epoch)?;
+        if sight.is_some_and(Sight::is_elsewhere) {
+            return Ok((None, None));
+        }
+        let extent = followers::extent(sight);
         if self.head.version >= DIVERGING_SINCE && wanted.last_fetched_epoch >= 0 {
             let diverging = diverging(partition, wanted)?;
             if diverging.is_some() {
                 return Ok((None, diverging));
             }
         }
+        if !extent.has(wanted.fetch_offset) {
+            return Err(ErrorCode::OffsetOutOfRange);
+        }
         let limit = left.min(u64::try_from(wanted.partition_max_bytes).unwrap_or(0));
-        let slice = partition.read(Offset(wanted.fetch_offset), self.isolation, limit, is_first)?;
+        let from = Offset(wanted.fetch_offset);
+        let slice = partition.read_below(extent.end, from, self.isolation, limit, is_first)?;
         Ok((slice, None))
     }
 
     /// What a client beyond its quota is told: nothing, for so long. The session stays as it was, so that the client is told
     /// then (`FetchContext.getThrottledResponse`).
     fn throttled(&self, now: Instant, size_bytes: usize) -> Option<u32> {
-        let metered = self.metered.as_ref()?;
+        let metered = self.metered()?;
         let throttle_ms = metered.charge(size_bytes as f64, now);
         if throttle_ms > 0 {
             metered.charge(-(size_bytes as f64), now);
@@ -350,7 +308,7 @@ impl Waiting {
 
     /// Encodes what was gathered and is worth telling, or that its client must wait.
     fn answer(&self, state: &mut State, context: &Context<'_>, gathered: Gathered) -> Result<Answer, String> {
-        let estimate = self.metered.as_ref().map_or(0, |_| self.size_bytes(&gathered));
+        let estimate = self.metered().map_or(0, |_| self.size_bytes(&gathered));
         if let Some(throttle_ms) = self.throttled(context.now, estimate) {
             let session_id = state.sessions.give_up(self.answering);
             let empty = self.head.encode(&message::Response { session_id, ..Default::default() })?;
@@ -425,7 +383,7 @@ impl Waiting {
         let told = Told {
             high_watermark: found.high_watermark(),
             log_start_offset: found.log_start_offset(),
-            is_error: found.error.is_error() || found.diverging.is_some(),
+            is_error: found.error.is_error() || found.diverging.is_some() || found.is_elsewhere(),
         };
         let has_rest = !told.is_error && found.slice.is_none();
         let at_rest = found.partition.as_ref().filter(|_| has_rest).map(|partition| partition.number);
@@ -439,10 +397,11 @@ impl Waiting {
             partition_index: name.partition,
             error_code: found.error.code(),
             high_watermark: found.high_watermark(),
-            last_stable_offset: found.readable().map_or(-1, |partition| partition.last_stable_offset().0),
+            last_stable_offset: found.last_stable_offset(),
             log_start_offset: found.log_start_offset(),
             diverging_epoch: diverging.unwrap_or_default(),
             aborted_transactions: (is_committed || found.is_no_partition()).then(|| found.aborted()),
+            preferred_read_replica: found.sight.as_ref().map_or(NO_REPLICA, |sight| sight.preferred),
             ..Default::default()
         }
     }
@@ -451,7 +410,7 @@ impl Waiting {
 impl Found {
     /// Nothing but an error.
     fn failed(error: ErrorCode) -> Found {
-        Found { partition: None, error, diverging: None, slice: None }
+        Found { partition: None, error, diverging: None, slice: None, sight: None }
     }
 
     /// Whether no partition was looked at: of such Kafka tells that no transactions were aborted, of other errors nothing
@@ -478,11 +437,25 @@ impl Found {
     }
 
     fn high_watermark(&self) -> i64 {
-        self.readable().map_or(-1, |partition| partition.high_watermark().0)
+        self.readable().map_or(-1, |partition| self.below_end(partition.high_watermark()))
+    }
+
+    fn last_stable_offset(&self) -> i64 {
+        self.readable().map_or(-1, |partition| self.below_end(partition.last_stable_offset()))
     }
 
     fn log_start_offset(&self) -> i64 {
-        self.readable().map_or(-1, |partition| partition.log.log_start_offset().0)
+        let start = followers::extent(self.sight.as_deref()).start;
+        self.readable().map_or(-1, |partition| partition.log.log_start_offset().max(start).0)
+    }
+
+    fn below_end(&self, offset: Offset) -> i64 {
+        offset.min(followers::extent(self.sight.as_deref()).end).0
+    }
+
+    /// The client is sent to another broker for it.
+    fn is_elsewhere(&self) -> bool {
+        self.sight.as_deref().is_some_and(Sight::is_elsewhere)
     }
 }
 

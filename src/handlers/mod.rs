@@ -14,7 +14,9 @@ mod config_changes;
 mod current_leaders;
 mod delegation_tokens;
 mod effective;
+mod fetch_refused;
 pub mod fetch_session;
+mod fetch_wanted;
 mod group_job;
 mod markers;
 mod metadata_job;
@@ -97,6 +99,7 @@ mod expire_delegation_token;
 mod fetch;
 #[path = "10_find_coordinator.rs"]
 mod find_coordinator;
+mod followers;
 #[path = "12_heartbeat.rs"]
 mod heartbeat;
 #[path = "44_incremental_alter_configs.rs"]

@@ -14,6 +14,7 @@ use crate::io::simulated_disk::SimulatedDisk;
 use crate::metadata;
 use crate::model::{ApiKey, Instant, TimestampMs, Uuid};
 use crate::record::builder::{Builder, Options, Record};
+use crate::replica::played::Staging;
 use crate::replica::view::View;
 use crate::replica::watch::ShardId;
 use crate::security::access::{AclOperation, AclResource};
@@ -181,14 +182,24 @@ impl Broker {
 
     /// Sends a request and reads the answer, letting the metadata thread work where the request waits for it.
     pub(super) fn ask<'m, R: Message<'static>>(&mut self, key: ApiKey, version: i16, body: &impl Message<'m>) -> R {
-        let description = api::describe(key).unwrap();
-        let answer: &'static [u8] = self.handle(&frame(key, version, body)).leak();
-        let mut reader = Reader::new(&answer[4..]);
-        let header = ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
-        assert_eq!(header.correlation_id, 7);
-        let response = R::decode(&mut reader, version).unwrap();
-        assert_eq!(reader.remaining(), 0, "bytes behind the answer of {key} version {version}");
-        response
+        let answer = self.handle(&frame(key, version, body));
+        read_answer(key, version, answer)
+    }
+
+    /// The same where records come out of files, for what is answered at once.
+    pub(super) fn ask_for_records<'m, R: Message<'static>>(
+        &mut self,
+        key: ApiKey,
+        version: i16,
+        body: &impl Message<'m>,
+    ) -> R {
+        let Outcome::Answer(mut answer) = self.begin(&frame(key, version, body)) else { panic!("no answer at once") };
+        for (at, slice) in answer.holes.drain(..).rev() {
+            let mut records = vec![0; slice.length as usize];
+            assert_eq!(slice.file.read_at(&mut records, slice.position.0).unwrap(), records.len());
+            answer.bytes.splice(at..at, records);
+        }
+        read_answer(key, version, answer.bytes)
     }
 
     /// The bytes of an answer.
@@ -231,6 +242,12 @@ impl Broker {
     pub(super) fn play(&mut self, play: metadata::Play) {
         let tell = Box::new(|told: Result<_, metadata::Refusal>| assert!(told.is_ok(), "{told:?}"));
         self.parts.metadata.machine.step(vec![controller::Task::Play { play, tell }]);
+    }
+
+    /// The same for what is no metadata.
+    pub(super) fn stage(&mut self, staging: Staging) {
+        let tell = Box::new(|told: Result<_, metadata::Refusal>| assert!(told.is_ok(), "{told:?}"));
+        self.parts.metadata.machine.step(vec![controller::Task::Stage { staging, tell }]);
     }
 
     fn begin(&mut self, frame: &[u8]) -> Outcome {
@@ -303,6 +320,17 @@ impl Broker {
             Polled::Wait | Polled::Silent => panic!("no answer"),
         }
     }
+}
+
+fn read_answer<R: Message<'static>>(key: ApiKey, version: i16, answer: Vec<u8>) -> R {
+    let description = api::describe(key).unwrap();
+    let answer: &'static [u8] = answer.leak();
+    let mut reader = Reader::new(&answer[4..]);
+    let header = ResponseHeader::decode(&mut reader, description.response_header_version(version)).unwrap();
+    assert_eq!(header.correlation_id, 7);
+    let response = R::decode(&mut reader, version).unwrap();
+    assert_eq!(reader.remaining(), 0, "bytes behind the answer of {key} version {version}");
+    response
 }
 
 pub(super) fn frame<'m>(key: ApiKey, version: i16, body: &impl Message<'m>) -> Vec<u8> {

@@ -7,6 +7,7 @@ mod current_leaders;
 mod delegation_tokens;
 mod dynamic_configs;
 mod features;
+mod followers;
 mod groups;
 mod large_answers;
 mod small_answers;

@@ -1,21 +1,22 @@
 //! `/v1/brokers`: the brokers that one process plays, and what a test does to them: a leader or a coordinator moves, a broker goes
-//! down or comes back. The metadata thread decides it, and clients hear of it as they would in a cluster.
+//! down or comes back, consumers are sent to a follower, a broker is in another rack. The metadata thread decides it, and clients hear of it as they would in a cluster.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::control::Control;
 use super::deeds::{Refused, failed};
 use super::reply::{self, Reply};
-use crate::controller::Task;
+use crate::controller::{Task, TellPlayed};
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
 use crate::metadata::{Play, Refusal};
-use crate::model::{ApiKey, ErrorCode, java_hash};
+use crate::model::{ApiKey, ErrorCode, Offset, java_hash};
+use crate::replica::played::{Extent, Follower, Staging};
 use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::shard::context::Shared;
@@ -55,13 +56,22 @@ pub(super) fn list(control: &Control) -> Reply {
 
 /// Has the metadata thread do it; the shards know of it when this answers. Blocks.
 pub(super) fn play(shared: &Arc<Shared>, play: Play) -> Result<(), Refused> {
+    ask(shared, |tell| Task::Play { play, tell })
+}
+
+/// The same for what is no metadata. Blocks.
+pub(super) fn stage(shared: &Arc<Shared>, staging: Staging) -> Result<(), Refused> {
+    ask(shared, |tell| Task::Stage { staging, tell })
+}
+
+fn ask(shared: &Arc<Shared>, task: impl FnOnce(TellPlayed) -> Task) -> Result<(), Refused> {
     if shared.config.cast().is_one() {
         let sentence = "this process plays one broker: `klamm test --brokers` plays several";
         return Err((StatusCode::CONFLICT, sentence.into()));
     }
     let (sender, told) = channel();
-    let tell = Box::new(move |result| drop(sender.send(result)));
-    shared.send_to_controller(Task::Play { play, tell });
+    let tell: TellPlayed = Box::new(move |result| drop(sender.send(result)));
+    shared.send_to_controller(task(tell));
     let result = told.recv_timeout(PATIENCE).map_err(|_| failed("the metadata thread does not answer".into()))?;
     result.map_err(refused)?;
     await_shards(shared)
@@ -96,4 +106,34 @@ pub(super) fn move_coordinator(shared: &Arc<Shared>, key: &CoordinatedKey, to: i
     let partition = java_hash::partition_for(key, count);
     play(shared, Play::MoveLeader { topic: topic.into(), partition, to })?;
     Ok(json!({ "topic": topic, "partition": partition, "leader": to }))
+}
+
+/// What a test wants of brokers beside the metadata: `follower`.
+pub(super) fn staging(name: &str, of: &Map<String, Value>) -> Option<Staging> {
+    let known = |names: &[&str]| of.keys().all(|key| names.contains(&key.as_str()));
+    let number = |key: &str| of.get(key)?.as_i64().and_then(|number| i32::try_from(number).ok());
+    let text = |key: &str| of.get(key)?.as_str().filter(|text| !text.is_empty()).map(str::to_string);
+    Some(match name {
+        "follower" if known(&["topic", "partition", "broker", "start", "end"]) => {
+            let (topic, partition) = (text("topic")?, number("partition")?);
+            let extent = extent(of)?;
+            let follower = match of.get("broker")? {
+                Value::Null if extent == Extent::WHOLE => None,
+                _ => Some(Follower { broker: number("broker").filter(|id| *id >= 0)?, extent }),
+            };
+            Staging::Follow { topic, partition, follower }
+        }
+        _ => return None,
+    })
+}
+
+/// What a follower has of a log, where that is said: `start` and `end`.
+fn extent(of: &Map<String, Value>) -> Option<Extent> {
+    let offset = |key: &str, else_it_is: Offset| match of.get(key) {
+        None => Some(else_it_is),
+        Some(value) => value.as_i64().filter(|offset| *offset >= 0).map(Offset),
+    };
+    let whole = Extent::WHOLE;
+    let extent = Extent { start: offset("start", whole.start)?, end: offset("end", whole.end)? };
+    (extent.start <= extent.end).then_some(extent)
 }

@@ -20,6 +20,7 @@ use crate::coordinator::consumer::JOIN_EPOCH;
 use crate::io::{threads, web};
 use crate::metadata::Play;
 use crate::model::{ApiKey, ErrorCode};
+use crate::replica::played::Staging;
 use crate::replica::watch::ShardId;
 use crate::server::expiry::{self, HEARTBEAT, LEAVE_GROUP};
 use crate::server::inlet::{self, Inlet};
@@ -28,7 +29,8 @@ use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, l
 
 pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group), \
                                fence_producer (transactional_id), move_leader (topic, partition, to), move_coordinator (group or \
-                               transactional_id, and to), broker_down (broker), broker_up (broker), disk (full, sync_ms, syncs_fail), \
+                               transactional_id, and to), broker_down (broker), broker_up (broker), follower (topic, partition, broker, \
+                               and start and end), rack (broker, rack), disk (full, sync_ms, syncs_fail), \
                                corrupt (topic, partition, offset), compact and retain (topic; all topics without one).";
 
 const JOIN_GROUP: i16 = 9;
@@ -51,6 +53,7 @@ enum Deed {
     FenceProducer(String),
     MoveCoordinator(CoordinatedKey, i32),
     Play(Play),
+    Stage(Staging),
     Disk(DiskDeed),
     Corrupt(BatchPlace),
     Log(LogDeed),
@@ -61,7 +64,7 @@ pub(super) type Refused = (StatusCode, String);
 
 impl Deed {
     fn parse(body: &[u8]) -> Result<Deed, String> {
-        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}}, {"corrupt":{"topic":"t","partition":0,"offset":5}}, {"compact":{"topic":"t"}} and {"retain":{"topic":"t"}}"#;
+        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"follower":{"topic":"t","partition":0,"broker":2,"start":0,"end":7}}, {"rack":{"broker":2,"rack":"a"}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}}, {"corrupt":{"topic":"t","partition":0,"offset":5}}, {"compact":{"topic":"t"}} and {"retain":{"topic":"t"}}"#;
         let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;
         let object = body.as_object().filter(|object| object.len() == 1).ok_or(FORM)?;
         let (name, of) = object.iter().next().ok_or(FORM)?;
@@ -103,7 +106,11 @@ fn of_brokers_or_storage(name: &str, of: &Map<String, Value>) -> Option<Deed> {
         "corrupt" => Deed::Corrupt(BatchPlace::parse(of)?),
         "broker_down" if has(&["broker"]) => Deed::Play(Play::TakeDown(number("broker")?)),
         "broker_up" if has(&["broker"]) => Deed::Play(Play::BringUp(number("broker")?)),
-        _ => return None,
+        "rack" if has(&["broker", "rack"]) => {
+            let rack = if of["rack"].is_null() { None } else { Some(text("rack")?) };
+            Deed::Play(Play::SetRack(number("broker")?, rack))
+        }
+        _ => Deed::Stage(brokers::staging(name, of)?),
     })
 }
 
@@ -139,6 +146,7 @@ pub(super) async fn perform(control: Arc<Control>, body: Bytes) -> Reply {
             Deed::Log(deed) => deed.perform(&shared),
             Deed::Corrupt(place) => place.corrupt(&shared),
             Deed::Play(play) => brokers::play(&shared, play).map(|()| json!({ "done": true })),
+            Deed::Stage(staging) => brokers::stage(&shared, staging).map(|()| json!({ "done": true })),
         }
     });
     match done.await {
@@ -318,6 +326,8 @@ fn fence(inlet: &Inlet, id: &str) -> Result<Value, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Offset;
+    use crate::replica::played::{Extent, Follower};
 
     #[test]
     fn a_body_is_one_deed() {
@@ -335,7 +345,24 @@ mod tests {
         assert_eq!(parse(r#"{"move_coordinator":{"transactional_id":"x","to":2}}"#), Ok(moved));
         assert_eq!(parse(r#"{"broker_down":{"broker":2}}"#), Ok(Deed::Play(Play::TakeDown(2))));
         assert_eq!(parse(r#"{"broker_up":{"broker":2}}"#), Ok(Deed::Play(Play::BringUp(2))));
+        assert_eq!(parse(r#"{"rack":{"broker":2,"rack":"a"}}"#), Ok(Deed::Play(Play::SetRack(2, Some("a".into())))));
+        assert_eq!(parse(r#"{"rack":{"broker":2,"rack":null}}"#), Ok(Deed::Play(Play::SetRack(2, None))));
+        let follow = |follower: Option<(i32, i64, i64)>| {
+            let extent = |start, end| Extent { start: Offset(start), end: Offset(end) };
+            let follower = follower.map(|(broker, start, end)| Follower { broker, extent: extent(start, end) });
+            Ok(Deed::Stage(Staging::Follow { topic: "t".into(), partition: 0, follower }))
+        };
+        let follower = |more: &str| parse(&format!(r#"{{"follower":{{"topic":"t","partition":0,"broker":{more}}}}}"#));
+        assert_eq!(follower("2"), follow(Some((2, 0, i64::MAX))));
+        assert_eq!(follower(r#"2,"start":1,"end":7"#), follow(Some((2, 1, 7))));
+        assert_eq!(follower("null"), follow(None));
         for wrong in [
+            r#"{"follower":{"topic":"t","partition":0}}"#,
+            r#"{"follower":{"topic":"t","partition":0,"broker":null,"end":3}}"#,
+            r#"{"follower":{"topic":"t","partition":0,"broker":2,"start":3,"end":2}}"#,
+            r#"{"follower":{"topic":"t","partition":0,"broker":-1}}"#,
+            r#"{"rack":{"broker":2}}"#,
+            r#"{"rack":{"broker":2,"rack":""}}"#,
             "",
             "{}",
             "5",

@@ -8,7 +8,7 @@ use super::image::{Image, Partition, Topic};
 use super::levels::knows_directories;
 use super::partition_change::PartitionChange;
 use super::placement::only_directory;
-use super::record::{BrokerRegistrationChangeRecord, PartitionChangeRecord, Record};
+use super::record::{BrokerRegistrationChangeRecord, PartitionChangeRecord, Record, RegisterBrokerRecord};
 use super::registration::Broker;
 use crate::config::Settings;
 use crate::model::ErrorCode;
@@ -22,6 +22,8 @@ pub enum Play {
     TakeDown(i32),
     /// It is unfenced, in sync, and leads what has no leader (`ReplicationControlManager.handleBrokerUnfenced`).
     BringUp(i32),
+    /// It is in another rack, or in none.
+    SetRack(i32, Option<String>),
 }
 
 /// Decides about it. A broker that is as it shall be is left alone.
@@ -30,6 +32,7 @@ pub(super) fn play(image: &Image, settings: &Settings<'_>, play: &Play) -> Resul
         Play::MoveLeader { topic, partition, to } => move_leader(image, topic, *partition, *to)?,
         Play::TakeDown(id) => take_down(image, settings, broker(image, *id)?),
         Play::BringUp(id) => bring_up(image, broker(image, *id)?),
+        Play::SetRack(id, rack) => set_rack(broker(image, *id)?, rack.as_deref()),
     };
     match records.len() {
         ..=MAX_RECORDS_PER_REQUEST => Ok(records),
@@ -123,6 +126,15 @@ fn take_down(image: &Image, settings: &Settings<'_>, broker: &Broker) -> Vec<Rec
     records
 }
 
+/// It registers anew, as a broker does that is started with another rack.
+fn set_rack(broker: &Broker, rack: Option<&str>) -> Vec<Record<'static>> {
+    if broker.rack.as_deref() == rack {
+        return Vec::new();
+    }
+    let rack = rack.map(|rack| rack.to_string().into());
+    vec![Record::RegisterBroker(RegisterBrokerRecord { rack, ..broker.to_record() })]
+}
+
 fn bring_up(image: &Image, broker: &Broker) -> Vec<Record<'static>> {
     if !broker.fenced {
         return Vec::new();
@@ -157,7 +169,7 @@ mod tests {
     use crate::config::Config;
     use crate::metadata::Configs;
     use crate::metadata::features::ELIGIBLE_LEADER_REPLICAS_VERSION;
-    use crate::metadata::record::{FeatureLevelRecord, PartitionRecord, RegisterBrokerRecord, TopicRecord};
+    use crate::metadata::record::{FeatureLevelRecord, PartitionRecord, TopicRecord};
     use crate::model::Uuid;
 
     /// Brokers 1 to 3, and a topic with the replicas 1 and 2, and one with the replica 1 alone.
@@ -228,6 +240,19 @@ mod tests {
         assert_eq!(code(&to("two", 4)), ErrorCode::BrokerIdNotRegistered);
         assert_eq!(code(&to("three", 1)), ErrorCode::UnknownTopicOrPartition);
         assert_eq!(code(&Play::TakeDown(9)), ErrorCode::BrokerIdNotRegistered);
+    }
+
+    #[test]
+    fn a_broker_moves_to_another_rack_and_is_else_what_it_was() {
+        let mut image = image(false);
+        let before = image.broker(2).unwrap().clone();
+        for rack in [Some("a"), Some("b"), None] {
+            done(&mut image, &Play::SetRack(2, rack.map(str::to_string)));
+            let rack = rack.map(str::to_string);
+            assert_eq!(**image.broker(2).unwrap(), Broker { rack, ..(*before).clone() });
+        }
+        assert_eq!(shown(&image, "two"), "[1, 2] [1, 2] 1 0");
+        assert_eq!(decided(&image, &Play::SetRack(9, None)).unwrap_err().error, ErrorCode::BrokerIdNotRegistered);
     }
 
     #[test]

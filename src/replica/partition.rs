@@ -431,7 +431,19 @@ impl Partition {
         max_bytes: u64,
         at_least_one: bool,
     ) -> Result<Option<Slice>, ErrorCode> {
-        let up_to = self.readable_end(isolation);
+        self.read_below(Offset(i64::MAX), from, isolation, max_bytes, at_least_one)
+    }
+
+    /// The same of a broker that has no record from `end` on.
+    pub fn read_below(
+        &self,
+        end: Offset,
+        from: Offset,
+        isolation: IsolationLevel,
+        max_bytes: u64,
+        at_least_one: bool,
+    ) -> Result<Option<Slice>, ErrorCode> {
+        let up_to = self.readable_end(isolation).min(end);
         let read = match isolation {
             IsolationLevel::ReadUncommitted => self.log.read(from, up_to, max_bytes, at_least_one),
             IsolationLevel::ReadCommitted => self.log.read_committed(from, up_to, max_bytes, at_least_one),

@@ -10,6 +10,7 @@ use rpds::RedBlackTreeMapSync as Map;
 use crate::metadata::{self, Image, KRAFT_VERSION, NO_LEADER, SPOKEN_FEATURES, Topic, topic_name};
 use crate::model::{ErrorCode, LeaderEpoch, Offset, TopicId, TopicIdPartition, Uuid};
 use crate::replica::partition::Partition;
+use crate::replica::played::{Extent, Played};
 use crate::storage::log::Log;
 
 /// A feature (KIP-584) that this broker speaks: the levels that it could, and the one that the cluster has.
@@ -63,6 +64,8 @@ pub struct View {
     futures: Map<TopicIdPartition, Arc<Future>>,
     /// A log directory could not be used at the start: what is missing may be in it.
     pub lacks_directory: bool,
+    /// What a test wants of the brokers that this process plays.
+    pub played: Arc<Played>,
     /// The broker that sees it, of several that this process plays: partitions that it does not lead are not its own.
     seen_by: Option<i32>,
 }
@@ -77,6 +80,7 @@ impl View {
             hosted: Map::new_sync(),
             futures: Map::new_sync(),
             lacks_directory: false,
+            played: Arc::default(),
             seen_by: None,
         }
     }
@@ -129,6 +133,22 @@ impl View {
     /// Whether a partition is the viewer's, as far as the metadata say so.
     pub fn is_own(&self, described: &metadata::Partition) -> bool {
         self.seen_by.is_none_or(|broker| broker == described.leader)
+    }
+
+    /// A partition that the viewer does not lead and follows: it has a replica, or a test wants it to follow. With it what the
+    /// viewer has of the log, where that is said.
+    pub fn followed(
+        &self,
+        topic: &Topic,
+        described: &metadata::Partition,
+    ) -> Result<(&Arc<Partition>, Option<Extent>), ErrorCode> {
+        let viewer = self.seen_by.ok_or(ErrorCode::NotLeaderOrFollower)?;
+        let wanted = self.played.follower(TopicIdPartition { topic_id: topic.id, index: described.index });
+        let own = wanted.filter(|follower| follower.broker == viewer);
+        if own.is_none() && !described.replicas.contains(&viewer) {
+            return Err(ErrorCode::NotLeaderOrFollower);
+        }
+        Ok((self.log_of(topic, described)?, own.map(|follower| follower.extent)))
     }
 
     /// Whether a partition's log is in order here, whichever broker leads it.

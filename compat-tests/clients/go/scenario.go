@@ -22,6 +22,8 @@ var scenarios = map[string]func(context.Context, string){
 	"alternating": scenarioAlternating,
 	"group":       scenarioGroup,
 	"follow":      scenarioFollow,
+	"near":        scenarioNear,
+	"recheck":     scenarioRecheck,
 	"abort":       scenarioAbort,
 	"ping":        scenarioPing,
 }
@@ -141,6 +143,22 @@ func scenarioGroup(ctx context.Context, bootstrap string) {
 func scenarioFollow(ctx context.Context, bootstrap string) {
 	client := scenarioClient(bootstrap, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.MetadataMaxAge(100*time.Millisecond))
+	defer client.Close()
+	readValues(ctx, client, "0", "1")
+}
+
+// A consumer in a rack, one batch a Fetch.
+func scenarioNear(ctx context.Context, bootstrap string) {
+	client := scenarioClient(bootstrap, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Rack("near"), kgo.DisableFetchSessions(), kgo.FetchMaxBytes(1), kgo.FetchMaxPartitionBytes(1))
+	defer client.Close()
+	readValues(ctx, client, "0", "1", "2", "3", "4")
+}
+
+// A consumer that asks the leader again where it is to read.
+func scenarioRecheck(ctx context.Context, bootstrap string) {
+	client := scenarioClient(bootstrap, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Rack("near"), kgo.RecheckPreferredReplicaInterval(100*time.Millisecond))
 	defer client.Close()
 	readValues(ctx, client, "0", "1")
 }

@@ -265,7 +265,8 @@ fn fetching_follows_each_leader_epoch() -> Result<()> {
     for (number, value) in numbers(3).into_iter().enumerate() {
         stage.seed("t", &[&value])?;
         reader.expect(&[value])?;
-        let refused = "api=Fetch&client_id=reader&error=NOT_LEADER_OR_FOLLOWER";
+        // It is a follower now, and knows a later epoch than the client.
+        let refused = "api=Fetch&client_id=reader&error=FENCED_LEADER_EPOCH";
         stage.move_leader("t", stage.leader("t")? % 3 + 1)?;
         reader.poll_until("the old leader refuses", || Ok(stage.count(refused)? > number))?;
         let at = stage.requests(refused)?[number]["at"].clone();

@@ -26,6 +26,10 @@ scenarios! { "franz-go";
         "`error` STALE_MEMBER_EPOCH for two OffsetFetch: read on from the commit";
     a_leaderless_time_keeps_the_epoch: "franz-go kfake `TestIssue1331`",
         "three brokers, the partition's only one down for more than five Metadata: no Fetch without an epoch, and it reads on";
+    a_follower_out_of_range_sends_back_to_the_leader: "franz-go kfake `TestIssue885`",
+        "three brokers, `follower`, `error` OFFSET_OUT_OF_RANGE for the second Fetch there: each record once";
+    a_follower_is_looked_for_again: "franz-go kfake `TestIssue905`",
+        "three brokers, `follower`, `RecheckPreferredReplicaInterval`: the leader is asked again and again, and the follower serves";
     a_commit_that_is_refused_can_be_aborted: "franz-go kfake `TestAuditTxnV1AddPartitionsFatalKeepsEarlierAdds`, `TestAuditTxnAbortRetryAfterOperationNotAttempted`",
         "`--as-version 3.9`; the second AddPartitionsToTxn is refused: the abort sends EndTxn";
     versions_that_are_never_told_end_a_call: "franz-go kfake `TestAuditApiVersionsDowngradeLoopTerminates`",
@@ -131,6 +135,40 @@ fn a_leaderless_time_keeps_the_epoch() -> Result<()> {
     let told = stage.http.json("/v1/requests?api=Fetch&client_id=franz&limit=1000")?;
     ensure!(!has(&told, "currentLeaderEpoch", -1), "a Fetch without an epoch: {told}");
     Ok(())
+}
+
+/// Three brokers and a topic of all of them, which 1 leads and 2 follows. franz-go goes to no broker that has no replica.
+fn followed(count: usize) -> Result<Stage> {
+    let stage = Stage::three()?;
+    stage.move_leader("t", 1)?;
+    numbers(count).iter().try_for_each(|value| stage.seed("t", &[value]))?;
+    stage.deed(json!({ "follower": { "topic": "t", "partition": 0, "broker": 2 } }))?;
+    Ok(stage)
+}
+
+fn a_follower_out_of_range_sends_back_to_the_leader() -> Result<()> {
+    let stage = followed(5)?;
+    let fault = stage.fault(json!({
+        "match": { "api": "Fetch", "client_id": "franz", "broker": 2, "nth": 2 },
+        "action": { "error": "OFFSET_OUT_OF_RANGE", "after": true },
+    }))?;
+    franz(&stage, "near")?;
+    ensure!(fault.struck()? == 1, "it struck");
+    Ok(())
+}
+
+fn a_follower_is_looked_for_again() -> Result<()> {
+    let stage = followed(1)?;
+    thread::scope(|scope| -> Result<()> {
+        let played = scope.spawn(|| franz(&stage, "recheck"));
+        stage.until_asked("api=Fetch&client_id=franz&broker=2", 1)?;
+        stage.until_asked("api=Fetch&client_id=franz&broker=1", 3)?;
+        let before = stage.count("api=Fetch&client_id=franz&broker=2")?;
+        stage.until_asked("api=Fetch&client_id=franz&broker=2", before + 1)?;
+        stage.seed("t", &["1"])?;
+        let Ok(played) = played.join() else { bail!("the program's thread has panicked") };
+        played
+    })
 }
 
 fn a_commit_that_is_refused_can_be_aborted() -> Result<()> {

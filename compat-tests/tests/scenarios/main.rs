@@ -6,8 +6,10 @@
 
 mod admin;
 mod consumers;
+mod followers;
 mod franz;
 mod groups;
+mod logins;
 mod metadata;
 mod next_groups;
 mod producers;
@@ -55,6 +57,8 @@ pub const SUBJECTS: &[(&str, &[Scenario])] = &[
     ("Transactions", transactions::SCENARIOS),
     ("Errors of transactions", transaction_errors::SCENARIOS),
     ("Consumers", consumers::SCENARIOS),
+    ("Followers", followers::SCENARIOS),
+    ("Logins", logins::SCENARIOS),
     ("Groups", groups::SCENARIOS),
     ("Groups of the consumer protocol", next_groups::SCENARIOS),
     ("Metadata, leaders and versions", metadata::SCENARIOS),

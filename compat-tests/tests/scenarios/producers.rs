@@ -25,6 +25,8 @@ scenarios! { "librdkafka";
         "for one to five records in flight: `hold` behind their effect, `broker_down` of the leader, NOT_ENOUGH_REPLICAS at the next, `broker_up`";
     a_duplicate_is_an_acknowledgement: "librdkafka 0144 `do_test_idempo_duplicate_sequence_number_after_possibly_persisted`",
         "`close` behind the effect, then DUPLICATE_SEQUENCE_NUMBER for the second attempt";
+    an_error_that_is_late_writes_nothing_twice: "librdkafka 0144 `do_test_idempo_duplicate_sequence_number_after_possibly_persisted` (by its time)",
+        "three brokers, `delay_ms` and `error` DUPLICATE_SEQUENCE_NUMBER behind the effect, `broker_down` of the leader meanwhile";
     an_error_behind_the_append_writes_nothing_twice: "librdkafka 0144 `do_test_idempo_success_after_possibly_persisted`",
         "`error` NOT_ENOUGH_REPLICAS_AFTER_APPEND behind the effect";
     an_unknown_producer_sends_again: "ours, beside librdkafka 0105 `do_test_txn_fatal_idempo_errors`",
@@ -159,6 +161,23 @@ fn a_duplicate_is_an_acknowledgement() -> Result<()> {
     values[5..].iter().try_for_each(|value| sender.send(value))?;
     sender.delivered(10)?;
     ensure!(fault.struck()? == 1, "it was told of a duplicate");
+    stage.expect(&values)
+}
+
+fn an_error_that_is_late_writes_nothing_twice() -> Result<()> {
+    let stage = Stage::three()?;
+    let sender = stage.producer(&IDEMPOTENT)?;
+    let values = numbers(10);
+    values[..5].iter().try_for_each(|value| sender.send(value))?;
+    sender.delivered(5)?;
+    let late = json!({ "delay_ms": 1000, "error": "DUPLICATE_SEQUENCE_NUMBER", "after": true });
+    let fault = stage.fault(json!({ "match": { "api": "Produce" }, "action": late, "count": 1 }))?;
+    values[5..].iter().try_for_each(|value| sender.send(value))?;
+    fault.until_struck(1)?;
+    let leader = stage.leader("t")?;
+    stage.down(leader)?;
+    sender.delivered(10)?;
+    stage.up(leader)?;
     stage.expect(&values)
 }
 

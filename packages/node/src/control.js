@@ -256,6 +256,14 @@ export class Controlled {
     await this.#deed('broker_up', { broker })
   }
 
+  async setFollower(topic, partition, broker, { start, end } = {}) {
+    await this.#deed('follower', { topic, partition, broker, start, end })
+  }
+
+  async setRack(broker, rack) {
+    await this.#deed('rack', { broker, rack })
+  }
+
   async setDisk({ full, syncMs, syncsFail }) {
     await this.#deed('disk', { full, sync_ms: syncMs, syncs_fail: syncsFail })
   }

@@ -350,6 +350,13 @@ export class Klamm {
   /** Brings it back. It leads what has no leader; other leaders stay where they are. */
   bringBrokerUp(broker: number): Promise<void>
   /**
+   * Lets the leader of a partition send consumers to a broker, which serves them; null: as before. `start` and `end` say what it has
+   * of the log.
+   */
+  setFollower(topic: string, partition: number, broker: number | null, has?: { start?: number; end?: number }): Promise<void>
+  /** Puts a broker into a rack, or into none. */
+  setRack(broker: number, rack: string | null): Promise<void>
+  /**
    * Troubles the disk until a reset; what is not said stays as it is. `full`: no log of records grows. `syncMs`: so long each sync
    * takes. `syncsFail`: the next sync finds that the device has failed, and the broker ends as Kafka does.
    */

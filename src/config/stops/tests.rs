@@ -60,6 +60,14 @@ fn what_stops_the_start_is_said_in_one_sentence() {
     let key = "listener.name.plaintext.max.connections.per.ip";
     assert!(said(&[(key, "5")]).contains(key));
     assert!(said(&[("listener.name.plaintext.principal.builder.class", "x.Y")]).contains("not loaded"));
+    let (key, class) = ("replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector");
+    assert_eq!(
+        said(&[(key, "x.Y")]),
+        format!("Invalid value x.Y for configuration {key}: only {class} is built in; classes are not loaded here")
+    );
+    assert!(
+        load(&[(key, class)]).unwrap().0.selects_replicas_by_rack && !load(&[]).unwrap().0.selects_replicas_by_rack
+    );
 }
 
 #[test]

@@ -331,6 +331,20 @@ class Controlled:
         """Brings it back. It leads what has no leader; other leaders stay where they are."""
         self._deed("broker_up", {"broker": broker})
 
+    def set_follower(
+        self, topic: str, partition: int, broker: Optional[int], *, start: Optional[int] = None, end: Optional[int] = None
+    ) -> None:
+        """Lets the leader of a partition send consumers to a broker, which serves them; None: as before.
+
+        ``start`` and ``end`` say what it has of the log.
+        """
+        extent = {name: offset for name, offset in (("start", start), ("end", end)) if offset is not None}
+        self._deed("follower", {"topic": topic, "partition": partition, "broker": broker, **extent})
+
+    def set_rack(self, broker: int, rack: Optional[str]) -> None:
+        """Puts a broker into a rack, or into none."""
+        self._deed("rack", {"broker": broker, "rack": rack})
+
     def set_disk(
         self, *, full: Optional[bool] = None, sync_time: Optional[Duration] = None, syncs_fail: Optional[bool] = None
     ) -> None:

@@ -341,6 +341,54 @@ abstract class Controlled {
     }
 
     /**
+     * Lets the leader of a partition send consumers to a broker, which serves them.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @param broker the broker's id
+     */
+    public void setFollower(String topic, int partition, int broker) {
+        deed("follower", Map.of("topic", topic, "partition", partition, "broker", broker));
+    }
+
+    /**
+     * Does the same with a broker that has a part of the log only.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @param broker the broker's id
+     * @param start the first offset that it has
+     * @param end the offset behind the last that it has
+     */
+    public void setLaggingFollower(String topic, int partition, int broker, long start, long end) {
+        deed("follower", Map.of("topic", topic, "partition", partition, "broker", broker, "start", start, "end", end));
+    }
+
+    /**
+     * Ends what {@link #setFollower} has begun.
+     *
+     * @param topic its topic
+     * @param partition its number
+     */
+    public void unsetFollower(String topic, int partition) {
+        var of = new LinkedHashMap<String, Object>(Map.of("topic", topic, "partition", partition));
+        of.put("broker", null);
+        deed("follower", of);
+    }
+
+    /**
+     * Puts a broker into a rack.
+     *
+     * @param id the broker's
+     * @param rack its rack; null is none
+     */
+    public void setRack(int id, String rack) {
+        var of = new LinkedHashMap<String, Object>(Map.of("broker", id));
+        of.put("rack", rack);
+        deed("rack", of);
+    }
+
+    /**
      * Fills the disk, or makes room again, as a reset does. While it is full, no log of records grows.
      *
      * @param full whether it is
