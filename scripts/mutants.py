@@ -331,7 +331,7 @@ FAULTS = [
     ("a full disk in memory takes more", "src/io/memory_disk/trouble.rs",
      "        match self.is_full() {\n", "        match false && self.is_full() {\n"),
     ("who leads instead is told by the epoch before", "src/handlers/current_leaders.rs",
-     "epoch: found.leader_epoch }", "epoch: found.leader_epoch - 1 }"),
+     "(found.leader, found.leader_epoch)", "(found.leader, found.leader_epoch - 1)"),
     # ---- Quotas and limits of connections
     ("who was left alone stays so", "src/server/throttle.rs",
      "                connection.muted_until = None;\n                self.enqueue(key);\n",

@@ -323,6 +323,19 @@ impl Broker {
         self.deed(json!({ "rack": { "broker": id, "rack": rack } }))
     }
 
+    /// Takes a broker out of the lists that clients are told, or puts it back; its connections stay.
+    pub fn hide_broker(&self, id: i32, hidden: bool) -> Result<(), String> {
+        self.deed(json!({ "hide": { "broker": id, "hidden": hidden } }))
+    }
+
+    /// Tells clients another host and port of a broker; `None`: its own.
+    pub fn set_address(&self, id: i32, address: Option<(&str, u16)>) -> Result<(), String> {
+        self.deed(match address {
+            Some((host, port)) => json!({ "address": { "broker": id, "host": host, "port": port } }),
+            None => json!({ "address": { "broker": id } }),
+        })
+    }
+
     /// Fills the disk, or makes room again, as a reset does. While it is full, no log of records grows.
     pub fn set_disk_full(&self, full: bool) -> Result<(), String> {
         self.deed(json!({ "disk": { "full": full } }))

@@ -110,6 +110,22 @@ func (b *Broker) SetRack(id int, rack string) {
 	b.deed("rack", map[string]any{"broker": id, "rack": of}, nil)
 }
 
+// HideBroker takes a broker out of the lists that clients are told, or puts it back; its connections stay.
+func (b *Broker) HideBroker(id int, hidden bool) {
+	b.t.Helper()
+	b.deed("hide", map[string]any{"broker": id, "hidden": hidden}, nil)
+}
+
+// SetAddress tells clients another host and port of a broker; an empty host is its own.
+func (b *Broker) SetAddress(id int, host string, port int) {
+	b.t.Helper()
+	of := map[string]any{"broker": id}
+	if host != "" {
+		of["host"], of["port"] = host, port
+	}
+	b.deed("address", of, nil)
+}
+
 // SetDiskFull fills the disk, or makes room again: while it is full, no log of records grows. A reset makes room, too.
 func (b *Broker) SetDiskFull(full bool) {
 	b.t.Helper()

@@ -63,7 +63,8 @@ type BrokerState struct {
 	ID        int `json:"broker"`
 	Rack      string
 	Up        bool
-	Leads     int // so many partitions
+	Hidden    bool // in no list that clients are told
+	Leads     int  // so many partitions
 	Listeners []ListenerState
 }
 

@@ -26,7 +26,7 @@ use super::mutations::Mutations;
 use super::{Answer, Head, Outcome, Request, State};
 use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::{Change, Decided, NO_LEADER, Partition, Topic, topic_name};
-use crate::model::{ErrorCode, TopicId};
+use crate::model::{ErrorCode, TopicId, TopicIdPartition};
 use crate::security::access::{AclOperation, AclResource};
 use crate::shard::context::Context;
 use crate::shard::session::Route;
@@ -288,12 +288,14 @@ impl Wanted {
 
 fn partition(context: &Context<'_>, topic: &Topic, partition: &Partition) -> MetadataResponsePartition {
     let state = cluster_state::partition_state(context, topic, partition);
-    let error = if state.leader == NO_LEADER { ErrorCode::LeaderNotAvailable } else { ErrorCode::None };
+    let told = context.view.played.leader(TopicIdPartition { topic_id: topic.id, index: partition.index });
+    let (leader, epoch) = told.map_or((state.leader, partition.leader_epoch), |told| (told.id, told.epoch));
+    let error = if leader == NO_LEADER { ErrorCode::LeaderNotAvailable } else { ErrorCode::None };
     MetadataResponsePartition {
         error_code: error.code(),
         partition_index: partition.index,
-        leader_id: state.leader,
-        leader_epoch: partition.leader_epoch,
+        leader_id: leader,
+        leader_epoch: epoch,
         replica_nodes: partition.replicas.to_vec(),
         isr_nodes: partition.isr.to_vec(),
         offline_replicas: state.offline_replicas,

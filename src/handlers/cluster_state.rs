@@ -36,23 +36,27 @@ pub(super) fn node<'a>(context: &'a Context<'_>, route: &'a Route, broker: i32) 
     let config = &context.shared.config;
     let endpoint = context.shared.endpoint(config.cast().listener_of(broker, route.listener)?)?;
     let registered = context.view.image.broker(broker);
+    let told = context.view.played.address(broker);
     (config.cast().is_one() || registered.is_some_and(|broker| broker.is_active())).then(|| Node {
         id: broker,
-        host: route.host.as_deref().unwrap_or(&endpoint.host),
-        port: endpoint.port.into(),
+        host: told.map_or(route.host.as_deref().unwrap_or(&endpoint.host), |(host, _)| host),
+        port: told.map_or(endpoint.port, |(_, port)| port).into(),
         rack: registered.and_then(|broker| broker.rack.as_deref()),
     })
 }
 
-/// The brokers that serve, in the order of their ids.
+/// The brokers that serve, in the order of their ids, but for those that a test hides.
 pub(super) fn nodes<'a>(context: &'a Context<'_>, route: &'a Route) -> Vec<Node<'a>> {
-    context.shared.config.cast().ids().filter_map(|broker| node(context, route, broker)).collect()
+    let shown = context.shared.config.cast().ids().filter(|broker| !context.view.played.is_hidden(*broker));
+    shown.filter_map(|broker| node(context, route, broker)).collect()
 }
 
-/// The broker that is told to be the controller: the first that serves. Any of them takes what is for it.
+/// The broker that is told to be the controller: the first that serves and is told of. Any of them takes what is for it.
 pub(super) fn controller(context: &Context<'_>) -> i32 {
     let cast = context.shared.config.cast();
-    let is_active = |id: &i32| context.view.image.broker(*id).is_some_and(|broker| broker.is_active());
+    let is_active = |id: &i32| {
+        context.view.image.broker(*id).is_some_and(|broker| broker.is_active()) && !context.view.played.is_hidden(*id)
+    };
     cast.ids().find(is_active).unwrap_or(context.shared.config.node_id)
 }
 

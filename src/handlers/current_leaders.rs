@@ -3,6 +3,7 @@
 
 use super::cluster_state;
 use crate::metadata::{NO_LEADER, Topic};
+use crate::model::TopicIdPartition;
 use crate::shard::context::Context;
 
 const NO_EPOCH: i32 = -1;
@@ -42,8 +43,11 @@ impl CurrentLeaders {
     pub(super) fn note(&mut self, context: &Context<'_>, place: usize, (topic, index): (Option<&Topic>, i32)) {
         assert!(self.told.last().is_none_or(|(before, _)| *before < place), "partitions are noted in their order");
         let described = topic.and_then(|topic| topic.partition(index));
-        let leader = described
-            .map_or(CurrentLeader::UNKNOWN, |found| CurrentLeader { id: found.leader, epoch: found.leader_epoch });
+        let topic_id = topic.map(|topic| topic.id);
+        let told = topic_id.and_then(|topic_id| context.view.played.leader(TopicIdPartition { topic_id, index }));
+        let known =
+            told.map(|told| (told.id, told.epoch)).or(described.map(|found| (found.leader, found.leader_epoch)));
+        let leader = known.map_or(CurrentLeader::UNKNOWN, |(id, epoch)| CurrentLeader { id, epoch });
         self.told.push((place, leader));
         if self.nodes.iter().all(|node| node.id != leader.id) {
             let node = context.route.and_then(|route| cluster_state::node(context, route, leader.id));

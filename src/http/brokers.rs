@@ -1,5 +1,5 @@
 //! `/v1/brokers`: the brokers that one process plays, and what a test does to them: a leader or a coordinator moves, a broker goes
-//! down or comes back, consumers are sent to a follower, a broker is in another rack. The metadata thread decides it, and clients hear of it as they would in a cluster.
+//! down or comes back, consumers are sent to a follower, clients are told another rack or address. The metadata thread decides it, and clients hear of it as they would in a cluster.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -16,7 +16,7 @@ use crate::coordinator_runtime::GROUPS_TOPIC;
 use crate::metadata::topic_name::TRANSACTIONS_TOPIC;
 use crate::metadata::{Play, Refusal};
 use crate::model::{ApiKey, ErrorCode, Offset, java_hash};
-use crate::replica::played::{Extent, Follower, Staging};
+use crate::replica::played::{Extent, Follower, Staging, ToldLeader};
 use crate::replica::watch::ShardId;
 use crate::server::inlet::Inlet;
 use crate::shard::context::Shared;
@@ -47,6 +47,7 @@ pub(super) fn list(control: &Control) -> Reply {
             "broker": id,
             "rack": registered.and_then(|broker| broker.rack.clone()),
             "up": registered.is_some_and(|broker| broker.is_active()),
+            "hidden": view.played.is_hidden(id),
             "leads": leads,
             "listeners": listeners.collect::<Vec<_>>(),
         })
@@ -108,7 +109,7 @@ pub(super) fn move_coordinator(shared: &Arc<Shared>, key: &CoordinatedKey, to: i
     Ok(json!({ "topic": topic, "partition": partition, "leader": to }))
 }
 
-/// What a test wants of brokers beside the metadata: `follower`.
+/// What a test wants clients to be told of a broker, beside the metadata: `follower`, `told_leader`, `hide` and `address`.
 pub(super) fn staging(name: &str, of: &Map<String, Value>) -> Option<Staging> {
     let known = |names: &[&str]| of.keys().all(|key| names.contains(&key.as_str()));
     let number = |key: &str| of.get(key)?.as_i64().and_then(|number| i32::try_from(number).ok());
@@ -122,6 +123,21 @@ pub(super) fn staging(name: &str, of: &Map<String, Value>) -> Option<Staging> {
                 _ => Some(Follower { broker: number("broker").filter(|id| *id >= 0)?, extent }),
             };
             Staging::Follow { topic, partition, follower }
+        }
+        "told_leader" if known(&["topic", "partition"]) => {
+            Staging::TellLeader { topic: text("topic")?, partition: number("partition")?, leader: None }
+        }
+        "told_leader" if known(&["topic", "partition", "leader", "epoch"]) => {
+            let leader = Some(ToldLeader { id: number("leader")?, epoch: number("epoch")? });
+            Staging::TellLeader { topic: text("topic")?, partition: number("partition")?, leader }
+        }
+        "hide" if known(&["broker", "hidden"]) => {
+            Staging::Hide { broker: number("broker")?, is_hidden: of.get("hidden")?.as_bool()? }
+        }
+        "address" if known(&["broker"]) => Staging::Readdress { broker: number("broker")?, address: None },
+        "address" if known(&["broker", "host", "port"]) => {
+            let port = of.get("port")?.as_u64().and_then(|port| u16::try_from(port).ok())?;
+            Staging::Readdress { broker: number("broker")?, address: Some((text("host")?, port)) }
         }
         _ => return None,
     })

@@ -30,7 +30,8 @@ use crate::wire::api::{consumer_group_heartbeat, init_producer_id, join_group, l
 pub(super) const BODY: &str = "One of expire_member (group, and member; all members without one), rebalance (group), \
                                fence_producer (transactional_id), move_leader (topic, partition, to), move_coordinator (group or \
                                transactional_id, and to), broker_down (broker), broker_up (broker), follower (topic, partition, broker, \
-                               and start and end), rack (broker, rack), disk (full, sync_ms, syncs_fail), \
+                               and start and end), told_leader (topic, partition, leader, epoch), rack (broker, rack), hide (broker, hidden), address (broker, host, port; its own \
+                               without the latter), disk (full, sync_ms, syncs_fail), \
                                corrupt (topic, partition, offset), compact and retain (topic; all topics without one).";
 
 const JOIN_GROUP: i16 = 9;
@@ -64,7 +65,7 @@ pub(super) type Refused = (StatusCode, String);
 
 impl Deed {
     fn parse(body: &[u8]) -> Result<Deed, String> {
-        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"follower":{"topic":"t","partition":0,"broker":2,"start":0,"end":7}}, {"rack":{"broker":2,"rack":"a"}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}}, {"corrupt":{"topic":"t","partition":0,"offset":5}}, {"compact":{"topic":"t"}} and {"retain":{"topic":"t"}}"#;
+        const FORM: &str = r#"the body is one of {"expire_member":{"group":"g","member":"m"}}, {"rebalance":{"group":"g"}}, {"fence_producer":{"transactional_id":"x"}}, {"move_leader":{"topic":"t","partition":0,"to":2}}, {"move_coordinator":{"group":"g","to":2}}, {"broker_down":{"broker":2}}, {"broker_up":{"broker":2}}, {"follower":{"topic":"t","partition":0,"broker":2,"start":0,"end":7}}, {"told_leader":{"topic":"t","partition":0,"leader":2,"epoch":9}}, {"rack":{"broker":2,"rack":"a"}}, {"hide":{"broker":2,"hidden":true}}, {"address":{"broker":2,"host":"h","port":9092}}, {"disk":{"full":true,"sync_ms":100,"syncs_fail":true}}, {"corrupt":{"topic":"t","partition":0,"offset":5}}, {"compact":{"topic":"t"}} and {"retain":{"topic":"t"}}"#;
         let body: Value = serde_json::from_slice(body).map_err(|_| FORM)?;
         let object = body.as_object().filter(|object| object.len() == 1).ok_or(FORM)?;
         let (name, of) = object.iter().next().ok_or(FORM)?;
@@ -327,7 +328,7 @@ fn fence(inlet: &Inlet, id: &str) -> Result<Value, Refused> {
 mod tests {
     use super::*;
     use crate::model::Offset;
-    use crate::replica::played::{Extent, Follower};
+    use crate::replica::played::{Extent, Follower, ToldLeader};
 
     #[test]
     fn a_body_is_one_deed() {
@@ -356,13 +357,26 @@ mod tests {
         assert_eq!(follower("2"), follow(Some((2, 0, i64::MAX))));
         assert_eq!(follower(r#"2,"start":1,"end":7"#), follow(Some((2, 1, 7))));
         assert_eq!(follower("null"), follow(None));
+        let tell = |leader| Ok(Deed::Stage(Staging::TellLeader { topic: "t".into(), partition: 0, leader }));
+        let told = r#"{"told_leader":{"topic":"t","partition":0,"leader":9,"epoch":7}}"#;
+        assert_eq!(parse(told), tell(Some(ToldLeader { id: 9, epoch: 7 })));
+        assert_eq!(parse(r#"{"told_leader":{"topic":"t","partition":0}}"#), tell(None));
+        let hide = r#"{"hide":{"broker":2,"hidden":true}}"#;
+        assert_eq!(parse(hide), Ok(Deed::Stage(Staging::Hide { broker: 2, is_hidden: true })));
+        let address = |address| Ok(Deed::Stage(Staging::Readdress { broker: 2, address }));
+        assert_eq!(parse(r#"{"address":{"broker":2,"host":"h","port":9}}"#), address(Some(("h".into(), 9))));
+        assert_eq!(parse(r#"{"address":{"broker":2}}"#), address(None));
         for wrong in [
             r#"{"follower":{"topic":"t","partition":0}}"#,
             r#"{"follower":{"topic":"t","partition":0,"broker":null,"end":3}}"#,
             r#"{"follower":{"topic":"t","partition":0,"broker":2,"start":3,"end":2}}"#,
             r#"{"follower":{"topic":"t","partition":0,"broker":-1}}"#,
+            r#"{"told_leader":{"topic":"t","partition":0,"leader":9}}"#,
             r#"{"rack":{"broker":2}}"#,
             r#"{"rack":{"broker":2,"rack":""}}"#,
+            r#"{"hide":{"broker":2}}"#,
+            r#"{"address":{"broker":2,"host":"h","port":65536}}"#,
+            r#"{"address":{"broker":2,"port":9}}"#,
             "",
             "{}",
             "5",

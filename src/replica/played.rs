@@ -1,8 +1,9 @@
-//! What a test wants of the brokers that one process plays, beside what the metadata say: which broker a leader sends consumers to.
+//! What a test wants of the brokers that one process plays, beside what the metadata say: which broker a leader sends consumers to,
+//! which one is not told of, at which address another is told, and who is told to lead.
 //!
 //! Plain data, as a part of the view. The metadata thread changes it by what is asked for ([`Staging`]); a restart begins without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::metadata::Image;
 use crate::model::{Offset, TopicIdPartition};
@@ -32,16 +33,32 @@ impl Extent {
     }
 }
 
+/// A leader that clients are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ToldLeader {
+    pub id: i32,
+    pub epoch: i32,
+}
+
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Staging {
     /// `None`: as the metadata say.
     Follow { topic: String, partition: i32, follower: Option<Follower> },
+    /// Clients are told this leader and its epoch, whether there are such or not; `None`: what is so.
+    TellLeader { topic: String, partition: i32, leader: Option<ToldLeader> },
+    /// A broker stands in no list of brokers that clients are told.
+    Hide { broker: i32, is_hidden: bool },
+    /// Clients are told another host and port of a broker; `None`: its own.
+    Readdress { broker: i32, address: Option<(String, u16)> },
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Played {
     followers: BTreeMap<TopicIdPartition, Follower>,
+    leaders: BTreeMap<TopicIdPartition, ToldLeader>,
+    hidden: BTreeSet<i32>,
+    addresses: BTreeMap<i32, (String, u16)>,
 }
 
 impl Played {
@@ -52,14 +69,43 @@ impl Played {
                 let key = find(image, topic, *partition)?;
                 self.followers.retain(|of, _| *of != key && image.topic_by_id(of.topic_id).is_some());
                 self.followers.extend(follower.map(|follower| (key, follower)));
-                Ok(Some(key))
+                return Ok(Some(key));
+            }
+            Staging::TellLeader { topic, partition, leader } => {
+                let key = find(image, topic, *partition)?;
+                self.leaders.retain(|of, _| *of != key && image.topic_by_id(of.topic_id).is_some());
+                self.leaders.extend(leader.map(|leader| (key, leader)));
+            }
+            Staging::Hide { broker, is_hidden } => {
+                check_broker(image, *broker)?;
+                self.hidden.retain(|hidden| hidden != broker);
+                self.hidden.extend(is_hidden.then_some(*broker));
+            }
+            Staging::Readdress { broker, address } => {
+                check_broker(image, *broker)?;
+                self.addresses.retain(|of, _| of != broker);
+                self.addresses.extend(address.clone().map(|address| (*broker, address)));
             }
         }
+        Ok(None)
     }
 
     /// Whom a leader sends consumers of a partition to, where a test says so.
     pub fn follower(&self, key: TopicIdPartition) -> Option<&Follower> {
         self.followers.get(&key)
+    }
+
+    /// The leader that clients are told, where a test says so.
+    pub fn leader(&self, key: TopicIdPartition) -> Option<ToldLeader> {
+        self.leaders.get(&key).copied()
+    }
+
+    pub fn is_hidden(&self, broker: i32) -> bool {
+        self.hidden.contains(&broker)
+    }
+
+    pub fn address(&self, broker: i32) -> Option<(&str, u16)> {
+        self.addresses.get(&broker).map(|(host, port)| (host.as_str(), *port))
     }
 }
 
@@ -67,6 +113,10 @@ fn find(image: &Image, topic: &str, index: i32) -> Result<TopicIdPartition, Stri
     let found = image.topic(topic).filter(|topic| topic.partition(index).is_some());
     let topic_id = found.ok_or_else(|| format!("there is no partition {topic}-{index}"))?.id;
     Ok(TopicIdPartition { topic_id, index })
+}
+
+fn check_broker(image: &Image, id: i32) -> Result<(), String> {
+    image.broker(id).map(|_| ()).ok_or_else(|| format!("there is no broker {id}"))
 }
 
 #[cfg(test)]
@@ -116,6 +166,36 @@ mod tests {
         apply(&mut image, &[Record::RemoveTopic(RemoveTopicRecord { topic_id: u.topic_id })]);
         assert!(played.stage(&image, &follow("u", None)).unwrap_err().contains("no partition u-0"));
         assert_eq!(played.stage(&image, &follow("t", None)), Ok(Some(t)));
+        assert_eq!(played, Played::default());
+    }
+
+    #[test]
+    fn a_leader_is_told_until_it_is_not() {
+        let (mut played, image) = (Played::default(), image());
+        let tell = |leader| Staging::TellLeader { topic: "t".into(), partition: 0, leader };
+        let key = TopicIdPartition { topic_id: Uuid::ONE, index: 0 };
+        let leader = Some(ToldLeader { id: 9, epoch: 7 });
+        assert_eq!(played.stage(&image, &tell(leader)), Ok(None), "none waits for what is told");
+        assert_eq!(played.leader(key), leader);
+        assert_eq!(played.stage(&image, &tell(None)), Ok(None));
+        assert_eq!(played, Played::default());
+    }
+
+    #[test]
+    fn a_broker_is_hidden_and_told_elsewhere_until_it_is_not() {
+        let (mut played, image) = (Played::default(), image());
+        let hide = |broker, is_hidden| Staging::Hide { broker, is_hidden };
+        let address = |address: Option<(&str, u16)>| {
+            let address = address.map(|(host, port)| (host.to_string(), port));
+            Staging::Readdress { broker: 1, address }
+        };
+        assert_eq!(played.stage(&image, &hide(1, true)), Ok(None));
+        assert!(played.is_hidden(1) && !played.is_hidden(2));
+        assert_eq!(played.stage(&image, &address(Some(("h", 9)))), Ok(None));
+        assert_eq!((played.address(1), played.address(2)), (Some(("h", 9)), None));
+        assert!(played.stage(&image, &hide(2, true)).unwrap_err().contains("no broker 2"));
+        assert_eq!(played.stage(&image, &hide(1, false)), Ok(None));
+        assert_eq!(played.stage(&image, &address(None)), Ok(None));
         assert_eq!(played, Played::default());
     }
 

@@ -26,6 +26,8 @@ scenarios! { "librdkafka";
         "three brokers, `follower` 2, `broker_down` 2, `follower` 3, which serves";
     a_rack_is_read_from: "ours (KIP-392)",
         "three brokers with RackAwareReplicaSelector, `client.rack=rack-2`; then the deed `rack` puts broker 3 in there and 2 elsewhere, for a second consumer";
+    a_hidden_broker_goes_on_serving: "librdkafka mock `broker_remove_from_metadata`",
+        "three brokers, `hide` for the leader of an open consumer: it reads on";
 }
 
 /// Three brokers, of which 1 leads `t`, with `0` to `count` in batches of their own.
@@ -206,4 +208,17 @@ fn a_rack_is_read_from() -> Result<()> {
         stage.deed(json!({ "rack": { "broker": broker, "rack": rack } }))?;
     }
     read(3)
+}
+
+fn a_hidden_broker_goes_on_serving() -> Result<()> {
+    let stage = led_by_one(1)?;
+    let reader = reader(&stage, &[], Offset::Beginning)?;
+    reader.expect(&numbers(1))?;
+    stage.deed(json!({ "hide": { "broker": 1, "hidden": true } }))?;
+    let before = fetches(&stage, 1, "")?;
+    until_fetched(&stage, 1, "", before + 2)?;
+    // What it leads is told to a client that finds it in no list once another leads that.
+    stage.move_leader("t", 2)?;
+    stage.seed("t", &["1"])?;
+    reader.expect(&["1".into()])
 }

@@ -264,6 +264,14 @@ export class Controlled {
     await this.#deed('rack', { broker, rack })
   }
 
+  async hideBroker(broker, hidden = true) {
+    await this.#deed('hide', { broker, hidden })
+  }
+
+  async setAddress(broker, { host, port } = {}) {
+    await this.#deed('address', { broker, host, port })
+  }
+
   async setDisk({ full, syncMs, syncsFail }) {
     await this.#deed('disk', { full, sync_ms: syncMs, syncs_fail: syncsFail })
   }

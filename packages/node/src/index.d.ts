@@ -174,6 +174,8 @@ export interface BrokerState {
   broker: number
   rack: string | null
   up: boolean
+  /** It stands in no list that clients are told. */
+  hidden: boolean
   /** How many partitions it leads. */
   leads: number
   listeners: { listener: string; host: string; port: number }[]
@@ -356,6 +358,10 @@ export class Klamm {
   setFollower(topic: string, partition: number, broker: number | null, has?: { start?: number; end?: number }): Promise<void>
   /** Puts a broker into a rack, or into none. */
   setRack(broker: number, rack: string | null): Promise<void>
+  /** Takes a broker out of the lists that clients are told, or puts it back; its connections stay. */
+  hideBroker(broker: number, hidden?: boolean): Promise<void>
+  /** Tells clients another host and port of a broker; without them its own. */
+  setAddress(broker: number, address?: { host: string; port: number }): Promise<void>
   /**
    * Troubles the disk until a reset; what is not said stays as it is. `full`: no log of records grows. `syncMs`: so long each sync
    * takes. `syncsFail`: the next sync finds that the device has failed, and the broker ends as Kafka does.

@@ -5,8 +5,8 @@ use crate::handlers::testing::{Broker, batch};
 use crate::metadata::record::PartitionChangeRecord;
 use crate::metadata::{Play, Record};
 use crate::model::{ApiKey, Offset};
-use crate::replica::played::{Extent, Follower, Staging};
-use crate::wire::api::{fetch, list_offsets, produce};
+use crate::replica::played::{Extent, Follower, Staging, ToldLeader};
+use crate::wire::api::{describe_cluster, fetch, list_offsets, metadata, produce};
 
 const SELECTOR: (&str, &str) = ("replica.selector.class", "org.apache.kafka.common.replica.RackAwareReplicaSelector");
 const THREE_REPLICAS: (&str, &str) = ("default.replication.factor", "3");
@@ -196,4 +196,64 @@ fn a_follower_serves_nothing_but_reads() {
     let response: list_offsets::Response = brokers.ask(ApiKey::ListOffsets, 7, &request);
     assert_eq!(response.topics[0].partitions[0].error_code, NOT_LEADER);
     assert_eq!(read(&mut brokers, 2, NEWEST, ("", 0)).error, 0);
+}
+
+/// The ids, hosts and ports, and racks of the brokers that a client is told.
+type Nodes = Vec<(i32, (String, i32), Option<String>)>;
+
+fn told_nodes(brokers: &mut Broker) -> (i32, Nodes) {
+    let request = metadata::Request { topics: None, ..Default::default() };
+    let told: metadata::Response = brokers.ask(ApiKey::Metadata, 12, &request);
+    let node = |of: &metadata::MetadataResponseBroker<'_>| {
+        let rack = of.rack.as_ref().map(|rack| rack.to_string());
+        (of.node_id, (of.host.to_string(), of.port), rack)
+    };
+    let nodes: Nodes = told.brokers.iter().map(node).collect();
+    let described: describe_cluster::Response =
+        brokers.ask(ApiKey::DescribeCluster, 1, &describe_cluster::Request { endpoint_type: 1, ..Default::default() });
+    let ids = |all: &Nodes| all.iter().map(|(id, ..)| *id).collect::<Vec<_>>();
+    assert_eq!(described.brokers.iter().map(|of| of.broker_id).collect::<Vec<_>>(), ids(&nodes));
+    assert_eq!(described.controller_id, told.controller_id);
+    assert_eq!(told.topics[0].partitions[0].leader_id, 1, "what a broker leads is told as ever");
+    (told.controller_id, nodes)
+}
+
+#[test]
+fn clients_are_told_of_brokers_what_a_test_wants() {
+    let mut brokers = three(&[], 0);
+    let own = |id: i32| (id, ("broker.test".to_string(), 9091 + id), Some(format!("rack-{id}")));
+    assert_eq!(told_nodes(&mut brokers), (1, vec![own(1), own(2), own(3)]));
+    brokers.stage(Staging::Hide { broker: 1, is_hidden: true });
+    assert_eq!(told_nodes(&mut brokers), (2, vec![own(2), own(3)]));
+    assert_eq!(read(&mut brokers, 1, NEWEST, ("", 0)).error, 0, "it serves those that know it");
+    brokers.stage(Staging::Hide { broker: 1, is_hidden: false });
+    brokers.stage(Staging::Readdress { broker: 2, address: Some(("elsewhere".into(), 7)) });
+    brokers.play(Play::SetRack(3, None));
+    let moved = (2, ("elsewhere".to_string(), 7), Some("rack-2".to_string()));
+    let (id, address, _) = own(3);
+    assert_eq!(told_nodes(&mut brokers), (1, vec![own(1), moved, (id, address, None)]));
+    brokers.stage(Staging::Readdress { broker: 2, address: None });
+    assert_eq!(told_nodes(&mut brokers).1[1], own(2));
+}
+
+#[test]
+fn a_leader_that_never_was_is_told_as_any_other() {
+    let mut brokers = Broker::start_several(2, &[], None);
+    brokers.create_topic("t", 1);
+    move_leader(&mut brokers, 1);
+    let tell = |leader| Staging::TellLeader { topic: "t".into(), partition: 0, leader };
+    let told = |brokers: &mut Broker| {
+        let request = metadata::Request { topics: None, ..Default::default() };
+        let response: metadata::Response = brokers.ask(ApiKey::Metadata, 12, &request);
+        let of = &response.topics[0].partitions[0];
+        (of.error_code, of.leader_id, of.leader_epoch)
+    };
+    let own = told(&mut brokers);
+    brokers.stage(tell(Some(ToldLeader { id: 19, epoch: 7 })));
+    assert_eq!(told(&mut brokers), (0, 19, 7));
+    assert_eq!(read(&mut brokers, 1, NEWEST, ("", 0)).error, 0, "its leader is who it was");
+    brokers.stage(tell(Some(ToldLeader { id: -1, epoch: 7 })));
+    assert_eq!(told(&mut brokers), (5, -1, 7), "LEADER_NOT_AVAILABLE");
+    brokers.stage(tell(None));
+    assert_eq!(told(&mut brokers), own);
 }

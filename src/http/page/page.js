@@ -296,7 +296,7 @@ async function brokers() {
   const told = await json('/v1/brokers');
   if (!isNew('brokers', told)) return;
   $('#brokers-table tbody').replaceChildren(...told.brokers.map(each => row([
-    each.broker, each.rack ?? '–', each.listeners.map(of => `${of.listener} ${of.host}:${of.port}`).join(', '), number(each.leads), each.up ? 'up' : 'down',
+    each.broker, each.rack ?? '–', each.listeners.map(of => `${of.listener} ${of.host}:${of.port}`).join(', '), number(each.leads), !each.up ? 'down' : each.hidden ? 'up, hidden' : 'up',
     el('td', { class: 'fit' }, el('button', { click: () => guard(deed(each.up ? 'broker_down' : 'broker_up', { broker: each.broker }).then(brokers)) },
       each.up ? 'Take down' : 'Bring up')),
   ], { class: each.up ? null : 'off', 'data-broker': each.broker })));

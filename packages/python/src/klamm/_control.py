@@ -345,6 +345,15 @@ class Controlled:
         """Puts a broker into a rack, or into none."""
         self._deed("rack", {"broker": broker, "rack": rack})
 
+    def hide_broker(self, broker: int, hidden: bool = True) -> None:
+        """Takes a broker out of the lists that clients are told, or puts it back; its connections stay."""
+        self._deed("hide", {"broker": broker, "hidden": hidden})
+
+    def set_address(self, broker: int, host: Optional[str] = None, port: Optional[int] = None) -> None:
+        """Tells clients another host and port of a broker; without them its own."""
+        address = {} if host is None else {"host": host, "port": port}
+        self._deed("address", {"broker": broker, **address})
+
     def set_disk(
         self, *, full: Optional[bool] = None, sync_time: Optional[Duration] = None, syncs_fail: Optional[bool] = None
     ) -> None:

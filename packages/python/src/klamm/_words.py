@@ -73,6 +73,8 @@ class BrokerState(TypedDict):
     broker: int
     rack: Optional[str]
     up: bool
+    #: It stands in no list that clients are told.
+    hidden: bool
     #: How many partitions it leads.
     leads: int
     #: Each with ``listener``, ``host`` and ``port``.

@@ -389,6 +389,36 @@ abstract class Controlled {
     }
 
     /**
+     * Takes a broker out of the lists that clients are told, or puts it back. Its connections stay.
+     *
+     * @param id the broker's
+     * @param hidden whether it is out
+     */
+    public void hideBroker(int id, boolean hidden) {
+        deed("hide", Map.of("broker", id, "hidden", hidden));
+    }
+
+    /**
+     * Tells clients another address of a broker.
+     *
+     * @param id the broker's
+     * @param host its host
+     * @param port its port
+     */
+    public void setAddress(int id, String host, int port) {
+        deed("address", Map.of("broker", id, "host", host, "port", port));
+    }
+
+    /**
+     * Tells clients a broker's own address again.
+     *
+     * @param id the broker's
+     */
+    public void resetAddress(int id) {
+        deed("address", Map.of("broker", id));
+    }
+
+    /**
      * Fills the disk, or makes room again, as a reset does. While it is full, no log of records grows.
      *
      * @param full whether it is
