@@ -71,6 +71,9 @@ mod tests {
         for (name, reason) in table {
             assert_eq!(validate(name), Err(format!("Topic name is invalid: {reason}")));
         }
-        assert_eq!(["a.b", "a_b", "a-b", "_."].map(unified), [Some("a_b".into()), Some("a_b".into()), None, Some("__".into())]);
+        assert_eq!(
+            ["a.b", "a_b", "a-b", "_."].map(unified),
+            [Some("a_b".into()), Some("a_b".into()), None, Some("__".into())]
+        );
     }
 }
