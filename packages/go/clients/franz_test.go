@@ -338,6 +338,37 @@ func leader(broker *klammtest.Broker, topic string) int {
 	return broker.Topic(topic).Partitions[0].Leader
 }
 
+func TestConsumersAreSentToAFollowerAndToldOfOtherBrokers(t *testing.T) {
+	t.Parallel()
+	broker := klammtest.Start(t, klammtest.Brokers(3), klammtest.Topic("orders", 1))
+	if err := send(t, broker, "orders", "a"); err != nil {
+		t.Fatal(err)
+	}
+	follower := leader(broker, "orders")%3 + 1
+	broker.SetFollower("orders", 0, follower)
+	reader := client(t, broker, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(t.Context(), deadline)
+	defer cancel()
+	poll(ctx, t, reader, 1)
+	broker.AssertRequests(klammtest.Filter{API: "Fetch", Broker: follower}, klammtest.AtLeast(1))
+	broker.SetLaggingFollower("orders", 0, follower, 0, 1)
+	broker.UnsetFollower("orders", 0)
+
+	broker.SetRack(1, "a")
+	broker.SetRack(2, "")
+	broker.HideBroker(3, true)
+	states := broker.BrokerStates()
+	if states[0].Rack != "a" || states[1].Rack != "" || states[0].Hidden || !states[2].Hidden {
+		t.Errorf("%+v", states)
+	}
+	broker.HideBroker(3, false)
+	broker.SetAddress(2, "proxy.test", 9192)
+	broker.SetAddress(2, "", 0)
+	if broker.BrokerStates()[2].Hidden {
+		t.Error("it is hidden")
+	}
+}
+
 func TestLeadersAndCoordinatorsMoveAndABrokerGoesDown(t *testing.T) {
 	t.Parallel()
 	broker := klammtest.Start(t, klammtest.Brokers(3), klammtest.Topic("orders", 1))

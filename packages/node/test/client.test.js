@@ -337,6 +337,22 @@ test('leaders and coordinators move, and a broker goes down', async (t) => {
   assert.deepEqual(await read(klamm, 'orders', 4, 'others'), ['a', 'b', 'c', 'd'])
 })
 
+test('consumers are told of other brokers, and of a follower', async (t) => {
+  const klamm = await started(t, { brokers: 3, topics: ['orders'] })
+  await klamm.setFollower('orders', 0, ((await leader(klamm)) % 3) + 1, { start: 0, end: 1 })
+  await klamm.setFollower('orders', 0, null)
+  const told = async () => (await klamm.brokerStates()).map(({ rack, hidden }) => [rack, hidden])
+  await klamm.setRack(1, 'a')
+  await klamm.setRack(2, null)
+  await klamm.hideBroker(3)
+  assert.deepEqual(await told(), [['a', false], [null, false], ['rack-3', true]])
+  await klamm.hideBroker(3, false)
+  assert.deepEqual(await told(), [['a', false], [null, false], ['rack-3', false]])
+  await klamm.setAddress(2, { host: 'proxy.test', port: 9192 })
+  await klamm.setAddress(2)
+  await assert.rejects(klamm.setAddress(4), { name: 'KlammError', message: 'there is no broker 4' })
+})
+
 test('the coordinator of a transaction moves', async (t) => {
   const klamm = await started(t, { brokers: 3, topics: ['orders'] })
   const producer = kafka(klamm).producer({ transactionalId: 'payments', idempotent: true, maxInFlightRequests: 1 })

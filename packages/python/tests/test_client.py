@@ -4,7 +4,7 @@ import json
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Optional, Tuple
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -368,6 +368,31 @@ def test_leaders_and_coordinators_move_and_a_broker_goes_down(klamm: Klamm) -> N
     assert all(broker["up"] for broker in klamm.brokers())
     assert leader(klamm) != moved
     assert read(klamm, "orders", 4, **{"group.id": "others"}) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.klamm(brokers=3, topics=["orders"])
+def test_consumers_are_sent_to_a_follower_and_told_of_other_brokers(klamm: Klamm) -> None:
+    assert send(klamm, "orders", "a") == []
+    follower = leader(klamm) % 3 + 1
+    klamm.set_follower("orders", 0, follower)
+    assert read(klamm, "orders", 1) == ["a"]
+    klamm.assert_requests(api="Fetch", broker=follower, at_least=1)
+    klamm.set_follower("orders", 0, follower, start=0, end=1)
+    klamm.set_follower("orders", 0, None)
+
+    def told() -> List[Tuple[Optional[str], bool]]:
+        return [(broker["rack"], broker["hidden"]) for broker in klamm.brokers()]
+
+    klamm.set_rack(1, "a")
+    klamm.set_rack(2, None)
+    klamm.hide_broker(3)
+    assert told() == [("a", False), (None, False), ("rack-3", True)]
+    klamm.hide_broker(3, False)
+    assert told() == [("a", False), (None, False), ("rack-3", False)]
+    klamm.set_address(2, "proxy.test", 9192)
+    klamm.set_address(2)
+    with pytest.raises(KlammError, match="there is no broker 4"):
+        klamm.set_address(4)
 
 
 @pytest.mark.klamm(brokers=3, topics=["orders"])

@@ -204,6 +204,31 @@ fn leader(broker: &Broker) -> Result<i32> {
 }
 
 #[test]
+fn consumers_are_sent_to_a_follower_and_told_of_other_brokers() -> Result<()> {
+    let broker = Broker::builder().brokers(3).topic("orders", 1).start()?;
+    send(&client(&broker, &[]).create()?, "orders", &["a"])?;
+    let follower = leader(&broker)? % 3 + 1;
+    broker.set_follower("orders", 0, Some(follower))?;
+    assert!(read(&reader(&broker, "orders")?, 1)? == ["a"]);
+    broker.assert_requests(&json!({ "match": { "api": "Fetch", "broker": follower }, "at_least": 1 }))?;
+    broker.set_lagging_follower("orders", 0, follower, 0..1)?;
+    broker.set_follower("orders", 0, None)?;
+    broker.set_rack(1, Some("a"))?;
+    broker.set_rack(2, None)?;
+    broker.hide_broker(3, true)?;
+    let told = || -> Result<Vec<_>> {
+        Ok(broker.brokers()?.iter().map(|of| json!([of["rack"], of["hidden"]])).collect())
+    };
+    assert!(told()? == [json!(["a", false]), json!([null, false]), json!(["rack-3", true])]);
+    broker.hide_broker(3, false)?;
+    assert!(told()?[2] == json!(["rack-3", false]));
+    broker.set_address(2, Some(("proxy.test", 9192)))?;
+    broker.set_address(2, None)?;
+    assert!(broker.set_address(4, None).unwrap_err().contains("there is no broker 4"));
+    Ok(())
+}
+
+#[test]
 fn leaders_and_coordinators_move_and_a_broker_goes_down() -> Result<()> {
     let broker = Broker::builder().brokers(3).topic("orders", 1).start()?;
     assert!(broker.bootstrap_servers().split(',').count() == 3);

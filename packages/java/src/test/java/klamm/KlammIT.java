@@ -14,6 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -266,6 +267,31 @@ class KlammIT {
 
     private static int leader(Klamm klamm) {
         return ((Long) Json.at(klamm.topic("orders").raw(), "partitions", 0, "leader")).intValue();
+    }
+
+    @Test
+    void consumersAreSentToAFollowerAndToldOfOtherBrokers() throws Exception {
+        try (var klamm = Klamm.builder().brokers(3).topic("orders", 1).start()) {
+            send(klamm, "orders", "a");
+            var follower = leader(klamm) % 3 + 1;
+            klamm.setFollower("orders", 0, follower);
+            assertEquals(List.of("a"), read(klamm, "orders", 1));
+            klamm.assertRequests(Filter.api("Fetch").broker(follower), Count.atLeast(1));
+            klamm.setLaggingFollower("orders", 0, follower, 0, 1);
+            klamm.unsetFollower("orders", 0);
+            klamm.setRack(1, "a");
+            klamm.setRack(2, null);
+            klamm.hideBroker(3, true);
+            var racks = klamm.brokers().stream().map(BrokerState::rack).toList();
+            assertEquals(Arrays.asList("a", null, "rack-3"), racks);
+            assertEquals(true, klamm.brokers().get(2).raw().get("hidden"));
+            klamm.hideBroker(3, false);
+            assertEquals(false, klamm.brokers().get(2).raw().get("hidden"));
+            klamm.setAddress(2, "proxy.test", 9192);
+            klamm.resetAddress(2);
+            var refused = assertThrows(KlammException.class, () -> klamm.resetAddress(4));
+            assertEquals("there is no broker 4", refused.getMessage());
+        }
     }
 
     @Test
