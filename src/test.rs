@@ -328,6 +328,17 @@ impl Broker {
         self.deed(json!({ "hide": { "broker": id, "hidden": hidden } }))
     }
 
+    /// Tells clients this leader of a partition and its epoch, whether there are such or not; `None`: what is so.
+    pub fn tell_leader(&self, topic: &str, partition: i32, leader: Option<(i32, i32)>) -> Result<(), String> {
+        self.deed(match leader {
+            Some((id, epoch)) => {
+                let of = json!({ "topic": topic, "partition": partition, "leader": id, "epoch": epoch });
+                json!({ "told_leader": of })
+            }
+            None => json!({ "told_leader": { "topic": topic, "partition": partition } }),
+        })
+    }
+
     /// Tells clients another host and port of a broker; `None`: its own.
     pub fn set_address(&self, id: i32, address: Option<(&str, u16)>) -> Result<(), String> {
         self.deed(match address {

@@ -116,6 +116,18 @@ func (b *Broker) HideBroker(id int, hidden bool) {
 	b.deed("hide", map[string]any{"broker": id, "hidden": hidden}, nil)
 }
 
+// TellLeader tells clients this leader of a partition and its epoch, whether there are such or not.
+func (b *Broker) TellLeader(topic string, partition, leader, epoch int) {
+	b.t.Helper()
+	b.deed("told_leader", map[string]any{"topic": topic, "partition": partition, "leader": leader, "epoch": epoch}, nil)
+}
+
+// TellTrueLeader ends what TellLeader has begun.
+func (b *Broker) TellTrueLeader(topic string, partition int) {
+	b.t.Helper()
+	b.deed("told_leader", map[string]any{"topic": topic, "partition": partition}, nil)
+}
+
 // SetAddress tells clients another host and port of a broker; an empty host is its own.
 func (b *Broker) SetAddress(id int, host string, port int) {
 	b.t.Helper()

@@ -362,6 +362,8 @@ func TestConsumersAreSentToAFollowerAndToldOfOtherBrokers(t *testing.T) {
 		t.Errorf("%+v", states)
 	}
 	broker.HideBroker(3, false)
+	broker.TellLeader("orders", 0, 9, 7)
+	broker.TellTrueLeader("orders", 0)
 	broker.SetAddress(2, "proxy.test", 9192)
 	broker.SetAddress(2, "", 0)
 	if broker.BrokerStates()[2].Hidden {

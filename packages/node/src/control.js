@@ -268,6 +268,10 @@ export class Controlled {
     await this.#deed('hide', { broker, hidden })
   }
 
+  async tellLeader(topic, partition, { leader, epoch } = {}) {
+    await this.#deed('told_leader', { topic, partition, leader, epoch })
+  }
+
   async setAddress(broker, { host, port } = {}) {
     await this.#deed('address', { broker, host, port })
   }

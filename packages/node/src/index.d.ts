@@ -360,6 +360,8 @@ export class Klamm {
   setRack(broker: number, rack: string | null): Promise<void>
   /** Takes a broker out of the lists that clients are told, or puts it back; its connections stay. */
   hideBroker(broker: number, hidden?: boolean): Promise<void>
+  /** Tells clients this leader of a partition and its epoch, whether there are such or not; without them what is so. */
+  tellLeader(topic: string, partition: number, told?: { leader: number; epoch: number }): Promise<void>
   /** Tells clients another host and port of a broker; without them its own. */
   setAddress(broker: number, address?: { host: string; port: number }): Promise<void>
   /**

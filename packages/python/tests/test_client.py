@@ -389,6 +389,10 @@ def test_consumers_are_sent_to_a_follower_and_told_of_other_brokers(klamm: Klamm
     assert told() == [("a", False), (None, False), ("rack-3", True)]
     klamm.hide_broker(3, False)
     assert told() == [("a", False), (None, False), ("rack-3", False)]
+    klamm.tell_leader("orders", 0, leader=9, epoch=7)
+    klamm.tell_leader("orders", 0)
+    with pytest.raises(KlammError, match="there is no partition orders-1"):
+        klamm.tell_leader("orders", 1)
     klamm.set_address(2, "proxy.test", 9192)
     klamm.set_address(2)
     with pytest.raises(KlammError, match="there is no broker 4"):

@@ -216,12 +216,13 @@ fn consumers_are_sent_to_a_follower_and_told_of_other_brokers() -> Result<()> {
     broker.set_rack(1, Some("a"))?;
     broker.set_rack(2, None)?;
     broker.hide_broker(3, true)?;
-    let told = || -> Result<Vec<_>> {
-        Ok(broker.brokers()?.iter().map(|of| json!([of["rack"], of["hidden"]])).collect())
-    };
+    let told =
+        || -> Result<Vec<_>> { Ok(broker.brokers()?.iter().map(|of| json!([of["rack"], of["hidden"]])).collect()) };
     assert!(told()? == [json!(["a", false]), json!([null, false]), json!(["rack-3", true])]);
     broker.hide_broker(3, false)?;
     assert!(told()?[2] == json!(["rack-3", false]));
+    broker.tell_leader("orders", 0, Some((9, 7)))?;
+    broker.tell_leader("orders", 0, None)?;
     broker.set_address(2, Some(("proxy.test", 9192)))?;
     broker.set_address(2, None)?;
     assert!(broker.set_address(4, None).unwrap_err().contains("there is no broker 4"));

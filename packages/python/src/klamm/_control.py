@@ -349,6 +349,13 @@ class Controlled:
         """Takes a broker out of the lists that clients are told, or puts it back; its connections stay."""
         self._deed("hide", {"broker": broker, "hidden": hidden})
 
+    def tell_leader(
+        self, topic: str, partition: int, leader: Optional[int] = None, epoch: Optional[int] = None
+    ) -> None:
+        """Tells clients this leader of a partition and its epoch, whether there are such or not; without them what is so."""
+        told = {} if leader is None else {"leader": leader, "epoch": epoch}
+        self._deed("told_leader", {"topic": topic, "partition": partition, **told})
+
     def set_address(self, broker: int, host: Optional[str] = None, port: Optional[int] = None) -> None:
         """Tells clients another host and port of a broker; without them its own."""
         address = {} if host is None else {"host": host, "port": port}

@@ -399,6 +399,28 @@ abstract class Controlled {
     }
 
     /**
+     * Tells clients this leader of a partition, whether there is such or not.
+     *
+     * @param topic its topic
+     * @param partition its number
+     * @param leader the broker's id
+     * @param epoch the leader epoch
+     */
+    public void tellLeader(String topic, int partition, int leader, int epoch) {
+        deed("told_leader", Map.of("topic", topic, "partition", partition, "leader", leader, "epoch", epoch));
+    }
+
+    /**
+     * Tells clients who leads again.
+     *
+     * @param topic its topic
+     * @param partition its number
+     */
+    public void tellTrueLeader(String topic, int partition) {
+        deed("told_leader", Map.of("topic", topic, "partition", partition));
+    }
+
+    /**
      * Tells clients another address of a broker.
      *
      * @param id the broker's

@@ -287,6 +287,8 @@ class KlammIT {
             assertEquals(true, klamm.brokers().get(2).raw().get("hidden"));
             klamm.hideBroker(3, false);
             assertEquals(false, klamm.brokers().get(2).raw().get("hidden"));
+            klamm.tellLeader("orders", 0, 9, 7);
+            klamm.tellTrueLeader("orders", 0);
             klamm.setAddress(2, "proxy.test", 9192);
             klamm.resetAddress(2);
             var refused = assertThrows(KlammException.class, () -> klamm.resetAddress(4));
