@@ -95,7 +95,7 @@ pub fn bad_size(session: &mut Session) -> Refused {
     refuse(session, None, "Failing SASL authentication due to invalid receive size".into())
 }
 
-/// Ends a login, whatever it has come to.
+/// The broker ends a client's login, at whatever stage the client is.
 pub fn refuse(session: &mut Session, answer: Option<Answer>, reason: String) -> Refused {
     let (mechanism, is_again) = about(&session.authentication);
     session.authentication = Authentication::Failed;
@@ -119,7 +119,7 @@ pub fn handle(context: &mut Context<'_>, session: &mut Session, frame: &[u8]) ->
     let has_request = !matches!(login.stage, Stage::Tokens { with_headers: false, .. });
     let (since, frame_bytes) = (context.now, SIZE_BYTES + frame.len());
     let row = table::of_frame(frame).filter(|_| has_request);
-    let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
+    let version = table::version_of(frame);
     let asked = row.map(|row| CountedRequest { api: row.key, version, since, frame_bytes });
     let next = step(context, session, &mut login, frame);
     conclude(session, login, next, about, asked)

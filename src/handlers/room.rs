@@ -1,7 +1,7 @@
 //! Room for an answer: no request is answered with more than `klamm.answer.max.bytes`, records apart.
 //!
 //! A request of a few bytes can ask for much: by the name of a group that has a thousand members, which it may repeat a
-//! million times. Kafka makes such answers until its memory is spent. Here the elements that may be large are counted as they
+//! million times. Kafka's handlers have no limit for it. Here the elements that may be large are counted as they
 //! are made, one at a time, so that what is held for an answer stays within its limit; and every answer is counted before
 //! it is written ([`Head::encode`]). A client that asks for more has its connection closed, as there is no error for it.
 

@@ -247,6 +247,11 @@ pub fn of_frame(frame: &[u8]) -> Option<&'static Handler> {
     find(i16::from_be_bytes(*frame.first_chunk()?))
 }
 
+/// The version that a frame names in the two bytes behind its API; 0 of a frame that ends before.
+pub fn version_of(frame: &[u8]) -> i16 {
+    frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

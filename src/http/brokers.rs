@@ -1,5 +1,6 @@
 //! `/v1/brokers`: the brokers that one process plays, and what a test does to them: a leader or a coordinator moves, a broker goes
-//! down or comes back, consumers are sent to a follower, clients are told another rack or address. The metadata thread decides it, and clients hear of it as they would in a cluster.
+//! down or comes back, consumers are sent to a follower, clients are told another rack or address. The metadata thread decides it, and
+//! clients hear of it as they would in a cluster.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;

@@ -188,16 +188,17 @@ impl Server {
     /// Counts what a connection holds that is not let in. Where all of them hold too much, the one of this shard that holds most
     /// ends.
     pub(super) fn count_login(&mut self, key: ConnectionKey) {
-        let kept = self.kept_login_bytes(key);
-        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Some(connection) = self.connections.get(key) else { return };
         let holds = match connection.is_let_in() {
             true => 0,
             false => {
+                let kept = self.kept_login_bytes(key);
                 let frames = connection.inbound.memory_bytes() + connection.outbound.memory_bytes();
                 let refused = connection.refused.iter().flatten().map(|answer| answer.bytes.capacity()).sum::<usize>();
                 frames + connection.transport.memory_bytes() + refused + kept
             }
         };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         let before = std::mem::replace(&mut connection.unauthenticated_bytes, holds);
         if self.turn.shared.logins.change(before, holds) {
             return;

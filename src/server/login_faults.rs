@@ -8,7 +8,7 @@
 
 use crate::faults::{Deed, Struck};
 use crate::handlers::authentication;
-use crate::handlers::{Answer, Handler, Order};
+use crate::handlers::{Answer, Handler, Order, table};
 use crate::io::driver::ConnectionKey;
 use crate::model::{ApiKey, Instant};
 use crate::server::faults::{What, by, closes, refusal};
@@ -17,12 +17,15 @@ use crate::server::slots::Sequence;
 use crate::server::{End, Server};
 use crate::shard::login::CountedRequest;
 
+/// A request of a login: its row and its frame.
+type Asked<'a> = (&'static Handler, &'a [u8]);
+
 impl Server {
     /// Handles a frame of a login as the rules want it.
     pub(super) fn handle_login_frame(&mut self, key: ConnectionKey, frame: &[u8]) -> Result<(), End> {
         match self.strike_login(key, frame) {
             None => self.authenticate(key, frame, None),
-            Some((row, struck)) => self.suffer_login(key, row, frame, struck),
+            Some((row, struck)) => self.suffer_login(key, (row, frame), struck),
         }
     }
 
@@ -33,13 +36,7 @@ impl Server {
         Some((row, self.strike(key, row, frame, true)?))
     }
 
-    fn suffer_login(
-        &mut self,
-        key: ConnectionKey,
-        row: &'static Handler,
-        frame: &[u8],
-        struck: Struck,
-    ) -> Result<(), End> {
+    fn suffer_login(&mut self, key: ConnectionKey, (row, frame): Asked<'_>, struck: Struck) -> Result<(), End> {
         if struck.is_after {
             return self.authenticate(key, frame, Some(struck));
         }
@@ -50,20 +47,14 @@ impl Server {
             self.keep_back(begun, struck, What::Login(row, frame.to_vec()));
             return Ok(());
         }
-        self.go_on_struck(key, row, frame, struck)
+        self.go_on_struck(key, (row, frame), struck)
     }
 
     /// Does what a rule wants instead of a step of a login, if it wants that.
-    fn go_on_struck(
-        &mut self,
-        key: ConnectionKey,
-        row: &'static Handler,
-        frame: &[u8],
-        struck: Struck,
-    ) -> Result<(), End> {
+    fn go_on_struck(&mut self, key: ConnectionKey, (row, frame): Asked<'_>, struck: Struck) -> Result<(), End> {
         match struck.deed {
             Deed::Close => Err(closes(&struck)),
-            Deed::Error(code) => self.refuse_struck(key, row, frame, (code, struck)),
+            Deed::Error(code) => self.refuse_struck(key, (row, frame), (code, struck)),
             _ => self.authenticate(key, frame, None),
         }
     }
@@ -72,8 +63,7 @@ impl Server {
     fn refuse_struck(
         &mut self,
         key: ConnectionKey,
-        row: &'static Handler,
-        frame: &[u8],
+        (row, frame): Asked<'_>,
         (code, struck): (i16, Struck),
     ) -> Result<(), End> {
         let answer = refusal(row, frame, code).map_err(|reason| End::refused(by(&struck, &reason)))?;
@@ -91,16 +81,11 @@ impl Server {
 
     /// Goes on with a request of a login that was kept back. The place that was kept for its answer stays empty: what comes of
     /// it has one of its own.
-    pub(super) fn go_on_with_kept_login(
-        &mut self,
-        begun: Begun,
-        struck: Struck,
-        (row, frame): (&'static Handler, &[u8]),
-    ) {
+    pub(super) fn go_on_with_kept_login(&mut self, begun: Begun, struck: Struck, asked: Asked<'_>) {
         let Asker::Connection(key, sequence) = begun.asker else { return };
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.fill(sequence, None);
-        match self.go_on_struck(key, row, frame, struck) {
+        match self.go_on_struck(key, asked, struck) {
             Ok(()) => self.enqueue(key),
             Err(end) => self.close(key, end),
         }
@@ -131,6 +116,5 @@ impl Server {
 }
 
 fn login_begun(key: ConnectionKey, sequence: Sequence, api: ApiKey, frame: &[u8], now: Instant) -> Begun {
-    let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
-    Begun { version, ..Begun::uncharged(Asker::Connection(key, sequence), api, now) }
+    Begun { version: table::version_of(frame), ..Begun::uncharged(Asker::Connection(key, sequence), api, now) }
 }

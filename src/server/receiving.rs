@@ -181,7 +181,7 @@ impl Server {
         self.turn.metrics.request(row.key as usize, frame::SIZE_BYTES + frame.len());
         let (api, since, began) = (row.key, self.turn.now, self.begin_charge(row.key));
         let noted = self.begin_exchange(key, api, frame);
-        let version = frame.get(2..4).map_or(0, |bytes| i16::from_be_bytes([bytes[0], bytes[1]]));
+        let version = table::version_of(frame);
         let begun = |asker| Begun { asker, api, since, version, charge: Charge::Free, noted, struck: None };
         let struck = match self.spare(key, row, frame, begun)? {
             Spared::Handled(struck) => struck,
